@@ -1,0 +1,159 @@
+"""The encoder contract, and Block: one modality's features for a set of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+Modality = Literal["image", "text"]
+Form = Literal["pooled", "sequence"]
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Features of one modality for n samples.
+
+    Identical samples are encoded once, so `values` holds the m distinct ones and `index` says which of
+    them each sample is. Slicing moves only the index: memory-mapped values stay on disk.
+
+    Parameters
+    ----------
+    values : float32 (m, d), CSR float32 (m, d), or float32 (m, t, d)
+        Pooled vectors, sparse vectors, or sequences (picture regions, text tokens).
+    index : int64 (n,)
+        Row of `values` for each sample; -1 where the sample lacks this modality.
+    mask : bool (m, t), optional
+        Sequences only: True where a region or token exists.
+    """
+
+    values: FloatArray | sparse.csr_matrix
+    index: IntArray
+    mask: BoolArray | None = None
+
+    @classmethod
+    def of(cls, values: FloatArray | sparse.csr_matrix, mask: BoolArray | None = None) -> Block:
+        """Block whose samples are the rows of `values`, one by one."""
+        return cls(values, np.arange(values.shape[0], dtype=np.int64), mask)
+
+    def __post_init__(self) -> None:
+        if self.values.dtype != np.float32:
+            raise TypeError(f"Block values must be float32, not {self.values.dtype}")
+        if (self.mask is not None) != self.is_sequence:
+            raise ValueError("a sequence block needs a mask (m, t), and only a sequence block has one")
+        if self.mask is not None and self.mask.shape != self.values.shape[:2]:
+            raise ValueError(f"mask {self.mask.shape} does not fit values {self.values.shape}")
+
+    def __len__(self) -> int:
+        return int(self.index.shape[0])
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the values are a CSR matrix."""
+        return sparse.issparse(self.values)
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether each sample is a sequence of vectors."""
+        return len(self.values.shape) == 3
+
+    @property
+    def width(self) -> int:
+        """Dimension d of the vectors."""
+        return int(self.values.shape[-1])
+
+    @property
+    def present(self) -> BoolArray:
+        """Bool (n,): which samples have this modality."""
+        return self.index >= 0
+
+    def take(self, rows: NDArray[Any]) -> Block:
+        """Block of the samples `rows` (positions or a boolean mask), copying no features."""
+        return Block(self.values, self.index[rows], self.mask)
+
+    def array(self) -> FloatArray | sparse.csr_matrix:
+        """Pooled features (n, d), dense or CSR; a missing sample is a row of zeros.
+
+        Raises
+        ------
+        TypeError
+            For a sequence block, which has no single vector per sample.
+        """
+        if self.is_sequence:
+            raise TypeError("a sequence block has no pooled array; use sequence()")
+        if self.is_sparse:
+            selector = sparse.csr_matrix(
+                (self.present.astype(np.float32)[self.present],
+                 (np.flatnonzero(self.present), self.index[self.present])),
+                shape=(len(self), self.values.shape[0]),
+            )
+            return sparse.csr_matrix(selector @ self.values)
+        rows = np.asarray(self.values[np.maximum(self.index, 0)]) if len(self.values) else self._zeros()
+        rows[~self.present] = 0.0
+        return rows
+
+    def _zeros(self) -> FloatArray:
+        return np.zeros((len(self), *self.values.shape[1:]), dtype=np.float32)
+
+    def sequence(self) -> tuple[FloatArray, BoolArray]:
+        """Values float32 (n, t, d) and mask bool (n, t); a pooled vector is a sequence of one.
+
+        A missing sample has an all-False mask and zeros.
+        """
+        if not self.is_sequence:
+            pooled = self.array()
+            dense = pooled.toarray() if sparse.issparse(pooled) else pooled
+            return dense[:, None, :], self.present[:, None].copy()
+        assert self.mask is not None
+        where = np.maximum(self.index, 0)
+        if not len(self.values):
+            return self._zeros(), np.zeros((len(self), self.values.shape[1]), dtype=bool)
+        values, mask = np.asarray(self.values[where]), np.asarray(self.mask[where])
+        mask = mask & self.present[:, None]
+        values[~mask] = 0.0
+        return values, mask
+
+
+class Encoder(BaseEstimator):  # type: ignore[misc]
+    """Turns samples of one modality into a Block. Subclass it, and register the class in `features`.
+
+    The constructor only stores its parameters (typed, with defaults: the grid is validated against
+    them). A learned encoder is fitted on training samples only. `transform` must not depend on the
+    order, number or batching of the samples it is given together.
+
+    Attributes
+    ----------
+    modality : which samples it takes: "image" (encoded picture files as bytes) or "text" (str).
+    version : raised whenever the output changes for the same parameters and weights.
+    forms : maps "pooled" and, where the encoder has regions or tokens, "sequence" to the value of its
+        `output` parameter that gives it. Encoders without `output` have {"pooled": None}.
+    """
+
+    modality: ClassVar[Modality]
+    version: ClassVar[int]
+    forms: ClassVar[dict[Form, str | None]] = {"pooled": None}
+
+    @property
+    def learns(self) -> bool:
+        """Whether `fit` learns from the samples (then it must see training rows only)."""
+        return False
+
+    def identity(self) -> dict[str, Any]:
+        """Everything beyond the parameters that decides the output, as JSON: weights' hash, versions."""
+        return {}
+
+    def fit(self, samples: Sequence[Any]) -> Self:
+        """Learn from training samples; nothing to do for a frozen encoder."""
+        return self
+
+    def transform(self, samples: Sequence[Any]) -> Block:
+        """Encode m samples; row i of the block is samples[i]."""
+        raise NotImplementedError

@@ -1,0 +1,47 @@
+"""Views: the picture block and the text block of the same samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from features.encoder import Block, Modality
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Both modalities of n samples, sliceable without copying features.
+
+    Parameters
+    ----------
+    image, text : Block of n samples, or None where a model does not use that modality.
+    """
+
+    image: Block | None = None
+    text: Block | None = None
+
+    def __post_init__(self) -> None:
+        lengths = {len(block) for block in self.blocks().values()}
+        if not lengths:
+            raise ValueError("Views need at least one block")
+        if len(lengths) > 1:
+            raise ValueError(f"blocks of different lengths: {sorted(lengths)}")
+
+    def blocks(self) -> dict[Modality, Block]:
+        """The blocks that are there, pictures first."""
+        pairs: tuple[tuple[Modality, Block | None], ...] = (("image", self.image), ("text", self.text))
+        return {modality: block for modality, block in pairs if block is not None}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.blocks().values())))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, total width), for scikit-learn's checks."""
+        return len(self), sum(block.width for block in self.blocks().values())
+
+    def take(self, rows: NDArray[Any]) -> Views:
+        """Views of the samples `rows` (positions or a boolean mask)."""
+        return Views(**{modality: block.take(rows) for modality, block in self.blocks().items()})
