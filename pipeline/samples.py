@@ -1,0 +1,114 @@
+"""What a source yields: one entry per row, unchecked, and pictures that are read when needed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+class Picture(Protocol):
+    """An encoded picture file, wherever it lies."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in a message: a path, or the row it stands in."""
+
+    def read(self) -> bytes:
+        """The encoded bytes (PNG, JPEG, ...). Raises OSError where they cannot be had."""
+
+    def digest(self) -> str:
+        """Sha256 of what decides the picture's content. Raises OSError where it cannot be had."""
+
+
+@dataclass(frozen=True)
+class FilePicture:
+    """A picture file on disk."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The file's path."""
+        return str(self.path)
+
+    def read(self) -> bytes:
+        """The file's bytes."""
+        return self.path.read_bytes()
+
+    def digest(self) -> str:
+        """Sha256 of the file's bytes."""
+        return hashlib.sha256(self.read()).hexdigest()
+
+
+@dataclass(frozen=True)
+class BytesPicture:
+    """A picture whose encoded bytes are held in memory."""
+
+    name: str
+    data: bytes | memoryview = field(repr=False)
+
+    def read(self) -> bytes:
+        """The bytes."""
+        return bytes(self.data)
+
+    def digest(self) -> str:
+        """Sha256 of the bytes."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A source's rows. Every list has one entry per row; None where the row has no value.
+
+    Parameters
+    ----------
+    places : where each row stands, for messages, like "items.csv row 12" (rows count from 1).
+    ids : the rows' own ids, or None for all where the source has none.
+    pictures, texts, labels : the row's picture, text and class name.
+    groups : named columns that may group rows (rows of one group never straddle folds).
+    group : name of the column that groups by default, if any.
+    split : "train" or "test" for each row where the source has an official split.
+    """
+
+    places: Sequence[str]
+    pictures: Sequence[Picture | None]
+    texts: Sequence[str | None]
+    labels: Sequence[str | None]
+    ids: Sequence[str | None] | None = None
+    groups: dict[str, Sequence[str | None]] = field(default_factory=dict)
+    group: str | None = None
+    split: Sequence[str | None] | None = None
+
+    def __post_init__(self) -> None:
+        columns = {"pictures": self.pictures, "texts": self.texts, "labels": self.labels, "ids": self.ids,
+                   "split": self.split, **self.groups}
+        for name, column in columns.items():
+            if column is not None and len(column) != len(self.places):
+                raise ValueError(f"{name} has {len(column)} entries for {len(self.places)} rows")
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+class SourceError(Exception):
+    """A source that cannot be read; `problems` holds every reason found, one sentence each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class Source(Protocol):
+    """Reads rows from somewhere. The constructor only stores its typed parameters (the grid's keys)."""
+
+    def load(self, folder: Path) -> Samples:
+        """All rows; relative paths count from `folder`, where the grid file lies.
+
+        Raises
+        ------
+        SourceError
+            With all reasons at once, where nothing sensible can be read (no file, no such column ...).
+        """

@@ -1,0 +1,126 @@
+"""What a run knows when it ends, as plain data: the only input of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """One cell of the grid: what was compared.
+
+    `name` is unique and readable; `parts` are the names of the single-modality cells whose predictions
+    this one combines (late fusion).
+    """
+
+    name: str
+    image: str | None
+    text: str | None
+    fusion: str
+    classifier: str | None
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FoldRecord:
+    """One cell on one outer fold.
+
+    Parameters
+    ----------
+    rows : int (m,), positions of the test rows in the data set.
+    probabilities : float (m, K), out-of-fold, columns in the order of RunRecord.classes.
+    parameters : those chosen on the inner folds.
+    scores : metric name -> value on the test rows (nan where it is not defined).
+    reused : whether this result came from the store.
+    """
+
+    cell: str
+    repeat: int
+    fold: int
+    n_train: int
+    rows: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    parameters: Mapping[str, Any]
+    scores: Mapping[str, float]
+    fit_seconds: float
+    predict_seconds: float
+    reused: bool
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """Time and reuse of one stage or encoder; `seconds` is what this run spent on it.
+
+    `saved_seconds` is what computing the reused part cost when it was computed.
+    """
+
+    name: str
+    seconds: float
+    computed: int = 0
+    reused: int = 0
+    saved_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class FailureRecord:
+    """A cell that failed on a fold (or everywhere: fold None)."""
+
+    cell: str
+    repeat: int | None
+    fold: int | None
+    error: str
+    traceback: str
+
+
+@dataclass(frozen=True)
+class MetricRecord:
+    """How to read a score column."""
+
+    name: str
+    greater_is_better: bool
+    unit: Literal["share", "nats"] = "share"
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """Everything the report is made from. Labels are codes into `classes`.
+
+    Parameters
+    ----------
+    metric : the metric cells are ranked and parameters are chosen by; `metrics` describes every column.
+    ids, texts : (n,) one entry per row of the data set (text None where missing).
+    labels : int (n,), codes into `classes`.
+    folds : every FoldRecord; the same (repeat, fold) has the same test rows for every cell.
+    grid : the filled-in grid as YAML text; `command` reproduces the run.
+    versions : package -> version; `fingerprint` is the data's sha256.
+    split : one sentence that describes how folds were drawn.
+    warnings : sentences about the data and the method that a reader must know.
+    dropped : one sentence for each row left out.
+    """
+
+    name: str
+    created: str
+    command: str
+    grid: str
+    metric: str
+    metrics: tuple[MetricRecord, ...]
+    seed: int
+    classes: tuple[str, ...]
+    ids: Sequence[str]
+    texts: Sequence[str | None]
+    labels: NDArray[np.int64]
+    cells: tuple[CellRecord, ...]
+    folds: tuple[FoldRecord, ...]
+    stages: tuple[StageRecord, ...]
+    split: str
+    fingerprint: str
+    versions: Mapping[str, str]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    failures: tuple[FailureRecord, ...] = ()
+    warnings: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
