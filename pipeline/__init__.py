@@ -1,0 +1,1 @@
+"""The flow: grid -> config -> dataset -> folds -> features -> models -> predictions -> scores -> report."""

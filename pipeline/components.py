@@ -1,0 +1,167 @@
+"""Components named in the grid: their constructors' signatures are the rules their keys are checked by."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import itertools
+import os
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic.errors import PydanticSchemaGenerationError
+
+# Set by the pipeline, never by the grid: the form a fusion asks for, the seed, the classifier it wraps.
+SET_BY_PIPELINE = frozenset({"self", "output", "random_state", "classifier"})
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in the grid: where, and which rule it breaks (with the value and the nearest valid one)."""
+
+    path: Place
+    rule: str
+
+
+@dataclass(frozen=True)
+class Component:
+    """A named part of the grid with its parameters.
+
+    Parameters
+    ----------
+    name : its name in the registry.
+    parameters : constructor parameters given in the grid, one value each.
+    candidates : tuned parameters and the values the inner folds choose among.
+    """
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    candidates: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.name, repr(self.parameters), repr(self.candidates)))
+
+    @property
+    def label(self) -> str:
+        """Short readable form: the name and the parameters that the grid gives."""
+        shown = [_shown(name, value) for name, value in self.parameters.items()]
+        return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+
+def _shown(name: str, value: Any) -> str:
+    if isinstance(value, str | os.PathLike):
+        return Path(value).name
+    text = "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return f"{name}={text}"
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Sentence that names the valid value nearest to `name`, and the valid values."""
+    names = sorted(map(str, known))
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"{hint}(known: {', '.join(names)})"
+
+
+@cache
+def parameters_of(cls: type) -> dict[str, tuple[Any, Any]]:
+    """Parameters a grid may give to `cls`: name -> (type, default or ... where there is none)."""
+    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    found = {}
+    for name, parameter in inspect.signature(cls.__init__).parameters.items():
+        if name in SET_BY_PIPELINE or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        default = ... if parameter.default is parameter.empty else parameter.default
+        found[name] = (hints.get(name, Any), default)
+    return found
+
+
+@cache
+def model_of(cls: type) -> type[BaseModel]:
+    """Pydantic model of the parameters a grid may give to `cls`."""
+    fields: dict[str, Any] = parameters_of(cls)
+    config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    return create_model(cls.__name__, __config__=config, **fields)
+
+
+def _check(cls: type, name: str, value: Any) -> tuple[Any, list[tuple[Place, str]]]:
+    """The value of one parameter as its type has it, or the reasons why it is none."""
+    try:
+        adapter = _adapter(cls, name)
+        return adapter.validate_python(value), []
+    except ValidationError as error:
+        return None, [(tuple(item["loc"]), _rule(dict(item))) for item in error.errors()]
+
+
+@cache
+def _adapter(cls: type, name: str) -> TypeAdapter[Any]:
+    kind = parameters_of(cls)[name][0]
+    try:
+        return TypeAdapter(kind)
+    except PydanticSchemaGenerationError as error:
+        raise TypeError(f"{cls.__name__}: the type of parameter {name} cannot be checked: {error}") from error
+
+
+def _rule(error: Mapping[str, Any]) -> str:
+    message = str(error["msg"]).replace("Input should", "value should")
+    rule = f"{message}, not {error['input']!r}"
+    expected = (error.get("ctx") or {}).get("expected")
+    if error["type"] == "literal_error" and expected is not None:
+        names = [part.strip(" '\"") for part in str(expected).replace(" or ", ",").split(",")]
+        close = difflib.get_close_matches(str(error["input"]), names, n=1, cutoff=0.5)
+        rule += f"; did you mean '{close[0]}'?" if close else ""
+    return rule
+
+
+def variants(
+    name: str, cls: type, given: Mapping[str, Any], path: Place, tuned: Mapping[str, tuple[Any, ...]]
+) -> tuple[list[Component], list[Problem]]:
+    """Components that `given` stands for: a list where one value belongs means "compare these".
+
+    Lists of a tuned parameter are the candidates of the inner folds instead, so they make no variants.
+
+    Returns
+    -------
+    components, problems : all mistakes found; no components where there are any.
+    """
+    problems: list[Problem] = []
+    choices: dict[str, list[Any]] = {}
+    known = parameters_of(cls)
+    for key, value in given.items():
+        if key not in known:
+            problems.append(Problem((*path, key), f"unknown key '{key}' of {name}; {nearest(key, known)}"))
+            continue
+        choices[key] = _choices(cls, key, value, (*path, key), problems)
+    missing = [key for key, (_, default) in known.items() if default is ... and key not in given]
+    problems += [Problem(path, f"{name} needs the key '{key}'") for key in missing]
+    if problems:
+        return [], problems
+    candidates = {key: tuple(choices.pop(key, default)) for key, default in tuned.items()}
+    combinations = itertools.product(*choices.values())
+    return [Component(name, dict(zip(choices, values, strict=True)), candidates)
+            for values in combinations], []
+
+
+def _choices(cls: type, key: str, value: Any, path: Place, problems: list[Problem]) -> list[Any]:
+    """The values a key stands for: the value itself, or each of a list where the type is no list."""
+    checked, reasons = _check(cls, key, value)
+    if not reasons:
+        return [checked]
+    if not isinstance(value, list) or not value:
+        problems += [Problem((*path, *loc), f"{key}: {rule}") for loc, rule in reasons]
+        return []
+    chosen = []
+    for position, item in enumerate(value):
+        checked, reasons = _check(cls, key, item)
+        problems += [Problem((*path, position, *loc), f"{key}: {rule}") for loc, rule in reasons]
+        if not reasons and checked in chosen:
+            problems.append(Problem((*path, position), f"{key}: {item!r} is listed twice"))
+        chosen.append(checked)
+    return chosen

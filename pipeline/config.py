@@ -1,0 +1,283 @@
+"""The grid file as frozen, typed objects. `python -m pipeline.config --schema` prints its JSON Schema."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from features import IMAGE_ENCODERS, TEXT_ENCODERS
+from models import CLASSIFIERS, FUSIONS
+from pipeline.components import Component, Problem, nearest, variants
+from pipeline.dataset import Policy
+from pipeline.grid_file import Lines, place, read_yaml
+from pipeline.metrics import METRICS
+from pipeline.schema import schema
+from pipeline.sources import SOURCES
+
+Registry = Mapping[str, type]
+NAME = r"^[\w][\w.-]*$"
+
+
+class Split(BaseModel):
+    """How outer folds are drawn: `folds` (times `repeats`), or one or more `holdout`s, or the `official` split.
+
+    `group` names the column whose rows never straddle folds ("none": no groups; by default the one the
+    source declares). `inner` is the number of folds, inside the training rows, that choose parameters.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folds: Annotated[int, Field(ge=2, le=100)] | None = None
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    holdout: Annotated[float, Field(gt=0, lt=1)] | None = None
+    official: bool = False
+    group: str | None = None
+    inner: Annotated[int, Field(ge=2, le=20)] = 3
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_folds(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("holdout") is None and not given.get("official"):
+            return {"folds": 5, **given}
+        return given
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Split:
+        ways = [name for name in ("folds", "holdout", "official") if getattr(self, name)]
+        if len(ways) != 1:
+            raise ValueError(f"give one of folds, holdout or official, not {' and '.join(ways)}")
+        if self.official and self.repeats > 1:
+            raise ValueError("the official split is one split: it cannot be repeated")
+        return self
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Everything one run compares, filled in. Lists of components are the rows and columns of the grid."""
+
+    name: str
+    seed: int
+    data: Component
+    on_bad_rows: Policy
+    split: Split
+    image: tuple[Component, ...]
+    text: tuple[Component, ...]
+    fusion: tuple[Component, ...]
+    classifier: tuple[Component, ...]
+    metric: str
+    folder: Path
+
+
+class GridError(Exception):
+    """A grid file with mistakes; `problems` has one line for each, with its place, rule and value."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+KEYS: dict[str, str] = {
+    "name": "what the run is called: its folder is runs/NAME",
+    "seed": "every random choice derives from it (default 0)",
+    "data": "where the samples come from: {source: ..., its keys, on_bad_rows: fail | drop | keep}",
+    "split": "how folds are drawn",
+    "image": "picture encoders to compare",
+    "text": "text encoders to compare",
+    "fusion": "ways to use one or both modalities",
+    "classifier": "classifiers on the features (default logistic)",
+    "metric": "what parameters are chosen and cells are ranked by (default balanced_accuracy)",
+}
+
+
+def read_grid(path: Path) -> Grid:
+    """The grid in a YAML file.
+
+    Raises
+    ------
+    GridError
+        With every mistake in the file: its line and key, the rule, the value, the nearest valid name.
+    """
+    content, lines, problems = read_yaml(path)
+    if not problems and not isinstance(content, dict):
+        problems = [Problem((), f"must hold keys such as {', '.join(KEYS)}; it holds {content!r}")]
+    if problems:
+        raise _error(path, lines, problems)
+    return parse_grid(content, path, lines)
+
+
+def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = None) -> Grid:
+    """The grid in plain mappings and lists; `path` is the file they stand for (it need not exist)."""
+    folder = path.resolve().parent
+    problems = [Problem((key,), f"unknown key '{key}'; {nearest(key, KEYS)}")
+                for key in content if key not in KEYS]
+    data, policy = _data(content.get("data"), problems)
+    parts = {
+        "image": _components("image", content, IMAGE_ENCODERS, problems),
+        "text": _components("text", content, TEXT_ENCODERS, problems),
+        "fusion": _components("fusion", content, FUSIONS, problems),
+        "classifier": _components("classifier", {"classifier": ["logistic"], **content}, CLASSIFIERS, problems),
+    }
+    if not any(problem.path[:1] in {("image",), ("text",), ("fusion",)} for problem in problems):
+        problems += _unmet_needs(parts["fusion"], bool(parts["image"]), bool(parts["text"]))
+    grid = Grid(
+        name=_scalar("name", content.get("name", path.stem), _is_name, "a name of letters, digits, . _ -",
+                     problems),
+        seed=_scalar("seed", content.get("seed", 0), _is_seed, "a whole number from 0 to 2**32 - 1", problems),
+        data=data,
+        on_bad_rows=policy,
+        split=_split(content.get("split", {}), problems),
+        metric=_scalar("metric", content.get("metric", "balanced_accuracy"), METRICS.__contains__,
+                       f"a metric {nearest(content.get('metric'), METRICS)}", problems),
+        folder=folder,
+        **{key: tuple(_located(component, folder) for component in value) for key, value in parts.items()},
+    )
+    if problems:
+        raise _error(path, lines or {}, problems)
+    return grid
+
+
+def _error(path: Path, lines: Lines, problems: Iterable[Problem]) -> GridError:
+    return GridError([f"{place(path.name, problem.path, lines)}: {problem.rule}" for problem in problems])
+
+
+def _scalar(
+    key: str, value: Any, valid: Callable[[Any], bool], rule: str, problems: list[Problem]
+) -> Any:
+    if isinstance(value, list | dict) or not valid(value):
+        problems.append(Problem((key,), f"{key} must be {rule}, not {value!r}"))
+    return value
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 100 and re.match(NAME, value) is not None
+
+
+def _is_seed(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
+
+
+def _data(given: Any, problems: list[Problem]) -> tuple[Component, Policy]:
+    """The source and the policy for bad rows."""
+    nothing: tuple[Component, Policy] = Component("none"), "fail"
+    if isinstance(given, str):
+        given = {"source": given}
+    if not isinstance(given, dict) or "source" not in given:
+        problems.append(Problem(("data",), f"data must name its source; {nearest('', SOURCES)}"))
+        return nothing
+    keys = dict(given)
+    name, policy = keys.pop("source"), keys.pop("on_bad_rows", "fail")
+    if policy not in get_args(Policy):
+        problems.append(Problem(("data", "on_bad_rows"),
+                                f"unknown policy {policy!r}; {nearest(policy, get_args(Policy))}"))
+    if not isinstance(name, str) or name not in SOURCES:
+        problems.append(Problem(("data", "source"), f"unknown source {name!r}; {nearest(name, SOURCES)}"))
+        return nothing
+    found, wrong = variants(name, SOURCES[name], keys, ("data",), {})
+    if len(found) > 1:
+        wrong = [Problem(("data",), "data is one source: its keys take one value each, no lists to compare")]
+    problems += wrong
+    return (found[0] if found else nothing[0]), policy
+
+
+def _split(given: Any, problems: list[Problem]) -> Split:
+    try:
+        return Split.model_validate(given)
+    except ValidationError as error:
+        for item in error.errors():
+            path: tuple[str | int, ...] = ("split", *item["loc"][:1])
+            if item["type"] == "extra_forbidden":
+                rule = f"unknown key '{item['loc'][0]}'; {nearest(item['loc'][0], Split.model_fields)}"
+            else:
+                message = item["msg"].replace("Value error, ", "").replace("Input", "value")
+                rule = f"{message} (given: {item['input']!r})"
+            problems.append(Problem(path, rule))
+        return Split()
+
+
+def _components(
+    key: str, content: Mapping[str, Any], registry: Registry, problems: list[Problem]
+) -> list[Component]:
+    """Every component under a key of the grid, lists of parameter values expanded."""
+    given = content.get(key)
+    if given is None:
+        if key == "fusion":
+            problems.append(Problem((), f"the grid needs the key 'fusion'; {nearest('', registry)}"))
+        return []
+    entries = given if isinstance(given, list) else [given]
+    found: list[Component] = []
+    for position, entry in enumerate(entries):
+        path: tuple[str | int, ...] = (key, position) if isinstance(given, list) else (key,)
+        for component in _component(key, entry, path, registry, problems):
+            if component.label in [other.label for other in found]:
+                problems.append(Problem(path, f"{component.label} is listed twice"))
+            found.append(component)
+    return found
+
+
+def _component(
+    key: str, entry: Any, path: tuple[str | int, ...], registry: Registry, problems: list[Problem]
+) -> list[Component]:
+    """Forms: `name`, `{name: {key: value}}` or `{encoder: name, key: value}` (fusion:, classifier: likewise)."""
+    kind = "encoder" if key in ("image", "text") else key
+    name, keys = _name_and_keys(entry, kind)
+    if name is None:
+        problems.append(Problem(path, f"write a name, {{name: {{key: value}}}} or {{{kind}: name, key: value}}, "
+                                      f"not {entry!r}"))
+        return []
+    if name not in registry:
+        problems.append(Problem(path, f"unknown {key} {kind} '{name}'; {nearest(name, registry)}"
+                                if kind != key else f"unknown {kind} '{name}'; {nearest(name, registry)}"))
+        return []
+    cls = registry[name]
+    inner = path if isinstance(entry, dict) and kind in entry else (*path, name)
+    found, wrong = variants(name, cls, keys, inner, getattr(cls, "tuned", {}))
+    problems += wrong
+    return found
+
+
+def _name_and_keys(entry: Any, kind: str) -> tuple[str | None, dict[str, Any]]:
+    if isinstance(entry, str):
+        return entry, {}
+    if isinstance(entry, dict) and isinstance(entry.get(kind), str):
+        return entry[kind], {key: value for key, value in entry.items() if key != kind}
+    if isinstance(entry, dict) and len(entry) == 1:
+        name, keys = next(iter(entry.items()))
+        if keys is None or isinstance(keys, dict):
+            return name, keys or {}
+    return None, {}
+
+
+def _unmet_needs(fusions: Sequence[Component], has_image: bool, has_text: bool) -> list[Problem]:
+    there = {"image": has_image, "text": has_text}
+    return [
+        Problem(("fusion",), f"{component.name} needs {modality} features, but the grid has no '{modality}' list")
+        for component in fusions
+        for modality in FUSIONS[component.name].needs
+        if not there[modality]
+    ]
+
+
+def _located(component: Component, folder: Path) -> Component:
+    """The component with its paths made absolute: they count from the grid file's folder."""
+    located = {key: folder / value if isinstance(value, Path) else value
+               for key, value in component.parameters.items()}
+    return Component(component.name, located, component.candidates)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the JSON Schema of grid files, for editors."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.config", description=__doc__)
+    parser.add_argument("--schema", action="store_true", required=True, help="print the JSON Schema of a grid")
+    parser.parse_args(arguments)
+    print(json.dumps(schema(KEYS, Split), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Features from the store, or encoded and stored: frozen encoders once over all, learned ones per training set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.encoder import Block, Encoder, Form, Modality
+from pipeline.cells import build_encoder
+from pipeline.components import Component
+from pipeline.dataset import Dataset, Modal
+from pipeline.store import Entry, Ingredients, Store, key_of
+
+Rows = NDArray[np.int64]
+
+
+class Pictures(Sequence[bytes]):
+    """Encoded pictures, read one by one when asked for, so that they are never in memory together."""
+
+    def __init__(self, pictures: Sequence[Any]) -> None:
+        self._pictures = pictures
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, position: Any) -> Any:
+        if isinstance(position, slice):
+            return Pictures(self._pictures[position])
+        return self._pictures[position].read()
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of one encoder in one form, for every row, learned (if it learns) from `train` rows only.
+
+    Parameters
+    ----------
+    count : distinct samples to encode.
+    ingredients : everything that decides them; see `store.key_of`.
+    """
+
+    modality: Modality
+    component: Component
+    encoder: Encoder
+    train: Rows | None
+    count: int
+    ingredients: Ingredients
+
+    @property
+    def key(self) -> str:
+        """Their key in the store."""
+        return key_of(self.ingredients)
+
+    def load(self, store: Store, index: Rows) -> Block | None:
+        """Block of all rows from the store; None where it is not there."""
+        entry = store.load(self.ingredients)
+        return None if entry is None else _block(entry, index)
+
+    def compute(self, store: Store, modal: Modal) -> Entry:
+        """The stored features of the distinct samples, encoded now where they are not there."""
+        return store.get(self.ingredients, lambda: self._encode(modal))
+
+    def _encode(self, modal: Modal) -> Entry:
+        samples = Pictures(modal.samples) if self.modality == "image" else modal.samples
+        if self.train is not None:
+            rows = modal.index[self.train]
+            self.encoder.fit([samples[position] for position in rows[rows >= 0]])
+        block = self.encoder.transform(samples)
+        arrays = {"values": block.values} | ({"mask": block.mask} if block.mask is not None else {})
+        facts = {"label": self.component.label, "class": type(self.encoder).__name__, "work": self.count}
+        return Entry(arrays, facts)
+
+
+def _block(entry: Entry, index: Rows) -> Block:
+    mask: Any = entry.arrays.get("mask")
+    return Block(entry.arrays["values"], index, mask)
+
+
+def request(
+    dataset: Dataset, modality: Modality, component: Component, form: Form, train: Rows, seed: int
+) -> Features:
+    """The features a model needs when it is trained on the rows `train`."""
+    encoder = build_encoder(modality, component, form, seed)
+    modal = dataset.views[modality]
+    learned = _training_digest(modal, train) if encoder.learns else None
+    ingredients = {
+        "kind": "features",
+        "samples": _samples_digest(modal.digests),
+        "encoder": describe_encoder(encoder),
+        "train": learned,
+    }
+    return Features(modality, component, encoder, train if encoder.learns else None,
+                    len(modal.digests), ingredients)
+
+
+def describe_encoder(encoder: Encoder) -> dict[str, Any]:
+    """Class, version, parameters and identity, as JSON. A path is no ingredient: what it holds is (identity)."""
+    return {
+        "class": type(encoder).__name__,
+        "version": encoder.version,
+        "parameters": plain_parameters(encoder),
+        "identity": _identity(type(encoder), repr(encoder.get_params()), encoder),
+    }
+
+
+def plain_parameters(estimator: Any) -> dict[str, Any]:
+    """The estimator's own parameters as JSON values, paths left out."""
+    return {name: _plain(value) for name, value in estimator.get_params(deep=False).items()
+            if not isinstance(value, os.PathLike)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if hasattr(value, "get_params"):
+        return {"class": type(value).__name__, "version": getattr(value, "version", None),
+                "parameters": plain_parameters(value)}
+    return value
+
+
+_identities: dict[tuple[type, str], dict[str, Any]] = {}
+
+
+def _identity(cls: type, parameters: str, encoder: Encoder) -> dict[str, Any]:
+    """The encoder's identity; weights are hashed once per process, not once per fold."""
+    if (cls, parameters) not in _identities:
+        _identities[cls, parameters] = encoder.identity()
+    return _identities[cls, parameters]
+
+
+@cache
+def _samples_digest(digests: tuple[str, ...]) -> str:
+    return key_of({"digests": digests})
+
+
+def _training_digest(modal: Modal, train: Rows) -> str:
+    """Digest of the training samples, in order and with repetitions: all that a learned encoder sees."""
+    index = modal.index[train]
+    return key_of({"digests": [modal.digests[position] for position in index[index >= 0]]})
+
+

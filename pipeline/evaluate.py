@@ -1,0 +1,269 @@
+"""Cells x folds -> out-of-fold probabilities. Every finished piece is stored at once, so a run can be continued."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed, parallel_config
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from features.encoder import Block, Modality
+from models.fusion import Fit
+from models.views import Views
+from pipeline.dataset import Dataset
+from pipeline.encode import Features
+from pipeline.metrics import METRICS
+from pipeline.plan import Plan, Unit, describe
+from pipeline.store import Entry, Store
+from reports.record import FailureRecord
+
+Rows = NDArray[np.int64]
+Probabilities = NDArray[np.float64]
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What went wrong with a piece of work."""
+
+    error: str
+    traceback: str
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """A piece of work that is in the store: what it cost, and whether it was there before."""
+
+    seconds: float
+    reused: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What every fit needs of the data set, small enough to be sent to workers.
+
+    Parameters
+    ----------
+    labels : (n,) codes; `classes` is their number K.
+    index : for each modality, the distinct sample of each row.
+    """
+
+    labels: Rows
+    classes: int
+    index: Mapping[Modality, Rows]
+    metric: str
+    store: Path
+
+
+def context_of(dataset: Dataset, metric: str, store: Store) -> Context:
+    """The context of a data set."""
+    index = {modality: modal.index for modality, modal in dataset.views.items()}
+    return Context(dataset.labels, len(dataset.classes), index, metric, store.root)
+
+
+def encode_all(
+    features: Sequence[Features], dataset: Dataset, store: Store, jobs: int, report: Report
+) -> dict[str, Done | Failed]:
+    """Put all features into the store; result by key.
+
+    Frozen encoders run one after the other with all cores; learned ones, over folds, side by side.
+    """
+    frozen = [one for one in features if one.train is None]
+    learned = [one for one in features if one.train is not None]
+    outcomes: dict[str, Done | Failed] = {}
+    for one in frozen:
+        outcomes[one.key] = _encode(one, dataset.views[one.modality], store.root)
+        report(f"encoded {one.component.label}")
+    tasks = [(one, dataset.views[one.modality], store.root) for one in learned]
+    for position, outcome in _side_by_side(_encode, tasks, jobs):
+        outcomes[learned[position].key] = outcome
+        report(f"encoded {learned[position].component.label}")
+    return outcomes
+
+
+def _encode(features: Features, modal: Any, root: Path) -> Done | Failed:
+    def work() -> Done:
+        entry = features.compute(Store(root), modal)
+        return Done(entry.seconds, entry.reused)
+
+    return _guarded(work)
+
+
+def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) -> dict[int, Done | Failed]:
+    """Put all results into the store; outcome by position in `units`."""
+    outcomes = {}
+    for position, outcome in _side_by_side(_fit, [(unit, context) for unit in units], jobs):
+        outcomes[position] = outcome
+        report(units[position].cell.name)
+    return outcomes
+
+
+def _guarded(work: Callable[[], Done]) -> Done | Failed:
+    """A failing component fails its own cells only: the error is recorded, never stored as done."""
+    try:
+        return work()
+    except Exception as error:
+        return Failed(describe(error), traceback.format_exc())
+
+
+def _side_by_side(
+    function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], jobs: int
+) -> Iterator[tuple[int, Any]]:
+    """(position, result) of each task as it ends.
+
+    Every task computes in one thread whatever the number of workers: sums are then taken in the same
+    order, so that 1 and 2 workers give the same bits, and workers never crowd each other's cores.
+    """
+    if jobs == 1 or len(tasks) < 2:
+        with _one_thread():
+            yield from ((position, function(*task)) for position, task in enumerate(tasks))
+        return
+    with parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
+        yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
+            delayed(_numbered)(position, function, task) for position, task in enumerate(tasks))
+
+
+def _numbered(position: int, function: Callable[..., Any], task: tuple[Any, ...]) -> tuple[int, Any]:
+    with _one_thread():
+        return position, function(*task)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Numerical libraries use one thread, also one that is only imported inside."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 0
+    if torch:
+        torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        os.environ.pop("OMP_NUM_THREADS") if before is None else os.environ.update(OMP_NUM_THREADS=before)
+        if torch:
+            torch.set_num_threads(threads)
+
+
+def _fit(unit: Unit, context: Context) -> Done | Failed:
+    def work() -> Done:
+        store = Store(context.store)
+        entry = store.get(unit.ingredients, lambda: _result(unit, context, store))
+        return Done(entry.seconds, entry.reused)
+
+    return _guarded(work)
+
+
+def _result(unit: Unit, context: Context, store: Store) -> Entry:
+    """Choose a setting on the inner folds, fit it on the outer training rows, predict the test rows."""
+    blocks = {modality: [_loaded(one, context.index[modality], store) for one in many]
+              for modality, many in unit.features.items()}
+    begun = time.perf_counter()
+    chosen, inner = _choose(unit, context, blocks)
+    outer = _fit_of(unit.fold.train, unit.fold.test, blocks, 0, context.labels)
+    model = unit.estimator._clone_with(chosen).fit(outer.train, outer.y)
+    fitted = time.perf_counter()
+    probabilities = aligned(model.predict_proba(outer.test), outer.y, context.classes)
+    predicted = time.perf_counter()
+    if not np.all(np.isfinite(probabilities)):
+        raise FloatingPointError(f"{unit.cell.name} predicts probabilities that are not finite")
+    return Entry({"probabilities": probabilities}, {
+        "label": unit.cell.name, "parameters": dict(chosen), "inner": inner,
+        "class": type(unit.estimator).__name__, "work": unit.fits * len(unit.fold.train),
+        "fit_seconds": fitted - begun, "predict_seconds": predicted - fitted,
+    })
+
+
+def _loaded(features: Features, index: Rows, store: Store) -> Block:
+    block = features.load(store, index)
+    if block is None:
+        raise FileNotFoundError(f"features of {features.component.label} are missing from the store or damaged; "
+                                "run again to compute them")
+    return block
+
+
+def _fit_of(train: Rows, test: Rows, blocks: Mapping[Modality, Sequence[Block]], position: int, labels: Rows) -> Fit:
+    """Training and test views of one split; `position` says from which rows learned encoders learned."""
+    if blocks:
+        views = Views(**{modality: many[position] for modality, many in blocks.items()})
+    else:
+        views = Views(image=Block(np.zeros((1, 1), dtype=np.float32), np.zeros(len(labels), dtype=np.int64)))
+    return Fit(views.take(train), labels[train], views.take(test))
+
+
+def _choose(
+    unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
+) -> tuple[Mapping[str, Any], list[float]]:
+    """The setting with the best mean score over the inner folds (the first of equals), and all mean scores."""
+    if len(unit.settings) == 1:
+        return unit.settings[0], []
+    metric = METRICS[context.metric]
+    fits = [_fit_of(train, test, blocks, position + 1, context.labels)
+            for position, (train, test) in enumerate(unit.fold.inner)]
+    predictions = unit.estimator.predict_many(fits, unit.settings)
+    scores = np.array([
+        [metric(context.labels[test], aligned(one, fit.y, context.classes)) for one in many]
+        for (_, test), fit, many in zip(unit.fold.inner, fits, predictions, strict=True)
+    ]).mean(axis=0)
+    best = int(np.nanargmax(scores if metric.greater_is_better else -scores))
+    return unit.settings[best], [round(float(score), 6) for score in scores]
+
+
+def aligned(probabilities: Probabilities, trained: Rows, classes: int) -> Probabilities:
+    """Probabilities (n, K) over all classes; a class without training rows gets 0."""
+    complete = np.zeros((len(probabilities), classes))
+    complete[:, np.unique(trained)] = probabilities
+    return complete
+
+
+def run_plan(
+    plan: Plan, dataset: Dataset, context: Context, store: Store, jobs: int, progress: Any
+) -> tuple[dict[str, Done | Failed], dict[int, Done | Failed]]:
+    """Compute what the store lacks: first the features, then the fits.
+
+    Returns
+    -------
+    features, units : outcome of each, by key and by position in plan.units.
+    """
+    known = {position: Done(entry.seconds, reused=True) for position, unit in enumerate(plan.units)
+             if (entry := store.load(unit.ingredients)) is not None}
+    missing = [position for position in range(len(plan.units)) if position not in known]
+    wanted = {one.key: one for position in missing
+              for many in plan.units[position].features.values() for one in many}
+    with progress("Features", len(wanted)) as report:
+        features = encode_all(list(wanted.values()), dataset, store, jobs, report)
+    failed = {key: outcome for key, outcome in features.items() if isinstance(outcome, Failed)}
+    outcomes: dict[int, Done | Failed] = dict(known)
+    for position in missing:
+        for one in _first_failed(plan.units[position], failed):
+            outcomes[position] = replace(failed[one.key], error=f"{one.component.label}: {failed[one.key].error}")
+    left = [position for position in missing if position not in outcomes]
+    with progress("Fits", len(left)) as report:
+        fitted = fit_all([plan.units[position] for position in left], context, jobs, report)
+    outcomes |= {left[position]: outcome for position, outcome in fitted.items()}
+    return features, outcomes
+
+
+def _first_failed(unit: Unit, failed: Mapping[str, Failed]) -> list[Features]:
+    return [one for many in unit.features.values() for one in many if one.key in failed][:1]
+
+
+def failures(plan: Plan, outcomes: Mapping[int, Done | Failed]) -> list[FailureRecord]:
+    """Every cell and fold that failed."""
+    return [*plan.failures, *(
+        FailureRecord(unit.cell.name, unit.fold.repeat, unit.fold.fold, outcome.error, outcome.traceback)
+        for position, unit in enumerate(plan.units)
+        if isinstance(outcome := outcomes[position], Failed))]

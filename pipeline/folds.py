@@ -1,0 +1,156 @@
+"""Outer and inner splits: drawn once from labels, groups and seed, saved with the run, shared by every cell."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
+
+from pipeline.config import Split
+from pipeline.dataset import Dataset, DatasetError
+from pipeline.randomness import derive
+
+Rows = NDArray[np.int64]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One outer split: sorted row positions, and the inner splits (train, test) of its training rows."""
+
+    repeat: int
+    fold: int
+    train: Rows
+    test: Rows
+    inner: tuple[tuple[Rows, Rows], ...]
+
+
+def draw(dataset: Dataset, split: Split, seed: int) -> tuple[Fold, ...]:
+    """Every outer fold with its inner folds.
+
+    Outer folds are stratified by class; with groups, no group straddles folds (inner ones neither).
+
+    Raises
+    ------
+    DatasetError
+        Where the data cannot be split as asked.
+    """
+    if split.official:
+        outer = [(0, 0, *_official(dataset))]
+    else:
+        outer = [(repeat, fold, train, test) for repeat in range(split.repeats)
+                 for fold, (train, test) in enumerate(_outer(dataset, split, derive(seed, "folds", repeat)))]
+    return tuple(
+        Fold(repeat, fold, train, test,
+             _inner(dataset, train, split.inner, derive(seed, "inner folds", repeat, fold)))
+        for repeat, fold, train, test in outer
+    )
+
+
+def _official(dataset: Dataset) -> tuple[Rows, Rows]:
+    if dataset.split is None:
+        raise DatasetError(["split.official: the source has no official split"],
+                           "name its column under data: (split: COLUMN), or draw folds")
+    train, test = (np.flatnonzero(dataset.split == part) for part in ("train", "test"))
+    if not len(train) or not len(test):
+        raise DatasetError([f"split.official: {len(train)} rows are train, {len(test)} are test"],
+                           "both parts need rows")
+    return train, test
+
+
+def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]:
+    rows = np.arange(len(dataset))
+    if split.folds is not None:
+        return _stratified(rows, dataset.labels, dataset.groups, split.folds, seed)
+    assert split.holdout is not None
+    if dataset.groups is not None:
+        return _stratified(rows, dataset.labels, dataset.groups, max(2, round(1 / split.holdout)), seed)[:1]
+    splitter = StratifiedShuffleSplit(1, test_size=split.holdout, random_state=seed)
+    try:
+        return [(np.sort(train), np.sort(test)) for train, test in splitter.split(rows, dataset.labels)]
+    except ValueError as error:
+        raise DatasetError([f"split.holdout: {error}"], "take a larger share") from error
+
+
+def _inner(dataset: Dataset, train: Rows, count: int, seed: int) -> tuple[tuple[Rows, Rows], ...]:
+    groups = dataset.groups[train] if dataset.groups is not None else None
+    return tuple((train[inside], train[outside])
+                 for inside, outside in _stratified(np.arange(len(train)), dataset.labels[train], groups,
+                                                    count, seed))
+
+
+def _stratified(
+    rows: Rows, labels: Labels, groups: NDArray[Any] | None, count: int, seed: int
+) -> list[tuple[Rows, Rows]]:
+    if groups is not None and len(np.unique(groups)) < count:
+        raise DatasetError([f"{len(np.unique(groups))} groups cannot make {count} folds"],
+                           "take fewer folds, another group column, or group: none")
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    with warnings.catch_warnings():  # classes that are too small are reported by `remarks`, in plain words
+        warnings.simplefilter("ignore", UserWarning)
+        return list(kind(count, shuffle=True, random_state=seed).split(rows, labels, groups))
+
+
+def describe(split: Split, dataset: Dataset) -> str:
+    """One sentence on how the folds were drawn."""
+    grouped = f", no {dataset.group_name} in two folds" if dataset.group_name else ""
+    inner = f"parameters chosen on {split.inner} inner folds of the training rows"
+    if split.official:
+        return f"The official split of the data; {inner}."
+    if split.folds:
+        times = f" drawn {split.repeats} times" if split.repeats > 1 else ""
+        return f"{split.folds} outer folds{times}, stratified by class{grouped}; {inner}."
+    times = f"{split.repeats} hold-outs" if split.repeats > 1 else "One hold-out"
+    return f"{times} of {split.holdout:.0%} of the rows, stratified by class{grouped}; {inner}."
+
+
+def remarks(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
+    """What a reader must know of these folds: identical samples that straddle, classes that are absent."""
+    found = []
+    for modality, view in dataset.views.items():
+        straddling = max(_straddling(view.index, fold) for fold in folds)
+        if straddling:
+            noun = "pictures" if modality == "image" else "texts"
+            found.append(f"Identical {noun} straddle folds: in the worst fold {straddling} test rows have "
+                         f"a {modality} that also stands in the training rows.")
+    for fold in folds:
+        found += _absent(dataset, fold)
+    return found
+
+
+def _straddling(index: Rows, fold: Fold) -> int:
+    """Test rows whose sample (missing ones aside) also occurs among the training rows."""
+    test = index[fold.test]
+    return int(np.sum(np.isin(test[test >= 0], index[fold.train])))
+
+
+def _absent(dataset: Dataset, fold: Fold) -> list[str]:
+    present = {part: set(dataset.labels[rows]) for part, rows in (("training", fold.train), ("test", fold.test))}
+    return [f"Repeat {fold.repeat}, fold {fold.fold}: no {part} row of class '{name}'."
+            for part, labels in present.items()
+            for code, name in enumerate(dataset.classes) if code not in labels]
+
+
+def save(folds: Sequence[Fold], ids: Sequence[str], path: Path) -> None:
+    """Write folds.npz: ids (n,); repeat, fold (s,); outer (s, n) 0 unused, 1 train, 2 test; inner (s, n).
+
+    `inner` holds the number of the inner fold that scores a training row, -1 for all other rows.
+    """
+    outer = np.zeros((len(folds), len(ids)), dtype=np.int8)
+    inner = np.full((len(folds), len(ids)), -1, dtype=np.int16)
+    for position, fold in enumerate(folds):
+        outer[position, fold.train], outer[position, fold.test] = 1, 2
+        for number, (_, scored) in enumerate(fold.inner):
+            inner[position, scored] = number
+    with path.open("wb") as file:
+        np.savez_compressed(
+            file, ids=np.array(ids, dtype=np.str_), outer=outer, inner=inner,
+            repeat=np.array([fold.repeat for fold in folds], dtype=np.int16),
+            fold=np.array([fold.fold for fold in folds], dtype=np.int16),
+        )

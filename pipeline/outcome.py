@@ -1,0 +1,133 @@
+"""From stored results to scored out-of-fold predictions, and to the record that the report is made from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.encoder import Modality
+from models import FUSIONS
+from pipeline.cells import Cell
+from pipeline.dataset import Dataset
+from pipeline.encode import Features
+from pipeline.evaluate import Done, Failed
+from pipeline.folds import Fold
+from pipeline.metrics import METRICS
+from pipeline.plan import Plan
+from pipeline.store import Store
+from reports.record import CellRecord, FailureRecord, FoldRecord, StageRecord
+
+Key = tuple[Cell, int, int]
+
+
+def fold_records(
+    plan: Plan, outcomes: Mapping[int, Done | Failed], dataset: Dataset, store: Store
+) -> dict[Key, FoldRecord]:
+    """Scored predictions of every cell with fits of its own, by (cell, repeat, fold)."""
+    records = {}
+    for position, unit in enumerate(plan.units):
+        outcome = outcomes[position]
+        entry = store.load(unit.ingredients) if isinstance(outcome, Done) else None
+        if entry is None or isinstance(outcome, Failed):
+            continue
+        probabilities: NDArray[np.float64] = np.asarray(entry.arrays["probabilities"])
+        records[unit.cell, unit.fold.repeat, unit.fold.fold] = FoldRecord(
+            cell=unit.cell.name, repeat=unit.fold.repeat, fold=unit.fold.fold, n_train=len(unit.fold.train),
+            rows=unit.fold.test, probabilities=probabilities, parameters=entry.facts["parameters"],
+            scores=_scores(dataset, unit.fold, probabilities), fit_seconds=entry.facts["fit_seconds"],
+            predict_seconds=entry.facts["predict_seconds"], reused=outcome.reused,
+        )
+    return records
+
+
+def _scores(dataset: Dataset, fold: Fold, probabilities: Any) -> dict[str, float]:
+    labels = dataset.labels[fold.test]
+    return {name: metric(labels, probabilities) for name, metric in METRICS.items()}
+
+
+def combine(
+    cells: Sequence[Cell], folds: Sequence[Fold], dataset: Dataset, seed: int, records: Mapping[Key, FoldRecord]
+) -> tuple[dict[Key, FoldRecord], list[FailureRecord]]:
+    """Predictions of the cells that combine others (late fusion): they cost no fits of their own."""
+    combined, failed = {}, []
+    for cell in (cell for cell in cells if cell.parts):
+        for fold in folds:
+            parts = [records.get((part, fold.repeat, fold.fold)) for part in cell.parts]
+            there = [part for part in parts if part is not None]
+            if len(there) == len(parts):
+                combined[cell, fold.repeat, fold.fold] = _combined(cell, fold, dataset, seed, there)
+            else:
+                failed.append(FailureRecord(cell.name, fold.repeat, fold.fold,
+                                            "a cell that it combines failed", ""))
+    return combined, failed
+
+
+def _combined(
+    cell: Cell, fold: Fold, dataset: Dataset, seed: int, parts: Sequence[FoldRecord]
+) -> FoldRecord:
+    modalities: list[Modality] = [next(iter(FUSIONS[part.fusion.name].needs)) for part in cell.parts]
+    present = {modality: dataset.views[modality].index[fold.test] >= 0 for modality in modalities}
+    probabilities = cell.estimator(seed).combine(
+        {modality: part.probabilities for modality, part in zip(modalities, parts, strict=True)}, present)
+    parameters = {f"{modality}: {name}": value for modality, part in zip(modalities, parts, strict=True)
+                  for name, value in part.parameters.items()}
+    return FoldRecord(
+        cell=cell.name, repeat=fold.repeat, fold=fold.fold, n_train=len(fold.train), rows=fold.test,
+        probabilities=probabilities, parameters=parameters, scores=_scores(dataset, fold, probabilities),
+        fit_seconds=sum(part.fit_seconds for part in parts),
+        predict_seconds=sum(part.predict_seconds for part in parts), reused=all(part.reused for part in parts),
+    )
+
+
+def cell_record(cell: Cell) -> CellRecord:
+    """The cell as the report names it."""
+    return CellRecord(
+        name=cell.name, image=cell.image.label if cell.image else None,
+        text=cell.text.label if cell.text else None, fusion=cell.fusion.label,
+        classifier=cell.classifier.label if cell.classifier else None,
+        parts=tuple(part.name for part in cell.parts),
+    )
+
+
+def stage_records(
+    plan: Plan, features: Mapping[str, Done | Failed], outcomes: Mapping[int, Done | Failed],
+    store: Store, timings: Mapping[str, float],
+) -> tuple[StageRecord, ...]:
+    """Seconds and reuse of each encoder and fusion, then of the whole run's steps.
+
+    Workers run side by side, so the seconds of encoders and fusions may add up to more than the run took.
+    """
+    encoded = _encoder_stages(plan.features, features, store)
+    fitted = _summed((f"fit {unit.cell.fusion.label}", outcomes[position])
+                     for position, unit in enumerate(plan.units))
+    return (*encoded, *fitted, *(StageRecord(name, seconds) for name, seconds in timings.items()))
+
+
+def _encoder_stages(
+    features: Mapping[str, Features], outcomes: Mapping[str, Done | Failed], store: Store
+) -> list[StageRecord]:
+    def outcome(one: Features) -> Done | Failed | None:
+        if one.key in outcomes:
+            return outcomes[one.key]
+        seconds = store.seconds(one.ingredients)
+        return None if seconds is None else Done(seconds, reused=True)
+
+    return _summed((f"encode {one.component.label}", outcome(one)) for one in features.values())
+
+
+def _summed(pairs: Iterable[tuple[str, Done | Failed | None]]) -> list[StageRecord]:
+    by_name: dict[str, list[Done]] = defaultdict(list)
+    for name, outcome in pairs:
+        if isinstance(outcome, Done):
+            by_name[name].append(outcome)
+    return [StageRecord(
+        name=name, seconds=sum(one.seconds for one in done if not one.reused),
+        computed=sum(not one.reused for one in done), reused=sum(one.reused for one in done),
+        saved_seconds=sum(one.seconds for one in done if one.reused),
+    ) for name, done in by_name.items()]
+
+

@@ -1,0 +1,45 @@
+"""Every distinct picture is decoded once before any encoding; what was found is kept in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features import images
+from pipeline.samples import Picture
+from pipeline.store import Entry, Store
+
+Sizes = NDArray[np.int64]
+VERSION = 1
+
+
+def check_pictures(
+    pictures: Mapping[str, Picture | None], store: Store
+) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+    """Width and height in pixels of each readable picture, and why the others are not readable, by digest."""
+    digests = sorted(pictures)
+    ingredients = {"kind": "pictures", "check": VERSION, "images": images.VERSION, "digests": digests}
+
+    def compute() -> Entry:
+        with ThreadPoolExecutor() as pool:
+            found = list(pool.map(lambda digest: _check(pictures[digest]), digests))
+        sizes = np.array([size for size, _ in found], dtype=np.int64).reshape(-1, 2)
+        errors = {digest: error for digest, (_, error) in zip(digests, found, strict=True) if error}
+        return Entry({"sizes": sizes}, {"errors": errors, "label": f"{len(digests)} pictures checked"})
+
+    entry = store.get(ingredients, compute)
+    errors = dict(entry.facts["errors"])
+    sizes = {digest: (int(width), int(height))
+             for digest, (width, height) in zip(digests, entry.arrays["sizes"], strict=True)}
+    return {digest: size for digest, size in sizes.items() if digest not in errors}, errors
+
+
+def _check(picture: Picture | None) -> tuple[tuple[int, int], str]:
+    assert picture is not None
+    try:
+        return images.check(picture.read()), ""
+    except (OSError, ValueError) as error:
+        return (0, 0), str(error)

@@ -1,0 +1,132 @@
+"""What a run has to do: every cell on every fold, the features each needs, and what the store already holds."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.encoder import Modality
+from models.fusion import Fusion
+from pipeline.cells import Cell
+from pipeline.config import Grid
+from pipeline.dataset import Dataset
+from pipeline.encode import Features, plain_parameters, request
+from pipeline.folds import Fold
+from pipeline.store import Ingredients, key_of
+from reports.record import FailureRecord
+
+Rows = NDArray[np.int64]
+# Packages whose releases may change what a fitted model predicts.
+VERSIONS = {name: version(name) for name in ("numpy", "scipy", "scikit-learn", "torch")}
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One cell on one outer fold: the piece of work whose result is stored.
+
+    Parameters
+    ----------
+    features : for each modality, those learned from the outer training rows, then from each inner fold's.
+    settings : parameter settings that the inner folds choose among.
+    """
+
+    cell: Cell
+    fold: Fold
+    estimator: Fusion
+    settings: Sequence[Mapping[str, Any]]
+    features: Mapping[Modality, Sequence[Features]]
+    ingredients: Ingredients
+
+    @property
+    def fits(self) -> int:
+        """Models to fit: each setting on each inner fold, and the chosen one on all training rows."""
+        return (len(self.settings) * len(self.fold.inner) if len(self.settings) > 1 else 0) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All units of a run, all distinct features they need, and the cells that cannot even be planned."""
+
+    units: tuple[Unit, ...]
+    features: Mapping[str, Features]
+    failures: tuple[FailureRecord, ...]
+
+
+class _Requests:
+    """The features that units ask for, each described once."""
+
+    def __init__(self, dataset: Dataset, seed: int) -> None:
+        self._dataset, self._seed = dataset, seed
+        self._known: dict[tuple[Any, ...], Features] = {}
+
+    def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
+        """Features of each modality for the outer training rows and for those of every inner fold."""
+        training = [fold.train, *(train for train, _ in fold.inner)]
+        found: dict[Modality, list[Features]] = {}
+        for modality, (component, form) in cell.encoders().items():
+            found[modality] = []
+            for position, rows in enumerate(training):
+                place = (modality, component, form, fold.repeat, fold.fold, position)
+                if place not in self._known:
+                    self._known[place] = request(self._dataset, modality, component, form, rows, self._seed)
+                found[modality].append(self._known[place])
+        return found
+
+
+def make_plan(grid: Grid, cells: Sequence[Cell], dataset: Dataset, folds: Sequence[Fold]) -> Plan:
+    """Describe all work; computes no features and fits nothing."""
+    requests = _Requests(dataset, grid.seed)
+    units: list[Unit] = []
+    failures: list[FailureRecord] = []
+    for cell in (cell for cell in cells if not cell.parts):
+        try:
+            units += [_unit(grid, cell, dataset, fold, requests) for fold in folds]
+        except Exception as error:  # a component that cannot be set up fails its cells, not the run
+            failures.append(FailureRecord(cell.name, None, None, describe(error), traceback.format_exc()))
+    features = {one.key: one for unit in units for many in unit.features.values() for one in many}
+    return Plan(tuple(units), features, tuple(failures))
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line: its class and message."""
+    return f"{type(error).__name__}: {error}".strip().rstrip(":")
+
+
+def _unit(grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: _Requests) -> Unit:
+    features = requests.of(cell, fold)
+    estimator, settings = cell.estimator(grid.seed), cell.settings()
+    ingredients = {
+        "kind": "result",
+        "features": {modality: [one.key for one in many] for modality, many in features.items()},
+        "rows": _rows_digest(dataset, fold, tuple(features)),
+        "model": {"class": type(estimator).__name__, "version": estimator.version,
+                  "parameters": plain_parameters(estimator)},
+        "settings": [dict(setting) for setting in settings],
+        "metric": grid.metric,
+        "versions": VERSIONS,
+    }
+    return Unit(cell, fold, estimator, settings, features, ingredients)
+
+
+def _rows_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modality]) -> str:
+    """Digest of the samples and classes of the fold's rows, in order, and of its inner folds."""
+    rows = np.concatenate([fold.train, fold.test])
+    place = {int(row): position for position, row in enumerate(fold.train)}
+    return key_of({
+        "classes": dataset.classes,
+        "train": len(fold.train),
+        "labels": dataset.labels[rows].tolist(),
+        "samples": {modality: _sample_digests(dataset, modality, rows) for modality in modalities},
+        "inner": [[[place[int(row)] for row in part] for part in split] for split in fold.inner],
+    })
+
+
+def _sample_digests(dataset: Dataset, modality: Modality, rows: Rows) -> list[str | None]:
+    modal = dataset.views[modality]
+    return [modal.digests[position] if position >= 0 else None for position in modal.index[rows]]

@@ -1,0 +1,70 @@
+"""What --plan prints: the filled-in grid, cells, fits, what the store holds, and an estimate of the time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from pipeline.cells import Cell
+from pipeline.encode import Features
+from pipeline.plan import Plan, Unit
+from pipeline.store import Damaged, Store, read_manifest
+
+# Seconds per distinct sample of an encoder, and per fitted model and training row, where the store has
+# no figure of its own yet: rough values of a small machine (two cores, no GPU).
+GUESS = {"image": 0.03, "text": 0.003, "fit": 0.0005}
+
+
+def plan_text(plan: Plan, cells: Sequence[Cell], store: Store, grid: str, jobs: int) -> str:
+    """The text of --plan."""
+    missing = [unit for unit in plan.units if not store.has(unit.ingredients)]
+    wanted = {one.key: one for unit in missing for many in unit.features.values() for one in many}
+    to_encode = [one for one in wanted.values() if not store.has(one.ingredients)]
+    seconds, known = _estimate(missing, to_encode, store, jobs)
+    lines = [
+        grid.rstrip(), "",
+        f"{len(cells)} cells:", *(f"  {cell.name}" for cell in cells), "",
+        f"features: {len(plan.features)} arrays, {len(plan.features) - len(to_encode)} of them not needed or in "
+        f"the store, {len(to_encode)} to encode",
+        f"results:  {len(plan.units)} cells x folds, {len(plan.units) - len(missing)} in the store, "
+        f"{len(missing)} to compute with {sum(unit.fits for unit in missing)} fits",
+        f"time:     about {_duration(seconds)} with {jobs} processes"
+        + ("" if known or not missing else " (a rough guess: this store has no earlier run to learn from)"),
+    ]
+    lines += [f"cannot run: {failure.cell}: {failure.error}" for failure in plan.failures]
+    return "\n".join(lines)
+
+
+def _estimate(units: Sequence[Unit], features: Sequence[Features], store: Store, jobs: int) -> tuple[float, bool]:
+    """Seconds, and whether the store's own history was there to learn from."""
+    rates = _history(store)
+    encode = sum(_encode_seconds(one, rates) / (1 if one.train is None else jobs) for one in features)
+    fit = sum(rates.get(type(unit.estimator).__name__, GUESS["fit"]) * unit.fits * len(unit.fold.train)
+              for unit in units)
+    return encode + fit / jobs, bool(rates)
+
+
+def _encode_seconds(features: Features, rates: dict[str, float]) -> float:
+    return rates.get(type(features.encoder).__name__, GUESS[features.modality]) * features.count
+
+
+def _history(store: Store) -> dict[str, float]:
+    """Mean seconds per unit of work of each encoder and fusion class, from what the store's entries cost."""
+    seconds: dict[str, float] = defaultdict(float)
+    work: dict[str, float] = defaultdict(float)
+    for folder in store.entries():
+        try:
+            manifest = read_manifest(folder)
+        except Damaged:
+            continue
+        if "work" in manifest["facts"]:
+            name = manifest["facts"]["class"]
+            seconds[name] += manifest["seconds"]
+            work[name] += manifest["facts"]["work"]
+    return {name: seconds[name] / work[name] for name in seconds if work[name]}
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,175 @@
+"""The command line: `python -m pipeline.run grid.yaml`. main() reads top to bottom as the flow of the design."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from features.encoder import Modality
+from pipeline import dataset as datasets
+from pipeline import folds as splits
+from pipeline import outcome
+from pipeline.cells import Cell, expand
+from pipeline.components import Component
+from pipeline.config import Grid, GridError, read_grid
+from pipeline.dataset import Dataset, DatasetError
+from pipeline.evaluate import context_of, failures, run_plan
+from pipeline.folds import Fold
+from pipeline.metrics import METRICS
+from pipeline.plan import make_plan
+from pipeline.plan_text import plan_text
+from pipeline.progress import progress
+from pipeline.run_folder import lock_text, write_run
+from pipeline.samples import SourceError
+from pipeline.sources import SOURCES
+from pipeline.store import Store
+from pipeline.store_command import DEFAULT_STORE
+from reports.record import FailureRecord, FoldRecord, MetricRecord, RunRecord, StageRecord
+
+PACKAGES = ("modalgrid", "numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm",
+            "sentence-transformers", "gensim")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a grid. Exit code 0: all done; 1: some cells failed; 2: the grid or the data has mistakes."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    try:
+        grid = read_grid(options.grid)
+        return _planned(grid, options) if options.plan else _run(grid, options)
+    except (GridError, SourceError, DatasetError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; what is finished is kept: run the same command to go on", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.run", description=(
+        "Compare picture and text classifiers on the same folds and write a report."))
+    parser.add_argument("grid", type=Path, help="the grid file (YAML)")
+    parser.add_argument("--out", type=Path, help="folder for the results (default: runs/NAME)")
+    parser.add_argument("--store", type=Path, default=DEFAULT_STORE,
+                        help="folder of the cached features and results (default: %(default)s)")
+    parser.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1,
+                        help="processes that fit models side by side (default: the cores, %(default)s)")
+    parser.add_argument("--plan", action="store_true",
+                        help="print the filled-in grid and what there is to do; compute nothing")
+    return parser
+
+
+def _jobs(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"needs 1 process at least, not {count}")
+    return count
+
+
+@dataclass
+class _Clock:
+    """Wall-clock seconds of each step of the run."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - begun
+
+
+def _load(grid: Grid, store: Store) -> tuple[Dataset, tuple[Fold, ...], tuple[Cell, ...]]:
+    """Data set, folds and cells of a grid."""
+    source = SOURCES[grid.data.name](**grid.data.parameters)
+    encoders: dict[Modality, Sequence[Component]] = {"image": grid.image, "text": grid.text}
+    modalities = [modality for modality, components in encoders.items() if components]
+    dataset = datasets.build(source.load(grid.folder), modalities, grid.on_bad_rows, store, grid.split.group,
+                             smallest_class=grid.split.folds or 2)
+    return dataset, splits.draw(dataset, grid.split, grid.seed), expand(grid)
+
+
+def _planned(grid: Grid, options: argparse.Namespace) -> int:
+    store = Store(options.store)
+    dataset, folds, cells = _load(grid, store)
+    plan = make_plan(grid, cells, dataset, folds)
+    print(plan_text(plan, cells, store, lock_text(grid, _versions(), dataset.fingerprint), options.jobs))
+    return 0
+
+
+def _run(grid: Grid, options: argparse.Namespace) -> int:
+    clock, store = _Clock(), Store(options.store)
+    with clock.step("read and check the data, draw folds"):
+        dataset, folds, cells = _load(grid, store)
+    _say(f"{len(dataset)} rows, {len(dataset.classes)} classes, {len(folds)} folds, {len(cells)} cells")
+    with clock.step("encode and fit"):
+        plan = make_plan(grid, cells, dataset, folds)
+        context = context_of(dataset, grid.metric, store)
+        features, outcomes = run_plan(plan, dataset, context, store, options.jobs, progress)
+    with clock.step("score"):
+        records = outcome.fold_records(plan, outcomes, dataset, store)
+        combined, missed = outcome.combine(cells, folds, dataset, grid.seed, records)
+        failed = [*failures(plan, outcomes), *missed]
+    stages = outcome.stage_records(plan, features, outcomes, store, clock.seconds)
+    record = _record(grid, options, dataset, folds, cells, {**records, **combined}, failed, stages)
+    folder = options.out or Path("runs") / grid.name
+    write_run(record, folds, folder)
+    return _finish(record, folder)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _record(
+    grid: Grid, options: argparse.Namespace, dataset: Dataset, folds: Sequence[Fold], cells: Sequence[Cell],
+    records: dict[outcome.Key, FoldRecord], failed: Sequence[FailureRecord], stages: tuple[StageRecord, ...],
+) -> RunRecord:
+    ordered = [records[cell, fold.repeat, fold.fold] for cell in cells for fold in folds
+               if (cell, fold.repeat, fold.fold) in records]
+    return RunRecord(
+        name=grid.name, created=time.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        command=f"python -m pipeline.run {options.grid}", grid=lock_text(grid, _versions(), dataset.fingerprint),
+        metric=grid.metric, seed=grid.seed, classes=dataset.classes, ids=dataset.ids, texts=dataset.texts,
+        metrics=tuple(MetricRecord(name, metric.greater_is_better, metric.unit)
+                      for name, metric in METRICS.items()),
+        labels=dataset.labels, cells=tuple(outcome.cell_record(cell) for cell in cells), folds=tuple(ordered),
+        stages=stages, split=splits.describe(grid.split, dataset), fingerprint=dataset.fingerprint,
+        versions=_versions(), data={"source": grid.data.name, "rows": len(dataset)}, failures=tuple(failed),
+        warnings=(*dataset.notes, *splits.remarks(dataset, folds)), dropped=dataset.dropped,
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _finish(record: RunRecord, folder: Path) -> int:
+    from reports.render import write_report
+
+    write_report(record, folder)
+    for warning in record.warnings:
+        _say(f"warning: {warning}")
+    for cell in dict.fromkeys(failure.cell for failure in record.failures):
+        error = next(failure.error for failure in record.failures if failure.cell == cell)
+        _say(f"failed: {cell}: {error}")
+    print(f"report: {folder / 'report.html'}")
+    return 1 if record.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""The run's folder: lock file, folds, scores, predictions, failures. Each file is written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ruamel.yaml import YAML
+
+from pipeline.components import Component
+from pipeline.config import Grid
+from pipeline.folds import Fold
+from pipeline.folds import save as save_folds
+from pipeline.metrics import METRICS
+from reports.record import CellRecord, FoldRecord, RunRecord
+
+SCORE_COLUMNS = ("cell", "image", "text", "fusion", "classifier", "parameters", "repeat", "fold", "n_train",
+                 "n_test", *METRICS, "fit_seconds", "predict_seconds")
+
+
+def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path) -> None:
+    """Write everything but the report into `folder`; a `failures.json` of an earlier run goes away."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _whole(folder / "grid.lock.yaml", lambda path: path.write_text(record.grid, encoding="utf-8"))
+    _whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
+    _whole(folder / "scores.csv", lambda path: path.write_text(scores_csv(record), encoding="utf-8", newline=""))
+    _whole(folder / "predictions.parquet", lambda path: pq.write_table(predictions(record), path))
+    if record.failures:
+        text = json.dumps([asdict(failure) for failure in record.failures], indent=2, ensure_ascii=False)
+        _whole(folder / "failures.json", lambda path: path.write_text(text, encoding="utf-8"))
+    else:
+        (folder / "failures.json").unlink(missing_ok=True)
+
+
+def _whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write aside, then move into place."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def scores_csv(record: RunRecord) -> str:
+    """One row per cell, repeat and fold; scores with six decimals, an undefined one empty."""
+    cells = {cell.name: cell for cell in record.cells}
+    text = io.StringIO()
+    writer = csv.DictWriter(text, SCORE_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_score_row(cells[fold.cell], fold) for fold in record.folds)
+    return text.getvalue()
+
+
+def _score_row(cell: CellRecord, fold: FoldRecord) -> dict[str, Any]:
+    return {
+        "cell": cell.name, "image": cell.image, "text": cell.text, "fusion": cell.fusion,
+        "classifier": cell.classifier, "parameters": json.dumps(dict(fold.parameters), sort_keys=True),
+        "repeat": fold.repeat, "fold": fold.fold, "n_train": fold.n_train, "n_test": len(fold.rows),
+        **{name: "" if np.isnan(score) else f"{score:.6f}" for name, score in fold.scores.items()},
+        "fit_seconds": f"{fold.fit_seconds:.3f}", "predict_seconds": f"{fold.predict_seconds:.4f}",
+    }
+
+
+def predictions(record: RunRecord) -> pa.Table:
+    """Table with id, repeat, fold, cell, label, predicted and one column `p_CLASS` per class."""
+    classes = pa.array(record.classes)
+    tables = [_prediction_table(fold, record, classes) for fold in record.folds]
+    return pa.concat_tables(tables).combine_chunks() if tables else _prediction_schema(record).empty_table()
+
+
+def _prediction_schema(record: RunRecord) -> pa.Schema:
+    name = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema([
+        ("id", pa.string()), ("repeat", pa.int32()), ("fold", pa.int32()), ("cell", name), ("label", name),
+        ("predicted", name), *((f"p_{label}", pa.float64()) for label in record.classes)])
+
+
+def _prediction_table(fold: FoldRecord, record: RunRecord, classes: pa.Array) -> pa.Table:
+    count = len(fold.rows)
+    zeros = pa.array(np.zeros(count, dtype=np.int32))
+    codes = (record.labels[fold.rows].astype(np.int32), fold.probabilities.argmax(axis=1).astype(np.int32))
+    columns = [
+        pa.array([record.ids[row] for row in fold.rows], pa.string()),
+        pa.array(np.full(count, fold.repeat, dtype=np.int32)),
+        pa.array(np.full(count, fold.fold, dtype=np.int32)),
+        pa.DictionaryArray.from_arrays(zeros, pa.array([fold.cell])),
+        *(pa.DictionaryArray.from_arrays(pa.array(code), classes) for code in codes),
+        *(pa.array(column) for column in fold.probabilities.T),
+    ]
+    return pa.Table.from_arrays(columns, schema=_prediction_schema(record)).unify_dictionaries()
+
+
+def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
+    """The filled-in grid as YAML, with the versions, the seed and the data's fingerprint."""
+    content = {
+        "name": grid.name, "seed": grid.seed,
+        "data": {"source": grid.data.name, **_plain(grid.data.parameters), "on_bad_rows": grid.on_bad_rows},
+        "split": grid.split.model_dump(),
+        **{key: [_entry(one) for one in getattr(grid, key)] for key in ("image", "text", "fusion", "classifier")},
+        "metric": grid.metric,
+    }
+    text = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(content, text)
+    facts = {"data fingerprint (sha256)": fingerprint, **versions}
+    return text.getvalue() + "".join(f"# {name}: {value}\n" for name, value in facts.items())
+
+
+def _entry(component: Component) -> Any:
+    parameters = _plain({**component.parameters, **component.candidates})
+    return {component.name: parameters} if parameters else component.name
+
+
+def _plain(value: Any) -> Any:
+    """The value in YAML's plain types."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, os.PathLike) else value
