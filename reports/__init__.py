@@ -1,0 +1,16 @@
+"""The report of a run: facts as plain data, then a page and a Markdown file made from them."""
+
+from __future__ import annotations
+
+from reports import cost, gains, leaderboard, method, verdict, winner
+from reports.section import Section
+
+# In page order. A section is one file with facts (and charts), and templates/<name>.html and <name>.md.
+SECTIONS: dict[str, Section] = {
+    "verdict": verdict.SECTION,
+    "leaderboard": leaderboard.SECTION,
+    "gains": gains.SECTION,
+    "winner": winner.SECTION,
+    "cost": cost.SECTION,
+    "method": method.SECTION,
+}

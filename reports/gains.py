@@ -1,0 +1,83 @@
+"""What each fusion adds to one modality alone, fold by fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.ranking import Comparison, Ranking, Standing, rank_cells
+from reports.record import RunRecord
+from reports.section import Chart, Section
+from reports.wording import between, clean, metric_label, signed
+
+CHART_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Gain:
+    """One fusion cell against the best single-modality cell of its own encoders, and the best of all.
+
+    `own` is None where none of its encoders was tried alone.
+    """
+
+    name: str
+    own: Comparison | None
+    overall: Comparison
+
+
+@dataclass(frozen=True)
+class GainsFacts:
+    """Gains of all complete fusion cells, best first; positive means that the fusion is better."""
+
+    metric: str
+    greater_is_better: bool
+    best_single: str
+    rows: tuple[Gain, ...]
+
+
+def facts(record: RunRecord) -> GainsFacts | None:
+    """Gains over the single modalities; None without a fusion or without a single-modality cell."""
+    ranking = rank_cells(record)
+    best = ranking.best("image", "text")
+    if best is None:
+        return None
+    rows = []
+    for fusion in ranking.ranked("fusion"):
+        overall = ranking.compare(fusion, best)
+        if overall is not None:
+            own = best_own_single(fusion, ranking)
+            rows.append(Gain(fusion.cell.name, own and ranking.compare(fusion, own), overall))
+    if not rows:
+        return None
+    return GainsFacts(ranking.metric.name, ranking.metric.greater_is_better, best.cell.name, tuple(rows))
+
+
+def best_own_single(fusion: Standing, ranking: Ranking) -> Standing | None:
+    """Best complete cell that uses one of the fusion's own encoders alone (or is one of its parts)."""
+    cell = fusion.cell
+    for single in ranking.ranked("image", "text"):
+        encoder = (single.cell.image, cell.image) if single.kind == "image" else (single.cell.text, cell.text)
+        if encoder[0] == encoder[1] or single.cell.name in cell.parts:
+            return single
+    return None
+
+
+def charts(gains: GainsFacts) -> dict[str, Chart]:
+    """Gain over the best single modality: a dot per fold, the mean and its interval."""
+    from reports.drawing import fold_strips  # noqa: PLC0415  Altair is imported only to draw
+
+    shown = gains.rows[:CHART_ROWS]
+    metric = metric_label(gains.metric)
+    spec = fold_strips(
+        [(row.name, "fusion", row.overall.interval.mean, row.overall.gains) for row in shown],
+        f"gain in {metric}", zero=True,
+        intervals=[(row.overall.interval.low, row.overall.interval.high) for row in shown])
+    best = shown[0].overall.interval
+    label = (f"Gain in {metric} of {len(shown)} fusion cells over {clean(gains.best_single)} on each fold; "
+             f"{clean(shown[0].name)} gains {signed(best.mean)} on average, 95 % interval {between(best)}.")
+    many = best.low is not None
+    caption = ("One dot for each fold" + (", a bar at the mean, a line for its 95 % interval" if many else "")
+               + ". Right of zero the fusion is better.")
+    return {"gains": Chart(spec, label, caption)}
+
+
+SECTION = Section("What fusion adds", facts, charts)

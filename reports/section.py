@@ -1,0 +1,47 @@
+"""The section contract: facts first, as plain data; words and charts are made from the facts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from reports.record import RunRecord
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Vega-Lite chart and what it says to somebody who does not see it.
+
+    Parameters
+    ----------
+    spec : Vega-Lite specification without width, background and text colours: the page and the SVG file
+        each set their own.
+    label : one sentence that stands for the picture (aria-label, alternative text).
+    caption : what is drawn, printed under it.
+    """
+
+    spec: dict[str, Any]
+    label: str
+    caption: str
+
+
+def _no_charts(facts: Any) -> dict[str, Chart]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the report, drawn by `templates/<name>.html` and `templates/<name>.md`.
+
+    Parameters
+    ----------
+    title : heading in the report.
+    facts : what there is to say, as plain data; None leaves the section out.
+    charts : chart name -> chart, made from the facts; the templates place them by name. Names are unique
+        in the report, since the SVG files are called after them.
+    """
+
+    title: str
+    facts: Callable[[RunRecord], Any | None]
+    charts: Callable[[Any], dict[str, Chart]] = _no_charts

@@ -1,0 +1,156 @@
+"""The verdict in plain sentences, each made from figures that stand in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from reports.ranking import Comparison, Ranking, Standing
+from reports.record import RunRecord
+from reports.wording import between, count, figure, listed, metric_label, plus_minus, quoted, signed
+
+FEW_FOLDS = 5
+_OTHER = {"image": "the text", "text": "the picture"}
+_NOUN = {"image": "the picture", "text": "the text"}
+
+
+def headline(answer: str, ranking: Ranking, gain: Comparison | None) -> str:
+    """One sentence that answers the question of the run."""
+    single, metric = ranking.best("image", "text"), metric_label(ranking.metric.name)
+    if answer == "no result":
+        return "No cell has a complete set of scores, so nothing can be compared."
+    if gain is None or single is None:
+        return f"{_untested(ranking)} does a second modality pay? This run did not compare the two."
+    added, gain_by, size = _OTHER[single.kind], gain.interval.mean, figure(abs(gain.interval.mean))
+    # "raises" a score that is better when greater, and worse when it "lowers" it; the reverse for a loss.
+    verb = "raises" if (gain_by > 0) == ranking.metric.greater_is_better else "lowers"
+    change = f"{verb} {metric} by {size}"
+    return {
+        "pays": f"Adding {added} pays: it {change}.",
+        "costs": f"Adding {added} does not pay: it {change}.",
+        "unclear": f"These folds do not show that adding {added} pays: it {change}, and the interval holds zero.",
+        "one fold": f"On the only fold, adding {added} {change}; one fold cannot tell that from chance.",
+    }[answer]
+
+
+def sentences(answer: str, ranking: Ranking, gain: Comparison | None) -> Iterator[str]:
+    """What was found: single modalities, fusion, its gain, the runner-up, encoders, the baseline."""
+    yield from _best_cells(ranking)
+    if gain is not None:
+        yield _gain(answer, ranking, gain)
+    yield from _runner_up(ranking)
+    for modality in ("image", "text"):
+        yield from _encoders(ranking, modality)
+    yield from _baseline(ranking)
+
+
+def cautions(record: RunRecord, ranking: Ranking) -> Iterator[str]:
+    """What a reader must keep in mind: failures, few folds, choosing the best of many, warnings."""
+    failed = sorted({failure.cell for failure in record.failures})
+    if failed:
+        names = listed([quoted(name) for name in failed[:3]] + ([f"{len(failed) - 3} more"] if failed[3:] else []))
+        yield f"{count(len(failed), 'cell')} failed and {_is(len(failed))} not ranked: {names}."
+    partial = [s for s in ranking.standings if not s.complete and s.cell.name not in failed]
+    if partial:
+        yield (f"{count(len(partial), 'cell')} without a score on every fold {_is(len(partial))} not ranked: "
+               f"{listed(quoted(s.cell.name) for s in partial[:3])}{' and others' if partial[3:] else ''}.")
+    yield from _few_folds(ranking)
+    compared = len(ranking.ranked("image", "text", "fusion"))
+    if compared > 1:
+        yield (f"The winner was picked out of {compared} cells by the same folds that score it, so its score and "
+               "its lead are somewhat optimistic, and the intervals are not corrected for the number of "
+               "comparisons. Confirm it on items that played no part here.")
+    if record.dropped:
+        yield f"{count(len(record.dropped), 'row was', 'rows were')} left out of the run: see Method."
+    if record.warnings:
+        yield f"{count(len(record.warnings), 'warning')} about the data or the method: see Method."
+
+
+def _untested(ranking: Ranking) -> str:
+    missing = "no fusion" if ranking.best("fusion") is None else "no single modality"
+    return f"With {missing} to compare,"
+
+
+def _best_cells(ranking: Ranking) -> Iterator[str]:
+    metric = metric_label(ranking.metric.name)
+    singles = sorted(filter(None, (ranking.best("image"), ranking.best("text"))),
+                     key=lambda s: s.rank or 0)
+    folds = len(ranking.folds)
+    spread = f" (mean ± standard deviation over {count(folds, 'fold')})" if folds > 1 else " (one fold)"
+    for place, single in enumerate(singles):
+        which = "The best single modality is" if place == 0 else "The best cell without it uses"
+        yield (f"{which} {_NOUN[single.kind]}: {quoted(single.cell.name)} reaches a {metric} of "
+               f"{plus_minus(single.score)}{spread if place == 0 else ''}.")
+    fusion = ranking.best("fusion")
+    if fusion:
+        yield f"The best fusion is {quoted(fusion.cell.name)} with {plus_minus(fusion.score)}" + (
+            f"{spread}." if not singles else ".")
+
+
+def _gain(answer: str, ranking: Ranking, gain: Comparison) -> str:
+    folds, metric = count(gain.interval.folds, "fold"), metric_label(ranking.metric.name)
+    better = "" if ranking.metric.greater_is_better else " (lower is better; a positive gain is an improvement)"
+    if answer == "one fold":
+        return (f"Against the best single modality the fusion gains {signed(gain.interval.mean)} {metric}{better}. "
+                "A single hold-out gives one difference and no idea of its spread: use several folds.")
+    conclusion = {
+        "pays": "The interval lies above zero: here the second modality pays.",
+        "costs": "The interval lies below zero: here the second modality does harm.",
+        "unclear": "The interval holds zero: the data allow for no gain at all.",
+    }[answer]
+    return (f"On the same {folds} it gains {signed(gain.interval.mean)} over the best single modality{better}, 95 % "
+            f"interval {between(gain.interval)}, and is ahead on {gain.ahead} of {gain.interval.folds}. {conclusion}")
+
+
+def _runner_up(ranking: Ranking) -> Iterator[str]:
+    first, second, *_ = (*ranking.ranked("image", "text", "fusion"), None, None)
+    lead = ranking.compare(first, second) if first and second else None
+    if lead is None or lead.interval.direction is None or second is None:
+        return
+    told_apart = ("which is more than the folds' noise." if lead.interval.direction == 1 else
+                  "too little to tell them apart: take the simpler or cheaper of the two.")
+    yield (f"Its lead over the runner-up {quoted(second.cell.name)} is {signed(lead.interval.mean)} "
+           f"({between(lead.interval)}), {told_apart}" if first and first.kind == "fusion" else
+           f"Best of all is {quoted(lead.cell)}; its lead over the runner-up {quoted(lead.other)} is "
+           f"{signed(lead.interval.mean)} ({between(lead.interval)}), {told_apart}")
+
+
+def _encoders(ranking: Ranking, modality: Literal["image", "text"]) -> Iterator[str]:
+    """The best encoder of a modality, judged alone where it was tried alone."""
+    best: dict[str, Standing] = {}
+    for standing in ranking.ranked(modality) or ranking.ranked("fusion"):
+        best.setdefault(getattr(standing.cell, modality), standing)
+    if len(best) < 2:
+        return
+    (first, top), (second, next_best), *_ = best.items()
+    comparison = ranking.compare(top, next_best)
+    noun, alone = ("picture" if modality == "image" else "text"), ranking.ranked(modality)
+    lead = f", ahead of {quoted(second)} by {signed(comparison.interval.mean)}" if comparison else ""
+    ends = f" ({between(comparison.interval)})" if comparison and comparison.interval.low is not None else ""
+    yield (f"Of {len(best)} {noun} encoders {quoted(first)} does best {'alone' if alone else 'in a fusion'}"
+           f"{lead}{ends}.")
+
+
+def _baseline(ranking: Ranking) -> Iterator[str]:
+    baseline, best = ranking.best("baseline"), ranking.best("image", "text", "fusion")
+    gain = ranking.compare(best, baseline) if baseline and best else None
+    if gain is None or baseline is None:
+        return
+    if gain.interval.mean <= 0 or gain.interval.direction == 0:
+        yield (f"No cell is clearly better than the baseline {quoted(baseline.cell.name)} "
+               f"({plus_minus(baseline.score)}): the features may say nothing about the classes.")
+    else:
+        yield f"The baseline {quoted(baseline.cell.name)} reaches {plus_minus(baseline.score)}."
+
+
+def _few_folds(ranking: Ranking) -> Iterator[str]:
+    folds = len(ranking.folds)
+    if folds == 1:
+        yield "One fold (a hold-out) measures every score once: differences cannot be told from chance."
+    elif 1 < folds < FEW_FOLDS:
+        yield (f"Only {folds} folds: the intervals rest on {folds} differences and are wide or, when these happen "
+               f"to agree, too narrow. Use at least {FEW_FOLDS}, better 10.")
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"

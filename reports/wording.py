@@ -1,0 +1,104 @@
+"""Numbers and names as a reader sees them: one way for the page, the Markdown file and the charts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from math import isfinite
+
+from reports.ranking import Spread
+from reports.statistics import Interval
+
+MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
+_METRICS = {"f1_macro": "macro F1", "precision_macro": "macro precision", "recall_macro": "macro recall",
+            "roc_auc": "ROC AUC"}
+# C0 and C1 controls except tab and newline, and the marks that turn the direction of what follows:
+# none of them is visible, and some are invalid in XML. Lone surrogates cannot be written as UTF-8.
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def clean(text: str) -> str:
+    """Text without characters that cannot be shown, written or trusted; each becomes U+FFFD."""
+    return _INVISIBLE.sub(_REPLACEMENT, text.replace("\r\n", "\n"))
+
+
+def short(text: str, limit: int = 80) -> str:
+    """Text on one line of at most `limit` characters, with an ellipsis where it was cut."""
+    line = " ".join(clean(text).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def distinct(names: Iterable[str], limit: int = 40) -> list[str]:
+    """Names shortened for a chart's axis; names that became equal are numbered."""
+    seen: set[str] = set()
+    labels = []
+    for name in names:
+        label, number = short(name, limit) or "(empty)", 1
+        while label in seen:
+            number += 1
+            label = f"{short(name, limit - 5)} ({number})"
+        seen.add(label)
+        labels.append(label)
+    return labels
+
+
+def metric_label(name: str) -> str:
+    """Readable name of a metric."""
+    return _METRICS.get(name, name.replace("_", " "))
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A number with fixed decimals, or a dash where there is none."""
+    if value is None or not isfinite(value):
+        return NONE
+    text = f"{abs(value):.{digits}f}"
+    return f"{MINUS}{text}" if value < 0 and float(text) else text
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference, always with its sign unless it rounds to zero."""
+    text = figure(value, digits)
+    return f"+{text}" if value is not None and isfinite(value) and value > 0 and float(text) else text
+
+
+def plus_minus(score: Spread) -> str:
+    """Mean ± standard deviation over folds."""
+    spread = f" ± {figure(score.deviation)}" if score.deviation is not None else ""
+    return figure(score.mean) + spread
+
+
+def between(interval: Interval) -> str:
+    """The ends of an interval, as "+0.011 to +0.024"; a dash without them."""
+    return NONE if interval.low is None else f"{signed(interval.low)} to {signed(interval.high)}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a reader would choose."""
+    if not isfinite(seconds):
+        return NONE
+    if seconds < 0.0005:
+        return "0 s"
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 100 else f"{seconds / 3600:.1f} h"
+
+
+def count(number: int, singular: str, plural: str | None = None) -> str:
+    """A number with its noun: "1 fold", "1,600 rows"."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence: "a", "a and b", "a, b and c"."""
+    *rest, last = names
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def quoted(name: str) -> str:
+    """A cell's or encoder's name inside a sentence."""
+    return f"“{short(name)}”"

@@ -1,0 +1,181 @@
+"""Run records to write reports from: a small one with fixed values, and a realistic one of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+
+from reports.record import CellRecord, FailureRecord, FoldRecord, MetricRecord, RunRecord, StageRecord
+
+METRICS = (
+    MetricRecord("accuracy", True), MetricRecord("balanced_accuracy", True), MetricRecord("precision_macro", True),
+    MetricRecord("recall_macro", True), MetricRecord("f1_macro", True), MetricRecord("log_loss", False, "nats"),
+    MetricRecord("roc_auc", True))
+IMAGE = CellRecord("cnn / image_only / logistic", "cnn", None, "image_only", "logistic")
+TEXT = CellRecord("tfidf / text_only / logistic", None, "tfidf", "text_only", "logistic")
+FUSION = CellRecord("cnn + tfidf / concat / logistic", "cnn", "tfidf", "concat", "logistic")
+MAJORITY = CellRecord("majority", None, None, "majority", None)
+# Balanced accuracy on four folds of twelve rows; the gains of FUSION over TEXT are .06 .02 .04 .08.
+SMALL_SCORES = {
+    IMAGE: (0.50, 0.54, 0.52, 0.56),
+    TEXT: (0.60, 0.62, 0.64, 0.62),
+    FUSION: (0.66, 0.64, 0.68, 0.70),
+    MAJORITY: (0.25, 0.25, 0.25, 0.25),
+}
+_TRACEBACK = 'Traceback (most recent call last):\n  File "attention.py", line 40, in fit\nValueError: no tokens\n'
+
+
+def small_record(scores: Mapping[CellRecord, Sequence[float]] | None = None, **changes: Any) -> RunRecord:
+    """Three classes, twelve rows, one repeat; every number can be checked by hand.
+
+    `scores` gives the ranking metric per cell and fold (None: the cell lacks that fold).
+    """
+    table = SMALL_SCORES if scores is None else scores
+    labels = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
+    n_folds = max(map(len, table.values()))
+    folds = tuple(_small_fold(cell, fold, n_folds, value, labels)
+                  for cell, values in table.items() for fold, value in enumerate(values) if value is not None)
+    plain: dict[str, Any] = {
+        "name": "small", "created": "2026-01-02 03:04", "command": "python -m pipeline.run small.yaml",
+        "grid": "name: small\nseed: 0\n", "metric": "balanced_accuracy", "metrics": METRICS, "seed": 0,
+        "classes": ("cat", "dog", "owl"), "ids": [f"row-{i}" for i in range(12)], "texts": ["a text"] * 12,
+        "labels": labels, "cells": tuple(table), "folds": folds,
+        "stages": (StageRecord("encode cnn", 6.0, 12, 0), StageRecord("encode tfidf", 0.25, 4, 0),
+                   StageRecord("cells", 3.75, 12, 4, 2.5)),
+        "split": "Stratified into four folds.", "fingerprint": "ab" * 32,
+        "versions": {"numpy": "2.0.0", "python": "3.11.0"}, "data": {"source": "table"}}
+    return RunRecord(**{**plain, **changes})
+
+
+def _small_fold(
+    cell: CellRecord, fold: int, n_folds: int, value: float, labels: NDArray[np.int64]
+) -> FoldRecord:
+    rows = np.arange(fold, len(labels), n_folds)
+    probabilities = np.full((len(rows), 3), 0.2)
+    predicted = labels[rows].copy()
+    predicted[0] = (predicted[0] + 1) % 3 if fold == 0 else predicted[0]
+    probabilities[np.arange(len(rows)), predicted] = 0.6
+    scores = {metric.name: value for metric in METRICS} | {"log_loss": 1 - value}
+    parameters = {} if cell is MAJORITY else {"C": 0.1 if fold < 3 else 1.0}
+    return FoldRecord(cell.name, 0, fold, len(labels) - len(rows), rows, probabilities, parameters, scores,
+                      0.5, 0.01, fold == 3)
+
+
+def eventful_record() -> RunRecord:
+    """The small record after a run in which a cell failed, a row was dropped and something was odd."""
+    attention = CellRecord("cnn + tfidf / attention", "cnn", "tfidf", "attention", None)
+    record = small_record()
+    return replace(
+        record, cells=(*record.cells, attention),
+        failures=(FailureRecord(attention.name, 0, 1, "ValueError: no tokens", _TRACEBACK),),
+        warnings=("3 identical pictures lie in different folds.",),
+        dropped=("row-12 (items.csv, line 14): the picture cannot be read.",))
+
+
+def realistic_record(n_rows: int = 600, repeats: int = 2, folds: int = 5, encoders: int = 2) -> RunRecord:
+    """Cells that see the same rows through noisier or clearer glasses, so that fold scores correlate."""
+    rng = np.random.default_rng(0)
+    classes = ("Activities", "Animals & nature", "Food & drink", "Objects", "People & body", "Smileys",
+               "Symbols", "Travel & places")
+    labels = rng.choice(len(classes), n_rows, p=[0.06, 0.1, 0.09, 0.17, 0.22, 0.1, 0.13, 0.13])
+    ease = rng.normal(0, 1, n_rows)
+    noise = {name: rng.normal(0, 1, (n_rows, len(classes))) for name in ("image", "text")}
+    cells = _realistic_cells(encoders)
+    records = []
+    for cell, strength in cells.items():
+        logits = _logits(cell, strength, labels, ease, noise, rng)
+        for repeat in range(repeats):
+            order = np.random.default_rng(repeat).permutation(n_rows)
+            records += [_realistic_fold(cell, repeat, fold, order[fold::folds], logits, labels, rng)
+                        for fold in range(folds)]
+    attention = CellRecord("cnn + sbert / attention cosine", "cnn", "sbert", "attention", None)
+    return RunRecord(
+        name="emoji", created="2026-01-02 03:04", command="python -m pipeline.run grid.yaml", grid=_GRID,
+        metric="balanced_accuracy", metrics=METRICS, seed=0, classes=classes,
+        ids=[f"1F6{i:02X}" for i in range(n_rows)], texts=["some name"] * n_rows, labels=labels,
+        cells=(*cells, attention), folds=tuple(records), stages=_STAGES,
+        split="Rows of the same base emoji stay together (group: base); classes are spread evenly.",
+        fingerprint="3b7e" * 16,
+        versions={"python": "3.11.9", "numpy": "2.4.6", "scikit-learn": "1.9.1", "torch": "2.11.0"},
+        data={"source": "openmoji 17.0.0", "picture": "72 x 72 px on white", "text": "the emoji's name"},
+        failures=(FailureRecord(attention.name, None, None, "ValueError: sequence of 0 tokens", _TRACEBACK),),
+        warnings=("12 identical texts lie in different folds (grouped by base emoji).",
+                  "The best C lies on the edge of its range (1) in 14 of 20 folds: widen the range."),
+        dropped=("1F9FF (openmoji.svg): the picture cannot be drawn.",))
+
+
+_GRID = """name: emoji
+seed: 0
+data: {source: openmoji}
+split: {folds: 5, repeats: 2, group: base}
+image: [{encoder: cnn, model: efficientnet_lite0}]
+text: [tfidf, sbert]
+fusion: [image_only, text_only, concat, attention, late]
+classifier: [{logistic: {C: [0.001, 0.01, 0.1, 1]}}]
+metric: balanced_accuracy
+"""
+_STAGES = (
+    StageRecord("read openmoji", 2.1), StageRecord("draw folds", 0.02), StageRecord("encode cnn", 31.4, 1200, 444, 12.0),
+    StageRecord("encode tfidf", 0.9, 10, 0), StageRecord("encode sbert", 18.2, 1600, 0),
+    StageRecord("cells", 64.5, 120, 40, 21.3), StageRecord("late fusion", 0.3, 40, 0))
+
+
+def _realistic_cells(encoders: int) -> dict[CellRecord, float]:
+    """Cells and how clearly they see; `encoders` text encoders."""
+    texts = {"tfidf": 1.5, "sbert": 2.1, "bow": 1.45, "word2vec": 1.7}
+    cells = {MAJORITY: 0.0, IMAGE: 1.7}
+    for text, strength in list(texts.items())[:encoders]:
+        cells[CellRecord(f"{text} / text_only / logistic", None, text, "text_only", "logistic")] = strength
+        single = (IMAGE.name, f"{text} / text_only / logistic")
+        for fusion, gain in (("concat", 0.45), ("late mean", 0.5), ("attention dot", 0.3), ("co_training", 0.2)):
+            name = f"cnn + {text} / {fusion}" + (" / logistic" if fusion == "concat" else "")
+            parts = single if fusion == "late mean" else ()
+            cells[CellRecord(name, "cnn", text, fusion.split()[0], "logistic", parts)] = strength + gain
+    return cells
+
+
+def _logits(
+    cell: CellRecord, strength: float, labels: NDArray[np.int64], ease: NDArray[np.float64],
+    noise: Mapping[str, NDArray[np.float64]], rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    if cell is MAJORITY:
+        return np.tile(np.log(np.bincount(labels) / len(labels)), (len(labels), 1))
+    seen = [noise[modality] for modality in ("image", "text") if getattr(cell, modality)]
+    logits: NDArray[np.float64] = sum(seen) / np.sqrt(len(seen)) + rng.normal(0, 0.5, seen[0].shape)
+    logits[np.arange(len(labels)), labels] += strength + 0.8 * ease
+    return 1.6 * logits
+
+
+def _realistic_fold(
+    cell: CellRecord, repeat: int, fold: int, rows: NDArray[np.int64], logits: NDArray[np.float64],
+    labels: NDArray[np.int64], rng: np.random.Generator,
+) -> FoldRecord:
+    exponentials = np.exp(logits[rows])
+    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    parameters = {} if cell is MAJORITY else {"C": float(rng.choice([0.1, 1.0], p=[0.3, 0.7]))}
+    return FoldRecord(cell.name, repeat, fold, len(labels) - len(rows), rows, probabilities, parameters,
+                      _scores(labels[rows], probabilities), float(rng.uniform(0.2, 3)), 0.004, fold == 0)
+
+
+def _scores(y: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float]:
+    predicted, codes = probabilities.argmax(axis=1), np.arange(probabilities.shape[1])
+    macro = {"average": "macro", "zero_division": 0.0}
+    return {
+        "accuracy": accuracy_score(y, predicted), "balanced_accuracy": balanced_accuracy_score(y, predicted),
+        "precision_macro": precision_score(y, predicted, **macro),
+        "recall_macro": recall_score(y, predicted, **macro), "f1_macro": f1_score(y, predicted, **macro),
+        "log_loss": log_loss(y, probabilities, labels=codes),
+        "roc_auc": roc_auc_score(y, probabilities, multi_class="ovr", labels=codes)}
