@@ -1,0 +1,23 @@
+"""Fusions and classifiers by the name that a grid calls them."""
+
+from models.attention import Attention
+from models.baselines import ImageOnly, Majority, TextOnly
+from models.classifiers import MLP, Classifier, LinearSVM, Logistic, RandomForest
+from models.early import Concat
+from models.fusion import Fusion
+from models.late import Late
+
+FUSIONS: dict[str, type[Fusion]] = {
+    "majority": Majority,
+    "image_only": ImageOnly,
+    "text_only": TextOnly,
+    "concat": Concat,
+    "late": Late,
+    "attention": Attention,
+}
+CLASSIFIERS: dict[str, type[Classifier]] = {
+    "logistic": Logistic,
+    "linear_svm": LinearSVM,
+    "random_forest": RandomForest,
+    "mlp": MLP,
+}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
-from features.encoder import Form, Modality
+from features.encoder import BoolArray, Form, Modality
 from models.views import Views
 
 Probabilities = NDArray[np.float64]
@@ -70,6 +70,20 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         return [[self._clone_with(setting).fit(fit.train, fit.y).predict_proba(fit.test)
                  for setting in settings] for fit in fits]
+
+    def combine(
+        self, probabilities: Mapping[Modality, Probabilities], present: Mapping[Modality, BoolArray]
+    ) -> Probabilities:
+        """Probabilities (n, K) from those that single modalities gave for the same n samples.
+
+        Only for fusions with `combines`; the classes need not be known.
+
+        Parameters
+        ----------
+        probabilities : (n, K) of each modality; the training class frequencies where a sample lacks it.
+        present : bool (n,) for each modality, which samples have it.
+        """
+        raise NotImplementedError
 
     def _clone_with(self, setting: Mapping[str, Any]) -> Self:
         estimator: Self = clone(self)

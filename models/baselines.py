@@ -1,0 +1,65 @@
+"""What every fusion has to beat: the training class frequencies, and each modality by itself."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+
+from features.encoder import Form, Modality
+from models.classifiers import Classifier
+from models.early import PooledFusion
+from models.fusion import Fusion, Labels, Probabilities
+from models.views import Views
+
+
+class Majority(Fusion):
+    """Predicts the class frequencies of the training samples, whatever the features are.
+
+    It needs no modality: views of any block do, and missing ones make no difference.
+    """
+
+    version: ClassVar[int] = 1
+    needs: ClassVar[dict[Modality, Form]] = {}
+    takes_classifier: ClassVar[bool] = False
+
+    def fit(self, views: Views, y: Labels) -> Self:
+        """Count the labels (n,)."""
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.frequencies_ = counts / counts.sum()
+        return self
+
+    def predict_proba(self, views: Views) -> Probabilities:
+        """The training frequencies for each of n samples: (n, K)."""
+        return np.tile(self.frequencies_, (len(views), 1))
+
+
+class SingleModality(PooledFusion):
+    """One modality's scaled features, classified.
+
+    A sample without that modality teaches nothing, and gets the class frequencies of the training rows.
+
+    Parameters
+    ----------
+    classifier : what classifies the rows.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+
+    def _shares(self) -> dict[Modality, float]:
+        return dict.fromkeys(self.needs, 1.0)
+
+
+class ImageOnly(SingleModality):
+    """The picture by itself."""
+
+    version: ClassVar[int] = 1
+    needs: ClassVar[dict[Modality, Form]] = {"image": "pooled"}
+
+
+class TextOnly(SingleModality):
+    """The text by itself."""
+
+    version: ClassVar[int] = 1
+    needs: ClassVar[dict[Modality, Form]] = {"text": "pooled"}

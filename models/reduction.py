@@ -1,0 +1,97 @@
+"""Principal components of the vectors in sequences, so that wide regions and tokens are cheap to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Self
+
+import numpy as np
+from pydantic import Field
+from sklearn.base import BaseEstimator
+
+from features.encoder import Block, BoolArray, FloatArray
+
+SAMPLES_AT_ONCE = 128
+
+
+class SequenceReduction(BaseEstimator):  # type: ignore[misc]
+    """Projects regions or tokens on their principal components, and brings them to unit mean variance.
+
+    Components come from the eigenvectors of the covariance of at most `vectors` vectors of the training
+    samples, drawn without replacement. One number scales them all, so that leading components stay the
+    larger ones. Samples are read a few at a time: the wide sequences never lie in memory together.
+
+    Parameters
+    ----------
+    components : number of components kept (all, where vectors are no wider).
+    vectors : how many vectors the covariance is taken over.
+    random_state : seed of the draw.
+
+    Attributes
+    ----------
+    mean_ : float32 (d,).
+    basis_ : float32 (d, components), scaled eigenvectors.
+    """
+
+    mean_: FloatArray
+    basis_: FloatArray
+
+    def __init__(
+        self,
+        components: Annotated[int, Field(ge=1)] = 128,
+        vectors: Annotated[int, Field(ge=1)] = 8000,
+        random_state: int = 0,
+    ) -> None:
+        self.components = components
+        self.vectors = vectors
+        self.random_state = random_state
+
+    def fit(self, block: Block) -> Self:
+        """Learn the components from the training samples of a block."""
+        drawn = self._drawn(block)
+        self.mean_ = drawn.mean(axis=0, dtype=np.float64).astype(np.float32)
+        drawn -= self.mean_
+        covariance = (drawn.T @ drawn).astype(np.float64) / max(len(drawn), 1)
+        powers, vectors = np.linalg.eigh(covariance)
+        kept = slice(None, -self.components - 1, -1)
+        power = float(np.maximum(powers[kept], 0).mean())
+        # A block that never varies has nothing but rounding left: it becomes zeros.
+        varies = power > 1e-12 * float(np.square(self.mean_, dtype=np.float64).mean())
+        self.basis_ = np.ascontiguousarray(vectors[:, kept] / (np.sqrt(power) if varies else np.inf), np.float32)
+        return self
+
+    def transform(self, block: Block) -> tuple[FloatArray, BoolArray]:
+        """Reduced sequences float32 (n, t, components) and mask bool (n, t); zeros where masked."""
+        reduced, masks = [], []
+        for values, mask in _portions(block):
+            projected = (values - self.mean_) @ self.basis_
+            projected[~mask] = 0.0
+            reduced.append(projected)
+            masks.append(mask)
+        return np.concatenate(reduced), np.concatenate(masks)
+
+    def _drawn(self, block: Block) -> FloatArray:
+        """At most `vectors` vectors (v, d): the same number from every sample where they have as many."""
+        rng = np.random.default_rng(self.random_state)
+        present = np.flatnonzero(block.present)
+        if not len(present):
+            return np.zeros((1, block.width), dtype=np.float32)
+        share = max(1, -(-self.vectors // len(present)))
+        rows = rng.permutation(present)[: self.vectors]
+        drawn = [one[rng.permutation(len(one))[:share]]
+                 for values, mask in _portions(block.take(rows))
+                 for one in (vectors[there] for vectors, there in zip(values, mask, strict=True))]
+        return np.concatenate(drawn)
+
+
+def mean_vectors(block: Block) -> Block:
+    """The pooled block of a sequence block: the mean over each sample's regions or tokens."""
+    means = [values.sum(axis=1) / np.maximum(mask.sum(axis=1), 1)[:, None].astype(np.float32)
+             for values, mask in _portions(block)]
+    index = np.where(block.present, np.arange(len(block), dtype=np.int64), -1)
+    return Block(np.concatenate(means), index)
+
+
+def _portions(block: Block) -> Iterator[tuple[FloatArray, BoolArray]]:
+    for start in range(0, max(len(block), 1), SAMPLES_AT_ONCE):
+        yield block.take(np.arange(start, min(start + SAMPLES_AT_ONCE, len(block)))).sequence()

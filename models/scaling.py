@@ -1,0 +1,89 @@
+"""Bringing blocks to one scale, so that modalities weigh the same and C means the same for every encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+from features.encoder import Block, FloatArray, Modality
+from models.classifiers import Array
+from models.views import Views
+
+
+class BlockScaler(BaseEstimator):  # type: ignore[misc]
+    """Scales a pooled block so that the mean squared norm of its training rows is 1.
+
+    Dense columns are centred first; sparse ones are not, to keep them sparse. Then one number scales the
+    whole block. Columns keep their relative variances: dividing each by its own standard deviation was
+    measured against this on OpenMoji and Flipkart (CNN, SBERT, GloVe; nested folds) and gave the same
+    for texts and less for pictures (macro-F1 .626 against .633, log loss .93 against .89 on OpenMoji).
+
+    Samples without the modality are left out of the statistics and become rows of zeros, the mean of the
+    training rows. A block that never varies becomes zeros.
+
+    Attributes
+    ----------
+    mean_ : float32 (d,), or None for a sparse block.
+    scale_ : what centred rows are multiplied by.
+    """
+
+    mean_: FloatArray | None
+    scale_: np.float32
+
+    def fit(self, block: Block) -> Self:
+        """Learn mean and scale from the training samples of a block."""
+        rows = block.take(block.present).array()
+        n = max(rows.shape[0], 1)
+        if sparse.issparse(rows):
+            self.mean_, power = None, float(np.square(rows.data, dtype=np.float64).sum()) / n
+            least = 0.0
+        else:
+            self.mean_ = (rows.sum(axis=0, dtype=np.float64) / n).astype(np.float32)
+            rows -= self.mean_
+            power = float(np.einsum("ij,ij->", rows, rows, dtype=np.float64)) / n
+            # Below this the "variance" of constant columns is only the rounding of their mean.
+            least = float(np.square(self.mean_, dtype=np.float64).sum()) * 1e-12
+        self.scale_ = np.float32(1 / np.sqrt(power) if power > least else 0.0)
+        return self
+
+    def transform(self, block: Block) -> Array:
+        """Scaled features (n, d), dense or CSR as the block is."""
+        rows = block.array()
+        if self.mean_ is None or sparse.issparse(rows):
+            return sparse.csr_matrix(rows * self.scale_)
+        rows -= self.mean_
+        rows *= self.scale_
+        rows[~block.present] = 0.0
+        return rows
+
+
+def joined(parts: Sequence[Array]) -> Array:
+    """Parts (n, d_1), (n, d_2) ... side by side (n, d_1 + d_2 + ...).
+
+    Dense if all parts are, or if at least one entry in `SPARSEST_DENSE` is not zero; CSR otherwise.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    if not any(sparse.issparse(part) for part in parts):
+        return np.hstack(parts)
+    entries = sum(int(np.prod(part.shape)) for part in parts)
+    stored = sum(part.nnz if sparse.issparse(part) else part.size for part in parts)
+    if stored * SPARSEST_DENSE >= entries:
+        return np.hstack([part.toarray() if sparse.issparse(part) else part for part in parts])
+    return sparse.csr_matrix(sparse.hstack([sparse.csr_matrix(part) for part in parts]))
+
+
+# Measured with logistic regression on 1,300 rows of 6,000 columns: below one entry in five CSR is faster,
+# above it the dense form, which then takes at most two and a half times the memory.
+SPARSEST_DENSE = 5
+
+
+def scaled_views(views: Views, scalers: Mapping[Modality, BlockScaler], shares: Mapping[Modality, float]) -> Array:
+    """Scaled blocks side by side, each multiplied by the square root of its share of the squared norm."""
+    blocks = views.blocks()
+    return joined([scaler.transform(blocks[modality]) * np.float32(np.sqrt(shares[modality]))
+                   for modality, scaler in scalers.items()])
