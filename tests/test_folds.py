@@ -1,0 +1,120 @@
+"""Folds: drawn once, the same for every cell, no group in two of them, nothing scored that was learned from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import folds
+from pipeline.config import Split
+from pipeline.dataset import Dataset, DatasetError, Modal, build
+from tests.conftest import small_samples
+
+
+def dataset_of(labels, groups=None, split=None, index=None) -> Dataset:
+    n = len(labels)
+    index = np.arange(n) if index is None else np.array(index)
+    modal = Modal(tuple(map(str, range(n))), list(map(str, range(n))), index)
+    return Dataset(
+        ids=tuple(map(str, range(n))), labels=np.array(labels), classes=tuple(map(str, sorted(set(labels)))),
+        views={"text": modal}, texts=("x",) * n, groups=None if groups is None else np.array(groups),
+        group_name=None if groups is None else "g", split=None if split is None else np.array(split),
+        fingerprint="")
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 5), st.integers(1, 3), st.integers(2, 4), st.integers(0, 2**32 - 1), st.booleans())
+def test_every_row_is_scored_once_a_repeat_and_never_learned_from(count, repeats, inner, seed, grouped):
+    labels = np.repeat([0, 1, 2], 30)
+    groups = np.arange(90) // 2 if grouped else None
+    drawn = folds.draw(dataset_of(labels, groups), Split(folds=count, repeats=repeats, inner=inner), seed)
+    assert len(drawn) == count * repeats
+    for repeat in range(repeats):
+        tests = np.concatenate([fold.test for fold in drawn if fold.repeat == repeat])
+        assert sorted(tests) == list(range(90))
+    for fold in drawn:
+        assert set(fold.train) | set(fold.test) == set(range(90))
+        assert not set(fold.train) & set(fold.test)
+        assert sorted(np.concatenate([scored for _, scored in fold.inner])) == list(fold.train)
+        for train, scored in fold.inner:
+            assert not set(train) & set(scored)
+            assert set(train) | set(scored) == set(fold.train)
+        for train, scored in ((fold.train, fold.test), *fold.inner):
+            if groups is not None:
+                assert not set(groups[train]) & set(groups[scored])
+
+
+def test_folds_are_stratified():
+    drawn = folds.draw(dataset_of([0] * 80 + [1] * 20), Split(folds=5), 0)
+    assert [int(np.sum(fold.test >= 80)) for fold in drawn] == [4] * 5
+
+
+def test_the_seed_alone_decides():
+    data = dataset_of(np.repeat([0, 1], 50))
+    first, again, other = (folds.draw(data, Split(folds=3, repeats=2), seed) for seed in (1, 1, 2))
+    assert all(np.array_equal(a.test, b.test) for a, b in zip(first, again, strict=True))
+    assert not all(np.array_equal(a.test, b.test) for a, b in zip(first, other, strict=True))
+    assert not np.array_equal(first[0].test, first[3].test)
+
+
+def test_holdout_and_official_split():
+    data = dataset_of(np.repeat([0, 1], 50), split=["train"] * 40 + ["test"] * 10 + ["train"] * 40 + ["test"] * 10)
+    (held,) = folds.draw(data, Split(holdout=0.2), 0)
+    assert len(held.test) == 20
+    (official,) = folds.draw(data, Split(official=True), 0)
+    assert list(official.test) == [*range(40, 50), *range(90, 100)]
+    assert len(folds.draw(data, Split(holdout=0.2, repeats=4), 0)) == 4
+    grouped = replace(data, groups=np.arange(100) // 5, group_name="g")
+    (held,) = folds.draw(grouped, Split(holdout=0.25), 0)
+    assert not set(grouped.groups[held.train]) & set(grouped.groups[held.test])
+
+
+def test_an_official_split_that_is_not_there_is_an_error():
+    with pytest.raises(DatasetError, match="no official split"):
+        folds.draw(dataset_of([0, 1] * 10), Split(official=True), 0)
+    with pytest.raises(DatasetError, match="20 rows are train, 0 are test"):
+        folds.draw(dataset_of([0, 1] * 10, split=["train"] * 20), Split(official=True), 0)
+
+
+def test_too_few_groups_are_an_error():
+    with pytest.raises(DatasetError, match="3 groups cannot make 5 folds"):
+        folds.draw(dataset_of([0, 1] * 15, np.arange(30) % 3), Split(folds=5), 0)
+
+
+def test_identical_samples_that_straddle_folds_are_counted():
+    data = dataset_of([0, 1] * 10, index=[0, 0, *range(2, 20)])
+    straddling = folds.remarks(data, folds.draw(data, Split(folds=10), 0))
+    together = folds.remarks(data, [folds.Fold(0, 0, np.arange(2, 20), np.array([0, 1]), ())])
+    assert any("Identical texts straddle folds" in line and "1 test rows" in line for line in straddling)
+    assert together == []
+
+
+def test_a_class_without_training_rows_is_said():
+    data = dataset_of([0] * 10 + [1] * 10)
+    lines = folds.remarks(data, [folds.Fold(0, 3, np.arange(10), np.arange(10, 20), ())])
+    assert "Repeat 0, fold 3: no training row of class '1'." in lines
+
+
+def test_what_is_saved_says_which_row_was_where(tmp_path, store):
+    data = build(small_samples(), ("text",), "fail", store)
+    drawn = folds.draw(data, Split(folds=3, repeats=2, inner=2), 0)
+    folds.save(drawn, data.ids, tmp_path / "folds.npz")
+    saved = np.load(tmp_path / "folds.npz", allow_pickle=False)
+    assert list(saved["ids"]) == list(data.ids)
+    assert list(zip(saved["repeat"], saved["fold"], strict=True)) == [(f.repeat, f.fold) for f in drawn]
+    for row, fold in enumerate(drawn):
+        assert list(np.flatnonzero(saved["outer"][row] == 1)) == list(fold.train)
+        assert list(np.flatnonzero(saved["outer"][row] == 2)) == list(fold.test)
+        assert list(np.flatnonzero(saved["inner"][row] == 1)) == list(fold.inner[1][1])
+        assert np.all(saved["inner"][row][fold.test] == -1)
+
+
+@pytest.mark.parametrize(("split", "words"), [
+    (Split(folds=5, repeats=2), "5 outer folds drawn 2 times, stratified by class"),
+    (Split(holdout=0.2), "One hold-out of 20%"), (Split(official=True), "official split")])
+def test_the_split_is_described_in_a_sentence(split, words):
+    assert words in folds.describe(split, dataset_of([0, 1]))
