@@ -136,7 +136,7 @@ class Cifar10:
         asked = [("text", self.text), *(("group", name) for name in [self.group] if name),
                  *(("where", name) for name in self.where or {})]
         problems = [f"{key}: '{name}' needs terms, a table with the columns term, label, gloss, synset"
-                    if name in COLUMNS else f"{key}: no column '{name}'; {hint(name, known, 'columns')}"
+                    if name in COLUMNS else f"{key}: no column '{name}'{hint(name, known, 'columns')}"
                     for key, name in asked if name not in known]
         if problems:
             raise SourceError(problems)

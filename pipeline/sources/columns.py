@@ -64,13 +64,13 @@ def read_columns(file: Path, wanted: Collection[str]) -> Columns:
             return _read_parquet(file, wanted)
     except (pa.ArrowException, OSError, csv.Error) as error:
         raise SourceError([f"{file} cannot be read: {error}"]) from error
-    raise SourceError([f"{file}: a table's ending says its kind, and '{ending}' is none of the known ones; "
-                       f"{hint(ending, ENDINGS, 'known')}"])
+    raise SourceError([f"{file}: a table's ending says its kind, and '{ending}' is none of the known "
+                       f"ones{hint(ending, ENDINGS, 'known')}"])
 
 
 def missing_columns(asked: Sequence[tuple[str, str]], known: Collection[str], file: Path) -> list[str]:
     """One problem for each column that is asked for, as pairs of grid key and name, and does not exist."""
-    return [f"{key}: {file.name} has no column '{name}'; {hint(name, known, 'columns')}"
+    return [f"{key}: {file.name} has no column '{name}'{hint(name, known, 'columns')}"
             for key, name in asked if name not in known]
 
 

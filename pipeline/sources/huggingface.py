@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.samples import Samples, SourceError
 from pipeline.sources.columns import Columns, missing_columns
+from pipeline.sources.problems import hint
 from pipeline.sources.rows import Names, listed, samples_from
 
 # Files by which a folder that datasets saved itself (save_to_disk) is known.
@@ -28,7 +29,8 @@ class HuggingFace:
         the data set's name on the hub.
     label : column with the class; class numbers become the class names that the data set gives them.
     name : the data set's configuration, where it has several.
-    split : which of its splits, such as train, train+test or train[:10%].
+    split : which of its splits, such as train, train+test or train[:10%]; what save_to_disk wrote is taken by
+        whole splits.
     image, text, id, group : columns as for the source `table`.
     """
 
@@ -84,12 +86,11 @@ class HuggingFace:
 
 
 def _saved(dataset: Any, split: str) -> Any:
-    """Take the split of what save_to_disk wrote: a single data set has no choice of splits."""
-    if not isinstance(dataset, dict):
-        return dataset
-    if split not in dataset:
-        raise ValueError(f"there is no split '{split}' (splits: {', '.join(dataset)})")
-    return dataset[split]
+    """Take the split of what save_to_disk wrote: one data set, or several by split."""
+    splits = dataset if isinstance(dataset, dict) else {str(dataset.split or "train"): dataset}
+    if split not in splits:
+        raise ValueError(f"no split '{split}' was saved{hint(split, splits, 'splits')}")
+    return splits[split]
 
 
 def _arrow(dataset: Any) -> pa.Table:

