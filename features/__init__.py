@@ -1,0 +1,17 @@
+"""Encoders: pictures and texts in, Blocks out. These two dicts are the only registries."""
+
+from __future__ import annotations
+
+from features.bag_of_words import BagOfWords, Tfidf
+from features.cnn import CNN
+from features.encoder import Encoder
+from features.sentence_bert import SentenceBert
+from features.word2vec import Word2Vec
+
+IMAGE_ENCODERS: dict[str, type[Encoder]] = {"cnn": CNN}
+TEXT_ENCODERS: dict[str, type[Encoder]] = {
+    "bow": BagOfWords,
+    "tfidf": Tfidf,
+    "word2vec": Word2Vec,
+    "sbert": SentenceBert,
+}

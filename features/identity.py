@@ -1,0 +1,40 @@
+"""What an encoder's `identity` is made of: versions of libraries and digests of weights, cheaply."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+
+def versions(*distributions: str) -> dict[str, str]:
+    """Installed versions by distribution name, read from the packages' metadata without importing them.
+
+    Raises
+    ------
+    importlib.metadata.PackageNotFoundError
+        For a distribution that is not installed.
+    """
+    return {name: version(name) for name in distributions}
+
+
+def file_digest(path: Path) -> str:
+    """Sha256 of a file's bytes; read again within a process only where the file has changed."""
+    status = path.stat()
+    return _digest(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def folder_digest(folder: Path, suffixes: Iterable[str]) -> str:
+    """Sha256 over names and contents of the files under `folder` whose names end in one of `suffixes`."""
+    wanted = frozenset(suffixes)
+    files = sorted(path for path in folder.rglob("*") if path.suffix in wanted and path.is_file())
+    lines = (f"{path.relative_to(folder).as_posix()}\0{file_digest(path)}\n" for path in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

