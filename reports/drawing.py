@@ -1,7 +1,7 @@
 """The shapes of chart that sections share, as Vega-Lite specifications through Altair.
 
-Marks have tones that can be read on white and on black; ground, text and font are set where a chart is
-shown (vega.py, page.js). Importing this module imports Altair: import it where a chart is drawn.
+Colours and font are left to the configuration, which is set where a chart is shown: for files in vega.py,
+for the page in page.js. Importing this module imports Altair: import it where a chart is drawn.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import altair as alt
 from reports.ranking import FoldKey
 from reports.wording import distinct, figure, signed
 
-TONES = {"image": "#2f78bd", "text": "#c0761a", "fusion": "#16967a", "baseline": "#82868f"}
+KINDS = ["image", "text", "fusion", "baseline"]  # coloured by the configuration's category range, in this order
 _TEXT_CLASSES = 20
 _AXIS = {"domain": False, "ticks": False, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
          "gridOpacity": 0.2, "labelPadding": 6, "titlePadding": 10}
@@ -46,15 +46,15 @@ def fold_strips(
     y = alt.Y("row:N", sort=labels, title=None,
               axis=alt.Axis(labelExpr="split(datum.label, '\\n')", labelLimit=260, labelLineHeight=13))
     x = alt.X("value:Q", title=title, scale=alt.Scale(zero=False, nice=True))
-    colour = alt.Color("kind:N", scale=alt.Scale(domain=list(TONES), range=list(TONES.values())), legend=None)
-    layers: list[alt.Chart] = [_zero_line()] if zero else []
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=KINDS), legend=None)
+    layers: list[Any] = [_zero_line()] if zero else []
     layers.append(_drawn(dots).mark_circle(size=46, opacity=0.45).encode(
         y=y, x=x, color=colour, tooltip=_tooltips("row", "fold", "shown")))
     if intervals and intervals[0][0] is not None:
         layers.append(_drawn(means).mark_rule(strokeWidth=2).encode(y=y, x="low:Q", x2="high:Q", color=colour))
-    layers.append(_drawn(means).mark_tick(thickness=3, size=20).encode(
+    layers.append(_drawn(means).mark_tick(thickness=3, size=20, opacity=1).encode(
         y=y, x=x, color=colour, tooltip=_tooltips("row", "shown")))
-    return _spec(alt.layer(*layers).properties(height=alt.Step(34)))
+    return _spec(alt.layer(*layers).properties(height=34 * len(labels)))
 
 
 def heat_map(classes: Sequence[str], matrix: Sequence[Sequence[float]]) -> dict[str, Any]:
@@ -72,21 +72,21 @@ def heat_map(classes: Sequence[str], matrix: Sequence[Sequence[float]]) -> dict[
                 axis=alt.Axis(labelAngle=-45, labelLimit=110, orient="bottom")),
         y=alt.Y("true:N", sort=labels, title="true class", scale=alt.Scale(domain=labels),
                 axis=alt.Axis(labelLimit=150)))
-    layers = [chart.mark_rect(color=TONES["image"], cornerRadius=2).encode(
+    layers = [chart.mark_rect(cornerRadius=2).encode(
         opacity=alt.Opacity("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0.05, 1])),
         tooltip=_tooltips("true", "predicted", "percent", "rows"))]
     if len(classes) <= _TEXT_CLASSES:
         text = chart.encode(text="percent:N")
         layers.append(text.transform_filter("datum.share < 0.55").mark_text(fontSize=11))
         layers.append(text.transform_filter("datum.share >= 0.55").mark_text(fontSize=11, color="#ffffff"))
-    return _spec(alt.layer(*layers).properties(height=alt.Step(26 if len(classes) <= _TEXT_CLASSES else 14)))
+    return _spec(alt.layer(*layers).properties(height=(26 if len(classes) <= _TEXT_CLASSES else 14) * len(labels)))
 
 
 def _drawn(values: list[dict[str, Any]]) -> alt.Chart:
-    return alt.Chart(alt.Data(values=values))
+    return alt.Chart(alt.InlineData(values=values))
 
 
-def _zero_line() -> alt.Chart:
+def _zero_line() -> Any:
     return _drawn([{"value": 0}]).mark_rule(strokeDash=[4, 3]).encode(x="value:Q")
 
 
@@ -105,7 +105,5 @@ def _two_lines(names: Sequence[str]) -> list[str]:
     return labels
 
 
-def _spec(chart: alt.LayerChart) -> dict[str, Any]:
-    drawn: dict[str, Any] = chart.configure_axis(**_AXIS).configure_view(stroke=None).to_dict()
-    drawn["config"]["view"].pop("continuousWidth", None)
-    return drawn
+def _spec(chart: Any) -> dict[str, Any]:
+    return {**chart.to_dict(), "config": {"axis": _AXIS, "view": {"stroke": None}}}

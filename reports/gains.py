@@ -45,7 +45,7 @@ def facts(record: RunRecord) -> GainsFacts | None:
         overall = ranking.compare(fusion, best)
         if overall is not None:
             own = best_own_single(fusion, ranking)
-            rows.append(Gain(fusion.cell.name, own and ranking.compare(fusion, own), overall))
+            rows.append(Gain(fusion.cell.name, ranking.compare(fusion, own) if own else None, overall))
     if not rows:
         return None
     return GainsFacts(ranking.metric.name, ranking.metric.greater_is_better, best.cell.name, tuple(rows))
@@ -63,7 +63,7 @@ def best_own_single(fusion: Standing, ranking: Ranking) -> Standing | None:
 
 def charts(gains: GainsFacts) -> dict[str, Chart]:
     """Gain over the best single modality: a dot per fold, the mean and its interval."""
-    from reports.drawing import fold_strips  # noqa: PLC0415  Altair is imported only to draw
+    from reports.drawing import fold_strips  # imports Altair
 
     shown = gains.rows[:CHART_ROWS]
     metric = metric_label(gains.metric)

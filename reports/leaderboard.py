@@ -73,7 +73,7 @@ def charts(board: LeaderboardFacts) -> dict[str, Chart]:
              if row.by_fold and (position < CHART_ROWS or row.kind == "baseline")]
     if not shown:
         return {}
-    from reports.drawing import fold_strips  # noqa: PLC0415  Altair is imported only to draw
+    from reports.drawing import fold_strips  # imports Altair
 
     metric = metric_label(board.metrics[0].name)
     spec = fold_strips(
@@ -81,7 +81,7 @@ def charts(board: LeaderboardFacts) -> dict[str, Chart]:
     best = shown[0]
     label = (f"{metric} of {len(shown)} cells on each fold; highest in the list is {clean(best.name)} "
              f"with {plus_minus(best.scores[0])}.")
-    return {"leaderboard": Chart(spec, label, f"{metric}: one dot for each fold, a bar at the mean.")}
+    return {"leaderboard": Chart(spec, label, "One dot for each fold, a bar at the mean.")}
 
 
 def _row(

@@ -56,8 +56,9 @@ def facts(record: RunRecord) -> MethodFacts:
         repeats=len({repeat for repeat, _ in keys}), folds=len(keys),
         n_train=_range([entry.n_train for entry in record.folds]),
         n_test=_range([len(entry.rows) for entry in record.folds]),
-        compared=len(rank_cells(record).ranked("image", "text", "fusion")), fingerprint=record.fingerprint, command=record.command,
-        grid=record.grid, data=tuple((str(key), str(value)) for key, value in record.data.items()),
+        compared=len(rank_cells(record).ranked("image", "text", "fusion")), fingerprint=record.fingerprint,
+        command=record.command, grid=record.grid,
+        data=tuple((str(key), str(value)) for key, value in record.data.items()),
         versions=tuple((str(name), str(version)) for name, version in record.versions.items()),
         warnings=tuple(record.warnings), dropped=tuple(record.dropped), failures=tuple(record.failures))
 

@@ -20,6 +20,8 @@ from reports.wording import clean
 
 SVG_WIDTH = 680
 _GREY = "#767676"  # contrast of at least 4.2 both on white and on near black
+# Picture only, text only, fusion, baseline: the page's tones (page.css), to be read on white and on black.
+_TONES = ["#2f78bd", "#c0761a", "#16967a", "#82868f"]
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _SCRIPT = re.compile(r'<script id="vega" data-seal="([0-9a-f]{64})">(.*?)</script>', re.DOTALL)
 _DRAWING = re.compile(r"(.*)\n<!-- sha256 ([0-9a-f]{64}) -->\n", re.DOTALL)
@@ -34,12 +36,12 @@ def embedded(chart: Chart) -> str:
 def drawing(chart: Chart, path: Path) -> str:
     """The chart as SVG on a transparent ground; `path` is where the last report put it."""
     spec = {**_cleaned(chart.spec), "width": SVG_WIDTH, "background": "transparent"}
-    spec["config"] = _with_greys(spec.get("config", {}))
+    spec["config"] = _with_colours(spec.get("config", {}))
     key = f"vl-convert {version('vl-convert-python')} {json.dumps(spec, sort_keys=True)}"
     known = _DRAWING.fullmatch(_read(path))
     if known and known[2] == _seal(key, known[1]):
         return known[0]
-    import vl_convert  # noqa: PLC0415  starts a JavaScript engine
+    import vl_convert  # starts a JavaScript engine
 
     svg = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
     return f"{svg}\n<!-- sha256 {_seal(key, svg)} -->\n"
@@ -51,9 +53,10 @@ def script(page: Path) -> tuple[str, str]:
     known = _SCRIPT.search(_read(page))
     if known and known[1] == _seal(key, known[2]):
         return known[2], known[1]
-    import vl_convert  # noqa: PLC0415  starts a JavaScript engine
+    import vl_convert  # starts a JavaScript engine
 
-    bundle = re.sub(r"</(?=script)", r"<\\/", vl_convert.javascript_bundle(), flags=re.IGNORECASE)
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    bundle = re.sub(r"</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE)
     return bundle, _seal(key, bundle)
 
 
@@ -79,7 +82,8 @@ def _cleaned(node: Any) -> Any:
     return clean(node) if isinstance(node, str) else node
 
 
-def _with_greys(config: dict[str, Any]) -> dict[str, Any]:
+def _with_colours(config: dict[str, Any]) -> dict[str, Any]:
     guides = {f"{part}Color": _GREY for part in ("label", "title", "grid")}
     return {**config, "font": _FONT, "axis": {**config.get("axis", {}), **guides},
-            "text": {"color": _GREY}, "rule": {"color": _GREY}}
+            "text": {"color": _GREY}, "rule": {"color": _GREY}, "rect": {"color": _TONES[0]},
+            "range": {"category": _TONES}}

@@ -1,4 +1,4 @@
-"""The answer: does the second modality pay, with which encoders and fusion, and how sure is that?"""
+"""The answer: whether the second modality pays, with which encoders and fusion, and how sure that is."""
 
 from __future__ import annotations
 

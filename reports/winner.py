@@ -90,7 +90,7 @@ def charts(winner: WinnerFacts) -> dict[str, Chart]:
     """Heat map of the confusion matrix, unless there are too many classes to read one."""
     if len(winner.classes) > HEATMAP_CLASSES:
         return {}
-    from reports.drawing import heat_map  # noqa: PLC0415  Altair is imported only to draw
+    from reports.drawing import heat_map  # imports Altair
 
     spec = heat_map([row.name for row in winner.classes], winner.matrix)
     known = [row for row in winner.classes if isfinite(row.recall)]

@@ -45,7 +45,7 @@ def small_record(scores: Mapping[CellRecord, Sequence[float]] | None = None, **c
     """
     table = SMALL_SCORES if scores is None else scores
     labels = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
-    n_folds = max(map(len, table.values()))
+    n_folds = max(2, *map(len, table.values()))
     folds = tuple(_small_fold(cell, fold, n_folds, value, labels)
                   for cell, values in table.items() for fold, value in enumerate(values) if value is not None)
     plain: dict[str, Any] = {
@@ -98,7 +98,7 @@ def realistic_record(n_rows: int = 600, repeats: int = 2, folds: int = 5, encode
     for cell, strength in cells.items():
         logits = _logits(cell, strength, labels, ease, noise, rng)
         for repeat in range(repeats):
-            order = np.random.default_rng(repeat).permutation(n_rows)
+            order = np.lexsort((np.random.default_rng(repeat).random(n_rows), labels))  # stratified
             records += [_realistic_fold(cell, repeat, fold, order[fold::folds], logits, labels, rng)
                         for fold in range(folds)]
     attention = CellRecord("cnn + sbert / attention cosine", "cnn", "sbert", "attention", None)
@@ -128,7 +128,8 @@ classifier: [{logistic: {C: [0.001, 0.01, 0.1, 1]}}]
 metric: balanced_accuracy
 """
 _STAGES = (
-    StageRecord("read openmoji", 2.1), StageRecord("draw folds", 0.02), StageRecord("encode cnn", 31.4, 1200, 444, 12.0),
+    StageRecord("read openmoji", 2.1), StageRecord("draw folds", 0.02),
+    StageRecord("encode cnn", 31.4, 1200, 444, 12.0),
     StageRecord("encode tfidf", 0.9, 10, 0), StageRecord("encode sbert", 18.2, 1600, 0),
     StageRecord("cells", 64.5, 120, 40, 21.3), StageRecord("late fusion", 0.3, 40, 0))
 

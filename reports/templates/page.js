@@ -14,6 +14,9 @@ function configFor(spec, width) {
     font: style.fontFamily, background: "transparent",
     axis: Object.assign({}, axis, guides, narrow),
     text: {color: style.getPropertyValue("--text").trim()}, rule: {color: text},
+    rect: {color: style.getPropertyValue("--image").trim()},
+    // In the order of the kinds: picture only, text only, fusion, baseline.
+    range: {category: ["--image", "--text-only", "--fusion", "--baseline"].map((tone) => style.getPropertyValue(tone).trim())},
   });
 }
 
@@ -21,7 +24,7 @@ function draw(place) {
   const spec = JSON.parse(document.getElementById("chart-" + place.dataset.chart).textContent);
   const width = place.clientWidth;
   place.dataset.width = width;
-  Object.assign(spec, {width: "container", config: configFor(spec, width), autosize: {type: "fit-x", contains: "padding"}});
+  Object.assign(spec, {width, config: configFor(spec, width), autosize: {type: "fit-x", contains: "padding"}});
   vegaEmbed(place, spec, {
     actions: false, renderer: "svg", tooltip: {theme: dark.matches ? "dark" : "light"},
   }).then(() => place.querySelector("svg").setAttribute("aria-hidden", "true"), (error) => {

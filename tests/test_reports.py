@@ -1,0 +1,497 @@
+"""The report: facts by value, words by golden file, and what must never break the page.
+
+The golden files are written anew by `MODALGRID_GOLDEN=write pytest tests/test_reports.py`; read the
+difference before committing it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports import SECTIONS, gains, leaderboard, markdown, method, verdict, winner
+from reports.ranking import rank_cells
+from reports.record import CellRecord, FailureRecord, FoldRecord, RunRecord
+from reports.render import report_parts, write_report
+from reports.statistics import corrected_resampled_interval
+from reports.wording import clean, distinct, duration, figure, short, signed
+from tests.records import (
+    FUSION,
+    IMAGE,
+    MAJORITY,
+    SMALL_SCORES,
+    TEXT,
+    eventful_record,
+    realistic_record,
+    small_record,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+ROOT = Path(__file__).parents[1]
+NASTY = ("</script><script>alert(1)</script>", "<img src=x onerror=alert(2)>", "a|b`c*d_e_[f](http://evil.test/x)",
+         "\"quoted' & <b>", "nul\x00bell\x07esc\x1b[31m del\x7f", "\u202eevil\u2066 \u05e9\u05dc\u05d5\u05dd",
+         "{{ 7 * 7 }}{% raw %}", "]]>-->", "lone \ud800 surrogate", "line\nbreak\r\n# heading", "long " * 4000, "",
+         "</style><!--", "é" * 500)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bundled_once() -> Iterator[None]:
+    """Bundling the charts' script takes a second: do it once for all reports of this file."""
+    import vl_convert
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vl_convert, "javascript_bundle", functools.cache(vl_convert.javascript_bundle))
+        yield
+
+
+# --- statistics ---------------------------------------------------------------------------------------
+
+def test_corrected_interval_by_hand():
+    # mean .05; squared deviations .0001 .0009 .0001 .0009, so s^2 = .002 / 3; t(3, .975) = 3.18244631;
+    # factor 1/4 + 25/75 = .583333; half = 3.18244631 * sqrt(.583333 * .000666667) = .06275869
+    interval = corrected_resampled_interval([0.06, 0.02, 0.04, 0.08], [75] * 4, [25] * 4)
+    assert interval.mean == pytest.approx(0.05)
+    assert interval.low == pytest.approx(0.05 - 0.06275869, abs=1e-7)
+    assert interval.high == pytest.approx(0.05 + 0.06275869, abs=1e-7)
+    assert (interval.folds, interval.direction) == (4, 0)
+
+
+def test_corrected_interval_is_wider_than_the_naive_one():
+    differences = [0.06, 0.02, 0.04, 0.08]
+    corrected = corrected_resampled_interval(differences, [75] * 4, [25] * 4)
+    naive = 3.18244631 * np.std(differences, ddof=1) / math.sqrt(4)
+    ratio = (corrected.high - corrected.low) / (2 * naive)
+    assert ratio == pytest.approx(math.sqrt(1 + 4 * 25 / 75))
+
+
+def test_one_fold_has_no_interval_and_no_direction():
+    interval = corrected_resampled_interval([0.3], [75], [25])
+    assert (interval.mean, interval.low, interval.high, interval.direction) == (0.3, None, None, None)
+
+
+def test_equal_differences_give_a_point():
+    assert corrected_resampled_interval([0.0] * 5, [8] * 5, [2] * 5).direction == 0
+    assert corrected_resampled_interval([-0.5] * 5, [8] * 5, [2] * 5).direction == -1
+
+
+@pytest.mark.parametrize(("differences", "n_train", "n_test", "rule"), [
+    ([], [], [], "finite"), ([math.nan], [8], [2], "finite"), ([0.1, 0.2], [8], [2, 2], "every difference"),
+    ([0.1], [0], [2], "at least 1")])
+def test_interval_refuses_what_it_cannot_use(differences, n_train, n_test, rule):
+    with pytest.raises(ValueError, match=rule):
+        corrected_resampled_interval(differences, n_train, n_test)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=20), st.floats(-1, 1))
+def test_interval_moves_with_its_differences(differences, shift):
+    sizes = ([80] * len(differences), [20] * len(differences))
+    first = corrected_resampled_interval(differences, *sizes)
+    second = corrected_resampled_interval([value + shift for value in differences], *sizes)
+    assert second.low == pytest.approx(first.low + shift, abs=1e-9)
+    assert first.low <= first.mean + 1e-12
+    assert first.mean <= first.high + 1e-12
+
+
+# --- facts --------------------------------------------------------------------------------------------
+
+def test_ranking_by_value():
+    ranking = rank_cells(small_record())
+    assert [(s.cell.name, s.rank) for s in ranking.standings] == [
+        (FUSION.name, 1), (TEXT.name, 2), (IMAGE.name, 3), (MAJORITY.name, 4)]
+    assert ranking.standings[0].score.mean == pytest.approx(0.67)
+    assert ranking.standings[0].score.deviation == pytest.approx(math.sqrt(0.002 / 3))
+
+
+def test_equal_means_share_a_rank():
+    ranking = rank_cells(small_record({IMAGE: (0.5, 0.5), TEXT: (0.5, 0.5), MAJORITY: (0.2, 0.2)}))
+    assert [s.rank for s in ranking.standings] == [1, 1, 3]
+
+
+def test_gain_is_paired_by_fold_whatever_the_order_of_records():
+    record = small_record()
+    shuffled = replace(record, folds=tuple(reversed(record.folds)))
+    for given_record in (record, shuffled):
+        comparison = verdict.facts(given_record).gain
+        assert [round(gain, 10) for _, gain in comparison.gains] == [0.06, 0.02, 0.04, 0.08]
+        assert (comparison.cell, comparison.other, comparison.ahead) == (FUSION.name, TEXT.name, 4)
+        # n_train 9, n_test 3: the factor of the hand-computed example above
+        assert comparison.interval.low == pytest.approx(0.05 - 0.06275869, abs=1e-7)
+
+
+def test_verdict_of_the_small_record():
+    facts = verdict.facts(small_record())
+    assert facts.answer == "unclear"
+    assert [(bar.kind, round(bar.mean, 3), round(bar.share, 3)) for bar in facts.bars] == [
+        ("image", 0.53, 0.53), ("text", 0.62, 0.62), ("fusion", 0.67, 0.67), ("baseline", 0.25, 0.25)]
+    assert "adding the picture" in facts.headline
+    assert any("Only 4 folds" in caution for caution in facts.cautions)
+
+
+@pytest.mark.parametrize(("gain", "answer", "words"), [
+    ((0.10, 0.11, 0.12, 0.11), "pays", "pays: it raises balanced accuracy by 0.110"),
+    ((-0.10, -0.11, -0.12, -0.11), "costs", "does not pay: it lowers balanced accuracy by 0.110"),
+    ((0.1, -0.1, 0.1, -0.1), "unclear", "do not show"), ((0, 0, 0, 0), "unclear", "do not show")])
+def test_verdict_follows_the_interval(gain, answer, words):
+    fusion = tuple(text + by for text, by in zip(SMALL_SCORES[TEXT], gain, strict=True))
+    facts = verdict.facts(small_record({**SMALL_SCORES, FUSION: fusion}))
+    assert facts.answer == answer
+    assert words in facts.headline
+
+
+def test_a_loss_is_better_when_lower():
+    record = replace(small_record(), metric="log_loss")
+    facts = verdict.facts(record)
+    assert facts.gain.interval.mean == pytest.approx(0.05)
+    assert rank_cells(record).best().cell == FUSION
+    pays = {**SMALL_SCORES, FUSION: tuple(value + 0.2 for value in SMALL_SCORES[TEXT])}
+    assert "pays: it lowers log loss by 0.200" in verdict.facts(small_record(pays, metric="log_loss")).headline
+
+
+def test_a_hold_out_concludes_nothing(tmp_path):
+    record = small_record({cell: scores[:1] for cell, scores in SMALL_SCORES.items()})
+    facts = verdict.facts(record)
+    assert facts.answer == "one fold"
+    assert facts.gain.interval.low is None
+    assert any("hold-out" in caution for caution in facts.cautions)
+    write_report(record, tmp_path)
+    assert "nan" not in (tmp_path / "report.md").read_text().lower()
+
+
+def test_missing_folds_and_failures_are_not_ranked():
+    partial = CellRecord("partial", "cnn", "tfidf", "late", None)
+    record = small_record({**SMALL_SCORES, partial: (0.99, 0.99, None, 0.99)})
+    assert rank_cells(record).best().cell == FUSION
+    row = leaderboard.facts(record).rows[-1]
+    assert (row.name, row.rank, row.done, row.note) == ("partial", None, 3, "only 3 of 4 folds")
+    failed = replace(record, failures=(FailureRecord(FUSION.name, 0, 3, "MemoryError", "trace"),))
+    assert rank_cells(failed).best().cell == TEXT
+    assert any("failed" in caution and FUSION.name in caution for caution in verdict.facts(failed).cautions)
+    assert any("without a score on every fold" in caution for caution in verdict.facts(failed).cautions)
+
+
+def test_a_fold_without_a_score_counts_for_no_cell():
+    nan = math.nan
+    record = small_record({TEXT: (0.6, nan, 0.7), FUSION: (0.7, nan, 0.9)})
+    facts = leaderboard.facts(record)
+    assert (facts.excluded, facts.rows[0].scores[0].mean) == (1, pytest.approx(0.8))
+    assert [key for key, _ in facts.rows[0].by_fold] == [(0, 0), (0, 2)]
+    assert verdict.facts(record).gain.interval.folds == 2
+    one_sided = small_record({TEXT: (0.6, 0.6, 0.7), FUSION: (0.7, nan, 0.9)})
+    assert rank_cells(one_sided).best().cell == TEXT
+
+
+@pytest.mark.parametrize(("cells", "answer", "left_out"), [
+    ([MAJORITY], "not compared", {"gains"}), ([IMAGE, MAJORITY], "not compared", {"gains"}),
+    ([FUSION], "not compared", {"gains"}), ([IMAGE, TEXT], "not compared", {"gains"}),
+    ([TEXT, FUSION], "unclear", set())])
+def test_sections_without_facts_are_left_out(cells, answer, left_out, tmp_path):
+    record = small_record({cell: SMALL_SCORES[cell] for cell in cells})
+    assert verdict.facts(record).answer == answer
+    assert {part.name for part in report_parts(record)} == set(SECTIONS) - left_out
+    write_report(record, tmp_path)
+
+
+def test_a_run_in_which_everything_failed_still_has_a_report(tmp_path):
+    record = replace(small_record(), folds=(), stages=(), failures=tuple(
+        FailureRecord(cell.name, None, None, "RuntimeError: no", "trace") for cell in SMALL_SCORES))
+    assert verdict.facts(record).answer == "no result"
+    files = write_report(record, tmp_path)
+    assert [path.name for path in files] == ["report.html", "report.md"]
+    write_report(replace(small_record(), folds=tuple(
+        replace(fold, scores={**fold.scores, "balanced_accuracy": math.nan}) for fold in small_record().folds)),
+        tmp_path)
+
+
+def test_an_unknown_metric_is_an_error():
+    with pytest.raises(ValueError, match="'gini' is not among"):
+        rank_cells(small_record(metric="gini"))
+
+
+def test_gains_compare_with_the_fusions_own_encoders():
+    bow = CellRecord("bow / text_only", None, "bow", "text_only", "logistic")
+    weak = CellRecord("cnn + bow / concat", "cnn", "bow", "concat", "logistic")
+    orphan = CellRecord("vit + sbert / concat", "vit", "sbert", "concat", "logistic")
+    record = small_record({**SMALL_SCORES, bow: (0.4,) * 4, weak: (0.58,) * 4, orphan: (0.61,) * 4})
+    rows = {row.name: row for row in gains.facts(record).rows}
+    assert list(rows) == [FUSION.name, orphan.name, weak.name]
+    assert (rows[weak.name].own.other, rows[weak.name].overall.other) == (IMAGE.name, TEXT.name)
+    assert rows[weak.name].own.interval.mean == pytest.approx(0.05)
+    assert rows[weak.name].overall.interval.mean == pytest.approx(-0.04)
+    assert rows[orphan.name].own is None
+    combined = replace(orphan, parts=(bow.name,))
+    record = small_record({**SMALL_SCORES, bow: (0.4,) * 4, combined: (0.61,) * 4})
+    assert {row.name: row for row in gains.facts(record).rows}[orphan.name].own.other == bow.name
+
+
+def test_encoders_are_told_apart_in_the_verdict():
+    bow = CellRecord("bow / text_only", None, "bow", "text_only", "logistic")
+    facts = verdict.facts(small_record({**SMALL_SCORES, bow: (0.40, 0.42, 0.44, 0.42)}))
+    assert any("Of 2 text encoders “tfidf” does best alone, ahead of “bow” by +0.200" in sentence
+               for sentence in facts.sentences)
+
+
+def test_a_winner_no_better_than_the_baseline_is_called_out():
+    facts = verdict.facts(small_record({**SMALL_SCORES, MAJORITY: (0.70, 0.62, 0.66, 0.71)}))
+    assert any("No cell is clearly better than the baseline" in sentence for sentence in facts.sentences)
+
+
+def test_chosen_parameters_and_times():
+    row = leaderboard.facts(small_record()).rows[0]
+    assert row.parameters == (("C", (("0.1", 3), ("1", 1))),)
+    assert (row.fit_seconds, row.predict_seconds, row.done) == (0.5, 0.01, 4)
+
+
+def _entry(repeat: int, predicted: list[int], rows: list[int]) -> FoldRecord:
+    return FoldRecord(TEXT.name, repeat, 0, 4, np.array(rows), np.eye(3)[predicted], {},
+                      {"balanced_accuracy": 0.5}, 0.1, 0.1, False)
+
+
+def test_winner_counts_are_means_over_repeats():
+    record = replace(small_record({TEXT: (0.5,)}), labels=np.array([0, 0, 1, 1]), folds=(
+        _entry(0, [0, 0, 1, 0], [0, 1, 2, 3]), _entry(1, [0, 1, 1, 1], [0, 1, 2, 3])))
+    facts = winner.facts(record)
+    assert facts.matrix == ((1.5, 0.5, 0.0), (0.5, 1.5, 0.0), (0.0, 0.0, 0.0))
+    assert (facts.repeats, facts.predictions) == (2, 8)
+    cat, _, owl = facts.classes
+    assert (cat.precision, cat.recall, cat.f1, cat.support) == (0.75, 0.75, 0.75, 2.0)
+    # a class that is neither there nor predicted has no scores, rather than zeros
+    assert [math.isnan(value) for value in (owl.precision, owl.recall, owl.f1)] == [True] * 3
+    assert [(c.true, c.predicted, c.count, c.share) for c in facts.confusions] == [
+        ("cat", "dog", 0.5, 0.25), ("dog", "cat", 0.5, 0.25)]
+
+
+def test_method_states_what_the_folds_were():
+    facts = method.facts(small_record())
+    assert (facts.rows, facts.folds, facts.repeats, facts.n_train, facts.n_test) == (12, 4, 1, (9, 9), (3, 3))
+    assert facts.class_sizes == (("cat", 4), ("dog", 4), ("owl", 4))
+    assert facts.compared == 3
+
+
+# --- words and golden files ---------------------------------------------------------------------------
+
+def _golden(name: str, content: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("MODALGRID_GOLDEN") == "write":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    assert content == path.read_text(encoding="utf-8")
+
+
+def test_golden_markdown(tmp_path):
+    write_report(eventful_record(), tmp_path)
+    _golden("report.md", (tmp_path / "report.md").read_text(encoding="utf-8"))
+
+
+def test_golden_facts():
+    facts = {part.name: asdict(part.facts) for part in report_parts(eventful_record())}
+    text = json.dumps(facts, indent=1, ensure_ascii=False, default=lambda value: value.tolist())
+    rounded = re.sub(r"-?\d+\.\d{7,}(e-?\d+)?", lambda found: f"{float(found[0]) + 0.0:.6f}", text)
+    _golden("facts.json", rounded + "\n")
+
+
+def test_numbers_and_names():
+    assert (figure(0.12345), figure(-0.5), figure(-0.0001), figure(math.nan), figure(None)) == (
+        "0.123", "−0.500", "0.000", "–", "–")
+    assert (signed(0.05), signed(-0.05), signed(0.0001), signed(math.inf)) == ("+0.050", "−0.050", "0.000", "–")
+    assert [duration(s) for s in (0, 0.02, 3.14, 99.97, 3725, 36000)] == [
+        "0 s", "20 ms", "3.1 s", "1 min 40 s", "62 min 5 s", "10.0 h"]
+    assert short("a  b\nc", 80) == "a b c"
+    assert len(short("x" * 500, 60)) == 60
+    assert len(set(distinct(["x" * 90, "x" * 91, "x" * 92]))) == 3
+
+
+@given(st.text())
+def test_markdown_is_one_line_without_markup(text):
+    line = markdown.inline(text)
+    assert "\n" not in line
+    assert "<" not in line
+    assert not re.search(r"(?<!\\)(\\\\)*[|`*\[]", line)
+
+
+@given(st.text())
+def test_a_fence_is_never_closed_from_inside(text):
+    first, *body, last = markdown.fenced(text).split("\n")
+    assert set(last) == {"`"}
+    assert first == last
+    assert not any(last in line for line in body)
+
+
+# --- the page -----------------------------------------------------------------------------------------
+
+class _Page(HTMLParser):
+    """What a browser would make of the page: elements, addresses, scripts, text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] == "script" and self.lasttag == "script" and data.strip():
+            self.scripts.append((self.tags[-1][1], data))
+        self.words.append(data)
+
+    def named(self, tag: str) -> Iterator[dict[str, str | None]]:
+        return (attrs for name, attrs in self.tags if name == tag)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("report")
+    write_report(realistic_record(n_rows=200, repeats=1), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(written: Path) -> _Page:
+    return _Page((written / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_loads_nothing(page, written):
+    for _, attrs in page.tags:
+        for name in ("src", "href", "srcset", "action", "data", "poster"):
+            assert (attrs.get(name) or "#").startswith(("#", "data:"))
+    css = re.search(r"<style>(.*?)</style>", (written / "report.html").read_text(), re.DOTALL)[1]
+    assert "url(" not in css
+    assert "@import" not in css
+    assert (written / "report.html").stat().st_size < 4_000_000
+
+
+def test_the_page_can_be_read_by_a_machine(page):
+    tables = sum(tag == "table" for tag, _ in page.tags)
+    assert tables == sum(tag == "caption" for tag, _ in page.tags) > 4
+    assert all("scope" in attrs for attrs in page.named("th"))
+    drawings = [attrs for attrs in page.named("div") if attrs.get("class") == "drawing"]
+    assert len(drawings) == 3
+    assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in drawings)
+    assert sum("aria-sort" in attrs for attrs in page.named("th")) == 1
+    identifiers = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(identifiers) == len(set(identifiers))
+    targets = [attrs["href"][1:] for attrs in page.named("a")]
+    assert set(targets) <= set(identifiers)
+
+
+def test_charts_are_valid_and_drawn_in_both_files(page, written):
+    specs = {attrs["id"]: json.loads(text) for attrs, text in page.scripts if attrs.get("type") == "application/json"}
+    assert set(specs) == {"chart-leaderboard", "chart-gains", "chart-confusion"}
+    for name in ("leaderboard", "gains", "confusion"):
+        drawing = ElementTree.parse(written / "charts" / f"{name}.svg").getroot()
+        assert drawing.tag.endswith("svg")
+        assert f"](charts/{name}.svg)" in (written / "report.md").read_text()
+    dots = next(layer for layer in specs["chart-gains"]["layer"] if layer["mark"]["type"] == "circle")
+    assert len(specs["chart-gains"]["datasets"][dots["data"]["name"]]) == 8 * 5
+
+
+def test_unchanged_charts_and_script_are_taken_over(written, tmp_path, monkeypatch):
+    import vl_convert
+
+    record = realistic_record(n_rows=200, repeats=1)
+    before = {path: path.read_bytes() for path in write_report(record, tmp_path)}
+    drawn: list[str] = []
+
+    def draws(spec, **_):
+        drawn.append("svg")
+        return "<svg/>"
+
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", draws)
+    monkeypatch.setattr(vl_convert, "javascript_bundle", lambda snippet: drawn.append("bundle") or "js</script>")
+    assert {path: path.read_bytes() for path in write_report(record, tmp_path)} == before
+    assert not drawn
+    damaged = tmp_path / "charts" / "gains.svg"
+    damaged.write_bytes(damaged.read_bytes().replace(b"</text>", b"!</text>", 1))
+    html = tmp_path / "report.html"
+    html.write_bytes(html.read_bytes().replace(b"window.vegaEmbed", b"window.vegaevil", 1))
+    write_report(record, tmp_path)
+    assert drawn == ["bundle", "svg"]
+    assert "js<\\/script>" in html.read_text()
+
+
+def test_nothing_half_written_is_left(tmp_path, monkeypatch):
+    write_report(small_record(), tmp_path)
+    before = (tmp_path / "report.html").read_bytes()
+
+    def refuses(handle):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", refuses)
+    with pytest.raises(OSError, match="disk full"):
+        write_report(small_record(name="other"), tmp_path)
+    assert (tmp_path / "report.html").read_bytes() == before
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+
+
+def _hostile(record: RunRecord) -> RunRecord:
+    """The record with every text replaced by hostile ones."""
+    names = {cell.name: f"{cell.name}{NASTY[i % len(NASTY)]}" for i, cell in enumerate(record.cells)}
+    cells = tuple(replace(cell, name=names[cell.name], image=cell.image and cell.image + NASTY[0],
+                          text=cell.text and cell.text + NASTY[5]) for cell in record.cells)
+    folds = tuple(replace(fold, cell=names[fold.cell], parameters={NASTY[0]: NASTY[2], "k": NASTY[4]})
+                  for fold in record.folds)
+    failures = tuple(FailureRecord(cell.name, 0, 1, text, text) for cell, text in
+                     zip(cells[-1:] * len(NASTY), NASTY, strict=True))
+    stages = tuple(replace(stage, name=text) for stage, text in zip(record.stages, NASTY, strict=False))
+    return replace(record, name=NASTY[0], command=NASTY[3], grid="\n".join(NASTY), cells=cells, folds=folds,
+                   failures=failures, stages=stages, classes=NASTY[: len(record.classes)], split=NASTY[1],
+                   warnings=NASTY, dropped=NASTY, versions={text: text for text in NASTY},
+                   data={text: text for text in NASTY}, fingerprint=NASTY[0], created=NASTY[5], ids=NASTY)
+
+
+def test_hostile_texts_break_nothing(page, tmp_path):
+    files = write_report(_hostile(realistic_record(n_rows=200, repeats=1)), tmp_path)
+    text = files[0].read_text(encoding="utf-8")
+    hostile = _Page(text)
+    assert {tag for tag, _ in hostile.tags} <= {tag for tag, _ in page.tags} | {"meta"}
+    assert sum(tag == "script" for tag, _ in hostile.tags) == sum(tag == "script" for tag, _ in page.tags)
+    assert not [attrs for _, attrs in hostile.tags for name in attrs if name.startswith("on")]
+    assert "{{ 7 * 7 }}" in text
+    for path in files:
+        content = path.read_text(encoding="utf-8")
+        if path.suffix != ".html":
+            assert content == clean(content)
+        if path.suffix == ".svg":
+            ElementTree.fromstring(content)
+    outside = re.sub(r"(?ms)^(`{3,})[^`\n]*\n.*?^\1$", "", files[1].read_text(encoding="utf-8"))
+    assert "<" not in outside
+    assert "](http" not in outside
+
+
+def test_many_classes_are_listed_instead_of_drawn():
+    names = tuple(f"class {i}" for i in range(60))
+    record = small_record(classes=names)
+    folds = tuple(replace(fold, probabilities=np.eye(60)[np.arange(len(fold.rows))[::-1]]) for fold in record.folds)
+    facts = winner.facts(replace(record, folds=folds))
+    assert winner.charts(facts) == {}
+    assert 0 < len(facts.confusions) <= winner.CONFUSIONS
+
+
+def test_importing_the_report_imports_no_chart_library():
+    code = "import sys, reports.render; print({'altair', 'vl_convert', 'torch', 'sklearn'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_section_has_both_templates(name):
+    folder = ROOT / "reports" / "templates"
+    assert (folder / f"{name}.html").is_file()
+    assert (folder / f"{name}.md").is_file()
