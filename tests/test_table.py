@@ -188,7 +188,7 @@ def join_example(folder, terms, on=("term", "label")):
 
 def test_a_joined_table_adds_columns_to_the_rows_with_the_same_key(tmp_path):
     table = join_example(tmp_path, [("cruiser", "car", "police car", "c1"), ("cruiser", "ship", "warship", "s1"),
-                                    ("dog", "dog", "pet", "d1")])
+                                    ("dog", "dog", "pet", "d1"), ("", "cat", "no key", "n"), ("", "cat", "", "")])
     samples = table.load(tmp_path)
     assert samples.texts == ["warship", "police car", None, None]
     assert samples.groups == {"synset": ["s1", "c1", None, None], "term": ["cruiser", "cruiser", "cat", None]}

@@ -95,14 +95,10 @@ def _saved(dataset: Any, split: str) -> Any:
 
 def _arrow(dataset: Any) -> pa.Table:
     """Turn all rows into an Arrow table, with pictures as {bytes, path} and class numbers as class names."""
-    from datasets import ClassLabel, Image  # an optional package
+    from datasets import ClassLabel  # an optional package
 
-    features = dict(dataset.features)
-    for name, feature in features.items():
-        if isinstance(feature, Image):
-            dataset = dataset.cast_column(name, Image(decode=False))
-    table = dataset.with_format("arrow")[:]
-    for position, (name, feature) in enumerate(features.items()):
+    table = dataset.with_format("arrow")[:]  # this format leaves pictures encoded, as {bytes, path}
+    for position, (name, feature) in enumerate(dataset.features.items()):
         if isinstance(feature, ClassLabel):
             # -1 is the library's number for "no label".
             numbers = [None if number == -1 else number for number in table[name].to_pylist()]
