@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ def check_pictures(
 ) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
     """Width and height in pixels of each readable picture, and why the others are not readable, by digest."""
     digests = sorted(pictures)
-    ingredients = {"kind": "pictures", "check": VERSION, "images": images.VERSION, "digests": digests}
+    ingredients = {"kind": "pictures", "check": VERSION, "pillow": version("pillow"), "digests": digests}
 
     def compute() -> Entry:
         with ThreadPoolExecutor() as pool:

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -21,7 +21,7 @@ from pipeline.cells import Cell, expand
 from pipeline.components import Component
 from pipeline.config import Grid, GridError, read_grid
 from pipeline.dataset import Dataset, DatasetError
-from pipeline.evaluate import context_of, failures, run_plan
+from pipeline.evaluate import Done, Failed, context_of, failures, run_plan
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS
 from pipeline.plan import make_plan
@@ -114,6 +114,7 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
         plan = make_plan(grid, cells, dataset, folds)
         context = context_of(dataset, grid.metric, store)
         features, outcomes = run_plan(plan, dataset, context, store, options.jobs, progress)
+    _say(f"features: {_counts(features.values())}; results: {_counts(outcomes.values())}")
     with clock.step("score"):
         records = outcome.fold_records(plan, outcomes, dataset, store)
         combined, missed = outcome.combine(cells, folds, dataset, grid.seed, records)
@@ -123,6 +124,12 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     folder = options.out or Path("runs") / grid.name
     write_run(record, folds, folder)
     return _finish(record, folder)
+
+
+def _counts(outcomes: Iterable[Done | Failed]) -> str:
+    done = [one for one in outcomes if isinstance(one, Done)]
+    reused = sum(one.reused for one in done)
+    return f"{len(done) - reused} computed, {reused} reused"
 
 
 def _say(text: str) -> None:
