@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reports.ranking import Comparison, Ranking, Standing, rank_cells
 from reports.record import RunRecord
 from reports.section import Chart, Section
-from reports.wording import between, clean, metric_label, signed
+from reports.wording import between, clean, count, metric_label, signed
 
 CHART_ROWS = 30
 
@@ -72,7 +72,7 @@ def charts(gains: GainsFacts) -> dict[str, Chart]:
         f"gain in {metric}", zero=True,
         intervals=[(row.overall.interval.low, row.overall.interval.high) for row in shown])
     best = shown[0].overall.interval
-    label = (f"Gain in {metric} of {len(shown)} fusion cells over {clean(gains.best_single)} on each fold; "
+    label = (f"Gain in {metric} of {count(len(shown), 'fusion cell')} over {clean(gains.best_single)} on each fold; "
              f"{clean(shown[0].name)} gains {signed(best.mean)} on average, 95 % interval {between(best)}.")
     many = best.low is not None
     caption = ("One dot for each fold" + (", a bar at the mean, a line for its 95 % interval" if many else "")

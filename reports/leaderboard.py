@@ -11,7 +11,7 @@ from typing import Any
 from reports.ranking import FoldKey, Kind, Ranking, Spread, Standing, rank_cells, spread
 from reports.record import MetricRecord, RunRecord
 from reports.section import Chart, Section
-from reports.wording import clean, metric_label, plus_minus
+from reports.wording import clean, count, metric_label, plus_minus
 
 CHART_ROWS = 30
 
@@ -79,7 +79,7 @@ def charts(board: LeaderboardFacts) -> dict[str, Chart]:
     spec = fold_strips(
         [(row.name, row.kind, row.scores[0].mean, row.by_fold) for row in shown], metric, zero=False)
     best = shown[0]
-    label = (f"{metric} of {len(shown)} cells on each fold; highest in the list is {clean(best.name)} "
+    label = (f"{metric} of {count(len(shown), 'cell')} on each fold; highest in the list is {clean(best.name)} "
              f"with {plus_minus(best.scores[0])}.")
     return {"leaderboard": Chart(spec, label, "One dot for each fold, a bar at the mean.")}
 

@@ -22,9 +22,9 @@ def headline(answer: str, ranking: Ranking, gain: Comparison | None) -> str:
     if gain is None or single is None:
         return f"{_untested(ranking)} does a second modality pay? This run did not compare the two."
     added, gain_by, size = _OTHER[single.kind], gain.interval.mean, figure(abs(gain.interval.mean))
-    # "raises" a score that is better when greater, and worse when it "lowers" it; the reverse for a loss.
-    verb = "raises" if (gain_by > 0) == ranking.metric.greater_is_better else "lowers"
-    change = f"{verb} {metric} by {size}"
+    # A gain raises a score of which more is better, and lowers a loss.
+    raises = (gain_by > 0) == ranking.metric.greater_is_better
+    change = f"{'changes' if not float(size) else 'raises' if raises else 'lowers'} {metric} by {size}"
     return {
         "pays": f"Adding {added} pays: it {change}.",
         "costs": f"Adding {added} does not pay: it {change}.",
@@ -38,7 +38,7 @@ def sentences(answer: str, ranking: Ranking, gain: Comparison | None) -> Iterato
     yield from _best_cells(ranking)
     if gain is not None:
         yield _gain(answer, ranking, gain)
-    yield from _runner_up(ranking)
+    yield from _runner_up(ranking, gain)
     for modality in ("image", "text"):
         yield from _encoders(ranking, modality)
     yield from _baseline(ranking)
@@ -96,20 +96,21 @@ def _gain(answer: str, ranking: Ranking, gain: Comparison) -> str:
     conclusion = {
         "pays": "The interval lies above zero: here the second modality pays.",
         "costs": "The interval lies below zero: here the second modality does harm.",
-        "unclear": "The interval holds zero: the data allow for no gain at all.",
+        "unclear": "The interval holds zero: these folds allow for no gain at all.",
     }[answer]
     return (f"On the same {folds} it gains {signed(gain.interval.mean)} over the best single modality{better}, 95 % "
             f"interval {between(gain.interval)}, and is ahead on {gain.ahead} of {gain.interval.folds}. {conclusion}")
 
 
-def _runner_up(ranking: Ranking) -> Iterator[str]:
+def _runner_up(ranking: Ranking, gain: Comparison | None) -> Iterator[str]:
     first, second, *_ = (*ranking.ranked("image", "text", "fusion"), None, None)
     lead = ranking.compare(first, second) if first and second else None
-    if lead is None or lead.interval.direction is None or second is None:
+    said = gain is not None and lead is not None and (gain.cell, gain.other) == (lead.cell, lead.other)
+    if lead is None or lead.interval.direction is None or said:
         return
     told_apart = ("which is more than the folds' noise." if lead.interval.direction == 1 else
                   "too little to tell them apart: take the simpler or cheaper of the two.")
-    yield (f"Its lead over the runner-up {quoted(second.cell.name)} is {signed(lead.interval.mean)} "
+    yield (f"Its lead over the runner-up {quoted(lead.other)} is {signed(lead.interval.mean)} "
            f"({between(lead.interval)}), {told_apart}" if first and first.kind == "fusion" else
            f"Best of all is {quoted(lead.cell)}; its lead over the runner-up {quoted(lead.other)} is "
            f"{signed(lead.interval.mean)} ({between(lead.interval)}), {told_apart}")

@@ -463,6 +463,9 @@ def test_hostile_texts_break_nothing(page, tmp_path):
     assert {tag for tag, _ in hostile.tags} <= {tag for tag, _ in page.tags} | {"meta"}
     assert sum(tag == "script" for tag, _ in hostile.tags) == sum(tag == "script" for tag, _ in page.tags)
     assert not [attrs for _, attrs in hostile.tags for name in attrs if name.startswith("on")]
+    specs = [words for attrs, words in hostile.scripts if attrs.get("type") == "application/json"]
+    assert len(specs) == 3
+    assert not any("<" in words for words in specs)
     assert "{{ 7 * 7 }}" in text
     for path in files:
         content = path.read_text(encoding="utf-8")

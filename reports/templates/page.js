@@ -1,46 +1,5 @@
 "use strict";
 
-/* Charts: drawn in the page's own text colour, again whenever the colour scheme or the width changes. */
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
-
-function configFor(spec, width) {
-  const style = getComputedStyle(document.documentElement);
-  const text = style.getPropertyValue("--text-2").trim();
-  const axis = (spec.config || {}).axis || {};
-  const guides = {labelColor: text, titleColor: text, gridColor: text};
-  // On a phone the names take at most two fifths of the width, and are cut rather than push the marks away.
-  const narrow = width < 520 ? {labelLimit: Math.round(width * 0.42), labelFontSize: 10.5} : {};
-  return Object.assign({}, spec.config, {
-    font: style.fontFamily, background: "transparent",
-    axis: Object.assign({}, axis, guides, narrow),
-    text: {color: style.getPropertyValue("--text").trim()}, rule: {color: text},
-    rect: {color: style.getPropertyValue("--image").trim()},
-    // In the order of the kinds: picture only, text only, fusion, baseline.
-    range: {category: ["--image", "--text-only", "--fusion", "--baseline"].map((tone) => style.getPropertyValue(tone).trim())},
-  });
-}
-
-function draw(place) {
-  const spec = JSON.parse(document.getElementById("chart-" + place.dataset.chart).textContent);
-  const width = place.clientWidth;
-  place.dataset.width = width;
-  Object.assign(spec, {width, config: configFor(spec, width), autosize: {type: "fit-x", contains: "padding"}});
-  vegaEmbed(place, spec, {
-    actions: false, renderer: "svg", tooltip: {theme: dark.matches ? "dark" : "light"},
-  }).then(() => place.querySelector("svg").setAttribute("aria-hidden", "true"), (error) => {
-    place.textContent = "This chart could not be drawn (" + error.message + "); its figures are in the table.";
-  });
-}
-
-const places = [...document.querySelectorAll(".drawing")];
-places.forEach(draw);
-dark.addEventListener("change", () => places.forEach(draw));
-let waiting = 0;
-window.addEventListener("resize", () => {
-  clearTimeout(waiting);
-  waiting = setTimeout(() => places.filter((p) => p.clientWidth !== Number(p.dataset.width)).forEach(draw), 150);
-});
-
 /* Tables: a heading sorts; what has no value goes last both ways. */
 function valueOf(row, column) {
   const cell = row.cells[column];
@@ -86,3 +45,44 @@ if (filter) {
     document.getElementById("filtered").textContent = words.length ? shown + " of " + rows.length + " cells" : "";
   });
 }
+
+/* Charts: drawn in the page's own text colour, again whenever the colour scheme or the width changes. */
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+
+function configFor(spec, width) {
+  const style = getComputedStyle(document.documentElement);
+  const text = style.getPropertyValue("--text-2").trim();
+  const axis = (spec.config || {}).axis || {};
+  const guides = {labelColor: text, titleColor: text, gridColor: text};
+  // On a phone the names take at most two fifths of the width, and are cut rather than push the marks away.
+  const narrow = width < 520 ? {labelLimit: Math.round(width * 0.42), labelFontSize: 10.5} : {};
+  return Object.assign({}, spec.config, {
+    font: style.fontFamily, background: "transparent",
+    axis: Object.assign({}, axis, guides, narrow),
+    text: {color: style.getPropertyValue("--text").trim()}, rule: {color: text},
+    rect: {color: style.getPropertyValue("--image").trim()},
+    // In the order of the kinds: picture only, text only, fusion, baseline.
+    range: {category: ["--image", "--text-only", "--fusion", "--baseline"].map((tone) => style.getPropertyValue(tone).trim())},
+  });
+}
+
+function draw(place) {
+  const spec = JSON.parse(document.getElementById("chart-" + place.dataset.chart).textContent);
+  const width = place.clientWidth;
+  place.dataset.width = width;
+  Object.assign(spec, {width, config: configFor(spec, width), autosize: {type: "fit-x", contains: "padding"}});
+  vegaEmbed(place, spec, {
+    actions: false, renderer: "svg", tooltip: {theme: dark.matches ? "dark" : "light"},
+  }).then(() => place.querySelector("svg").setAttribute("aria-hidden", "true"), (error) => {
+    place.textContent = "This chart could not be drawn (" + error.message + "); its figures are in the table.";
+  });
+}
+
+const places = [...document.querySelectorAll(".drawing")];
+places.forEach(draw);
+dark.addEventListener("change", () => places.forEach(draw));
+let waiting = 0;
+window.addEventListener("resize", () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => places.filter((p) => p.clientWidth !== Number(p.dataset.width)).forEach(draw), 150);
+});
