@@ -102,8 +102,8 @@ class PairAttention(nn.Module):
 
     def attend(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Pair features v (n, width) and weights alpha (n, i, t)."""
-        x, x_mask = _with_missing(self.of_regions(inputs.regions), inputs.region_mask, self.no_picture)
-        h, h_mask = _with_missing(self.of_tokens(inputs.tokens), inputs.token_mask, self.no_text)
+        x, x_mask = _with_missing(self.dropout(self.of_regions(inputs.regions)), inputs.region_mask, self.no_picture)
+        h, h_mask = _with_missing(self.dropout(self.of_tokens(inputs.tokens)), inputs.token_mask, self.no_text)
         return pair_attention(x, h, x_mask, h_mask, self.similarity, self.log_scale.exp())
 
     def forward(self, inputs: Inputs) -> Tensor:
@@ -152,10 +152,10 @@ def train(
     for epoch in range(1, how.epochs + 1):
         network.train()
         order = torch.from_numpy(rng.permutation(fitted)).to(codes.device)
-        for rows in order.split(how.batch):
+        for rows in torch.split(order, how.batch):
             optimiser.zero_grad()
             loss = functional.cross_entropy(network(inputs.take(rows)), codes[rows])
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
         checked = _loss(network, inputs, codes, held_out) if len(held_out) else float(loss.detach())
         if not np.isfinite(checked):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from sklearn.svm import LinearSVC
 
 from features.encoder import FloatArray
 
-Array = FloatArray | sparse.csr_matrix
+Array: TypeAlias = FloatArray | sparse.csr_matrix
 Probabilities = NDArray[np.float64]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -71,7 +71,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Array) -> NDArray[Any]:
         """Most probable class of each row (n,)."""
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        return np.asarray(self.classes_[np.argmax(self.predict_proba(X), axis=1)])
 
     def predict_many(
         self, fits: Iterable[ArrayFit], settings: Sequence[Mapping[str, Any]]

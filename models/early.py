@@ -79,7 +79,7 @@ class PooledFusion(Fusion):
     def _seen(self, views: Views) -> NDArray[np.bool_]:
         """Which samples have any of the needed modalities."""
         blocks = views.blocks()
-        return np.logical_or.reduce([blocks[modality].present for modality in self.needs])
+        return np.asarray(np.any([blocks[modality].present for modality in self.needs], axis=0))
 
     def _taught(self, views: Views) -> NDArray[np.bool_]:
         """Which training samples the classifier learns from: all, if none has a needed modality."""

@@ -58,7 +58,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, views: Views) -> NDArray[Any]:
         """Most probable class of each sample (n,)."""
-        return self.classes_[np.argmax(self.predict_proba(views), axis=1)]
+        return np.asarray(self.classes_[np.argmax(self.predict_proba(views), axis=1)])
 
     def predict_many(
         self, fits: Sequence[Fit], settings: Sequence[Mapping[str, Any]]
@@ -87,4 +87,5 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _clone_with(self, setting: Mapping[str, Any]) -> Self:
         estimator: Self = clone(self)
-        return estimator.set_params(**setting)
+        estimator.set_params(**setting)
+        return estimator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
@@ -12,6 +12,10 @@ from sklearn.base import BaseEstimator
 from features.encoder import Block, FloatArray, Modality
 from models.classifiers import Array
 from models.views import Views
+
+# Measured with logistic regression on 1,300 rows of 6,000 columns: below one entry in five CSR is faster,
+# above it the dense form, which then takes at most two and a half times the memory.
+SPARSEST_DENSE = 5
 
 
 class BlockScaler(BaseEstimator):  # type: ignore[misc]
@@ -71,15 +75,17 @@ def joined(parts: Sequence[Array]) -> Array:
     if not any(sparse.issparse(part) for part in parts):
         return np.hstack(parts)
     entries = sum(int(np.prod(part.shape)) for part in parts)
-    stored = sum(part.nnz if sparse.issparse(part) else part.size for part in parts)
-    if stored * SPARSEST_DENSE >= entries:
-        return np.hstack([part.toarray() if sparse.issparse(part) else part for part in parts])
+    if sum(map(_stored, parts)) * SPARSEST_DENSE >= entries:
+        return np.hstack(list(map(_dense, parts)))
     return sparse.csr_matrix(sparse.hstack([sparse.csr_matrix(part) for part in parts]))
 
 
-# Measured with logistic regression on 1,300 rows of 6,000 columns: below one entry in five CSR is faster,
-# above it the dense form, which then takes at most two and a half times the memory.
-SPARSEST_DENSE = 5
+def _stored(part: Any) -> int:
+    return int(part.nnz if sparse.issparse(part) else part.size)
+
+
+def _dense(part: Any) -> FloatArray:
+    return np.asarray(part.toarray() if sparse.issparse(part) else part)
 
 
 def scaled_views(views: Views, scalers: Mapping[Modality, BlockScaler], shares: Mapping[Modality, float]) -> Array:
