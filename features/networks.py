@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from functools import lru_cache
 from math import isqrt
 from typing import Any, Literal
-from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -40,6 +39,10 @@ class Network:
     ----------
     net : the network, ending in its classification head.
     chosen : its name, weights and preparation.
+
+    Attributes
+    ----------
+    shapes : of one picture's features, (d,) for "pooled" and (t, d) for "regions".
     """
 
     def __init__(self, net: nn.Module, chosen: Pretrained) -> None:
@@ -55,8 +58,8 @@ class Network:
         head, last_map = self._find_taps(blank, chosen.model)
         head.register_forward_pre_hook(self._keep_pooled)
         last_map.register_forward_hook(self._keep_regions)
-        self.shapes: dict[Output, tuple[int, ...]] = {
-            "pooled": self(blank, "pooled").shape[1:], "regions": self(blank, "regions").shape[1:]}
+        self._forward(blank)
+        self.shapes = {output: tuple(features.shape[1:]) for output, features in self._tapped.items()}
 
     def __call__(self, pixels: PixelArray, output: Output) -> FloatArray:
         """Features of prepared pictures, uint8 (b, size, size, 3): float32 (b, d) or (b, t, d)."""
@@ -167,10 +170,10 @@ def _torchvision(chosen: Pretrained) -> nn.Module:
     weights = None if chosen.path is None else chosen.weights
     try:
         net: nn.Module = models.get_model(chosen.model, weights=weights, progress=False)
-    except URLError as error:
+    except OSError as error:
         url = models.get_model_weights(chosen.model)[chosen.weights].url
         raise FileNotFoundError(
             f"the weights of {chosen.model} are not on this machine and cannot be downloaded "
-            f"({error.reason}): put {url} at {chosen.path}"
+            f"({error}): put {url} at {chosen.path}"
         ) from error
     return net

