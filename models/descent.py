@@ -1,0 +1,166 @@
+"""One softmax regression on its way down: preconditioned L-BFGS, the products with the features left out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+MEMORY = 10  # steps remembered; 30 saved no iteration on picture features
+SLOPE_LEFT = 0.3  # a line search ends where the slope has fallen to this fraction
+LINE_STEPS = 12
+
+
+def _dot(a: FloatArray, b: FloatArray) -> float:
+    return float(np.vdot(a, b))
+
+
+def _whole(part: FloatArray) -> FloatArray:
+    """Append the last class: logits, residuals and weights of the classes sum to zero."""
+    return np.concatenate([part, -part.sum(axis=0, keepdims=True)])
+
+
+class Descent:
+    """State of one problem. Whoever runs it multiplies with the features, for many problems at once.
+
+    `turn` gives a direction; the features times it go to `step`, which leaves `residual`; the residual times
+    the features goes to `arrive`. The last class is left out of what comes and goes (see `_whole`). Weights
+    have a last column for the intercept, which is not penalised.
+
+    Parameters
+    ----------
+    codes : int (m,), class 0..k-1 of each row
+    n_classes : k
+    penalty : factor of half the squared norm of the weights
+    width : columns of the features, with the last one of ones
+    sample_weights : float32 (m,), optional
+
+    Attributes
+    ----------
+    W : float32 (k, width)
+    objective, gap, n_iter : as in `models.softmax.Solution`
+    stuck : whether rounding errors leave no way down
+    """
+
+    def __init__(self, codes: IntArray, n_classes: int, penalty: float, width: int,
+                 sample_weights: FloatArray | None = None) -> None:
+        self.sample_weights = sample_weights
+        self.penalty = np.full(width, penalty, np.float32)
+        self.penalty[-1] = 0.0
+        self.W = np.zeros((n_classes, width), np.float32)
+        self.n_iter, self.stuck, self.gap, self.objective = 0, False, np.inf, np.inf
+        self._true = codes * 1, np.arange(len(codes))
+        self._gradient = np.zeros_like(self.W)
+        self._past: list[tuple[FloatArray, FloatArray, float]] = []
+        self._take_logits(np.zeros((n_classes, len(codes)), np.float32))
+
+    def _take_logits(self, Z: FloatArray) -> None:
+        """Probabilities P (k, m) and residual (k, m), the derivative of the loss by the logits Z (k, m)."""
+        self._Z, self._top = Z, Z.max(axis=0)
+        P = np.exp(Z - self._top)
+        self._total = P.sum(axis=0)
+        P /= self._total
+        self.P, self._residual = P, P.copy()
+        # Not P - 1 for the true class: where P is almost 1 that would leave rounding errors only.
+        self._residual[self._true] = 0.0
+        self._missed = self._residual.sum(axis=0)
+        self._residual[self._true] = -self._missed
+        if self.sample_weights is not None:
+            self._residual *= self.sample_weights
+
+    @property
+    def residual(self) -> FloatArray:
+        """Derivative of the loss by the logits of all classes but the last (k - 1, m)."""
+        return self._residual[:-1]
+
+    def _measure(self) -> float:
+        surprise = self._top + np.log(self._total) - self._Z[self._true]
+        loss = np.where(self._missed < 0.5, -np.log1p(-np.minimum(self._missed, 0.5)), surprise)
+        if self.sample_weights is not None:
+            loss *= self.sample_weights
+        return float(loss.sum(dtype=np.float64)) + 0.5 * _dot(self.W * self.penalty, self.W)
+
+    def curvature(self) -> FloatArray:
+        """Weights (k - 1, m) of the rows in the Hessian's diagonal, by direction of the class space.
+
+        The directions are the eigenvectors of the mean of diag(p) - pp': classes that are confused with
+        each other curve the objective together. The constant direction has no curvature and is left out.
+        """
+        W = self.P if self.sample_weights is None else self.P * self.sample_weights
+        mean = np.diag(W.sum(axis=1, dtype=np.float64)) - (W @ self.P.T)
+        self._directions = np.linalg.eigh(mean)[1][:, 1:].astype(np.float32)
+        U = self._directions.T
+        weights: FloatArray = np.square(U) @ self.P - np.square(U @ self.P)
+        np.maximum(weights, 0.0, out=weights)
+        if self.sample_weights is not None:
+            weights *= self.sample_weights
+        return weights
+
+    def precondition(self, squares: FloatArray) -> None:
+        """Take the features' squares (k - 1, width) under the weights of `curvature`."""
+        diagonal = squares + self.penalty
+        # Only the intercept's column can vanish, when every row is classified beyond doubt.
+        self._inverse = 1.0 / np.maximum(diagonal, np.float32(1e-6))
+
+    def _preconditioned(self, vector: FloatArray) -> FloatArray:
+        result: FloatArray = self._directions @ (self._directions.T @ vector * self._inverse)
+        return result
+
+    def arrive(self, gradient: FloatArray) -> None:
+        """Take the loss's derivative by the weights (k - 1, width) where the last step ended."""
+        gradient = _whole(gradient) + self.penalty * self.W
+        if self.n_iter:
+            change = gradient - self._gradient
+            curvature = _dot(change, self._step)
+            if curvature > 0:
+                self._past = [*self._past[1 - MEMORY:], (self._step, change, curvature)]
+        self._gradient, self.objective = gradient, self._measure()
+        
+    def judge(self) -> None:
+        """Estimate the gap: Newton's decrement, with the preconditioner for the Hessian."""
+        self.gap = 0.5 * _dot(self._gradient, self._preconditioned(self._gradient)) / self.objective
+
+    def turn(self) -> FloatArray:
+        """Direction of the next step (k - 1, width): L-BFGS's two loops around the preconditioner."""
+        vector, shares = self._gradient.copy(), []
+        for step, change, curvature in reversed(self._past):
+            shares.append(_dot(step, vector) / curvature)
+            vector -= np.float32(shares[-1]) * change
+        vector = self._preconditioned(vector)
+        for (step, change, curvature), share in zip(self._past, reversed(shares), strict=True):
+            vector += np.float32(share - _dot(change, vector) / curvature) * step
+        self._step = -vector
+        return self._step[:-1]
+
+    def step(self, move: FloatArray) -> None:
+        """Go along the direction, whose logits are `move` (k - 1, m), until the slope is nearly gone.
+
+        Newton's method on the slope, which costs no product with the features; the objective is convex, so
+        the slope alone tells.
+        """
+        move, start = _whole(move), self._Z
+        bend, tilt = _dot(self._step * self.penalty, self._step), _dot(self.W * self.penalty, self._step)
+        first = slope = _dot(self._gradient, self._step)
+        length, low, high = 1.0, 0.0, np.inf
+        for _ in range(LINE_STEPS):
+            self._take_logits(start + np.float32(length) * move)
+            slope = _dot(self._residual, move) + tilt + length * bend
+            if abs(slope) <= SLOPE_LEFT * -first:
+                break
+            low, high = (length, high) if slope < 0 else (low, length)
+            length -= slope / (self._bend(move) + bend)
+            if not low < length < high:
+                length = 2 * low if high == np.inf else 0.5 * (low + high)
+        else:
+            self.stuck = True
+        self.n_iter += 1
+        self._step *= np.float32(length)
+        self.W = self.W + self._step
+
+    def _bend(self, move: FloatArray) -> float:
+        """Second derivative of the loss along `move` (k, m)."""
+        pull = self.P * move
+        rows = (pull * move).sum(axis=0) - np.square(pull.sum(axis=0))
+        return float(rows.sum() if self.sample_weights is None else rows @ self.sample_weights)
