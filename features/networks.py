@@ -151,15 +151,19 @@ def _renamed(
     stored: dict[str, Tensor], wanted: dict[str, Tensor], chosen: Pretrained
 ) -> dict[str, Tensor]:
     """Entries of `stored` under the names of `wanted`: both list the same layers in the same order."""
-    shapes = [tuple(entry.shape) for entry in stored.values()]
-    expected = [tuple(entry.shape) for entry in wanted.values()]
-    if shapes != expected:
-        differing = sum(a != b for a, b in zip(shapes, expected, strict=False))
+    found, expected = _kinds(stored), _kinds(wanted)
+    if found != expected:
+        differing = sum(a != b for a, b in zip(found, expected, strict=False))
         raise ValueError(
-            f"the weights in {chosen.path} do not fit timm's tf_efficientnet_lite0: {len(shapes)} entries for "
-            f"{len(expected)}, {differing} of different shape; the package or timm has changed"
+            f"the weights in {chosen.path} do not fit timm's tf_efficientnet_lite0: {len(found)} entries for "
+            f"{len(expected)}, {differing} of different kind or shape; the package or timm has changed"
         )
     return dict(zip(wanted, stored.values(), strict=True))
+
+
+def _kinds(entries: dict[str, Tensor]) -> list[tuple[str, tuple[int, ...]]]:
+    """Each entry's kind (weight, bias, running_mean, ...), which both name alike, and its shape."""
+    return [(name.rpartition(".")[2], tuple(entry.shape)) for name, entry in entries.items()]
 
 
 def _torchvision(chosen: Pretrained) -> nn.Module:

@@ -74,7 +74,7 @@ def same(block: Block, other: Block, atol: float = 0.0) -> None:
     first, second = dense(block), dense(other)
     if block.is_sequence:
         masks = [item.sequence()[1] for item in (block, other)]
-        assert [mask.sum(axis=1).tolist() for mask in masks][0] == masks[1].sum(axis=1).tolist()
+        assert masks[0].sum(axis=1).tolist() == masks[1].sum(axis=1).tolist()
         length = min(first.shape[1], second.shape[1])
         assert not first[:, length:].any()
         assert not second[:, length:].any()

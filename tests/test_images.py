@@ -6,6 +6,7 @@ import io
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -130,7 +131,7 @@ def test_a_truncated_file_is_unreadable(kind: str, kept: float) -> None:
 def test_what_is_no_picture_is_named() -> None:
     with pytest.raises(UnreadablePicture, match="empty"):
         decode(b"")
-    with pytest.raises(UnreadablePicture, match="not a picture.*<html>"):
+    with pytest.raises(UnreadablePicture, match=r"not a picture.*<html>"):
         decode(b"<html></html>")
 
 
@@ -164,10 +165,8 @@ def test_damaged_bytes_decode_or_are_unreadable(rubbish: bytes, where: int) -> N
     whole = encoded(halves(RED, BLUE))
     place = where % len(whole)
     for data in (rubbish, whole[:place] + rubbish + whole[place + len(rubbish):]):
-        try:
+        with suppress(UnreadablePicture):
             assert decode(data).mode == "RGB"
-        except UnreadablePicture as error:
-            assert str(error)
 
 
 def squeezed(size: int = 4) -> Preparation:
