@@ -110,6 +110,8 @@ def _adapter(cls: type, name: str) -> TypeAdapter[Any]:
 
 
 def _rule(error: Mapping[str, Any]) -> str:
+    if error["type"] == "extra_forbidden":
+        return f"unknown key '{error['loc'][-1]}'"
     message = str(error["msg"]).replace("Input should", "value should")
     rule = f"{message}, not {error['input']!r}"
     expected = (error.get("ctx") or {}).get("expected")

@@ -223,10 +223,10 @@ def _choose(
 
 
 def aligned(probabilities: Probabilities, trained: Rows, classes: int) -> Probabilities:
-    """Probabilities (n, K) over all classes; a class without training rows gets 0."""
+    """Probabilities (n, K) over all classes, rows summing to 1; a class without training rows gets 0."""
     complete = np.zeros((len(probabilities), classes))
     complete[:, np.unique(trained)] = probabilities
-    return complete
+    return np.asarray(complete / complete.sum(axis=1, keepdims=True))
 
 
 def run_plan(
