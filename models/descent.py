@@ -19,7 +19,8 @@ def _dot(a: FloatArray, b: FloatArray) -> float:
 
 def _whole(part: FloatArray) -> FloatArray:
     """Append the last class: logits, residuals and weights of the classes sum to zero."""
-    return np.concatenate([part, -part.sum(axis=0, keepdims=True)])
+    last: FloatArray = -part.sum(axis=0, keepdims=True)
+    return np.concatenate([part, last])
 
 
 class Descent:
@@ -51,7 +52,7 @@ class Descent:
         self.penalty[-1] = 0.0
         self.W = np.zeros((n_classes, width), np.float32)
         self.n_iter, self.stuck, self.gap, self.objective = 0, False, np.inf, np.inf
-        self._true = codes * 1, np.arange(len(codes))
+        self._true = codes, np.arange(len(codes))
         self._gradient = np.zeros_like(self.W)
         self._past: list[tuple[FloatArray, FloatArray, float]] = []
         self._take_logits(np.zeros((n_classes, len(codes)), np.float32))
@@ -88,9 +89,9 @@ class Descent:
         The directions are the eigenvectors of the mean of diag(p) - pp': classes that are confused with
         each other curve the objective together. The constant direction has no curvature and is left out.
         """
-        W = self.P if self.sample_weights is None else self.P * self.sample_weights
-        mean = np.diag(W.sum(axis=1, dtype=np.float64)) - (W @ self.P.T)
-        self._directions = np.linalg.eigh(mean)[1][:, 1:].astype(np.float32)
+        P = self.P if self.sample_weights is None else self.P * self.sample_weights
+        mean = np.diag(P.sum(axis=1)) - P @ self.P.T
+        self._directions = np.linalg.eigh(mean)[1][:, 1:]
         U = self._directions.T
         weights: FloatArray = np.square(U) @ self.P - np.square(U @ self.P)
         np.maximum(weights, 0.0, out=weights)
@@ -117,13 +118,12 @@ class Descent:
             if curvature > 0:
                 self._past = [*self._past[1 - MEMORY:], (self._step, change, curvature)]
         self._gradient, self.objective = gradient, self._measure()
-        
-    def judge(self) -> None:
-        """Estimate the gap: Newton's decrement, with the preconditioner for the Hessian."""
-        self.gap = 0.5 * _dot(self._gradient, self._preconditioned(self._gradient)) / self.objective
 
-    def turn(self) -> FloatArray:
-        """Direction of the next step (k - 1, width): L-BFGS's two loops around the preconditioner."""
+    def turn(self) -> None:
+        """Choose a direction by L-BFGS's two loops around the preconditioner, and estimate the gap.
+
+        The estimate is Newton's decrement, with L-BFGS's approximation for the Hessian.
+        """
         vector, shares = self._gradient.copy(), []
         for step, change, curvature in reversed(self._past):
             shares.append(_dot(step, vector) / curvature)
@@ -131,7 +131,12 @@ class Descent:
         vector = self._preconditioned(vector)
         for (step, change, curvature), share in zip(self._past, reversed(shares), strict=True):
             vector += np.float32(share - _dot(change, vector) / curvature) * step
-        self._step = -vector
+        self._step, self._slope = -vector, -_dot(self._gradient, vector)
+        self.gap = -0.5 * self._slope / self.objective
+
+    @property
+    def direction(self) -> FloatArray:
+        """Where to go from here (k - 1, width)."""
         return self._step[:-1]
 
     def step(self, move: FloatArray) -> None:
@@ -142,12 +147,11 @@ class Descent:
         """
         move, start = _whole(move), self._Z
         bend, tilt = _dot(self._step * self.penalty, self._step), _dot(self.W * self.penalty, self._step)
-        first = slope = _dot(self._gradient, self._step)
         length, low, high = 1.0, 0.0, np.inf
         for _ in range(LINE_STEPS):
             self._take_logits(start + np.float32(length) * move)
             slope = _dot(self._residual, move) + tilt + length * bend
-            if abs(slope) <= SLOPE_LEFT * -first:
+            if abs(slope) <= SLOPE_LEFT * -self._slope:
                 break
             low, high = (length, high) if slope < 0 else (low, length)
             length -= slope / (self._bend(move) + bend)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,9 @@ from scipy import sparse
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
-Matrix = FloatArray | sparse.csr_matrix
-Features = Matrix | Sequence[Matrix]
-Raw = tuple[FloatArray, NDArray[np.float64]]
+Matrix: TypeAlias = FloatArray | sparse.csr_matrix
+Features: TypeAlias = Matrix | Sequence[Matrix]
+Raw: TypeAlias = tuple[FloatArray, NDArray[np.float64]]
 
 CHUNK = 1024  # rows squared at a time
 RANK = 1e-6  # eigenvalues below this fraction of the largest are rounding errors in float32
@@ -29,43 +29,38 @@ def split_columns(values: NDArray[Any], blocks: Sequence[Matrix]) -> list[NDArra
     return np.split(values, np.cumsum([block.shape[1] for block in blocks])[:-1], axis=-1)
 
 
-class Part(Protocol):
-    """Some columns of the m training rows, perhaps rotated to r other columns."""
+class Part:
+    """Some columns of the m training rows, perhaps rotated to r other columns.
+
+    Attributes
+    ----------
+    width : r
+    """
 
     width: int
 
     def logits(self, weights: FloatArray, out: FloatArray) -> None:
         """Write weights (c, r) times the rows to `out` (c, m)."""
+        raise NotImplementedError
 
     def gradients(self, residuals: FloatArray, out: FloatArray) -> None:
         """Write residuals (c, m) times the rows to `out` (c, r)."""
+        raise NotImplementedError
 
     def squares(self, weights: FloatArray) -> FloatArray:
         """Weights (c, m) times the squared columns: (c, r)."""
-        ...
+        raise NotImplementedError
 
     def raw(self, weights: FloatArray) -> Raw:
         """Coefficients (c, d) of the columns as they were given, and their share of the intercept (c,)."""
-        ...
+        raise NotImplementedError
 
 
-def _squares(matrix: FloatArray, weights: FloatArray) -> FloatArray:
-    """Weights (c, m) times the squared matrix (m, r), squaring some rows at a time."""
-    total = np.zeros((len(weights), matrix.shape[1]), np.float32)
-    for start in range(0, len(matrix), CHUNK):
-        rows = slice(start, start + CHUNK)
-        total += weights[:, rows] @ np.square(matrix[rows])
-    return total
+class _Rotated(Part):
+    """A dense matrix A (m, r) whose columns are nearly orthogonal."""
 
-
-class _Dense:
-    """What the rotated parts share: A (m, r)."""
-
-    A: FloatArray
-
-    @property
-    def width(self) -> int:
-        return self.A.shape[1]
+    def __init__(self, A: FloatArray) -> None:
+        self.A, self.width = A, A.shape[1]
 
     def logits(self, weights: FloatArray, out: FloatArray) -> None:
         np.matmul(weights, self.A.T, out=out)
@@ -74,17 +69,21 @@ class _Dense:
         np.matmul(residuals, self.A, out=out)
 
     def squares(self, weights: FloatArray) -> FloatArray:
-        return _squares(self.A, weights)
+        total = np.zeros((len(weights), self.width), np.float32)
+        for start in range(0, len(self.A), CHUNK):
+            rows = slice(start, start + CHUNK)
+            total += weights[:, rows] @ np.square(self.A[rows])
+        return total
 
 
-class Tall(_Dense):
+class _Tall(_Rotated):
     """Dense columns X (m, d), centred and scaled, as A = X V with the eigenvectors V (d, d) of X'X."""
 
     def __init__(self, rows: FloatArray, scale: NDArray[Any] | None) -> None:
         self.mean, self.scale = rows.mean(axis=0, dtype=np.float64), scale
         X = _standardised(rows, self.mean, scale)
         _, self.V = np.linalg.eigh(X.T @ X)
-        self.A = X @ self.V
+        super().__init__(X @ self.V)
 
     def raw(self, weights: FloatArray) -> Raw:
         coef = weights @ self.V.T
@@ -93,7 +92,7 @@ class Tall(_Dense):
         return coef, -(coef @ self.mean)
 
 
-class Wide(_Dense):
+class _Wide(_Rotated):
     """Any columns X (m, d) with d > m as A = U S, from the eigenvectors U (m, r) of XX', r < m."""
 
     def __init__(self, blocks: Sequence[Matrix], scales: Sequence[NDArray[Any] | None]) -> None:
@@ -103,7 +102,7 @@ class Wide(_Dense):
         squares, U = np.linalg.eigh(gram)
         kept = squares > RANK * squares[-1]
         self.S, self.U = np.sqrt(squares[kept]), U[:, kept]
-        self.A = self.U * self.S
+        super().__init__(self.U * self.S)
 
     def raw(self, weights: FloatArray) -> Raw:
         shares = (weights / self.S) @ self.U.T
@@ -126,17 +125,17 @@ def _standardised(rows: FloatArray, mean: NDArray[np.float64], scale: NDArray[An
 
 def _gram(block: Matrix, mean: NDArray[np.float64], scale: NDArray[Any] | None) -> FloatArray:
     """Products (m, m) of the centred and scaled rows with each other."""
-    if not sparse.issparse(block):
+    if isinstance(block, np.ndarray):
         X = _standardised(block, mean, scale)
         return X @ X.T
-    X = block if scale is None else block.multiply(scale.astype(np.float32)).tocsr()
-    gram = (X @ X.T).toarray()
+    scaled = block if scale is None else block.multiply(scale.astype(np.float32)).tocsr()
+    gram: FloatArray = (scaled @ scaled.T).toarray()
     gram -= gram.mean(axis=0)
     gram -= gram.mean(axis=1, keepdims=True)
     return gram
 
 
-class Sparse:
+class _Sparse(Part):
     """CSR columns (m, d), only scaled: centring or rotating them would fill them."""
 
     def __init__(self, rows: sparse.csr_matrix, scale: NDArray[Any] | None) -> None:
@@ -152,7 +151,8 @@ class Sparse:
         out[...] = (self.XT @ np.ascontiguousarray(residuals.T)).T
 
     def squares(self, weights: FloatArray) -> FloatArray:
-        return (self.XT.multiply(self.XT).tocsr() @ np.ascontiguousarray(weights.T)).T
+        result: FloatArray = (self.XT.multiply(self.XT).tocsr() @ np.ascontiguousarray(weights.T)).T
+        return result
 
     def raw(self, weights: FloatArray) -> Raw:
         return weights if self.scale is None else weights * self.scale, np.zeros(len(weights))
@@ -202,7 +202,9 @@ class Axes:
     def raw(self, weights: FloatArray) -> Raw:
         """Coefficients (c, d) of the features as they were given and intercepts (c,)."""
         found = [part.raw(weights[:, columns]) for part, columns in self._slices()]
-        intercept = weights[:, -1] + sum(share for _, share in found)
+        intercept = weights[:, -1].astype(np.float64)
+        for _, share in found:
+            intercept += share
         return np.concatenate([coef for coef, _ in found], axis=1), intercept
 
 
@@ -220,6 +222,6 @@ def principal_axes(features: Features, rows: IntArray, scale: NDArray[Any] | Non
     dense = sum(block.shape[1] for block in blocks if not sparse.issparse(block))
     # A wide part costs m products per row, sparse columns next to none: they join only a dense crowd.
     if len(rows) < min(sum(block.shape[1] for block in blocks), 2 * dense):
-        return Axes([Wide(blocks, scales)], len(rows))
-    return Axes([(Sparse if sparse.issparse(block) else Tall)(block, each)
+        return Axes([_Wide(blocks, scales)], len(rows))
+    return Axes([(_Sparse if sparse.issparse(block) else _Tall)(block, each)
                  for block, each in zip(blocks, scales, strict=True)], len(rows))

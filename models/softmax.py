@@ -16,7 +16,7 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 REFRESH = (0, 1, 2, 3, 5, 8)
-TOLERANCE = 2.5e-7  # estimated distance to the smallest objective, relative to the objective
+TOLERANCE = 2e-7  # estimated distance to the smallest objective; the estimate is up to 5 times too small
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,15 +175,15 @@ def _descend(axes: Axes, descents: list[Descent], tolerance: float, max_iter: in
                                         strict=True):
                 descent.precondition(squares)
         for descent in live:
-            descent.judge()
+            descent.turn()
         live = [descent for descent in live if not (descent.gap <= tolerance or descent.stuck)]
         if not live or iteration == max_iter:
             return
-        for descent, move in zip(live, _stacked(axes.logits, [each.turn() for each in live]), strict=True):
+        for descent, move in zip(live, _stacked(axes.logits, [each.direction for each in live]), strict=True):
             descent.step(move)
 
 
-def _solution(descent: _Descent, classes: IntArray, coef: FloatArray, intercept: NDArray[np.float64],
+def _solution(descent: Descent, classes: IntArray, coef: FloatArray, intercept: NDArray[np.float64],
               tolerance: float) -> Solution:
     if len(classes) == 2:
         coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]

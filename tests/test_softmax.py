@@ -1,0 +1,183 @@
+"""Softmax regression: the solutions are scikit-learn's, one by one and all at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from models.softmax import Problem, solve
+
+TIGHT = {"tol": 1e-9, "max_iter": 10_000}
+
+
+def samples(n=150, d=12, k=4, seed=0):
+    """Overlapping classes in columns of different spread and offset."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(n) % k)
+    X = rng.normal(size=(n, d)) + 0.7 * rng.normal(size=(k, d))[y]
+    return (X * np.geomspace(0.3, 3, d) + rng.normal(size=d)).astype(np.float32), y
+
+
+def words(n=150, d=60, k=4, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(n) % k)
+    rates = rng.gamma(0.3, 0.5, size=(k, d))
+    return sparse.csr_matrix(rng.poisson(rates[y]).astype(np.float32)), y
+
+
+def reference(X, y, problem):
+    """The same problem by scikit-learn in float64."""
+    X = (X.toarray() if sparse.issparse(X) else X)[problem.rows].astype(np.float64)
+    scale = 1.0 if problem.scale is None else problem.scale
+    model = LogisticRegression(C=problem.C, **TIGHT)
+    model.fit((X - X.mean(axis=0)) * scale, y[problem.rows], sample_weight=problem.weights)
+    coef = model.coef_ * scale
+    return coef, model.intercept_ - coef @ X.mean(axis=0)
+
+
+def assert_same(solution, expected, tolerance=2e-3):
+    coef, intercept = expected
+    assert solution.converged
+    assert solution.coef.shape == coef.shape
+    assert np.abs(solution.coef - coef).max() <= tolerance * np.abs(coef).max()
+    assert solution.intercept == pytest.approx(intercept, abs=tolerance * (1 + np.abs(intercept).max()))
+
+
+@pytest.mark.parametrize("C", [1e-3, 0.1, 10.0])
+@pytest.mark.parametrize(("n", "d", "k"), [(150, 12, 4), (60, 200, 3), (150, 12, 2), (40, 90, 2)])
+def test_dense_solutions_are_scikit_learns(n, d, k, C):
+    X, y = samples(n, d, k)
+    problem = Problem(np.arange(5, n), C)
+    assert_same(solve(X, y, [problem])[0], reference(X, y, problem))
+
+
+@pytest.mark.parametrize("C", [1e-2, 1.0])
+@pytest.mark.parametrize("k", [2, 4])
+def test_sparse_solutions_are_scikit_learns(k, C):
+    X, y = words(k=k)
+    problem = Problem(np.arange(100), C)
+    assert_same(solve(X, y, [problem])[0], reference(X, y, problem))
+
+
+@pytest.mark.parametrize("width", [5, 120])
+def test_blocks_side_by_side_are_one_matrix(width):
+    """Few dense columns leave the sparse block sparse; many join it in the rows' own space."""
+    dense, y = samples(d=width)
+    bag, _ = words()
+    problem = Problem(np.arange(20, 130), 0.1, scale=np.linspace(0.5, 2, width + 60))
+    solution = solve([dense, bag], y, [problem])[0]
+    assert_same(solution, reference(np.hstack([dense, bag.toarray()]), y, problem))
+    rows = np.arange(20)
+    logits = np.hstack([dense, bag.toarray()])[rows] @ solution.coef.T + solution.intercept
+    found = solution.probabilities([dense, bag], rows, 4)
+    assert found == pytest.approx(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(150, 12), (40, 90)])
+def test_scale_and_weights_are_scikit_learns(shape):
+    X, y = samples(*shape)
+    rng = np.random.default_rng(1)
+    problem = Problem(np.arange(4, shape[0]), 0.5, scale=1 / X[4:].std(axis=0),
+                      weights=rng.uniform(0.1, 3, size=shape[0] - 4))
+    assert_same(solve(X, y, [problem])[0], reference(X, y, problem))
+
+
+def test_whole_weights_are_repeated_rows():
+    X, y = samples()
+    rows = np.arange(100)
+    times = np.arange(100) % 3 + 1
+    weighted, repeated = solve(X, y, [Problem(rows, 0.3, weights=times.astype(float)),
+                                      Problem(np.repeat(rows, times), 0.3)])
+    assert weighted.coef == pytest.approx(repeated.coef, abs=2e-3 * float(np.abs(repeated.coef).max()))
+
+
+def test_absent_classes_do_not_compete():
+    X, y = samples(k=5)
+    rows = np.flatnonzero((y != 1) & (y != 4))
+    problem = Problem(rows, 0.2)
+    solution = solve(X, y, [problem])[0]
+    assert solution.classes.tolist() == [0, 2, 3]
+    assert_same(solution, reference(X, y, problem))
+    model = LogisticRegression(C=0.2, **TIGHT).fit(X[rows], y[rows])
+    found = solution.probabilities(X, np.arange(len(y)), 5)
+    assert (found[:, [1, 4]] == 0).all()
+    assert found[:, [0, 2, 3]] == pytest.approx(model.predict_proba(X), abs=1e-3)
+
+
+def test_two_classes_give_scikit_learns_probabilities():
+    X, y = samples(k=2)
+    rows = np.arange(100)
+    found = solve(X, y, [Problem(rows, 0.05)])[0].probabilities(X, np.arange(100, 150), 2)
+    model = LogisticRegression(C=0.05, **TIGHT).fit(X[rows], y[rows])
+    assert found == pytest.approx(model.predict_proba(X[100:]), abs=1e-3)
+
+
+@pytest.mark.parametrize("make", [samples, words])
+def test_held_out_rows_have_no_influence(make):
+    X, y = make()
+    rows = np.arange(30, 150)
+    problems = [Problem(rows, C) for C in (0.01, 1.0)]
+    before = solve(X, y, problems)
+    X, y = X.copy(), y.copy()
+    entries = X[:30].ravel() if make is samples else X.data[:X.indptr[30]]
+    entries[:] = 3e38
+    y[:30] = 3
+    assert abs(X[:30]).max() > 1e38
+    for old, new in zip(before, solve(X, y, problems), strict=True):
+        assert old.coef.tobytes() == new.coef.tobytes()
+        assert old.intercept.tobytes() == new.intercept.tobytes()
+
+
+def test_a_batch_gives_what_each_problem_gives_alone():
+    X, y = samples(n=200, d=30)
+    folds = [np.flatnonzero(np.arange(200) % 5 != fold) for fold in range(5)]
+    problems = [Problem(rows, C) for C in (10.0, 0.01, 0.3) for rows in folds]
+    for problem, together in zip(problems, solve(X, y, problems), strict=True):
+        alone = solve(X, y, [problem])[0]
+        assert together.objective == pytest.approx(alone.objective, rel=1e-6)
+        assert together.coef == pytest.approx(alone.coef, abs=1e-3 * float(np.abs(alone.coef).max()))
+
+
+def test_solving_twice_gives_the_same_bytes():
+    X, y = samples()
+    problems = [Problem(np.arange(100), C) for C in (0.01, 1.0)]
+    first, second = solve(X, y, problems), solve(X, y, problems)
+    assert [each.coef.tobytes() for each in first] == [each.coef.tobytes() for each in second]
+
+
+def test_all_impossible_problems_are_named():
+    X, y = samples()
+    with pytest.raises(ValueError, match=r"(?s)problem 1: C must .*problem 2: its \d+ training") as raised:
+        solve(X, y, [Problem(np.arange(9), 1.0), Problem(np.arange(9), 0.0),
+                     Problem(np.flatnonzero(y == 2), 1.0)])
+    assert "problem 0" not in str(raised.value)
+
+
+def test_too_few_iterations_are_admitted():
+    X, y = samples()
+    solution = solve(X, y, [Problem(np.arange(100), 10.0)], max_iter=2)[0]
+    assert not solution.converged
+    assert solution.n_iter == 2
+
+
+@given(n=st.integers(12, 60), d=st.integers(1, 70), k=st.integers(2, 5), strength=st.floats(-3, 1.5),
+       weighted=st.booleans(), seed=st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None)
+def test_the_gradient_vanishes_at_the_solution(n, d, k, strength, weighted, seed):
+    """Checked in float64 against the objective's own gradient, from the features as they are."""
+    X, y = samples(n, d, k, seed)
+    C, rows = 10.0 ** strength, np.arange(n)
+    weights = np.random.default_rng(seed).uniform(0.2, 2, n) if weighted else np.ones(n)
+    solution = solve(X, y, [Problem(rows, C, weights=weights if weighted else None)], tolerance=1e-8)[0]
+    residual = (solution.probabilities(X, rows, k) - np.eye(k)[y]) * weights[:, None]
+    gradient = residual.T @ X.astype(np.float64)
+    coef = solution.coef if k > 2 else np.vstack([np.zeros(d), solution.coef])
+    # Two classes: the first has no vector of its own, so its row of the gradient is not zero.
+    left = (gradient + coef / C)[int(k == 2):]
+    size = np.abs(np.eye(k)[y] - 1 / k).T @ np.abs(X)
+    assert np.abs(left).max() <= 2e-3 * size.max()
+    assert np.abs(residual.sum(axis=0)).max() <= 2e-3 * n
