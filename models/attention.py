@@ -120,7 +120,7 @@ class Attention(Fusion):
             Where all training labels were equal, so that nothing was learned.
         """
         if len(self.classes_) == 1:
-            raise ValueError(f"no attention was learned: every training label was {self.classes_[0]!r}")
+            raise ValueError(f"no attention was learned: every training label was {self.classes_[0]}")
         from models.attention_network import weights
 
         return np.asarray(weights(self.network_, self._inputs(views).to(self._device())).cpu().numpy())

@@ -116,7 +116,7 @@ class Concat(PooledFusion):
 
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
-    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"weight": (0.5, 0.75)}
+    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"weight": (0.25, 0.5, 0.75)}
 
     def __init__(self, classifier: Classifier, weight: Annotated[float, Field(gt=0, lt=1)] = 0.5) -> None:
         self.classifier = classifier

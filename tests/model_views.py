@@ -1,0 +1,48 @@
+"""Small synthetic views with classes that both modalities tell apart, and blocks with missing samples."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from features.encoder import Block
+from models.views import Views
+
+CLASSES = np.array(["apple", "boat", "cat"])
+
+
+def labels(n: int = 60) -> np.ndarray:
+    return CLASSES[np.arange(n) % len(CLASSES)]
+
+
+def pooled(y: np.ndarray, width: int = 6, seed: int = 0, noise: float = 0.6) -> np.ndarray:
+    """Rows (n, width) around one centre per class; the same centres for every seed."""
+    centres = np.random.default_rng(99).normal(size=(len(CLASSES), width))
+    rows = centres[np.searchsorted(CLASSES, y)] + noise * np.random.default_rng(seed).normal(size=(len(y), width))
+    return rows.astype(np.float32)
+
+
+def sequence(y: np.ndarray, length: int = 4, width: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences (n, length, width) of such rows, the last of some masked."""
+    values = np.stack([pooled(y, width, seed + step) for step in range(length)], axis=1)
+    mask = np.ones(values.shape[:2], dtype=bool)
+    mask[::3, -1] = False
+    return values, mask
+
+
+def without(block: Block, rows: slice | np.ndarray) -> Block:
+    """The block with the modality missing in some samples."""
+    index = block.index.copy()
+    index[rows] = -1
+    return Block(block.values, index, block.mask)
+
+
+def views(form: str = "pooled", n: int = 60, seed: int = 0) -> tuple[Views, np.ndarray]:
+    """Views of n samples and their labels; `form` is pooled, sparse (texts as CSR) or sequence."""
+    y = labels(n)
+    if form == "sequence":
+        return Views(Block.of(*sequence(y, 4, 6, seed)), Block.of(*sequence(y, 3, 5, seed + 50))), y
+    text = pooled(y, 5, seed + 50)
+    if form == "sparse":
+        text = sparse.csr_matrix(np.where(np.abs(text) > 0.5, text, 0).astype(np.float32))
+    return Views(Block.of(pooled(y, 6, seed)), Block.of(text)), y
