@@ -95,8 +95,8 @@ class BagOfWords(Encoder):
         return sparse.csr_matrix(counts)
 
     def _counts(self, samples: Sequence[str]) -> sparse.csr_matrix:
-        if not self.vocabulary_ or not len(samples):
-            return sparse.csr_matrix((len(samples), max(1, len(self.vocabulary_))), dtype=np.float32)
+        if not self.vocabulary_:
+            return sparse.csr_matrix((len(samples), 1), dtype=np.float32)
         return sparse.csr_matrix(self.vectorizer_.transform(samples))
 
     def _most_frequent(self, samples: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,16 @@ def test_the_identity_changes_with_weights_and_configuration_only(copied: Path) 
         stream.seek(-4, 2)
         stream.write(b"\x00\x00\x80\x3f")
     assert encoder.identity() != before
+
+
+def test_vectors_are_scaled_where_the_model_does_not(tmp_path: Path) -> None:
+    packaged, folder = model_folder("all-MiniLM-L6-v2"), tmp_path / "unscaled"
+    shutil.copytree(packaged, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    (folder / "model.safetensors").symlink_to(packaged / "model.safetensors")
+    modules = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps(modules[:2]))
+    vectors = SentenceBert(str(folder)).transform(["a small dog"]).array()
+    np.testing.assert_allclose(vectors, SentenceBert().transform(["a small dog"]).array(), atol=1e-5)
 
 
 def test_a_model_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

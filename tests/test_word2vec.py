@@ -66,6 +66,13 @@ def test_the_seed_and_the_algorithm_change_the_vectors() -> None:
     assert not np.array_equal(base, small(algorithm="cbow").fit(TEXTS).vectors_.vectors)
 
 
+def test_training_on_many_words_is_reproducible() -> None:
+    words = np.random.default_rng(0).integers(0, 300, (3000, 20))
+    texts = [" ".join(f"w{word}" for word in text) for text in words]
+    first, second = (Word2Vec(size=4, epochs=1).fit(texts).vectors_.vectors for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
 def test_training_does_not_depend_on_the_process_hash_seed() -> None:
     program = (
         "from features.word2vec import Word2Vec; import hashlib; "
