@@ -1,0 +1,197 @@
+"""Softmax regression over folds and strengths: models.softmax against scikit-learn, side by side.
+
+Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.softmax [--quick]``. Every repetition measures, in
+turn, `models.softmax.solve`, a loop over LogisticRegression (what GridSearchCV does), and
+LogisticRegressionCV, on the same folds, strengths and features; the table gives medians. The products of
+all three run on as many threads as OMP_NUM_THREADS says; one each is how they are run in several processes.
+
+Excess is the distance to the smallest objective, relative to it, the largest over the problems: ours, and
+the loop's at scikit-learn's default tolerance. Error is the largest difference from a coefficient of
+scikit-learn in float64 with tolerance 1e-9, relative to the largest coefficient (first fold, each strength).
+Peak is the share of the speed of a large square float32 product.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+
+from models.softmax import Problem, Solution, solve
+
+Array = NDArray[Any]
+
+
+class Case(NamedTuple):
+    """Shape of a comparison; `density` 1 is dense, below that the share of words in a text."""
+
+    n: int
+    d: int
+    k: int
+    folds: int
+    strengths: tuple[float, ...]
+    density: float = 1.0
+    repeats: int = 5
+    exact: bool = True
+
+
+FIVE = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+QUICK = [
+    Case(300, 20, 3, 1, (0.1,)),
+    Case(1000, 100, 3, 1, (0.1,)),
+    Case(1000, 100, 2, 5, FIVE),
+    Case(1000, 1280, 8, 5, FIVE),
+    Case(1640, 5000, 8, 5, FIVE, density=0.004),
+]
+CASES = [
+    *QUICK,
+    Case(1640, 1664, 8, 1, (0.01,)),
+    Case(1640, 1664, 8, 5, FIVE),
+    Case(5000, 300, 100, 5, FIVE, repeats=3, exact=False),
+    Case(10_000, 1664, 10, 5, FIVE, repeats=3, exact=False),
+    Case(10_000, 1664, 2, 5, FIVE, repeats=3, exact=False),
+    Case(20_000, 10_000, 10, 5, FIVE, density=0.002, repeats=3, exact=False),
+    Case(50_000, 400, 10, 5, FIVE, repeats=3, exact=False),
+    Case(8_000, 4_000, 10, 3, FIVE, repeats=1, exact=False),
+]
+
+
+def features(case: Case) -> tuple[Any, Array]:
+    """Standardised columns of decaying spectrum, or words of a Zipf distribution; overlapping classes."""
+    rng = np.random.default_rng(case.n + case.d + case.k)
+    y = rng.permutation(np.arange(case.n) % case.k)
+    if case.density < 1:
+        words = rng.zipf(1.3, size=(case.k, case.d)).clip(max=30) ** -1.0
+        rates = words * case.density * case.d / words.sum(axis=1, keepdims=True)
+        counts = [sparse.csr_matrix(rng.poisson(rates[label]), dtype=np.float32) for label in y]
+        return sparse.vstack(counts, format="csr"), y
+    rank = min(case.d, 200)
+    centres = rng.normal(size=(case.k, rank)) * 0.5
+    spread = np.arange(1, rank + 1) ** -0.5
+    latent = (rng.normal(size=(case.n, rank)) + centres[y]) * spread
+    X = latent @ rng.normal(size=(rank, case.d)) + rng.normal(size=(case.n, case.d)) * 0.5
+    X = np.maximum(X, 0)
+    return ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32), y
+
+
+def splits(case: Case) -> list[tuple[Array, Array]]:
+    """Training and test rows: folds, or for a single problem all rows but a fifth."""
+    fold = np.arange(case.n) % max(case.folds, 5)
+    return [(np.flatnonzero(fold != each), np.flatnonzero(fold == each)) for each in range(case.folds)]
+
+
+def loop(case: Case, X: Any, y: Array) -> list[LogisticRegression]:
+    """One LogisticRegression per fold and strength."""
+    models = []
+    for train, _ in splits(case):
+        rows, labels = X[train], y[train]
+        models += [LogisticRegression(C=C, max_iter=1000).fit(rows, labels) for C in case.strengths]
+    return models
+
+
+def cross_validated(case: Case, X: Any, y: Array) -> None:
+    """LogisticRegressionCV, which starts each strength from the last one's solution; no final refit."""
+    LogisticRegressionCV(Cs=case.strengths, cv=splits(case), max_iter=1000, refit=False, l1_ratios=(0.0,),
+                         scoring="neg_log_loss", use_legacy_attributes=False).fit(X, y)
+
+
+def ours(case: Case, X: Any, y: Array) -> list[Solution]:
+    """All folds and strengths by models.softmax."""
+    return solve(X, y, [Problem(train, C) for train, _ in splits(case) for C in case.strengths])
+
+
+def objective(X: Any, y: Array, C: float, coef: Array, intercept: Array) -> float:
+    """Sum of cross-entropies plus penalty / C, in float64."""
+    coef = np.asarray(coef, np.float64)
+    logits = X.astype(np.float64) @ coef.T + intercept
+    if logits.shape[1] == 1:
+        logits = np.hstack([np.zeros_like(logits), logits])
+    top = logits.max(axis=1)
+    surprise = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top - logits[np.arange(len(y)), y]
+    return float(surprise.sum() + 0.5 / C * (coef**2).sum())
+
+
+def timed(function: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
+    """Seconds and result."""
+    start = time.perf_counter()
+    result = function(*arguments)
+    return time.perf_counter() - start, result
+
+
+def peak() -> float:
+    """Float32 operations per second of a large square product, the best of a few."""
+    square = np.random.default_rng(0).normal(size=(2048, 2048)).astype(np.float32)
+    return 2 * 2048**3 / min(timed(np.matmul, square, square.T.copy())[0] for _ in range(5))
+
+
+def excesses(case: Case, X: Any, y: Array, mine: Sequence[Solution],
+             theirs: Sequence[LogisticRegression]) -> tuple[float, float]:
+    """Largest relative distance to the smallest objective of the first fold: ours and the loop's."""
+    train = splits(case)[0][0]
+    tight = solve(X, y, [Problem(train, C) for C in case.strengths], tolerance=1e-9, max_iter=2000)
+    found = []
+    for C, exact, solution, model in zip(case.strengths, tight, mine, theirs, strict=False):
+        values = [objective(X[train], y[train], C, coef, intercept) for coef, intercept in (
+            (exact.coef, exact.intercept), (solution.coef, solution.intercept),
+            (model.coef_, model.intercept_))]
+        found.append((values[1] / min(values) - 1, values[2] / min(values) - 1))
+    return max(each[0] for each in found), max(each[1] for each in found)
+
+
+def error(case: Case, X: Any, y: Array, mine: Sequence[Solution]) -> float:
+    """Largest coefficient error against scikit-learn in float64, first fold."""
+    train = splits(case)[0][0]
+    errors = []
+    for C, solution in zip(case.strengths, mine, strict=False):
+        model = LogisticRegression(C=C, max_iter=20_000, tol=1e-9).fit(X[train].astype(np.float64), y[train])
+        errors.append(np.abs(solution.coef - model.coef_).max() / np.abs(model.coef_).max())
+    return float(max(errors))
+
+
+def operations(case: Case, X: Any, mine: Sequence[Solution]) -> float:
+    """Floating-point operations of the products with the features, two per iteration."""
+    rows = len(splits(case)[0][0])
+    entries = X.nnz * rows / case.n if sparse.issparse(X) else rows * min(rows, case.d)
+    return float(4 * entries * (case.k - 1) * sum(solution.n_iter for solution in mine))
+
+
+def compare(case: Case, top: float) -> str:
+    """Measure one case; a row of the table."""
+    X, y = features(case)
+    seconds = []
+    for _ in range(case.repeats):
+        mine_s, mine = timed(ours, case, X, y)
+        loop_s, theirs = timed(loop, case, X, y)
+        seconds.append((mine_s, loop_s, timed(cross_validated, case, X, y)[0]))
+    mine_s, loop_s, cv_s = np.median(seconds, axis=0)
+    ratio = np.median([min(others) / each for each, *others in seconds])
+    wrong = f"{error(case, X, y, mine):9.1e}" if case.exact else " " * 9
+    excess = excesses(case, X, y, mine, theirs)
+    share = operations(case, X, mine) / mine_s / top
+    kind = "sparse" if sparse.issparse(X) else "dense"
+    return (f"{case.n:7d}{case.d:7d}{case.k:5d}{len(mine):5d} {kind:7}{mine_s:9.3f}{loop_s:9.3f}{cv_s:9.3f}"
+            f"{ratio:7.1f}  {excess[0]:8.1e} {excess[1]:8.1e} {wrong} {share:6.0%}")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="the small cases only")
+    warnings.simplefilter("ignore")
+    top = peak()
+    print(f"large float32 product: {top / 1e9:.0f} GF/s; ratio: to the faster of loop and CV")
+    print(f"{'n':>7}{'d':>7}{'k':>5}{'fits':>5} {'kind':7}{'ours s':>9}{'loop s':>9}{'CV s':>9}{'ratio':>7}"
+          f"  {'excess':>8} {'theirs':>8} {'error':>9} {'peak':>6}")
+    for case in QUICK if parser.parse_args().quick else CASES:
+        print(compare(case, top), flush=True)
+
+
+if __name__ == "__main__":
+    main()
