@@ -18,15 +18,16 @@ JsonSchema = dict[str, Any]
 
 def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
     """JSON Schema (draft 2020-12) of the grid; `keys` maps each top key to its description."""
+    parts: JsonSchema = {}
     properties: dict[str, JsonSchema] = {
         "name": {"type": "string", "pattern": r"^[\w][\w.-]*$"},
         "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 0},
-        "data": {"oneOf": [_source(name, cls) for name, cls in SOURCES.items()]},
+        "data": {"anyOf": [{"enum": sorted(SOURCES)}, *(_source(name, cls, parts) for name, cls in SOURCES.items())]},
         "split": split.model_json_schema(),
-        "image": _list_of("encoder", IMAGE_ENCODERS),
-        "text": _list_of("encoder", TEXT_ENCODERS),
-        "fusion": _list_of("fusion", FUSIONS),
-        "classifier": _list_of("classifier", CLASSIFIERS),
+        "image": _list_of("image-encoder", "encoder", IMAGE_ENCODERS, parts),
+        "text": _list_of("text-encoder", "encoder", TEXT_ENCODERS, parts),
+        "fusion": _list_of("fusion", "fusion", FUSIONS, parts),
+        "classifier": _list_of("classifier", "classifier", CLASSIFIERS, parts),
         "metric": {"enum": sorted(METRICS), "default": "balanced_accuracy"},
     }
     for key, description in keys.items():
@@ -38,46 +39,52 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
         "properties": properties,
         "required": ["data", "fusion"],
         "additionalProperties": False,
+        "$defs": parts,
     }
 
 
-def _parameters(cls: type, comparable: bool = True) -> tuple[dict[str, JsonSchema], list[str]]:
-    """Properties and required keys of a component; with `comparable`, each value may also be a list."""
+def _parameters(cls: type, parts: JsonSchema) -> tuple[dict[str, JsonSchema], list[str]]:
+    """Properties and required keys of a component; types they refer to are added to `parts`."""
     model = model_of(cls).model_json_schema()
+    parts.update(model.get("$defs", {}))
     properties = {key: {name: part for name, part in value.items() if name != "title"}
                   for key, value in model.get("properties", {}).items()}
-    if comparable:
-        properties = {key: {"anyOf": [value, {"type": "array", "items": value}]}
-                      for key, value in properties.items()}
     return properties, list(model.get("required", []))
 
 
-def _source(name: str, cls: type) -> JsonSchema:
-    properties, required = _parameters(cls, comparable=False)
+def _source(name: str, cls: type, parts: JsonSchema) -> JsonSchema:
+    properties, required = _parameters(cls, parts)
     policy = {"enum": ["fail", "drop", "keep"], "default": "fail"}
     return {
         "type": "object",
-        "description": (cls.__doc__ or "").strip().split("\n")[0],
+        "description": _summary(cls),
         "properties": {"source": {"const": name}, "on_bad_rows": policy, **properties},
         "required": ["source", *required],
         "additionalProperties": False,
     }
 
 
-def _list_of(kind: str, registry: Mapping[str, type]) -> JsonSchema:
-    forms = [form for name, cls in registry.items() for form in _forms(kind, name, cls)]
-    one = {"anyOf": [{"enum": sorted(registry)}, *forms]}
+def _summary(cls: type) -> str:
+    return (cls.__doc__ or "").strip().split("\n")[0]
+
+
+def _list_of(title: str, kind: str, registry: Mapping[str, type], parts: JsonSchema) -> JsonSchema:
+    """One component or a list of them."""
+    forms = [form for name, cls in registry.items() for form in _forms(kind, name, cls, parts)]
+    parts[title] = {"anyOf": [{"enum": sorted(registry)}, *forms]}
+    one = {"$ref": f"#/$defs/{title}"}
     return {"anyOf": [one, {"type": "array", "items": one}]}
 
 
-def _forms(kind: str, name: str, cls: type) -> list[JsonSchema]:
-    """`{name: {key: value}}` and `{kind: name, key: value}`."""
-    properties, required = _parameters(cls)
-    description = (cls.__doc__ or "").strip().split("\n")[0]
-    inner = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+def _forms(kind: str, name: str, cls: type, parts: JsonSchema) -> list[JsonSchema]:
+    """`{name: {key: value}}` and `{kind: name, key: value}`; a list of values means "compare these"."""
+    single, required = _parameters(cls, parts)
+    properties = {key: {"anyOf": [value, {"type": "array", "items": value}]} for key, value in single.items()}
+    inner = {"type": ["object", "null"], "properties": properties, "required": required,
+             "additionalProperties": False}
     return [
-        {"type": "object", "description": description, "properties": {name: inner}, "required": [name],
+        {"type": "object", "description": _summary(cls), "properties": {name: inner}, "required": [name],
          "additionalProperties": False},
-        {"type": "object", "description": description, "properties": {kind: {"const": name}, **properties},
+        {"type": "object", "description": _summary(cls), "properties": {kind: {"const": name}, **properties},
          "required": [kind, *required], "additionalProperties": False},
     ]
