@@ -68,10 +68,17 @@ class CNN(Encoder):
         FileNotFoundError
             Where the weights are neither in torch's cache folder nor can be downloaded.
         """
+        return self.transform_outputs(samples, [self.output])[self.output]
+
+    def transform_outputs(self, samples: Sequence[bytes], outputs: Sequence[str]) -> dict[str, Block]:
+        """See Encoder.transform_outputs; here one pass through the network gives all of them."""
         from features.networks import network
 
         net = network(pretrained(self.model, self.weights))
-        values = np.empty((len(samples), *net.shapes[self.output]), dtype=np.float32)
+        values = {output: np.empty((len(samples), *net.shapes[output]), dtype=np.float32) for output in outputs}
         for start, pixels in batches(samples, net.preparation, BATCH_SIZE):
-            values[start:start + len(pixels)] = net(pixels, self.output)
-        return Block.of(values, np.ones(values.shape[:2], dtype=bool) if self.output == "regions" else None)
+            features = net(pixels, outputs)
+            for output in outputs:
+                values[output][start:start + len(pixels)] = features[output]
+        return {output: Block.of(found, np.ones(found.shape[:2], dtype=bool) if found.ndim == 3 else None)
+                for output, found in values.items()}

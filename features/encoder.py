@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -58,7 +59,7 @@ class Block:
     @property
     def is_sparse(self) -> bool:
         """Whether the values are a CSR matrix."""
-        return sparse.issparse(self.values)
+        return bool(sparse.issparse(self.values))
 
     @property
     def is_sequence(self) -> bool:
@@ -109,8 +110,8 @@ class Block:
         A missing sample has an all-False mask and zeros.
         """
         if not self.is_sequence:
-            pooled = self.array()
-            dense = pooled.toarray() if sparse.issparse(pooled) else pooled
+            pooled: Any = self.array()
+            dense: FloatArray = pooled.toarray() if self.is_sparse else pooled
             return dense[:, None, :], self.present[:, None].copy()
         assert self.mask is not None
         where = np.maximum(self.index, 0)
@@ -157,3 +158,15 @@ class Encoder(BaseEstimator):  # type: ignore[misc]
     def transform(self, samples: Sequence[Any]) -> Block:
         """Encode m samples; row i of the block is samples[i]."""
         raise NotImplementedError
+
+    def transform_outputs(self, samples: Sequence[Any], outputs: Sequence[str]) -> dict[str, Block]:
+        """Blocks for several values of the parameter `output`.
+
+        This plain form encodes once for each. An encoder that gets them all from one pass overrides it; the
+        result must be the same.
+        """
+        blocks = {}
+        for output in outputs:
+            encoder = copy(self)
+            blocks[output] = encoder.set_params(output=output).transform(samples)
+        return blocks

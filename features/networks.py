@@ -6,11 +6,11 @@ Importing this module imports torch; `features.cnn` does so when a picture must 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from math import isqrt
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +21,6 @@ from features.images import PixelArray
 from features.pretrained import LITE0, Pretrained
 
 RANDOM_SEED = 0
-Output = Literal["pooled", "regions"]
 
 
 class Network:
@@ -53,7 +52,7 @@ class Network:
         mean, std = (torch.tensor(values, device=self.device).view(1, 3, 1, 1)
                      for values in (chosen.preparation.mean, chosen.preparation.std))
         self._scale, self._shift = 1.0 / (255.0 * std), -mean / std
-        self._tapped: dict[Output, Tensor] = {}
+        self._tapped: dict[str, Tensor] = {}
         blank = np.zeros((1, self.preparation.size, self.preparation.size, 3), dtype=np.uint8)
         head, last_map = self._find_taps(blank, chosen.model)
         head.register_forward_pre_hook(self._keep_pooled)
@@ -61,12 +60,13 @@ class Network:
         self._forward(blank)
         self.shapes = {output: tuple(features.shape[1:]) for output, features in self._tapped.items()}
 
-    def __call__(self, pixels: PixelArray, output: Output) -> FloatArray:
-        """Features of prepared pictures, uint8 (b, size, size, 3): float32 (b, d) or (b, t, d)."""
+    def __call__(self, pixels: PixelArray, outputs: Sequence[str]) -> dict[str, FloatArray]:
+        """Features of prepared pictures, uint8 (b, size, size, 3), by output: float32 (b, d) or (b, t, d)."""
         self._forward(pixels)
-        features = self._tapped[output]
+        features = {output: np.asarray(self._tapped[output].float().cpu().numpy(), dtype=np.float32)
+                    for output in outputs}
         self._tapped.clear()
-        return np.asarray(features.float().cpu().numpy(), dtype=np.float32)
+        return features
 
     def _forward(self, pixels: PixelArray) -> None:
         # The transposed view of (b, h, w, 3) is a channels-last (b, 3, h, w): nothing is copied.

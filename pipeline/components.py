@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create
 from pydantic.errors import PydanticSchemaGenerationError
 
 # Set by the pipeline, never by the grid: the form a fusion asks for, the seed, the classifier it wraps.
-SET_BY_PIPELINE = frozenset({"self", "output", "random_state", "classifier"})
+SET_BY_PIPELINE = frozenset({"output", "random_state", "classifier"})
 
 Place = tuple[str | int, ...]
 
@@ -73,9 +73,10 @@ def nearest(name: object, known: Iterable[str]) -> str:
 @cache
 def parameters_of(cls: type) -> dict[str, tuple[Any, Any]]:
     """Parameters a grid may give to `cls`: name -> (type, default or ... where there is none)."""
-    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    constructor: Any = cls
+    hints = typing.get_type_hints(constructor.__init__, include_extras=True)
     found = {}
-    for name, parameter in inspect.signature(cls.__init__).parameters.items():
+    for name, parameter in inspect.signature(cls).parameters.items():
         if name in SET_BY_PIPELINE or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             continue
         default = ... if parameter.default is parameter.empty else parameter.default

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -62,19 +62,43 @@ class Features:
         entry = store.load(self.ingredients)
         return None if entry is None else _block(entry, index)
 
-    def compute(self, store: Store, modal: Modal) -> Entry:
-        """The stored features of the distinct samples, encoded now where they are not there."""
-        return store.get(self.ingredients, lambda: self._encode(modal))
+    @property
+    def output(self) -> str | None:
+        """Value of the encoder's parameter `output`, where it has one."""
+        output: str | None = getattr(self.encoder, "output", None)
+        return output
 
-    def _encode(self, modal: Modal) -> Entry:
-        samples = Pictures(modal.samples) if self.modality == "image" else modal.samples
-        if self.train is not None:
-            rows = modal.index[self.train]
-            self.encoder.fit([samples[position] for position in rows[rows >= 0]])
-        block = self.encoder.transform(samples)
-        arrays = {"values": block.values} | ({"mask": block.mask} if block.mask is not None else {})
-        facts = {"label": self.component.label, "class": type(self.encoder).__name__, "work": self.count}
-        return Entry(arrays, facts)
+
+def compute(many: Sequence[Features], modal: Modal, store: Store) -> dict[str, Entry]:
+    """Stored entries, by key, of features that differ in their form only; encoded now where they are not there.
+
+    An encoder that gives several forms in one pass over the samples is asked for all that are missing at once.
+    """
+    missing = [one.output for one in many if not store.has(one.ingredients)]
+    blocks: dict[str | None, Block] = {}
+
+    def encode(one: Features) -> Entry:
+        if one.output not in blocks:
+            blocks.update(_encode(one, [one.output, *(other for other in missing if other != one.output)], modal))
+        return _entry(one, blocks.pop(one.output))
+
+    return {one.key: store.get(one.ingredients, partial(encode, one)) for one in many}
+
+
+def _encode(one: Features, outputs: Sequence[str | None], modal: Modal) -> dict[str | None, Block]:
+    samples = Pictures(modal.samples) if one.modality == "image" else modal.samples
+    if one.train is not None:
+        rows = modal.index[one.train]
+        one.encoder.fit([samples[position] for position in rows[rows >= 0]])
+    named = [output for output in outputs if output is not None]
+    if not named:
+        return {None: one.encoder.transform(samples)}
+    return dict(one.encoder.transform_outputs(samples, named).items())
+
+
+def _entry(one: Features, block: Block) -> Entry:
+    arrays = {"values": block.values} | ({"mask": block.mask} if block.mask is not None else {})
+    return Entry(arrays, {"label": one.component.label, "class": type(one.encoder).__name__, "work": one.count})
 
 
 def _block(entry: Entry, index: Rows) -> Block:

@@ -22,7 +22,7 @@ from features.encoder import Block, Modality
 from models.fusion import Fit
 from models.views import Views
 from pipeline.dataset import Dataset
-from pipeline.encode import Features
+from pipeline.encode import Features, compute
 from pipeline.metrics import METRICS
 from pipeline.plan import Plan, Unit, describe
 from pipeline.store import Entry, Store
@@ -30,7 +30,7 @@ from reports.record import FailureRecord
 
 Rows = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
-Report = Callable[[str], None]
+Report = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -75,29 +75,43 @@ def context_of(dataset: Dataset, metric: str, store: Store) -> Context:
 def encode_all(
     features: Sequence[Features], dataset: Dataset, store: Store, jobs: int, report: Report
 ) -> dict[str, Done | Failed]:
-    """Put all features into the store; result by key.
+    """Put all features into the store; outcome by key.
 
     Frozen encoders run one after the other with all cores; learned ones, over folds, side by side.
     """
-    frozen = [one for one in features if one.train is None]
-    learned = [one for one in features if one.train is not None]
     outcomes: dict[str, Done | Failed] = {}
-    for one in frozen:
-        outcomes[one.key] = _encode(one, dataset.views[one.modality], store.root)
-        report(f"encoded {one.component.label}")
-    tasks = [(one, dataset.views[one.modality], store.root) for one in learned]
-    for position, outcome in _side_by_side(_encode, tasks, jobs):
-        outcomes[learned[position].key] = outcome
-        report(f"encoded {learned[position].component.label}")
+    learned = [many for many in _by_encoder(features) if many[0].train is not None]
+    for many in _by_encoder(features):
+        if many[0].train is None:
+            outcomes |= _encode(many, dataset.views[many[0].modality], store.root)
+            report(f"encoded {many[0].component.label}", len(many))
+    tasks = [(many, dataset.views[many[0].modality], store.root) for many in learned]
+    for position, found in _side_by_side(_encode, tasks, jobs):
+        outcomes |= found
+        report(f"encoded {learned[position][0].component.label}", len(found))
     return outcomes
 
 
-def _encode(features: Features, modal: Any, root: Path) -> Done | Failed:
-    def work() -> Done:
-        entry = features.compute(Store(root), modal)
-        return Done(entry.seconds, entry.reused)
+def _by_encoder(features: Sequence[Features]) -> list[list[Features]]:
+    """Features that differ in their form only, together: they may come from one pass over the samples."""
+    groups: dict[tuple[Any, ...], list[Features]] = {}
+    for one in features:
+        rows = None if one.train is None else one.train.tobytes()
+        groups.setdefault((one.modality, one.component, rows), []).append(one)
+    return list(groups.values())
 
-    return _guarded(work)
+
+def _encode(many: Sequence[Features], modal: Any, root: Path) -> dict[str, Done | Failed]:
+    found: dict[str, Done | Failed] = {}
+
+    def work() -> None:
+        for key, entry in compute(many, modal, Store(root)).items():
+            found[key] = Done(entry.seconds, entry.reused)
+
+    failed = _failure(work)
+    if failed is not None:
+        found |= {one.key: failed for one in many if one.key not in found}
+    return found
 
 
 def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) -> dict[int, Done | Failed]:
@@ -109,12 +123,13 @@ def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) 
     return outcomes
 
 
-def _guarded(work: Callable[[], Done]) -> Done | Failed:
-    """A failing component fails its own cells only: the error is recorded, never stored as done."""
+def _failure(work: Callable[[], None]) -> Failed | None:
+    """Do a piece of work; a failing component fails its own cells only: its error is kept, nothing is stored."""
     try:
-        return work()
+        work()
     except Exception as error:
         return Failed(describe(error), traceback.format_exc())
+    return None
 
 
 def _side_by_side(
@@ -159,12 +174,14 @@ def _one_thread() -> Iterator[None]:
 
 
 def _fit(unit: Unit, context: Context) -> Done | Failed:
-    def work() -> Done:
+    done: list[Done] = []
+
+    def work() -> None:
         store = Store(context.store)
         entry = store.get(unit.ingredients, lambda: _result(unit, context, store))
-        return Done(entry.seconds, entry.reused)
+        done.append(Done(entry.seconds, entry.reused))
 
-    return _guarded(work)
+    return _failure(work) or done[0]
 
 
 def _result(unit: Unit, context: Context, store: Store) -> Entry:

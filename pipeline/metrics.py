@@ -35,7 +35,8 @@ class Metric:
 
 
 def _predicted(probabilities: Probabilities) -> Labels:
-    return np.argmax(probabilities, axis=1)
+    codes: Labels = np.argmax(probabilities, axis=1)
+    return codes
 
 
 def accuracy(labels: Labels, probabilities: Probabilities) -> float:

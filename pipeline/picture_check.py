@@ -33,8 +33,8 @@ def check_pictures(
 
     entry = store.get(ingredients, compute)
     errors = dict(entry.facts["errors"])
-    sizes = {digest: (int(width), int(height))
-             for digest, (width, height) in zip(digests, entry.arrays["sizes"], strict=True)}
+    sizes = {digest: (int(size[0]), int(size[1]))
+             for digest, size in zip(digests, np.asarray(entry.arrays["sizes"]), strict=True)}
     return {digest: size for digest, size in sizes.items() if digest not in errors}, errors
 
 

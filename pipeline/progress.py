@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Report = Callable[[str], None]
+Report = Callable[..., None]  # (what has ended, how many pieces of work that were)
 LINES = 10  # plain lines a stage prints at most, besides its first and last
 
 
@@ -15,7 +15,7 @@ LINES = 10  # plain lines a stage prints at most, besides its first and last
 def progress(title: str, total: int) -> Iterator[Report]:
     """Yield a function to call with a short text whenever one of `total` pieces of work has ended."""
     if not total:
-        yield lambda text: None
+        yield lambda text, count=1: None
     elif sys.stderr.isatty():
         with _bar(title, total) as report:
             yield report
@@ -33,16 +33,16 @@ def _bar(title: str, total: int) -> Iterator[Report]:
                bars.TextColumn("[dim]{task.description}"))
     with bars.Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=total)
-        yield lambda text: bar.update(task, advance=1, description=text)
+        yield lambda text, count=1: bar.update(task, advance=count, description=text)
 
 
 def _lines(title: str, total: int) -> Report:
     begun, done, printed = time.monotonic(), 0, 0
     print(f"{title}: {total} to do", file=sys.stderr, flush=True)
 
-    def report(text: str) -> None:
+    def report(text: str, count: int = 1) -> None:
         nonlocal done, printed
-        done += 1
+        done += count
         if done * LINES // total > printed or done == total:
             printed = done * LINES // total
             spent = time.monotonic() - begun

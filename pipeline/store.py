@@ -20,14 +20,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 from scipy import sparse
 
-Array = NDArray[Any] | sparse.csr_matrix
+Array: TypeAlias = NDArray[Any] | sparse.csr_matrix
 Ingredients = Mapping[str, Any]
 
 FORMAT = 1

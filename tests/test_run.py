@@ -23,6 +23,7 @@ from pipeline import metrics
 from pipeline.cells import expand
 from pipeline.config import read_grid
 from pipeline.dataset import build
+from pipeline.encode import compute
 from pipeline.folds import draw
 from pipeline.plan import make_plan
 from pipeline.run_folder import SCORE_COLUMNS
@@ -337,7 +338,7 @@ def test_changed_test_rows_leave_the_training_features_byte_identical(folder):
         kept = []
         for unit in plan.units:
             for modality, many in unit.features.items():
-                many[0].compute(store, dataset.views[modality])
+                compute([many[0]], dataset.views[modality], store)
                 block = many[0].load(store, dataset.views[modality].index).take(unit.fold.train)
                 if unit.fold.fold == 0:
                     array = block.array()
