@@ -175,6 +175,18 @@ def test_order_and_company_do_not_matter(name: str, form: str, fitted: Any) -> N
         same(encoder.transform([samples[row]]), block.take(np.array([row])), atol=1e-4)
 
 
+@pytest.mark.parametrize("name", [name for name, cls in REGISTERED.items() if "sequence" in cls.forms])
+def test_several_outputs_at_once_are_each_as_alone(name: str, fitted: Any) -> None:
+    encoder, pooled = fitted(name, "pooled")
+    _, sequence = fitted(name, "sequence")
+    names = [encoder.forms["pooled"], encoder.forms["sequence"]]
+    blocks = encoder.transform_outputs(OTHERS[encoder.modality], names)
+    assert list(blocks) == names
+    same(blocks[names[0]], pooled, atol=1e-6)
+    same(blocks[names[1]], sequence, atol=1e-6)
+    assert encoder.output == names[0], "the encoder itself is left as it was"
+
+
 @pytest.mark.parametrize(("name", "form"), CASES)
 def test_nothing_gives_an_empty_block_of_the_right_width(name: str, form: str, fitted: Any) -> None:
     encoder, block = fitted(name, form)
