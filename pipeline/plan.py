@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -46,7 +46,7 @@ class Unit:
     @property
     def fits(self) -> int:
         """Models to fit: each setting on each inner fold, and the chosen one on all training rows."""
-        return (len(self.settings) * len(self.fold.inner) if len(self.settings) > 1 else 0) + 1
+        return len(self.settings) * len(self.fold.inner) + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +99,10 @@ def describe(error: BaseException) -> str:
 
 
 def _unit(grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: _Requests) -> Unit:
-    features = requests.of(cell, fold)
     estimator, settings = cell.estimator(grid.seed), cell.settings()
+    if len(settings) == 1:  # nothing to choose: neither inner folds nor the metric have a part in the result
+        fold = replace(fold, inner=())
+    features = requests.of(cell, fold)
     ingredients = {
         "kind": "result",
         "features": {modality: [one.key for one in many] for modality, many in features.items()},
@@ -108,7 +110,7 @@ def _unit(grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: _Reque
         "model": {"class": type(estimator).__name__, "version": estimator.version,
                   "parameters": plain_parameters(estimator)},
         "settings": [dict(setting) for setting in settings],
-        "metric": grid.metric,
+        "metric": grid.metric if fold.inner else None,
         "versions": VERSIONS,
     }
     return Unit(cell, fold, estimator, settings, features, ingredients)

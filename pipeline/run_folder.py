@@ -114,7 +114,8 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.dump(content, text)
-    facts = {"data fingerprint (sha256)": fingerprint, **versions}
+    facts = {"paths count from the folder of the grid file": "run a copy of this file from there",
+             "data fingerprint (sha256)": fingerprint, **versions}
     return text.getvalue() + "".join(f"# {name}: {value}\n" for name, value in facts.items())
 
 
