@@ -1,0 +1,65 @@
+"""Metrics against scikit-learn's, and where that has none to give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from pipeline.metrics import METRICS
+
+
+def predictions(seed: int, n: int = 60, classes: int = 4):
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
+    return labels, rng.dirichlet(np.ones(classes), n)
+
+
+EXPECTED = {
+    "accuracy": lambda y, p: reference.accuracy_score(y, p.argmax(1)),
+    "balanced_accuracy": lambda y, p: reference.balanced_accuracy_score(y, p.argmax(1)),
+    "precision_macro": lambda y, p: reference.precision_score(y, p.argmax(1), average="macro", zero_division=0),
+    "recall_macro": lambda y, p: reference.recall_score(y, p.argmax(1), average="macro", zero_division=0),
+    "f1_macro": lambda y, p: reference.f1_score(y, p.argmax(1), average="macro", zero_division=0),
+    "log_loss": lambda y, p: reference.log_loss(y, p),
+    "roc_auc": lambda y, p: reference.roc_auc_score(y, p, multi_class="ovr", average="macro"),
+}
+
+
+def test_every_metric_has_a_reference():
+    assert set(EXPECTED) == set(METRICS)
+
+
+@pytest.mark.parametrize("name", METRICS)
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_a_metric_is_what_it_says(name, seed):
+    labels, probabilities = predictions(seed)
+    assert METRICS[name](labels, probabilities) == pytest.approx(EXPECTED[name](labels, probabilities), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_right_predictions_are_the_best_ones(name):
+    labels, probabilities = predictions(0)
+    right = np.full_like(probabilities, 0.01)
+    right[np.arange(len(labels)), labels] = 0.97
+    better, worse = METRICS[name](labels, right), METRICS[name](labels, probabilities)
+    assert better > worse if METRICS[name].greater_is_better else better < worse
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_class_that_no_test_row_has_does_no_harm(name):
+    labels, probabilities = predictions(1)
+    labels[labels == 3] = 0
+    value = METRICS[name](labels, probabilities)
+    assert np.isfinite(value)
+
+
+def test_an_area_under_the_curve_of_one_class_is_not_defined():
+    assert np.isnan(METRICS["roc_auc"](np.zeros(5, dtype=int), np.full((5, 2), 0.5)))
+
+
+def test_a_probability_of_zero_for_the_truth_costs_much_but_not_everything():
+    assert METRICS["log_loss"](np.array([0]), np.array([[0.0, 1.0]])) == pytest.approx(-np.log(1e-15))
