@@ -35,7 +35,8 @@ class SentenceBert(Encoder):
 
     Parameters
     ----------
-    model : "all-MiniLM-L6-v2" (by pip, no network needed), the folder of a sentence-transformers model, or
+    model : "all-MiniLM-L6-v2" (by pip, no network needed), the folder of a sentence-transformers model (in a
+        grid, ./ or ../ in front says that it is one and counts from the grid file), or
         a model's name on the Hugging Face hub: taken from the local cache where it is there, else
         downloaded once. A model that is on this machine is used without any network call.
     max_tokens : tokens read of each text, counting the model's own start and end marks; None for as many
@@ -111,7 +112,7 @@ def _width(net: SentenceTransformer) -> int:
     return int(net.encode([""], show_progress_bar=False).shape[1])
 
 
-def model_folder(model: str) -> Path:
+def model_folder(model: str | Path) -> Path:
     """Folder that holds the model's files, downloading them where they are not on this machine.
 
     Raises
@@ -123,6 +124,8 @@ def model_folder(model: str) -> Path:
         return Path(import_module(MINILM_PACKAGE).get_model_path())
     if Path(model).is_dir():
         return Path(model)
+    if isinstance(model, Path):
+        raise FileNotFoundError(f"model {model}: there is no such folder")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 

@@ -265,8 +265,11 @@ def _unmet_needs(fusions: Sequence[Component], has_image: bool, has_text: bool) 
 
 
 def _located(component: Component, folder: Path) -> Component:
-    """The component with its paths made absolute: they count from the grid file's folder."""
-    located = {key: folder / value if isinstance(value, Path) else value
+    """The component with its paths made absolute: they count from the grid file's folder.
+
+    Where a name or a folder may stand (as for models), ./ or ../ in front makes it a folder.
+    """
+    located = {key: folder / value if isinstance(value, Path) or str(value).startswith(("./", "../")) else value
                for key, value in component.parameters.items()}
     return Component(component.name, located, component.candidates)
 

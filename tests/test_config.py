@@ -138,6 +138,12 @@ def test_paths_count_from_the_grid_file():
     assert found.text[0].label == "word2vec(file, v.kv)"
 
 
+def test_a_models_folder_counts_from_the_grid_file_too():
+    found = parse_grid({**GRID, "text": [{"sbert": {"model": "./minilm"}}, {"sbert": {"model": "org/name"}}]},
+                       Path("some/where/grid.yaml"))
+    assert [one.parameters["model"] for one in found.text] == [Path("some/where").resolve() / "minilm", "org/name"]
+
+
 def test_policies_are_named_with_the_nearest():
     assert "did you mean 'drop'?" in problems(data={**GRID["data"], "on_bad_rows": "dropp"})[0]
 
