@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from models.curvature import Curvature, Leading
+
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
@@ -74,7 +76,8 @@ class Descent:
     @property
     def residual(self) -> FloatArray:
         """Derivative of the loss by the logits of all classes but the last (k - 1, m)."""
-        return self._residual[:-1]
+        part: FloatArray = self._residual[:-1]
+        return part
 
     def _measure(self) -> float:
         surprise = self._top + np.log(self._total) - self._Z[self._true]
@@ -84,30 +87,13 @@ class Descent:
         return float(loss.sum(dtype=np.float64)) + 0.5 * _dot(self.W * self.penalty, self.W)
 
     def curvature(self) -> FloatArray:
-        """Weights (k - 1, m) of the rows in the Hessian's diagonal, by direction of the class space.
+        """Start anew with the curvature where the problem stands; row weights (k - 1, m) for `complete`."""
+        self._curvature = Curvature(self.P, self.penalty, self.sample_weights)
+        return self._curvature.row_weights
 
-        The directions are the eigenvectors of the mean of diag(p) - pp': classes that are confused with
-        each other curve the objective together. The constant direction has no curvature and is left out.
-        """
-        P = self.P if self.sample_weights is None else self.P * self.sample_weights
-        mean = np.diag(P.sum(axis=1)) - P @ self.P.T
-        self._directions = np.linalg.eigh(mean)[1][:, 1:]
-        U = self._directions.T
-        weights: FloatArray = np.square(U) @ self.P - np.square(U @ self.P)
-        np.maximum(weights, 0.0, out=weights)
-        if self.sample_weights is not None:
-            weights *= self.sample_weights
-        return weights
-
-    def precondition(self, squares: FloatArray) -> None:
-        """Take the features' squares (k - 1, width) under the weights of `curvature`."""
-        diagonal = squares + self.penalty
-        # Only the intercept's column can vanish, when every row is classified beyond doubt.
-        self._inverse = 1.0 / np.maximum(diagonal, np.float32(1e-6))
-
-    def _preconditioned(self, vector: FloatArray) -> FloatArray:
-        result: FloatArray = self._directions @ (self._directions.T @ vector * self._inverse)
-        return result
+    def complete(self, squares: FloatArray, leading: Leading | None) -> None:
+        """Take the features' squares (k - 1, width) under the row weights, and the leading columns."""
+        self._curvature.complete(squares, leading)
 
     def arrive(self, gradient: FloatArray) -> None:
         """Take the loss's derivative by the weights (k - 1, width) where the last step ended."""
@@ -128,7 +114,7 @@ class Descent:
         for step, change, curvature in reversed(self._past):
             shares.append(_dot(step, vector) / curvature)
             vector -= np.float32(shares[-1]) * change
-        vector = self._preconditioned(vector)
+        vector = self._curvature.solve(vector)
         for (step, change, curvature), share in zip(self._past, reversed(shares), strict=True):
             vector += np.float32(share - _dot(change, vector) / curvature) * step
         self._step, self._slope = -vector, -_dot(self._gradient, vector)

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.curvature import Leading
 from models.descent import Descent
 from models.principal_axes import Axes, Features, blocks_of, principal_axes, split_columns
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-REFRESH = (0, 1, 2, 3, 5, 8)
+REFRESHED = (0, 4, 16, 64, 256)  # iterations that renew the preconditioner
+BLOCK = 300  # order of its exact block: a larger one saves iterations but not time
+BLOCK_ROWS = 2000  # rows that suffice for it, at least
 TOLERANCE = 2e-7  # estimated distance to the smallest objective; the estimate is up to 5 times too small
 
 
@@ -165,22 +168,35 @@ def _stacked(product: Callable[[FloatArray], Any], parts: Sequence[FloatArray]) 
 
 def _descend(axes: Axes, descents: list[Descent], tolerance: float, max_iter: int) -> None:
     """Iterate all problems together; those that have arrived leave the batch."""
-    live = descents
+    live, leading = descents, None
     for iteration in range(max_iter + 1):
-        for descent, gradient in zip(live, _stacked(axes.gradients, [each.residual for each in live]),
-                                     strict=True):
+        gradients = _stacked(axes.gradients, [descent.residual for descent in live])
+        for descent, gradient in zip(live, gradients, strict=True):
             descent.arrive(gradient)
-        if iteration in REFRESH or iteration % 10 == 0:
-            for descent, squares in zip(live, _stacked(axes.squares, [each.curvature() for each in live]),
-                                        strict=True):
-                descent.precondition(squares)
+        if iteration in REFRESHED:
+            leading = _renew_curvature(axes, live, leading)
         for descent in live:
             descent.turn()
         live = [descent for descent in live if not (descent.gap <= tolerance or descent.stuck)]
         if not live or iteration == max_iter:
             return
-        for descent, move in zip(live, _stacked(axes.logits, [each.direction for each in live]), strict=True):
+        moves = _stacked(axes.logits, [descent.direction for descent in live])
+        for descent, move in zip(live, moves, strict=True):
             descent.step(move)
+
+
+def _renew_curvature(axes: Axes, live: Sequence[Descent], leading: Leading | None) -> Leading:
+    """Renew the preconditioners; the leading columns are chosen at the start, and used from then on."""
+    squares = _stacked(axes.squares, [descent.curvature() for descent in live])
+    for descent, each in zip(live, squares, strict=True):
+        descent.complete(each, leading)
+    if leading is not None:
+        return leading
+    spread = squares[0].sum(axis=0)
+    spread[-1] = np.inf  # the intercept always leads
+    columns = np.sort(np.argsort(spread)[-max(1, BLOCK // len(squares[0])):])
+    every = max(1, axes.n_rows // BLOCK_ROWS)
+    return Leading(columns, axes.take(columns, every), every)
 
 
 def _solution(descent: Descent, classes: IntArray, coef: FloatArray, intercept: NDArray[np.float64],

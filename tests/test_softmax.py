@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
+from models import softmax
 from models.softmax import Problem, solve
 
 TIGHT = {"tol": 1e-9, "max_iter": 10_000}
@@ -84,6 +85,23 @@ def test_scale_and_weights_are_scikit_learns(shape):
     problem = Problem(np.arange(4, shape[0]), 0.5, scale=1 / X[4:].std(axis=0),
                       weights=rng.uniform(0.1, 3, size=shape[0] - 4))
     assert_same(solve(X, y, [problem])[0], reference(X, y, problem))
+
+
+def test_a_sample_of_the_rows_suffices_for_the_preconditioner(monkeypatch):
+    X, y = samples(n=300, d=40)
+    problem = Problem(np.arange(300), 1.0, weights=np.linspace(0.5, 2, 300))
+    everything = solve(X, y, [problem])[0]
+    monkeypatch.setattr(softmax, "BLOCK_ROWS", 60)
+    sampled = solve(X, y, [problem])[0]
+    assert_same(sampled, reference(X, y, problem))
+    assert sampled.n_iter != everything.n_iter or sampled.coef.tobytes() != everything.coef.tobytes()
+
+
+def test_the_exact_block_saves_iterations(monkeypatch):
+    X, y = samples(n=300, d=40)
+    with_block = solve(X, y, [Problem(np.arange(300), 10.0)])[0]
+    monkeypatch.setattr(softmax, "BLOCK", 0)
+    assert with_block.n_iter < solve(X, y, [Problem(np.arange(300), 10.0)])[0].n_iter
 
 
 def test_whole_weights_are_repeated_rows():
