@@ -55,9 +55,7 @@ class SequenceReduction(BaseEstimator):  # type: ignore[misc]
         powers, vectors = np.linalg.eigh(covariance)
         kept = slice(None, -self.components - 1, -1)
         power = float(np.maximum(powers[kept], 0).mean())
-        # A block that never varies has nothing but rounding left: it becomes zeros.
-        varies = power > 1e-12 * float(np.square(self.mean_, dtype=np.float64).mean())
-        self.basis_ = np.ascontiguousarray(vectors[:, kept] / (np.sqrt(power) if varies else np.inf), np.float32)
+        self.basis_ = np.ascontiguousarray(vectors[:, kept] / (np.sqrt(power) if power > 0 else np.inf), np.float32)
         return self
 
     def transform(self, block: Block) -> tuple[FloatArray, BoolArray]:

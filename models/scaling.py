@@ -44,14 +44,12 @@ class BlockScaler(BaseEstimator):  # type: ignore[misc]
         n = max(rows.shape[0], 1)
         if sparse.issparse(rows):
             self.mean_, power = None, float(np.square(rows.data, dtype=np.float64).sum()) / n
-            least = 0.0
         else:
+            # Summed in double precision, the mean of equal numbers is that number: they become exact zeros.
             self.mean_ = (rows.sum(axis=0, dtype=np.float64) / n).astype(np.float32)
             rows -= self.mean_
             power = float(np.einsum("ij,ij->", rows, rows, dtype=np.float64)) / n
-            # Below this the "variance" of constant columns is only the rounding of their mean.
-            least = float(np.square(self.mean_, dtype=np.float64).sum()) * 1e-12
-        self.scale_ = np.float32(1 / np.sqrt(power) if power > least else 0.0)
+        self.scale_ = np.float32(1 / np.sqrt(power) if power > 0 else 0.0)
         return self
 
     def transform(self, block: Block) -> Array:

@@ -134,7 +134,7 @@ def test_it_learns_classes_that_only_a_pair_decides(network):
     assert np.mean(fitted.predict(test) == expected) > 0.95
 
 
-def test_different_seeds_give_different_weights_and_the_global_state_is_left_alone(network):
+def test_only_its_own_seed_decides_and_the_global_state_is_left_alone(network):
     import torch
 
     train, y = views("sequence")
@@ -143,23 +143,20 @@ def test_different_seeds_give_different_weights_and_the_global_state_is_left_alo
     one, other = (Attention(random_state=seed, **FEW).fit(train, y).predict_proba(train) for seed in (0, 1))
     assert not np.allclose(one, other)
     assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(6)
+    np.testing.assert_array_equal(Attention(random_state=0, **FEW).fit(train, y).predict_proba(train), one)
 
 
 def test_held_out_rows_decide_when_to_stop_and_the_best_weights_are_kept(network):
-    import torch
-
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 80)
     noise = Block.of(rng.normal(size=(80, 3, 5)).astype(np.float32), np.ones((80, 3), dtype=bool))
     fitted = Attention(epochs=50, patience=3, learning_rate=0.02).fit(Views(noise, noise), y)
     # Pure noise: what is learned from it only makes held-out rows worse, so training ends soon.
     assert fitted.epochs_ < 15
-    inputs, codes = fitted._inputs(Views(noise, noise)), torch.from_numpy(y)
-    _, held_out = _split(y, np.random.default_rng(fitted.random_state))
-    losses = [network._loss(fitted.network_, inputs, codes, held_out)]
-    longer = Attention(epochs=fitted.epochs_ + 3, patience=99, learning_rate=0.02).fit(Views(noise, noise), y)
-    losses.append(network._loss(longer.network_, inputs, codes, held_out))
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    shorter = Attention(epochs=fitted.epochs_, patience=3, learning_rate=0.02).fit(Views(noise, noise), y)
+    np.testing.assert_array_equal(fitted.predict_proba(Views(noise, noise)),
+                                  shorter.predict_proba(Views(noise, noise)))
 
 
 def test_held_out_rows_are_the_same_share_of_each_class():
@@ -213,10 +210,13 @@ def test_reduction_keeps_the_leading_axes_of_the_training_vectors():
 
 def test_reduction_draws_no_more_vectors_than_asked_and_no_masked_ones():
     values, mask = sequence(labels())
-    values[~mask] = 1e6
-    reduction = SequenceReduction(3, vectors=50).fit(Block.of(values, mask))
-    assert len(reduction._drawn(Block.of(values, mask))) <= 60
-    assert np.abs(reduction.mean_).max() < 10
+    block = Block.of(values + 100, mask)
+    reduction = SequenceReduction(3, vectors=50).fit(block)
+    assert len(reduction._drawn(block)) == 50
+    np.testing.assert_allclose(reduction.mean_, 100, atol=3)
+    reduced, kept = reduction.transform(block)
+    np.testing.assert_array_equal(kept, mask)
+    assert np.all(reduced[~mask] == 0)
 
 
 def test_mean_of_a_sequence_counts_only_what_exists():
