@@ -72,6 +72,7 @@ class Grid:
     fusion: tuple[Component, ...]
     classifier: tuple[Component, ...]
     metric: str
+    tuning_metric: str
     folder: Path
 
 
@@ -92,7 +93,9 @@ KEYS: dict[str, str] = {
     "text": "text encoders to compare",
     "fusion": "ways to use one or both modalities",
     "classifier": "classifiers on the features (default logistic)",
-    "metric": "what parameters are chosen and cells are ranked by (default balanced_accuracy)",
+    "metric": "what cells are ranked by (default balanced_accuracy)",
+    "tuning_metric": "what parameters are chosen by on the inner folds (default log_loss: it is smooth, and keeps "
+                     "the probabilities that late fusion combines comparable)",
 }
 
 
@@ -133,8 +136,8 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
         data=data,
         on_bad_rows=policy,
         split=_split(content.get("split", {}), problems),
-        metric=_scalar("metric", content.get("metric", "balanced_accuracy"), METRICS.__contains__,
-                       f"a metric {nearest(content.get('metric'), METRICS)}", problems),
+        metric=_metric("metric", content.get("metric", "balanced_accuracy"), problems),
+        tuning_metric=_metric("tuning_metric", content.get("tuning_metric", "log_loss"), problems),
         folder=folder,
         **{key: tuple(_located(component, folder) for component in value) for key, value in parts.items()},
     )
@@ -153,6 +156,10 @@ def _scalar(
     if isinstance(value, list | dict) or not valid(value):
         problems.append(Problem((key,), f"{key} must be {rule}, not {value!r}"))
     return value
+
+
+def _metric(key: str, value: Any, problems: list[Problem]) -> Any:
+    return _scalar(key, value, METRICS.__contains__, f"a metric {nearest(value, METRICS)}", problems)
 
 
 def _is_name(value: Any) -> bool:

@@ -62,14 +62,14 @@ class Context:
     labels: Rows
     classes: int
     index: Mapping[Modality, Rows]
-    metric: str
+    tuning_metric: str
     store: Path
 
 
-def context_of(dataset: Dataset, metric: str, store: Store) -> Context:
+def context_of(dataset: Dataset, tuning_metric: str, store: Store) -> Context:
     """The context of a data set."""
     index = {modality: modal.index for modality, modal in dataset.views.items()}
-    return Context(dataset.labels, len(dataset.classes), index, metric, store.root)
+    return Context(dataset.labels, len(dataset.classes), index, tuning_metric, store.root)
 
 
 def encode_all(
@@ -227,7 +227,7 @@ def _choose(
     """The setting with the best mean score over the inner folds (the first of equals), and all mean scores."""
     if len(unit.settings) == 1:
         return unit.settings[0], []
-    metric = METRICS[context.metric]
+    metric = METRICS[context.tuning_metric]
     fits = [_fit_of(train, test, blocks, position + 1, context.labels)
             for position, (train, test) in enumerate(unit.fold.inner)]
     predictions = unit.estimator.predict_many(fits, unit.settings)

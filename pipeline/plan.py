@@ -100,7 +100,7 @@ def describe(error: BaseException) -> str:
 
 def _unit(grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: _Requests) -> Unit:
     estimator, settings = cell.estimator(grid.seed), cell.settings()
-    if len(settings) == 1:  # nothing to choose: neither inner folds nor the metric have a part in the result
+    if len(settings) == 1:  # nothing to choose: neither inner folds nor their metric have a part in the result
         fold = replace(fold, inner=())
     features = requests.of(cell, fold)
     ingredients = {
@@ -110,7 +110,7 @@ def _unit(grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: _Reque
         "model": {"class": type(estimator).__name__, "version": estimator.version,
                   "parameters": plain_parameters(estimator)},
         "settings": [dict(setting) for setting in settings],
-        "metric": grid.metric if fold.inner else None,
+        "tuning metric": grid.tuning_metric if fold.inner else None,
         "versions": VERSIONS,
     }
     return Unit(cell, fold, estimator, settings, features, ingredients)

@@ -112,7 +112,7 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     _say(f"{len(dataset)} rows, {len(dataset.classes)} classes, {len(folds)} folds, {len(cells)} cells")
     with clock.step("encode and fit"):
         plan = make_plan(grid, cells, dataset, folds)
-        context = context_of(dataset, grid.metric, store)
+        context = context_of(dataset, grid.tuning_metric, store)
         features, outcomes = run_plan(plan, dataset, context, store, options.jobs, progress)
     _say(f"features: {_counts(features.values())}; results: {_counts(outcomes.values())}")
     with clock.step("score"):

@@ -107,7 +107,7 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
         "data": {"source": grid.data.name, **_plain(grid.data.parameters), "on_bad_rows": grid.on_bad_rows},
         "split": grid.split.model_dump(),
         **{key: [_entry(one) for one in getattr(grid, key)] for key in ("image", "text", "fusion", "classifier")},
-        "metric": grid.metric,
+        "metric": grid.metric, "tuning_metric": grid.tuning_metric,
     }
     text = io.StringIO()
     yaml = YAML(typ="safe", pure=True)

@@ -29,6 +29,7 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
         "fusion": _list_of("fusion", "fusion", FUSIONS, parts),
         "classifier": _list_of("classifier", "classifier", CLASSIFIERS, parts),
         "metric": {"enum": sorted(METRICS), "default": "balanced_accuracy"},
+        "tuning_metric": {"enum": sorted(METRICS), "default": "log_loss"},
     }
     for key, description in keys.items():
         properties[key]["description"] = description

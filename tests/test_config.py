@@ -38,6 +38,7 @@ def problems(**changes) -> tuple[str, ...]:
 def test_what_is_not_given_is_filled_in():
     found = grid()
     assert (found.name, found.seed, found.on_bad_rows, found.metric) == ("grid", 0, "fail", "balanced_accuracy")
+    assert found.tuning_metric == "log_loss"
     assert found.split == Split(folds=5, repeats=1, inner=3)
     assert [one.name for one in found.classifier] == ["logistic"]
     assert found.classifier[0].candidates == {name: tuple(values) for name, values in

@@ -156,7 +156,7 @@ LEAVES_PICTURES = {
     "text encoder": change_grid("[bow]", "[tfidf]"),
     "folds": change_grid("folds: 3", "folds: 4"),
     "seed": change_grid("seed: 3", "seed: 4"),
-    "metric": lambda folder: write_grid(folder, GRID + "metric: log_loss\n"),
+    "tuning metric": lambda folder: write_grid(folder, GRID + "tuning_metric: accuracy\n"),
     "candidates": change_grid("[1, 100]", "[1, 10]"),
     "classifier": change_grid("{logistic: {C: [1, 100]}}", "[linear_svm]"),
 }
@@ -198,7 +198,7 @@ def test_what_does_not_change_the_pictures_features_reuses_them(folder, change):
     assert (folder / "out" / "scores.csv").read_text() != before
 
 
-@pytest.mark.parametrize("change", [LEAVES_PICTURES["metric"], LEAVES_PICTURES["candidates"],
+@pytest.mark.parametrize("change", [LEAVES_PICTURES["tuning metric"], LEAVES_PICTURES["candidates"],
                                     ENCODES_PICTURES["parameter"]])
 def test_the_texts_vocabulary_is_not_learned_again_for_what_does_not_touch_it(folder, change, count):
     run_grid(folder)
