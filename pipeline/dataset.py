@@ -289,6 +289,7 @@ def _notes(kept: list[int], views: Mapping[Modality, Modal], findings: _Findings
     for modality, view in views.items():
         missing = int(np.sum(view.index < 0))
         if missing:
-            notes.append(f"{missing} of {len(kept)} rows have no {modality}: they are kept, "
-                         f"with the {modality} marked missing.")
+            noun = "picture" if modality == "image" else "text"
+            notes.append(f"{missing} of {len(kept)} rows have no {noun}: they are kept, with the {noun} "
+                         "marked missing.")
     return tuple(notes)

@@ -116,9 +116,9 @@ def remarks(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
     for modality, view in dataset.views.items():
         straddling = max(_straddling(view.index, fold) for fold in folds)
         if straddling:
-            noun = "pictures" if modality == "image" else "texts"
-            found.append(f"Identical {noun} straddle folds: in the worst fold {straddling} test rows have "
-                         f"a {modality} that also stands in the training rows.")
+            noun = "picture" if modality == "image" else "text"
+            found.append(f"Identical {noun}s straddle folds: in the worst fold {straddling} test rows have "
+                         f"a {noun} that also stands in the training rows.")
     for fold in folds:
         found += _absent(dataset, fold)
     return found

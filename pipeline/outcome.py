@@ -37,7 +37,8 @@ def fold_records(
         probabilities: NDArray[np.float64] = np.asarray(entry.arrays["probabilities"])
         records[unit.cell, unit.fold.repeat, unit.fold.fold] = FoldRecord(
             cell=unit.cell.name, repeat=unit.fold.repeat, fold=unit.fold.fold, n_train=len(unit.fold.train),
-            rows=unit.fold.test, probabilities=probabilities, parameters=entry.facts["parameters"],
+            rows=unit.fold.test, probabilities=probabilities, parameters={name.removeprefix("classifier__"): value
+                        for name, value in entry.facts["parameters"].items()},
             scores=_scores(dataset, unit.fold, probabilities), fit_seconds=entry.facts["fit_seconds"],
             predict_seconds=entry.facts["predict_seconds"], reused=outcome.reused,
         )

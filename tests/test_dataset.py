@@ -63,7 +63,7 @@ def test_keep_marks_the_modality_missing_and_drops_only_what_has_nothing_left(ba
                for modality, view in dataset.views.items()}
     assert missing == {"image": ["id0", "id1", "id2"], "text": ["id3"]}
     assert len(dataset.dropped) == 8
-    assert any("3 of 33 rows have no image" in note for note in dataset.notes)
+    assert any("3 of 33 rows have no picture" in note for note in dataset.notes)
 
 
 def test_a_modality_that_the_grid_does_not_use_is_not_looked_at(bad, store):

@@ -89,7 +89,7 @@ def test_scores_have_a_row_per_cell_and_fold_and_the_right_columns(folder):
     assert all(int(row["n_train"]) + int(row["n_test"]) == 36 for row in rows)
     text = [row for row in rows if row["cell"].startswith("bow /")]
     assert all(float(row["accuracy"]) > 0.9 for row in text)
-    assert all(json.loads(row["parameters"])["classifier__C"] in (1, 100) for row in text)
+    assert all(json.loads(row["parameters"])["C"] in (1, 100) for row in text)
 
 
 def test_the_scores_are_those_of_the_written_predictions(folder):
