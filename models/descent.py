@@ -12,7 +12,7 @@ IntArray = NDArray[np.int64]
 
 MEMORY = 10  # steps remembered; 30 saved no iteration on picture features
 SLOPE_LEFT = 0.3  # a line search ends where the slope has fallen to this fraction
-LINE_STEPS = 12
+LINE_STEPS = 40  # a step taken too long where all is nearly certain is halved many times
 
 
 def _dot(a: FloatArray, b: FloatArray) -> float:
