@@ -81,7 +81,7 @@ def decode(data: bytes) -> Image.Image:
                 _check_size(picture.width, picture.height)
                 picture.load()
                 return _to_rgb(_upright(picture))
-        except UnreadablePicture:
+        except (UnreadablePicture, MemoryError):
             raise
         except UnidentifiedImageError:
             start = bytes(data[:8])

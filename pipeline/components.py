@@ -37,7 +37,7 @@ class Component:
     Parameters
     ----------
     name : its name in the registry.
-    parameters : constructor parameters given in the grid, one value each.
+    parameters : constructor parameters other than the defaults, one value each, in the constructor's order.
     candidates : tuned parameters and the values the inner folds choose among.
     """
 
@@ -50,14 +50,16 @@ class Component:
 
     @property
     def label(self) -> str:
-        """Short readable form: the name and the parameters that the grid gives."""
+        """Short readable form: the name and the parameters that are not the defaults."""
         shown = [_shown(name, value) for name, value in self.parameters.items()]
         return f"{self.name}({', '.join(shown)})" if shown else self.name
 
 
 def _shown(name: str, value: Any) -> str:
-    if isinstance(value, str | os.PathLike):
+    if isinstance(value, os.PathLike):
         return Path(value).name
+    if isinstance(value, str):
+        return value
     text = "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return f"{name}={text}"
 
@@ -92,13 +94,12 @@ def model_of(cls: type) -> type[BaseModel]:
     return create_model(cls.__name__, __config__=config, **fields)
 
 
-def _check(cls: type, name: str, value: Any) -> tuple[Any, list[tuple[Place, str]]]:
-    """The value of one parameter as its type has it, or the reasons why it is none."""
+def _check(cls: type, name: str, value: Any) -> tuple[Any, list[Any]]:
+    """The value of one parameter as its type has it, or pydantic's errors."""
     try:
-        adapter = _adapter(cls, name)
-        return adapter.validate_python(value), []
+        return _adapter(cls, name).validate_python(value), []
     except ValidationError as error:
-        return None, [(tuple(item["loc"]), _rule(dict(item))) for item in error.errors()]
+        return None, list(error.errors())
 
 
 @cache
@@ -113,6 +114,8 @@ def _adapter(cls: type, name: str) -> TypeAdapter[Any]:
 def _rule(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown key '{error['loc'][-1]}'"
+    if error["type"] == "value_error":  # a component's own rule says all there is to say
+        return str(error["ctx"]["error"])
     message = str(error["msg"]).replace("Input should", "value should")
     rule = f"{message}, not {error['input']!r}"
     expected = (error.get("ctx") or {}).get("expected")
@@ -147,24 +150,34 @@ def variants(
     if problems:
         return [], problems
     candidates = {key: tuple(choices.pop(key, default)) for key, default in tuned.items()}
-    combinations = itertools.product(*choices.values())
-    return [Component(name, dict(zip(choices, values, strict=True)), candidates)
-            for values in combinations], []
+    ordered = {key: choices[key] for key in known if key in choices}
+    combinations = (dict(zip(ordered, values, strict=True)) for values in itertools.product(*ordered.values()))
+    return [Component(name, {key: value for key, value in parameters.items() if value != known[key][1]}, candidates)
+            for parameters in combinations], []
 
 
 def _choices(cls: type, key: str, value: Any, path: Place, problems: list[Problem]) -> list[Any]:
     """The values a key stands for: the value itself, or each of a list where the type is no list."""
-    checked, reasons = _check(cls, key, value)
-    if not reasons:
+    checked, errors = _check(cls, key, value)
+    if not errors:
         return [checked]
-    if not isinstance(value, list) or not value:
-        problems += [Problem((*path, *loc), f"{key}: {rule}") for loc, rule in reasons]
+    # Errors inside the value, or of a component's own rule, mean that its form was right: it is one value.
+    is_one_value = any(error["loc"] or error["type"] == "value_error" for error in errors)
+    several = isinstance(value, list) and any(not _check(cls, key, item)[1] for item in value)
+    if not isinstance(value, list) or not value or (is_one_value and not several):
+        problems += [Problem((*path, *error["loc"]), f"{key}: {_rule(error)}") for error in errors]
         return []
     chosen = []
     for position, item in enumerate(value):
-        checked, reasons = _check(cls, key, item)
-        problems += [Problem((*path, position, *loc), f"{key}: {rule}") for loc, rule in reasons]
-        if not reasons and checked in chosen:
+        checked, errors = _check(cls, key, item)
+        problems += [Problem((*path, position, *error["loc"]), f"{key}: {_rule(error)}") for error in errors]
+        if not errors and checked in chosen:
             problems.append(Problem((*path, position), f"{key}: {item!r} is listed twice"))
         chosen.append(checked)
     return chosen
+
+
+def filled_in(component: Component, cls: type) -> dict[str, Any]:
+    """All parameters of a component: those given, its candidates, and the defaults of the rest."""
+    defaults = {name: default for name, (_, default) in parameters_of(cls).items() if default is not ...}
+    return {**defaults, **component.parameters, **component.candidates}

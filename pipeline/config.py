@@ -15,14 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
 from pipeline.components import Component, Problem, nearest, variants
-from pipeline.dataset import Policy
 from pipeline.grid_file import Lines, place, read_yaml
 from pipeline.metrics import METRICS
-from pipeline.schema import schema
+from pipeline.row_check import Policy
+from pipeline.schema import NAME, schema
 from pipeline.sources import SOURCES
 
 Registry = Mapping[str, type]
-NAME = r"^[\w][\w.-]*$"
 
 
 class Split(BaseModel):
@@ -163,7 +162,7 @@ def _metric(key: str, value: Any, problems: list[Problem]) -> Any:
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 100 and re.match(NAME, value) is not None
+    return isinstance(value, str) and len(value) <= 100 and re.fullmatch(NAME, value) is not None
 
 
 def _is_seed(value: Any) -> bool:
@@ -203,7 +202,7 @@ def _split(given: Any, problems: list[Problem]) -> Split:
                 rule = f"unknown key '{item['loc'][0]}'; {nearest(item['loc'][0], Split.model_fields)}"
             else:
                 message = item["msg"].replace("Value error, ", "").replace("Input", "value")
-                rule = f"{message} (given: {item['input']!r})"
+                rule = f"{message} (given: {given!r})"
             problems.append(Problem(path, rule))
         return Split()
 
@@ -213,17 +212,21 @@ def _components(
 ) -> list[Component]:
     """Every component under a key of the grid, lists of parameter values expanded."""
     given = content.get(key)
-    if given is None:
-        if key == "fusion":
-            problems.append(Problem((), f"the grid needs the key 'fusion'; {nearest('', registry)}"))
-        return []
     entries = given if isinstance(given, list) else [given]
+    if given is None or not entries:
+        if key in ("fusion", "classifier"):
+            problems.append(Problem((key,) if key in content else (),
+                                    f"the grid needs one {key} at least; {nearest('', registry)}"))
+        return []
     found: list[Component] = []
     for position, entry in enumerate(entries):
         path: tuple[str | int, ...] = (key, position) if isinstance(given, list) else (key,)
         for component in _component(key, entry, path, registry, problems):
-            if component.label in [other.label for other in found]:
+            if component in found:
                 problems.append(Problem(path, f"{component.label} is listed twice"))
+            elif component.label in [other.label for other in found]:
+                problems.append(Problem(path, f"{component.label} stands here twice, with other values to choose from "
+                                              "on the inner folds: give these in one list"))
             found.append(component)
     return found
 

@@ -15,24 +15,33 @@ from features.encoder import Block, Encoder, Form, Modality
 from pipeline.cells import build_encoder
 from pipeline.components import Component
 from pipeline.dataset import Dataset, Modal
+from pipeline.samples import Picture
 from pipeline.store import Entry, Ingredients, Store, key_of
 
 Rows = NDArray[np.int64]
 
 
 class Pictures(Sequence[bytes]):
-    """Encoded pictures, read one by one when asked for, so that they are never in memory together."""
+    """Encoded pictures, read one by one when asked for, so that they are never in memory together.
 
-    def __init__(self, pictures: Sequence[Any]) -> None:
-        self._pictures = pictures
+    Raises ValueError for one that is no longer what was checked: its features would be stored under the key
+    of another picture.
+    """
+
+    def __init__(self, pictures: Sequence[Picture], digests: Sequence[str]) -> None:
+        self._pictures, self._digests = pictures, digests
 
     def __len__(self) -> int:
         return len(self._pictures)
 
     def __getitem__(self, position: Any) -> Any:
         if isinstance(position, slice):
-            return Pictures(self._pictures[position])
-        return self._pictures[position].read()
+            return Pictures(self._pictures[position], self._digests[position])
+        picture = self._pictures[position]
+        content = picture.read()
+        if picture.digest() != self._digests[position]:
+            raise ValueError(f"picture {picture.name} changed while the run was reading it; run again")
+        return content
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +91,12 @@ def compute(many: Sequence[Features], modal: Modal, store: Store) -> dict[str, E
             blocks.update(_encode(one, [one.output, *(other for other in missing if other != one.output)], modal))
         return _entry(one, blocks.pop(one.output))
 
-    return {one.key: store.get(one.ingredients, partial(encode, one)) for one in many}
+    with store.lock(key_of({**many[0].ingredients, "encoder": many[0].component.label})):  # one pass at a time
+        return {one.key: store.get(one.ingredients, partial(encode, one)) for one in many}
 
 
 def _encode(one: Features, outputs: Sequence[str | None], modal: Modal) -> dict[str | None, Block]:
-    samples = Pictures(modal.samples) if one.modality == "image" else modal.samples
+    samples = Pictures(modal.samples, modal.digests) if one.modality == "image" else modal.samples
     if one.train is not None:
         rows = modal.index[one.train]
         one.encoder.fit([samples[position] for position in rows[rows >= 0]])
@@ -129,7 +139,7 @@ def describe_encoder(encoder: Encoder) -> dict[str, Any]:
         "class": type(encoder).__name__,
         "version": encoder.version,
         "parameters": plain_parameters(encoder),
-        "identity": _identity(type(encoder), repr(encoder.get_params()), encoder),
+        "identity": encoder.identity(),
     }
 
 
@@ -148,16 +158,6 @@ def _plain(value: Any) -> Any:
         return {"class": type(value).__name__, "version": getattr(value, "version", None),
                 "parameters": plain_parameters(value)}
     return value
-
-
-_identities: dict[tuple[type, str], dict[str, Any]] = {}
-
-
-def _identity(cls: type, parameters: str, encoder: Encoder) -> dict[str, Any]:
-    """The encoder's identity; weights are hashed once per process, not once per fold."""
-    if (cls, parameters) not in _identities:
-        _identities[cls, parameters] = encoder.identity()
-    return _identities[cls, parameters]
 
 
 @cache

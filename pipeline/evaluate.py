@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,13 +106,13 @@ def _encode(many: Sequence[Features], modal: Any, root: Path) -> dict[str, Done 
     found: dict[str, Done | Failed] = {}
 
     def work() -> None:
-        for key, entry in compute(many, modal, Store(root)).items():
+        for key, entry in compute(many, modal, store_at(root)).items():
             found[key] = Done(entry.seconds, entry.reused)
 
     failed = _failure(work)
-    if failed is not None:
-        found |= {one.key: failed for one in many if one.key not in found}
-    return found
+    if failed is not None and len(many) > 1:  # one form may fail (for want of memory, say) where others do not
+        return {key: outcome for one in many for key, outcome in _encode([one], modal, root).items()}
+    return found if failed is None else {many[0].key: failed}
 
 
 def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) -> dict[int, Done | Failed]:
@@ -121,6 +122,12 @@ def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) 
         outcomes[position] = outcome
         report(units[position].cell.name)
     return outcomes
+
+
+@cache
+def store_at(root: Path) -> Store:
+    """The store of a folder; one per process, so that a file is verified once and not for every fit."""
+    return Store(root)
 
 
 def _failure(work: Callable[[], None]) -> Failed | None:
@@ -177,7 +184,7 @@ def _fit(unit: Unit, context: Context) -> Done | Failed:
     done: list[Done] = []
 
     def work() -> None:
-        store = Store(context.store)
+        store = store_at(context.store)
         entry = store.get(unit.ingredients, lambda: _result(unit, context, store))
         done.append(Done(entry.seconds, entry.reused))
 
@@ -195,9 +202,7 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
     fitted = time.perf_counter()
     probabilities = aligned(model.predict_proba(outer.test), outer.y, context.classes)
     predicted = time.perf_counter()
-    if not np.all(np.isfinite(probabilities)):
-        raise FloatingPointError(f"{unit.cell.name} predicts probabilities that are not finite")
-    return Entry({"probabilities": probabilities}, {
+    return Entry({"probabilities": finite(unit.cell.name, probabilities)}, {
         "label": unit.cell.name, "parameters": dict(chosen), "inner": inner,
         "class": type(unit.estimator).__name__, "work": unit.fits * len(unit.fold.train),
         "fit_seconds": fitted - begun, "predict_seconds": predicted - fitted,
@@ -223,7 +228,7 @@ def _fit_of(train: Rows, test: Rows, blocks: Mapping[Modality, Sequence[Block]],
 
 def _choose(
     unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
-) -> tuple[Mapping[str, Any], list[float]]:
+) -> tuple[Mapping[str, Any], list[float | None]]:
     """The setting with the best mean score over the inner folds (the first of equals), and all mean scores."""
     if len(unit.settings) == 1:
         return unit.settings[0], []
@@ -234,9 +239,21 @@ def _choose(
     scores = np.array([
         [metric(context.labels[test], aligned(one, fit.y, context.classes)) for one in many]
         for (_, test), fit, many in zip(unit.fold.inner, fits, predictions, strict=True)
-    ]).mean(axis=0)
-    best = int(np.nanargmax(scores if metric.greater_is_better else -scores))
-    return unit.settings[best], [round(float(score), 6) for score in scores]
+    ])
+    # An inner fold on which the metric is not defined counts for no setting; nor does a setting that fails it.
+    defined = scores[~np.isnan(scores).all(axis=1)]
+    means = defined.mean(axis=0) if len(defined) else np.zeros(len(unit.settings))
+    worst = -np.inf if metric.greater_is_better else np.inf
+    means = np.where(np.isfinite(means), means, worst)
+    best = int(np.argmax(means if metric.greater_is_better else -means))
+    return unit.settings[best], [float(score) if np.isfinite(score) else None for score in means]
+
+
+def finite(name: str, probabilities: Probabilities) -> Probabilities:
+    """The probabilities themselves; raises FloatingPointError where they are not all numbers."""
+    if not np.all(np.isfinite(probabilities)):
+        raise FloatingPointError(f"{name} predicts probabilities that are not finite")
+    return probabilities
 
 
 def aligned(probabilities: Probabilities, trained: Rows, classes: int) -> Probabilities:

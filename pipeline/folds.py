@@ -18,6 +18,7 @@ from pipeline.randomness import derive
 
 Rows = NDArray[np.int64]
 Labels = NDArray[np.int64]
+PARTS = 20  # a grouped hold-out is made of twentieths
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,37 +68,53 @@ def _official(dataset: Dataset) -> tuple[Rows, Rows]:
 def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]:
     rows = np.arange(len(dataset))
     if split.folds is not None:
-        return _stratified(rows, dataset.labels, dataset.groups, split.folds, seed)
+        return _stratified(rows, dataset.labels, dataset.groups, split.folds, seed, "split.folds")
     assert split.holdout is not None
     if dataset.groups is not None:
-        return _stratified(rows, dataset.labels, dataset.groups, max(2, round(1 / split.holdout)), seed)[:1]
+        return [_grouped_holdout(rows, dataset.labels, dataset.groups, split.holdout, seed)]
     splitter = StratifiedShuffleSplit(1, test_size=split.holdout, random_state=seed)
     try:
         return [(np.sort(train), np.sort(test)) for train, test in splitter.split(rows, dataset.labels)]
     except ValueError as error:
-        raise DatasetError([f"split.holdout: {error}"], "take a larger share") from error
+        raise DatasetError([f"split.holdout: {error}"], "Take another share.") from error
+
+
+def _grouped_holdout(
+    rows: Rows, labels: Labels, groups: NDArray[Any], share: float, seed: int
+) -> tuple[Rows, Rows]:
+    """Hold out the nearest share of the rows that whole groups allow: some of up to 20 stratified parts."""
+    count = min(PARTS, len(np.unique(groups)))
+    parts = _stratified(rows, labels, groups, count, seed, "split.holdout")
+    wanted = min(max(1, round(count * share)), count - 1)
+    test = np.sort(np.concatenate([part for _, part in parts[:wanted]]))
+    return np.setdiff1d(rows, test), test
 
 
 def _inner(dataset: Dataset, train: Rows, count: int, seed: int) -> tuple[tuple[Rows, Rows], ...]:
     groups = dataset.groups[train] if dataset.groups is not None else None
-    return tuple((train[inside], train[outside])
-                 for inside, outside in _stratified(np.arange(len(train)), dataset.labels[train], groups,
-                                                    count, seed))
+    found = _stratified(np.arange(len(train)), dataset.labels[train], groups, count, seed, "split.inner")
+    return tuple((train[inside], train[outside]) for inside, outside in found)
 
 
 def _stratified(
-    rows: Rows, labels: Labels, groups: NDArray[Any] | None, count: int, seed: int
+    rows: Rows, labels: Labels, groups: NDArray[Any] | None, count: int, seed: int, key: str
 ) -> list[tuple[Rows, Rows]]:
+    """Stratified folds; `key` is what the grid calls their number, for messages."""
+    where = "of the training rows of a fold " if key == "split.inner" else ""
     if groups is not None and len(np.unique(groups)) < count:
-        raise DatasetError([f"{len(np.unique(groups))} groups cannot make {count} folds"],
-                           "take fewer folds, another group column, or group: none")
+        raise DatasetError([f"{key}: the {len(np.unique(groups))} groups {where}cannot make {count} folds"],
+                           "Take fewer folds, another group column, or group: none.")
+    largest = int(np.unique(labels, return_counts=True)[1].max())
+    if largest < count:
+        raise DatasetError([f"{key}: the largest class {where}has {largest} rows, which cannot make {count} folds"],
+                           "Take fewer folds.")
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():  # classes that are too small are reported by `remarks`, in plain words
         warnings.simplefilter("ignore", UserWarning)
         return list(kind(count, shuffle=True, random_state=seed).split(rows, labels, groups))
 
 
-def describe(split: Split, dataset: Dataset) -> str:
+def describe(split: Split, dataset: Dataset, folds: Sequence[Fold]) -> str:
     """One sentence on how the folds were drawn."""
     grouped = f", no {dataset.group_name} in two folds" if dataset.group_name else ""
     inner = f"parameters chosen on {split.inner} inner folds of the training rows"
@@ -107,7 +124,8 @@ def describe(split: Split, dataset: Dataset) -> str:
         times = f" drawn {split.repeats} times" if split.repeats > 1 else ""
         return f"{split.folds} outer folds{times}, stratified by class{grouped}; {inner}."
     times = f"{split.repeats} hold-outs" if split.repeats > 1 else "One hold-out"
-    return f"{times} of {split.holdout:.0%} of the rows, stratified by class{grouped}; {inner}."
+    share = np.mean([len(fold.test) / len(dataset) for fold in folds])
+    return f"{times} of {share:.0%} of the rows, stratified by class{grouped}; {inner}."
 
 
 def remarks(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
@@ -121,7 +139,16 @@ def remarks(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
                          f"a {noun} that also stands in the training rows.")
     for fold in folds:
         found += _absent(dataset, fold)
-    return found
+    return found + _split_groups(dataset, folds)
+
+
+def _split_groups(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
+    """Only the official split can divide groups; the others keep them together."""
+    if dataset.groups is None:
+        return []
+    divided = max(len(np.intersect1d(dataset.groups[fold.train], dataset.groups[fold.test])) for fold in folds)
+    return [f"{divided} groups ({dataset.group_name}) have rows in both the training and the test part of the "
+            "official split."] if divided else []
 
 
 def _straddling(index: Rows, fold: Fold) -> int:

@@ -42,7 +42,8 @@ def _plain(node: Any, path: tuple[str | int, ...], lines: Lines) -> Any:
     """The node without YAML's own types; records the line of every entry."""
     if isinstance(node, CommentedMap):
         for key in node:
-            lines[(*path, str(key))] = node.lc.key(key)[0] + 1
+            line = node.lc.data.get(key, [node.lc.line])[0]  # a merged key (<<) has no line of its own
+            lines[(*path, str(key))] = line + 1
         return {str(key): _plain(value, (*path, str(key)), lines) for key, value in node.items()}
     if isinstance(node, CommentedSeq):
         for position in range(len(node)):

@@ -23,11 +23,13 @@ class Metric:
     function : (labels (n,) codes 0..K-1, probabilities (n, K)) -> float, nan where it is not defined.
     greater_is_better : False for losses.
     unit : "share" of 1, or "nats".
+    version : raised whenever the function changes, for it may choose parameters.
     """
 
     function: Callable[[Labels, Probabilities], float]
     greater_is_better: bool = True
     unit: Literal["share", "nats"] = "share"
+    version: int = 1
 
     def __call__(self, labels: Labels, probabilities: Probabilities) -> float:
         """The score."""

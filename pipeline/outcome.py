@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,73 +16,88 @@ from models import FUSIONS
 from pipeline.cells import Cell
 from pipeline.dataset import Dataset
 from pipeline.encode import Features
-from pipeline.evaluate import Done, Failed
+from pipeline.evaluate import Done, Failed, failures, finite
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS
-from pipeline.plan import Plan
+from pipeline.plan import Plan, Unit, describe
 from pipeline.store import Store
 from reports.record import CellRecord, FailureRecord, FoldRecord, StageRecord
 
 Key = tuple[Cell, int, int]
 
 
-def fold_records(
-    plan: Plan, outcomes: Mapping[int, Done | Failed], dataset: Dataset, store: Store
-) -> dict[Key, FoldRecord]:
-    """Scored predictions of every cell with fits of its own, by (cell, repeat, fold)."""
-    records = {}
+@dataclass
+class Outcome:
+    """Scored predictions by (cell, repeat, fold), and what failed."""
+
+    records: dict[Key, FoldRecord] = field(default_factory=dict)
+    failures: list[FailureRecord] = field(default_factory=list)
+
+    def add(self, cell: Cell, fold: Fold, make: Callable[[], FoldRecord]) -> None:
+        """Add a record; what goes wrong in making it is a failure of this cell and fold only."""
+        try:
+            self.records[cell, fold.repeat, fold.fold] = make()
+        except Exception as error:
+            self.failures.append(FailureRecord(cell.name, fold.repeat, fold.fold, describe(error),
+                                               traceback.format_exc()))
+
+
+def collect(
+    plan: Plan, outcomes: Mapping[int, Done | Failed], cells: Sequence[Cell], folds: Sequence[Fold],
+    dataset: Dataset, seed: int, store: Store,
+) -> Outcome:
+    """Score every stored result, then combine and score those of the cells that have parts (late fusion)."""
+    found = Outcome(failures=failures(plan, outcomes))
     for position, unit in enumerate(plan.units):
         outcome = outcomes[position]
-        entry = store.load(unit.ingredients) if isinstance(outcome, Done) else None
-        if entry is None or isinstance(outcome, Failed):
-            continue
-        probabilities: NDArray[np.float64] = np.asarray(entry.arrays["probabilities"])
-        records[unit.cell, unit.fold.repeat, unit.fold.fold] = FoldRecord(
-            cell=unit.cell.name, repeat=unit.fold.repeat, fold=unit.fold.fold, n_train=len(unit.fold.train),
-            rows=unit.fold.test, probabilities=probabilities, parameters={name.removeprefix("classifier__"): value
-                        for name, value in entry.facts["parameters"].items()},
-            scores=_scores(dataset, unit.fold, probabilities), fit_seconds=entry.facts["fit_seconds"],
-            predict_seconds=entry.facts["predict_seconds"], reused=outcome.reused,
-        )
-    return records
+        if isinstance(outcome, Done):
+            found.add(unit.cell, unit.fold, partial(_stored, unit, outcome, dataset, store))
+    for cell in (cell for cell in cells if cell.parts):
+        for fold in folds:
+            found.add(cell, fold, partial(_combined, cell, fold, dataset, seed, dict(found.records)))
+    return found
 
 
-def _scores(dataset: Dataset, fold: Fold, probabilities: Any) -> dict[str, float]:
+def _stored(unit: Unit, outcome: Done, dataset: Dataset, store: Store) -> FoldRecord:
+    entry = store.load(unit.ingredients)
+    if entry is None:
+        raise FileNotFoundError("its result was removed from the store, or damaged, before it was read; run again")
+    probabilities: NDArray[np.float64] = np.asarray(entry.arrays["probabilities"])
+    return FoldRecord(
+        cell=unit.cell.name, repeat=unit.fold.repeat, fold=unit.fold.fold, n_train=len(unit.fold.train),
+        rows=unit.fold.test, probabilities=probabilities,
+        parameters={name.removeprefix("classifier__"): value for name, value in entry.facts["parameters"].items()},
+        scores=_scores(dataset, unit.fold, probabilities), fit_seconds=entry.facts["fit_seconds"],
+        predict_seconds=entry.facts["predict_seconds"], reused=outcome.reused,
+    )
+
+
+def _scores(dataset: Dataset, fold: Fold, probabilities: NDArray[np.float64]) -> dict[str, float]:
     labels = dataset.labels[fold.test]
     return {name: metric(labels, probabilities) for name, metric in METRICS.items()}
 
 
-def combine(
-    cells: Sequence[Cell], folds: Sequence[Fold], dataset: Dataset, seed: int, records: Mapping[Key, FoldRecord]
-) -> tuple[dict[Key, FoldRecord], list[FailureRecord]]:
-    """Predictions of the cells that combine others (late fusion): they cost no fits of their own."""
-    combined, failed = {}, []
-    for cell in (cell for cell in cells if cell.parts):
-        for fold in folds:
-            parts = [records.get((part, fold.repeat, fold.fold)) for part in cell.parts]
-            there = [part for part in parts if part is not None]
-            if len(there) == len(parts):
-                combined[cell, fold.repeat, fold.fold] = _combined(cell, fold, dataset, seed, there)
-            else:
-                failed.append(FailureRecord(cell.name, fold.repeat, fold.fold,
-                                            "a cell that it combines failed", ""))
-    return combined, failed
-
-
 def _combined(
-    cell: Cell, fold: Fold, dataset: Dataset, seed: int, parts: Sequence[FoldRecord]
+    cell: Cell, fold: Fold, dataset: Dataset, seed: int, records: Mapping[Key, FoldRecord]
 ) -> FoldRecord:
+    """Predictions of a cell that combines others: they cost no fits of their own."""
+    for part in cell.parts:
+        if (part, fold.repeat, fold.fold) not in records:
+            raise ValueError(f"it combines {part.name}, which failed on this fold")
     modalities: list[Modality] = [next(iter(FUSIONS[part.fusion.name].needs)) for part in cell.parts]
-    present = {modality: dataset.views[modality].index[fold.test] >= 0 for modality in modalities}
-    probabilities = cell.estimator(seed).combine(
-        {modality: part.probabilities for modality, part in zip(modalities, parts, strict=True)}, present)
-    parameters = {f"{modality}: {name}": value for modality, part in zip(modalities, parts, strict=True)
-                  for name, value in part.parameters.items()}
+    parts = {modality: records[part, fold.repeat, fold.fold]
+             for modality, part in zip(modalities, cell.parts, strict=True)}
+    probabilities = finite(cell.name, cell.estimator(seed).combine(
+        {modality: part.probabilities for modality, part in parts.items()},
+        {modality: dataset.views[modality].index[fold.test] >= 0 for modality in parts}))
     return FoldRecord(
         cell=cell.name, repeat=fold.repeat, fold=fold.fold, n_train=len(fold.train), rows=fold.test,
-        probabilities=probabilities, parameters=parameters, scores=_scores(dataset, fold, probabilities),
-        fit_seconds=sum(part.fit_seconds for part in parts),
-        predict_seconds=sum(part.predict_seconds for part in parts), reused=all(part.reused for part in parts),
+        parameters={f"{modality}: {name}": value for modality, part in parts.items()
+                    for name, value in part.parameters.items()},
+        probabilities=probabilities, scores=_scores(dataset, fold, probabilities),
+        fit_seconds=sum(part.fit_seconds for part in parts.values()),
+        predict_seconds=sum(part.predict_seconds for part in parts.values()),
+        reused=all(part.reused for part in parts.values()),
     )
 
 

@@ -18,7 +18,7 @@ VERSION = 1
 
 
 def check_pictures(
-    pictures: Mapping[str, Picture | None], store: Store
+    pictures: Mapping[str, Picture], store: Store
 ) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
     """Width and height in pixels of each readable picture, and why the others are not readable, by digest."""
     digests = sorted(pictures)
@@ -38,9 +38,8 @@ def check_pictures(
     return {digest: size for digest, size in sizes.items() if digest not in errors}, errors
 
 
-def _check(picture: Picture | None) -> tuple[tuple[int, int], str]:
-    assert picture is not None
+def _check(picture: Picture) -> tuple[tuple[int, int], str]:
     try:
         return images.check(picture.read()), ""
-    except (OSError, ValueError) as error:
+    except images.UnreadablePicture as error:  # any other error may pass, so it must not be kept
         return (0, 0), str(error)

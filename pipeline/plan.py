@@ -18,6 +18,7 @@ from pipeline.config import Grid
 from pipeline.dataset import Dataset
 from pipeline.encode import Features, plain_parameters, request
 from pipeline.folds import Fold
+from pipeline.metrics import METRICS
 from pipeline.store import Ingredients, key_of
 from reports.record import FailureRecord
 
@@ -110,7 +111,7 @@ def _unit(grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: _Reque
         "model": {"class": type(estimator).__name__, "version": estimator.version,
                   "parameters": plain_parameters(estimator)},
         "settings": [dict(setting) for setting in settings],
-        "tuning metric": grid.tuning_metric if fold.inner else None,
+        "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version] if fold.inner else None,
         "versions": VERSIONS,
     }
     return Unit(cell, fold, estimator, settings, features, ingredients)

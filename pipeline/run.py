@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -18,10 +20,9 @@ from pipeline import dataset as datasets
 from pipeline import folds as splits
 from pipeline import outcome
 from pipeline.cells import Cell, expand
-from pipeline.components import Component
 from pipeline.config import Grid, GridError, read_grid
 from pipeline.dataset import Dataset, DatasetError
-from pipeline.evaluate import Done, Failed, context_of, failures, run_plan
+from pipeline.evaluate import Done, Failed, context_of, run_plan
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS
 from pipeline.plan import make_plan
@@ -32,7 +33,7 @@ from pipeline.samples import SourceError
 from pipeline.sources import SOURCES
 from pipeline.store import Store
 from pipeline.store_command import DEFAULT_STORE
-from reports.record import FailureRecord, FoldRecord, MetricRecord, RunRecord, StageRecord
+from reports.record import MetricRecord, RunRecord, StageRecord
 
 PACKAGES = ("modalgrid", "numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm",
             "sentence-transformers", "gensim")
@@ -47,6 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _planned(grid, options) if options.plan else _run(grid, options)
     except (GridError, SourceError, DatasetError) as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"stopped: {error}", file=sys.stderr)
+        return 2
+    except BrokenProcessPool as error:
+        print(f"stopped: a worker process died, perhaps for want of memory; what is finished is kept: run the same "
+              f"command to go on, with fewer --jobs ({error})", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nstopped; what is finished is kept: run the same command to go on", file=sys.stderr)
@@ -63,15 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1,
                         help="processes that fit models side by side (default: the cores, %(default)s)")
     parser.add_argument("--plan", action="store_true",
-                        help="print the filled-in grid and what there is to do; compute nothing")
+                        help="check the grid and the data, print what there is to do, and compute nothing")
     return parser
 
 
 def _jobs(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"needs 1 process at least, not {count}")
-    return count
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of processes, 1 at least, not '{text}'")
+    return int(text)
 
 
 @dataclass
@@ -89,12 +96,12 @@ class _Clock:
 
 def _load(grid: Grid, store: Store) -> tuple[Dataset, tuple[Fold, ...], tuple[Cell, ...]]:
     """Data set, folds and cells of a grid."""
+    cells = expand(grid)
+    modalities: list[Modality] = sorted({modality for cell in cells for modality in cell.encoders()})
     source = SOURCES[grid.data.name](**grid.data.parameters)
-    encoders: dict[Modality, Sequence[Component]] = {"image": grid.image, "text": grid.text}
-    modalities = [modality for modality, components in encoders.items() if components]
     dataset = datasets.build(source.load(grid.folder), modalities, grid.on_bad_rows, store, grid.split.group,
                              smallest_class=grid.split.folds or 2)
-    return dataset, splits.draw(dataset, grid.split, grid.seed), expand(grid)
+    return dataset, splits.draw(dataset, grid.split, grid.seed), cells
 
 
 def _planned(grid: Grid, options: argparse.Namespace) -> int:
@@ -102,13 +109,15 @@ def _planned(grid: Grid, options: argparse.Namespace) -> int:
     dataset, folds, cells = _load(grid, store)
     plan = make_plan(grid, cells, dataset, folds)
     print(plan_text(plan, cells, store, lock_text(grid, _versions(), dataset.fingerprint), options.jobs))
-    return 0
+    return 1 if plan.failures else 0
 
 
 def _run(grid: Grid, options: argparse.Namespace) -> int:
     clock, store = _Clock(), Store(options.store)
+    folder = options.out or Path("runs") / grid.name
     with clock.step("read and check the data, draw folds"):
         dataset, folds, cells = _load(grid, store)
+    folder.mkdir(parents=True, exist_ok=True)  # where it cannot be made, better now than after all the work
     _say(f"{len(dataset)} rows, {len(dataset.classes)} classes, {len(folds)} folds, {len(cells)} cells")
     with clock.step("encode and fit"):
         plan = make_plan(grid, cells, dataset, folds)
@@ -116,12 +125,9 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
         features, outcomes = run_plan(plan, dataset, context, store, options.jobs, progress)
     _say(f"features: {_counts(features.values())}; results: {_counts(outcomes.values())}")
     with clock.step("score"):
-        records = outcome.fold_records(plan, outcomes, dataset, store)
-        combined, missed = outcome.combine(cells, folds, dataset, grid.seed, records)
-        failed = [*failures(plan, outcomes), *missed]
+        found = outcome.collect(plan, outcomes, cells, folds, dataset, grid.seed, store)
     stages = outcome.stage_records(plan, features, outcomes, store, clock.seconds)
-    record = _record(grid, options, dataset, folds, cells, {**records, **combined}, failed, stages)
-    folder = options.out or Path("runs") / grid.name
+    record = _record(grid, options, dataset, folds, cells, found, stages)
     write_run(record, folds, folder)
     return _finish(record, folder)
 
@@ -138,21 +144,28 @@ def _say(text: str) -> None:
 
 def _record(
     grid: Grid, options: argparse.Namespace, dataset: Dataset, folds: Sequence[Fold], cells: Sequence[Cell],
-    records: dict[outcome.Key, FoldRecord], failed: Sequence[FailureRecord], stages: tuple[StageRecord, ...],
+    found: outcome.Outcome, stages: tuple[StageRecord, ...],
 ) -> RunRecord:
-    ordered = [records[cell, fold.repeat, fold.fold] for cell in cells for fold in folds
-               if (cell, fold.repeat, fold.fold) in records]
+    ordered = [found.records[cell, fold.repeat, fold.fold] for cell in cells for fold in folds
+               if (cell, fold.repeat, fold.fold) in found.records]
     return RunRecord(
         name=grid.name, created=time.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        command=f"python -m pipeline.run {options.grid}", grid=lock_text(grid, _versions(), dataset.fingerprint),
+        command=_command(options), grid=lock_text(grid, _versions(), dataset.fingerprint),
         metric=grid.metric, seed=grid.seed, classes=dataset.classes, ids=dataset.ids, texts=dataset.texts,
         metrics=tuple(MetricRecord(name, metric.greater_is_better, metric.unit)
                       for name, metric in METRICS.items()),
         labels=dataset.labels, cells=tuple(outcome.cell_record(cell) for cell in cells), folds=tuple(ordered),
-        stages=stages, split=splits.describe(grid.split, dataset), fingerprint=dataset.fingerprint,
-        versions=_versions(), data={"source": grid.data.name, "rows": len(dataset)}, failures=tuple(failed),
+        stages=stages, split=splits.describe(grid.split, dataset, folds), fingerprint=dataset.fingerprint,
+        versions=_versions(), data=dataset.card(), failures=tuple(found.failures),
         warnings=(*dataset.notes, *splits.remarks(dataset, folds)), dropped=dataset.dropped,
     )
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command that gives this run again."""
+    places = [f"--{name} {shlex.quote(str(value))}" for name, value, default in (
+        ("out", options.out, None), ("store", options.store, DEFAULT_STORE)) if value != default]
+    return " ".join(["python -m pipeline.run", shlex.quote(str(options.grid)), *places])
 
 
 def _versions() -> dict[str, str]:

@@ -16,13 +16,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
-from pipeline.components import Component
+from features import IMAGE_ENCODERS, TEXT_ENCODERS
+from models import CLASSIFIERS, FUSIONS
+from pipeline.components import Component, filled_in
 from pipeline.config import Grid
 from pipeline.folds import Fold
 from pipeline.folds import save as save_folds
 from pipeline.metrics import METRICS
+from pipeline.sources import SOURCES
 from reports.record import CellRecord, FoldRecord, RunRecord
 
+LISTS: dict[str, Mapping[str, type]] = {
+    "image": IMAGE_ENCODERS, "text": TEXT_ENCODERS, "fusion": FUSIONS, "classifier": CLASSIFIERS}
 SCORE_COLUMNS = ("cell", "image", "text", "fusion", "classifier", "parameters", "repeat", "fold", "n_train",
                  "n_test", *METRICS, "fit_seconds", "predict_seconds")
 
@@ -104,9 +109,11 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
     """The filled-in grid as YAML, with the versions, the seed and the data's fingerprint."""
     content = {
         "name": grid.name, "seed": grid.seed,
-        "data": {"source": grid.data.name, **_plain(grid.data.parameters), "on_bad_rows": grid.on_bad_rows},
-        "split": grid.split.model_dump(),
-        **{key: [_entry(one) for one in getattr(grid, key)] for key in ("image", "text", "fusion", "classifier")},
+        "data": {"source": grid.data.name, **_plain(filled_in(grid.data, SOURCES[grid.data.name])),
+                 "on_bad_rows": grid.on_bad_rows},
+        "split": _plain(grid.split.model_dump()),
+        **{key: [_entry(one, registry) for one in getattr(grid, key)] for key, registry in LISTS.items()
+           if getattr(grid, key)},
         "metric": grid.metric, "tuning_metric": grid.tuning_metric,
     }
     text = io.StringIO()
@@ -119,8 +126,8 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
     return text.getvalue() + "".join(f"# {name}: {value}\n" for name, value in facts.items())
 
 
-def _entry(component: Component) -> Any:
-    parameters = _plain({**component.parameters, **component.candidates})
+def _entry(component: Component, registry: Mapping[str, type]) -> Any:
+    parameters = _plain(filled_in(component, registry[component.name]))
     return {component.name: parameters} if parameters else component.name
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -11,16 +11,18 @@ from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
 from pipeline.components import model_of
 from pipeline.metrics import METRICS
+from pipeline.row_check import Policy
 from pipeline.sources import SOURCES
 
 JsonSchema = dict[str, Any]
+NAME = r"[\w][\w.-]*"  # of a run, and so of its folder
 
 
 def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
     """JSON Schema (draft 2020-12) of the grid; `keys` maps each top key to its description."""
     parts: JsonSchema = {}
     properties: dict[str, JsonSchema] = {
-        "name": {"type": "string", "pattern": r"^[\w][\w.-]*$"},
+        "name": {"type": "string", "pattern": f"^{NAME}$"},
         "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 0},
         "data": {"anyOf": [{"enum": sorted(SOURCES)}, *(_source(name, cls, parts) for name, cls in SOURCES.items())]},
         "split": split.model_json_schema(),
@@ -55,7 +57,7 @@ def _parameters(cls: type, parts: JsonSchema) -> tuple[dict[str, JsonSchema], li
 
 def _source(name: str, cls: type, parts: JsonSchema) -> JsonSchema:
     properties, required = _parameters(cls, parts)
-    policy = {"enum": ["fail", "drop", "keep"], "default": "fail"}
+    policy = {"enum": list(get_args(Policy)), "default": "fail"}
     return {
         "type": "object",
         "description": _summary(cls),

@@ -16,7 +16,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,22 +160,18 @@ class Store:
 
     def _read_array(self, folder: Path, name: str, about: Mapping[str, Any]) -> Array:
         path = folder / str(about["file"])
-        self._verify(path, about)
-        if path.suffix == ".npz":
-            array: Array = sparse.load_npz(path)
-        else:
-            mode: Literal["r"] | None = "r" if 0 not in about["shape"] else None  # nothing cannot be mapped
-            array = np.load(path, mmap_mode=mode, allow_pickle=False)
+        try:
+            self._verify(path, about)
+            array = _load(path, about["shape"])
+        except OSError as error:  # also an entry that another process replaces or removes just now
+            raise Damaged(f"{path.name} cannot be read: {error}") from error
         if list(array.shape) != about["shape"] or str(array.dtype) != about["dtype"]:
             raise Damaged(f"{path.name} holds {array.dtype} {array.shape}, not what its manifest says")
         return array
 
     def _verify(self, path: Path, about: Mapping[str, Any]) -> None:
         """Compare size and checksum; a file this process has verified is not read again until it changes."""
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise Damaged(f"{path.name} is missing") from error
+        status = path.stat()
         seen = (status.st_size, status.st_mtime_ns, status.st_ino)
         if self._verified.get(path) == seen:
             return
@@ -217,6 +213,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if manifest["format"] != FORMAT:
         raise Damaged(f"it has format {manifest['format']}, this version reads {FORMAT}")
     return dict(manifest)
+
+
+def _load(path: Path, shape: Sequence[int]) -> Array:
+    if path.suffix == ".npz":
+        return sparse.load_npz(path)
+    mode: Literal["r"] | None = "r" if 0 not in shape else None  # an empty array cannot be mapped
+    return np.load(path, mmap_mode=mode, allow_pickle=False)
 
 
 def _write(folder: Path, name: str, array: Array) -> dict[str, Any]:

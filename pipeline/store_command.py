@@ -6,7 +6,7 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -62,18 +62,21 @@ def _verify(store: Store) -> int:
 
 def prune(store: Store, unused_days: float | None = None) -> list[Path]:
     """Remove leftovers of interrupted writers, damaged entries, and entries unused for `unused_days`."""
-    partial = [path for path in (store.root / "partial").glob("*") if _remove(store, path)]
-    stale = [folder for folder in store.entries()
-             if store.problem(folder) or (unused_days is not None and _idle_days(folder) > unused_days)]
-    return partial + [folder for folder in stale if _remove(store, folder)]
+    def is_stale(folder: Path) -> bool:
+        return bool(store.problem(folder)) or (unused_days is not None and _idle_days(folder) > unused_days)
+
+    partial = [path for path in (store.root / "partial").glob("*") if _remove(store, path, Path.exists)]
+    return partial + [folder for folder in store.entries() if _remove(store, folder, is_stale)]
 
 
-def _remove(store: Store, folder: Path) -> bool:
-    """Remove a folder unless somebody is at work on its key (who then holds the lock)."""
+def _remove(store: Store, folder: Path, wanted: Callable[[Path], bool]) -> bool:
+    """Remove a folder if it is wanted so, unless somebody is at work on its key (who then holds the lock)."""
     locks = store.root / "locks"
     locks.mkdir(exist_ok=True)
     try:
         with FileLock(locks / f"{folder.name.split('.')[0]}.lock", timeout=0):
+            if not wanted(folder):
+                return False
             shutil.rmtree(folder)
     except Timeout:
         return False

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import pytest
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from pipeline.components import Component, nearest, variants
+from pipeline.components import Component, filled_in, nearest, variants
 
 
 class Encoder:
@@ -17,6 +16,17 @@ class Encoder:
         similarity: Literal["dot", "cosine"] = "dot", file: Path | None = None, C: float = 1.0,
         output: Literal["mean", "tokens"] = "mean", random_state: int = 0,
     ) -> None:
+        pass
+
+
+def ascending(pair: tuple[int, int]) -> tuple[int, int]:
+    if pair[0] > pair[1]:
+        raise ValueError(f"first comes the smaller, not {pair}")
+    return pair
+
+
+class Ordered:
+    def __init__(self, odd: Annotated[tuple[int, int], AfterValidator(ascending)] = (1, 1)) -> None:
         pass
 
 
@@ -39,13 +49,12 @@ def test_a_list_where_one_value_belongs_means_compare_these():
     components, problems = expand({"size": [50, 100], "similarity": ["dot", "cosine"]})
     assert problems == []
     assert [dict(one.parameters) for one in components] == [
-        {"size": 50, "similarity": "dot"}, {"size": 50, "similarity": "cosine"},
-        {"size": 100, "similarity": "dot"}, {"size": 100, "similarity": "cosine"}]
+        {"size": 50}, {"size": 50, "similarity": "cosine"}, {}, {"similarity": "cosine"}]
 
 
 def test_a_list_where_a_list_belongs_is_one_value_and_a_list_of_lists_compares():
     assert [one.parameters["ngrams"] for one in expand({"ngrams": [1, 2]})[0]] == [(1, 2)]
-    assert [one.parameters["ngrams"] for one in expand({"ngrams": [[1, 1], [1, 2]]})[0]] == [(1, 1), (1, 2)]
+    assert [one.parameters["ngrams"] for one in expand({"ngrams": [[1, 2], [1, 3]]})[0]] == [(1, 2), (1, 3)]
 
 
 def test_a_list_of_a_tuned_parameter_is_what_the_inner_folds_choose_from():
@@ -82,6 +91,22 @@ def test_what_the_pipeline_sets_is_no_key():
         assert "unknown key" in rules({key: "tokens"})[0]
 
 
+def test_an_own_rule_of_a_component_is_reported_as_it_is_written():
+    assert rules({"odd": [2, 1]}, Ordered) == ["odd: first comes the smaller, not (2, 1)"]
+    assert rules({"odd": [[1, 2], [2, 1]]}, Ordered) == ["odd: first comes the smaller, not (2, 1)"]
+
+
+def test_a_default_that_is_spelled_out_makes_no_other_component():
+    assert expand({"size": 100})[0] == expand({})[0]
+
+
+def test_a_component_is_filled_in_with_defaults_and_candidates():
+    (component,), _ = expand({"size": 50}, tuned={"C": (1.0, 10.0)})
+    filled = filled_in(component, Encoder)
+    assert (filled["size"], filled["ngrams"], filled["C"]) == (50, (1, 1), (1.0, 10.0))
+    assert "random_state" not in filled
+
+
 def test_a_key_without_default_is_asked_for():
     assert rules({}, Needy) == ["encoder needs the key 'path'"]
 
@@ -92,7 +117,7 @@ def test_a_value_listed_twice_is_a_mistake():
 
 def test_labels_are_short_and_tell_variants_apart():
     labels = [one.label for one in expand({"similarity": ["dot", "cosine"], "ngrams": [1, 2]})[0]]
-    assert labels == ["encoder(dot, ngrams=1-2)", "encoder(cosine, ngrams=1-2)"]
+    assert labels == ["encoder(ngrams=1-2)", "encoder(ngrams=1-2, cosine)"]
     assert Component("bow").label == "bow"
 
 

@@ -51,7 +51,8 @@ def test_every_problem_is_reported_at_once_with_its_row_and_file(bad, store):
 def test_drop_leaves_bad_rows_out_and_lists_them(bad, store):
     dataset = build(bad, BOTH, "drop", store)
     assert len(dataset) == len(bad) - 7
-    assert len(dataset.dropped) == 8  # row 7 has two problems
+    assert len(dataset.dropped) == 7
+    assert "there is no picture; items.csv row 7: the text is empty" in dataset.dropped[-2]
     assert np.all(dataset.views["image"].index >= 0)
     assert np.all(dataset.views["text"].index >= 0)
 
@@ -62,8 +63,11 @@ def test_keep_marks_the_modality_missing_and_drops_only_what_has_nothing_left(ba
     missing = {modality: [dataset.ids[row] for row in np.flatnonzero(view.index < 0)]
                for modality, view in dataset.views.items()}
     assert missing == {"image": ["id0", "id1", "id2"], "text": ["id3"]}
-    assert len(dataset.dropped) == 8
-    assert any("3 of 33 rows have no picture" in note for note in dataset.notes)
+    assert [line.split(":")[0] for line in dataset.dropped] == [f"items.csv row {row}" for row in (5, 7, 8)]
+    (picture, text) = dataset.notes
+    assert "3 of 33 rows have no picture" in picture
+    assert "gone.png" in picture
+    assert "items.csv row 4: the text is empty" in text
 
 
 def test_a_modality_that_the_grid_does_not_use_is_not_looked_at(bad, store):
@@ -78,7 +82,8 @@ def test_a_class_too_small_for_the_folds_is_named(store):
         build(samples, ("text",), "fail", store, smallest_class=5)
     dataset = build(samples, ("text",), "drop", store, smallest_class=5)
     assert dataset.classes == ("car", "cat", "dog")
-    assert "rare" in dataset.dropped[0]
+    assert len(dataset.dropped) == 3
+    assert all("class 'rare' has 3 usable rows" in line for line in dataset.dropped)
 
 
 def test_fewer_than_two_classes_are_an_error_under_every_policy(store):
@@ -86,6 +91,44 @@ def test_fewer_than_two_classes_are_an_error_under_every_policy(store):
     for policy in ("fail", "drop", "keep"):
         with pytest.raises(DatasetError, match="fewer than two classes"):
             build(samples, ("text",), policy, store)
+
+
+def test_a_modality_that_no_row_has_is_one_mistake_not_one_a_row(store):
+    samples = replace(small_samples(), pictures=[None] * 36)
+    for policy in ("fail", "drop", "keep"):
+        with pytest.raises(DatasetError) as error:
+            build(samples, BOTH, policy, store)
+        assert len(error.value.problems) == 1
+        assert "gives no picture for any row" in error.value.problems[0]
+
+
+def test_cells_that_use_no_modality_keep_all_rows(store):
+    assert len(build(small_samples(), (), "fail", store)) == 36
+
+
+def test_half_characters_in_ids_and_labels_are_problems(store):
+    with pytest.raises(DatasetError) as error:
+        build(changed(ids={0: "a\ud800"}, labels={1: "b\ud800"}), ("text",), "fail", store)
+    assert len([line for line in error.value.problems if "cannot be written as UTF-8" in line]) == 2
+
+
+def test_an_error_that_may_pass_is_not_kept_as_an_unreadable_picture(store, monkeypatch):
+    from features import images
+
+    check = images.check
+    monkeypatch.setattr(images, "check", lambda data: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(MemoryError):
+        build(small_samples(), BOTH, "fail", store)
+    monkeypatch.setattr(images, "check", check)
+    assert len(build(small_samples(), BOTH, "fail", store)) == 36
+
+
+def test_the_card_counts_what_the_report_shows(store):
+    samples = replace(changed(texts={1: "one two"}), group="pair")
+    card = build(samples, BOTH, "fail", store).card()
+    assert card == {"rows": "36", "classes": "3, of 12 to 12 rows", "groups": "18 (pair)",
+                    "distinct pictures": "36, 24 x 24 pixels in the median",
+                    "distinct texts": "36, 5 words in the median"}
 
 
 def test_identical_samples_are_counted_once(store):

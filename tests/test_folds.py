@@ -23,7 +23,7 @@ def dataset_of(labels, groups=None, split=None, index=None) -> Dataset:
         ids=tuple(map(str, range(n))), labels=np.array(labels), classes=tuple(map(str, sorted(set(labels)))),
         views={"text": modal}, texts=("x",) * n, groups=None if groups is None else np.array(groups),
         group_name=None if groups is None else "g", split=None if split is None else np.array(split),
-        fingerprint="")
+        fingerprint="", sizes=np.zeros((0, 2), dtype=int))
 
 
 @settings(max_examples=30, deadline=None)
@@ -81,8 +81,29 @@ def test_an_official_split_that_is_not_there_is_an_error():
 
 
 def test_too_few_groups_are_an_error():
-    with pytest.raises(DatasetError, match="3 groups cannot make 5 folds"):
+    with pytest.raises(DatasetError, match=r"split.folds: the 3 groups cannot make 5 folds"):
         folds.draw(dataset_of([0, 1] * 15, np.arange(30) % 3), Split(folds=5), 0)
+    with pytest.raises(DatasetError, match=r"split.inner: the 2 groups of the training rows of a fold cannot make 3"):
+        folds.draw(dataset_of([0, 1] * 15, np.arange(30) % 3), Split(folds=3), 0)
+
+
+def test_classes_too_small_for_the_inner_folds_are_an_error():
+    with pytest.raises(DatasetError, match=r"split.inner: the largest class of the training rows of a fold has 2 rows"):
+        folds.draw(dataset_of(np.repeat(np.arange(50), 3)), Split(folds=3), 0)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.4, 0.7])
+def test_a_grouped_hold_out_takes_the_share_that_is_asked_for(share):
+    data = dataset_of(np.repeat([0, 1], 200), np.arange(400) // 4)
+    drawn = folds.draw(data, Split(holdout=share), 0)
+    assert abs(len(drawn[0].test) / 400 - share) < 0.03
+    assert f"{len(drawn[0].test) / 400:.0%}" in folds.describe(Split(holdout=share), data, drawn)
+
+
+def test_groups_that_the_official_split_divides_are_counted():
+    data = dataset_of([0, 1] * 10, groups=[0, 0, 0, *range(1, 18)], split=["train", "test"] * 10)
+    lines = folds.remarks(data, folds.draw(data, Split(official=True), 0))
+    assert any("1 groups (g) have rows in both" in line for line in lines)
 
 
 def test_identical_samples_that_straddle_folds_are_counted():
@@ -117,4 +138,5 @@ def test_what_is_saved_says_which_row_was_where(tmp_path, store):
     (Split(folds=5, repeats=2), "5 outer folds drawn 2 times, stratified by class"),
     (Split(holdout=0.2), "One hold-out of 20%"), (Split(official=True), "official split")])
 def test_the_split_is_described_in_a_sentence(split, words):
-    assert words in folds.describe(split, dataset_of([0, 1]))
+    data = dataset_of([0, 1] * 20, split=["train", "test"] * 20)
+    assert words in folds.describe(split, data, folds.draw(data, split, 0))
