@@ -215,7 +215,7 @@ def main() -> None:
         stored = np.load(options.features)
         X, y = stored["X"], stored["y"]
         X = ((X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-12)).astype(np.float32)
-        case = Case(*X.shape, int(y.max()) + 1, 5, FIVE, repeats=3, exact=False)
+        case = Case(len(X), X.shape[1], int(y.max()) + 1, 5, FIVE, repeats=3, exact=False)
         print(compare(case, X, y, top))
         return
     for case in QUICK if options.quick else CASES:
