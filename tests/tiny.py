@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+import features
 from features.encoder import Block, Encoder, Form, Modality
 from features.images import decode
 from pipeline import run
@@ -65,6 +66,18 @@ TEXT_GRID = GRID.replace("image: [mean_colour]\n", "").replace(
     "image: picture, ", "").replace("[bow]", "[bow, tfidf]")
 
 
+def register(patch: Any) -> None:
+    """Offer the encoders above to grids, with no calls counted yet."""
+    patch.setitem(features.IMAGE_ENCODERS, "mean_colour", MeanColour)
+    patch.setitem(features.IMAGE_ENCODERS, "broken", Broken)
+    patch.setattr(MeanColour, "calls", [])
+
+
+def without_report(patch: Any) -> None:
+    """Leave the report's pages out, for tests that read only scores and predictions."""
+    patch.setattr("reports.render.write_report", lambda *_: None)
+
+
 def write_table(folder: Path, per_class: int = 12, **changes: Any) -> Path:
     """Pictures and items.csv of the small samples, with a grid file; returns the grid file."""
     samples = small_samples(per_class, **changes)
@@ -78,6 +91,18 @@ def write_table(folder: Path, per_class: int = 12, **changes: Any) -> Path:
     return write_grid(folder, GRID)
 
 
+def read_rows(folder: Path) -> list[list[str]]:
+    """The table's rows, without the header."""
+    with (folder / "items.csv").open(newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
+def write_rows(folder: Path, rows: Sequence[Sequence[str]], *more: str) -> None:
+    """Write the table anew; `more` are columns beyond those of `write_table`."""
+    with (folder / "items.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["sku", "picture", "words", "kind", *more], *rows])
+
+
 def write_grid(folder: Path, text: str) -> Path:
     path = folder / "grid.yaml"
     path.write_text(text)
@@ -88,3 +113,15 @@ def run_grid(folder: Path, *options: str, out: str = "out", jobs: int = 1) -> in
     """Run the folder's grid with its own store."""
     return run.main([str(folder / "grid.yaml"), "--out", str(folder / out), "--store", str(folder / "store"),
                      "--jobs", str(jobs), *options])
+
+
+def scores(folder: Path, out: str = "out") -> list[dict[str, str]]:
+    """Rows of scores.csv."""
+    with (folder / out / "scores.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def results(folder: Path, out: str = "out") -> list[dict[str, str]]:
+    """Rows of scores.csv without the times."""
+    return [{name: value for name, value in row.items() if not name.endswith("_seconds")}
+            for row in scores(folder, out)]
