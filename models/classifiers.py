@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -15,12 +16,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
 
 from features.encoder import FloatArray
+from models.softmax import Problem, Solution, solve
 
 Array: TypeAlias = FloatArray | sparse.csr_matrix
 Probabilities = NDArray[np.float64]
@@ -90,23 +91,53 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 class Logistic(Classifier):
     """Multinomial logistic regression: minimises C sum_i loss_i + |W|^2 / 2; the intercept is free.
 
-    Solved by L-BFGS to a gradient of 1e-5, in single precision like the features: measured on 1,300 rows
-    of 1,280 columns that is three times as fast as double precision, and the probabilities differ less
-    (0.001) than those of neighbouring C.
+    The solution is that of scikit-learn's LogisticRegression; models.softmax finds it for all strengths of
+    one training set together.
 
     Parameters
     ----------
     C : inverse strength of the regularisation.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (3.0, 10.0, 30.0)}
 
     def __init__(self, C: Positive = 10.0) -> None:
         self.C = C
 
     def _model(self, X: Array, y: NDArray[Any]) -> Any:
-        return LogisticRegression(C=self.C, tol=1e-5, max_iter=10_000).fit(X, y)
+        return _Softmax(_solved(X, y, [self.C])[0], len(self.classes_))
+
+    def predict_many(
+        self, fits: Iterable[ArrayFit], settings: Sequence[Mapping[str, Any]]
+    ) -> list[list[Probabilities]]:
+        """See Classifier.predict_many; here all strengths of a training set are solved together."""
+        strengths = [float(setting.get("C", self.C)) for setting in settings]
+        return [self._predicted(fit, strengths) for fit in fits]
+
+    def _predicted(self, fit: ArrayFit, strengths: Sequence[float]) -> list[Probabilities]:
+        classes = len(np.unique(fit.y))
+        if classes == 1:
+            return [np.ones((fit.test.shape[0], 1)) for _ in strengths]
+        return [_Softmax(solution, classes).predict_proba(fit.test)
+                for solution in _solved(fit.train, fit.y, strengths)]
+
+
+def _solved(X: Array, y: NDArray[Any], strengths: Sequence[float]) -> list[Solution]:
+    codes = np.unique(y, return_inverse=True)[1]
+    rows = np.arange(len(codes))
+    return solve(X, codes, [Problem(rows, C) for C in strengths])
+
+
+@dataclass(frozen=True, eq=False)
+class _Softmax:
+    """A solved softmax regression, with the method that Classifier asks of a fitted model."""
+
+    solution: Solution
+    classes: int
+
+    def predict_proba(self, X: Array) -> Probabilities:
+        return self.solution.probabilities(X, np.arange(X.shape[0]), self.classes)
 
 
 class LinearSVM(Classifier):

@@ -32,7 +32,7 @@ def small_samples(per_class: int = 12, **changes) -> Samples:
     columns = {
         "places": [f"items.csv row {row + 1}" for row in range(len(labels))],
         "pictures": [BytesPicture(f"row {row + 1}", png(row, colours[label])) for row, label in enumerate(labels)],
-        "texts": [" ".join(rng.permutation(WORDS[label].split() + [f"item{row}", "the"]))
+        "texts": [" ".join(rng.permutation([*WORDS[label].split(), f"item{row}", "the"]))
                   for row, label in enumerate(labels)],
         "labels": labels,
         "ids": [f"id{row}" for row in range(len(labels))],

@@ -94,7 +94,8 @@ metric: acuracy
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    ("name: [", "not valid YAML"), ("a: 1\na: 2\n", "not valid YAML"), ("- a\n", "must hold keys"), ("", "must hold keys"),
+    ("name: [", "not valid YAML"), ("a: 1\na: 2\n", "not valid YAML"), ("- a\n", "must hold keys"),
+    ("", "must hold keys"),
     ("data: !!python/object:os.system {}\nfusion: majority", "data must name its source"),
 ])
 def test_a_file_that_is_no_grid_is_said_to_be_none(tmp_path, text, words):

@@ -23,7 +23,7 @@ EXPECTED = {
     "precision_macro": lambda y, p: reference.precision_score(y, p.argmax(1), average="macro", zero_division=0),
     "recall_macro": lambda y, p: reference.recall_score(y, p.argmax(1), average="macro", zero_division=0),
     "f1_macro": lambda y, p: reference.f1_score(y, p.argmax(1), average="macro", zero_division=0),
-    "log_loss": lambda y, p: reference.log_loss(y, p),
+    "log_loss": reference.log_loss,
     "roc_auc": lambda y, p: reference.roc_auc_score(y, p, multi_class="ovr", average="macro"),
 }
 

@@ -220,7 +220,7 @@ def test_logistic_regression_ends_at_the_minimum_without_a_warning(C):
     X /= np.sqrt((X**2).sum(axis=1).mean())
     fitted = Logistic(C=C).fit(X, y)
     residuals = (y[:, None] == CLASSES) - fitted.predict_proba(X)
-    np.testing.assert_allclose(fitted.model_.coef_, C * residuals.T @ X, atol=1e-4 * C * len(y))
+    np.testing.assert_allclose(fitted.model_.solution.coef, C * residuals.T @ X, atol=1e-4 * C * len(y))
     np.testing.assert_allclose(residuals.mean(axis=0), 0, atol=1e-3)
 
 
