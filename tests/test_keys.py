@@ -255,3 +255,14 @@ def test_an_inner_folds_label_learns_only_the_inner_folds_texts_again(finished, 
     assert done.passes == []
     assert set(done.fits) <= {12}
     assert work(folder) == NOTHING
+
+
+def test_other_rows_in_the_inner_folds_choose_again_also_on_frozen_features(finished, tmp_path, monkeypatch, work):
+    folder = copied(finished, "official", tmp_path)
+    write_grid(folder, re.sub("fusion: .*", "fusion: [image_only]", OFFICIAL.replace("C: [10]", "C: [1, 100]")).replace(
+        ", {random_forest: {trees: 3}}", ""))
+    assert sum(work(folder).results.values()) == 1
+    grid("seed: 3", "seed: 4")(folder, monkeypatch)
+    done = work(folder)
+    assert (sum(done.results.values()), done.passes) == (1, [])
+    assert work(folder) == NOTHING
