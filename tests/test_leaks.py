@@ -140,7 +140,7 @@ def test_stored_word_vectors_know_no_word_of_unseen_rows(folder, plans):
 
 @pytest.fixture
 def views_seen(monkeypatch):
-    """(unit, position of the split, part, text block's content, labels) of all that fusions are given.
+    """(unit, position of the split, part, text block, labels) of all that fusions are given.
 
     Position 0 is the outer split, 1 the first inner one, and so on.
     """
@@ -149,7 +149,7 @@ def views_seen(monkeypatch):
     fit, predict = PooledFusion.fit, PooledFusion.predict_proba
 
     def note(position, part, views, y=None):
-        seen.append((units[-1], position, part, dense(views.text.array()), y))
+        seen.append((units[-1], position, part, views.text, y))
 
     def spied_many(self, fits, settings):
         for number, one in enumerate(fits, start=1):
@@ -166,17 +166,19 @@ def views_seen(monkeypatch):
     return seen
 
 
-def test_each_split_is_fitted_on_features_learned_from_its_own_training_rows(folder, views_seen):
+def test_each_split_is_fitted_on_features_learned_from_its_own_training_rows(folder, views_seen, plans):
     write_grid(folder, re.sub("fusion: .*", "fusion: [text_only, concat]", GRID))
     labels = np.unique(small_samples().labels, return_inverse=True)[1]
     assert run_grid(folder) == 0
     parts = Counter()
     by_fold = splits(folder)
-    for unit, position, part, values, y in views_seen:
+    for unit, position, part, block, y in views_seen:
         train, test, inner = by_fold[unit.fold.fold]
         inside, scored = ((train, test), *inner)[position]
         rows = inside if part == "train" else scored
-        np.testing.assert_array_equal(values, counts(texts_of(rows), texts_of(inside)))
+        np.testing.assert_array_equal(dense(block.array()), counts(texts_of(rows), texts_of(inside)))
+        # Unseen rows of a class have equal counts, their own words being unknown; which rows they are, the index says.
+        np.testing.assert_array_equal(block.index, plans[0][1].views["text"].index[rows])
         if y is not None:
             np.testing.assert_array_equal(y, labels[rows])
         parts[unit.cell.fusion.name, unit.fold.fold, position, part] += 1
