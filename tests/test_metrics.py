@@ -41,6 +41,14 @@ def test_a_metric_is_what_it_says(name, seed):
 
 
 @pytest.mark.parametrize("name", METRICS)
+def test_ties_are_shared(name):
+    labels, probabilities = predictions(2)
+    coarse = np.round(probabilities, 1) + 0.01
+    coarse /= coarse.sum(axis=1, keepdims=True)
+    assert METRICS[name](labels, coarse) == pytest.approx(EXPECTED[name](labels, coarse), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", METRICS)
 def test_the_right_predictions_are_the_best_ones(name):
     labels, probabilities = predictions(0)
     right = np.full_like(probabilities, 0.01)
