@@ -22,17 +22,18 @@ fusion: [majority, image_only, text_only, concat, {late: {rule: product}}]
 classifier: {logistic: {C: [10, 30]}}
 metric: f1_macro
 """
-# Macro-F1 of a quick trial with fixed parameters (5 grouped folds); ours may be better, or worse by noise.
+# Macro-F1 of a quick trial with fixed parameters (5 grouped folds). The draw of the folds alone moves such a figure:
+# Sentence-BERT with one fixed C gave .773 to .802 over ten draws, the default one being the lowest.
 REFERENCE = {
     "cnn / image_only / logistic": 0.623,
-    "tfidf(ngrams=1-2) / text_only / logistic": 0.598,
+    "tfidf / text_only / logistic": 0.598,
     "sbert / text_only / logistic": 0.798,
-    "cnn + tfidf(ngrams=1-2) / concat / logistic": 0.660,
+    "cnn + tfidf / concat / logistic": 0.660,
     "cnn + sbert / concat / logistic": 0.784,
-    "cnn + tfidf(ngrams=1-2) / late(product) / logistic": 0.704,
+    "cnn + tfidf / late(product) / logistic": 0.704,
     "cnn + sbert / late(product) / logistic": 0.813,
 }
-NOISE = 0.015
+NOISE = 0.03
 
 
 @pytest.fixture(scope="module")
