@@ -57,7 +57,8 @@ every_estimator = pytest.mark.parametrize(
 
 @pytest.mark.parametrize(("base", "registry"), [(Fusion, FUSIONS), (Classifier, CLASSIFIERS)])
 def test_no_estimator_is_missing_from_its_registry(base, registry):
-    complete = {cls for cls in subclasses(base) if isinstance(getattr(cls, "version", None), int)}
+    complete = {cls for cls in subclasses(base) if isinstance(getattr(cls, "version", None), int)
+                and cls.__module__.startswith("models.")}  # other tests make estimators of their own
     assert complete == set(registry.values())
 
 
