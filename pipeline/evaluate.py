@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 import traceback
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from features.encoder import Block, Modality
 from models.fusion import Fit
@@ -27,6 +21,7 @@ from pipeline.encode import Features, compute
 from pipeline.metrics import METRICS
 from pipeline.plan import Plan, Unit, describe
 from pipeline.store import Entry, Store
+from pipeline.workers import side_by_side
 from reports.record import FailureRecord
 
 Rows = NDArray[np.int64]
@@ -87,7 +82,7 @@ def encode_all(
             outcomes |= _encode(many, dataset.views[many[0].modality], store.root)
             report(f"encoded {many[0].component.label}", len(many))
     tasks = [(many, dataset.views[many[0].modality], store.root) for many in learned]
-    for position, found in _side_by_side(_encode, tasks, jobs):
+    for position, found in side_by_side(_encode, tasks, jobs):
         outcomes |= found
         report(f"encoded {learned[position][0].component.label}", len(found))
     return outcomes
@@ -118,7 +113,7 @@ def _encode(many: Sequence[Features], modal: Any, root: Path) -> dict[str, Done 
 def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) -> dict[int, Done | Failed]:
     """Put all results into the store; outcome by position in `units`."""
     outcomes = {}
-    for position, outcome in _side_by_side(_fit, [(unit, context) for unit in units], jobs):
+    for position, outcome in side_by_side(_fit, [(unit, context) for unit in units], jobs):
         outcomes[position] = outcome
         report(units[position].cell.name)
     return outcomes
@@ -137,47 +132,6 @@ def _failure(work: Callable[[], None]) -> Failed | None:
     except Exception as error:
         return Failed(describe(error), traceback.format_exc())
     return None
-
-
-def _side_by_side(
-    function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], jobs: int
-) -> Iterator[tuple[int, Any]]:
-    """(position, result) of each task as it ends.
-
-    Every task computes in one thread whatever the number of workers: sums are then taken in the same
-    order, so that 1 and 2 workers give the same bits, and workers never crowd each other's cores.
-    """
-    if jobs == 1 or len(tasks) < 2:
-        with _one_thread():
-            yield from ((position, function(*task)) for position, task in enumerate(tasks))
-        return
-    with parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
-        yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
-            delayed(_numbered)(position, function, task) for position, task in enumerate(tasks))
-
-
-def _numbered(position: int, function: Callable[..., Any], task: tuple[Any, ...]) -> tuple[int, Any]:
-    with _one_thread():
-        return position, function(*task)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Numerical libraries use one thread, also one that is only imported inside."""
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    torch = sys.modules.get("torch")
-    threads = torch.get_num_threads() if torch else 0
-    if torch:
-        torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        os.environ.pop("OMP_NUM_THREADS") if before is None else os.environ.update(OMP_NUM_THREADS=before)
-        if torch:
-            torch.set_num_threads(threads)
 
 
 def _fit(unit: Unit, context: Context) -> Done | Failed:
