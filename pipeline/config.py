@@ -202,7 +202,7 @@ def _split(given: Any, problems: list[Problem]) -> Split:
                 rule = f"unknown key '{item['loc'][0]}'; {nearest(item['loc'][0], Split.model_fields)}"
             else:
                 message = item["msg"].replace("Value error, ", "").replace("Input", "value")
-                rule = f"{message} (given: {given!r})"
+                rule = f"{message} (given: {(item['input'] if item['loc'] else given)!r})"
             problems.append(Problem(path, rule))
         return Split()
 

@@ -130,8 +130,8 @@ def build(
 
 
 def _advice(count: int) -> str:
-    return (f"{count} problems. Mend them, or say `on_bad_rows: drop` under data: to leave such rows out, "
-            "or `keep` to keep them with the picture or text marked missing.")
+    return (f"Problems: {count}. Mend them, or say `on_bad_rows: drop` under data: to leave such rows out, or `keep` "
+            "to keep those without a usable picture or text, marked missing (the others are left out then too).")
 
 
 def _group_name(samples: Samples, group: str | None) -> str | None:

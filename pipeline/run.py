@@ -37,6 +37,7 @@ from reports.record import MetricRecord, RunRecord, StageRecord
 
 PACKAGES = ("modalgrid", "numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm",
             "sentence-transformers", "gensim")
+LISTED = 10  # rows left out that the terminal names; the report names all
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,10 +116,12 @@ def _planned(grid: Grid, options: argparse.Namespace) -> int:
 def _run(grid: Grid, options: argparse.Namespace) -> int:
     clock, store = _Clock(), Store(options.store)
     folder = options.out or Path("runs") / grid.name
+    _make("--store", options.store)
     with clock.step("read and check the data, draw folds"):
         dataset, folds, cells = _load(grid, store)
-    folder.mkdir(parents=True, exist_ok=True)  # where it cannot be made, better now than after all the work
+    _make("--out", folder)  # where it cannot be made, better said now than after all the work
     _say(f"{len(dataset)} rows, {len(dataset.classes)} classes, {len(folds)} folds, {len(cells)} cells")
+    _say_dropped(dataset.dropped)
     with clock.step("encode and fit"):
         plan = make_plan(grid, cells, dataset, folds)
         context = context_of(dataset, grid.tuning_metric, store)
@@ -132,10 +135,23 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     return _finish(record, folder)
 
 
+def _make(option: str, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{option} {folder} cannot be made ({error.strerror}): name another folder") from error
+
+
 def _counts(outcomes: Iterable[Done | Failed]) -> str:
     done = [one for one in outcomes if isinstance(one, Done)]
     reused = sum(one.reused for one in done)
     return f"{len(done) - reused} computed, {reused} reused"
+
+
+def _say_dropped(dropped: Sequence[str]) -> None:
+    if dropped:
+        more = f"\n  ... and {len(dropped) - LISTED} more: see the report" if len(dropped) > LISTED else ""
+        _say("\n  ".join([f"warning: {len(dropped)} rows are left out:", *dropped[:LISTED]]) + more)
 
 
 def _say(text: str) -> None:

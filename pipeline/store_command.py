@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -19,6 +20,13 @@ DEFAULT_STORE = Path("runs") / "store"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; `verify` exits with 1 where an entry is damaged."""
     options = _parser().parse_args(arguments)
+    try:
+        _run(options)
+    except BrokenPipeError:  # the reader, head for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(options: argparse.Namespace) -> None:
     if not options.store.is_dir():
         sys.exit(f"there is no store at {options.store}: a run makes one (say --store FOLDER for another)")
     store = Store(options.store)
@@ -28,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif options.command == "verify":
         sys.exit(_verify(store))
     else:
-        removed = prune(store, options.unused_days)
-        print(f"removed {len(removed)} of the store's folders")
+        for folder in prune(store, options.unused_days):
+            print(f"removed {folder.relative_to(store.root)}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,7 +10,8 @@ from reports.record import RunRecord
 from reports.section import Section
 from reports.verdict_sentences import cautions, headline, sentences
 
-Answer = Literal["pays", "costs", "unclear", "one fold", "not compared", "no result"]
+Answer = Literal["pays", "costs", "unclear", "one fold", "half compared", "not compared",
+                 "no result"]
 _LABELS: dict[Kind, str] = {
     "image": "Picture only", "text": "Text only", "fusion": "Best fusion", "baseline": "Baseline"}
 
@@ -34,8 +35,8 @@ class VerdictFacts:
     Parameters
     ----------
     answer : "pays" or "costs" where the 95 % interval of the gain leaves zero out, "unclear" where it
-        does not, "one fold" where there is no interval, "not compared" without a fusion or a single
-        modality, "no result" without any complete cell.
+        does not, "one fold" where there is no interval, "half compared" where one modality was not tried
+        alone, "not compared" without a fusion or a single modality, "no result" without any complete cell.
     gain : best fusion against best single modality on the same folds.
     bars : best cell of each kind, single modalities first.
     headline, sentences, cautions : the same in words; cautions say what the figures do not.
@@ -68,6 +69,8 @@ def _answer(ranking: Ranking, gain: Comparison | None) -> Answer:
         return "no result"
     if gain is None:
         return "not compared"
+    if gain.interval.direction is not None and not (ranking.best("image") and ranking.best("text")):
+        return "half compared"
     by_direction: dict[int | None, Answer] = {1: "pays", -1: "costs", 0: "unclear", None: "one fold"}
     return by_direction[gain.interval.direction]
 

@@ -11,6 +11,7 @@ from reports.wording import between, count, figure, listed, metric_label, plus_m
 
 FEW_FOLDS = 5
 _OTHER = {"image": "the text", "text": "the picture"}
+_ALONE = {"image": "text_only", "text": "image_only"}
 _NOUN = {"image": "the picture", "text": "the text"}
 
 
@@ -25,6 +26,9 @@ def headline(answer: str, ranking: Ranking, gain: Comparison | None) -> str:
     # A gain raises a score of which more is better, and lowers a loss.
     raises = (gain_by > 0) == ranking.metric.greater_is_better
     change = f"{'changes' if not float(size) else 'raises' if raises else 'lowers'} {metric} by {size}"
+    if answer == "half compared":
+        return (f"Adding {added} {change}, but {added} alone was not compared and may do as well: add "
+                f"{_ALONE[single.kind]} to the grid.")
     return {
         "pays": f"Adding {added} pays: it {change}.",
         "costs": f"Adding {added} does not pay: it {change}.",
@@ -79,12 +83,16 @@ def _best_cells(ranking: Ranking) -> Iterator[str]:
     spread = f" (mean ± standard deviation over {count(folds, 'fold')})" if folds > 1 else " (one fold)"
     for place, single in enumerate(singles):
         which = "The best single modality is" if place == 0 else "The best cell without it uses"
-        yield (f"{which} {_NOUN[single.kind]}: {quoted(single.cell.name)} reaches a {metric} of "
+        yield (f"{which} {_NOUN[single.kind]}: {quoted(single.cell.name)} reaches {_article(metric)} {metric} of "
                f"{plus_minus(single.score)}{spread if place == 0 else ''}.")
     fusion = ranking.best("fusion")
     if fusion:
         yield f"The best fusion is {quoted(fusion.cell.name)} with {plus_minus(fusion.score)}" + (
             f"{spread}." if not singles else ".")
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
 
 
 def _gain(answer: str, ranking: Ranking, gain: Comparison) -> str:
@@ -97,6 +105,7 @@ def _gain(answer: str, ranking: Ranking, gain: Comparison) -> str:
         "pays": "The interval lies above zero: here the second modality pays.",
         "costs": "The interval lies below zero: here the second modality does harm.",
         "unclear": "The interval holds zero: these folds allow for no gain at all.",
+        "half compared": "The other modality alone was not compared: all of the gain may be its own.",
     }[answer]
     return (f"On the same {folds} it gains {signed(gain.interval.mean)} over the best single modality{better}, 95 % "
             f"interval {between(gain.interval)}, and is ahead on {gain.ahead} of {gain.interval.folds}. {conclusion}")

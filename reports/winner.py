@@ -43,8 +43,8 @@ class Confusion:
 class WinnerFacts:
     """The winner's out-of-fold predictions.
 
-    Every row is predicted once in each repeat. Counts are summed over all repeats and divided by their
-    number, so that they add up to rows; precision, recall and F1 come from the same counts. They are
+    Counts are summed over all repeats and divided by their number, so that over repeated folds, which
+    predict every row once a repeat, they add up to rows; precision, recall and F1 come from the same counts. They are
     pooled over folds and so differ a little from the leaderboard's means over folds.
 
     Parameters

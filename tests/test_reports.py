@@ -198,12 +198,18 @@ def test_a_fold_without_a_score_counts_for_no_cell():
 @pytest.mark.parametrize(("cells", "answer", "left_out"), [
     ([MAJORITY], "not compared", {"gains"}), ([IMAGE, MAJORITY], "not compared", {"gains"}),
     ([FUSION], "not compared", {"gains"}), ([IMAGE, TEXT], "not compared", {"gains"}),
-    ([TEXT, FUSION], "unclear", set())])
+    ([TEXT, FUSION], "half compared", set()), ([IMAGE, TEXT, FUSION], "unclear", set())])
 def test_sections_without_facts_are_left_out(cells, answer, left_out, tmp_path):
     record = small_record({cell: SMALL_SCORES[cell] for cell in cells})
     assert verdict.facts(record).answer == answer
     assert {part.name for part in report_parts(record)} == set(SECTIONS) - left_out
     write_report(record, tmp_path)
+
+
+def test_a_modality_that_was_not_tried_alone_is_not_said_to_need_the_other():
+    facts = verdict.facts(small_record({cell: SMALL_SCORES[cell] for cell in (TEXT, FUSION)}))
+    assert "the picture alone was not compared and may do as well: add image_only" in facts.headline
+    assert not any("pays" in sentence for sentence in (facts.headline, *facts.sentences))
 
 
 def test_a_run_in_which_everything_failed_still_has_a_report(tmp_path):

@@ -202,3 +202,18 @@ def test_mistakes_in_the_grid_come_all_at_once_with_their_lines(folder, capsys):
     assert re.search(r"grid.yaml:3: sead: unknown key 'sead'; did you mean 'seed'", message)
     assert re.search(r"grid.yaml:5: split.folds: .*greater than or equal to 2", message)
     assert re.search(r"grid.yaml:7: text\[0\]: unknown text encoder 'bag'", message)
+
+
+@pytest.mark.parametrize("option", ["--out", "--store"])
+def test_a_folder_that_cannot_be_made_is_named_before_any_work(folder, capsys, option):
+    (folder / "file").write_text("x")
+    assert run_grid(folder, option, str(folder / "file")) == 2
+    assert f"{option} {folder / 'file'} cannot be made" in capsys.readouterr().err
+    assert MeanColour.calls == []
+
+
+def test_rows_that_are_left_out_are_named_at_once(folder, capsys):
+    (folder / "3.png").write_bytes(b"no picture")
+    write_grid(folder, GRID.replace("id: sku", "id: sku, on_bad_rows: drop"))
+    run_grid(folder)
+    assert "warning: 1 rows are left out:\n  items.csv row 4: picture" in capsys.readouterr().err

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -218,3 +220,14 @@ def test_prune_leaves_a_writer_at_work_alone(tmp_path):
 def test_a_store_that_is_not_there_is_said_so(tmp_path):
     with pytest.raises(SystemExit, match="no store"):
         store_command.main(["--store", str(tmp_path / "none"), "ls"])
+
+
+def test_a_reader_that_stops_early_is_no_error(tmp_path, counter):
+    Store(tmp_path).get(INGREDIENTS, counter)
+    command = [sys.executable, "-c", "import sys; from pipeline.store_command import main; "
+               f"sys.stdout = open(1, 'w', buffering=1); main(['--store', {str(tmp_path)!r}, 'ls'])"]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
