@@ -49,7 +49,7 @@ class PooledFusion(Fusion):
         """See Fusion.predict_many; here blocks are scaled once for all settings of the classifier."""
         found: dict[tuple[int, int], Probabilities] = {}
         for own, positions in self._by_own_setting(settings).items():
-            scaled = [self._clone_with(dict(own))._learn_scales(fit.train, fit.y) for fit in fits]
+            scaled = [self.with_setting(dict(own))._learn_scales(fit.train, fit.y) for fit in fits]
             arrays = (ArrayFit(*one._training(fit.train, fit.y), one._array(fit.test))
                       for one, fit in zip(scaled, fits, strict=True))
             inner = [{name.removeprefix(OF_CLASSIFIER): value for name, value in settings[position].items()

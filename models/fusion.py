@@ -68,7 +68,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         This plain form fits a clone for each. An estimator that solves many training sets or settings
         together overrides it; the result must be the same.
         """
-        return [[self._clone_with(setting).fit(fit.train, fit.y).predict_proba(fit.test)
+        return [[self.with_setting(setting).fit(fit.train, fit.y).predict_proba(fit.test)
                  for setting in settings] for fit in fits]
 
     def combine(
@@ -85,7 +85,8 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         raise NotImplementedError
 
-    def _clone_with(self, setting: Mapping[str, Any]) -> Self:
+    def with_setting(self, setting: Mapping[str, Any]) -> Self:
+        """Unfitted copy with some parameters set."""
         estimator: Self = clone(self)
         estimator.set_params(**setting)
         return estimator
