@@ -64,12 +64,16 @@ def _shown(name: str, value: Any) -> str:
     return f"{name}={text}"
 
 
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Question that names the valid value nearest to `name`; empty where none is near."""
+    close = difflib.get_close_matches(str(name), sorted(known), n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else ""
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """Sentence that names the valid value nearest to `name`, and the valid values."""
     names = sorted(map(str, known))
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = f"did you mean '{close[0]}'? " if close else ""
-    return f"{hint}(known: {', '.join(names)})"
+    return f"{did_you_mean(name, names)} (known: {', '.join(names)})".lstrip()
 
 
 @cache
@@ -121,8 +125,8 @@ def _rule(error: Mapping[str, Any]) -> str:
     expected = (error.get("ctx") or {}).get("expected")
     if error["type"] == "literal_error" and expected is not None:
         names = [part.strip(" '\"") for part in str(expected).replace(" or ", ",").split(",")]
-        close = difflib.get_close_matches(str(error["input"]), names, n=1, cutoff=0.5)
-        rule += f"; did you mean '{close[0]}'?" if close else ""
+        hint = did_you_mean(error["input"], names)
+        rule += f"; {hint}" if hint else ""
     return rule
 
 

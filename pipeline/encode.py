@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class Features:
     count: int
     ingredients: Ingredients
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Their key in the store."""
         return key_of(self.ingredients)

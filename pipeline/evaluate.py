@@ -20,13 +20,13 @@ from pipeline.dataset import Dataset
 from pipeline.encode import Features, compute
 from pipeline.metrics import METRICS
 from pipeline.plan import Plan, Unit, describe
+from pipeline.progress import Report
 from pipeline.store import Entry, Store
 from pipeline.workers import side_by_side
 from reports.record import FailureRecord
 
 Rows = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
-Report = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ def encode_all(
     Frozen encoders run one after the other with all cores; learned ones, over folds, side by side.
     """
     outcomes: dict[str, Done | Failed] = {}
-    learned = [many for many in _by_encoder(features) if many[0].train is not None]
-    for many in _by_encoder(features):
-        if many[0].train is None:
-            outcomes |= _encode(many, dataset.views[many[0].modality], store.root)
-            report(f"encoded {many[0].component.label}", len(many))
+    groups = _by_encoder(features)
+    for many in (many for many in groups if many[0].train is None):
+        outcomes |= _encode(many, dataset.views[many[0].modality], store.root)
+        report(f"encoded {many[0].component.label}", len(many))
+    learned = [many for many in groups if many[0].train is not None]
     tasks = [(many, dataset.views[many[0].modality], store.root) for many in learned]
     for position, found in side_by_side(_encode, tasks, jobs):
         outcomes |= found

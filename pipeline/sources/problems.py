@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.components import did_you_mean
 from pipeline.samples import SourceError
 
 MOST_LISTED = 12
@@ -15,10 +15,10 @@ MOST_LISTED = 12
 def hint(name: str, known: Iterable[str], what: str) -> str:
     """End a sentence with the valid value nearest to `name`, and what there is (the first few of many)."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    question = did_you_mean(name, names)
     listed = ", ".join(names[:MOST_LISTED]) or "none"
     more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return (f"; did you mean '{close[0]}'?" if close else "") + f" ({what}: {listed}{more})"
+    return (f"; {question}" if question else "") + f" ({what}: {listed}{more})"
 
 
 def first_few(problems: Sequence[str], what: str) -> list[str]:
