@@ -1,15 +1,13 @@
-"""The shapes of chart that sections share, as Vega-Lite specifications through Altair.
+"""The shapes of chart that sections share, as Vega-Lite specifications.
 
 Colours and font are left to the configuration, which is set where a chart is shown: for files in vega.py,
-for the page in page.js. Importing this module imports Altair: import it where a chart is drawn.
+for the page in page.js.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import altair as alt
+from typing import Any, NamedTuple
 
 from reports.ranking import FoldKey
 from reports.wording import distinct, figure, signed
@@ -18,8 +16,32 @@ KINDS = ["image", "text", "fusion", "baseline"]  # coloured by the configuration
 _TEXT_CLASSES = 20
 _AXIS = {"domain": False, "ticks": False, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
          "gridOpacity": 0.2, "labelPadding": 6, "titlePadding": 10}
+_LEGEND = {"orient": "top", "title": None, "labelFontSize": 12, "labelLimit": 340, "columns": 1,
+           "symbolStrokeWidth": 2, "symbolSize": 220}
+_TITLES = {"row": "cell", "shown": "value", "percent": "% of true class", "true": "true class",
+           "predicted": "predicted class"}
+_CURVES_HEIGHT = 300
 
 Strip = tuple[str, str, float, Sequence[tuple[FoldKey, float]]]
+Values = list[dict[str, Any]]
+
+
+class Dot(NamedTuple):
+    """One cell in a plane: `front` where no other is both cheaper and better."""
+
+    name: str
+    kind: str
+    x: float
+    y: float
+    front: bool
+
+
+class Curve(NamedTuple):
+    """A line through points (x, y, low, high), low and high being None without an interval."""
+
+    name: str
+    kind: str
+    points: Sequence[tuple[float, float, float | None, float | None]]
 
 
 def fold_strips(
@@ -43,18 +65,20 @@ def fold_strips(
     means = [{"row": label, "kind": kind, "value": mean, "shown": number(mean), "low": low, "high": high}
              for label, (_, kind, mean, _), (low, high)
              in zip(labels, rows, intervals or [(None, None)] * len(rows), strict=True)]
-    y = alt.Y("row:N", sort=labels, title=None,
-              axis=alt.Axis(labelExpr="split(datum.label, '\\n')", labelLimit=260, labelLineHeight=13))
-    x = alt.X("value:Q", title=title, scale=alt.Scale(zero=False, nice=True))
-    colour = alt.Color("kind:N", scale=alt.Scale(domain=KINDS), legend=None)
-    layers: list[Any] = [_zero_line()] if zero else []
-    layers.append(_drawn(dots).mark_circle(size=46, opacity=0.45).encode(
-        y=y, x=x, color=colour, tooltip=_tooltips("row", "fold", "shown")))
+    place = {
+        "y": {"field": "row", "type": "nominal", "sort": labels, "title": None,
+              "axis": {"labelExpr": "split(datum.label, '\\n')", "labelLimit": 260, "labelLineHeight": 13}},
+        "x": {"field": "value", "type": "quantitative", "title": title, "scale": {"zero": False, "nice": True}},
+        "color": _coloured()}
+    layers = [_zero_line()] if zero else []
+    layers.append(_layer(dots, {"type": "circle", "size": 46, "opacity": 0.45},
+                         {**place, "tooltip": _tooltips("row", "fold", "shown")}))
     if intervals and intervals[0][0] is not None:
-        layers.append(_drawn(means).mark_rule(strokeWidth=2).encode(y=y, x="low:Q", x2="high:Q", color=colour))
-    layers.append(_drawn(means).mark_tick(thickness=3, size=20, opacity=1).encode(
-        y=y, x=x, color=colour, tooltip=_tooltips("row", "shown")))
-    return _spec(alt.layer(*layers).properties(height=34 * len(labels)))
+        ends = {**place, "x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}}
+        layers.append(_layer(means, {"type": "rule", "strokeWidth": 2}, ends))
+    layers.append(_layer(means, {"type": "tick", "thickness": 3, "size": 20, "opacity": 1},
+                         {**place, "tooltip": _tooltips("row", "shown")}))
+    return _spec({"layer": layers, "height": 34 * len(labels)})
 
 
 def heat_map(classes: Sequence[str], matrix: Sequence[Sequence[float]]) -> dict[str, Any]:
@@ -67,33 +91,94 @@ def heat_map(classes: Sequence[str], matrix: Sequence[Sequence[float]]) -> dict[
         {"true": labels[i], "predicted": labels[j], "share": value / total, "percent": f"{100 * value / total:.0f}",
          "rows": f"{value:,.1f}".removesuffix(".0")}
         for i, row in enumerate(matrix) if (total := sum(row)) for j, value in enumerate(row) if value]
-    chart = _drawn(squares).encode(
-        x=alt.X("predicted:N", sort=labels, title="predicted class", scale=alt.Scale(domain=labels),
-                axis=alt.Axis(labelAngle=-45, labelLimit=110, orient="bottom")),
-        y=alt.Y("true:N", sort=labels, title="true class", scale=alt.Scale(domain=labels),
-                axis=alt.Axis(labelLimit=150)))
-    layers = [chart.mark_rect(cornerRadius=2).encode(
-        opacity=alt.Opacity("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0.05, 1])),
-        tooltip=_tooltips("true", "predicted", "percent", "rows"))]
-    if len(classes) <= _TEXT_CLASSES:
-        text = chart.encode(text="percent:N")
-        layers.append(text.transform_filter("datum.share < 0.55").mark_text(fontSize=11))
-        layers.append(text.transform_filter("datum.share >= 0.55").mark_text(fontSize=11, color="#ffffff"))
-    return _spec(alt.layer(*layers).properties(height=(26 if len(classes) <= _TEXT_CLASSES else 14) * len(labels)))
+    few = len(classes) <= _TEXT_CLASSES
+    layers: list[dict[str, Any]] = [{
+        "mark": {"type": "rect", "cornerRadius": 2},
+        "encoding": {"opacity": {"field": "share", "type": "quantitative", "legend": None,
+                                 "scale": {"domain": [0, 1], "range": [0.05, 1]}},
+                     "tooltip": _tooltips("true", "predicted", "percent", "rows")}}]
+    if few:
+        layers += [_percents("datum.share < 0.55", {}), _percents("datum.share >= 0.55", {"color": "#ffffff"})]
+    return _spec({
+        "data": {"values": squares}, "layer": layers, "height": (26 if few else 14) * len(labels),
+        "encoding": {
+            "x": {"field": "predicted", "type": "nominal", "sort": labels, "title": "predicted class",
+                  "scale": {"domain": labels}, "axis": {"labelAngle": -45, "labelLimit": 110, "orient": "bottom"}},
+            "y": {"field": "true", "type": "nominal", "sort": labels, "title": "true class",
+                  "scale": {"domain": labels}, "axis": {"labelLimit": 150}}}})
 
 
-def _drawn(values: list[dict[str, Any]]) -> alt.Chart:
-    return alt.Chart(alt.InlineData(values=values))
+def front(dots: Sequence[Dot], x_title: str, y_title: str) -> dict[str, Any]:
+    """Cells by cost (logarithmic) and score; those on the front are joined by a line."""
+    values = [{"row": dot.name, "kind": dot.kind, "x": dot.x, "y": dot.y, "front": dot.front,
+               "shown": figure(dot.y), "cost": f"{dot.x:.3g} s"} for dot in dots]
+    place = {"x": {"field": "x", "type": "quantitative", "title": x_title,
+                   "scale": {"type": "log", "nice": False, "padding": 16},
+                   "axis": {"format": "~g", "tickCount": 4, "labelOverlap": True}},
+             "y": {"field": "y", "type": "quantitative", "title": y_title, "scale": {"zero": False, "padding": 12}}}
+    dotted = {**place, "color": _coloured(), "tooltip": _tooltips("row", "shown", "cost"),
+              "opacity": {"condition": {"test": "datum.front", "value": 1}, "value": 0.4}}
+    line = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5, "color": {"expr": "'#85898f'"}}
+    return _spec({"layer": [
+        _layer([value for value in values if value["front"]], line, place),
+        _layer(values, {"type": "circle", "size": 90}, dotted)], "height": _CURVES_HEIGHT})
 
 
-def _zero_line() -> Any:
-    return _drawn([{"value": 0}]).mark_rule(strokeDash=[4, 3]).encode(x="value:Q")
+def curves(
+    lines: Sequence[Curve], x_title: str, y_title: str, log_x: bool = False, diagonal: bool = False,
+) -> dict[str, Any]:
+    """Lines with points and, where there are intervals, bands; kinds choose the colour, names the dashes.
+
+    `diagonal` draws the line y = x over the unit square (reliability curves).
+    """
+    names = distinct([line.name for line in lines], 60)
+    values = [{"row": name, "kind": line.kind, "x": x, "y": y, "low": low, "high": high, "shown": figure(y),
+               "at": f"{x:g}"}
+              for name, line in zip(names, lines, strict=True) for x, y, low, high in line.points]
+    unit = {"domain": [0, 1]} if diagonal else {"zero": False}
+    x_scale = {"type": "log", "nice": False} if log_x else {"domain": [0, 1]} if diagonal else {"zero": False}
+    place = {"x": {"field": "x", "type": "quantitative", "title": x_title, "scale": x_scale,
+                   "axis": {"format": "~s" if log_x else "", "tickCount": 6}},
+             "y": {"field": "y", "type": "quantitative", "title": y_title, "scale": unit}}
+    named = {**place, "color": _coloured(), "detail": {"field": "row", "type": "nominal"}}
+    dash = {"field": "row", "type": "nominal", "sort": names, "scale": {"domain": names}, "legend": _LEGEND}
+    layers = [_diagonal()] if diagonal else []
+    if any(value["low"] is not None for value in values):
+        band = {**named, "y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}}
+        layers.append({"mark": {"type": "area", "opacity": 0.13}, "encoding": band})
+    layers += [
+        {"mark": {"type": "line", "strokeWidth": 2}, "encoding": {**named, "strokeDash": dash}},
+        {"mark": {"type": "circle", "size": 50, "opacity": 1},
+         "encoding": {**named, "tooltip": _tooltips("row", "at", "shown")}}]
+    return _spec({"data": {"values": values}, "layer": layers, "height": _CURVES_HEIGHT})
 
 
-def _tooltips(*fields: str) -> list[alt.Tooltip]:
-    titles = {"row": "cell", "shown": "value", "percent": "% of true class", "true": "true class",
-              "predicted": "predicted class"}
-    return [alt.Tooltip(f"{field}:N", title=titles.get(field, field)) for field in fields]
+def _layer(values: Values, mark: dict[str, Any], encoding: dict[str, Any]) -> dict[str, Any]:
+    return {"data": {"values": values}, "mark": mark, "encoding": encoding}
+
+
+def _zero_line() -> dict[str, Any]:
+    return _layer([{"value": 0}], {"type": "rule", "strokeDash": [4, 3]},
+                  {"x": {"field": "value", "type": "quantitative"}})
+
+
+def _diagonal() -> dict[str, Any]:
+    place = {axis: {"field": axis, "type": "quantitative"} for axis in ("x", "y")}
+    return _layer([{"x": 0, "y": 0}, {"x": 1, "y": 1}],
+                  {"type": "line", "strokeDash": [4, 3], "strokeWidth": 1, "color": "#85898f"}, place)
+
+
+def _percents(test: str, mark: dict[str, Any]) -> dict[str, Any]:
+    return {"transform": [{"filter": test}], "mark": {"type": "text", "fontSize": 11, **mark},
+            "encoding": {"text": {"field": "percent", "type": "nominal"}}}
+
+
+def _coloured() -> dict[str, Any]:
+    return {"field": "kind", "type": "nominal", "scale": {"domain": KINDS}, "legend": None}
+
+
+def _tooltips(*fields: str) -> list[dict[str, str]]:
+    return [{"field": field, "type": "nominal", "title": _TITLES.get(field, field)} for field in fields]
 
 
 def _two_lines(names: Sequence[str]) -> list[str]:
@@ -105,5 +190,5 @@ def _two_lines(names: Sequence[str]) -> list[str]:
     return labels
 
 
-def _spec(chart: Any) -> dict[str, Any]:
-    return {**chart.to_dict(), "config": {"axis": _AXIS, "view": {"stroke": None}}}
+def _spec(chart: dict[str, Any]) -> dict[str, Any]:
+    return {**chart, "config": {"axis": _AXIS, "view": {"stroke": None}}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reports.drawing import fold_strips
 from reports.ranking import Comparison, Ranking, Standing, rank_cells
 from reports.record import RunRecord
 from reports.section import Chart, Section
@@ -63,8 +64,6 @@ def best_own_single(fusion: Standing, ranking: Ranking) -> Standing | None:
 
 def charts(gains: GainsFacts) -> dict[str, Chart]:
     """Gain over the best single modality: a dot per fold, the mean and its interval."""
-    from reports.drawing import fold_strips  # imports Altair
-
     shown = gains.rows[:CHART_ROWS]
     metric = metric_label(gains.metric)
     spec = fold_strips(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any
 
+from reports.drawing import fold_strips
 from reports.ranking import FoldKey, Kind, Ranking, Spread, Standing, rank_cells, spread
 from reports.record import MetricRecord, RunRecord
 from reports.section import Chart, Section
@@ -73,8 +74,6 @@ def charts(board: LeaderboardFacts) -> dict[str, Chart]:
              if row.by_fold and (position < CHART_ROWS or row.kind == "baseline")]
     if not shown:
         return {}
-    from reports.drawing import fold_strips  # imports Altair
-
     metric = metric_label(board.metrics[0].name)
     spec = fold_strips(
         [(row.name, row.kind, row.scores[0].mean, row.by_fold) for row in shown], metric, zero=False)

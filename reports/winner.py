@@ -9,6 +9,7 @@ from math import isfinite, nan
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.drawing import heat_map
 from reports.ranking import rank_cells
 from reports.record import FoldRecord, RunRecord
 from reports.section import Chart, Section
@@ -90,8 +91,6 @@ def charts(winner: WinnerFacts) -> dict[str, Chart]:
     """Heat map of the confusion matrix, unless there are too many classes to read one."""
     if len(winner.classes) > HEATMAP_CLASSES:
         return {}
-    from reports.drawing import heat_map  # imports Altair
-
     spec = heat_map([row.name for row in winner.classes], winner.matrix)
     known = [row for row in winner.classes if isfinite(row.recall)]
     worst = min(known, key=lambda row: row.recall, default=None)

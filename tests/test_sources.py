@@ -85,7 +85,7 @@ def test_an_example_loads_the_same_twice(name, tmp_path, monkeypatch):
 
 
 def test_importing_the_sources_imports_no_heavy_package():
-    heavy = {"torch", "torchvision", "timm", "gensim", "sentence_transformers", "transformers", "altair",
+    heavy = {"torch", "torchvision", "timm", "gensim", "sentence_transformers", "transformers",
              "vl_convert", "datasets", "resvg_py"}
     code = f"import sys, pipeline.sources; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True,
