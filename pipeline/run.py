@@ -174,6 +174,7 @@ def _record(
         stages=stages, split=splits.describe(grid.split, dataset, folds), fingerprint=dataset.fingerprint,
         versions=_versions(), data=dataset.card(), failures=tuple(found.failures),
         warnings=(*dataset.notes, *splits.remarks(dataset, folds)), dropped=dataset.dropped,
+        groups=dataset.groups, group_name=dataset.group_name,
     )
 
 

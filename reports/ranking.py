@@ -8,11 +8,10 @@ from math import isfinite, nan
 from statistics import fmean, stdev
 from typing import Literal
 
-from reports.record import CellRecord, FoldRecord, MetricRecord, RunRecord
+from reports.record import CellRecord, FoldKey, FoldRecord, MetricRecord, RunRecord
 from reports.statistics import Interval, corrected_resampled_interval
 
 Kind = Literal["image", "text", "fusion", "baseline"]
-FoldKey = tuple[int, int]
 
 
 @dataclass(frozen=True)

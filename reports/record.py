@@ -77,6 +77,50 @@ class FailureRecord:
     traceback: str
 
 
+FoldKey = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ProbeRecord:
+    """One cell's scores when its fitted models predict altered test rows.
+
+    Parameters
+    ----------
+    change : "none"; "missing": the modalities of a share of the rows are marked missing; "swapped": they are
+        exchanged among the chosen rows, so that the content is real but another item's (at share 1 the modality
+        is permuted over the test rows).
+    modalities : those that were altered, ("image",), ("text",) or ("image", "text"); () for "none".
+    share : of the test rows, 0 to 1.
+    scores : ((repeat, fold), value of the run's metric), in fold order.
+    """
+
+    cell: str
+    change: Literal["none", "missing", "swapped"]
+    modalities: tuple[str, ...]
+    share: float
+    scores: tuple[tuple[FoldKey, float], ...]
+
+
+@dataclass(frozen=True)
+class AdditiveRecord:
+    """A fusion cell against its additive projection (EMAP) on the same subsample of test rows of each fold.
+
+    Parameters
+    ----------
+    rows : predictions in the subsamples of all folds together.
+    score, additive : the run's metric over them, of the cell itself and of its additive projection.
+    gains : ((repeat, fold), score - additive on that fold's rows), as the metric counts (not turned for losses).
+    changed : share of rows whose most probable class the projection changes.
+    """
+
+    cell: str
+    rows: int
+    score: float
+    additive: float
+    gains: tuple[tuple[FoldKey, float], ...]
+    changed: float
+
+
 @dataclass(frozen=True)
 class MetricRecord:
     """How to read a score column."""
@@ -101,6 +145,10 @@ class RunRecord:
     split : one sentence that describes how folds were drawn.
     warnings : sentences about the data and the method that a reader must know.
     dropped : one sentence for each row left out.
+    groups : int (n,), codes of the groups that never straddle folds (None: there are none); `group_name` is
+        the column they come from.
+    probes, additive : the second phase, on the folds of the first repeat, for the best cell of each fusion and
+        the best single modalities; empty where it found nothing to look at.
     """
 
     name: str
@@ -124,3 +172,7 @@ class RunRecord:
     failures: tuple[FailureRecord, ...] = ()
     warnings: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    groups: NDArray[np.int64] | None = None
+    group_name: str | None = None
+    probes: tuple[ProbeRecord, ...] = ()
+    additive: tuple[AdditiveRecord, ...] = ()
