@@ -9,8 +9,8 @@ from math import isfinite, nan
 from typing import Any
 
 from reports.drawing import fold_strips
-from reports.ranking import FoldKey, Kind, Ranking, Spread, Standing, rank_cells, spread
-from reports.record import MetricRecord, RunRecord
+from reports.ranking import Kind, Ranking, Spread, Standing, rank_cells, spread
+from reports.record import FoldKey, MetricRecord, RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean, count, metric_label, plus_minus
 
