@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from reports.ranking import FoldKey
+from reports.record import FoldKey
 from reports.wording import distinct, figure, signed
 
 KINDS = ["image", "text", "fusion", "baseline"]  # coloured by the configuration's category range, in this order
