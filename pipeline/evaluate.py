@@ -173,11 +173,21 @@ def _loaded(features: Features, index: Rows, store: Store) -> Block:
 
 def _fit_of(train: Rows, test: Rows, blocks: Mapping[Modality, Sequence[Block]], position: int, labels: Rows) -> Fit:
     """Training and test views of one split; `position` says from which rows learned encoders learned."""
-    if blocks:
-        views = Views(**{modality: many[position] for modality, many in blocks.items()})
-    else:
-        views = Views(image=Block(np.zeros((1, 1), dtype=np.float32), np.zeros(len(labels), dtype=np.int64)))
+    views = _views({modality: many[position] for modality, many in blocks.items()}, len(labels))
     return Fit(views.take(train), labels[train], views.take(test))
+
+
+def _views(blocks: Mapping[Modality, Block], rows: int) -> Views:
+    """Views of these blocks; a model that needs none gets one column of zeros."""
+    if not blocks:
+        return Views(image=Block(np.zeros((1, 1), dtype=np.float32), np.zeros(rows, dtype=np.int64)))
+    return Views(**blocks)
+
+
+def outer_views(unit: Unit, context: Context, store: Store) -> Views:
+    """Features of all rows, as learned from the outer training rows of the unit's fold."""
+    return _views({modality: _loaded(many[0], context.index[modality], store)
+                   for modality, many in unit.features.items()}, len(context.labels))
 
 
 def _choose(

@@ -1,0 +1,52 @@
+"""A cell's model on one outer fold once more, to ask of it what its stored predictions do not tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models.fusion import Fusion
+from models.views import Views
+from pipeline.evaluate import Context, Probabilities, aligned, finite, outer_views
+from pipeline.plan import Unit
+from pipeline.store import Store
+
+
+@dataclass(frozen=True, eq=False)
+class Refitted:
+    """The model behind a unit's stored predictions, and the features of all n rows to ask it about.
+
+    Parameters
+    ----------
+    model : fitted on the outer training rows under the parameters that the inner folds chose.
+    views : of all rows of the data set; take the unit's fold.test for those the model never saw.
+    """
+
+    unit: Unit
+    model: Fusion
+    views: Views
+    context: Context
+
+    def predict(self, views: Views) -> Probabilities:
+        """Probabilities (m, K) of any samples, columns for all K classes of the data set."""
+        trained = self.context.labels[self.unit.fold.train]
+        return finite(self.unit.cell.name, aligned(self.model.predict_proba(views), trained, self.context.classes))
+
+
+def refit(unit: Unit, context: Context, store: Store) -> Refitted:
+    """Fit a unit's model anew, under the parameters that stand in its stored result.
+
+    Every fit is deterministic, so its predictions for the test rows are those in the store. The features must
+    be there: see `evaluate.encode_all`.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the result or its features are no longer in the store.
+    """
+    entry = store.load(unit.ingredients)
+    if entry is None:
+        raise FileNotFoundError(f"the result of {unit.cell.name} is missing from the store or damaged; run again")
+    views = outer_views(unit, context, store)
+    train = unit.fold.train
+    model = unit.estimator.with_setting(entry.facts["parameters"]).fit(views.take(train), context.labels[train])
+    return Refitted(unit, model, views, context)
