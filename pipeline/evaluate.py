@@ -181,7 +181,7 @@ def _views(blocks: Mapping[Modality, Block], rows: int) -> Views:
     """Views of these blocks; a model that needs none gets one column of zeros."""
     if not blocks:
         return Views(image=Block(np.zeros((1, 1), dtype=np.float32), np.zeros(rows, dtype=np.int64)))
-    return Views(**blocks)
+    return Views(blocks.get("image"), blocks.get("text"))
 
 
 def outer_views(unit: Unit, context: Context, store: Store) -> Views:
