@@ -5,10 +5,11 @@ from __future__ import annotations
 from features.bag_of_words import BagOfWords, Tfidf
 from features.cnn import CNN
 from features.encoder import Encoder
+from features.handcrafted import Handcrafted
 from features.sentence_bert import SentenceBert
 from features.word2vec import Word2Vec
 
-IMAGE_ENCODERS: dict[str, type[Encoder]] = {"cnn": CNN}
+IMAGE_ENCODERS: dict[str, type[Encoder]] = {"cnn": CNN, "handcrafted": Handcrafted}
 TEXT_ENCODERS: dict[str, type[Encoder]] = {
     "bow": BagOfWords,
     "tfidf": Tfidf,

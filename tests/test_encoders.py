@@ -26,6 +26,7 @@ REGISTERED = {**IMAGE_ENCODERS, **TEXT_ENCODERS}
 # Small forms of every registered encoder; a new one adds its line here.
 FACTORIES: dict[str, Callable[[], Encoder]] = {
     "cnn": IMAGE_ENCODERS["cnn"],
+    "handcrafted": IMAGE_ENCODERS["handcrafted"],
     "bow": TEXT_ENCODERS["bow"],
     "tfidf": TEXT_ENCODERS["tfidf"],
     "word2vec": lambda: TEXT_ENCODERS["word2vec"](size=8, epochs=2),
