@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import AfterValidator
 
-from features.encoder import Block, Encoder, Form, Modality
+from features.encoder import Block, Encoder, FloatArray, Form, Modality, joined
 from features.identity import versions
 from features.images import batches
 from features.pretrained import LITE0, known_model, pretrained
@@ -68,17 +68,20 @@ class CNN(Encoder):
         FileNotFoundError
             Where the weights are neither in torch's cache folder nor can be downloaded.
         """
-        return self.transform_outputs(samples, [self.output])[self.output]
+        return joined([piece[self.output] for piece in self.pieces(samples, [self.output])])
 
-    def transform_outputs(self, samples: Sequence[bytes], outputs: Sequence[str]) -> dict[str, Block]:
-        """See Encoder.transform_outputs; here one pass through the network gives all of them."""
+    def pieces(self, samples: Sequence[bytes], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
+        """See Encoder.pieces: a batch of pictures each, all outputs from one pass through the network."""
         from features.networks import network
 
         net = network(pretrained(self.model, self.weights))
-        values = {output: np.empty((len(samples), *net.shapes[output]), dtype=np.float32) for output in outputs}
-        for start, pixels in batches(samples, net.preparation, BATCH_SIZE):
-            features = net(pixels, outputs)
-            for output in outputs:
-                values[output][start:start + len(pixels)] = features[output]
-        return {output: Block.of(found, np.ones(found.shape[:2], dtype=bool) if found.ndim == 3 else None)
-                for output, found in values.items()}
+        if not len(samples):
+            yield {output: _block(np.empty((0, *net.shapes[str(output)]), dtype=np.float32)) for output in outputs}
+        for _, pixels in batches(samples, net.preparation, BATCH_SIZE):
+            features = net(pixels, [str(output) for output in outputs])
+            yield {output: _block(features[str(output)]) for output in outputs}
+
+
+def _block(values: FloatArray) -> Block:
+    """Pooled vectors (m, d), or regions (m, t, d), all of them there."""
+    return Block.of(values, np.ones(values.shape[:2], dtype=bool) if values.ndim == 3 else None)

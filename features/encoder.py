@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
@@ -151,22 +151,47 @@ class Encoder(BaseEstimator):  # type: ignore[misc]
         """Everything beyond the parameters that decides the output, as JSON: weights' hash, versions."""
         return {}
 
+    def frozen_stage(self) -> Encoder | None:
+        """The frozen encoder on whose features this one learns; None where it learns from the samples themselves.
+
+        The pipeline encodes all samples with it once, and gives rows of what is stored to `fit_features` and
+        `transform_features` of every fold. With a frozen stage, `fit` and `transform` are these two on its features.
+        """
+        return None
+
+    def fit_features(self, features: Block) -> Self:
+        """Learn from the frozen stage's features of the training samples."""
+        raise NotImplementedError
+
+    def transform_features(self, features: Block) -> Block:
+        """Encode samples that the frozen stage has encoded."""
+        raise NotImplementedError
+
     def fit(self, samples: Sequence[Any]) -> Self:
         """Learn from training samples; nothing to do for a frozen encoder."""
-        return self
+        stage = self.frozen_stage()
+        return self if stage is None else self.fit_features(stage.transform(samples))
 
     def transform(self, samples: Sequence[Any]) -> Block:
         """Encode m samples; row i of the block is samples[i]."""
         raise NotImplementedError
 
-    def transform_outputs(self, samples: Sequence[Any], outputs: Sequence[str]) -> dict[str, Block]:
-        """Blocks for several values of the parameter `output`.
+    def pieces(self, samples: Sequence[Any], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
+        """Blocks of consecutive samples, in order, for several values of the parameter `output`.
 
-        This plain form encodes once for each. An encoder that gets them all from one pass overrides it; the
-        result must be the same.
+        Put together, the pieces are what `transform` gives for each output ([None] for an encoder without
+        `output`). There is one piece at least. This plain form gives everything in one and encodes once for each
+        output. An encoder whose samples need not be in memory together, or that gets all outputs from one pass,
+        overrides it.
         """
-        blocks = {}
+        whole: dict[str | None, Block] = {}
         for output in outputs:
-            encoder = copy(self)
-            blocks[output] = encoder.set_params(output=output).transform(samples)
-        return blocks
+            encoder = self if output is None else copy(self).set_params(output=output)
+            whole[output] = encoder.transform(samples)
+        yield whole
+
+
+def joined(blocks: Sequence[Block]) -> Block:
+    """The samples of dense blocks of equal shape, one block after the other."""
+    masks = [block.mask for block in blocks if block.mask is not None]
+    return Block.of(np.concatenate([block.values for block in blocks]), np.concatenate(masks) if masks else None)

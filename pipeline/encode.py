@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.encoder import Block, Encoder, Form, Modality
+from pipeline.array_file import write_pieces
 from pipeline.cells import build_encoder
 from pipeline.components import Component
 from pipeline.dataset import Dataset, Modal
@@ -19,6 +21,7 @@ from pipeline.samples import Picture
 from pipeline.store import Entry, Ingredients, Store, key_of
 
 Rows = NDArray[np.int64]
+PIECE = 4096  # samples whose learned stage is computed at once
 
 
 class Pictures(Sequence[bytes]):
@@ -52,6 +55,7 @@ class Features:
     ----------
     count : distinct samples to encode.
     ingredients : everything that decides them; see `store.key_of`.
+    stage : the frozen features that the encoder learns from, where it learns from such; see `Encoder.frozen_stage`.
     """
 
     modality: Modality
@@ -60,6 +64,7 @@ class Features:
     train: Rows | None
     count: int
     ingredients: Ingredients
+    stage: Features | None = None
 
     @cached_property
     def key(self) -> str:
@@ -78,36 +83,62 @@ class Features:
         return output
 
 
+def with_stages(features: Iterable[Features]) -> dict[str, Features]:
+    """The features and the frozen stages that they learn from, each once, by key; stages first."""
+    wanted = list(features)
+    stages = [one.stage for one in wanted if one.stage is not None]
+    return {one.key: one for one in (*stages, *wanted)}
+
+
 def compute(many: Sequence[Features], modal: Modal, store: Store) -> dict[str, Entry]:
     """Stored entries, by key, of features that differ in their form only; encoded now where they are not there.
 
     An encoder that gives several forms in one pass over the samples is asked for all that are missing at once.
     """
+    stages = [one.stage for one in many if one.stage is not None]
+    if stages:  # learned, each for itself, from features that are computed together and once for all folds
+        compute(stages, modal, store)
     missing = [one.output for one in many if not store.has(one.ingredients)]
-    blocks: dict[str | None, Block] = {}
+    written: dict[str | None, dict[str, Any]] = {}
+    key = key_of({**many[0].ingredients, "encoder": many[0].component.label})
 
-    def encode(one: Features) -> Entry:
-        if one.output not in blocks:
-            blocks.update(_encode(one, [one.output, *(other for other in missing if other != one.output)], modal))
-        return _entry(one, blocks.pop(one.output))
+    def encode(one: Features, scratch: Path) -> Entry:
+        if one.output not in written:
+            others = [] if one.stage else [output for output in missing if output != one.output]
+            written.update(write_pieces(_pieces(one, [one.output, *others], modal, store), one.count, scratch))
+        return _entry(one, written.pop(one.output))
 
-    with store.lock(key_of({**many[0].ingredients, "encoder": many[0].component.label})):  # one pass at a time
-        return {one.key: store.get(one.ingredients, partial(encode, one)) for one in many}
+    with store.lock(key), store.scratch(key) as scratch:  # one pass at a time
+        return {one.key: store.get(one.ingredients, partial(encode, one, scratch)) for one in many}
 
 
-def _encode(one: Features, outputs: Sequence[str | None], modal: Modal) -> dict[str | None, Block]:
+def _pieces(
+    one: Features, outputs: Sequence[str | None], modal: Modal, store: Store
+) -> Iterator[dict[str | None, Block]]:
+    if one.stage is not None:
+        return _staged_pieces(one, one.stage, modal, store)
     samples = Pictures(modal.samples, modal.digests) if one.modality == "image" else modal.samples
     if one.train is not None:
         rows = modal.index[one.train]
         one.encoder.fit([samples[position] for position in rows[rows >= 0]])
-    named = [output for output in outputs if output is not None]
-    if not named:
-        return {None: one.encoder.transform(samples)}
-    return dict(one.encoder.transform_outputs(samples, named).items())
+    return one.encoder.pieces(samples, outputs)
 
 
-def _entry(one: Features, block: Block) -> Entry:
-    arrays = {"values": block.values} | ({"mask": block.mask} if block.mask is not None else {})
+def _staged_pieces(
+    one: Features, stage: Features, modal: Modal, store: Store
+) -> Iterator[dict[str | None, Block]]:
+    """What an encoder learns from the stored features of its frozen stage and makes of them."""
+    features = stage.load(store, np.arange(one.count))
+    if features is None or one.train is None:
+        raise FileNotFoundError(f"features of {stage.component.label} were removed while they were needed; run again")
+    rows = modal.index[one.train]
+    one.encoder.fit_features(features.take(rows[rows >= 0]))
+    for start in range(0, max(one.count, 1), PIECE):
+        piece = features.take(np.arange(start, min(start + PIECE, one.count)))
+        yield {one.output: one.encoder.transform_features(piece)}
+
+
+def _entry(one: Features, arrays: Mapping[str, Any]) -> Entry:
     return Entry(arrays, {"label": one.component.label, "class": type(one.encoder).__name__, "work": one.count})
 
 
@@ -120,17 +151,20 @@ def request(
     dataset: Dataset, modality: Modality, component: Component, form: Form, train: Rows, seed: int
 ) -> Features:
     """The features a model needs when it is trained on the rows `train`."""
-    encoder = build_encoder(modality, component, form, seed)
-    modal = dataset.views[modality]
-    learned = _training_digest(modal, train) if encoder.learns else None
+    return _request(build_encoder(modality, component, form, seed), modality, component, dataset.views[modality], train)
+
+
+def _request(encoder: Encoder, modality: Modality, component: Component, modal: Modal, train: Rows) -> Features:
     ingredients = {
         "kind": "features",
         "samples": _samples_digest(modal.digests),
         "encoder": describe_encoder(encoder),
-        "train": learned,
+        "train": _training_digest(modal, train) if encoder.learns else None,
     }
+    frozen = encoder.frozen_stage()
+    stage = None if frozen is None else _request(frozen, modality, component, modal, train)
     return Features(modality, component, encoder, train if encoder.learns else None,
-                    len(modal.digests), ingredients)
+                    len(modal.digests), ingredients, stage)
 
 
 def describe_encoder(encoder: Encoder) -> dict[str, Any]:

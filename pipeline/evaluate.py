@@ -17,7 +17,7 @@ from features.encoder import Block, Modality
 from models.fusion import Fit
 from models.views import Views
 from pipeline.dataset import Dataset
-from pipeline.encode import Features, compute
+from pipeline.encode import Features, compute, with_stages
 from pipeline.metrics import METRICS
 from pipeline.plan import Plan, Unit, describe
 from pipeline.progress import Report
@@ -239,8 +239,8 @@ def run_plan(
     known = {position: Done(entry.seconds, reused=True) for position, unit in enumerate(plan.units)
              if (entry := store.load(unit.ingredients)) is not None}
     missing = [position for position in range(len(plan.units)) if position not in known]
-    wanted = {one.key: one for position in missing
-              for many in plan.units[position].features.values() for one in many}
+    wanted = with_stages(one for position in missing
+                         for many in plan.units[position].features.values() for one in many)
     with progress("Features", len(wanted)) as report:
         features = encode_all(list(wanted.values()), dataset, store, jobs, report)
     failed = {key: outcome for key, outcome in features.items() if isinstance(outcome, Failed)}

@@ -16,7 +16,7 @@ from models.fusion import Fusion
 from pipeline.cells import Cell
 from pipeline.config import Grid
 from pipeline.dataset import Dataset
-from pipeline.encode import Features, plain_parameters, request
+from pipeline.encode import Features, plain_parameters, request, with_stages
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS
 from pipeline.store import Ingredients, key_of
@@ -90,7 +90,7 @@ def make_plan(grid: Grid, cells: Sequence[Cell], dataset: Dataset, folds: Sequen
             units += [_unit(grid, cell, dataset, fold, requests) for fold in folds]
         except Exception as error:  # a component that cannot be set up fails its cells, not the run
             failures.append(FailureRecord(cell.name, None, None, describe(error), traceback.format_exc()))
-    features = {one.key: one for unit in units for many in unit.features.values() for one in many}
+    features = with_stages(one for unit in units for many in unit.features.values() for one in many)
     return Plan(tuple(units), features, tuple(failures))
 
 

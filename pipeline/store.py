@@ -16,18 +16,16 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-import numpy as np
 from filelock import FileLock
-from numpy.typing import NDArray
-from scipy import sparse
 
-Array: TypeAlias = NDArray[Any] | sparse.csr_matrix
+from pipeline.array_file import Array, flush, read_array, write_array
+
 Ingredients = Mapping[str, Any]
 
 FORMAT = 1
@@ -47,9 +45,13 @@ def key_of(ingredients: Ingredients) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A stored value: arrays by name, and `facts` (plain JSON). `seconds` is what computing it cost."""
+    """A stored value: arrays by name, and `facts` (plain JSON). `seconds` is what computing it cost.
 
-    arrays: Mapping[str, Array]
+    An entry to be stored may name, in place of an array, the `.npy` file under `Store.scratch` that holds it; the
+    store moves it. An entry from the store holds arrays.
+    """
+
+    arrays: Mapping[str, Any]
     facts: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     reused: bool = False
@@ -128,9 +130,7 @@ class Store:
 
     def _save(self, key: str, ingredients: Ingredients, entry: Entry, seconds: float) -> None:
         """Write an entry as a whole, or not at all; the caller holds the key's lock."""
-        partial = self.root / "partial" / f"{key}.{uuid.uuid4().hex}"
-        partial.mkdir(parents=True)
-        try:
+        with self.scratch(key) as partial:
             files = {name: _write(partial, name, array) for name, array in entry.arrays.items()}
             manifest = {
                 "format": FORMAT, "key": key, "ingredients": ingredients, "files": files,
@@ -142,8 +142,16 @@ class Store:
             folder.parent.mkdir(parents=True, exist_ok=True)
             partial.rename(folder)
             _sync_folder(folder.parent)
+
+    @contextmanager
+    def scratch(self, key: str) -> Iterator[Path]:
+        """An empty folder on the store's disk, removed in the end; the caller holds the key's lock."""
+        folder = self.root / "partial" / f"{key}.{uuid.uuid4().hex}"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def folder(self, key: str) -> Path:
         """Where the entry of a key lies, or would lie."""
@@ -162,7 +170,7 @@ class Store:
         path = folder / str(about["file"])
         try:
             self._verify(path, about)
-            array = _load(path, about["shape"])
+            array = read_array(path, about["shape"])
         except OSError as error:  # also an entry that another process replaces or removes just now
             raise Damaged(f"{path.name} cannot be read: {error}") from error
         if list(array.shape) != about["shape"] or str(array.dtype) != about["dtype"]:
@@ -215,37 +223,16 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def _load(path: Path, shape: Sequence[int]) -> Array:
-    if path.suffix == ".npz":
-        return sparse.load_npz(path)
-    mode: Literal["r"] | None = "r" if 0 not in shape else None  # an empty array cannot be mapped
-    return np.load(path, mmap_mode=mode, allow_pickle=False)
-
-
-def _write(folder: Path, name: str, array: Array) -> dict[str, Any]:
-    if sparse.issparse(array):
-        path = folder / f"{name}.npz"
-        with path.open("wb") as file:
-            sparse.save_npz(file, sparse.csr_matrix(array), compressed=False)
-            _flush(file)
-    else:
-        path = folder / f"{name}.npy"
-        with path.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-            _flush(file)
-    return {"file": path.name, "shape": list(array.shape), "dtype": str(array.dtype),
+def _write(folder: Path, name: str, array: Array | Path) -> dict[str, Any]:
+    path, shape, dtype = write_array(folder, name, array)
+    return {"file": path.name, "shape": list(shape), "dtype": dtype,
             "bytes": path.stat().st_size, "sha256": _sha256(path)}
 
 
 def _write_text(path: Path, text: str) -> None:
     with path.open("wb") as file:
         file.write(text.encode())
-        _flush(file)
-
-
-def _flush(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+        flush(file)
 
 
 def _sync_folder(folder: Path) -> None:

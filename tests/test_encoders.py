@@ -19,7 +19,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
-from features.encoder import Block, Encoder
+from features.encoder import Block, Encoder, joined
 
 ROOT = Path(__file__).parents[1]
 REGISTERED = {**IMAGE_ENCODERS, **TEXT_ENCODERS}
@@ -181,10 +181,10 @@ def test_several_outputs_at_once_are_each_as_alone(name: str, fitted: Any) -> No
     encoder, pooled = fitted(name, "pooled")
     _, sequence = fitted(name, "sequence")
     names = [encoder.forms["pooled"], encoder.forms["sequence"]]
-    blocks = encoder.transform_outputs(OTHERS[encoder.modality], names)
-    assert list(blocks) == names
-    same(blocks[names[0]], pooled, atol=1e-6)
-    same(blocks[names[1]], sequence, atol=1e-6)
+    pieces = list(encoder.pieces(OTHERS[encoder.modality], names))
+    assert all(list(piece) == names for piece in pieces)
+    for output, alone in zip(names, (pooled, sequence), strict=True):
+        same(joined([piece[output] for piece in pieces]), alone, atol=1e-6)
     assert encoder.output == names[0], "the encoder itself is left as it was"
 
 

@@ -1,0 +1,120 @@
+"""Arrays as files: dense ones as `.npy`, memory-mapped when read and written piece by piece; CSR as `.npz`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from features.encoder import Block
+
+Array: TypeAlias = NDArray[Any] | sparse.csr_matrix
+
+
+def read_array(path: Path, shape: Sequence[int]) -> Array:
+    """The array in a file; a dense one stays on disk. Nothing is unpickled."""
+    if path.suffix == ".npz":
+        return sparse.load_npz(path)
+    mode: Literal["r"] | None = "r" if 0 not in shape else None  # an empty array cannot be mapped
+    return np.load(path, mmap_mode=mode, allow_pickle=False)
+
+
+def write_array(folder: Path, name: str, array: Array | Path) -> tuple[Path, tuple[int, ...], str]:
+    """Put an array into `folder`, or move the file there that already holds it; flushed to disk.
+
+    Returns
+    -------
+    path, shape, dtype
+    """
+    path = folder / f"{name}.{'npz' if sparse.issparse(array) else 'npy'}"
+    if isinstance(array, Path):
+        array.rename(path)
+        moved: NDArray[Any] = np.load(path, mmap_mode="r")
+        return path, moved.shape, str(moved.dtype)
+    with path.open("wb") as file:
+        if sparse.issparse(array):
+            sparse.save_npz(file, sparse.csr_matrix(array), compressed=False)
+        else:
+            np.save(file, array, allow_pickle=False)
+        flush(file)
+    return path, array.shape, str(array.dtype)
+
+
+def flush(file: BinaryIO) -> None:
+    """Make sure that what was written is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+class GrowingArray:
+    """An array (rows, ...) written to a `.npy` file piece by piece, never in memory as a whole.
+
+    Plain writes, no memory map: the pages of a map count as the process's own until the system takes them back.
+
+    Parameters
+    ----------
+    file : an empty file, open for writing.
+    rows : rows of all pieces together.
+    like : an array of the first piece, for the shape of a row and the dtype.
+    """
+
+    def __init__(self, file: BinaryIO, rows: int, like: NDArray[Any]) -> None:
+        self._left, self._row, self._dtype = rows, like.shape[1:], like.dtype
+        self._file = file
+        header = {"descr": np.lib.format.dtype_to_descr(like.dtype), "fortran_order": False,
+                  "shape": (rows, *self._row)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def append(self, piece: NDArray[Any]) -> None:
+        """Write the next rows. Raises ValueError for rows unlike the first, or more than were announced."""
+        if piece.shape[1:] != self._row or piece.dtype != self._dtype or len(piece) > self._left:
+            raise ValueError(f"{piece.dtype} {piece.shape} does not continue {self._dtype} {self._row} with "
+                             f"{self._left} rows left to write")
+        self._file.write(np.ascontiguousarray(piece).data)
+        self._left -= len(piece)
+
+    def finish(self) -> Path:
+        """The complete file, flushed. Raises ValueError where rows are missing."""
+        if self._left:
+            raise ValueError(f"{self._left} rows of {self._file.name} were never written")
+        flush(self._file)
+        return Path(self._file.name)
+
+
+Output: TypeAlias = str | None
+
+
+def write_pieces(
+    pieces: Iterable[Mapping[Output, Block]], rows: int, folder: Path
+) -> dict[Output, dict[str, Array | Path]]:
+    """Arrays "values" and "mask" of each output of an encoder, dense ones in files under `folder`.
+
+    Parameters
+    ----------
+    pieces : blocks of consecutive samples, by output; see `features.encoder.Encoder.pieces`.
+    rows : samples in all pieces together.
+    """
+    growing: dict[tuple[Output, str], GrowingArray] = {}
+    whole: dict[Output, dict[str, Array | Path]] = {}
+    with ExitStack() as files:
+        for output, block in (named for piece in pieces for named in piece.items()):
+            arrays = whole.setdefault(output, {})
+            if block.is_sparse:  # never as large as pictures' features: only dense blocks come in several pieces
+                arrays["values"] = block.values
+                continue
+            for name, array in (("values", block.values), ("mask", block.mask)):
+                if array is None:
+                    continue
+                if (output, name) not in growing:
+                    file = files.enter_context((folder / f"{output}.{name}.npy").open("wb"))
+                    growing[output, name] = GrowingArray(file, rows, array)
+                growing[output, name].append(array)
+        for (output, name), one in growing.items():
+            whole[output][name] = one.finish()
+    return whole
