@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
 from sklearn.datasets import make_moons
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.svm import SVC
@@ -18,6 +19,7 @@ from reports.statistics import (
     correlated_bayes,
     holm,
 )
+from tests.simulations import null_differences
 
 # baycomp 1.0.3, two_on_single(zeros, DIFFERENCES, rope=0.01, runs=...): probabilities of the first being
 # better, of neither, and of the second.
@@ -91,3 +93,17 @@ def test_one_fold_concludes_nothing_and_equal_differences_are_a_point():
     assert correlated_bayes([0.0] * 5, [8] * 5, [2] * 5, rope=0.01).equivalent == 1
     with pytest.raises(ValueError, match="rope"):
         correlated_bayes([0.0] * 5, [8] * 5, [2] * 5, rope=-1)
+
+
+# --- false alarms on two equally good classifiers (600 simulated data sets each) -----------------------
+
+@pytest.mark.parametrize(("folds", "repeats"), [(5, 2), (10, 3)])
+def test_false_alarms_keep_to_their_level_where_the_naive_t_does_not(folds, repeats):
+    rows = 100
+    differences = null_differences(600, folds, repeats, rows, seed=1)
+    sizes = ([rows - rows // folds] * folds * repeats, [rows // folds] * folds * repeats)
+    tests = [corrected_resampled_t(one, *sizes) for one in differences]
+    posteriors = [correlated_bayes(one, *sizes, rope=0.01) for one in differences]
+    assert np.mean([test.p_value <= 0.05 for test in tests]) <= 0.07
+    assert np.mean([max(one.better, one.worse) > 0.975 for one in posteriors]) <= 0.07
+    assert np.mean(ttest_1samp(differences, 0, axis=1).pvalue <= 0.05) > 0.15
