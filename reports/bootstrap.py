@@ -187,7 +187,7 @@ def _mean(values: Iterator[Floats]) -> Floats:
 
 
 def _ratio(parts: Floats, wholes: Floats) -> Floats:
-    """parts / wholes, nan where a whole is 0."""
+    """Shares, nan where a whole is 0."""
     wholes = np.broadcast_to(wholes, parts.shape)
     return np.divide(parts, wholes, out=np.full(parts.shape, np.nan), where=wholes > 0)
 
