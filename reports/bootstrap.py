@@ -183,13 +183,13 @@ def _mean(values: Iterator[Floats]) -> Floats:
     known = np.isfinite(stacked)
     counts = known.sum(axis=0)
     sums = np.where(known, stacked, 0).sum(axis=0)
-    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0))
 
 
 def _ratio(parts: Floats, wholes: Floats) -> Floats:
     """Shares, nan where a whole is 0."""
     wholes = np.broadcast_to(wholes, parts.shape)
-    return np.divide(parts, wholes, out=np.full(parts.shape, np.nan), where=wholes > 0)
+    return np.asarray(np.divide(parts, wholes, out=np.full(parts.shape, np.nan), where=wholes > 0))
 
 
 def _accuracy(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
@@ -233,7 +233,7 @@ def _roc_auc(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
     def area(code: int) -> Floats:
         mine, own = labels == code, placements[:, :, code]
         sides = [_ratio(sums(own, side), sums.count(side)) for side in (mine, ~mine)]
-        return sides[0] + sides[1] - own[mine].mean(axis=0)
+        return np.asarray(sides[0] + sides[1] - own[mine].mean(axis=0))
 
     return _mean(map(area, known)) if known else np.full((sums.count().shape[0], len(cells)), np.nan)
 
