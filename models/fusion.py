@@ -24,6 +24,34 @@ class Fit(NamedTuple):
     test: Views
 
 
+class Parts(NamedTuple):
+    """What the m parts of a combination predict for the same n samples.
+
+    Parameters
+    ----------
+    probabilities : (m, n, K); the training class frequencies where a sample lacks the part's modality.
+    present : bool (m, n), which samples have the part's modality.
+    """
+
+    probabilities: Probabilities
+    present: BoolArray
+
+
+class Inner(NamedTuple):
+    """What a combination learns from: its parts' predictions for training samples they were not fitted on.
+
+    Parameters
+    ----------
+    parts : predictions for the n training samples, each by models fitted on the other inner folds.
+    y : int (n,), the column of each sample's class.
+    folds : int (n,), the inner fold that each sample was predicted in.
+    """
+
+    parts: Parts
+    y: NDArray[np.int64]
+    folds: NDArray[np.int64]
+
+
 class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classifies samples by picture, text or both. Subclass it, and register the class in `models`.
 
@@ -37,8 +65,9 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     takes_classifier : whether the grid's classifiers apply to it.
     tuned : parameters chosen on inner folds, each with its default candidates.
     combines : names of single-modality fusions whose predictions it combines ("image_only", ...);
-        such a fusion costs no fit of its own features and implements `combine`.
+        such a fusion costs no fit of its own features and implements `fit_combination` and `combine`.
     classes_ : (K,) sorted class labels, after `fit`.
+    weights_ : (m,) weights of the parts, after `fit_combination`; None where the rule gives them none.
     """
 
     version: ClassVar[int]
@@ -47,6 +76,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
     combines: ClassVar[tuple[str, ...]] = ()
     classes_: NDArray[Any]
+    weights_: NDArray[np.float64] | None
 
     def fit(self, views: Views, y: Labels) -> Self:
         """Learn from n training samples with labels (n,)."""
@@ -71,18 +101,28 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return [[self.with_setting(setting).fit(fit.train, fit.y).predict_proba(fit.test)
                  for setting in settings] for fit in fits]
 
-    def combine(
-        self, probabilities: Mapping[Modality, Probabilities], present: Mapping[Modality, BoolArray]
-    ) -> Probabilities:
-        """Probabilities (n, K) from those that single modalities gave for the same n samples.
+    @property
+    def learns_combination(self) -> bool:
+        """Whether `fit_combination` needs the parts' predictions on inner folds."""
+        return False
 
-        Only for fusions with `combines`; the classes need not be known.
+    @property
+    def combines_all(self) -> bool:
+        """Whether it combines all single-modality models of a grid's classifier, not one of each modality."""
+        return False
+
+    def fit_combination(self, frequencies: Probabilities, inner: Inner | None) -> Self:
+        """Learn how to combine; only for fusions with `combines`. The classes need not be known.
 
         Parameters
         ----------
-        probabilities : (n, K) of each modality; the training class frequencies where a sample lacks it.
-        present : bool (n,) for each modality, which samples have it.
+        frequencies : (K,) shares of the classes among the training samples.
+        inner : the parts' predictions on inner folds; None where there are none to learn from.
         """
+        raise NotImplementedError
+
+    def combine(self, parts: Parts) -> Probabilities:
+        """Probabilities (n, K) from those of the parts, after `fit_combination`."""
         raise NotImplementedError
 
     def with_setting(self, setting: Mapping[str, Any]) -> Self:

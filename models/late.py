@@ -2,70 +2,138 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
 from typing import ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold
 
-from features.encoder import BoolArray, Form, Modality
+from features.encoder import Form, Modality
 from models.baselines import ImageOnly, SingleModality, TextOnly
 from models.classifiers import Classifier
-from models.fusion import Fusion, Labels, Probabilities
+from models.combination import FIXED, LEARNED, Stacker, complete, equal_weights, weighted_mean
+from models.fusion import Fusion, Inner, Labels, Parts, Probabilities
 from models.views import Views
 
-# A class that one modality rules out may still be revived by the other, if that one is sure enough.
-LEAST = 1e-12
+FOLDS = 3
+Rule = Literal["mean", "product", "max", "majority", "weighted", "stacking", "selection"]
 
 
 class Late(Fusion):
-    """Mean or product of the probabilities that pictures and texts give by themselves.
+    """Combines the probabilities p_m(k) that pictures and texts give by themselves.
 
-    mean:    p(k) = sum_m p_m(k) / M
-    product: p(k) = prod_m p_m(k) / sum_j prod_m p_m(j), with each p_m(k) at least 1e-12
+    mean:      sum_m p_m(k) / M
+    product:   f(k)^(1 - M) prod_m p_m(k), normalised; f are the training class frequencies. This is the
+               Bayes rule for modalities that are independent within each class (Kittler et al. 1998, On
+               Combining Classifiers).
+    max:       max_m p_m(k), normalised
+    majority:  each modality votes for its most probable class; of classes with equal votes the mean decides
+    weighted:  sum_m w_m p_m(k), the weights (w_m >= 0, adding up to 1) with the least log loss
+    stacking:  multinomial logistic regression on log p_m(k) (Wolpert 1992, Stacked Generalization)
+    selection: mean over models taken greedily, with replacement, from all single-modality models that a
+               grid has for the classifier, whatever their encoders (Caruana et al. 2004); alone, from its
+               own two.
 
-    over the M modalities that a sample has (Kittler et al. 1998, On Combining Classifiers). A sample with
-    one modality gets that one's probabilities, a sample with none the training class frequencies.
+    The last three are learned from predictions for the training samples that inner folds give: no model
+    predicts a sample it was fitted on. A grid brings these with it; alone, `fit` draws 3 stratified folds
+    (features that were learned from all training samples are not learned again). Where no such folds exist
+    the mean is taken.
+
+    M counts the modalities that a sample has. A sample with one modality gets what that one's model gives
+    (the mean of them, where selection or stacking knows several and none is selected), a sample with none
+    the training class frequencies. Only samples with all modalities teach how to combine.
 
     Parameters
     ----------
     classifier : what classifies each modality's rows.
     rule : how the probabilities are combined.
+    random_state : seed of the inner folds.
+
+    Attributes
+    ----------
+    weights_ : (m,) weight of each part, for weighted and selection.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
     combines: ClassVar[tuple[str, ...]] = ("image_only", "text_only")
 
-    def __init__(self, classifier: Classifier, rule: Literal["mean", "product"] = "mean") -> None:
+    def __init__(self, classifier: Classifier, rule: Rule = "mean", random_state: int = 0) -> None:
         self.classifier = classifier
         self.rule = rule
+        self.random_state = random_state
+
+    @property
+    def learns_combination(self) -> bool:
+        """See Fusion.learns_combination."""
+        return self.rule not in FIXED
+
+    @property
+    def combines_all(self) -> bool:
+        """See Fusion.combines_all."""
+        return self.rule == "selection"
 
     def fit(self, views: Views, y: Labels) -> Self:
-        """Fit one classifier per modality on n training samples with labels (n,)."""
-        self.classes_ = np.unique(y)
-        self.members_: dict[Modality, SingleModality] = {
-            "image": ImageOnly(clone(self.classifier)).fit(views, y),
-            "text": TextOnly(clone(self.classifier)).fit(views, y),
-        }
-        return self
+        """Fit one classifier per modality on n training samples with labels (n,), and the combination."""
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        inner = self._inner(views, codes) if self.learns_combination else None
+        self.members_ = self._fitted(views, codes)
+        return self.fit_combination(np.bincount(codes) / len(codes), inner)
 
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
-        blocks = views.blocks()
-        return self.combine({modality: member.predict_proba(views) for modality, member in self.members_.items()},
-                            {modality: blocks[modality].present for modality in self.members_})
+        return self.combine(_parts(self.members_, views, len(self.classes_)))
 
-    def combine(
-        self, probabilities: Mapping[Modality, Probabilities], present: Mapping[Modality, BoolArray]
-    ) -> Probabilities:
+    def fit_combination(self, frequencies: Probabilities, inner: Inner | None) -> Self:
+        """See Fusion.fit_combination."""
+        self.frequencies_ = frequencies
+        known = None if inner is None else complete(inner)
+        self.stacker_ = Stacker.fit(known) if known is not None and self.rule == "stacking" else None
+        self.weights_ = LEARNED[self.rule](known) if known is not None and self.rule in LEARNED else None
+        return self
+
+    def combine(self, parts: Parts) -> Probabilities:
         """See Fusion.combine."""
-        stacked = np.stack([probabilities[modality] for modality in probabilities])
-        counted = np.stack([present[modality] for modality in probabilities])
-        # Members give the training frequencies where they lack their modality: what is left if all do.
-        counted = (counted | ~counted.any(axis=0))[:, :, None]
-        if self.rule == "mean":
-            return np.asarray((stacked * counted).sum(axis=0) / counted.sum(axis=0))
-        logs = (np.log(np.maximum(stacked, LEAST)) * counted).sum(axis=0)
-        product = np.exp(logs - logs.max(axis=1, keepdims=True))
-        return np.asarray(product / product.sum(axis=1, keepdims=True))
+        if self.rule in FIXED:
+            return FIXED[self.rule](parts, self.frequencies_)
+        found = weighted_mean(parts, equal_weights(parts) if self.weights_ is None else self.weights_)
+        if self.stacker_ is not None:
+            whole = np.flatnonzero(parts.present.all(axis=0))
+            found[whole] = self.stacker_.probabilities(Parts(parts.probabilities[:, whole], parts.present[:, whole]))
+        return found
+
+    def _fitted(self, views: Views, codes: NDArray[np.int64]) -> tuple[SingleModality, ...]:
+        return (ImageOnly(clone(self.classifier)).fit(views, codes), TextOnly(clone(self.classifier)).fit(views, codes))
+
+    def _inner(self, views: Views, codes: NDArray[np.int64]) -> Inner | None:
+        """The members' predictions of each of the inner folds; None where a fold cannot have two classes."""
+        count = min(FOLDS, int(np.bincount(codes).max()))
+        if count < 2:
+            return None
+        classes = int(codes.max()) + 1
+        splitter = StratifiedKFold(count, shuffle=True, random_state=self.random_state)
+        with warnings.catch_warnings():
+            # A class with fewer samples than folds is absent from some: nothing is learned of it there.
+            warnings.simplefilter("ignore", UserWarning)
+            splits = list(splitter.split(codes, codes))
+        found = Parts(np.zeros((len(self.needs), len(codes), classes)), _present(views))
+        folds = np.zeros(len(codes), dtype=np.int64)
+        for number, (train, test) in enumerate(splits):
+            members = self._fitted(views.take(train), codes[train])
+            found.probabilities[:, test] = _parts(members, views.take(test), classes).probabilities
+            folds[test] = number
+        return Inner(found, codes, folds)
+
+
+def _parts(members: tuple[SingleModality, ...], views: Views, classes: int) -> Parts:
+    """Predictions of fitted members, whose classes are columns, with 0 for classes they do not know."""
+    probabilities = np.zeros((len(members), len(views), classes))
+    for position, member in enumerate(members):
+        probabilities[position][:, member.classes_] = member.predict_proba(views)
+    return Parts(probabilities, _present(views))
+
+
+def _present(views: Views) -> NDArray[np.bool_]:
+    return np.stack([block.present for block in views.blocks().values()])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,7 +25,8 @@ class Cell:
 
     Parameters
     ----------
-    parts : single-modality cells whose predictions it combines; empty for a cell with fits of its own.
+    parts : single-modality cells whose predictions it combines; empty for a cell with fits of its own. A cell
+        that combines all of a modality's encoders names none of them itself.
     """
 
     fusion: Component
@@ -37,9 +38,16 @@ class Cell:
     @property
     def name(self) -> str:
         """Unique and readable: encoders / fusion / classifier."""
-        encoders = " + ".join(part.label for part in (self.image, self.text) if part)
+        encoders = " + ".join(self.encoder_labels().values())
         parts = [encoders, self.fusion.label, self.classifier.label if self.classifier else ""]
         return " / ".join(part for part in parts if part)
+
+    def encoder_labels(self) -> dict[Modality, str]:
+        """What to call the encoder of each modality it uses; "any ..." where it combines several."""
+        own: dict[Modality, Component | None] = {"image": self.image, "text": self.text}
+        named = {modality: component.label for modality, component in own.items() if component is not None}
+        combined = dict.fromkeys(modality for part in self.parts for modality in part.encoder_labels())
+        return {**{modality: f"any {modality}" for modality in combined}, **named}
 
     def encoders(self) -> dict[Modality, tuple[Component, Form]]:
         """The encoders it needs, and in which form their features."""
@@ -91,12 +99,28 @@ def expand(grid: Grid) -> tuple[Cell, ...]:
 
 def _cells(grid: Grid, fusion: Component) -> Iterable[Cell]:
     cls = FUSIONS[fusion.name]
-    images: Iterable[Component | None] = grid.image if "image" in cls.needs else (None,)
-    texts: Iterable[Component | None] = grid.text if "text" in cls.needs else (None,)
+    images: Sequence[Component | None] = grid.image if "image" in cls.needs else (None,)
+    texts: Sequence[Component | None] = grid.text if "text" in cls.needs else (None,)
     classifiers: Iterable[Component | None] = grid.classifier if cls.takes_classifier else (None,)
-    for image, text, classifier in itertools.product(images, texts, classifiers):
-        yield Cell(fusion, image, text, classifier, tuple(
-            _part(name, image, text, classifier) for name in cls.combines))
+    for classifier in classifiers:
+        parts = [_parts(cls, image, text, classifier) for image, text in itertools.product(images, texts)]
+        if cls.combines and Cell(fusion, classifier=classifier).estimator(grid.seed).combines_all:
+            all_parts = tuple(dict.fromkeys(itertools.chain.from_iterable(parts)))
+            yield Cell(fusion, _only(images), _only(texts), classifier, all_parts)
+        else:
+            for (image, text), own in zip(itertools.product(images, texts), parts, strict=True):
+                yield Cell(fusion, image, text, classifier, own)
+
+
+def _parts(
+    cls: type[Fusion], image: Component | None, text: Component | None, classifier: Component | None
+) -> tuple[Cell, ...]:
+    """The cells that a fusion of these encoders combines, if any."""
+    return tuple(_part(name, image, text, classifier) for name in cls.combines)
+
+
+def _only(components: Sequence[Component | None]) -> Component | None:
+    return components[0] if len(components) == 1 else None
 
 
 def _part(name: str, image: Component | None, text: Component | None, classifier: Component | None) -> Cell:

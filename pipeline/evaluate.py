@@ -18,7 +18,7 @@ from models.fusion import Fit
 from models.views import Views
 from pipeline.dataset import Dataset
 from pipeline.encode import Features, compute, with_stages
-from pipeline.metrics import METRICS
+from pipeline.metrics import METRICS, Metric
 from pipeline.plan import Plan, Unit, describe
 from pipeline.progress import Report
 from pipeline.store import Entry, Store
@@ -134,15 +134,16 @@ def _failure(work: Callable[[], None]) -> Failed | None:
     return None
 
 
+def attempt(work: Callable[[], Entry]) -> Done | Failed:
+    """What came of a piece of work that ends in the store; its failure is kept."""
+    done: list[Entry] = []
+    failed = _failure(lambda: done.append(work()))
+    return failed or Done(done[0].seconds, done[0].reused)
+
+
 def _fit(unit: Unit, context: Context) -> Done | Failed:
-    done: list[Done] = []
-
-    def work() -> None:
-        store = store_at(context.store)
-        entry = store.get(unit.ingredients, lambda: _result(unit, context, store))
-        done.append(Done(entry.seconds, entry.reused))
-
-    return _failure(work) or done[0]
+    store = store_at(context.store)
+    return attempt(lambda: store.get(unit.ingredients, lambda: _result(unit, context, store)))
 
 
 def _result(unit: Unit, context: Context, store: Store) -> Entry:
@@ -150,14 +151,15 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
     blocks = {modality: [_loaded(one, context.index[modality], store) for one in many]
               for modality, many in unit.features.items()}
     begun = time.perf_counter()
-    chosen, inner = _choose(unit, context, blocks)
+    chosen, scores, inner = _choose(unit, context, blocks)
     outer = _fit_of(unit.fold.train, unit.fold.test, blocks, 0, context.labels)
     model = unit.estimator.with_setting(chosen).fit(outer.train, outer.y)
     fitted = time.perf_counter()
     probabilities = aligned(model.predict_proba(outer.test), outer.y, context.classes)
     predicted = time.perf_counter()
-    return Entry({"probabilities": finite(unit.cell.name, probabilities)}, {
-        "label": unit.cell.name, "parameters": dict(chosen), "inner": inner,
+    kept = {"inner": finite(unit.cell.name, inner).astype(np.float32)} if unit.keeps_inner else {}
+    return Entry({"probabilities": finite(unit.cell.name, probabilities), **kept}, {
+        "label": unit.cell.name, "parameters": dict(chosen), "inner": scores,
         "class": type(unit.estimator).__name__, "work": unit.fits * len(unit.fold.train),
         "fit_seconds": fitted - begun, "predict_seconds": predicted - fitted,
     })
@@ -192,25 +194,38 @@ def outer_views(unit: Unit, context: Context, store: Store) -> Views:
 
 def _choose(
     unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
-) -> tuple[Mapping[str, Any], list[float | None]]:
-    """The setting with the best mean score over the inner folds (the first of equals), and all mean scores."""
-    if len(unit.settings) == 1:
-        return unit.settings[0], []
-    metric = METRICS[context.tuning_metric]
+) -> tuple[Mapping[str, Any], list[float | None], Probabilities]:
+    """The setting with the best mean score over the inner folds (the first of equals), and all mean scores.
+
+    Also the chosen setting's predictions for the training rows (n_train, K), each by the fold that left it out;
+    (0, K) without inner folds.
+    """
+    inner = unit.fold.inner
+    if not inner:
+        return unit.settings[0], [], np.zeros((0, context.classes))
     fits = [_fit_of(train, test, blocks, position + 1, context.labels)
-            for position, (train, test) in enumerate(unit.fold.inner)]
-    predictions = unit.estimator.predict_many(fits, unit.settings)
-    scores = np.array([
-        [metric(context.labels[test], aligned(one, fit.y, context.classes)) for one in many]
-        for (_, test), fit, many in zip(unit.fold.inner, fits, predictions, strict=True)
-    ])
+            for position, (train, test) in enumerate(inner)]
+    predictions = [[aligned(one, fit.y, context.classes) for one in many] for fit, many in zip(
+        fits, unit.estimator.predict_many(fits, unit.settings), strict=True)]
+    best, means = _best(METRICS[context.tuning_metric], [context.labels[test] for _, test in inner], predictions)
+    kept = np.zeros((len(unit.fold.train), context.classes))
+    for (_, test), many in zip(inner, predictions, strict=True):
+        kept[np.searchsorted(unit.fold.train, test)] = many[best]
+    return unit.settings[best], means if len(unit.settings) > 1 else [], kept
+
+
+def _best(
+    metric: Metric, labels: Sequence[Rows], predictions: Sequence[Sequence[Probabilities]]
+) -> tuple[int, list[float | None]]:
+    """Position of the setting with the best mean score over the inner folds, and all mean scores."""
+    scores = np.array([[metric(y, one) for one in many] for y, many in zip(labels, predictions, strict=True)])
     # An inner fold on which the metric is not defined counts for no setting; nor does a setting that fails it.
     defined = scores[~np.isnan(scores).all(axis=1)]
-    means = defined.mean(axis=0) if len(defined) else np.zeros(len(unit.settings))
+    means = defined.mean(axis=0) if len(defined) else np.zeros(scores.shape[1])
     worst = -np.inf if metric.greater_is_better else np.inf
     means = np.where(np.isfinite(means), means, worst)
     best = int(np.argmax(means if metric.greater_is_better else -means))
-    return unit.settings[best], [float(score) if np.isfinite(score) else None for score in means]
+    return best, [float(score) if np.isfinite(score) else None for score in means]
 
 
 def finite(name: str, probabilities: Probabilities) -> Probabilities:

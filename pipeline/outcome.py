@@ -7,16 +7,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import Modality
-from models import FUSIONS
 from pipeline.cells import Cell
+from pipeline.combine import Combination, predicted
 from pipeline.dataset import Dataset
 from pipeline.encode import Features
-from pipeline.evaluate import Done, Failed, failures, finite
+from pipeline.evaluate import Context, Done, Failed, failures
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS
 from pipeline.plan import Plan, Unit, describe
@@ -43,8 +43,8 @@ class Outcome:
 
 
 def collect(
-    plan: Plan, outcomes: Mapping[int, Done | Failed], cells: Sequence[Cell], folds: Sequence[Fold],
-    dataset: Dataset, seed: int, store: Store,
+    plan: Plan, outcomes: Mapping[int, Done | Failed], combined: Sequence[Combination], dataset: Dataset,
+    context: Context, store: Store,
 ) -> Outcome:
     """Score every stored result, then combine and score those of the cells that have parts (late fusion)."""
     found = Outcome(failures=failures(plan, outcomes))
@@ -52,9 +52,9 @@ def collect(
         outcome = outcomes[position]
         if isinstance(outcome, Done):
             found.add(unit.cell, unit.fold, partial(_stored, unit, outcome, dataset, store))
-    for cell in (cell for cell in cells if cell.parts):
-        for fold in folds:
-            found.add(cell, fold, partial(_combined, cell, fold, dataset, seed, dict(found.records)))
+    for combination in combined:
+        make = partial(_combined, combination, dataset, context, dict(found.records))
+        found.add(combination.cell, combination.fold, make)
     return found
 
 
@@ -78,34 +78,45 @@ def _scores(dataset: Dataset, fold: Fold, probabilities: NDArray[np.float64]) ->
 
 
 def _combined(
-    cell: Cell, fold: Fold, dataset: Dataset, seed: int, records: Mapping[Key, FoldRecord]
+    combination: Combination, dataset: Dataset, context: Context, records: Mapping[Key, FoldRecord]
 ) -> FoldRecord:
     """Predictions of a cell that combines others: they cost no fits of their own."""
+    cell, fold = combination.cell, combination.fold
     for part in cell.parts:
         if (part, fold.repeat, fold.fold) not in records:
             raise ValueError(f"it combines {part.name}, which failed on this fold")
-    modalities: list[Modality] = [next(iter(FUSIONS[part.fusion.name].needs)) for part in cell.parts]
-    parts = {modality: records[part, fold.repeat, fold.fold]
-             for modality, part in zip(modalities, cell.parts, strict=True)}
-    probabilities = finite(cell.name, cell.estimator(seed).combine(
-        {modality: part.probabilities for modality, part in parts.items()},
-        {modality: dataset.views[modality].index[fold.test] >= 0 for modality in parts}))
+    parts = [records[part, fold.repeat, fold.fold] for part in cell.parts]
+    entry = predicted(combination, context)
+    # Rules that learn nothing take next to no time, and never quite the same twice.
+    own = entry.facts if combination.estimator.learns_combination else {"fit_seconds": 0.0, "predict_seconds": 0.0}
+    probabilities: NDArray[np.float64] = np.asarray(entry.arrays["probabilities"])
     return FoldRecord(
         cell=cell.name, repeat=fold.repeat, fold=fold.fold, n_train=len(fold.train), rows=fold.test,
-        parameters={f"{modality}: {name}": value for modality, part in parts.items()
-                    for name, value in part.parameters.items()},
+        parameters=_choices(cell, parts, entry.facts["weights"]),
         probabilities=probabilities, scores=_scores(dataset, fold, probabilities),
-        fit_seconds=sum(part.fit_seconds for part in parts.values()),
-        predict_seconds=sum(part.predict_seconds for part in parts.values()),
-        reused=all(part.reused for part in parts.values()),
+        fit_seconds=sum(part.fit_seconds for part in parts) + own["fit_seconds"],
+        predict_seconds=sum(part.predict_seconds for part in parts) + own["predict_seconds"],
+        reused=all(part.reused for part in parts),
     )
+
+
+def _choices(cell: Cell, parts: Sequence[FoldRecord], weights: Sequence[float] | None) -> dict[str, Any]:
+    """Weights of a combination's parts, where it gives them some; of one part of each modality also its choices."""
+    names = [" + ".join(part.encoder_labels()) if cell.image and cell.text else
+             " + ".join(part.encoder_labels().values()) for part in cell.parts]
+    found = {} if weights is None else {
+        f"weight of {name}": round(weight, 2) for name, weight in zip(names, weights, strict=True) if weight > 0}
+    if cell.image and cell.text:
+        found |= {f"{name}: {key}": value for name, part in zip(names, parts, strict=True)
+                  for key, value in part.parameters.items()}
+    return found
 
 
 def cell_record(cell: Cell) -> CellRecord:
     """The cell as the report names it."""
     return CellRecord(
-        name=cell.name, image=cell.image.label if cell.image else None,
-        text=cell.text.label if cell.text else None, fusion=cell.fusion.label,
+        name=cell.name, image=cell.encoder_labels().get("image"), text=cell.encoder_labels().get("text"),
+        fusion=cell.fusion.label,
         classifier=cell.classifier.label if cell.classifier else None,
         parts=tuple(part.name for part in cell.parts),
     )
@@ -113,16 +124,17 @@ def cell_record(cell: Cell) -> CellRecord:
 
 def stage_records(
     plan: Plan, features: Mapping[str, Done | Failed], outcomes: Mapping[int, Done | Failed],
-    store: Store, timings: Mapping[str, float],
+    combined: Sequence[tuple[Combination, Done | Failed]], store: Store, timings: Mapping[str, float],
 ) -> tuple[StageRecord, ...]:
-    """Seconds and reuse of each encoder and fusion, then of the whole run's steps.
+    """Seconds and reuse of each encoder, fusion and rule that learns, then of the whole run's steps.
 
     Workers run side by side, so the seconds of encoders and fusions may add up to more than the run took.
     """
     encoded = _encoder_stages(plan.features, features, store)
     fitted = _summed((f"fit {unit.cell.fusion.label}", outcomes[position])
                      for position, unit in enumerate(plan.units))
-    return (*encoded, *fitted, *(StageRecord(name, seconds) for name, seconds in timings.items()))
+    learned = _summed((f"learn to combine: {one.cell.fusion.label}", outcome) for one, outcome in combined)
+    return (*encoded, *fitted, *learned, *(StageRecord(name, seconds) for name, seconds in timings.items()))
 
 
 def _encoder_stages(

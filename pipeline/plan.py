@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.encoder import Modality
+from models import FUSIONS
 from models.fusion import Fusion
 from pipeline.cells import Cell
 from pipeline.config import Grid
@@ -25,6 +26,8 @@ from reports.record import FailureRecord
 Rows = NDArray[np.int64]
 # Packages whose releases may change what a fitted model predicts.
 VERSIONS = {name: version(name) for name in ("numpy", "scipy", "scikit-learn", "torch")}
+# Fusions whose predictions another one may combine.
+COMBINED = frozenset(name for fusion in FUSIONS.values() for name in fusion.combines)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,8 @@ class Unit:
     ----------
     features : for each modality, those learned from the outer training rows, then from each inner fold's.
     settings : parameter settings that the inner folds choose among.
+    keeps_inner : whether the result holds the chosen setting's predictions on the inner folds, to learn a
+        combination from.
     """
 
     cell: Cell
@@ -42,6 +47,7 @@ class Unit:
     estimator: Fusion
     settings: Sequence[Mapping[str, Any]]
     features: Mapping[Modality, Sequence[Features]]
+    keeps_inner: bool
     ingredients: Ingredients
 
     @property
@@ -83,11 +89,13 @@ class _Requests:
 def make_plan(grid: Grid, cells: Sequence[Cell], dataset: Dataset, folds: Sequence[Fold]) -> Plan:
     """Describe all work; computes no features and fits nothing."""
     requests = _Requests(dataset, grid.seed)
+    learned_from = {part for cell in cells if cell.parts and cell.estimator(grid.seed).learns_combination
+                    for part in cell.parts}
     units: list[Unit] = []
     failures: list[FailureRecord] = []
     for cell in (cell for cell in cells if not cell.parts):
         try:
-            units += [_unit(grid, cell, dataset, fold, requests) for fold in folds]
+            units += [_unit(grid, cell, dataset, fold, requests, cell in learned_from) for fold in folds]
         except Exception as error:  # a component that cannot be set up fails its cells, not the run
             failures.append(FailureRecord(cell.name, None, None, describe(error), traceback.format_exc()))
     features = with_stages(one for unit in units for many in unit.features.values() for one in many)
@@ -99,10 +107,15 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".strip().rstrip(":")
 
 
-def _unit(grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: _Requests) -> Unit:
+def _unit(
+    grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: _Requests, learned_from: bool
+) -> Unit:
     estimator, settings = cell.estimator(grid.seed), cell.settings()
-    if len(settings) == 1:  # nothing to choose: neither inner folds nor their metric have a part in the result
+    chooses = len(settings) > 1
+    if not chooses and not learned_from:  # then neither inner folds nor their metric have a part in the result
         fold = replace(fold, inner=())
+    # Where inner folds choose, their predictions cost nothing more: a rule added to the grid later finds them.
+    keeps_inner = bool(fold.inner) and cell.fusion.name in COMBINED
     features = requests.of(cell, fold)
     ingredients = {
         "kind": "result",
@@ -111,10 +124,11 @@ def _unit(grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: _Reque
         "model": {"class": type(estimator).__name__, "version": estimator.version,
                   "parameters": plain_parameters(estimator)},
         "settings": [dict(setting) for setting in settings],
-        "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version] if fold.inner else None,
+        "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version] if chooses else None,
+        "keeps inner": keeps_inner,
         "versions": VERSIONS,
     }
-    return Unit(cell, fold, estimator, settings, features, ingredients)
+    return Unit(cell, fold, estimator, settings, features, keeps_inner, ingredients)
 
 
 def _rows_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modality]) -> str:

@@ -20,6 +20,7 @@ from pipeline import dataset as datasets
 from pipeline import folds as splits
 from pipeline import outcome
 from pipeline.cells import Cell, expand
+from pipeline.combine import combinations, learn_all
 from pipeline.config import Grid, GridError, read_grid
 from pipeline.dataset import Dataset, DatasetError
 from pipeline.evaluate import Done, Failed, context_of, run_plan
@@ -126,10 +127,14 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
         plan = make_plan(grid, cells, dataset, folds)
         context = context_of(dataset, grid.tuning_metric, store)
         features, outcomes = run_plan(plan, dataset, context, store, options.jobs, progress)
+        combined = combinations(plan, cells, folds, grid.seed)
+        learned = learn_all(combined, plan, outcomes, context, options.jobs, progress)
     _say(f"features: {_counts(features.values())}; results: {_counts(outcomes.values())}")
     with clock.step("score"):
-        found = outcome.collect(plan, outcomes, cells, folds, dataset, grid.seed, store)
-    stages = outcome.stage_records(plan, features, outcomes, store, clock.seconds)
+        found = outcome.collect(plan, outcomes, combined, dataset, context, store)
+    stages = outcome.stage_records(
+        plan, features, outcomes, [(combined[position], one) for position, one in learned.items()], store,
+        clock.seconds)
     record = _record(grid, options, dataset, folds, cells, found, stages)
     write_run(record, folds, folder)
     return _finish(record, folder)

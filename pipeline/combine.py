@@ -1,0 +1,136 @@
+"""Cells that combine the predictions of others: what they learn from inner folds, and what they predict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.fusion import Fusion, Inner, Parts
+from pipeline.cells import Cell
+from pipeline.encode import plain_parameters
+from pipeline.evaluate import Context, Done, Failed, attempt, finite, store_at
+from pipeline.folds import Fold
+from pipeline.plan import VERSIONS, Plan, Unit
+from pipeline.store import Entry, Ingredients, Store, key_of
+from pipeline.workers import side_by_side
+
+
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """One cell that has parts, on one outer fold.
+
+    Parameters
+    ----------
+    units : the parts' own work, in the order of `cell.parts`.
+    """
+
+    cell: Cell
+    fold: Fold
+    estimator: Fusion
+    units: tuple[Unit, ...]
+
+    @cached_property
+    def ingredients(self) -> Ingredients:
+        """Everything that decides its predictions; see `store.key_of`. The parts' keys hold rows and labels."""
+        return {
+            "kind": "combination",
+            "parts": [key_of(unit.ingredients) for unit in self.units],
+            "model": {"class": type(self.estimator).__name__, "version": self.estimator.version,
+                      "parameters": plain_parameters(self.estimator)},
+            "versions": VERSIONS,
+        }
+
+
+def combinations(plan: Plan, cells: Sequence[Cell], folds: Sequence[Fold], seed: int) -> list[Combination]:
+    """Every cell with parts on every fold; units of parts that could not even be planned are missing."""
+    units = {(unit.cell, unit.fold.repeat, unit.fold.fold): unit for unit in plan.units}
+    return [
+        Combination(cell, fold, cell.estimator(seed), tuple(
+            units[place] for part in cell.parts if (place := (part, fold.repeat, fold.fold)) in units))
+        for cell in cells if cell.parts for fold in folds
+    ]
+
+
+def learn_all(
+    wanted: Sequence[Combination], plan: Plan, outcomes: Mapping[int, Done | Failed], context: Context, jobs: int,
+    progress: Any,
+) -> dict[int, Done | Failed]:
+    """Put the results of combinations that learn from inner folds into the store; outcome by position in `wanted`.
+
+    What combines a unit that failed is left out.
+    """
+    failed = {id(plan.units[position]) for position, outcome in outcomes.items() if isinstance(outcome, Failed)}
+    positions = [position for position, one in enumerate(wanted)
+                 if one.estimator.learns_combination and len(one.units) == len(one.cell.parts)
+                 and not any(id(unit) in failed for unit in one.units)]
+    found: dict[int, Done | Failed] = {}
+    with progress("Combinations", len(positions)) as report:
+        tasks = [(wanted[position], context) for position in positions]
+        for number, outcome in side_by_side(_learned, tasks, jobs):
+            found[positions[number]] = outcome
+            report(wanted[positions[number]].cell.name)
+    return found
+
+
+def _learned(combination: Combination, context: Context) -> Done | Failed:
+    return attempt(lambda: predicted(combination, context))
+
+
+def predicted(combination: Combination, context: Context) -> Entry:
+    """A combination's predictions: from the store where it learns, for the others cost next to nothing.
+
+    Returns
+    -------
+    probabilities : (n_test, K), among the entry's arrays.
+    weights : of each part, or None; among the facts, like the seconds.
+    """
+    store = store_at(context.store)
+    if combination.estimator.learns_combination:
+        return store.get(combination.ingredients, lambda: _result(combination, context, store))
+    return _result(combination, context, store)
+
+
+def _result(combination: Combination, context: Context, store: Store) -> Entry:
+    entries = [_stored(unit, store) for unit in combination.units]
+    begun = time.perf_counter()
+    labels = context.labels[combination.fold.train]
+    estimator = combination.estimator.fit_combination(
+        np.bincount(labels, minlength=context.classes) / len(labels),
+        _inner(combination, entries, labels, context) if combination.estimator.learns_combination else None)
+    fitted = time.perf_counter()
+    probabilities = estimator.combine(_parts(combination, entries, "probabilities", combination.fold.test, context))
+    return Entry({"probabilities": finite(combination.cell.name, probabilities)}, {
+        "label": combination.cell.name, "weights": None if estimator.weights_ is None else estimator.weights_.tolist(),
+        "fit_seconds": fitted - begun, "predict_seconds": time.perf_counter() - fitted,
+    })
+
+
+def _stored(unit: Unit, store: Store) -> Entry:
+    entry = store.load(unit.ingredients)
+    if entry is None:
+        raise FileNotFoundError(f"the result of {unit.cell.name} was removed from the store, or damaged, before it "
+                                "was read; run again")
+    return entry
+
+
+def _parts(
+    combination: Combination, entries: Sequence[Entry], name: str, rows: NDArray[np.int64], context: Context
+) -> Parts:
+    """The array `name` of every part's result, and which of the rows it stands for have the part's modality."""
+    index = [context.index[next(iter(unit.features))][rows] for unit in combination.units]
+    return Parts(np.stack([np.asarray(entry.arrays[name], dtype=np.float64) for entry in entries]),
+                 np.stack([one >= 0 for one in index]))
+
+
+def _inner(combination: Combination, entries: Sequence[Entry], labels: NDArray[np.int64], context: Context) -> Inner:
+    train = combination.fold.train
+    folds = np.zeros(len(train), dtype=np.int64)
+    for number, (_, left_out) in enumerate(combination.fold.inner):
+        folds[np.searchsorted(train, left_out)] = number
+    return Inner(_parts(combination, entries, "inner", train, context), labels, folds)
