@@ -1,21 +1,16 @@
-"""Attention over pairs of regions and tokens in PyTorch; imported only when a network is built."""
+"""Networks over regions and tokens in PyTorch; imported only when one is built."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 Similarity = Literal["dot", "cosine"]
 FIRST_COSINE_SCALE = 10.0
-SAMPLES_AT_ONCE = 256
 
 
 def pair_attention(
@@ -47,71 +42,24 @@ def pair_attention(
     return (x * (alpha @ h)).sum(dim=1), alpha
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """Tensors of n samples: reduced regions and tokens with masks, and scaled pooled features.
+class Sequences(nn.Module):
+    """Projects regions and tokens to one width; a missing modality is a sequence of one learned vector."""
 
-    A sample's mask is all False where it lacks the modality.
-    """
-
-    regions: Tensor
-    region_mask: Tensor
-    tokens: Tensor
-    token_mask: Tensor
-    pooled: Tensor
-
-    def take(self, rows: Tensor | slice) -> Inputs:
-        """Inputs of some samples."""
-        return Inputs(self.regions[rows], self.region_mask[rows], self.tokens[rows], self.token_mask[rows],
-                      self.pooled[rows])
-
-    def to(self, device: torch.device) -> Inputs:
-        """The same on a device."""
-        return Inputs(self.regions.to(device), self.region_mask.to(device), self.tokens.to(device),
-                      self.token_mask.to(device), self.pooled.to(device))
-
-    def portions(self) -> Iterator[Inputs]:
-        """A few samples at a time, in order."""
-        for start in range(0, len(self.regions), SAMPLES_AT_ONCE):
-            yield self.take(slice(start, start + SAMPLES_AT_ONCE))
-
-
-class PairAttention(nn.Module):
-    """Projects both sequences to one width, attends to their pairs, and classifies v and pooled features.
-
-    A missing modality is a sequence of one learned vector.
-    """
-
-    def __init__(
-        self, regions: int, tokens: int, pooled: int, classes: int, width: int, similarity: Similarity,
-        dropout: float,
-    ) -> None:
+    def __init__(self, regions: int, tokens: int, width: int, dropout: float) -> None:
         super().__init__()
-        self.similarity = similarity
         self.of_regions = nn.Linear(regions, width)
         self.of_tokens = nn.Linear(tokens, width)
         self.no_picture = nn.Parameter(torch.randn(width))
         self.no_text = nn.Parameter(torch.randn(width))
-        first = FIRST_COSINE_SCALE if similarity == "cosine" else width**-0.5
-        self.log_scale = nn.Parameter(torch.tensor(float(np.log(first))), requires_grad=similarity == "cosine")
         self.dropout = nn.Dropout(dropout)
-        self.of_pair = nn.Linear(width, classes)
-        self.of_pooled = nn.Linear(pooled, classes, bias=False) if pooled else None
-        if self.of_pooled is not None:
-            nn.init.zeros_(self.of_pooled.weight)
 
-    def attend(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Pair features v (n, width) and weights alpha (n, i, t)."""
-        x, x_mask = _with_missing(self.dropout(self.of_regions(inputs.regions)), inputs.region_mask, self.no_picture)
-        h, h_mask = _with_missing(self.dropout(self.of_tokens(inputs.tokens)), inputs.token_mask, self.no_text)
-        return pair_attention(x, h, x_mask, h_mask, self.similarity, self.log_scale.exp())
-
-    def forward(self, inputs: Inputs) -> Tensor:
-        """Class scores (n, classes)."""
-        scores: Tensor = self.of_pair(self.dropout(self.attend(inputs)[0]))
-        if self.of_pooled is not None:
-            scores = scores + self.of_pooled(self.dropout(inputs.pooled))
-        return scores
+    def forward(
+        self, regions: Tensor, region_mask: Tensor, tokens: Tensor, token_mask: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Projected regions x (n, i, width) and tokens h (n, t, width) with their masks; no mask is all False."""
+        x, x_mask = _with_missing(self.dropout(self.of_regions(regions)), region_mask, self.no_picture)
+        h, h_mask = _with_missing(self.dropout(self.of_tokens(tokens)), token_mask, self.no_text)
+        return x, h, x_mask, h_mask
 
 
 def _with_missing(vectors: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,74 +67,94 @@ def _with_missing(vectors: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tenso
     missing = ~mask.any(dim=1)
     first = torch.zeros_like(mask)
     first[:, 0] = missing
-    return torch.where(first[:, :, None], learned, vectors), mask | first
+    return torch.where(first[:, :, None], learned.to(vectors.dtype), vectors), mask | first
 
 
-@dataclass(frozen=True)
-class Training:
-    """How to train: see Attention for the parameters."""
+class Head(nn.Module):
+    """Linear classifier over what attention found and, where there are any, pooled features."""
 
-    epochs: int
-    batch: int
-    learning_rate: float
-    weight_decay: float
-    patience: int
+    def __init__(self, found: int, pooled: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.of_found = nn.Linear(found, classes)
+        self.of_pooled = nn.Linear(pooled, classes, bias=False) if pooled else None
+        if self.of_pooled is not None:
+            nn.init.zeros_(self.of_pooled.weight)
 
-
-def train(
-    network: PairAttention, inputs: Inputs, codes: Tensor, fitted: NDArray[np.int64], held_out: NDArray[np.int64],
-    how: Training, rng: np.random.Generator,
-) -> int:
-    """Train on rows `fitted` until the loss on rows `held_out` has not fallen for `patience` epochs.
-
-    The weights with the least held-out loss are restored; without held-out rows, training lasts
-    `epochs`. Returns the number of epochs of the weights that are kept.
-
-    Raises
-    ------
-    FloatingPointError
-        Where the loss is no longer finite.
-    """
-    optimiser = torch.optim.AdamW(network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
-    least, kept, best = float("inf"), how.epochs, None
-    for epoch in range(1, how.epochs + 1):
-        network.train()
-        order = torch.from_numpy(rng.permutation(fitted)).to(codes.device)
-        for rows in torch.split(order, how.batch):
-            optimiser.zero_grad()
-            loss = functional.cross_entropy(network(inputs.take(rows)), codes[rows])
-            torch.autograd.backward(loss)
-            optimiser.step()
-        checked = _loss(network, inputs, codes, held_out) if len(held_out) else float(loss.detach())
-        if not np.isfinite(checked):
-            raise FloatingPointError(
-                f"attention diverged in epoch {epoch}: the loss is {checked}; learning_rate "
-                f"{how.learning_rate:g} is too high")
-        if len(held_out) and checked < least:
-            least, kept, best = checked, epoch, copy.deepcopy(network.state_dict())
-        if len(held_out) and epoch - kept >= how.patience and best is not None:
-            break
-    if best is not None:
-        network.load_state_dict(best)
-    network.eval()
-    return kept
+    def forward(self, found: Tensor, pooled: Tensor) -> Tensor:
+        """Class scores (n, classes)."""
+        scores: Tensor = self.of_found(self.dropout(found))
+        if self.of_pooled is not None:
+            scores = scores + self.of_pooled(self.dropout(pooled))
+        return scores
 
 
-def _loss(network: PairAttention, inputs: Inputs, codes: Tensor, rows: NDArray[np.int64]) -> float:
-    where = torch.from_numpy(rows).to(codes.device)
-    with torch.no_grad():
-        return float(functional.cross_entropy(scores(network, inputs.take(where)), codes[where]))
+class PairAttention(nn.Module):
+    """Attends to the pairs of a region and a token, and classifies v and pooled features."""
+
+    def __init__(
+        self, regions: int, tokens: int, pooled: int, classes: int, width: int, similarity: Similarity,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.similarity = similarity
+        self.sequences = Sequences(regions, tokens, width, dropout)
+        first = FIRST_COSINE_SCALE if similarity == "cosine" else width**-0.5
+        self.log_scale = nn.Parameter(torch.tensor(float(np.log(first))), requires_grad=similarity == "cosine")
+        self.head = Head(width, pooled, classes, dropout)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Class scores (n, classes) from regions, their mask, tokens, their mask, and pooled features."""
+        scores: Tensor = self.head(self._attend(inputs)[0], inputs[4])
+        return scores
+
+    def attention(self, *inputs: Tensor) -> Tensor:
+        """Weights alpha (n, i, t)."""
+        return self._attend(inputs)[1]
+
+    def _attend(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        x, h, x_mask, h_mask = self.sequences(*inputs[:4])
+        return pair_attention(x, h, x_mask, h_mask, self.similarity, self.log_scale.exp())
 
 
-@torch.no_grad()
-def scores(network: PairAttention, inputs: Inputs) -> Tensor:
-    """Class scores (n, classes) without dropout, a few samples at a time."""
-    network.eval()
-    return torch.cat([network(portion) for portion in inputs.portions()])
+class CrossAttention(nn.Module):
+    """Lets regions look at tokens and tokens at regions, and classifies the means of both and pooled features."""
+
+    def __init__(
+        self, regions: int, tokens: int, pooled: int, classes: int, width: int, heads: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.sequences = Sequences(regions, tokens, width, dropout)
+        self.to_tokens = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.to_regions = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.region_norm, self.token_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.head = Head(2 * width, pooled, classes, dropout)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Class scores (n, classes) from regions, their mask, tokens, their mask, and pooled features."""
+        x, h, x_mask, h_mask = self.sequences(*inputs[:4])
+        seen_by_regions, _ = self.to_tokens(x, h, h, key_padding_mask=~h_mask, need_weights=False)
+        seen_by_tokens, _ = self.to_regions(h, x, x, key_padding_mask=~x_mask, need_weights=False)
+        found = torch.cat([_mean(self.region_norm(x + seen_by_regions), x_mask),
+                           _mean(self.token_norm(h + seen_by_tokens), h_mask)], dim=1)
+        scores: Tensor = self.head(found, inputs[4])
+        return scores
+
+    def attention(self, *inputs: Tensor) -> Tensor:
+        """Weights alpha (n, i, t): half from regions that look at tokens, half from tokens that look at regions."""
+        x, h, x_mask, h_mask = self.sequences(*inputs[:4])
+        _, of_regions = self.to_tokens(x, h, h, key_padding_mask=~h_mask)
+        _, of_tokens = self.to_regions(h, x, x, key_padding_mask=~x_mask)
+        from_regions = of_regions * _shares(x_mask)[:, :, None]
+        from_tokens = of_tokens.transpose(1, 2) * _shares(h_mask)[:, None, :]
+        return torch.as_tensor((from_regions + from_tokens) / 2)
 
 
-@torch.no_grad()
-def weights(network: PairAttention, inputs: Inputs) -> Tensor:
-    """Attention weights alpha (n, i, t)."""
-    network.eval()
-    return torch.cat([network.attend(portion)[1] for portion in inputs.portions()])
+def _shares(mask: Tensor) -> Tensor:
+    """Equal weights (n, t) of what exists, adding up to 1."""
+    return mask / mask.sum(dim=1, keepdim=True)
+
+
+def _mean(vectors: Tensor, mask: Tensor) -> Tensor:
+    """Mean (n, width) of the vectors (n, t, width) that exist."""
+    return torch.einsum("ntw,nt->nw", vectors, _shares(mask).to(vectors.dtype))

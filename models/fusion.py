@@ -64,6 +64,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     needs : the modalities it uses and the form of each: "pooled" vectors or a "sequence".
     takes_classifier : whether the grid's classifiers apply to it.
     tuned : parameters chosen on inner folds, each with its default candidates.
+    uses_groups : whether it learns from the views' groups, which then decide its results too.
     combines : names of single-modality fusions whose predictions it combines ("image_only", ...);
         such a fusion costs no fit of its own features and implements `fit_combination` and `combine`.
     classes_ : (K,) sorted class labels, after `fit`.
@@ -74,6 +75,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     needs: ClassVar[dict[Modality, Form]]
     takes_classifier: ClassVar[bool] = True
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
+    uses_groups: ClassVar[bool] = False
     combines: ClassVar[tuple[str, ...]] = ()
     classes_: NDArray[Any]
     weights_: NDArray[np.float64] | None

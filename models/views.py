@@ -17,10 +17,13 @@ class Views:
     Parameters
     ----------
     image, text : Block of n samples, or None where a model does not use that modality.
+    groups : (n,) what group each sample belongs to, where that is known: a model that holds samples out of
+        its training samples holds out whole groups.
     """
 
     image: Block | None = None
     text: Block | None = None
+    groups: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(block) for block in self.blocks().values()}
@@ -28,6 +31,8 @@ class Views:
             raise ValueError("Views need at least one block")
         if len(lengths) > 1:
             raise ValueError(f"blocks of different lengths: {sorted(lengths)}")
+        if self.groups is not None and len(self.groups) != len(self):
+            raise ValueError(f"{len(self.groups)} groups for {len(self)} samples")
 
     def blocks(self) -> dict[Modality, Block]:
         """The blocks that are there, pictures first."""
@@ -44,4 +49,5 @@ class Views:
 
     def take(self, rows: NDArray[Any]) -> Views:
         """Views of the samples `rows` (positions or a boolean mask)."""
-        return Views(**{modality: block.take(rows) for modality, block in self.blocks().items()})
+        groups = None if self.groups is None else self.groups[rows]
+        return Views(**{modality: block.take(rows) for modality, block in self.blocks().items()}, groups=groups)

@@ -53,11 +53,13 @@ class Context:
     ----------
     labels : (n,) codes; `classes` is their number K.
     index : for each modality, the distinct sample of each row.
+    groups : (n,) codes of the groups that never straddle folds, where there are any.
     """
 
     labels: Rows
     classes: int
     index: Mapping[Modality, Rows]
+    groups: Rows | None
     tuning_metric: str
     store: Path
 
@@ -65,7 +67,7 @@ class Context:
 def context_of(dataset: Dataset, tuning_metric: str, store: Store) -> Context:
     """The context of a data set."""
     index = {modality: modal.index for modality, modal in dataset.views.items()}
-    return Context(dataset.labels, len(dataset.classes), index, tuning_metric, store.root)
+    return Context(dataset.labels, len(dataset.classes), index, dataset.groups, tuning_metric, store.root)
 
 
 def encode_all(
@@ -152,7 +154,7 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
               for modality, many in unit.features.items()}
     begun = time.perf_counter()
     chosen, scores, inner = _choose(unit, context, blocks)
-    outer = _fit_of(unit.fold.train, unit.fold.test, blocks, 0, context.labels)
+    outer = _fit_of(unit.fold.train, unit.fold.test, blocks, 0, context)
     model = unit.estimator.with_setting(chosen).fit(outer.train, outer.y)
     fitted = time.perf_counter()
     probabilities = aligned(model.predict_proba(outer.test), outer.y, context.classes)
@@ -173,23 +175,26 @@ def _loaded(features: Features, index: Rows, store: Store) -> Block:
     return block
 
 
-def _fit_of(train: Rows, test: Rows, blocks: Mapping[Modality, Sequence[Block]], position: int, labels: Rows) -> Fit:
+def _fit_of(
+    train: Rows, test: Rows, blocks: Mapping[Modality, Sequence[Block]], position: int, context: Context
+) -> Fit:
     """Training and test views of one split; `position` says from which rows learned encoders learned."""
-    views = _views({modality: many[position] for modality, many in blocks.items()}, len(labels))
-    return Fit(views.take(train), labels[train], views.take(test))
+    views = _views({modality: many[position] for modality, many in blocks.items()}, context)
+    return Fit(views.take(train), context.labels[train], views.take(test))
 
 
-def _views(blocks: Mapping[Modality, Block], rows: int) -> Views:
+def _views(blocks: Mapping[Modality, Block], context: Context) -> Views:
     """Views of these blocks; a model that needs none gets one column of zeros."""
     if not blocks:
-        return Views(image=Block(np.zeros((1, 1), dtype=np.float32), np.zeros(rows, dtype=np.int64)))
-    return Views(blocks.get("image"), blocks.get("text"))
+        nothing = Block(np.zeros((1, 1), dtype=np.float32), np.zeros(len(context.labels), dtype=np.int64))
+        return Views(image=nothing, groups=context.groups)
+    return Views(blocks.get("image"), blocks.get("text"), context.groups)
 
 
 def outer_views(unit: Unit, context: Context, store: Store) -> Views:
     """Features of all rows, as learned from the outer training rows of the unit's fold."""
     return _views({modality: _loaded(many[0], context.index[modality], store)
-                   for modality, many in unit.features.items()}, len(context.labels))
+                   for modality, many in unit.features.items()}, context)
 
 
 def _choose(
@@ -203,7 +208,7 @@ def _choose(
     inner = unit.fold.inner
     if not inner:
         return unit.settings[0], [], np.zeros((0, context.classes))
-    fits = [_fit_of(train, test, blocks, position + 1, context.labels)
+    fits = [_fit_of(train, test, blocks, position + 1, context)
             for position, (train, test) in enumerate(inner)]
     predictions = [[aligned(one, fit.y, context.classes) for one in many] for fit, many in zip(
         fits, unit.estimator.predict_many(fits, unit.settings), strict=True)]

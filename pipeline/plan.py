@@ -123,6 +123,7 @@ def _unit(
         "rows": _rows_digest(dataset, fold, tuple(features)),
         "model": {"class": type(estimator).__name__, "version": estimator.version,
                   "parameters": plain_parameters(estimator)},
+        **({"groups": _groups_digest(dataset, fold)} if estimator.uses_groups else {}),
         "settings": [dict(setting) for setting in settings],
         "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version] if chooses else None,
         "keeps inner": keeps_inner,
@@ -142,6 +143,13 @@ def _rows_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modality]) -
         "samples": {modality: _sample_digests(dataset, modality, rows) for modality in modalities},
         "inner": [[[place[int(row)] for row in part] for part in split] for split in fold.inner],
     })
+
+
+def _groups_digest(dataset: Dataset, fold: Fold) -> str | None:
+    """Digest of which training rows belong together."""
+    if dataset.groups is None:
+        return None
+    return key_of({"groups": np.unique(dataset.groups[fold.train], return_inverse=True)[1].tolist()})
 
 
 def _sample_digests(dataset: Dataset, modality: Modality, rows: Rows) -> list[str | None]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from features.encoder import Block
-from models.attention import Attention, _split
+from models.attention import Attention
 from models.reduction import SequenceReduction, mean_vectors
 from models.views import Views
 from tests.model_views import labels, sequence, views, without
@@ -153,23 +153,16 @@ def test_held_out_rows_decide_when_to_stop_and_the_best_weights_are_kept(network
     noise = Block.of(rng.normal(size=(80, 3, 5)).astype(np.float32), np.ones((80, 3), dtype=bool))
     fitted = Attention(epochs=50, patience=3, learning_rate=0.02).fit(Views(noise, noise), y)
     # Pure noise: what is learned from it only makes held-out rows worse, so training ends soon.
-    assert fitted.epochs_ < 15
-    shorter = Attention(epochs=fitted.epochs_, patience=3, learning_rate=0.02).fit(Views(noise, noise), y)
+    assert fitted.history_.kept < 15
+    shorter = Attention(epochs=fitted.history_.kept, patience=3, learning_rate=0.02).fit(Views(noise, noise), y)
     np.testing.assert_array_equal(fitted.predict_proba(Views(noise, noise)),
                                   shorter.predict_proba(Views(noise, noise)))
-
-
-def test_held_out_rows_are_the_same_share_of_each_class():
-    codes = np.repeat([0, 1, 2], [100, 40, 3])
-    fitted, held_out = _split(codes, np.random.default_rng(0))
-    assert list(np.bincount(codes[held_out], minlength=3)) == [15, 6, 0]
-    np.testing.assert_array_equal(np.sort(np.r_[fitted, held_out]), np.arange(143))
 
 
 def test_very_few_samples_train_without_held_out_rows(network):
     train, y = views("sequence", n=6)
     fitted = Attention(epochs=3).fit(train, y)
-    assert fitted.epochs_ == 3
+    assert fitted.history_.kept == 3
     assert fitted.predict_proba(train).shape == (6, 3)
 
 

@@ -266,3 +266,15 @@ def test_other_rows_in_the_inner_folds_choose_again_also_on_frozen_features(fini
     done = work(folder)
     assert (sum(done.results.values()), done.passes) == (1, [])
     assert work(folder) == NOTHING
+
+
+def test_groups_are_an_ingredient_of_models_that_hold_out_whole_groups_only(finished, tmp_path, monkeypatch, work):
+    folder = copied(finished, "official", tmp_path)
+    rows = read_rows(folder)
+    write_rows(folder, [[*one, f"pair{number // 2}"] for number, one in enumerate(rows)], "part", "brand")
+    write_grid(folder, re.sub("fusion: .*", "fusion: [image_only, {attention: {epochs: 1}}]", OFFICIAL).replace(
+        "id: sku", "id: sku, group: brand"))
+    assert sum(work(folder).results.values()) == 1  # image_only is there
+    row("id1", 5, "of its own")(folder, monkeypatch)
+    assert {short(cell) for cell, _ in work(folder).results} == {"mean_colour + bow / attention"}
+    assert work(folder) == NOTHING

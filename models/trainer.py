@@ -1,0 +1,276 @@
+"""Training of small networks in PyTorch; imported only when one is trained.
+
+One way for every model: seeded, AdamW, early stopping on rows held out of the training rows, the best
+weights restored, mixed precision on a GPU, divergence an error.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+Rows = NDArray[np.int64]
+Tensors = tuple[Tensor, ...]
+Objective = Callable[[Any, Tensor], Tensor]
+Network = TypeVar("Network", bound=nn.Module)
+
+SAMPLES_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train.
+
+    Parameters
+    ----------
+    epochs : most passes over the training rows.
+    patience : passes without a lower held-out loss after which training stops.
+    learning_rate, weight_decay : of AdamW (Loshchilov and Hutter 2019).
+    random_state : seed of the first weights, dropout, the batches and the held-out rows.
+    batch : rows of one step.
+    held_out : share of the training rows that early stopping looks at; 0 for none.
+    """
+
+    epochs: int
+    patience: int
+    learning_rate: float
+    weight_decay: float
+    random_state: int
+    batch: int = 64
+    held_out: float = 0.15
+
+
+@dataclass(frozen=True)
+class History:
+    """Course of a training.
+
+    Parameters
+    ----------
+    kept : the epoch, counted from 1, whose weights were kept.
+    fitted, held_out : mean loss of each epoch on the rows trained on (during the epoch, with dropout) and on
+        those held out (after it; none where no rows were held out).
+    """
+
+    kept: int
+    fitted: tuple[float, ...]
+    held_out: tuple[float, ...]
+
+    def facts(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return asdict(self)
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def train(
+    build: Callable[[], Network], inputs: Sequence[Tensor], codes: Rows, objective: Objective, how: Training,
+    groups: NDArray[Any] | None = None,
+) -> tuple[Network, History]:
+    """Train a network until its loss on held-out rows has not fallen for `patience` epochs.
+
+    The weights with the least held-out loss are restored; without held-out rows, training lasts `epochs`.
+    Torch's global random state is left as it was.
+
+    Parameters
+    ----------
+    build : makes the network, with first weights drawn from torch's random state, which is seeded before.
+    inputs : tensors (n, ...): the network is called with some rows of each.
+    codes : (n,) classes from 0: they stratify the held-out rows and are handed to the objective.
+    objective : mean loss of some rows from the network's output for them and their codes.
+    groups : (n,) rows of one group are never both trained on and held out.
+
+    Returns
+    -------
+    network, history : the network in the main memory, without dropout.
+
+    Raises
+    ------
+    FloatingPointError
+        Where the loss is no longer finite.
+    """
+    rng = np.random.default_rng(how.random_state)
+    fitted, held_out = split_for_stopping(codes, how.held_out, rng, groups)
+    where = device()
+    with torch.random.fork_rng([where] if where.type == "cuda" else []):
+        torch.manual_seed(how.random_state)
+        network = build().to(where)
+        course = _Course(network, how)
+        there = tuple(tensor.to(where) for tensor in inputs)
+        targets = torch.from_numpy(np.asarray(codes, dtype=np.int64)).to(where)
+        stopping = tuple(tensor[torch.from_numpy(held_out).to(where)] for tensor in (*there, targets))
+        while not course.ended:
+            order = torch.from_numpy(rng.permutation(fitted)).to(where)
+            course.add(_pass(network, there, targets, objective, order, course),
+                       _held_out_loss(network, stopping, objective))
+    return network.cpu(), course.end()
+
+
+class _Course:
+    """Optimiser, losses so far, and the best weights."""
+
+    def __init__(self, network: nn.Module, how: Training) -> None:
+        on_gpu = device().type == "cuda"
+        self.how, self.network = how, network
+        # One fused kernel steps all parameters: small networks spend their time on launching many.
+        self.optimiser = torch.optim.AdamW(
+            network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay, fused=True)
+        self.scaler = torch.amp.GradScaler(enabled=on_gpu)
+        self.fitted: list[float] = []
+        self.held_out: list[float] = []
+        self.kept, self.least, self.best = 0, float("inf"), network.state_dict()
+
+    def step(self, loss: Tensor) -> None:
+        """One step down the gradient of a loss."""
+        self.optimiser.zero_grad()
+        torch.autograd.backward(self.scaler.scale(loss))
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+
+    def add(self, fitted: float, held_out: float | None) -> None:
+        """Take note of an epoch's losses, and of its weights where they are the best so far."""
+        self.fitted.append(fitted)
+        self.held_out += [] if held_out is None else [held_out]
+        checked = fitted if held_out is None else held_out
+        if not np.isfinite(checked):
+            raise FloatingPointError(
+                f"training diverged in epoch {len(self.fitted)}: the loss is {checked}; learning_rate "
+                f"{self.how.learning_rate:g} is too high")
+        if held_out is None:
+            self.kept = len(self.fitted)
+        elif held_out < self.least:
+            self.least, self.kept = held_out, len(self.fitted)
+            self.best = copy.deepcopy(self.network.state_dict())
+
+    @property
+    def ended(self) -> bool:
+        """Whether there were enough epochs, or too many without improvement."""
+        epochs = len(self.fitted)
+        return epochs >= self.how.epochs or epochs - self.kept >= self.how.patience
+
+    def end(self) -> History:
+        """Restore the best weights."""
+        if self.held_out:
+            self.network.load_state_dict(self.best)
+        self.network.eval()
+        return History(self.kept, tuple(self.fitted), tuple(self.held_out))
+
+
+def _pass(
+    network: nn.Module, inputs: Tensors, codes: Tensor, objective: Objective, order: Tensor, course: _Course
+) -> float:
+    """One pass over the rows in `order`; their mean loss."""
+    network.train()
+    total = torch.zeros((), device=order.device)
+    for rows in torch.split(order, course.how.batch):
+        with _mixed_precision(order.device):
+            loss = objective(network(*(tensor[rows] for tensor in inputs)), codes[rows])
+        course.step(loss)
+        total += loss.detach() * len(rows)
+    return float(total) / max(len(order), 1)
+
+
+def _held_out_loss(network: nn.Module, stopping: Tensors, objective: Objective) -> float | None:
+    """Mean loss of the held-out rows; None where there are none."""
+    *inputs, codes = stopping
+    if not len(codes):
+        return None
+    network.eval()
+    total = 0.0
+    with torch.no_grad():
+        for part in _portions(len(codes)):
+            with _mixed_precision(codes.device):
+                loss = objective(network(*(tensor[part] for tensor in inputs)), codes[part])
+            total += float(loss) * len(codes[part])
+    return total / len(codes)
+
+
+def applied(network: nn.Module, inputs: Sequence[Tensor], method: str = "forward") -> Tensor:
+    """What a trained network, or another method of it, gives for all rows: a few at a time, without gradients."""
+    where = device()
+    function = getattr(network.to(where), method)
+    with torch.no_grad():
+        found = [function(*(tensor[part].to(where) for tensor in inputs)).cpu() for part in _portions(len(inputs[0]))]
+    network.cpu()  # where it can be stored from, and read where there is no GPU
+    return torch.cat(found)
+
+
+def _portions(n: int) -> list[slice]:
+    return [slice(start, start + SAMPLES_AT_ONCE) for start in range(0, max(n, 1), SAMPLES_AT_ONCE)]
+
+
+def _mixed_precision(where: torch.device) -> Any:
+    return torch.autocast(where.type, enabled=where.type == "cuda")
+
+
+def split_for_stopping(
+    codes: Rows, share: float, rng: np.random.Generator, groups: NDArray[Any] | None = None
+) -> tuple[Rows, Rows]:
+    """Rows to fit and rows to stop early on: about the same share of each class, and groups as a whole.
+
+    None are held out of a class whose share is less than half a row, and none where groups are too large.
+    """
+    if groups is None:
+        chosen = [rng.permutation(rows)[: round(share * len(rows))]
+                  for rows in (np.flatnonzero(codes == code) for code in np.unique(codes))]
+        held_out = np.isin(np.arange(len(codes)), np.concatenate(chosen))
+    else:
+        held_out = _held_out_groups(codes, share, rng, np.unique(groups, return_inverse=True)[1])
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _held_out_groups(codes: Rows, share: float, rng: np.random.Generator, groups: Rows) -> NDArray[np.bool_]:
+    """Take groups in random order where that brings the classes nearer to their share."""
+    sizes = np.zeros((groups.max() + 1, codes.max() + 1))
+    np.add.at(sizes, (groups, codes), 1)
+    totals = sizes.sum(axis=0)
+    taken, counts = np.zeros(len(sizes), dtype=bool), np.zeros_like(totals)
+    lacking = share * totals
+    for group in rng.permutation(len(sizes)):
+        after = counts + sizes[group]
+        keeps_every_class = np.all((after < totals) | (sizes[group] == 0))
+        if keeps_every_class and np.sum((after - lacking)**2) < np.sum((counts - lacking)**2):
+            taken[group], counts = True, after
+    return np.asarray(taken[groups])
+
+
+def classification_loss(
+    loss: Literal["cross_entropy", "mse"], label_smoothing: float, class_weight: Literal["none", "balanced"],
+    codes: Rows,
+) -> Objective:
+    """Mean over rows of w_y l(p, t), with p the softmax of the scores and t the smoothed class.
+
+    cross_entropy: l = -sum_k t_k log p_k
+    mse:           l = sum_k (p_k - t_k)^2 (Brier 1950)
+
+    t_k = (1 - s) [k = y] + s / K with label smoothing s (Szegedy et al. 2016). Weights w are 1, or balanced:
+    n / (K n_y) with n_y of the n training rows in class y, so that each class counts the same.
+
+    Parameters
+    ----------
+    codes : (n,) classes of the training rows from 0, each of which occurs.
+    """
+    counts = np.bincount(codes)
+    balanced = len(codes) / (len(counts) * counts) if class_weight == "balanced" else np.ones(len(counts))
+    weights = torch.from_numpy(balanced).float().to(device())
+
+    def mean_loss(scores: Tensor, codes: Tensor) -> Tensor:
+        scores = scores.float()
+        if loss == "cross_entropy":
+            each = functional.cross_entropy(scores, codes, reduction="none", label_smoothing=label_smoothing)
+        else:
+            targets = functional.one_hot(codes, scores.shape[1]) * (1 - label_smoothing)
+            each = (scores.softmax(dim=1) - targets - label_smoothing / scores.shape[1]).square().sum(dim=1)
+        return (each * weights[codes]).mean()
+
+    return mean_loss
