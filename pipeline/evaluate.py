@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -163,8 +164,30 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
     return Entry({"probabilities": finite(unit.cell.name, probabilities), **kept}, {
         "label": unit.cell.name, "parameters": dict(chosen), "inner": scores,
         "class": type(unit.estimator).__name__, "work": unit.fits * len(unit.fold.train),
-        "fit_seconds": fitted - begun, "predict_seconds": predicted - fitted,
+        "fit_seconds": fitted - begun, "predict_seconds": predicted - fitted, "model_bytes": _size(model),
     })
+
+
+class _Counter:
+    """A file that only counts what is written to it."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        self.bytes += size
+        return size
+
+
+def _size(model: Any) -> int | None:
+    """Bytes of a fitted model as it would be sent or kept; None for one that cannot be."""
+    counter = _Counter()
+    try:
+        pickle.dump(model, counter, protocol=5)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return None
+    return counter.bytes
 
 
 def _loaded(features: Features, index: Rows, store: Store) -> Block:

@@ -6,7 +6,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from pipeline.evaluate import Context, Done, Failed, failures
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS
 from pipeline.plan import Plan, Unit, describe
-from pipeline.store import Store
+from pipeline.store import Damaged, Store, read_manifest
 from reports.record import CellRecord, FailureRecord, FoldRecord, StageRecord
 
 Key = tuple[Cell, int, int]
@@ -48,17 +48,39 @@ def collect(
 ) -> Outcome:
     """Score every stored result, then combine and score those of the cells that have parts (late fusion)."""
     found = Outcome(failures=failures(plan, outcomes))
+    costs = cache(partial(_cost, plan, store))
     for position, unit in enumerate(plan.units):
         outcome = outcomes[position]
         if isinstance(outcome, Done):
-            found.add(unit.cell, unit.fold, partial(_stored, unit, outcome, dataset, store))
+            found.add(unit.cell, unit.fold, partial(_stored, unit, outcome, dataset, store, costs))
     for combination in combined:
         make = partial(_combined, combination, dataset, context, dict(found.records))
         found.add(combination.cell, combination.fold, make)
     return found
 
 
-def _stored(unit: Unit, outcome: Done, dataset: Dataset, store: Store) -> FoldRecord:
+def _cost(plan: Plan, store: Store, key: str) -> tuple[float, int]:
+    """Seconds that encoding took, and the bytes of the stored features; 0 where they are no longer there.
+
+    Forms that come from one pass over the samples share its seconds, which are kept with one of them only.
+    """
+    one = plan.features[key]
+    forms = [other for other in plan.features.values() if (other.modality, other.component, other.ingredients["train"])
+             == (one.modality, one.component, one.ingredients["train"])]
+    size = sum(file["bytes"] for file in manifest["files"].values()) if (manifest := _manifest(store, key)) else 0
+    return max(store.seconds(form.ingredients) or 0.0 for form in forms), int(size)
+
+
+def _manifest(store: Store, key: str) -> dict[str, Any] | None:
+    try:
+        return read_manifest(store.folder(key))
+    except Damaged:
+        return None
+
+
+def _stored(
+    unit: Unit, outcome: Done, dataset: Dataset, store: Store, costs: Callable[[str], tuple[float, int]]
+) -> FoldRecord:
     entry = store.load(unit.ingredients)
     if entry is None:
         raise FileNotFoundError("its result was removed from the store, or damaged, before it was read; run again")
@@ -68,8 +90,15 @@ def _stored(unit: Unit, outcome: Done, dataset: Dataset, store: Store) -> FoldRe
         rows=unit.fold.test, probabilities=probabilities,
         parameters={name.removeprefix("classifier__"): value for name, value in entry.facts["parameters"].items()},
         scores=_scores(dataset, unit.fold, probabilities), fit_seconds=entry.facts["fit_seconds"],
-        predict_seconds=entry.facts["predict_seconds"], reused=outcome.reused,
+        predict_seconds=entry.facts["predict_seconds"], reused=outcome.reused, **_features_cost(unit, costs),
+        model_bytes=entry.facts.get("model_bytes"),
     )
+
+
+def _features_cost(unit: Unit, costs: Callable[[str], tuple[float, int]]) -> dict[str, Any]:
+    """Seconds and bytes of the features it is tested on (those of its inner folds come on top in a run only)."""
+    each = [costs(many[0].key) for many in unit.features.values()]
+    return {"encode_seconds": sum(seconds for seconds, _ in each), "feature_bytes": sum(size for _, size in each)}
 
 
 def _scores(dataset: Dataset, fold: Fold, probabilities: NDArray[np.float64]) -> dict[str, float]:
@@ -97,7 +126,15 @@ def _combined(
         fit_seconds=sum(part.fit_seconds for part in parts) + own["fit_seconds"],
         predict_seconds=sum(part.predict_seconds for part in parts) + own["predict_seconds"],
         reused=all(part.reused for part in parts),
+        encode_seconds=sum(part.encode_seconds for part in parts),
+        feature_bytes=sum(part.feature_bytes for part in parts),
+        model_bytes=_sum(part.model_bytes for part in parts),
     )
+
+
+def _sum(sizes: Iterable[int | None]) -> int | None:
+    known = list(sizes)
+    return None if None in known else sum(size for size in known if size is not None)
 
 
 def _choices(cell: Cell, parts: Sequence[FoldRecord], weights: Sequence[float] | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from pipeline.samples import SourceError
 from pipeline.sources import SOURCES
 from pipeline.store import Store
 from pipeline.store_command import DEFAULT_STORE
+from pipeline.thumbnails import thumbnail
 from reports.record import MetricRecord, RunRecord, StageRecord
 
 PACKAGES = ("modalgrid", "numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm",
@@ -179,7 +181,7 @@ def _record(
         stages=stages, split=splits.describe(grid.split, dataset, folds), fingerprint=dataset.fingerprint,
         versions=_versions(), data=dataset.card(), failures=tuple(found.failures),
         warnings=(*dataset.notes, *splits.remarks(dataset, folds)), dropped=dataset.dropped,
-        groups=dataset.groups, group_name=dataset.group_name,
+        groups=dataset.groups, group_name=dataset.group_name, thumbnail=partial(thumbnail, dataset),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports import cost, gains, leaderboard, method, verdict, winner
+from reports import cost, gains, gallery, leaderboard, method, verdict, winner
 from reports.section import Section
 
 # In page order. A section is one file with facts (and charts), and templates/<name>.html and <name>.md.
@@ -11,6 +11,7 @@ SECTIONS: dict[str, Section] = {
     "leaderboard": leaderboard.SECTION,
     "gains": gains.SECTION,
     "winner": winner.SECTION,
+    "gallery": gallery.SECTION,
     "cost": cost.SECTION,
     "method": method.SECTION,
 }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from reports.record import FoldKey
-from reports.wording import distinct, figure, signed
+from reports.wording import distinct, figure, short, signed
 
 KINDS = ["image", "text", "fusion", "baseline"]  # coloured by the configuration's category range, in this order
 _TEXT_CLASSES = 20
@@ -21,6 +21,7 @@ _LEGEND = {"orient": "top", "title": None, "labelFontSize": 12, "labelLimit": 34
 _TITLES = {"row": "cell", "shown": "value", "percent": "% of true class", "true": "true class",
            "predicted": "predicted class"}
 _CURVES_HEIGHT = 300
+_MIDDLE_GREY = "#85898f"  # to be read on white and on black
 
 Strip = tuple[str, str, float, Sequence[tuple[FoldKey, float]]]
 Values = list[dict[str, Any]]
@@ -109,19 +110,23 @@ def heat_map(classes: Sequence[str], matrix: Sequence[Sequence[float]]) -> dict[
 
 
 def front(dots: Sequence[Dot], x_title: str, y_title: str) -> dict[str, Any]:
-    """Cells by cost (logarithmic) and score; those on the front are joined by a line."""
+    """Cells by cost (logarithmic) and score; those on the front are named and joined by a line."""
+    middle = (min(dot.x for dot in dots) * max(dot.x for dot in dots)) ** 0.5
     values = [{"row": dot.name, "kind": dot.kind, "x": dot.x, "y": dot.y, "front": dot.front,
-               "shown": figure(dot.y), "cost": f"{dot.x:.3g} s"} for dot in dots]
-    place = {"x": {"field": "x", "type": "quantitative", "title": x_title,
-                   "scale": {"type": "log", "nice": False, "padding": 16},
-                   "axis": {"format": "~g", "tickCount": 4, "labelOverlap": True}},
-             "y": {"field": "y", "type": "quantitative", "title": y_title, "scale": {"zero": False, "padding": 12}}}
+               "shown": figure(dot.y), "cost": f"{dot.x:.3g} s", "label": short(dot.name, 34)} for dot in dots]
+    best = [value for value in values if value["front"]]
+    place = {"x": {"field": "x", "type": "quantitative", "title": x_title, "axis": {"grid": False, "format": "~g"},
+                   "scale": {"type": "log", "nice": False, "padding": 16}},
+             "y": {"field": "y", "type": "quantitative", "title": y_title, "scale": {"zero": False, "padding": 18}}}
     dotted = {**place, "color": _coloured(), "tooltip": _tooltips("row", "shown", "cost"),
               "opacity": {"condition": {"test": "datum.front", "value": 1}, "value": 0.4}}
-    line = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5, "color": {"expr": "'#85898f'"}}
-    return _spec({"layer": [
-        _layer([value for value in values if value["front"]], line, place),
-        _layer(values, {"type": "circle", "size": 90}, dotted)], "height": _CURVES_HEIGHT})
+    line = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5, "color": _MIDDLE_GREY}
+    names = [_layer([value for value in best if (value["x"] < middle) is left],
+                    {"type": "text", "align": align, "dx": 8 if left else -8, "dy": -10, "fontSize": 11,
+                     "limit": 210}, {**place, "text": {"field": "label", "type": "nominal"}})
+             for left, align in ((True, "left"), (False, "right"))]
+    return _spec({"layer": [_layer(best, line, place), _layer(values, {"type": "circle", "size": 90}, dotted), *names],
+                  "height": _CURVES_HEIGHT})
 
 
 def curves(
@@ -165,7 +170,7 @@ def _zero_line() -> dict[str, Any]:
 def _diagonal() -> dict[str, Any]:
     place = {axis: {"field": axis, "type": "quantitative"} for axis in ("x", "y")}
     return _layer([{"x": 0, "y": 0}, {"x": 1, "y": 1}],
-                  {"type": "line", "strokeDash": [4, 3], "strokeWidth": 1, "color": "#85898f"}, place)
+                  {"type": "line", "strokeDash": [4, 3], "strokeWidth": 1, "color": _MIDDLE_GREY}, place)
 
 
 def _percents(test: str, mark: dict[str, Any]) -> dict[str, Any]:

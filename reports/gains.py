@@ -1,9 +1,10 @@
-"""What each fusion adds to one modality alone, fold by fold."""
+"""What each part brings: pairs of encoders under each fusion, and what a fusion adds to one modality alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reports.combinations import Combinations, combinations
 from reports.drawing import fold_strips
 from reports.ranking import Comparison, Ranking, Standing, rank_cells
 from reports.record import RunRecord
@@ -27,12 +28,16 @@ class Gain:
 
 @dataclass(frozen=True)
 class GainsFacts:
-    """Gains of all complete fusion cells, best first; positive means that the fusion is better."""
+    """Gains of all complete fusion cells, best first; positive means that the fusion is better.
+
+    `combinations` are the scores of all pairs of encoders.
+    """
 
     metric: str
     greater_is_better: bool
     best_single: str
     rows: tuple[Gain, ...]
+    combinations: Combinations
 
 
 def facts(record: RunRecord) -> GainsFacts | None:
@@ -49,7 +54,8 @@ def facts(record: RunRecord) -> GainsFacts | None:
             rows.append(Gain(fusion.cell.name, ranking.compare(fusion, own) if own else None, overall))
     if not rows:
         return None
-    return GainsFacts(ranking.metric.name, ranking.metric.greater_is_better, best.cell.name, tuple(rows))
+    return GainsFacts(ranking.metric.name, ranking.metric.greater_is_better, best.cell.name, tuple(rows),
+                      combinations(ranking))
 
 
 def best_own_single(fusion: Standing, ranking: Ranking) -> Standing | None:
@@ -79,4 +85,4 @@ def charts(gains: GainsFacts) -> dict[str, Chart]:
     return {"gains": Chart(spec, label, caption)}
 
 
-SECTION = Section("What fusion adds", facts, charts)
+SECTION = Section("What each part brings", facts, charts)

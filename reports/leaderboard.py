@@ -1,20 +1,46 @@
-"""Every cell with its scores over folds, chosen parameters and time."""
+"""Every cell with its scores over folds, chosen parameters and cost."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 from typing import Any
 
-from reports.drawing import fold_strips
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.drawing import Dot, fold_strips, front
 from reports.ranking import Kind, Ranking, Spread, Standing, rank_cells, spread
-from reports.record import FoldKey, MetricRecord, RunRecord
+from reports.record import FoldKey, FoldRecord, MetricRecord, RunRecord
 from reports.section import Chart, Section
-from reports.wording import clean, count, metric_label, plus_minus
+from reports.wording import clean, count, duration, metric_label, plus_minus
 
 CHART_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one fold of a cell takes: means over folds, as measured when they were computed.
+
+    Parameters
+    ----------
+    encode_seconds : encoding all distinct samples of the data set once, summed over its encoders.
+    fit_seconds : choosing parameters on inner folds and fitting; `predict_seconds`: the fold's test rows.
+    feature_bytes, model_bytes : size of its features and of the fitted model (nan where not known).
+    """
+
+    encode_seconds: float
+    fit_seconds: float
+    predict_seconds: float
+    feature_bytes: float
+    model_bytes: float
+
+    @property
+    def seconds(self) -> float:
+        """Encoding, fitting and predicting together."""
+        return self.encode_seconds + self.fit_seconds + self.predict_seconds
 
 
 @dataclass(frozen=True)
@@ -28,7 +54,9 @@ class Row:
     by_fold : ((repeat, fold), value of the ranking metric), only defined values.
     done : folds computed, of LeaderboardFacts.folds.
     parameters : (name, ((value, number of folds it was chosen on), ...)), most frequent first.
-    fit_seconds, predict_seconds : mean per fold, as measured when the fold was computed.
+    ranks : lowest, middle and highest of its ranks on single folds among complete cells (equals share the
+        best of their places); None for an incomplete cell.
+    front : no other complete cell is at least as good and cheaper in seconds, or better and no dearer.
     note : what went wrong, for a cell that failed or is incomplete.
     """
 
@@ -39,8 +67,9 @@ class Row:
     by_fold: tuple[tuple[FoldKey, float], ...]
     done: int
     parameters: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
-    fit_seconds: float
-    predict_seconds: float
+    cost: Cost
+    ranks: tuple[int, float, int] | None = None
+    front: bool = False
     note: str | None = None
 
 
@@ -64,23 +93,68 @@ def facts(record: RunRecord) -> LeaderboardFacts | None:
     ranking = rank_cells(record)
     metrics = (ranking.metric, *(metric for metric in record.metrics if metric.name != record.metric))
     expected = {(entry.repeat, entry.fold) for entry in record.folds}
-    rows = tuple(_row(standing, ranking, metrics, len(expected), record) for standing in ranking.standings)
-    return LeaderboardFacts(metrics, rows, len(expected), len(expected) - len(ranking.folds))
+    rows = [_row(standing, ranking, metrics, len(expected), record) for standing in ranking.standings]
+    ranks = fold_ranks(ranking)
+    rows = [replace(row, ranks=_middle(ranks.get(row.name)), front=_on_front(row, rows)) for row in rows]
+    return LeaderboardFacts(metrics, tuple(rows), len(expected), len(expected) - len(ranking.folds))
+
+
+def fold_ranks(ranking: Ranking) -> dict[str, NDArray[np.int64]]:
+    """Ranks (folds,) of each complete cell on each fold, 1 for the best; equals share the best of their places."""
+    complete = ranking.ranked()
+    if not complete:
+        return {}
+    sign = -1 if ranking.metric.greater_is_better else 1
+    scores = np.array([[s.folds[key].scores[ranking.metric.name] for key in ranking.folds] for s in complete])
+    loss = (sign * scores).round(12)
+    ranks = 1 + (loss[None] < loss[:, None]).sum(axis=1)
+    return {s.cell.name: row for s, row in zip(complete, ranks, strict=True)}
+
+
+def _middle(ranks: NDArray[np.int64] | None) -> tuple[int, float, int] | None:
+    return None if ranks is None else (int(ranks.min()), float(np.median(ranks)), int(ranks.max()))
+
+
+def _on_front(row: Row, rows: Sequence[Row]) -> bool:
+    """Among complete cells other than baselines; rows are in order of their score, best first."""
+    if row.rank is None or row.kind == "baseline":
+        return False
+    rivals = (other for other in rows if other.rank is not None and other.kind != "baseline")
+    return not any((other.rank, other.cost.seconds) != (row.rank, row.cost.seconds)
+                   and (other.rank or 0) <= row.rank and other.cost.seconds <= row.cost.seconds for other in rivals)
 
 
 def charts(board: LeaderboardFacts) -> dict[str, Chart]:
-    """Fold scores of the first cells and of the baselines: a dot per fold, a bar for the mean."""
+    """Fold scores of the first cells and of the baselines; and cells by cost and score."""
     shown = [row for position, row in enumerate(board.rows)
              if row.by_fold and (position < CHART_ROWS or row.kind == "baseline")]
-    if not shown:
-        return {}
+    return ({"leaderboard": _scores_chart(board, shown)} if shown else {}) | _front_chart(board)
+
+
+def _scores_chart(board: LeaderboardFacts, shown: Sequence[Row]) -> Chart:
     metric = metric_label(board.metrics[0].name)
     spec = fold_strips(
         [(row.name, row.kind, row.scores[0].mean, row.by_fold) for row in shown], metric, zero=False)
     best = shown[0]
     label = (f"{metric} of {count(len(shown), 'cell')} on each fold; highest in the list is {clean(best.name)} "
              f"with {plus_minus(best.scores[0])}.")
-    return {"leaderboard": Chart(spec, label, "One dot for each fold, a bar at the mean.")}
+    return Chart(spec, label, "One dot for each fold, a bar at the mean.")
+
+
+def _front_chart(board: LeaderboardFacts) -> dict[str, Chart]:
+    """Nothing where costs were not measured, or there is nothing to choose from."""
+    cells = [row for row in board.rows if row.rank is not None and row.kind != "baseline" and row.cost.seconds > 0]
+    if len(cells) < 2:
+        return {}
+    metric, best = metric_label(board.metrics[0].name), [row for row in cells if row.front]
+    cheapest = min(best, key=lambda row: row.cost.seconds)
+    spec = front([Dot(row.name, row.kind, row.cost.seconds, row.scores[0].mean, row.front) for row in cells],
+                 "seconds to encode, fit and predict one fold (logarithmic)", metric)
+    label = (f"{metric} of {count(len(cells), 'cell')} against their cost. On the front: from {clean(cheapest.name)} "
+             f"({duration(cheapest.cost.seconds)}) to {clean(best[0].name)} ({duration(best[0].cost.seconds)}).")
+    caption = ("Full dots on the line: no other cell is both cheaper and better. Pale dots: another cell is at "
+               "least as good for less.")
+    return {"front": Chart(spec, label, caption)}
 
 
 def _row(
@@ -95,9 +169,15 @@ def _row(
         scores=tuple(spread(entry.scores.get(metric.name, nan) for entry in entries) for metric in metrics),
         by_fold=by_fold, done=len(entries),
         parameters=_chosen(entry.parameters for entry in entries),
-        fit_seconds=spread(entry.fit_seconds for entry in entries).mean,
-        predict_seconds=spread(entry.predict_seconds for entry in entries).mean,
+        cost=_cost(list(entries)),
         note=_note(standing, expected, record))
+
+
+def _cost(entries: Sequence[FoldRecord]) -> Cost:
+    return Cost(*(spread(values).mean for values in (
+        [entry.encode_seconds for entry in entries], [entry.fit_seconds for entry in entries],
+        [entry.predict_seconds for entry in entries], [entry.feature_bytes for entry in entries],
+        [nan if entry.model_bytes is None else entry.model_bytes for entry in entries])))
 
 
 def _chosen(settings: Iterable[Any]) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:

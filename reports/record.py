@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -37,6 +37,9 @@ class FoldRecord:
     parameters : those chosen on the inner folds.
     scores : metric name -> value on the test rows (nan where it is not defined).
     reused : whether this result came from the store.
+    encode_seconds : what encoding all of the data set's distinct samples cost for it, summed over modalities.
+    feature_bytes : size of those features in memory.
+    model_bytes : size of the fitted model, encoders not counted; None where it is not known.
     """
 
     cell: str
@@ -50,6 +53,9 @@ class FoldRecord:
     fit_seconds: float
     predict_seconds: float
     reused: bool
+    encode_seconds: float = 0.0
+    feature_bytes: int = 0
+    model_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +155,8 @@ class RunRecord:
         the column they come from.
     probes, additive : the second phase, on the folds of the first repeat, for the best cell of each fusion and
         the best single modalities; empty where it found nothing to look at.
+    thumbnail : gives a small JPEG of a row's picture, None where the row has none; raises OSError or ValueError
+        where it cannot be had. It is asked for the few rows that the report shows.
     """
 
     name: str
@@ -176,3 +184,4 @@ class RunRecord:
     group_name: str | None = None
     probes: tuple[ProbeRecord, ...] = ()
     additive: tuple[AdditiveRecord, ...] = ()
+    thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from reports import SECTIONS, markdown, vega, wording
 from reports.record import RunRecord
 from reports.section import Chart
+from reports.thumbnails import Thumbnails
 
 
 class Part(NamedTuple):
@@ -63,6 +64,7 @@ def report_parts(record: RunRecord) -> list[Part]:
 def html_page(record: RunRecord, parts: list[Part], script: str, seal: str) -> str:
     """The whole page; `script` draws the charts, `seal` tells a later run whether it still holds."""
     environment = _environment(finalize=lambda value: value if hasattr(value, "__html__") else _shown(value))
+    environment.filters["thumbnail"] = Thumbnails(record)
     environment.filters["embedded"] = lambda chart: Markup(vega.embedded(chart))
     return environment.get_template("page.html").render(
         record=record, parts=parts, script=Markup(script), seal=seal)
@@ -86,7 +88,7 @@ def _environment(finalize: Any) -> Environment:
     environment = Environment(
         loader=PackageLoader("reports"), autoescape=True, finalize=finalize, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    names = ("between", "count", "duration", "figure", "metric_label", "plus_minus", "short", "signed")
+    names = ("between", "count", "duration", "figure", "metric_label", "plus_minus", "short", "signed", "size")
     environment.filters.update({name: getattr(wording, name) for name in names})
     return environment
 

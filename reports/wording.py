@@ -88,6 +88,17 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 100 else f"{seconds / 3600:.1f} h"
 
 
+def size(number: float) -> str:
+    """Bytes in the unit a reader would choose (1 MB is a million bytes)."""
+    if not isfinite(number):
+        return NONE
+    for unit, power in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= 0.9995 * power:
+            digits = 0 if number >= 99.5 * power else 1
+            return f"{number / power:.{digits}f} {unit}"
+    return f"{number:.0f} B"
+
+
 def count(number: int, singular: str, plural: str | None = None) -> str:
     """A number with its noun: "1 fold", "1,600 rows"."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

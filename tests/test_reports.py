@@ -51,11 +51,14 @@ NASTY = ("</script><script>alert(1)</script>", "<img src=x onerror=alert(2)>", "
 
 @pytest.fixture(autouse=True, scope="module")
 def bundled_once() -> Iterator[None]:
-    """Bundling the charts' script takes a second: do it once for all reports of this file."""
+    """Bundling the charts' script and drawing take seconds: each is done once for all reports of this file."""
     import vl_convert
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vl_convert, "javascript_bundle", functools.cache(vl_convert.javascript_bundle))
+        draw = functools.cache(lambda spec: vl_convert_draw(json.loads(spec), allowed_base_urls=[]))
+        vl_convert_draw = vl_convert.vegalite_to_svg
+        patch.setattr(vl_convert, "vegalite_to_svg", lambda spec, **_: draw(json.dumps(spec, sort_keys=True)))
         yield
 
 
@@ -196,7 +199,7 @@ def test_a_fold_without_a_score_counts_for_no_cell():
 
 
 @pytest.mark.parametrize(("cells", "answer", "left_out"), [
-    ([MAJORITY], "not compared", {"gains"}), ([IMAGE, MAJORITY], "not compared", {"gains"}),
+    ([MAJORITY], "not compared", {"gains", "gallery"}), ([IMAGE, MAJORITY], "not compared", {"gains"}),
     ([FUSION], "not compared", {"gains"}), ([IMAGE, TEXT], "not compared", {"gains"}),
     ([TEXT, FUSION], "half compared", set()), ([IMAGE, TEXT, FUSION], "unclear", set())])
 def test_sections_without_facts_are_left_out(cells, answer, left_out, tmp_path):
@@ -217,7 +220,7 @@ def test_a_run_in_which_everything_failed_still_has_a_report(tmp_path):
         FailureRecord(cell.name, None, None, "RuntimeError: no", "trace") for cell in SMALL_SCORES))
     assert verdict.facts(record).answer == "no result"
     files = write_report(record, tmp_path)
-    assert [path.name for path in files] == ["report.html", "report.md"]
+    assert not [path for path in files if path.suffix == ".svg"]
     write_report(replace(small_record(), folds=tuple(
         replace(fold, scores={**fold.scores, "balanced_accuracy": math.nan}) for fold in small_record().folds)),
         tmp_path)
@@ -259,7 +262,48 @@ def test_a_winner_no_better_than_the_baseline_is_called_out():
 def test_chosen_parameters_and_times():
     row = leaderboard.facts(small_record()).rows[0]
     assert row.parameters == (("C", (("0.1", 3), ("1", 1))),)
-    assert (row.fit_seconds, row.predict_seconds, row.done) == (0.5, 0.01, 4)
+    assert row.done == 4
+    assert row.cost == leaderboard.Cost(6.25, 0.5, 0.01, 1500, 2_500_000)
+    assert row.cost.seconds == pytest.approx(6.76)
+
+
+def test_ranks_on_folds_and_the_front():
+    record = small_record({**SMALL_SCORES, IMAGE: (0.50, 0.70, 0.68, 0.56)})
+    rows = {row.name: row for row in leaderboard.facts(record).rows}
+    assert rows[FUSION.name].ranks == (1, 1.0, 2)  # 1 2 1 1: on the third fold equal to the picture
+    assert rows[IMAGE.name].ranks == (1, 2.0, 3)  # 3 1 1 3
+    assert rows[MAJORITY.name].ranks == (4, 4.0, 4)
+    # the text is cheapest (0.25 s to encode), the fusion best; the picture is dearer than the text and worse
+    assert {name for name, row in rows.items() if row.front} == {TEXT.name, FUSION.name}
+    costly = replace(record, folds=tuple(replace(fold, encode_seconds=9.0) for fold in record.folds))
+    assert {row.name for row in leaderboard.facts(costly).rows if row.front} == {FUSION.name}
+    chart = leaderboard.charts(leaderboard.facts(record))["front"]
+    assert [value["row"] for value in chart.spec["layer"][0]["data"]["values"]] == [FUSION.name, TEXT.name]
+
+
+def test_cells_without_measured_costs_draw_no_front():
+    record = small_record()
+    free = replace(record, folds=tuple(
+        replace(fold, encode_seconds=0.0, fit_seconds=0.0, predict_seconds=0.0) for fold in record.folds))
+    assert set(leaderboard.charts(leaderboard.facts(free))) == {"leaderboard"}
+
+
+def test_pairs_of_encoders_are_framed_by_each_alone():
+    bow = CellRecord("bow / text_only", None, "bow", "text_only", "logistic")
+    pair = CellRecord("cnn + bow / concat", "cnn", "bow", "concat", "logistic")
+    forest = replace(pair, name="cnn + bow / concat / forest", classifier="forest")
+    late = CellRecord("cnn + bow / late", "cnn", "bow", "late", "logistic")
+    pairs = gains.facts(small_record(
+        {**SMALL_SCORES, bow: (0.4,) * 4, pair: (0.52,) * 4, forest: (0.5,) * 4, late: (0.3,) * 4})).combinations
+    assert (pairs.images, pairs.texts) == (("cnn",), ("tfidf", "bow"))
+    assert [round(one.score, 3) for one in (*pairs.image_alone, *pairs.text_alone)] == [0.53, 0.62, 0.4]
+    assert [one.fusion for one in pairs.maps] == ["concat", "late"]
+    tfidf_pair, bow_pair = pairs.maps[0].squares[0]
+    assert (tfidf_pair.score, tfidf_pair.share, tfidf_pair.above) == (pytest.approx(0.67), pytest.approx(1), True)
+    # the better of two classifiers, and below the picture alone
+    assert (bow_pair.score, bow_pair.above) == (pytest.approx(0.52), False)
+    assert pairs.maps[1].squares[0][0].score is None
+    assert pairs.maps[1].squares[0][1].share == 0.0
 
 
 def _entry(repeat: int, predicted: list[int], rows: list[int]) -> FoldRecord:
@@ -388,9 +432,10 @@ def test_the_page_can_be_read_by_a_machine(page):
     assert tables == sum(tag == "caption" for tag, _ in page.tags) > 4
     assert all("scope" in attrs for attrs in page.named("th"))
     drawings = [attrs for attrs in page.named("div") if attrs.get("class") == "drawing"]
-    assert len(drawings) == 3
+    assert len(drawings) == 4
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in drawings)
     assert sum("aria-sort" in attrs for attrs in page.named("th")) == 1
+    assert all(attrs["alt"] for attrs in page.named("img"))
     identifiers = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(identifiers) == len(set(identifiers))
     targets = [attrs["href"][1:] for attrs in page.named("a")]
@@ -399,8 +444,8 @@ def test_the_page_can_be_read_by_a_machine(page):
 
 def test_charts_are_valid_and_drawn_in_both_files(page, written):
     specs = {attrs["id"]: json.loads(text) for attrs, text in page.scripts if attrs.get("type") == "application/json"}
-    assert set(specs) == {"chart-leaderboard", "chart-gains", "chart-confusion"}
-    for name in ("leaderboard", "gains", "confusion"):
+    assert set(specs) == {"chart-leaderboard", "chart-front", "chart-gains", "chart-confusion"}
+    for name in ("leaderboard", "front", "gains", "confusion"):
         drawing = ElementTree.parse(written / "charts" / f"{name}.svg").getroot()
         assert drawing.tag.endswith("svg")
         assert f"](charts/{name}.svg)" in (written / "report.md").read_text()
@@ -459,18 +504,25 @@ def _hostile(record: RunRecord) -> RunRecord:
     return replace(record, name=NASTY[0], command=NASTY[3], grid="\n".join(NASTY), cells=cells, folds=folds,
                    failures=failures, stages=stages, classes=NASTY[: len(record.classes)], split=NASTY[1],
                    warnings=NASTY, dropped=NASTY, versions={text: text for text in NASTY},
-                   data={text: text for text in NASTY}, fingerprint=NASTY[0], created=NASTY[5], ids=NASTY)
+                   data={text: text for text in NASTY}, fingerprint=NASTY[0], created=NASTY[5],
+                   ids=[NASTY[row % len(NASTY)] for row in range(len(record.ids))],
+                   texts=[NASTY[(row + 3) % len(NASTY)] for row in range(len(record.ids))], thumbnail=_refuses)
+
+
+def _refuses(row: int) -> bytes:
+    raise OSError(f"No such file: {NASTY[row % len(NASTY)]}")
 
 
 def test_hostile_texts_break_nothing(page, tmp_path):
     files = write_report(_hostile(realistic_record(n_rows=200, repeats=1)), tmp_path)
     text = files[0].read_text(encoding="utf-8")
     hostile = _Page(text)
-    assert {tag for tag, _ in hostile.tags} <= {tag for tag, _ in page.tags} | {"meta"}
+    assert {tag for tag, _ in hostile.tags} <= {tag for tag, _ in page.tags} | {"i"}
     assert sum(tag == "script" for tag, _ in hostile.tags) == sum(tag == "script" for tag, _ in page.tags)
     assert not [attrs for _, attrs in hostile.tags for name in attrs if name.startswith("on")]
+    assert text.count("picture unreadable") == text.count('class="absent"') > 0
     specs = [words for attrs, words in hostile.scripts if attrs.get("type") == "application/json"]
-    assert len(specs) == 3
+    assert len(specs) == 4
     assert not any("<" in words for words in specs)
     assert "{{ 7 * 7 }}" in text
     for path in files:

@@ -33,18 +33,27 @@ for (const table of document.querySelectorAll("table.sortable")) {
 /* Filter: every word must occur in the cell's name; baselines stay in sight. */
 const filter = document.getElementById("filter");
 if (filter) {
-  const rows = [...document.getElementById("cells").tBodies[0].rows];
+  const rows = [...document.querySelectorAll("table.filtered > tbody > tr")];
+  const cells = document.getElementById("cells").tBodies[0].rows;
   filter.parentNode.hidden = false;
   filter.addEventListener("input", () => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const row of rows) {
-      const name = row.querySelector("th").textContent.toLowerCase();
+      const name = row.querySelector("th").dataset.value.toLowerCase();
       row.hidden = !row.classList.contains("baseline") && !words.every((word) => name.includes(word));
     }
-    const shown = rows.filter((row) => !row.hidden).length;
-    document.getElementById("filtered").textContent = words.length ? shown + " of " + rows.length + " cells" : "";
+    const shown = [...cells].filter((row) => !row.hidden).length;
+    document.getElementById("filtered").textContent = words.length ? shown + " of " + cells.length + " cells" : "";
   });
 }
+
+/* Tables wider than the page say that they can be scrolled. */
+const regions = [...document.querySelectorAll(".scroll")];
+function hint() {
+  for (const region of regions) region.classList.toggle("wider", region.scrollWidth > region.clientWidth + 1);
+}
+hint();
+for (const details of document.querySelectorAll("details")) details.addEventListener("toggle", hint);
 
 /* Charts: drawn in the page's own text colour, again whenever the colour scheme or the width changes. */
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -62,6 +71,7 @@ function configFor(spec, width) {
     text: {color: style.getPropertyValue("--text").trim()}, rule: {color: text},
     rect: {color: style.getPropertyValue("--image").trim()},
     // In the order of the kinds: picture only, text only, fusion, baseline.
+    legend: {labelColor: text, symbolStrokeColor: text},
     range: {category: ["--image", "--text-only", "--fusion", "--baseline"].map((tone) => style.getPropertyValue(tone).trim())},
   });
 }
@@ -83,6 +93,7 @@ places.forEach(draw);
 dark.addEventListener("change", () => places.forEach(draw));
 let waiting = 0;
 window.addEventListener("resize", () => {
+  hint();
   clearTimeout(waiting);
   waiting = setTimeout(() => places.filter((p) => p.clientWidth !== Number(p.dataset.width)).forEach(draw), 150);
 });
