@@ -9,9 +9,17 @@ from statistics import fmean, stdev
 from typing import Literal
 
 from reports.record import CellRecord, FoldKey, FoldRecord, MetricRecord, RunRecord
-from reports.statistics import Interval, corrected_resampled_interval
+from reports.statistics import (
+    Interval,
+    Posterior,
+    TTest,
+    corrected_resampled_interval,
+    corrected_resampled_t,
+    correlated_bayes,
+)
 
 Kind = Literal["image", "text", "fusion", "baseline"]
+ROPE = 0.01  # scores that differ by less are equivalent in practice (Benavoli et al. 2017 take 1 % of accuracy)
 
 
 @dataclass(frozen=True)
@@ -48,13 +56,16 @@ class Standing:
 class Comparison:
     """One cell against another on the same folds; a positive gain means that `cell` is better.
 
-    `gains` holds ((repeat, fold), gain) in fold order.
+    `gains` holds ((repeat, fold), gain) in fold order. `test` and `posterior` (with the region ROPE) are None
+    on a single fold.
     """
 
     cell: str
     other: str
     gains: tuple[tuple[FoldKey, float], ...]
     interval: Interval
+    test: TTest | None
+    posterior: Posterior | None
 
     @property
     def ahead(self) -> int:
@@ -86,10 +97,12 @@ class Ranking:
             return None
         name = self.metric.name
         gains = [sign * (cell.folds[key].scores[name] - other.folds[key].scores[name]) for key in shared]
-        records = [cell.folds[key] for key in shared]
-        interval = corrected_resampled_interval(
-            gains, [record.n_train for record in records], [len(record.rows) for record in records])
-        return Comparison(cell.cell.name, other.cell.name, tuple(zip(shared, gains, strict=True)), interval)
+        n_train = [cell.folds[key].n_train for key in shared]
+        n_test = [len(cell.folds[key].rows) for key in shared]
+        return Comparison(
+            cell.cell.name, other.cell.name, tuple(zip(shared, gains, strict=True)),
+            corrected_resampled_interval(gains, n_train, n_test), corrected_resampled_t(gains, n_train, n_test),
+            correlated_bayes(gains, n_train, n_test, ROPE))
 
 
 def rank_cells(record: RunRecord) -> Ranking:
