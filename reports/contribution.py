@@ -12,7 +12,6 @@ from reports.ranking import Kind, Spread, kind_of, ranking_metric, spread
 from reports.record import AdditiveRecord, FoldKey, ProbeRecord, RunRecord
 from reports.statistics import Interval, corrected_resampled_interval
 
-
 _Condition = tuple[str, tuple[str, ...], float]  # change, modalities, share
 
 
