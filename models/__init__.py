@@ -6,6 +6,7 @@ from models.classifiers import MLP, Classifier, LinearSVM, Logistic, RandomFores
 from models.early import Concat
 from models.fusion import Fusion
 from models.late import Late
+from models.shared_space import CCA
 
 FUSIONS: dict[str, type[Fusion]] = {
     "majority": Majority,
@@ -14,6 +15,7 @@ FUSIONS: dict[str, type[Fusion]] = {
     "concat": Concat,
     "late": Late,
     "attention": Attention,
+    "cca": CCA,
 }
 CLASSIFIERS: dict[str, type[Classifier]] = {
     "logistic": Logistic,

@@ -34,7 +34,7 @@ class PooledFusion(Fusion):
 
     def fit(self, views: Views, y: Labels) -> Self:
         """Learn from n training samples with labels (n,)."""
-        self._learn_scales(views, y)
+        self._prepare(Fit(views, y, views))
         train, labels = self._training(views, y)
         self.classifier_ = clone(self.classifier).fit(train, labels)
         return self
@@ -49,7 +49,7 @@ class PooledFusion(Fusion):
         """See Fusion.predict_many; here blocks are scaled once for all settings of the classifier."""
         found: dict[tuple[int, int], Probabilities] = {}
         for own, positions in self._by_own_setting(settings).items():
-            scaled = [self.with_setting(dict(own))._learn_scales(fit.train, fit.y) for fit in fits]
+            scaled = [self.with_setting(dict(own))._prepare(fit) for fit in fits]
             arrays = (ArrayFit(*one._training(fit.train, fit.y), one._array(fit.test))
                       for one, fit in zip(scaled, fits, strict=True))
             inner = [{name.removeprefix(OF_CLASSIFIER): value for name, value in settings[position].items()
@@ -68,13 +68,17 @@ class PooledFusion(Fusion):
             groups.setdefault(own, []).append(position)
         return groups
 
-    def _learn_scales(self, views: Views, y: Labels) -> Self:
+    def _prepare(self, fit: Fit) -> Self:
+        """Learn from the training samples all that comes before the classifier."""
+        self._learn_classes(fit.train, fit.y)
+        blocks = fit.train.blocks()
+        self.scalers_ = {modality: BlockScaler().fit(blocks[modality]) for modality in self.needs}
+        return self
+
+    def _learn_classes(self, views: Views, y: Labels) -> None:
         self.classes_, counts = np.unique(y, return_counts=True)
         self.frequencies_ = counts / counts.sum()
-        blocks = views.blocks()
-        self.scalers_ = {modality: BlockScaler().fit(blocks[modality]) for modality in self.needs}
         self.learned_ = np.isin(self.classes_, np.asarray(y)[self._taught(views)])
-        return self
 
     def _seen(self, views: Views) -> NDArray[np.bool_]:
         """Which samples have any of the needed modalities."""

@@ -17,11 +17,17 @@ Labels = NDArray[Any]
 
 
 class Fit(NamedTuple):
-    """One training set and the samples to predict from it."""
+    """One training set and the samples to predict from it.
+
+    Parameters
+    ----------
+    unlabelled : further samples that may be learned from, without a label (None: there are none).
+    """
 
     train: Views
     y: Labels
     test: Views
+    unlabelled: Views | None = None
 
 
 class Parts(NamedTuple):
@@ -65,6 +71,8 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     takes_classifier : whether the grid's classifiers apply to it.
     tuned : parameters chosen on inner folds, each with its default candidates.
     uses_groups : whether it learns from the views' groups, which then decide its results too.
+    uses_unlabelled : whether it also learns from samples without a label: its `fit` then takes them as a third
+        argument, `unlabelled`. Other fusions never see them.
     combines : names of single-modality fusions whose predictions it combines ("image_only", ...);
         such a fusion costs no fit of its own features and implements `fit_combination` and `combine`.
     classes_ : (K,) sorted class labels, after `fit`.
@@ -76,6 +84,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     takes_classifier: ClassVar[bool] = True
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
     uses_groups: ClassVar[bool] = False
+    uses_unlabelled: ClassVar[bool] = False
     combines: ClassVar[tuple[str, ...]] = ()
     classes_: NDArray[Any]
     weights_: NDArray[np.float64] | None
@@ -83,6 +92,11 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, views: Views, y: Labels) -> Self:
         """Learn from n training samples with labels (n,)."""
         raise NotImplementedError
+
+    def learn(self, fit: Fit) -> Self:
+        """Fit on all that this fusion may learn from."""
+        extra: dict[str, Any] = {"unlabelled": fit.unlabelled} if self.uses_unlabelled else {}
+        return self.fit(fit.train, fit.y, **extra)
 
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
@@ -100,7 +114,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         This plain form fits a clone for each. An estimator that solves many training sets or settings
         together overrides it; the result must be the same.
         """
-        return [[self.with_setting(setting).fit(fit.train, fit.y).predict_proba(fit.test)
+        return [[self.with_setting(setting).learn(fit).predict_proba(fit.test)
                  for setting in settings] for fit in fits]
 
     @property

@@ -1,4 +1,4 @@
-"""Principal components of the vectors in sequences, so that wide regions and tokens are cheap to train on."""
+"""Principal components of pooled vectors, and of those in sequences: wide features become cheap to train on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field
 from sklearn.base import BaseEstimator
+from sklearn.decomposition import PCA, TruncatedSVD
 
 from features.encoder import Block, BoolArray, FloatArray
 
 SAMPLES_AT_ONCE = 128
+RANK = 1e-6  # singular values below this fraction of the largest are rounding errors in float32
 
 
 class SequenceReduction(BaseEstimator):  # type: ignore[misc]
@@ -93,3 +95,45 @@ def mean_vectors(block: Block) -> Block:
 def _portions(block: Block) -> Iterator[tuple[FloatArray, BoolArray]]:
     for start in range(0, max(len(block), 1), SAMPLES_AT_ONCE):
         yield block.take(np.arange(start, min(start + SAMPLES_AT_ONCE, len(block)))).sequence()
+
+
+class BlockReduction(BaseEstimator):  # type: ignore[misc]
+    """Projects a pooled block on its principal components.
+
+    Dense rows are centred before. Sparse ones are not, to keep them sparse (latent semantic analysis,
+    Deerwester et al. 1990); their components are centred after. Samples without the modality are left out,
+    and become rows of zeros, the mean of the training rows.
+
+    Parameters
+    ----------
+    components : most components kept; fewer where the training rows vary in fewer directions, but one at least.
+    random_state : seed of the randomised decomposition, which only wide blocks need.
+    """
+
+    def __init__(self, components: Annotated[int, Field(ge=1)] = 128, random_state: int = 0) -> None:
+        self.components = components
+        self.random_state = random_state
+
+    def fit(self, block: Block) -> Self:
+        """Learn the components from the training samples of a block."""
+        rows = block.take(block.present).array()
+        self.offset_, self.basis_ = np.zeros(block.width, np.float32), np.zeros((block.width, 1), np.float32)
+        if not rows.shape[0]:
+            return self
+        if block.is_sparse:
+            found = TruncatedSVD(min(self.components, block.width), random_state=self.random_state).fit(rows)
+        else:
+            self.offset_ = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+            found = PCA(min(self.components, *rows.shape), random_state=self.random_state).fit(rows)
+        kept = found.singular_values_ > RANK * found.singular_values_[0]
+        if kept.any():
+            self.basis_ = np.ascontiguousarray(found.components_[kept].T, np.float32)
+        if block.is_sparse:
+            self.offset_ = np.asarray(rows.mean(axis=0), np.float32).ravel()
+        return self
+
+    def transform(self, block: Block) -> FloatArray:
+        """Components float32 (n, k), zeros where the modality is missing."""
+        found: FloatArray = np.asarray(block.array() @ self.basis_) - self.offset_ @ self.basis_
+        found[~block.present] = 0.0
+        return found

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from features.encoder import Block, Modality
 
@@ -51,3 +53,20 @@ class Views:
         """Views of the samples `rows` (positions or a boolean mask)."""
         groups = None if self.groups is None else self.groups[rows]
         return Views(**{modality: block.take(rows) for modality, block in self.blocks().items()}, groups=groups)
+
+
+def stacked(first: Views, second: Views) -> Views:
+    """The samples of two views with the same modalities, one after the other."""
+    others = second.blocks()
+    groups = None if first.groups is None or second.groups is None else np.concatenate([first.groups, second.groups])
+    return Views(**{modality: _stacked(block, others[modality]) for modality, block in first.blocks().items()},
+                 groups=groups)
+
+
+def _stacked(first: Block, second: Block) -> Block:
+    if first.values is second.values:  # parts of one set of features: none are copied
+        return Block(first.values, np.concatenate([first.index, second.index]), first.mask)
+    stack: Any = sparse.vstack if first.is_sparse else np.concatenate
+    shifted = np.where(second.present, second.index + first.values.shape[0], -1)
+    mask = None if first.mask is None or second.mask is None else np.concatenate([first.mask, second.mask])
+    return Block(stack([first.values, second.values]), np.concatenate([first.index, shifted]), mask)

@@ -156,7 +156,7 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
     begun = time.perf_counter()
     chosen, scores, inner = _choose(unit, context, blocks)
     outer = _fit_of(unit.fold.train, unit.fold.test, blocks, 0, context)
-    model = unit.estimator.with_setting(chosen).fit(outer.train, outer.y)
+    model = unit.estimator.with_setting(chosen).learn(outer)
     fitted = time.perf_counter()
     probabilities = aligned(model.predict_proba(outer.test), outer.y, context.classes)
     predicted = time.perf_counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.fusion import Fusion
+from models.fusion import Fit, Fusion
 from models.views import Views
 from pipeline.evaluate import Context, Probabilities, aligned, finite, outer_views
 from pipeline.plan import Unit
@@ -48,5 +48,6 @@ def refit(unit: Unit, context: Context, store: Store) -> Refitted:
         raise FileNotFoundError(f"the result of {unit.cell.name} is missing from the store or damaged; run again")
     views = outer_views(unit, context, store)
     train = unit.fold.train
-    model = unit.estimator.with_setting(entry.facts["parameters"]).fit(views.take(train), context.labels[train])
+    outer = Fit(views.take(train), context.labels[train], views.take(unit.fold.test))
+    model = unit.estimator.with_setting(entry.facts["parameters"]).learn(outer)
     return Refitted(unit, model, views, context)

@@ -150,7 +150,8 @@ def test_many_settings_at_once_give_what_one_by_one_gives(cls):
     train, y = suited(cls)
     holes = Views(without(train.image, slice(0, 4)), without(train.text, slice(2, 6)))
     half = np.arange(len(y)) % 2 == 0
-    fits = [Fit(holes.take(half), y[half], holes.take(~half)), Fit(holes.take(~half), y[~half], holes.take(half))]
+    more = holes.take(np.arange(0, len(y), 5)) if cls.uses_unlabelled else None
+    fits = [Fit(holes.take(half), y[half], holes.take(~half), more), Fit(holes.take(~half), y[~half], holes.take(half))]
     settings = [dict(zip(cls.tuned, values, strict=True)) for values in zip(*cls.tuned.values(), strict=True)] or [{}]
     if cls.takes_classifier:
         settings = [setting | {"classifier__C": C} for C in (3.0, 0.1) for setting in settings]
@@ -160,6 +161,16 @@ def test_many_settings_at_once_give_what_one_by_one_gives(cls):
     for row, expected in zip(many, plain, strict=True):
         for one, other in zip(row, expected, strict=True):
             np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@every_fusion
+def test_only_a_fusion_that_says_so_takes_samples_without_a_label(cls):
+    train, y = suited(cls)
+    assert ("unlabelled" in inspect.signature(cls.fit).parameters) == cls.uses_unlabelled
+    few = np.arange(0, len(y), 5)
+    hidden = built(cls).fit(train.take(few), y[few])
+    given = built(cls).learn(Fit(train.take(few), y[few], train, unlabelled=train))
+    assert (not cls.uses_unlabelled) == np.array_equal(given.predict_proba(train), hidden.predict_proba(train))
 
 
 @every_fusion
