@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from features.encoder import Block, Encoder, Modality
 from features.identity import versions
-from features.text import StopWords, Tokenizer
+from features.text import Language, StopWords, Tokenizer
 
 
 def _ordered(ngrams: tuple[int, int]) -> tuple[int, int]:
@@ -25,6 +25,19 @@ def _ordered(ngrams: tuple[int, int]) -> tuple[int, int]:
 Ngrams = Annotated[tuple[int, int], AfterValidator(_ordered)]
 
 
+def _count_or_share(least: float) -> float:
+    """A whole number of texts, or a share of them below 1."""
+    if least < 1:
+        return least
+    if least != int(least):
+        raise ValueError(f"min_df is a whole number of texts or a share of them below 1, not {least}")
+    return int(least)
+
+
+MinDf = Annotated[float, Field(gt=0), AfterValidator(_count_or_share)]
+MaxDf = Annotated[float, Field(gt=0, le=1)]
+
+
 class BagOfWords(Encoder):
     """How often each word and phrase of the training texts occurs in a text.
 
@@ -34,9 +47,10 @@ class BagOfWords(Encoder):
     Parameters
     ----------
     ngrams : shortest and longest phrase in words; (1, 1) for single words.
-    min_df : leave out terms that occur in fewer training texts than this.
+    min_df : leave out terms that occur in fewer training texts than this: a number, or a share below 1.
+    max_df : leave out terms that occur in more than this share of the training texts.
     max_features : keep only this many terms, those that occur most often in the training texts.
-    stop_words : "none", or "english" to leave out frequent English words before phrases are formed.
+    language, stop_words, stem : see features.text.Tokenizer; phrases are formed from the words it leaves.
 
     Attributes
     ----------
@@ -49,14 +63,20 @@ class BagOfWords(Encoder):
     def __init__(
         self,
         ngrams: Ngrams = (1, 1),
-        min_df: Annotated[int, Field(ge=1)] = 1,
+        min_df: MinDf = 1,
+        max_df: MaxDf = 1.0,
         max_features: Annotated[int, Field(ge=1)] | None = None,
+        language: Language = "en",
         stop_words: StopWords = "none",
+        stem: bool = False,
     ) -> None:
         self.ngrams = ngrams
         self.min_df = min_df
+        self.max_df = max_df
         self.max_features = max_features
+        self.language = language
         self.stop_words = stop_words
+        self.stem = stem
 
     @property
     def learns(self) -> bool:
@@ -64,8 +84,15 @@ class BagOfWords(Encoder):
         return True
 
     def identity(self) -> dict[str, Any]:
-        """Library versions."""
-        return {"libraries": versions("scikit-learn")}
+        """Library versions, and what decides the words."""
+        return {"libraries": versions("scikit-learn"), "words": self._tokenizer().identity()}
+
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer(self.language, self.stop_words, self.stem)
+
+    def counts(self, samples: Sequence[str]) -> dict[str, int]:
+        """Texts that hold none of the learned terms."""
+        return {"texts without a known term": int((np.diff(self._counts(samples).indptr) == 0).sum())}
 
     def fit(self, samples: Sequence[str]) -> Self:
         """Learn the vocabulary of the training texts."""
@@ -79,15 +106,14 @@ class BagOfWords(Encoder):
     def _counts_of_training(self, samples: Sequence[str]) -> sparse.csr_matrix:
         """Learn the vocabulary, and return the training texts' counts, CSR float32 (m, terms)."""
         self.vectorizer_ = CountVectorizer(
-            tokenizer=Tokenizer(self.stop_words), token_pattern=None, lowercase=False,
-            ngram_range=tuple(self.ngrams), min_df=self.min_df, max_features=self.max_features,
-            dtype=np.float32,
+            tokenizer=self._tokenizer(), token_pattern=None, lowercase=False, ngram_range=tuple(self.ngrams),
+            min_df=self.min_df, max_df=float(self.max_df), max_features=self.max_features, dtype=np.float32,
         )
         try:
             counts = self.vectorizer_.fit_transform(samples)
         except ValueError:
             # scikit-learn refuses an empty vocabulary; any other complaint is a real one.
-            if self._most_frequent(samples) >= self.min_df:
+            if self._some_term_is_kept(samples):
                 raise
             self.vocabulary_: dict[str, int] = {}
             return self._counts(samples)
@@ -99,10 +125,12 @@ class BagOfWords(Encoder):
             return sparse.csr_matrix((len(samples), 1), dtype=np.float32)
         return sparse.csr_matrix(self.vectorizer_.transform(samples))
 
-    def _most_frequent(self, samples: Sequence[str]) -> int:
-        """Number of texts that hold the most widespread term."""
+    def _some_term_is_kept(self, samples: Sequence[str]) -> bool:
+        """Whether any term occurs in as many training texts as min_df and max_df ask."""
         analyze = self.vectorizer_.build_analyzer()
-        return max(Counter(term for text in samples for term in set(analyze(text))).values(), default=0)
+        texts = Counter(term for text in samples for term in set(analyze(text))).values()
+        fewest = self.min_df if self.min_df >= 1 else self.min_df * len(samples)
+        return any(fewest <= count <= self.max_df * len(samples) for count in texts)
 
 
 class Tfidf(BagOfWords):
@@ -115,9 +143,10 @@ class Tfidf(BagOfWords):
     Parameters
     ----------
     ngrams : shortest and longest phrase in words; (1, 2) for single words and pairs.
-    min_df : leave out terms that occur in fewer training texts than this.
+    min_df : leave out terms that occur in fewer training texts than this: a number, or a share below 1.
+    max_df : leave out terms that occur in more than this share of the training texts.
     max_features : keep only this many terms, those that occur most often in the training texts.
-    stop_words : "none", or "english" to leave out frequent English words before phrases are formed.
+    language, stop_words, stem : see features.text.Tokenizer; phrases are formed from the words it leaves.
 
     Attributes
     ----------
@@ -128,11 +157,14 @@ class Tfidf(BagOfWords):
     def __init__(
         self,
         ngrams: Ngrams = (1, 2),
-        min_df: Annotated[int, Field(ge=1)] = 1,
+        min_df: MinDf = 1,
+        max_df: MaxDf = 1.0,
         max_features: Annotated[int, Field(ge=1)] | None = None,
+        language: Language = "en",
         stop_words: StopWords = "none",
+        stem: bool = False,
     ) -> None:
-        super().__init__(ngrams, min_df, max_features, stop_words)
+        super().__init__(ngrams, min_df, max_df, max_features, language, stop_words, stem)
 
     def fit(self, samples: Sequence[str]) -> Self:
         """Learn the vocabulary and idf weights of the training texts."""

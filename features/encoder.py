@@ -176,6 +176,23 @@ class Encoder(BaseEstimator):  # type: ignore[misc]
         """Encode m samples; row i of the block is samples[i]."""
         raise NotImplementedError
 
+    def counts(self, samples: Sequence[Any]) -> dict[str, int]:
+        """What a reader should know of how these samples were encoded: how many were empty, cut off, unknown.
+
+        Names are plural nouns ("texts without words") and read well after a number. Nothing by default.
+        """
+        return {}
+
+    def tokens(self, samples: Sequence[Any]) -> list[list[str]]:
+        """What stands at each position of the sequence form, one list for each sample, as a reader would write it.
+
+        Raises
+        ------
+        NotImplementedError
+            By an encoder whose sequence has no such names, as picture regions have none.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no tokens")
+
     def pieces(self, samples: Sequence[Any], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
         """Blocks of consecutive samples, in order, for several values of the parameter `output`.
 

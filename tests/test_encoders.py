@@ -176,6 +176,15 @@ def test_order_and_company_do_not_matter(name: str, form: str, fitted: Any) -> N
         same(encoder.transform([samples[row]]), block.take(np.array([row])), atol=1e-4)
 
 
+@pytest.mark.parametrize("name", REGISTERED)
+def test_counts_are_whole_numbers(name: str, fitted: Any) -> None:
+    encoder, _ = fitted(name, "pooled")
+    counts = encoder.counts(OTHERS[encoder.modality])
+    assert all(isinstance(number, int) and number >= 0 for number in counts.values())
+    assert set(encoder.counts([])) == set(counts)
+    assert not any(encoder.counts([]).values())
+
+
 @pytest.mark.parametrize("name", [name for name, cls in REGISTERED.items() if "sequence" in cls.forms])
 def test_several_outputs_at_once_are_each_as_alone(name: str, fitted: Any) -> None:
     encoder, pooled = fitted(name, "pooled")

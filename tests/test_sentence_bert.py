@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +56,67 @@ def test_long_texts_are_cut_off() -> None:
     np.testing.assert_allclose(cut[0], cut[1], atol=1e-5)
 
 
+def test_cut_off_and_empty_texts_are_counted() -> None:
+    texts = ["dog " * 1000, "dog", " ", ""]
+    assert SentenceBert().counts(texts) == {"empty texts": 2, "texts cut off": 1}
+    assert SentenceBert(max_tokens=3).counts(["dog", "dog dog"]) == {"empty texts": 0, "texts cut off": 1}
+    assert SentenceBert(max_tokens=3, prompt="a ").counts(["dog"])["texts cut off"] == 1
+
+
+def test_tokens_are_those_that_the_model_reads() -> None:
+    encoder = SentenceBert(output="tokens", max_tokens=6)
+    texts = ["Whiskers", "dog " * 9, ""]
+    assert encoder.tokens(texts) == [["[CLS]", "w", "##his", "##kers", "[SEP]"], ["[CLS]", *["dog"] * 4, "[SEP]"],
+                                     ["[CLS]", "[SEP]"]]
+    assert list(map(len, encoder.tokens(texts))) == encoder.transform(texts).sequence()[1].sum(axis=1).tolist()
+
+
+def test_a_prompt_stands_before_every_text() -> None:
+    prompted = SentenceBert(prompt="query: ").transform(["a dog", "a car"]).array()
+    np.testing.assert_allclose(prompted, SentenceBert().transform(["query: a dog", "query: a car"]).array(), atol=1e-6)
+    values, _ = SentenceBert(prompt="query: ", output="tokens").transform(["a dog"]).sequence()
+    np.testing.assert_allclose(values, SentenceBert(output="tokens").transform(["query: a dog"]).sequence()[0],
+                               atol=1e-5)
+
+
+def test_vectors_are_left_as_long_as_the_model_gives_them_where_asked(unscaled: Path) -> None:
+    free = SentenceBert(str(unscaled), normalise=False).transform(["a small dog"]).array()
+    assert np.linalg.norm(free) > 1.5
+    scaled = SentenceBert(str(unscaled)).transform(["a small dog"]).array()
+    np.testing.assert_allclose(free / np.linalg.norm(free), scaled, atol=1e-6)
+
+
+def test_bfloat16_is_near_and_another_key() -> None:
+    texts = ["a small dog", "interest rates rise", "a red car on a road"]
+    exact, rounded = SentenceBert(), SentenceBert(precision="bfloat16")
+    cosines = (exact.transform(texts).array() * rounded.transform(texts).array()).sum(axis=1)
+    assert cosines.min() > 0.99
+    assert exact.identity() != rounded.identity()
+
+
+def test_a_model_in_the_hubs_cache_loads_by_name_without_any_network(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The cache as the hub's own library lays it out, under the name of a model that is not packaged."""
+    snapshot = tmp_path / "models--sentence-transformers--all-mpnet-base-v2" / "snapshots" / ("0" * 40)
+    shutil.copytree(model_folder("all-MiniLM-L6-v2"), snapshot, symlinks=False)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("0" * 40)
+    program = (
+        "import socket\n"
+        "def refuse(*arguments, **options): raise AssertionError('a network call was attempted')\n"
+        "socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse\n"
+        "from features.sentence_bert import SentenceBert\n"
+        "encoder = SentenceBert('all-mpnet-base-v2')\n"
+        "encoder.identity()\n"
+        "print(encoder.transform(['a dog']).values.shape)\n"
+    )
+    environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": ""}
+    done = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[1], env=environment,
+                          capture_output=True, text=True, check=False)
+    assert done.stdout == "(1, 384)\n", done.stderr
+
+
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     sentence_bert._loaded.cache_clear()
     SentenceBert().transform(["a dog"] * 40)
@@ -88,13 +152,19 @@ def test_the_identity_changes_with_weights_and_configuration_only(copied: Path) 
     assert encoder.identity() != before
 
 
-def test_vectors_are_scaled_where_the_model_does_not(tmp_path: Path) -> None:
+@pytest.fixture
+def unscaled(tmp_path: Path) -> Path:
+    """The packaged model without its last step, which scales vectors to unit length."""
     packaged, folder = model_folder("all-MiniLM-L6-v2"), tmp_path / "unscaled"
     shutil.copytree(packaged, folder, ignore=shutil.ignore_patterns("*.safetensors"))
     (folder / "model.safetensors").symlink_to(packaged / "model.safetensors")
     modules = json.loads((folder / "modules.json").read_text())
     (folder / "modules.json").write_text(json.dumps(modules[:2]))
-    vectors = SentenceBert(str(folder)).transform(["a small dog"]).array()
+    return folder
+
+
+def test_vectors_are_scaled_where_the_model_does_not(unscaled: Path) -> None:
+    vectors = SentenceBert(str(unscaled)).transform(["a small dog"]).array()
     np.testing.assert_allclose(vectors, SentenceBert().transform(["a small dog"]).array(), atol=1e-5)
 
 

