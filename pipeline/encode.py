@@ -106,7 +106,7 @@ def compute(many: Sequence[Features], modal: Modal, store: Store) -> dict[str, E
         if one.output not in written:
             others = [] if one.stage else [output for output in missing if output != one.output]
             written.update(write_pieces(_pieces(one, [one.output, *others], modal, store), one.count, scratch))
-        return _entry(one, written.pop(one.output))
+        return _entry(one, written.pop(one.output), modal)
 
     with store.lock(key), store.scratch(key) as scratch:  # one pass at a time
         return {one.key: store.get(one.ingredients, partial(encode, one, scratch)) for one in many}
@@ -117,7 +117,7 @@ def _pieces(
 ) -> Iterator[dict[str | None, Block]]:
     if one.stage is not None:
         return _staged_pieces(one, one.stage, modal, store)
-    samples = Pictures(modal.samples, modal.digests) if one.modality == "image" else modal.samples
+    samples = _samples(one, modal)
     if one.train is not None:
         rows = modal.index[one.train]
         one.encoder.fit([samples[position] for position in rows[rows >= 0]])
@@ -138,8 +138,13 @@ def _staged_pieces(
         yield {one.output: one.encoder.transform_features(piece)}
 
 
-def _entry(one: Features, arrays: Mapping[str, Any]) -> Entry:
-    return Entry(arrays, {"label": one.component.label, "class": type(one.encoder).__name__, "work": one.count})
+def _entry(one: Features, arrays: Mapping[str, Any], modal: Modal) -> Entry:
+    return Entry(arrays, {"label": one.component.label, "class": type(one.encoder).__name__, "work": one.count,
+                          "counts": one.encoder.counts(_samples(one, modal))})
+
+
+def _samples(one: Features, modal: Modal) -> Sequence[Any]:
+    return Pictures(modal.samples, modal.digests) if one.modality == "image" else modal.samples
 
 
 def _block(entry: Entry, index: Rows) -> Block:

@@ -21,7 +21,7 @@ from pipeline.folds import Fold
 from pipeline.metrics import METRICS
 from pipeline.plan import Plan, Unit, describe
 from pipeline.store import Damaged, Store, read_manifest
-from reports.record import CellRecord, FailureRecord, FoldRecord, StageRecord
+from reports.record import CellRecord, EncodedRecord, FailureRecord, FoldRecord, StageRecord
 
 Key = tuple[Cell, int, int]
 
@@ -172,6 +172,18 @@ def stage_records(
                      for position, unit in enumerate(plan.units))
     learned = _summed((f"learn to combine: {one.cell.fusion.label}", outcome) for one, outcome in combined)
     return (*encoded, *fitted, *learned, *(StageRecord(name, seconds) for name, seconds in timings.items()))
+
+
+def encoded_records(plan: Plan, store: Store) -> tuple[EncodedRecord, ...]:
+    """What the encoders met that count it: the means over the outer folds of those that learn."""
+    found: dict[str, dict[str, tuple[int, Mapping[str, int]]]] = defaultdict(dict)
+    for one in {many[0].key: many[0] for unit in plan.units for many in unit.features.values()}.values():
+        manifest = _manifest(store, one.key)
+        if manifest is not None and manifest["facts"].get("counts"):
+            found[one.component.label][one.key] = one.count, manifest["facts"]["counts"]
+    return tuple(EncodedRecord(label, max(count for count, _ in each.values()), {
+        noun: float(np.mean([counts[noun] for _, counts in each.values()]))
+        for noun in next(iter(each.values()))[1]}) for label, each in found.items())
 
 
 def _encoder_stages(

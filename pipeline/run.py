@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -137,7 +137,8 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     stages = outcome.stage_records(
         plan, features, outcomes, [(combined[position], one) for position, one in learned.items()], store,
         clock.seconds)
-    record = _record(grid, options, dataset, folds, cells, found, stages)
+    record = replace(_record(grid, options, dataset, folds, cells, found, stages),
+                     encoded=outcome.encoded_records(plan, store))
     write_run(record, folds, folder)
     return _finish(record, folder)
 

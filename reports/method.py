@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.ranking import rank_cells
-from reports.record import FailureRecord, RunRecord
+from reports.record import EncodedRecord, FailureRecord, RunRecord
 from reports.section import Section
 from reports.wording import metric_label
 
@@ -24,6 +24,7 @@ class MethodFacts:
     n_train, n_test : smallest and largest number of rows.
     compared : complete cells, other than baselines, that the winner was chosen from.
     data : what the source says about itself, as text.
+    encoded : (encoder, what it met: words it did not know, texts it cut off).
     """
 
     split: str
@@ -40,6 +41,7 @@ class MethodFacts:
     command: str
     grid: str
     data: tuple[tuple[str, str], ...]
+    encoded: tuple[tuple[str, str], ...]
     versions: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     dropped: tuple[str, ...]
@@ -59,8 +61,14 @@ def facts(record: RunRecord) -> MethodFacts:
         compared=len(rank_cells(record).ranked("image", "text", "fusion")), fingerprint=record.fingerprint,
         command=record.command, grid=record.grid,
         data=tuple((str(key), str(value)) for key, value in record.data.items()),
+        encoded=tuple((one.encoder, _met(one)) for one in record.encoded),
         versions=tuple((str(name), str(version)) for name, version in record.versions.items()),
         warnings=tuple(record.warnings), dropped=tuple(record.dropped), failures=tuple(record.failures))
+
+
+def _met(one: EncodedRecord) -> str:
+    counts = ", ".join(f"{number:,.0f} {noun}" for noun, number in one.counts.items())
+    return f"{one.samples:,} distinct samples: {counts}"
 
 
 def _range(sizes: Sequence[int]) -> tuple[int, int]:

@@ -73,6 +73,18 @@ class StageRecord:
 
 
 @dataclass(frozen=True)
+class EncodedRecord:
+    """What an encoder met in the distinct samples: how many words were unknown, texts cut off, and the like.
+
+    An encoder that learns met it once for each outer fold; `counts` are then the means.
+    """
+
+    encoder: str
+    samples: int
+    counts: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class FailureRecord:
     """A cell that failed on a fold (or everywhere: fold None)."""
 
@@ -155,6 +167,7 @@ class RunRecord:
         the column they come from.
     probes, additive : the second phase, on the folds of the first repeat, for the best cell of each fusion and
         the best single modalities; empty where it found nothing to look at.
+    encoded : what encoders met, for those that count it.
     thumbnail : gives a small JPEG of a row's picture, None where the row has none; raises OSError or ValueError
         where it cannot be had. It is asked for the few rows that the report shows.
     """
@@ -184,4 +197,5 @@ class RunRecord:
     group_name: str | None = None
     probes: tuple[ProbeRecord, ...] = ()
     additive: tuple[AdditiveRecord, ...] = ()
+    encoded: tuple[EncodedRecord, ...] = ()
     thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)
