@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import AfterValidator
 
+from features.augmentation import Augment, with_views
 from features.encoder import Block, Encoder, FloatArray, Form, Modality, joined
 from features.identity import versions
 from features.images import batches
@@ -20,6 +22,8 @@ BATCH_SIZE = 32
 class CNN(Encoder):
     """Features of a pretrained picture network, read off before its classifier. Learns nothing.
 
+    With `augment`, training sets also hold augmented views of their pictures, as further samples of the class.
+
     Parameters
     ----------
     model : "efficientnet_lite0" (Tan and Le, EfficientNet, 2019, in its form for TensorFlow Lite; weights
@@ -29,6 +33,8 @@ class CNN(Encoder):
         a fixed seed, for tests). torchvision's are downloaded once, into torch's cache folder.
     output : "pooled" for (n, d), what enters the classifier's last layer; "regions" for (n, t, d), the
         positions of the last feature map (7 x 7 is t = 49) or a transformer's patches.
+    augment : keys views, crop, flip, colour and test_views: see features.augmentation.Augment.
+    random_state : seed of the augmented views.
 
     See Also
     --------
@@ -44,10 +50,24 @@ class CNN(Encoder):
         model: Annotated[str, AfterValidator(known_model)] = "efficientnet_lite0",
         weights: str = "default",
         output: Literal["pooled", "regions"] = "pooled",
+        augment: Augment | None = None,
+        random_state: int = 0,
     ) -> None:
         self.model = model
         self.weights = weights
         self.output = output
+        self.augment = augment
+        self.random_state = random_state
+
+    @property
+    def augmented(self) -> int:
+        """Augmented views of each picture."""
+        return self.augment.views if self.augment else 0
+
+    @property
+    def averaged(self) -> bool:
+        """Whether predictions are averaged over a picture and its views."""
+        return self.augment is not None and self.augment.test_views
 
     def identity(self) -> dict[str, Any]:
         """Weights' digest, preparation, precision and library versions.
@@ -61,6 +81,8 @@ class CNN(Encoder):
     def transform(self, samples: Sequence[bytes]) -> Block:
         """Encode m picture files (bytes): float32 (m, d), or (m, t, d) with all t regions present.
 
+        With k augmented views of each picture there are m (1 + k) rows: see Block.augmented.
+
         Raises
         ------
         features.images.UnreadablePicture
@@ -68,16 +90,18 @@ class CNN(Encoder):
         FileNotFoundError
             Where the weights are neither in torch's cache folder nor can be downloaded.
         """
-        return joined([piece[self.output] for piece in self.pieces(samples, [self.output])])
+        rows = joined([piece[self.output] for piece in self.pieces(samples, [self.output])])
+        return replace(rows, index=rows.index[:len(samples)], augmented=self.augmented, averaged=self.averaged)
 
     def pieces(self, samples: Sequence[bytes], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
         """See Encoder.pieces: a batch of pictures each, all outputs from one pass through the network."""
         from features.networks import network
 
         net = network(pretrained(self.model, self.weights))
-        if not len(samples):
+        pictures = with_views(samples, self.augment, self.random_state)
+        if not len(pictures):
             yield {output: _block(np.empty((0, *net.shapes[str(output)]), dtype=np.float32)) for output in outputs}
-        for _, pixels in batches(samples, net.preparation, BATCH_SIZE):
+        for _, pixels in batches(pictures, net.preparation, BATCH_SIZE):
             features = net(pixels, [str(output) for output in outputs])
             yield {output: _block(features[str(output)]) for output in outputs}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -24,7 +24,8 @@ class Block:
     """Features of one modality for n samples.
 
     Identical samples are encoded once, so `values` holds the m distinct ones and `index` says which of
-    them each sample is. Slicing moves only the index: memory-mapped values stay on disk.
+    them each sample is. Slicing moves only the index: memory-mapped values stay on disk. Behind the m
+    plain ones, `values` may hold augmented views of them, which nothing sees unless it asks for a view.
 
     Parameters
     ----------
@@ -34,11 +35,17 @@ class Block:
         Row of `values` for each sample; -1 where the sample lacks this modality.
     mask : bool (m, t), optional
         Sequences only: True where a region or token exists.
+    augmented : k
+        Augmented views of each sample: `values` (and `mask`) then have m (1 + k) rows, first the m plain
+        ones, then view 1 of each, and so on.
+    averaged : whether predictions are averaged over the plain sample and its views.
     """
 
     values: FloatArray | sparse.csr_matrix
     index: IntArray
     mask: BoolArray | None = None
+    augmented: int = 0
+    averaged: bool = False
 
     @classmethod
     def of(cls, values: FloatArray | sparse.csr_matrix, mask: BoolArray | None = None) -> Block:
@@ -78,7 +85,13 @@ class Block:
 
     def take(self, rows: NDArray[Any]) -> Block:
         """Block of the samples `rows` (positions or a boolean mask), copying no features."""
-        return Block(self.values, self.index[rows], self.mask)
+        return replace(self, index=self.index[rows])
+
+    def with_views(self) -> Block:
+        """Block of the n samples as they are, then view 1 of each, and so on: n (1 + k) samples."""
+        count = self.values.shape[0] // (1 + self.augmented)
+        views = [np.where(self.present, self.index + view * count, -1) for view in range(1 + self.augmented)]
+        return Block(self.values, np.concatenate(views), self.mask)
 
     def array(self) -> FloatArray | sparse.csr_matrix:
         """Pooled features (n, d), dense or CSR; a missing sample is a row of zeros.
@@ -147,6 +160,16 @@ class Encoder(BaseEstimator):  # type: ignore[misc]
         """Whether `fit` learns from the samples (then it must see training rows only)."""
         return False
 
+    @property
+    def augmented(self) -> int:
+        """Augmented views k that the block holds of each sample behind the plain ones: see Block.augmented."""
+        return 0
+
+    @property
+    def averaged(self) -> bool:
+        """Whether predictions are averaged over the plain sample and its views."""
+        return False
+
     def identity(self) -> dict[str, Any]:
         """Everything beyond the parameters that decides the output, as JSON: weights' hash, versions."""
         return {}
@@ -173,7 +196,7 @@ class Encoder(BaseEstimator):  # type: ignore[misc]
         return self if stage is None else self.fit_features(stage.transform(samples))
 
     def transform(self, samples: Sequence[Any]) -> Block:
-        """Encode m samples; row i of the block is samples[i]."""
+        """Encode m samples; sample i of the block is samples[i]."""
         raise NotImplementedError
 
     def counts(self, samples: Sequence[Any]) -> dict[str, int]:
@@ -197,9 +220,9 @@ class Encoder(BaseEstimator):  # type: ignore[misc]
         """Blocks of consecutive samples, in order, for several values of the parameter `output`.
 
         Put together, the pieces are what `transform` gives for each output ([None] for an encoder without
-        `output`). There is one piece at least. This plain form gives everything in one and encodes once for each
-        output. An encoder whose samples need not be in memory together, or that gets all outputs from one pass,
-        overrides it.
+        `output`), followed by the rows of their augmented views. There is one piece at least. This plain form
+        gives everything in one and encodes once for each output. An encoder whose samples need not be in memory
+        together, or that gets all outputs from one pass, overrides it.
         """
         whole: dict[str | None, Block] = {}
         for output in outputs:

@@ -20,7 +20,7 @@ class Views:
     ----------
     image, text : Block of n samples, or None where a model does not use that modality.
     groups : (n,) what group each sample belongs to, where that is known: a model that holds samples out of
-        its training samples holds out whole groups.
+        its training samples holds out whole groups. Augmented views of one sample are a group at least.
     """
 
     image: Block | None = None
@@ -53,6 +53,23 @@ class Views:
         """Views of the samples `rows` (positions or a boolean mask)."""
         groups = None if self.groups is None else self.groups[rows]
         return Views(**{modality: block.take(rows) for modality, block in self.blocks().items()}, groups=groups)
+
+    def with_views(self) -> Views:
+        """The n samples as they are, then augmented view 1 of each, and so on: n (1 + k) samples.
+
+        A modality without augmented views is repeated.
+        """
+        times = 1 + max(block.augmented for block in self.blocks().values())
+        if times == 1:
+            return self
+        rows = np.tile(np.arange(len(self)), times)
+        return Views(**{modality: block.with_views() if block.augmented else block.take(rows)
+                        for modality, block in self.blocks().items()},
+                     groups=rows if self.groups is None else self.groups[rows])
+
+    def for_prediction(self) -> Views:
+        """What to predict for these samples: with their views where predictions are averaged over them."""
+        return self.with_views() if any(block.averaged for block in self.blocks().values()) else self
 
 
 def stacked(first: Views, second: Views) -> Views:

@@ -60,6 +60,9 @@ def _shown(name: str, value: Any) -> str:
         return Path(value).name
     if isinstance(value, str):
         return value
+    if isinstance(value, BaseModel):
+        given = [_shown(key, one) for key, one in value.model_dump(exclude_defaults=True).items()]
+        return f"{name}({', '.join(given)})" if given else name
     text = "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return f"{name}={text}"
 

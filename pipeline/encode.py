@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from features.encoder import Block, Encoder, Form, Modality
 from pipeline.array_file import write_pieces
@@ -53,7 +54,7 @@ class Features:
 
     Parameters
     ----------
-    count : distinct samples to encode.
+    count : distinct samples to encode, augmented views counted.
     ingredients : everything that decides them; see `store.key_of`.
     stage : the frozen features that the encoder learns from, where it learns from such; see `Encoder.frozen_stage`.
     """
@@ -74,7 +75,10 @@ class Features:
     def load(self, store: Store, index: Rows) -> Block | None:
         """Block of all rows from the store; None where it is not there."""
         entry = store.load(self.ingredients)
-        return None if entry is None else _block(entry, index)
+        if entry is None:
+            return None
+        mask: Any = entry.arrays.get("mask")
+        return Block(entry.arrays["values"], index, mask, self.encoder.augmented, self.encoder.averaged)
 
     @property
     def output(self) -> str | None:
@@ -147,11 +151,6 @@ def _samples(one: Features, modal: Modal) -> Sequence[Any]:
     return Pictures(modal.samples, modal.digests) if one.modality == "image" else modal.samples
 
 
-def _block(entry: Entry, index: Rows) -> Block:
-    mask: Any = entry.arrays.get("mask")
-    return Block(entry.arrays["values"], index, mask)
-
-
 def request(
     dataset: Dataset, modality: Modality, component: Component, form: Form, train: Rows, seed: int
 ) -> Features:
@@ -169,15 +168,21 @@ def _request(encoder: Encoder, modality: Modality, component: Component, modal: 
     frozen = encoder.frozen_stage()
     stage = None if frozen is None else _request(frozen, modality, component, modal, train)
     return Features(modality, component, encoder, train if encoder.learns else None,
-                    len(modal.digests), ingredients, stage)
+                    len(modal.digests) * (1 + encoder.augmented), ingredients, stage)
 
 
 def describe_encoder(encoder: Encoder) -> dict[str, Any]:
-    """Class, version, parameters and identity, as JSON. A path is no ingredient: what it holds is (identity)."""
+    """Class, version, parameters and identity, as JSON. A path is no ingredient: what it holds is (identity).
+
+    Nor is the seed, where nothing is drawn at random: in a frozen encoder without augmented views.
+    """
+    parameters = plain_parameters(encoder)
+    if not encoder.learns and not encoder.augmented:
+        parameters.pop("random_state", None)
     return {
         "class": type(encoder).__name__,
         "version": encoder.version,
-        "parameters": plain_parameters(encoder),
+        "parameters": parameters,
         "identity": encoder.identity(),
     }
 
@@ -193,6 +198,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump())
     if hasattr(value, "get_params"):
         return {"class": type(value).__name__, "version": getattr(value, "version", None),
                 "parameters": plain_parameters(value)}

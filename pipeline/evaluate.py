@@ -158,7 +158,7 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
     outer = _fit_of(unit.fold.train, unit.fold.test, blocks, 0, context)
     model = unit.estimator.with_setting(chosen).learn(outer)
     fitted = time.perf_counter()
-    probabilities = aligned(model.predict_proba(outer.test), outer.y, context.classes)
+    probabilities = averaged(aligned(model.predict_proba(outer.test), outer.y, context.classes), len(unit.fold.test))
     predicted = time.perf_counter()
     kept = {"inner": finite(unit.cell.name, inner).astype(np.float32)} if unit.keeps_inner else {}
     return Entry({"probabilities": finite(unit.cell.name, probabilities), **kept}, {
@@ -201,9 +201,18 @@ def _loaded(features: Features, index: Rows, store: Store) -> Block:
 def _fit_of(
     train: Rows, test: Rows, blocks: Mapping[Modality, Sequence[Block]], position: int, context: Context
 ) -> Fit:
-    """Training and test views of one split; `position` says from which rows learned encoders learned."""
+    """Training and test views of one split; `position` says from which rows learned encoders learned.
+
+    Training rows come with their augmented views, test rows only where predictions are averaged over them.
+    """
     views = _views({modality: many[position] for modality, many in blocks.items()}, context)
-    return Fit(views.take(train), context.labels[train], views.take(test))
+    return Fit(*training(views, train, context.labels), views.take(test).for_prediction())
+
+
+def training(views: Views, rows: Rows, labels: Rows) -> tuple[Views, Rows]:
+    """Training samples and their labels: the rows and their augmented views."""
+    expanded = views.take(rows).with_views()
+    return expanded, np.tile(labels[rows], len(expanded) // max(len(rows), 1))
 
 
 def _views(blocks: Mapping[Modality, Block], context: Context) -> Views:
@@ -233,8 +242,9 @@ def _choose(
         return unit.settings[0], [], np.zeros((0, context.classes))
     fits = [_fit_of(train, test, blocks, position + 1, context)
             for position, (train, test) in enumerate(inner)]
-    predictions = [[aligned(one, fit.y, context.classes) for one in many] for fit, many in zip(
-        fits, unit.estimator.predict_many(fits, unit.settings), strict=True)]
+    predictions = [[averaged(aligned(one, fit.y, context.classes), len(test)) for one in many]
+                   for (_, test), fit, many in zip(
+                       inner, fits, unit.estimator.predict_many(fits, unit.settings), strict=True)]
     best, means = _best(METRICS[context.tuning_metric], [context.labels[test] for _, test in inner], predictions)
     kept = np.zeros((len(unit.fold.train), context.classes))
     for (_, test), many in zip(inner, predictions, strict=True):
@@ -268,6 +278,12 @@ def aligned(probabilities: Probabilities, trained: Rows, classes: int) -> Probab
     complete = np.zeros((len(probabilities), classes))
     complete[:, np.unique(trained)] = probabilities
     return np.asarray(complete / complete.sum(axis=1, keepdims=True))
+
+
+def averaged(probabilities: Probabilities, rows: int) -> Probabilities:
+    """Mean probabilities (rows, K) over the augmented views that were predicted: (rows (1 + k), K), or no more."""
+    times = len(probabilities) // max(rows, 1)
+    return probabilities if times < 2 else probabilities.reshape(times, rows, -1).mean(axis=0)
 
 
 def run_plan(

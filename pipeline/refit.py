@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from models.fusion import Fit, Fusion
 from models.views import Views
-from pipeline.evaluate import Context, Probabilities, aligned, finite, outer_views
+from pipeline.evaluate import Context, Probabilities, aligned, averaged, finite, outer_views, training
 from pipeline.plan import Unit
 from pipeline.store import Store
 
@@ -29,7 +29,8 @@ class Refitted:
     def predict(self, views: Views) -> Probabilities:
         """Probabilities (m, K) of any samples, columns for all K classes of the data set."""
         trained = self.context.labels[self.unit.fold.train]
-        return finite(self.unit.cell.name, aligned(self.model.predict_proba(views), trained, self.context.classes))
+        predicted = aligned(self.model.predict_proba(views.for_prediction()), trained, self.context.classes)
+        return finite(self.unit.cell.name, averaged(predicted, len(views)))
 
 
 def refit(unit: Unit, context: Context, store: Store) -> Refitted:
@@ -47,7 +48,6 @@ def refit(unit: Unit, context: Context, store: Store) -> Refitted:
     if entry is None:
         raise FileNotFoundError(f"the result of {unit.cell.name} is missing from the store or damaged; run again")
     views = outer_views(unit, context, store)
-    train = unit.fold.train
-    outer = Fit(views.take(train), context.labels[train], views.take(unit.fold.test))
+    outer = Fit(*training(views, unit.fold.train, context.labels), views.take(unit.fold.test))
     model = unit.estimator.with_setting(entry.facts["parameters"]).learn(outer)
     return Refitted(unit, model, views, context)

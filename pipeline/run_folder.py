@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
@@ -133,6 +134,8 @@ def _entry(component: Component, registry: Mapping[str, type]) -> Any:
 
 def _plain(value: Any) -> Any:
     """The value in YAML's plain types."""
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump())
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
