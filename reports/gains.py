@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.combinations import Combinations, combinations
+from reports.contribution import Contribution, contributions
 from reports.drawing import fold_strips
 from reports.ranking import Comparison, Ranking, Standing, rank_cells
 from reports.record import RunRecord
@@ -30,7 +31,8 @@ class Gain:
 class GainsFacts:
     """Gains of all complete fusion cells, best first; positive means that the fusion is better.
 
-    `combinations` are the scores of all pairs of encoders.
+    `combinations` are the scores of all pairs of encoders; `contributions` what each modality brings to a fitted
+    fusion, where that was looked at.
     """
 
     metric: str
@@ -38,6 +40,7 @@ class GainsFacts:
     best_single: str
     rows: tuple[Gain, ...]
     combinations: Combinations
+    contributions: tuple[Contribution, ...]
 
 
 def facts(record: RunRecord) -> GainsFacts | None:
@@ -55,7 +58,7 @@ def facts(record: RunRecord) -> GainsFacts | None:
     if not rows:
         return None
     return GainsFacts(ranking.metric.name, ranking.metric.greater_is_better, best.cell.name, tuple(rows),
-                      combinations(ranking))
+                      combinations(ranking), contributions(record))
 
 
 def best_own_single(fusion: Standing, ranking: Ranking) -> Standing | None:
