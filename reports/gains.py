@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.combinations import Combinations, combinations
+from reports.contrasts import contrasts
 from reports.contribution import Contribution, contributions
 from reports.drawing import fold_strips
 from reports.ranking import Comparison, Ranking, Standing, rank_cells
@@ -19,12 +20,14 @@ CHART_ROWS = 30
 class Gain:
     """One fusion cell against the best single-modality cell of its own encoders, and the best of all.
 
-    `own` is None where none of its encoders was tried alone.
+    `own` is None where none of its encoders was tried alone; `adjusted` is Holm's p value of `overall` over all
+    declared contrasts, None on a single fold.
     """
 
     name: str
     own: Comparison | None
     overall: Comparison
+    adjusted: float | None
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,14 @@ def facts(record: RunRecord) -> GainsFacts | None:
     best = ranking.best("image", "text")
     if best is None:
         return None
-    rows = []
+    rows, declared = [], contrasts(record)
     for fusion in ranking.ranked("fusion"):
         overall = ranking.compare(fusion, best)
         if overall is not None:
             own = best_own_single(fusion, ranking)
-            rows.append(Gain(fusion.cell.name, ranking.compare(fusion, own) if own else None, overall))
+            contrast = declared.of(overall.cell, overall.other)
+            rows.append(Gain(fusion.cell.name, ranking.compare(fusion, own) if own else None, overall,
+                             contrast.adjusted if contrast else None))
     if not rows:
         return None
     return GainsFacts(ranking.metric.name, ranking.metric.greater_is_better, best.cell.name, tuple(rows),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.bootstrap import PooledInterval, pooled
 from reports.drawing import Dot, fold_strips, front
 from reports.ranking import Kind, Ranking, Spread, Standing, rank_cells, spread
 from reports.record import FoldKey, FoldRecord, MetricRecord, RunRecord
@@ -56,6 +57,7 @@ class Row:
     parameters : (name, ((value, number of folds it was chosen on), ...)), most frequent first.
     ranks : lowest, middle and highest of its ranks on single folds among complete cells (equals share the
         best of their places); None for an incomplete cell.
+    interval : bootstrap interval of the score of the pooled out-of-fold predictions; None for an incomplete cell.
     front : no other complete cell is at least as good and cheaper in seconds, or better and no dearer.
     note : what went wrong, for a cell that failed or is incomplete.
     """
@@ -69,18 +71,23 @@ class Row:
     parameters: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
     cost: Cost
     ranks: tuple[int, float, int] | None = None
+    interval: PooledInterval | None = None
     front: bool = False
     note: str | None = None
 
 
 @dataclass(frozen=True)
 class LeaderboardFacts:
-    """All rows, best first; `metrics` starts with the ranking metric; `folds` is what a cell should have."""
+    """All rows, best first; `metrics` starts with the ranking metric; `folds` is what a cell should have.
+
+    `grouped` : whether the intervals come from drawing whole groups.
+    """
 
     metrics: tuple[MetricRecord, ...]
     rows: tuple[Row, ...]
     folds: int
     excluded: int
+    grouped: bool
 
 
 def facts(record: RunRecord) -> LeaderboardFacts | None:
@@ -94,9 +101,11 @@ def facts(record: RunRecord) -> LeaderboardFacts | None:
     metrics = (ranking.metric, *(metric for metric in record.metrics if metric.name != record.metric))
     expected = {(entry.repeat, entry.fold) for entry in record.folds}
     rows = [_row(standing, ranking, metrics, len(expected), record) for standing in ranking.standings]
-    ranks = fold_ranks(ranking)
-    rows = [replace(row, ranks=_middle(ranks.get(row.name)), front=_on_front(row, rows)) for row in rows]
-    return LeaderboardFacts(metrics, tuple(rows), len(expected), len(expected) - len(ranking.folds))
+    ranks, scores = fold_ranks(ranking), pooled(record)
+    rows = [replace(row, ranks=_middle(ranks.get(row.name)), front=_on_front(row, rows),
+                    interval=None if row.rank is None or scores is None else scores.score(row.name)) for row in rows]
+    return LeaderboardFacts(metrics, tuple(rows), len(expected), len(expected) - len(ranking.folds),
+                            record.groups is not None)
 
 
 def fold_ranks(ranking: Ranking) -> dict[str, NDArray[np.int64]]:

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import SECTIONS, markdown, vega, wording
+from reports.latex import main_table
 from reports.record import RunRecord
 from reports.section import Chart
 from reports.thumbnails import Thumbnails
@@ -25,7 +26,7 @@ class Part(NamedTuple):
 
 
 def write_report(record: RunRecord, folder: Path) -> list[Path]:
-    """Write report.html, report.md and charts/*.svg into `folder`, replacing an earlier report.
+    """Write report.html, report.md, table.tex and charts/*.svg into `folder`, replacing an earlier report.
 
     The page needs no other file and no network. Each file is written aside and then moved into place, so
     that a reader never sees half of one. Charts and the script that draws them are taken over from an
@@ -43,11 +44,14 @@ def write_report(record: RunRecord, folder: Path) -> list[Path]:
     (folder / "charts").mkdir(parents=True, exist_ok=True)
     parts = report_parts(record)
     drawings = {folder / "charts" / f"{name}.svg": chart for part in parts for name, chart in part.charts.items()}
+    board = next((part.facts for part in parts if part.name == "leaderboard"), None)
     contents = {
         folder / "report.html": html_page(record, parts, *vega.script(folder / "report.html")),
         folder / "report.md": markdown_page(record, parts),
         **{path: vega.drawing(chart, path) for path, chart in drawings.items()},
     }
+    if board is not None:
+        contents[folder / "table.tex"] = main_table(board)
     # The charts first: a report in place never points to a chart that is not.
     for path in reversed(contents):
         _put(path, contents[path])
@@ -88,7 +92,8 @@ def _environment(finalize: Any) -> Environment:
     environment = Environment(
         loader=PackageLoader("reports"), autoescape=True, finalize=finalize, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    names = ("between", "count", "duration", "figure", "metric_label", "plus_minus", "short", "signed", "size")
+    names = ("between", "chance", "count", "duration", "ends", "figure", "metric_label", "p_value", "plus_minus",
+             "short", "signed", "size")
     environment.filters.update({name: getattr(wording, name) for name in names})
     return environment
 

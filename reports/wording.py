@@ -5,9 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from math import isfinite
+from typing import Protocol
 
 from reports.ranking import Spread
 from reports.statistics import Interval
+
+
+class Ends(Protocol):
+    """Anything with the ends of an interval, None where there is none."""
+
+    @property
+    def low(self) -> float | None:
+        """Lower end."""
+
+    @property
+    def high(self) -> float | None:
+        """Upper end."""
+
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
@@ -72,6 +86,25 @@ def plus_minus(score: Spread) -> str:
 def between(interval: Interval) -> str:
     """The ends of an interval, as "+0.011 to +0.024"; a dash without them."""
     return NONE if interval.low is None else f"{signed(interval.low)} to {signed(interval.high)}"
+
+
+def ends(interval: Ends | None) -> str:
+    """The ends of a score's interval, as "0.611 to 0.624"; a dash without them."""
+    if interval is None or interval.low is None:
+        return NONE
+    return f"{figure(interval.low)} to {figure(interval.high)}"
+
+
+def chance(probability: float) -> str:
+    """A probability with two decimals; never 0.00 or 1.00, which nothing shows."""
+    if not isfinite(probability):
+        return NONE
+    return "< .01" if probability < 0.01 else "> .99" if probability > 0.99 else f"{probability:.2f}".lstrip("0")
+
+
+def p_value(value: float) -> str:
+    """A p value with three decimals, or below the smallest of them."""
+    return "< .001" if value < 0.001 else f"{value:.3f}".lstrip("0") if value < 1 else "1"
 
 
 def duration(seconds: float) -> str:

@@ -131,9 +131,9 @@ def _probe(
 
 
 def eventful_record() -> RunRecord:
-    """The small record after a run in which a cell failed, a row was dropped and something was odd."""
+    """The small record with its second phase; a cell failed, a row was dropped and something was odd."""
     attention = CellRecord("cnn + tfidf / attention", "cnn", "tfidf", "attention", None)
-    record = small_record()
+    record = probed_record()
     return replace(
         record, cells=(*record.cells, attention),
         failures=(FailureRecord(attention.name, 0, 1, "ValueError: no tokens", _TRACEBACK),),

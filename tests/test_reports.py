@@ -24,7 +24,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import SECTIONS, gains, leaderboard, markdown, method, verdict, winner
+from reports import SECTIONS, gains, latex, leaderboard, markdown, method, verdict, winner
 from reports.ranking import rank_cells
 from reports.record import CellRecord, FailureRecord, FoldRecord, RunRecord
 from reports.render import report_parts, write_report
@@ -41,6 +41,7 @@ from tests.records import (
     small_record,
 )
 
+SECOND_PHASE = {"robustness"}  # sections on what was looked at after the comparison
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).parents[1]
 NASTY = ("</script><script>alert(1)</script>", "<img src=x onerror=alert(2)>", "a|b`c*d_e_[f](http://evil.test/x)",
@@ -205,7 +206,7 @@ def test_a_fold_without_a_score_counts_for_no_cell():
 def test_sections_without_facts_are_left_out(cells, answer, left_out, tmp_path):
     record = small_record({cell: SMALL_SCORES[cell] for cell in cells})
     assert verdict.facts(record).answer == answer
-    assert {part.name for part in report_parts(record)} == set(SECTIONS) - left_out
+    assert {part.name for part in report_parts(record)} == set(SECTIONS) - left_out - SECOND_PHASE
     write_report(record, tmp_path)
 
 
@@ -345,6 +346,19 @@ def _golden(name: str, content: str) -> None:
 def test_golden_markdown(tmp_path):
     write_report(eventful_record(), tmp_path)
     _golden("report.md", (tmp_path / "report.md").read_text(encoding="utf-8"))
+
+
+def test_golden_table(tmp_path):
+    write_report(eventful_record(), tmp_path)
+    _golden("table.tex", (tmp_path / "table.tex").read_text(encoding="utf-8"))
+
+
+@given(st.text())
+def test_no_name_is_a_command_of_latex(text):
+    line = latex.escaped(text)
+    assert "\n" not in line
+    plain = re.sub(r"\\text[a-z]+\{\}|\\[&%$#_{}]|\$(\\pm|-|\\downarrow)\$", "", line)
+    assert not set(plain) & set("\\&%$#_{}~^")
 
 
 def test_golden_facts():
