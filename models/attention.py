@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from features.encoder import Form, Modality
-from models.neural import POOLED_NORM, ClassWeight, Count, Loss, NeuralFusion, NotNegative, Positive, Share
+from models.neural import (
+    POOLED_NORM,
+    ClassWeight,
+    Count,
+    DenseBlocks,
+    Loss,
+    NeuralFusion,
+    NotNegative,
+    Positive,
+    Share,
+)
 from models.reduction import SequenceReduction, mean_vectors
 from models.scaling import BlockScaler
 from models.views import Views
@@ -29,7 +39,8 @@ class SequenceAttention(NeuralFusion):
     pooled: bool
 
     def _prepare(self, views: Views) -> None:
-        blocks = {modality: views.blocks()[modality] for modality in self.needs}
+        self.dense_ = DenseBlocks(self.random_state).fit(views)
+        blocks = self.dense_.of(views)
         self.reductions_ = {modality: SequenceReduction(self.reduce, random_state=self.random_state).fit(block)
                             for modality, block in blocks.items()}
         if self.pooled:
@@ -39,12 +50,12 @@ class SequenceAttention(NeuralFusion):
         """Regions (n, i, c), their mask (n, i), tokens (n, t, c), their mask (n, t), pooled features (n, d)."""
         import torch
 
-        blocks = views.blocks()
-        regions, region_mask = self.reductions_["image"].transform(blocks["image"])
-        tokens, token_mask = self.reductions_["text"].transform(blocks["text"])
-        pooled = [self.scalers_[modality].transform(mean_vectors(blocks[modality])) * POOLED_NORM
-                  for modality in self.needs] if self.pooled else [np.zeros((len(views), 0), dtype=np.float32)]
-        return tuple(map(torch.from_numpy, (regions, region_mask, tokens, token_mask, np.hstack(pooled))))
+        blocks = self.dense_.of(views)
+        sequences = [array for modality, block in blocks.items()
+                     for array in self.reductions_[modality].transform(block)]
+        pooled = [self.scalers_[modality].transform(mean_vectors(block)) * POOLED_NORM
+                  for modality, block in blocks.items()] if self.pooled else [np.zeros((len(views), 0), np.float32)]
+        return tuple(map(torch.from_numpy, (*sequences, np.hstack(pooled))))
 
 
 class Attention(SequenceAttention):
@@ -71,12 +82,12 @@ class Attention(SequenceAttention):
     epochs : most passes over the training samples.
     patience : passes without improvement after which training stops.
     learning_rate, weight_decay : of AdamW.
-    dropout : share of the projected vectors' and the classifier's inputs left out at each step.
+    dropout : share of the projected vectors' dimensions and of the classifier's inputs left out at each step.
     loss, label_smoothing, class_weight : what training makes small.
     random_state : seed of the weights, the batches, dropout and the held-out samples.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def __init__(
         self,

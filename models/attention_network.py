@@ -57,9 +57,14 @@ class Sequences(nn.Module):
         self, regions: Tensor, region_mask: Tensor, tokens: Tensor, token_mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Projected regions x (n, i, width) and tokens h (n, t, width) with their masks; no mask is all False."""
-        x, x_mask = _with_missing(self.dropout(self.of_regions(regions)), region_mask, self.no_picture)
-        h, h_mask = _with_missing(self.dropout(self.of_tokens(tokens)), token_mask, self.no_text)
+        x, x_mask = _with_missing(self._dropped(self.of_regions(regions)), region_mask, self.no_picture)
+        h, h_mask = _with_missing(self._dropped(self.of_tokens(tokens)), token_mask, self.no_text)
         return x, h, x_mask, h_mask
+
+    def _dropped(self, vectors: Tensor) -> Tensor:
+        """Vectors (n, t, width) without some of a sample's dimensions, the same for all its t vectors."""
+        kept = self.dropout(vectors.new_ones(len(vectors), 1, vectors.shape[2]))
+        return vectors * kept if self.training else vectors
 
 
 def _with_missing(vectors: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,29 +130,44 @@ class CrossAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.sequences = Sequences(regions, tokens, width, dropout)
-        self.to_tokens = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.to_regions = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.region_norm, self.token_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.of_regions, self.of_tokens = CoAttention(width, heads), CoAttention(width, heads)
         self.head = Head(2 * width, pooled, classes, dropout)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Class scores (n, classes) from regions, their mask, tokens, their mask, and pooled features."""
         x, h, x_mask, h_mask = self.sequences(*inputs[:4])
-        seen_by_regions, _ = self.to_tokens(x, h, h, key_padding_mask=~h_mask, need_weights=False)
-        seen_by_tokens, _ = self.to_regions(h, x, x, key_padding_mask=~x_mask, need_weights=False)
-        found = torch.cat([_mean(self.region_norm(x + seen_by_regions), x_mask),
-                           _mean(self.token_norm(h + seen_by_tokens), h_mask)], dim=1)
-        scores: Tensor = self.head(found, inputs[4])
+        found = [_mean(self.of_regions(x, h, h_mask), x_mask), _mean(self.of_tokens(h, x, x_mask), h_mask)]
+        scores: Tensor = self.head(torch.cat(found, dim=1), inputs[4])
         return scores
 
     def attention(self, *inputs: Tensor) -> Tensor:
         """Weights alpha (n, i, t): half from regions that look at tokens, half from tokens that look at regions."""
         x, h, x_mask, h_mask = self.sequences(*inputs[:4])
-        _, of_regions = self.to_tokens(x, h, h, key_padding_mask=~h_mask)
-        _, of_tokens = self.to_regions(h, x, x, key_padding_mask=~x_mask)
-        from_regions = of_regions * _shares(x_mask)[:, :, None]
-        from_tokens = of_tokens.transpose(1, 2) * _shares(h_mask)[:, None, :]
-        return torch.as_tensor((from_regions + from_tokens) / 2)
+        from_regions = self.of_regions.weights(x, h, h_mask) * _shares(x_mask)[:, :, None]
+        from_tokens = self.of_tokens.weights(h, x, x_mask).transpose(1, 2) * _shares(h_mask)[:, None, :]
+        return (from_regions + from_tokens) / 2
+
+
+class CoAttention(nn.Module):
+    """One block in which vectors of one modality look at those of the other: attention, then two layers each."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.attend = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.layers = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+        self.after_attention, self.after_layers = nn.LayerNorm(width), nn.LayerNorm(width)
+
+    def forward(self, own: Tensor, other: Tensor, other_mask: Tensor) -> Tensor:
+        """What `own` (n, a, width) became after a look at `other` (n, b, width) where `other_mask` (n, b)."""
+        seen, _ = self.attend(own, other, other, key_padding_mask=~other_mask, need_weights=False)
+        own = self.after_attention(own + seen)
+        found: Tensor = self.after_layers(own + self.layers(own))
+        return found
+
+    def weights(self, own: Tensor, other: Tensor, other_mask: Tensor) -> Tensor:
+        """How much each of `own` looks at each of `other`, (n, a, b): the heads' mean; adds up to 1 over b."""
+        found: Tensor = self.attend(own, other, other, key_padding_mask=~other_mask)[1]
+        return found
 
 
 def _shares(mask: Tensor) -> Tensor:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from features.encoder import FloatArray
+from features.encoder import Block, FloatArray, Form, Modality
 from models.fusion import Fusion, Labels, Probabilities
+from models.reduction import BlockReduction
+from models.scaling import BlockScaler
 from models.views import Views
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 # still be small when the others overfit. With norm 10 both learn at one pace (attention on OpenMoji,
 # macro-F1: norm 1 .79, 10 .82, 25 .82).
 POOLED_NORM = np.float32(10)
+# Components that stand for a sparse block, such as a bag of words.
+SPARSE_COMPONENTS = 256
 
 Loss = Literal["cross_entropy", "mse"]
 ClassWeight = Literal["none", "balanced"]
@@ -49,6 +53,7 @@ class NeuralFusion(Fusion):
 
     takes_classifier: ClassVar[bool] = False
     uses_groups: ClassVar[bool] = True
+    predicts: ClassVar[str] = "forward"  # the network's method that gives class scores (n, K)
 
     epochs: int
     patience: int
@@ -72,16 +77,14 @@ class NeuralFusion(Fusion):
         raise NotImplementedError
 
     def _objective(self, codes: Labels) -> Objective:
-        """Loss of the network's output, which predicts by its class scores (n, K)."""
+        """Loss of the network's output: class scores (n, K), unless a subclass has it otherwise."""
         from models.trainer import classification_loss
 
         return classification_loss(self.loss, self.label_smoothing, self.class_weight, codes)
 
-    def _scores(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Class scores (n, K) of the trained network."""
-        from models.trainer import applied
-
-        return applied(self.network_, inputs)
+    def _criterion(self, codes: Labels) -> Objective | None:
+        """What early stopping looks at, where it is not the objective."""
+        return None
 
     def fit(self, views: Views, y: Labels) -> Self:
         """Learn from n training samples with labels (n,).
@@ -100,14 +103,18 @@ class NeuralFusion(Fusion):
         inputs = self._inputs(views)
         how = Training(self.epochs, self.patience, self.learning_rate, self.weight_decay, self.random_state)
         self.network_, self.history_ = train(
-            lambda: self._network(inputs), inputs, codes, self._objective(codes), how, views.groups)
+            lambda: self._network(inputs), inputs, codes, self._objective(codes), how, views.groups,
+            self._criterion(codes))
         return self
 
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
         if len(self.classes_) == 1 or not len(views):
             return np.full((len(views), len(self.classes_)), 1 / len(self.classes_))
-        return np.asarray(self._scores(self._inputs(views)).double().softmax(dim=1).numpy(), dtype=np.float64)
+        from models.trainer import applied
+
+        scores = applied(self.network_, self._inputs(views), self.predicts).double()
+        return np.asarray(scores.softmax(dim=1).numpy(), dtype=np.float64)
 
     def attention(self, views: Views) -> FloatArray:
         """Weights that say what the prediction of each of n samples looked at; the class documents their shape.
@@ -122,3 +129,48 @@ class NeuralFusion(Fusion):
         from models.trainer import applied
 
         return np.asarray(applied(self.network_, self._inputs(views), "attention").numpy(), dtype=np.float32)
+
+
+class PooledNetwork(NeuralFusion):
+    """A network over the pooled blocks, scaled like those of concat."""
+
+    needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
+
+    def _prepare(self, views: Views) -> None:
+        self.dense_ = DenseBlocks(self.random_state).fit(views)
+        self.scalers_ = {modality: BlockScaler().fit(block) for modality, block in self.dense_.of(views).items()}
+
+    def _inputs(self, views: Views) -> tuple[Tensor, ...]:
+        """Pictures (n, d) and which samples have one (n,), texts (n, e) and which have one (n,)."""
+        import torch
+
+        return tuple(torch.from_numpy(array) for modality, block in self.dense_.of(views).items()
+                     for array in (self.scalers_[modality].transform(block) * POOLED_NORM, block.present))
+
+
+class DenseBlocks:
+    """Both blocks, a sparse one as its leading components, so that no wide array is made dense.
+
+    Parameters
+    ----------
+    random_state : seed of the components.
+    """
+
+    def __init__(self, random_state: int) -> None:
+        self._random_state = random_state
+
+    def fit(self, views: Views) -> Self:
+        """Learn the components of sparse blocks from the training samples."""
+        self._reductions = {modality: BlockReduction(SPARSE_COMPONENTS, self._random_state).fit(block)
+                            for modality, block in views.blocks().items() if block.is_sparse}
+        return self
+
+    def of(self, views: Views) -> dict[Modality, Block]:
+        """Dense blocks, pictures first."""
+        return {modality: self._reduced(modality, block) for modality, block in views.blocks().items()}
+
+    def _reduced(self, modality: Modality, block: Block) -> Block:
+        if modality not in self._reductions:
+            return block
+        index = np.where(block.present, np.arange(len(block), dtype=np.int64), -1)
+        return Block(self._reductions[modality].transform(block), index)

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field
+from scipy.linalg import eigh
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA, TruncatedSVD
 
@@ -54,10 +55,11 @@ class SequenceReduction(BaseEstimator):  # type: ignore[misc]
         self.mean_ = drawn.mean(axis=0, dtype=np.float64).astype(np.float32)
         drawn -= self.mean_
         covariance = (drawn.T @ drawn).astype(np.float64) / max(len(drawn), 1)
-        powers, vectors = np.linalg.eigh(covariance)
-        kept = slice(None, -self.components - 1, -1)
-        power = float(np.maximum(powers[kept], 0).mean())
-        self.basis_ = np.ascontiguousarray(vectors[:, kept] / (np.sqrt(power) if power > 0 else np.inf), np.float32)
+        width = len(covariance)
+        powers, vectors = eigh(covariance, subset_by_index=(max(0, width - self.components), width - 1))
+        power = float(np.maximum(powers, 0).mean())
+        self.basis_ = np.ascontiguousarray(
+            vectors[:, ::-1] / (np.sqrt(power) if power > 0 else np.inf), np.float32)
         return self
 
     def transform(self, block: Block) -> tuple[FloatArray, BoolArray]:

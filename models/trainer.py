@@ -75,7 +75,7 @@ def device() -> torch.device:
 
 def train(
     build: Callable[[], Network], inputs: Sequence[Tensor], codes: Rows, objective: Objective, how: Training,
-    groups: NDArray[Any] | None = None,
+    groups: NDArray[Any] | None = None, criterion: Objective | None = None,
 ) -> tuple[Network, History]:
     """Train a network until its loss on held-out rows has not fallen for `patience` epochs.
 
@@ -89,6 +89,7 @@ def train(
     codes : (n,) classes from 0: they stratify the held-out rows and are handed to the objective.
     objective : mean loss of some rows from the network's output for them and their codes.
     groups : (n,) rows of one group are never both trained on and held out.
+    criterion : what is measured on the held-out rows; the objective itself where it is not given.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def train(
         while not course.ended:
             order = torch.from_numpy(rng.permutation(fitted)).to(where)
             course.add(_pass(network, there, targets, objective, order, course),
-                       _held_out_loss(network, stopping, objective))
+                       _held_out_loss(network, stopping, criterion or objective))
     return network.cpu(), course.end()
 
 
@@ -244,11 +245,25 @@ def _held_out_groups(codes: Rows, share: float, rng: np.random.Generator, groups
     return np.asarray(taken[groups])
 
 
+def at_least_single(scores: Tensor) -> Tensor:
+    """Scores of a network in half precision, in single precision: losses need it."""
+    return scores.to(torch.promote_types(scores.dtype, torch.float32))
+
+
 def classification_loss(
     loss: Literal["cross_entropy", "mse"], label_smoothing: float, class_weight: Literal["none", "balanced"],
     codes: Rows,
 ) -> Objective:
-    """Mean over rows of w_y l(p, t), with p the softmax of the scores and t the smoothed class.
+    """Mean of `row_losses` over the rows."""
+    each = row_losses(loss, label_smoothing, class_weight, codes)
+    return lambda scores, codes: each(scores, codes).mean()
+
+
+def row_losses(
+    loss: Literal["cross_entropy", "mse"], label_smoothing: float, class_weight: Literal["none", "balanced"],
+    codes: Rows,
+) -> Objective:
+    """Loss of each row, w_y l(p, t), with p the softmax of its scores and t its smoothed class.
 
     cross_entropy: l = -sum_k t_k log p_k
     mse:           l = sum_k (p_k - t_k)^2 (Brier 1950)
@@ -264,13 +279,13 @@ def classification_loss(
     balanced = len(codes) / (len(counts) * counts) if class_weight == "balanced" else np.ones(len(counts))
     weights = torch.from_numpy(balanced).float().to(device())
 
-    def mean_loss(scores: Tensor, codes: Tensor) -> Tensor:
-        scores = scores.float()
+    def losses(scores: Tensor, codes: Tensor) -> Tensor:
+        scores = at_least_single(scores)
         if loss == "cross_entropy":
             each = functional.cross_entropy(scores, codes, reduction="none", label_smoothing=label_smoothing)
         else:
             targets = functional.one_hot(codes, scores.shape[1]) * (1 - label_smoothing)
             each = (scores.softmax(dim=1) - targets - label_smoothing / scores.shape[1]).square().sum(dim=1)
-        return (each * weights[codes]).mean()
+        return each * weights[codes]
 
-    return mean_loss
+    return losses

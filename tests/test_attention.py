@@ -7,6 +7,8 @@ import pytest
 
 from features.encoder import Block
 from models.attention import Attention
+from models.classifiers import Logistic
+from models.early import Concat
 from models.reduction import SequenceReduction, mean_vectors
 from models.views import Views
 from tests.model_views import labels, sequence, views, without
@@ -127,11 +129,17 @@ def only_pairs_tell(n: int, seed: int) -> tuple[Views, np.ndarray]:
     return Views(Block.of(x.astype(np.float32), mask), Block.of(h.astype(np.float32), mask)), np.prod(signs, axis=1)
 
 
-def test_it_learns_classes_that_only_a_pair_decides(network):
+def means(views: Views) -> Views:
+    return Views(mean_vectors(views.image), mean_vectors(views.text))
+
+
+def test_it_learns_classes_that_only_a_pair_decides_and_pooled_features_side_by_side_do_not(network):
     train, y = only_pairs_tell(400, 0)
     test, expected = only_pairs_tell(200, 1)
     fitted = Attention(width=8, pooled=False, epochs=60, patience=20, learning_rate=0.01).fit(train, y)
     assert np.mean(fitted.predict(test) == expected) > 0.95
+    concat = Concat(Logistic()).fit(means(train), y)
+    assert np.mean(concat.predict(means(test)) == expected) < 0.65
 
 
 def test_only_its_own_seed_decides_and_the_global_state_is_left_alone(network):
