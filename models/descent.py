@@ -37,22 +37,22 @@ class Descent:
     codes : int (m,), class 0..k-1 of each row
     n_classes : k
     penalty : factor of half the squared norm of the weights
-    width : columns of the features, with the last one of ones
+    factors : float32 (width,), of the columns of the features; the last one, of ones, has factor 1
     sample_weights : float32 (m,), optional
 
     Attributes
     ----------
-    W : float32 (k, width)
+    W : float32 (k, width), of the features with their factors
     objective, gap, n_iter : as in `models.softmax.Solution`
     stuck : whether rounding errors leave no way down
     """
 
-    def __init__(self, codes: IntArray, n_classes: int, penalty: float, width: int,
+    def __init__(self, codes: IntArray, n_classes: int, penalty: float, factors: FloatArray,
                  sample_weights: FloatArray | None = None) -> None:
-        self.sample_weights = sample_weights
-        self.penalty = np.full(width, penalty, np.float32)
+        self.sample_weights, self.factors = sample_weights, factors
+        self.penalty = np.full(len(factors), penalty, np.float32)
         self.penalty[-1] = 0.0
-        self.W = np.zeros((n_classes, width), np.float32)
+        self.W = np.zeros((n_classes, len(factors)), np.float32)
         self.n_iter, self.stuck, self.gap, self.objective = 0, False, np.inf, np.inf
         self._true = codes, np.arange(len(codes))
         self._gradient = np.zeros_like(self.W)
@@ -93,11 +93,13 @@ class Descent:
 
     def complete(self, squares: FloatArray, leading: Leading | None) -> None:
         """Take the features' squares (k - 1, width) under the row weights, and the leading columns."""
-        self._curvature.complete(squares, leading)
+        if leading is not None:
+            leading = leading._replace(values=leading.values * self.factors[leading.columns])
+        self._curvature.complete(squares * np.square(self.factors), leading)
 
     def arrive(self, gradient: FloatArray) -> None:
         """Take the loss's derivative by the weights (k - 1, width) where the last step ended."""
-        gradient = _whole(gradient) + self.penalty * self.W
+        gradient = _whole(gradient * self.factors) + self.penalty * self.W
         if self.n_iter:
             change = gradient - self._gradient
             curvature = _dot(change, self._step)
@@ -122,8 +124,14 @@ class Descent:
 
     @property
     def direction(self) -> FloatArray:
-        """Where to go from here (k - 1, width)."""
-        return self._step[:-1]
+        """Where to go from here (k - 1, width), for the features without their factors."""
+        direction: FloatArray = self._step[:-1] * self.factors
+        return direction
+
+    @property
+    def weights(self) -> FloatArray:
+        """Weights (k, width) of the features without their factors."""
+        return self.W * self.factors
 
     def step(self, move: FloatArray) -> None:
         """Go along the direction, whose logits are `move` (k - 1, m), until the slope is nearly gone.

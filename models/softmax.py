@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arena import Arena
 from models.curvature import Leading
 from models.descent import Descent
-from models.principal_axes import Axes, Features, blocks_of, principal_axes, split_columns
+from models.principal_axes import Features, Indexed, Matrix, blocks_of, split_columns, turn
+from models.training_sets import PIECES, TrainingSets, merged, training_sets
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -19,6 +21,8 @@ IntArray = NDArray[np.int64]
 REFRESHED = (0, 4, 16, 64, 256)  # iterations that renew the preconditioner
 BLOCK = 300  # order of its exact block: a larger one saves iterations but not time
 BLOCK_ROWS = 2000  # rows that suffice for it, at least
+AT_ONCE = 2**25  # logits held for the problems of a batch; each takes about 24 bytes
+PRICE = 60  # iterations that finding the principal axes may cost
 TOLERANCE = 2e-7  # estimated distance to the smallest objective; the estimate is up to 5 times too small
 
 
@@ -38,18 +42,23 @@ class Problem:
         Factor of each column, for example 1 / standard deviation of the training rows.
     weights : float (m,), optional
         Weight of each training row's loss.
+    factors : float (number of blocks,), optional
+        Factor of all columns of each block; unlike `scale` it may differ between problems solved together.
     """
 
     rows: IntArray
     C: float
     scale: NDArray[Any] | None = None
     weights: NDArray[Any] | None = None
+    factors: Sequence[float] | None = None
 
-    def training_set(self) -> tuple[bytes, bytes, bytes]:
-        """What problems must share to be solved in one batch: all but C."""
-        parts = (np.asarray(self.rows, np.int64), self.scale, self.weights)
-        rows, scale, weights = (b"" if part is None else np.asarray(part).tobytes() for part in parts)
-        return rows, scale, weights
+    def training_set(self) -> tuple[bytes, bytes]:
+        """What tells its training set from others: rows and weights."""
+        return _bytes(np.asarray(self.rows, np.int64)), _bytes(self.weights)
+
+
+def _bytes(values: NDArray[Any] | None) -> bytes:
+    return b"" if values is None else np.asarray(values).tobytes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +84,16 @@ class Solution:
     gap: float
     converged: bool
 
-    def probabilities(self, features: Features, rows: IntArray, n_classes: int) -> NDArray[np.float64]:
+    def probabilities(self, features: Matrix | Sequence[Matrix], rows: IntArray,
+                      n_classes: int) -> NDArray[np.float64]:
         """Probabilities (m, n_classes) of the samples `rows`; 0 for classes absent from training."""
-        logits = self.intercept + sum(
-            block[rows] @ part.T for block, part in zip(
-                blocks_of(features), split_columns(self.coef, blocks_of(features)), strict=True))
+        blocks: Any = blocks_of(features)
+        parts = split_columns(self.coef, [block.shape[1] for block in blocks])
+        return self.odds(sum(block[rows] @ part.T for block, part in zip(blocks, parts, strict=True)), n_classes)
+
+    def odds(self, products: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
+        """Probabilities (m, n_classes) from the products (m, k) or (m, 1) of features and coefficients."""
+        logits = products + self.intercept
         if len(self.classes) == 2:
             logits = np.hstack([np.zeros_like(logits), logits])
         logits -= logits.max(axis=1, keepdims=True)
@@ -98,15 +112,19 @@ def solve(features: Features, y: IntArray, problems: Sequence[Problem], *,
     .. math:: \sum_i w_i \log\sum_k e^{z_{ik} - z_{iy_i}} + \frac{1}{2C}\|W\|^2,
         \quad z_{ik} = x_i \cdot W_k + b_k
 
-    and for two classes the same with one vector :math:`W_1 - W_0` in the penalty. Problems that differ in
-    C only are solved together: one wide product with the features per iteration serves them all. The method
-    is L-BFGS (Nocedal & Wright, Numerical Optimization, algorithm 7.4) in the principal axes of the training
-    rows, where the diagonal of the Hessian is a good preconditioner. Rows outside a problem's `rows` are
-    never read for it.
+    and for two classes the same with one vector :math:`W_1 - W_0` in the penalty. All problems are solved
+    together: one wide product with the features per iteration serves them all. The method is L-BFGS (Nocedal
+    & Wright, Numerical Optimization, algorithm 7.4) in the principal axes of the features, where the diagonal
+    of the Hessian is a good preconditioner.
+
+    The axes are those of the rows of all problems. They decide the path and not the solution; still, to the
+    last bit a solution may depend on rows that only other problems of the same call learn from. Rows of no
+    problem are never read. So solve together only what may know of each other: the inner folds of one
+    outer training set, not two outer folds.
 
     Parameters
     ----------
-    features : float32 (n, d), CSR (n, d), or a list of such blocks, side by side
+    features : float32 (n, d), CSR (n, d), rows turned before (Indexed), or a list of such blocks, side by side
     y : int (n,), class codes from 0
     problems : fits to make
     tolerance : relative distance to the smallest objective at which a problem is left
@@ -117,16 +135,12 @@ def solve(features: Features, y: IntArray, problems: Sequence[Problem], *,
     ValueError
         Where training rows hold fewer than two classes, or C is not positive; all such problems are named.
     """
-    y = np.asarray(y)
+    y, blocks = np.asarray(y), blocks_of(features)
     _check(y, problems)
-    shared: dict[Any, list[int]] = {}
-    for position, problem in enumerate(problems):
-        shared.setdefault(problem.training_set(), []).append(position)
     solutions: dict[int, Solution] = {}
-    for positions in shared.values():
+    for positions in _together(blocks, problems):
         batch = [problems[position] for position in positions]
-        solutions.update(zip(positions, _solve_training_set(features, y, batch, tolerance, max_iter),
-                             strict=True))
+        solutions.update(zip(positions, _solve_together(blocks, y, batch, tolerance, max_iter), strict=True))
     return [solutions[position] for position in range(len(problems))]
 
 
@@ -135,7 +149,8 @@ def _check(y: IntArray, problems: Sequence[Problem]) -> None:
     for position, problem in enumerate(problems):
         if not problem.C > 0:
             faults.append(f"problem {position}: C must be positive, not {problem.C}")
-        classes = np.unique(y[problem.rows])
+        taught = slice(None) if problem.weights is None else np.asarray(problem.weights) > 0
+        classes = np.unique(y[problem.rows][taught])
         if len(classes) < 2:
             faults.append(f"problem {position}: its {len(problem.rows)} training rows hold the classes "
                           f"{classes.tolist()}; at least two are needed")
@@ -143,65 +158,190 @@ def _check(y: IntArray, problems: Sequence[Problem]) -> None:
         raise ValueError("\n".join(faults))
 
 
-def _solve_training_set(features: Features, y: IntArray, batch: Sequence[Problem],
-                        tolerance: float, max_iter: int) -> list[Solution]:
-    first = batch[0]
-    classes, codes = np.unique(y[first.rows], return_inverse=True)
-    weights = None if first.weights is None else np.asarray(first.weights, np.float32)
-    axes = principal_axes(features, first.rows, first.scale)
-    # Two classes: scikit-learn penalises W1 - W0 only; with W0 = -W1 that is twice the penalty on both.
-    doubled = 2.0 if len(classes) == 2 else 1.0
-    descents = [Descent(codes, len(classes), doubled / problem.C, axes.width, weights) for problem in batch]
-    _descend(axes, descents, tolerance, max_iter)
-    coefs, intercepts = _stacked(axes.raw, [descent.W for descent in descents])
-    return [_solution(descent, classes, coef, intercept, tolerance)
-            for descent, coef, intercept in zip(descents, coefs, intercepts, strict=True)]
+def _together(blocks: Sequence[Matrix | Indexed], problems: Sequence[Problem]) -> Iterator[list[int]]:
+    """Positions of the problems that are solved together: one scale, and training sets of much the same rows."""
+    scales: dict[bytes, dict[Any, list[int]]] = {}
+    for position, problem in enumerate(problems):
+        sets = scales.setdefault(_bytes(problem.scale), {})
+        sets.setdefault(problem.training_set(), []).append(position)
+    for sets in scales.values():
+        smallest = min(len(problems[positions[0]].rows) for positions in sets.values())
+        union = len(np.unique(np.concatenate([problems[positions[0]].rows for positions in sets.values()])))
+        widths = [block.shape[1] for block in blocks if isinstance(block, np.ndarray)]
+        if sum(min(union, width) for width in widths) <= 2 * sum(min(smallest, width) for width in widths):
+            yield sorted(position for positions in sets.values() for position in positions)
+        else:  # their common axes would be many more than each needs
+            yield from sets.values()
 
 
-def _stacked(product: Callable[[FloatArray], Any], parts: Sequence[FloatArray]) -> list[Any]:
-    """Apply `product` to all parts (c, .) in one go, and cut what comes out back into parts."""
-    whole = product(np.concatenate(parts))
-    if isinstance(whole, tuple):
-        return [np.split(each, len(parts)) for each in whole]
-    return np.split(whole, len(parts))
+def _solve_together(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequence[Problem],
+                    tolerance: float, max_iter: int) -> list[Solution]:
+    numbers: dict[Any, int] = {}
+    of = [numbers.setdefault(problem.training_set(), len(numbers)) for problem in batch]
+    wanted = [batch[of.index(number)] for number in range(len(numbers))]
+    union = np.unique(np.concatenate([problem.rows for problem in wanted]))
+    columns = sum(len(np.unique(y[problem.rows])) - 1 for problem in batch)
+    turned = _turned(blocks, union, batch[0].scale, columns)
+    samples, row = merged([block.index for block in turned], y[union])
+    sets = training_sets(samples, row, [(np.searchsorted(union, problem.rows), problem.weights)
+                                        for problem in wanted])
+    if len(sets.pieces) > PIECES * len(wanted):
+        return _one_by_one(blocks, y, batch, of, tolerance, max_iter)
+    arena, codes = Arena(turned, sets), y[union][sets.samples]
+    solutions: list[Solution] = []
+    for portion in _portions(batch, of, sets, columns):
+        fits = [_Fit(problem, number, arena, codes) for problem, number in portion]
+        _descend(arena, fits, tolerance, max_iter)
+        solutions += _solutions(fits, turned, arena, tolerance)
+    return solutions
 
 
-def _descend(axes: Axes, descents: list[Descent], tolerance: float, max_iter: int) -> None:
+def _one_by_one(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequence[Problem], of: Sequence[int],
+                tolerance: float, max_iter: int) -> list[Solution]:
+    """Solve each training set by itself, where they have too little in common."""
+    solutions: dict[int, Solution] = {}
+    for number in range(max(of) + 1):
+        positions = [position for position, each in enumerate(of) if each == number]
+        part = [batch[position] for position in positions]
+        solutions.update(zip(positions, _solve_together(blocks, y, part, tolerance, max_iter), strict=True))
+    return [solutions[position] for position in range(len(batch))]
+
+
+def _turned(blocks: Sequence[Matrix | Indexed], rows: IntArray, scale: NDArray[Any] | None,
+            columns: int) -> list[Indexed]:
+    """Those rows of the blocks, turned to their axes where they are not yet, and where it pays."""
+    matrices = [block for block in blocks if not isinstance(block, Indexed)]
+    scales: Any = iter([None] * len(matrices) if scale is None
+                       else split_columns(scale, [block.shape[1] for block in matrices]))
+    everyone = np.arange(len(rows))
+    found = []
+    for block in blocks:
+        if isinstance(block, Indexed):
+            found.append(Indexed(block.turned, block.index[rows]))
+        else:
+            own = block[rows]
+            found.append(Indexed(turn(own, next(scales), rotate=_pays(*own.shape, columns)), everyone))
+    return found
+
+
+def _pays(m: int, d: int, columns: int) -> bool:
+    """Whether the axes of m rows of d columns are worth finding for iterations with so many weight vectors."""
+    small = min(m, d)
+    return m * d * small + 10 * small**3 + 2 * m * small * d * (d <= m) <= PRICE * 4 * m * d * columns
+
+
+def _portions(batch: Sequence[Problem], of: Sequence[int], sets: TrainingSets,
+              columns: int) -> Iterator[list[tuple[Problem, int]]]:
+    """The problems in batches whose logits fit into memory."""
+    portion: list[tuple[Problem, int]] = []
+    held, classes = 0, columns // len(batch) + 1
+    for problem, number in zip(batch, of, strict=True):
+        size = classes * len(sets.sets[number].rows)
+        if portion and held + size > AT_ONCE:
+            yield portion
+            portion, held = [], 0
+        portion.append((problem, number))
+        held += size
+    yield portion
+
+
+class _Fit:
+    """A problem on its way: its training set's number in the arena, its classes, and the descent."""
+
+    def __init__(self, problem: Problem, number: int, arena: Arena, codes: IntArray) -> None:
+        self.number, self.set = number, arena.sets[number]
+        self.classes, own = np.unique(codes[self.set.rows], return_inverse=True)
+        factors = np.ones(arena.width, np.float32)
+        for columns, factor in zip(arena.columns, problem.factors or (), strict=False):
+            factors[columns] = factor
+        # Two classes: scikit-learn penalises W1 - W0 only; with W0 = -W1 that is twice the penalty on both.
+        penalty = (2.0 if len(self.classes) == 2 else 1.0) / problem.C
+        self.descent = Descent(own, len(self.classes), penalty, factors, self.set.weights)
+
+
+Product = Callable[[FloatArray, int], FloatArray]
+
+
+def _from_rows(product: Product, arena: Arena, fits: Sequence[_Fit],
+               values: Sequence[FloatArray]) -> list[FloatArray]:
+    """Sums over the rows (c, width) of each fit's values (c, m), piece by piece and for all fits in one go."""
+    totals = [np.zeros((len(each), arena.width), np.float32) for each in values]
+    for number, piece in enumerate(arena.pieces):
+        inside = [position for position, fit in enumerate(fits) if fit.number in piece.sets]
+        if inside:
+            parts = [values[position][:, fits[position].set.places[number]] for position in inside]
+            for position, part in zip(inside, _cut(product(np.concatenate(parts), number), parts), strict=True):
+                totals[position] += part
+    return totals
+
+
+def _to_rows(arena: Arena, fits: Sequence[_Fit], weights: Sequence[FloatArray]) -> list[FloatArray]:
+    """Products (c, m) of each fit's weights (c, width) with its rows, piece by piece and for all fits in one go."""
+    results = [np.empty((len(each), len(fit.set.rows)), np.float32)
+               for fit, each in zip(fits, weights, strict=True)]
+    for number, piece in enumerate(arena.pieces):
+        inside = [position for position, fit in enumerate(fits) if fit.number in piece.sets]
+        if inside:
+            parts = [weights[position] for position in inside]
+            for position, part in zip(inside, _cut(arena.logits(np.concatenate(parts), number), parts), strict=True):
+                results[position][:, fits[position].set.places[number]] = part
+    return results
+
+
+def _cut(whole: FloatArray, parts: Sequence[FloatArray]) -> list[FloatArray]:
+    return np.split(whole, np.cumsum([len(part) for part in parts])[:-1])
+
+
+def _descend(arena: Arena, fits: Sequence[_Fit], tolerance: float, max_iter: int) -> None:
     """Iterate all problems together; those that have arrived leave the batch."""
-    live, leading = descents, None
+    live = list(fits)
+    leading: dict[_Fit, Leading] = {}
     for iteration in range(max_iter + 1):
-        gradients = _stacked(axes.gradients, [descent.residual for descent in live])
-        for descent, gradient in zip(live, gradients, strict=True):
-            descent.arrive(gradient)
+        gradients = _from_rows(arena.gradients, arena, live, [fit.descent.residual for fit in live])
+        for fit, gradient in zip(live, gradients, strict=True):
+            fit.descent.arrive(gradient)
         if iteration in REFRESHED:
-            leading = _renew_curvature(axes, live, leading)
-        for descent in live:
-            descent.turn()
-        live = [descent for descent in live if not (descent.gap <= tolerance or descent.stuck)]
+            _renew_curvature(arena, live, leading)
+        for fit in live:
+            fit.descent.turn()
+        live = [fit for fit in live if not (fit.descent.gap <= tolerance or fit.descent.stuck)]
         if not live or iteration == max_iter:
             return
-        moves = _stacked(axes.logits, [descent.direction for descent in live])
-        for descent, move in zip(live, moves, strict=True):
-            descent.step(move)
+        moves = _to_rows(arena, live, [fit.descent.direction for fit in live])
+        for fit, move in zip(live, moves, strict=True):
+            fit.descent.step(move)
 
 
-def _renew_curvature(axes: Axes, live: Sequence[Descent], leading: Leading | None) -> Leading:
+def _renew_curvature(arena: Arena, live: Sequence[_Fit], leading: dict[_Fit, Leading]) -> None:
     """Renew the preconditioners; the leading columns are chosen at the start, and used from then on."""
-    squares = _stacked(axes.squares, [descent.curvature() for descent in live])
-    for descent, each in zip(live, squares, strict=True):
-        descent.complete(each, leading)
-    if leading is not None:
-        return leading
-    spread = squares[0].sum(axis=0)
+    squares = _from_rows(arena.squares, arena, live, [fit.descent.curvature() for fit in live])
+    for fit, each in zip(live, squares, strict=True):
+        fit.descent.complete(each, leading.get(fit))
+        if fit not in leading:
+            leading[fit] = _leading(arena, fit, each)
+
+
+def _leading(arena: Arena, fit: _Fit, squares: FloatArray) -> Leading:
+    spread = squares.sum(axis=0) * np.square(fit.descent.factors)
     spread[-1] = np.inf  # the intercept always leads
-    columns = np.sort(np.argsort(spread)[-max(1, BLOCK // len(squares[0])):])
-    every = max(1, axes.n_rows // BLOCK_ROWS)
-    return Leading(columns, axes.take(columns, every), every)
+    columns = np.sort(np.argsort(spread)[-max(1, BLOCK // len(squares)):])
+    every = max(1, len(fit.set.rows) // BLOCK_ROWS)
+    return Leading(columns, arena.take(fit.set.rows[::every], columns), every)
 
 
-def _solution(descent: Descent, classes: IntArray, coef: FloatArray, intercept: NDArray[np.float64],
-              tolerance: float) -> Solution:
-    if len(classes) == 2:
+def _solutions(fits: Sequence[_Fit], turned: Sequence[Indexed], arena: Arena, tolerance: float) -> list[Solution]:
+    weights = np.concatenate([fit.descent.weights for fit in fits])
+    found = [block.turned.raw(weights[:, columns]) for block, columns in zip(turned, arena.columns, strict=True)]
+    coefs = np.concatenate([coef for coef, _ in found], axis=1)
+    intercepts = weights[:, -1] + sum(share for _, share in found)
+    ends = np.cumsum([len(fit.classes) for fit in fits])[:-1]
+    return [_solution(fit, coef, intercept, tolerance) for fit, coef, intercept in zip(
+        fits, np.split(coefs, ends), np.split(intercepts, ends), strict=True)]
+
+
+def _solution(fit: _Fit, coef: FloatArray, intercept: NDArray[np.float64], tolerance: float) -> Solution:
+    descent = fit.descent
+    if len(fit.classes) == 2:
         coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]
-    return Solution(classes, coef, intercept, descent.objective, descent.n_iter, descent.gap,
+    return Solution(fit.classes, coef, intercept, descent.objective, descent.n_iter, descent.gap,
                     descent.gap <= tolerance)
