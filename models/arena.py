@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -131,13 +132,15 @@ class Arena:
     ----------
     width : columns of all blocks, and one
     columns : slice of each block's columns
+    rotated : whether any block's columns are principal components
     """
 
     def __init__(self, blocks: Sequence[Indexed], sets: TrainingSets) -> None:
         self.pieces, self.sets = sets.pieces, sets.sets
+        self.rotated = any(block.turned.rotated for block in blocks)
         self._blocks = [_laid_out(block, sets) for block in blocks]
         ends = np.cumsum([0, *(block.turned.width for block in blocks)]).tolist()
-        self.columns = [slice(start, stop) for start, stop in zip(ends, ends[1:], strict=False)]
+        self.columns = [slice(start, stop) for start, stop in pairwise(ends)]
         self.width = ends[-1] + 1
 
     def logits(self, weights: FloatArray, piece: int) -> FloatArray:

@@ -29,10 +29,12 @@ class Turned:
     rows : float32 (m, r) or CSR (m, r)
     raw : weights (c, r) -> coefficients (c, d) of the columns as they were given, and their share of the
         intercepts (c,)
+    rotated : whether the columns are principal components
     """
 
     rows: Matrix
     raw: Callable[[FloatArray], Raw]
+    rotated: bool
 
     @property
     def width(self) -> int:
@@ -81,8 +83,8 @@ def turn(rows: Matrix, scale: NDArray[Any] | None = None, counts: IntArray | Non
     rotate : whether to find axes at all; without, dense columns are centred and scaled only
     """
     m, d = rows.shape
-    if sparse.issparse(rows):
-        filled = min(m, d) * m <= FILLED * rows.nnz
+    if not isinstance(rows, np.ndarray):
+        filled = m * m <= FILLED * rows.nnz
         return _wide(rows, scale, counts) if rotate and m <= d and filled else _scaled(rows, scale)
     if not rotate:
         return _centred(rows, scale)
@@ -96,14 +98,14 @@ def _centred(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
         coef = weights if scale is None else weights * scale.astype(np.float32)
         return coef, -(coef @ mean)
 
-    return Turned(_standardised(rows, mean, scale), raw)
+    return Turned(_standardised(rows, mean, scale), raw, rotated=False)
 
 
 def _tall(rows: FloatArray, scale: NDArray[Any] | None, counts: IntArray | None) -> Turned:
     """Dense columns X (m, d), centred and scaled, as X V with the eigenvectors V (d, d) of X'X."""
     mean = _mean(rows, counts)
     X = _standardised(rows, mean, scale)
-    counted = X if counts is None else X * _roots(counts)
+    counted: FloatArray = X if counts is None else X * _roots(counts)
     V = _eigen(counted.T @ counted)[1]
 
     def raw(weights: FloatArray) -> Raw:
@@ -112,7 +114,7 @@ def _tall(rows: FloatArray, scale: NDArray[Any] | None, counts: IntArray | None)
             coef *= scale.astype(np.float32)
         return coef, -(coef @ mean)
 
-    return Turned(X @ V, raw)
+    return Turned(X @ V, raw, rotated=True)
 
 
 def _wide(rows: Matrix, scale: NDArray[Any] | None, counts: IntArray | None) -> Turned:
@@ -138,7 +140,7 @@ def _wide(rows: Matrix, scale: NDArray[Any] | None, counts: IntArray | None) -> 
             coef = coef * np.square(scale, dtype=np.float32)
         return np.asarray(coef), -(coef @ mean)
 
-    return Turned(U * S / roots, raw)
+    return Turned(U * S / roots, raw, rotated=True)
 
 
 def _scaled(rows: sparse.csr_matrix, scale: NDArray[Any] | None) -> Turned:
@@ -148,7 +150,7 @@ def _scaled(rows: sparse.csr_matrix, scale: NDArray[Any] | None) -> Turned:
     def raw(weights: FloatArray) -> Raw:
         return weights if factors is None else weights * factors, np.zeros(len(weights))
 
-    return Turned(sparse.csr_matrix(rows if factors is None else rows.multiply(factors)), raw)
+    return Turned(sparse.csr_matrix(rows if factors is None else rows.multiply(factors)), raw, rotated=False)
 
 
 def _mean(rows: Matrix, counts: IntArray | None) -> NDArray[np.float64]:

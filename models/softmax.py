@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,19 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arena import Arena
-from models.curvature import Leading
-from models.descent import Descent
+from models.batch import SoftmaxFit, descend
 from models.principal_axes import Features, Indexed, Matrix, blocks_of, split_columns, turn
 from models.training_sets import PIECES, TrainingSets, merged, training_sets
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-REFRESHED = (0, 4, 16, 64, 256)  # iterations that renew the preconditioner
-BLOCK = 300  # order of its exact block: a larger one saves iterations but not time
-BLOCK_ROWS = 2000  # rows that suffice for it, at least
 AT_ONCE = 2**25  # logits held for the problems of a batch; each takes about 24 bytes
-PRICE = 60  # iterations that finding the principal axes may cost
+PRICE = 300  # iterations that finding the principal axes may cost: without them, many more are needed
 TOLERANCE = 2e-7  # estimated distance to the smallest objective; the estimate is up to 5 times too small
 
 
@@ -190,8 +186,9 @@ def _solve_together(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequ
     arena, codes = Arena(turned, sets), y[union][sets.samples]
     solutions: list[Solution] = []
     for portion in _portions(batch, of, sets, columns):
-        fits = [_Fit(problem, number, arena, codes) for problem, number in portion]
-        _descend(arena, fits, tolerance, max_iter)
+        fits = [SoftmaxFit(problem.C, problem.factors or [1.0] * len(blocks), number, arena, codes)
+                for problem, number in portion]
+        descend(arena, fits, tolerance, max_iter)
         solutions += _solutions(fits, turned, arena, tolerance)
     return solutions
 
@@ -220,7 +217,7 @@ def _turned(blocks: Sequence[Matrix | Indexed], rows: IntArray, scale: NDArray[A
             found.append(Indexed(block.turned, block.index[rows]))
         else:
             own = block[rows]
-            found.append(Indexed(turn(own, next(scales), rotate=_pays(*own.shape, columns)), everyone))
+            found.append(Indexed(turn(own, next(scales), rotate=_pays(len(rows), own.shape[1], columns)), everyone))
     return found
 
 
@@ -245,91 +242,7 @@ def _portions(batch: Sequence[Problem], of: Sequence[int], sets: TrainingSets,
     yield portion
 
 
-class _Fit:
-    """A problem on its way: its training set's number in the arena, its classes, and the descent."""
-
-    def __init__(self, problem: Problem, number: int, arena: Arena, codes: IntArray) -> None:
-        self.number, self.set = number, arena.sets[number]
-        self.classes, own = np.unique(codes[self.set.rows], return_inverse=True)
-        factors = np.ones(arena.width, np.float32)
-        for columns, factor in zip(arena.columns, problem.factors or (), strict=False):
-            factors[columns] = factor
-        # Two classes: scikit-learn penalises W1 - W0 only; with W0 = -W1 that is twice the penalty on both.
-        penalty = (2.0 if len(self.classes) == 2 else 1.0) / problem.C
-        self.descent = Descent(own, len(self.classes), penalty, factors, self.set.weights)
-
-
-Product = Callable[[FloatArray, int], FloatArray]
-
-
-def _from_rows(product: Product, arena: Arena, fits: Sequence[_Fit],
-               values: Sequence[FloatArray]) -> list[FloatArray]:
-    """Sums over the rows (c, width) of each fit's values (c, m), piece by piece and for all fits in one go."""
-    totals = [np.zeros((len(each), arena.width), np.float32) for each in values]
-    for number, piece in enumerate(arena.pieces):
-        inside = [position for position, fit in enumerate(fits) if fit.number in piece.sets]
-        if inside:
-            parts = [values[position][:, fits[position].set.places[number]] for position in inside]
-            for position, part in zip(inside, _cut(product(np.concatenate(parts), number), parts), strict=True):
-                totals[position] += part
-    return totals
-
-
-def _to_rows(arena: Arena, fits: Sequence[_Fit], weights: Sequence[FloatArray]) -> list[FloatArray]:
-    """Products (c, m) of each fit's weights (c, width) with its rows, piece by piece and for all fits in one go."""
-    results = [np.empty((len(each), len(fit.set.rows)), np.float32)
-               for fit, each in zip(fits, weights, strict=True)]
-    for number, piece in enumerate(arena.pieces):
-        inside = [position for position, fit in enumerate(fits) if fit.number in piece.sets]
-        if inside:
-            parts = [weights[position] for position in inside]
-            for position, part in zip(inside, _cut(arena.logits(np.concatenate(parts), number), parts), strict=True):
-                results[position][:, fits[position].set.places[number]] = part
-    return results
-
-
-def _cut(whole: FloatArray, parts: Sequence[FloatArray]) -> list[FloatArray]:
-    return np.split(whole, np.cumsum([len(part) for part in parts])[:-1])
-
-
-def _descend(arena: Arena, fits: Sequence[_Fit], tolerance: float, max_iter: int) -> None:
-    """Iterate all problems together; those that have arrived leave the batch."""
-    live = list(fits)
-    leading: dict[_Fit, Leading] = {}
-    for iteration in range(max_iter + 1):
-        gradients = _from_rows(arena.gradients, arena, live, [fit.descent.residual for fit in live])
-        for fit, gradient in zip(live, gradients, strict=True):
-            fit.descent.arrive(gradient)
-        if iteration in REFRESHED:
-            _renew_curvature(arena, live, leading)
-        for fit in live:
-            fit.descent.turn()
-        live = [fit for fit in live if not (fit.descent.gap <= tolerance or fit.descent.stuck)]
-        if not live or iteration == max_iter:
-            return
-        moves = _to_rows(arena, live, [fit.descent.direction for fit in live])
-        for fit, move in zip(live, moves, strict=True):
-            fit.descent.step(move)
-
-
-def _renew_curvature(arena: Arena, live: Sequence[_Fit], leading: dict[_Fit, Leading]) -> None:
-    """Renew the preconditioners; the leading columns are chosen at the start, and used from then on."""
-    squares = _from_rows(arena.squares, arena, live, [fit.descent.curvature() for fit in live])
-    for fit, each in zip(live, squares, strict=True):
-        fit.descent.complete(each, leading.get(fit))
-        if fit not in leading:
-            leading[fit] = _leading(arena, fit, each)
-
-
-def _leading(arena: Arena, fit: _Fit, squares: FloatArray) -> Leading:
-    spread = squares.sum(axis=0) * np.square(fit.descent.factors)
-    spread[-1] = np.inf  # the intercept always leads
-    columns = np.sort(np.argsort(spread)[-max(1, BLOCK // len(squares)):])
-    every = max(1, len(fit.set.rows) // BLOCK_ROWS)
-    return Leading(columns, arena.take(fit.set.rows[::every], columns), every)
-
-
-def _solutions(fits: Sequence[_Fit], turned: Sequence[Indexed], arena: Arena, tolerance: float) -> list[Solution]:
+def _solutions(fits: Sequence[SoftmaxFit], turned: Sequence[Indexed], arena: Arena, tolerance: float) -> list[Solution]:
     weights = np.concatenate([fit.descent.weights for fit in fits])
     found = [block.turned.raw(weights[:, columns]) for block, columns in zip(turned, arena.columns, strict=True)]
     coefs = np.concatenate([coef for coef, _ in found], axis=1)
@@ -339,7 +252,7 @@ def _solutions(fits: Sequence[_Fit], turned: Sequence[Indexed], arena: Arena, to
         fits, np.split(coefs, ends), np.split(intercepts, ends), strict=True)]
 
 
-def _solution(fit: _Fit, coef: FloatArray, intercept: NDArray[np.float64], tolerance: float) -> Solution:
+def _solution(fit: SoftmaxFit, coef: FloatArray, intercept: NDArray[np.float64], tolerance: float) -> Solution:
     descent = fit.descent
     if len(fit.classes) == 2:
         coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]

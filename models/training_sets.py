@@ -39,7 +39,9 @@ class TrainingSet:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSets:
-    """Attributes
+    """All rows of some training sets, piece after piece.
+
+    Attributes
     ----------
     samples : int (n,), one sample of each row
     """

@@ -10,7 +10,8 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
-from models import softmax
+from models import arena, batch, softmax
+from models.principal_axes import Indexed, turn
 from models.softmax import Problem, solve
 
 TIGHT = {"tol": 1e-9, "max_iter": 10_000}
@@ -99,7 +100,7 @@ def test_a_sample_of_the_rows_suffices_for_the_preconditioner(monkeypatch):
     X, y = samples(n=300, d=40)
     problem = Problem(np.arange(300), 1.0, weights=np.linspace(0.5, 2, 300))
     everything = solve(X, y, [problem])[0]
-    monkeypatch.setattr(softmax, "BLOCK_ROWS", 60)
+    monkeypatch.setattr(batch, "BLOCK_ROWS", 60)
     sampled = solve(X, y, [problem])[0]
     assert_same(sampled, reference(X, y, problem))
     assert sampled.n_iter != everything.n_iter or sampled.coef.tobytes() != everything.coef.tobytes()
@@ -108,7 +109,7 @@ def test_a_sample_of_the_rows_suffices_for_the_preconditioner(monkeypatch):
 def test_the_exact_block_saves_iterations(monkeypatch):
     X, y = samples(n=300, d=40)
     with_block = solve(X, y, [Problem(np.arange(300), 10.0)])[0]
-    monkeypatch.setattr(softmax, "BLOCK", 0)
+    monkeypatch.setattr(batch, "BLOCK", 0)
     assert with_block.n_iter < solve(X, y, [Problem(np.arange(300), 10.0)])[0].n_iter
 
 
@@ -209,3 +210,67 @@ def test_the_gradient_vanishes_at_the_solution(n, d, k, strength, weighted, seed
     size = np.abs(np.eye(k)[y] - 1 / k).T @ np.abs(X)
     assert np.abs(left).max() <= 2e-3 * size.max()
     assert np.abs(residual.sum(axis=0)).max() <= 2e-3 * n
+
+
+def test_inner_folds_share_products_and_keep_their_rows(monkeypatch):
+    """Rows of the same training sets are one piece, multiplied once for all problems that learn from them."""
+    X, y = samples(n=120, d=10)
+    fold = np.arange(120) % 3
+    sets = [np.flatnonzero(fold != each) for each in range(3)]
+    seen, logits = [], arena.Arena.logits
+    monkeypatch.setattr(arena.Arena, "logits",
+                        lambda self, weights, piece: seen.append(len(weights)) or logits(self, weights, piece))
+    solutions = solve(X, y, [Problem(rows, C) for rows in sets for C in (0.1, 1.0)])
+    assert seen[:3] == [2 * 2 * 3] * 3  # each third: two sets, two strengths, classes but one
+    for rows, solution in zip(sets, solutions[::2], strict=True):
+        assert_same(solution, reference(X, y, Problem(rows, 0.1)))
+
+
+def test_equal_samples_are_one_row():
+    """Turned once, distinct rows stand for all samples: repeated texts cost next to nothing."""
+    rng = np.random.default_rng(3)
+    texts, y = samples(n=24, d=40)
+    index = rng.integers(0, 24, size=160)
+    labels = np.where(np.arange(160) % 5 == 0, (y[index] + 1) % 4, y[index])  # equal texts, different classes
+    problem = Problem(np.arange(20, 160), 0.4)
+    counts = np.bincount(index[20:], minlength=24)
+    solution = solve(Indexed(turn(texts, counts=np.maximum(counts, 1)), index), labels, [problem])[0]
+    assert_same(solution, reference(texts[index], labels, problem))
+
+
+@pytest.mark.parametrize("other", ["tall", "wide", "sparse"])
+def test_factors_are_multiplied_columns(other):
+    X, y = samples(n=90, d=12)
+    bag, _ = words(n=90)
+    more = {"tall": samples(n=90, d=7, seed=1)[0], "wide": samples(n=90, d=130, seed=1)[0], "sparse": bag}[other]
+    sets = [np.flatnonzero(np.arange(90) % 3 != each) for each in range(3)]
+    problems = [Problem(rows, 0.3, factors=(0.5 + number, 1.7)) for number, rows in enumerate(sets)]
+    dense = more.toarray() if sparse.issparse(more) else more
+    for problem, solution in zip(problems, solve([X, more], y, problems), strict=True):
+        factors = np.repeat(problem.factors, [12, dense.shape[1]])
+        plain = Problem(problem.rows, problem.C, scale=factors)
+        assert_same(solution, reference(np.hstack([X, dense]), y, plain))
+
+
+def test_sets_with_little_in_common_are_solved_apart():
+    X, y = samples(n=120, d=200)
+    sets = [np.arange(start, start + 20) for start in range(0, 120, 20)]
+    for rows, solution in zip(sets, solve(X, y, [Problem(rows, 0.2) for rows in sets]), strict=True):
+        assert_same(solution, reference(X, y, Problem(rows, 0.2)))
+
+
+def test_many_problems_go_in_portions(monkeypatch):
+    X, y = samples()
+    problems = [Problem(np.arange(100), C) for C in (0.01, 0.1, 1.0)]
+    together = solve(X, y, problems)
+    monkeypatch.setattr(softmax, "AT_ONCE", 1)
+    for one, other in zip(together, solve(X, y, problems), strict=True):
+        assert one.coef == pytest.approx(other.coef, abs=1e-3 * float(np.abs(other.coef).max()))
+
+
+def test_random_training_sets_have_too_many_pieces_to_share():
+    X, y = samples()
+    rng = np.random.default_rng(0)
+    problems = [Problem(np.sort(rng.permutation(150)[:100]), 0.3) for _ in range(8)]
+    for problem, solution in zip(problems, solve(X, y, problems), strict=True):
+        assert_same(solution, reference(X, y, problem))

@@ -1,0 +1,118 @@
+"""Many softmax regressions on their way down together: one product with the features serves them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.arena import Arena
+from models.curvature import Leading
+from models.descent import Descent
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+REFRESHED = (0, 4, 16, 64, 256)  # iterations that renew the preconditioner
+BLOCK = 300  # order of its exact block: a larger one saves iterations but not time
+BLOCK_ROWS = 2000  # rows that suffice for it, at least
+
+
+class SoftmaxFit:
+    """A problem on its way.
+
+    Parameters
+    ----------
+    C : inverse strength of the penalty
+    factors : of the columns of each block
+    number : which of the arena's training sets it learns from
+    codes : int (n,), class code of each of the arena's rows
+
+    Attributes
+    ----------
+    classes : int (k,), the codes among its rows
+    """
+
+    def __init__(self, C: float, factors: Sequence[float], number: int, arena: Arena, codes: IntArray) -> None:
+        self.number, self.set = number, arena.sets[number]
+        self.classes, own = np.unique(codes[self.set.rows], return_inverse=True)
+        each = np.ones(arena.width, np.float32)
+        for columns, factor in zip(arena.columns, factors, strict=True):
+            each[columns] = factor
+        # Two classes: scikit-learn penalises W1 - W0 only; with W0 = -W1 that is twice the penalty on both.
+        penalty = (2.0 if len(self.classes) == 2 else 1.0) / C
+        self.descent = Descent(own, len(self.classes), penalty, each, self.set.weights)
+
+
+Product = Callable[[FloatArray, int], FloatArray]
+
+
+def _from_rows(product: Product, arena: Arena, fits: Sequence[SoftmaxFit],
+               values: Sequence[FloatArray]) -> list[FloatArray]:
+    """Sums over the rows (c, width) of each fit's values (c, m), piece by piece and for all fits in one go."""
+    totals = [np.zeros((len(each), arena.width), np.float32) for each in values]
+    for number, piece in enumerate(arena.pieces):
+        inside = [position for position, fit in enumerate(fits) if fit.number in piece.sets]
+        if inside:
+            parts = [values[position][:, fits[position].set.places[number]] for position in inside]
+            for position, part in zip(inside, _cut(product(np.concatenate(parts), number), parts), strict=True):
+                totals[position] += part
+    return totals
+
+
+def _to_rows(arena: Arena, fits: Sequence[SoftmaxFit], weights: Sequence[FloatArray]) -> list[FloatArray]:
+    """Products (c, m) of each fit's weights (c, width) with its rows, piece by piece and for all fits in one go."""
+    results = [np.empty((len(each), len(fit.set.rows)), np.float32)
+               for fit, each in zip(fits, weights, strict=True)]
+    for number, piece in enumerate(arena.pieces):
+        inside = [position for position, fit in enumerate(fits) if fit.number in piece.sets]
+        if inside:
+            parts = [weights[position] for position in inside]
+            for position, part in zip(inside, _cut(arena.logits(np.concatenate(parts), number), parts), strict=True):
+                results[position][:, fits[position].set.places[number]] = part
+    return results
+
+
+def _cut(whole: FloatArray, parts: Sequence[FloatArray]) -> list[FloatArray]:
+    return np.split(whole, np.cumsum([len(part) for part in parts])[:-1])
+
+
+def descend(arena: Arena, fits: Sequence[SoftmaxFit], tolerance: float, max_iter: int) -> None:
+    """Iterate all problems together; those that have arrived leave the batch."""
+    live = list(fits)
+    leading: dict[SoftmaxFit, Leading] = {}
+    for iteration in range(max_iter + 1):
+        gradients = _from_rows(arena.gradients, arena, live, [fit.descent.residual for fit in live])
+        for fit, gradient in zip(live, gradients, strict=True):
+            fit.descent.arrive(gradient)
+        if iteration in REFRESHED:
+            _renew_curvature(arena, live, leading)
+        for fit in live:
+            fit.descent.turn()
+        live = [fit for fit in live if not (fit.descent.gap <= tolerance or fit.descent.stuck)]
+        if not live or iteration == max_iter:
+            return
+        moves = _to_rows(arena, live, [fit.descent.direction for fit in live])
+        for fit, move in zip(live, moves, strict=True):
+            fit.descent.step(move)
+
+
+def _renew_curvature(arena: Arena, live: Sequence[SoftmaxFit], leading: dict[SoftmaxFit, Leading]) -> None:
+    """Renew the preconditioners; the leading columns are chosen at the start, and used from then on.
+
+    Only of principal components do few lead: an exact block of other columns was measured to cost iterations.
+    """
+    squares = _from_rows(arena.squares, arena, live, [fit.descent.curvature() for fit in live])
+    for fit, each in zip(live, squares, strict=True):
+        fit.descent.complete(each, leading.get(fit))
+        if arena.rotated and fit not in leading:
+            leading[fit] = _leading(arena, fit, each)
+
+
+def _leading(arena: Arena, fit: SoftmaxFit, squares: FloatArray) -> Leading:
+    spread = squares.sum(axis=0) * np.square(fit.descent.factors)
+    spread[-1] = np.inf  # the intercept always leads
+    columns = np.sort(np.argsort(spread)[-max(1, BLOCK // len(squares)):])
+    every = max(1, len(fit.set.rows) // BLOCK_ROWS)
+    return Leading(columns, arena.take(fit.set.rows[::every], columns), every)
