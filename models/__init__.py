@@ -2,14 +2,18 @@
 
 from models.attention import Attention
 from models.baselines import ImageOnly, Majority, TextOnly
-from models.classifiers import MLP, Classifier, LinearSVM, Logistic, RandomForest
+from models.classifiers import Classifier, Logistic
 from models.co_training import CoTraining
 from models.cross_attention import CrossAttention
 from models.early import Concat
 from models.fusion import Fusion
 from models.gated import Gated
 from models.late import Late
+from models.neighbours import NearestNeighbours
+from models.perceptron import MLP
 from models.shared_space import CCA
+from models.svm import RBFSVM, LinearSVM
+from models.trees import HistGradientBoosting, RandomForest
 
 FUSIONS: dict[str, type[Fusion]] = {
     "majority": Majority,
@@ -26,6 +30,9 @@ FUSIONS: dict[str, type[Fusion]] = {
 CLASSIFIERS: dict[str, type[Classifier]] = {
     "logistic": Logistic,
     "linear_svm": LinearSVM,
+    "rbf_svm": RBFSVM,
     "random_forest": RandomForest,
+    "hist_gradient_boosting": HistGradientBoosting,
+    "knn": NearestNeighbours,
     "mlp": MLP,
 }

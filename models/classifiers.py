@@ -1,24 +1,19 @@
-"""Classifiers over one array of features: thin, typed shells around scikit-learn's estimators."""
+"""The classifier contract: estimators over one array of features; and logistic regression."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy import sparse
-from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import StratifiedKFold
-from sklearn.neural_network import MLPClassifier
-from sklearn.svm import LinearSVC
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from features.encoder import FloatArray
 from models.softmax import Problem, Solution, solve
@@ -26,14 +21,22 @@ from models.softmax import Problem, Solution, solve
 Array: TypeAlias = FloatArray | sparse.csr_matrix
 Probabilities = NDArray[np.float64]
 Positive = Annotated[float, Field(gt=0)]
+Whole = Annotated[int, Field(ge=1)]
+ClassWeight = Literal["none", "balanced"]
 
 
 class ArrayFit(NamedTuple):
-    """One training set and the rows to predict from it, as arrays (n, d) and (m, d), dense or CSR."""
+    """One training set and the rows to predict from it, as arrays (n, d) and (m, d), dense or CSR.
+
+    Parameters
+    ----------
+    widths : number of columns of each block, in order; empty for one block.
+    """
 
     train: Array
     y: NDArray[Any]
     test: Array
+    widths: tuple[int, ...] = ()
 
 
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -48,33 +51,56 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     version : raised whenever predictions change for the same parameters and features.
     tuned : parameters chosen on inner folds, each with its default candidates.
     classes_ : (K,) sorted class labels, after `fit`.
+    widths_ : number of columns of each block, for classifiers that treat blocks apart, after `fit`.
     """
 
     version: ClassVar[int]
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
     classes_: NDArray[Any]
+    widths_: tuple[int, ...]
 
-    def _model(self, X: Array, y: NDArray[Any]) -> Any:
+    def _model(self, X: Any, y: NDArray[Any]) -> Any:
         """Fitted scikit-learn estimator for two or more classes; its columns are those of `classes_`."""
         raise NotImplementedError
 
-    def fit(self, X: Array, y: NDArray[Any]) -> Self:
-        """Learn from rows X (n, d) with labels y (n,)."""
-        self.classes_ = np.unique(y)
-        self.model_ = self._model(X, np.asarray(y)) if len(self.classes_) > 1 else None
+    def _learn_inputs(self, X: Array) -> None:
+        """Learn from training rows what `_inputs` needs; nothing, where the model gets rows as they are."""
+
+    def _inputs(self, X: Array) -> Any:
+        """What the model gets of rows X."""
+        return X
+
+    def fit(self, X: Array, y: NDArray[Any], widths: tuple[int, ...] = ()) -> Self:
+        """Learn from rows X (n, d), blocks of these widths side by side, with labels y (n,)."""
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float32)
+        check_classification_targets(y)
+        self.classes_, self.widths_ = np.unique(y), widths or (X.shape[1],)
+        self.model_ = None
+        if len(self.classes_) > 1:
+            self._learn_inputs(X)
+            self.model_ = self._model(self._inputs(X), y)
         return self
 
     def predict_proba(self, X: Array) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=False, ensure_min_samples=0)
         if self.model_ is None or X.shape[0] == 0:
             return np.ones((X.shape[0], len(self.classes_))) / len(self.classes_)
-        found = np.asarray(self.model_.predict_proba(X), dtype=np.float64)
+        found = np.asarray(self.model_.predict_proba(self._inputs(X)), dtype=np.float64)
         # Rows computed in single precision add up to 1 only to its rounding.
         return np.asarray(found / found.sum(axis=1, keepdims=True))
 
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn may expect of it: CSR rows too."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def predict(self, X: Array) -> NDArray[Any]:
         """Most probable class of each row (n,)."""
-        return np.asarray(self.classes_[np.argmax(self.predict_proba(X), axis=1)])
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[np.argmax(probabilities, axis=1)])
 
     def predict_many(
         self, fits: Iterable[ArrayFit], settings: Sequence[Mapping[str, Any]]
@@ -84,8 +110,13 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         This plain form fits a clone for each, and takes the training sets one by one. A classifier that
         solves many of them together overrides it; the result must be the same.
         """
-        return [[clone(self).set_params(**setting).fit(train, y).predict_proba(test) for setting in settings]
-                for train, y, test in fits]
+        return [[clone(self).set_params(**setting).fit(train, y, widths).predict_proba(test) for setting in settings]
+                for train, y, test, widths in fits]
+
+
+def row_weights(y: NDArray[Any], class_weight: ClassWeight) -> NDArray[np.float64] | None:
+    """Weight of each row's loss (n,): n / (K n_k) for a row of class k if balanced, so that classes count alike."""
+    return np.asarray(compute_sample_weight("balanced", y)) if class_weight == "balanced" else None
 
 
 class Logistic(Classifier):
@@ -97,16 +128,18 @@ class Logistic(Classifier):
     Parameters
     ----------
     C : inverse strength of the regularisation.
+    class_weight : balanced weighs each class's rows so that all classes count alike.
     """
 
     version: ClassVar[int] = 2
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (3.0, 10.0, 30.0)}
 
-    def __init__(self, C: Positive = 10.0) -> None:
+    def __init__(self, C: Positive = 10.0, class_weight: ClassWeight = "none") -> None:
         self.C = C
+        self.class_weight = class_weight
 
     def _model(self, X: Array, y: NDArray[Any]) -> Any:
-        return _Softmax(_solved(X, y, [self.C])[0], len(self.classes_))
+        return _Softmax(self._solved(X, y, [self.C])[0], len(self.classes_))
 
     def predict_many(
         self, fits: Iterable[ArrayFit], settings: Sequence[Mapping[str, Any]]
@@ -120,13 +153,12 @@ class Logistic(Classifier):
         if classes == 1:
             return [np.ones((fit.test.shape[0], 1)) for _ in strengths]
         return [_Softmax(solution, classes).predict_proba(fit.test)
-                for solution in _solved(fit.train, fit.y, strengths)]
+                for solution in self._solved(fit.train, fit.y, strengths)]
 
-
-def _solved(X: Array, y: NDArray[Any], strengths: Sequence[float]) -> list[Solution]:
-    codes = np.unique(y, return_inverse=True)[1]
-    rows = np.arange(len(codes))
-    return solve(X, codes, [Problem(rows, C) for C in strengths])
+    def _solved(self, X: Array, y: NDArray[Any], strengths: Sequence[float]) -> list[Solution]:
+        codes, weights = np.unique(y, return_inverse=True)[1], row_weights(y, self.class_weight)
+        rows = np.arange(len(codes))
+        return solve(X, codes, [Problem(rows, C, weights=weights) for C in strengths])
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,124 +170,3 @@ class _Softmax:
 
     def predict_proba(self, X: Array) -> Probabilities:
         return self.solution.probabilities(X, np.arange(X.shape[0]), self.classes)
-
-
-class LinearSVM(Classifier):
-    """Linear support vector machine with probabilities (Platt 1999): one-vs-rest squared hinge loss.
-
-    A sigmoid per class is fitted to decision values that cross-validation inside the training rows gives,
-    with 5 stratified folds, or as many as the smallest class has rows. Where a class has a single row no
-    such folds exist: then the probabilities are the softmax of the plain decision values.
-
-    Parameters
-    ----------
-    C : inverse strength of the regularisation.
-    random_state : seed of the calibration folds and of the order in which the solver takes the rows.
-    """
-
-    version: ClassVar[int] = 1
-    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (0.3, 1.0, 3.0)}
-
-    def __init__(self, C: Positive = 1.0, random_state: int = 0) -> None:
-        self.C = C
-        self.random_state = random_state
-
-    def _model(self, X: Array, y: NDArray[Any]) -> Any:
-        folds = min(5, int(np.unique(y, return_counts=True)[1].min()))
-        # "auto" solves the dual problem where columns outnumber rows: measured twice as fast there.
-        svm = LinearSVC(C=self.C, dual="auto", max_iter=100_000, random_state=self.random_state)
-        if folds < 2:
-            return _SoftmaxOfDecisions(svm.fit(X, y))
-        split = StratifiedKFold(folds, shuffle=True, random_state=self.random_state)
-        return CalibratedClassifierCV(svm, method="sigmoid", cv=split, ensemble=False).fit(X, y)
-
-
-class _SoftmaxOfDecisions:
-    """Probabilities of a fitted LinearSVC where there are too few rows to calibrate it."""
-
-    def __init__(self, svm: LinearSVC) -> None:
-        self.svm = svm
-
-    def predict_proba(self, X: Array) -> Probabilities:
-        decisions = np.asarray(self.svm.decision_function(X), dtype=np.float64)
-        # With two classes there is one decision value d; (-d, d) / 2 makes their difference d again.
-        both = decisions if decisions.ndim == 2 else np.column_stack([-decisions, decisions]) / 2
-        return np.asarray(softmax(both, axis=1))
-
-
-class RandomForest(Classifier):
-    """Random forest (Breiman 2001); probabilities are the mean class shares of the trees' leaves.
-
-    Parameters
-    ----------
-    trees : number of trees.
-    min_samples_leaf : fewest training rows in a leaf.
-    random_state : seed of the bootstrap and of the columns tried at each split.
-    """
-
-    version: ClassVar[int] = 1
-
-    def __init__(
-        self,
-        trees: Annotated[int, Field(ge=1)] = 300,
-        min_samples_leaf: Annotated[int, Field(ge=1)] = 1,
-        random_state: int = 0,
-    ) -> None:
-        self.trees = trees
-        self.min_samples_leaf = min_samples_leaf
-        self.random_state = random_state
-
-    def _model(self, X: Array, y: NDArray[Any]) -> Any:
-        return RandomForestClassifier(
-            n_estimators=self.trees, min_samples_leaf=self.min_samples_leaf, random_state=self.random_state
-        ).fit(X, y)
-
-
-class MLP(Classifier):
-    """Multilayer perceptron with one hidden layer (ReLU), trained by Adam on batches.
-
-    Training stops early on a tenth of the training rows, drawn by class; where a class has a single row,
-    or a tenth is fewer rows than classes, no such part can be drawn and it trains for `epochs`. Rows are
-    multiplied by 10: with norm 1 the hidden units would start out all but silent, and unit variance of
-    each column (norm 20 to 60) was measured worse for TF-IDF and no better for CNN and SBERT.
-
-    Parameters
-    ----------
-    hidden : width of the hidden layer.
-    alpha : strength of the squared penalty on the weights.
-    epochs : most passes over the training rows.
-    random_state : seed of the weights, the batches and the early-stopping rows.
-    """
-
-    version: ClassVar[int] = 1
-
-    def __init__(
-        self,
-        hidden: Annotated[int, Field(ge=1)] = 128,
-        alpha: Annotated[float, Field(ge=0)] = 0.1,
-        epochs: Annotated[int, Field(ge=1)] = 100,
-        random_state: int = 0,
-    ) -> None:
-        self.hidden = hidden
-        self.alpha = alpha
-        self.epochs = epochs
-        self.random_state = random_state
-
-    def _model(self, X: Array, y: NDArray[Any]) -> Any:
-        counts = np.unique(y, return_counts=True)[1]
-        stops_early = bool(counts.min() > 1 and int(0.1 * len(y)) >= len(counts))
-        network = MLPClassifier(
-            (self.hidden,), alpha=self.alpha, max_iter=self.epochs, batch_size=min(64, int(0.9 * len(y))),
-            early_stopping=stops_early, random_state=self.random_state,
-        )
-        with warnings.catch_warnings():
-            # Reaching `epochs` is an end the user has chosen, not a fault.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return network.fit(self._scaled(X), y)
-
-    def _scaled(self, X: Array) -> Array:
-        return X * np.float32(10)
-
-    def predict_proba(self, X: Array) -> Probabilities:
-        """Probabilities (n, K), columns in the order of `classes_`."""
-        return super().predict_proba(self._scaled(X))

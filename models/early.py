@@ -11,9 +11,9 @@ from pydantic import Field
 from sklearn.base import clone
 
 from features.encoder import Form, Modality
-from models.classifiers import ArrayFit, Classifier
+from models.classifiers import ArrayFit, Classifier, Whole
 from models.fusion import Fit, Fusion, Labels, Probabilities
-from models.scaling import BlockScaler, scaled_views
+from models.scaling import BlockScaler, ReducedScaler, Scaler, scaled_views
 from models.views import Views
 
 OF_CLASSIFIER = "classifier__"
@@ -36,7 +36,7 @@ class PooledFusion(Fusion):
         """Learn from n training samples with labels (n,)."""
         self._prepare(Fit(views, y, views))
         train, labels = self._training(views, y)
-        self.classifier_ = clone(self.classifier).fit(train, labels)
+        self.classifier_ = clone(self.classifier).fit(train, labels, self._widths())
         return self
 
     def predict_proba(self, views: Views) -> Probabilities:
@@ -50,7 +50,7 @@ class PooledFusion(Fusion):
         found: dict[tuple[int, int], Probabilities] = {}
         for own, positions in self._by_own_setting(settings).items():
             scaled = [self.with_setting(dict(own))._prepare(fit) for fit in fits]
-            arrays = (ArrayFit(*one._training(fit.train, fit.y), one._array(fit.test))
+            arrays = (ArrayFit(*one._training(fit.train, fit.y), one._array(fit.test), one._widths())
                       for one, fit in zip(scaled, fits, strict=True))
             inner = [{name.removeprefix(OF_CLASSIFIER): value for name, value in settings[position].items()
                       if name.startswith(OF_CLASSIFIER)} for position in positions]
@@ -72,13 +72,21 @@ class PooledFusion(Fusion):
         """Learn from the training samples all that comes before the classifier."""
         self._learn_classes(fit.train, fit.y)
         blocks = fit.train.blocks()
-        self.scalers_ = {modality: BlockScaler().fit(blocks[modality]) for modality in self.needs}
+        self.scalers_ = {modality: self._scaler().fit(blocks[modality]) for modality in self.needs}
         return self
 
     def _learn_classes(self, views: Views, y: Labels) -> None:
         self.classes_, counts = np.unique(y, return_counts=True)
         self.frequencies_ = counts / counts.sum()
         self.learned_ = np.isin(self.classes_, np.asarray(y)[self._taught(views)])
+
+    def _scaler(self) -> Scaler:
+        """What brings a block to one scale, unfitted."""
+        return BlockScaler()
+
+    def _widths(self) -> tuple[int, ...]:
+        """Number of columns of each scaled block."""
+        return tuple(scaler.width_ for scaler in self.scalers_.values())
 
     def _seen(self, views: Views) -> NDArray[np.bool_]:
         """Which samples have any of the needed modalities."""
@@ -116,15 +124,23 @@ class Concat(PooledFusion):
     ----------
     classifier : what classifies the concatenated rows.
     weight : the text's share w of the squared norm.
+    components : reduce each wider block to this many principal components first (CSR by truncated singular
+        value decomposition, without making it dense); none where not given.
     """
 
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"weight": (0.25, 0.5, 0.75)}
 
-    def __init__(self, classifier: Classifier, weight: Annotated[float, Field(gt=0, lt=1)] = 0.5) -> None:
+    def __init__(
+        self, classifier: Classifier, weight: Annotated[float, Field(gt=0, lt=1)] = 0.5, components: Whole | None = None
+    ) -> None:
         self.classifier = classifier
         self.weight = weight
+        self.components = components
+
+    def _scaler(self) -> Scaler:
+        return BlockScaler() if self.components is None else ReducedScaler(self.components)
 
     def _shares(self) -> dict[Modality, float]:
         return {"image": 1 - self.weight, "text": self.weight}

@@ -91,6 +91,9 @@ class SharedSpace(PooledFusion):
     def _array(self, views: Views) -> Array:
         return self._scaled(views, self._side(-1))
 
+    def _widths(self) -> tuple[int, ...]:
+        return ()  # all columns are of one space
+
     def _scaled(self, views: Views, sides: Sides) -> Array:
         return self.scaler_.transform(Block.of(points(self.projection_, sides_of(views, sides), self.join)))
 

@@ -10,9 +10,10 @@ from scipy import sparse
 
 from features.encoder import Block
 from models.baselines import ImageOnly, Majority, TextOnly
-from models.classifiers import Logistic, RandomForest
+from models.classifiers import Logistic
 from models.early import Concat
 from models.scaling import BlockScaler, joined
+from models.trees import RandomForest
 from models.views import Views
 from tests.model_views import labels, pooled, views, without
 

@@ -24,7 +24,7 @@ from models.fusion import Fit, Fusion
 from models.views import Views
 from tests.model_views import CLASSES, labels, pooled, views, without
 
-FAST = {"trees": 20, "epochs": 40, "hidden": 16}
+FAST = {"trees": 20, "epochs": 40, "hidden": 16, "iterations": 20}
 
 
 def built(cls: type, **parameters):
