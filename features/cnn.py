@@ -4,60 +4,105 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from features.augmentation import Augment, with_views
+from features.catalogue import known_model, library
 from features.encoder import Block, Encoder, FloatArray, Form, Modality, joined
 from features.identity import versions
-from features.images import batches
-from features.pretrained import LITE0, known_model, pretrained
+from features.images import Interpolation
+from features.precision import Precision, chosen_precision
+from features.pretrained import Pretrained, pretrained, with_preparation
+from features.projection import Projection
 
-# Does not change results, so it is no parameter: it would enter the key.
-BATCH_SIZE = 32
+if TYPE_CHECKING:
+    from features.networks import Network
+
+Three = tuple[float, float, float]
 
 
 class CNN(Encoder):
-    """Features of a pretrained picture network, read off before its classifier. Learns nothing.
+    """Features of a pretrained picture network, read off inside it. Learns nothing, unless with `pca`.
 
     With `augment`, training sets also hold augmented views of their pictures, as further samples of the class.
 
     Parameters
     ----------
     model : "efficientnet_lite0" (Tan and Le, EfficientNet, 2019, in its form for TensorFlow Lite; weights
-        by pip, no network needed), or any torchvision classification model by name, with its own resize,
-        crop and normalisation.
-    weights : "default", one of the model's torchvision weights such as "IMAGENET1K_V2", or "random" (from
-        a fixed seed, for tests). torchvision's are downloaded once, into torch's cache folder.
-    output : "pooled" for (n, d), what enters the classifier's last layer; "regions" for (n, t, d), the
-        positions of the last feature map (7 x 7 is t = 49) or a transformer's patches.
+        by pip, no network needed); any torchvision classification model by name; or timm/NAME for any of timm's.
+        Each with its own resize, crop and normalisation.
+    weights : "default", one of the model's weights such as "IMAGENET1K_V2" (timm: "a1_in1k"), a checkpoint file
+        (safetensors or a torch state dict; in a grid with ./ or ../ in front) or "random" (from a fixed seed, for
+        tests). torchvision's and timm's are downloaded once, into torch's and the hub's cache folders.
+    pooling : makes one vector of the last map's positions: "avg", "max" or "gem" (generalised mean); "model" for
+        what enters the model's own classifier, which for most is the average.
+    layer : name of a module inside the network whose output is taken instead of the last map.
+    size, crop, interpolation, mean, std : replace the model's own preparation. `crop` is the share of the shorter
+        side that the central square keeps; "none" squeezes the whole picture into the square.
+    precision : "bfloat16" computes in half the bits; "auto" does so where the processor or GPU has it natively
+        (the cosine to the features of float32 is about .999), else in float32.
+    pca : components of the features that are kept, learned from the training rows of each fold.
+    whiten : scales these to equal variance.
+    output : "pooled" for (n, d); "regions" for (n, t, d), the positions of the map (7 x 7 is t = 49) or a
+        transformer's patches.
     augment : keys views, crop, flip, colour and test_views: see features.augmentation.Augment.
     random_state : seed of the augmented views.
 
+    Attributes
+    ----------
+    projection_ : Projection learned from the training samples; only with `pca`.
+
     See Also
     --------
-    features.networks.Network : how the two places are found in any network.
+    features.networks.Network : how the places are found in any network.
     """
 
     modality: ClassVar[Modality] = "image"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     forms: ClassVar[dict[Form, str | None]] = {"pooled": "pooled", "sequence": "regions"}
 
     def __init__(
         self,
         model: Annotated[str, AfterValidator(known_model)] = "efficientnet_lite0",
-        weights: str = "default",
+        weights: str | Path = "default",
+        pooling: Literal["model", "avg", "max", "gem"] = "model",
+        layer: str | None = None,
+        size: Annotated[int, Field(ge=8)] | None = None,
+        crop: Annotated[float, Field(gt=0, le=1)] | Literal["none"] | None = None,
+        interpolation: Interpolation | None = None,
+        mean: Three | None = None,
+        std: Three | None = None,
+        precision: Precision = "auto",
+        pca: Annotated[int, Field(ge=1)] | None = None,
+        whiten: bool = False,
         output: Literal["pooled", "regions"] = "pooled",
         augment: Augment | None = None,
         random_state: int = 0,
     ) -> None:
         self.model = model
         self.weights = weights
+        self.pooling = pooling
+        self.layer = layer
+        self.size = size
+        self.crop = crop
+        self.interpolation = interpolation
+        self.mean = mean
+        self.std = std
+        self.precision = precision
+        self.pca = pca
+        self.whiten = whiten
         self.output = output
         self.augment = augment
         self.random_state = random_state
+
+    @property
+    def learns(self) -> bool:
+        """Whether principal components are learned."""
+        return self.pca is not None
 
     @property
     def augmented(self) -> int:
@@ -69,14 +114,46 @@ class CNN(Encoder):
         """Whether predictions are averaged over a picture and its views."""
         return self.augment is not None and self.augment.test_views
 
-    def identity(self) -> dict[str, Any]:
-        """Weights' digest, preparation, precision and library versions.
+    def frozen_stage(self) -> CNN | None:
+        """The same without the components, where there are any."""
+        if self.pca is None:
+            return None
+        frozen: CNN = type(self)(**{**self.get_params(deep=False), "pca": None, "whiten": False})
+        return frozen
 
-        The device is left out: float32 features of a CPU and a GPU agree to about 1e-6.
-        """
-        libraries = ("torch", "pillow", "timm" if self.model == LITE0 else "torchvision")
+    def fit_features(self, features: Block) -> Self:
+        """Learn the components from the training pictures' features."""
+        if self.pca is None:
+            raise ValueError("only with pca is there something to learn")
+        self.projection_ = Projection.learned(features, self.pca, self.whiten)
+        return self
+
+    def transform_features(self, features: Block) -> Block:
+        """The features of pictures in the components: (m, pca), or (m, t, pca)."""
+        return self.projection_(features)
+
+    def identity(self) -> dict[str, Any]:
+        """Weights' digest, preparation, precision and library versions."""
+        if self.whiten and self.pca is None:
+            raise ValueError("whiten needs the key 'pca', the number of components to scale to equal variance")
+        return {**self.chosen().identity(), "precision": chosen_precision(self.precision).identity(),
+                "libraries": versions("torch", "pillow", library(self.model))}
+
+    def chosen(self) -> Pretrained:
+        """The weights, and the preparation with what the parameters replace."""
         chosen = pretrained(self.model, self.weights)
-        return {**chosen.identity(), "precision": "float32", "libraries": versions(*libraries)}
+        own = chosen.preparation
+        size = self.size or own.size
+        share = own.size / own.shorter_side if self.crop is None and own.shorter_side else self.crop
+        replaced = {
+            "size": size,
+            # Rounded so that the model's own share gives its own side again.
+            "shorter_side": None if share in (None, "none") else int(size / float(share) + 1e-6),
+            "interpolation": self.interpolation or own.interpolation,
+            "mean": tuple(self.mean or own.mean),
+            "std": tuple(self.std or own.std),
+        }
+        return with_preparation(chosen, **replaced)
 
     def transform(self, samples: Sequence[bytes]) -> Block:
         """Encode m picture files (bytes): float32 (m, d), or (m, t, d) with all t regions present.
@@ -95,15 +172,28 @@ class CNN(Encoder):
 
     def pieces(self, samples: Sequence[bytes], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
         """See Encoder.pieces: a batch of pictures each, all outputs from one pass through the network."""
+        stage = self.frozen_stage()
+        if stage is not None:  # what was learned belongs to this encoder's own output
+            for piece in stage.pieces(samples, outputs):
+                yield {output: self.transform_features(block) for output, block in piece.items()}
+            return
+        from features.inference import encoded
         from features.networks import network
 
-        net = network(pretrained(self.model, self.weights))
+        net = network(self.chosen(), self.layer, self.pooling, chosen_precision(self.precision))
+        names = [str(output) for output in outputs]
+        self._check(net, names)
         pictures = with_views(samples, self.augment, self.random_state)
         if not len(pictures):
-            yield {output: _block(np.empty((0, *net.shapes[str(output)]), dtype=np.float32)) for output in outputs}
-        for _, pixels in batches(pictures, net.preparation, BATCH_SIZE):
-            features = net(pixels, [str(output) for output in outputs])
-            yield {output: _block(features[str(output)]) for output in outputs}
+            yield {name: _block(np.empty((0, *net.shapes[name]), dtype=np.float32)) for name in names}
+        for features in encoded(net, pictures, names):
+            yield {name: _block(features[name]) for name in names}
+
+    def _check(self, net: Network, outputs: Sequence[str]) -> None:
+        missing = [output for output in outputs if output not in net.shapes]
+        if missing:
+            raise ValueError(f"layer {self.layer} of {self.model} gives one vector for each picture, so there are no "
+                             f"{missing[0]}: name a layer that gives a map or tokens")
 
 
 def _block(values: FloatArray) -> Block:

