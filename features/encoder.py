@@ -136,6 +136,20 @@ class Block:
         return values, mask
 
 
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What a supervised encoder is told of its n training samples.
+
+    Parameters
+    ----------
+    labels : int64 (n,), codes from 0 to K - 1, each of which occurs.
+    groups : int64 (n,), where samples are grouped: who holds samples out holds out whole groups.
+    """
+
+    labels: IntArray
+    groups: IntArray | None = None
+
+
 class Encoder(BaseEstimator):  # type: ignore[misc]
     """Turns samples of one modality into a Block. Subclass it, and register the class in `features`.
 
@@ -158,6 +172,11 @@ class Encoder(BaseEstimator):  # type: ignore[misc]
     @property
     def learns(self) -> bool:
         """Whether `fit` learns from the samples (then it must see training rows only)."""
+        return False
+
+    @property
+    def supervised(self) -> bool:
+        """Whether it learns from labels too: it is then fitted by `fit_supervised`, not by `fit`."""
         return False
 
     @property
@@ -194,6 +213,10 @@ class Encoder(BaseEstimator):  # type: ignore[misc]
         """Learn from training samples; nothing to do for a frozen encoder."""
         stage = self.frozen_stage()
         return self if stage is None else self.fit_features(stage.transform(samples))
+
+    def fit_supervised(self, samples: Sequence[Any], targets: Targets) -> Self:
+        """Learn from training samples and their labels."""
+        raise NotImplementedError
 
     def transform(self, samples: Sequence[Any]) -> Block:
         """Encode m samples; sample i of the block is samples[i]."""

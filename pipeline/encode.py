@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from features.encoder import Block, Encoder, Form, Modality
+from features.encoder import Block, Encoder, Form, Modality, Targets
 from pipeline.array_file import write_pieces
 from pipeline.cells import build_encoder
 from pipeline.components import Component
@@ -57,6 +57,7 @@ class Features:
     count : distinct samples to encode, augmented views counted.
     ingredients : everything that decides them; see `store.key_of`.
     stage : the frozen features that the encoder learns from, where it learns from such; see `Encoder.frozen_stage`.
+    targets : labels and groups of the training samples, where the encoder is supervised.
     """
 
     modality: Modality
@@ -66,6 +67,7 @@ class Features:
     count: int
     ingredients: Ingredients
     stage: Features | None = None
+    targets: Targets | None = None
 
     @cached_property
     def key(self) -> str:
@@ -121,11 +123,13 @@ def _pieces(
 ) -> Iterator[dict[str | None, Block]]:
     if one.stage is not None:
         return _staged_pieces(one, one.stage, modal, store)
-    samples = _samples(one, modal)
     if one.train is not None:
-        rows = modal.index[one.train]
-        one.encoder.fit([samples[position] for position in rows[rows >= 0]])
-    return one.encoder.pieces(samples, outputs)
+        training = _samples(one, modal, modal.index[_present(modal, one.train)])
+        if one.targets is None:
+            one.encoder.fit(training)
+        else:
+            one.encoder.fit_supervised(training, one.targets)
+    return one.encoder.pieces(_samples(one, modal), outputs)
 
 
 def _staged_pieces(
@@ -147,28 +151,39 @@ def _entry(one: Features, arrays: Mapping[str, Any], modal: Modal) -> Entry:
                           "counts": one.encoder.counts(_samples(one, modal))})
 
 
-def _samples(one: Features, modal: Modal) -> Sequence[Any]:
-    return Pictures(modal.samples, modal.digests) if one.modality == "image" else modal.samples
+def _samples(one: Features, modal: Modal, positions: Rows | None = None) -> Sequence[Any]:
+    """The distinct samples, or those at some positions; pictures are read when they are asked for."""
+    samples, digests = modal.samples, modal.digests
+    if positions is not None:
+        samples, digests = [samples[place] for place in positions], tuple(digests[place] for place in positions)
+    return Pictures(samples, digests) if one.modality == "image" else samples
+
+
+def _present(modal: Modal, rows: Rows) -> Rows:
+    """Those of the rows that have a sample."""
+    return rows[modal.index[rows] >= 0]
 
 
 def request(
     dataset: Dataset, modality: Modality, component: Component, form: Form, train: Rows, seed: int
 ) -> Features:
     """The features a model needs when it is trained on the rows `train`."""
-    return _request(build_encoder(modality, component, form, seed), modality, component, dataset.views[modality], train)
+    return _request(build_encoder(modality, component, form, seed), modality, component, dataset, train)
 
 
-def _request(encoder: Encoder, modality: Modality, component: Component, modal: Modal, train: Rows) -> Features:
+def _request(encoder: Encoder, modality: Modality, component: Component, dataset: Dataset, train: Rows) -> Features:
+    modal = dataset.views[modality]
+    targets = _targets(dataset, _present(modal, train)) if encoder.supervised else None
     ingredients = {
         "kind": "features",
         "samples": _samples_digest(modal.digests),
         "encoder": describe_encoder(encoder),
-        "train": _training_digest(modal, train) if encoder.learns else None,
+        "train": _training_digest(modal, train, targets) if encoder.learns else None,
     }
     frozen = encoder.frozen_stage()
-    stage = None if frozen is None else _request(frozen, modality, component, modal, train)
+    stage = None if frozen is None else _request(frozen, modality, component, dataset, train)
     return Features(modality, component, encoder, train if encoder.learns else None,
-                    len(modal.digests) * (1 + encoder.augmented), ingredients, stage)
+                    len(modal.digests) * (1 + encoder.augmented), ingredients, stage, targets)
 
 
 def describe_encoder(encoder: Encoder) -> dict[str, Any]:
@@ -211,9 +226,14 @@ def _samples_digest(digests: tuple[str, ...]) -> str:
     return key_of({"digests": digests})
 
 
-def _training_digest(modal: Modal, train: Rows) -> str:
-    """Digest of the training samples, in order and with repetitions: all that a learned encoder sees."""
-    index = modal.index[train]
-    return key_of({"digests": [modal.digests[position] for position in index[index >= 0]]})
+def _training_digest(modal: Modal, train: Rows, targets: Targets | None) -> str:
+    """Digest of the training samples, in order and with repetitions, and of what a supervised encoder is told."""
+    told: dict[str, Any] = {} if targets is None else {
+        "labels": targets.labels.tolist(), "groups": None if targets.groups is None else targets.groups.tolist()}
+    return key_of({"digests": [modal.digests[place] for place in modal.index[_present(modal, train)]], **told})
 
 
+def _targets(dataset: Dataset, rows: Rows) -> Targets:
+    """Labels and groups of the rows, numbered among these rows: what other rows have makes no difference."""
+    groups = None if dataset.groups is None else np.unique(dataset.groups[rows], return_inverse=True)[1]
+    return Targets(np.unique(dataset.labels[rows], return_inverse=True)[1], groups)
