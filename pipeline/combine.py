@@ -99,16 +99,25 @@ def predicted(combination: Combination, context: Context) -> Entry:
 def _result(combination: Combination, context: Context, store: Store) -> Entry:
     entries = [_stored(unit, store) for unit in combination.units]
     begun = time.perf_counter()
-    labels = context.labels[combination.fold.train]
-    estimator = combination.estimator.fit_combination(
-        np.bincount(labels, minlength=context.classes) / len(labels),
-        _inner(combination, entries, labels, context) if combination.estimator.learns_combination else None)
+    estimator = _fitted(combination, entries, context)
     fitted = time.perf_counter()
     probabilities = estimator.combine(_parts(combination, entries, "probabilities", combination.fold.test, context))
     return Entry({"probabilities": finite(combination.cell.name, probabilities)}, {
         "label": combination.cell.name, "weights": None if estimator.weights_ is None else estimator.weights_.tolist(),
         "fit_seconds": fitted - begun, "predict_seconds": time.perf_counter() - fitted,
     })
+
+
+def _fitted(combination: Combination, entries: Sequence[Entry], context: Context) -> Fusion:
+    labels = context.labels[combination.fold.train]
+    return combination.estimator.fit_combination(
+        np.bincount(labels, minlength=context.classes) / len(labels),
+        _inner(combination, entries, labels, context) if combination.estimator.learns_combination else None)
+
+
+def refitted(combination: Combination, context: Context, store: Store) -> Fusion:
+    """The combination as it learned from its parts' stored results, to combine other predictions of theirs."""
+    return _fitted(combination, [_stored(unit, store) for unit in combination.units], context)
 
 
 def _stored(unit: Unit, store: Store) -> Entry:

@@ -29,6 +29,7 @@ from pipeline.folds import Fold
 from pipeline.metrics import METRICS
 from pipeline.plan import make_plan
 from pipeline.plan_text import plan_text
+from pipeline.probe_scores import with_probes
 from pipeline.progress import progress
 from pipeline.run_folder import lock_text, write_run
 from pipeline.samples import SourceError
@@ -139,6 +140,9 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
         clock.seconds)
     record = replace(_record(grid, options, dataset, folds, cells, found, stages),
                      encoded=outcome.encoded_records(plan, store))
+    with clock.step("ask the best cells about altered rows"):
+        record = with_probes(record, plan, combined, dataset, context, grid.seed, options.jobs, progress)
+    record = replace(record, stages=(*record.stages, StageRecord(*list(clock.seconds.items())[-1])))
     write_run(record, folds, folder)
     return _finish(record, folder)
 
