@@ -13,7 +13,7 @@ from scipy.special import softmax
 from pipeline.alterations import alterations
 from pipeline.combine import Combination
 from pipeline.dataset import Dataset
-from pipeline.evaluate import Context, store_at
+from pipeline.evaluate import Context, Done, Failed, store_at
 from pipeline.metrics import METRICS, Metric
 from pipeline.plan import Plan
 from pipeline.probes import Probabilities, Probe, Rows, paired, probe_all, read
@@ -25,11 +25,11 @@ LEAST = 1e-12
 def with_probes(
     record: RunRecord, plan: Plan, combined: Sequence[Combination], dataset: Dataset, context: Context, seed: int,
     jobs: int, progress: Any,
-) -> RunRecord:
-    """The record with its second phase, computed now where the store lacks it."""
-    probes, problems = probe_all(record, plan, combined, dataset, context, seed, jobs, progress)
+) -> tuple[RunRecord, list[Done | Failed]]:
+    """The record with its second phase, and what came of each piece of work: done now where the store lacks it."""
+    probes, outcomes, problems = probe_all(record, plan, combined, dataset, context, seed, jobs, progress)
     altered, additive = probe_records(probes, record, context)
-    return replace(record, probes=altered, additive=additive, warnings=(*record.warnings, *problems))
+    return replace(record, probes=altered, additive=additive, warnings=(*record.warnings, *problems)), outcomes
 
 
 def probe_records(

@@ -64,26 +64,31 @@ def _chosen(record: RunRecord, probes: Sequence[Probe]) -> list[Probe]:
 def probe_all(
     record: RunRecord, plan: Plan, combined: Sequence[Combination], dataset: Dataset, context: Context, seed: int,
     jobs: int, progress: Any,
-) -> tuple[list[Probe], list[str]]:
+) -> tuple[list[Probe], list[Done | Failed], list[str]]:
     """Put what the chosen cells say of altered rows into the store.
 
     Returns
     -------
     probes : those of the chosen cells that succeeded, cell by cell.
+    outcomes : of every piece of work.
     problems : one sentence for each cell that could not be asked.
     """
     probes = _chosen(record, _probes(plan, combined, seed))
     store = store_at(context.store)
     own = list({id(one.target): one for probe in probes for one in (probe.parts or (probe,))}.values())
-    missing = [probe for probe in own if not store.has(probe.ingredients)]
+    found = {id(probe.target): Done(entry.seconds, reused=True) for probe in (*own, *probes)
+             if (entry := store.load(probe.ingredients)) is not None}
+    outcomes: dict[int, Done | Failed] = dict(found)
+    missing = [probe for probe in own if id(probe.target) not in found]
     _encode(missing, dataset, store, jobs)
-    failed = _run(missing, context, jobs, progress)
-    failed |= _run([probe for probe in probes if probe.parts and not store.has(probe.ingredients)
-                    and not any(id(part.target) in failed for part in probe.parts)], context, jobs, progress)
-    broken = {probe.target.cell.name: failed[id(one.target)].error for probe in probes
-              for one in (*probe.parts, probe) if id(one.target) in failed}
+    outcomes |= _run(missing, context, jobs, progress)
+    outcomes |= _run([probe for probe in probes if probe.parts and id(probe.target) not in found
+                      and not any(isinstance(outcomes[id(part.target)], Failed) for part in probe.parts)],
+                     context, jobs, progress)
+    broken = {probe.target.cell.name: outcome.error for probe in probes for one in (*probe.parts, probe)
+              if isinstance(outcome := outcomes.get(id(one.target)), Failed)}
     problems = [f"The second phase could not ask {name} about altered rows: {error}" for name, error in broken.items()]
-    return [probe for probe in probes if probe.target.cell.name not in broken], problems
+    return [probe for probe in probes if probe.target.cell.name not in broken], list(outcomes.values()), problems
 
 
 def _probes(plan: Plan, combined: Sequence[Combination], seed: int) -> list[Probe]:
@@ -99,18 +104,17 @@ def _encode(probes: Sequence[Probe], dataset: Dataset, store: Store, jobs: int) 
     """Features that the refits need and the store no longer has; what fails here fails the refit."""
     wanted = with_stages(many[0] for probe in probes if isinstance(probe.target, Unit)
                          for many in probe.target.features.values())
-    lost = [one for one in wanted.values() if not store.has(one.ingredients)]
+    lost = [one for one in wanted.values() if store.load(one.ingredients) is None]
     encode_all(lost, dataset, store, jobs, lambda *_: None)
 
 
-def _run(probes: Sequence[Probe], context: Context, jobs: int, progress: Any) -> dict[int, Failed]:
-    failed: dict[int, Failed] = {}
+def _run(probes: Sequence[Probe], context: Context, jobs: int, progress: Any) -> dict[int, Done | Failed]:
+    outcomes: dict[int, Done | Failed] = {}
     with progress("Altered rows", len(probes)) as report:
         for position, outcome in side_by_side(_asked, [(probe, context) for probe in probes], jobs):
-            if isinstance(outcome, Failed):
-                failed[id(probes[position].target)] = outcome
+            outcomes[id(probes[position].target)] = outcome
             report(probes[position].target.cell.name)
-    return failed
+    return outcomes
 
 
 def _asked(probe: Probe, context: Context) -> Done | Failed:

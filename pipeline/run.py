@@ -141,7 +141,8 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     record = replace(_record(grid, options, dataset, folds, cells, found, stages),
                      encoded=outcome.encoded_records(plan, store))
     with clock.step("ask the best cells about altered rows"):
-        record = with_probes(record, plan, combined, dataset, context, grid.seed, options.jobs, progress)
+        record, asked = with_probes(record, plan, combined, dataset, context, grid.seed, options.jobs, progress)
+    _say(f"altered rows: {_counts(asked)}")
     record = replace(record, stages=(*record.stages, StageRecord(*list(clock.seconds.items())[-1])))
     write_run(record, folds, folder)
     return _finish(record, folder)
