@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -61,7 +61,7 @@ def altered(index: Rows, modality: Modality, alteration: Alteration, fold: Fold,
 
 def altered_views(views: Views, alteration: Alteration, fold: Fold, seed: int) -> Views:
     """The test rows' views after an alteration; no features are copied."""
-    blocks = {modality: type(block)(block.values, altered(block.index, modality, alteration, fold, seed), block.mask)
+    blocks = {modality: replace(block, index=altered(block.index, modality, alteration, fold, seed))
               for modality, block in views.blocks().items()}
     return Views(blocks.get("image"), blocks.get("text"), views.groups)
 
