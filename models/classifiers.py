@@ -31,12 +31,14 @@ class ArrayFit(NamedTuple):
     Parameters
     ----------
     widths : number of columns of each block, in order; empty for one block.
+    groups : (n,) groups that are held out as a whole, where they are known.
     """
 
     train: Array
     y: NDArray[Any]
     test: Array
     widths: tuple[int, ...] = ()
+    groups: NDArray[Any] | None = None
 
 
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -50,14 +52,18 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     version : raised whenever predictions change for the same parameters and features.
     tuned : parameters chosen on inner folds, each with its default candidates.
+    uses_groups : whether it holds groups of training rows out, which then decide its results too.
     classes_ : (K,) sorted class labels, after `fit`.
     widths_ : number of columns of each block, for classifiers that treat blocks apart, after `fit`.
+    groups_ : (n,) groups of the training rows, or None, after `fit`.
     """
 
     version: ClassVar[int]
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
+    uses_groups: ClassVar[bool] = False
     classes_: NDArray[Any]
     widths_: tuple[int, ...]
+    groups_: NDArray[Any] | None
 
     def _model(self, X: Any, y: NDArray[Any]) -> Any:
         """Fitted scikit-learn estimator for two or more classes; its columns are those of `classes_`."""
@@ -70,11 +76,14 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """What the model gets of rows X."""
         return X
 
-    def fit(self, X: Array, y: NDArray[Any], widths: tuple[int, ...] = ()) -> Self:
-        """Learn from rows X (n, d), blocks of these widths side by side, with labels y (n,)."""
+    def fit(
+        self, X: Array, y: NDArray[Any], widths: tuple[int, ...] = (), groups: NDArray[Any] | None = None
+    ) -> Self:
+        """Learn from rows X (n, d) with labels y (n,); see ArrayFit for widths and groups."""
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float32)
         check_classification_targets(y)
         self.classes_, self.widths_ = np.unique(y), widths or (X.shape[1],)
+        self.groups_ = groups
         self.model_ = None
         if len(self.classes_) > 1:
             self._learn_inputs(X)
@@ -110,8 +119,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         This plain form fits a clone for each, and takes the training sets one by one. A classifier that
         solves many of them together overrides it; the result must be the same.
         """
-        return [[clone(self).set_params(**setting).fit(train, y, widths).predict_proba(test) for setting in settings]
-                for train, y, test, widths in fits]
+        return [[clone(self).set_params(**setting).fit(train, y, widths, groups).predict_proba(test)
+                 for setting in settings] for train, y, test, widths, groups in fits]
 
 
 def row_weights(y: NDArray[Any], class_weight: ClassWeight) -> NDArray[np.float64] | None:

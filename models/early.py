@@ -35,8 +35,7 @@ class PooledFusion(Fusion):
     def fit(self, views: Views, y: Labels) -> Self:
         """Learn from n training samples with labels (n,)."""
         self._prepare(Fit(views, y, views))
-        train, labels = self._training(views, y)
-        self.classifier_ = clone(self.classifier).fit(train, labels, self._widths())
+        self._fit_classifier(views, y)
         return self
 
     def predict_proba(self, views: Views) -> Probabilities:
@@ -50,8 +49,7 @@ class PooledFusion(Fusion):
         found: dict[tuple[int, int], Probabilities] = {}
         for own, positions in self._by_own_setting(settings).items():
             scaled = [self.with_setting(dict(own))._prepare(fit) for fit in fits]
-            arrays = (ArrayFit(*one._training(fit.train, fit.y), one._array(fit.test), one._widths())
-                      for one, fit in zip(scaled, fits, strict=True))
+            arrays = (one._array_fit(fit) for one, fit in zip(scaled, fits, strict=True))
             inner = [{name.removeprefix(OF_CLASSIFIER): value for name, value in settings[position].items()
                       if name.startswith(OF_CLASSIFIER)} for position in positions]
             for number, many in enumerate(self.classifier.predict_many(arrays, inner)):
@@ -98,9 +96,20 @@ class PooledFusion(Fusion):
         seen = self._seen(views)
         return seen if seen.any() else ~seen
 
-    def _training(self, views: Views, y: Labels) -> tuple[Any, Labels]:
-        rows = np.flatnonzero(self._taught(views))
-        return self._array(views.take(rows)), np.asarray(y)[rows]
+    def _fit_classifier(self, views: Views, y: Labels) -> None:
+        nobody = views.take(np.array([], dtype=np.int64))
+        fit = self._array_fit(Fit(views, y, nobody))
+        self.classifier_ = clone(self.classifier).fit(fit.train, fit.y, fit.widths, fit.groups)
+
+    def _array_fit(self, fit: Fit) -> ArrayFit:
+        """What the classifier learns from, and the rows it is asked about."""
+        rows = np.flatnonzero(self._taught(fit.train))
+        train = fit.train.take(rows)
+        return ArrayFit(self._training_array(train), np.asarray(fit.y)[rows], self._array(fit.test), self._widths(),
+                        train.groups)
+
+    def _training_array(self, views: Views) -> Any:
+        return self._array(views)
 
     def _array(self, views: Views) -> Any:
         return scaled_views(views, self.scalers_, self._shares())

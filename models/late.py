@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold
 
 from features.encoder import Form, Modality
 from models.baselines import ImageOnly, SingleModality, TextOnly
 from models.classifiers import Classifier
 from models.combination import FIXED, LEARNED, Stacker, complete, equal_weights, weighted_mean
 from models.fusion import Fusion, Inner, Labels, Parts, Probabilities
+from models.splits import stratified_folds
 from models.views import Views
 
 FOLDS = 3
@@ -38,8 +37,8 @@ class Late(Fusion):
 
     The last three are learned from predictions for the training samples that inner folds give: no model
     predicts a sample it was fitted on. A grid brings these with it; alone, `fit` draws 3 stratified folds
-    (features that were learned from all training samples are not learned again). Where no such folds exist
-    the mean is taken.
+    of whole groups (features that were learned from all training samples are not learned again). Where no such
+    folds exist the mean is taken.
 
     M counts the modalities that a sample has. A sample with one modality gets what that one's model gives
     (the mean of them, where selection or stacking knows several and none is selected), a sample with none
@@ -108,16 +107,11 @@ class Late(Fusion):
         return (ImageOnly(clone(self.classifier)).fit(views, codes), TextOnly(clone(self.classifier)).fit(views, codes))
 
     def _inner(self, views: Views, codes: NDArray[np.int64]) -> Inner | None:
-        """The members' predictions of each of the inner folds; None where a fold cannot have two classes."""
-        count = min(FOLDS, int(np.bincount(codes).max()))
-        if count < 2:
+        """The members' predictions for the samples of each inner fold; None where there are no such folds."""
+        splits = stratified_folds(codes, FOLDS, self.random_state, views.groups)
+        if not splits:
             return None
         classes = int(codes.max()) + 1
-        splitter = StratifiedKFold(count, shuffle=True, random_state=self.random_state)
-        with warnings.catch_warnings():
-            # A class with fewer samples than folds is absent from some: nothing is learned of it there.
-            warnings.simplefilter("ignore", UserWarning)
-            splits = list(splitter.split(codes, codes))
         found = Parts(np.zeros((len(self.needs), len(codes), classes)), _present(views))
         folds = np.zeros(len(codes), dtype=np.int64)
         for number, (train, test) in enumerate(splits):

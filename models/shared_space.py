@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.base import clone
 
 from features.encoder import Block, FloatArray, Form, Modality
 from models.classifiers import Array, Classifier
@@ -73,7 +72,7 @@ class SharedSpace(PooledFusion):
     def fit(self, views: Views, y: Labels, unlabelled: Views | None = None) -> Self:
         """Learn from n training samples with labels (n,), and from `unlabelled` ones how modalities go together."""
         self._prepare(Fit(views, y, views, unlabelled))
-        self.classifier_ = clone(self.classifier).fit(*self._training(views, y))
+        self._fit_classifier(views, y)
         return self
 
     def _prepare(self, fit: Fit) -> Self:
@@ -84,9 +83,8 @@ class SharedSpace(PooledFusion):
         self.scaler_ = BlockScaler().fit(Block.of(points(self.projection_, sides_of(taught, self._side(0)), self.join)))
         return self
 
-    def _training(self, views: Views, y: Labels) -> tuple[Array, Labels]:
-        rows = np.flatnonzero(self._taught(views))
-        return self._scaled(views.take(rows), self._side(0)), np.asarray(y)[rows]
+    def _training_array(self, views: Views) -> Array:
+        return self._scaled(views, self._side(0))
 
     def _array(self, views: Views) -> Array:
         return self._scaled(views, self._side(-1))

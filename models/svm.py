@@ -11,12 +11,13 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
 from features.encoder import FloatArray
 from models.classifiers import Array, Classifier, ClassWeight, Positive, Probabilities, Whole, row_weights
+from models.splits import stratified_folds
 
+FOLDS = 5  # that give the decision values which the sigmoids are fitted to
 JITTER = 1e-6  # of the largest possible entry, 1: identical landmarks leave the kernel matrix singular
 
 
@@ -24,8 +25,8 @@ class LinearSVM(Classifier):
     """Linear support vector machine with probabilities (Platt 1999): one-vs-rest squared hinge loss.
 
     A sigmoid per class is fitted to decision values that cross-validation inside the training rows gives,
-    with 5 stratified folds, or as many as the smallest class has rows. Where a class has a single row no
-    such folds exist: then the probabilities are the softmax of the plain decision values.
+    with 5 stratified folds of whole groups, or as many as the smallest class has rows. Where a class is not
+    among the training rows of every fold, the probabilities are the softmax of the plain decision values.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ class LinearSVM(Classifier):
 
     version: ClassVar[int] = 1
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (0.3, 1.0, 3.0)}
+    uses_groups: ClassVar[bool] = True
 
     def __init__(self, C: Positive = 1.0, class_weight: ClassWeight = "none", random_state: int = 0) -> None:
         self.C = C
@@ -43,13 +45,14 @@ class LinearSVM(Classifier):
         self.random_state = random_state
 
     def _model(self, X: Any, y: NDArray[Any]) -> Any:
-        folds, weights = min(5, int(np.unique(y, return_counts=True)[1].min())), row_weights(y, self.class_weight)
+        weights = row_weights(y, self.class_weight)
+        count = min(FOLDS, int(np.unique(y, return_counts=True)[1].min()))
+        folds = stratified_folds(y, count, self.random_state, self.groups_)
         # "auto" solves the dual problem where columns outnumber rows: measured twice as fast there.
         svm = LinearSVC(C=self.C, dual="auto", max_iter=100_000, random_state=self.random_state)
-        if folds < 2:
+        if not folds or any(len(np.unique(y[train])) < len(self.classes_) for train, _ in folds):
             return _SoftmaxOfDecisions(svm.fit(X, y, weights))
-        split = StratifiedKFold(folds, shuffle=True, random_state=self.random_state)
-        return CalibratedClassifierCV(svm, method="sigmoid", cv=split, ensemble=False).fit(X, y, weights)
+        return CalibratedClassifierCV(svm, method="sigmoid", cv=folds, ensemble=False).fit(X, y, weights)
 
 
 class _SoftmaxOfDecisions:

@@ -123,7 +123,7 @@ def _unit(
         "rows": _rows_digest(dataset, fold, tuple(features)),
         "model": {"class": type(estimator).__name__, "version": estimator.version,
                   "parameters": plain_parameters(estimator)},
-        **({"groups": _groups_digest(dataset, fold)} if estimator.uses_groups else {}),
+        **({"groups": _groups_digest(dataset, fold)} if _uses_groups(estimator) else {}),
         "settings": [dict(setting) for setting in settings],
         "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version] if chooses else None,
         "keeps inner": keeps_inner,
@@ -143,6 +143,12 @@ def _rows_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modality]) -
         "samples": {modality: _sample_digests(dataset, modality, rows) for modality in modalities},
         "inner": [[[place[int(row)] for row in part] for part in split] for split in fold.inner],
     })
+
+
+def _uses_groups(estimator: Fusion) -> bool:
+    """Whether the fusion or its classifier learns from groups."""
+    classifier = estimator.get_params(deep=False).get("classifier")
+    return estimator.uses_groups or bool(getattr(classifier, "uses_groups", False))
 
 
 def _groups_digest(dataset: Dataset, fold: Fold) -> str | None:

@@ -1,0 +1,58 @@
+"""Folds that models draw inside their training rows: by class, and never through a group."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import svm
+from models.classifiers import Logistic
+from models.early import Concat
+from models.late import Late
+from models.splits import stratified_folds
+from models.svm import LinearSVM
+from models.views import Views
+from tests.model_views import views
+
+
+@given(st.integers(1, 40), st.integers(1, 4), st.integers(1, 12), st.integers(2, 6), st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_every_row_is_held_out_once_and_groups_stay_whole(n, classes, groups, count, seed):
+    rng = np.random.default_rng(seed)
+    y, group = rng.integers(classes, size=n), rng.integers(groups, size=n)
+    folds = stratified_folds(y, count, seed, group)
+    assert len(folds) <= count
+    assert bool(folds) == (min(np.bincount(y).max(), len(np.unique(group))) > 1)
+    for train, held_out in folds:
+        assert not set(group[train]) & set(group[held_out])
+        np.testing.assert_array_equal(np.sort(np.r_[train, held_out]), np.arange(n))
+    if folds:
+        np.testing.assert_array_equal(np.sort(np.concatenate([held_out for _, held_out in folds])), np.arange(n))
+
+
+def grouped() -> tuple[Views, np.ndarray]:
+    both, y = views(n=90)
+    return Views(both.image, both.text, np.arange(90) // 6), y
+
+
+def test_the_sigmoids_of_an_svm_see_decisions_for_whole_groups(monkeypatch):
+    drawn, calibrated = [], svm.CalibratedClassifierCV
+    monkeypatch.setattr(svm, "CalibratedClassifierCV", lambda *given, cv, **more: drawn.append(cv) or calibrated(
+        *given, cv=cv, **more))
+    train, y = grouped()
+    Concat(LinearSVM()).fit(train, y)
+    assert len(drawn[0]) == 5
+    for inside, outside in drawn[0]:
+        assert not set(train.groups[inside]) & set(train.groups[outside])
+
+
+@pytest.mark.parametrize("rule", ["weighted", "stacking"])
+def test_late_fusion_alone_learns_from_folds_of_whole_groups(rule, monkeypatch):
+    seen, learn = [], Late.fit_combination
+    monkeypatch.setattr(Late, "fit_combination", lambda self, f, inner: seen.append(inner) or learn(self, f, inner))
+    train, y = grouped()
+    Late(Logistic(), rule=rule).fit(train, y)
+    for group in np.unique(train.groups):
+        assert len(set(seen[0].folds[train.groups == group])) == 1
