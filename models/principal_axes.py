@@ -15,6 +15,7 @@ IntArray = NDArray[np.int64]
 Matrix: TypeAlias = FloatArray | sparse.csr_matrix
 Raw: TypeAlias = tuple[FloatArray, NDArray[np.float64]]
 
+PRICE = 300  # iterations that finding the principal axes may cost: without them, many more are needed
 RANK = 1e-6  # eigenvalues below this fraction of the largest are rounding errors in float32
 # Sparse rows are turned, and so filled, where that leaves at most this many numbers for each stored one.
 FILLED = 30
@@ -89,6 +90,15 @@ def turn(rows: Matrix, scale: NDArray[Any] | None = None, counts: IntArray | Non
     if not rotate:
         return _centred(rows, scale)
     return _wide(rows, scale, counts) if m < d else _tall(rows, scale, counts)
+
+
+def turning_pays(m: int, d: int, columns: int) -> bool:
+    """Whether the axes of m rows of d columns are worth finding for iterations with so many weight vectors.
+
+    Counts the operations of the Gram matrix, its eigenvectors and the rotation against those of an iteration.
+    """
+    small = min(m, d)
+    return m * d * small + 10 * small**3 + 2 * m * small * d * (d <= m) <= PRICE * 4 * m * d * columns
 
 
 def _centred(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from models.arena import Arena
 from models.batch import SoftmaxFit, descend
-from models.principal_axes import Features, Indexed, Matrix, blocks_of, split_columns, turn
+from models.principal_axes import Features, Indexed, Matrix, blocks_of, split_columns, turn, turning_pays
 from models.training_sets import PIECES, TrainingSets, merged, training_sets
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 AT_ONCE = 2**25  # logits held for the problems of a batch; each takes about 24 bytes
-PRICE = 300  # iterations that finding the principal axes may cost: without them, many more are needed
 TOLERANCE = 2e-7  # estimated distance to the smallest objective; the estimate is up to 5 times too small
 
 
@@ -86,6 +85,10 @@ class Solution:
         blocks: Any = blocks_of(features)
         parts = split_columns(self.coef, [block.shape[1] for block in blocks])
         return self.odds(sum(block[rows] @ part.T for block, part in zip(blocks, parts, strict=True)), n_classes)
+
+    def rescaled(self, factors: FloatArray, means: FloatArray) -> Solution:
+        """The same solution for the columns (x - means) * factors."""
+        return replace(self, coef=self.coef / factors, intercept=self.intercept + self.coef @ means.astype(np.float64))
 
     def odds(self, products: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
         """Probabilities (m, n_classes) from the products (m, k) or (m, 1) of features and coefficients."""
@@ -216,15 +219,9 @@ def _turned(blocks: Sequence[Matrix | Indexed], rows: IntArray, scale: NDArray[A
         if isinstance(block, Indexed):
             found.append(Indexed(block.turned, block.index[rows]))
         else:
-            own = block[rows]
-            found.append(Indexed(turn(own, next(scales), rotate=_pays(len(rows), own.shape[1], columns)), everyone))
+            pays = turning_pays(len(rows), block.shape[1], columns)
+            found.append(Indexed(turn(block[rows], next(scales), rotate=pays), everyone))
     return found
-
-
-def _pays(m: int, d: int, columns: int) -> bool:
-    """Whether the axes of m rows of d columns are worth finding for iterations with so many weight vectors."""
-    small = min(m, d)
-    return m * d * small + 10 * small**3 + 2 * m * small * d * (d <= m) <= PRICE * 4 * m * d * columns
 
 
 def _portions(batch: Sequence[Problem], of: Sequence[int], sets: TrainingSets,
