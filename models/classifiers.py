@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from features.encoder import FloatArray
+from models.joint_softmax import BlocksFit, Strengths, predicted, scaled_coefficients, solve_blocks
 from models.softmax import Problem, Solution, solve
 
 Array: TypeAlias = FloatArray | sparse.csr_matrix
@@ -56,9 +57,11 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_ : (K,) sorted class labels, after `fit`.
     widths_ : number of columns of each block, for classifiers that treat blocks apart, after `fit`.
     groups_ : (n,) groups of the training rows, or None, after `fit`.
+    joint : whether it takes scaled blocks as they are, and many training sets together.
     """
 
     version: ClassVar[int]
+    joint: ClassVar[bool] = False
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
     uses_groups: ClassVar[bool] = False
     classes_: NDArray[Any]
@@ -122,6 +125,16 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return [[clone(self).set_params(**setting).fit(train, y, widths, groups).predict_proba(test)
                  for setting in settings] for train, y, test, widths, groups in fits]
 
+    def predict_jointly(
+        self, fits: Sequence[BlocksFit], settings: Sequence[Sequence[Mapping[str, Any]]]
+    ) -> list[list[Probabilities]]:
+        """As `predict_many`, with scaled blocks in place of arrays, and settings of each fit; only if `joint`."""
+        raise NotImplementedError
+
+    def fit_jointly(self, fit: BlocksFit) -> Self:
+        """As `fit` with the scaled blocks side by side, which `predict_proba` is then given; only if `joint`."""
+        raise NotImplementedError
+
 
 def row_weights(y: NDArray[Any], class_weight: ClassWeight) -> NDArray[np.float64] | None:
     """Weight of each row's loss (n,): n / (K n_k) for a row of class k if balanced, so that classes count alike."""
@@ -140,7 +153,8 @@ class Logistic(Classifier):
     class_weight : balanced weighs each class's rows so that all classes count alike.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
+    joint: ClassVar[bool] = True
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (3.0, 10.0, 30.0)}
 
     def __init__(self, C: Positive = 10.0, class_weight: ClassWeight = "none") -> None:
@@ -163,6 +177,22 @@ class Logistic(Classifier):
             return [np.ones((fit.test.shape[0], 1)) for _ in strengths]
         return [_Softmax(solution, classes).predict_proba(fit.test)
                 for solution in self._solved(fit.train, fit.y, strengths)]
+
+    def predict_jointly(
+        self, fits: Sequence[BlocksFit], settings: Sequence[Sequence[Mapping[str, Any]]]
+    ) -> list[list[Probabilities]]:
+        """See Classifier.predict_jointly; all training sets and strengths are solved together."""
+        strengths = [Strengths([float(setting.get("C", self.C)) for setting in many],
+                               row_weights(fit.y, self.class_weight)) for fit, many in zip(fits, settings, strict=True)]
+        return [predicted(fit, solutions) for fit, solutions in zip(fits, solve_blocks(fits, strengths), strict=True)]
+
+    def fit_jointly(self, fit: BlocksFit) -> Self:
+        """See Classifier.fit_jointly."""
+        self.classes_, self.widths_ = np.unique(fit.y), tuple(one.block.width for one in fit.train)
+        self.n_features_in_ = sum(self.widths_)
+        solution = solve_blocks([fit], [Strengths([self.C], row_weights(fit.y, self.class_weight))])[0][0]
+        self.model_ = _Softmax(scaled_coefficients(fit, solution), len(self.classes_))
+        return self
 
     def _solved(self, X: Array, y: NDArray[Any], strengths: Sequence[float]) -> list[Solution]:
         codes, weights = np.unique(y, return_inverse=True)[1], row_weights(y, self.class_weight)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,20 @@ from sklearn.base import clone
 from features.encoder import Form, Modality
 from models.classifiers import ArrayFit, Classifier, Whole
 from models.fusion import Fit, Fusion, Labels, Probabilities
+from models.joint_softmax import BlocksFit, ScaledBlock
 from models.scaling import BlockScaler, ReducedScaler, Scaler, scaled_views
 from models.views import Views
 
 OF_CLASSIFIER = "classifier__"
+
+
+class _Case(NamedTuple):
+    """A training set under settings that share all but the classifier's parameters: one preparation serves them."""
+
+    fusion: PooledFusion
+    number: int
+    positions: Sequence[int]
+    of_classifier: Sequence[Mapping[str, Any]]
 
 
 class PooledFusion(Fusion):
@@ -29,13 +39,18 @@ class PooledFusion(Fusion):
     classifier: Classifier
 
     def _shares(self) -> dict[Modality, float]:
-        """Each needed modality's share of the squared norm; they add up to 1."""
-        raise NotImplementedError
+        """Each needed modality's share of the squared norm, adding up to 1; none where `_array` joins otherwise."""
+        return {}
 
     def fit(self, views: Views, y: Labels) -> Self:
         """Learn from n training samples with labels (n,)."""
-        self._prepare(Fit(views, y, views))
-        self._fit_classifier(views, y)
+        fit = Fit(views, y, views)
+        self._prepare(fit)
+        blocks = self._blocks(fit) if self.classifier.joint else None
+        if blocks is None:
+            self._fit_classifier(views, y)
+        else:
+            self.classifier_ = clone(self.classifier).fit_jointly(blocks)
         return self
 
     def predict_proba(self, views: Views) -> Probabilities:
@@ -46,16 +61,43 @@ class PooledFusion(Fusion):
         self, fits: Sequence[Fit], settings: Sequence[Mapping[str, Any]]
     ) -> list[list[Probabilities]]:
         """See Fusion.predict_many; here blocks are scaled once for all settings of the classifier."""
+        cases = [_Case(self.with_setting(dict(own)), number, positions, [
+                     {name.removeprefix(OF_CLASSIFIER): value for name, value in settings[position].items()
+                      if name.startswith(OF_CLASSIFIER)} for position in positions])
+                 for own, positions in self._by_own_setting(settings).items() for number in range(len(fits))]
+        for case in cases:
+            case.fusion._prepare(fits[case.number])
         found: dict[tuple[int, int], Probabilities] = {}
-        for own, positions in self._by_own_setting(settings).items():
-            scaled = [self.with_setting(dict(own))._prepare(fit) for fit in fits]
-            arrays = (one._array_fit(fit) for one, fit in zip(scaled, fits, strict=True))
-            inner = [{name.removeprefix(OF_CLASSIFIER): value for name, value in settings[position].items()
-                      if name.startswith(OF_CLASSIFIER)} for position in positions]
-            for number, many in enumerate(self.classifier.predict_many(arrays, inner)):
-                for position, one in zip(positions, many, strict=True):
-                    found[number, position] = scaled[number]._completed(one, fits[number].test)
+        for case, many in zip(cases, self._predicted(cases, fits), strict=True):
+            for position, one in zip(case.positions, many, strict=True):
+                found[case.number, position] = case.fusion._completed(one, fits[case.number].test)
         return [[found[number, position] for position in range(len(settings))] for number in range(len(fits))]
+
+    def _predicted(self, cases: Sequence[_Case], fits: Sequence[Fit]) -> Iterator[list[Probabilities]]:
+        """Probabilities of every case's test samples: all at once where the classifier can take blocks as they are."""
+        blocks = [case.fusion._blocks(fits[case.number]) for case in cases] if self.classifier.joint else [None]
+        if not any(one is None for one in blocks):
+            yield from self.classifier.predict_jointly(
+                [one for one in blocks if one is not None], [case.of_classifier for case in cases])
+            return
+        for case in cases:
+            yield from self.classifier.predict_many([case.fusion._array_fit(fits[case.number])], case.of_classifier)
+
+    def _blocks(self, fit: Fit) -> BlocksFit | None:
+        """The fit as scaled blocks; None where samples lack one, or where a block is more than scaled."""
+        blocks, shares, train = fit.train.blocks(), self._shares(), []
+        if not shares or len(self.classes_) < 2:
+            return None
+        for modality, scaler in self.scalers_.items():
+            block = blocks[modality]
+            if not (isinstance(scaler, BlockScaler) and scaler.scale_ > 0 and block.present.all()):
+                return None
+            train.append(ScaledBlock(block, scaler.mean_, float(scaler.scale_ * np.sqrt(shares[modality]))))
+        test = fit.test.blocks()
+        known = all(test[modality].present.all() and test[modality].values is one.block.values
+                    for modality, one in zip(self.scalers_, train, strict=True))
+        return BlocksFit(tuple(train), np.asarray(fit.y), tuple(test[modality] for modality in self.scalers_)) \
+            if known else None
 
     @staticmethod
     def _by_own_setting(settings: Sequence[Mapping[str, Any]]) -> dict[tuple[tuple[str, Any], ...], list[int]]:

@@ -125,7 +125,7 @@ def test_a_sample_without_any_features_gets_the_training_frequencies_and_teaches
     frequencies = np.unique(y, return_counts=True)[1] / len(y)
     np.testing.assert_allclose(fitted.predict_proba(holes)[missing], np.tile(frequencies, (9, 1)))
     alone = cls(Logistic()).fit(holes.take(there), y[there])
-    np.testing.assert_allclose(fitted.predict_proba(holes)[there], alone.predict_proba(holes.take(there)), atol=1e-6)
+    np.testing.assert_allclose(fitted.predict_proba(holes)[there], alone.predict_proba(holes.take(there)), atol=1e-4)
 
 
 def test_a_class_that_nobody_shows_gets_no_probability_where_features_are():
