@@ -505,7 +505,7 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch):
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
 
 
-def _hostile(record: RunRecord) -> RunRecord:
+def hostile(record: RunRecord) -> RunRecord:
     """The record with every text replaced by hostile ones."""
     names = {cell.name: f"{cell.name}{NASTY[i % len(NASTY)]}" for i, cell in enumerate(record.cells)}
     cells = tuple(replace(cell, name=names[cell.name], image=cell.image and cell.image + NASTY[0],
@@ -528,14 +528,14 @@ def _refuses(row: int) -> bytes:
 
 
 def test_hostile_texts_break_nothing(page, tmp_path):
-    files = write_report(_hostile(realistic_record(n_rows=200, repeats=1)), tmp_path)
+    files = write_report(hostile(realistic_record(n_rows=200, repeats=1)), tmp_path)
     text = files[0].read_text(encoding="utf-8")
-    hostile = _Page(text)
-    assert {tag for tag, _ in hostile.tags} <= {tag for tag, _ in page.tags} | {"i"}
-    assert sum(tag == "script" for tag, _ in hostile.tags) == sum(tag == "script" for tag, _ in page.tags)
-    assert not [attrs for _, attrs in hostile.tags for name in attrs if name.startswith("on")]
+    read = _Page(text)
+    assert {tag for tag, _ in read.tags} <= {tag for tag, _ in page.tags} | {"i"}
+    assert sum(tag == "script" for tag, _ in read.tags) == sum(tag == "script" for tag, _ in page.tags)
+    assert not [attrs for _, attrs in read.tags for name in attrs if name.startswith("on")]
     assert text.count("picture unreadable") == text.count('class="absent"') > 0
-    specs = [words for attrs, words in hostile.scripts if attrs.get("type") == "application/json"]
+    specs = [words for attrs, words in read.scripts if attrs.get("type") == "application/json"]
     assert len(specs) == 4
     assert not any("<" in words for words in specs)
     assert "{{ 7 * 7 }}" in text
