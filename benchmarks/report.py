@@ -55,7 +55,8 @@ def _cells(n_cells: int) -> tuple[CellRecord, ...]:
     alone = [CellRecord(f"{name} / image_only", name, None, "image_only", "logistic") for name in images]
     alone += [CellRecord(f"{name} / text_only", None, name, "text_only", "logistic") for name in texts]
     fused = [CellRecord(f"{image} + {text} / {fusion}", image, text, fusion, "logistic")
-             for fusion in ("concat", "late", "attention", "co_training", "shared") for image in images for text in texts]
+             for fusion in ("concat", "late", "attention", "co_training", "shared")
+             for image in images for text in texts]
     return tuple([*alone, *fused][:n_cells])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,7 @@ class Pooled:
         return PooledInterval(estimate, float(low), float(high), self.units, self.grouped, level)
 
 
+@lru_cache(maxsize=1)  # several sections ask for it
 def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
     """Pooled score of every complete cell by the run's metric, and its resamples; None without such a cell.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -55,6 +56,7 @@ class Contrasts:
         return next((one for one in self.family if (one.comparison.cell, one.comparison.other) == (cell, other)), None)
 
 
+@lru_cache(maxsize=1)  # several sections ask for it
 def contrasts(record: RunRecord) -> Contrasts:
     """Every declared contrast of a run, with Holm's correction over all of them.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite, nan
 from statistics import fmean, stdev
 from typing import Literal
@@ -105,6 +106,7 @@ class Ranking:
             correlated_bayes(gains, n_train, n_test, ROPE))
 
 
+@lru_cache(maxsize=1)  # several sections ask for it
 def rank_cells(record: RunRecord) -> Ranking:
     """Order the cells by the mean of the run's metric over the folds.
 

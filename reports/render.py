@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import SECTIONS, markdown, vega, wording
@@ -67,19 +68,13 @@ def report_parts(record: RunRecord) -> list[Part]:
 
 def html_page(record: RunRecord, parts: list[Part], script: str, seal: str) -> str:
     """The whole page; `script` draws the charts, `seal` tells a later run whether it still holds."""
-    environment = _environment(finalize=lambda value: value if hasattr(value, "__html__") else _shown(value))
-    environment.filters["thumbnail"] = Thumbnails(record)
-    environment.filters["embedded"] = lambda chart: Markup(vega.embedded(chart))
-    return environment.get_template("page.html").render(
-        record=record, parts=parts, script=Markup(script), seal=seal)
+    return _environment("html").get_template("page.html").render(
+        record=record, parts=parts, script=Markup(script), seal=seal, thumbnail=Thumbnails(record))
 
 
 def markdown_page(record: RunRecord, parts: list[Part]) -> str:
     """The same content as Markdown, which points to charts/<name>.svg."""
-    environment = _environment(
-        finalize=lambda value: value if hasattr(value, "__html__") else markdown.inline(_shown(value)))
-    environment.filters["fenced"] = markdown.fenced
-    text = environment.get_template("page.md").render(record=record, parts=parts)
+    text = _environment("md").get_template("page.md").render(record=record, parts=parts)
     return text.strip() + "\n"
 
 
@@ -87,14 +82,33 @@ def _shown(value: object) -> str:
     return wording.clean(str(value))
 
 
-def _environment(finalize: Any) -> Environment:
-    """Both formats escape every expression by itself: html through autoescape, Markdown in `finalize`."""
+def _html(value: object) -> object:
+    return value if hasattr(value, "__html__") else _shown(value)
+
+
+def _markdown(value: object) -> object:
+    return value if hasattr(value, "__html__") else markdown.inline(_shown(value))
+
+
+@cache
+def _environment(kind: Literal["html", "md"]) -> Environment:
+    """Both formats escape every expression by itself: html through autoescape, Markdown in `finalize`.
+
+    Compiled templates are kept between runs in Jinja's own folder, where it keeps those of one user only.
+    """
+    try:
+        compiled = FileSystemBytecodeCache()
+    except (OSError, RuntimeError):  # no folder of the user's own can be made
+        compiled = None
     environment = Environment(
-        loader=PackageLoader("reports"), autoescape=True, finalize=finalize, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+        loader=PackageLoader("reports"), autoescape=True, finalize=_html if kind == "html" else _markdown,
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        bytecode_cache=compiled)
     names = ("between", "chance", "count", "duration", "ends", "figure", "metric_label", "p_value", "plus_minus",
              "short", "signed", "size")
     environment.filters.update({name: getattr(wording, name) for name in names})
+    environment.filters["embedded"] = lambda chart: Markup(vega.embedded(chart))
+    environment.filters["fenced"] = markdown.fenced
     return environment
 
 
