@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 import numpy as np
@@ -25,8 +24,7 @@ def check_pictures(
     ingredients = {"kind": "pictures", "check": VERSION, "pillow": version("pillow"), "digests": digests}
 
     def compute() -> Entry:
-        with ThreadPoolExecutor() as pool:
-            found = list(pool.map(lambda digest: _check(pictures[digest]), digests))
+        found = list(images.ordered(lambda digest: _check(pictures[digest]), digests))
         sizes = np.array([size for size, _ in found], dtype=np.int64).reshape(-1, 2)
         errors = {digest: error for digest, (_, error) in zip(digests, found, strict=True) if error}
         return Entry({"sizes": sizes}, {"errors": errors, "label": f"{len(digests)} pictures checked"})

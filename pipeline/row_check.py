@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
 
 from features.encoder import Modality
+from features.images import ordered
 from pipeline.picture_check import check_pictures
 from pipeline.samples import Picture, Samples
 from pipeline.store import Store
@@ -76,12 +76,11 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
     for row in range(len(samples)):
         if row not in there:
             findings.add(row, f"{samples.places[row]}: there is no picture", "image")
-    with ThreadPoolExecutor() as pool:
-        for row, (digest, error) in zip(there, pool.map(_digest, there.values()), strict=True):
-            if error:
-                findings.add(row, f"{samples.places[row]}: picture {there[row].name}: {error}", "image")
-            else:
-                findings.digests[row] = digest
+    for row, (digest, error) in zip(there, ordered(_digest, there.values()), strict=True):
+        if error:
+            findings.add(row, f"{samples.places[row]}: picture {there[row].name}: {error}", "image")
+        else:
+            findings.digests[row] = digest
     distinct = {digest: there[row] for row, digest in findings.digests.items()}
     findings.sizes, errors = check_pictures(distinct, store)
     for row, digest in list(findings.digests.items()):

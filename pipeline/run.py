@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from features.encoder import Modality
+from features.recall import remembering
 from pipeline import dataset as datasets
 from pipeline import folds as splits
 from pipeline import outcome
@@ -26,6 +27,7 @@ from pipeline.config import Grid, GridError, read_grid
 from pipeline.dataset import Dataset, DatasetError
 from pipeline.evaluate import Done, Failed, context_of, run_plan
 from pipeline.folds import Fold
+from pipeline.library_facts import memory
 from pipeline.metrics import METRICS
 from pipeline.plan import make_plan
 from pipeline.plan_text import plan_text
@@ -49,8 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        grid = read_grid(options.grid)
-        return _planned(grid, options) if options.plan else _run(grid, options)
+        with remembering(memory(Store(options.store))):
+            grid = read_grid(options.grid)
+            return _planned(grid, options) if options.plan else _run(grid, options)
     except (GridError, SourceError, DatasetError) as error:
         print(error, file=sys.stderr)
         return 2
