@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,13 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             raise ValueError(f"weights {path} are no whole safetensors file: {error}") from error
     else:
         try:
-            stored = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of pickles of unusual make, which are refused if they do not load
+                stored = torch.load(path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+            reason = str(error).partition("\n")[0] or type(error).__name__
             raise ValueError(f"weights {path} are no state dict that is safe to load (tensors by name, and nothing "
-                             f"that runs code): {str(error).splitlines()[0]}") from error
+                             f"that runs code): {reason}") from error
     for wrapper in WRAPPERS:
         if isinstance(stored, Mapping) and isinstance(stored.get(wrapper), Mapping):
             stored = stored[wrapper]
