@@ -68,5 +68,5 @@ def test_a_cached_run_with_models_of_torchvision_and_timm_loads_neither(tmp_path
             f"print([name for name in {HEAVY} if name in sys.modules]); sys.exit(code)")
     again = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
-    assert re.findall(r"(\d+) computed", again.stderr) == ["0", "0"]
+    assert set(re.findall(r"(\d+) computed", again.stderr)) == {"0"}
     assert again.stdout.splitlines()[-1] == "[]"
