@@ -14,7 +14,7 @@ from features.augmentation import Augment, with_views
 from features.catalogue import known_model, library
 from features.encoder import Block, Encoder, FloatArray, Form, Modality, joined
 from features.identity import versions
-from features.images import Interpolation
+from features.images import Interpolation, PixelArray
 from features.precision import Precision, chosen_precision
 from features.pretrained import Pretrained, pretrained, with_preparation
 from features.projection import Projection
@@ -169,6 +169,11 @@ class CNN(Encoder):
         """
         rows = joined([piece[self.output] for piece in self.pieces(samples, [self.output])])
         return replace(rows, index=rows.index[:len(samples)], augmented=self.augmented, averaged=self.averaged)
+
+    def shown(self, samples: Sequence[bytes]) -> PixelArray:
+        """See Encoder.shown: what is left of each picture after the network's resize and crop."""
+        preparation = self.chosen().preparation
+        return np.stack([preparation.prepared(picture) for picture in samples])
 
     def pieces(self, samples: Sequence[bytes], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
         """See Encoder.pieces: a batch of pictures each, all outputs from one pass through the network."""

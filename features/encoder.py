@@ -239,6 +239,16 @@ class Encoder(BaseEstimator):  # type: ignore[misc]
         """
         raise NotImplementedError(f"{type(self).__name__} has no tokens")
 
+    def shown(self, samples: Sequence[Any]) -> NDArray[np.uint8]:
+        """What the sequence form covers of each picture, uint8 (m, height, width, 3), its regions row by row.
+
+        Raises
+        ------
+        NotImplementedError
+            By an encoder whose regions cover the whole picture, or that has none.
+        """
+        raise NotImplementedError(f"{type(self).__name__} shows no part of a picture")
+
     def pieces(self, samples: Sequence[Any], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
         """Blocks of consecutive samples, in order, for several values of the parameter `output`.
 

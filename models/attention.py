@@ -10,11 +10,11 @@ import numpy as np
 from features.encoder import Form, Modality
 from models.neural import (
     POOLED_NORM,
+    Attending,
     ClassWeight,
     Count,
     DenseBlocks,
     Loss,
-    NeuralFusion,
     NotNegative,
     Positive,
     Share,
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class SequenceAttention(NeuralFusion):
+class SequenceAttention(Attending):
     """Attention over regions and tokens: both are reduced to their principal components.
 
     With `pooled`, the classifier also sees the means of both sequences, scaled like the blocks of concat.
     """
 
     needs: ClassVar[dict[Modality, Form]] = {"image": "sequence", "text": "sequence"}
+    attends: ClassVar[Literal["pairs", "modalities"]] = "pairs"
 
     reduce: int
     pooled: bool

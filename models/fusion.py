@@ -117,6 +117,10 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return [[self.with_setting(setting).learn(fit).predict_proba(fit.test)
                  for setting in settings] for fit in fits]
 
+    def course(self) -> dict[str, Any] | None:
+        """Course of the fitted model's training as plain data (models.trainer.History); None where there is none."""
+        return None
+
     @property
     def learns_combination(self) -> bool:
         """Whether `fit_combination` needs the parts' predictions on inner folds."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from models.neural import ClassWeight, Count, Loss, NotNegative, PooledNetwork, Positive, Share
+from models.neural import Attending, ClassWeight, Count, Loss, NotNegative, PooledNetwork, Positive, Share
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class Gated(PooledNetwork):
+class Gated(PooledNetwork, Attending):
     """Gated multimodal unit over the pooled blocks (Arevalo et al. 2017).
 
     a = tanh(W_a x),  b = tanh(W_b y)
@@ -40,6 +40,7 @@ class Gated(PooledNetwork):
     """
 
     version: ClassVar[int] = 1
+    attends: ClassVar[Literal["pairs", "modalities"]] = "modalities"
 
     def __init__(
         self,

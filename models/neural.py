@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -86,6 +86,10 @@ class NeuralFusion(Fusion):
         """What early stopping looks at, where it is not the objective."""
         return None
 
+    def course(self) -> dict[str, Any] | None:
+        """See Fusion.course."""
+        return self.history_.facts() if len(self.classes_) > 1 else None
+
     def fit(self, views: Views, y: Labels) -> Self:
         """Learn from n training samples with labels (n,).
 
@@ -116,8 +120,19 @@ class NeuralFusion(Fusion):
         scores = applied(self.network_, self._inputs(views), self.predicts).double()
         return np.asarray(scores.softmax(dim=1).numpy(), dtype=np.float64)
 
+
+class Attending(NeuralFusion):
+    """A network whose weights say what a prediction looked at.
+
+    Attributes
+    ----------
+    attends : what `attention` weighs: "pairs" of a region and a token, or "modalities".
+    """
+
+    attends: ClassVar[Literal["pairs", "modalities"]]
+
     def attention(self, views: Views) -> FloatArray:
-        """Weights that say what the prediction of each of n samples looked at; the class documents their shape.
+        """Weights of n samples, which add up to 1 in each: (n, i, t) of pairs, or (n, 2) of picture and text.
 
         Raises
         ------

@@ -123,13 +123,18 @@ def _pieces(
 ) -> Iterator[dict[str | None, Block]]:
     if one.stage is not None:
         return _staged_pieces(one, one.stage, modal, store)
+    return fitted_encoder(one, modal).pieces(_samples(one, modal), outputs)
+
+
+def fitted_encoder(one: Features, modal: Modal) -> Encoder:
+    """The encoder of some features, fitted on its training samples where it learns from samples."""
     if one.train is not None:
         training = _samples(one, modal, modal.index[_present(modal, one.train)])
         if one.targets is None:
             one.encoder.fit(training)
         else:
             one.encoder.fit_supervised(training, one.targets)
-    return one.encoder.pieces(_samples(one, modal), outputs)
+    return one.encoder
 
 
 def _staged_pieces(

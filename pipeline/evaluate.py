@@ -165,6 +165,7 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
         "label": unit.cell.name, "parameters": dict(chosen), "inner": scores,
         "class": type(unit.estimator).__name__, "work": unit.fits * len(unit.fold.train),
         "fit_seconds": fitted - begun, "predict_seconds": predicted - fitted, "model_bytes": _size(model),
+        "training": model.course(),
     })
 
 

@@ -91,7 +91,7 @@ def _stored(
         parameters={name.removeprefix("classifier__"): value for name, value in entry.facts["parameters"].items()},
         scores=_scores(dataset, unit.fold, probabilities), fit_seconds=entry.facts["fit_seconds"],
         predict_seconds=entry.facts["predict_seconds"], reused=outcome.reused, **_features_cost(unit, costs),
-        model_bytes=entry.facts.get("model_bytes"),
+        model_bytes=entry.facts.get("model_bytes"), training=entry.facts.get("training"),
     )
 
 

@@ -21,6 +21,7 @@ from features.recall import remembering
 from pipeline import dataset as datasets
 from pipeline import folds as splits
 from pipeline import outcome
+from pipeline.attention_maps import attention_records
 from pipeline.cells import Cell, expand
 from pipeline.combine import combinations, learn_all
 from pipeline.config import Grid, GridError, read_grid
@@ -138,11 +139,14 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     _say(f"features: {_counts(features.values())}; results: {_counts(outcomes.values())}")
     with clock.step("score"):
         found = outcome.collect(plan, outcomes, combined, dataset, context, store)
+    with clock.step("ask what was attended to"):
+        attention, remarks = attention_records(plan, found, dataset, context, grid.metric, store)
     stages = outcome.stage_records(
         plan, features, outcomes, [(combined[position], one) for position, one in learned.items()], store,
         clock.seconds)
-    record = replace(_record(grid, options, dataset, folds, cells, found, stages),
-                     encoded=outcome.encoded_records(plan, store))
+    record = _record(grid, options, dataset, folds, cells, found, stages)
+    record = replace(record, encoded=outcome.encoded_records(plan, store), attention=attention,
+                     warnings=(*record.warnings, *remarks))
     with clock.step("ask the best cells about altered rows"):
         record, asked = with_probes(record, plan, combined, dataset, context, grid.seed, options.jobs, progress)
     _say(f"altered rows: {_counts(asked)}")

@@ -40,6 +40,8 @@ class FoldRecord:
     encode_seconds : what encoding all of the data set's distinct samples cost for it, summed over modalities.
     feature_bytes : size of those features in memory.
     model_bytes : size of the fitted model, encoders not counted; None where it is not known.
+    training : course of a network's training on the outer training rows: "kept", the epoch whose weights were kept
+        (from 1), and "fitted" and "held_out", the mean loss of each epoch; None for other models.
     """
 
     cell: str
@@ -56,6 +58,7 @@ class FoldRecord:
     encode_seconds: float = 0.0
     feature_bytes: int = 0
     model_bytes: int | None = None
+    training: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,45 @@ class AdditiveRecord:
     changed: float
 
 
+@dataclass(frozen=True, eq=False)
+class MatchRecord:
+    """What an attention model looked at in one test row.
+
+    Parameters
+    ----------
+    row : position in the data set.
+    probabilities : float (K,), as this model predicts them.
+    alpha : float (i, t), weight of each pair of a region and a token; adds up to 1.
+    tokens : the t tokens' words; None where the encoder cannot name them.
+    picture : JPEG of what the regions cover; None where they cover the whole picture.
+    """
+
+    row: int
+    probabilities: NDArray[np.float64]
+    alpha: NDArray[np.float64]
+    tokens: tuple[str, ...] | None
+    picture: bytes | None
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionRecord:
+    """What the best model of its kind looked at, on the test rows of one outer fold.
+
+    Parameters
+    ----------
+    matches : for a model that attends to pairs of a region and a token: some rows, right and wrong ones.
+    rows, picture_weights : for one that weighs modalities: int (m,) rows that have both, and float (m,) the
+        picture's weight in each.
+    """
+
+    cell: str
+    repeat: int
+    fold: int
+    matches: tuple[MatchRecord, ...] = ()
+    rows: NDArray[np.int64] | None = None
+    picture_weights: NDArray[np.float64] | None = None
+
+
 @dataclass(frozen=True)
 class MetricRecord:
     """How to read a score column."""
@@ -167,6 +209,7 @@ class RunRecord:
         the column they come from.
     probes, additive : the second phase, on the folds of the first repeat, for the best cell of each fusion and
         the best single modalities; empty where it found nothing to look at.
+    attention : what the best attention model and the best gated one looked at.
     encoded : what encoders met, for those that count it.
     thumbnail : gives a small JPEG of a row's picture, None where the row has none; raises OSError or ValueError
         where it cannot be had. It is asked for the few rows that the report shows.
@@ -197,5 +240,6 @@ class RunRecord:
     group_name: str | None = None
     probes: tuple[ProbeRecord, ...] = ()
     additive: tuple[AdditiveRecord, ...] = ()
+    attention: tuple[AttentionRecord, ...] = ()
     encoded: tuple[EncodedRecord, ...] = ()
     thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)

@@ -1,0 +1,138 @@
+"""What attention models looked at: regions and words of single rows, and how much the picture weighs by class."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.record import AttentionRecord, MatchRecord, RunRecord
+from reports.section import Section
+from reports.wording import clean, listed
+
+HEAVIEST = 3  # words and regions named in the sentence under a row
+FULL = 4  # times an even share that is shown as strong as can be: even weights look pale
+
+
+@dataclass(frozen=True)
+class Part:
+    """A region or word: its name, its weight, and how strongly to show it, from 0 to 1."""
+
+    name: str
+    weight: float
+    strength: float
+
+
+@dataclass(frozen=True)
+class Match:
+    """One row.
+
+    Parameters
+    ----------
+    picture : data URI of what the regions cover; None where they cover the whole picture.
+    side : regions stand in side x side places, row by row; None where they are no square of them.
+    regions, words : weights add up to 1 each; no words where the encoder cannot name them.
+    sentence : the heaviest of both in words.
+    """
+
+    row: int
+    id: str
+    label: str
+    predicted: str
+    probability: float
+    right: bool
+    picture: str | None
+    side: int | None
+    regions: tuple[Part, ...]
+    words: tuple[Part, ...]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Mean weight of the picture over a class's rows; the rest is the text's."""
+
+    name: str
+    weight: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class AttentionFacts:
+    """The best model that attends to pairs (`cell`, None where there is none), and the best gated one."""
+
+    cell: str | None
+    matches: tuple[Match, ...]
+    gated_cell: str | None
+    gates: tuple[Gate, ...]
+
+
+def facts(record: RunRecord) -> AttentionFacts | None:
+    """Rows of the attention model, and classes by the gated model's weights; None where there is neither."""
+    pairs = next((one for one in record.attention if one.matches), None)
+    gated = next((one for one in record.attention if one.picture_weights is not None), None)
+    if pairs is None and gated is None:
+        return None
+    return AttentionFacts(
+        pairs.cell if pairs else None, tuple(_match(record, one) for one in pairs.matches) if pairs else (),
+        gated.cell if gated else None, _gates(record, gated) if gated else ())
+
+
+def _match(record: RunRecord, match: MatchRecord) -> Match:
+    of_regions, of_words = match.alpha.sum(axis=1), match.alpha.sum(axis=0)
+    side = isqrt(len(of_regions))
+    square = side if side > 1 and side * side == len(of_regions) else None
+    regions = _parts([_place(position, square) for position in range(len(of_regions))], of_regions)
+    words = _parts([clean(word) or "(no known word)" for word in match.tokens], of_words) if match.tokens else ()
+    predicted, label = int(match.probabilities.argmax()), int(record.labels[match.row])
+    return Match(
+        match.row, record.ids[match.row], record.classes[label], record.classes[predicted],
+        float(match.probabilities[predicted]), predicted == label, _data_uri(match.picture), square, regions, words,
+        _sentence(regions, words))
+
+
+def _place(position: int, side: int | None) -> str:
+    if side is None:
+        return f"region {position + 1}"
+    return f"row {position // side + 1}, column {position % side + 1}"
+
+
+def _parts(names: Sequence[str], weights: NDArray[np.float64]) -> tuple[Part, ...]:
+    most = max(float(weights.max()), min(1.0, FULL / len(weights)))
+    return tuple(Part(name, float(weight), float(weight) / most) for name, weight in zip(names, weights, strict=True))
+
+
+def _sentence(regions: Sequence[Part], words: Sequence[Part]) -> str:
+    """The heaviest words and regions, with what an even share would be."""
+    found = []
+    for kind, parts in (("words", words), ("regions", regions)):
+        if len(parts) > 1:
+            heaviest = sorted(parts, key=lambda part: -part.weight)[:HEAVIEST]
+            named = listed(f"{_quoted(kind, part.name)} ({100 * part.weight:.0f} %)" for part in heaviest)
+            found.append(f"Heaviest {kind}: {named}; an even share is {100 / len(parts):.0f} %.")
+    return " ".join(found)
+
+
+def _quoted(kind: str, name: str) -> str:
+    return f"“{name}”" if kind == "words" else name
+
+
+def _data_uri(picture: bytes | None) -> str | None:
+    return None if picture is None else f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
+
+
+def _gates(record: RunRecord, gated: AttentionRecord) -> tuple[Gate, ...]:
+    """Classes by the picture's weight, the heaviest first."""
+    assert gated.rows is not None
+    assert gated.picture_weights is not None
+    labels, weights = record.labels[gated.rows], gated.picture_weights
+    found = [Gate(record.classes[code], float(weights[labels == code].mean()), int(np.sum(labels == code)))
+             for code in np.unique(labels)]
+    return tuple(sorted(found, key=lambda gate: -gate.weight))
+
+
+SECTION = Section("What was attended to", facts)
