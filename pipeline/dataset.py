@@ -77,20 +77,6 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def card(self) -> dict[str, str]:
-        """Plain facts about the data, for the report."""
-        counts = np.bincount(self.labels)
-        facts = {"rows": f"{len(self):,}", "classes": f"{len(self.classes)}, of {counts.min()} to {counts.max()} rows"}
-        if self.groups is not None:
-            facts["groups"] = f"{len(np.unique(self.groups)):,} ({self.group_name})"
-        if "image" in self.views:
-            middle = np.median(self.sizes, axis=0).astype(int) if len(self.sizes) else (0, 0)
-            facts["distinct pictures"] = f"{len(self.sizes):,}, {middle[0]} x {middle[1]} pixels in the median"
-        if "text" in self.views:
-            words = [len(text.split()) for text in self.views["text"].samples]
-            facts["distinct texts"] = f"{len(words):,}, {np.median(words):.0f} words in the median"
-        return facts
-
 
 def build(
     samples: Samples, modalities: Sequence[Modality], policy: Policy, store: Store,

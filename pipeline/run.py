@@ -25,6 +25,7 @@ from pipeline.attention_maps import attention_records
 from pipeline.cells import Cell, expand
 from pipeline.combine import combinations, learn_all
 from pipeline.config import Grid, GridError, read_grid
+from pipeline.data_card import card
 from pipeline.dataset import Dataset, DatasetError
 from pipeline.evaluate import Done, Failed, context_of, run_plan
 from pipeline.folds import Fold
@@ -192,7 +193,7 @@ def _record(
                       for name, metric in METRICS.items()),
         labels=dataset.labels, cells=tuple(outcome.cell_record(cell) for cell in cells), folds=tuple(ordered),
         stages=stages, split=splits.describe(grid.split, dataset, folds), fingerprint=dataset.fingerprint,
-        versions=_versions(), data=dataset.card(), failures=tuple(found.failures),
+        versions=_versions(), data=card(dataset), failures=tuple(found.failures),
         warnings=(*dataset.notes, *splits.remarks(dataset, folds)), dropped=dataset.dropped,
         groups=dataset.groups, group_name=dataset.group_name, thumbnail=partial(thumbnail, dataset),
     )

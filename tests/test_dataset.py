@@ -123,14 +123,6 @@ def test_an_error_that_may_pass_is_not_kept_as_an_unreadable_picture(store, monk
     assert len(build(small_samples(), BOTH, "fail", store)) == 36
 
 
-def test_the_card_counts_what_the_report_shows(store):
-    samples = replace(changed(texts={1: "one two"}), group="pair")
-    card = build(samples, BOTH, "fail", store).card()
-    assert card == {"rows": "36", "classes": "3, of 12 to 12 rows", "groups": "18 (pair)",
-                    "distinct pictures": "36, 24 x 24 pixels in the median",
-                    "distinct texts": "36, 5 words in the median"}
-
-
 def test_identical_samples_are_counted_once(store):
     samples = changed(texts={1: "same", 2: "same"}, pictures={4: BytesPicture("a", png(0)),
                                                               5: BytesPicture("b", png(0))})

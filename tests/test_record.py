@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-from pipeline.samples import BytesPicture
+from pipeline import dataset
+from pipeline.data_card import card
+from pipeline.samples import BytesPicture, Samples
+from pipeline.thumbnails import thumbnail
 from reports.record import RunRecord
 from tests.conftest import png, small_samples
 from tests.tiny import register, run_grid, write_table
@@ -61,6 +65,34 @@ def test_forms_of_one_pass_share_its_seconds(tmp_path, monkeypatch):
         costs["mean_colour + word2vec / concat / logistic"])
 
 
+def test_the_card_counts_what_the_report_shows(store):
+    samples = small_samples()
+    texts = list(samples.texts)
+    texts[1], texts[2], texts[35] = "one two", "кошка мурлычет 猫", texts[0]
+    pictures = list(samples.pictures)
+    pictures[5] = BytesPicture("copy", pictures[4].read())
+    pictures[6] = BytesPicture("wide", png(99, size=60))
+    changed = replace(samples, texts=texts, pictures=pictures, group="pair")
+    facts = card(dataset.build(changed, ["image", "text"], "fail", store))
+    assert facts.pop("writing systems").startswith("Latin 9")
+    assert facts == {
+        "rows": "36", "classes": "3, of 12 to 12 rows", "groups": "18 (pair), of up to 2 rows",
+        "distinct pictures": "35; 24 x 24 to 60 x 60 pixels, 24 x 24 in the middle",
+        "distinct texts": "35; 2 to 5 words, 5 in the middle",
+        "duplicate pictures": "2 rows share theirs with another row",
+        "duplicate texts": "2 rows share theirs with another row; 2 of them with one that has another class"}
+
+
+def test_the_card_names_writing_systems_and_survives_empty_data(store):
+    texts = ["кошка", "猫と犬", "42 !", None]
+    columns = {"texts": texts, "pictures": [None, None, None, BytesPicture("one", png(1))], "groups": {},
+               "labels": ["a", "b", "a", "b"], "ids": list("wxyz"), "places": list("wxyz")}
+    facts = card(dataset.build(Samples(**columns), ["image", "text"], "keep", store))
+    assert facts["writing systems"] == "Cyrillic 62 %, Chinese characters 25 %, Japanese kana 12 %"
+    assert facts["distinct pictures"] == "1; 24 x 24 pixels, all of them"
+    assert (facts["duplicate texts"], facts["duplicate pictures"]) == ("none", "none")
+
+
 def test_thumbnails_show_the_row_that_is_asked_for(record):
     row = record.ids.index("id13")  # a car, whose pictures are blue
     picture = Image.open(io.BytesIO(record.thumbnail(row)))
@@ -70,9 +102,6 @@ def test_thumbnails_show_the_row_that_is_asked_for(record):
 
 
 def test_a_thumbnail_is_small_and_knows_when_there_is_none(store):
-    from pipeline import dataset
-    from pipeline.thumbnails import thumbnail
-
     samples = small_samples(2)
     pictures = [BytesPicture("wide.png", png(0, size=300)), None, *samples.pictures[2:]]
     found = dataset.build(small_samples(2, pictures=pictures), ["image", "text"], "keep", store)
