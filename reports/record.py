@@ -15,7 +15,8 @@ class CellRecord:
     """One cell of the grid: what was compared.
 
     `name` is unique and readable; `parts` are the names of the single-modality cells whose predictions
-    this one combines (late fusion).
+    this one combines (late fusion). `candidates` are the tuned parameters and the values that the inner folds
+    choose from.
     """
 
     name: str
@@ -24,6 +25,7 @@ class CellRecord:
     fusion: str
     classifier: str | None
     parts: tuple[str, ...] = ()
+    candidates: tuple[tuple[str, tuple[Any, ...]], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
