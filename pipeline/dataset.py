@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,7 @@ class Dataset:
     fingerprint : sha256 of every row's id, label, group, split, picture bytes and text.
     sizes : int (m, 2), width and height in pixels of each distinct picture.
     dropped, notes : one sentence for each row left out; and what else a reader must know.
+    columns : codes (n,) of every column that the source says may group rows.
     """
 
     ids: tuple[str, ...]
@@ -73,6 +74,7 @@ class Dataset:
     sizes: Sizes
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    columns: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -163,6 +165,8 @@ def _assemble(
         sizes=np.array([findings.sizes[digest] for digest in pictures], dtype=np.int64).reshape(-1, 2),
         dropped=tuple("; ".join(findings.reasons[row]) for row in sorted(set(range(len(samples))) - set(kept))),
         notes=_notes(kept, findings),
+        columns={name: np.unique([str(column[row]) for row in kept], return_inverse=True)[1].astype(np.int64)
+                 for name, column in samples.groups.items()},
     )
 
 

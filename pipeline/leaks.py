@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,9 +103,3 @@ def _explained(codes: Rows, labels: Rows) -> tuple[float, int]:
     table = np.zeros((int(codes.max()) + 1, int(labels.max()) + 1), dtype=np.int64)
     np.add.at(table, (codes, labels), 1)
     return float(table.max(axis=1).sum() / len(labels)), len(table)
-
-
-def coded(columns: Mapping[str, Sequence[Any]], kept: Sequence[int]) -> dict[str, Rows]:
-    """Codes of each column's values for the kept rows; a missing value is a value."""
-    return {name: np.unique([str(column[row]) for row in kept], return_inverse=True)[1].astype(np.int64)
-            for name, column in columns.items()}

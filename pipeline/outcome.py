@@ -156,6 +156,7 @@ def cell_record(cell: Cell) -> CellRecord:
         fusion=cell.fusion.label,
         classifier=cell.classifier.label if cell.classifier else None,
         parts=tuple(part.name for part in cell.parts),
+        candidates=tuple({**cell.fusion.candidates, **(cell.classifier.candidates if cell.classifier else {})}.items()),
     )
 
 

@@ -29,6 +29,7 @@ from pipeline.data_card import card
 from pipeline.dataset import Dataset, DatasetError
 from pipeline.evaluate import Done, Failed, context_of, run_plan
 from pipeline.folds import Fold
+from pipeline.leaks import leaks
 from pipeline.library_facts import memory
 from pipeline.metrics import METRICS
 from pipeline.plan import make_plan
@@ -41,6 +42,7 @@ from pipeline.sources import SOURCES
 from pipeline.store import Store
 from pipeline.store_command import DEFAULT_STORE
 from pipeline.thumbnails import thumbnail
+from reports.checks import Check, checks
 from reports.record import MetricRecord, RunRecord, StageRecord
 
 PACKAGES = ("modalgrid", "numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm",
@@ -151,6 +153,7 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     with clock.step("ask the best cells about altered rows"):
         record, asked = with_probes(record, plan, combined, dataset, context, grid.seed, options.jobs, progress)
     _say(f"altered rows: {_counts(asked)}")
+    record = _checked(record, [*leaks(dataset, folds), *checks(record)])
     record = replace(record, stages=(*record.stages, StageRecord(*list(clock.seconds.items())[-1])))
     write_run(record, folds, folder)
     return _finish(record, folder)
@@ -199,6 +202,12 @@ def _record(
     )
 
 
+def _checked(record: RunRecord, found: Sequence[Check]) -> RunRecord:
+    """The record with what the method checks found."""
+    return replace(record, alarms=tuple(check.sentence for check in found if check.severe),
+                   warnings=(*record.warnings, *(check.sentence for check in found if not check.severe)))
+
+
 def _command(options: argparse.Namespace) -> str:
     """The command that gives this run again."""
     places = [f"--{name} {shlex.quote(str(value))}" for name, value, default in (
@@ -220,6 +229,8 @@ def _finish(record: RunRecord, folder: Path) -> int:
     from reports.render import write_report
 
     write_report(record, folder)
+    for alarm in record.alarms:
+        _say(f"ALARM: {alarm}")
     for warning in record.warnings:
         _say(f"warning: {warning}")
     for cell in dict.fromkeys(failure.cell for failure in record.failures):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.ranking import Ranking, rank_cells, spread
+from reports.ranking import Kind, Ranking, rank_cells, spread
 from reports.record import CellRecord, FoldRecord, RunRecord
 from reports.wording import count, figure, listed, quoted
 
@@ -36,7 +36,8 @@ def checks(record: RunRecord) -> tuple[Check, ...]:
 
 
 def _near_perfect(record: RunRecord, ranking: Ranking) -> Iterator[Check]:
-    for kind, noun in (("text", "text"), ("image", "picture")):
+    nouns: dict[Kind, str] = {"text": "text", "image": "picture"}
+    for kind, noun in nouns.items():
         scores = [(spread(fold.scores.get("accuracy", float("nan")) for fold in standing.folds.values()).mean, standing)
                   for standing in ranking.ranked(kind)]
         best = max(scores, key=lambda one: one[0], default=None)

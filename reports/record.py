@@ -206,6 +206,7 @@ class RunRecord:
     versions : package -> version; `fingerprint` is the data's sha256.
     split : one sentence that describes how folds were drawn.
     warnings : sentences about the data and the method that a reader must know.
+    alarms : the same, where the verdict may be worthless for them.
     dropped : one sentence for each row left out.
     groups : int (n,), codes of the groups that never straddle folds (None: there are none); `group_name` is
         the column they come from.
@@ -237,6 +238,7 @@ class RunRecord:
     data: Mapping[str, Any] = field(default_factory=dict)
     failures: tuple[FailureRecord, ...] = ()
     warnings: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     groups: NDArray[np.int64] | None = None
     group_name: str | None = None

@@ -50,6 +50,7 @@ def sentences(answer: str, ranking: Ranking, gain: Comparison | None) -> Iterato
 
 def cautions(record: RunRecord, ranking: Ranking) -> Iterator[str]:
     """What a reader must keep in mind: failures, few folds, choosing the best of many, warnings."""
+    yield from record.alarms
     failed = sorted({failure.cell for failure in record.failures})
     if failed:
         names = listed([quoted(name) for name in failed[:3]] + ([f"{len(failed) - 3} more"] if failed[3:] else []))
