@@ -19,6 +19,7 @@ from pipeline.folds import Fold
 from pipeline.plan import VERSIONS, Plan, Unit
 from pipeline.store import Entry, Ingredients, Store, key_of
 from pipeline.workers import side_by_side
+from reports.reliability import fitted_temperature
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,22 @@ def _result(combination: Combination, context: Context, store: Store) -> Entry:
     return Entry({"probabilities": finite(combination.cell.name, probabilities)}, {
         "label": combination.cell.name, "weights": None if estimator.weights_ is None else estimator.weights_.tolist(),
         "fit_seconds": fitted - begun, "predict_seconds": time.perf_counter() - fitted,
+        "temperature": _temperature(combination, entries, estimator, context),
     })
+
+
+def _temperature(
+    combination: Combination, entries: Sequence[Entry], estimator: Fusion, context: Context
+) -> float | None:
+    """What calibrates it, from its parts' predictions on the inner folds; None where a part has none.
+
+    Rules that learn have learned from the same predictions: few numbers, so that their temperature is hardly low.
+    """
+    if not all(unit.keeps_inner for unit in combination.units):
+        return None
+    train = combination.fold.train
+    return fitted_temperature(estimator.combine(_parts(combination, entries, "inner", train, context)),
+                              context.labels[train])
 
 
 def _fitted(combination: Combination, entries: Sequence[Entry], context: Context) -> Fusion:

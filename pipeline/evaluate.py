@@ -25,6 +25,7 @@ from pipeline.progress import Report
 from pipeline.store import Entry, Store
 from pipeline.workers import side_by_side
 from reports.record import FailureRecord
+from reports.reliability import fitted_temperature
 
 Rows = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
@@ -165,8 +166,13 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
         "label": unit.cell.name, "parameters": dict(chosen), "inner": scores,
         "class": type(unit.estimator).__name__, "work": unit.fits * len(unit.fold.train),
         "fit_seconds": fitted - begun, "predict_seconds": predicted - fitted, "model_bytes": _size(model),
-        "training": model.course(),
+        "training": model.course(), "temperature": _temperature(inner, context.labels[unit.fold.train]),
     })
+
+
+def _temperature(inner: Probabilities, labels: Rows) -> float | None:
+    """What calibrates the chosen setting's probabilities, learned from its predictions on the inner folds."""
+    return fitted_temperature(inner, labels) if len(inner) else None
 
 
 class _Counter:

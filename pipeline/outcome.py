@@ -91,7 +91,8 @@ def _stored(
         parameters={name.removeprefix("classifier__"): value for name, value in entry.facts["parameters"].items()},
         scores=_scores(dataset, unit.fold, probabilities), fit_seconds=entry.facts["fit_seconds"],
         predict_seconds=entry.facts["predict_seconds"], reused=outcome.reused, **_features_cost(unit, costs),
-        model_bytes=entry.facts.get("model_bytes"), training=entry.facts.get("training"),
+        model_bytes=entry.facts.get("model_bytes"), temperature=entry.facts.get("temperature"),
+        training=entry.facts.get("training"),
     )
 
 
@@ -128,7 +129,7 @@ def _combined(
         reused=all(part.reused for part in parts),
         encode_seconds=sum(part.encode_seconds for part in parts),
         feature_bytes=sum(part.feature_bytes for part in parts),
-        model_bytes=_sum(part.model_bytes for part in parts),
+        model_bytes=_sum(part.model_bytes for part in parts), temperature=entry.facts.get("temperature"),
     )
 
 
