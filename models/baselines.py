@@ -25,12 +25,14 @@ class Majority(Fusion):
 
     def fit(self, views: Views, y: Labels) -> Self:
         """Count the labels (n,)."""
+        self._learn_from(views, y)
         self.classes_, counts = np.unique(y, return_counts=True)
         self.frequencies_ = counts / counts.sum()
         return self
 
     def predict_proba(self, views: Views) -> Probabilities:
         """The training frequencies for each of n samples: (n, K)."""
+        self._known(views)
         return np.tile(self.frequencies_, (len(views), 1))
 
 

@@ -55,6 +55,7 @@ class PooledFusion(Fusion):
 
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
+        self._known(views)
         return self._completed(self.classifier_.predict_proba(self._array(views)), views)
 
     def predict_many(
@@ -116,6 +117,7 @@ class PooledFusion(Fusion):
         return self
 
     def _learn_classes(self, views: Views, y: Labels) -> None:
+        self._learn_from(views, y)
         self.classes_, counts = np.unique(y, return_counts=True)
         self.frequencies_ = counts / counts.sum()
         self.learned_ = np.isin(self.classes_, np.asarray(y)[self._taught(views)])

@@ -8,8 +8,10 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
 
-from features.encoder import BoolArray, Form, Modality
+from features.encoder import Block, BoolArray, Form, Modality
 from models.views import Views
 
 Probabilities = NDArray[np.float64]
@@ -76,6 +78,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     combines : names of single-modality fusions whose predictions it combines ("image_only", ...);
         such a fusion costs no fit of its own features and implements `fit_combination` and `combine`.
     classes_ : (K,) sorted class labels, after `fit`.
+    block_widths_ : width of each needed block, after `fit`.
     weights_ : (m,) weights of the parts, after `fit_combination`; None where the rule gives them none.
     """
 
@@ -144,6 +147,38 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def combine(self, parts: Parts) -> Probabilities:
         """Probabilities (n, K) from those of the parts, after `fit_combination`."""
         raise NotImplementedError
+
+    def _learn_from(self, views: Views, y: Labels) -> None:
+        """Remember how wide the needed blocks are.
+
+        Raises
+        ------
+        ValueError
+            For labels that are no classes or do not fit the samples, no samples, or a block that is not there.
+        """
+        check_classification_targets(y)
+        if len(y) != len(views) or not len(views):
+            raise ValueError(f"{len(y)} labels for {len(views)} training samples: there must be one for each, and one "
+                             "at least")
+        self.block_widths_ = {modality: block.width for modality, block in self._needed(views).items()}
+
+    def _known(self, views: Views) -> None:
+        """Raise NotFittedError before `fit`, and ValueError for blocks unlike those it was fitted on."""
+        check_is_fitted(self, "block_widths_")
+        found = {modality: block.width for modality, block in self._needed(views).items()}
+        unlike = [f"{width} {modality} features instead of {self.block_widths_[modality]}"
+                  for modality, width in found.items() if width != self.block_widths_[modality]]
+        if unlike:
+            raise ValueError(f"{type(self).__name__} was fitted on other features: the samples have "
+                             f"{', '.join(unlike)}")
+
+    def _needed(self, views: Views) -> dict[Modality, Block]:
+        blocks = views.blocks()
+        missing = [modality for modality in self.needs if modality not in blocks]
+        if missing:
+            raise ValueError(f"{type(self).__name__} needs {' and '.join(missing)} features; the samples have only "
+                             f"{', '.join(blocks)} features")
+        return {modality: blocks[modality] for modality in self.needs}
 
     def with_setting(self, setting: Mapping[str, Any]) -> Self:
         """Unfitted copy with some parameters set."""

@@ -76,6 +76,7 @@ class Late(Fusion):
 
     def fit(self, views: Views, y: Labels) -> Self:
         """Fit one classifier per modality on n training samples with labels (n,), and the combination."""
+        self._learn_from(views, y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         inner = self._inner(views, codes) if self.learns_combination else None
         self.members_ = self._fitted(views, codes)
@@ -83,6 +84,7 @@ class Late(Fusion):
 
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
+        self._known(views)
         return self.combine(_parts(self.members_, views, len(self.classes_)))
 
     def fit_combination(self, frequencies: Probabilities, inner: Inner | None) -> Self:

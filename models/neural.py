@@ -95,9 +95,12 @@ class NeuralFusion(Fusion):
 
         Raises
         ------
+        ValueError
+            For samples, labels or features that cannot be learned from.
         FloatingPointError
             Where training diverges.
         """
+        self._learn_from(views, y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) == 1:
             return self
@@ -105,6 +108,8 @@ class NeuralFusion(Fusion):
 
         self._prepare(views)
         inputs = self._inputs(views)
+        if not all(bool(tensor.isfinite().all()) for tensor in inputs):
+            raise ValueError("some features are not finite numbers")
         how = Training(self.epochs, self.patience, self.learning_rate, self.weight_decay, self.random_state)
         self.network_, self.history_ = train(
             lambda: self._network(inputs), inputs, codes, self._objective(codes), how, views.groups,
@@ -113,6 +118,7 @@ class NeuralFusion(Fusion):
 
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
+        self._known(views)
         if len(self.classes_) == 1 or not len(views):
             return np.full((len(views), len(self.classes_)), 1 / len(self.classes_))
         from models.trainer import applied
@@ -139,6 +145,7 @@ class Attending(NeuralFusion):
         ValueError
             Where all training labels were equal, so that nothing was learned.
         """
+        self._known(views)
         if len(self.classes_) == 1:
             raise ValueError(f"no attention was learned: every training label was {self.classes_[0]}")
         from models.trainer import applied

@@ -120,7 +120,7 @@ class BlockReduction(BaseEstimator):  # type: ignore[misc]
         """Learn the components from the training samples of a block."""
         rows = block.take(block.present).array()
         self.offset_, self.basis_ = np.zeros(block.width, np.float32), np.zeros((block.width, 1), np.float32)
-        if not rows.shape[0]:
+        if rows.shape[0] < 2:  # nothing varies
             return self
         if block.is_sparse:
             found = TruncatedSVD(min(self.components, block.width), random_state=self.random_state).fit(rows)

@@ -15,6 +15,7 @@ import pytest
 from pydantic import TypeAdapter
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 import models
 from features.encoder import Block
@@ -143,6 +144,75 @@ def test_a_single_class_is_predicted_with_certainty(cls):
     fitted = built(cls).fit(train, np.full(len(y), "cat"))
     np.testing.assert_array_equal(fitted.predict_proba(train), np.ones((len(y), 1)))
     assert set(fitted.predict(train)) == {"cat"}
+
+
+@every_fusion
+def test_fitting_changes_neither_the_samples_nor_the_labels(cls):
+    train, y = suited(cls)
+    train = Views(without(train.image, slice(0, 4)), without(train.text, slice(2, 6)), np.arange(len(y)) // 2)
+    kept = pickle.loads(pickle.dumps((train, y)))
+    built(cls).fit(train, y).predict_proba(train)
+    np.testing.assert_array_equal(y, kept[1])
+    np.testing.assert_array_equal(train.groups, kept[0].groups)
+    for block, before in zip(train.blocks().values(), kept[0].blocks().values(), strict=True):
+        np.testing.assert_array_equal(block.values, before.values)
+        np.testing.assert_array_equal(block.index, before.index)
+
+
+@every_fusion
+def test_a_second_fit_forgets_the_first(cls):
+    train, y = suited(cls)
+    other = Views(*(Block.of(block.values[:30, ..., :4], None if block.mask is None else block.mask[:30])
+                    for block in train.blocks().values()))
+    twice = built(cls).fit(other, np.arange(30) % 2).fit(train, y)
+    np.testing.assert_array_equal(twice.predict_proba(train), built(cls).fit(train, y).predict_proba(train))
+    single = built(cls).fit(train, y).fit(other, np.zeros(30))
+    np.testing.assert_array_equal(single.predict_proba(other), np.ones((30, 1)))
+
+
+@every_fusion
+@pytest.mark.parametrize("names", [
+    np.array([7, -3, 40]), np.array([0.0, 2.0, 5.0]), np.array([False, True]), np.array(["b", "a"], dtype=object)],
+    ids=["integers", "whole floats", "booleans", "objects"])
+def test_classes_may_be_of_any_type(cls, names):
+    train, y = suited(cls)
+    codes = np.searchsorted(CLASSES, y) % len(names)
+    fitted = built(cls).fit(train, names[codes])
+    assert fitted.classes_.dtype == names.dtype
+    assert list(fitted.classes_) == sorted(names)
+    if cls.needs:
+        assert np.mean(fitted.predict(train) == names[codes]) > 0.8
+
+
+@every_fusion
+def test_one_sample_can_be_learned_from_and_asked_about(cls):
+    train, y = suited(cls)
+    one = train.take(np.array([4]))
+    assert list(built(cls).fit(one, y[[4]]).predict(one)) == [y[4]]
+    fitted = built(cls).fit(train, y)
+    np.testing.assert_allclose(fitted.predict_proba(one), fitted.predict_proba(train)[[4]], atol=1e-6)
+
+
+@every_fusion
+def test_what_cannot_be_asked_or_learned_is_an_error_that_says_why(cls):
+    train, y = suited(cls)
+    with pytest.raises(NotFittedError):
+        built(cls).predict_proba(train)
+    with pytest.raises(ValueError, match="59 labels for 60 training samples"):
+        built(cls).fit(train, y[1:])
+    with pytest.raises(ValueError, match="0 labels for 0 training samples"):
+        built(cls).fit(train.take(np.array([], dtype=np.int64)), y[:0])
+    with pytest.raises(ValueError, match="continuous"):
+        built(cls).fit(train, np.linspace(0, 1, len(y)))
+    fitted = built(cls).fit(train, y)
+    for modality in cls.needs:
+        narrow = Block.of(train.blocks()[modality].values[..., 1:], train.blocks()[modality].mask)
+        with pytest.raises(ValueError, match=rf"have {narrow.width} {modality} features instead of {narrow.width + 1}"):
+            fitted.predict_proba(Views(**(train.blocks() | {modality: narrow})))
+        others = {name: block for name, block in train.blocks().items() if name != modality}
+        for call in (fitted.predict_proba, lambda views: built(cls).fit(views, y)):
+            with pytest.raises(ValueError, match=rf"needs {modality} features; the samples have only"):
+                call(Views(**others))
 
 
 @every_fusion
