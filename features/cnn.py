@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field
 
 from features.augmentation import Augment, with_views
 from features.catalogue import known_model, library
-from features.encoder import Block, Encoder, FloatArray, Form, Modality, joined
+from features.encoder import Block, Encoder, FloatArray, Form, Modality, Targets, joined
+from features.finetuning import Finetune, Head, tuned
 from features.identity import versions
 from features.images import Interpolation, PixelArray
 from features.precision import Precision, chosen_precision
@@ -26,7 +27,7 @@ Three = tuple[float, float, float]
 
 
 class CNN(Encoder):
-    """Features of a pretrained picture network, read off inside it. Learns nothing, unless with `pca`.
+    """Features of a pretrained picture network, read off inside it. Learns nothing, unless with `pca` or `finetune`.
 
     With `augment`, training sets also hold augmented views of their pictures, as further samples of the class.
 
@@ -49,12 +50,16 @@ class CNN(Encoder):
     whiten : scales these to equal variance.
     output : "pooled" for (n, d); "regions" for (n, t, d), the positions of the map (7 x 7 is t = 49) or a
         transformer's patches.
+    finetune : trains the network on the labelled training rows of each fold; keys epochs, lr, unfreeze and loss: see
+        features.finetuning.Finetune. With `augment`, it trains on the views, too.
     augment : keys views, crop, flip, colour and test_views: see features.augmentation.Augment.
-    random_state : seed of the augmented views.
+    random_state : seed of the augmented views and of fine-tuning.
 
     Attributes
     ----------
     projection_ : Projection learned from the training samples; only with `pca`.
+    head_ : Head learned from them; only with finetune: {unfreeze: head}.
+    net_, history_ : the tuned network, and the losses of each epoch; only with other forms of finetune.
 
     See Also
     --------
@@ -79,6 +84,7 @@ class CNN(Encoder):
         precision: Precision = "auto",
         pca: Annotated[int, Field(ge=1)] | None = None,
         whiten: bool = False,
+        finetune: Finetune | None = None,
         output: Literal["pooled", "regions"] = "pooled",
         augment: Augment | None = None,
         random_state: int = 0,
@@ -95,14 +101,20 @@ class CNN(Encoder):
         self.precision = precision
         self.pca = pca
         self.whiten = whiten
+        self.finetune = finetune
         self.output = output
         self.augment = augment
         self.random_state = random_state
 
     @property
     def learns(self) -> bool:
-        """Whether principal components are learned."""
-        return self.pca is not None
+        """Whether principal components are learned, or the network is tuned."""
+        return self.pca is not None or self.supervised
+
+    @property
+    def supervised(self) -> bool:
+        """Whether the network is tuned to the classes."""
+        return self.finetune is not None
 
     @property
     def augmented(self) -> int:
@@ -115,27 +127,48 @@ class CNN(Encoder):
         return self.augment is not None and self.augment.test_views
 
     def frozen_stage(self) -> CNN | None:
-        """The same without the components, where there are any."""
-        if self.pca is None:
+        """The same without what is learned on frozen features, where there is such: components, or a head."""
+        if self.pca is None and not self._tunes_head:
             return None
-        frozen: CNN = type(self)(**{**self.get_params(deep=False), "pca": None, "whiten": False})
+        frozen: CNN = type(self)(**{**self.get_params(deep=False), "pca": None, "whiten": False, "finetune": None})
         return frozen
 
-    def fit_features(self, features: Block) -> Self:
-        """Learn the components from the training pictures' features."""
-        if self.pca is None:
-            raise ValueError("only with pca is there something to learn")
-        self.projection_ = Projection.learned(features, self.pca, self.whiten)
+    @property
+    def _tunes_head(self) -> bool:
+        return self.finetune is not None and self.finetune.unfreeze == "head"
+
+    def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
+        """Learn the components, or the head, from the training pictures' features."""
+        if self.pca is not None:
+            self.projection_ = Projection.learned(features, self.pca, self.whiten)
+        elif self.finetune is not None and targets is not None:
+            self.head_ = Head.learned(features, targets, self.finetune, self.random_state)
+        else:
+            raise ValueError("only with pca, or finetune and labels, is there something to learn")
+        return self
+
+    def fit_supervised(self, samples: Sequence[bytes], targets: Targets) -> Self:
+        """Tune the head, the last layers or all of them on n labelled picture files."""
+        if self.finetune is None or self._tunes_head:
+            return super().fit_supervised(samples, targets)
+        from features.networks import Network
+
+        pictures = with_views(samples, self.augment, self.random_state)
+        chosen = self.chosen()
+        net, self.history_ = tuned(chosen, pictures, targets, self.finetune, self.augmented, self.random_state)
+        self.net_ = Network(net, chosen, self.layer, self.pooling, chosen_precision(self.precision))
         return self
 
     def transform_features(self, features: Block) -> Block:
-        """The features of pictures in the components: (m, pca), or (m, t, pca)."""
-        return self.projection_(features)
+        """The features of pictures in the components, (m, pca) or (m, t, pca), or in the head's hidden layer."""
+        return self.projection_(features) if self.pca is not None else self.head_(features)
 
     def identity(self) -> dict[str, Any]:
         """Weights' digest, preparation, precision and library versions."""
         if self.whiten and self.pca is None:
             raise ValueError("whiten needs the key 'pca', the number of components to scale to equal variance")
+        if self.pca is not None and self.finetune is not None:
+            raise ValueError("pca and finetune exclude each other: components are of frozen features")
         return {**self.chosen().identity(), "precision": chosen_precision(self.precision).identity(),
                 "libraries": versions("torch", "pillow", library(self.model))}
 
@@ -185,7 +218,8 @@ class CNN(Encoder):
         from features.inference import encoded
         from features.networks import network
 
-        net = network(self.chosen(), self.layer, self.pooling, chosen_precision(self.precision))
+        net = self.net_ if self.finetune else network(
+            self.chosen(), self.layer, self.pooling, chosen_precision(self.precision))
         names = [str(output) for output in outputs]
         self._check(net, names)
         pictures = with_views(samples, self.augment, self.random_state)

@@ -201,8 +201,8 @@ class Encoder(BaseEstimator):  # type: ignore[misc]
         """
         return None
 
-    def fit_features(self, features: Block) -> Self:
-        """Learn from the frozen stage's features of the training samples."""
+    def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
+        """Learn from the frozen stage's features of the training samples, and their labels where it is supervised."""
         raise NotImplementedError
 
     def transform_features(self, features: Block) -> Block:
@@ -216,7 +216,10 @@ class Encoder(BaseEstimator):  # type: ignore[misc]
 
     def fit_supervised(self, samples: Sequence[Any], targets: Targets) -> Self:
         """Learn from training samples and their labels."""
-        raise NotImplementedError
+        stage = self.frozen_stage()
+        if stage is None:
+            raise NotImplementedError
+        return self.fit_features(stage.transform(samples), targets)
 
     def transform(self, samples: Sequence[Any]) -> Block:
         """Encode m samples; sample i of the block is samples[i]."""

@@ -89,7 +89,8 @@ class Network:
         except (RuntimeError, AssertionError, ValueError) as error:
             size = self.preparation.size
             raise ValueError(f"model {model} cannot take pictures of {size} x {size} pixels: {error}") from error
-        head, last_map = self._find_taps(images, model) if self.layer is None else (None, _named(self.net, self.layer))
+        head, last_map = (find_taps(self.net, images, model) if self.layer is None
+                          else (None, _named(self.net, self.layer)))
         if head is not None:
             head.register_forward_pre_hook(self._keep_head)
         elif self.layer is None:
@@ -138,31 +139,6 @@ class Network:
         if self.layer is not None or self.pooling != "model":
             self._keep("pooled", _pooled(positions.float(), self.pooling))
 
-    def _find_taps(self, images: Tensor, model: str) -> tuple[nn.Module | None, nn.Module]:
-        """The head, None where the network has none, and the module that gives the last map."""
-        maps: list[nn.Module] = []
-        found: list[tuple[nn.Module, nn.Module]] = []
-
-        def before(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-            if maps and isinstance(module, nn.Linear | nn.Conv2d):
-                found.append((module, maps[-1]))
-
-        def after(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            if isinstance(output, Tensor) and _is_map(output):
-                maps.append(module)
-
-        hooks = [hook for module in self.net.modules()
-                 for hook in (module.register_forward_pre_hook(before), module.register_forward_hook(after))]
-        with torch.inference_mode():
-            self.net(images)
-        for hook in hooks:
-            hook.remove()
-        if maps and getattr(self.net, "num_classes", None) == 0:  # timm's way of saying so
-            return None, maps[-1]
-        if not found:
-            raise ValueError(f"model {model}: no classification head behind a feature map was found")
-        return found[-1]
-
     def _noise(self, count: int) -> Tensor:
         size = self.preparation.size
         noise = np.random.default_rng(RANDOM_SEED).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
@@ -177,6 +153,32 @@ class Network:
         self.features(pixels, ["pooled", "regions"])
         each = max(1, (torch.cuda.max_memory_allocated() - before) // len(pixels))
         return max(1, min(LARGEST, int(torch.cuda.mem_get_info()[0] * GPU_SHARE) // each))
+
+
+def find_taps(net: nn.Module, images: Tensor, model: str) -> tuple[nn.Module | None, nn.Module]:
+    """The head, None where the network has none, and the module that gives the last map."""
+    maps: list[nn.Module] = []
+    found: list[tuple[nn.Module, nn.Module]] = []
+
+    def before(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if maps and isinstance(module, nn.Linear | nn.Conv2d):
+            found.append((module, maps[-1]))
+
+    def after(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if isinstance(output, Tensor) and _is_map(output):
+            maps.append(module)
+
+    hooks = [hook for module in net.modules()
+             for hook in (module.register_forward_pre_hook(before), module.register_forward_hook(after))]
+    with torch.inference_mode():
+        net(images)
+    for hook in hooks:
+        hook.remove()
+    if maps and getattr(net, "num_classes", None) == 0:  # timm's way of saying so
+        return None, maps[-1]
+    if not found:
+        raise ValueError(f"model {model}: no classification head behind a feature map was found")
+    return found[-1]
 
 
 def _is_map(output: Tensor) -> bool:

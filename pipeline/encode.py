@@ -145,7 +145,7 @@ def _staged_pieces(
     if features is None or one.train is None:
         raise FileNotFoundError(f"features of {stage.component.label} were removed while they were needed; run again")
     rows = modal.index[one.train]
-    one.encoder.fit_features(features.take(rows[rows >= 0]))
+    one.encoder.fit_features(features.take(rows[rows >= 0]), one.targets)
     for start in range(0, max(one.count, 1), PIECE):
         piece = features.take(np.arange(start, min(start + PIECE, one.count)))
         yield {one.output: one.encoder.transform_features(piece)}
