@@ -65,6 +65,7 @@ class Grid:
     seed: int
     data: Component
     on_bad_rows: Policy
+    keep_unlabelled: bool
     split: Split
     image: tuple[Component, ...]
     text: tuple[Component, ...]
@@ -86,7 +87,8 @@ class GridError(Exception):
 KEYS: dict[str, str] = {
     "name": "what the run is called: its folder is runs/NAME",
     "seed": "every random choice derives from it (default 0)",
-    "data": "where the samples come from: {source: ..., its keys, on_bad_rows: fail | drop | keep}",
+    "data": "where the samples come from: {source: ..., its keys, on_bad_rows: fail | drop | keep, "
+            "keep_unlabelled: true for rows without a label that only some fusions learn from}",
     "split": "how folds are drawn",
     "image": "picture encoders to compare",
     "text": "text encoders to compare",
@@ -119,7 +121,7 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
     folder = path.resolve().parent
     problems = [Problem((key,), f"unknown key '{key}'; {nearest(key, KEYS)}")
                 for key in content if key not in KEYS]
-    data, policy = _data(content.get("data"), problems)
+    data, policy, keep_unlabelled = _data(content.get("data"), problems)
     parts = {
         "image": _components("image", content, IMAGE_ENCODERS, problems),
         "text": _components("text", content, TEXT_ENCODERS, problems),
@@ -134,6 +136,7 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
         seed=_scalar("seed", content.get("seed", 0), _is_seed, "a whole number from 0 to 2**32 - 1", problems),
         data=data,
         on_bad_rows=policy,
+        keep_unlabelled=keep_unlabelled,
         split=_split(content.get("split", {}), problems),
         metric=_metric("metric", content.get("metric", "balanced_accuracy"), problems),
         tuning_metric=_metric("tuning_metric", content.get("tuning_metric", "log_loss"), problems),
@@ -169,16 +172,20 @@ def _is_seed(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
 
 
-def _data(given: Any, problems: list[Problem]) -> tuple[Component, Policy]:
-    """The source and the policy for bad rows."""
-    nothing: tuple[Component, Policy] = Component("none"), "fail"
+def _data(given: Any, problems: list[Problem]) -> tuple[Component, Policy, bool]:
+    """The source, the policy for bad rows, and whether rows without a label are kept."""
+    nothing: tuple[Component, Policy, bool] = Component("none"), "fail", False
     if isinstance(given, str):
         given = {"source": given}
     if not isinstance(given, dict) or "source" not in given:
         problems.append(Problem(("data",), f"data must name its source; {nearest('', SOURCES)}"))
         return nothing
     keys = dict(given)
-    name, policy = keys.pop("source"), keys.pop("on_bad_rows", "fail")
+    name, policy, unlabelled = (keys.pop("source"), keys.pop("on_bad_rows", "fail"),
+                                keys.pop("keep_unlabelled", False))
+    if not isinstance(unlabelled, bool):
+        problems.append(Problem(("data", "keep_unlabelled"),
+                                f"keep_unlabelled must be true or false, not {unlabelled!r}"))
     if policy not in get_args(Policy):
         problems.append(Problem(("data", "on_bad_rows"),
                                 f"unknown policy {policy!r}; {nearest(policy, get_args(Policy))}"))
@@ -189,7 +196,7 @@ def _data(given: Any, problems: list[Problem]) -> tuple[Component, Policy]:
     if len(found) > 1:
         wrong = [Problem(("data",), "data is one source: its keys take one value each, no lists to compare")]
     problems += wrong
-    return (found[0] if found else nothing[0]), policy
+    return (found[0] if found else nothing[0]), policy, unlabelled
 
 
 def _split(given: Any, problems: list[Problem]) -> Split:

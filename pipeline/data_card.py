@@ -18,7 +18,7 @@ _CJK = {"CJK": "Chinese characters", "HIRAGANA": "Japanese kana", "KATAKANA": "J
 
 def card(dataset: Dataset) -> dict[str, str]:
     """Rows, classes, groups, pictures, texts and duplicates, each in one line."""
-    counts = np.bincount(dataset.labels)
+    counts = np.bincount(dataset.labels[dataset.labels >= 0])
     facts = {"rows": f"{len(dataset):,}",
              "classes": f"{len(dataset.classes)}, of {counts.min():,} to {counts.max():,} rows"}
     if dataset.groups is not None:

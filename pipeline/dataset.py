@@ -51,7 +51,7 @@ class Dataset:
 
     Parameters
     ----------
-    ids, labels : (n,) the rows' ids, and codes into `classes` (sorted class names).
+    ids, labels : (n,) the rows' ids, and codes into `classes` (sorted class names), -1 for rows without a label.
     views : the modalities that the grid uses.
     texts : (n,) the texts as the source gives them, None where missing.
     groups : (n,) codes of the grouping column, or None.
@@ -82,7 +82,7 @@ class Dataset:
 
 def build(
     samples: Samples, modalities: Sequence[Modality], policy: Policy, store: Store,
-    group: str | None = None, smallest_class: int = 2,
+    group: str | None = None, smallest_class: int = 2, keep_unlabelled: bool = False,
 ) -> Dataset:
     """Check the rows of a source and make a data set of them.
 
@@ -93,6 +93,7 @@ def build(
         marked missing (rows with a bad label or id, or with nothing left, are dropped then too).
     group : column that groups rows; "none" for no groups; None for the source's own.
     smallest_class : rows that a class needs, at least.
+    keep_unlabelled : whether rows without a label stay; no model that needs labels ever sees them.
 
     Raises
     ------
@@ -102,14 +103,14 @@ def build(
     group = _group_name(samples, group)
     _check_columns(samples, modalities)
     ids = [str(row + 1) for row in range(len(samples))] if samples.ids is None else [id_ or "" for id_ in samples.ids]
-    findings = check_rows(samples, ids, modalities, group, store)
+    findings = check_rows(samples, ids, modalities, group, store, keep_unlabelled)
     usable = findings.kept(len(samples), policy)
     small = small_classes(samples, usable, smallest_class)
     problems = [*findings.lines(), *small.values()]
     if problems and policy == "fail":
         raise DatasetError(problems, _advice(len(problems)))
     kept = [row for row in usable if samples.labels[row] not in small]
-    if len({samples.labels[row] for row in kept}) < 2:
+    if len({samples.labels[row] for row in kept if samples.labels[row]}) < 2:
         raise DatasetError([*problems, f"{len(kept)} usable rows of fewer than two classes are left"],
                            "A comparison needs two classes at least.")
     for row in set(usable) - set(kept):
@@ -147,8 +148,9 @@ def _assemble(
     samples: Samples, kept: list[int], ids: Sequence[str], findings: Findings, group: str | None
 ) -> Dataset:
     views = _views(samples, kept, findings)
-    names = [str(samples.labels[row]) for row in kept]
-    classes, labels = np.unique(np.array(names, dtype=np.str_), return_inverse=True)
+    names = [samples.labels[row] or None for row in kept]
+    classes = tuple(sorted({name for name in names if name}))
+    codes = {name: code for code, name in enumerate(classes)}
     groups = [str(samples.groups[group][row]) for row in kept] if group else None
     split = [str(samples.split[row]) for row in kept] if samples.split is not None else None
     own_ids = tuple(ids[row] for row in kept)
@@ -158,13 +160,14 @@ def _assemble(
     })
     pictures = views["image"].digests if "image" in views else ()
     return Dataset(
-        ids=own_ids, labels=labels.astype(np.int64), classes=tuple(map(str, classes)), views=views,
+        ids=own_ids, labels=np.array([codes[name] if name else -1 for name in names], dtype=np.int64),
+        classes=classes, views=views,
         texts=tuple(samples.texts[row] for row in kept),
         groups=np.unique(groups, return_inverse=True)[1].astype(np.int64) if groups else None,
         group_name=group, split=np.array(split) if split else None, fingerprint=fingerprint,
         sizes=np.array([findings.sizes[digest] for digest in pictures], dtype=np.int64).reshape(-1, 2),
         dropped=tuple("; ".join(findings.reasons[row]) for row in sorted(set(range(len(samples))) - set(kept))),
-        notes=_notes(kept, findings),
+        notes=(*_notes(kept, findings), *_unlabelled_note(names)),
         columns={name: np.unique([str(column[row]) for row in kept], return_inverse=True)[1].astype(np.int64)
                  for name, column in samples.groups.items()},
     )
@@ -207,3 +210,9 @@ def _notes(kept: Sequence[int], findings: Findings) -> tuple[str, ...]:
             notes.append(f"{len(rows)} of {len(kept)} rows have no {noun}: they are kept, with the {noun} marked "
                          f"missing: {'; '.join(reason for row in rows for reason in findings.reasons[row])}")
     return tuple(notes)
+
+
+def _unlabelled_note(names: Sequence[str | None]) -> list[str]:
+    count = names.count(None)
+    return [f"{count} of {len(names)} rows have no label: they are never scored, and only fusions that learn from "
+            "unlabelled samples see them."] if count else []

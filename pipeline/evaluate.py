@@ -19,6 +19,7 @@ from models.fusion import Fit
 from models.views import Views
 from pipeline.dataset import Dataset
 from pipeline.encode import Features, compute, with_stages
+from pipeline.folds import Parts
 from pipeline.metrics import METRICS, Metric
 from pipeline.plan import Plan, Unit, describe
 from pipeline.progress import Report
@@ -156,7 +157,7 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
               for modality, many in unit.features.items()}
     begun = time.perf_counter()
     chosen, scores, inner = _choose(unit, context, blocks)
-    outer = _fit_of(unit.fold.train, unit.fold.test, blocks, 0, context)
+    outer = _fit_of(unit, 0, blocks, context)
     model = unit.estimator.with_setting(chosen).learn(outer)
     fitted = time.perf_counter()
     probabilities = averaged(aligned(model.predict_proba(outer.test), outer.y, context.classes), len(unit.fold.test))
@@ -205,15 +206,20 @@ def _loaded(features: Features, index: Rows, store: Store) -> Block:
     return block
 
 
-def _fit_of(
-    train: Rows, test: Rows, blocks: Mapping[Modality, Sequence[Block]], position: int, context: Context
-) -> Fit:
-    """Training and test views of one split; `position` says from which rows learned encoders learned.
+def _fit_of(unit: Unit, position: int, blocks: Mapping[Modality, Sequence[Block]], context: Context) -> Fit:
+    """The outer split (position 0) or an inner one, with the features that were learned from its training rows."""
+    views = _views({modality: many[position] for modality, many in blocks.items()}, context)
+    return fit_on(views, unit.fold.splits()[position], context)
+
+
+def fit_on(views: Views, split: Parts, context: Context) -> Fit:
+    """What is learned from, and asked about, in one split of the rows.
 
     Training rows come with their augmented views, test rows only where predictions are averaged over them.
     """
-    views = _views({modality: many[position] for modality, many in blocks.items()}, context)
-    return Fit(*training(views, train, context.labels), views.take(test).for_prediction())
+    train, test, unlabelled = split
+    return Fit(*training(views, train, context.labels), views.take(test).for_prediction(),
+               views.take(unlabelled) if len(unlabelled) else None)
 
 
 def training(views: Views, rows: Rows, labels: Rows) -> tuple[Views, Rows]:
@@ -247,8 +253,7 @@ def _choose(
     inner = unit.fold.inner
     if not inner:
         return unit.settings[0], [], np.zeros((0, context.classes))
-    fits = [_fit_of(train, test, blocks, position + 1, context)
-            for position, (train, test) in enumerate(inner)]
+    fits = [_fit_of(unit, position + 1, blocks, context) for position in range(len(inner))]
     predictions = [[averaged(aligned(one, fit.y, context.classes), len(test)) for one in many]
                    for (_, test), fit, many in zip(
                        inner, fits, unit.estimator.predict_many(fits, unit.settings), strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,33 @@ from pipeline.randomness import derive
 
 Rows = NDArray[np.int64]
 Labels = NDArray[np.int64]
+Parts = tuple[Rows, Rows, Rows]  # training rows, test rows, rows to learn from without a label
 PARTS = 20  # a grouped hold-out is made of twentieths
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One outer split: sorted row positions, and the inner splits (train, test) of its training rows."""
+    """One outer split: sorted row positions, and the inner splits (train, test) of its training rows.
+
+    Parameters
+    ----------
+    unlabelled : further rows to learn from, without their label: for the outer split, then for each inner one.
+        None shares a group with that split's test rows, nor with the outer ones. Empty where there are none.
+    """
 
     repeat: int
     fold: int
     train: Rows
     test: Rows
     inner: tuple[tuple[Rows, Rows], ...]
+    unlabelled: tuple[Rows, ...] = ()
+
+    def splits(self) -> list[Parts]:
+        """(train, test, unlabelled) of the outer split, then of each inner one."""
+        nothing = np.zeros(0, dtype=np.int64)
+        pairs = [(self.train, self.test), *self.inner]
+        return [(*pair, self.unlabelled[position] if self.unlabelled else nothing)
+                for position, pair in enumerate(pairs)]
 
 
 def draw(dataset: Dataset, split: Split, seed: int) -> tuple[Fold, ...]:
@@ -47,18 +62,32 @@ def draw(dataset: Dataset, split: Split, seed: int) -> tuple[Fold, ...]:
     else:
         outer = [(repeat, fold, train, test) for repeat in range(split.repeats)
                  for fold, (train, test) in enumerate(_outer(dataset, split, derive(seed, "folds", repeat)))]
-    return tuple(
-        Fold(repeat, fold, train, test,
-             _inner(dataset, train, split.inner, derive(seed, "inner folds", repeat, fold)))
-        for repeat, fold, train, test in outer
-    )
+    drawn = (Fold(repeat, fold, train, test,
+                  _inner(dataset, train, split.inner, derive(seed, "inner folds", repeat, fold)))
+             for repeat, fold, train, test in outer)
+    unlabelled = np.flatnonzero(dataset.labels < 0)
+    if split.official and dataset.split is not None:
+        unlabelled = unlabelled[dataset.split[unlabelled] == "train"]
+    return tuple(with_unlabelled(fold, unlabelled, dataset) for fold in drawn)
+
+
+def with_unlabelled(fold: Fold, rows: Rows, dataset: Dataset) -> Fold:
+    """The fold with rows to learn from without their label: those whose group no test row of the split has."""
+    if not len(rows):
+        return fold
+    outer = _apart(rows, fold.test, dataset.groups)
+    return replace(fold, unlabelled=(outer, *(_apart(outer, test, dataset.groups) for _, test in fold.inner)))
+
+
+def _apart(rows: Rows, test: Rows, groups: NDArray[np.int64] | None) -> Rows:
+    return rows[~np.isin(rows, test)] if groups is None else rows[~np.isin(groups[rows], groups[test])]
 
 
 def _official(dataset: Dataset) -> tuple[Rows, Rows]:
     if dataset.split is None:
         raise DatasetError(["split.official: the source has no official split"],
                            "name its column under data: (split: COLUMN), or draw folds")
-    train, test = (np.flatnonzero(dataset.split == part) for part in ("train", "test"))
+    train, test = (np.flatnonzero((dataset.split == part) & (dataset.labels >= 0)) for part in ("train", "test"))
     if not len(train) or not len(test):
         raise DatasetError([f"split.official: {len(train)} rows are train, {len(test)} are test"],
                            "both parts need rows")
@@ -66,15 +95,18 @@ def _official(dataset: Dataset) -> tuple[Rows, Rows]:
 
 
 def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]:
-    rows = np.arange(len(dataset))
+    rows = np.flatnonzero(dataset.labels >= 0)
+    labels, groups = dataset.labels[rows], None if dataset.groups is None else dataset.groups[rows]
     if split.folds is not None:
-        return _stratified(rows, dataset.labels, dataset.groups, split.folds, seed, "split.folds")
+        return [(rows[train], rows[test]) for train, test in
+                _stratified(rows, labels, groups, split.folds, seed, "split.folds")]
     assert split.holdout is not None
-    if dataset.groups is not None:
-        return [_grouped_holdout(rows, dataset.labels, dataset.groups, split.holdout, seed)]
+    if groups is not None:
+        train, test = _grouped_holdout(rows, labels, groups, split.holdout, seed)
+        return [(rows[train], rows[test])]
     splitter = StratifiedShuffleSplit(1, test_size=split.holdout, random_state=seed)
     try:
-        return [(np.sort(train), np.sort(test)) for train, test in splitter.split(rows, dataset.labels)]
+        return [(rows[np.sort(train)], rows[np.sort(test)]) for train, test in splitter.split(rows, labels)]
     except ValueError as error:
         raise DatasetError([f"split.holdout: {error}"], "Take another share.") from error
 
@@ -83,11 +115,11 @@ def _grouped_holdout(
     rows: Rows, labels: Labels, groups: NDArray[Any], share: float, seed: int
 ) -> tuple[Rows, Rows]:
     """Hold out the nearest share of the rows that whole groups allow: some of up to 20 stratified parts."""
-    count = min(PARTS, len(np.unique(groups)))
+    count = min(PARTS, len(np.unique(groups)), int(np.bincount(labels).max()))
     parts = _stratified(rows, labels, groups, count, seed, "split.holdout")
     wanted = min(max(1, round(count * share)), count - 1)
     test = np.sort(np.concatenate([part for _, part in parts[:wanted]]))
-    return np.setdiff1d(rows, test), test
+    return np.setdiff1d(np.arange(len(rows)), test), test
 
 
 def _inner(dataset: Dataset, train: Rows, count: int, seed: int) -> tuple[tuple[Rows, Rows], ...]:
@@ -165,14 +197,17 @@ def _absent(dataset: Dataset, fold: Fold) -> list[str]:
 
 
 def save(folds: Sequence[Fold], ids: Sequence[str], path: Path) -> None:
-    """Write folds.npz: ids (n,); repeat, fold (s,); outer (s, n) 0 unused, 1 train, 2 test; inner (s, n).
+    """Write folds.npz: ids (n,); repeat, fold (s,); outer (s, n); inner (s, n).
+
+    `outer` is 1 for training rows, 2 for test rows, 3 for rows that may be learned from without a label, else 0.
 
     `inner` holds the number of the inner fold that scores a training row, -1 for all other rows.
     """
     outer = np.zeros((len(folds), len(ids)), dtype=np.int8)
     inner = np.full((len(folds), len(ids)), -1, dtype=np.int16)
     for position, fold in enumerate(folds):
-        outer[position, fold.train], outer[position, fold.test] = 1, 2
+        for code, rows in enumerate(fold.splits()[0], start=1):
+            outer[position, rows] = code
         for number, (_, scored) in enumerate(fold.inner):
             inner[position, scored] = number
     with path.open("wb") as file:

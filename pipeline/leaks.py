@@ -90,7 +90,8 @@ def _ignored_groups(dataset: Dataset) -> Iterator[Check]:
     if dataset.groups is not None:
         return
     for name, codes in dataset.columns.items():
-        share, groups = _explained(codes, dataset.labels)
+        labelled = dataset.labels >= 0
+        share, groups = _explained(codes[labelled], dataset.labels[labelled])
         if share >= PURE and len(dataset.classes) < groups < len(dataset) / 2:
             yield Check(
                 "groups ignored", f"Folds are drawn at random although the column '{name}' all but decides the class: "

@@ -124,6 +124,7 @@ def _unit(
         "model": {"class": type(estimator).__name__, "version": estimator.version,
                   "parameters": plain_parameters(estimator)},
         **({"groups": _groups_digest(dataset, fold)} if _uses_groups(estimator) else {}),
+        **({"unlabelled": _unlabelled_digest(dataset, fold, tuple(features))} if estimator.uses_unlabelled else {}),
         "settings": [dict(setting) for setting in settings],
         "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version] if chooses else None,
         "keeps inner": keeps_inner,
@@ -149,6 +150,12 @@ def _uses_groups(estimator: Fusion) -> bool:
     """Whether the fusion or its classifier learns from groups."""
     classifier = estimator.get_params(deep=False).get("classifier")
     return estimator.uses_groups or bool(getattr(classifier, "uses_groups", False))
+
+
+def _unlabelled_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modality]) -> str:
+    """Digest of the samples that each split of the fold learns from without a label, in order."""
+    return key_of({"splits": [{modality: _sample_digests(dataset, modality, rows) for modality in modalities}
+                              for _, _, rows in fold.splits()]})
 
 
 def _groups_digest(dataset: Dataset, fold: Fold) -> str | None:

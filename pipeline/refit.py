@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.fusion import Fit, Fusion
+from models.fusion import Fusion
 from models.views import Views
-from pipeline.evaluate import Context, Probabilities, aligned, averaged, finite, outer_views, training
+from pipeline.evaluate import Context, Probabilities, aligned, averaged, finite, fit_on, outer_views
 from pipeline.plan import Unit
 from pipeline.store import Store
 
@@ -48,6 +48,6 @@ def refit(unit: Unit, context: Context, store: Store) -> Refitted:
     if entry is None:
         raise FileNotFoundError(f"the result of {unit.cell.name} is missing from the store or damaged; run again")
     views = outer_views(unit, context, store)
-    outer = Fit(*training(views, unit.fold.train, context.labels), views.take(unit.fold.test))
+    outer = fit_on(views, unit.fold.splits()[0], context)
     model = unit.estimator.with_setting(entry.facts["parameters"]).learn(outer)
     return Refitted(unit, model, views, context)

@@ -55,7 +55,8 @@ class Findings:
 
 
 def check_rows(
-    samples: Samples, ids: Sequence[str], modalities: Iterable[Modality], group: str | None, store: Store
+    samples: Samples, ids: Sequence[str], modalities: Iterable[Modality], group: str | None, store: Store,
+    keep_unlabelled: bool = False,
 ) -> Findings:
     """Look at every row: pictures are decoded in full; texts, labels, ids, groups and split values are there."""
     findings = Findings(missing={modality: set() for modality in modalities})
@@ -67,7 +68,7 @@ def check_rows(
                 findings.add(row, f"{samples.places[row]}: the text is empty", "text")
     if samples.ids is not None:
         _check_ids(samples, ids, findings)
-    _check_labels(samples, group, findings)
+    _check_labels(samples, group, findings, keep_unlabelled)
     return findings
 
 
@@ -110,11 +111,11 @@ def _check_ids(samples: Samples, ids: Sequence[str], findings: Findings) -> None
             first[name] = row
 
 
-def _check_labels(samples: Samples, group: str | None, findings: Findings) -> None:
+def _check_labels(samples: Samples, group: str | None, findings: Findings, keep_unlabelled: bool) -> None:
     for row, label in enumerate(samples.labels):
-        if not label:
+        if not label and not keep_unlabelled:
             findings.add(row, f"{samples.places[row]}: the label is missing")
-        elif not _is_text(label):
+        elif label and not _is_text(label):
             findings.add(row, f"{samples.places[row]}: the label {label!r} cannot be written as UTF-8")
         if group is not None and not samples.groups[group][row]:
             findings.add(row, f"{samples.places[row]}: the group '{group}' is missing")
@@ -133,6 +134,6 @@ def _is_text(text: str) -> bool:
 
 def small_classes(samples: Samples, rows: Sequence[int], smallest: int) -> dict[str, str]:
     """Classes with fewer rows than the folds need, each with the sentence that says so."""
-    counts = Counter(str(samples.labels[row]) for row in rows)
+    counts = Counter(str(samples.labels[row]) for row in rows if samples.labels[row])
     return {label: f"class '{label}' has {count} usable rows; the folds need {smallest} of each class at least"
             for label, count in sorted(counts.items()) if count < smallest}

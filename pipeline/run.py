@@ -112,7 +112,7 @@ def _load(grid: Grid, store: Store) -> tuple[Dataset, tuple[Fold, ...], tuple[Ce
     modalities: list[Modality] = sorted({modality for cell in cells for modality in cell.encoders()})
     source = SOURCES[grid.data.name](**grid.data.parameters)
     dataset = datasets.build(source.load(grid.folder), modalities, grid.on_bad_rows, store, grid.split.group,
-                             smallest_class=grid.split.folds or 2)
+                             smallest_class=grid.split.folds or 2, keep_unlabelled=grid.keep_unlabelled)
     return dataset, splits.draw(dataset, grid.split, grid.seed), cells
 
 

@@ -61,7 +61,8 @@ def _source(name: str, cls: type, parts: JsonSchema) -> JsonSchema:
     return {
         "type": "object",
         "description": _summary(cls),
-        "properties": {"source": {"const": name}, "on_bad_rows": policy, **properties},
+        "properties": {"source": {"const": name}, "on_bad_rows": policy,
+                       "keep_unlabelled": {"type": "boolean", "default": False}, **properties},
         "required": ["source", *required],
         "additionalProperties": False,
     }

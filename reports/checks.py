@@ -104,7 +104,7 @@ def _identical(record: RunRecord) -> Iterator[Check]:
 
 
 def _small_classes(record: RunRecord) -> Iterator[Check]:
-    counts = np.bincount(record.labels, minlength=len(record.classes))
+    counts = np.bincount(record.labels[record.labels >= 0], minlength=len(record.classes))
     small = [f"{quoted(name)} ({number})" for name, number in zip(record.classes, counts, strict=True)
              if number < SMALL_CLASS]
     if small:

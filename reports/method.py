@@ -51,7 +51,8 @@ class MethodFacts:
 def facts(record: RunRecord) -> MethodFacts:
     """Everything the record says about how the run was made."""
     keys = {(entry.repeat, entry.fold) for entry in record.folds}
-    sizes = np.bincount(np.asarray(record.labels, dtype=np.int64), minlength=len(record.classes))
+    labels = np.asarray(record.labels, dtype=np.int64)
+    sizes = np.bincount(labels[labels >= 0], minlength=len(record.classes))
     return MethodFacts(
         split=record.split, seed=record.seed, metric=metric_label(record.metric), rows=len(record.labels),
         class_sizes=tuple((name, int(size)) for name, size in zip(record.classes, sizes, strict=True)),
