@@ -232,3 +232,10 @@ def test_random_parts_are_seeded_by_the_grids_seed_and_their_own_name():
 
     assert state(0, "text_only") == state(0, "text_only")
     assert state(0, "text_only") != state(1, "text_only")
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parents[1].glob("grids/*.yaml")), ids=lambda path: path.stem)
+def test_worked_examples_are_valid_grids(path):
+    found = read_grid(path)
+    assert found.name == path.stem.replace("_", "-")
+    assert len(expand(found)) > len(found.fusion)

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from features.encoder import Block
@@ -36,7 +35,6 @@ class OnColumns(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> Self:
         X, y = validate_data(self, X, y, dtype=np.float32)
-        check_classification_targets(y)
         self.fusion_ = clone(self.fusion).fit(_views(X), y)
         self.classes_ = self.fusion_.classes_
         return self
