@@ -1,0 +1,130 @@
+"""Methods across data sets: Demsar's published example, and runs that cannot be compared."""
+
+from __future__ import annotations
+
+import csv
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from scipy.stats import friedmanchisquare, wilcoxon
+
+from pipeline.compare import CompareError, compare, main
+from reports.many_data_sets import across
+from reports.many_pages import diagram, pages
+
+# Demsar (2006), table 6: AUC of C4.5 and three ways to tune it, on fourteen data sets.
+DEMSAR = np.array([
+    [.763, .768, .771, .798], [.599, .591, .590, .569], [.954, .971, .968, .967], [.628, .661, .654, .657],
+    [.882, .888, .886, .898], [.936, .931, .916, .931], [.661, .668, .609, .685], [.583, .583, .563, .625],
+    [.775, .838, .866, .875], [1.000, 1.000, 1.000, 1.000], [.940, .962, .965, .962], [.619, .666, .614, .669],
+    [.972, .981, .9751, .975], [.957, .978, .946, .970]])
+METHODS = ("C4.5", "C4.5+m", "C4.5+cf", "C4.5+m+cf")
+
+
+@pytest.fixture
+def demsar():
+    return across(METHODS, [f"set {number}" for number in range(14)], DEMSAR)
+
+
+def test_the_published_example(demsar):
+    ranks = dict(zip(demsar.methods, demsar.ranks, strict=True))
+    assert [round(ranks[name], 3) for name in METHODS] == [3.143, 2.0, 2.893, 1.964]
+    assert demsar.methods[0] == "C4.5+m+cf"
+    assert demsar.statistic == pytest.approx(3.69, abs=0.01)
+    assert demsar.p_value < 0.05
+    assert demsar.difference == pytest.approx(1.25, abs=0.01)  # with q = 2.569
+
+
+def test_pairs_are_scipys_wilcoxon_and_friedman_agrees_without_ties():
+    rng = np.random.default_rng(0)
+    scores = rng.random((9, 3)) + np.array([0, 0.2, 0.4])
+    found = across("abc", "123456789", scores)
+    pair = next(one for one in found.pairs if {one.one, one.other} == {"a", "c"})
+    assert pair.p_value == wilcoxon(scores[:, 0], scores[:, 2]).pvalue
+    assert pair.adjusted >= pair.p_value
+    plain = friedmanchisquare(*scores.T).statistic
+    assert found.statistic == pytest.approx(8 * plain / (18 - plain))
+    assert across("abc", "123456789", -scores, greater_is_better=False).methods == found.methods
+
+
+def test_methods_within_the_critical_difference_share_a_bar(demsar):
+    # Mean ranks 1.964, 2, 2.893 and 3.143 lie within the difference of 1.25.
+    assert demsar.cliques == (("C4.5+m+cf", "C4.5+m", "C4.5+cf", "C4.5"),)
+    far = across("abc", [str(n) for n in range(30)], np.tile([0.1, 0.5, 0.9], (30, 1)))
+    assert far.cliques == ()
+    assert far.p_value < 1e-6
+    assert across("ab", "123", np.full((3, 2), 0.5)).cliques == (("a", "b"),)
+
+
+def test_the_diagram_and_the_pages_hold_hostile_names():
+    names = ("<script>alert(1)</script>", "a|b", "\x07 \u202ename")
+    facts = across(names, [f"s{n}" for n in range(4)], np.random.default_rng(1).random((4, 3)))
+    assert len(ElementTree.fromstring(diagram(facts))) > 5
+    found = pages(facts, "accuracy")
+    assert all("<script" not in text and "\u202e" not in text for text in found.values())
+    assert "a\\|b" in found["compare.md"]
+    assert "takes 6 at least" in found["compare.md"]
+    table = [line for line in found["compare.md"].splitlines() if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table[:5]}) == 1
+
+
+def write_run(folder, name, scores, fingerprint=None):
+    """A run's folder: scores maps a cell's fusion and name to its values on the folds."""
+    (folder / name).mkdir()
+    with (folder / name / "scores.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["cell", "fusion", "repeat", "fold", "balanced_accuracy", "log_loss"])
+        writer.writerows([cell, fusion, 0, fold, value, value]
+                         for (fusion, cell), values in scores.items() for fold, value in enumerate(values))
+    (folder / name / "grid.lock.yaml").write_text(
+        f"name: {name}\n# data fingerprint (sha256): {fingerprint or name}\n")
+    return folder / name
+
+
+SCORES = {("concat", "cnn / concat"): (0.8, 0.6), ("late", "cnn / late"): (0.7, 0.6),
+          ("majority", "majority"): (0.1, 0.1)}
+
+
+def test_runs_are_compared_by_what_they_share(tmp_path, capsys):
+    one = write_run(tmp_path, "one", SCORES)
+    two = write_run(tmp_path, "two", {**SCORES, ("late", "cnn / late"): (0.9, 0.8), ("x", "other"): (1, 1)})
+    facts = compare([one, two], "balanced_accuracy")
+    assert set(facts.methods) == {"cnn / concat", "cnn / late", "majority"}
+    assert dict(zip(facts.methods, zip(*facts.scores, strict=True), strict=True))["cnn / late"] == pytest.approx(
+        (0.65, 0.85))
+    assert main([str(one), str(two), "--out", str(tmp_path / "out")]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"compare.html", "compare.md", "compare.svg"}
+    assert "compare.html" in capsys.readouterr().out
+
+
+def test_best_cells_of_fusions_are_compared_whatever_their_encoders(tmp_path):
+    one = write_run(tmp_path, "one", {**SCORES, ("concat", "sbert / concat"): (0.9, 0.9)})
+    two = write_run(tmp_path, "two", {(fusion, f"vit {cell}"): values for (fusion, cell), values in SCORES.items()})
+    with pytest.raises(CompareError, match="share 0 methods"):
+        compare([one, two], "balanced_accuracy")
+    facts = compare([one, two], "balanced_accuracy", by="fusion")
+    assert facts.methods[0] == "concat"
+    assert facts.scores[0][0] == pytest.approx(0.9)
+    assert compare([one, two], "log_loss", by="fusion").methods[0] == "majority"
+
+
+def test_an_incomplete_cell_is_no_method(tmp_path):
+    one = write_run(tmp_path, "one", {**SCORES, ("late", "cnn / late"): (0.9, "")})
+    two = write_run(tmp_path, "two", SCORES)
+    assert "cnn / late" not in compare([one, two], "balanced_accuracy").methods
+
+
+@pytest.mark.parametrize(("make", "metric", "said"), [
+    (lambda folder: [write_run(folder, "one", SCORES)], "balanced_accuracy", "needs two at least"),
+    (lambda folder: [write_run(folder, "one", SCORES, "x"), write_run(folder, "two", SCORES, "x")],
+     "balanced_accuracy", "one and two hold the same data"),
+    (lambda folder: [folder / "none", folder], "balanced_accuracy", "holds no finished run"),
+    (lambda folder: [folder], "balanced_acuracy", "did you mean 'balanced_accuracy'"),
+    (lambda folder: [write_run(folder, "one", SCORES), write_run(folder, "two", SCORES)], "accuracy",
+     "has no column accuracy")])
+def test_runs_that_cannot_be_compared(tmp_path, make, metric, said, capsys):
+    assert main([*map(str, make(tmp_path)), "--metric", metric, "--out", str(tmp_path / "out")]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
