@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.stats import rankdata
 
-from reports.ranking import Standing, rank_cells
+from reports.ranking import Standing, rank_cells, ranking_metric
 from reports.record import RunRecord
 
 Floats = NDArray[np.float64]
@@ -48,7 +48,7 @@ class Pooled:
     Parameters
     ----------
     cells : names of the complete cells.
-    estimates : (C,); `replicates` : (B, C).
+    estimates : (C,); `replicates` : (B, C); `outside` : (B, C), scores of the units that a resample left out.
     greater_is_better : of the metric, for the sign of differences.
     """
 
@@ -56,6 +56,7 @@ class Pooled:
     cells: tuple[str, ...]
     estimates: Floats
     replicates: Floats
+    outside: Floats
     units: int
     grouped: bool
     greater_is_better: bool
@@ -102,11 +103,12 @@ def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
     drawn = rows if record.groups is None else record.groups[rows]
     names, units = np.unique(drawn, return_inverse=True)
     weights = _weights(len(names), resamples, record.seed)
-    metric = next(one for one in record.metrics if one.name == record.metric)
-    found = resampled(record.metric, weights, units, record.labels[rows],
+    left_out = (weights[1:] == 0).astype(np.float32)
+    metric = ranking_metric(record)
+    found = resampled(record.metric, np.concatenate([weights, left_out]), units, record.labels[rows],
                       [_Predictions(standing, keys) for standing in standings])
-    return Pooled(record.metric, tuple(s.cell.name for s in standings), found[0], found[1:], len(names),
-                  record.groups is not None, metric.greater_is_better)
+    return Pooled(record.metric, tuple(s.cell.name for s in standings), found[0], found[1:resamples + 1],
+                  found[resamples + 1:], len(names), record.groups is not None, metric.greater_is_better)
 
 
 @dataclass(frozen=True, eq=False)

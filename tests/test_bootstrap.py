@@ -9,6 +9,8 @@ import pytest
 
 from pipeline.metrics import METRICS
 from reports.bootstrap import FEWEST_UNITS, _weights, pooled, resampled
+from reports.optimism import optimism
+from reports.record import CellRecord, FoldRecord
 from tests.records import FUSION, MAJORITY, TEXT, realistic_record, small_record
 
 
@@ -109,3 +111,29 @@ def test_few_groups_have_no_interval_and_an_incomplete_cell_is_an_error():
     loss = pooled(small_record(metric="log_loss"))
     assert loss.difference(FUSION.name, MAJORITY.name).estimate == pytest.approx(
         loss.score(MAJORITY.name).estimate - loss.score(FUSION.name).estimate)
+
+
+def test_the_best_of_many_equal_cells_is_optimistic_and_the_correction_takes_it_back():
+    """Twenty cells that guess: the best of them looks better than chance, the corrected score does not."""
+    rng = np.random.default_rng(3)
+    cells = [CellRecord(f"guess {number}", "cnn", None, "image_only", None) for number in range(20)]
+    labels = rng.integers(0, 2, 200)
+    folds = []
+    for cell in cells:
+        odds = rng.random((200, 2))
+        folds += [FoldRecord(cell.name, 0, fold, 160, np.arange(fold, 200, 5), odds[fold::5] / odds[fold::5].sum(
+            axis=1, keepdims=True), {}, {"accuracy": 0.5}, 0, 0, False) for fold in range(5)]
+    record = replace(small_record(metric="accuracy"), cells=tuple(cells), folds=tuple(folds), labels=labels,
+                     classes=("a", "b"))
+    found = optimism(record)
+    assert found.optimistic > 0.54
+    assert found.corrected == pytest.approx(0.5, abs=0.03)
+    assert found.wins < 0.6
+    assert found.cells == 20
+
+
+def test_a_clear_winner_is_hardly_optimistic():
+    record = realistic_record(300, folds=3, encoders=1)
+    found = optimism(record)
+    assert abs(found.optimistic - found.corrected) < 0.03
+    assert optimism(small_record({TEXT: (0.5,) * 4})) is None
