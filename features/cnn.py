@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from features.augmentation import Augment, with_views
 from features.catalogue import known_model, library
 from features.encoder import Block, Encoder, FloatArray, Form, Modality, Targets, joined
-from features.finetuning import Finetune, Head, tuned
+from features.finetuning import Finetune, Head
 from features.identity import versions
 from features.images import Interpolation, PixelArray
 from features.precision import Precision, chosen_precision
@@ -152,6 +152,7 @@ class CNN(Encoder):
         if self.finetune is None or self._tunes_head:
             return super().fit_supervised(samples, targets)
         from features.networks import Network
+        from features.tuned_network import tuned
 
         pictures = with_views(samples, self.augment, self.random_state)
         chosen = self.chosen()

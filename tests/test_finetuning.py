@@ -13,10 +13,11 @@ from torch import nn
 
 from features.cnn import CNN
 from features.encoder import Block, Targets
-from features.finetuning import Finetune, Head, _Inputs, _taken_apart, tuned
+from features.finetuning import Finetune, Head
 from features.networks import build
 from features.pretrained import Pretrained
 from features.training import split_for_stopping
+from features.tuned_network import _Inputs, _taken_apart, tuned
 from pipeline.encode import describe_encoder
 from tests.conftest import png
 from tests.tiny import GRID, read_rows, register, run_grid, without_report, write_grid, write_rows, write_table
