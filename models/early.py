@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -36,6 +37,7 @@ class PooledFusion(Fusion):
     sample that lacks all of them teaches nothing, and gets the class frequencies of the training rows.
     """
 
+    after_preparation: ClassVar[frozenset[str]] = frozenset()  # parameters that `_prepare` does not look at
     classifier: Classifier
 
     def _shares(self) -> dict[Modality, float]:
@@ -62,17 +64,26 @@ class PooledFusion(Fusion):
         self, fits: Sequence[Fit], settings: Sequence[Mapping[str, Any]]
     ) -> list[list[Probabilities]]:
         """See Fusion.predict_many; here blocks are scaled once for all settings of the classifier."""
-        cases = [_Case(self.with_setting(dict(own)), number, positions, [
-                     {name.removeprefix(OF_CLASSIFIER): value for name, value in settings[position].items()
-                      if name.startswith(OF_CLASSIFIER)} for position in positions])
-                 for own, positions in self._by_own_setting(settings).items() for number in range(len(fits))]
-        for case in cases:
-            case.fusion._prepare(fits[case.number])
+        cases = self._cases(fits, settings)
         found: dict[tuple[int, int], Probabilities] = {}
         for case, many in zip(cases, self._predicted(cases, fits), strict=True):
             for position, one in zip(case.positions, many, strict=True):
                 found[case.number, position] = case.fusion._completed(one, fits[case.number].test)
         return [[found[number, position] for position in range(len(settings))] for number in range(len(fits))]
+
+    def _cases(self, fits: Sequence[Fit], settings: Sequence[Mapping[str, Any]]) -> list[_Case]:
+        """Every training set under every setting of the fusion's own parameters, prepared."""
+        prepared: dict[tuple[Any, ...], PooledFusion] = {}
+        cases = []
+        for own, positions in self._by_own_setting(settings).items():
+            for number, fit in enumerate(fits):
+                key = number, tuple((name, value) for name, value in own if name not in self.after_preparation)
+                if key not in prepared:
+                    prepared[key] = self.with_setting(dict(own))._prepare(fit)
+                cases.append(_Case(copy(prepared[key]).set_params(**dict(own)), number, positions, [
+                    {name.removeprefix(OF_CLASSIFIER): value for name, value in settings[position].items()
+                     if name.startswith(OF_CLASSIFIER)} for position in positions]))
+        return cases
 
     def _predicted(self, cases: Sequence[_Case], fits: Sequence[Fit]) -> Iterator[list[Probabilities]]:
         """Probabilities of every case's test samples: all at once where the classifier can take blocks as they are."""
@@ -184,6 +195,7 @@ class Concat(PooledFusion):
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"weight": (0.25, 0.5, 0.75)}
+    after_preparation: ClassVar[frozenset[str]] = frozenset({"weight"})
 
     def __init__(
         self, classifier: Classifier, weight: Annotated[float, Field(gt=0, lt=1)] = 0.5, components: Whole | None = None

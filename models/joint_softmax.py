@@ -150,11 +150,14 @@ class _Kept:
         self._blocks: OrderedDict[bytes, Turned] = OrderedDict()
 
     def turned(self, rows: Matrix, counts: IntArray | None, columns: int) -> Turned:
-        """The rows turned; for so few `columns` of weights that it does not pay, only if that is done already."""
+        """The rows, turned if that pays for so many `columns` of weights.
+
+        Not because others have paid: what a process did before must not decide how a solution is reached.
+        """
+        if not turning_pays(rows.shape[0], rows.shape[1], columns):
+            return turn(rows, counts=counts, rotate=False)
         key = _digest(_arrays(rows, counts))
         if key not in self._blocks:
-            if not turning_pays(rows.shape[0], rows.shape[1], columns):
-                return turn(rows, counts=counts, rotate=False)
             self._blocks[key] = turn(rows, counts=counts)
         self._blocks.move_to_end(key)
         while len(self._blocks) > 1 and sum(map(_size, self._blocks.values())) > KEPT_BYTES:

@@ -31,6 +31,8 @@ from reports.reliability import fitted_temperature
 Rows = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
 
+TASKS = 2  # tasks for each process, at least: with fewer, one process may have nothing left to do
+
 
 @dataclass(frozen=True)
 class Failed:
@@ -116,12 +118,32 @@ def _encode(many: Sequence[Features], modal: Any, root: Path) -> dict[str, Done 
 
 
 def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) -> dict[int, Done | Failed]:
-    """Put all results into the store; outcome by position in `units`."""
+    """Put all results into the store; outcome by position in `units`.
+
+    A task holds units that share what they prepare, so that it is prepared in one process; each unit is stored
+    as soon as it is done.
+    """
     outcomes = {}
-    for position, outcome in side_by_side(_fit, [(unit, context) for unit in units], jobs):
-        outcomes[position] = outcome
-        report(units[position].cell.name)
+    tasks = _tasks(units, jobs)
+    for number, found in side_by_side(_fit_each, [([units[position] for position in task], context)
+                                                  for task in tasks], jobs):
+        for position, outcome in zip(tasks[number], found, strict=True):
+            outcomes[position] = outcome
+            report(units[position].cell.name)
     return outcomes
+
+
+def _tasks(units: Sequence[Unit], jobs: int) -> list[list[int]]:
+    """Positions of the units, one fold after the other; together those that solve jointly with the same pictures."""
+    groups: dict[Any, list[int]] = {}
+    for position, unit in sorted(enumerate(units), key=lambda one: (one[1].fold.repeat, one[1].fold.fold)):
+        joint = getattr(getattr(unit.estimator, "classifier", None), "joint", False)
+        pictures = [one.key for one in unit.features.get("image", ())][:1]
+        place = (unit.fold.repeat, unit.fold.fold, *pictures) if joint else position
+        groups.setdefault(place, []).append(position)
+    if len(groups) < TASKS * jobs:  # better more of them, to keep all processes busy
+        return [[position] for group in groups.values() for position in group]
+    return list(groups.values())
 
 
 @cache
@@ -146,6 +168,10 @@ def attempt(work: Callable[[], Entry]) -> Done | Failed:
     return failed or Done(done[0].seconds, done[0].reused)
 
 
+def _fit_each(units: Sequence[Unit], context: Context) -> list[Done | Failed]:
+    return [_fit(unit, context) for unit in units]
+
+
 def _fit(unit: Unit, context: Context) -> Done | Failed:
     store = store_at(context.store)
     return attempt(lambda: store.get(unit.ingredients, lambda: _result(unit, context, store)))
@@ -153,8 +179,7 @@ def _fit(unit: Unit, context: Context) -> Done | Failed:
 
 def _result(unit: Unit, context: Context, store: Store) -> Entry:
     """Choose a setting on the inner folds, fit it on the outer training rows, predict the test rows."""
-    blocks = {modality: [_loaded(one, context.index[modality], store) for one in many]
-              for modality, many in unit.features.items()}
+    blocks = _all_loaded(unit, context, store)
     begun = time.perf_counter()
     chosen, scores, inner = _choose(unit, context, blocks)
     outer = _fit_of(unit, 0, blocks, context)
@@ -196,6 +221,16 @@ def _size(model: Any) -> int | None:
     except (pickle.PicklingError, TypeError, AttributeError):
         return None
     return counter.bytes
+
+
+def _all_loaded(unit: Unit, context: Context, store: Store) -> dict[Modality, list[Block]]:
+    """The unit's blocks; features that several folds use are loaded once, so that models see they are the same."""
+    loaded: dict[str, Block] = {}
+    for modality, many in unit.features.items():
+        for one in many:
+            if one.key not in loaded:
+                loaded[one.key] = _loaded(one, context.index[modality], store)
+    return {modality: [loaded[one.key] for one in many] for modality, many in unit.features.items()}
 
 
 def _loaded(features: Features, index: Rows, store: Store) -> Block:
