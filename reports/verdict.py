@@ -40,6 +40,7 @@ class VerdictFacts:
     gain : best fusion against best single modality on the same folds.
     bars : best cell of each kind, single modalities first.
     headline, sentences, cautions : the same in words; cautions say what the figures do not.
+    alarms : those of the cautions for which the verdict may be worthless.
     """
 
     metric: str
@@ -50,6 +51,7 @@ class VerdictFacts:
     headline: str
     sentences: tuple[str, ...]
     cautions: tuple[str, ...]
+    alarms: tuple[str, ...]
 
 
 def facts(record: RunRecord) -> VerdictFacts:
@@ -61,7 +63,8 @@ def facts(record: RunRecord) -> VerdictFacts:
     return VerdictFacts(
         metric=record.metric, greater_is_better=ranking.metric.greater_is_better, answer=answer, gain=gain,
         bars=_bars(ranking), headline=headline(answer, ranking, gain),
-        sentences=tuple(sentences(answer, ranking, gain)), cautions=tuple(cautions(record, ranking)))
+        sentences=tuple(sentences(answer, ranking, gain)), cautions=tuple(cautions(record, ranking)),
+        alarms=tuple(record.alarms))
 
 
 def _answer(ranking: Ranking, gain: Comparison | None) -> Answer:

@@ -255,6 +255,16 @@ def test_encoders_are_told_apart_in_the_verdict():
                for sentence in facts.sentences)
 
 
+def test_alarms_stand_before_the_verdict_and_once(tmp_path):
+    record = small_record(alarms=("The class stands in 98 % of the texts.",))
+    assert verdict.facts(record).alarms == record.alarms
+    write_report(record, tmp_path)
+    for name in ("report.html", "report.md"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert text.count("The class stands in 98 % of the texts.") == 1
+        assert text.index("The class stands in") < text.index(verdict.facts(record).headline)
+
+
 def test_a_winner_no_better_than_the_baseline_is_called_out():
     facts = verdict.facts(small_record({**SMALL_SCORES, MAJORITY: (0.70, 0.62, 0.66, 0.71)}))
     assert any("No cell is clearly better than the baseline" in sentence for sentence in facts.sentences)
@@ -517,7 +527,7 @@ def hostile(record: RunRecord) -> RunRecord:
     stages = tuple(replace(stage, name=text) for stage, text in zip(record.stages, NASTY, strict=False))
     return replace(record, name=NASTY[0], command=NASTY[3], grid="\n".join(NASTY), cells=cells, folds=folds,
                    failures=failures, stages=stages, classes=NASTY[: len(record.classes)], split=NASTY[1],
-                   warnings=NASTY, dropped=NASTY, versions={text: text for text in NASTY},
+                   warnings=NASTY, alarms=NASTY, dropped=NASTY, versions={text: text for text in NASTY},
                    data={text: text for text in NASTY}, fingerprint=NASTY[0], created=NASTY[5],
                    ids=[NASTY[row % len(NASTY)] for row in range(len(record.ids))],
                    texts=[NASTY[(row + 3) % len(NASTY)] for row in range(len(record.ids))], thumbnail=_refuses)
