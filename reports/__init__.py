@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports import attention, cost, gains, gallery, leaderboard, method, robustness, verdict, winner
+from reports import attention, calibration, cost, gains, gallery, leaderboard, method, robustness, verdict, winner
 from reports.section import Section
 
 # In page order. A section is one file with facts (and charts), and templates/<name>.html and <name>.md.
@@ -14,6 +14,7 @@ SECTIONS: dict[str, Section] = {
     "gallery": gallery.SECTION,
     "attention": attention.SECTION,
     "robustness": robustness.SECTION,
+    "calibration": calibration.SECTION,
     "cost": cost.SECTION,
     "method": method.SECTION,
 }

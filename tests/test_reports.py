@@ -24,7 +24,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import SECTIONS, gains, latex, leaderboard, markdown, method, verdict, winner
+from reports import SECTIONS, calibration, gains, latex, leaderboard, markdown, method, verdict, winner
 from reports.ranking import rank_cells
 from reports.record import CellRecord, FailureRecord, FoldRecord, RunRecord
 from reports.render import report_parts, write_report
@@ -200,7 +200,7 @@ def test_a_fold_without_a_score_counts_for_no_cell():
 
 
 @pytest.mark.parametrize(("cells", "answer", "left_out"), [
-    ([MAJORITY], "not compared", {"gains", "gallery"}), ([IMAGE, MAJORITY], "not compared", {"gains"}),
+    ([MAJORITY], "not compared", {"gains", "gallery", "calibration"}), ([IMAGE, MAJORITY], "not compared", {"gains"}),
     ([FUSION], "not compared", {"gains"}), ([IMAGE, TEXT], "not compared", {"gains"}),
     ([TEXT, FUSION], "half compared", set()), ([IMAGE, TEXT, FUSION], "unclear", set())])
 def test_sections_without_facts_are_left_out(cells, answer, left_out, tmp_path):
@@ -263,6 +263,19 @@ def test_alarms_stand_before_the_verdict_and_once(tmp_path):
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert text.count("The class stands in 98 % of the texts.") == 1
         assert text.index("The class stands in") < text.index(verdict.facts(record).headline)
+
+
+def test_calibration_shows_what_scaling_changes():
+    record = small_record()
+    plain = calibration.facts(record)
+    assert [one.cell for one in plain.cells] == list(plain.drawn) == [FUSION.name, TEXT.name, IMAGE.name]
+    assert set(calibration.charts(plain)) == {"reliability"}
+    scaled = calibration.facts(replace(record, folds=tuple(replace(fold, temperature=0.5) for fold in record.folds)))
+    assert scaled.cells[0].temperature == 0.5
+    assert scaled.cells[0].scaled.ece < scaled.cells[0].plain.ece  # 11 of 12 are right with 60 %: too modest
+    chart = calibration.charts(scaled)["reliability-scaled"]
+    heights = [value["y"] for value in chart.spec["data"]["values"] if value["kind"] == "fusion"]
+    assert heights == [pytest.approx(11 / 12)]
 
 
 def test_a_winner_no_better_than_the_baseline_is_called_out():
@@ -456,7 +469,7 @@ def test_the_page_can_be_read_by_a_machine(page):
     assert tables == sum(tag == "caption" for tag, _ in page.tags) > 4
     assert all("scope" in attrs for attrs in page.named("th"))
     drawings = [attrs for attrs in page.named("div") if attrs.get("class") == "drawing"]
-    assert len(drawings) == 4
+    assert len(drawings) == 5
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in drawings)
     assert sum("aria-sort" in attrs for attrs in page.named("th")) == 1
     assert all(attrs["alt"] for attrs in page.named("img"))
@@ -468,8 +481,8 @@ def test_the_page_can_be_read_by_a_machine(page):
 
 def test_charts_are_valid_and_drawn_in_both_files(page, written):
     specs = {attrs["id"]: json.loads(text) for attrs, text in page.scripts if attrs.get("type") == "application/json"}
-    assert set(specs) == {"chart-leaderboard", "chart-front", "chart-gains", "chart-confusion"}
-    for name in ("leaderboard", "front", "gains", "confusion"):
+    assert set(specs) == {"chart-leaderboard", "chart-front", "chart-gains", "chart-confusion", "chart-reliability"}
+    for name in ("leaderboard", "front", "gains", "confusion", "reliability"):
         drawing = ElementTree.parse(written / "charts" / f"{name}.svg").getroot()
         assert drawing.tag.endswith("svg")
         assert f"](charts/{name}.svg)" in (written / "report.md").read_text()
@@ -546,7 +559,7 @@ def test_hostile_texts_break_nothing(page, tmp_path):
     assert not [attrs for _, attrs in read.tags for name in attrs if name.startswith("on")]
     assert text.count("picture unreadable") == text.count('class="absent"') > 0
     specs = [words for attrs, words in read.scripts if attrs.get("type") == "application/json"]
-    assert len(specs) == 4
+    assert len(specs) == 5
     assert not any("<" in words for words in specs)
     assert "{{ 7 * 7 }}" in text
     for path in files:
