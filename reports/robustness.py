@@ -53,7 +53,7 @@ def charts(found: RobustnessFacts) -> dict[str, Chart]:
 
 
 def _chart(shown: list[RobustnessCurve], words: str, metric: str) -> Chart:
-    lines = [Curve(f"{_NOUN[curve.modality]} {words}: {curve.cell}", curve.modality,
+    lines = [Curve(f"{_NOUN[curve.modality]} of {curve.cell}", curve.modality,
                    [(point.share, point.score.mean, None, None) for point in curve.points]) for curve in shown]
     falls = "; ".join(
         f"{clean(curve.cell)} with every {_NOUN[curve.modality]} {words}: {figure(curve.points[0].score.mean)} to "
