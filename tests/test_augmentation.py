@@ -21,8 +21,9 @@ from features.images import decode
 from models.early import PooledFusion
 from models.views import Views
 from pipeline import evaluate, run
+from pipeline import refit as refits
 from pipeline.encode import describe_encoder
-from pipeline.evaluate import context_of
+from pipeline.evaluate import context_of, outer_views
 from pipeline.refit import refit
 from pipeline.store import Store
 from tests.conftest import png
@@ -195,8 +196,9 @@ def plans(monkeypatch):
 
 @pytest.fixture
 def taught(monkeypatch):
-    """(unit, position of the split, training views, labels, scored views) of every fit of a run."""
+    """(unit, position of the split, training views, labels, scored views) of every fit of a run, refits too."""
     seen, units = [], []
+    monkeypatch.setattr(refits, "outer_views", lambda unit, *rest: units.append(unit) or outer_views(unit, *rest))
     result, many, fit = evaluate._result, PooledFusion.predict_many, PooledFusion.fit
 
     def spied_many(self, fits, settings):
@@ -214,7 +216,7 @@ def test_training_rows_bring_their_views_and_scored_rows_are_in_no_view(folder, 
     assert run_grid(folder) == 0
     _, dataset = plans[0]
     index = dataset.views["image"].index
-    assert len(taught) == 3 * 3 * (1 + 2)
+    assert len(taught) == 3 * 3 * (1 + 2 + 1)  # outer and inner splits, and the second phase's refit of the outer one
     for unit, position, views, y, test in taught:
         train, scored = ((unit.fold.train, unit.fold.test), *unit.fold.inner)[position]
         times = 1 if unit.cell.fusion.name == "text_only" else 3
