@@ -1,0 +1,247 @@
+"""Encoding speed: our way from files to features against the loop of tutorials and against the model alone.
+
+Run by hand: ``python -m benchmarks.encode [--models NAME ...] [--pictures N] [--rounds N] [--no-texts]``. Every
+round measures all sides of a model one after the other, so that a slower minute slows all of them; the table gives
+medians of the rounds. Pictures per second of
+
+- tutorial: open a file, transform it, run the model in float32, one picture or 32 at a time;
+- bare: the same network as ours on tensors that are ready in memory, at the fastest of several settings (batches,
+  and threads that share a batch or take one each), found before the rounds;
+- ours: `features.inference.encoded`, from files in memory to features.
+
+The pictures are those of ../shared/data/flipkart1050.parquet where that is there, else photographs made up. Weights
+are random where none are at hand; speed is the same. With a GPU all sides run on it, on many more pictures, and the
+share of the time that it was busy is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from features.cnn import CNN
+from features.inference import encoded
+from features.networks import Network, build, network
+from features.precision import chosen_precision
+from features.pretrained import Pretrained
+
+MODELS = ("efficientnet_lite0", "resnet50")
+SHARED = Path(__file__).parents[2] / "shared" / "data" / "flipkart1050.parquet"
+BATCH = 32  # of the tutorial
+
+
+class Side(NamedTuple):
+    """One way to do the work: a function that does it, and how many items that are."""
+
+    work: Callable[[], Any]
+    count: int
+
+
+def median_speeds(sides: Mapping[str, Side], rounds: int) -> dict[str, float]:
+    """Items per second of each side, median of the rounds; in each, all sides take their turn."""
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(-1, rounds):  # one round to warm up
+        for name, side in sides.items():
+            begun = time.perf_counter()
+            side.work()
+            if number >= 0:
+                seconds[name].append(time.perf_counter() - begun)
+    return {name: side.count / statistics.median(seconds[name]) for name, side in sides.items()}
+
+
+def picture_files(count: int) -> list[bytes]:
+    """Encoded JPEG files: product photographs, or smooth noise of like size."""
+    if SHARED.is_file():
+        import pyarrow.parquet as pq
+
+        found = [bytes(one.as_py()) for one in pq.read_table(SHARED, columns=["image"])["image"]]
+    else:
+        rng = np.random.default_rng(0)
+        found = [_made_up(rng) for _ in range(min(count, 256))]
+    return [found[position % len(found)] for position in range(count)]
+
+
+def _made_up(rng: np.random.Generator) -> bytes:
+    width, height = rng.integers(120, 257, 2)
+    coarse = Image.fromarray(rng.integers(0, 256, (24, 24, 3), dtype=np.uint8))
+    file = io.BytesIO()
+    coarse.resize((int(width), int(height)), Image.Resampling.BICUBIC).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def tutorial(net: torch.nn.Module, chosen: Pretrained, files: Sequence[bytes], batch: int) -> None:
+    """What tutorials show: torchvision's transforms and a plain float32 model, batch after batch."""
+    from torchvision import transforms
+
+    own = chosen.preparation
+    resize = transforms.Resize((own.size, own.size) if own.shorter_side is None else own.shorter_side)
+    transform = transforms.Compose([resize, transforms.CenterCrop(own.size), transforms.ToTensor(),
+                                    transforms.Normalize(own.mean, own.std)])
+    device = next(net.parameters()).device
+    for start in range(0, len(files), batch):
+        images = torch.stack([transform(Image.open(io.BytesIO(data)).convert("RGB"))
+                              for data in files[start:start + batch]])
+        with torch.no_grad():
+            net(images.to(device)).cpu()
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def bare(net: Network, ready: Sequence[torch.Tensor], lanes: int) -> None:
+    """The network on ready batches; `lanes` of them side by side, the processor's threads shared among them."""
+    def run(part: Sequence[torch.Tensor], threads: int) -> None:
+        torch.set_num_threads(threads)
+        for pixels in part:
+            net.features(pixels, ["pooled"])
+
+    threads = max(1, torch.get_num_threads() // lanes)
+    with _threads(threads), ThreadPoolExecutor(lanes) as pool:
+        list(pool.map(lambda lane: run(ready[lane::lanes], threads), range(lanes)))
+    if net.device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def best_bare(net: Network, count: int) -> tuple[Side, str]:
+    """The fastest setting of the bare network, and its name."""
+    own = net.preparation.size
+    pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (count, own, own, 3), dtype=np.uint8))
+    pixels = pixels.to(net.device)
+    cores = torch.get_num_threads()
+    lanes = (1,) if net.device.type == "cuda" else tuple(sorted({1, cores}))
+    sizes = sorted({net.batch_size, BATCH, 4} if net.device.type == "cpu" else {net.batch_size, 128, 256})
+    settings = {(size, many): Side(partial(bare, net, pixels.split(size), many), count)
+                for size in sizes for many in lanes}
+    speeds = median_speeds({f"{size} {many}": side for (size, many), side in settings.items()}, 2)
+    size, many = max(settings, key=lambda one: speeds[f"{one[0]} {one[1]}"])
+    return settings[size, many], f"batches of {size}, {many} at once"
+
+
+def ours(net: Network, files: Sequence[bytes]) -> None:
+    """From files to features, none of which is kept."""
+    for _ in encoded(net, files, ["pooled"]):
+        pass
+
+
+class BusyShare:
+    """Watches how busy the GPU is; `share` afterwards, None without a GPU."""
+
+    share: float | None = None
+
+    def __enter__(self) -> BusyShare:
+        command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-lms", "100"]
+        self._watcher = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watcher.terminate()
+        lines = self._watcher.communicate()[0].split()
+        self.share = statistics.mean(map(float, lines)) / 100 if lines else None
+
+
+def measure_pictures(model: str, count: int, rounds: int) -> None:
+    """Print one model's rows."""
+    encoder = _with_weights(model)
+    chosen, precision = encoder.chosen(), chosen_precision("auto")
+    net = network(chosen, None, "model", precision)
+    plain = build(chosen).eval().to(net.device)
+    files = picture_files(count)
+    alone, setting = best_bare(net, count)
+    few = max(BATCH, count // 8) // BATCH * BATCH
+    sides = {
+        "tutorial, one picture": Side(lambda: tutorial(plain, chosen, files[:few // 2], 1), few // 2),
+        f"tutorial, batch of {BATCH}": Side(lambda: tutorial(plain, chosen, files[:few], BATCH), few),
+        f"bare ({setting})": alone,
+        f"ours, from files ({precision.name})": Side(lambda: ours(net, files), count),
+    }
+    speeds = median_speeds(sides, rounds)
+    one, many, bare_speed, own = speeds.values()
+    for name, speed in speeds.items():
+        print(f"{model:20} {name:44} {speed:10.1f} pictures/s")
+    print(f"{model:20} ours / bare {own / bare_speed:.2f} (target 0.9); "
+          f"ours / tutorial {own / one:.1f} (one), {own / many:.1f} (batch) (target 4)")
+    print(f"{model:20} cosine to float32 {_cosine(encoder, files[:64]):.4f} ({precision.name}, mean of 64 pictures)")
+    if net.device.type == "cuda":
+        with BusyShare() as busy:
+            ours(net, files)
+        print(f"{model:20} GPU busy {busy.share:.0%} (target 90 %)")
+
+
+def _with_weights(model: str) -> CNN:
+    """The model's own weights where they are on this machine, else random ones."""
+    trained = CNN(model)
+    try:
+        path = trained.chosen().path
+    except (ModuleNotFoundError, FileNotFoundError):
+        path = None
+    return trained if path is not None and path.is_file() else CNN(model, weights="random")
+
+
+def _cosine(encoder: CNN, files: Sequence[bytes]) -> float:
+    one, other = (encoder.set_params(precision=name).transform(files).array() for name in ("auto", "float32"))
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return float(np.mean((one * other).sum(axis=1) / lengths))
+
+
+def measure_texts(rounds: int) -> None:
+    """Print the rows of Sentence-BERT: batches in the order of the texts, and ours."""
+    from sentence_transformers import SentenceTransformer
+
+    from features.sentence_bert import MINILM, SentenceBert, model_folder
+
+    words = ["red", "cotton", "shirt", "with", "long", "sleeves", "for", "summer", "blue", "steel", "watch"]
+    rng = np.random.default_rng(0)
+    lengths = np.minimum(rng.lognormal(3.5, 1.0, 128).astype(int) + 3, 200)  # as uneven as product descriptions
+    texts = [" ".join(rng.choice(words, length)) for length in lengths]
+    plain = SentenceTransformer(str(model_folder(MINILM)), local_files_only=True)
+    encoder = SentenceBert()
+
+    def in_order() -> None:
+        for start in range(0, len(texts), BATCH):
+            plain.encode(texts[start:start + BATCH], batch_size=BATCH, show_progress_bar=False)
+
+    speeds = median_speeds({f"in order, batch of {BATCH}": Side(in_order, len(texts)),
+                            "ours": Side(lambda: encoder.transform(texts), len(texts))}, rounds)
+    for name, speed in speeds.items():
+        print(f"{MINILM:20} {name:44} {speed:10.1f} texts/s")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.encode", description=__doc__.partition("\n")[0])
+    gpu = torch.cuda.is_available()
+    parser.add_argument("--models", nargs="*", default=list(MODELS), help="picture models (default: %(default)s)")
+    parser.add_argument("--pictures", type=int, default=20_000 if gpu else 192, help="for each round (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="of which the median is given (%(default)s)")
+    parser.add_argument("--no-texts", action="store_true", help="leave Sentence-BERT out")
+    options = parser.parse_args(arguments)
+    device = torch.cuda.get_device_name() if gpu else f"CPU, {torch.get_num_threads()} threads"
+    print(f"{device}; torch {torch.__version__}; median of {options.rounds} rounds")
+    for model in options.models:
+        measure_pictures(model, options.pictures, options.rounds)
+    if not options.no_texts:
+        measure_texts(options.rounds)
+
+
+if __name__ == "__main__":
+    main()
