@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from reports import attention, calibration, cost, gains, gallery, leaderboard, method, robustness, verdict, winner
+from reports import (
+    attention,
+    calibration,
+    cost,
+    gains,
+    gallery,
+    leaderboard,
+    method,
+    robustness,
+    training,
+    verdict,
+    winner,
+)
 from reports.section import Section
 
 # In page order. A section is one file with facts (and charts), and templates/<name>.html and <name>.md.
@@ -15,6 +27,7 @@ SECTIONS: dict[str, Section] = {
     "attention": attention.SECTION,
     "robustness": robustness.SECTION,
     "calibration": calibration.SECTION,
+    "training": training.SECTION,
     "cost": cost.SECTION,
     "method": method.SECTION,
 }
