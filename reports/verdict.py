@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.contrasts import Contrast, contrasts
+from reports.optimism import optimism
 from reports.ranking import Comparison, Kind, Ranking, Standing, rank_cells
 from reports.record import RunRecord
 from reports.section import Section
 from reports.verdict_sentences import cautions, headline, sentences
 
-Answer = Literal["pays", "costs", "unclear", "one fold", "half compared", "not compared",
+Answer = Literal["pays", "costs", "equivalent", "unclear", "one fold", "half compared", "not compared",
                  "no result"]
+EQUIVALENT = 0.95
 _LABELS: dict[Kind, str] = {
     "image": "Picture only", "text": "Text only", "fusion": "Best fusion", "baseline": "Baseline"}
 
@@ -34,10 +37,13 @@ class VerdictFacts:
 
     Parameters
     ----------
-    answer : "pays" or "costs" where the 95 % interval of the gain leaves zero out, "unclear" where it
-        does not, "one fold" where there is no interval, "half compared" where one modality was not tried
-        alone, "not compared" without a fusion or a single modality, "no result" without any complete cell.
-    gain : best fusion against best single modality on the same folds.
+    answer : "pays" or "costs" where the gain stands at 5 % after Holm's correction over the declared contrasts,
+        "equivalent" where it is within the region of practical equivalence with a probability of EQUIVALENT,
+        "unclear" where it is neither, "one fold" where there is no interval, "half compared" where one modality
+        was not tried alone, "not compared" without a fusion or a single modality, "no result" without any
+        complete cell.
+    gain : best fusion against best single modality on the same folds; `adjusted` is its p value after Holm's
+        correction.
     bars : best cell of each kind, single modalities first.
     headline, sentences, cautions : the same in words; cautions say what the figures do not.
     alarms : those of the cautions for which the verdict may be worthless.
@@ -47,6 +53,7 @@ class VerdictFacts:
     greater_is_better: bool
     answer: Answer
     gain: Comparison | None
+    adjusted: float | None
     bars: tuple[Bar, ...]
     headline: str
     sentences: tuple[str, ...]
@@ -59,23 +66,26 @@ def facts(record: RunRecord) -> VerdictFacts:
     ranking = rank_cells(record)
     fusion, single = ranking.best("fusion"), ranking.best("image", "text")
     gain = ranking.compare(fusion, single) if fusion and single else None
-    answer = _answer(ranking, gain)
+    declared = contrasts(record)
+    contrast = declared.of(gain.cell, gain.other) if gain else None
+    answer = _answer(ranking, gain, contrast)
     return VerdictFacts(
         metric=record.metric, greater_is_better=ranking.metric.greater_is_better, answer=answer, gain=gain,
-        bars=_bars(ranking), headline=headline(answer, ranking, gain),
-        sentences=tuple(sentences(answer, ranking, gain)), cautions=tuple(cautions(record, ranking)),
-        alarms=tuple(record.alarms))
+        adjusted=contrast.adjusted if contrast else None, bars=_bars(ranking),
+        headline=headline(answer, ranking, gain), sentences=tuple(sentences(answer, ranking, gain, contrast)),
+        cautions=tuple(cautions(record, ranking, declared, optimism(record))), alarms=tuple(record.alarms))
 
 
-def _answer(ranking: Ranking, gain: Comparison | None) -> Answer:
-    if ranking.best() is None:
-        return "no result"
-    if gain is None:
-        return "not compared"
-    if gain.interval.direction is not None and not (ranking.best("image") and ranking.best("text")):
+def _answer(ranking: Ranking, gain: Comparison | None, contrast: Contrast | None) -> Answer:
+    if ranking.best() is None or gain is None:
+        return "no result" if ranking.best() is None else "not compared"
+    if gain.posterior is None or contrast is None:
+        return "one fold"
+    if not (ranking.best("image") and ranking.best("text")):
         return "half compared"
-    by_direction: dict[int | None, Answer] = {1: "pays", -1: "costs", 0: "unclear", None: "one fold"}
-    return by_direction[gain.interval.direction]
+    if gain.posterior.equivalent >= EQUIVALENT or not contrast.conclusive:
+        return "equivalent" if gain.posterior.equivalent >= EQUIVALENT else "unclear"
+    return "pays" if gain.interval.mean > 0 else "costs"
 
 
 def _bars(ranking: Ranking) -> tuple[Bar, ...]:

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import fmean
 from typing import Literal
 
-from reports.ranking import Comparison, Ranking, Standing
+from reports.contrasts import Contrast, Contrasts
+from reports.optimism import Optimism
+from reports.ranking import ROPE, Comparison, Ranking, Standing
 from reports.record import RunRecord
-from reports.wording import between, count, figure, listed, metric_label, plus_minus, quoted, signed
+from reports.wording import (
+    between,
+    chance,
+    count,
+    duration,
+    figure,
+    listed,
+    metric_label,
+    p_value,
+    plus_minus,
+    quoted,
+    signed,
+)
 
-FEW_FOLDS = 5
 _OTHER = {"image": "the text", "text": "the picture"}
 _ALONE = {"image": "text_only", "text": "image_only"}
 _NOUN = {"image": "the picture", "text": "the text"}
@@ -25,30 +39,50 @@ def headline(answer: str, ranking: Ranking, gain: Comparison | None) -> str:
     added, gain_by, size = _OTHER[single.kind], gain.interval.mean, figure(abs(gain.interval.mean))
     # A gain raises a score of which more is better, and lowers a loss.
     raises = (gain_by > 0) == ranking.metric.greater_is_better
-    change = f"{'changes' if not float(size) else 'raises' if raises else 'lowers'} {metric} by {size}"
+    change = (f"{'changes' if not float(size) else 'raises' if raises else 'lowers'} {metric} by {size}"
+              f"{_from_to(ranking, gain)}")
     if answer == "half compared":
         return (f"Adding {added} {change}, but {added} alone was not compared and may do as well: add "
                 f"{_ALONE[single.kind]} to the grid.")
     return {
         "pays": f"Adding {added} pays: it {change}.",
         "costs": f"Adding {added} does not pay: it {change}.",
-        "unclear": f"These folds do not show that adding {added} pays: it {change}, and the interval holds zero.",
+        "equivalent": f"Adding {added} makes no difference in practice: it {change}.",
+        "unclear": f"These folds do not show that adding {added} pays: it {change}.",
         "one fold": f"On the only fold, adding {added} {change}; one fold cannot tell that from chance.",
     }[answer]
 
 
-def sentences(answer: str, ranking: Ranking, gain: Comparison | None) -> Iterator[str]:
-    """What was found: single modalities, fusion, its gain, the runner-up, encoders, the baseline."""
+def _from_to(ranking: Ranking, gain: Comparison) -> str:
+    """The two means, and how sure their difference is: ", from .61 to .74 (95 % interval ...; P(better) .98)"."""
+    means = {standing.cell.name: figure(standing.score.mean) for standing in ranking.ranked()}
+    between_them = f", from {means[gain.other]} to {means[gain.cell]}"
+    if gain.posterior is None:
+        return between_them
+    better = gain.posterior.better >= gain.posterior.worse
+    which, probability = ("better", gain.posterior.better) if better else ("worse", gain.posterior.worse)
+    if gain.posterior.equivalent > probability:
+        which, probability = "equivalent", gain.posterior.equivalent
+    return f"{between_them} (95 % interval of the gain {between(gain.interval)}; P({which}) {chance(probability)})"
+
+
+def sentences(
+    answer: str, ranking: Ranking, gain: Comparison | None, contrast: Contrast | None
+) -> Iterator[str]:
+    """What was found: single modalities, fusion, its gain, the cheapest choice, the runner-up, encoders, baseline."""
     yield from _best_cells(ranking)
     if gain is not None:
-        yield _gain(answer, ranking, gain)
+        yield _gain(answer, ranking, gain, contrast)
+    yield from _cheapest(ranking)
     yield from _runner_up(ranking, gain)
     for modality in ("image", "text"):
         yield from _encoders(ranking, modality)
     yield from _baseline(ranking)
 
 
-def cautions(record: RunRecord, ranking: Ranking) -> Iterator[str]:
+def cautions(
+    record: RunRecord, ranking: Ranking, declared: Contrasts, winner: Optimism | None
+) -> Iterator[str]:
     """What a reader must keep in mind: failures, few folds, choosing the best of many, warnings."""
     yield from record.alarms
     failed = sorted({failure.cell for failure in record.failures})
@@ -59,16 +93,50 @@ def cautions(record: RunRecord, ranking: Ranking) -> Iterator[str]:
     if partial:
         yield (f"{count(len(partial), 'cell')} without a score on every fold {_is(len(partial))} not ranked: "
                f"{listed(quoted(s.cell.name) for s in partial[:3])}{' and others' if partial[3:] else ''}.")
-    yield from _few_folds(ranking)
-    compared = len(ranking.ranked("image", "text", "fusion"))
-    if compared > 1:
-        yield (f"The winner was picked out of {compared} cells by the same folds that score it, so its score and "
-               "its lead are somewhat optimistic, and the intervals are not corrected for the number of "
-               "comparisons. Confirm it on items that played no part here.")
+    yield from declared.limits
+    yield from _optimism(ranking, winner)
     if record.dropped:
         yield f"{count(len(record.dropped), 'row was', 'rows were')} left out of the run: see Method."
     if record.warnings:
         yield f"{count(len(record.warnings), 'warning')} about the data or the method: see Method."
+
+
+def _optimism(ranking: Ranking, winner: Optimism | None) -> Iterator[str]:
+    """The winner's score owes something to its being picked by it."""
+    compared = len(ranking.ranked("image", "text", "fusion"))
+    if compared < 2:
+        return
+    sign = 1 if ranking.metric.greater_is_better else -1
+    much = "" if winner is None or sign * (winner.optimistic - winner.corrected) <= 0 else (
+        f" Corrected for the choice (bootstrap bias correction) the pooled {metric_label(ranking.metric.name)} of the "
+        f"winner is {figure(winner.corrected)} instead of {figure(winner.optimistic)}; it wins in "
+        f"{100 * winner.wins:.0f} % of the resamples.")
+    yield (f"The winner was picked out of {compared} cells by the same folds that score it, so its score and its lead "
+           f"are somewhat optimistic.{much} Confirm it on items that played no part here.")
+
+
+def _cheapest(ranking: Ranking) -> Iterator[str]:
+    """The cheapest cell that is equivalent to the best one on average, where it is another."""
+    models = ranking.ranked("image", "text", "fusion")
+    best, costs = models[0] if models else None, {one.cell.name: _seconds(one) for one in models}
+    if best is None:
+        return
+    equal = [(costs[one.cell.name], comparison) for one in models[1:]
+             if (comparison := ranking.compare(best, one)) is not None and comparison.interval.mean <= ROPE
+             and costs[one.cell.name] < costs[best.cell.name]]
+    if equal:
+        cost, comparison = min(equal, key=lambda one: one[0])
+        sure = "" if comparison.posterior is None else (
+            f"; P(the best is better by more) {chance(comparison.posterior.better)}")
+        cheap, dear = duration(cost), duration(costs[best.cell.name])
+        yield (f"The cheapest choice within {ROPE:g} of the best is {quoted(comparison.other)}: {cheap} instead of "
+               f"{dear} to encode, fit and predict a fold; its {metric_label(ranking.metric.name)} differs by "
+               f"{figure(comparison.interval.mean)} on average{sure}.")
+
+
+def _seconds(standing: Standing) -> float:
+    """Mean seconds per fold to encode, fit and predict."""
+    return fmean(one.encode_seconds + one.fit_seconds + one.predict_seconds for one in standing.folds.values())
 
 
 def _untested(ranking: Ranking) -> str:
@@ -96,20 +164,22 @@ def _article(noun: str) -> str:
     return "an" if noun[0] in "aeiou" else "a"
 
 
-def _gain(answer: str, ranking: Ranking, gain: Comparison) -> str:
+def _gain(answer: str, ranking: Ranking, gain: Comparison, contrast: Contrast | None) -> str:
     folds, metric = count(gain.interval.folds, "fold"), metric_label(ranking.metric.name)
     better = "" if ranking.metric.greater_is_better else " (lower is better; a positive gain is an improvement)"
     if answer == "one fold":
         return (f"Against the best single modality the fusion gains {signed(gain.interval.mean)} {metric}{better}. "
                 "A single hold-out gives one difference and no idea of its spread: use several folds.")
     conclusion = {
-        "pays": "The interval lies above zero: here the second modality pays.",
-        "costs": "The interval lies below zero: here the second modality does harm.",
-        "unclear": "The interval holds zero: these folds allow for no gain at all.",
+        "pays": "Here the second modality pays.",
+        "costs": "Here the second modality does harm.",
+        "equivalent": "The two are equivalent in practice.",
+        "unclear": "That is not enough to tell it from the folds' noise.",
         "half compared": "The other modality alone was not compared: all of the gain may be its own.",
     }[answer]
     return (f"On the same {folds} it gains {signed(gain.interval.mean)} over the best single modality{better}, 95 % "
-            f"interval {between(gain.interval)}, and is ahead on {gain.ahead} of {gain.interval.folds}. {conclusion}")
+            f"interval {between(gain.interval)}, and is ahead on {gain.ahead} of {gain.interval.folds}"
+            f"{_holm(contrast)}. {conclusion}")
 
 
 def _runner_up(ranking: Ranking, gain: Comparison | None) -> Iterator[str]:
@@ -154,13 +224,10 @@ def _baseline(ranking: Ranking) -> Iterator[str]:
         yield f"The baseline {quoted(baseline.cell.name)} reaches {plus_minus(baseline.score)}."
 
 
-def _few_folds(ranking: Ranking) -> Iterator[str]:
-    folds = len(ranking.folds)
-    if folds == 1:
-        yield "One fold (a hold-out) measures every score once: differences cannot be told from chance."
-    elif 1 < folds < FEW_FOLDS:
-        yield (f"Only {folds} folds: the intervals rest on {folds} differences and are wide or, when these happen "
-               f"to agree, too narrow. Use at least {FEW_FOLDS}, better 10.")
+def _holm(contrast: Contrast | None) -> str:
+    if contrast is None or contrast.adjusted is None:
+        return ""
+    return f" (p {p_value(contrast.adjusted)} after Holm's correction over the declared comparisons)"
 
 
 def _is(number: int) -> str:

@@ -149,12 +149,42 @@ def test_verdict_of_the_small_record():
 @pytest.mark.parametrize(("gain", "answer", "words"), [
     ((0.10, 0.11, 0.12, 0.11), "pays", "pays: it raises balanced accuracy by 0.110"),
     ((-0.10, -0.11, -0.12, -0.11), "costs", "does not pay: it lowers balanced accuracy by 0.110"),
-    ((0.1, -0.1, 0.1, -0.1), "unclear", "do not show"), ((0, 0, 0, 0), "unclear", "do not show")])
+    ((0.1, -0.1, 0.1, -0.1), "unclear", "do not show"),
+    ((0, 0, 0, 0), "equivalent", "makes no difference in practice")])
 def test_verdict_follows_the_interval(gain, answer, words):
     fusion = tuple(text + by for text, by in zip(SMALL_SCORES[TEXT], gain, strict=True))
     facts = verdict.facts(small_record({**SMALL_SCORES, FUSION: fusion}))
     assert facts.answer == answer
     assert words in facts.headline
+
+
+def test_the_first_sentence_holds_both_scores_the_interval_and_the_probability():
+    words = verdict.facts(small_record()).headline
+    assert "by 0.050, from 0.620 to 0.670 (95 % interval of the gain \N{MINUS SIGN}0.013 to +0.113" in words
+    assert "; P(better) .93)" in words
+
+
+def test_many_comparisons_make_a_gain_unclear_that_its_own_interval_shows():
+    gains = (0.05, 0.09, 0.06, 0.04)
+    fusion = tuple(text + by for text, by in zip(SMALL_SCORES[TEXT], gains, strict=True))
+    others = {CellRecord(f"late {number}", "cnn", "tfidf", f"late {number}", None): (0.5, 0.6, 0.62, 0.52)
+              for number in range(6)}
+    assert verdict.facts(small_record({**SMALL_SCORES, FUSION: fusion})).answer == "pays"
+    facts = verdict.facts(small_record({**SMALL_SCORES, FUSION: fusion, **others}))
+    assert (facts.answer, facts.gain.interval.direction) == ("unclear", 1)
+    assert facts.adjusted > 0.05 > facts.gain.test.p_value
+    assert any("after Holm's correction" in sentence for sentence in facts.sentences)
+
+
+def test_the_cheapest_choice_that_is_as_good():
+    late = CellRecord("cnn + tfidf / late", "cnn", "tfidf", "late", None)
+    record = small_record({**SMALL_SCORES, late: tuple(value - 0.004 for value in SMALL_SCORES[FUSION])})
+    assert not any("cheapest" in sentence for sentence in verdict.facts(record).sentences)
+    dear = replace(record, folds=tuple(
+        replace(fold, fit_seconds=90.0) if fold.cell == FUSION.name else fold for fold in record.folds))
+    (said,) = (sentence for sentence in verdict.facts(dear).sentences if "cheapest" in sentence)
+    assert "is “cnn + tfidf / late”: 6.8 s instead of 96.3 s to encode, fit and predict a fold" in said
+    assert "differs by 0.004 on average" in said
 
 
 def test_a_loss_is_better_when_lower():
