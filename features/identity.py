@@ -18,7 +18,12 @@ def versions(*distributions: str) -> dict[str, str]:
     importlib.metadata.PackageNotFoundError
         For a distribution that is not installed.
     """
-    return {name: version(name) for name in distributions}
+    return {name: _version(name) for name in distributions}
+
+
+@lru_cache(maxsize=256)
+def _version(distribution: str) -> str:
+    return version(distribution)
 
 
 def nearest_file(path: Path) -> str:

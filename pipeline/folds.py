@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, Strat
 from pipeline.config import Split
 from pipeline.dataset import Dataset, DatasetError
 from pipeline.randomness import derive
+from pipeline.store import Entry, Store
 
 Rows = NDArray[np.int64]
 Labels = NDArray[np.int64]
@@ -47,28 +49,63 @@ class Fold:
                 for position, pair in enumerate(pairs)]
 
 
-def draw(dataset: Dataset, split: Split, seed: int) -> tuple[Fold, ...]:
+def draw(dataset: Dataset, split: Split, seed: int, store: Store | None = None) -> tuple[Fold, ...]:
     """Every outer fold with its inner folds.
 
-    Outer folds are stratified by class; with groups, no group straddles folds (inner ones neither).
+    Outer folds are stratified by class; with groups, no group straddles folds (inner ones neither). Groups take
+    seconds to keep whole: where a store is given, such folds are drawn once for the same labels and groups.
 
     Raises
     ------
     DatasetError
         Where the data cannot be split as asked.
     """
+    if store is None or dataset.groups is None:
+        drawn = _drawn(dataset, split, seed)
+    else:
+        entry = store.get(_ingredients(dataset, split, seed), lambda: _entry(_drawn(dataset, split, seed), dataset))
+        drawn = _folds(entry)
+    unlabelled = np.flatnonzero(dataset.labels < 0)
+    if split.official and dataset.split is not None:
+        unlabelled = unlabelled[dataset.split[unlabelled] == "train"]
+    return tuple(with_unlabelled(fold, unlabelled, dataset) for fold in drawn)
+
+
+def _drawn(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
     if split.official:
         outer = [(0, 0, *_official(dataset))]
     else:
         outer = [(repeat, fold, train, test) for repeat in range(split.repeats)
                  for fold, (train, test) in enumerate(_outer(dataset, split, derive(seed, "folds", repeat)))]
-    drawn = (Fold(repeat, fold, train, test,
-                  _inner(dataset, train, split.inner, derive(seed, "inner folds", repeat, fold)))
-             for repeat, fold, train, test in outer)
-    unlabelled = np.flatnonzero(dataset.labels < 0)
-    if split.official and dataset.split is not None:
-        unlabelled = unlabelled[dataset.split[unlabelled] == "train"]
-    return tuple(with_unlabelled(fold, unlabelled, dataset) for fold in drawn)
+    return [Fold(repeat, fold, train, test,
+                 _inner(dataset, train, split.inner, derive(seed, "inner folds", repeat, fold)))
+            for repeat, fold, train, test in outer]
+
+
+def _ingredients(dataset: Dataset, split: Split, seed: int) -> dict[str, Any]:
+    assert dataset.groups is not None
+    return {"kind": "folds", "labels": dataset.labels.tolist(), "groups": np.asarray(dataset.groups).tolist(),
+            "official": None if dataset.split is None or not split.official else list(map(str, dataset.split)),
+            "split": [split.official, split.folds, split.holdout, split.repeats, split.inner], "seed": seed,
+            "versions": {name: version(name) for name in ("numpy", "scikit-learn")}}
+
+
+def _entry(folds: Sequence[Fold], dataset: Dataset) -> Entry:
+    outer, inner = _codes(folds, len(dataset))
+    numbers = np.array([(fold.repeat, fold.fold) for fold in folds], dtype=np.int64)
+    return Entry({"outer": outer, "inner": inner, "numbers": numbers}, {"label": "folds"})
+
+
+def _folds(entry: Entry) -> list[Fold]:
+    """The folds of a stored entry; rows without a label come later."""
+    found = []
+    for (repeat, fold), outer, inner in zip(*(np.asarray(entry.arrays[name]) for name in ("numbers", "outer", "inner")),
+                                            strict=True):
+        train = np.flatnonzero(outer == 1)
+        of = inner[train]
+        found.append(Fold(int(repeat), int(fold), train, np.flatnonzero(outer == 2), tuple(
+            (train[of != number], train[of == number]) for number in range(int(of.max()) + 1))))
+    return found
 
 
 def with_unlabelled(fold: Fold, rows: Rows, dataset: Dataset) -> Fold:
@@ -203,16 +240,22 @@ def save(folds: Sequence[Fold], ids: Sequence[str], path: Path) -> None:
 
     `inner` holds the number of the inner fold that scores a training row, -1 for all other rows.
     """
-    outer = np.zeros((len(folds), len(ids)), dtype=np.int8)
-    inner = np.full((len(folds), len(ids)), -1, dtype=np.int16)
-    for position, fold in enumerate(folds):
-        for code, rows in enumerate(fold.splits()[0], start=1):
-            outer[position, rows] = code
-        for number, (_, scored) in enumerate(fold.inner):
-            inner[position, scored] = number
+    outer, inner = _codes(folds, len(ids))
     with path.open("wb") as file:
         np.savez_compressed(
             file, ids=np.array(ids, dtype=np.str_), outer=outer, inner=inner,
             repeat=np.array([fold.repeat for fold in folds], dtype=np.int16),
             fold=np.array([fold.fold for fold in folds], dtype=np.int16),
         )
+
+
+def _codes(folds: Sequence[Fold], rows: int) -> tuple[NDArray[np.int8], NDArray[np.int16]]:
+    """`outer` and `inner` as `save` has them."""
+    outer = np.zeros((len(folds), rows), dtype=np.int8)
+    inner = np.full((len(folds), rows), -1, dtype=np.int16)
+    for position, fold in enumerate(folds):
+        for code, part in enumerate(fold.splits()[0], start=1):
+            outer[position, part] = code
+        for number, (_, scored) in enumerate(fold.inner):
+            inner[position, scored] = number
+    return outer, inner

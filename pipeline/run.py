@@ -106,19 +106,19 @@ class _Clock:
         self.seconds[name] = time.perf_counter() - begun
 
 
-def _load(grid: Grid, store: Store) -> tuple[Dataset, tuple[Fold, ...], tuple[Cell, ...]]:
-    """Data set, folds and cells of a grid."""
+def _load(grid: Grid, store: Store, keep: bool = True) -> tuple[Dataset, tuple[Fold, ...], tuple[Cell, ...]]:
+    """Data set, folds and cells of a grid; `keep` what takes long to draw in the store."""
     cells = expand(grid)
     modalities: list[Modality] = sorted({modality for cell in cells for modality in cell.encoders()})
     source = SOURCES[grid.data.name](**grid.data.parameters)
     dataset = datasets.build(source.load(grid.folder), modalities, grid.on_bad_rows, store, grid.split.group,
                              smallest_class=grid.split.folds or 2, keep_unlabelled=grid.keep_unlabelled)
-    return dataset, splits.draw(dataset, grid.split, grid.seed), cells
+    return dataset, splits.draw(dataset, grid.split, grid.seed, store if keep else None), cells
 
 
 def _planned(grid: Grid, options: argparse.Namespace) -> int:
     store = Store(options.store)
-    dataset, folds, cells = _load(grid, store)
+    dataset, folds, cells = _load(grid, store, keep=options.store.is_dir())
     plan = make_plan(grid, cells, dataset, folds)
     print(plan_text(plan, cells, store, lock_text(grid, _versions(), dataset.fingerprint), options.jobs))
     return 1 if plan.failures else 0

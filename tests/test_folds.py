@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline import folds
 from pipeline.config import Split
 from pipeline.dataset import Dataset, DatasetError, Modal, build
+from pipeline.store import Store
 from tests.conftest import small_samples
 
 
@@ -140,3 +141,23 @@ def test_what_is_saved_says_which_row_was_where(tmp_path, store):
 def test_the_split_is_described_in_a_sentence(split, words):
     data = dataset_of([0, 1] * 20, split=["train", "test"] * 20)
     assert words in folds.describe(split, data, folds.draw(data, split, 0))
+
+
+@pytest.mark.parametrize("split", [Split(folds=3, repeats=2, inner=2), Split(holdout=0.3, repeats=2),
+                                   Split(official=True)])
+def test_grouped_folds_are_drawn_once_and_come_back_the_same(split, tmp_path, monkeypatch):
+    data = dataset_of([0, 1] * 30, np.arange(60) // 4, split=["train"] * 44 + ["test"] * 16)
+    plain, store = folds.draw(data, split, 3), Store(tmp_path)
+    first = folds.draw(data, split, 3, store)
+    other = folds.draw(data, split, 4, store)
+    monkeypatch.setattr(folds, "_drawn", None)
+    for one, two, again in zip(plain, first, folds.draw(data, split, 3, store), strict=True):
+        for each in (two, again):
+            assert (one.repeat, one.fold) == (each.repeat, each.fold)
+            for ours, theirs in zip(one.splits(), each.splits(), strict=True):
+                for part, whole in zip(ours, theirs, strict=True):
+                    np.testing.assert_array_equal(part, whole)
+    if not split.official:
+        assert any(one.test.tolist() != two.test.tolist() for one, two in zip(plain, other, strict=True))
+    with pytest.raises(TypeError):
+        folds.draw(dataset_of([1, 0] * 30, np.arange(60) // 4, split=["train"] * 44 + ["test"] * 16), split, 3, store)
