@@ -81,7 +81,7 @@ def found(samples, store, group="none"):
 
 def test_texts_that_name_their_class_in_random_folds_are_cried_out(store):
     """An analogue of CIFAR-10's search terms: twelve terms, each of one class, in thirty-six rows."""
-    terms = [f"{label} {WORDS[label].split()[row % 3]}" for label in WORDS for row in range(12)]
+    terms = [f"{label}_{WORDS[label].split()[row % 3]}" for label in WORDS for row in range(12)]
     samples = small_samples(texts=terms, groups={"term": terms})
     alarms = found(samples, store)
     assert [check.name for check in alarms if check.severe] == ["known in training", "label in the text",
