@@ -13,6 +13,8 @@ encoders are frozen, and their features are extracted once, before anything is m
 - best: LogisticRegressionCV for every cell and fold, 2 processes of one thread: the strengths share warm starts.
   Its scaler sees all training rows of the outer fold, also those that an inner fold leaves out.
 
+The first repetition starts our worker processes, some seconds; with few rows that outweighs the fits.
+
 Late fusion takes the mean of what the single modalities predict: it costs no fits on any side. At 10,000 rows
 plain takes about an hour and best a quarter of one; --rows and --cells (of the 11 that are fitted) make it smaller.
 """
