@@ -73,6 +73,7 @@ class Grid:
     classifier: tuple[Component, ...]
     metric: str
     tuning_metric: str
+    learning_curve: tuple[float, ...]
     folder: Path
 
 
@@ -97,6 +98,8 @@ KEYS: dict[str, str] = {
     "metric": "what cells are ranked by (default balanced_accuracy)",
     "tuning_metric": "what parameters are chosen by on the inner folds (default log_loss: it is smooth, and keeps "
                      "the probabilities that late fusion combines comparable)",
+    "learning_curve": "shares of the training labels, like [0.01, 0.05, 0.1, 0.25, 1], with which the best cells are "
+                      "fitted once more (default: none)",
 }
 
 
@@ -140,6 +143,7 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
         split=_split(content.get("split", {}), problems),
         metric=_metric("metric", content.get("metric", "balanced_accuracy"), problems),
         tuning_metric=_metric("tuning_metric", content.get("tuning_metric", "log_loss"), problems),
+        learning_curve=_shares(content.get("learning_curve", []), problems),
         folder=folder,
         **{key: tuple(_located(component, folder) for component in value) for key, value in parts.items()},
     )
@@ -162,6 +166,18 @@ def _scalar(
 
 def _metric(key: str, value: Any, problems: list[Problem]) -> Any:
     return _scalar(key, value, METRICS.__contains__, f"a metric {nearest(value, METRICS)}", problems)
+
+
+def _shares(given: Any, problems: list[Problem]) -> tuple[float, ...]:
+    """Shares of the labels, rising."""
+    values = given if isinstance(given, list) else [given]
+    wrong = [value for value in values
+             if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 1]
+    problems += [Problem(("learning_curve",), f"a share of the labels must be above 0 and at most 1, not {value!r}")
+                 for value in wrong]
+    if not wrong and len(set(values)) < len(values):
+        problems.append(Problem(("learning_curve",), "a share of the labels is listed twice"))
+    return () if wrong else tuple(sorted(float(value) for value in values))
 
 
 def _is_name(value: Any) -> bool:

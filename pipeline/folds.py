@@ -136,7 +136,7 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]
     labels, groups = dataset.labels[rows], None if dataset.groups is None else dataset.groups[rows]
     if split.folds is not None:
         return [(rows[train], rows[test]) for train, test in
-                _stratified(rows, labels, groups, split.folds, seed, "split.folds")]
+                stratified(rows, labels, groups, split.folds, seed, "split.folds")]
     assert split.holdout is not None
     if groups is not None:
         train, test = _grouped_holdout(rows, labels, groups, split.holdout, seed)
@@ -153,7 +153,7 @@ def _grouped_holdout(
 ) -> tuple[Rows, Rows]:
     """Hold out the nearest share of the rows that whole groups allow: some of up to 20 stratified parts."""
     count = min(PARTS, len(np.unique(groups)), int(np.bincount(labels).max()))
-    parts = _stratified(rows, labels, groups, count, seed, "split.holdout")
+    parts = stratified(rows, labels, groups, count, seed, "split.holdout")
     wanted = min(max(1, round(count * share)), count - 1)
     test = np.sort(np.concatenate([part for _, part in parts[:wanted]]))
     return np.setdiff1d(np.arange(len(rows)), test), test
@@ -161,11 +161,11 @@ def _grouped_holdout(
 
 def _inner(dataset: Dataset, train: Rows, count: int, seed: int) -> tuple[tuple[Rows, Rows], ...]:
     groups = dataset.groups[train] if dataset.groups is not None else None
-    found = _stratified(np.arange(len(train)), dataset.labels[train], groups, count, seed, "split.inner")
+    found = stratified(np.arange(len(train)), dataset.labels[train], groups, count, seed, "split.inner")
     return tuple((train[inside], train[outside]) for inside, outside in found)
 
 
-def _stratified(
+def stratified(
     rows: Rows, labels: Labels, groups: NDArray[Any] | None, count: int, seed: int, key: str
 ) -> list[tuple[Rows, Rows]]:
     """Stratified folds; `key` is what the grid calls their number, for messages."""

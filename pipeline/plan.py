@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,15 +65,22 @@ class Plan:
     failures: tuple[FailureRecord, ...]
 
 
+class Requests(Protocol):
+    """The features that a cell needs on a fold."""
+
+    def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
+        """Features of each modality for the outer training rows and for those of every inner fold."""
+
+
 class _Requests:
-    """The features that units ask for, each described once."""
+    """The features that units ask for, learned from their own training rows, each described once."""
 
     def __init__(self, dataset: Dataset, seed: int) -> None:
         self._dataset, self._seed = dataset, seed
         self._known: dict[tuple[Any, ...], Features] = {}
 
     def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
-        """Features of each modality for the outer training rows and for those of every inner fold."""
+        """See Requests."""
         training = [fold.train, *(train for train, _ in fold.inner)]
         found: dict[Modality, list[Features]] = {}
         for modality, (component, form) in cell.encoders().items():
@@ -86,9 +93,14 @@ class _Requests:
         return found
 
 
-def make_plan(grid: Grid, cells: Sequence[Cell], dataset: Dataset, folds: Sequence[Fold]) -> Plan:
-    """Describe all work; computes no features and fits nothing."""
-    requests = _Requests(dataset, grid.seed)
+def make_plan(
+    grid: Grid, cells: Sequence[Cell], dataset: Dataset, folds: Sequence[Fold], requests: Requests | None = None
+) -> Plan:
+    """Describe all work; computes no features and fits nothing.
+
+    `requests` says which features the models get, where these are not learned from their own training rows.
+    """
+    requests = requests or _Requests(dataset, grid.seed)
     learned_from = {part for cell in cells if cell.parts and cell.estimator(grid.seed).learns_combination
                     for part in cell.parts}
     units: list[Unit] = []
@@ -108,7 +120,7 @@ def describe(error: BaseException) -> str:
 
 
 def _unit(
-    grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: _Requests, learned_from: bool
+    grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: Requests, learned_from: bool
 ) -> Unit:
     estimator, settings = cell.estimator(grid.seed), cell.settings()
     chooses = len(settings) > 1

@@ -30,6 +30,7 @@ from pipeline.dataset import Dataset, DatasetError
 from pipeline.evaluate import Done, Failed, context_of, run_plan
 from pipeline.folds import Fold
 from pipeline.leaks import leaks
+from pipeline.learning_curve import with_learning_curve
 from pipeline.library_facts import memory
 from pipeline.metrics import METRICS
 from pipeline.plan import make_plan
@@ -155,6 +156,11 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     _say(f"altered rows: {_counts(asked)}")
     record = _checked(record, [*leaks(dataset, folds), *checks(record)])
     record = replace(record, stages=(*record.stages, StageRecord(*list(clock.seconds.items())[-1])))
+    if grid.learning_curve:
+        with clock.step("learning curve"):
+            record = with_learning_curve(record, grid, cells, plan, dataset, folds, context, store, options.jobs)
+        spent = StageRecord("learning curve", clock.seconds["learning curve"])
+        record = replace(record, stages=(*record.stages, spent))
     write_run(record, folds, folder)
     return _finish(record, folder)
 

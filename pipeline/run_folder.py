@@ -116,6 +116,7 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
         **{key: [_entry(one, registry) for one in getattr(grid, key)] for key, registry in LISTS.items()
            if getattr(grid, key)},
         "metric": grid.metric, "tuning_metric": grid.tuning_metric,
+        **({"learning_curve": list(grid.learning_curve)} if grid.learning_curve else {}),
     }
     text = io.StringIO()
     yaml = YAML(typ="safe", pure=True)

@@ -32,6 +32,7 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
         "classifier": _list_of("classifier", "classifier", CLASSIFIERS, parts),
         "metric": {"enum": sorted(METRICS), "default": "balanced_accuracy"},
         "tuning_metric": {"enum": sorted(METRICS), "default": "log_loss"},
+        "learning_curve": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1}},
     }
     for key, description in keys.items():
         properties[key]["description"] = description

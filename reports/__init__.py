@@ -9,6 +9,7 @@ from reports import (
     gains,
     gallery,
     leaderboard,
+    learning_curve,
     method,
     robustness,
     training,
@@ -28,6 +29,7 @@ SECTIONS: dict[str, Section] = {
     "robustness": robustness.SECTION,
     "calibration": calibration.SECTION,
     "training": training.SECTION,
+    "learning_curve": learning_curve.SECTION,
     "cost": cost.SECTION,
     "method": method.SECTION,
 }

@@ -186,6 +186,17 @@ class AttentionRecord:
     picture_weights: NDArray[np.float64] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class CurveRecord:
+    """Cells fitted with a part of the labels: each fold's `n_train` counts the rows that kept theirs.
+
+    `share` is that part of the training rows, up to 1.
+    """
+
+    share: float
+    folds: tuple[FoldRecord, ...]
+
+
 @dataclass(frozen=True)
 class MetricRecord:
     """How to read a score column."""
@@ -203,7 +214,7 @@ class RunRecord:
     ----------
     metric : the metric cells are ranked and parameters are chosen by; `metrics` describes every column.
     ids, texts : (n,) one entry per row of the data set (text None where missing).
-    labels : int (n,), codes into `classes`.
+    labels : int (n,), codes into `classes`; -1 for rows without a label, which are never scored.
     folds : every FoldRecord; the same (repeat, fold) has the same test rows for every cell.
     grid : the filled-in grid as YAML text; `command` reproduces the run.
     versions : package -> version; `fingerprint` is the data's sha256.
@@ -211,6 +222,7 @@ class RunRecord:
     warnings : sentences about the data and the method that a reader must know.
     alarms : the same, where the verdict may be worthless for them.
     dropped : one sentence for each row left out.
+    learning_curve : the best cells with fewer labels, by rising share; empty where the grid asks for none.
     groups : int (n,), codes of the groups that never straddle folds (None: there are none); `group_name` is
         the column they come from.
     probes, additive : the second phase, on the folds of the first repeat, for the best cell of each fusion and
@@ -243,6 +255,7 @@ class RunRecord:
     warnings: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    learning_curve: tuple[CurveRecord, ...] = ()
     groups: NDArray[np.int64] | None = None
     group_name: str | None = None
     probes: tuple[ProbeRecord, ...] = ()
