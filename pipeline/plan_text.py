@@ -15,8 +15,8 @@ from pipeline.store import Damaged, Store, read_manifest
 GUESS = {"image": 0.03, "text": 0.003, "fit": 0.0005}
 
 
-def plan_text(plan: Plan, cells: Sequence[Cell], store: Store, grid: str, jobs: int) -> str:
-    """The text of --plan."""
+def plan_text(plan: Plan, cells: Sequence[Cell], store: Store, grid: str, jobs: int, shares: Sequence[float]) -> str:
+    """The text of --plan; `shares` are those of the learning curve."""
     missing = [unit for unit in plan.units if not store.has(unit.ingredients)]
     wanted = {one.key: one for unit in missing for many in unit.features.values() for one in many}
     to_encode = [one for one in wanted.values() if not store.has(one.ingredients)]
@@ -31,6 +31,10 @@ def plan_text(plan: Plan, cells: Sequence[Cell], store: Store, grid: str, jobs: 
         f"time:     about {_duration(seconds)} with {jobs} processes"
         + ("" if known or not missing else " (a rough guess: this store has no earlier run to learn from)"),
     ]
+    fewer = [f"{share:.4g}" for share in shares if share < 1]
+    if fewer:
+        lines.append(f"curve:    then the best cells once more, with {', '.join(fewer)} of the labels; which "
+                     "cells, and so how many fits more, the results decide: not in these numbers")
     lines += [f"cannot run: {failure.cell}: {failure.error}" for failure in plan.failures]
     return "\n".join(lines)
 

@@ -121,7 +121,8 @@ def _planned(grid: Grid, options: argparse.Namespace) -> int:
     store = Store(options.store)
     dataset, folds, cells = _load(grid, store, keep=options.store.is_dir())
     plan = make_plan(grid, cells, dataset, folds)
-    print(plan_text(plan, cells, store, lock_text(grid, _versions(), dataset.fingerprint), options.jobs))
+    lock = lock_text(grid, _versions(), dataset.fingerprint)
+    print(plan_text(plan, cells, store, lock, options.jobs, grid.learning_curve))
     return 1 if plan.failures else 0
 
 

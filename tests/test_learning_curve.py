@@ -171,6 +171,14 @@ def test_the_best_of_each_kind_and_every_fusion_that_uses_unlabelled_rows_are_ch
     assert all(part in chosen for cell in chosen for part in cell.parts)
 
 
+def test_the_plan_says_that_the_curve_comes_on_top(folder, capsys):
+    assert run_grid(folder, "--plan") == 0
+    assert "once more, with 0.1, 0.5 of the labels" in capsys.readouterr().out
+    write_grid(folder, GRID)
+    assert run_grid(folder, "--plan") == 0
+    assert "curve:" not in capsys.readouterr().out
+
+
 # --- the section ------------------------------------------------------------------------------------------
 
 
