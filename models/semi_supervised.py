@@ -65,6 +65,7 @@ class SemiSupervised(Fusion):
 
     def fit(self, views: Views, y: Labels, unlabelled: Views | None = None) -> Self:
         """Learn from n samples with labels (n,), and from those without."""
+        self._learn_from(views, y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.frequencies_ = np.bincount(codes) / len(codes)
         pool = np.zeros(0, dtype=np.int64)
@@ -84,6 +85,7 @@ class SemiSupervised(Fusion):
 
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
+        self._known(views)
         present = np.stack([views.blocks()[modality].present for modality in MEMBERS])
         found = np.stack([member.predict_proba(views) for member in self.members_.values()])
         found[~present] = self.frequencies_

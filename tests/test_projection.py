@@ -70,7 +70,8 @@ def test_the_frozen_network_runs_once_and_the_components_in_every_training_set(t
     fit = CNN.fit_features
     monkeypatch.setattr(inference, "encoded", lambda net, pictures, outputs: (
         passes.append(len(pictures)) or encoded(net, pictures, outputs)))
-    monkeypatch.setattr(CNN, "fit_features", lambda self, block: fits.append(len(block)) or fit(self, block))
+    monkeypatch.setattr(CNN, "fit_features", lambda self, block, targets=None: (
+        fits.append(len(block)) or fit(self, block, targets)))
     without_report(monkeypatch)
     write_table(tmp_path)
     encoder = "{cnn: {model: squeezenet1_1, weights: random, size: 32, pca: 3}}"
