@@ -12,7 +12,7 @@ from models.late import Late
 from models.neighbours import NearestNeighbours
 from models.perceptron import MLP
 from models.semi_supervised import SemiSupervised
-from models.shared_space import CCA
+from models.shared_space import CCA, Contrastive
 from models.svm import RBFSVM, LinearSVM
 from models.trees import HistGradientBoosting, RandomForest
 
@@ -27,6 +27,7 @@ FUSIONS: dict[str, type[Fusion]] = {
     "gated": Gated,
     "co_training": CoTraining,
     "cca": CCA,
+    "contrastive": Contrastive,
     "semi_supervised": SemiSupervised,
 }
 CLASSIFIERS: dict[str, type[Classifier]] = {

@@ -41,13 +41,12 @@ class Projection(BaseEstimator):  # type: ignore[misc]
         norms = np.linalg.norm(points, axis=1, keepdims=True)
         return np.asarray(points / np.where(norms > 0, norms, 1), dtype=np.float32)
 
-    def _pairs(self, views: Views, components: int, random_state: int) -> tuple[FloatArray, FloatArray]:
+    def _reduced(self, pairs: Views, components: int, random_state: int) -> tuple[FloatArray, FloatArray]:
         """Reduced pictures (m, p) and texts (m, q) of the m samples that have both."""
-        blocks = views.blocks()
-        both = np.all([block.present for block in blocks.values()], axis=0)
-        self.reductions_ = {modality: BlockReduction(components, random_state).fit(block.take(both))
+        blocks = pairs.blocks()
+        self.reductions_ = {modality: BlockReduction(components, random_state).fit(block)
                             for modality, block in blocks.items()}
-        image, text = (self.reductions_[modality].transform(block.take(both)) for modality, block in blocks.items())
+        image, text = (self.reductions_[modality].transform(block) for modality, block in blocks.items())
         return image, text
 
 
@@ -90,7 +89,7 @@ class CanonicalCorrelation(Projection):
 
     def fit(self, views: Views) -> Self:
         """See Projection.fit."""
-        a, b = (part.astype(np.float64) for part in self._pairs(views, self.reduce, self.random_state))
+        a, b = (part.astype(np.float64) for part in self._reduced(views.complete(), self.reduce, self.random_state))
         count = max(len(a), 1)
         factor_a, factor_b = self._factor(a.T @ a / count), self._factor(b.T @ b / count)
         half = linalg.solve_triangular(factor_a, a.T @ b / count, lower=True)

@@ -10,8 +10,10 @@ from pydantic import Field
 
 from features.encoder import Block, FloatArray, Form, Modality
 from models.classifiers import Array, Classifier
+from models.contrastive import ContrastiveProjection
 from models.early import PooledFusion
 from models.fusion import Fit, Labels, Probabilities
+from models.neural import Count, NotNegative, Positive, Share
 from models.projection import CanonicalCorrelation, Projection
 from models.scaling import BlockScaler
 from models.views import Views, stacked
@@ -137,3 +139,56 @@ class CCA(SharedSpace):
 
     def _projection(self) -> Projection:
         return CanonicalCorrelation(self.dimensions, self.regularisation, self.reduce, self.random_state)
+
+
+class Contrastive(SharedSpace):
+    """Classification in the space of a contrastive projection (see ContrastiveProjection; SharedSpace).
+
+    Parameters
+    ----------
+    classifier : what classifies the points.
+    dimensions, reduce, batch, epochs, patience, learning_rate, weight_decay, dropout, random_state : see
+        ContrastiveProjection.
+    join, direction : see CCA.
+    """
+
+    version: ClassVar[int] = 1
+    uses_groups: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        dimensions: Count = 64,
+        reduce: Count = 256,
+        batch: Count = 256,
+        epochs: Count = 60,
+        patience: Count = 6,
+        learning_rate: Positive = 2e-3,
+        weight_decay: NotNegative = 0.01,
+        dropout: Share = 0.3,
+        join: Join = "concat",
+        direction: Direction = "both",
+        random_state: int = 0,
+    ) -> None:
+        self.classifier = classifier
+        self.dimensions = dimensions
+        self.reduce = reduce
+        self.batch = batch
+        self.epochs = epochs
+        self.patience = patience
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.join = join
+        self.direction = direction
+        self.random_state = random_state
+
+    def course(self) -> dict[str, Any] | None:
+        """See Fusion.course."""
+        history = self.projection_.history_
+        return None if history is None else history.facts()
+
+    def _projection(self) -> ContrastiveProjection:
+        return ContrastiveProjection(
+            self.dimensions, self.reduce, self.batch, self.epochs, self.patience, self.learning_rate,
+            self.weight_decay, self.dropout, self.random_state)

@@ -54,6 +54,10 @@ class Views:
         groups = None if self.groups is None else self.groups[rows]
         return Views(**{modality: block.take(rows) for modality, block in self.blocks().items()}, groups=groups)
 
+    def complete(self) -> Views:
+        """Those samples that lack no modality."""
+        return self.take(np.all([block.present for block in self.blocks().values()], axis=0))
+
     def with_views(self) -> Views:
         """The n samples as they are, then augmented view 1 of each, and so on: n (1 + k) samples.
 
