@@ -24,7 +24,7 @@ class ContrastiveProjection(Projection):
         s_ij = a_i . b_j / tau
         L = -1/(2m) sum_i [log softmax_j(s_ij) at j = i  +  log softmax_j(s_ji) at j = i]
 
-    tau starts at .07 and stays above .01. Pairs that share their picture or their text are no negatives of each
+    tau starts at .3 and stays above .01. Pairs that share their picture or their text are no negatives of each
     other: they are left out of each other's softmax. Reduced features are not scaled: the unit vectors, and so the
     steps of Adam, are the same for any scale.
 
@@ -54,7 +54,7 @@ class ContrastiveProjection(Projection):
         batch: Count = 256,
         epochs: Count = 60,
         patience: Count = 6,
-        learning_rate: Positive = 2e-3,
+        learning_rate: Positive = 1e-2,
         weight_decay: NotNegative = 0.01,
         dropout: Share = 0.3,
         random_state: int = 0,

@@ -163,7 +163,7 @@ class Contrastive(SharedSpace):
         batch: Count = 256,
         epochs: Count = 60,
         patience: Count = 6,
-        learning_rate: Positive = 2e-3,
+        learning_rate: Positive = 1e-2,
         weight_decay: NotNegative = 0.01,
         dropout: Share = 0.3,
         join: Join = "concat",

@@ -25,7 +25,7 @@ def test_loss_is_the_formula_over_all_negatives_but_those_of_the_same_picture_or
     text[5] = 0
     a, b = (rows @ layer.weight.detach().numpy().T for rows, layer in ((x, network.of_picture), (y, network.of_text)))
     a, b = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (a, b))
-    scores = a @ b.T / 0.07
+    scores = a @ b.T / 0.3
 
     def nats(i, along):
         others = [along[j] for j in range(6) if j == i or (picture[j] != picture[i] and text[j] != text[i])]
@@ -44,13 +44,13 @@ def test_the_two_of_a_pair_lie_nearest_to_each_other():
         return Views(*(Block.of((common @ np.random.default_rng(side).normal(size=(6, width))).astype(np.float32))
                        for side, width in enumerate((12, 9))))
 
-    fitted = ContrastiveProjection(learning_rate=0.01).fit(pairs(600))
+    fitted = ContrastiveProjection().fit(pairs(600))
     new = pairs(50)
     image, text = (fitted.project(modality, block) for modality, block in new.blocks().items())
     assert np.mean((image @ text.T).argmax(axis=1) == np.arange(50)) > 0.8
     assert fitted.history_ is not None
     assert min(fitted.history_.held_out) < fitted.history_.held_out[0]
-    assert 0.01 <= fitted.temperature_ != pytest.approx(0.07, abs=1e-6)
+    assert 0.01 <= fitted.temperature_ != pytest.approx(0.3, abs=1e-6)
 
 
 @pytest.mark.parametrize("direction", ["image_to_text", "text_to_image"])
