@@ -41,7 +41,7 @@ from tests.records import (
     small_record,
 )
 
-SECOND_PHASE = {"attention", "robustness", "training"}  # sections on what the small record does not have
+SECOND_PHASE = {"attention", "robustness", "training", "learning_curve"}  # what the small record does not have
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).parents[1]
 NASTY = ("</script><script>alert(1)</script>", "<img src=x onerror=alert(2)>", "a|b`c*d_e_[f](http://evil.test/x)",
