@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -35,12 +34,7 @@ def cnn(*arguments: Any, **parameters: Any) -> CNN:
     return CNN(*arguments, **{"precision": "float32", **parameters})
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

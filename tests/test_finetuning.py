@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,12 +26,7 @@ PICTURES = [png(row, COLOURS[row % 3]) for row in range(30)]
 TARGETS = Targets(np.arange(30) % 3)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def cnn(unfreeze: str, **parameters: Any) -> CNN:

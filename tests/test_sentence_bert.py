@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +19,7 @@ from features.sentence_bert import MINILM_PACKAGE, SentenceBert, model_folder
 pytest.importorskip(MINILM_PACKAGE, reason=f"needs the pip package {MINILM_PACKAGE}")
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_sentences_are_of_unit_length_and_near_in_meaning() -> None:

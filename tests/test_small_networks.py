@@ -25,12 +25,7 @@ PICTURES = [png(row, COLOURS[row % 3]) for row in range(30)]
 LABELS = Targets(np.arange(30) % 3)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def small(**parameters: Any) -> SmallResNet:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -16,12 +14,7 @@ from models.trainer import Training, applied, classification_loss, split_for_sto
 HOW = Training(epochs=30, patience=5, learning_rate=0.05, weight_decay=0.0, random_state=0)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def rows(n: int = 120, noise: float = 1.0) -> tuple[torch.Tensor, np.ndarray]:
