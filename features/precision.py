@@ -28,11 +28,6 @@ class Chosen(NamedTuple):
         return self.name if self.name == "float32" else f"{self.name} on {self.device}"
 
 
-def settled(asked: Precision) -> Literal["float32", "bfloat16"]:
-    """The format itself, or what "auto" stands for on this machine."""
-    return chosen_precision(asked).name
-
-
 def chosen_precision(asked: Precision) -> Chosen:
     """The format that stands for "auto" on this machine, or the one asked for. Imports torch only if there is a GPU."""
     gpu = _gpu()

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from features.encoder import Block, Encoder, FloatArray, Form, Modality, joined
 from features.identity import folder_digest, versions
-from features.precision import Precision, settled
+from features.precision import Precision, chosen_precision
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -76,7 +76,7 @@ class SentenceBert(Encoder):
         return {
             "weights": folder_digest(model_folder(self.model), DECIDING_FILES),
             "libraries": versions("sentence-transformers", "transformers", "tokenizers", "torch"),
-            "precision": settled(self.precision),
+            "precision": chosen_precision(self.precision).identity(),
         }
 
     def transform(self, samples: Sequence[str]) -> Block:
@@ -123,7 +123,7 @@ class SentenceBert(Encoder):
         return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
 
     def _net(self) -> SentenceTransformer:
-        return _loaded(model_folder(self.model), self.max_tokens, settled(self.precision))
+        return _loaded(model_folder(self.model), self.max_tokens, chosen_precision(self.precision).name)
 
     def counts(self, samples: Sequence[str]) -> dict[str, int]:
         """Empty texts, and those that are longer than the model reads."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features import sentence_bert
+from features import precision, sentence_bert
 from features.encoder import joined
 from features.sentence_bert import MINILM_PACKAGE, SentenceBert, model_folder
 
@@ -85,6 +85,15 @@ def test_bfloat16_is_near_and_another_key() -> None:
     cosines = (exact.transform(texts).array() * rounded.transform(texts).array()).sum(axis=1)
     assert cosines.min() > 0.99
     assert exact.identity() != rounded.identity()
+
+
+def test_bfloat16_of_a_gpu_is_another_key_than_a_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = []
+    for gpu in (None, True):
+        monkeypatch.setattr(precision, "_gpu", lambda gpu=gpu: gpu)
+        keys.append([SentenceBert(precision=name).identity()["precision"] for name in ("float32", "bfloat16", "auto")])
+    assert keys[0][0] == keys[1][0], "float32 is shared"
+    assert keys[0][1] != keys[1][1] == keys[1][2]
 
 
 def test_a_model_in_the_hubs_cache_loads_by_name_without_any_network(
