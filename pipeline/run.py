@@ -44,7 +44,7 @@ from pipeline.store import Store
 from pipeline.store_command import DEFAULT_STORE
 from pipeline.thumbnails import thumbnail
 from reports.checks import Check, checks
-from reports.record import MetricRecord, RunRecord, StageRecord
+from reports.record import MetricRecord, RunRecord
 
 PACKAGES = ("modalgrid", "numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm",
             "sentence-transformers", "gensim")
@@ -146,22 +146,19 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
         found = outcome.collect(plan, outcomes, combined, dataset, context, store)
     with clock.step("ask what was attended to"):
         attention, remarks = attention_records(plan, found, dataset, context, grid.metric, store)
-    stages = outcome.stage_records(
-        plan, features, outcomes, [(combined[position], one) for position, one in learned.items()], store,
-        clock.seconds)
-    record = _record(grid, options, dataset, folds, cells, found, stages)
+    record = _record(grid, options, dataset, folds, cells, found)
     record = replace(record, encoded=outcome.encoded_records(plan, store), attention=attention,
                      warnings=(*record.warnings, *remarks))
     with clock.step("ask the best cells about altered rows"):
         record, asked = with_probes(record, plan, combined, dataset, context, grid.seed, options.jobs, progress)
     _say(f"altered rows: {_counts(asked)}")
     record = _checked(record, [*leaks(dataset, folds), *checks(record)])
-    record = replace(record, stages=(*record.stages, StageRecord(*list(clock.seconds.items())[-1])))
     if grid.learning_curve:
         with clock.step("learning curve"):
             record = with_learning_curve(record, grid, cells, plan, dataset, folds, context, store, options.jobs)
-        spent = StageRecord("learning curve", clock.seconds["learning curve"])
-        record = replace(record, stages=(*record.stages, spent))
+    record = replace(record, stages=outcome.stage_records(
+        plan, features, outcomes, [(combined[position], one) for position, one in learned.items()], store,
+        clock.seconds))
     write_run(record, folds, folder)
     return _finish(record, folder)
 
@@ -191,8 +188,9 @@ def _say(text: str) -> None:
 
 def _record(
     grid: Grid, options: argparse.Namespace, dataset: Dataset, folds: Sequence[Fold], cells: Sequence[Cell],
-    found: outcome.Outcome, stages: tuple[StageRecord, ...],
+    found: outcome.Outcome,
 ) -> RunRecord:
+    """What is known when everything is scored; the time of the run's steps is added when they are all done."""
     ordered = [found.records[cell, fold.repeat, fold.fold] for cell in cells for fold in folds
                if (cell, fold.repeat, fold.fold) in found.records]
     return RunRecord(
@@ -202,7 +200,7 @@ def _record(
         metrics=tuple(MetricRecord(name, metric.greater_is_better, metric.unit)
                       for name, metric in METRICS.items()),
         labels=dataset.labels, cells=tuple(outcome.cell_record(cell) for cell in cells), folds=tuple(ordered),
-        stages=stages, split=splits.describe(grid.split, dataset, folds), fingerprint=dataset.fingerprint,
+        stages=(), split=splits.describe(grid.split, dataset, folds), fingerprint=dataset.fingerprint,
         versions=_versions(), data=card(dataset), failures=tuple(found.failures),
         warnings=(*dataset.notes, *splits.remarks(dataset, folds)), dropped=dataset.dropped,
         groups=dataset.groups, group_name=dataset.group_name, thumbnail=partial(thumbnail, dataset),
