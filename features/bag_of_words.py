@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar, Self
 import numpy as np
 from pydantic import AfterValidator, Field
 from scipy import sparse
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from features.encoder import Block, Encoder, Modality
 from features.identity import versions
@@ -105,6 +104,8 @@ class BagOfWords(Encoder):
 
     def _counts_of_training(self, samples: Sequence[str]) -> sparse.csr_matrix:
         """Learn the vocabulary, and return the training texts' counts, CSR float32 (m, terms)."""
+        from sklearn.feature_extraction.text import CountVectorizer
+
         self.vectorizer_ = CountVectorizer(
             tokenizer=self._tokenizer(), token_pattern=None, lowercase=False, ngram_range=tuple(self.ngrams),
             min_df=self.min_df, max_df=float(self.max_df), max_features=self.max_features, dtype=np.float32,
@@ -169,6 +170,8 @@ class Tfidf(BagOfWords):
     def fit(self, samples: Sequence[str]) -> Self:
         """Learn the vocabulary and idf weights of the training texts."""
         counts = self._counts_of_training(samples)
+        from sklearn.feature_extraction.text import TfidfTransformer
+
         self.weighting_ = TfidfTransformer().fit(counts) if self.vocabulary_ else None
         return self
 

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.base import BaseEstimator
+
+from features.estimator import Estimator
 
 Modality = Literal["image", "text"]
 Form = Literal["pooled", "sequence"]
@@ -150,7 +151,7 @@ class Targets:
     groups: IntArray | None = None
 
 
-class Encoder(BaseEstimator):  # type: ignore[misc]
+class Encoder(Estimator):
     """Turns samples of one modality into a Block. Subclass it, and register the class in `features`.
 
     The constructor only stores its parameters (typed, with defaults: the grid is validated against

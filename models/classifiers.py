@@ -10,12 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from features.encoder import FloatArray
+from features.estimator import ClassifyingEstimator
 from models.joint_softmax import BlocksFit, Strengths, predicted, scaled_coefficients, solve_blocks
 from models.softmax import Problem, Solution, solve
 
@@ -42,7 +39,7 @@ class ArrayFit(NamedTuple):
     groups: NDArray[Any] | None = None
 
 
-class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Classifier(ClassifyingEstimator):
     """Classifies the rows of an array, dense or CSR. Subclass it, and register the class in `models`.
 
     Fusions hand it rows whose mean squared norm is 1 (see models.scaling), so a strength of
@@ -83,6 +80,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, X: Array, y: NDArray[Any], widths: tuple[int, ...] = (), groups: NDArray[Any] | None = None
     ) -> Self:
         """Learn from rows X (n, d) with labels y (n,); see ArrayFit for widths and groups."""
+        from sklearn.utils.multiclass import check_classification_targets
+        from sklearn.utils.validation import validate_data
+
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float32)
         check_classification_targets(y)
         self.classes_, self.widths_ = np.unique(y), widths or (X.shape[1],)
@@ -95,6 +95,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Array) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
+        from sklearn.utils.validation import check_is_fitted, validate_data
+
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=False, ensure_min_samples=0)
         if self.model_ is None or X.shape[0] == 0:
@@ -122,7 +124,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         This plain form fits a clone for each, and takes the training sets one by one. A classifier that
         solves many of them together overrides it; the result must be the same.
         """
-        return [[clone(self).set_params(**setting).fit(train, y, widths, groups).predict_proba(test)
+        return [[self.unfitted().set_params(**setting).fit(train, y, widths, groups).predict_proba(test)
                  for setting in settings] for train, y, test, widths, groups in fits]
 
     def predict_jointly(
@@ -138,7 +140,11 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 def row_weights(y: NDArray[Any], class_weight: ClassWeight) -> NDArray[np.float64] | None:
     """Weight of each row's loss (n,): n / (K n_k) for a row of class k if balanced, so that classes count alike."""
-    return np.asarray(compute_sample_weight("balanced", y)) if class_weight == "balanced" else None
+    if class_weight == "none":
+        return None
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    return np.asarray(compute_sample_weight("balanced", y))
 
 
 class Logistic(Classifier):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import linalg
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -60,8 +60,8 @@ class Curvature:
         if leading is not None:
             self._columns = leading.columns
             try:
-                self._factor = linalg.cho_factor(self._block(leading), lower=True, check_finite=False)
-            except linalg.LinAlgError:  # a penalty as small as the rounding errors: the diagonal will do
+                self._factor = scipy.linalg.cho_factor(self._block(leading), lower=True, check_finite=False)
+            except scipy.linalg.LinAlgError:  # a penalty as small as the rounding errors: the diagonal will do
                 self._factor = None
         del self._P, self.row_weights
 
@@ -70,7 +70,7 @@ class Curvature:
         turned = self._U.T @ vector
         result = turned / self._diagonal
         if self._factor is not None:
-            block = linalg.cho_solve(self._factor, turned[:, self._columns].ravel(), check_finite=False)
+            block = scipy.linalg.cho_solve(self._factor, turned[:, self._columns].ravel(), check_finite=False)
             result[:, self._columns] = block.reshape(len(turned), -1)
         solution: FloatArray = self._U @ result
         return solution

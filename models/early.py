@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.base import clone
 
 from features.encoder import Form, Modality
 from models.classifiers import ArrayFit, Classifier, Whole
@@ -52,7 +51,7 @@ class PooledFusion(Fusion):
         if blocks is None:
             self._fit_classifier(views, y)
         else:
-            self.classifier_ = clone(self.classifier).fit_jointly(blocks)
+            self.classifier_ = self.classifier.unfitted().fit_jointly(blocks)
         return self
 
     def predict_proba(self, views: Views) -> Probabilities:
@@ -154,7 +153,7 @@ class PooledFusion(Fusion):
     def _fit_classifier(self, views: Views, y: Labels) -> None:
         nobody = views.take(np.array([], dtype=np.int64))
         fit = self._array_fit(Fit(views, y, nobody))
-        self.classifier_ = clone(self.classifier).fit(fit.train, fit.y, fit.widths, fit.groups)
+        self.classifier_ = self.classifier.unfitted().fit(fit.train, fit.y, fit.widths, fit.groups)
 
     def _array_fit(self, fit: Fit) -> ArrayFit:
         """What the classifier learns from, and the rows it is asked about."""

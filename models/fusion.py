@@ -7,11 +7,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
 
 from features.encoder import Block, BoolArray, Form, Modality
+from features.estimator import ClassifyingEstimator
 from models.views import Views
 
 Probabilities = NDArray[np.float64]
@@ -60,7 +58,7 @@ class Inner(NamedTuple):
     folds: NDArray[np.int64]
 
 
-class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Fusion(ClassifyingEstimator):
     """Classifies samples by picture, text or both. Subclass it, and register the class in `models`.
 
     The constructor only stores its typed parameters. A fusion that takes a classifier has a parameter
@@ -156,6 +154,8 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             For labels that are no classes or do not fit the samples, no samples, or a block that is not there.
         """
+        from sklearn.utils.multiclass import check_classification_targets
+
         check_classification_targets(y)
         if len(y) != len(views) or not len(views):
             raise ValueError(f"{len(y)} labels for {len(views)} training samples: there must be one for each, and one "
@@ -164,6 +164,8 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _known(self, views: Views) -> None:
         """Raise NotFittedError before `fit`, and ValueError for blocks unlike those it was fitted on."""
+        from sklearn.utils.validation import check_is_fitted
+
         check_is_fitted(self, "block_widths_")
         found = {modality: block.width for modality, block in self._needed(views).items()}
         unlike = [f"{width} {modality} features instead of {self.block_widths_[modality]}"
@@ -182,6 +184,4 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def with_setting(self, setting: Mapping[str, Any]) -> Self:
         """Unfitted copy with some parameters set."""
-        estimator: Self = clone(self)
-        estimator.set_params(**setting)
-        return estimator
+        return self.unfitted().set_params(**setting)

@@ -6,7 +6,6 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from features.encoder import Form, Modality
 from models.baselines import ImageOnly, SingleModality, TextOnly
@@ -106,7 +105,8 @@ class Late(Fusion):
         return found
 
     def _fitted(self, views: Views, codes: NDArray[np.int64]) -> tuple[SingleModality, ...]:
-        return (ImageOnly(clone(self.classifier)).fit(views, codes), TextOnly(clone(self.classifier)).fit(views, codes))
+        members = (ImageOnly(self.classifier.unfitted()), TextOnly(self.classifier.unfitted()))
+        return tuple(member.fit(views, codes) for member in members)
 
     def _inner(self, views: Views, codes: NDArray[np.int64]) -> Inner | None:
         """The members' predictions for the samples of each inner fold; None where there are no such folds."""

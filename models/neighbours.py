@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import KNeighborsClassifier
 
 from models.classifiers import Array, Classifier, Probabilities, Whole
 
@@ -31,6 +30,8 @@ class NearestNeighbours(Classifier):
         self.weights = weights
 
     def _model(self, X: Array, y: NDArray[Any]) -> Any:
+        from sklearn.neighbors import KNeighborsClassifier
+
         self.frequencies_ = np.unique(y, return_counts=True)[1] / len(y)
         return KNeighborsClassifier(min(self.neighbours, len(y)), weights=self.weights).fit(X, y)
 

@@ -8,8 +8,6 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
 
 from models.classifiers import Array, Classifier, Whole
 
@@ -45,6 +43,9 @@ class MLP(Classifier):
         self.random_state = random_state
 
     def _model(self, X: Array, y: NDArray[Any]) -> Any:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.neural_network import MLPClassifier
+
         counts = np.unique(y, return_counts=True)[1]
         stops_early = bool(counts.min() > 1 and int(0.1 * len(y)) >= len(counts))
         network = MLPClassifier(

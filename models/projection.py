@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy import linalg
-from sklearn.base import BaseEstimator
 
 from features.encoder import Block, FloatArray, Modality
+from features.estimator import Estimator
 from models.reduction import BlockReduction
 from models.views import Views
 
 Matrix = NDArray[np.float64]
 
 
-class Projection(BaseEstimator):  # type: ignore[misc]
+class Projection(Estimator):
     """Learns, without labels, from samples that have both modalities, where to put each in a common space.
 
     Both modalities are first reduced to their principal components (BlockReduction).
@@ -92,14 +92,14 @@ class CanonicalCorrelation(Projection):
         a, b = (part.astype(np.float64) for part in self._reduced(views.complete(), self.reduce, self.random_state))
         count = max(len(a), 1)
         factor_a, factor_b = self._factor(a.T @ a / count), self._factor(b.T @ b / count)
-        half = linalg.solve_triangular(factor_a, a.T @ b / count, lower=True)
-        left, correlations, right = linalg.svd(
-            linalg.solve_triangular(factor_b, half.T, lower=True).T, full_matrices=False)
+        half = scipy.linalg.solve_triangular(factor_a, a.T @ b / count, lower=True)
+        left, correlations, right = scipy.linalg.svd(
+            scipy.linalg.solve_triangular(factor_b, half.T, lower=True).T, full_matrices=False)
         self.correlations_ = correlations[: self.dimensions]
         kept = len(self.correlations_)
         self.maps_ = {
-            "image": linalg.solve_triangular(factor_a.T, left[:, :kept]) * self.correlations_,
-            "text": linalg.solve_triangular(factor_b.T, right[:kept].T) * self.correlations_,
+            "image": scipy.linalg.solve_triangular(factor_a.T, left[:, :kept]) * self.correlations_,
+            "text": scipy.linalg.solve_triangular(factor_b.T, right[:kept].T) * self.correlations_,
         }
         return self
 
@@ -108,4 +108,4 @@ class CanonicalCorrelation(Projection):
         mean = float(np.trace(covariance)) / len(covariance)
         ridge = self.regularisation * (mean if mean > 0 else 1.0)
         regularised = (1 - self.regularisation) * covariance + ridge * np.eye(len(covariance))
-        return np.asarray(linalg.cholesky(regularised, lower=True))
+        return np.asarray(scipy.linalg.cholesky(regularised, lower=True))

@@ -6,18 +6,17 @@ from collections.abc import Iterator
 from typing import Annotated, Self
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy.linalg import eigh
-from sklearn.base import BaseEstimator
-from sklearn.decomposition import PCA, TruncatedSVD
 
 from features.encoder import Block, BoolArray, FloatArray
+from features.estimator import Estimator
 
 SAMPLES_AT_ONCE = 128
 RANK = 1e-6  # singular values below this fraction of the largest are rounding errors in float32
 
 
-class SequenceReduction(BaseEstimator):  # type: ignore[misc]
+class SequenceReduction(Estimator):
     """Projects regions or tokens on their principal components, and brings them to unit mean variance.
 
     Components come from the eigenvectors of the covariance of at most `vectors` vectors of the training
@@ -56,7 +55,7 @@ class SequenceReduction(BaseEstimator):  # type: ignore[misc]
         drawn -= self.mean_
         covariance = (drawn.T @ drawn).astype(np.float64) / max(len(drawn), 1)
         width = len(covariance)
-        powers, vectors = eigh(covariance, subset_by_index=(max(0, width - self.components), width - 1))
+        powers, vectors = scipy.linalg.eigh(covariance, subset_by_index=(max(0, width - self.components), width - 1))
         power = float(np.maximum(powers, 0).mean())
         self.basis_ = np.ascontiguousarray(
             vectors[:, ::-1] / (np.sqrt(power) if power > 0 else np.inf), np.float32)
@@ -99,7 +98,7 @@ def _portions(block: Block) -> Iterator[tuple[FloatArray, BoolArray]]:
         yield block.take(np.arange(start, min(start + SAMPLES_AT_ONCE, len(block)))).sequence()
 
 
-class BlockReduction(BaseEstimator):  # type: ignore[misc]
+class BlockReduction(Estimator):
     """Projects a pooled block on its principal components.
 
     Dense rows are centred before. Sparse ones are not, to keep them sparse (latent semantic analysis,
@@ -118,6 +117,8 @@ class BlockReduction(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, block: Block) -> Self:
         """Learn the components from the training samples of a block."""
+        from sklearn.decomposition import PCA, TruncatedSVD
+
         rows = block.take(block.present).array()
         self.offset_, self.basis_ = np.zeros(block.width, np.float32), np.zeros((block.width, 1), np.float32)
         if rows.shape[0] < 2:  # nothing varies

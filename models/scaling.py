@@ -7,9 +7,9 @@ from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator
 
 from features.encoder import Block, FloatArray, Modality
+from features.estimator import Estimator
 from models.classifiers import Array
 from models.reduction import BlockReduction
 from models.views import Views
@@ -19,7 +19,7 @@ from models.views import Views
 SPARSEST_DENSE = 5
 
 
-class BlockScaler(BaseEstimator):  # type: ignore[misc]
+class BlockScaler(Estimator):
     """Scales a pooled block so that the mean squared norm of its training rows is 1.
 
     Dense columns are centred first; sparse ones are not, to keep them sparse. Then one number scales the
@@ -67,7 +67,7 @@ class BlockScaler(BaseEstimator):  # type: ignore[misc]
         return rows
 
 
-class ReducedScaler(BaseEstimator):  # type: ignore[misc]
+class ReducedScaler(Estimator):
     """Projects a block wider than `components` on its principal components, and scales what comes out.
 
     Parameters

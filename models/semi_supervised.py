@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.base import clone
 
 from features.encoder import Form, Modality
 from models.baselines import ImageOnly, SingleModality, TextOnly
@@ -94,7 +93,8 @@ class SemiSupervised(Fusion):
     def _fitted(self, views: Views, taught: dict[Modality, Codes]) -> dict[Modality, SingleModality]:
         """A classifier for each modality, fitted on what has a label for it: (n,) codes, -1 for none."""
         rows = {modality: np.flatnonzero(labels >= 0) for modality, labels in taught.items()}
-        return {modality: cls(clone(self.classifier)).fit(views.take(rows[modality]), taught[modality][rows[modality]])
+        return {modality: cls(self.classifier.unfitted()).fit(
+                    views.take(rows[modality]), taught[modality][rows[modality]])
                 for modality, cls in MEMBERS.items()}
 
     def _teach(self, views: Views, pool: Codes, taught: dict[Modality, Codes]) -> bool:

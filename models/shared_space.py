@@ -154,6 +154,7 @@ class Contrastive(SharedSpace):
 
     version: ClassVar[int] = 1
     uses_groups: ClassVar[bool] = True
+    projection_: ContrastiveProjection
 
     def __init__(
         self,

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 Rows = NDArray[np.int64]
 
@@ -19,6 +18,8 @@ def stratified_folds(
 
     Fewer, where the largest class has fewer rows or there are fewer groups; none, where these make no two folds.
     """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     count = min(count, int(np.unique(y, return_counts=True)[1].max()), len(y if groups is None else np.unique(groups)))
     if count < 2:
         return []

@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
-from scipy.special import softmax
-from sklearn.base import BaseEstimator
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.svm import LinearSVC
 
 from features.encoder import FloatArray
+from features.estimator import Estimator
 from models.classifiers import Array, Classifier, ClassWeight, Positive, Probabilities, Whole, row_weights
 from models.splits import stratified_folds
 
@@ -45,6 +41,9 @@ class LinearSVM(Classifier):
         self.random_state = random_state
 
     def _model(self, X: Any, y: NDArray[Any]) -> Any:
+        from sklearn.calibration import CalibratedClassifierCV
+        from sklearn.svm import LinearSVC
+
         weights = row_weights(y, self.class_weight)
         count = min(FOLDS, int(np.unique(y, return_counts=True)[1].min()))
         folds = stratified_folds(y, count, self.random_state, self.groups_)
@@ -58,14 +57,14 @@ class LinearSVM(Classifier):
 class _SoftmaxOfDecisions:
     """Probabilities of a fitted LinearSVC where there are too few rows to calibrate it."""
 
-    def __init__(self, svm: LinearSVC) -> None:
+    def __init__(self, svm: Any) -> None:
         self.svm = svm
 
     def predict_proba(self, X: Array) -> Probabilities:
         decisions = np.asarray(self.svm.decision_function(X), dtype=np.float64)
         # With two classes there is one decision value d; (-d, d) / 2 makes their difference d again.
         both = decisions if decisions.ndim == 2 else np.column_stack([-decisions, decisions]) / 2
-        return np.asarray(softmax(both, axis=1))
+        return np.asarray(scipy.special.softmax(both, axis=1))
 
 
 class RBFSVM(LinearSVM):
@@ -105,7 +104,7 @@ class RBFSVM(LinearSVM):
         return self.map_.transform(X)
 
 
-class SummedRBF(BaseEstimator):  # type: ignore[misc]
+class SummedRBF(Estimator):
     """Map whose inner products are the kernel of RBFSVM (exactly, between landmarks and any row).
 
     With L the Cholesky factor of the landmarks' kernel matrix K_pp = L L', row x becomes L^-1 k(landmarks, x).
@@ -123,16 +122,18 @@ class SummedRBF(BaseEstimator):  # type: ignore[misc]
         rows = np.random.default_rng(self.random_state).permutation(X.shape[0])[: self.landmarks]
         self.chosen_ = X[np.sort(rows)]
         matrix = self.kernel(self.chosen_, self.chosen_).astype(np.float64)
-        self.factor_ = cholesky(matrix + JITTER * np.eye(len(matrix)), lower=True).astype(np.float32)
+        self.factor_ = scipy.linalg.cholesky(matrix + JITTER * np.eye(len(matrix)), lower=True).astype(np.float32)
         return self
 
     def transform(self, X: Array) -> FloatArray:
         """Mapped rows float32 (n, p)."""
-        mapped: FloatArray = solve_triangular(self.factor_, self.kernel(self.chosen_, X), lower=True)
+        mapped: FloatArray = scipy.linalg.solve_triangular(self.factor_, self.kernel(self.chosen_, X), lower=True)
         return np.ascontiguousarray(mapped.T)
 
     def kernel(self, X: Array, other: Array) -> FloatArray:
         """Kernel float32 (n, m) between rows (n, d) and others (m, d)."""
+        from sklearn.metrics.pairwise import rbf_kernel
+
         whole = sum(self.variances_)
         found = np.zeros((X.shape[0], other.shape[0]), dtype=np.float32)
         for mine, theirs, variance in zip(self._blocks(X), self._blocks(other), self.variances_, strict=True):

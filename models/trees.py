@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy import sparse
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from features.encoder import Block, FloatArray
 from models.classifiers import Array, Classifier, ClassWeight, Positive, Whole
@@ -37,6 +36,8 @@ class RandomForest(Classifier):
         self.random_state = random_state
 
     def _model(self, X: Array, y: NDArray[Any]) -> Any:
+        from sklearn.ensemble import RandomForestClassifier
+
         return RandomForestClassifier(
             n_estimators=self.trees, min_samples_leaf=self.min_samples_leaf, random_state=self.random_state,
             class_weight=None if self.class_weight == "none" else self.class_weight,
@@ -87,6 +88,8 @@ class HistGradientBoosting(Classifier):
         return [Block.of(X[:, start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
     def _model(self, X: FloatArray, y: NDArray[Any]) -> Any:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
         counts = np.unique(y, return_counts=True)[1]
         return HistGradientBoostingClassifier(
             max_iter=self.iterations, learning_rate=self.learning_rate, max_leaf_nodes=self.leaves,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,18 @@ from features.encoder import Block
 
 Array: TypeAlias = NDArray[Any] | sparse.csr_matrix
 
+MAPPED = 2**14  # numbers, from which on mapping a file takes no longer than reading it
+
 
 def read_array(path: Path, shape: Sequence[int]) -> Array:
-    """The array in a file; a dense one stays on disk. Nothing is unpickled."""
+    """The array in a file; a dense one of more than a few thousand numbers stays on disk. Nothing is unpickled."""
     if path.suffix == ".npz":
         return sparse.load_npz(path)
-    mode: Literal["r"] | None = "r" if 0 not in shape else None  # an empty array cannot be mapped
-    return np.load(path, mmap_mode=mode, allow_pickle=False)
+    if math.prod(shape) < MAPPED:
+        small: Array = np.load(path, allow_pickle=False)
+        small.flags.writeable = False  # as a mapped one
+        return small
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def write_array(folder: Path, name: str, array: Array | Path) -> tuple[Path, tuple[int, ...], str]:

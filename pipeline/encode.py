@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,24 +169,31 @@ def _present(modal: Modal, rows: Rows) -> Rows:
     return rows[modal.index[rows] >= 0]
 
 
+Describe: TypeAlias = Callable[[Encoder], dict[str, Any]]
+
+
 def request(
-    dataset: Dataset, modality: Modality, component: Component, form: Form, train: Rows, seed: int
+    dataset: Dataset, modality: Modality, component: Component, form: Form, train: Rows, seed: int,
+    describe: Describe | None = None,
 ) -> Features:
-    """The features a model needs when it is trained on the rows `train`."""
-    return _request(build_encoder(modality, component, form, seed), modality, component, dataset, train)
+    """The features a model needs when it is trained on the rows `train`; `describe` stands for `describe_encoder`."""
+    encoder = build_encoder(modality, component, form, seed)
+    return _request(encoder, modality, component, dataset, train, describe or describe_encoder)
 
 
-def _request(encoder: Encoder, modality: Modality, component: Component, dataset: Dataset, train: Rows) -> Features:
+def _request(
+    encoder: Encoder, modality: Modality, component: Component, dataset: Dataset, train: Rows, describe: Describe
+) -> Features:
     modal = dataset.views[modality]
     targets = _targets(dataset, _present(modal, train)) if encoder.supervised else None
     ingredients = {
         "kind": "features",
         "samples": _samples_digest(modal.digests),
-        "encoder": describe_encoder(encoder),
+        "encoder": describe(encoder),
         "train": _training_digest(modal, train, targets) if encoder.learns else None,
     }
     frozen = encoder.frozen_stage()
-    stage = None if frozen is None else _request(frozen, modality, component, dataset, train)
+    stage = None if frozen is None else _request(frozen, modality, component, dataset, train, describe)
     return Features(modality, component, encoder, train if encoder.learns else None,
                     len(modal.digests) * (1 + encoder.augmented), ingredients, stage, targets)
 
@@ -205,6 +212,19 @@ def describe_encoder(encoder: Encoder) -> dict[str, Any]:
         "parameters": parameters,
         "identity": encoder.identity(),
     }
+
+
+def described_once() -> Describe:
+    """As `describe_encoder`, which reads an encoder's files, but once for equal encoders."""
+    known: dict[tuple[type[Encoder], str], dict[str, Any]] = {}
+
+    def describe(encoder: Encoder) -> dict[str, Any]:
+        key = type(encoder), repr(encoder)
+        if key not in known:
+            known[key] = describe_encoder(encoder)
+        return known[key]
+
+    return describe
 
 
 def plain_parameters(estimator: Any) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
 from pipeline.config import Split
 from pipeline.dataset import Dataset, DatasetError
@@ -52,15 +51,16 @@ class Fold:
 def draw(dataset: Dataset, split: Split, seed: int, store: Store | None = None) -> tuple[Fold, ...]:
     """Every outer fold with its inner folds.
 
-    Outer folds are stratified by class; with groups, no group straddles folds (inner ones neither). Groups take
-    seconds to keep whole: where a store is given, such folds are drawn once for the same labels and groups.
+    Outer folds are stratified by class; with groups, no group straddles folds (inner ones neither). Where a
+    store is given, they are drawn once for the same labels and groups: keeping groups whole takes seconds, and a
+    run whose folds are stored does without scikit-learn.
 
     Raises
     ------
     DatasetError
         Where the data cannot be split as asked.
     """
-    if store is None or dataset.groups is None:
+    if store is None:
         drawn = _drawn(dataset, split, seed)
     else:
         entry = store.get(_ingredients(dataset, split, seed), lambda: _entry(_drawn(dataset, split, seed), dataset))
@@ -83,8 +83,8 @@ def _drawn(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
 
 
 def _ingredients(dataset: Dataset, split: Split, seed: int) -> dict[str, Any]:
-    assert dataset.groups is not None
-    return {"kind": "folds", "labels": dataset.labels.tolist(), "groups": np.asarray(dataset.groups).tolist(),
+    groups = None if dataset.groups is None else dataset.groups.tolist()
+    return {"kind": "folds", "labels": dataset.labels.tolist(), "groups": groups,
             "official": None if dataset.split is None or not split.official else list(map(str, dataset.split)),
             "split": [split.official, split.folds, split.holdout, split.repeats, split.inner], "seed": seed,
             "versions": {name: version(name) for name in ("numpy", "scikit-learn")}}
@@ -141,6 +141,8 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]
     if groups is not None:
         train, test = _grouped_holdout(rows, labels, groups, split.holdout, seed)
         return [(rows[train], rows[test])]
+    from sklearn.model_selection import StratifiedShuffleSplit
+
     splitter = StratifiedShuffleSplit(1, test_size=split.holdout, random_state=seed)
     try:
         return [(rows[np.sort(train)], rows[np.sort(test)]) for train, test in splitter.split(rows, labels)]
@@ -169,6 +171,8 @@ def stratified(
     rows: Rows, labels: Labels, groups: NDArray[Any] | None, count: int, seed: int, key: str
 ) -> list[tuple[Rows, Rows]]:
     """Stratified folds; `key` is what the grid calls their number, for messages."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     where = "of the training rows of a fold " if key == "split.inner" else ""
     if groups is not None and len(np.unique(groups)) < count:
         raise DatasetError([f"{key}: the {len(np.unique(groups))} groups {where}cannot make {count} folds"],

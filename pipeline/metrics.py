@@ -12,7 +12,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+
+from reports.mean_ranks import mean_ranks
 
 Labels = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
@@ -96,7 +97,7 @@ def roc_auc(labels: Labels, probabilities: Probabilities) -> float:
     ranks by probability, ties shared (Mann and Whitney 1947). A class counts where `labels` hold both it and
     others; nan where no class does.
     """
-    ranks = rankdata(probabilities, axis=0)
+    ranks = mean_ranks(probabilities)
     classes = np.arange(probabilities.shape[1])
     positive = labels[:, None] == classes
     p = positive.sum(axis=0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from models.fusion import Fusion
 from pipeline.cells import Cell
 from pipeline.config import Grid
 from pipeline.dataset import Dataset
-from pipeline.encode import Features, plain_parameters, request, with_stages
+from pipeline.encode import Features, described_once, plain_parameters, request, with_stages
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS
 from pipeline.store import Ingredients, key_of
@@ -76,7 +77,7 @@ class _Requests:
     """The features that units ask for, learned from their own training rows, each described once."""
 
     def __init__(self, dataset: Dataset, seed: int) -> None:
-        self._dataset, self._seed = dataset, seed
+        self._dataset, self._seed, self._describe = dataset, seed, described_once()
         self._known: dict[tuple[Any, ...], Features] = {}
 
     def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
@@ -88,7 +89,8 @@ class _Requests:
             for position, rows in enumerate(training):
                 place = (modality, component, form, fold.repeat, fold.fold, position)
                 if place not in self._known:
-                    self._known[place] = request(self._dataset, modality, component, form, rows, self._seed)
+                    self._known[place] = request(self._dataset, modality, component, form, rows, self._seed,
+                                                 self._describe)
                 found[modality].append(self._known[place])
         return found
 
@@ -103,11 +105,14 @@ def make_plan(
     requests = requests or _Requests(dataset, grid.seed)
     learned_from = {part for cell in cells if cell.parts and cell.estimator(grid.seed).learns_combination
                     for part in cell.parts}
+    alone = {fold: replace(fold, inner=()) for fold in folds}
+    digest = cache(partial(_rows_digest, dataset))  # the same for many cells
     units: list[Unit] = []
     failures: list[FailureRecord] = []
     for cell in (cell for cell in cells if not cell.parts):
         try:
-            units += [_unit(grid, cell, dataset, fold, requests, cell in learned_from) for fold in folds]
+            units += [_unit(grid, cell, dataset, fold if _uses_inner(cell, learned_from) else alone[fold], requests,
+                            digest) for fold in folds]
         except Exception as error:  # a component that cannot be set up fails its cells, not the run
             failures.append(FailureRecord(cell.name, None, None, describe(error), traceback.format_exc()))
     features = with_stages(one for unit in units for many in unit.features.values() for one in many)
@@ -119,33 +124,36 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".strip().rstrip(":")
 
 
+def _uses_inner(cell: Cell, learned_from: Collection[Cell]) -> bool:
+    """Whether inner folds have a part in its results: to choose by, or for others to learn from."""
+    return len(cell.settings()) > 1 or cell in learned_from
+
+
 def _unit(
-    grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: Requests, learned_from: bool
+    grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: Requests,
+    digest: Callable[[Fold, tuple[Modality, ...]], str],
 ) -> Unit:
     estimator, settings = cell.estimator(grid.seed), cell.settings()
-    chooses = len(settings) > 1
-    if not chooses and not learned_from:  # then neither inner folds nor their metric have a part in the result
-        fold = replace(fold, inner=())
     # Where inner folds choose, their predictions cost nothing more: a rule added to the grid later finds them.
     keeps_inner = bool(fold.inner) and cell.fusion.name in COMBINED
     features = requests.of(cell, fold)
     ingredients = {
         "kind": "result",
         "features": {modality: [one.key for one in many] for modality, many in features.items()},
-        "rows": _rows_digest(dataset, fold, tuple(features)),
+        "rows": digest(fold, tuple(features)),
         "model": {"class": type(estimator).__name__, "version": estimator.version,
                   "parameters": plain_parameters(estimator)},
         **({"groups": _groups_digest(dataset, fold)} if _uses_groups(estimator) else {}),
         **({"unlabelled": _unlabelled_digest(dataset, fold, tuple(features))} if estimator.uses_unlabelled else {}),
         "settings": [dict(setting) for setting in settings],
-        "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version] if chooses else None,
+        "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version] if len(settings) > 1 else None,
         "keeps inner": keeps_inner,
         "versions": VERSIONS,
     }
     return Unit(cell, fold, estimator, settings, features, keeps_inner, ingredients)
 
 
-def _rows_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modality]) -> str:
+def _rows_digest(dataset: Dataset, fold: Fold, modalities: tuple[Modality, ...]) -> str:
     """Digest of the samples and classes of the fold's rows, in order, and of its inner folds."""
     rows = np.concatenate([fold.train, fold.test])
     place = {int(row): position for position, row in enumerate(fold.train)}

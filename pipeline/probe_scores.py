@@ -8,7 +8,7 @@ from math import nan
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
+import scipy
 
 from pipeline.alterations import alterations
 from pipeline.combine import Combination
@@ -96,4 +96,4 @@ def additive_projection(pairs: Probabilities) -> Probabilities:
     if not len(pairs):
         return np.zeros((0, pairs.shape[2]))
     logs = np.log(np.maximum(pairs, LEAST))
-    return np.asarray(softmax(logs.mean(axis=1) + logs.mean(axis=0) - logs.mean(axis=(0, 1)), axis=1))
+    return np.asarray(scipy.special.softmax(logs.mean(axis=1) + logs.mean(axis=0) - logs.mean(axis=(0, 1)), axis=1))

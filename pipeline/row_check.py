@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 from features.encoder import Modality
@@ -14,6 +15,7 @@ from pipeline.samples import Picture, Samples
 from pipeline.store import Store
 
 Policy = Literal["fail", "drop", "keep"]
+AT_ONCE = 64  # pictures that a thread reads before it reports: asking for each takes longer than its digest
 NOUNS: dict[Modality, str] = {"image": "picture", "text": "text"}
 
 
@@ -77,7 +79,9 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
     for row in range(len(samples)):
         if row not in there:
             findings.add(row, f"{samples.places[row]}: there is no picture", "image")
-    for row, (digest, error) in zip(there, ordered(_digest, there.values()), strict=True):
+    pictures = list(there.values())
+    parts = [pictures[start:start + AT_ONCE] for start in range(0, len(pictures), AT_ONCE)]
+    for row, (digest, error) in zip(there, chain.from_iterable(ordered(_digests, parts)), strict=True):
         if error:
             findings.add(row, f"{samples.places[row]}: picture {there[row].name}: {error}", "image")
         else:
@@ -88,6 +92,10 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
         if digest in errors:
             findings.add(row, f"{samples.places[row]}: picture {there[row].name}: {errors[digest]}", "image")
             del findings.digests[row]
+
+
+def _digests(pictures: Sequence[Picture]) -> list[tuple[str, str]]:
+    return [_digest(picture) for picture in pictures]
 
 
 def _digest(picture: Picture) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
@@ -79,9 +80,23 @@ def _score_row(cell: CellRecord, fold: FoldRecord) -> dict[str, Any]:
 
 def predictions(record: RunRecord) -> pa.Table:
     """Table with id, repeat, fold, cell, label, predicted and one column `p_CLASS` per class."""
-    classes = pa.array(record.classes)
-    tables = [_prediction_table(fold, record, classes) for fold in record.folds]
-    return pa.concat_tables(tables).combine_chunks() if tables else _prediction_schema(record).empty_table()
+    if not record.folds:
+        return _prediction_schema(record).empty_table()
+    rows = np.concatenate([fold.rows for fold in record.folds])
+    probabilities = np.concatenate([fold.probabilities for fold in record.folds], dtype=np.float64)
+    counts = [len(fold.rows) for fold in record.folds]
+    cells = list(dict.fromkeys(fold.cell for fold in record.folds))
+    cell, repeat, fold = (np.repeat(values, counts) for values in (
+        [cells.index(fold.cell) for fold in record.folds], [fold.repeat for fold in record.folds],
+        [fold.fold for fold in record.folds]))
+    classes = _strings(record.classes)
+    columns = [
+        _strings(record.ids).take(_whole_numbers(rows)), _whole_numbers(repeat), _whole_numbers(fold),
+        *(pa.DictionaryArray.from_arrays(_whole_numbers(codes), names) for codes, names in (
+            (cell, _strings(cells)), (record.labels[rows], classes), (probabilities.argmax(axis=1), classes))),
+        *(_flat(column, pa.float64()) for column in probabilities.T),
+    ]
+    return pa.Table.from_arrays(columns, schema=_prediction_schema(record))
 
 
 def _prediction_schema(record: RunRecord) -> pa.Schema:
@@ -91,19 +106,19 @@ def _prediction_schema(record: RunRecord) -> pa.Schema:
         ("predicted", name), *((f"p_{label}", pa.float64()) for label in record.classes)])
 
 
-def _prediction_table(fold: FoldRecord, record: RunRecord, classes: pa.Array) -> pa.Table:
-    count = len(fold.rows)
-    zeros = pa.array(np.zeros(count, dtype=np.int32))
-    codes = (record.labels[fold.rows].astype(np.int32), fold.probabilities.argmax(axis=1).astype(np.int32))
-    columns = [
-        pa.array([record.ids[row] for row in fold.rows], pa.string()),
-        pa.array(np.full(count, fold.repeat, dtype=np.int32)),
-        pa.array(np.full(count, fold.fold, dtype=np.int32)),
-        pa.DictionaryArray.from_arrays(zeros, pa.array([fold.cell])),
-        *(pa.DictionaryArray.from_arrays(pa.array(code), classes) for code in codes),
-        *(pa.array(column) for column in fold.probabilities.T),
-    ]
-    return pa.Table.from_arrays(columns, schema=_prediction_schema(record)).unify_dictionaries()
+def _flat(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """The values (n,) as they lie in memory. `pa.array` would import pandas to look whether they are of its kind."""
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _whole_numbers(values: NDArray[Any]) -> pa.Array:
+    return _flat(values.astype(np.int32), pa.int32())
+
+
+def _strings(texts: Sequence[str]) -> pa.Array:
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
 def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
 
@@ -21,10 +20,14 @@ def side_by_side(
     Every task computes in one thread whatever the number of workers: sums are then taken in the same
     order, so that 1 and 2 workers give the same bits, and workers never crowd each other's cores.
     """
+    if not tasks:
+        return
     if jobs == 1 or len(tasks) < 2:
         with _one_thread():
             yield from ((position, function(*task)) for position, task in enumerate(tasks))
         return
+    from joblib import Parallel, delayed, parallel_config
+
     with parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
         yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(

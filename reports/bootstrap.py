@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.stats import rankdata
 
+from reports.mean_ranks import mean_ranks
 from reports.ranking import Standing, rank_cells, ranking_metric
 from reports.record import RunRecord
 
@@ -245,12 +245,12 @@ def _roc_auc(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
 def _placements(probabilities: Floats, labels: Codes) -> NDArray[np.float32]:
     """For each class: share of the other side that a row is ranked right against, ties half (m, K)."""
     found = np.zeros(probabilities.shape, dtype=np.float32)
-    ranks = rankdata(probabilities, axis=0)
+    ranks = mean_ranks(probabilities)
     for code in range(probabilities.shape[1]):
         mine = labels == code
         own, others = probabilities[mine, code], probabilities[~mine, code]
         if len(own) and len(others):
-            found[mine, code] = (ranks[mine, code] - rankdata(own)) / len(others)
+            found[mine, code] = (ranks[mine, code] - mean_ranks(own)) / len(others)
             own = np.sort(own)
             beaten = np.searchsorted(own, others, "left") + np.searchsorted(own, others, "right")
             found[~mine, code] = 1 - beaten / (2 * len(own))

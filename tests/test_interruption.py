@@ -57,6 +57,9 @@ def started(folder: Path, out: str, grid: str = "grid.yaml", jobs: int = 1) -> I
                 os.killpg(process.pid, signal.SIGKILL)
 
 
+FOLDS = 1  # an entry of the store that a run does not count
+
+
 def computed(errors: str) -> list[int]:
     """Features, results, then answers about altered rows that a run says it computed."""
     return [int(number) for number in re.findall(r"(\d+) computed", errors)]
@@ -129,7 +132,7 @@ def test_two_runs_of_overlapping_grids_share_the_work_and_do_none_of_it_twice(fo
     names = [{entry.name for entry in one.entries()} for one in (store, *calm)]
     assert names[0] == names[1] | names[2]
     assert names[1] & names[2]
-    assert sum(number for text in errors for number in computed(text)) == len(names[0])
+    assert sum(number for text in errors for number in computed(text)) + FOLDS == len(names[0])
     assert not [problem for entry in store.entries() if (problem := store.problem(entry))]
     assert same(folder, "one", "calm one")
     assert same(folder, "two", "calm two")
@@ -180,16 +183,17 @@ def test_damaged_entries_are_computed_again_and_the_sound_ones_are_not(folder, c
     for position, entry in enumerate(entries):
         list(DAMAGES.values())[position % len(DAMAGES)](entry)
     assert run_grid(folder) == 0
-    assert sum(computed(capsys.readouterr().err)) == len(entries)
+    assert sum(computed(capsys.readouterr().err)) + FOLDS == len(entries)
     assert same(folder, "out", "calm")
 
 
 # --- light ------------------------------------------------------------------------------------------------
 
 
-def test_neither_import_nor_a_cached_run_loads_torch(folder):
+def test_neither_import_nor_a_cached_run_loads_what_takes_long_to_import(folder):
     assert run_grid(folder) == 0
-    heavy = ("torch", "torchvision", "sentence_transformers", "transformers", "gensim", "timm")
+    heavy = ("torch", "torchvision", "sentence_transformers", "transformers", "gensim", "timm", "sklearn",
+             "scipy.stats", "pandas", "joblib")
     arguments = [str(folder / "grid.yaml"), "--out", str(folder / "again"), "--store", str(folder / "store")]
     code = (f"import sys; from pipeline import run; code = run.main({arguments}); "
             f"print([name for name in {heavy} if name in sys.modules]); sys.exit(code)")

@@ -307,7 +307,8 @@ def test_logistic_regression_ends_at_the_minimum_without_a_warning(C):
 
 
 def test_importing_the_models_loads_no_heavy_package():
-    heavy = ["torch", "torchvision", "timm", "gensim", "sentence_transformers", "transformers"]
+    heavy = ["torch", "torchvision", "timm", "gensim", "sentence_transformers", "transformers",
+             "sklearn", "scipy.stats", "pandas"]
     code = f"import sys, models; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 

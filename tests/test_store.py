@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import sparse
 
 from pipeline import store_command
+from pipeline.array_file import MAPPED
 from pipeline.store import MANIFEST, Entry, Store, canonical, key_of
 
 INGREDIENTS = {"kind": "features", "encoder": {"class": "Bow", "version": 1}, "train": None}
@@ -37,15 +38,22 @@ def counter():
     return Counter(Entry({"values": np.arange(12, dtype=np.float32).reshape(3, 4)}, {"label": "bow"}))
 
 
-def test_a_value_is_computed_once_and_then_read_without_copying_it_into_memory(tmp_path, counter):
+def test_a_value_is_computed_once_and_then_read(tmp_path, counter):
     first = Store(tmp_path).get(INGREDIENTS, counter)
     again = Store(tmp_path).get(INGREDIENTS, counter)
     assert counter.calls == 1
     assert (first.reused, again.reused) == (False, True)
-    assert isinstance(again.arrays["values"], np.memmap)
     assert not again.arrays["values"].flags.writeable
     np.testing.assert_array_equal(again.arrays["values"], counter.entry.arrays["values"])
     assert again.facts == {"label": "bow"}
+
+
+@pytest.mark.parametrize(("numbers", "mapped"), [(MAPPED - 1, False), (MAPPED, True)])
+def test_arrays_that_take_memory_stay_on_disk_and_none_can_be_written(tmp_path, numbers, mapped):
+    values = Store(tmp_path).get(INGREDIENTS, lambda: Entry({"values": np.arange(numbers)})).arrays["values"]
+    assert isinstance(values, np.memmap) == mapped
+    assert not values.flags.writeable
+    np.testing.assert_array_equal(values, np.arange(numbers))
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,0 +1,85 @@
+"""Parameters as scikit-learn's estimators have them, without importing scikit-learn."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Self
+
+
+class Estimator:
+    """What scikit-learn asks of an estimator: parameters that can be read and set, and tags.
+
+    Its own BaseEstimator takes the better part of a second to import, with scipy.stats and pandas behind it, and a
+    run whose results are all stored fits nothing. Clones, estimator checks and input checks of scikit-learn work
+    with this class as with their own. Subclasses' constructors only store their parameters.
+    """
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters by name; if `deep`, those of parameters that are estimators too, as `parameter__name`."""
+        found: dict[str, Any] = {}
+        for name in _names(type(self).__init__):
+            value = found[name] = getattr(self, name)
+            if deep and hasattr(value, "get_params") and not isinstance(value, type):
+                found |= {f"{name}__{inner}": one for inner, one in value.get_params().items()}
+        return found
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters by name, those of an inner estimator as `parameter__name`.
+
+        Raises
+        ------
+        ValueError
+            For a name that is no parameter.
+        """
+        names, nested = _names(type(self).__init__), dict[str, dict[str, Any]]()
+        for name, value in parameters.items():
+            own, _, inner = name.partition("__")
+            if own not in names:
+                raise ValueError(f"{type(self).__name__} has no parameter {own!r}; it has {', '.join(names) or 'none'}")
+            if inner:
+                nested.setdefault(own, {})[inner] = value
+            else:
+                setattr(self, own, value)
+        for own, inside in nested.items():
+            getattr(self, own).set_params(**inside)
+        return self
+
+    def unfitted(self) -> Self:
+        """Unfitted copy with the same parameters."""
+        from sklearn.base import clone
+
+        copy: Self = clone(self)
+        return copy
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in self.get_params(deep=False).items())
+        return f"{type(self).__name__}({values})"
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn may expect of it: nothing beyond any estimator."""
+        from sklearn.base import BaseEstimator
+
+        return BaseEstimator().__sklearn_tags__()
+
+
+class ClassifyingEstimator(Estimator):
+    """An estimator that scikit-learn takes for a classifier."""
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn may expect of it: classes, learned from labels."""
+        from sklearn.utils import ClassifierTags
+
+        tags = super().__sklearn_tags__()
+        tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        tags.target_tags.required = True
+        return tags
+
+
+@cache
+def _names(constructor: Callable[..., None]) -> tuple[str, ...]:
+    """A constructor's parameters, sorted as scikit-learn has them."""
+    if constructor is object.__init__:
+        return ()
+    return tuple(sorted(name for name in inspect.signature(constructor).parameters if name != "self"))
