@@ -33,6 +33,8 @@ LISTS: dict[str, Mapping[str, type]] = {
 SCORE_COLUMNS = ("cell", "image", "text", "fusion", "classifier", "parameters", "repeat", "fold", "n_train",
                  "n_test", *METRICS, "fit_seconds", "predict_seconds")
 
+REPEATED = ["id", "repeat", "fold", "cell", "label", "predicted"]  # columns of predictions.parquet with few values
+
 
 def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path) -> None:
     """Write everything but the report into `folder`; a `failures.json` of an earlier run goes away."""
@@ -40,7 +42,8 @@ def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path) -> None:
     _whole(folder / "grid.lock.yaml", lambda path: path.write_text(record.grid, encoding="utf-8"))
     _whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
     _whole(folder / "scores.csv", lambda path: path.write_text(scores_csv(record), encoding="utf-8", newline=""))
-    _whole(folder / "predictions.parquet", lambda path: pq.write_table(predictions(record), path))
+    _whole(folder / "predictions.parquet", lambda path: pq.write_table(
+        predictions(record), path, use_dictionary=REPEATED))
     if record.failures:
         text = json.dumps([asdict(failure) for failure in record.failures], indent=2, ensure_ascii=False)
         _whole(folder / "failures.json", lambda path: path.write_text(text, encoding="utf-8"))

@@ -22,8 +22,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from pipeline.array_file import Array, flush, read_array, write_array
 
 Ingredients = Mapping[str, Any]
@@ -123,6 +121,8 @@ class Store:
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """Hold a key: other processes wait. Released by the system when the holder dies."""
+        from filelock import FileLock  # it imports asyncio, and a run whose results are all stored locks nothing
+
         folder = self.root / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{key}.lock"):
