@@ -12,10 +12,20 @@ from pydantic import AfterValidator, Field
 
 from features.augmentation import Augment, with_views
 from features.catalogue import known_model, library
-from features.encoder import Block, Encoder, FloatArray, Form, Modality, Targets, joined
+from features.encoder import (
+    Block,
+    Encoder,
+    FloatArray,
+    Form,
+    Modality,
+    Targets,
+    TrainableNetwork,
+    Unfreeze,
+    joined,
+)
 from features.finetuning import Finetune, Head
 from features.identity import versions
-from features.images import Interpolation, PixelArray
+from features.images import Interpolation, PixelArray, batches
 from features.precision import Precision, chosen_precision
 from features.pretrained import Pretrained, pretrained, with_preparation
 from features.projection import Projection
@@ -24,6 +34,7 @@ if TYPE_CHECKING:
     from features.networks import Network
 
 Three = tuple[float, float, float]
+PREPARED_AT_ONCE = 64  # pictures
 
 
 class CNN(Encoder):
@@ -49,10 +60,12 @@ class CNN(Encoder):
     pca : components of the features that are kept, learned from the training rows of each fold.
     whiten : scales these to equal variance.
     output : "pooled" for (n, d); "regions" for (n, t, d), the positions of the map (7 x 7 is t = 49) or a
-        transformer's patches.
+        transformer's patches; "pixels" for the prepared pictures, uint8 (n, size, size, 3).
     finetune : trains the network on the labelled training rows of each fold; keys epochs, lr, unfreeze and loss: see
         features.finetuning.Finetune. With `augment`, it trains on the views, too.
     augment : keys views, crop, flip, colour and test_views: see features.augmentation.Augment.
+        Where the network is trained with what is built on it (end_to_end), every step sees a new view, and `views`
+        does not count.
     random_state : seed of the augmented views and of fine-tuning.
 
     Attributes
@@ -68,7 +81,8 @@ class CNN(Encoder):
 
     modality: ClassVar[Modality] = "image"
     version: ClassVar[int] = 2
-    forms: ClassVar[dict[Form, str | None]] = {"pooled": "pooled", "sequence": "regions"}
+    forms: ClassVar[dict[Form, str | None]] = {
+        "pooled": "pooled", "sequence": "regions", "inputs": "pixels"}
 
     def __init__(
         self,
@@ -85,7 +99,7 @@ class CNN(Encoder):
         pca: Annotated[int, Field(ge=1)] | None = None,
         whiten: bool = False,
         finetune: Finetune | None = None,
-        output: Literal["pooled", "regions"] = "pooled",
+        output: Literal["pooled", "regions", "pixels"] = "pooled",
         augment: Augment | None = None,
         random_state: int = 0,
     ) -> None:
@@ -119,7 +133,7 @@ class CNN(Encoder):
     @property
     def augmented(self) -> int:
         """Augmented views of each picture."""
-        return self.augment.views if self.augment else 0
+        return self.augment.views if self.augment and not self.gives_inputs else 0
 
     @property
     def averaged(self) -> bool:
@@ -170,8 +184,26 @@ class CNN(Encoder):
             raise ValueError("whiten needs the key 'pca', the number of components to scale to equal variance")
         if self.pca is not None and self.finetune is not None:
             raise ValueError("pca and finetune exclude each other: components are of frozen features")
+        if self.gives_inputs:
+            self._check_trainable()
         return {**self.chosen().identity(), "precision": chosen_precision(self.precision).identity(),
                 "libraries": versions("torch", "pillow", library(self.model))}
+
+    def _check_trainable(self) -> None:
+        """Raise ValueError for parameters that change the features behind the network."""
+        wrong = [name for name in ("pca", "finetune", "layer") if getattr(self, name) is not None]
+        wrong += ["pooling"] if self.pooling != "model" else []
+        wrong += ["augment: {test_views: true}"] if self.augment is not None and self.augment.test_views else []
+        if wrong:
+            raise ValueError("where the network is trained with the fusion it gives what enters its own classifier: "
+                             f"leave out {', '.join(wrong)}")
+
+    def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
+        """See Encoder.network; with `augment`, every step sees a new view of each picture."""
+        from features.trainable import picture_network
+
+        self._check_trainable()
+        return picture_network(self.chosen(), self.augment, unfreeze)
 
     def chosen(self) -> Pretrained:
         """The weights, and the preparation with what the parameters replace."""
@@ -211,6 +243,11 @@ class CNN(Encoder):
 
     def pieces(self, samples: Sequence[bytes], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
         """See Encoder.pieces: a batch of pictures each, all outputs from one pass through the network."""
+        if "pixels" in outputs:  # no pass through the network at all
+            yield from self._pixels(samples)
+            outputs = [output for output in outputs if output != "pixels"]
+            if not outputs:
+                return
         stage = self.frozen_stage()
         if stage is not None:  # what was learned belongs to this encoder's own output
             for piece in stage.pieces(samples, outputs):
@@ -228,6 +265,14 @@ class CNN(Encoder):
             yield {name: _block(np.empty((0, *net.shapes[name]), dtype=np.float32)) for name in names}
         for features in encoded(net, pictures, names):
             yield {name: _block(features[name]) for name in names}
+
+    def _pixels(self, samples: Sequence[bytes]) -> Iterator[dict[str | None, Block]]:
+        preparation = self.chosen().preparation
+        if not len(samples):
+            side = preparation.size
+            yield {"pixels": Block.of(np.zeros((0, side, side, 3), dtype=np.uint8), encoder=self)}
+        for _, pixels in batches(samples, preparation, PREPARED_AT_ONCE):
+            yield {"pixels": Block.of(pixels, encoder=self)}
 
     def _check(self, net: Network, outputs: Sequence[str]) -> None:
         missing = [output for output in outputs if output not in net.shapes]

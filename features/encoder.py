@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,12 @@ from scipy import sparse
 
 from features.estimator import Estimator
 
+if TYPE_CHECKING:
+    from torch import nn
+
 Modality = Literal["image", "text"]
-Form = Literal["pooled", "sequence"]
+Form = Literal["pooled", "sequence", "inputs"]
+Unfreeze = Literal["last_stage", "all"]
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -31,7 +35,8 @@ class Block:
     Parameters
     ----------
     values : float32 (m, d), CSR float32 (m, d), or float32 (m, t, d)
-        Pooled vectors, sparse vectors, or sequences (picture regions, text tokens).
+        Pooled vectors, sparse vectors, or sequences (picture regions, text tokens). With `encoder`, what its
+        network takes instead, of any type: pixels (m, h, w, 3), or numbers of tokens (m, t).
     index : int64 (n,)
         Row of `values` for each sample; -1 where the sample lacks this modality.
     mask : bool (m, t), optional
@@ -40,21 +45,25 @@ class Block:
         Augmented views of each sample: `values` (and `mask`) then have m (1 + k) rows, first the m plain
         ones, then view 1 of each, and so on.
     averaged : whether predictions are averaged over the plain sample and its views.
+    encoder : the encoder whose network takes the values; None for features. See Encoder.network.
     """
 
-    values: FloatArray | sparse.csr_matrix
+    values: NDArray[Any] | sparse.csr_matrix
     index: IntArray
     mask: BoolArray | None = None
     augmented: int = 0
     averaged: bool = False
+    encoder: Encoder | None = None
 
     @classmethod
-    def of(cls, values: FloatArray | sparse.csr_matrix, mask: BoolArray | None = None) -> Block:
+    def of(
+        cls, values: NDArray[Any] | sparse.csr_matrix, mask: BoolArray | None = None, encoder: Encoder | None = None
+    ) -> Block:
         """Block whose samples are the rows of `values`, one by one."""
-        return cls(values, np.arange(values.shape[0], dtype=np.int64), mask)
+        return cls(values, np.arange(values.shape[0], dtype=np.int64), mask, encoder=encoder)
 
     def __post_init__(self) -> None:
-        if self.values.dtype != np.float32:
+        if self.values.dtype != np.float32 and self.encoder is None:
             raise TypeError(f"Block values must be float32, not {self.values.dtype}")
         if (self.mask is not None) != self.is_sequence:
             raise ValueError("a sequence block needs a mask (m, t), and only a sequence block has one")
@@ -88,14 +97,18 @@ class Block:
         """Block of the samples `rows` (positions or a boolean mask), copying no features."""
         return replace(self, index=self.index[rows])
 
+    def at(self, positions: IntArray) -> Block:
+        """Block whose samples are these rows of `values`, one by one; none is missing."""
+        return replace(self, index=positions)
+
     def with_views(self) -> Block:
         """Block of the n samples as they are, then view 1 of each, and so on: n (1 + k) samples."""
         count = self.values.shape[0] // (1 + self.augmented)
         views = [np.where(self.present, self.index + view * count, -1) for view in range(1 + self.augmented)]
-        return Block(self.values, np.concatenate(views), self.mask)
+        return Block(self.values, np.concatenate(views), self.mask, encoder=self.encoder)
 
-    def array(self) -> FloatArray | sparse.csr_matrix:
-        """Pooled features (n, d), dense or CSR; a missing sample is a row of zeros.
+    def array(self) -> Any:
+        """Pooled features (n, d), dense or CSR, or inputs (n, ...); a missing sample is a row of zeros.
 
         Raises
         ------
@@ -112,11 +125,11 @@ class Block:
             )
             return sparse.csr_matrix(selector @ self.values)
         rows = np.asarray(self.values[np.maximum(self.index, 0)]) if len(self.values) else self._zeros()
-        rows[~self.present] = 0.0
+        rows[~self.present] = 0
         return rows
 
-    def _zeros(self) -> FloatArray:
-        return np.zeros((len(self), *self.values.shape[1:]), dtype=np.float32)
+    def _zeros(self) -> NDArray[Any]:
+        return np.zeros((len(self), *self.values.shape[1:]), dtype=self.values.dtype)
 
     def sequence(self) -> tuple[FloatArray, BoolArray]:
         """Values float32 (n, t, d) and mask bool (n, t); a pooled vector is a sequence of one.
@@ -151,6 +164,24 @@ class Targets:
     groups: IntArray | None = None
 
 
+class TrainableNetwork(NamedTuple):
+    """The network behind an encoder, to be trained further with what is built on its features.
+
+    Parameters
+    ----------
+    module : gives the pooled features (b, d) of inputs (b, ...), a tensor in the main memory; they come out on the
+        module's own device. What shall be trained requires gradients. While it trains it may change its inputs at
+        random (torch's random state decides); in evaluation mode each row is by itself, and a few rows at a time
+        are computed, so that memory is bounded.
+    width : d.
+    pretrained : whether it comes with weights; else they are drawn from torch's random state.
+    """
+
+    module: nn.Module
+    width: int
+    pretrained: bool
+
+
 class Encoder(Estimator):
     """Turns samples of one modality into a Block. Subclass it, and register the class in `features`.
 
@@ -163,7 +194,8 @@ class Encoder(Estimator):
     modality : which samples it takes: "image" (encoded picture files as bytes) or "text" (str).
     version : raised whenever the output changes for the same parameters and weights.
     forms : maps "pooled" and, where the encoder has regions or tokens, "sequence" to the value of its
-        `output` parameter that gives it. Encoders without `output` have {"pooled": None}.
+        `output` parameter that gives it; likewise "inputs" where it has a network that can be trained with what is
+        built on it: what that network takes, see `network`. Encoders without `output` have {"pooled": None}.
     """
 
     modality: ClassVar[Modality]
@@ -226,6 +258,27 @@ class Encoder(Estimator):
         """Encode m samples; sample i of the block is samples[i]."""
         raise NotImplementedError
 
+    @property
+    def gives_inputs(self) -> bool:
+        """Whether its output is what its network takes, and not features. It then learns nothing itself."""
+        return "inputs" in self.forms and getattr(self, "output", None) == self.forms["inputs"]
+
+    def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
+        """The network that makes the pooled features of its inputs (the form "inputs"), to be trained.
+
+        Parameters
+        ----------
+        unfreeze : "last_stage" leaves the last quarter of a pretrained network's layers to be trained, "all" every
+            layer. One that starts from scratch is trained whole.
+        inputs : of the training samples, for a network that starts from their moments.
+
+        Raises
+        ------
+        NotImplementedError
+            By an encoder that has none.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no network to train")
+
     def counts(self, samples: Sequence[Any]) -> dict[str, int]:
         """What a reader should know of how these samples were encoded: how many were empty, cut off, unknown.
 
@@ -271,4 +324,5 @@ class Encoder(Estimator):
 def joined(blocks: Sequence[Block]) -> Block:
     """The samples of dense blocks of equal shape, one block after the other."""
     masks = [block.mask for block in blocks if block.mask is not None]
-    return Block.of(np.concatenate([block.values for block in blocks]), np.concatenate(masks) if masks else None)
+    return Block.of(np.concatenate([block.values for block in blocks]), np.concatenate(masks) if masks else None,
+                    blocks[0].encoder)

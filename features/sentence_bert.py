@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from features.encoder import Block, Encoder, FloatArray, Form, Modality, joined
+from features.encoder import Block, Encoder, FloatArray, Form, Modality, TrainableNetwork, Unfreeze, joined
 from features.identity import folder_digest, versions
 from features.precision import Precision, chosen_precision
 
@@ -48,12 +49,14 @@ class SentenceBert(Encoder):
     normalise : whether sentence vectors are scaled to unit length.
     precision : "float32"; "bfloat16"; "auto" for the second where this machine computes it natively.
     output : "sentence" for (n, d); "tokens" for (n, t, d), the last layer's token vectors with the start
-        and end marks, so that an empty text has tokens too.
+        and end marks, so that an empty text has tokens too; "numbers" for the tokens' numbers in the model's
+        vocabulary, int32 (n, t), -1 behind a text's end.
     """
 
     modality: ClassVar[Modality] = "text"
     version: ClassVar[int] = 1
-    forms: ClassVar[dict[Form, str | None]] = {"pooled": "sentence", "sequence": "tokens"}
+    forms: ClassVar[dict[Form, str | None]] = {
+        "pooled": "sentence", "sequence": "tokens", "inputs": "numbers"}
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class SentenceBert(Encoder):
         max_tokens: Annotated[int, Field(ge=3)] | None = None,
         normalise: bool = True,
         precision: Precision = "float32",
-        output: Literal["sentence", "tokens"] = "sentence",
+        output: Literal["sentence", "tokens", "numbers"] = "sentence",
     ) -> None:
         self.model = model
         self.prompt = prompt
@@ -92,6 +95,11 @@ class SentenceBert(Encoder):
     def pieces(self, samples: Sequence[str], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
         """See Encoder.pieces; here one pass over the texts gives all outputs, and texts may outnumber memory."""
         net = self._net()
+        if "numbers" in outputs:
+            yield from self._numbers(net, samples)
+            outputs = [output for output in outputs if output != "numbers"]
+            if not outputs:
+                return
         tokens = "tokens" in outputs
         some = samples if len(samples) else [""]  # no text at all still has a width
         longest = max(map(len, self._token_ids(net, some, cut=True))) if tokens else 0
@@ -100,6 +108,23 @@ class SentenceBert(Encoder):
             texts = _valid(samples[start:start + step])
             found = self._encoded(net, texts or [""], tokens, longest)
             yield {output: _first(found[output], len(texts)) for output in outputs}
+
+    def _numbers(self, net: SentenceTransformer, samples: Sequence[str]) -> Iterator[dict[str | None, Block]]:
+        longest = max(map(len, self._token_ids(net, samples, cut=True)), default=1)
+        for start in range(0, max(len(samples), 1), PIECE):
+            found = list(self._token_ids(net, samples[start:start + PIECE], cut=True))
+            numbers = np.full((len(found), longest), -1, dtype=np.int32)
+            for row, each in zip(numbers, found, strict=True):
+                row[:len(each)] = each
+            yield {"numbers": Block.of(numbers, encoder=self)}
+
+    def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
+        """See Encoder.network. Always in float32: whoever trains it settles the precision."""
+        from features.trainable import text_network
+
+        # A copy: training must not reach the model that encodes.
+        net = deepcopy(_loaded(model_folder(self.model), self.max_tokens, "float32"))
+        return text_network(net, self.normalise, unfreeze)
 
     def _encoded(
         self, net: SentenceTransformer, texts: list[str], tokens: bool, longest: int

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from features.encoder import Block, Encoder, Form, Modality, Targets, joined
+from features.encoder import Block, Encoder, Form, Modality, Targets, TrainableNetwork, Unfreeze, joined
 from features.identity import versions
 from features.images import PixelArray, Preparation, batches
 
@@ -25,7 +25,7 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Optimizer = Literal["sgd", "adamw"]
 Loss = Literal["cross_entropy", "mse"]
-Output = Literal["pooled", "regions"]
+Output = Literal["pooled", "regions", "pixels"]
 
 
 class SmallCNN(Encoder):
@@ -41,7 +41,8 @@ class SmallCNN(Encoder):
     width : channels of the first stage; the later ones double it.
     epochs, lr, optimizer, weight_decay, loss : see features.training.Training.
     flip : whether half of the pictures are mirrored; not for letters, digits and the like.
-    output : "pooled" for (n, d), the mean of the last map; "regions" for (n, t, d), its positions.
+    output : "pooled" for (n, d), the mean of the last map; "regions" for (n, t, d), its positions;
+        "pixels" for the pictures as the network takes them, uint8 (n, 32, 32, 3).
     random_state : seed of weights, order and changes. On a CPU it decides the result.
 
     Attributes
@@ -53,7 +54,8 @@ class SmallCNN(Encoder):
 
     modality: ClassVar[Modality] = "image"
     version: ClassVar[int] = 1
-    forms: ClassVar[dict[Form, str | None]] = {"pooled": "pooled", "sequence": "regions"}
+    forms: ClassVar[dict[Form, str | None]] = {
+        "pooled": "pooled", "sequence": "regions", "inputs": "pixels"}
 
     depth: int
     width: int
@@ -68,13 +70,13 @@ class SmallCNN(Encoder):
 
     @property
     def learns(self) -> bool:
-        """It learns from the training pictures."""
-        return True
+        """It learns from the training pictures, unless it only prepares them."""
+        return not self.gives_inputs
 
     @property
     def supervised(self) -> bool:
         """And from their labels."""
-        return True
+        return not self.gives_inputs
 
     def identity(self) -> dict[str, Any]:
         """Library versions."""
@@ -123,6 +125,9 @@ class SmallCNN(Encoder):
         """See Encoder.pieces: a batch of pictures each, all outputs from one pass through the network."""
         from features.small_networks import features
 
+        if "pixels" in outputs:  # then asked for alone: the other forms are learned in the fold
+            yield from self._pixels(samples)
+            return
         if not len(samples):
             blank = np.zeros((1, SIZE, SIZE, 3), dtype=np.uint8)
             found = features(self.net_, self._input(blank))
@@ -130,6 +135,20 @@ class SmallCNN(Encoder):
         for _, pixels in batches(samples, PREPARATION, AT_ONCE):
             found = features(self.net_, self._input(pixels))
             yield {output: _block(found[str(output)]) for output in outputs}
+
+    def _pixels(self, samples: Sequence[bytes]) -> Iterator[dict[str | None, Block]]:
+        if not len(samples):
+            yield {"pixels": Block.of(np.zeros((0, SIZE, SIZE, 3), dtype=np.uint8), encoder=self)}
+        for _, pixels in batches(samples, PREPARATION, AT_ONCE):
+            yield {"pixels": Block.of(pixels, encoder=self)}
+
+    def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
+        """See Encoder.network. It starts from scratch and is trained whole; the fusion says how long and how fast."""
+        from features.small_networks import SmallPictures
+
+        mean, std = _moments(inputs.take(inputs.present).array())
+        net = self._built(1)
+        return TrainableNetwork(SmallPictures(net.body, mean, std, self.flip), net.head.in_features, pretrained=False)
 
     def _input(self, pixels: PixelArray) -> Any:
         from features.small_networks import Inputs

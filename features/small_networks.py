@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from features.encoder import FloatArray, IntArray
 from features.images import PixelArray
-from features.training import device
+from features.training import device, drawn
 
 PADDING = 4  # pixels that a crop may move a picture by, of 32: He et al. 2016
 # Layers of VGG's five stages by depth (Simonyan and Zisserman 2015, configurations A, B, D), without the dense ones.
@@ -106,20 +106,46 @@ class Inputs:
         for start in range(0, len(rows), self._batch):
             some = rows[start:start + self._batch]
             images = (self._images[torch.from_numpy(some)].float() / 255 - self._mean) / self._std
-            yield (images if epoch is None else self._changed(images, rng)).to(device()), some
+            yield (images if epoch is None else shifted(images, self._flip, rng)).to(device()), some
 
-    def _changed(self, images: Tensor, rng: np.random.Generator) -> Tensor:
-        """Each picture moved by up to 4 pixels of 32, zeros (the mean colour) coming in, and perhaps mirrored."""
-        count, size = len(images), images.shape[2]
-        margin = max(1, PADDING * size // 32)
-        padded = functional.pad(images, (margin,) * 4)
-        tops, lefts = (torch.from_numpy(rng.integers(0, 2 * margin + 1, count)) for _ in range(2))
-        mirrored = torch.from_numpy(rng.random(count) < 0.5) & self._flip
-        along = torch.arange(size)
-        columns = torch.where(mirrored[:, None], along.flip(0)[None], along[None]) + lefts[:, None]
-        down = along[None] + tops[:, None]
-        places = torch.arange(count)[:, None, None]
-        return padded.permute(0, 2, 3, 1)[places, down[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+def shifted(images: Tensor, flip: bool, rng: np.random.Generator) -> Tensor:
+    """Each picture moved by up to 4 pixels of 32, zeros (the mean colour) coming in, and perhaps mirrored."""
+    count, size = len(images), images.shape[2]
+    margin = max(1, PADDING * size // 32)
+    padded = functional.pad(images, (margin,) * 4)
+    tops, lefts = (torch.from_numpy(rng.integers(0, 2 * margin + 1, count)) for _ in range(2))
+    mirrored = torch.from_numpy(rng.random(count) < 0.5) & flip
+    along = torch.arange(size)
+    columns = torch.where(mirrored[:, None], along.flip(0)[None], along[None]) + lefts[:, None]
+    down = along[None] + tops[:, None]
+    places = torch.arange(count)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[places, down[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+class SmallPictures(nn.Module):
+    """Pooled features (b, d) of uint8 pictures (b, size, size, 3); while it trains, shifted and mirrored ones.
+
+    Parameters
+    ----------
+    body, mean, std, flip : see SmallNetwork and Inputs.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, body: nn.Module, mean: FloatArray, std: FloatArray, flip: bool) -> None:
+        super().__init__()
+        self.body, self.flip = body, flip
+        self.register_buffer("mean", torch.from_numpy(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.from_numpy(std).view(1, 3, 1, 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """See features.encoder.TrainableNetwork."""
+        images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean.cpu()) / self.std.cpu()
+        if self.training:
+            images = shifted(images, self.flip, drawn())
+        found: Tensor = self.body(images.to(self.mean.device)).mean(dim=(2, 3))
+        return found
 
 
 def features(net: SmallNetwork, images: Tensor) -> dict[str, Any]:

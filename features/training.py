@@ -73,6 +73,11 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def drawn() -> np.random.Generator:
+    """Random numbers that torch's random state decides."""
+    return np.random.default_rng(int(torch.randint(2**62, ())))
+
+
 def split_for_stopping(targets: Targets, random_state: int) -> tuple[IntArray, IntArray]:
     """Rows to train on, and about a tenth to stop by: stratified, no group in both, no class in the latter only.
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from features.encoder import IntArray, Targets
+from features.encoder import IntArray, Targets, Unfreeze
 from features.finetuning import Finetune
 from features.images import Preparation, batches
 from features.networks import build, find_taps
@@ -51,11 +51,8 @@ def tuned(
     net = build(chosen).eval()
     with torch.random.fork_rng([device()] if device().type == "cuda" else []):
         torch.manual_seed(seed)
-        place, own, width, layers = _taken_apart(net, chosen)
-        count = max(1, ceil(LAST * len(layers))) if how.unfreeze == "last_stage" else len(layers)
-        net.requires_grad_(how.unfreeze == "all")
-        for layer in layers[-count:]:
-            layer.requires_grad_(True)
+        place, own, width, layers = taken_apart(net, chosen)
+        unfreeze_layers(net, layers, "all" if how.unfreeze == "all" else "last_stage")
         classifier = nn.Linear(width, int(targets.labels.max()) + 1)
         whole = nn.Sequential(net, classifier).to(device()).to(memory_format=torch.channels_last)
         groups: list[dict[str, Any]] = [
@@ -67,7 +64,14 @@ def tuned(
     return net.cpu().requires_grad_(False), history
 
 
-def _taken_apart(net: nn.Module, chosen: Pretrained) -> tuple[str | None, nn.Module | None, int, list[nn.Module]]:
+def unfreeze_layers(net: nn.Module, layers: Sequence[nn.Module], unfreeze: Unfreeze) -> None:
+    """Let the last quarter of a network's layers, in their order of use, be trained, or all of the network."""
+    net.requires_grad_(unfreeze == "all")
+    for layer in layers[-max(1, ceil(LAST * len(layers))):]:
+        layer.requires_grad_(True)
+
+
+def taken_apart(net: nn.Module, chosen: Pretrained) -> tuple[str | None, nn.Module | None, int, list[nn.Module]]:
     """Name and module of the head, which is taken out; the width of what entered it; the layers, in order of use."""
     size = chosen.preparation.size
     picture = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, size, size)).astype(np.float32))

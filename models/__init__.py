@@ -6,6 +6,7 @@ from models.classifiers import Classifier, Logistic
 from models.co_training import CoTraining
 from models.cross_attention import CrossAttention
 from models.early import Concat
+from models.end_to_end import EndToEnd
 from models.fusion import Fusion
 from models.gated import Gated
 from models.late import Late
@@ -26,6 +27,7 @@ FUSIONS: dict[str, type[Fusion]] = {
     "cross_attention": CrossAttention,
     "gated": Gated,
     "co_training": CoTraining,
+    "end_to_end": EndToEnd,
     "cca": CCA,
     "contrastive": Contrastive,
     "semi_supervised": SemiSupervised,

@@ -54,6 +54,7 @@ class NeuralFusion(Fusion):
     takes_classifier: ClassVar[bool] = False
     uses_groups: ClassVar[bool] = True
     predicts: ClassVar[str] = "forward"  # the network's method that gives class scores (n, K)
+    batch: ClassVar[int] = 64  # samples of one training step
 
     epochs: int
     patience: int
@@ -68,13 +69,21 @@ class NeuralFusion(Fusion):
         """Learn from the training samples what `_inputs` needs."""
         raise NotImplementedError
 
-    def _inputs(self, views: Views) -> tuple[Tensor, ...]:
-        """What the network is called with: tensors (n, ...)."""
+    def _inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the network is called with: tensors (n, ...), or what reads their rows (models.trainer.Rowwise)."""
         raise NotImplementedError
 
-    def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
+    def _asked(self, views: Views) -> tuple[Any, ...]:
+        """What its method `predicts` is called with to predict some samples."""
+        return self._inputs(views)
+
+    def _network(self, inputs: Sequence[Any]) -> nn.Module:
         """Untrained network for inputs of these shapes and the classes of `classes_`."""
         raise NotImplementedError
+
+    def _parameters(self, network: nn.Module) -> list[dict[str, Any]]:
+        """Groups of parameters to train, for those with a learning rate of their own; see models.trainer.train."""
+        return [{"params": network.parameters()}]
 
     def _objective(self, codes: Labels) -> Objective:
         """Loss of the network's output: class scores (n, K), unless a subclass has it otherwise."""
@@ -104,16 +113,18 @@ class NeuralFusion(Fusion):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) == 1:
             return self
+        from torch import Tensor
+
         from models.trainer import Training, train
 
         self._prepare(views)
         inputs = self._inputs(views)
-        if not all(bool(tensor.isfinite().all()) for tensor in inputs):
+        if not all(bool(tensor.isfinite().all()) for tensor in inputs if isinstance(tensor, Tensor)):
             raise ValueError("some features are not finite numbers")
-        how = Training(self.epochs, self.patience, self.learning_rate, self.weight_decay, self.random_state)
+        how = Training(self.epochs, self.patience, self.learning_rate, self.weight_decay, self.random_state, self.batch)
         self.network_, self.history_ = train(
             lambda: self._network(inputs), inputs, codes, self._objective(codes), how, views.groups,
-            self._criterion(codes))
+            self._criterion(codes), self._parameters)
         return self
 
     def predict_proba(self, views: Views) -> Probabilities:
@@ -123,7 +134,7 @@ class NeuralFusion(Fusion):
             return np.full((len(views), len(self.classes_)), 1 / len(self.classes_))
         from models.trainer import applied
 
-        scores = applied(self.network_, self._inputs(views), self.predicts).double()
+        scores = applied(self.network_, self._asked(views), self.predicts).double()
         return np.asarray(scores.softmax(dim=1).numpy(), dtype=np.float64)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,11 +18,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Rows = NDArray[np.int64]
-Tensors = tuple[Tensor, ...]
 Objective = Callable[[Any, Tensor], Tensor]
 Network = TypeVar("Network", bound=nn.Module)
 
 SAMPLES_AT_ONCE = 256
+
+
+class Rowwise(Protocol):
+    """A tensor (n, ...), or what gives rows of one when they are asked for, so that it need not be in memory."""
+
+    def __len__(self) -> int:
+        """Rows n."""
+
+    def __getitem__(self, rows: Any, /) -> Tensor:
+        """Some of the rows: positions as a tensor, or a slice."""
+
+    def to(self, where: torch.device, /) -> Rowwise:
+        """The same on a device; what reads its rows when they are asked for may leave that to the network."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +86,9 @@ def device() -> torch.device:
 
 
 def train(
-    build: Callable[[], Network], inputs: Sequence[Tensor], codes: Rows, objective: Objective, how: Training,
+    build: Callable[[], Network], inputs: Sequence[Rowwise], codes: Rows, objective: Objective, how: Training,
     groups: NDArray[Any] | None = None, criterion: Objective | None = None,
+    parameters: Callable[[Network], list[dict[str, Any]]] | None = None,
 ) -> tuple[Network, History]:
     """Train a network until its loss on held-out rows has not fallen for `patience` epochs.
 
@@ -90,6 +103,8 @@ def train(
     objective : mean loss of some rows from the network's output for them and their codes.
     groups : (n,) rows of one group are never both trained on and held out.
     criterion : what is measured on the held-out rows; the objective itself where it is not given.
+    parameters : groups of the network's parameters, for those with a learning rate of their own ("lr"); without it,
+        all learn at one.
 
     Returns
     -------
@@ -106,26 +121,26 @@ def train(
     with torch.random.fork_rng([where] if where.type == "cuda" else []):
         torch.manual_seed(how.random_state)
         network = build().to(where)
-        course = _Course(network, how)
+        course = _Course(network, how, parameters(network) if parameters else [{"params": network.parameters()}])
         there = tuple(tensor.to(where) for tensor in inputs)
         targets = torch.from_numpy(np.asarray(codes, dtype=np.int64)).to(where)
-        stopping = tuple(tensor[torch.from_numpy(held_out).to(where)] for tensor in (*there, targets))
+        stopping = torch.from_numpy(held_out).to(where)
         while not course.ended:
             order = torch.from_numpy(rng.permutation(fitted)).to(where)
             course.add(_pass(network, there, targets, objective, order, course),
-                       _held_out_loss(network, stopping, criterion or objective))
+                       _held_out_loss(network, there, targets, criterion or objective, stopping))
     return network.cpu(), course.end()
 
 
 class _Course:
     """Optimiser, losses so far, and the best weights."""
 
-    def __init__(self, network: nn.Module, how: Training) -> None:
+    def __init__(self, network: nn.Module, how: Training, groups: list[dict[str, Any]]) -> None:
         on_gpu = device().type == "cuda"
         self.how, self.network = how, network
         # One fused kernel steps all parameters: small networks spend their time on launching many.
         self.optimiser = torch.optim.AdamW(
-            network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay, fused=True)
+            groups, lr=how.learning_rate, weight_decay=how.weight_decay, fused=True)
         self.scaler = torch.amp.GradScaler(enabled=on_gpu)
         self.fitted: list[float] = []
         self.held_out: list[float] = []
@@ -145,13 +160,17 @@ class _Course:
         checked = fitted if held_out is None else held_out
         if not np.isfinite(checked):
             raise FloatingPointError(
-                f"training diverged in epoch {len(self.fitted)}: the loss is {checked}; learning_rate "
-                f"{self.how.learning_rate:g} is too high")
+                f"training diverged in epoch {len(self.fitted)}: the loss is {checked}; "
+                f"{self._rates()} is too high")
         if held_out is None:
             self.kept = len(self.fitted)
         elif held_out < self.least:
             self.least, self.kept = held_out, len(self.fitted)
             self.best = copy.deepcopy(self.network.state_dict())
+
+    def _rates(self) -> str:
+        others = sorted({group["lr"] for group in self.optimiser.param_groups} - {self.how.learning_rate})
+        return " or ".join([f"learning_rate {self.how.learning_rate:g}", *(f"one of {lr:g}" for lr in others)])
 
     @property
     def ended(self) -> bool:
@@ -168,7 +187,8 @@ class _Course:
 
 
 def _pass(
-    network: nn.Module, inputs: Tensors, codes: Tensor, objective: Objective, order: Tensor, course: _Course
+    network: nn.Module, inputs: Sequence[Rowwise], codes: Tensor, objective: Objective, order: Tensor,
+    course: _Course,
 ) -> float:
     """One pass over the rows in `order`; their mean loss."""
     network.train()
@@ -181,22 +201,23 @@ def _pass(
     return float(total) / max(len(order), 1)
 
 
-def _held_out_loss(network: nn.Module, stopping: Tensors, objective: Objective) -> float | None:
+def _held_out_loss(
+    network: nn.Module, inputs: Sequence[Rowwise], codes: Tensor, objective: Objective, held_out: Tensor
+) -> float | None:
     """Mean loss of the held-out rows; None where there are none."""
-    *inputs, codes = stopping
-    if not len(codes):
+    if not len(held_out):
         return None
     network.eval()
     total = 0.0
     with torch.no_grad():
-        for part in _portions(len(codes)):
+        for rows in torch.split(held_out, SAMPLES_AT_ONCE):
             with _mixed_precision(codes.device):
-                loss = objective(network(*(tensor[part] for tensor in inputs)), codes[part])
-            total += float(loss) * len(codes[part])
-    return total / len(codes)
+                loss = objective(network(*(tensor[rows] for tensor in inputs)), codes[rows])
+            total += float(loss) * len(rows)
+    return total / len(held_out)
 
 
-def applied(network: nn.Module, inputs: Sequence[Tensor], method: str = "forward") -> Tensor:
+def applied(network: nn.Module, inputs: Sequence[Rowwise], method: str = "forward") -> Tensor:
     """What a trained network, or another method of it, gives for all rows: a few at a time, without gradients."""
     where = device()
     function = getattr(network.to(where), method)

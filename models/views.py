@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,7 @@ def stacked(first: Views, second: Views) -> Views:
 
 def _stacked(first: Block, second: Block) -> Block:
     if first.values is second.values:  # parts of one set of features: none are copied
-        return Block(first.values, np.concatenate([first.index, second.index]), first.mask)
+        return replace(first, index=np.concatenate([first.index, second.index]))
     stack: Any = sparse.vstack if first.is_sparse else np.concatenate
     shifted = np.where(second.present, second.index + first.values.shape[0], -1)
     mask = None if first.mask is None or second.mask is None else np.concatenate([first.mask, second.mask])

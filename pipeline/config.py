@@ -133,6 +133,7 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
     }
     if not any(problem.path[:1] in {("image",), ("text",), ("fusion",)} for problem in problems):
         problems += _unmet_needs(parts["fusion"], bool(parts["image"]), bool(parts["text"]))
+        problems += _untrainable(parts["fusion"], parts["image"], parts["text"])
     grid = Grid(
         name=_scalar("name", content.get("name", path.stem), _is_name, "a name of letters, digits, . _ -",
                      problems),
@@ -295,6 +296,22 @@ def _unmet_needs(fusions: Sequence[Component], has_image: bool, has_text: bool) 
         for modality in FUSIONS[component.name].needs
         if not there[modality]
     ]
+
+
+def _untrainable(
+    fusions: Sequence[Component], images: Sequence[Component], texts: Sequence[Component]
+) -> list[Problem]:
+    """Pairs of encoders of which neither has a network, for fusions that train it."""
+    fixed = {name for registry in (IMAGE_ENCODERS, TEXT_ENCODERS) for name, cls in registry.items()
+             if "inputs" not in cls.forms}
+    pairs = dict.fromkeys((image.name, text.name) for image in images for text in texts
+                          if image.name in fixed and text.name in fixed)
+    known = ", ".join(name for name in (*IMAGE_ENCODERS, *TEXT_ENCODERS) if name not in fixed)
+    return [Problem(("fusion",), f"{name} trains encoders, but neither {image} nor {text} has a network to train: give "
+                                 f"it a grid without this pair (with a network: {known})")
+            for name in dict.fromkeys(fusion.name for fusion in fusions
+                                      if "inputs" in FUSIONS[fusion.name].needs.values())
+            for image, text in pairs]
 
 
 def _located(component: Component, folder: Path) -> Component:

@@ -80,7 +80,13 @@ class Features:
         if entry is None:
             return None
         mask: Any = entry.arrays.get("mask")
-        return Block(entry.arrays["values"], index, mask, self.encoder.augmented, self.encoder.averaged)
+        return Block(entry.arrays["values"], index, mask, self.encoder.augmented, self.encoder.averaged,
+                     self.encoder if self.encoder.gives_inputs else None)
+
+    @property
+    def work(self) -> str:
+        """What its cost is noted under: the encoder's class, and whether it only prepares inputs."""
+        return f"{type(self.encoder).__name__}{' inputs' if self.encoder.gives_inputs else ''}"
 
     @property
     def output(self) -> str | None:
@@ -152,7 +158,7 @@ def _staged_pieces(
 
 
 def _entry(one: Features, arrays: Mapping[str, Any], modal: Modal) -> Entry:
-    return Entry(arrays, {"label": one.component.label, "class": type(one.encoder).__name__, "work": one.count,
+    return Entry(arrays, {"label": one.component.label, "class": one.work, "work": one.count,
                           "counts": one.encoder.counts(_samples(one, modal))})
 
 

@@ -31,6 +31,10 @@ def plan_text(plan: Plan, cells: Sequence[Cell], store: Store, grid: str, jobs: 
         f"time:     about {_duration(seconds)} with {jobs} processes"
         + ("" if known or not missing else " (a rough guess: this store has no earlier run to learn from)"),
     ]
+    training = [unit for unit in missing if _trained(unit)]
+    if training:
+        lines.append(f"training: {sum(unit.fits for unit in training)} of these fits train encoders end to end, with "
+                     "up to as many passes over their training rows as they have epochs: use a GPU, or few rows")
     fewer = [f"{share:.4g}" for share in shares if share < 1]
     if fewer:
         lines.append(f"curve:    then the best cells once more, with {', '.join(fewer)} of the labels; which "
@@ -43,13 +47,27 @@ def _estimate(units: Sequence[Unit], features: Sequence[Features], store: Store,
     """Seconds, and whether the store's own history was there to learn from."""
     rates = _history(store)
     encode = sum(_encode_seconds(one, rates) / (1 if one.train is None else jobs) for one in features)
-    fit = sum(rates.get(type(unit.estimator).__name__, GUESS["fit"]) * unit.fits * len(unit.fold.train)
+    fit = sum(rates.get(type(unit.estimator).__name__, _guessed_fit(unit)) * unit.fits * len(unit.fold.train)
               for unit in units)
     return encode + fit / jobs, bool(rates)
 
 
+def _guessed_fit(unit: Unit) -> float:
+    """Seconds for each training row; an encoder that is trained takes some passes forward and back.
+
+    Three times as long as to encode it, and a third of the epochs before it stops: as many as it has epochs.
+    """
+    epochs = int(getattr(unit.estimator, "epochs", 0))
+    return GUESS["fit"] + epochs * sum(GUESS[one.modality] for one in _trained(unit))
+
+
+def _trained(unit: Unit) -> list[Features]:
+    """The encoders that a unit trains itself."""
+    return [many[0] for many in unit.features.values() if many[0].encoder.gives_inputs]
+
+
 def _encode_seconds(features: Features, rates: dict[str, float]) -> float:
-    return rates.get(type(features.encoder).__name__, GUESS[features.modality]) * features.count
+    return rates.get(features.work, GUESS[features.modality]) * features.count
 
 
 def _history(store: Store) -> dict[str, float]:

@@ -16,7 +16,7 @@ from features.finetuning import Finetune, Head
 from features.networks import build
 from features.pretrained import Pretrained
 from features.training import split_for_stopping
-from features.tuned_network import _Inputs, _taken_apart, tuned
+from features.tuned_network import _Inputs, taken_apart, tuned
 from pipeline.encode import describe_encoder
 from tests.conftest import png
 from tests.tiny import GRID, read_rows, register, run_grid, without_report, write_grid, write_rows, write_table
@@ -102,10 +102,10 @@ def test_tuning_changes_what_is_unfrozen_and_reduces_the_loss(unfreeze: str) -> 
 
 @pytest.mark.parametrize(("model", "size", "width"), [
     ("squeezenet1_1", 64, 512), ("vgg11_bn", 32, 4096), ("mobilenet_v3_small", 32, 1024), ("timm/resnet10t", 32, 512)])
-def test_any_network_is_taken_apart_before_its_classifier(model: str, size: int, width: int) -> None:
+def test_any_network_istaken_apart_before_its_classifier(model: str, size: int, width: int) -> None:
     net = build(chosen(model, size)).eval()
     before = len(list(net.modules()))
-    place, head, found, layers = _taken_apart(net, chosen(model, size))
+    place, head, found, layers = taken_apart(net, chosen(model, size))
     assert found == width
     assert place
     assert isinstance(head, nn.Linear | nn.Conv2d)
