@@ -110,7 +110,8 @@ class SentenceBert(Encoder):
             yield {output: _first(found[output], len(texts)) for output in outputs}
 
     def _numbers(self, net: SentenceTransformer, samples: Sequence[str]) -> Iterator[dict[str | None, Block]]:
-        longest = max(map(len, self._token_ids(net, samples, cut=True)), default=1)
+        # As wide as the model reads, whatever the texts: `max_tokens` makes it narrower.
+        longest = net.max_seq_length or max(map(len, self._token_ids(net, samples, cut=True)), default=1)
         for start in range(0, max(len(samples), 1), PIECE):
             found = list(self._token_ids(net, samples[start:start + PIECE], cut=True))
             numbers = np.full((len(found), longest), -1, dtype=np.int32)

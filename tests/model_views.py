@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import ClassVar
+
 import numpy as np
 from scipy import sparse
 
-from features.encoder import Block
+from features.encoder import Block, Encoder, Form, Modality, TrainableNetwork, Unfreeze
 from models.views import Views
 
 CLASSES = np.array(["apple", "boat", "cat"])
@@ -34,15 +37,30 @@ def without(block: Block, rows: slice | np.ndarray) -> Block:
     """The block with the modality missing in some samples."""
     index = block.index.copy()
     index[rows] = -1
-    return Block(block.values, index, block.mask)
+    return replace(block, index=index)
+
+
+class Layers(Encoder):
+    """A network of two layers from scratch that can be trained; its inputs are rows of numbers."""
+
+    modality: ClassVar[Modality] = "image"
+    version: ClassVar[int] = 1
+    forms: ClassVar[dict[Form, str | None]] = {"pooled": "pooled", "inputs": "inputs"}
+
+    def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
+        from torch import nn
+
+        return TrainableNetwork(nn.Sequential(nn.Linear(inputs.width, 8), nn.ReLU(), nn.Linear(8, 7)), 7, False)
 
 
 def views(form: str = "pooled", n: int = 60, seed: int = 0) -> tuple[Views, np.ndarray]:
-    """Views of n samples and their labels; `form` is pooled, sparse (texts as CSR) or sequence."""
+    """Views of n samples and their labels; `form` is pooled, sparse (texts as CSR), inputs or sequence."""
     y = labels(n)
     if form == "sequence":
         return Views(Block.of(*sequence(y, 4, 6, seed)), Block.of(*sequence(y, 3, 5, seed + 50))), y
     text = pooled(y, 5, seed + 50)
+    if form == "inputs":
+        return Views(Block.of(pooled(y, 6, seed), encoder=Layers()), Block.of(text, encoder=Layers())), y
     if form == "sparse":
         text = sparse.csr_matrix(np.where(np.abs(text) > 0.5, text, 0).astype(np.float32))
     return Views(Block.of(pooled(y, 6, seed)), Block.of(text)), y

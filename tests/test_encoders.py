@@ -121,7 +121,7 @@ def test_declarations(name: str) -> None:
     assert cls.modality == ("image" if name in IMAGE_ENCODERS else "text")
     assert isinstance(cls.version, int)
     assert "pooled" in cls.forms
-    assert set(cls.forms) <= {"pooled", "sequence"}
+    assert set(cls.forms) <= {"pooled", "sequence", "inputs"}
     assert cls.__doc__
 
 
@@ -147,7 +147,8 @@ def test_the_block_is_what_the_form_says(name: str, form: str, fitted: Any) -> N
     encoder, block = fitted(name, form)
     samples = OTHERS[encoder.modality]
     assert block.is_sequence == (form == "sequence")
-    assert block.values.dtype == np.float32
+    assert block.values.dtype == np.float32 or form == "inputs"
+    assert (block.encoder is encoder) == (form == "inputs")
     assert np.isfinite(dense(block)).all()
     assert block.index.tolist() == list(range(len(samples)))
     if block.is_sparse:
@@ -175,6 +176,27 @@ def test_order_and_company_do_not_matter(name: str, form: str, fitted: Any) -> N
     same(encoder.transform([samples[row] for row in order]), block.take(order), atol=1e-4)
     for row in range(len(samples)):
         same(encoder.transform([samples[row]]), block.take(np.array([row])), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", [name for name, cls in REGISTERED.items() if "inputs" in cls.forms])
+def test_the_network_makes_the_features_of_the_inputs_and_is_a_copy(name: str, fitted: Any) -> None:
+    import torch
+
+    encoder, inputs = fitted(name, "inputs")
+    _, pooled = fitted(name, "pooled")
+    assert not encoder.learns
+    found = encoder.network("all", inputs)
+    features = found.module.eval()(torch.from_numpy(inputs.array()))
+    assert features.shape == (len(inputs), found.width)
+    assert features.requires_grad
+    assert found.width == pooled.width
+    if found.pretrained:
+        np.testing.assert_allclose(features.detach().numpy(), dense(pooled), atol=1e-4)
+    with torch.no_grad():
+        for weight in found.module.parameters():
+            weight.zero_()
+    again = encoder.network("all", inputs).module
+    assert any(bool(weight.any()) for weight in again.parameters())
 
 
 @pytest.mark.parametrize("name", REGISTERED)

@@ -22,6 +22,7 @@ from models import FUSIONS
 from models.classifiers import Logistic
 from models.fusion import Fusion
 from models.views import Views
+from tests.model_views import Layers
 
 SMALL = {"epochs": 2, "width": 4, "reduce": 4, "dimensions": 4}
 ROUNDING = "features are single precision: rows predicted one by one differ in the seventh digit"
@@ -35,17 +36,23 @@ class OnColumns(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> Self:
         X, y = validate_data(self, X, y, dtype=np.float32)
-        self.fusion_ = clone(self.fusion).fit(_views(X), y)
+        self.fusion_ = clone(self.fusion).fit(self._views(X), y)
         self.classes_ = self.fusion_.classes_
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        return self.fusion_.predict_proba(_views(validate_data(self, X, dtype=np.float32, reset=False)))
+        return self.fusion_.predict_proba(self._views(validate_data(self, X, dtype=np.float32, reset=False)))
 
     def predict(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        return self.fusion_.predict(_views(validate_data(self, X, dtype=np.float32, reset=False)))
+        return self.fusion_.predict(self._views(validate_data(self, X, dtype=np.float32, reset=False)))
+
+    def _views(self, X: np.ndarray) -> Views:
+        half = max(X.shape[1] // 2, 1)
+        encoder = Layers() if self.fusion is not None and "inputs" in self.fusion.needs.values() else None
+        return Views(Block.of(X[:, :half], encoder=encoder),
+                     Block.of(X[:, half:] if X.shape[1] > 1 else X, encoder=encoder))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -53,11 +60,6 @@ class OnColumns(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.poor_score = not (
             self.fusion is not None and self.fusion.takes_classifier and len(self.fusion.needs) == 2)
         return tags
-
-
-def _views(X: np.ndarray) -> Views:
-    half = max(X.shape[1] // 2, 1)
-    return Views(Block.of(X[:, :half]), Block.of(X[:, half:] if X.shape[1] > 1 else X))
 
 
 def small(cls: type[Fusion], **parameters: Any) -> OnColumns:

@@ -38,7 +38,7 @@ def built(cls: type, **parameters):
 
 
 def suited(cls: type[Fusion]) -> tuple[Views, np.ndarray]:
-    return views("sequence" if "sequence" in cls.needs.values() else "pooled")
+    return views(next(iter({"sequence", "inputs"} & set(cls.needs.values())), "pooled"))
 
 
 def subclasses(base: type) -> set[type]:
@@ -162,7 +162,7 @@ def test_fitting_changes_neither_the_samples_nor_the_labels(cls):
 @every_fusion
 def test_a_second_fit_forgets_the_first(cls):
     train, y = suited(cls)
-    other = Views(*(Block.of(block.values[:30, ..., :4], None if block.mask is None else block.mask[:30])
+    other = Views(*(Block.of(block.values[:30, ..., :4], None if block.mask is None else block.mask[:30], block.encoder)
                     for block in train.blocks().values()))
     twice = built(cls).fit(other, np.arange(30) % 2).fit(train, y)
     np.testing.assert_array_equal(twice.predict_proba(train), built(cls).fit(train, y).predict_proba(train))
@@ -206,7 +206,8 @@ def test_what_cannot_be_asked_or_learned_is_an_error_that_says_why(cls):
         built(cls).fit(train, np.linspace(0, 1, len(y)))
     fitted = built(cls).fit(train, y)
     for modality in cls.needs:
-        narrow = Block.of(train.blocks()[modality].values[..., 1:], train.blocks()[modality].mask)
+        whole = train.blocks()[modality]
+        narrow = Block.of(whole.values[..., 1:], whole.mask, whole.encoder)
         with pytest.raises(ValueError, match=rf"have {narrow.width} {modality} features instead of {narrow.width + 1}"):
             fitted.predict_proba(Views(**(train.blocks() | {modality: narrow})))
         others = {name: block for name, block in train.blocks().items() if name != modality}

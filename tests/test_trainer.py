@@ -129,3 +129,22 @@ def test_losses_are_their_formulas(loss, smoothing, class_weight):
     found = classification_loss(loss, smoothing, class_weight, training)(
         torch.from_numpy(scores), torch.from_numpy(codes))
     assert float(found) == pytest.approx(total / 4, rel=1e-5)
+
+
+def test_groups_of_parameters_learn_at_rates_of_their_own_and_divergence_names_them():
+    values, codes = rows()
+    loss = classification_loss("cross_entropy", 0.0, "none", codes)
+
+    def run(rate):
+        return train(lambda: nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3)), [values], codes, loss, HOW, parameters=(
+            lambda network: [{"params": network[1].parameters()}, {"params": network[0].parameters(), "lr": rate}]))[0]
+
+    still, moving = run(1e-12), run(0.05)
+    with torch.random.fork_rng():
+        torch.manual_seed(HOW.random_state)
+        first = nn.Linear(4, 4)
+    torch.testing.assert_close(still[0].weight, first.weight, rtol=0, atol=1e-8)
+    assert not torch.allclose(moving[0].weight, first.weight, atol=1e-2)
+    assert not torch.allclose(still[1].weight, moving[1].weight)
+    with pytest.raises(FloatingPointError, match=r"learning_rate 0.05 or one of 1e\+38 is too high"):
+        run(1e38)
