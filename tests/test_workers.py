@@ -12,13 +12,13 @@ from tests.model_views import views
 
 def predicted(name: str) -> np.ndarray:
     cls = FUSIONS[name]
-    train, y = views("sequence" if "sequence" in cls.needs.values() else "pooled")
+    train, y = views(next(iter({"sequence", "inputs"} & set(cls.needs.values())), "pooled"))
     return cls(epochs=4, random_state=7).fit(train, y).predict_proba(train)
 
 
 def test_networks_are_the_same_from_one_worker_and_from_two():
     names = [name for name, cls in FUSIONS.items() if issubclass(cls, NeuralFusion)]
-    assert {"attention", "cross_attention", "gated", "co_training"} <= set(names)
+    assert {"attention", "cross_attention", "gated", "co_training", "end_to_end"} <= set(names)
     tasks = [(name,) for name in names]
     alone, together = (dict(side_by_side(predicted, tasks, jobs)) for jobs in (1, 2))
     for position in range(len(names)):
