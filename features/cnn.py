@@ -80,7 +80,7 @@ class CNN(Encoder):
     """
 
     modality: ClassVar[Modality] = "image"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     forms: ClassVar[dict[Form, str | None]] = {
         "pooled": "pooled", "sequence": "regions", "inputs": "pixels"}
 

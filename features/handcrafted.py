@@ -55,7 +55,7 @@ class Handcrafted(Encoder):
     """
 
     modality: ClassVar[Modality] = "image"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Handcrafted(Encoder):
 
     def identity(self) -> dict[str, Any]:
         """Library versions."""
-        return {"libraries": versions("scikit-image", "pillow", "numpy")}
+        return {"libraries": versions("scikit-image", "pillow", "torch", "numpy")}
 
     @property
     def width(self) -> int:

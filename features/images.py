@@ -17,14 +17,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from features.resizing import Interpolation, resized
+
 PixelArray = NDArray[np.uint8]
-Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -35,6 +36,9 @@ AHEAD = 2
 # A JPEG file is decoded at a half, a quarter or an eighth where that leaves this many times the wanted side:
 # the filter of the resize that follows then still has all the detail that it would keep.
 SPARE = 2
+# Longer sides than this many times the shorter one are cut before a centre crop; a square needs less than twice.
+LONGEST = 2
+
 
 class UnreadablePicture(ValueError):
     """Bytes that are not a complete, sensible picture; the message says why."""
@@ -154,7 +158,7 @@ class Preparation:
     size : side of the square input in pixels.
     shorter_side : length the shorter side is resized to before the centre is cropped to `size`, which is no
         larger; None squeezes the whole picture into the square, so that nothing is cut off.
-    interpolation : Pillow's resampling filter.
+    interpolation : resampling filter; see features.resizing.
     mean, std : per channel, of values scaled to 0..1: the network sees (value - mean) / std.
     """
 
@@ -170,19 +174,22 @@ class Preparation:
 
     def pixels(self, picture: Image.Image) -> PixelArray:
         """Resized and cropped RGB picture, uint8 (size, size, 3); the network's side scales it."""
-        filter_ = Image.Resampling[self.interpolation.upper()]
         if self.shorter_side is None:
-            return np.asarray(picture.resize((self.size, self.size), filter_))
+            return resized(picture, self.size, self.size, self.interpolation)
+        picture = _centre(picture)
         scale = self.shorter_side / min(picture.size)
         # Rounded down like torchvision's Resize, so that its weights meet the pixels they were made with.
         width, height = (max(self.shorter_side, int(side * scale + 1e-6)) for side in picture.size)
-        return np.asarray(picture.resize((self.size, self.size), filter_, self._centre(picture, width, height)))
-
-    def _centre(self, picture: Image.Image, width: int, height: int) -> tuple[float, float, float, float]:
-        """The part of the picture that the centre crop of its (width, height) form shows: no more is resized."""
         left, top = round((width - self.size) / 2), round((height - self.size) / 2)
-        across, down = picture.width / width, picture.height / height
-        return left * across, top * down, (left + self.size) * across, (top + self.size) * down
+        whole = resized(picture, width, height, self.interpolation)
+        return np.ascontiguousarray(whole[top:top + self.size, left:left + self.size])
+
+
+def _centre(picture: Image.Image) -> Image.Image:
+    """The picture, of a long strip no more than its middle: the centre crop takes none of the rest."""
+    shorter = min(picture.size)
+    across, down = (max(0, side - LONGEST * shorter) // 2 for side in picture.size)
+    return picture.crop((across, down, picture.width - across, picture.height - down))
 
 
 def ordered(

@@ -53,7 +53,7 @@ class SmallCNN(Encoder):
     """
 
     modality: ClassVar[Modality] = "image"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     forms: ClassVar[dict[Form, str | None]] = {
         "pooled": "pooled", "sequence": "regions", "inputs": "pixels"}
 

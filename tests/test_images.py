@@ -7,15 +7,18 @@ import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from features import images
-from features.images import Preparation, UnreadablePicture, batches, check, decode, ordered
+from features.images import PixelArray, Preparation, UnreadablePicture, batches, check, decode, ordered
+from features.resizing import resized
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -199,16 +202,36 @@ def test_every_size_of_picture_can_be_prepared(width: int, height: int) -> None:
 
 
 def test_a_long_strip_is_not_blown_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    resize, sizes = Image.Image.resize, []
+    sizes = []
 
-    def watched(picture: Image.Image, size: tuple[int, int], *args: object) -> Image.Image:
+    def watched(picture: Image.Image, *size: Any) -> PixelArray:
         sizes.append(size)
-        return resize(picture, size, *args)
+        return resized(picture, *size)
 
-    strip = Image.new("RGB", (50_000, 1), RED)
-    monkeypatch.setattr(Image.Image, "resize", watched)
-    assert (cropped(224, 256).pixels(strip) == RED).all()
-    assert sizes == [(224, 224)]
+    monkeypatch.setattr(images, "resized", watched)
+    for strip in (Image.new("RGB", (50_000, 1), RED), Image.new("RGB", (1, 50_000), RED)):
+        assert (cropped(224, 256).pixels(strip) == RED).all()
+    assert sizes == [(512, 256, "bilinear"), (256, 512, "bilinear")]
+
+
+@pytest.mark.parametrize("side", [5, 9, 10])
+def test_the_middle_of_a_strip_stays_in_the_middle(side: int) -> None:
+    strip = Image.new("RGB", (101 if side % 2 else 100, side), GREEN)
+    strip.paste(RED, ((strip.width - side) // 2, 0, (strip.width + side) // 2, side))
+    assert (cropped(side, side).pixels(strip) == RED).all()
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))), st.integers(1, 50),
+       st.integers(1, 50), st.sampled_from(["nearest", "bilinear", "bicubic", "lanczos"]))
+@settings(max_examples=100, deadline=None)
+def test_resizing_is_pillows_but_for_rounding(values: PixelArray, width: int, height: int, filter_: Any) -> None:
+    picture = Image.fromarray(values)
+    found = resized(picture, width, height, filter_).astype(int)
+    theirs = np.asarray(picture.resize((width, height), Image.Resampling[filter_.upper()])).astype(int)
+    assert found.shape == (height, width, 3)
+    # Bicubic overshoots: where it leaves the range between the two directions, more than rounding differs.
+    assert np.quantile(np.abs(found - theirs), 0.9) <= 1
+    assert np.abs(found - theirs).mean() < 1
 
 
 def photograph(width: int, height: int) -> bytes:
@@ -259,9 +282,9 @@ def test_preparation_equals_the_weights_own_transforms() -> None:
         scaled = preparation.pixels(picture) / 255.0
         mine = (scaled - np.array(preparation.mean)) / np.array(preparation.std)
         difference = np.abs(mine.transpose(2, 0, 1) - reference)
-        # Resizing the crop alone rounds a few pixels to the next of the 256 levels.
+        # torch's filters round a few values to the next of the 256 levels.
         assert difference.max() <= 1 / 255 / min(preparation.std) + 1e-5
-        assert (difference > 1e-5).mean() < 1e-3
+        assert (difference > 1e-5).mean() < 2e-3
 
 
 def test_batches_come_in_order_and_only_a_few_are_read_ahead() -> None:
