@@ -12,8 +12,9 @@ from importlib import import_module
 from typing import Any
 
 from features.identity import versions
-from features.images import Interpolation, Preparation
+from features.images import Preparation
 from features.recall import recall
+from features.resizing import Interpolation
 
 LITE0 = "efficientnet_lite0"
 TIMM = "timm/"

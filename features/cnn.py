@@ -25,10 +25,11 @@ from features.encoder import (
 )
 from features.finetuning import Finetune, Head
 from features.identity import versions
-from features.images import Interpolation, PixelArray, batches
+from features.images import PixelArray, batches
 from features.precision import Precision, chosen_precision
 from features.pretrained import Pretrained, pretrained, with_preparation
 from features.projection import Projection
+from features.resizing import Interpolation
 
 if TYPE_CHECKING:
     from features.networks import Network
