@@ -34,10 +34,10 @@ def folded(net: nn.Module, pictures: Tensor, kept: Collection[str] = ()) -> nn.M
         if convolution in kept:
             continue
         norm = modules[normalisation]
-        _replace(changed, convolution, fuse_conv_bn_eval(modules[convolution], norm))
+        replace_module(changed, convolution, fuse_conv_bn_eval(modules[convolution], norm))
         # timm's layer has its activation inside.
         rest = nn.Sequential(norm.drop, norm.act) if hasattr(norm, "act") and hasattr(norm, "drop") else nn.Identity()
-        _replace(changed, normalisation, rest)
+        replace_module(changed, normalisation, rest)
     with torch.inference_mode():
         before, after = net(pictures), changed(pictures)
     scale = before.abs().max().clamp(min=1e-6)
@@ -69,6 +69,7 @@ def _pairs(net: nn.Module, pictures: Tensor) -> list[tuple[str, str]]:
     return [(names[one], names[other]) for one, other in pairs if runs[one] == runs[other] == 1]
 
 
-def _replace(net: nn.Module, name: str, module: nn.Module) -> None:
+def replace_module(net: nn.Module, name: str, module: nn.Module) -> None:
+    """Put a module in the place of the one of this name."""
     parent, _, child = name.rpartition(".")
     setattr(net.get_submodule(parent), child, module)
