@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import AfterValidator, Field
 from scipy import sparse
 
-from features.encoder import Block, Encoder, Modality
+from features.encoder import Block, Encoder, Modality, Targets
 from features.identity import versions
 from features.text import Language, StopWords, Tokenizer
 
@@ -35,6 +35,41 @@ def _count_or_share(least: float) -> float:
 
 MinDf = Annotated[float, Field(gt=0), AfterValidator(_count_or_share)]
 MaxDf = Annotated[float, Field(gt=0, le=1)]
+
+
+class TermCounts(Encoder):
+    """How often each word and phrase of all the texts occurs in each: what BagOfWords chooses terms from.
+
+    Its columns are the terms of the texts it is given, in alphabetical order. It is no encoder for a grid: what it
+    gives for a text depends on the others.
+
+    Parameters
+    ----------
+    ngrams, language, stop_words, stem : see BagOfWords.
+    """
+
+    modality: ClassVar[Modality] = "text"
+    version: ClassVar[int] = 1
+
+    def __init__(
+        self, ngrams: Ngrams = (1, 1), language: Language = "en", stop_words: StopWords = "none", stem: bool = False
+    ) -> None:
+        self.ngrams = ngrams
+        self.language = language
+        self.stop_words = stop_words
+        self.stem = stem
+
+    def identity(self) -> dict[str, Any]:
+        """Library versions, and what decides the words."""
+        return {"libraries": versions("scikit-learn"), "words": self.tokenizer().identity()}
+
+    def tokenizer(self) -> Tokenizer:
+        """Splits a text into words."""
+        return Tokenizer(self.language, self.stop_words, self.stem)
+
+    def transform(self, samples: Sequence[str]) -> Block:
+        """Counts of m texts, CSR float32 (m, terms)."""
+        return Block.of(BagOfWords(**self.get_params()).counts_of_training(samples))
 
 
 class BagOfWords(Encoder):
@@ -84,30 +119,71 @@ class BagOfWords(Encoder):
 
     def identity(self) -> dict[str, Any]:
         """Library versions, and what decides the words."""
-        return {"libraries": versions("scikit-learn"), "words": self._tokenizer().identity()}
+        return self._stage().identity()
 
-    def _tokenizer(self) -> Tokenizer:
-        return Tokenizer(self.language, self.stop_words, self.stem)
+    def _stage(self) -> TermCounts:
+        return TermCounts(self.ngrams, self.language, self.stop_words, self.stem)
 
-    def counts(self, samples: Sequence[str]) -> dict[str, int]:
+    def frozen_stage(self) -> TermCounts:
+        """Counts of all terms: texts are split once for all folds, and each chooses the terms of its training texts.
+
+        `fit` and `transform` take the texts themselves, with the same result.
+        """
+        return self._stage()
+
+    def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
+        """Learn the vocabulary of the training texts."""
+        self._chosen_counts(features)
+        return self
+
+    def transform_features(self, features: Block) -> Block:
+        """Counts of m texts, CSR float32 (m, terms)."""
+        return Block.of(self._of_columns(features))
+
+    def _chosen_counts(self, features: Block) -> sparse.csr_matrix:
+        """Choose terms as CountVectorizer does, by the training texts' counts, and return these."""
+        training = _rows(features)
+        texts = np.bincount(training.indices, minlength=training.shape[1])
+        fewest, most = self._limits(training.shape[0])
+        kept = np.flatnonzero((texts >= max(fewest, 1)) & (texts <= most))
+        if self.max_features is not None:
+            often = np.asarray(training.sum(axis=0)).ravel()[kept]
+            kept = np.sort(kept[(-often).argsort()[:self.max_features]])
+        self.columns_ = kept
+        return self._of_columns(features)
+
+    def _of_columns(self, features: Block) -> sparse.csr_matrix:
+        counts = _rows(features)
+        if not len(self.columns_):
+            return sparse.csr_matrix((counts.shape[0], 1), dtype=np.float32)
+        chosen = sparse.csr_matrix(counts[:, self.columns_])
+        chosen.sort_indices()
+        return chosen
+
+    def _limits(self, count: int) -> tuple[float, float]:
+        """Fewest and most of the training texts that a term occurs in."""
+        return self.min_df if self.min_df >= 1 else self.min_df * count, self.max_df * count
+
+    def counts(self, samples: Sequence[str], values: sparse.csr_matrix | None = None) -> dict[str, int]:
         """Texts that hold none of the learned terms."""
-        return {"texts without a known term": int((np.diff(self._counts(samples).indptr) == 0).sum())}
+        values = self._counts(samples) if values is None else values
+        return {"texts without a known term": int((np.diff(values.indptr) == 0).sum())}
 
     def fit(self, samples: Sequence[str]) -> Self:
         """Learn the vocabulary of the training texts."""
-        self._counts_of_training(samples)
+        self.counts_of_training(samples)
         return self
 
     def transform(self, samples: Sequence[str]) -> Block:
         """Counts of m texts, CSR float32 (m, terms)."""
         return Block.of(self._counts(samples))
 
-    def _counts_of_training(self, samples: Sequence[str]) -> sparse.csr_matrix:
+    def counts_of_training(self, samples: Sequence[str]) -> sparse.csr_matrix:
         """Learn the vocabulary, and return the training texts' counts, CSR float32 (m, terms)."""
         from sklearn.feature_extraction.text import CountVectorizer
 
         self.vectorizer_ = CountVectorizer(
-            tokenizer=self._tokenizer(), token_pattern=None, lowercase=False, ngram_range=tuple(self.ngrams),
+            tokenizer=self._stage().tokenizer(), token_pattern=None, lowercase=False, ngram_range=tuple(self.ngrams),
             min_df=self.min_df, max_df=float(self.max_df), max_features=self.max_features, dtype=np.float32,
         )
         try:
@@ -130,8 +206,12 @@ class BagOfWords(Encoder):
         """Whether any term occurs in as many training texts as min_df and max_df ask."""
         analyze = self.vectorizer_.build_analyzer()
         texts = Counter(term for text in samples for term in set(analyze(text))).values()
-        fewest = self.min_df if self.min_df >= 1 else self.min_df * len(samples)
-        return any(fewest <= count <= self.max_df * len(samples) for count in texts)
+        fewest, most = self._limits(len(samples))
+        return any(fewest <= count <= most for count in texts)
+
+
+def _rows(features: Block) -> sparse.csr_matrix:
+    return sparse.csr_matrix(features.values)[features.index]
 
 
 class Tfidf(BagOfWords):
@@ -169,15 +249,28 @@ class Tfidf(BagOfWords):
 
     def fit(self, samples: Sequence[str]) -> Self:
         """Learn the vocabulary and idf weights of the training texts."""
-        counts = self._counts_of_training(samples)
-        from sklearn.feature_extraction.text import TfidfTransformer
-
-        self.weighting_ = TfidfTransformer().fit(counts) if self.vocabulary_ else None
+        self._weigh(self.counts_of_training(samples))
         return self
 
     def transform(self, samples: Sequence[str]) -> Block:
         """TF-IDF of m texts, CSR float32 (m, terms), rows of unit length or zero."""
-        counts = self._counts(samples)
-        if self.weighting_ is None or not len(samples):
+        return self._weighted(self._counts(samples))
+
+    def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
+        """Learn the vocabulary and idf weights of the training texts."""
+        self._weigh(self._chosen_counts(features))
+        return self
+
+    def transform_features(self, features: Block) -> Block:
+        """TF-IDF of m texts, CSR float32 (m, terms), rows of unit length or zero."""
+        return self._weighted(self._of_columns(features))
+
+    def _weigh(self, counts: sparse.csr_matrix) -> None:
+        from sklearn.feature_extraction.text import TfidfTransformer
+
+        self.weighting_ = TfidfTransformer().fit(counts) if counts.nnz else None
+
+    def _weighted(self, counts: sparse.csr_matrix) -> Block:
+        if self.weighting_ is None or not counts.shape[0]:
             return Block.of(counts)
         return Block.of(sparse.csr_matrix(self.weighting_.transform(counts, copy=False), dtype=np.float32))

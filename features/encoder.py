@@ -230,7 +230,8 @@ class Encoder(Estimator):
         """The frozen encoder on whose features this one learns; None where it learns from the samples themselves.
 
         The pipeline encodes all samples with it once, and gives rows of what is stored to `fit_features` and
-        `transform_features` of every fold. With a frozen stage, `fit` and `transform` are these two on its features.
+        `transform_features` of every fold. With a frozen stage, `fit` and `transform` are these two on its features,
+        or have the same result.
         """
         return None
 
@@ -279,10 +280,11 @@ class Encoder(Estimator):
         """
         raise NotImplementedError(f"{type(self).__name__} has no network to train")
 
-    def counts(self, samples: Sequence[Any]) -> dict[str, int]:
+    def counts(self, samples: Sequence[Any], values: sparse.csr_matrix | None = None) -> dict[str, int]:
         """What a reader should know of how these samples were encoded: how many were empty, cut off, unknown.
 
-        Names are plural nouns ("texts without words") and read well after a number. Nothing by default.
+        Names are plural nouns ("texts without words") and read well after a number. Nothing by default. `values` are
+        what the samples were encoded as, where they are sparse and at hand: they need not be encoded again.
         """
         return {}
 

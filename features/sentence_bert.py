@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+from scipy import sparse
 
 from features.encoder import Block, Encoder, FloatArray, Form, Modality, TrainableNetwork, Unfreeze, joined
 from features.identity import folder_digest, versions
@@ -151,7 +152,7 @@ class SentenceBert(Encoder):
     def _net(self) -> SentenceTransformer:
         return _loaded(model_folder(self.model), self.max_tokens, chosen_precision(self.precision).name)
 
-    def counts(self, samples: Sequence[str]) -> dict[str, int]:
+    def counts(self, samples: Sequence[str], values: sparse.csr_matrix | None = None) -> dict[str, int]:
         """Empty texts, and those that are longer than the model reads."""
         net = self._net()
         longest = net.max_seq_length

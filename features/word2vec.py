@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
+from scipy import sparse
 
 from features.encoder import Block, Encoder, Form, IntArray, Modality
 from features.identity import file_digest, versions
@@ -126,7 +127,7 @@ class Word2Vec(Encoder):
         """The known words of each text, in order; a text without any has one empty word."""
         return [words or [""] for words in self._attended(self._texts(samples), self._word_vectors())]
 
-    def counts(self, samples: Sequence[str]) -> dict[str, int]:
+    def counts(self, samples: Sequence[str], values: sparse.csr_matrix | None = None) -> dict[str, int]:
         """Words, words without a vector, and texts without any known word."""
         known, texts = self._word_vectors(), self._texts(samples)
         found = [sum(word in known.rows for word in text) for text in texts]

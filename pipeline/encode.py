@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
+from scipy import sparse
 
 from features.encoder import Block, Encoder, Form, Modality, Targets
 from pipeline.array_file import write_pieces
@@ -152,14 +153,16 @@ def _staged_pieces(
         raise FileNotFoundError(f"features of {stage.component.label} were removed while they were needed; run again")
     rows = modal.index[one.train]
     one.encoder.fit_features(features.take(rows[rows >= 0]), one.targets)
-    for start in range(0, max(one.count, 1), PIECE):
-        piece = features.take(np.arange(start, min(start + PIECE, one.count)))
+    at_once = max(one.count, 1) if features.is_sparse else PIECE  # only dense blocks come in several pieces
+    for start in range(0, max(one.count, 1), at_once):
+        piece = features.take(np.arange(start, min(start + at_once, one.count)))
         yield {one.output: one.encoder.transform_features(piece)}
 
 
 def _entry(one: Features, arrays: Mapping[str, Any], modal: Modal) -> Entry:
+    values = arrays["values"] if sparse.issparse(arrays["values"]) else None
     return Entry(arrays, {"label": one.component.label, "class": one.work, "work": one.count,
-                          "counts": one.encoder.counts(_samples(one, modal))})
+                          "counts": one.encoder.counts(_samples(one, modal), values)})
 
 
 def _samples(one: Features, modal: Modal, positions: Rows | None = None) -> Sequence[Any]:

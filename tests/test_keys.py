@@ -91,9 +91,10 @@ def finished(tmp_path_factory):
 def work(monkeypatch):
     """Runs a folder's grid in one process and says what was computed."""
     units, fits = [], []
-    result, fit = evaluate._result, BagOfWords.fit
+    result, fit = evaluate._result, BagOfWords.fit_features
     monkeypatch.setattr(evaluate, "_result", lambda unit, *rest: units.append(unit) or result(unit, *rest))
-    monkeypatch.setattr(BagOfWords, "fit", lambda self, samples: fits.append(len(samples)) or fit(self, samples))
+    monkeypatch.setattr(BagOfWords, "fit_features", lambda self, counts, *labels: (
+        fits.append(len(counts)) or fit(self, counts, *labels)))
 
     def run(folder: Path) -> Work:
         units.clear(), fits.clear(), MeanColour.calls.clear()

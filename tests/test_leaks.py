@@ -96,15 +96,19 @@ def use(folder, encoder):
 
 
 @pytest.mark.parametrize("encoder", LEARNING)
-def test_every_fit_of_a_run_sees_one_training_set_and_each_is_seen_once(folder, monkeypatch, encoder):
+def test_every_fit_of_a_run_sees_one_training_set_and_each_is_seen_once(folder, plans, monkeypatch, encoder):
     cls, seen = LEARNING[encoder][1], []
-    fit = cls.fit
-    monkeypatch.setattr(cls, "fit", lambda self, samples: seen.append(tuple(sorted(samples))) or fit(self, samples))
+    fit, fit_features = cls.fit, cls.fit_features
+    monkeypatch.setattr(cls, "fit", lambda self, samples: seen.append(samples) or fit(self, samples))
+    monkeypatch.setattr(cls, "fit_features", lambda self, counts, *labels: (
+        seen.append(counts.index) or fit_features(self, counts, *labels)))
     use(folder, encoder)
     assert run_grid(folder) == 0
     expected = [tuple(sorted(texts_of(rows))) for rows in training_sets(folder)]
     assert len(expected) == 3 * (1 + 2)
-    assert Counter(seen) == Counter(expected)
+    distinct = plans[0][1].views["text"].samples
+    assert Counter(tuple(sorted(one if isinstance(one, str) else distinct[one] for one in fitted))
+                   for fitted in seen) == Counter(expected)
 
 
 @pytest.mark.parametrize(("encoder", "formula"), [("bow", counts), ("tfidf", weighted)])

@@ -143,6 +143,25 @@ def test_tfidf_is_scikit_learns_on_the_same_words() -> None:
     np.testing.assert_allclose(np.linalg.norm(mine, axis=1), [1, 1, 0], rtol=1e-6)
 
 
+SOME_TEXTS = st.lists(st.lists(st.sampled_from("abcdef"), max_size=6).map(" ".join), min_size=1, max_size=8)
+
+
+@given(SOME_TEXTS, st.data(), st.sampled_from([1, 2, 0.4]), st.sampled_from([1.0, 0.5]),
+       st.sampled_from([None, 1, 3]), st.sampled_from([BagOfWords, Tfidf]))
+@settings(max_examples=150, deadline=None)
+def test_terms_chosen_from_counts_of_all_texts_are_those_of_the_training_texts(
+    texts: list[str], data: st.DataObject, min_df: float, max_df: float, most: int | None, cls: type[BagOfWords],
+) -> None:
+    training = np.array(data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=10)), dtype=np.int64)
+    encoder = cls(ngrams=(1, 2), min_df=min_df, max_df=max_df, max_features=most)
+    plain = encoder.unfitted().fit([texts[place] for place in training])
+    stage = encoder.frozen_stage().transform(texts)
+    staged = encoder.fit_features(stage.take(training))
+    expected, found = plain.transform(texts).values, staged.transform_features(stage).values
+    np.testing.assert_array_equal(found.toarray(), expected.toarray())
+    assert staged.counts(texts, found) == plain.counts(texts)
+
+
 @pytest.mark.parametrize("cls", [BagOfWords, Tfidf])
 @pytest.mark.parametrize("training", [[], ["", "  "], ["one", "two"]])
 def test_an_empty_vocabulary_gives_one_column_of_zeros(cls: type[BagOfWords], training: list[str]) -> None:
