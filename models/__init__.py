@@ -16,6 +16,7 @@ from models.semi_supervised import SemiSupervised
 from models.shared_space import CCA, Contrastive
 from models.svm import RBFSVM, LinearSVM
 from models.trees import HistGradientBoosting, RandomForest
+from models.zero_shot import ZeroShot
 
 FUSIONS: dict[str, type[Fusion]] = {
     "majority": Majority,
@@ -31,6 +32,7 @@ FUSIONS: dict[str, type[Fusion]] = {
     "cca": CCA,
     "contrastive": Contrastive,
     "semi_supervised": SemiSupervised,
+    "zero_shot": ZeroShot,
 }
 CLASSIFIERS: dict[str, type[Classifier]] = {
     "logistic": Logistic,

@@ -9,12 +9,14 @@ import numpy as np
 from features.encoder import Form, Modality
 from models.classifiers import Classifier
 from models.early import PooledFusion
-from models.fusion import Fusion, Labels, Probabilities
+from models.fusion import ClassTexts, Fusion, Labels, Probabilities
 from models.views import Views
 
 
 class Majority(Fusion):
     """Predicts the class frequencies of the training samples, whatever the features are.
+
+    Of classes that no training sample has nothing is known but their number C: each gets 1/C, which is chance.
 
     It needs no modality: views of any block do, and missing ones make no difference.
     """
@@ -22,11 +24,12 @@ class Majority(Fusion):
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {}
     takes_classifier: ClassVar[bool] = False
+    recognises_unseen: ClassVar[bool] = True
 
-    def fit(self, views: Views, y: Labels) -> Self:
-        """Count the labels (n,)."""
+    def fit(self, views: Views, y: Labels, described: ClassTexts | None = None) -> Self:
+        """Count the labels (n,), or the described classes that are not among them."""
         self._learn_from(views, y)
-        self.classes_, counts = np.unique(y, return_counts=True)
+        self.classes_, counts = np.unique(y if described is None else described.candidates(y), return_counts=True)
         self.frequencies_ = counts / counts.sum()
         return self
 

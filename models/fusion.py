@@ -16,18 +16,43 @@ Probabilities = NDArray[np.float64]
 Labels = NDArray[Any]
 
 
+class ClassTexts(NamedTuple):
+    """What classes are called or described by: m texts, one at least for each class.
+
+    Parameters
+    ----------
+    classes : (m,), the class that each text describes.
+    texts : Block of m samples; None for a fusion that needs no texts.
+    """
+
+    classes: Labels
+    texts: Block | None = None
+
+    def candidates(self, y: Labels) -> Labels:
+        """Described classes that none of the training labels `y` is, sorted."""
+        return np.setdiff1d(self.classes, y)
+
+    def of(self, classes: Labels) -> ClassTexts:
+        """The texts of some classes."""
+        chosen = np.isin(self.classes, classes)
+        return ClassTexts(self.classes[chosen], None if self.texts is None else self.texts.take(chosen))
+
+
 class Fit(NamedTuple):
     """One training set and the samples to predict from it.
 
     Parameters
     ----------
     unlabelled : further samples that may be learned from, without a label (None: there are none).
+    described : texts of the training classes and of those to be recognised, where these are other ones (None: the
+        training classes are to be recognised).
     """
 
     train: Views
     y: Labels
     test: Views
     unlabelled: Views | None = None
+    described: ClassTexts | None = None
 
 
 class Parts(NamedTuple):
@@ -73,6 +98,9 @@ class Fusion(ClassifyingEstimator):
     uses_groups : whether it learns from the views' groups, which then decide its results too.
     uses_unlabelled : whether it also learns from samples without a label: its `fit` then takes them as a third
         argument, `unlabelled`. Other fusions never see them.
+    recognises_unseen : whether it can predict classes that no training sample has: its `fit` then takes what all
+        classes are called or described by as a third argument, `described`.
+    uses_class_texts : whether what it predicts depends on these texts.
     combines : names of single-modality fusions whose predictions it combines ("image_only", ...);
         such a fusion costs no fit of its own features and implements `fit_combination` and `combine`.
     classes_ : (K,) sorted class labels, after `fit`.
@@ -86,6 +114,8 @@ class Fusion(ClassifyingEstimator):
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
     uses_groups: ClassVar[bool] = False
     uses_unlabelled: ClassVar[bool] = False
+    recognises_unseen: ClassVar[bool] = False
+    uses_class_texts: ClassVar[bool] = False
     combines: ClassVar[tuple[str, ...]] = ()
     classes_: NDArray[Any]
     weights_: NDArray[np.float64] | None
@@ -97,7 +127,25 @@ class Fusion(ClassifyingEstimator):
     def learn(self, fit: Fit) -> Self:
         """Fit on all that this fusion may learn from."""
         extra: dict[str, Any] = {"unlabelled": fit.unlabelled} if self.uses_unlabelled else {}
+        if self.recognises_unseen:
+            extra["described"] = fit.described
         return self.fit(fit.train, fit.y, **extra)
+
+    @property
+    def asked(self) -> tuple[Modality, ...]:
+        """The modalities of a sample that decide what is predicted of it."""
+        return tuple(self.needs)
+
+    @property
+    def samples_need(self) -> tuple[Modality, ...]:
+        """The modalities that samples must have for it to learn or predict; it may need others for classes' texts."""
+        return tuple(self.needs)
+
+    def classes_of(self, fit: Fit) -> Labels:
+        """`classes_` after learning from a fit: those of the training labels, or else the candidates."""
+        if self.recognises_unseen and fit.described is not None:
+            return fit.described.candidates(fit.y)
+        return np.unique(fit.y)
 
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""

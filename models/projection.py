@@ -104,8 +104,43 @@ class CanonicalCorrelation(Projection):
         return self
 
     def _factor(self, covariance: Matrix) -> Matrix:
-        """Lower Cholesky factor of the regularised covariance; of the unit matrix where nothing varies."""
-        mean = float(np.trace(covariance)) / len(covariance)
-        ridge = self.regularisation * (mean if mean > 0 else 1.0)
-        regularised = (1 - self.regularisation) * covariance + ridge * np.eye(len(covariance))
-        return np.asarray(scipy.linalg.cholesky(regularised, lower=True))
+        """Lower Cholesky factor of the regularised covariance."""
+        return np.asarray(scipy.linalg.cholesky(regularised(covariance, self.regularisation), lower=True))
+
+
+class TextSpace(Projection):
+    """The texts' own space, into which pictures are mapped by ridge regression (Socher et al. 2013).
+
+    With the centred pictures x and texts y of the pairs, their covariance C_xy, and R as in CanonicalCorrelation:
+
+        W = inv(R_x) C_xy,   x -> x W,   y -> y
+
+    Parameters
+    ----------
+    regularisation, reduce, random_state : see CanonicalCorrelation.
+    """
+
+    def __init__(
+        self,
+        regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5,
+        reduce: Annotated[int, Field(ge=1)] = 256,
+        random_state: int = 0,
+    ) -> None:
+        self.regularisation = regularisation
+        self.reduce = reduce
+        self.random_state = random_state
+
+    def fit(self, views: Views) -> Self:
+        """See Projection.fit."""
+        x, y = (part.astype(np.float64) for part in self._reduced(views.complete(), self.reduce, self.random_state))
+        count = max(len(x), 1)
+        self.maps_ = {"image": scipy.linalg.solve(regularised(x.T @ x / count, self.regularisation), x.T @ y / count,
+                                                  assume_a="pos"),
+                      "text": np.eye(y.shape[1])}
+        return self
+
+
+def regularised(covariance: Matrix, share: float) -> Matrix:
+    """(1 - r) C + r (tr C / d) I for the share r; the unit matrix takes the place of the mean variance if that is 0."""
+    mean = float(np.trace(covariance)) / len(covariance)
+    return (1 - share) * covariance + share * (mean if mean > 0 else 1.0) * np.eye(len(covariance))
