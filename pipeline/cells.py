@@ -56,6 +56,11 @@ class Cell:
         return {modality: (component, needs[modality])
                 for modality, component in chosen.items() if component is not None}
 
+    def recognised_by(self) -> Modality | None:
+        """The only modality of a sample that decides its prediction, where it needs another for other ends."""
+        asked = self.estimator(0).asked
+        return asked[0] if len(asked) < len(FUSIONS[self.fusion.name].needs) else None
+
     def settings(self) -> list[dict[str, Any]]:
         """Every combination of tuned parameters, for `set_params` of the estimator."""
         candidates = dict(self.fusion.candidates)
@@ -86,6 +91,12 @@ def build_encoder(modality: Modality, component: Component, form: Form, seed: in
     output = cls.forms.get(form, cls.forms["pooled"])
     parameters = dict(component.parameters) | ({"output": output} if output is not None else {})
     return seeded(cls(**parameters), seed, component.name)
+
+
+def sample_modalities(cells: Iterable[Cell]) -> list[Modality]:
+    """The modalities that rows must have for these cells, sorted."""
+    return sorted({modality for cell in cells for modality in cell.estimator(0).samples_need
+                   if modality in cell.encoders()})
 
 
 def expand(grid: Grid) -> tuple[Cell, ...]:

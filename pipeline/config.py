@@ -20,6 +20,7 @@ from pipeline.metrics import METRICS
 from pipeline.row_check import Policy
 from pipeline.schema import NAME, schema
 from pipeline.sources import SOURCES
+from pipeline.unseen_rules import GivenTexts, class_texts, unseen_problems
 
 Registry = Mapping[str, type]
 
@@ -29,6 +30,8 @@ class Split(BaseModel):
 
     `group` names the column whose rows never straddle folds ("none": no groups; by default the one the
     source declares). `inner` is the number of folds, inside the training rows, that choose parameters.
+    `unseen_classes` holds out whole classes instead of rows, outside and inside: the share of a `holdout` is then one
+    of classes, and no class of the `official` split may have rows in both parts.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +42,7 @@ class Split(BaseModel):
     official: bool = False
     group: str | None = None
     inner: Annotated[int, Field(ge=2, le=20)] = 3
+    unseen_classes: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -66,6 +70,7 @@ class Grid:
     data: Component
     on_bad_rows: Policy
     keep_unlabelled: bool
+    class_texts: GivenTexts | None
     split: Split
     image: tuple[Component, ...]
     text: tuple[Component, ...]
@@ -89,7 +94,8 @@ KEYS: dict[str, str] = {
     "name": "what the run is called: its folder is runs/NAME",
     "seed": "every random choice derives from it (default 0)",
     "data": "where the samples come from: {source: ..., its keys, on_bad_rows: fail | drop | keep, "
-            "keep_unlabelled: true for rows without a label that only some fusions learn from}",
+            "keep_unlabelled: true for rows without a label that only some fusions learn from, class_texts: what "
+            "classes are described by where they are held out}",
     "split": "how folds are drawn",
     "image": "picture encoders to compare",
     "text": "text encoders to compare",
@@ -124,14 +130,17 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
     folder = path.resolve().parent
     problems = [Problem((key,), f"unknown key '{key}'; {nearest(key, KEYS)}")
                 for key in content if key not in KEYS]
-    data, policy, keep_unlabelled = _data(content.get("data"), problems)
+    data, policy, keep_unlabelled, texts = _data(content.get("data"), problems)
     parts = {
         "image": _components("image", content, IMAGE_ENCODERS, problems),
         "text": _components("text", content, TEXT_ENCODERS, problems),
         "fusion": _components("fusion", content, FUSIONS, problems),
         "classifier": _components("classifier", {"classifier": ["logistic"], **content}, CLASSIFIERS, problems),
     }
+    split = _split(content.get("split", {}), problems)
+    curve = _shares(content.get("learning_curve", []), problems)
     if not any(problem.path[:1] in {("image",), ("text",), ("fusion",)} for problem in problems):
+        problems += unseen_problems(split.unseen_classes, parts["fusion"], content.get("metric"), curve, texts)
         problems += _unmet_needs(parts["fusion"], bool(parts["image"]), bool(parts["text"]))
         problems += _untrainable(parts["fusion"], parts["image"], parts["text"])
     grid = Grid(
@@ -141,10 +150,11 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
         data=data,
         on_bad_rows=policy,
         keep_unlabelled=keep_unlabelled,
-        split=_split(content.get("split", {}), problems),
+        class_texts=texts,
+        split=split,
         metric=_metric("metric", content.get("metric", "balanced_accuracy"), problems),
         tuning_metric=_metric("tuning_metric", content.get("tuning_metric", "log_loss"), problems),
-        learning_curve=_shares(content.get("learning_curve", []), problems),
+        learning_curve=curve,
         folder=folder,
         **{key: tuple(_located(component, folder) for component in value) for key, value in parts.items()},
     )
@@ -189,9 +199,9 @@ def _is_seed(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
 
 
-def _data(given: Any, problems: list[Problem]) -> tuple[Component, Policy, bool]:
-    """The source, the policy for bad rows, and whether rows without a label are kept."""
-    nothing: tuple[Component, Policy, bool] = Component("none"), "fail", False
+def _data(given: Any, problems: list[Problem]) -> tuple[Component, Policy, bool, GivenTexts | None]:
+    """The source, the policy for bad rows, whether rows without a label are kept, and what describes the classes."""
+    nothing: tuple[Component, Policy, bool, None] = Component("none"), "fail", False, None
     if isinstance(given, str):
         given = {"source": given}
     if not isinstance(given, dict) or "source" not in given:
@@ -200,6 +210,7 @@ def _data(given: Any, problems: list[Problem]) -> tuple[Component, Policy, bool]
     keys = dict(given)
     name, policy, unlabelled = (keys.pop("source"), keys.pop("on_bad_rows", "fail"),
                                 keys.pop("keep_unlabelled", False))
+    described = class_texts(keys.pop("class_texts", None), problems)
     if not isinstance(unlabelled, bool):
         problems.append(Problem(("data", "keep_unlabelled"),
                                 f"keep_unlabelled must be true or false, not {unlabelled!r}"))
@@ -213,7 +224,7 @@ def _data(given: Any, problems: list[Problem]) -> tuple[Component, Policy, bool]
     if len(found) > 1:
         wrong = [Problem(("data",), "data is one source: its keys take one value each, no lists to compare")]
     problems += wrong
-    return (found[0] if found else nothing[0]), policy, unlabelled
+    return (found[0] if found else nothing[0]), policy, unlabelled, described
 
 
 def _split(given: Any, problems: list[Problem]) -> Split:

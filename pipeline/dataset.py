@@ -46,6 +46,20 @@ class Modal:
 
 
 @dataclass(frozen=True, eq=False)
+class Described:
+    """What classes are called or described by: m texts.
+
+    Parameters
+    ----------
+    classes : int64 (m,), codes of the classes.
+    positions : int64 (m,), which distinct sample of the text modality each text is.
+    """
+
+    classes: NDArray[np.int64]
+    positions: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """n checked samples.
 
@@ -60,6 +74,7 @@ class Dataset:
     sizes : int (m, 2), width and height in pixels of each distinct picture.
     dropped, notes : one sentence for each row left out; and what else a reader must know.
     columns : codes (n,) of every column that the source says may group rows.
+    described : the classes' texts, where classes are held out.
     """
 
     ids: tuple[str, ...]
@@ -75,6 +90,7 @@ class Dataset:
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     columns: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    described: Described | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -179,7 +195,7 @@ def _views(samples: Samples, kept: list[int], findings: Findings) -> dict[Modali
         views["image"] = _distinct(kept, findings.digests, {row: samples.pictures[row] for row in findings.digests})
     if "text" in findings.missing:
         texts = {row: str(samples.texts[row]) for row in kept if row not in findings.missing["text"]}
-        views["text"] = _distinct(kept, {row: _text_digest(text) for row, text in texts.items()}, texts)
+        views["text"] = _distinct(kept, {row: text_digest(text) for row, text in texts.items()}, texts)
     return views
 
 
@@ -196,7 +212,8 @@ def _distinct(kept: list[int], digests: Mapping[int, str], samples: Mapping[int,
     return Modal(ordered, [samples[rows[digest]] for digest in ordered], np.array(index, dtype=np.int64))
 
 
-def _text_digest(text: str) -> str:
+def text_digest(text: str) -> str:
+    """Sha256 of a text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.encoder import Block, Modality
-from models.fusion import Fit
+from models.fusion import ClassTexts, Fit
 from models.views import Views
-from pipeline.dataset import Dataset
+from pipeline.dataset import Dataset, Described
 from pipeline.encode import Features, compute, with_stages
 from pipeline.folds import Parts
 from pipeline.metrics import METRICS, Metric
@@ -59,6 +59,7 @@ class Context:
     labels : (n,) codes; `classes` is their number K.
     index : for each modality, the distinct sample of each row.
     groups : (n,) codes of the groups that never straddle folds, where there are any.
+    described : the classes' texts, where classes are held out.
     """
 
     labels: Rows
@@ -67,12 +68,14 @@ class Context:
     groups: Rows | None
     tuning_metric: str
     store: Path
+    described: Described | None = None
 
 
 def context_of(dataset: Dataset, tuning_metric: str, store: Store) -> Context:
     """The context of a data set."""
     index = {modality: modal.index for modality, modal in dataset.views.items()}
-    return Context(dataset.labels, len(dataset.classes), index, dataset.groups, tuning_metric, store.root)
+    return Context(dataset.labels, len(dataset.classes), index, dataset.groups, tuning_metric, store.root,
+                   dataset.described)
 
 
 def encode_all(
@@ -185,7 +188,8 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
     outer = _fit_of(unit, 0, blocks, context)
     model = unit.estimator.with_setting(chosen).learn(outer)
     fitted = time.perf_counter()
-    probabilities = averaged(aligned(model.predict_proba(outer.test), outer.y, context.classes), len(unit.fold.test))
+    probabilities = averaged(aligned(model.predict_proba(outer.test), model.classes_, context.classes),
+                             len(unit.fold.test))
     predicted = time.perf_counter()
     kept = {"inner": finite(unit.cell.name, inner).astype(np.float32)} if unit.keeps_inner else {}
     return Entry({"probabilities": finite(unit.cell.name, probabilities), **kept}, {
@@ -254,7 +258,16 @@ def fit_on(views: Views, split: Parts, context: Context) -> Fit:
     """
     train, test, unlabelled = split
     return Fit(*training(views, train, context.labels), views.take(test).for_prediction(),
-               views.take(unlabelled) if len(unlabelled) else None)
+               views.take(unlabelled) if len(unlabelled) else None,
+               _described(views, context.labels[np.concatenate([train, test])], context))
+
+
+def _described(views: Views, labels: Rows, context: Context) -> ClassTexts | None:
+    """The texts of these labels' classes, and of no others: inner folds know nothing of the classes held out."""
+    if context.described is None:
+        return None
+    texts = None if views.text is None else views.text.at(context.described.positions)
+    return ClassTexts(context.described.classes, texts).of(labels)
 
 
 def training(views: Views, rows: Rows, labels: Rows) -> tuple[Views, Rows]:
@@ -289,7 +302,7 @@ def _choose(
     if not inner:
         return unit.settings[0], [], np.zeros((0, context.classes))
     fits = [_fit_of(unit, position + 1, blocks, context) for position in range(len(inner))]
-    predictions = [[averaged(aligned(one, fit.y, context.classes), len(test)) for one in many]
+    predictions = [[averaged(aligned(one, unit.estimator.classes_of(fit), context.classes), len(test)) for one in many]
                    for (_, test), fit, many in zip(
                        inner, fits, unit.estimator.predict_many(fits, unit.settings), strict=True)]
     best, means = _best(METRICS[context.tuning_metric], [context.labels[test] for _, test in inner], predictions)
@@ -320,10 +333,10 @@ def finite(name: str, probabilities: Probabilities) -> Probabilities:
     return probabilities
 
 
-def aligned(probabilities: Probabilities, trained: Rows, classes: int) -> Probabilities:
-    """Probabilities (n, K) over all classes, rows summing to 1; a class without training rows gets 0."""
+def aligned(probabilities: Probabilities, columns: Rows, classes: int) -> Probabilities:
+    """Probabilities (n, K) over all classes, rows summing to 1; those that are no `columns` of a model get 0."""
     complete = np.zeros((len(probabilities), classes))
-    complete[:, np.unique(trained)] = probabilities
+    complete[:, columns] = probabilities
     return np.asarray(complete / complete.sum(axis=1, keepdims=True))
 
 

@@ -16,6 +16,7 @@ from pipeline.config import Split
 from pipeline.dataset import Dataset, DatasetError
 from pipeline.randomness import derive
 from pipeline.store import Entry, Store
+from pipeline.unseen import check_official, class_folds, class_holdout
 
 Rows = NDArray[np.int64]
 Labels = NDArray[np.int64]
@@ -51,7 +52,8 @@ class Fold:
 def draw(dataset: Dataset, split: Split, seed: int, store: Store | None = None) -> tuple[Fold, ...]:
     """Every outer fold with its inner folds.
 
-    Outer folds are stratified by class; with groups, no group straddles folds (inner ones neither). Where a
+    Outer folds are stratified by class, or hold out whole classes where the split says `unseen_classes`; with groups,
+    no group straddles folds (inner ones neither). Where a
     store is given, they are drawn once for the same labels and groups: keeping groups whole takes seconds, and a
     run whose folds are stored does without scikit-learn.
 
@@ -73,12 +75,12 @@ def draw(dataset: Dataset, split: Split, seed: int, store: Store | None = None) 
 
 def _drawn(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
     if split.official:
-        outer = [(0, 0, *_official(dataset))]
+        outer = [(0, 0, *_official(dataset, split.unseen_classes))]
     else:
         outer = [(repeat, fold, train, test) for repeat in range(split.repeats)
                  for fold, (train, test) in enumerate(_outer(dataset, split, derive(seed, "folds", repeat)))]
     return [Fold(repeat, fold, train, test,
-                 _inner(dataset, train, split.inner, derive(seed, "inner folds", repeat, fold)))
+                 _inner(dataset, train, split, derive(seed, "inner folds", repeat, fold)))
             for repeat, fold, train, test in outer]
 
 
@@ -87,6 +89,7 @@ def _ingredients(dataset: Dataset, split: Split, seed: int) -> dict[str, Any]:
     return {"kind": "folds", "labels": dataset.labels.tolist(), "groups": groups,
             "official": None if dataset.split is None or not split.official else list(map(str, dataset.split)),
             "split": [split.official, split.folds, split.holdout, split.repeats, split.inner], "seed": seed,
+            **({"unseen classes": True} if split.unseen_classes else {}),
             "versions": {name: version(name) for name in ("numpy", "scikit-learn")}}
 
 
@@ -120,7 +123,7 @@ def _apart(rows: Rows, test: Rows, groups: NDArray[np.int64] | None) -> Rows:
     return rows[~np.isin(rows, test)] if groups is None else rows[~np.isin(groups[rows], groups[test])]
 
 
-def _official(dataset: Dataset) -> tuple[Rows, Rows]:
+def _official(dataset: Dataset, unseen_classes: bool) -> tuple[Rows, Rows]:
     if dataset.split is None:
         raise DatasetError(["split.official: the source has no official split"],
                            "name its column under data: (split: COLUMN), or draw folds")
@@ -128,6 +131,8 @@ def _official(dataset: Dataset) -> tuple[Rows, Rows]:
     if not len(train) or not len(test):
         raise DatasetError([f"split.official: {len(train)} rows are train, {len(test)} are test"],
                            "both parts need rows")
+    if unseen_classes:
+        check_official(dataset, train, test)
     return train, test
 
 
@@ -135,9 +140,13 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]
     rows = np.flatnonzero(dataset.labels >= 0)
     labels, groups = dataset.labels[rows], None if dataset.groups is None else dataset.groups[rows]
     if split.folds is not None:
-        return [(rows[train], rows[test]) for train, test in
-                stratified(rows, labels, groups, split.folds, seed, "split.folds")]
+        drawn = (class_folds(labels, groups, split.folds, seed, "split.folds") if split.unseen_classes else
+                 stratified(rows, labels, groups, split.folds, seed, "split.folds"))
+        return [(rows[train], rows[test]) for train, test in drawn]
     assert split.holdout is not None
+    if split.unseen_classes:
+        train, test = class_holdout(labels, groups, split.holdout, seed)
+        return [(rows[train], rows[test])]
     if groups is not None:
         train, test = _grouped_holdout(rows, labels, groups, split.holdout, seed)
         return [(rows[train], rows[test])]
@@ -161,9 +170,10 @@ def _grouped_holdout(
     return np.setdiff1d(np.arange(len(rows)), test), test
 
 
-def _inner(dataset: Dataset, train: Rows, count: int, seed: int) -> tuple[tuple[Rows, Rows], ...]:
-    groups = dataset.groups[train] if dataset.groups is not None else None
-    found = stratified(np.arange(len(train)), dataset.labels[train], groups, count, seed, "split.inner")
+def _inner(dataset: Dataset, train: Rows, split: Split, seed: int) -> tuple[tuple[Rows, Rows], ...]:
+    labels, groups = dataset.labels[train], None if dataset.groups is None else dataset.groups[train]
+    found = (class_folds(labels, groups, split.inner, seed, "split.inner") if split.unseen_classes else
+             stratified(np.arange(len(train)), labels, groups, split.inner, seed, "split.inner"))
     return tuple((train[inside], train[outside]) for inside, outside in found)
 
 
@@ -190,6 +200,8 @@ def stratified(
 def describe(split: Split, dataset: Dataset, folds: Sequence[Fold]) -> str:
     """One sentence on how the folds were drawn."""
     grouped = f", no {dataset.group_name} in two folds" if dataset.group_name else ""
+    if split.unseen_classes:
+        return _describe_unseen(split, dataset, folds, grouped)
     inner = f"parameters chosen on {split.inner} inner folds of the training rows"
     if split.official:
         return f"The official split of the data; {inner}."
@@ -201,8 +213,22 @@ def describe(split: Split, dataset: Dataset, folds: Sequence[Fold]) -> str:
     return f"{times} of {share:.0%} of the rows, stratified by class{grouped}; {inner}."
 
 
-def remarks(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
-    """What a reader must know of these folds: identical samples that straddle, classes that are absent."""
+def _describe_unseen(split: Split, dataset: Dataset, folds: Sequence[Fold], grouped: str) -> str:
+    tested = [len(np.unique(dataset.labels[fold.test])) for fold in folds]
+    few, many = min(tested), max(tested)
+    number, chance = (f"{few}", f"{1 / few:.3g}") if few == many else (
+        f"{few} to {many}", f"{1 / many:.3g} to {1 / few:.3g}")
+    times = f" drawn {split.repeats} times" if split.repeats > 1 else ""
+    drawn = "The official split of the data" if split.official else (
+        f"{split.folds} outer folds{times}" if split.folds else f"Hold-out{times}")
+    return (f"{drawn} of unseen classes{grouped}: a model learns from no row of the classes it is asked about, and "
+            f"tells the {number} of its fold apart (by chance: {chance} of balanced accuracy); parameters chosen on "
+            f"{split.inner} inner folds of the training classes. Rows of one class are alike, so intervals draw whole "
+            "classes.")
+
+
+def remarks(dataset: Dataset, folds: Sequence[Fold], unseen_classes: bool = False) -> list[str]:
+    """What a reader must know of these folds: identical samples that straddle, classes that are absent by chance."""
     found = []
     for modality, view in dataset.views.items():
         straddling = max(_straddling(view.index, fold) for fold in folds)
@@ -210,7 +236,7 @@ def remarks(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
             noun = "picture" if modality == "image" else "text"
             found.append(f"Identical {noun}s straddle folds: in the worst fold {straddling} test rows have "
                          f"a {noun} that also stands in the training rows.")
-    for fold in folds:
+    for fold in folds if not unseen_classes else ():
         found += _absent(dataset, fold)
     return found + _split_groups(dataset, folds)
 

@@ -145,6 +145,8 @@ def _unit(
                   "parameters": plain_parameters(estimator)},
         **({"groups": _groups_digest(dataset, fold)} if _uses_groups(estimator) else {}),
         **({"unlabelled": _unlabelled_digest(dataset, fold, tuple(features))} if estimator.uses_unlabelled else {}),
+        **({"class texts": _described_digest(dataset, tuple(features))} if estimator.recognises_unseen
+           and dataset.described is not None else {}),
         "settings": [dict(setting) for setting in settings],
         "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version] if len(settings) > 1 else None,
         "keeps inner": keeps_inner,
@@ -176,6 +178,15 @@ def _unlabelled_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modali
     """Digest of the samples that each split of the fold learns from without a label, in order."""
     return key_of({"splits": [{modality: _sample_digests(dataset, modality, rows) for modality in modalities}
                               for _, _, rows in fold.splits()]})
+
+
+def _described_digest(dataset: Dataset, modalities: Sequence[Modality]) -> str:
+    """Digest of the classes' texts, and that there are some, where a model uses none."""
+    assert dataset.described is not None
+    digests = dataset.views["text"].digests if "text" in modalities else ()
+    return key_of({"texts": sorted([dataset.classes[code], digests[position]] for code, position in
+                                   zip(dataset.described.classes, dataset.described.positions, strict=True))
+                   if digests else []})
 
 
 def _groups_digest(dataset: Dataset, fold: Fold) -> str | None:

@@ -28,8 +28,8 @@ class Refitted:
 
     def predict(self, views: Views) -> Probabilities:
         """Probabilities (m, K) of any samples, columns for all K classes of the data set."""
-        trained = self.context.labels[self.unit.fold.train]
-        predicted = aligned(self.model.predict_proba(views.for_prediction()), trained, self.context.classes)
+        predicted = aligned(self.model.predict_proba(views.for_prediction()), self.model.classes_,
+                            self.context.classes)
         return finite(self.unit.cell.name, averaged(predicted, len(views)))
 
 

@@ -16,13 +16,13 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from features.encoder import Modality
 from features.recall import remembering
 from pipeline import dataset as datasets
 from pipeline import folds as splits
 from pipeline import outcome
 from pipeline.attention_maps import attention_records
-from pipeline.cells import Cell, expand
+from pipeline.cells import Cell, expand, sample_modalities
+from pipeline.class_texts import with_class_texts
 from pipeline.combine import combinations, learn_all
 from pipeline.config import Grid, GridError, read_grid
 from pipeline.data_card import card
@@ -110,10 +110,12 @@ class _Clock:
 def _load(grid: Grid, store: Store, keep: bool = True) -> tuple[Dataset, tuple[Fold, ...], tuple[Cell, ...]]:
     """Data set, folds and cells of a grid; `keep` what takes long to draw in the store."""
     cells = expand(grid)
-    modalities: list[Modality] = sorted({modality for cell in cells for modality in cell.encoders()})
-    source = SOURCES[grid.data.name](**grid.data.parameters)
-    dataset = datasets.build(source.load(grid.folder), modalities, grid.on_bad_rows, store, grid.split.group,
-                             smallest_class=grid.split.folds or 2, keep_unlabelled=grid.keep_unlabelled)
+    source, unseen = SOURCES[grid.data.name](**grid.data.parameters), grid.split.unseen_classes
+    dataset = datasets.build(source.load(grid.folder), sample_modalities(cells), grid.on_bad_rows, store,
+                             grid.split.group, smallest_class=1 if unseen else grid.split.folds or 2,
+                             keep_unlabelled=grid.keep_unlabelled)
+    if unseen:
+        dataset = with_class_texts(dataset, grid.class_texts, grid.folder)
     return dataset, splits.draw(dataset, grid.split, grid.seed, store if keep else None), cells
 
 
@@ -191,6 +193,7 @@ def _record(
     found: outcome.Outcome,
 ) -> RunRecord:
     """What is known when everything is scored; the time of the run's steps is added when they are all done."""
+    unseen = grid.split.unseen_classes
     ordered = [found.records[cell, fold.repeat, fold.fold] for cell in cells for fold in folds
                if (cell, fold.repeat, fold.fold) in found.records]
     return RunRecord(
@@ -202,8 +205,9 @@ def _record(
         labels=dataset.labels, cells=tuple(outcome.cell_record(cell) for cell in cells), folds=tuple(ordered),
         stages=(), split=splits.describe(grid.split, dataset, folds), fingerprint=dataset.fingerprint,
         versions=_versions(), data=card(dataset), failures=tuple(found.failures),
-        warnings=(*dataset.notes, *splits.remarks(dataset, folds)), dropped=dataset.dropped,
-        groups=dataset.groups, group_name=dataset.group_name, thumbnail=partial(thumbnail, dataset),
+        warnings=(*dataset.notes, *splits.remarks(dataset, folds, unseen)), dropped=dataset.dropped,
+        groups=dataset.labels if unseen else dataset.groups, group_name="class" if unseen else dataset.group_name,
+        unseen_classes=unseen, thumbnail=partial(thumbnail, dataset),
     )
 
 

@@ -129,7 +129,8 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
     content = {
         "name": grid.name, "seed": grid.seed,
         "data": {"source": grid.data.name, **_plain(filled_in(grid.data, SOURCES[grid.data.name])),
-                 "on_bad_rows": grid.on_bad_rows, "keep_unlabelled": grid.keep_unlabelled},
+                 "on_bad_rows": grid.on_bad_rows, "keep_unlabelled": grid.keep_unlabelled,
+                 **({} if grid.class_texts is None else {"class_texts": _plain(grid.class_texts)})},
         "split": _plain(grid.split.model_dump()),
         **{key: [_entry(one, registry) for one in getattr(grid, key)] for key, registry in LISTS.items()
            if getattr(grid, key)},

@@ -13,6 +13,7 @@ from pipeline.components import model_of
 from pipeline.metrics import METRICS
 from pipeline.row_check import Policy
 from pipeline.sources import SOURCES
+from pipeline.unseen_rules import JSON_SCHEMA as CLASS_TEXTS
 
 JsonSchema = dict[str, Any]
 NAME = r"[\w][\w.-]*"  # of a run, and so of its folder
@@ -63,7 +64,8 @@ def _source(name: str, cls: type, parts: JsonSchema) -> JsonSchema:
         "type": "object",
         "description": _summary(cls),
         "properties": {"source": {"const": name}, "on_bad_rows": policy,
-                       "keep_unlabelled": {"type": "boolean", "default": False}, **properties},
+                       "keep_unlabelled": {"type": "boolean", "default": False}, "class_texts": CLASS_TEXTS,
+                       **properties},
         "required": ["source", *required],
         "additionalProperties": False,
     }
