@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from features.encoder import Modality
-from pipeline.dataset import Dataset, Modal
+from pipeline.dataset import Dataset, Described, Modal
 from pipeline.row_check import NOUNS
 
 SYSTEMS = 4  # writing systems that are named
+DESCRIBED = 20  # class texts that are shown
 _CJK = {"CJK": "Chinese characters", "HIRAGANA": "Japanese kana", "KATAKANA": "Japanese kana"}
 
 
@@ -27,10 +28,22 @@ def card(dataset: Dataset) -> dict[str, str]:
     if "image" in dataset.views:
         facts |= _pictures(dataset)
     if "text" in dataset.views:
-        facts |= _texts(dataset.views["text"].samples)
+        view = dataset.views["text"]
+        facts |= _texts([view.samples[place] for place in np.unique(view.index[view.index >= 0])])
+    if dataset.described is not None:
+        facts["classes described by"] = _described(dataset, dataset.described)
     facts |= {f"duplicate {NOUNS[modality]}s": _duplicates(dataset, modality, modal)
               for modality, modal in dataset.views.items()}
     return facts
+
+
+def _described(dataset: Dataset, described: Described) -> str:
+    """The classes' texts, the first of many."""
+    view = dataset.views["text"]
+    shown = [f"{dataset.classes[code]}: {view.samples[place]}" for code, place in
+             list(zip(described.classes, described.positions, strict=True))[:DESCRIBED]]
+    left = len(described.classes) - len(shown)
+    return "; ".join(shown) + (f"; and {left:,} more" if left else "")
 
 
 def _pictures(dataset: Dataset) -> dict[str, str]:

@@ -22,7 +22,7 @@ _WORD = re.compile(r"[^\W_]+")  # "tabby_cat" names the cat
 
 def leaks(dataset: Dataset, folds: Sequence[Fold]) -> tuple[Check, ...]:
     """Every leak found, severe ones first."""
-    found = [*_known_samples(dataset, folds), *_named_classes(dataset), *_ignored_groups(dataset)]
+    found = [*_known_samples(dataset, folds), *_named_classes(dataset), *_ignored_groups(dataset, folds)]
     return tuple(sorted(found, key=lambda check: not check.severe))
 
 
@@ -85,14 +85,15 @@ def _named_classes(dataset: Dataset) -> Iterator[Check]:
                     severe=2 * len(named) >= len(dataset.classes))
 
 
-def _ignored_groups(dataset: Dataset) -> Iterator[Check]:
+def _ignored_groups(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
     """Columns declared to group rows that all but decide the class, while the folds ignore them."""
     if dataset.groups is not None:
         return
     for name, codes in dataset.columns.items():
         labelled = dataset.labels >= 0
         share, groups = _explained(codes[labelled], dataset.labels[labelled])
-        if share >= PURE and len(dataset.classes) < groups < len(dataset) / 2:
+        straddle = any(np.isin(codes[fold.test], codes[fold.train]).any() for fold in folds)
+        if straddle and share >= PURE and len(dataset.classes) < groups < len(dataset) / 2:
             yield Check(
                 "groups ignored", f"Folds are drawn at random although the column '{name}' all but decides the class: "
                 f"{share:.1%} of the rows have the class that is the most frequent of their {name} ({groups:,} of "

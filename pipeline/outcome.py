@@ -158,6 +158,7 @@ def cell_record(cell: Cell) -> CellRecord:
         classifier=cell.classifier.label if cell.classifier else None,
         parts=tuple(part.name for part in cell.parts),
         candidates=tuple({**cell.fusion.candidates, **(cell.classifier.candidates if cell.classifier else {})}.items()),
+        recognised_by=cell.recognised_by(),
     )
 
 

@@ -93,7 +93,8 @@ def probe_all(
 
 def _probes(plan: Plan, combined: Sequence[Combination], seed: int) -> list[Probe]:
     """A probe of every unit and combination of the first repeat."""
-    units = {id(unit): Probe(unit, frozenset(unit.features), seed) for unit in plan.units if unit.fold.repeat == 0}
+    units = {id(unit): Probe(unit, frozenset(unit.features).intersection(unit.estimator.asked), seed)
+             for unit in plan.units if unit.fold.repeat == 0}
     return [*units.values(), *(
         Probe(one, frozenset(modality for unit in one.units for modality in unit.features), seed,
               tuple(units[id(unit)] for unit in one.units))

@@ -120,8 +120,10 @@ def _fold_sizes(record: RunRecord) -> Iterator[Check]:
     if most > UNEVEN_FOLDS * least:
         yield Check("fold sizes", f"Folds are uneven: they test {least} to {most} rows, as large groups make them. "
                     "Means over folds weigh rows of small folds more.")
-    if least < 2 * len(record.classes):
-        yield Check("fold sizes", f"A fold tests as few as {count(least, 'row')} of {len(record.classes)} classes: "
+    classes = max(len(np.unique(record.labels[fold.rows])) for fold in record.folds) if record.unseen_classes else len(
+        record.classes)
+    if least < 2 * classes:
+        yield Check("fold sizes", f"A fold tests as few as {count(least, 'row')} of {classes} classes: "
                     "scores of single folds are rough.")
 
 

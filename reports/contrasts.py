@@ -105,10 +105,13 @@ def _limits(record: RunRecord, ranking: Ranking) -> Iterator[str]:
                f"and a difference they do not find may well be there. Use at least {FEW_FOLDS}, better 10.")
     if record.groups is None:
         return
-    groups = len(np.unique(record.groups))
+    groups, noun, nouns = len(np.unique(record.groups)), *(
+        ("class", "classes") if record.unseen_classes else ("group", "groups"))
     if groups < FEWEST_UNITS:
-        yield (f"Only {count(groups, 'group')}: how scores vary from group to group cannot be told, so the pooled "
-               f"scores have no interval (they need {FEWEST_UNITS}).")
+        yield (f"Only {count(groups, noun, nouns)}: how scores vary from {noun} "
+               f"to {noun} cannot be told, so the pooled scores have no interval (they need {FEWEST_UNITS}).")
+    if record.unseen_classes:
+        return
     alone = [name for code, name in enumerate(record.classes)
              if len(np.unique(record.groups[record.labels == code])) == 1]
     if alone:

@@ -25,13 +25,12 @@ def main_table(board: LeaderboardFacts) -> str:
     score = metric_label(metric.name)
     heading = ["", "Cell", score[:1].upper() + score[1:], "95\\,\\% interval", "Fit", "Predict"]
     rows = [_row(row) for row in board.rows if row.rank is not None]
-    units = "groups" if board.grouped else "rows"
     return "\n".join([
         "% needs \\usepackage{booktabs}; names beyond Latin letters need XeLaTeX or LuaLaTeX",
         "\\begin{table}", "\\centering",
         f"\\caption{{{escaped(score)} ({better}), mean ± standard deviation over {count(board.folds, 'fold')}; "
-        f"intervals: bootstrap over {units} of the pooled out-of-fold predictions; times: mean per fold.}}".replace(
-            "±", "$\\pm$"),
+        f"intervals: bootstrap over {board.units} of the pooled out-of-fold predictions; times: mean per "
+        "fold.}".replace("±", "$\\pm$"),
         "\\begin{tabular}{rlrrrr}", "\\toprule",
         " & ".join(escaped(cell) if "\\" not in cell else cell for cell in heading) + r" \\", "\\midrule",
         *rows, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""])

@@ -80,14 +80,14 @@ class Row:
 class LeaderboardFacts:
     """All rows, best first; `metrics` starts with the ranking metric; `folds` is what a cell should have.
 
-    `grouped` : whether the intervals come from drawing whole groups.
+    `units` : what is drawn for the intervals: "rows", or whole "groups" or "classes".
     """
 
     metrics: tuple[MetricRecord, ...]
     rows: tuple[Row, ...]
     folds: int
     excluded: int
-    grouped: bool
+    units: str
 
 
 def facts(record: RunRecord) -> LeaderboardFacts | None:
@@ -105,7 +105,7 @@ def facts(record: RunRecord) -> LeaderboardFacts | None:
     rows = [replace(row, ranks=_middle(ranks.get(row.name)), front=_on_front(row, rows),
                     interval=None if row.rank is None or scores is None else scores.score(row.name)) for row in rows]
     return LeaderboardFacts(metrics, tuple(rows), len(expected), len(expected) - len(ranking.folds),
-                            record.groups is not None)
+                            "classes" if record.unseen_classes else "groups" if record.groups is not None else "rows")
 
 
 def fold_ranks(ranking: Ranking) -> dict[str, NDArray[np.int64]]:

@@ -147,7 +147,9 @@ def spread(values: Iterable[float]) -> Spread:
 
 
 def kind_of(cell: CellRecord) -> Kind:
-    """Which modalities a cell uses; a cell that uses none is a baseline."""
+    """Which modalities a cell judges samples by; a cell that uses none is a baseline."""
+    if cell.recognised_by is not None:
+        return cell.recognised_by
     if cell.image is not None and cell.text is not None:
         return "fusion"
     if cell.image is None and cell.text is None:

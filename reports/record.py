@@ -16,7 +16,8 @@ class CellRecord:
 
     `name` is unique and readable; `parts` are the names of the single-modality cells whose predictions
     this one combines (late fusion). `candidates` are the tuned parameters and the values that the inner folds
-    choose from.
+    choose from. `recognised_by` is the only modality of a sample that decides its prediction, where the other
+    encoder serves other ends (zero-shot: the classes' texts).
     """
 
     name: str
@@ -26,6 +27,7 @@ class CellRecord:
     classifier: str | None
     parts: tuple[str, ...] = ()
     candidates: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    recognised_by: Literal["image", "text"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +227,7 @@ class RunRecord:
     learning_curve : the best cells with fewer labels, by rising share; empty where the grid asks for none.
     groups : int (n,), codes of the groups that never straddle folds (None: there are none); `group_name` is
         the column they come from.
+    unseen_classes : whether folds hold out whole classes; these are the groups then.
     probes, additive : the second phase, on the folds of the first repeat, for the best cell of each fusion and
         the best single modalities; empty where it found nothing to look at.
     attention : what the best attention model and the best gated one looked at.
@@ -258,6 +261,7 @@ class RunRecord:
     learning_curve: tuple[CurveRecord, ...] = ()
     groups: NDArray[np.int64] | None = None
     group_name: str | None = None
+    unseen_classes: bool = False
     probes: tuple[ProbeRecord, ...] = ()
     additive: tuple[AdditiveRecord, ...] = ()
     attention: tuple[AttentionRecord, ...] = ()

@@ -25,7 +25,6 @@ from reports.wording import (
 )
 
 _OTHER = {"image": "the text", "text": "the picture"}
-_ALONE = {"image": "text_only", "text": "image_only"}
 _NOUN = {"image": "the picture", "text": "the text"}
 
 
@@ -43,7 +42,7 @@ def headline(answer: str, ranking: Ranking, gain: Comparison | None) -> str:
               f"{_from_to(ranking, gain)}")
     if answer == "half compared":
         return (f"Adding {added} {change}, but {added} alone was not compared and may do as well: add "
-                f"{_ALONE[single.kind]} to the grid.")
+                f"{_alone(single)} to the grid.")
     return {
         "pays": f"Adding {added} pays: it {change}.",
         "costs": f"Adding {added} does not pay: it {change}.",
@@ -51,6 +50,12 @@ def headline(answer: str, ranking: Ranking, gain: Comparison | None) -> str:
         "unclear": f"These folds do not show that adding {added} pays: it {change}.",
         "one fold": f"On the only fold, adding {added} {change}; one fold cannot tell that from chance.",
     }[answer]
+
+
+def _alone(single: Standing) -> str:
+    """What would compare the other modality by itself."""
+    other = "text" if single.kind == "image" else "image"
+    return f"{other}_only" if single.cell.recognised_by is None else f"recognised_by: {other}"
 
 
 def _from_to(ranking: Ranking, gain: Comparison) -> str:

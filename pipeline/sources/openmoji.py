@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -62,6 +62,7 @@ class _Emoji:
     code: str
     name: str
     group: str
+    subgroup: str
 
     @property
     def base(self) -> str:
@@ -82,12 +83,14 @@ class OpenMoji:
     Parameters
     ----------
     size : side of the drawn picture in pixels.
+    label : "group", or "subgroup" (food-fruit, animal-bird ...: 95 classes).
     skin_tones : also the variants with a skin tone (2,030 rows more).
     flags : also the flags, a class of their own (270 rows).
     components : also the bare skin tones and hair styles, a class of their own (9 rows).
     """
 
     size: Annotated[int, Field(ge=72)] = 72
+    label: Literal["group", "subgroup"] = "group"
     skin_tones: bool = False
     flags: bool = False
     components: bool = False
@@ -108,7 +111,7 @@ class OpenMoji:
             places=[f"emoji {found.code} ({found.name})" for found in emoji],
             pictures=[DrawnPicture(drawings / f"{found.code}.svg", self.size, renderer) for found in emoji],
             texts=[found.name for found in emoji],
-            labels=[found.group for found in emoji],
+            labels=[getattr(found, self.label) for found in emoji],
             ids=[found.code for found in emoji],
             groups={"base": [found.base for found in emoji]},
             group="base",
@@ -116,9 +119,10 @@ class OpenMoji:
 
     def _emoji(self, listing: str, drawn: set[str]) -> Iterator[_Emoji]:
         """Yield the emoji of the listing (in the form of emoji-test.txt) that are wanted and have a drawing."""
-        group = ""
+        group = subgroup = ""
         for line in listing.splitlines():
             group = line.removeprefix("# group: ") if line.startswith("# group: ") else group
+            subgroup = line.removeprefix("# subgroup: ") if line.startswith("# subgroup: ") else subgroup
             entry = LINE.match(line)
             if entry is None or not self._wants(entry["status"], group, entry["points"].split()):
                 continue
@@ -126,7 +130,7 @@ class OpenMoji:
             code = entry["points"].replace(" ", "-")
             code = code if code in drawn else code.replace("-FE0F", "")
             if code in drawn:
-                yield _Emoji(code, entry["name"], group)
+                yield _Emoji(code, entry["name"], group, subgroup)
 
     def _wants(self, status: str, group: str, points: list[str]) -> bool:
         if status == "component":

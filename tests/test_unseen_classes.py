@@ -1,0 +1,351 @@
+"""Splits that hold out whole classes: who is tested when, what describes the classes, and whole runs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import features
+from features.encoder import Block, Encoder, Modality
+from pipeline import folds, run
+from pipeline.class_texts import readable, with_class_texts
+from pipeline.config import GridError, Split, read_grid
+from pipeline.data_card import card
+from pipeline.dataset import DatasetError, build
+from pipeline.plan import make_plan
+from pipeline.samples import SourceError
+from pipeline.store import Store, key_of
+from tests.conftest import png, small_samples
+from tests.test_folds import dataset_of
+from tests.tiny import read_rows, register, results, run_grid, scores, without_report, write_grid, write_rows
+
+UNSEEN = Split(folds=3, inner=2, unseen_classes=True)
+
+# --- splits -----------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 4), st.integers(1, 2), st.integers(2, 3), st.integers(0, 5), st.integers(0, 2**32 - 1),
+       st.booleans())
+def test_every_class_is_tested_once_a_repeat_by_models_that_saw_none_of_its_rows(
+    count, repeats, inner, more, seed, grouped
+):
+    classes = 2 * inner * count + more  # enough that inner folds have two classes each, too
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(classes), 3))
+    groups = labels if grouped else None
+    split = Split(folds=count, repeats=repeats, inner=inner, unseen_classes=True)
+    drawn = folds.draw(dataset_of(labels, groups), split, seed)
+    assert len(drawn) == count * repeats
+    for repeat in range(repeats):
+        tested = [set(labels[fold.test]) for fold in drawn if fold.repeat == repeat]
+        assert sorted(code for part in tested for code in part) == list(range(classes))
+        assert max(map(len, tested)) - min(map(len, tested)) <= 1
+    for fold in drawn:
+        assert sorted([*fold.train, *fold.test]) == list(range(len(labels)))
+        inside = [set(labels[scored]) for _, scored in fold.inner]
+        assert sorted(code for part in inside for code in part) == sorted(set(labels[fold.train]))
+        for train, scored in ((fold.train, fold.test), *fold.inner):
+            assert not set(labels[train]) & set(labels[scored])
+            assert len(set(labels[scored])) >= 2
+    again = folds.draw(dataset_of(labels, groups), split, seed)
+    assert all(np.array_equal(one.test, other.test) for one, other in zip(drawn, again, strict=True))
+
+
+def test_another_seed_deals_other_classes_together():
+    data = dataset_of(np.repeat(np.arange(12), 2))
+    tested = [frozenset(data.labels[fold.test]) for seed in range(5) for fold in folds.draw(data, UNSEEN, seed)]
+    assert len(set(tested)) > 10
+
+
+def test_classes_that_share_a_group_are_tested_together():
+    labels = np.repeat(np.arange(12), 4)
+    groups = np.arange(48)
+    groups[[3, 4]] = 99  # one group holds rows of classes 0 and 1
+    groups[[7, 8]] = 98  # another of classes 1 and 2
+    for fold in folds.draw(dataset_of(labels, groups), UNSEEN, 0):
+        assert len({0, 1, 2} & set(labels[fold.test])) in (0, 3)
+        for train, scored in ((fold.train, fold.test), *fold.inner):
+            assert not set(groups[train]) & set(groups[scored])
+
+
+def test_too_few_classes_and_groups_that_tie_them_are_errors_that_say_so():
+    with pytest.raises(DatasetError, match=r"5 classes cannot make 3 folds of unseen classes, which test 2"):
+        folds.draw(dataset_of(np.repeat(np.arange(5), 4)), UNSEEN, 0)
+    with pytest.raises(DatasetError, match=r"4 classes of the training rows of a fold cannot make 3 folds"):
+        folds.draw(dataset_of(np.repeat(np.arange(6), 4)), Split(folds=3, unseen_classes=True), 0)
+    with pytest.raises(DatasetError, match=r"split.folds: groups that hold rows of several classes (.|\n)*group: none"):
+        folds.draw(dataset_of(np.repeat(np.arange(12), 4), np.arange(48) % 4), UNSEEN, 0)
+
+
+@pytest.mark.parametrize(("share", "classes"), [(0.25, 3), (0.01, 2), (0.5, 6)])
+def test_a_holdout_takes_a_share_of_the_classes(share, classes):
+    data = dataset_of(np.repeat(np.arange(12), [2, 30, 5, 7] * 3))
+    drawn = folds.draw(data, Split(holdout=share, repeats=2, inner=2, unseen_classes=True), 0)
+    for fold in drawn:
+        assert len(set(data.labels[fold.test])) == classes
+        assert not set(data.labels[fold.test]) & set(data.labels[fold.train])
+    assert set(data.labels[drawn[0].test]) != set(data.labels[drawn[1].test])
+    with pytest.raises(DatasetError, match="with 11 of 12 classes held out, 2 classes are not left"):
+        folds.draw(data, Split(holdout=0.9, inner=2, unseen_classes=True), 0)
+
+
+def test_an_official_split_must_keep_classes_apart():
+    labels = np.repeat(np.arange(8), 3)
+    official = Split(official=True, inner=2, unseen_classes=True)
+    parts = ["test" if label < 3 else "train" for label in labels]
+    (fold,) = folds.draw(dataset_of(labels, split=parts), official, 0)
+    assert set(labels[fold.test]) == {0, 1, 2}
+    parts[0] = "train"
+    with pytest.raises(DatasetError, match="the official split has rows of “0” in both parts"):
+        folds.draw(dataset_of(labels, split=parts), official, 0)
+    with pytest.raises(DatasetError, match="the test part of the official split has one class only"):
+        folds.draw(dataset_of(labels, split=["test" if label == 7 else "train" for label in labels]), official, 0)
+
+
+def test_the_split_is_described_with_what_chance_would_give():
+    data = dataset_of(np.repeat(np.arange(7), 4))
+    split = Split(folds=3, inner=2, unseen_classes=True)
+    text = folds.describe(split, data, folds.draw(data, split, 0))
+    assert "3 outer folds of unseen classes" in text
+    assert "tells the 2 to 3 of its fold apart (by chance: 0.333 to 0.5 of balanced accuracy)" in text
+    assert not [line for line in folds.remarks(data, folds.draw(data, split, 0), unseen_classes=True) if "No" in line]
+
+
+def test_folds_of_rows_and_of_classes_are_stored_apart(tmp_path):
+    data, store = dataset_of(np.repeat(np.arange(12), 6)), Store(tmp_path)
+    rows = folds.draw(data, Split(folds=3, inner=2), 0, store)
+    for _ in range(2):  # drawn, then read
+        classes = folds.draw(data, UNSEEN, 0, store)
+        assert all(len(set(data.labels[fold.test])) == 4 for fold in classes)
+    assert all(len(set(data.labels[fold.test])) == 12 for fold in rows)
+
+
+# --- what describes the classes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("face-smiling", "face smiling"), ("a_big__cat", "a big cat"), ("Food & Drink", "Food & Drink"), ("-", "-")])
+def test_a_classes_name_is_read_as_words(name, words):
+    assert readable(name) == words
+
+
+def test_class_texts_are_texts_that_no_row_has(store, tmp_path):
+    plain = build(small_samples(), ("image", "text"), "fail", store)
+    found = with_class_texts(plain, {"cat": ("an animal that purrs", "a pet"), "dog": ("it barks",),
+                                     "car": (" it drives ",)}, tmp_path)
+    view = found.views["text"]
+    texts = {(found.classes[code], view.samples[place])
+             for code, place in zip(found.described.classes, found.described.positions, strict=True)}
+    assert texts == {("cat", "an animal that purrs"), ("cat", "a pet"), ("dog", "it barks"), ("car", "it drives")}
+    assert not set(found.described.positions) & set(view.index)
+    assert [view.samples[place] for place in view.index] == [plain.views["text"].samples[place]
+                                                             for place in plain.views["text"].index]
+    assert list(view.digests) == sorted(view.digests)
+    assert found.fingerprint != plain.fingerprint
+    assert card(found)["distinct texts"] == card(plain)["distinct texts"]
+    assert "cat: an animal that purrs" in card(found)["classes described by"]
+    named = with_class_texts(plain, None, tmp_path)
+    assert [named.views["text"].samples[place] for place in named.described.positions] == ["car", "cat", "dog"]
+
+
+def test_rows_need_no_texts_for_their_classes_to_have_some(store, tmp_path):
+    found = with_class_texts(build(small_samples(), ("image",), "fail", store), None, tmp_path)
+    assert sorted(found.views["text"].samples) == ["car", "cat", "dog"]
+    assert set(found.views["text"].index) == {-1}
+
+
+def test_what_is_wrong_with_class_texts_is_said_all_at_once(store, tmp_path):
+    data = build(small_samples(), ("text",), "fail", store)
+    with pytest.raises(DatasetError) as error:
+        with_class_texts(data, {"catt": ("purrs",), "dog": ("barks", " ")}, tmp_path)
+    for part in ("there is no class 'catt'; did you mean 'cat'?", "class 'cat' has no text", "class 'car' has no text",
+                 "a text of class 'dog' is empty"):
+        assert any(part in line for line in error.value.problems), part
+    assert len(error.value.problems) == 4
+
+
+def test_class_texts_may_stand_in_a_table(store, tmp_path):
+    data = build(small_samples(), ("text",), "fail", store)
+    (tmp_path / "texts.csv").write_text("class,text\ncat,purrs\ncat,meows\ndog,barks\ncar,drives\n")
+    assert len(with_class_texts(data, "texts.csv", tmp_path).described.classes) == 4
+    (tmp_path / "wrong.csv").write_text("class,words\ncat,purrs\n")
+    with pytest.raises(SourceError, match="has no column 'text'"):
+        with_class_texts(data, "wrong.csv", tmp_path)
+    with pytest.raises(SourceError, match=r"'text.csv' does not exist"):
+        with_class_texts(data, "text.csv", tmp_path)
+
+
+# --- whole runs -------------------------------------------------------------------------------------------
+
+COLOURS = {"red": (220, 40, 40), "green": (40, 220, 40), "blue": (40, 40, 220), "yellow": (220, 220, 40),
+           "cyan": (40, 220, 220), "pink": (220, 40, 220), "white": (210, 210, 210), "black": (45, 45, 45),
+           "orange": (220, 130, 40)}
+GRID = """
+name: colours
+seed: 1
+data: {source: table, path: items.csv, image: picture, text: words, label: kind, id: sku}
+split: {folds: 3, inner: 2, unseen_classes: true}
+image: [mean_colour]
+text: [colour_words]
+fusion:
+  - majority
+  - zero_shot: {recognised_by: [image, text, both]}
+"""
+
+
+class ColourWords(Encoder):
+    """The mean of what the colour names of a text look like, in axes of its own: a frozen encoder of meaning."""
+
+    modality: ClassVar[Modality] = "text"
+    version: ClassVar[int] = 1
+    seen: ClassVar[list[str]] = []
+
+    def transform(self, samples: Sequence[str]) -> Block:
+        type(self).seen.extend(samples)
+        axes = np.random.default_rng(0).normal(size=(3, 5))
+        return Block.of(np.array([np.mean([COLOURS.get(word, (128, 128, 128)) for word in text.split()], axis=0)
+                                  / 255 @ axes for text in samples], dtype=np.float32))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    register(monkeypatch)
+    monkeypatch.setitem(features.TEXT_ENCODERS, "colour_words", ColourWords)
+    monkeypatch.setattr(ColourWords, "seen", [])
+    without_report(monkeypatch)
+    items = [(colour, number) for colour in COLOURS for number in range(6)]
+    for row, (colour, _) in enumerate(items):
+        (tmp_path / f"{row}.png").write_bytes(png(row, COLOURS[colour]))
+    write_rows(tmp_path, [[f"id{row}", f"{row}.png", f"{colour} item{number}", colour]
+                          for row, (colour, number) in enumerate(items)])
+    write_grid(tmp_path, GRID)
+    return tmp_path
+
+
+def mean_scores(folder, out="out"):
+    found: dict[str, list[float]] = {}
+    for row in scores(folder, out):
+        found.setdefault(row["cell"], []).append(float(row["balanced_accuracy"]))
+    return {cell: np.mean(values) for cell, values in found.items()}
+
+
+def predictions(folder, out="out"):
+    return pq.read_table(folder / out / "predictions.parquet").to_pylist()
+
+
+def test_a_run_recognises_classes_it_never_saw_and_its_baseline_is_chance(folder):
+    assert run_grid(folder) == 0
+    found = mean_scores(folder)
+    assert found.pop("majority") == pytest.approx(1 / 3)
+    assert found["mean_colour + colour_words / zero_shot(image)"] > 0.7
+    assert min(found.values()) > 0.7
+    for row in predictions(folder):
+        known = {name.removeprefix("p_") for name, value in row.items() if name.startswith("p_") and value}
+        assert not known or (row["label"] in known and len(known) == 3)
+    rows = {(row["repeat"], row["fold"], row["cell"]) for row in predictions(folder)}
+    assert len(rows) == 3 * 4
+    lock = (folder / "out" / "grid.lock.yaml").read_text()
+    assert "unseen_classes: true" in lock
+
+
+def test_two_workers_give_what_one_gives_and_a_second_run_computes_nothing(folder):
+    assert run_grid(folder) == 0
+    first, asked = results(folder), len(ColourWords.seen)
+    assert run_grid(folder, out="again") == 0
+    assert len(ColourWords.seen) == asked
+    assert run_grid(folder, "--store", str(folder / "other"), out="two", jobs=2) == 0
+    assert results(folder, "again") == results(folder, "two") == first
+
+
+def test_rows_of_the_classes_that_are_asked_about_are_never_learned_from(folder):
+    """Labels of one fold's test rows are exchanged, and half of their pictures are others: all else stays."""
+    assert run_grid(folder) == 0
+    before = predictions(folder)
+    mine = sorted({row["label"] for row in before if row["fold"] == 0})
+    rows, changed = read_rows(folder), set()
+    for row in rows:
+        if row[3] in mine:
+            row[3] = mine[(mine.index(row[3]) + 1) % len(mine)]
+            if int(row[0][2:]) % 2:
+                (folder / row[1]).write_bytes(png(500 + int(row[0][2:]), (128, 128, 10)))
+                changed.add(row[0])
+    write_rows(folder, rows)
+    assert run_grid(folder, out="after") == 0
+    after = {(row["id"], row["cell"]): row for row in predictions(folder, "after") if row["fold"] == 0}
+    compared = [row for row in before if row["fold"] == 0 and row["id"] not in changed]
+    assert len(compared) == 9 * 4
+    for row in compared:
+        other = after[row["id"], row["cell"]]
+        assert row["label"] != other["label"]
+        assert [value for name, value in row.items() if name.startswith("p_")] == [
+            value for name, value in other.items() if name.startswith("p_")]
+
+
+def test_encoders_that_learn_learn_nothing_from_class_texts(folder):
+    write_grid(folder, GRID.replace("[colour_words]", "[bow]"))
+    grid = read_grid(folder / "grid.yaml")
+    store = Store(folder / "store")
+    dataset, drawn, cells = run._load(grid, store)
+    known = {text for text in dataset.views["text"].samples if "item" not in text}
+    assert known == set(COLOURS)
+    for unit in make_plan(grid, cells, dataset, drawn).units:
+        for one in unit.features.get("text", ()):
+            learned = {dataset.views["text"].samples[place] for place in dataset.views["text"].index[one.train]}
+            assert not learned & known
+
+
+def test_class_texts_are_part_of_the_keys(folder):
+    def keys(texts):
+        write_grid(folder, GRID.replace("id: sku", f"id: sku, class_texts: {texts}"))
+        grid = read_grid(folder / "grid.yaml")
+        dataset, drawn, cells = run._load(grid, Store(folder / "store"))
+        return [key_of(unit.ingredients) for unit in make_plan(grid, cells, dataset, drawn).units
+                if "text" in unit.features]
+
+    (folder / "a.csv").write_text("class,text\n" + "".join(f"{name},{name} thing\n" for name in COLOURS))
+    (folder / "b.csv").write_text("class,text\n" + "".join(f"{name},a {name} thing\n" for name in COLOURS))
+    inline = "{" + ", ".join(f"{name}: {name} thing" for name in COLOURS) + "}"
+    assert keys("a.csv") == keys(inline)
+    assert not set(keys("a.csv")) & set(keys("b.csv"))
+
+
+def test_pictures_alone_are_enough_where_rows_have_no_text(folder):
+    write_grid(folder, GRID.replace("text: words, ", "").replace(
+        "{recognised_by: [image, text, both]}", "{recognised_by: image, pairs: classes}"))
+    assert run_grid(folder) == 0
+    assert mean_scores(folder)["mean_colour + colour_words / zero_shot(image, classes)"] > 0.7
+
+
+@pytest.mark.parametrize(("old", "new", "words"), [
+    ("  - majority", "  - concat", "concat can only predict classes it has learned from, and split.unseen_classes "
+                                   "leaves no training row of those it would be asked about (those that can: majority, "
+                                   "zero_shot)"),
+    (", unseen_classes: true", "", "zero_shot recognises classes without training rows, and this split has none"),
+    ("seed: 1", "metric: roc_auc", "roc_auc compares rows across folds"),
+    ("seed: 1", "learning_curve: [0.5]", "a learning curve hides labels"),
+    ("id: sku", "id: sku, class_texts: 3", "class_texts must be a table"),
+    ("id: sku", "id: sku, class_texts: {red: 3}", "the text of class 'red' must be text, or a list of texts, not [3]"),
+])
+def test_what_does_not_go_with_held_out_classes_is_a_mistake_of_the_grid(folder, old, new, words):
+    write_grid(folder, GRID.replace(old, new))
+    with pytest.raises(GridError) as error:
+        read_grid(folder / "grid.yaml")
+    assert words in str(error.value)
+
+
+def test_class_texts_without_held_out_classes_are_a_mistake_of_the_grid(folder):
+    write_grid(folder, GRID.replace(", unseen_classes: true", "").replace("id: sku", "id: sku, class_texts: a.csv"))
+    with pytest.raises(GridError, match="class_texts describe classes that are held out"):
+        read_grid(folder / "grid.yaml")
+
+
+def test_a_class_text_that_is_wrong_stops_the_run_with_a_message(folder, capsys):
+    write_grid(folder, GRID.replace("id: sku", "id: sku, class_texts: {redd: a}"))
+    assert run_grid(folder) == 2
+    assert "there is no class 'redd'; did you mean 'red'?" in capsys.readouterr().err
