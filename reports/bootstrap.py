@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -91,9 +91,10 @@ def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
     """Pooled score of every complete cell by the run's metric, and its resamples; None without such a cell.
 
     Rows are drawn with replacement (Efron 1979); where the record has groups whole groups are (a cluster
-    bootstrap: Davison and Hinkley 1997, Bootstrap Methods and their Application, section 3.8). All predictions
-    of a row, one per repeat, go with it. ROC AUC is resampled through its projection on single rows (DeLong et
-    al. 1988), the other metrics exactly.
+    bootstrap: Davison and Hinkley 1997, Bootstrap Methods and their Application, section 3.8). Where whole classes
+    are held out these are the groups, and a class that is drawn twice counts as two in a mean over classes. All
+    predictions of a row, one per repeat, go with it. ROC AUC is resampled through its projection on single rows
+    (DeLong et al. 1988), the other metrics exactly.
     """
     standings = rank_cells(record).ranked()
     if not standings:
@@ -106,7 +107,7 @@ def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
     left_out = (weights[1:] == 0).astype(np.float32)
     metric = ranking_metric(record)
     found = resampled(record.metric, np.concatenate([weights, left_out]), units, record.labels[rows],
-                      [_Predictions(standing, keys) for standing in standings])
+                      [_Predictions(standing, keys) for standing in standings], record.unseen_classes)
     return Pooled(record.metric, tuple(s.cell.name for s in standings), found[0], found[1:resamples + 1],
                   found[resamples + 1:], len(names), record.groups is not None, metric.greater_is_better)
 
@@ -131,7 +132,8 @@ def _weights(units: int, resamples: int, seed: int) -> NDArray[np.float32]:
 
 
 def resampled(
-    metric: str, weights: NDArray[np.float32], units: Codes, labels: Codes, cells: Sequence[object]
+    metric: str, weights: NDArray[np.float32], units: Codes, labels: Codes, cells: Sequence[object],
+    units_are_classes: bool = False,
 ) -> Floats:
     """A metric of weighted predictions: (B, C).
 
@@ -141,21 +143,22 @@ def resampled(
     weights : (B, U), how often each unit counts.
     units : (m,), the unit of each prediction; labels (m,) its true class.
     cells : C arrays (m, K) of probabilities.
+    units_are_classes : means over classes then weigh each as often as it counts.
 
     Raises
     ------
     KeyError
         For an unknown metric.
     """
-    sums = _Sums(weights, units)
+    sums = _Sums(weights, units, dict(zip(labels.tolist(), units.tolist(), strict=True)) if units_are_classes else None)
     return _SCORES[metric](sums, labels, cells)
 
 
 class _Sums:
-    """Weighted sums over units."""
+    """Weighted sums over units; `unit_of` is the unit of each class where units are classes."""
 
-    def __init__(self, weights: NDArray[np.float32], units: Codes) -> None:
-        self._weights, self._units = weights, units
+    def __init__(self, weights: NDArray[np.float32], units: Codes, unit_of: Mapping[int, int] | None = None) -> None:
+        self._weights, self._units, self._unit_of = weights, units, unit_of
 
     def __call__(self, values: NDArray[np.generic], rows: NDArray[np.bool_] | None = None) -> Floats:
         """Sums (B, C) of `values` (m, C) over the predictions `rows` (all, if None), units weighted."""
@@ -166,6 +169,13 @@ class _Sums:
         by_unit = np.asarray(selector @ kept.astype(np.float32)) if len(units) else np.zeros((0, kept.shape[1]))
         chosen = self._weights if len(there) == self._weights.shape[1] else self._weights[:, there]
         return np.asarray(chosen @ by_unit, dtype=np.float64)
+
+    def mean(self, by_class: Mapping[int, Floats]) -> Floats:
+        """Mean over classes of (B, C) arrays, undefined entries (nan) left out."""
+        if self._unit_of is None:
+            return _mean(list(by_class.values()))
+        known = {code: self._unit_of[code] for code in by_class if code in self._unit_of}
+        return _mean([by_class[code] for code in known], self._weights.T[list(known.values())][:, :, None])
 
     def count(self, rows: NDArray[np.bool_] | None = None) -> Floats:
         """Weighted number (B, 1) of predictions."""
@@ -181,12 +191,12 @@ def _classes(cells: Sequence[object]) -> range:
     return range(np.asarray(cells[0]).shape[1])
 
 
-def _mean(values: Iterator[Floats]) -> Floats:
-    """Mean over classes of (B, C) arrays, undefined entries (nan) left out."""
-    stacked = np.stack(list(values))
-    known = np.isfinite(stacked)
+def _mean(values: Sequence[Floats], shares: NDArray[np.float32] | float = 1.0) -> Floats:
+    """Mean of arrays (B, C), each with its `shares`, undefined entries (nan) left out."""
+    stacked = np.stack(values)
+    known = np.isfinite(stacked) * shares
     counts = known.sum(axis=0)
-    sums = np.where(known, stacked, 0).sum(axis=0)
+    sums = (np.nan_to_num(stacked, posinf=0.0, neginf=0.0) * known).sum(axis=0)
     return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0))
 
 
@@ -202,7 +212,8 @@ def _accuracy(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
 
 def _balanced_accuracy(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
     hits = _predicted(cells) == labels[:, None]
-    return _mean(_ratio(sums(hits, labels == code), sums.count(labels == code)) for code in np.unique(labels))
+    return sums.mean({code: _ratio(sums(hits, labels == code), sums.count(labels == code))
+                      for code in np.unique(labels).tolist()})
 
 
 def _log_loss(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
@@ -215,7 +226,7 @@ def _of_counts(score: Callable[[Floats, Floats, Floats], Floats]) -> Callable[..
     """A macro average of `score(hits, true, predicted)`, over classes that occur or are predicted."""
     def averaged(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
         codes = _predicted(cells)
-        return _mean(_class_score(code, codes, labels, sums, score) for code in _classes(cells))
+        return sums.mean({code: _class_score(code, codes, labels, sums, score) for code in _classes(cells)})
     return averaged
 
 
@@ -239,7 +250,7 @@ def _roc_auc(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
         sides = [_ratio(sums(own, side), sums.count(side)) for side in (mine, ~mine)]
         return np.asarray(sides[0] + sides[1] - own[mine].mean(axis=0))
 
-    return _mean(map(area, known)) if known else np.full((sums.count().shape[0], len(cells)), np.nan)
+    return _mean(list(map(area, known))) if known else np.full((sums.count().shape[0], len(cells)), np.nan)
 
 
 def _placements(probabilities: Floats, labels: Codes) -> NDArray[np.float32]:

@@ -72,7 +72,8 @@ def facts(record: RunRecord) -> VerdictFacts:
     return VerdictFacts(
         metric=record.metric, greater_is_better=ranking.metric.greater_is_better, answer=answer, gain=gain,
         adjusted=contrast.adjusted if contrast else None, bars=_bars(ranking),
-        headline=headline(answer, ranking, gain), sentences=tuple(sentences(answer, ranking, gain, contrast)),
+        headline=headline(answer, ranking, gain),
+        sentences=tuple(sentences(answer, ranking, gain, contrast, record.unseen_classes)),
         cautions=tuple(cautions(record, ranking, declared, optimism(record))), alarms=tuple(record.alarms))
 
 

@@ -72,7 +72,7 @@ def _from_to(ranking: Ranking, gain: Comparison) -> str:
 
 
 def sentences(
-    answer: str, ranking: Ranking, gain: Comparison | None, contrast: Contrast | None
+    answer: str, ranking: Ranking, gain: Comparison | None, contrast: Contrast | None, unseen_classes: bool = False
 ) -> Iterator[str]:
     """What was found: single modalities, fusion, its gain, the cheapest choice, the runner-up, encoders, baseline."""
     yield from _best_cells(ranking)
@@ -82,7 +82,8 @@ def sentences(
     yield from _runner_up(ranking, gain)
     for modality in ("image", "text"):
         yield from _encoders(ranking, modality)
-    yield from _baseline(ranking)
+    yield from _baseline(ranking, ", which is chance: all it knows of the classes is their number" if unseen_classes
+                         else "")
 
 
 def cautions(
@@ -217,7 +218,7 @@ def _encoders(ranking: Ranking, modality: Literal["image", "text"]) -> Iterator[
            f"{lead}{ends}.")
 
 
-def _baseline(ranking: Ranking) -> Iterator[str]:
+def _baseline(ranking: Ranking, why: str) -> Iterator[str]:
     baseline, best = ranking.best("baseline"), ranking.best("image", "text", "fusion")
     gain = ranking.compare(best, baseline) if baseline and best else None
     if gain is None or baseline is None:
@@ -226,7 +227,7 @@ def _baseline(ranking: Ranking) -> Iterator[str]:
         yield (f"No cell is clearly better than the baseline {quoted(baseline.cell.name)} "
                f"({plus_minus(baseline.score)}): the features may say nothing about the classes.")
     else:
-        yield f"The baseline {quoted(baseline.cell.name)} reaches {plus_minus(baseline.score)}."
+        yield f"The baseline {quoted(baseline.cell.name)} reaches {plus_minus(baseline.score)}{why}."
 
 
 def _holm(contrast: Contrast | None) -> str:

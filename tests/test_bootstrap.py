@@ -35,6 +35,21 @@ def test_weighted_scores_are_those_of_rows_drawn_as_often(name):
         np.testing.assert_allclose(found[row], plain, atol=0.02 if name == "roc_auc" and row else 1e-6)
 
 
+def test_whole_classes_are_resampled_where_they_are_the_units():
+    """The interval is as wide as the recalls of independent classes make it, not as wide as a subset of them."""
+    labels, cells, _ = predictions(6000, 40, 2)
+    weights = _weights(40, 4000, seed=1)
+    found = resampled("balanced_accuracy", weights, labels, labels, cells, units_are_classes=True)
+    recalls = np.array([[(cell.argmax(axis=1) == labels)[labels == code].mean() for code in range(40)]
+                        for cell in cells])
+    np.testing.assert_allclose(found[0], recalls.mean(axis=1), atol=1e-6)
+    np.testing.assert_allclose(found[3], recalls @ weights[3] / 40, atol=1e-6)
+    np.testing.assert_allclose(found[1:].std(axis=0), recalls.std(axis=1) / np.sqrt(40), rtol=0.05)
+    for name in ("recall_macro", "f1_macro", "precision_macro", "log_loss", "accuracy"):
+        whole = resampled(name, weights[:1], labels, labels, cells, units_are_classes=True)
+        np.testing.assert_allclose(whole[0], [METRICS[name](labels, cell) for cell in cells], atol=1e-6)
+
+
 def test_a_class_that_is_not_drawn_counts_for_nothing():
     labels, cells, _ = predictions(60, 3, 2)
     weights = np.stack([(labels != 2), (labels == 0)]).astype(np.float32)
