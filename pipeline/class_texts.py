@@ -16,6 +16,7 @@ from pipeline.sources.columns import missing_columns, read_columns, texts
 from pipeline.sources.problems import existing
 from pipeline.store import key_of
 from pipeline.unseen_rules import GivenTexts
+from reports.wording import listed, quoted
 
 KEY = "data.class_texts"
 COLUMNS = ("class", "text")
@@ -35,7 +36,8 @@ def with_class_texts(dataset: Dataset, given: GivenTexts | None, folder: Path) -
     Raises
     ------
     DatasetError
-        With every class that lacks a text, every text of an unknown class and every empty one.
+        With every class that lacks a text, every text of an unknown class, every empty one and every one that
+        several classes have.
     SourceError
         For a table that cannot be read.
     """
@@ -75,8 +77,19 @@ def _check(pairs: Pairs, classes: Sequence[str]) -> None:
     problems += [f"{KEY}: class '{name}' has no text; give it one, or leave class_texts out to use the classes' names"
                  for name in classes if name not in described]
     problems += [f"{KEY}: a text of class '{name}' is empty" for name, text in pairs if not text.strip()]
+    problems += [f"{KEY}: {listed(map(quoted, names))} have the same text, {quoted(text)}: nothing tells them apart"
+                 for text, names in _shared(pairs).items()]
     if problems:
         raise DatasetError(problems, "")
+
+
+def _shared(pairs: Pairs) -> dict[str, list[str]]:
+    """Texts that several classes have, and which."""
+    owners: dict[str, dict[str, None]] = {}
+    for name, text in pairs:
+        if text.strip():
+            owners.setdefault(text.strip(), {})[name] = None
+    return {text: list(names) for text, names in owners.items() if len(names) > 1}
 
 
 def _extended(dataset: Dataset, more: Sequence[str]) -> tuple[Modal, NDArray[np.int64]]:
