@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from reports import SECTIONS
-from reports.record import CellRecord, FoldRecord, MetricRecord, RunRecord, StageRecord
+from reports.record import CellRecord, FoldRecord, MetricRecord, RunRecord, StepRecord
 from reports.render import write_report
 
 METRICS = (MetricRecord("balanced_accuracy", True), MetricRecord("accuracy", True), MetricRecord("f1_macro", True),
@@ -45,8 +45,8 @@ def large_record(n_cells: int, n_rows: int, n_folds: int) -> RunRecord:
         name="large", created="2026-01-01 00:00", command="python -m benchmarks.report", grid="name: large\n",
         metric="balanced_accuracy", metrics=METRICS, seed=0, classes=tuple(f"class {code}" for code in range(CLASSES)),
         ids=[f"row{row}" for row in range(n_rows)], texts=["a text of some words, as they come"] * n_rows,
-        labels=labels, cells=cells, folds=tuple(folds), stages=(StageRecord("all", 1.0),), split="drawn at random",
-        fingerprint="0" * 64, versions={}, thumbnail=_picture)
+        labels=labels, cells=cells, folds=tuple(folds), steps=(StepRecord("all", 1.0),), stages=(),
+        split="drawn at random", fingerprint="0" * 64, versions={}, thumbnail=_picture)
 
 
 def _cells(n_cells: int) -> tuple[CellRecord, ...]:

@@ -164,17 +164,14 @@ def cell_record(cell: Cell) -> CellRecord:
 
 def stage_records(
     plan: Plan, features: Mapping[str, Done | Failed], outcomes: Mapping[int, Done | Failed],
-    combined: Sequence[tuple[Combination, Done | Failed]], store: Store, timings: Mapping[str, float],
+    combined: Sequence[tuple[Combination, Done | Failed]], store: Store,
 ) -> tuple[StageRecord, ...]:
-    """Seconds and reuse of each encoder, fusion and rule that learns, then of the whole run's steps.
-
-    Workers run side by side, so the seconds of encoders and fusions may add up to more than the run took.
-    """
+    """Work and reuse of each encoder, fusion and rule that learns."""
     encoded = _encoder_stages(plan.features, features, store)
     fitted = _summed((f"fit {unit.cell.fusion.label}", outcomes[position])
                      for position, unit in enumerate(plan.units))
     learned = _summed((f"learn to combine: {one.cell.fusion.label}", outcome) for one, outcome in combined)
-    return (*encoded, *fitted, *learned, *(StageRecord(name, seconds) for name, seconds in timings.items()))
+    return (*encoded, *fitted, *learned)
 
 
 def encoded_records(plan: Plan, store: Store) -> tuple[EncodedRecord, ...]:

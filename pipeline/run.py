@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import starmap
 from pathlib import Path
 
 from features.recall import remembering
@@ -44,7 +45,7 @@ from pipeline.store import Store
 from pipeline.store_command import DEFAULT_STORE
 from pipeline.thumbnails import thumbnail
 from reports.checks import Check, checks
-from reports.record import MetricRecord, RunRecord
+from reports.record import MetricRecord, RunRecord, StepRecord
 
 PACKAGES = ("modalgrid", "numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm",
             "sentence-transformers", "gensim")
@@ -158,9 +159,8 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     if grid.learning_curve:
         with clock.step("learning curve"):
             record = with_learning_curve(record, grid, cells, plan, dataset, folds, context, store, options.jobs)
-    record = replace(record, stages=outcome.stage_records(
-        plan, features, outcomes, [(combined[position], one) for position, one in learned.items()], store,
-        clock.seconds))
+    record = replace(record, steps=tuple(starmap(StepRecord, clock.seconds.items())), stages=outcome.stage_records(
+        plan, features, outcomes, [(combined[position], one) for position, one in learned.items()], store))
     write_run(record, folds, folder)
     return _finish(record, folder)
 
@@ -203,7 +203,7 @@ def _record(
         metrics=tuple(MetricRecord(name, metric.greater_is_better, metric.unit)
                       for name, metric in METRICS.items()),
         labels=dataset.labels, cells=tuple(outcome.cell_record(cell) for cell in cells), folds=tuple(ordered),
-        stages=(), split=splits.describe(grid.split, dataset, folds), fingerprint=dataset.fingerprint,
+        steps=(), stages=(), split=splits.describe(grid.split, dataset, folds), fingerprint=dataset.fingerprint,
         versions=_versions(), data=card(dataset), failures=tuple(found.failures),
         warnings=(*dataset.notes, *splits.remarks(dataset, folds, unseen)), dropped=dataset.dropped,
         groups=dataset.labels if unseen else dataset.groups, group_name="class" if unseen else dataset.group_name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.record import RunRecord, StageRecord
+from reports.record import RunRecord, StageRecord, StepRecord
 from reports.section import Section
 
 
@@ -14,30 +14,36 @@ class CostFacts:
 
     Parameters
     ----------
-    stages : in the order they ran.
-    seconds, saved_seconds : sums over stages.
+    steps : in the order they ran, one after the other.
+    stages : work that processes did side by side.
+    seconds : sum over steps: what the run took.
+    work_seconds, saved_seconds : sums over stages.
     computed, reused : results of cells on folds, by whether this run computed them.
     """
 
+    steps: tuple[StepRecord, ...]
     stages: tuple[StageRecord, ...]
     seconds: float
+    work_seconds: float
     saved_seconds: float
     computed: int
     reused: int
 
-    def share(self, stage: StageRecord) -> float:
-        """The stage's part of the run's time, 0 to 1."""
-        return stage.seconds / self.seconds if self.seconds else 0.0
+    def share(self, one: StepRecord | StageRecord) -> float:
+        """A step's part of the run's time, or a stage's of the work, 0 to 1."""
+        whole = self.seconds if isinstance(one, StepRecord) else self.work_seconds
+        return one.seconds / whole if whole else 0.0
 
 
 def facts(record: RunRecord) -> CostFacts | None:
-    """Sums over stages; None if no stage was recorded."""
-    if not record.stages:
+    """Sums over steps and stages; None if no step was recorded."""
+    if not record.steps:
         return None
     reused = sum(entry.reused for entry in record.folds)
     return CostFacts(
-        tuple(record.stages), sum(stage.seconds for stage in record.stages),
-        sum(stage.saved_seconds for stage in record.stages), len(record.folds) - reused, reused)
+        record.steps, record.stages, sum(step.seconds for step in record.steps),
+        sum(stage.seconds for stage in record.stages), sum(stage.saved_seconds for stage in record.stages),
+        len(record.folds) - reused, reused)
 
 
 SECTION = Section("Cost", facts)

@@ -69,10 +69,19 @@ class FoldRecord:
 
 
 @dataclass(frozen=True)
-class StageRecord:
-    """Time and reuse of one stage or encoder; `seconds` is what this run spent on it.
+class StepRecord:
+    """A step of the run and its seconds on the clock; one follows the other."""
 
-    `saved_seconds` is what computing the reused part cost when it was computed.
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """Work and reuse of an encoder, a fusion or a rule; `seconds` is what this run's processes spent on it.
+
+    They work side by side: the seconds of all stages may be more than the run took. `saved_seconds` is what
+    computing the reused part cost when it was computed.
     """
 
     name: str
@@ -249,6 +258,7 @@ class RunRecord:
     labels: NDArray[np.int64]
     cells: tuple[CellRecord, ...]
     folds: tuple[FoldRecord, ...]
+    steps: tuple[StepRecord, ...]
     stages: tuple[StageRecord, ...]
     split: str
     fingerprint: str

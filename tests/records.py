@@ -29,6 +29,7 @@ from reports.record import (
     ProbeRecord,
     RunRecord,
     StageRecord,
+    StepRecord,
 )
 
 METRICS = (
@@ -65,6 +66,7 @@ def small_record(scores: Mapping[CellRecord, Sequence[float]] | None = None, **c
         "grid": "name: small\nseed: 0\n", "metric": "balanced_accuracy", "metrics": METRICS, "seed": 0,
         "classes": ("cat", "dog", "owl"), "ids": [f"row-{i}" for i in range(12)], "texts": ["a text"] * 12,
         "labels": labels, "cells": tuple(table), "folds": folds,
+        "steps": (StepRecord("encode and fit", 7.5), StepRecord("score", 0.5)),
         "stages": (StageRecord("encode cnn", 6.0, 12, 0), StageRecord("encode tfidf", 0.25, 4, 0),
                    StageRecord("cells", 3.75, 12, 4, 2.5)),
         "split": "Stratified into four folds.", "fingerprint": "ab" * 32,
@@ -163,7 +165,7 @@ def realistic_record(n_rows: int = 600, repeats: int = 2, folds: int = 5, encode
         name="emoji", created="2026-01-02 03:04", command="python -m pipeline.run grid.yaml", grid=_GRID,
         metric="balanced_accuracy", metrics=METRICS, seed=0, classes=classes,
         ids=[f"1F6{i:02X}" for i in range(n_rows)], texts=["some name"] * n_rows, labels=labels,
-        cells=(*cells, attention), folds=tuple(records), stages=_STAGES,
+        cells=(*cells, attention), folds=tuple(records), steps=(StepRecord("encode and fit", 60.0),), stages=_STAGES,
         split="Rows of the same base emoji stay together (group: base); classes are spread evenly.",
         fingerprint="3b7e" * 16,
         versions={"python": "3.11.9", "numpy": "2.4.6", "scikit-learn": "1.9.1", "torch": "2.11.0"},

@@ -24,9 +24,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import SECTIONS, calibration, gains, latex, leaderboard, markdown, method, verdict, winner
+from reports import SECTIONS, calibration, cost, gains, latex, leaderboard, markdown, method, verdict, winner
 from reports.ranking import rank_cells
-from reports.record import CellRecord, FailureRecord, FoldRecord, RunRecord
+from reports.record import CellRecord, FailureRecord, FoldRecord, RunRecord, StepRecord
 from reports.render import report_parts, write_report
 from reports.statistics import corrected_resampled_interval
 from reports.wording import clean, distinct, duration, figure, short, signed
@@ -247,7 +247,7 @@ def test_a_modality_that_was_not_tried_alone_is_not_said_to_need_the_other():
 
 
 def test_a_run_in_which_everything_failed_still_has_a_report(tmp_path):
-    record = replace(small_record(), folds=(), stages=(), failures=tuple(
+    record = replace(small_record(), folds=(), steps=(), stages=(), failures=tuple(
         FailureRecord(cell.name, None, None, "RuntimeError: no", "trace") for cell in SMALL_SCORES))
     assert verdict.facts(record).answer == "no result"
     files = write_report(record, tmp_path)
@@ -568,8 +568,9 @@ def hostile(record: RunRecord) -> RunRecord:
     failures = tuple(FailureRecord(cell.name, 0, 1, text, text) for cell, text in
                      zip(cells[-1:] * len(NASTY), NASTY, strict=True))
     stages = tuple(replace(stage, name=text) for stage, text in zip(record.stages, NASTY, strict=False))
+    steps = tuple(StepRecord(text, 1.0) for text in NASTY)
     return replace(record, name=NASTY[0], command=NASTY[3], grid="\n".join(NASTY), cells=cells, folds=folds,
-                   failures=failures, stages=stages, classes=NASTY[: len(record.classes)], split=NASTY[1],
+                   failures=failures, steps=steps, stages=stages, classes=NASTY[: len(record.classes)], split=NASTY[1],
                    warnings=NASTY, alarms=NASTY, dropped=NASTY, versions={text: text for text in NASTY},
                    data={text: text for text in NASTY}, fingerprint=NASTY[0], created=NASTY[5],
                    ids=[NASTY[row % len(NASTY)] for row in range(len(record.ids))],
@@ -623,3 +624,11 @@ def test_every_section_has_both_templates(name):
     folder = ROOT / "reports" / "templates"
     assert (folder / f"{name}.html").is_file()
     assert (folder / f"{name}.md").is_file()
+
+
+def test_the_run_took_as_long_as_its_steps_and_not_as_its_processes_together():
+    record = replace(small_record(), steps=(StepRecord("encode and fit", 7.5), StepRecord("score", 0.5)))
+    facts = cost.facts(record)
+    assert (facts.seconds, facts.work_seconds) == (8.0, 10.0)
+    assert [facts.share(one) for one in facts.steps] == [0.9375, 0.0625]
+    assert facts.share(facts.stages[0]) == 0.6
