@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arena import Arena
+from models.continuation import POINTS, Point
 from models.curvature import Leading
 from models.descent import Descent
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-REFRESHED = (0, 4, 16, 64, 256)  # iterations that renew the preconditioner
+REFRESHED = frozenset({0, 4, 16, 64, 256})  # iterations that renew the preconditioner
 BLOCK = 300  # order of its exact block: a larger one saves iterations but not time
 BLOCK_ROWS = 2000  # rows that suffice for it, at least
 
@@ -32,17 +33,44 @@ class SoftmaxFit:
     Attributes
     ----------
     classes : int (k,), the codes among its rows
+    descent : its state, after `begin`
     """
 
+    descent: Descent
+
     def __init__(self, C: float, factors: Sequence[float], number: int, arena: Arena, codes: IntArray) -> None:
-        self.number, self.set = number, arena.sets[number]
-        self.classes, own = np.unique(codes[self.set.rows], return_inverse=True)
-        each = np.ones(arena.width, np.float32)
-        for columns, factor in zip(arena.columns, factors, strict=True):
+        self.C, self.factors, self.number, self.set = C, tuple(factors), number, arena.sets[number]
+        self.classes, self._own = np.unique(codes[self.set.rows], return_inverse=True)
+        self._columns, self._width = arena.columns, arena.width
+
+    def begin(self, points: Sequence[Point]) -> None:
+        """Start from solutions under stronger penalties, or from nothing where there are none."""
+        each = np.ones(self._width, np.float32)
+        for columns, factor in zip(self._columns, self.factors, strict=True):
             each[columns] = factor
         # Two classes: scikit-learn penalises W1 - W0 only; with W0 = -W1 that is twice the penalty on both.
-        penalty = (2.0 if len(self.classes) == 2 else 1.0) / C
-        self.descent = Descent(own, len(self.classes), penalty, each, self.set.weights)
+        penalty = (2.0 if len(self.classes) == 2 else 1.0) / self.C
+        self.descent = Descent(self._own, len(self.classes), penalty, each, self.set.weights)
+        if points:
+            self.descent.start(points)
+
+
+class _Ladder:
+    """Fits of one training set and factors, by rising C: each starts from the solutions of those before it."""
+
+    def __init__(self, fits: Sequence[SoftmaxFit]) -> None:
+        self._left = sorted(fits, key=lambda fit: fit.C)
+        self._points: list[Point] = []
+        self.fit: SoftmaxFit | None = None
+        self.next()
+
+    def next(self) -> None:
+        """Go on to the next fit; `fit` is None where there is none."""
+        if self.fit is not None:
+            self._points = [*self._points[1 - POINTS:], self.fit.descent.leave()]
+        self.fit = self._left.pop(0) if self._left else None
+        if self.fit is not None:
+            self.fit.begin(self._points)
 
 
 Product = Callable[[FloatArray, int], FloatArray]
@@ -79,23 +107,32 @@ def _cut(whole: FloatArray, parts: Sequence[FloatArray]) -> list[FloatArray]:
 
 
 def descend(arena: Arena, fits: Sequence[SoftmaxFit], tolerance: float, max_iter: int) -> None:
-    """Iterate all problems together; those that have arrived leave the batch."""
-    live = list(fits)
+    """Iterate all ladders together; where a fit has arrived, the next one of its ladder takes its place."""
+    ladders = _ladders(fits)
     leading: dict[SoftmaxFit, Leading] = {}
-    for iteration in range(max_iter + 1):
+    while ladders:
+        live = [ladder.fit for ladder in ladders if ladder.fit is not None]
         gradients = _from_rows(arena.gradients, arena, live, [fit.descent.residual for fit in live])
         for fit, gradient in zip(live, gradients, strict=True):
             fit.descent.arrive(gradient)
-        if iteration in REFRESHED:
-            _renew_curvature(arena, live, leading)
+        _renew_curvature(arena, [fit for fit in live if fit.descent.n_iter in REFRESHED], leading)
         for fit in live:
             fit.descent.turn()
-        live = [fit for fit in live if not (fit.descent.gap <= tolerance or fit.descent.stuck)]
-        if not live or iteration == max_iter:
-            return
-        moves = _to_rows(arena, live, [fit.descent.direction for fit in live])
-        for fit, move in zip(live, moves, strict=True):
+        left = [fit for fit in live if not fit.descent.done(tolerance, max_iter)]
+        moves = _to_rows(arena, left, [fit.descent.direction for fit in left])
+        for fit, move in zip(left, moves, strict=True):
             fit.descent.step(move)
+        for ladder in ladders:
+            if ladder.fit not in left:
+                ladder.next()
+        ladders = [ladder for ladder in ladders if ladder.fit is not None]
+
+
+def _ladders(fits: Sequence[SoftmaxFit]) -> list[_Ladder]:
+    groups: dict[tuple[int, tuple[float, ...]], list[SoftmaxFit]] = {}
+    for fit in fits:
+        groups.setdefault((fit.number, fit.factors), []).append(fit)
+    return [_Ladder(group) for group in groups.values()]
 
 
 def _renew_curvature(arena: Arena, live: Sequence[SoftmaxFit], leading: dict[SoftmaxFit, Leading]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from models.continuation import Local, Point, combined
 from models.curvature import Curvature, Leading
 
 FloatArray = NDArray[np.float32]
@@ -73,6 +76,24 @@ class Descent:
         if self.sample_weights is not None:
             self._residual *= self.sample_weights
 
+    def start(self, points: Sequence[Point]) -> None:
+        """Begin from points of the same problem under stronger penalties, the nearest one last."""
+        self._move_to(combined(points, self.penalty, self.sample_weights, self._local))
+
+    def _local(self, point: Point) -> Local:
+        self._move_to(point)
+        return Local(self._measure(), self.P, self._residual)
+
+    def _move_to(self, point: Point) -> None:
+        self.W = point.W
+        self._take_logits(point.Z)
+
+    def leave(self) -> Point:
+        """Where it ended; all that was needed on the way is dropped."""
+        self._past.clear()
+        del self.P, self._residual, self._curvature
+        return Point(self.W, self._Z)
+
     @property
     def residual(self) -> FloatArray:
         """Derivative of the loss by the logits of all classes but the last (k - 1, m)."""
@@ -121,6 +142,10 @@ class Descent:
             vector += np.float32(share - _dot(change, vector) / curvature) * step
         self._step, self._slope = -vector, -_dot(self._gradient, vector)
         self.gap = -0.5 * self._slope / self.objective
+
+    def done(self, tolerance: float, max_iter: int) -> bool:
+        """Whether to stop where it stands."""
+        return self.gap <= tolerance or self.stuck or self.n_iter >= max_iter
 
     @property
     def direction(self) -> FloatArray:

@@ -171,6 +171,17 @@ def test_a_batch_gives_what_each_problem_gives_alone():
         assert together.coef == pytest.approx(alone.coef, abs=1e-3 * float(np.abs(alone.coef).max()))
 
 
+def test_a_strength_starts_from_the_ones_before_it():
+    X, y = samples(n=300, d=40)
+    problems = [Problem(np.arange(300), C) for C in (100.0, 1.0, 10.0, 30.0, 3.0)]
+    together = solve(X, y, problems)
+    for problem, solution in zip(problems, together, strict=True):
+        assert_same(solution, reference(X, y, problem))
+    alone = [solve(X, y, [problem])[0].n_iter for problem in problems]
+    assert together[1].n_iter == alone[1]
+    assert sum(solution.n_iter for solution in together) < 0.8 * sum(alone)
+
+
 def test_solving_twice_gives_the_same_bytes():
     X, y = samples()
     problems = [Problem(np.arange(100), C) for C in (0.01, 1.0)]
@@ -221,7 +232,7 @@ def test_inner_folds_share_products_and_keep_their_rows(monkeypatch):
     monkeypatch.setattr(arena.Arena, "logits",
                         lambda self, weights, piece: seen.append(len(weights)) or logits(self, weights, piece))
     solutions = solve(X, y, [Problem(rows, C) for rows in sets for C in (0.1, 1.0)])
-    assert seen[:3] == [2 * 2 * 3] * 3  # each third: two sets, two strengths, classes but one
+    assert seen[:3] == [2 * 3] * 3  # each third: two sets, classes but one
     for rows, solution in zip(sets, solutions[::2], strict=True):
         assert_same(solution, reference(X, y, Problem(rows, 0.1)))
 

@@ -1,0 +1,76 @@
+"""Starting points from earlier solutions: the best combination, and never worse than the last of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.special import logsumexp, softmax
+
+from models.continuation import Local, Point, combined, directions
+
+K, M, WIDTH = 3, 80, 6
+
+
+def problem(weighted, seed=0):
+    """Features, classes, penalties, sample weights, and what the objective is like at a point."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(M, WIDTH)).astype(np.float32), rng.integers(0, K, M)
+    weights = rng.uniform(0.2, 2, M).astype(np.float32) if weighted else None
+    penalty = np.array([0.3] * (WIDTH - 1) + [0.0], np.float32)
+
+    def measure(point):
+        P = softmax(point.Z, axis=0)
+        residual = P - np.eye(K)[y].T
+        loss = logsumexp(point.Z, axis=0) - point.Z[y, np.arange(M)]
+        own = np.ones(M) if weights is None else weights
+        return Local(float(loss @ own + 0.5 * np.vdot(point.W * penalty, point.W)),
+                     P.astype(np.float32), (residual * own).astype(np.float32))
+
+    points = []
+    for size in (0.05, 0.1, 0.2, 0.3):
+        W = (size * rng.normal(size=(K, WIDTH))).astype(np.float32)
+        points.append(Point(W, W @ X.T))
+    return X, penalty, weights, measure, points
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_best_combination_is_found(count, weighted):
+    _, penalty, weights, measure, points = problem(weighted)
+    points = points[:count]
+
+    def at(shares):
+        return measure(Point(sum(share * each.W for share, each in zip(shares, points, strict=True)),
+                             sum(share * each.Z for share, each in zip(shares, points, strict=True)))).objective
+
+    lowest = minimize(at, np.eye(count)[-1], tol=1e-12).fun
+    assert measure(combined(points, penalty, weights, measure)).objective == pytest.approx(lowest, rel=1e-5)
+
+
+def test_logits_are_those_of_the_weights():
+    X, penalty, weights, measure, points = problem(weighted=False)
+    found = combined(points, penalty, weights, measure)
+    assert np.allclose(found.Z, found.W @ X.T, atol=1e-5)
+
+
+def test_of_equal_points_it_is_the_last():
+    """Strengths that stand there twice span nothing; nothing is divided by zero."""
+    _, penalty, weights, measure, points = problem(weighted=True)
+    point = combined([points[0]] * 3, penalty, weights, measure)
+    assert measure(point).objective <= measure(points[0]).objective
+    assert np.isfinite(point.W).all()
+
+
+def test_it_is_never_worse_than_the_last_point():
+    """Far away, where all is certain, Newton's method overshoots."""
+    _, penalty, weights, measure, points = problem(weighted=False)
+    far = Point(points[0].W * 4000, points[0].Z * 4000)
+    assert measure(combined([far], penalty, weights, measure)).objective <= measure(far).objective
+
+
+def test_differences_are_taken_of_the_latest_points():
+    points = [Point(np.full((1, 1), value, np.float32), np.full((1, 1), 2 * value, np.float32))
+              for value in (99.0, 1.0, 2.0, 4.0)]
+    assert [float(each.W[0, 0]) for each in directions(points)] == [4.0, 2.0, 1.0]
+    assert [float(each.Z[0, 0]) for each in directions(points)] == [8.0, 4.0, 2.0]
