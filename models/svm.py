@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from features.encoder import FloatArray
 from features.estimator import Estimator
+from models.calibration import calibration_folds, softmax_of_decisions
 from models.classifiers import Array, Classifier, ClassWeight, Positive, Probabilities, Whole, row_weights
-from models.splits import stratified_folds
 
-FOLDS = 5  # that give the decision values which the sigmoids are fitted to
 JITTER = 1e-6  # of the largest possible entry, 1: identical landmarks leave the kernel matrix singular
 
 
@@ -45,11 +44,10 @@ class LinearSVM(Classifier):
         from sklearn.svm import LinearSVC
 
         weights = row_weights(y, self.class_weight)
-        count = min(FOLDS, int(np.unique(y, return_counts=True)[1].min()))
-        folds = stratified_folds(y, count, self.random_state, self.groups_)
+        folds = calibration_folds(y, self.random_state, self.groups_)
         # "auto" solves the dual problem where columns outnumber rows: measured twice as fast there.
         svm = LinearSVC(C=self.C, dual="auto", max_iter=100_000, random_state=self.random_state)
-        if not folds or any(len(np.unique(y[train])) < len(self.classes_) for train, _ in folds):
+        if not folds:
             return _SoftmaxOfDecisions(svm.fit(X, y, weights))
         return CalibratedClassifierCV(svm, method="sigmoid", cv=folds, ensemble=False).fit(X, y, weights)
 
@@ -61,10 +59,7 @@ class _SoftmaxOfDecisions:
         self.svm = svm
 
     def predict_proba(self, X: Array) -> Probabilities:
-        decisions = np.asarray(self.svm.decision_function(X), dtype=np.float64)
-        # With two classes there is one decision value d; (-d, d) / 2 makes their difference d again.
-        both = decisions if decisions.ndim == 2 else np.column_stack([-decisions, decisions]) / 2
-        return np.asarray(scipy.special.softmax(both, axis=1))
+        return softmax_of_decisions(np.asarray(self.svm.decision_function(X), dtype=np.float64))
 
 
 class RBFSVM(LinearSVM):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import calibration
 
-from models import svm
 from models.classifiers import Logistic
 from models.early import Concat
 from models.late import Late
@@ -38,9 +38,9 @@ def grouped() -> tuple[Views, np.ndarray]:
 
 
 def test_the_sigmoids_of_an_svm_see_decisions_for_whole_groups(monkeypatch):
-    drawn, calibrated = [], svm.CalibratedClassifierCV
-    monkeypatch.setattr(svm, "CalibratedClassifierCV", lambda *given, cv, **more: drawn.append(cv) or calibrated(
-        *given, cv=cv, **more))
+    drawn, calibrated = [], calibration.CalibratedClassifierCV
+    monkeypatch.setattr(calibration, "CalibratedClassifierCV", lambda *given, cv, **more: drawn.append(cv) or (
+        calibrated(*given, cv=cv, **more)))
     train, y = grouped()
     Concat(LinearSVM()).fit(train, y)
     assert len(drawn[0]) == 5
