@@ -12,6 +12,7 @@ from models.gated import Gated
 from models.late import Late
 from models.neighbours import NearestNeighbours
 from models.perceptron import MLP
+from models.ridge import Ridge
 from models.semi_supervised import SemiSupervised
 from models.shared_space import CCA, Contrastive
 from models.svm import RBFSVM, LinearSVM
@@ -36,6 +37,7 @@ FUSIONS: dict[str, type[Fusion]] = {
 }
 CLASSIFIERS: dict[str, type[Classifier]] = {
     "logistic": Logistic,
+    "ridge": Ridge,
     "linear_svm": LinearSVM,
     "rbf_svm": RBFSVM,
     "random_forest": RandomForest,

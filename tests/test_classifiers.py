@@ -25,6 +25,7 @@ ROUNDING = "features are single precision: rows predicted one by one differ in t
 WEIGHTS = {"check_class_weight_classifiers": "class_weight is none or balanced here, not a weight for each class"}
 FAILING = {
     "Logistic": {"check_methods_subset_invariance": ROUNDING, **WEIGHTS},
+    "Ridge": WEIGHTS,
     "LinearSVM": WEIGHTS,
     "RBFSVM": WEIGHTS,
     "MLP": {"check_methods_subset_invariance": ROUNDING},
@@ -148,7 +149,7 @@ weighing = pytest.mark.parametrize("name", [
 
 def test_every_classifier_that_should_can_weigh_classes():
     assert {name for name, cls in CLASSIFIERS.items() if "class_weight" in inspect.signature(cls).parameters} == {
-        "logistic", "linear_svm", "rbf_svm", "random_forest", "hist_gradient_boosting"}
+        "logistic", "ridge", "linear_svm", "rbf_svm", "random_forest", "hist_gradient_boosting"}
 
 
 @weighing
