@@ -63,7 +63,7 @@ class ZeroShot(Fusion):
     takes_classifier: ClassVar[bool] = False
     # The first of equals is chosen, as where a parameter makes no difference: never an end of its range.
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "regularisation": (0.5, 0.1, 0.9), "weight": (0.5, 0.25, 0.75), "temperature": (0.1, 0.03, 0.3)}
+        "regularisation": (0.5, 0.1, 0.3, 0.9), "weight": (0.5, 0.25, 0.75, 0.9), "temperature": (0.1, 0.01, 0.03, 0.3)}
     uses_groups: ClassVar[bool] = True
     recognises_unseen: ClassVar[bool] = True
     uses_class_texts: ClassVar[bool] = True

@@ -224,7 +224,7 @@ def _describe_unseen(split: Split, dataset: Dataset, folds: Sequence[Fold], grou
     return (f"{drawn} of unseen classes{grouped}: a model learns from no row of the classes it is asked about, and "
             f"tells the {number} of its fold apart (by chance: {chance} of balanced accuracy); parameters chosen on "
             f"{split.inner} inner folds of the training classes. Rows of one class are alike, so intervals draw whole "
-            "classes.")
+            "classes. An encoder trained elsewhere may have met these classes there (Xian et al. 2018).")
 
 
 def remarks(dataset: Dataset, folds: Sequence[Fold], unseen_classes: bool = False) -> list[str]:
