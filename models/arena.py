@@ -178,4 +178,5 @@ def _laid_out(block: Indexed, sets: TrainingSets) -> _Block:
         return _Sparse(rows[index], sets.pieces)
     if len(index) >= SHARED * rows.shape[0]:
         return _Repeated(rows, index, sets.pieces)
-    return _Dense(rows[index], sets.pieces)
+    in_order = len(index) == rows.shape[0] and bool((index == np.arange(len(index))).all())
+    return _Dense(rows if in_order else rows[index], sets.pieces)

@@ -122,7 +122,7 @@ class Classifier(ClassifyingEstimator):
         """Probabilities of every fit's test rows under every setting: result[fit][setting].
 
         This plain form fits a clone for each, and takes the training sets one by one. A classifier that
-        solves many of them together overrides it; the result must be the same.
+        solves many of them together overrides it; the result must be the same, within the solver's tolerance.
         """
         return [[self.unfitted().set_params(**setting).fit(train, y, widths, groups).predict_proba(test)
                  for setting in settings] for train, y, test, widths, groups in fits]

@@ -161,7 +161,7 @@ class Fusion(ClassifyingEstimator):
         """Probabilities of every fit's test samples under every setting: result[fit][setting].
 
         This plain form fits a clone for each. An estimator that solves many training sets or settings
-        together overrides it; the result must be the same.
+        together overrides it; the result must be the same, within the solver's tolerance.
         """
         return [[self.with_setting(setting).learn(fit).predict_proba(fit.test)
                  for setting in settings] for fit in fits]

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.encoder import Block
-from models.principal_axes import FloatArray, Indexed, IntArray, Matrix, Turned, turn, turning_pays
+from models.principal_axes import FloatArray, Indexed, IntArray, Matrix, Turned, turn, worthwhile_axes
 from models.softmax import Problem, Solution, solve
 
 Probabilities = NDArray[np.float64]
 
+AGAIN = 10  # times that a block is used: on inner folds before the outer fit, and for other cells
 KEPT_BYTES = 2**29  # of turned blocks, in each process: cells of one fold use the same ones again
 
 
@@ -150,12 +151,13 @@ class _Kept:
         self._blocks: OrderedDict[bytes, Turned] = OrderedDict()
 
     def turned(self, rows: Matrix, counts: IntArray | None, columns: int) -> Turned:
-        """The rows, turned if that pays for so many `columns` of weights.
+        """The rows, turned to all their axes if that pays for AGAIN times so many `columns` of weights.
 
         Not because others have paid: what a process did before must not decide how a solution is reached.
         """
-        if not turning_pays(rows.shape[0], rows.shape[1], columns):
-            return turn(rows, counts=counts, rotate=False)
+        axes = worthwhile_axes(rows.shape[0], rows.shape[1], AGAIN * columns)
+        if axes is not None:
+            return turn(rows, counts=counts, axes=axes)
         key = _digest(_arrays(rows, counts))
         if key not in self._blocks:
             self._blocks[key] = turn(rows, counts=counts)

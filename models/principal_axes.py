@@ -17,7 +17,9 @@ Matrix: TypeAlias = FloatArray | sparse.csr_matrix
 Raw: TypeAlias = tuple[FloatArray, NDArray[np.float64]]
 
 PRICE = 300  # iterations that finding the principal axes may cost: without them, many more are needed
-LEADING, POWERS = 60, 2  # axes that are found where finding all does not pay, and how well
+# Where finding all axes does not pay, so many leading ones do, for each weight vector but one (whose iterations are
+# cheaper than axes) and at most; and how well.
+LEADING_EACH, LEADING, POWERS = 20, 60, 2
 RANK = 1e-6  # eigenvalues below this fraction of the largest are rounding errors in float32
 # Sparse rows are turned, and so filled, where that leaves at most this many numbers for each stored one.
 FILLED = 30
@@ -73,7 +75,7 @@ def split_columns(values: NDArray[Any], widths: Sequence[int]) -> list[NDArray[A
 
 
 def turn(rows: Matrix, scale: NDArray[Any] | None = None, counts: IntArray | None = None,
-         rotate: bool = True) -> Turned:
+         axes: int | None = None) -> Turned:
     """The rows in the axes that suit their number and kind.
 
     A rotation changes no solution: the penalty is the same in all directions.
@@ -83,14 +85,14 @@ def turn(rows: Matrix, scale: NDArray[Any] | None = None, counts: IntArray | Non
     rows : float32 (m, d) or CSR (m, d)
     scale : float (d,), factor of each column, or None
     counts : int (m,), how many samples have each row; None for one each
-    rotate : whether to find all axes; without, only the leading ones of dense columns are found, and none of sparse
+    axes : how many leading axes to find, of dense columns only; None to find all
     """
     m, d = rows.shape
     if not isinstance(rows, np.ndarray):
         filled = m * m <= FILLED * rows.nnz
-        return _wide(rows, scale, counts) if rotate and m <= d and filled else _scaled(rows, scale)
-    if not rotate:
-        return _led(rows, scale)
+        return _wide(rows, scale, counts) if axes is None and m <= d and filled else _scaled(rows, scale)
+    if axes is not None:
+        return _led(rows, scale, axes) if axes else _centred(rows, scale)
     return _wide(rows, scale, counts) if m < d else _tall(rows, scale, counts)
 
 
@@ -103,7 +105,22 @@ def turning_pays(m: int, d: int, columns: int) -> bool:
     return m * d * small + 10 * small**3 + 2 * m * small * d * (d <= m) <= PRICE * 4 * m * d * columns
 
 
-def _led(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
+def worthwhile_axes(m: int, d: int, columns: int) -> int | None:
+    """How many axes of m rows of d columns to find for that many weight vectors (see `turn`)."""
+    return None if turning_pays(m, d, columns) else min(LEADING, LEADING_EACH * (columns - 1))
+
+
+def _centred(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
+    mean = rows.mean(axis=0)  # any will do: it only keeps the numbers small
+
+    def raw(weights: FloatArray) -> Raw:
+        coef = weights if scale is None else weights * scale.astype(np.float32)
+        return coef, -(coef @ mean.astype(np.float64))
+
+    return Turned(_standardised(rows, mean, scale), raw, rotated=False)
+
+
+def _led(rows: FloatArray, scale: NDArray[Any] | None, axes: int) -> Turned:
     """Dense columns X, centred, scaled and reflected, so that the first of them are the leading principal axes.
 
     X R with R = H diag(O', 1): H is the block reflector that takes the first unit vectors to the axes V times some
@@ -111,7 +128,7 @@ def _led(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
     """
     mean = _mean(rows, None)
     X = _standardised(rows, mean, scale)
-    V = _main_axes(X)
+    V = _main_axes(X, min(axes, *X.shape))
     r = V.shape[1]
     left, sizes, right = np.linalg.svd(V[:r])
     turn_back = -(left @ right).T
@@ -132,14 +149,13 @@ def _led(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
     return Turned(X, raw, rotated=True)
 
 
-def _main_axes(X: FloatArray) -> FloatArray:
-    """About the LEADING first right singular vectors of X (m, d), in descending order: randomised subspace iteration.
+def _main_axes(X: FloatArray, count: int) -> FloatArray:
+    """About the first right singular vectors of X (m, d), in descending order, by randomised subspace iteration.
 
     Halko, Martinsson & Tropp, Finding structure with randomness, 2011, algorithm 4.4. The seed is fixed: axes decide
     the path to a solution, not the solution.
     """
-    random = np.random.default_rng(0).standard_normal((X.shape[1], min(LEADING, *X.shape)), np.float32)
-    V = random
+    V = np.random.default_rng(0).standard_normal((X.shape[1], count), np.float32)
     for _ in range(POWERS):
         V = np.linalg.qr(X.T @ (X @ V))[0]
     turned = X @ V
@@ -214,7 +230,7 @@ def _eigen(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
     return values, vectors
 
 
-def _standardised(rows: FloatArray, mean: NDArray[np.float64], scale: NDArray[Any] | None) -> FloatArray:
+def _standardised(rows: FloatArray, mean: NDArray[Any], scale: NDArray[Any] | None) -> FloatArray:
     X = rows - mean.astype(np.float32)
     if scale is not None:
         X *= scale.astype(np.float32)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.arena import Arena
 from models.batch import SoftmaxFit, descend
-from models.principal_axes import Features, Indexed, Matrix, blocks_of, split_columns, turn, turning_pays
+from models.principal_axes import Features, Indexed, Matrix, blocks_of, split_columns, turn, worthwhile_axes
 from models.training_sets import PIECES, TrainingSets, merged, training_sets
 
 FloatArray = NDArray[np.float32]
@@ -220,8 +220,9 @@ def _turned(blocks: Sequence[Matrix | Indexed], rows: IntArray, scale: NDArray[A
         if isinstance(block, Indexed):
             found.append(Indexed(block.turned, block.index[rows]))
         else:
-            pays = turning_pays(len(rows), block.shape[1], columns)
-            found.append(Indexed(turn(block[rows], next(scales), rotate=pays), everyone))
+            used = block if len(rows) == block.shape[0] else block[rows]
+            axes = worthwhile_axes(len(rows), block.shape[1], columns)
+            found.append(Indexed(turn(used, next(scales), axes=axes), everyone))
     return found
 
 

@@ -231,7 +231,8 @@ def test_many_settings_at_once_give_what_one_by_one_gives(cls):
     assert [len(row) for row in many] == [len(settings)] * 2
     for row, expected in zip(many, plain, strict=True):
         for one, other in zip(row, expected, strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-6)
+            # Logistic regressions are solved together: they agree within the solver's tolerance.
+            np.testing.assert_allclose(one, other, atol=1e-3 if cls.takes_classifier else 1e-6)
 
 
 @every_fusion
@@ -275,7 +276,8 @@ def test_classifier_is_deterministic_and_solves_many_as_one_by_one(cls):
     settings = [{name: value[0]}, {name: value[-1]}]
     many = built(cls).predict_many(iter([ArrayFit(X, y, other)]), settings)
     for setting, found in zip(settings, many[0], strict=True):
-        np.testing.assert_allclose(found, built(cls, **setting).fit(X, y).predict_proba(other), atol=1e-6)
+        expected = built(cls, **setting).fit(X, y).predict_proba(other)
+        np.testing.assert_allclose(found, expected, atol=1e-3 if cls.joint else 1e-6)
 
 
 @every_classifier

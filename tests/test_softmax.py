@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
-from models import arena, batch, softmax
+from models import arena, batch, principal_axes, softmax
 from models.principal_axes import Indexed, turn
 from models.softmax import Problem, solve
 
@@ -285,3 +285,28 @@ def test_random_training_sets_have_too_many_pieces_to_share():
     problems = [Problem(np.sort(rng.permutation(150)[:100]), 0.3) for _ in range(8)]
     for problem, solution in zip(problems, solve(X, y, problems), strict=True):
         assert_same(solution, reference(X, y, problem))
+
+
+@pytest.mark.parametrize("shape", [(200, 90), (60, 150)])
+def test_leading_axes_come_first_and_turn_nothing_else(shape):
+    X = samples(*shape)[0]
+    scale = np.linspace(0.5, 2, shape[1])
+    turned = turn(X, scale, axes=20)
+    weights = np.random.default_rng(0).normal(size=(3, turned.width)).astype(np.float32)
+    coef, intercept = turned.raw(weights)
+    np.testing.assert_allclose(X @ coef.T + intercept, turned.rows @ weights.T, atol=2e-3)
+    np.testing.assert_allclose((coef / scale) @ (coef / scale).T, weights @ weights.T, rtol=1e-4, atol=1e-3)
+    exact = np.linalg.svd((X - X.mean(axis=0)) * scale, compute_uv=False)
+    np.testing.assert_allclose(np.linalg.norm(turned.rows[:, :5], axis=0), exact[:5], rtol=0.05)
+
+
+@pytest.mark.parametrize(("k", "C"), [(4, 0.1), (3, 10.0)])
+def test_leading_axes_save_iterations_and_change_no_solution(k, C, monkeypatch):
+    """Where finding all axes would cost more than they save."""
+    X, y = samples(n=250, d=200, k=k)
+    monkeypatch.setattr(principal_axes, "PRICE", 0)
+    problem = Problem(np.arange(250), C)
+    led = solve(X, y, [problem])[0]
+    assert_same(led, reference(X, y, problem), 4e-3)
+    monkeypatch.setattr(principal_axes, "LEADING", 1)
+    assert led.n_iter < solve(X, y, [problem])[0].n_iter
