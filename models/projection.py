@@ -15,6 +15,7 @@ from models.reduction import BlockReduction
 from models.views import Views
 
 Matrix = NDArray[np.float64]
+Reductions = dict[Modality, BlockReduction]
 
 
 class Projection(Estimator):
@@ -28,11 +29,14 @@ class Projection(Estimator):
     maps_ : float64 (components, k) of each modality.
     """
 
-    reductions_: dict[Modality, BlockReduction]
+    reductions_: Reductions
     maps_: dict[Modality, Matrix]
 
-    def fit(self, views: Views) -> Self:
-        """Learn from n samples, labels unseen; where none has both modalities, everything is put at the origin."""
+    def fit(self, views: Views, reductions: Reductions | None = None) -> Self:
+        """Learn from n samples, labels unseen; where none has both modalities, everything is put at the origin.
+
+        `reductions` are those of another projection that was fitted on the same samples, to be learned only once.
+        """
         raise NotImplementedError
 
     def project(self, modality: Modality, block: Block) -> FloatArray:
@@ -41,11 +45,13 @@ class Projection(Estimator):
         norms = np.linalg.norm(points, axis=1, keepdims=True)
         return np.asarray(points / np.where(norms > 0, norms, 1), dtype=np.float32)
 
-    def _reduced(self, pairs: Views, components: int, random_state: int) -> tuple[FloatArray, FloatArray]:
+    def _reduced(
+        self, pairs: Views, components: int, random_state: int, reductions: Reductions | None
+    ) -> tuple[FloatArray, FloatArray]:
         """Reduced pictures (m, p) and texts (m, q) of the m samples that have both."""
         blocks = pairs.blocks()
-        self.reductions_ = {modality: BlockReduction(components, random_state).fit(block)
-                            for modality, block in blocks.items()}
+        self.reductions_ = reductions or {modality: BlockReduction(components, random_state).fit(block)
+                                          for modality, block in blocks.items()}
         image, text = (self.reductions_[modality].transform(block) for modality, block in blocks.items())
         return image, text
 
@@ -87,9 +93,10 @@ class CanonicalCorrelation(Projection):
         self.reduce = reduce
         self.random_state = random_state
 
-    def fit(self, views: Views) -> Self:
+    def fit(self, views: Views, reductions: Reductions | None = None) -> Self:
         """See Projection.fit."""
-        a, b = (part.astype(np.float64) for part in self._reduced(views.complete(), self.reduce, self.random_state))
+        reduced = self._reduced(views.complete(), self.reduce, self.random_state, reductions)
+        a, b = (part.astype(np.float64) for part in reduced)
         count = max(len(a), 1)
         factor_a, factor_b = self._factor(a.T @ a / count), self._factor(b.T @ b / count)
         half = scipy.linalg.solve_triangular(factor_a, a.T @ b / count, lower=True)
@@ -130,9 +137,10 @@ class TextSpace(Projection):
         self.reduce = reduce
         self.random_state = random_state
 
-    def fit(self, views: Views) -> Self:
+    def fit(self, views: Views, reductions: Reductions | None = None) -> Self:
         """See Projection.fit."""
-        x, y = (part.astype(np.float64) for part in self._reduced(views.complete(), self.reduce, self.random_state))
+        reduced = self._reduced(views.complete(), self.reduce, self.random_state, reductions)
+        x, y = (part.astype(np.float64) for part in reduced)
         count = max(len(x), 1)
         self.maps_ = {"image": scipy.linalg.solve(regularised(x.T @ x / count, self.regularisation), x.T @ y / count,
                                                   assume_a="pos"),

@@ -26,7 +26,7 @@ from pipeline.plan import Plan, Unit
 from pipeline.refit import Refitted, refit
 from pipeline.store import Entry, Ingredients, Store, key_of
 from pipeline.workers import side_by_side
-from reports.ranking import rank_cells
+from reports.ranking import Kind, rank_cells
 from reports.record import RunRecord
 
 Probabilities = NDArray[np.float64]
@@ -52,12 +52,12 @@ class Probe:
 
 
 def _chosen(record: RunRecord, probes: Sequence[Probe]) -> list[Probe]:
-    """Probes of the best complete cell of each fusion, those of one modality among them."""
+    """Probes of the best complete cell of each fusion, and of each modality that it judges by alone."""
     fusions = {probe.target.cell.name: probe.target.cell.fusion.name for probe in probes}
-    best: dict[str, str] = {}
+    best: dict[tuple[str, Kind], str] = {}
     for standing in rank_cells(record).ranked("image", "text", "fusion"):
         if standing.cell.name in fusions:
-            best.setdefault(fusions[standing.cell.name], standing.cell.name)
+            best.setdefault((fusions[standing.cell.name], standing.kind), standing.cell.name)
     return [probe for probe in probes if probe.target.cell.name in best.values()]
 
 

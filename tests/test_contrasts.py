@@ -43,6 +43,14 @@ def test_one_fold_and_one_group_per_class_conclude_nothing():
     assert contrasts(replace(small_record(), folds=())).family == ()
 
 
+def test_held_out_classes_are_the_units_and_no_objection():
+    """Every class is either trained on or tested there: that is the question, not a flaw."""
+    record = small_record()
+    held_out = contrasts(replace(record, groups=record.labels, group_name="class", unseen_classes=True))
+    assert any("Only 3 classes: how scores vary from class to class" in limit for limit in held_out.limits)
+    assert not any("One group" in limit for limit in held_out.limits)
+
+
 def test_contributions_by_hand():
     (found,) = contributions(probed_record())
     assert found.cell == FUSION.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import jsonschema
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -15,11 +16,12 @@ import features
 from features.encoder import Block, Encoder, Modality
 from pipeline import folds, run
 from pipeline.class_texts import readable, with_class_texts
-from pipeline.config import GridError, Split, read_grid
+from pipeline.config import KEYS, GridError, Split, read_grid
 from pipeline.data_card import card
 from pipeline.dataset import DatasetError, build
 from pipeline.plan import make_plan
 from pipeline.samples import SourceError
+from pipeline.schema import schema
 from pipeline.store import Store, key_of
 from tests.conftest import png, small_samples
 from tests.test_folds import dataset_of
@@ -344,6 +346,37 @@ def test_class_texts_without_held_out_classes_are_a_mistake_of_the_grid(folder):
     write_grid(folder, GRID.replace(", unseen_classes: true", "").replace("id: sku", "id: sku, class_texts: a.csv"))
     with pytest.raises(GridError, match="class_texts describe classes that are held out"):
         read_grid(folder / "grid.yaml")
+
+
+def test_the_schema_knows_class_texts():
+    data = {"source": "table", "path": "a.csv", "text": "t", "label": "l"}
+    validator = jsonschema.Draft202012Validator(schema(KEYS, Split))
+    for texts, right in (("a.csv", True), ({"cat": "purrs", "dog": ["barks", "a pet"]}, True), (3, False),
+                         ({"cat": 3}, False), ({"cat": []}, False), ({}, False)):
+        grid = {"data": {**data, "class_texts": texts}, "fusion": ["zero_shot"],
+                "split": {"folds": 3, "unseen_classes": True}}
+        assert validator.is_valid(grid) == right, texts
+
+
+def test_rows_without_a_label_have_no_part_in_it(folder):
+    write_grid(folder, GRID.replace("id: sku", "id: sku, keep_unlabelled: true"))
+    rows = read_rows(folder)
+    for row in rows[::6]:
+        row[3] = ""
+    write_rows(folder, rows)
+    assert run_grid(folder) == 0
+    write_rows(folder, [row for row in rows if row[3]])
+    assert run_grid(folder, out="without") == 0
+    assert results(folder) == results(folder, "without")
+
+
+def test_the_plan_says_how_classes_are_described_and_computes_nothing(folder, capsys):
+    write_grid(folder, GRID.replace("id: sku", f"id: sku, class_texts: {{{', '.join(f'{c}: {c}' for c in COLOURS)}}}"))
+    assert run_grid(folder, "--plan") == 0
+    said = capsys.readouterr().out
+    assert "unseen_classes: true" in said
+    assert "class_texts:" in said
+    assert not ColourWords.seen
 
 
 def test_a_class_text_that_is_wrong_stops_the_run_with_a_message(folder, capsys):

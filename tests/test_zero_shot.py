@@ -11,6 +11,7 @@ from features.encoder import Block
 from models.baselines import Majority
 from models.fusion import ClassTexts, Fit
 from models.projection import TextSpace
+from models.reduction import BlockReduction
 from models.views import Views
 from models.zero_shot import ZeroShot
 from tests.model_views import without
@@ -170,10 +171,12 @@ def test_many_settings_share_a_space_and_give_what_one_by_one_gives(monkeypatch)
     fits = [Fit(train, y, test, described=described)]
     settings = [{"regularisation": r, "weight": w, "temperature": tau}
                 for r in (0.5, 0.1) for w in (0.5, 0.75) for tau in (0.1, 0.3)]
-    spaces, fit = [], TextSpace.fit
-    monkeypatch.setattr(TextSpace, "fit", lambda self, views: spaces.append(self) or fit(self, views))
+    settings[1:1] = [{"reduce": 3}]
+    spaces, reductions, fit, reduce = [], [], TextSpace.fit, BlockReduction.fit
+    monkeypatch.setattr(TextSpace, "fit", lambda self, *given: spaces.append(self) or fit(self, *given))
+    monkeypatch.setattr(BlockReduction, "fit", lambda self, block: reductions.append(self) or reduce(self, block))
     many = ZeroShot().predict_many(fits, settings)[0]
-    assert len(spaces) == 2
+    assert (len(spaces), len(reductions)) == (3, 4)
     for setting, found in zip(settings, many, strict=True):
         np.testing.assert_allclose(found, learned(ZeroShot(**setting), train, y, described).predict_proba(test))
 
