@@ -20,9 +20,10 @@ from models.views import Views
 from pipeline.dataset import Dataset, Described
 from pipeline.encode import Features, compute, with_stages
 from pipeline.folds import Parts
+from pipeline.memory import Needs, free, memory_text, waves
 from pipeline.metrics import METRICS, Metric
 from pipeline.plan import Plan, Unit, describe
-from pipeline.progress import Report
+from pipeline.progress import Report, say
 from pipeline.store import Entry, Store
 from pipeline.workers import side_by_side
 from reports.record import FailureRecord
@@ -124,15 +125,20 @@ def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) 
     """Put all results into the store; outcome by position in `units`.
 
     A task holds units that share what they prepare, so that it is prepared in one process; each unit is stored
-    as soon as it is done.
+    as soon as it is done. Work for which memory is short goes last, with fewer processes.
     """
     outcomes = {}
     tasks = _tasks(units, jobs)
-    for number, found in side_by_side(_fit_each, [([units[position] for position in task], context)
-                                                  for task in tasks], jobs):
-        for position, outcome in zip(tasks[number], found, strict=True):
-            outcomes[position] = outcome
-            report(units[position].cell.name)
+    needs = Needs(store_at(context.store), context.classes)
+    sizes = [max(needs.of(units[position]) for position in task) for task in tasks]
+    for line in memory_text(units, needs, free(), jobs)[1:]:
+        say(f"memory: {line}")
+    for at_once, wave in waves(sizes, free(), jobs).items():
+        work = [([units[position] for position in tasks[number]], context) for number in wave]
+        for place, found in side_by_side(_fit_each, work, at_once):
+            for position, outcome in zip(tasks[wave[place]], found, strict=True):
+                outcomes[position] = outcome
+                report(units[position].cell.name)
     return outcomes
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pipeline.cells import Cell
 from pipeline.encode import Features
+from pipeline.memory import Needs, free, memory_text
 from pipeline.plan import Plan, Unit
 from pipeline.store import Damaged, Store, read_manifest
 
@@ -15,8 +16,10 @@ from pipeline.store import Damaged, Store, read_manifest
 GUESS = {"image": 0.03, "text": 0.003, "fit": 0.0005}
 
 
-def plan_text(plan: Plan, cells: Sequence[Cell], store: Store, grid: str, jobs: int, shares: Sequence[float]) -> str:
-    """The text of --plan; `shares` are those of the learning curve."""
+def plan_text(
+    plan: Plan, cells: Sequence[Cell], classes: int, store: Store, grid: str, jobs: int, shares: Sequence[float],
+) -> str:
+    """The text of --plan; `classes` is their number, `shares` are those of the learning curve."""
     missing = [unit for unit in plan.units if not store.has(unit.ingredients)]
     wanted = {one.key: one for unit in missing for many in unit.features.values() for one in many}
     to_encode = [one for one in wanted.values() if not store.has(one.ingredients)]
@@ -31,6 +34,8 @@ def plan_text(plan: Plan, cells: Sequence[Cell], store: Store, grid: str, jobs: 
         f"time:     about {_duration(seconds)} with {jobs} processes"
         + ("" if known or not missing else " (a rough guess: this store has no earlier run to learn from)"),
     ]
+    lines += [f"{'memory:   ' if number == 0 else '          '}{line}" for number, line in enumerate(
+        memory_text(missing, Needs(store, classes), free(), jobs))]
     training = [unit for unit in missing if _trained(unit)]
     if training:
         lines.append(f"training: {sum(unit.fits for unit in training)} of these fits train encoders end to end, with "

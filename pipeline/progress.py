@@ -11,6 +11,11 @@ Report = Callable[..., None]  # (what has ended, how many pieces of work that we
 LINES = 10  # plain lines a stage prints at most, besides its first and last
 
 
+def say(text: str) -> None:
+    """Tell the user, beside the progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Report]:
     """Yield a function to call with a short text whenever one of `total` pieces of work has ended."""

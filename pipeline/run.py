@@ -37,7 +37,7 @@ from pipeline.metrics import METRICS
 from pipeline.plan import make_plan
 from pipeline.plan_text import plan_text
 from pipeline.probe_scores import with_probes
-from pipeline.progress import progress
+from pipeline.progress import progress, say
 from pipeline.run_folder import lock_text, write_run
 from pipeline.samples import SourceError
 from pipeline.sources import SOURCES
@@ -125,7 +125,7 @@ def _planned(grid: Grid, options: argparse.Namespace) -> int:
     dataset, folds, cells = _load(grid, store, keep=options.store.is_dir())
     plan = make_plan(grid, cells, dataset, folds)
     lock = lock_text(grid, _versions(), dataset.fingerprint)
-    print(plan_text(plan, cells, store, lock, options.jobs, grid.learning_curve))
+    print(plan_text(plan, cells, len(dataset.classes), store, lock, options.jobs, grid.learning_curve))
     return 1 if plan.failures else 0
 
 
@@ -136,7 +136,7 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     with clock.step("read and check the data, draw folds"):
         dataset, folds, cells = _load(grid, store)
     _make("--out", folder)  # where it cannot be made, better said now than after all the work
-    _say(f"{len(dataset)} rows, {len(dataset.classes)} classes, {len(folds)} folds, {len(cells)} cells")
+    say(f"{len(dataset)} rows, {len(dataset.classes)} classes, {len(folds)} folds, {len(cells)} cells")
     _say_dropped(dataset.dropped)
     with clock.step("encode and fit"):
         plan = make_plan(grid, cells, dataset, folds)
@@ -144,7 +144,7 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
         features, outcomes = run_plan(plan, dataset, context, store, options.jobs, progress)
         combined = combinations(plan, cells, folds, grid.seed)
         learned = learn_all(combined, plan, outcomes, context, options.jobs, progress)
-    _say(f"features: {_counts(features.values())}; results: {_counts(outcomes.values())}")
+    say(f"features: {_counts(features.values())}; results: {_counts(outcomes.values())}")
     with clock.step("score"):
         found = outcome.collect(plan, outcomes, combined, dataset, context, store)
     with clock.step("ask what was attended to"):
@@ -154,7 +154,7 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
                      warnings=(*record.warnings, *remarks))
     with clock.step("ask the best cells about altered rows"):
         record, asked = with_probes(record, plan, combined, dataset, context, grid.seed, options.jobs, progress)
-    _say(f"altered rows: {_counts(asked)}")
+    say(f"altered rows: {_counts(asked)}")
     record = _checked(record, [*leaks(dataset, folds), *checks(record)])
     if grid.learning_curve:
         with clock.step("learning curve"):
@@ -181,11 +181,7 @@ def _counts(outcomes: Iterable[Done | Failed]) -> str:
 def _say_dropped(dropped: Sequence[str]) -> None:
     if dropped:
         more = f"\n  ... and {len(dropped) - LISTED} more: see the report" if len(dropped) > LISTED else ""
-        _say("\n  ".join([f"warning: {len(dropped)} rows are left out:", *dropped[:LISTED]]) + more)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+        say("\n  ".join([f"warning: {len(dropped)} rows are left out:", *dropped[:LISTED]]) + more)
 
 
 def _record(
@@ -239,12 +235,12 @@ def _finish(record: RunRecord, folder: Path) -> int:
 
     write_report(record, folder)
     for alarm in record.alarms:
-        _say(f"ALARM: {alarm}")
+        say(f"ALARM: {alarm}")
     for warning in record.warnings:
-        _say(f"warning: {warning}")
+        say(f"warning: {warning}")
     for cell in dict.fromkeys(failure.cell for failure in record.failures):
         error = next(failure.error for failure in record.failures if failure.cell == cell)
-        _say(f"failed: {cell}: {error}")
+        say(f"failed: {cell}: {error}")
     print(f"report: {folder / 'report.html'}")
     return 1 if record.failures else 0
 

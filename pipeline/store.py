@@ -82,6 +82,13 @@ class Store:
         except Damaged:
             return None
 
+    def size(self, ingredients: Ingredients, array: str) -> int | None:
+        """Bytes of the file of one of an entry's arrays, from its manifest alone; None where it is not there."""
+        try:
+            return int(read_manifest(self.folder(key_of(ingredients)))["files"][array]["bytes"])
+        except (Damaged, KeyError):
+            return None
+
     def load(self, ingredients: Ingredients) -> Entry | None:
         """The entry, verified; None where there is none or it is damaged."""
         key = key_of(ingredients)

@@ -1,0 +1,103 @@
+"""How much memory fits take, how much there is, and so how many processes may work side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from features.encoder import Form, Modality
+from pipeline.encode import Features
+from pipeline.plan import Unit
+from pipeline.store import Store
+
+GIGABYTE = 2**30
+# Resident memory of a process with what it imports, measured: scikit-learn, and with torch's optimisers.
+PROCESS, NETWORKS = 0.25 * GIGABYTE, 0.85 * GIGABYTE
+# Bytes of work for every byte of a unit's training features, at the peak, measured over the fusions and classifiers
+# (1 to 8 for pooled features): copies for scaled rows, folds and solvers. Sequences are read piece by piece.
+COPIES: Mapping[Form, float] = {"pooled": 8.0, "sequence": 1.3, "inputs": 1.3}
+# An encoder in training keeps the maps of a batch: so much for each number of a picture or text, forwards and back.
+MAPS, BATCH = 1200, 32
+# Logits of the problems that a softmax solver takes at once, and what it keeps beside them.
+LOGITS, OF_LOGIT = 2**25, 24
+# Numbers of a sample where its features are not stored yet: wider than most encoders' are.
+GUESSED: Mapping[tuple[Modality, Form], int] = {
+    ("image", "pooled"): 2048, ("image", "sequence"): 49 * 2048, ("image", "inputs"): 3 * 224 * 224,
+    ("text", "pooled"): 1024, ("text", "sequence"): 64 * 768, ("text", "inputs"): 256}
+CONTAINER = Path("/sys/fs/cgroup")
+
+
+class Needs:
+    """Bytes that a process needs at the peak of a unit's work, from the features in a store; each is looked up once.
+
+    Right within a factor of two on the grids it was measured on; what only the work itself decides (how many terms
+    a text has, how deep trees grow) is not in it.
+    """
+
+    def __init__(self, store: Store, classes: int) -> None:
+        self._store, self._classes = store, classes
+        self._numbers: dict[str, float] = {}
+
+    def of(self, unit: Unit) -> float:
+        """Bytes of one unit."""
+        rows, needs = len(unit.fold.train), unit.estimator.needs
+        found = NETWORKS if "sequence" in needs.values() or hasattr(unit.estimator, "epochs") else PROCESS
+        for modality, many in unit.features.items():
+            form, numbers = needs[modality], self._numbers_of(many[0], needs[modality])
+            found += COPIES[form] * 4 * rows * (1 + many[0].encoder.augmented) * numbers
+            found += MAPS * BATCH * numbers if form == "inputs" else 0
+        return found + OF_LOGIT * min(LOGITS, rows * self._classes * unit.fits)
+
+    def _numbers_of(self, features: Features, form: Form) -> float:
+        """Stored numbers of a sample, 4 bytes each; those of a sparse one with their columns."""
+        if features.key not in self._numbers:
+            size, rows = self._store.size(features.ingredients, "values"), max(features.count, 1)
+            self._numbers[features.key] = GUESSED[features.modality, form] if size is None else size / 4 / rows
+        return self._numbers[features.key]
+
+
+def free() -> float:
+    """Bytes that may be used now: of the machine, or of the container where it has less."""
+    import psutil
+
+    left = float(psutil.virtual_memory().available)
+    try:
+        most, used = ((CONTAINER / name).read_text().strip() for name in ("memory.max", "memory.current"))
+    except OSError:  # no container, or another system
+        return left
+    return left if most == "max" else min(left, float(most) - float(used))
+
+
+def side_by_side_at_most(need: float, available: float, jobs: int) -> int:
+    """Processes of 1 to `jobs` for which memory is there."""
+    return max(1, min(jobs, int(available // max(need, 1.0))))
+
+
+def waves(needs: Sequence[float], available: float, jobs: int) -> dict[int, list[int]]:
+    """Positions of pieces of work by how many processes may do them side by side, most processes first."""
+    found: dict[int, list[int]] = {}
+    for position, need in enumerate(needs):
+        found.setdefault(side_by_side_at_most(need, available, jobs), []).append(position)
+    return dict(sorted(found.items(), reverse=True))
+
+
+def memory_text(units: Iterable[Unit], needs: Needs, available: float, jobs: int) -> list[str]:
+    """What --plan and a run say of memory: the largest need; and which work goes with fewer processes, if any."""
+    sizes = {unit: needs.of(unit) for unit in units}
+    if not sizes:
+        return []
+    largest = max(sizes, key=lambda unit: sizes[unit])
+    lines = [f"about {_gigabytes(jobs * sizes[largest])} with {jobs} processes, {_gigabytes(available)} are free"]
+    fewer = [unit for unit, need in sizes.items() if side_by_side_at_most(need, available, jobs) < jobs]
+    if fewer:
+        at_once = side_by_side_at_most(sizes[largest], available, jobs)
+        lines.append(f"{len(fewer)} results are computed with fewer processes side by side, the largest, of "
+                     f"{largest.cell.name}, {at_once} at a time")
+    if sizes[largest] > available:
+        lines.append(f"{largest.cell.name} alone needs about {_gigabytes(sizes[largest])}: it may be stopped for want "
+                     "of memory; take fewer rows (data.sample), fewer components or a smaller encoder")
+    return lines
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / GIGABYTE:.1f} GB"
