@@ -20,6 +20,9 @@ Vector = NDArray[np.float64]
 # CSR rows are solved by conjugate gradients above so many rows and columns: below, factorising was faster
 # (CSR of 20 words in a row, 8 classes, 3 strengths).
 LARGEST_FACTORISED = 2000
+# From the products of columns each fold takes a factorisation of its own, from those of rows all take a second one
+# together: with five folds as dear where there are so many rows for each column.
+PRICE_OF_FOLDS = 1.3
 TOLERANCE = 1e-7  # of a residual of the normal equations, relative to their right-hand side
 MOST_ITERATIONS = 2000
 
@@ -70,14 +73,25 @@ def ridge(task: Task, strengths: Sequence[float], held_out: Sequence[Rows] = ())
     """Minimise sum_i w_i |t_i - W x_i - b|^2 + alpha |W|^2 for every strength alpha; the intercept b is free.
 
     The products of the columns (or of the rows, where these are fewer) with each other are computed once. They serve
-    every strength, and every fold whose rows are left out: what those add to the products is taken away again.
+    every strength and every fold that is left out.
 
     Parameters
     ----------
     strengths : the alphas, above 0.
     held_out : folds: rows that stand in one each, together all rows. Each is scored by what the others teach.
     """
-    method = _method(task)(task, held_out)
+    n, d = task.X.shape
+    if sparse.issparse(task.X) and min(n, d) > LARGEST_FACTORISED:
+        return _fold_by_fold(task, _Gradients(task, held_out), strengths, held_out)
+    if PRICE_OF_FOLDS * d <= n:
+        return _fold_by_fold(task, _Primal(task, held_out), strengths, held_out)
+    dual = _Dual(task, held_out)
+    return [dual.regressed(strength) for strength in strengths]
+
+
+def _fold_by_fold(
+    task: Task, method: _Method, strengths: Sequence[float], held_out: Sequence[Rows]
+) -> list[Regressed]:
     whole = [Lines(coef.T, intercept) for coef, intercept in method(None, strengths)]
     if not held_out:
         return [Regressed(lines, None) for lines in whole]
@@ -87,13 +101,6 @@ def ridge(task: Task, strengths: Sequence[float], held_out: Sequence[Rows] = ())
         for number, (coef, intercept) in enumerate(method(fold, strengths)):
             scores[number, rows] = Lines(coef.T, intercept).scores(part)
     return [Regressed(lines, each) for lines, each in zip(whole, scores, strict=True)]
-
-
-def _method(task: Task) -> Callable[[Task, Sequence[Rows]], _Method]:
-    n, d = task.X.shape
-    if sparse.issparse(task.X) and min(n, d) > LARGEST_FACTORISED:
-        return _Gradients
-    return _Primal if d <= n else _Dual
 
 
 class _Moments(NamedTuple):
@@ -136,32 +143,52 @@ class _Primal:
         squares = sums.squares - np.outer(mean, sums.rows)
         products = sums.products - np.outer(mean, sums.targets)
         for strength in strengths:
-            coef = _solved(squares, strength, products)
+            coef = _solved(_factor(squares, strength), products)
             yield coef, level - mean @ coef
 
 
 class _Dual:
-    """From the products of the rows: coef = X'W^1/2 (W^1/2 XX' W^1/2 + alpha)^-1 W^1/2 T, all centred."""
+    """From the products of the rows: coef = X'W^1/2 (W^1/2 XX' W^1/2 + alpha)^-1 W^1/2 T, all centred.
+
+    A fold f that is left out takes no factorisation of its own: with H = W^1/2 XX' W^1/2 (... + alpha)^-1 + ss', where
+    s is the unit vector along W^1/2 1, its rows are missed by (I - H)_ff^-1 ((I - H) W^1/2 T)_f (An et al. 2007).
+    The inverse of the triangular factor gives the blocks of I - H.
+    """
 
     def __init__(self, task: Task, held_out: Sequence[Rows]) -> None:
-        self.task, self.held_out = task, held_out
-        gram = _double(task.X) @ _double(task.X).T
+        order = np.concatenate(held_out) if held_out else np.arange(task.X.shape[0])
+        ends = np.cumsum([len(rows) for rows in held_out])
+        self.folds = [(slice(end - len(rows), end), rows) for end, rows in zip(ends, held_out, strict=True)]
+        self.X, self.targets, weights = _taken(task, order)
+        self.shares, self.roots = weights / weights.sum(), np.sqrt(weights)[:, None]
+        gram = self.X @ self.X.T
         self.gram: Matrix = gram.toarray() if sparse.issparse(gram) else gram
+        means = self.gram @ self.shares
+        self.gram -= means + (means - self.shares @ means)[:, None]
+        self.gram *= self.roots * self.roots.T
 
-    def __call__(self, without: int | None, strengths: Sequence[float]) -> Solved:
-        rows = _others(self.task.X.shape[0], None if without is None else self.held_out[without])
-        X, targets, weights = _taken(self.task, rows)
-        shares, roots = weights / weights.sum(), np.sqrt(weights)[:, None]
-        gram = self.gram[np.ix_(rows, rows)]
-        means = gram @ shares
-        gram -= means + (means - shares @ means)[:, None]
-        gram *= roots * roots.T
-        level = shares @ targets
-        for strength in strengths:
-            parts = roots * _solved(gram, strength, roots * (targets - level))
-            parts -= parts.mean(axis=0)  # they add up to 0 but for rounding, so that X need not be centred
-            coef = np.asarray(X.T @ parts)
-            yield coef, level - (X.T @ shares) @ coef
+    def regressed(self, strength: float) -> Regressed:
+        """The solution on all rows, and the scores of the folds' rows without them."""
+        level = self.shares @ self.targets
+        factor = _factor(self.gram, strength)
+        parts = _solved(factor, self.roots * (self.targets - level))
+        pulls = self.roots * parts
+        pulls -= pulls.mean(axis=0)  # they add up to 0 but for rounding, so that X need not be centred
+        coef = np.asarray(self.X.T @ pulls)
+        lines = Lines(coef.T, level - (self.X.T @ self.shares) @ coef)
+        return Regressed(lines, self._left_out(factor, strength, strength * parts) if self.folds else None)
+
+    def _left_out(self, factor: Matrix, strength: float, missed: Matrix) -> Matrix:
+        """Scores (n, K) of every fold's rows by the others, from what the solution on all rows misses."""
+        inverse, _ = scipy.linalg.lapack.dtrtri(factor, lower=1)
+        along = np.sqrt(self.shares)
+        scores = np.empty_like(self.targets)
+        for part, rows in self.folds:
+            columns = inverse[part.start:, part]
+            block = strength * (columns.T @ columns) - np.outer(along[part], along[part])
+            wrong = scipy.linalg.solve(block, missed[part], assume_a="pos", check_finite=False)
+            scores[rows] = self.targets[part] - wrong / self.roots[part]
+        return scores
 
 
 class _Gradients:
@@ -210,12 +237,15 @@ def _conjugate_gradients(curved: Callable[[Matrix], Matrix], strength: float, wa
     return found
 
 
-def _solved(squares: Matrix, strength: float, products: Matrix) -> Matrix:
-    """(squares + strength)^-1 products, by Cholesky's factorisation."""
+def _factor(squares: Matrix, strength: float) -> Matrix:
+    """Lower triangle of Cholesky's factorisation of squares + strength."""
     lifted = squares.copy()
     lifted.flat[:: len(lifted) + 1] += strength
-    factor = scipy.linalg.cho_factor(lifted, lower=True, overwrite_a=True, check_finite=False)
-    return np.asarray(scipy.linalg.cho_solve(factor, products, check_finite=False))
+    return np.asarray(scipy.linalg.cholesky(lifted, lower=True, overwrite_a=True, check_finite=False))
+
+
+def _solved(factor: Matrix, products: Matrix) -> Matrix:
+    return np.asarray(scipy.linalg.cho_solve((factor, True), products, check_finite=False))
 
 
 def _taken(task: Task, rows: Rows) -> tuple[Any, Matrix, Vector]:

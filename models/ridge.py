@@ -32,7 +32,7 @@ class Ridge(Classifier):
     """
 
     version: ClassVar[int] = 1
-    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"alpha": (0.3, 1.0, 3.0, 10.0)}
+    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"alpha": (0.1, 0.3, 1.0, 3.0, 10.0)}
     uses_groups: ClassVar[bool] = True
 
     def __init__(self, alpha: Positive = 1.0, class_weight: ClassWeight = "none", random_state: int = 0) -> None:
