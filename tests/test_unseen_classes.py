@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 import features
 from features.encoder import Block, Encoder, Modality
-from pipeline import folds, run
+from pipeline import evaluate, folds, run
 from pipeline.class_texts import readable, with_class_texts
 from pipeline.config import KEYS, GridError, Split, read_grid
 from pipeline.data_card import card
 from pipeline.dataset import DatasetError, build
+from pipeline.metrics import METRICS
 from pipeline.plan import make_plan
 from pipeline.samples import SourceError
 from pipeline.schema import schema
@@ -216,11 +217,16 @@ class ColourWords(Encoder):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(reporting_folder, monkeypatch):
+    without_report(monkeypatch)
+    return reporting_folder
+
+
+@pytest.fixture
+def reporting_folder(tmp_path, monkeypatch):
     register(monkeypatch)
     monkeypatch.setitem(features.TEXT_ENCODERS, "colour_words", ColourWords)
     monkeypatch.setattr(ColourWords, "seen", [])
-    without_report(monkeypatch)
     items = [(colour, number) for colour in COLOURS for number in range(6)]
     for row, (colour, _) in enumerate(items):
         (tmp_path / f"{row}.png").write_bytes(png(row, COLOURS[colour]))
@@ -254,6 +260,45 @@ def test_a_run_recognises_classes_it_never_saw_and_its_baseline_is_chance(folder
     assert len(rows) == 3 * 4
     lock = (folder / "out" / "grid.lock.yaml").read_text()
     assert "unseen_classes: true" in lock
+
+
+def test_the_report_says_what_chance_is_and_tells_the_modalities_apart(reporting_folder):
+    assert run_grid(reporting_folder) == 0
+    page = (reporting_folder / "out" / "report.md").read_text()
+    for part in ("which is chance: all it knows of the classes is their number",
+                 "3 outer folds of unseen classes", "tells the 3 of its fold apart (by chance: 0.333",
+                 "bootstrap over classes", "| Picture only |", "| Text only |", "| Best fusion |",
+                 "classes described by: black: black; blue: blue", "Only 9 classes"):
+        assert part in page, part
+    robustness = page[page.index("## Robustness"):]
+    assert "zero_shot(image) | picture missing" in robustness
+    assert "zero_shot(image) | text missing" not in robustness
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_score_is_that_of_the_candidates_alone(name):
+    rng = np.random.default_rng(0)
+    candidates, own = np.array([1, 4, 5]), rng.integers(0, 3, 60)
+    probabilities = rng.dirichlet(np.ones(3), 60)
+    found = METRICS[name](candidates[own], evaluate.aligned(probabilities, candidates, 7))
+    assert found == pytest.approx(METRICS[name](own, probabilities))
+
+
+def test_inner_folds_know_nothing_of_the_classes_held_out(folder, monkeypatch):
+    seen, fit_on = [], evaluate.fit_on
+
+    def spy(views, split, context):
+        seen.append((split, context.labels, fit_on(views, split, context)))
+        return seen[-1][-1]
+
+    monkeypatch.setattr(evaluate, "fit_on", spy)
+    assert run_grid(folder) == 0
+    inside = [one for one in seen if len(one[0][0]) + len(one[0][1]) < 54]
+    assert len(inside) > 10
+    for (train, test, _), labels, fit in seen:
+        assert set(fit.y) == set(labels[train])
+        assert set(fit.described.classes) == set(labels[np.concatenate([train, test])])
+        assert set(fit.described.candidates(fit.y)) == set(labels[test])
 
 
 def test_two_workers_give_what_one_gives_and_a_second_run_computes_nothing(folder):
