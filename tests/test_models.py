@@ -232,7 +232,7 @@ def test_many_settings_at_once_give_what_one_by_one_gives(cls):
     for row, expected in zip(many, plain, strict=True):
         for one, other in zip(row, expected, strict=True):
             # Logistic regressions are solved together: they agree within the solver's tolerance.
-            np.testing.assert_allclose(one, other, atol=1e-3 if cls.takes_classifier else 1e-6)
+            np.testing.assert_allclose(one, other, atol=2e-4 if cls.takes_classifier else 1e-6)
 
 
 @every_fusion
@@ -277,7 +277,7 @@ def test_classifier_is_deterministic_and_solves_many_as_one_by_one(cls):
     many = built(cls).predict_many(iter([ArrayFit(X, y, other)]), settings)
     for setting, found in zip(settings, many[0], strict=True):
         expected = built(cls, **setting).fit(X, y).predict_proba(other)
-        np.testing.assert_allclose(found, expected, atol=1e-3 if cls.joint else 1e-6)
+        np.testing.assert_allclose(found, expected, atol=5e-4 if cls.joint else 1e-6)
 
 
 @every_classifier
