@@ -124,6 +124,10 @@ class Fusion(ClassifyingEstimator):
         """Learn from n training samples with labels (n,)."""
         raise NotImplementedError
 
+    def warm_up(self) -> None:
+        """Import what learning needs: that takes seconds, once in a process, and is no part of a fit's time."""
+        import sklearn.linear_model  # noqa: F401
+
     def learn(self, fit: Fit) -> Self:
         """Fit on all that this fusion may learn from."""
         extra: dict[str, Any] = {"unlabelled": fit.unlabelled} if self.uses_unlabelled else {}

@@ -65,6 +65,13 @@ class NeuralFusion(Fusion):
     class_weight: ClassWeight
     random_state: int
 
+    def warm_up(self) -> None:
+        """See Fusion.warm_up."""
+        super().warm_up()
+        from models import trainer
+
+        trainer.warm_up()
+
     def _prepare(self, views: Views) -> None:
         """Learn from the training samples what `_inputs` needs."""
         raise NotImplementedError

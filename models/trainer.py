@@ -85,6 +85,11 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def warm_up() -> None:
+    """Make an optimiser: with the first one, torch imports its compiler, which nothing here uses."""
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
+
+
 def train(
     build: Callable[[], Network], inputs: Sequence[Rowwise], codes: Rows, objective: Objective, how: Training,
     groups: NDArray[Any] | None = None, criterion: Objective | None = None,

@@ -183,6 +183,7 @@ def _fit_each(units: Sequence[Unit], context: Context) -> list[Done | Failed]:
 
 def _fit(unit: Unit, context: Context) -> Done | Failed:
     store = store_at(context.store)
+    unit.estimator.warm_up()
     return attempt(lambda: store.get(unit.ingredients, lambda: _result(unit, context, store)))
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -148,3 +152,16 @@ def test_groups_of_parameters_learn_at_rates_of_their_own_and_divergence_names_t
     assert not torch.allclose(still[1].weight, moving[1].weight)
     with pytest.raises(FloatingPointError, match=r"learning_rate 0.05 or one of 1e\+38 is too high"):
         run(1e38)
+
+
+def test_warming_up_imports_what_the_first_training_would():
+    """In a new process: what a fit imports for the first time counts as its own time."""
+    code = ("import sys; from models import FUSIONS; FUSIONS['gated']().warm_up(); before = set(sys.modules)\n"
+            "import numpy as np; from features.encoder import Block; from models.views import Views\n"
+            "one = Block.of(np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32))\n"
+            "FUSIONS['gated'](epochs=1).fit(Views(one, one), np.arange(40) % 2)\n"
+            "later = (set(sys.modules) - before) & {'sklearn', 'torch', 'torch._dynamo'}\n"
+            "sys.exit(' '.join(later) or None)\n")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False,
+                          cwd=Path(__file__).parents[1])
+    assert (done.returncode, done.stderr) == (0, "")
