@@ -1,7 +1,7 @@
 """Softmax regression over folds and strengths: models.softmax against scikit-learn, side by side.
 
-Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.softmax [--quick]``. Every repetition measures, in
-turn, `models.softmax.solve`, a loop over LogisticRegression (what GridSearchCV does), and
+Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.softmax [--quick | --cases 0 3 ...]``. Every repetition
+measures, in turn, `models.softmax.solve`, a loop over LogisticRegression (what GridSearchCV does), and
 LogisticRegressionCV, on the same folds, strengths and features; the table gives medians. The products of
 all three run on as many threads as OMP_NUM_THREADS says; one each is how they are run in several processes.
 
@@ -51,6 +51,11 @@ FIVE = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 QUICK = [
     Case(300, 20, 3, 1, (0.1,)),
     Case(1000, 100, 3, 1, (0.1,)),
+    Case(1000, 100, 2, 1, (0.1,)),
+    Case(1000, 500, 2, 1, (0.1,)),
+    Case(1000, 4000, 2, 1, (0.1,)),
+    Case(1000, 4000, 3, 1, (0.1,)),
+    Case(2000, 1000, 10, 1, (0.1,)),
     Case(1000, 100, 2, 5, FIVE),
     Case(1000, 1280, 8, 5, FIVE),
     Case(1640, 5000, 8, 5, FIVE, density=0.004),
@@ -60,10 +65,13 @@ CASES = [
     Case(1640, 1664, 8, 1, (0.01,)),
     Case(1640, 1664, 8, 5, FIVE),
     Case(5000, 300, 100, 5, FIVE, repeats=3, exact=False),
+    Case(10_000, 100, 2, 5, FIVE, repeats=3, exact=False),
+    Case(10_000, 100, 100, 5, FIVE, repeats=1, exact=False),
     Case(10_000, 1664, 10, 5, FIVE, repeats=3, exact=False),
     Case(10_000, 1664, 2, 5, FIVE, repeats=3, exact=False),
     Case(20_000, 10_000, 10, 5, FIVE, density=0.002, repeats=3, exact=False),
     Case(50_000, 400, 10, 5, FIVE, repeats=3, exact=False),
+    Case(50_000, 4_000, 10, 5, FIVE, density=0.005, repeats=1, exact=False),
     Case(8_000, 4_000, 10, 3, FIVE, repeats=1, exact=False),
 ]
 
@@ -204,6 +212,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the small cases only")
+    parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)), help="positions among all cases")
     parser.add_argument("--features", help="an .npz file of features X (n, d) and class codes y, instead")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -218,7 +227,7 @@ def main() -> None:
         case = Case(len(X), X.shape[1], int(y.max()) + 1, 5, FIVE, repeats=3, exact=len(X) <= 2000)
         print(compare(case, X, y, top))
         return
-    for case in QUICK if options.quick else CASES:
+    for case in QUICK if options.quick else [CASES[position] for position in options.cases]:
         print(compare(case, *features(case), top), flush=True)
 
 
