@@ -127,6 +127,8 @@ def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) 
     A task holds units that share what they prepare, so that it is prepared in one process; each unit is stored
     as soon as it is done. Work for which memory is short goes last, with fewer processes.
     """
+    if not units:
+        return {}
     outcomes = {}
     tasks = _tasks(units, jobs)
     needs = Needs(store_at(context.store), context.classes)
