@@ -23,6 +23,7 @@ from features.encoder import FloatArray
 from features.folding import folded
 from features.fused_activations import ActivatedConvolution, fused
 from features.images import PixelArray
+from features.network_inputs import network_inputs, scale_and_shift
 from features.precision import Chosen, chosen_precision
 from features.pretrained import Pretrained
 
@@ -71,9 +72,7 @@ class Network:
         self.precision = precision or chosen_precision("float32")
         self.device = torch.device(self.precision.device)
         self._dtype = torch.bfloat16 if self.precision.name == "bfloat16" else torch.float32
-        mean, std = (torch.tensor(values, device=self.device).view(1, 3, 1, 1)
-                     for values in (chosen.preparation.mean, chosen.preparation.std))
-        self._scale, self._shift = 1.0 / (255.0 * std), -mean / std
+        self._scale, self._shift = scale_and_shift(chosen.preparation, self.device)
         self._pass = threading.local()
         self.net = net.eval().requires_grad_(False)
         self._prepare(chosen.model)
@@ -83,7 +82,7 @@ class Network:
 
     def _prepare(self, model: str) -> None:
         """Fold, fuse, tap, and bring the network to its device and format."""
-        images = self._images(self._noise(1)).cpu()
+        images = network_inputs(self._noise(1), self._scale, self._shift).cpu()
         kept = [] if self.layer is None else [self.layer]
         try:
             net = folded(self.net, images, kept)
@@ -102,11 +101,6 @@ class Network:
             self.net.register_forward_hook(self._keep_result)
         last_map.register_forward_hook(self._keep_positions)
 
-    def _images(self, pixels: Tensor) -> Tensor:
-        """What the network takes, float32 (b, 3, size, size), of uint8 (b, size, size, 3)."""
-        # The transposed view of (b, h, w, 3) is a channels-last (b, 3, h, w): nothing is copied.
-        return pixels.permute(0, 3, 1, 2).float().mul_(self._scale).add_(self._shift)
-
     def __call__(self, pixels: PixelArray, outputs: Sequence[str]) -> dict[str, FloatArray]:
         """Features of prepared pictures, uint8 (b, size, size, 3), by output: float32 (b, d) or (b, t, d)."""
         features = self.features(torch.from_numpy(pixels).to(self.device), outputs)
@@ -116,7 +110,7 @@ class Network:
         """The same for uint8 pictures on the network's device, whose float32 results stay there."""
         self._pass.outputs, self._pass.found = outputs, {}
         with torch.inference_mode(), _full_precision():
-            self.net(self._images(pixels).to(self._dtype))
+            self.net(network_inputs(pixels, self._scale, self._shift).to(self._dtype))
         found: dict[str, Tensor] = self._pass.found
         self._pass.found = {}
         return {output: found[output] for output in outputs if output in found}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from features.augmentation import Augment
 from features.encoder import TrainableNetwork, Unfreeze
 from features.images import PixelArray, ordered
+from features.network_inputs import network_inputs, scale_and_shift
 from features.networks import CPU_PIXELS, build
 from features.pretrained import Pretrained
 from features.training import drawn
@@ -48,9 +49,9 @@ class Pictures(PretrainedNetwork):
     def __init__(self, net: nn.Module, chosen: Pretrained, augment: Augment | None) -> None:
         super().__init__()
         self.net, self.augment, self.preparation = net, augment, chosen.preparation
-        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.preparation.mean, self.preparation.std))
-        self.register_buffer("scale", 1.0 / (255.0 * std))
-        self.register_buffer("shift", -mean / std)
+        scale, shift = scale_and_shift(self.preparation)
+        self.register_buffer("scale", scale)
+        self.register_buffer("shift", shift)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """See features.encoder.TrainableNetwork."""
@@ -63,8 +64,7 @@ class Pictures(PretrainedNetwork):
         return max(1, CPU_PIXELS // self.preparation.size**2)
 
     def _features(self, pixels: Tensor) -> Tensor:
-        images = pixels.to(self.scale.device).permute(0, 3, 1, 2).float() * self.scale + self.shift
-        found: Tensor = self.net(images)
+        found: Tensor = self.net(network_inputs(pixels.to(self.scale.device), self.scale, self.shift))
         return found
 
     def _viewed(self, pixels: Tensor, augment: Augment) -> Tensor:

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from features.encoder import IntArray, Targets, Unfreeze
 from features.finetuning import Finetune
+from features.folding import replace_module
 from features.images import Preparation, batches
+from features.network_inputs import network_inputs, scale_and_shift
 from features.networks import build, find_taps
 from features.pretrained import Pretrained
 from features.training import History, device, train
@@ -60,7 +62,7 @@ def tuned(
         inputs = _Inputs(pictures, chosen.preparation, len(targets.labels), views)
         history = train(whole, groups, inputs, targets, how.training(2, BATCH, seed))
     if place is not None and own is not None:
-        _put(net, place, own)
+        replace_module(net, place, own)
     return net.cpu().requires_grad_(False), history
 
 
@@ -78,7 +80,7 @@ def taken_apart(net: nn.Module, chosen: Pretrained) -> tuple[str | None, nn.Modu
     head, _ = find_taps(net, picture, chosen.model)
     place = next((name for name, module in net.named_modules() if module is head), None) if head else None
     if place is not None:
-        _put(net, place, nn.Identity())
+        replace_module(net, place, nn.Identity())
     layers: list[nn.Module] = []
 
     def used(module: nn.Module, inputs: Any) -> None:
@@ -95,11 +97,6 @@ def taken_apart(net: nn.Module, chosen: Pretrained) -> tuple[str | None, nn.Modu
     return place, head, int(found.shape[1]), layers
 
 
-def _put(net: nn.Module, place: str, module: nn.Module) -> None:
-    parent, _, name = place.rpartition(".")
-    setattr(net.get_submodule(parent), name, module)
-
-
 class _Inputs:
     """Pictures as the network's inputs; each epoch takes the next view of each."""
 
@@ -107,13 +104,11 @@ class _Inputs:
         self._pictures, self._preparation = pictures, preparation
         self._count, self._times = count, 1 + views
         self._device = device()
-        mean, std = (torch.tensor(values, device=self._device).view(1, 3, 1, 1)
-                     for values in (preparation.mean, preparation.std))
-        self._scale, self._shift = 1.0 / (255.0 * std), -mean / std
+        self._scale, self._shift = scale_and_shift(preparation, self._device)
 
     def __call__(self, rows: IntArray, epoch: int | None) -> Iterator[tuple[Tensor, IntArray]]:
         """See training.Batches."""
         view = 0 if epoch is None else epoch % self._times
         for start, pixels in batches(Chosen(self._pictures, rows + view * self._count), self._preparation, BATCH):
-            images = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float()
-            yield images * self._scale + self._shift, rows[start:start + len(pixels)]
+            there = torch.from_numpy(pixels).to(self._device)
+            yield network_inputs(there, self._scale, self._shift), rows[start:start + len(pixels)]
