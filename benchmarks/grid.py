@@ -19,9 +19,9 @@ differ, most where many test rows share one text and change sides together. ``--
 where the scores are the same. ``--tol 1e-4 1e-8`` measures both; each line of the table holds the time and the scores
 of one tolerance. Ours is always models.softmax.TOLERANCE.
 
-Seen once, with ``--cells 2 --side best --repeats 1 --tol 1e-4 1e-6`` on two cores that others used as well: ours
-49.5 s; best 213 s at 1e-4 (ratio 4.3; scores differ by .0031 at most, .0007 in the mean) and 899 s at 1e-6 (ratio 18;
-the same scores). With ``--side plain --tol 1e-4``, another time: ours 34.0 s, plain 262 s (ratio 7.7).
+Seen once each on two quiet cores, ``--rows 10000 --cells 2 --repeats 1``: ours 20.5 s. At 1e-4 plain 104.6 s (ratio
+5.1; scores differ by .0053 at most, .0003 in the mean) and best 53.3 s (2.6; .0031, .0007); at 1e-6 best 236.1 s
+(11.5; the same scores to five digits).
 
 The first repetition starts our worker processes, some seconds; with few rows that outweighs the fits.
 
