@@ -6,9 +6,10 @@ from collections.abc import Collection
 from copy import deepcopy
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from features.watching import same_outcome, watch
 
 # float32 rounds differently once the factors are multiplied out; a wrongly folded layer is off by far more.
 TOLERANCE = 1e-3
@@ -38,10 +39,7 @@ def folded(net: nn.Module, pictures: Tensor, kept: Collection[str] = ()) -> nn.M
         # timm's layer has its activation inside.
         rest = nn.Sequential(norm.drop, norm.act) if hasattr(norm, "act") and hasattr(norm, "drop") else nn.Identity()
         replace_module(changed, normalisation, rest)
-    with torch.inference_mode():
-        before, after = net(pictures), changed(pictures)
-    scale = before.abs().max().clamp(min=1e-6)
-    return changed if bool((before - after).abs().max() <= TOLERANCE * scale) else net
+    return changed if same_outcome(net, changed, pictures, TOLERANCE) else net
 
 
 def _pairs(net: nn.Module, pictures: Tensor) -> list[tuple[str, str]]:
@@ -60,12 +58,7 @@ def _pairs(net: nn.Module, pictures: Tensor) -> list[tuple[str, str]]:
         if isinstance(module, nn.Conv2d):
             last[:] = [(module, output)]
 
-    hooks = [hook for module in net.modules()
-             for hook in (module.register_forward_pre_hook(before), module.register_forward_hook(after))]
-    with torch.inference_mode():
-        net(pictures)
-    for hook in hooks:
-        hook.remove()
+    watch(net, pictures, before, after)
     return [(names[one], names[other]) for one, other in pairs if runs[one] == runs[other] == 1]
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from features.folding import TOLERANCE, replace_module
+from features.watching import same_outcome, watch
 
 
 class Activation(NamedTuple):
@@ -80,12 +81,10 @@ def fused(net: nn.Module, pictures: Tensor, kept: Collection[str] = ()) -> nn.Mo
     """
     try:
         changed = _changed(net, _pairs(net, pictures, kept))
-        with torch.inference_mode():
-            before, after = net(pictures), changed(pictures)
+        same = same_outcome(net, changed, pictures, max(TOLERANCE, 8 * torch.finfo(pictures.dtype).eps))
     except (AttributeError, RuntimeError):  # a build of torch without oneDNN, or a processor that it does not serve
         return net
-    tolerance = max(TOLERANCE, 8 * torch.finfo(pictures.dtype).eps) * before.abs().max().clamp(min=1e-6)
-    return changed if bool((before - after).abs().max() <= tolerance) else net
+    return changed if same else net
 
 
 def _changed(net: nn.Module, pairs: list[Pair]) -> nn.Module:
@@ -119,12 +118,7 @@ def _pairs(net: nn.Module, pictures: Tensor, kept: Collection[str]) -> list[Pair
         elif _is_plain(module):
             last[:] = [(module, output, tuple(inputs[0].shape[2:]))]
 
-    hooks = [hook for module in net.modules()
-             for hook in (module.register_forward_pre_hook(before), module.register_forward_hook(after))]
-    with torch.inference_mode():
-        net(pictures)
-    for hook in hooks:
-        hook.remove()
+    watch(net, pictures, before, after)
     return [Pair(names[one], names[other], size) for one, other, size in found
             if runs[one] == runs[other] == 1]
 

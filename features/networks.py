@@ -26,6 +26,7 @@ from features.images import PixelArray
 from features.network_inputs import network_inputs, scale_and_shift
 from features.precision import Chosen, chosen_precision
 from features.pretrained import Pretrained
+from features.watching import watch
 
 Pooling = Literal["model", "avg", "max", "gem"]
 RANDOM_SEED = 0
@@ -168,12 +169,7 @@ def find_taps(net: nn.Module, images: Tensor, model: str) -> tuple[nn.Module | N
         if isinstance(output, Tensor) and _is_map(output):
             maps.append(module)
 
-    hooks = [hook for module in net.modules()
-             for hook in (module.register_forward_pre_hook(before), module.register_forward_hook(after))]
-    with torch.inference_mode():
-        net(images)
-    for hook in hooks:
-        hook.remove()
+    watch(net, images, before, after)
     if maps and getattr(net, "num_classes", None) == 0:  # timm's way of saying so
         return None, maps[-1]
     if not found:
