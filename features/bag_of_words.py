@@ -119,17 +119,14 @@ class BagOfWords(Encoder):
 
     def identity(self) -> dict[str, Any]:
         """Library versions, and what decides the words."""
-        return self._stage().identity()
-
-    def _stage(self) -> TermCounts:
-        return TermCounts(self.ngrams, self.language, self.stop_words, self.stem)
+        return self.frozen_stage().identity()
 
     def frozen_stage(self) -> TermCounts:
         """Counts of all terms: texts are split once for all folds, and each chooses the terms of its training texts.
 
         `fit` and `transform` take the texts themselves, with the same result.
         """
-        return self._stage()
+        return TermCounts(self.ngrams, self.language, self.stop_words, self.stem)
 
     def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
         """Learn the vocabulary of the training texts."""
@@ -183,8 +180,9 @@ class BagOfWords(Encoder):
         from sklearn.feature_extraction.text import CountVectorizer
 
         self.vectorizer_ = CountVectorizer(
-            tokenizer=self._stage().tokenizer(), token_pattern=None, lowercase=False, ngram_range=tuple(self.ngrams),
-            min_df=self.min_df, max_df=float(self.max_df), max_features=self.max_features, dtype=np.float32,
+            tokenizer=self.frozen_stage().tokenizer(), token_pattern=None, lowercase=False,
+            ngram_range=tuple(self.ngrams), min_df=self.min_df, max_df=float(self.max_df),
+            max_features=self.max_features, dtype=np.float32,
         )
         try:
             counts = self.vectorizer_.fit_transform(samples)
