@@ -131,11 +131,11 @@ def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) 
         return {}
     outcomes = {}
     tasks = _tasks(units, jobs)
-    needs = Needs(store_at(context.store), context.classes)
+    needs, available = Needs(store_at(context.store), context.classes), free()
     sizes = [max(needs.of(units[position]) for position in task) for task in tasks]
-    for line in memory_text(units, needs, free(), jobs)[1:]:
+    for line in memory_text(units, needs, available, jobs)[1:]:
         say(f"memory: {line}")
-    for at_once, wave in waves(sizes, free(), jobs).items():
+    for at_once, wave in waves(sizes, available, jobs).items():
         work = [([units[position] for position in tasks[number]], context) for number in wave]
         for place, found in side_by_side(_fit_each, work, at_once):
             for position, outcome in zip(tasks[wave[place]], found, strict=True):
