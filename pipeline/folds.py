@@ -140,8 +140,7 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]
     rows = np.flatnonzero(dataset.labels >= 0)
     labels, groups = dataset.labels[rows], None if dataset.groups is None else dataset.groups[rows]
     if split.folds is not None:
-        drawn = (class_folds(labels, groups, split.folds, seed, "split.folds") if split.unseen_classes else
-                 stratified(rows, labels, groups, split.folds, seed, "split.folds"))
+        drawn = _divided(split, labels, groups, split.folds, seed, "split.folds")
         return [(rows[train], rows[test]) for train, test in drawn]
     assert split.holdout is not None
     if split.unseen_classes:
@@ -170,10 +169,18 @@ def _grouped_holdout(
     return np.setdiff1d(np.arange(len(rows)), test), test
 
 
+def _divided(
+    split: Split, labels: Labels, groups: NDArray[Any] | None, count: int, seed: int, key: str
+) -> list[tuple[Rows, Rows]]:
+    """(train, test) positions of folds that hold out whole classes, or rows of all."""
+    if split.unseen_classes:
+        return class_folds(labels, groups, count, seed, key)
+    return stratified(np.arange(len(labels)), labels, groups, count, seed, key)
+
+
 def _inner(dataset: Dataset, train: Rows, split: Split, seed: int) -> tuple[tuple[Rows, Rows], ...]:
     labels, groups = dataset.labels[train], None if dataset.groups is None else dataset.groups[train]
-    found = (class_folds(labels, groups, split.inner, seed, "split.inner") if split.unseen_classes else
-             stratified(np.arange(len(train)), labels, groups, split.inner, seed, "split.inner"))
+    found = _divided(split, labels, groups, split.inner, seed, "split.inner")
     return tuple((train[inside], train[outside]) for inside, outside in found)
 
 
