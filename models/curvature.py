@@ -29,12 +29,13 @@ class Curvature:
     The Hessian is :math:`\sum_i w_i (\mathrm{diag}(p_i) - p_i p_i^T) \otimes x_i x_i^T` plus the penalty.
     It is taken in the directions of the class space that are the eigenvectors of the first factor's mean:
     classes that are confused with each other curve the objective together. The constant direction has no
-    curvature and is left out. Where the columns are principal components, few of them carry most of what
+    curvature and is left out, before rounding could turn it into another one. Where the columns are principal components, few of them carry most of what
     the diagonal misses.
 
     Parameters
     ----------
     P : float32 (k, m), probabilities
+    codes : int (m,), class 0..k-1 of each row
     penalty : float32 (width,), of each column
     sample_weights : float32 (m,), optional
 
@@ -43,12 +44,16 @@ class Curvature:
     row_weights : float32 (k - 1, m), weight of each row in the diagonal, by direction
     """
 
-    def __init__(self, P: FloatArray, penalty: FloatArray, sample_weights: FloatArray | None) -> None:
-        self._P, self._penalty, self._sample_weights = P, penalty, sample_weights
-        weighted = P if sample_weights is None else P * sample_weights
-        mean = np.diag(weighted.sum(axis=1)) - weighted @ P.T
-        self._U: FloatArray = np.linalg.eigh(mean)[1][:, 1:]
-        self.row_weights: FloatArray = np.square(self._U.T) @ P - np.square(self._U.T @ P)
+    def __init__(self, P: FloatArray, codes: IntArray, penalty: FloatArray,
+                 sample_weights: FloatArray | None) -> None:
+        self._penalty, self._sample_weights = penalty, sample_weights
+        self._U = _directions(P, sample_weights)
+        self._others = P.copy()
+        self._others[codes, np.arange(len(codes))] = 0.0
+        self._own, self._sums = self._U.T[:, codes], self._U.T @ self._others
+        self._means = self._sums - self._own * self._others.sum(axis=0)
+        self.row_weights: FloatArray = np.square(self._U.T) @ self._others
+        self.row_weights -= (self._own + self._means) * self._means + self._own * self._sums
         np.maximum(self.row_weights, 0.0, out=self.row_weights)
         if sample_weights is not None:
             self.row_weights *= sample_weights
@@ -63,7 +68,7 @@ class Curvature:
                 self._factor = scipy.linalg.cho_factor(self._block(leading), lower=True, check_finite=False)
             except scipy.linalg.LinAlgError:  # a penalty as small as the rounding errors: the diagonal will do
                 self._factor = None
-        del self._P, self.row_weights
+        del self._others, self._own, self._sums, self._means, self.row_weights
 
     def solve(self, vector: FloatArray) -> FloatArray:
         """Approximate inverse Hessian times `vector` (k, width), of which the classes sum to zero."""
@@ -77,27 +82,48 @@ class Curvature:
 
     def _block(self, leading: Leading) -> FloatArray:
         """Lower triangle of the Hessian of the leading columns; those of a direction stand together."""
-        P, values = self._P[:, ::leading.every], leading.values
-        weights = None if self._sample_weights is None else self._sample_weights[::leading.every]
+        values = leading.values
         directions, width = self._U.shape[1], values.shape[1]
         block = np.zeros((directions, width, directions, width), np.float32)
         chunk = max(64, CACHED // (directions * width))
         for start in range(0, len(values), chunk):
-            rows = slice(start, start + chunk)
-            self._add_rows(block, P[:, rows], values[rows], None if weights is None else weights[rows])
+            used = values[start:start + chunk]
+            first = start * leading.every
+            self._add_rows(block, slice(first, first + len(used) * leading.every, leading.every), used)
         block *= leading.every
         result = block.reshape(directions * width, -1)
         result[np.diag_indices_from(result)] += np.tile(np.maximum(self._penalty[leading.columns], FLOOR),
                                                         directions)
         return result
 
-    def _add_rows(self, block: FloatArray, P: FloatArray, values: FloatArray,
-                  weights: FloatArray | None) -> None:
-        turned, width = self._U.T @ P, values.shape[1]
-        for one, direction in enumerate(self._U.T):
-            others = slice(0, one + 1)
-            pairs = (direction * self._U.T[others]) @ P - turned[one] * turned[others]
-            if weights is not None:
-                pairs *= weights
+    def _add_rows(self, block: FloatArray, rows: slice, values: FloatArray) -> None:
+        width = values.shape[1]
+        for one in range(self._U.shape[1]):
+            pairs = self._covariances(one, rows)
             weighted = (pairs.T[:, :, None] * values[:, None, :]).reshape(len(values), -1)
-            block[one, :, others] += (values.T @ weighted).reshape(width, one + 1, width)
+            block[one, :, :one + 1] += (values.T @ weighted).reshape(width, one + 1, width)
+
+    def _covariances(self, one: int, rows: slice) -> FloatArray:
+        """Weighted covariances (one + 1, m) of a direction and those before it, under each row's probabilities.
+
+        Directions are counted from the row's own class, so that only the other classes' probabilities are needed:
+        they are exact where its own is almost 1.
+        """
+        before = slice(0, one + 1)
+        own, sums, means = self._own[before, rows], self._sums[one, rows], self._means[before, rows]
+        found: FloatArray = (self._U[:, one] * self._U.T[before]) @ self._others[:, rows]
+        found -= (own[one] + means[one]) * means + own * sums
+        if self._sample_weights is not None:
+            found *= self._sample_weights[rows]
+        return found
+
+
+def _directions(P: FloatArray, sample_weights: FloatArray | None) -> FloatArray:
+    """Eigenvectors (k, k - 1), ascending, of the mean of diag(p) - pp' but for the constant one."""
+    k = len(P)
+    mean = -((P if sample_weights is None else P * sample_weights) @ P.T)
+    np.fill_diagonal(mean, 0.0)
+    np.fill_diagonal(mean, -mean.sum(axis=1))
+    complement = scipy.linalg.helmert(k).T.astype(np.float32)
+    found: FloatArray = complement @ np.linalg.eigh(complement.T @ mean @ complement)[1]
+    return found

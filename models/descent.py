@@ -109,7 +109,7 @@ class Descent:
 
     def curvature(self) -> FloatArray:
         """Start anew with the curvature where the problem stands; row weights (k - 1, m) for `complete`."""
-        self._curvature = Curvature(self.P, self.penalty, self.sample_weights)
+        self._curvature = Curvature(self.P, self._true[0], self.penalty, self.sample_weights)
         return self._curvature.row_weights
 
     def complete(self, squares: FloatArray, leading: Leading | None) -> None:
