@@ -20,7 +20,9 @@ PRICE = 300  # iterations that finding the principal axes may cost: without them
 # Where finding all axes does not pay, so many leading ones do, for each weight vector but one (whose iterations are
 # cheaper than axes) and at most; and how well.
 LEADING_EACH, LEADING, POWERS = 20, 60, 2
-RANK = 1e-6  # eigenvalues below this fraction of the largest are rounding errors in float32
+# Eigenvalues below this fraction of the largest are rounding errors in float32; so is what is no larger than so many
+# times the most negative one, where there should be none.
+RANK, NEGATIVE = 2e-7, 3
 # Sparse rows are turned, and so filled, where that leaves at most this many numbers for each stored one.
 FILLED = 30
 
@@ -189,7 +191,7 @@ def _wide(rows: Matrix, scale: NDArray[Any] | None, counts: IntArray | None) -> 
     gram = _gram(rows, mean, scale, shares)
     roots = np.ones((len(gram), 1), np.float32) if counts is None else _roots(counts)
     squares, U = _eigen(roots * gram * roots.T)
-    kept = squares > RANK * max(squares[-1], np.finfo(np.float32).tiny)
+    kept = squares > max(RANK * squares[-1], NEGATIVE * -squares[0], np.finfo(np.float32).tiny)
     S, U = np.sqrt(squares[kept]), U[:, kept]
 
     def raw(weights: FloatArray) -> Raw:

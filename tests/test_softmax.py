@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from models import arena, batch, principal_axes, softmax
 from models.principal_axes import Indexed, turn
-from models.softmax import Problem, solve
+from models.softmax import Problem, Solution, solve
 
 TIGHT = {"tol": 1e-9, "max_iter": 10_000}
 
@@ -45,6 +45,8 @@ def reference(X, y, problem):
 def objective(X, y, problem, solution):
     """What is minimised, in float64."""
     logits = X[problem.rows].astype(np.float64) @ solution.coef.T.astype(np.float64) + solution.intercept
+    if logits.shape[1] == 1:
+        logits = np.hstack([np.zeros_like(logits), logits])
     loss = logsumexp(logits, axis=1) - logits[np.arange(len(logits)), y[problem.rows]]
     return loss.sum() + 0.5 / problem.C * np.square(solution.coef, dtype=np.float64).sum()
 
@@ -63,6 +65,29 @@ def test_dense_solutions_are_scikit_learns(n, d, k, C):
     X, y = samples(n, d, k)
     problem = Problem(np.arange(5, n), C)
     assert_same(solve(X, y, [problem])[0], reference(X, y, problem))
+
+
+def leading(n, d, k, rank=40):
+    """Few directions that vary much, and noise in all others."""
+    rng = np.random.default_rng(n)
+    y = rng.permutation(np.arange(n) % k)
+    latent = rng.normal(size=(n, rank)) + 0.5 * rng.normal(size=(k, rank))[y]
+    return (5 * latent @ rng.normal(size=(rank, d)) + rng.normal(size=(n, d))).astype(np.float32), y
+
+
+@pytest.mark.parametrize(("n", "d", "k", "strengths", "noise"), [
+    (400, 1200, 2, [1.0], True), (300, 310, 4, [0.01, 0.1, 1.0], True), (300, 600, 4, [0.1, 1.0], False)])
+def test_objectives_are_the_smallest_to_a_millionth(n, d, k, strengths, noise):
+    """Also where nearly all rows are classified beyond doubt, and where rows are almost or wholly dependent."""
+    X, y = leading(n, d, k)
+    if not noise:
+        X = X[:, :20] @ np.random.default_rng(0).normal(size=(20, d)).astype(np.float32)
+    problems = [Problem(np.arange(n), C) for C in strengths]
+    for problem, solution in zip(problems, solve(X, y, problems), strict=True):
+        model = LogisticRegression(C=problem.C, tol=1e-8, max_iter=20_000).fit(X.astype(np.float64), y)
+        smallest = objective(X, y, problem, Solution(solution.classes, model.coef_, model.intercept_, 0, 0, 0, True))
+        assert solution.converged
+        assert objective(X, y, problem, solution) <= smallest * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("C", [1e-2, 1.0])
