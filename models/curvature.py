@@ -29,8 +29,8 @@ class Curvature:
     The Hessian is :math:`\sum_i w_i (\mathrm{diag}(p_i) - p_i p_i^T) \otimes x_i x_i^T` plus the penalty.
     It is taken in the directions of the class space that are the eigenvectors of the first factor's mean:
     classes that are confused with each other curve the objective together. The constant direction has no
-    curvature and is left out, before rounding could turn it into another one. Where the columns are principal components, few of them carry most of what
-    the diagonal misses.
+    curvature and is left out, before rounding could turn it into another one. Where the columns are principal
+    components, few of them carry most of what the diagonal misses.
 
     Parameters
     ----------
