@@ -125,5 +125,4 @@ def _directions(P: FloatArray, sample_weights: FloatArray | None) -> FloatArray:
     np.fill_diagonal(mean, 0.0)
     np.fill_diagonal(mean, -mean.sum(axis=1))
     complement = scipy.linalg.helmert(k).T.astype(np.float32)
-    found: FloatArray = complement @ np.linalg.eigh(complement.T @ mean @ complement)[1]
-    return found
+    return np.asarray(complement @ np.linalg.eigh(complement.T @ mean @ complement)[1], np.float32)
