@@ -111,7 +111,8 @@ class Curvature:
         """
         before = slice(0, one + 1)
         own, sums, means = self._own[before, rows], self._sums[one, rows], self._means[before, rows]
-        found: FloatArray = (self._U[:, one] * self._U.T[before]) @ self._others[:, rows]
+        products: FloatArray = self._U[:, one] * self._U.T[before]
+        found: FloatArray = products @ self._others[:, rows]
         found -= (own[one] + means[one]) * means + own * sums
         if self._sample_weights is not None:
             found *= self._sample_weights[rows]
