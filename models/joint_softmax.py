@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.encoder import Block
+from models.kept import KEPT
 from models.principal_axes import FloatArray, Indexed, IntArray, Matrix, Turned, turn, worthwhile_axes
 from models.softmax import Problem, Solution, solve
 
 Probabilities = NDArray[np.float64]
 
 AGAIN = 10  # times that a block is used: on inner folds before the outer fit, and for other cells
-KEPT_BYTES = 2**29  # of turned blocks, in each process: cells of one fold use the same ones again
 
 
 class ScaledBlock(NamedTuple):
@@ -126,7 +124,7 @@ def _turned(blocks: Sequence[Block], columns: int) -> _Place:
     shares = counts[used] // np.gcd.reduce(counts[used])
     position = np.zeros(len(counts), np.int64)
     position[used] = np.arange(len(used))
-    return _Place(_KEPT.turned(_rows(values, used), None if shares.max() == 1 else shares, columns), position)
+    return _Place(_kept_turned(_rows(values, used), None if shares.max() == 1 else shares, columns), position)
 
 
 def _rows(values: Matrix, rows: IntArray) -> Matrix:
@@ -144,43 +142,15 @@ def _distinct(block: Block) -> tuple[Matrix, IntArray]:
     return _rows(block.values, used), index
 
 
-class _Kept:
-    """The turned blocks used last, by the digest of their content: the same rows give the same axes."""
+def _kept_turned(rows: Matrix, counts: IntArray | None, columns: int) -> Turned:
+    """The rows, turned to all their axes if that pays for AGAIN times so many `columns` of weights.
 
-    def __init__(self) -> None:
-        self._blocks: OrderedDict[bytes, Turned] = OrderedDict()
-
-    def turned(self, rows: Matrix, counts: IntArray | None, columns: int) -> Turned:
-        """The rows, turned to all their axes if that pays for AGAIN times so many `columns` of weights.
-
-        Not because others have paid: what a process did before must not decide how a solution is reached.
-        """
-        axes = worthwhile_axes(rows.shape[0], rows.shape[1], AGAIN * columns)
-        if axes is not None:
-            return turn(rows, counts=counts, axes=axes)
-        key = _digest(_arrays(rows, counts))
-        if key not in self._blocks:
-            self._blocks[key] = turn(rows, counts=counts)
-        self._blocks.move_to_end(key)
-        while len(self._blocks) > 1 and sum(map(_size, self._blocks.values())) > KEPT_BYTES:
-            self._blocks.popitem(last=False)
-        return self._blocks[key]
-
-
-_KEPT = _Kept()
-
-
-def _arrays(rows: Matrix, counts: IntArray | None) -> list[NDArray[Any]]:
-    parts = [rows] if isinstance(rows, np.ndarray) else [rows.data, rows.indices, rows.indptr]
-    return [np.array(rows.shape), *parts, *([] if counts is None else [counts])]
-
-
-def _digest(arrays: Iterable[NDArray[Any]]) -> bytes:
-    found = hashlib.sha256()
-    for array in arrays:
-        found.update(str((array.dtype, array.shape)).encode())
-        found.update(np.ascontiguousarray(array).data)
-    return found.digest()
+    Not because others have paid: what a process did before must not decide how a solution is reached.
+    """
+    axes = worthwhile_axes(rows.shape[0], rows.shape[1], AGAIN * columns)
+    if axes is not None:
+        return turn(rows, counts=counts, axes=axes)
+    return KEPT.get(("turned", rows, counts), lambda: turn(rows, counts=counts), _size)
 
 
 def _size(turned: Turned) -> int:

@@ -12,6 +12,7 @@ from models.baselines import ImageOnly
 from models.classifiers import Logistic
 from models.early import Concat, PooledFusion
 from models.fusion import Fit
+from models.kept import KEPT
 from models.views import Views
 
 SETTINGS = [{"weight": weight, "classifier__C": C} for weight in (0.25, 0.75) for C in (1.0, 30.0)]
@@ -20,7 +21,7 @@ SETTINGS = [{"weight": weight, "classifier__C": C} for weight in (0.25, 0.75) fo
 @pytest.fixture(autouse=True)
 def kept(monkeypatch):
     """Nothing is kept from other tests; the blocks that are turned, in order."""
-    monkeypatch.setattr(joint_softmax, "_KEPT", joint_softmax._Kept())
+    KEPT.clear()
     turned, turn = [], joint_softmax.turn
     monkeypatch.setattr(joint_softmax, "turn",
                         lambda rows, **more: turned.append(rows.shape) or turn(rows, **more))
@@ -116,12 +117,12 @@ def test_classes_an_inner_fold_lacks_are_left_out():
 
 
 def test_only_so_much_is_kept(monkeypatch, kept):
-    monkeypatch.setattr(joint_softmax, "KEPT_BYTES", 1)
+    monkeypatch.setattr(KEPT, "most", 1)
     all_views, y = views()
     for _ in range(2):
         ImageOnly(Logistic()).fit(all_views, y)
         Concat(Logistic()).fit(all_views, y)
-    assert len(joint_softmax._KEPT._blocks) == 1
+    assert len(KEPT) == 1
     assert kept.count((90, 20)) == 2
 
 

@@ -1,0 +1,89 @@
+"""What is kept in memory: told by its content, and no more than so many bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from models.kept import Kept
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def asked(kept, *decided_by, result=None):
+    """Whether the result was computed."""
+    computed = []
+    kept.arrays(decided_by, lambda: computed.append(1) or (numbers(4) if result is None else result,))
+    return bool(computed)
+
+
+def test_equal_content_is_computed_once_wherever_it_lies():
+    kept, rows = Kept(), numbers(6, 3)
+    assert asked(kept, "sum", 2, rows)
+    assert not asked(kept, "sum", 2, rows.copy())
+    assert asked(kept, "csr", sparse.csr_matrix(rows))
+    assert not asked(kept, "csr", sparse.csr_matrix(rows))
+
+
+@pytest.mark.parametrize("other", [
+    ("mean", 2, numbers(6, 3)), ("sum", 3, numbers(6, 3)), ("sum", 2.0, numbers(6, 3)), ("sum", None, numbers(6, 3)),
+    ("sum", 2, numbers(3, 6)), ("sum", 2, numbers(6, 3).astype(np.float64)), ("sum", 2, numbers(6, 3, seed=1)),
+    ("sum", 2, numbers(6, 3)[::-1]), ("sum", 2, np.asfortranarray(numbers(6, 3))),
+    ("sum", 2, sparse.csr_matrix(numbers(6, 3))), ("sum", 2, numbers(5, 3)), ("sum", 2, numbers(6, 3), numbers(0)),
+])
+def test_anything_else_is_computed_for_itself(other):
+    kept = Kept()
+    assert asked(kept, "sum", 2, numbers(6, 3))
+    assert asked(kept, *other)
+
+
+def test_one_number_changed_in_place_is_another_content():
+    kept, rows = Kept(), numbers(6, 3)
+    assert asked(kept, "sum", rows)
+    rows[5, 2] += 1
+    assert asked(kept, "sum", rows)
+
+
+def test_two_arrays_are_not_their_concatenation():
+    kept = Kept()
+    assert asked(kept, "sum", numbers(4)[:2], numbers(4)[2:])
+    assert asked(kept, "sum", numbers(4))
+    assert asked(kept, "sum", numbers(4)[:3], numbers(4)[3:])
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 60)), max_size=40))
+def test_never_more_than_so_many_bytes_but_for_one_result(asks):
+    kept = Kept(most=200)
+    for name, size in asks:
+        kept.arrays((name, size), lambda size=size: (np.zeros(size, np.float32),))
+        assert kept.bytes <= 200 or len(kept) == 1
+
+
+def test_what_was_used_last_stays():
+    kept = Kept(most=32)
+    for name in ("a", "b", "a", "c"):  # 16 bytes each
+        asked(kept, name)
+    assert [asked(kept, name) for name in ("a", "c", "b")] == [False, False, True]
+
+
+def test_nobody_can_change_what_is_kept():
+    found, = Kept().arrays(("ones",), lambda: (np.ones(3),))
+    with pytest.raises(ValueError, match="read-only"):
+        found[0] = 2
+
+
+def test_what_fails_is_not_kept():
+    kept = Kept()
+    with pytest.raises(ZeroDivisionError):
+        kept.arrays(("bad",), lambda: (np.array(1 / 0),))
+    assert asked(kept, "bad")
+
+
+def test_objects_have_no_content_to_tell_them_by():
+    with pytest.raises(TypeError, match="use its codes"):
+        Kept().arrays(("labels", np.array(["a", "b"], dtype=object)), lambda: (np.ones(1),))
