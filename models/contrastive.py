@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from models.neural import Count, NotNegative, Positive, Share
-from models.projection import Projection, Reductions
+from models.projection import Projection
 from models.views import Views
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ class ContrastiveProjection(Projection):
         self.dropout = dropout
         self.random_state = random_state
 
-    def fit(self, views: Views, reductions: Reductions | None = None) -> Self:
+    def fit(self, views: Views) -> Self:
         """See Projection.fit. Raises FloatingPointError where training diverges."""
         pairs = views.complete()
-        image, text = self._reduced(pairs, self.reduce, self.random_state, reductions)
+        image, text = self._reduced(pairs, self.reduce, self.random_state)
         if len(pairs) < 2:
             self.maps_ = {"image": np.zeros((image.shape[1], 1)), "text": np.zeros((text.shape[1], 1))}
             self.temperature_, self.history_ = float("nan"), None

@@ -1,4 +1,4 @@
-"""What was worked out last, kept in memory by the content that decides it: cells of one fold share much of their work."""
+"""What was worked out last, kept in memory by the content that decides it: cells of a fold share much of their work."""
 
 from __future__ import annotations
 

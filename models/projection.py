@@ -15,7 +15,6 @@ from models.reduction import BlockReduction
 from models.views import Views
 
 Matrix = NDArray[np.float64]
-Reductions = dict[Modality, BlockReduction]
 
 
 class Projection(Estimator):
@@ -29,14 +28,11 @@ class Projection(Estimator):
     maps_ : float64 (components, k) of each modality.
     """
 
-    reductions_: Reductions
+    reductions_: dict[Modality, BlockReduction]
     maps_: dict[Modality, Matrix]
 
-    def fit(self, views: Views, reductions: Reductions | None = None) -> Self:
-        """Learn from n samples, labels unseen; where none has both modalities, everything is put at the origin.
-
-        `reductions` are those of another projection that was fitted on the same samples, to be learned only once.
-        """
+    def fit(self, views: Views) -> Self:
+        """Learn from n samples, labels unseen; where none has both modalities, everything is put at the origin."""
         raise NotImplementedError
 
     def project(self, modality: Modality, block: Block) -> FloatArray:
@@ -45,13 +41,11 @@ class Projection(Estimator):
         norms = np.linalg.norm(points, axis=1, keepdims=True)
         return np.asarray(points / np.where(norms > 0, norms, 1), dtype=np.float32)
 
-    def _reduced(
-        self, pairs: Views, components: int, random_state: int, reductions: Reductions | None
-    ) -> tuple[FloatArray, FloatArray]:
+    def _reduced(self, pairs: Views, components: int, random_state: int) -> tuple[FloatArray, FloatArray]:
         """Reduced pictures (m, p) and texts (m, q) of the m samples that have both."""
         blocks = pairs.blocks()
-        self.reductions_ = reductions or {modality: BlockReduction(components, random_state).fit(block)
-                                          for modality, block in blocks.items()}
+        self.reductions_ = {modality: BlockReduction(components, random_state).fit(block)
+                            for modality, block in blocks.items()}
         image, text = (self.reductions_[modality].transform(block) for modality, block in blocks.items())
         return image, text
 
@@ -93,9 +87,9 @@ class CanonicalCorrelation(Projection):
         self.reduce = reduce
         self.random_state = random_state
 
-    def fit(self, views: Views, reductions: Reductions | None = None) -> Self:
+    def fit(self, views: Views) -> Self:
         """See Projection.fit."""
-        reduced = self._reduced(views.complete(), self.reduce, self.random_state, reductions)
+        reduced = self._reduced(views.complete(), self.reduce, self.random_state)
         a, b = (part.astype(np.float64) for part in reduced)
         count = max(len(a), 1)
         factor_a, factor_b = self._factor(a.T @ a / count), self._factor(b.T @ b / count)
@@ -137,9 +131,9 @@ class TextSpace(Projection):
         self.reduce = reduce
         self.random_state = random_state
 
-    def fit(self, views: Views, reductions: Reductions | None = None) -> Self:
+    def fit(self, views: Views) -> Self:
         """See Projection.fit."""
-        reduced = self._reduced(views.complete(), self.reduce, self.random_state, reductions)
+        reduced = self._reduced(views.complete(), self.reduce, self.random_state)
         x, y = (part.astype(np.float64) for part in reduced)
         count = max(len(x), 1)
         self.maps_ = {"image": scipy.linalg.solve(regularised(x.T @ x / count, self.regularisation), x.T @ y / count,

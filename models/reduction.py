@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import scipy
 from pydantic import Field
+from scipy import sparse
 
 from features.encoder import Block, BoolArray, FloatArray
 from features.estimator import Estimator
+from models.kept import KEPT
 
 SAMPLES_AT_ONCE = 128
 RANK = 1e-6  # singular values below this fraction of the largest are rounding errors in float32
@@ -50,16 +52,20 @@ class SequenceReduction(Estimator):
 
     def fit(self, block: Block) -> Self:
         """Learn the components from the training samples of a block."""
-        drawn = self._drawn(block)
-        self.mean_ = drawn.mean(axis=0, dtype=np.float64).astype(np.float32)
-        drawn -= self.mean_
+        drawn = self._drawn(block)  # decides the components: equal ones need not be found again
+        self.mean_, self.basis_ = KEPT.arrays(("sequence components", self.components, drawn),
+                                              lambda: self._learned(drawn))
+        return self
+
+    def _learned(self, drawn: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and components of vectors (v, d), which are centred in place."""
+        mean = drawn.mean(axis=0, dtype=np.float64).astype(np.float32)
+        drawn -= mean
         covariance = (drawn.T @ drawn).astype(np.float64) / max(len(drawn), 1)
         width = len(covariance)
         powers, vectors = scipy.linalg.eigh(covariance, subset_by_index=(max(0, width - self.components), width - 1))
         power = float(np.maximum(powers, 0).mean())
-        self.basis_ = np.ascontiguousarray(
-            vectors[:, ::-1] / (np.sqrt(power) if power > 0 else np.inf), np.float32)
-        return self
+        return mean, np.ascontiguousarray(vectors[:, ::-1] / (np.sqrt(power) if power > 0 else np.inf), np.float32)
 
     def transform(self, block: Block) -> tuple[FloatArray, BoolArray]:
         """Reduced sequences float32 (n, t, components) and mask bool (n, t); zeros where masked."""
@@ -117,23 +123,27 @@ class BlockReduction(Estimator):
 
     def fit(self, block: Block) -> Self:
         """Learn the components from the training samples of a block."""
+        rows = block.take(block.present).array()
+        self.offset_, self.basis_ = KEPT.arrays(("components", self.components, self.random_state, rows),
+                                                lambda: self._learned(rows))
+        return self
+
+    def _learned(self, rows: Any) -> tuple[FloatArray, FloatArray]:
+        """Mean (d,) and components (d, k) of rows (n, d), dense or CSR."""
         from sklearn.decomposition import PCA, TruncatedSVD
 
-        rows = block.take(block.present).array()
-        self.offset_, self.basis_ = np.zeros(block.width, np.float32), np.zeros((block.width, 1), np.float32)
+        width = rows.shape[1]
         if rows.shape[0] < 2:  # nothing varies
-            return self
-        if block.is_sparse:
-            found = TruncatedSVD(min(self.components, block.width), random_state=self.random_state).fit(rows)
+            return np.zeros(width, np.float32), np.zeros((width, 1), np.float32)
+        if sparse.issparse(rows):
+            offset = np.asarray(rows.mean(axis=0), np.float32).ravel()
+            found = TruncatedSVD(min(self.components, width), random_state=self.random_state).fit(rows)
         else:
-            self.offset_ = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+            offset = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
             found = PCA(min(self.components, *rows.shape), random_state=self.random_state).fit(rows)
-        kept = found.singular_values_ > RANK * found.singular_values_[0]
-        if kept.any():
-            self.basis_ = np.ascontiguousarray(found.components_[kept].T, np.float32)
-        if block.is_sparse:
-            self.offset_ = np.asarray(rows.mean(axis=0), np.float32).ravel()
-        return self
+        varies = found.singular_values_ > RANK * found.singular_values_[0]
+        basis = found.components_[varies].T if varies.any() else np.zeros((width, 1))
+        return offset, np.ascontiguousarray(basis, np.float32)
 
     def transform(self, block: Block) -> FloatArray:
         """Components float32 (n, k), zeros where the modality is missing."""

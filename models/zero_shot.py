@@ -15,7 +15,7 @@ from features.encoder import Block, FloatArray, Form, Modality
 from models.contrastive import ContrastiveProjection
 from models.fusion import ClassTexts, Fit, Fusion, Labels, Probabilities
 from models.neural import Count, Positive
-from models.projection import CanonicalCorrelation, Projection, Reductions, TextSpace
+from models.projection import CanonicalCorrelation, Projection, TextSpace
 from models.shared_space import Sides
 from models.views import Views
 
@@ -106,9 +106,6 @@ class ZeroShot(Fusion):
 
     def fit(self, views: Views, y: Labels, described: ClassTexts | None = None) -> Self:
         """Learn the space from n training samples with labels (n,), and where the candidates' texts lie in it."""
-        return self._fit(views, y, described, None)
-
-    def _fit(self, views: Views, y: Labels, described: ClassTexts | None, reductions: Reductions | None) -> Self:
         self._learn_from(views, y)
         y, texts = np.asarray(y), self._needed(views)["text"]
         if described is None:
@@ -119,7 +116,7 @@ class ZeroShot(Fusion):
             raise ValueError("ZeroShot needs the classes' texts, not their names alone")
         paired = replace(views, text=_texts_in_turn(described.classes, described.texts, y)) \
             if self.pairs == "classes" else views
-        self.projection_ = self._projection().fit(paired, reductions)
+        self.projection_ = self._projection().fit(paired)
         self.prototypes_ = self._prototypes(described.classes, described.texts)
         return self
 
@@ -131,7 +128,7 @@ class ZeroShot(Fusion):
     def predict_many(
         self, fits: Sequence[Fit], settings: Sequence[Mapping[str, Any]]
     ) -> list[list[Probabilities]]:
-        """See Fusion.predict_many; here weights and temperatures share a space, and spaces their reductions."""
+        """See Fusion.predict_many; here weights and temperatures share a space."""
         return [self._predict_settings(fit, settings) for fit in fits]
 
     def course(self) -> dict[str, Any] | None:
@@ -141,15 +138,12 @@ class ZeroShot(Fusion):
 
     def _predict_settings(self, fit: Fit, settings: Sequence[Mapping[str, Any]]) -> list[Probabilities]:
         learned: dict[tuple[tuple[str, Any], ...], tuple[ZeroShot, Cosines]] = {}
-        reductions: Reductions | None = None
         found = []
         for setting in settings:
             own = {name: value for name, value in setting.items() if self._shapes_the_space(name)}
             key = tuple(sorted(own.items()))
             if key not in learned:
-                alike = own.keys() <= {"regularisation"}  # which reductions do not look at
-                model = self.with_setting(own)._fit(fit.train, fit.y, fit.described, reductions if alike else None)
-                reductions = model.projection_.reductions_ if alike else reductions
+                model = self.with_setting(own).fit(fit.train, fit.y, fit.described)
                 learned[key] = model, model._cosines(fit.test)
             model, cosines = learned[key]
             found.append(copy(model).set_params(**setting)._probabilities(cosines, fit.test))

@@ -10,6 +10,7 @@ import pytest
 from features.encoder import Block
 from models.baselines import Majority
 from models.fusion import ClassTexts, Fit
+from models.kept import KEPT
 from models.projection import TextSpace
 from models.reduction import BlockReduction
 from models.views import Views
@@ -172,9 +173,10 @@ def test_many_settings_share_a_space_and_give_what_one_by_one_gives(monkeypatch)
     settings = [{"regularisation": r, "weight": w, "temperature": tau}
                 for r in (0.5, 0.1) for w in (0.5, 0.75) for tau in (0.1, 0.3)]
     settings[1:1] = [{"reduce": 3}]
-    spaces, reductions, fit, reduce = [], [], TextSpace.fit, BlockReduction.fit
-    monkeypatch.setattr(TextSpace, "fit", lambda self, *given: spaces.append(self) or fit(self, *given))
-    monkeypatch.setattr(BlockReduction, "fit", lambda self, block: reductions.append(self) or reduce(self, block))
+    KEPT.clear()
+    spaces, reductions, fit, reduce = [], [], TextSpace.fit, BlockReduction._learned
+    monkeypatch.setattr(TextSpace, "fit", lambda self, views: spaces.append(self) or fit(self, views))
+    monkeypatch.setattr(BlockReduction, "_learned", lambda self, rows: reductions.append(self) or reduce(self, rows))
     many = ZeroShot().predict_many(fits, settings)[0]
     assert (len(spaces), len(reductions)) == (3, 4)
     for setting, found in zip(settings, many, strict=True):
