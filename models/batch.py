@@ -16,8 +16,10 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 REFRESHED = frozenset({0, 4, 16, 64, 256})  # iterations that renew the preconditioner
-BLOCK = 300  # order of its exact block: a larger one saves iterations but not time
+SMALL_BLOCK, BLOCK = 100, 300  # orders of its exact block: always cheap, and larger than that saves no time
 BLOCK_ROWS = 2000  # rows that suffice for it, at least
+BLOCK_PRICE = 0.5  # operations that it may cost, for each one of an iteration
+BLOCK_COLUMNS = 10  # fewer leading columns save too little: with many classes the diagonal alone is faster
 
 
 class SoftmaxFit:
@@ -109,7 +111,7 @@ def _cut(whole: FloatArray, parts: Sequence[FloatArray]) -> list[FloatArray]:
 def descend(arena: Arena, fits: Sequence[SoftmaxFit], tolerance: float, max_iter: int) -> None:
     """Iterate all ladders together; where a fit has arrived, the next one of its ladder takes its place."""
     ladders = _ladders(fits)
-    leading: dict[SoftmaxFit, Leading] = {}
+    leading: dict[SoftmaxFit, Leading | None] = {}
     while ladders:
         live = [ladder.fit for ladder in ladders if ladder.fit is not None]
         gradients = _from_rows(arena.gradients, arena, live, [fit.descent.residual for fit in live])
@@ -135,7 +137,7 @@ def _ladders(fits: Sequence[SoftmaxFit]) -> list[_Ladder]:
     return [_Ladder(group) for group in groups.values()]
 
 
-def _renew_curvature(arena: Arena, live: Sequence[SoftmaxFit], leading: dict[SoftmaxFit, Leading]) -> None:
+def _renew_curvature(arena: Arena, live: Sequence[SoftmaxFit], leading: dict[SoftmaxFit, Leading | None]) -> None:
     """Renew the preconditioners; the leading columns are chosen at the start, and used from then on.
 
     Only of principal components do few lead: an exact block of other columns was measured to cost iterations.
@@ -147,9 +149,14 @@ def _renew_curvature(arena: Arena, live: Sequence[SoftmaxFit], leading: dict[Sof
             leading[fit] = _leading(arena, fit, each)
 
 
-def _leading(arena: Arena, fit: SoftmaxFit, squares: FloatArray) -> Leading:
+def _leading(arena: Arena, fit: SoftmaxFit, squares: FloatArray) -> Leading | None:
+    """The columns for the exact block, as many as pay; None where too few do."""
+    directions, m = len(squares), len(fit.set.rows)
+    every = max(1, m // BLOCK_ROWS)
+    order = int(np.clip(np.sqrt(BLOCK_PRICE * 4 * every * arena.width * directions), SMALL_BLOCK, BLOCK))
+    if order < BLOCK_COLUMNS * directions:
+        return None
     spread = squares.sum(axis=0) * np.square(fit.descent.factors)
     spread[-1] = np.inf  # the intercept always leads
-    columns = np.sort(np.argsort(spread)[-max(1, BLOCK // len(squares)):])
-    every = max(1, len(fit.set.rows) // BLOCK_ROWS)
+    columns = np.sort(np.argsort(spread)[-(order // directions):])
     return Leading(columns, arena.take(fit.set.rows[::every], columns), every)
