@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.kept import KEPT
+
 Rows = NDArray[np.int64]
 
 
@@ -18,13 +20,27 @@ def stratified_folds(
 
     Fewer, where the largest class has fewer rows or there are fewer groups; none, where these make no two folds.
     """
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
-    count = min(count, int(np.unique(y, return_counts=True)[1].max()), len(y if groups is None else np.unique(groups)))
+    codes, sizes = np.unique(y, return_inverse=True, return_counts=True)[1:]
+    grouped = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    count = min(count, int(sizes.max()), len(y) if grouped is None else int(grouped.max()) + 1)
     if count < 2:
         return []
+    # Drawing folds of whole groups takes as long as many a fit: other settings ask for the same ones.
+    held_out, = KEPT.arrays(("stratified folds", count, random_state, codes, grouped),
+                            lambda: (_drawn(codes, count, random_state, grouped),))
+    return [(np.flatnonzero(held_out != fold), np.flatnonzero(held_out == fold)) for fold in range(count)]
+
+
+def _drawn(codes: Rows, count: int, random_state: int, groups: Rows | None) -> Rows:
+    """The fold (n,) that holds each row out."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    found = np.empty(len(codes), np.int64)
     with warnings.catch_warnings():
         # A class with fewer rows than folds is absent from some: nothing is learned of it there.
         warnings.simplefilter("ignore", UserWarning)
-        return list(kind(count, shuffle=True, random_state=random_state).split(y, y, groups))
+        for fold, (_, rows) in enumerate(kind(count, shuffle=True, random_state=random_state).split(
+                codes, codes, groups)):
+            found[rows] = fold
+    return found

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import calibration
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from models import splits
 from models.classifiers import Logistic
 from models.early import Concat
+from models.kept import KEPT
 from models.late import Late
 from models.splits import stratified_folds
 from models.svm import LinearSVM
@@ -30,6 +33,25 @@ def test_every_row_is_held_out_once_and_groups_stay_whole(n, classes, groups, co
         np.testing.assert_array_equal(np.sort(np.r_[train, held_out]), np.arange(n))
     if folds:
         np.testing.assert_array_equal(np.sort(np.concatenate([held_out for _, held_out in folds])), np.arange(n))
+
+
+@pytest.mark.parametrize("group", [np.arange(60) // 4, None])
+def test_equal_classes_and_groups_are_divided_once_and_as_scikit_learn_does(group, monkeypatch):
+    KEPT.clear()
+    drawn, draw = [], splits._drawn
+    monkeypatch.setattr(splits, "_drawn", lambda *given: drawn.append(given) or draw(*given))
+    y = np.arange(60) ** 2 % 7
+    kind = StratifiedKFold if group is None else StratifiedGroupKFold
+    for classes in (y, np.char.add("class ", y.astype(str))):
+        expected = kind(4, shuffle=True, random_state=3).split(y, y, group)
+        for (train, held_out), (wanted, outside) in zip(stratified_folds(classes, 4, 3, group), expected, strict=True):
+            np.testing.assert_array_equal(train, wanted)
+            np.testing.assert_array_equal(held_out, outside)
+            train[:] = 0  # it is the caller's own
+    assert len(drawn) == 1
+    for other in ((y[::-1], 4, 3, group), (y, 5, 3, group), (y, 4, 2, group), (y, 4, 3, np.arange(60) // 2)):
+        stratified_folds(*other)
+    assert len(drawn) == 5
 
 
 def grouped() -> tuple[Views, np.ndarray]:
