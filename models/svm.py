@@ -12,6 +12,7 @@ from features.encoder import FloatArray
 from features.estimator import Estimator
 from models.calibration import calibration_folds, softmax_of_decisions
 from models.classifiers import Array, Classifier, ClassWeight, Positive, Probabilities, Whole, row_weights
+from models.kept import KEPT
 
 JITTER = 1e-6  # of the largest possible entry, 1: identical landmarks leave the kernel matrix singular
 
@@ -127,17 +128,25 @@ class SummedRBF(Estimator):
 
     def kernel(self, X: Array, other: Array) -> FloatArray:
         """Kernel float32 (n, m) between rows (n, d) and others (m, d)."""
-        from sklearn.metrics.pairwise import rbf_kernel
-
         whole = sum(self.variances_)
         found = np.zeros((X.shape[0], other.shape[0]), dtype=np.float32)
         for mine, theirs, variance in zip(self._blocks(X), self._blocks(other), self.variances_, strict=True):
             if variance > 0:
-                found += np.float32(variance / whole) * rbf_kernel(mine, theirs, self.gamma / variance)
+                exponents = _squared_distances(mine, theirs) * -(self.gamma / variance)
+                found += np.float32(variance / whole) * np.exp(exponents, exponents)
         return found
 
     def _blocks(self, X: Array) -> list[Array]:
         return [X[:, start:end] for start, end in zip([0, *self.ends_[:-1]], self.ends_, strict=True)]
+
+
+def _squared_distances(rows: Array, others: Array) -> FloatArray:
+    """Squared distances (n, m), once for every gamma and C."""
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    found, = KEPT.arrays(("squared distances", rows, others),
+                         lambda: (euclidean_distances(rows, others, squared=True),))
+    return found
 
 
 def _variance(rows: Any) -> float:

@@ -8,12 +8,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.metrics import pairwise
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from features.encoder import Block
 from models import CLASSIFIERS
 from models.classifiers import Logistic
 from models.early import Concat
+from models.kept import KEPT
 from models.neighbours import NearestNeighbours
 from models.svm import RBFSVM, SummedRBF
 from models.trees import HistGradientBoosting
@@ -86,6 +88,27 @@ def test_blocks_that_never_vary_have_no_part_in_the_kernel():
     constant = np.full((6, 2), 3, dtype=np.float32)
     found = RBFSVM().fit(constant, np.array([0, 1, 0, 1, 0, 1])).predict_proba(constant)
     np.testing.assert_allclose(found, 0.5, atol=0.01)
+
+
+def test_distances_are_computed_once_for_every_gamma_and_strength_and_to_the_same_bits(monkeypatch):
+    rng = np.random.default_rng(0)
+    train, other = (rng.normal(size=(30, 7)).astype(np.float32) for _ in range(2))
+    settings, computed = [(C, gamma) for C in (1.0, 10.0) for gamma in (0.3, 1.0)], []
+
+    def predicted(C, gamma, rows):
+        return RBFSVM(C, gamma).fit(rows, np.arange(30) % 3, (4, 3)).predict_proba(train[:5]).tobytes()
+
+    cold = []
+    for setting in settings:
+        KEPT.clear()
+        cold.append([predicted(*setting, train), predicted(*setting, other)])
+    KEPT.clear()
+    distances = pairwise.euclidean_distances
+    monkeypatch.setattr(pairwise, "euclidean_distances",
+                        lambda *given, **more: computed.append(1) or distances(*given, **more))
+    assert [[predicted(*setting, train), predicted(*setting, other)] for setting in settings] == cold
+    # Two blocks of two training sets: landmarks (all rows) with themselves, and with the rows to predict.
+    assert len(computed) == 2 * 2 * 2
 
 
 def test_concat_weighs_the_kernels_and_each_block_keeps_its_own_bandwidth():
