@@ -182,7 +182,7 @@ def main() -> None:
             theirs = side(tasks)
             seconds[name].append(time.perf_counter() - begun)
             found[name] = scores(theirs, cells, folds, dataset)
-        print("  ".join(f"{name} {times[-1]:.1f} s" for name, times in seconds.items()), flush=True)
+            print(f"{name} {seconds[name][-1]:.1f} s, ours {seconds['ours'][-1]:.1f} s", flush=True)
     print(f"{'side, tol':14}{'median s':>10}{'ratio':>8}{'mean F1':>10}{'largest diff.':>15}{'mean diff.':>12}")
     for name, times in seconds.items():
         ratio = statistics.median(other / own for other, own in zip(times, seconds["ours"], strict=True))
