@@ -16,10 +16,13 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 REFRESHED = frozenset({0, 4, 16, 64, 256})  # iterations that renew the preconditioner
+NEAR = frozenset({0, 16, 64, 256})  # the same where the start is near the solution
 SMALL_BLOCK, BLOCK = 100, 300  # orders of its exact block: always cheap, and larger than that saves no time
 BLOCK_ROWS = 2000  # rows that suffice for it, at least
 BLOCK_PRICE = 0.5  # operations that it may cost, for each one of an iteration
 BLOCK_COLUMNS = 10  # fewer leading columns save too little: with many classes the diagonal alone is faster
+
+Family = tuple[int, tuple[float, ...]]  # training set and factors: what problems share that differ in their strength
 
 
 class SoftmaxFit:
@@ -35,13 +38,17 @@ class SoftmaxFit:
     Attributes
     ----------
     classes : int (k,), the codes among its rows
+    family : what it shares with the problems that follow each other
     descent : its state, after `begin`
+    renewed : iterations that renew its preconditioner, after `begin`
     """
 
     descent: Descent
+    renewed: frozenset[int]
 
     def __init__(self, C: float, factors: Sequence[float], number: int, arena: Arena, codes: IntArray) -> None:
         self.C, self.factors, self.number, self.set = C, tuple(factors), number, arena.sets[number]
+        self.family: Family = number, self.factors
         self.classes, self._own = np.unique(codes[self.set.rows], return_inverse=True)
         self._columns, self._width = arena.columns, arena.width
 
@@ -53,6 +60,7 @@ class SoftmaxFit:
         # Two classes: scikit-learn penalises W1 - W0 only; with W0 = -W1 that is twice the penalty on both.
         penalty = (2.0 if len(self.classes) == 2 else 1.0) / self.C
         self.descent = Descent(self._own, len(self.classes), penalty, each, self.set.weights)
+        self.renewed = NEAR if points else REFRESHED
         if points:
             self.descent.start(points)
 
@@ -111,13 +119,13 @@ def _cut(whole: FloatArray, parts: Sequence[FloatArray]) -> list[FloatArray]:
 def descend(arena: Arena, fits: Sequence[SoftmaxFit], tolerance: float, max_iter: int) -> None:
     """Iterate all ladders together; where a fit has arrived, the next one of its ladder takes its place."""
     ladders = _ladders(fits)
-    leading: dict[SoftmaxFit, Leading | None] = {}
+    leading: dict[Family, Leading | None] = {}
     while ladders:
         live = [ladder.fit for ladder in ladders if ladder.fit is not None]
         gradients = _from_rows(arena.gradients, arena, live, [fit.descent.residual for fit in live])
         for fit, gradient in zip(live, gradients, strict=True):
             fit.descent.arrive(gradient)
-        _renew_curvature(arena, [fit for fit in live if fit.descent.n_iter in REFRESHED], leading)
+        _renew_curvature(arena, [fit for fit in live if fit.descent.n_iter in fit.renewed], leading)
         for fit in live:
             fit.descent.turn()
         left = [fit for fit in live if not fit.descent.done(tolerance, max_iter)]
@@ -131,22 +139,22 @@ def descend(arena: Arena, fits: Sequence[SoftmaxFit], tolerance: float, max_iter
 
 
 def _ladders(fits: Sequence[SoftmaxFit]) -> list[_Ladder]:
-    groups: dict[tuple[int, tuple[float, ...]], list[SoftmaxFit]] = {}
+    groups: dict[Family, list[SoftmaxFit]] = {}
     for fit in fits:
-        groups.setdefault((fit.number, fit.factors), []).append(fit)
+        groups.setdefault(fit.family, []).append(fit)
     return [_Ladder(group) for group in groups.values()]
 
 
-def _renew_curvature(arena: Arena, live: Sequence[SoftmaxFit], leading: dict[SoftmaxFit, Leading | None]) -> None:
-    """Renew the preconditioners; the leading columns are chosen at the start, and used from then on.
+def _renew_curvature(arena: Arena, live: Sequence[SoftmaxFit], leading: dict[Family, Leading | None]) -> None:
+    """Renew the preconditioners; the leading columns are chosen at a ladder's start, and used from then on.
 
     Only of principal components do few lead: an exact block of other columns was measured to cost iterations.
     """
     squares = _from_rows(arena.squares, arena, live, [fit.descent.curvature() for fit in live])
     for fit, each in zip(live, squares, strict=True):
-        fit.descent.complete(each, leading.get(fit))
-        if arena.rotated and fit not in leading:
-            leading[fit] = _leading(arena, fit, each)
+        fit.descent.complete(each, leading.get(fit.family))
+        if arena.rotated and fit.family not in leading:
+            leading[fit.family] = _leading(arena, fit, each)
 
 
 def _leading(arena: Arena, fit: SoftmaxFit, squares: FloatArray) -> Leading | None:
