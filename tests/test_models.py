@@ -233,8 +233,8 @@ def test_many_settings_at_once_give_what_one_by_one_gives(cls):
     assert [len(row) for row in many] == [len(settings)] * 2
     for row, expected in zip(many, plain, strict=True):
         for one, other in zip(row, expected, strict=True):
-            # Logistic regressions are solved together: they agree within the solver's tolerance.
-            np.testing.assert_allclose(one, other, atol=2e-4 if cls.takes_classifier else 1e-6)
+            # Logistic regressions are solved together: objectives agree to 2e-7, so probabilities to its square root.
+            np.testing.assert_allclose(one, other, atol=5e-4 if cls.takes_classifier else 1e-6)
 
 
 @every_fusion
