@@ -200,10 +200,15 @@ def _pass(
     total = torch.zeros((), device=order.device)
     for rows in torch.split(order, course.how.batch):
         with _mixed_precision(order.device):
-            loss = objective(network(*(tensor[rows] for tensor in inputs)), codes[rows])
+            loss = objective(network(*_rows_of(inputs, rows)), codes[rows])
         course.step(loss)
         total += loss.detach() * len(rows)
     return float(total) / max(len(order), 1)
+
+
+def _rows_of(inputs: Sequence[Rowwise], rows: Tensor) -> list[Tensor]:
+    """Some rows of each input; from tensors by index_select, which is faster than indexing on the CPU."""
+    return [one.index_select(0, rows) if isinstance(one, Tensor) else one[rows] for one in inputs]
 
 
 def _held_out_loss(
@@ -217,7 +222,7 @@ def _held_out_loss(
     with torch.no_grad():
         for rows in torch.split(held_out, SAMPLES_AT_ONCE):
             with _mixed_precision(codes.device):
-                loss = objective(network(*(tensor[rows] for tensor in inputs)), codes[rows])
+                loss = objective(network(*_rows_of(inputs, rows)), codes[rows])
             total += float(loss) * len(rows)
     return total / len(held_out)
 
