@@ -19,14 +19,15 @@ differ, most where many test rows share one text and change sides together. ``--
 where the scores are the same. ``--tol 1e-4 1e-8`` measures both; each line of the table holds the time and the scores
 of one tolerance. Ours is always models.softmax.TOLERANCE.
 
-Seen once each on two quiet cores, ``--rows 10000 --cells 2 --repeats 1``: ours 20.5 s. At 1e-4 plain 104.6 s (ratio
-5.1; scores differ by .0053 at most, .0003 in the mean) and best 53.3 s (2.6; .0031, .0007); at 1e-6 best 236.1 s
-(11.5; the same scores to five digits).
+Seen once each on two quiet cores. All 11 cells (``--repeats 1``, at 1e-4): ours 85.4 s, plain 569.4 s (ratio 6.7;
+scores differ by .0485 at most, .0014 in the mean), best 275.6 s (3.2; .0395, .0004). Two cells (``--cells 2 --repeats
+1``), some versions of ours earlier: ours 20.5 s; at 1e-4 plain 104.6 s (5.1; .0053, .0003) and best 53.3 s (2.6; .0031,
+.0007); at 1e-6 best 236.1 s (11.5; the same scores to five digits).
 
 The first repetition starts our worker processes, some seconds; with few rows that outweighs the fits.
 
 Late fusion takes the mean of what the single modalities predict: it costs no fits on any side. At 10,000 rows
-plain takes about an hour and best a quarter of one; --rows and --cells (of the 11 that are fitted) make it smaller.
+plain takes about ten minutes and best five; --rows and --cells (of the 11 that are fitted) make it smaller.
 """
 
 from __future__ import annotations
