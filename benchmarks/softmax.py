@@ -12,8 +12,8 @@ cases only; one fold, measured once).
 
 Excess is the distance to the smallest objective, relative to it, the largest over the strengths of the first
 fold: ours, and the loop's at the default tolerance. Known weak spot: a single fit of two classes and 100 columns or
-more took up to twice as long as scikit-learn at equal accuracy; its iterations are so cheap that ours cost as much in
-overhead as in products. Error is the largest difference from a coefficient of
+more took up to twice as long as scikit-learn at equal accuracy; leading axes for it were measured to save as much time
+in iterations as they cost. Error is the largest difference from a coefficient of
 scikit-learn in float64 with tolerance 1e-9, relative to the largest coefficient. Peak is the share of the
 speed of a large square float32 product.
 """
