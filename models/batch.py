@@ -38,7 +38,6 @@ class SoftmaxFit:
     Attributes
     ----------
     classes : int (k,), the codes among its rows
-    family : what it shares with the problems that follow each other
     descent : its state, after `begin`
     renewed : iterations that renew its preconditioner, after `begin`
     """
@@ -48,9 +47,13 @@ class SoftmaxFit:
 
     def __init__(self, C: float, factors: Sequence[float], number: int, arena: Arena, codes: IntArray) -> None:
         self.C, self.factors, self.number, self.set = C, tuple(factors), number, arena.sets[number]
-        self.family: Family = number, self.factors
         self.classes, self._own = np.unique(codes[self.set.rows], return_inverse=True)
         self._columns, self._width = arena.columns, arena.width
+
+    @property
+    def family(self) -> Family:
+        """What it shares with the problems of other strengths, which follow each other."""
+        return self.number, self.factors
 
     def begin(self, points: Sequence[Point]) -> None:
         """Start from solutions under stronger penalties, or from nothing where there are none."""

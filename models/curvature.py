@@ -13,6 +13,7 @@ IntArray = NDArray[np.int64]
 
 FLOOR = np.float32(1e-6)  # the intercept is not penalised; classified beyond doubt, nothing else curves it
 CACHED = 2**18  # numbers a processor keeps at hand
+ALL = slice(None)
 
 
 class Leading(NamedTuple):
@@ -52,11 +53,7 @@ class Curvature:
         self._others[codes, np.arange(len(codes))] = 0.0
         self._own, self._sums = self._U.T[:, codes], self._U.T @ self._others
         self._means = self._sums - self._own * self._others.sum(axis=0)
-        self.row_weights: FloatArray = np.square(self._U.T) @ self._others
-        self.row_weights -= (self._own + self._means) * self._means + self._own * self._sums
-        np.maximum(self.row_weights, 0.0, out=self.row_weights)
-        if sample_weights is not None:
-            self.row_weights *= sample_weights
+        self.row_weights: FloatArray = np.maximum(self._covariances(ALL, ALL, ALL), 0.0)
 
     def complete(self, squares: FloatArray, leading: Leading | None) -> None:
         """Take the squared columns (k - 1, width) under `row_weights`, and the leading columns."""
@@ -99,21 +96,20 @@ class Curvature:
     def _add_rows(self, block: FloatArray, rows: slice, values: FloatArray) -> None:
         width = values.shape[1]
         for one in range(self._U.shape[1]):
-            pairs = self._covariances(one, rows)
+            pairs = self._covariances(one, slice(0, one + 1), rows)
             weighted = (pairs.T[:, :, None] * values[:, None, :]).reshape(len(values), -1)
             block[one, :, :one + 1] += (values.T @ weighted).reshape(width, one + 1, width)
 
-    def _covariances(self, one: int, rows: slice) -> FloatArray:
-        """Weighted covariances (one + 1, m) of a direction and those before it, under each row's probabilities.
+    def _covariances(self, one: int | slice, others: slice, rows: slice) -> FloatArray:
+        """Weighted covariances (c, m) under each row's probabilities: of a direction and c others, or of c and c.
 
         Directions are counted from the row's own class, so that only the other classes' probabilities are needed:
         they are exact where its own is almost 1.
         """
-        before = slice(0, one + 1)
-        own, sums, means = self._own[before, rows], self._sums[one, rows], self._means[before, rows]
-        products: FloatArray = self._U[:, one] * self._U.T[before]
+        own, sums, means = (each[:, rows] for each in (self._own, self._sums, self._means))
+        products: FloatArray = self._U.T[one] * self._U.T[others]
         found: FloatArray = products @ self._others[:, rows]
-        found -= (own[one] + means[one]) * means + own * sums
+        found -= (own[one] + means[one]) * means[others] + own[others] * sums[one]
         if self._sample_weights is not None:
             found *= self._sample_weights[rows]
         return found
