@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.principal_axes import Indexed
+from models.products import crossed, times
 from models.training_sets import Piece, TrainingSets
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-CHUNK = 1024  # rows squared at a time
+CHUNK = 256  # rows squared at a time
 SHARED = 2  # samples per distinct row from which it pays to keep them apart
 
 
@@ -47,11 +48,10 @@ class _Dense(_Block):
         self.A, self.parts = A, [A[piece.start:piece.stop] for piece in pieces]
 
     def logits(self, weights: FloatArray, piece: int) -> FloatArray:
-        result: FloatArray = (self.parts[piece] @ weights.T).T  # with few weights faster than weights @ parts.T
-        return result
+        return times(self.parts[piece], weights.T).T
 
     def gradients(self, residuals: FloatArray, piece: int) -> FloatArray:
-        return residuals @ self.parts[piece]
+        return crossed(self.parts[piece], residuals.T).T
 
     def squares(self, weights: FloatArray, piece: int) -> FloatArray:
         return _squares(weights, self.parts[piece])
@@ -70,14 +70,14 @@ class _Repeated(_Block):
                                        shape=(len(A), len(place))) for place in self.places]
 
     def logits(self, weights: FloatArray, piece: int) -> FloatArray:
-        return np.take(weights @ self.A.T, self.places[piece], axis=1)
+        return np.take(times(self.A, weights.T).T, self.places[piece], axis=1)
 
     def _summed(self, values: FloatArray, piece: int) -> FloatArray:
         summed: FloatArray = self.sums[piece] @ np.ascontiguousarray(values.T)
         return summed.T
 
     def gradients(self, residuals: FloatArray, piece: int) -> FloatArray:
-        return self._summed(residuals, piece) @ self.A
+        return crossed(self.A, self._summed(residuals, piece).T).T
 
     def squares(self, weights: FloatArray, piece: int) -> FloatArray:
         return _squares(self._summed(weights, piece), self.A)
@@ -114,11 +114,11 @@ class _Sparse(_Block):
 
 
 def _squares(weights: FloatArray, rows: FloatArray) -> FloatArray:
-    total = np.zeros((len(weights), rows.shape[1]), np.float32)
+    total = np.zeros((rows.shape[1], len(weights)), np.float32)
     for start in range(0, len(rows), CHUNK):
         part = slice(start, start + CHUNK)
-        total += weights[:, part] @ np.square(rows[part])
-    return total
+        total += crossed(np.square(rows[part]), weights[:, part].T)
+    return total.T
 
 
 class Arena:
