@@ -130,8 +130,8 @@ def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) 
     if not units:
         return {}
     outcomes = {}
-    tasks = _tasks(units, jobs)
     needs, available = Needs(store_at(context.store), context.classes), free()
+    tasks = _tasks(units, jobs, needs)
     sizes = [max(needs.of(units[position]) for position in task) for task in tasks]
     for line in memory_text(units, needs, available, jobs)[1:]:
         say(f"memory: {line}")
@@ -144,8 +144,11 @@ def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) 
     return outcomes
 
 
-def _tasks(units: Sequence[Unit], jobs: int) -> list[list[int]]:
-    """Positions of the units, one fold after the other; together those that solve jointly with the same pictures."""
+def _tasks(units: Sequence[Unit], jobs: int, needs: Needs) -> list[list[int]]:
+    """Positions of the units, one fold after the other; together those that solve jointly with the same pictures.
+
+    Tasks of several units go first, the largest before the others, so that no process is left with a long one.
+    """
     groups: dict[Any, list[int]] = {}
     for position, unit in sorted(enumerate(units), key=lambda one: (one[1].fold.repeat, one[1].fold.fold)):
         joint = getattr(getattr(unit.estimator, "classifier", None), "joint", False)
@@ -154,7 +157,7 @@ def _tasks(units: Sequence[Unit], jobs: int) -> list[list[int]]:
         groups.setdefault(place, []).append(position)
     if len(groups) < TASKS * jobs:  # better more of them, to keep all processes busy
         return [[position] for group in groups.values() for position in group]
-    return list(groups.values())
+    return sorted(groups.values(), key=lambda group: -sum(map(needs.of, (units[each] for each in group))) if len(group) > 1 else 0)
 
 
 @cache
