@@ -46,6 +46,7 @@ class Block:
         ones, then view 1 of each, and so on.
     averaged : whether predictions are averaged over the plain sample and its views.
     encoder : the encoder whose network takes the values; None for features. See Encoder.network.
+    digest : tells the values by their content, where that is known: they are equal where it is.
     """
 
     values: NDArray[Any] | sparse.csr_matrix
@@ -54,6 +55,7 @@ class Block:
     augmented: int = 0
     averaged: bool = False
     encoder: Encoder | None = None
+    digest: str | None = None
 
     @classmethod
     def of(
@@ -105,7 +107,7 @@ class Block:
         """Block of the n samples as they are, then view 1 of each, and so on: n (1 + k) samples."""
         count = self.values.shape[0] // (1 + self.augmented)
         views = [np.where(self.present, self.index + view * count, -1) for view in range(1 + self.augmented)]
-        return Block(self.values, np.concatenate(views), self.mask, encoder=self.encoder)
+        return Block(self.values, np.concatenate(views), self.mask, encoder=self.encoder, digest=self.digest)
 
     def array(self) -> Any:
         """Pooled features (n, d), dense or CSR, or inputs (n, ...); a missing sample is a row of zeros.

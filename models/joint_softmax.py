@@ -124,7 +124,19 @@ def _turned(blocks: Sequence[Block], columns: int) -> _Place:
     shares = counts[used] // np.gcd.reduce(counts[used])
     position = np.zeros(len(counts), np.int64)
     position[used] = np.arange(len(used))
-    return _Place(_kept_turned(_rows(values, used), None if shares.max() == 1 else shares, columns), position)
+    return _Place(_kept_turned(blocks[0], used, None if shares.max() == 1 else shares, columns), position)
+
+
+def _kept_turned(block: Block, used: IntArray, counts: IntArray | None, columns: int) -> Turned:
+    """These rows of the block's values, turned to all their axes if that pays for AGAIN times so many `columns`.
+
+    Not because others have paid: what a process did before must not decide how a solution is reached.
+    """
+    axes = worthwhile_axes(len(used), block.width, AGAIN * columns)
+    if axes is not None:
+        return turn(_rows(block.values, used), counts=counts, axes=axes)
+    decided_by = (_rows(block.values, used),) if block.digest is None else (block.digest, used)
+    return KEPT.get(("turned", *decided_by, counts), lambda: turn(_rows(block.values, used), counts=counts), _size)
 
 
 def _rows(values: Matrix, rows: IntArray) -> Matrix:
@@ -140,17 +152,6 @@ def _side_by_side(places: Sequence[_Place], indices: Sequence[IntArray]) -> Inde
 def _distinct(block: Block) -> tuple[Matrix, IntArray]:
     used, index = np.unique(block.index, return_inverse=True)
     return _rows(block.values, used), index
-
-
-def _kept_turned(rows: Matrix, counts: IntArray | None, columns: int) -> Turned:
-    """The rows, turned to all their axes if that pays for AGAIN times so many `columns` of weights.
-
-    Not because others have paid: what a process did before must not decide how a solution is reached.
-    """
-    axes = worthwhile_axes(rows.shape[0], rows.shape[1], AGAIN * columns)
-    if axes is not None:
-        return turn(rows, counts=counts, axes=axes)
-    return KEPT.get(("turned", rows, counts), lambda: turn(rows, counts=counts), _size)
 
 
 def _size(turned: Turned) -> int:

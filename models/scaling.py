@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from features.encoder import Block, FloatArray, Modality
 from features.estimator import Estimator
 from models.classifiers import Array
+from models.kept import KEPT
 from models.reduction import BlockReduction
 from models.views import Views
 
@@ -44,15 +46,11 @@ class BlockScaler(Estimator):
     def fit(self, block: Block) -> Self:
         """Learn mean and scale from the training samples of a block."""
         self.width_ = block.width
-        rows = block.take(block.present).array()
-        n = max(rows.shape[0], 1)
-        if sparse.issparse(rows):
-            self.mean_, power = None, float(np.square(rows.data, dtype=np.float64).sum()) / n
+        if block.digest is None:  # to tell the values by themselves takes as long as this
+            mean, power = _moments(block)
         else:
-            # Summed in double precision, the mean of equal numbers is that number: they become exact zeros.
-            self.mean_ = (rows.sum(axis=0, dtype=np.float64) / n).astype(np.float32)
-            rows -= self.mean_
-            power = float(np.einsum("ij,ij->", rows, rows, dtype=np.float64)) / n
+            mean, power = KEPT.arrays(("moments", block.digest, block.index), lambda: _moments(block))
+        self.mean_ = None if block.is_sparse else mean
         self.scale_ = np.float32(1 / np.sqrt(power) if power > 0 else 0.0)
         return self
 
@@ -65,6 +63,18 @@ class BlockScaler(Estimator):
         rows *= self.scale_
         rows[~block.present] = 0.0
         return rows
+
+
+def _moments(block: Block) -> tuple[FloatArray, NDArray[np.float64]]:
+    """Mean (d,) of the samples that are present, and their mean squared distance from it (): from 0, if sparse."""
+    rows = block.take(block.present).array()
+    n = max(rows.shape[0], 1)
+    if sparse.issparse(rows):
+        return np.zeros(block.width, np.float32), np.asarray(np.square(rows.data, dtype=np.float64).sum() / n)
+    # Summed in double precision, the mean of equal numbers is that number: they become exact zeros.
+    mean = (rows.sum(axis=0, dtype=np.float64) / n).astype(np.float32)
+    rows -= mean
+    return mean, np.asarray(np.einsum("ij,ij->", rows, rows, dtype=np.float64) / n)
 
 
 class ReducedScaler(Estimator):

@@ -82,7 +82,7 @@ class Features:
             return None
         mask: Any = entry.arrays.get("mask")
         return Block(entry.arrays["values"], index, mask, self.encoder.augmented, self.encoder.averaged,
-                     self.encoder if self.encoder.gives_inputs else None)
+                     self.encoder if self.encoder.gives_inputs else None, entry.checksums.get("values"))
 
     @property
     def work(self) -> str:

@@ -157,7 +157,8 @@ def _tasks(units: Sequence[Unit], jobs: int, needs: Needs) -> list[list[int]]:
         groups.setdefault(place, []).append(position)
     if len(groups) < TASKS * jobs:  # better more of them, to keep all processes busy
         return [[position] for group in groups.values() for position in group]
-    return sorted(groups.values(), key=lambda group: -sum(map(needs.of, (units[each] for each in group))) if len(group) > 1 else 0)
+    size = {group[0]: sum(needs.of(units[each]) for each in group) for group in groups.values() if len(group) > 1}
+    return sorted(groups.values(), key=lambda group: -size.get(group[0], 0.0))
 
 
 @cache

@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +45,16 @@ def key_of(ingredients: Ingredients) -> str:
 class Entry:
     """A stored value: arrays by name, and `facts` (plain JSON). `seconds` is what computing it cost.
 
-    An entry to be stored may name, in place of an array, the `.npy` file under `Store.scratch` that holds it; the
-    store moves it. An entry from the store holds arrays.
+    `checksums` are those of the arrays' files, by name, once it is stored. An entry to be stored may name, in place of
+    an array, the `.npy` file under `Store.scratch` that holds it; the store moves it. An entry from the store holds
+    arrays.
     """
 
     arrays: Mapping[str, Any]
     facts: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     reused: bool = False
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 class Damaged(Exception):
@@ -117,7 +119,7 @@ class Store:
             stored = self.load(ingredients)
         if stored is None:
             raise OSError(f"what was just written to {self.root} cannot be read back: is the disk full or faulty?")
-        return Entry(stored.arrays, stored.facts, stored.seconds, reused=False)
+        return replace(stored, reused=False)
 
     def _discard_damaged(self, key: str) -> None:
         folder = self.folder(key)
@@ -171,7 +173,8 @@ class Store:
         arrays = {name: self._read_array(folder, name, about) for name, about in manifest["files"].items()}
         if touch:
             _touch(folder / MANIFEST)
-        return Entry(arrays, manifest["facts"], float(manifest["seconds"]), reused=True)
+        checksums = {name: str(about["sha256"]) for name, about in manifest["files"].items()}
+        return Entry(arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums)
 
     def _read_array(self, folder: Path, name: str, about: Mapping[str, Any]) -> Array:
         path = folder / str(about["file"])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
+from features.encoder import Block
+from models import scaling
 from models.kept import Kept
+from models.scaling import BlockScaler
 
 
 def numbers(*shape, seed=0):
@@ -87,3 +92,29 @@ def test_what_fails_is_not_kept():
 def test_objects_have_no_content_to_tell_them_by():
     with pytest.raises(TypeError, match="use its codes"):
         Kept().arrays(("labels", np.array(["a", "b"], dtype=object)), lambda: (np.ones(1),))
+
+
+def test_blocks_of_known_content_are_told_by_it(monkeypatch):
+    monkeypatch.setattr(scaling, "KEPT", Kept())
+    block = Block(numbers(6, 3), np.array([0, 2, 2, -1, 5]), digest="first")
+    own = BlockScaler().fit(block)
+    again = BlockScaler().fit(replace(block, values=block.values.copy()))
+    np.testing.assert_array_equal(again.mean_, own.mean_)
+    assert len(scaling.KEPT) == 1
+    others = [replace(block, index=np.array([0, 2, 1, -1, 5])),
+              replace(block, values=numbers(6, 3, seed=1), digest="second")]
+    for position, other in enumerate(others):
+        plain = BlockScaler().fit(replace(other, digest=None))
+        found = BlockScaler().fit(other)
+        assert found.scale_ == plain.scale_
+        np.testing.assert_array_equal(found.mean_, plain.mean_)
+        assert len(scaling.KEPT) == 2 + position
+
+
+def test_sparse_blocks_are_kept_too_and_still_have_no_mean(monkeypatch):
+    monkeypatch.setattr(scaling, "KEPT", Kept())
+    block = Block(sparse.csr_matrix(numbers(6, 3)), np.arange(6), digest="sparse")
+    for _ in range(2):
+        scaler = BlockScaler().fit(block)
+        assert scaler.mean_ is None
+        assert scaler.scale_ == BlockScaler().fit(replace(block, digest=None)).scale_

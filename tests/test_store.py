@@ -48,6 +48,19 @@ def test_a_value_is_computed_once_and_then_read(tmp_path, counter):
     assert again.facts == {"label": "bow"}
 
 
+def test_checksums_tell_arrays_by_their_content(tmp_path, counter):
+    def checksum(store, ingredients, values):
+        entry = store.get(ingredients, lambda: Entry({"values": values}))
+        assert Store(store.root).load(ingredients).checksums == entry.checksums
+        return entry.checksums["values"]
+
+    first, again = Store(tmp_path / "first"), Store(tmp_path / "again")
+    values = counter.entry.arrays["values"]
+    assert checksum(first, INGREDIENTS, values) == checksum(again, {**INGREDIENTS, "version": 2}, values.copy())
+    others = [values + 1, values.astype(np.float64), values.reshape(4, 3)]
+    assert len({checksum(first, {"other": number}, other) for number, other in enumerate([values, *others])}) == 4
+
+
 @pytest.mark.parametrize(("numbers", "mapped"), [(MAPPED - 1, False), (MAPPED, True)])
 def test_arrays_that_take_memory_stay_on_disk_and_none_can_be_written(tmp_path, numbers, mapped):
     values = Store(tmp_path).get(INGREDIENTS, lambda: Entry({"values": np.arange(numbers)})).arrays["values"]
