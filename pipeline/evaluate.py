@@ -24,6 +24,7 @@ from pipeline.memory import Needs, free, memory_text, waves
 from pipeline.metrics import METRICS, Metric
 from pipeline.plan import Plan, Unit, describe
 from pipeline.progress import Report, say
+from pipeline.schedule import tasks_of
 from pipeline.store import Entry, Store
 from pipeline.workers import side_by_side
 from reports.record import FailureRecord
@@ -31,8 +32,6 @@ from reports.reliability import fitted_temperature
 
 Rows = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
-
-TASKS = 2  # tasks for each process, at least: with fewer, one process may have nothing left to do
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) 
         return {}
     outcomes = {}
     needs, available = Needs(store_at(context.store), context.classes), free()
-    tasks = _tasks(units, jobs, needs)
+    tasks = tasks_of(units, jobs, needs.work)
     sizes = [max(needs.of(units[position]) for position in task) for task in tasks]
     for line in memory_text(units, needs, available, jobs)[1:]:
         say(f"memory: {line}")
@@ -142,23 +141,6 @@ def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) 
                 outcomes[position] = outcome
                 report(units[position].cell.name)
     return outcomes
-
-
-def _tasks(units: Sequence[Unit], jobs: int, needs: Needs) -> list[list[int]]:
-    """Positions of the units, one fold after the other; together those that solve jointly with the same pictures.
-
-    Tasks of several units go first, the largest before the others, so that no process is left with a long one.
-    """
-    groups: dict[Any, list[int]] = {}
-    for position, unit in sorted(enumerate(units), key=lambda one: (one[1].fold.repeat, one[1].fold.fold)):
-        joint = getattr(getattr(unit.estimator, "classifier", None), "joint", False)
-        pictures = [one.key for one in unit.features.get("image", ())][:1]
-        place = (unit.fold.repeat, unit.fold.fold, *pictures) if joint else position
-        groups.setdefault(place, []).append(position)
-    if len(groups) < TASKS * jobs:  # better more of them, to keep all processes busy
-        return [[position] for group in groups.values() for position in group]
-    size = {group[0]: sum(needs.of(units[each]) for each in group) for group in groups.values() if len(group) > 1}
-    return sorted(groups.values(), key=lambda group: -size.get(group[0], 0.0))
 
 
 @cache

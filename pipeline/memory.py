@@ -48,6 +48,12 @@ class Needs:
             found += MAPS * BATCH * numbers if form == "inputs" else 0
         return found + OF_LOGIT * min(LOGITS, rows * self._classes * unit.fits)
 
+    def work(self, unit: Unit) -> float:
+        """Numbers that all fits of one unit read: what its time may be told by, where nothing else is known."""
+        needs = unit.estimator.needs
+        return float(unit.fits * len(unit.fold.train) * sum(
+            self._numbers_of(many[0], needs[modality]) for modality, many in unit.features.items()))
+
     def _numbers_of(self, features: Features, form: Form) -> float:
         """Stored numbers of a sample, 4 bytes each; those of a sparse one with their columns."""
         if features.key not in self._numbers:

@@ -1,0 +1,57 @@
+"""Which units one process takes together: all of them once, large ones first, no process left with a long one."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.schedule import tasks_of
+
+
+def unit(fold, picture=None, joint=True, work=1.0):
+    features = {} if picture is None else {"image": [SimpleNamespace(key=picture)]}
+    return SimpleNamespace(fold=SimpleNamespace(repeat=0, fold=fold), features=features, work=work,
+                           estimator=SimpleNamespace(classifier=SimpleNamespace(joint=joint)))
+
+
+def scheduled(units, jobs):
+    return tasks_of(units, jobs, lambda one: one.work)
+
+
+UNITS = st.lists(st.builds(unit, st.integers(0, 4), st.sampled_from([None, "cnn", "hog"]), st.booleans(),
+                           st.floats(0.1, 100)), min_size=1, max_size=40)
+
+
+@given(UNITS, st.integers(1, 8))
+def test_every_unit_is_in_one_task_and_tasks_hold_what_shares_pictures_and_fold(units, jobs):
+    tasks = scheduled(units, jobs)
+    assert sorted(position for task in tasks for position in task) == list(range(len(units)))
+    for task in tasks:
+        members = [units[position] for position in task]
+        assert len(task) == 1 or all(one.estimator.classifier.joint for one in members)
+        assert len({(one.fold.fold, *(each.key for each in one.features.get("image", ()))) for one in members}) == 1
+
+
+@given(UNITS, st.integers(1, 8))
+def test_no_process_works_alone_for_longer_than_a_task_that_could_not_be_taken_apart(units, jobs):
+    tasks = scheduled(units, jobs)
+    sizes = [sum(units[position].work for position in task) for task in tasks]
+    ends = [0.0] * jobs
+    for size in sizes:  # each goes to the process that is free first
+        ends[ends.index(min(ends))] += size
+    assert max(ends) - sum(sizes) / jobs <= max(one.work for one in units) + 1e-6
+
+
+def test_the_largest_group_goes_first_and_single_units_come_last_fold_after_fold():
+    units = [unit(1, joint=False, work=50), unit(0, joint=False),
+             *(unit(fold, "cnn", work=2) for fold in (0, 1) for _ in range(2)),
+             *(unit(fold, "hog", work=5) for fold in (0, 1) for _ in range(2))]
+    assert scheduled(units, 2) == [[6, 7], [8, 9], [2, 3], [4, 5], [1], [0]]
+
+
+def test_the_last_group_is_taken_apart():
+    units = [unit(fold, "cnn") for fold in range(3) for _ in range(4)]
+    assert scheduled(units, 2) == [[0, 1, 2, 3], [4], [5], [6], [7], [8], [9], [10], [11]]
+    assert scheduled(units[:4], 2) == [[0], [1], [2], [3]]
