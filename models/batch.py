@@ -33,11 +33,11 @@ class SoftmaxFit:
     C : inverse strength of the penalty
     factors : of the columns of each block
     number : which of the arena's training sets it learns from
-    codes : int (n,), class code of each of the arena's rows
+    classes : int (k,), the codes among its rows
+    own : int (m,), class 0..k-1 of each of its rows
 
     Attributes
     ----------
-    classes : int (k,), the codes among its rows
     descent : its state, after `begin`
     renewed : iterations that renew its preconditioner, after `begin`
     """
@@ -45,9 +45,10 @@ class SoftmaxFit:
     descent: Descent
     renewed: frozenset[int]
 
-    def __init__(self, C: float, factors: Sequence[float], number: int, arena: Arena, codes: IntArray) -> None:
+    def __init__(self, C: float, factors: Sequence[float], number: int, arena: Arena, classes: IntArray,
+                 own: IntArray) -> None:
         self.C, self.factors, self.number, self.set = C, tuple(factors), number, arena.sets[number]
-        self.classes, self._own = np.unique(codes[self.set.rows], return_inverse=True)
+        self.classes, self._own = classes, own
         self._columns, self._width = arena.columns, arena.width
 
     @property

@@ -145,17 +145,22 @@ def solve(features: Features, y: IntArray, problems: Sequence[Problem], *,
 
 
 def _check(y: IntArray, problems: Sequence[Problem]) -> None:
-    faults = []
-    for position, problem in enumerate(problems):
+    faults, sets = [], [problem.training_set() for problem in problems]
+    classes = {each: _taught(y, problem) for each, problem in dict(zip(sets, problems, strict=True)).items()}
+    for position, (problem, each) in enumerate(zip(problems, sets, strict=True)):
         if not problem.C > 0:
             faults.append(f"problem {position}: C must be positive, not {problem.C}")
-        taught = slice(None) if problem.weights is None else np.asarray(problem.weights) > 0
-        classes = np.unique(y[problem.rows][taught])
-        if len(classes) < 2:
+        if len(classes[each]) < 2:
             faults.append(f"problem {position}: its {len(problem.rows)} training rows hold the classes "
-                          f"{classes.tolist()}; at least two are needed")
+                          f"{classes[each].tolist()}; at least two are needed")
     if faults:
         raise ValueError("\n".join(faults))
+
+
+def _taught(y: IntArray, problem: Problem) -> IntArray:
+    """Classes among the rows of a training set that count."""
+    rows = problem.rows if problem.weights is None else np.asarray(problem.rows)[np.asarray(problem.weights) > 0]
+    return np.unique(y[rows])
 
 
 def _together(blocks: Sequence[Matrix | Indexed], problems: Sequence[Problem]) -> Iterator[list[int]]:
@@ -180,7 +185,8 @@ def _solve_together(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequ
     of = [numbers.setdefault(problem.training_set(), len(numbers)) for problem in batch]
     wanted = [batch[of.index(number)] for number in range(len(numbers))]
     union = np.unique(np.concatenate([problem.rows for problem in wanted]))
-    columns = sum(len(np.unique(y[problem.rows])) - 1 for problem in batch)
+    classes = [len(np.unique(y[problem.rows])) for problem in wanted]
+    columns = sum(classes[number] - 1 for number in of)
     turned = _turned(blocks, union, batch[0].scale, columns)
     samples, row = merged([block.index for block in turned], y[union])
     sets = training_sets(samples, row, [(np.searchsorted(union, problem.rows), problem.weights)
@@ -188,9 +194,10 @@ def _solve_together(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequ
     if len(sets.pieces) > PIECES * len(wanted):
         return _one_by_one(blocks, y, batch, of, tolerance, max_iter)
     arena, codes = Arena(turned, sets), y[union][sets.samples]
+    coded = [np.unique(codes[each.rows], return_inverse=True) for each in sets.sets]
     solutions: list[Solution] = []
     for portion in _portions(batch, of, sets, columns):
-        fits = [SoftmaxFit(problem.C, problem.factors or [1.0] * len(blocks), number, arena, codes)
+        fits = [SoftmaxFit(problem.C, problem.factors or [1.0] * len(blocks), number, arena, *coded[number])
                 for problem, number in portion]
         descend(arena, fits, tolerance, max_iter)
         solutions += _solutions(fits, turned, arena, tolerance)

@@ -57,6 +57,10 @@ def test_needs_are_guessed_before_features_are_stored_and_known_afterwards(folde
     assert known[image] == pytest.approx(
         memory.PROCESS + 8 * 4 * rows * 3 + 24 * rows * 3 * by_name[image].fits,
         abs=8 * rows * 128 / 36 + 1)  # the file has a header of 128 bytes
+    work = {name: Needs(store, 3).work(unit) for name, unit in by_name.items()}
+    assert work["majority"] == 0.0
+    assert work[image] == pytest.approx(by_name[image].fits * rows * 3, rel=128 / 36 / 4)
+    assert work[concat] > by_name[concat].fits / by_name[image].fits * work[image]
 
 
 def test_the_plan_says_how_much_memory_it_takes_and_what_does_not_fit(folder, capsys, monkeypatch):
