@@ -11,6 +11,7 @@ from models.arena import Arena
 from models.continuation import POINTS, Point
 from models.curvature import Leading
 from models.descent import Descent
+from models.losses import BinaryLoss, SoftmaxLoss
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -61,9 +62,9 @@ class SoftmaxFit:
         each = np.ones(self._width, np.float32)
         for columns, factor in zip(self._columns, self.factors, strict=True):
             each[columns] = factor
-        # Two classes: scikit-learn penalises W1 - W0 only; with W0 = -W1 that is twice the penalty on both.
-        penalty = (2.0 if len(self.classes) == 2 else 1.0) / self.C
-        self.descent = Descent(self._own, len(self.classes), penalty, each, self.set.weights)
+        loss = BinaryLoss(self._own, self.set.weights) if len(self.classes) == 2 else \
+            SoftmaxLoss(self._own, len(self.classes), self.set.weights)
+        self.descent = Descent(loss, len(self._own), 1.0 / self.C, each)
         self.renewed = NEAR if points else REFRESHED
         if points:
             self.descent.start(points)

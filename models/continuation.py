@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.losses import Loss
+
 FloatArray = NDArray[np.float32]
 
 POINTS = 3  # solutions to start from: more of them were measured to save nothing
@@ -16,7 +18,7 @@ NEWTON_STEPS = 4
 
 
 class Point(NamedTuple):
-    """Weights (k, width) and the logits (k, m) they give; or the difference of two such pairs."""
+    """Weights (r, width) and the logits (r, m) they give; or the difference of two such pairs."""
 
     W: FloatArray
     Z: FloatArray
@@ -27,11 +29,10 @@ class Point(NamedTuple):
 
 
 class Local(NamedTuple):
-    """The objective's loss at some logits: its value with the penalty, and probabilities and residual (k, m)."""
+    """What the objective is at a point, and the loss, which stands there until the next one is measured."""
 
     objective: float
-    P: FloatArray
-    residual: FloatArray
+    loss: Loss
 
 
 Measure = Callable[[Point], Local]
@@ -46,8 +47,7 @@ def directions(points: Sequence[Point]) -> list[Point]:
     return found
 
 
-def combined(points: Sequence[Point], penalty: FloatArray, sample_weights: FloatArray | None,
-             measure: Measure) -> Point:
+def combined(points: Sequence[Point], penalty: FloatArray, measure: Measure) -> Point:
     """The best combination of the points: extrapolation along the strengths, by Newton's method on the shares.
 
     The logits of a combination are the combination of the logits, so no product with the features is needed.
@@ -56,7 +56,6 @@ def combined(points: Sequence[Point], penalty: FloatArray, sample_weights: Float
     ----------
     points : at least one, the last of them from the nearest strength
     penalty : float32 (width,), of each column
-    sample_weights : float32 (m,), optional
     measure : what the objective is like at a point
     """
     basis = directions(points)
@@ -65,24 +64,15 @@ def combined(points: Sequence[Point], penalty: FloatArray, sample_weights: Float
     best, here = basis[0], measure(basis[0])
     lowest = here.objective
     for _ in range(NEWTON_STEPS):
-        slopes = np.array([np.vdot(here.residual, each.Z) for each in basis]) + bends @ shares
-        shares = shares - np.linalg.lstsq(_curvature(basis, here.P, sample_weights) + bends, slopes, rcond=1e-10)[0]
+        logits = [each.Z for each in basis]
+        slopes = np.array([np.vdot(here.loss.residual, each) for each in logits]) + bends @ shares
+        shares = shares - np.linalg.lstsq(here.loss.bends(logits) + bends, slopes, rcond=1e-10)[0]
         point = _sum(basis, shares)
         here = measure(point)
         if not here.objective < lowest:
             break
         best, lowest = point, here.objective
     return best
-
-
-def _curvature(basis: Sequence[Point], P: FloatArray, sample_weights: FloatArray | None) -> NDArray[np.float64]:
-    """Second derivatives of the loss by the shares."""
-    pulls = [P * each.Z for each in basis]
-    sums = [pull.sum(axis=0) for pull in pulls]
-    weights = np.ones(P.shape[1], np.float32) if sample_weights is None else sample_weights
-    return np.array([[np.dot((pull * other.Z).sum(axis=0) - total * rest, weights)
-                      for other, rest in zip(basis, sums, strict=True)]
-                     for pull, total in zip(pulls, sums, strict=True)], np.float64)
 
 
 def _sum(basis: Sequence[Point], shares: NDArray[np.float64]) -> Point:

@@ -27,33 +27,19 @@ class Leading(NamedTuple):
 class Curvature:
     r"""Hessian at the present probabilities, exact for the leading columns and diagonal for the others.
 
-    The Hessian is :math:`\sum_i w_i (\mathrm{diag}(p_i) - p_i p_i^T) \otimes x_i x_i^T` plus the penalty.
-    It is taken in the directions of the class space that are the eigenvectors of the first factor's mean:
-    classes that are confused with each other curve the objective together. The constant direction has no
-    curvature and is left out, before rounding could turn it into another one. Where the columns are principal
-    components, few of them carry most of what the diagonal misses.
-
-    Parameters
-    ----------
-    P : float32 (k, m), probabilities
-    codes : int (m,), class 0..k-1 of each row
-    penalty : float32 (width,), of each column
-    sample_weights : float32 (m,), optional
+    The Hessian is :math:`\sum_i w_i S_i \otimes x_i x_i^T` plus the penalty, with each row's second derivatives S by
+    its logits. It is taken in some directions of the class space, one after the other, as if they did not depend on
+    each other outside the leading columns. Where the columns are principal components, few of them carry most of what
+    the diagonal misses.
 
     Attributes
     ----------
-    row_weights : float32 (k - 1, m), weight of each row in the diagonal, by direction
+    row_weights : float32 (c, m), weight of each row in the diagonal, by direction
     """
 
-    def __init__(self, P: FloatArray, codes: IntArray, penalty: FloatArray,
-                 sample_weights: FloatArray | None) -> None:
-        self._penalty, self._sample_weights = penalty, sample_weights
-        self._U = _directions(P, sample_weights)
-        self._others = P.copy()
-        self._others[codes, np.arange(len(codes))] = 0.0
-        self._own, self._sums = self._U.T[:, codes], self._U.T @ self._others
-        self._means = self._sums - self._own * self._others.sum(axis=0)
-        self.row_weights: FloatArray = np.maximum(self._covariances(ALL, ALL, ALL), 0.0)
+    row_weights: FloatArray
+    _U: FloatArray  # (k, c), directions
+    _penalty: FloatArray  # (width,)
 
     def complete(self, squares: FloatArray, leading: Leading | None) -> None:
         """Take the squared columns (k - 1, width) under `row_weights`, and the leading columns."""
@@ -65,7 +51,11 @@ class Curvature:
                 self._factor = scipy.linalg.cho_factor(self._block(leading), lower=True, check_finite=False)
             except scipy.linalg.LinAlgError:  # a penalty as small as the rounding errors: the diagonal will do
                 self._factor = None
-        del self._others, self._own, self._sums, self._means, self.row_weights
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what is as large as the rows."""
+        del self.row_weights
 
     def solve(self, vector: FloatArray) -> FloatArray:
         """Approximate inverse Hessian times `vector` (k, width), of which the classes sum to zero."""
@@ -99,6 +89,56 @@ class Curvature:
             pairs = self._covariances(one, slice(0, one + 1), rows)
             weighted = (pairs.T[:, :, None] * values[:, None, :]).reshape(len(values), -1)
             block[one, :, :one + 1] += (values.T @ weighted).reshape(width, one + 1, width)
+
+    def _covariances(self, one: int | slice, others: slice, rows: slice) -> FloatArray:
+        """Second derivatives (c, m) of each row by a direction and c others."""
+        raise NotImplementedError
+
+
+class OneDirection(Curvature):
+    """Of two classes with one logit.
+
+    Parameters
+    ----------
+    spread : float32 (m,), second derivative of each row's weighted loss
+    penalty : float32 (width,), of each column
+    """
+
+    def __init__(self, spread: FloatArray, penalty: FloatArray) -> None:
+        self._U, self._penalty, self.row_weights = np.ones((1, 1), np.float32), penalty, spread[None]
+
+    def _covariances(self, one: int | slice, others: slice, rows: slice) -> FloatArray:
+        found: FloatArray = self.row_weights[:, rows]
+        return found
+
+
+class Softmaxed(Curvature):
+    r"""Of many classes: :math:`S_i = \mathrm{diag}(p_i) - p_i p_i^T`.
+
+    The directions are the eigenvectors of its mean: classes that are confused with each other curve the objective
+    together. The constant direction has no curvature and is left out, before rounding could turn it into another one.
+
+    Parameters
+    ----------
+    P : float32 (k, m), probabilities
+    codes : int (m,), class 0..k-1 of each row
+    penalty : float32 (width,), of each column
+    sample_weights : float32 (m,), optional
+    """
+
+    def __init__(self, P: FloatArray, codes: IntArray, penalty: FloatArray,
+                 sample_weights: FloatArray | None) -> None:
+        self._penalty, self._sample_weights = penalty, sample_weights
+        self._U = _directions(P, sample_weights)
+        self._others = P.copy()
+        self._others[codes, np.arange(len(codes))] = 0.0
+        self._own, self._sums = self._U.T[:, codes], self._U.T @ self._others
+        self._means = self._sums - self._own * self._others.sum(axis=0)
+        self.row_weights = np.maximum(self._covariances(ALL, ALL, ALL), 0.0)
+
+    def _forget(self) -> None:
+        super()._forget()
+        del self._others, self._own, self._sums, self._means
 
     def _covariances(self, one: int | slice, others: slice, rows: slice) -> FloatArray:
         """Weighted covariances (c, m) under each row's probabilities: of a direction and c others, or of c and c.

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.continuation import Local, Point, combined
-from models.curvature import Curvature, Leading
+from models.curvature import Leading
+from models.losses import Loss
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -22,67 +23,48 @@ def _dot(a: FloatArray, b: FloatArray) -> float:
     return float(np.vdot(a, b))
 
 
-def _whole(part: FloatArray) -> FloatArray:
-    """Append the last class: logits, residuals and weights of the classes sum to zero."""
-    last: FloatArray = -part.sum(axis=0, keepdims=True)
-    return np.concatenate([part, last])
-
-
 class Descent:
     """State of one problem. Whoever runs it multiplies with the features, for many problems at once.
 
     `turn` gives a direction; the features times it go to `step`, which leaves `residual`; the residual times
-    the features goes to `arrive`. The last class is left out of what comes and goes (see `_whole`). Weights
-    have a last column for the intercept, which is not penalised.
+    the features goes to `arrive`. What comes and goes has p <= r rows (see `Loss.part`). Weights have a last
+    column for the intercept, which is not penalised.
 
     Parameters
     ----------
-    codes : int (m,), class 0..k-1 of each row
-    n_classes : k
+    loss : of the rows, as a function of their logits (r, m)
+    rows : m
     penalty : factor of half the squared norm of the weights
     factors : float32 (width,), of the columns of the features; the last one, of ones, has factor 1
-    sample_weights : float32 (m,), optional
 
     Attributes
     ----------
-    W : float32 (k, width), of the features with their factors
+    W : float32 (r, width), of the features with their factors
     objective, gap, n_iter : as in `models.softmax.Solution`
     stuck : whether rounding errors leave no way down
     """
 
-    def __init__(self, codes: IntArray, n_classes: int, penalty: float, factors: FloatArray,
-                 sample_weights: FloatArray | None = None) -> None:
-        self.sample_weights, self.factors = sample_weights, factors
+    def __init__(self, loss: Loss, rows: int, penalty: float, factors: FloatArray) -> None:
+        self.loss, self.factors = loss, factors
         self.penalty = np.full(len(factors), penalty, np.float32)
         self.penalty[-1] = 0.0
-        self.W = np.zeros((n_classes, len(factors)), np.float32)
+        self.W = np.zeros((loss.height, len(factors)), np.float32)
         self.n_iter, self.stuck, self.gap, self.objective = 0, False, np.inf, np.inf
-        self._true = codes, np.arange(len(codes))
         self._gradient = np.zeros_like(self.W)
         self._past: list[tuple[FloatArray, FloatArray, float]] = []
-        self._take_logits(np.zeros((n_classes, len(codes)), np.float32))
+        self._take_logits(np.zeros((loss.height, rows), np.float32))
 
     def _take_logits(self, Z: FloatArray) -> None:
-        """Probabilities P (k, m) and residual (k, m), the derivative of the loss by the logits Z (k, m)."""
-        self._Z, self._top = Z, Z.max(axis=0)
-        P = np.exp(Z - self._top)
-        self._total = P.sum(axis=0)
-        P /= self._total
-        self.P, self._residual = P, P.copy()
-        # Not P - 1 for the true class: where P is almost 1 that would leave rounding errors only.
-        self._residual[self._true] = 0.0
-        self._missed = self._residual.sum(axis=0)
-        self._residual[self._true] = -self._missed
-        if self.sample_weights is not None:
-            self._residual *= self.sample_weights
+        self._Z = Z
+        self.loss.at(Z)
 
     def start(self, points: Sequence[Point]) -> None:
         """Begin from points of the same problem under stronger penalties, the nearest one last."""
-        self._move_to(combined(points, self.penalty, self.sample_weights, self._local))
+        self._move_to(combined(points, self.penalty, self._local))
 
     def _local(self, point: Point) -> Local:
         self._move_to(point)
-        return Local(self._measure(), self.P, self._residual)
+        return Local(self._measure(), self.loss)
 
     def _move_to(self, point: Point) -> None:
         self.W = point.W
@@ -91,36 +73,31 @@ class Descent:
     def leave(self) -> Point:
         """Where it ended; all that was needed on the way is dropped."""
         self._past.clear()
-        del self.P, self._residual, self._curvature
+        del self.loss, self._curvature
         return Point(self.W, self._Z)
 
     @property
     def residual(self) -> FloatArray:
-        """Derivative of the loss by the logits of all classes but the last (k - 1, m)."""
-        part: FloatArray = self._residual[:-1]
-        return part
+        """Derivative of the loss by the logits (p, m)."""
+        return self.loss.part(self.loss.residual)
 
     def _measure(self) -> float:
-        surprise = self._top + np.log(self._total) - self._Z[self._true]
-        loss = np.where(self._missed < 0.5, -np.log1p(-np.minimum(self._missed, 0.5)), surprise)
-        if self.sample_weights is not None:
-            loss *= self.sample_weights
-        return float(loss.sum(dtype=np.float64)) + 0.5 * _dot(self.W * self.penalty, self.W)
+        return self.loss.value() + 0.5 * _dot(self.W * self.penalty, self.W)
 
     def curvature(self) -> FloatArray:
-        """Start anew with the curvature where the problem stands; row weights (k - 1, m) for `complete`."""
-        self._curvature = Curvature(self.P, self._true[0], self.penalty, self.sample_weights)
+        """Start anew with the curvature where the problem stands; row weights (c, m) for `complete`."""
+        self._curvature = self.loss.curvature(self.penalty)
         return self._curvature.row_weights
 
     def complete(self, squares: FloatArray, leading: Leading | None) -> None:
-        """Take the features' squares (k - 1, width) under the row weights, and the leading columns."""
+        """Take the features' squares (c, width) under the row weights, and the leading columns."""
         if leading is not None:
             leading = leading._replace(values=leading.values * self.factors[leading.columns])
         self._curvature.complete(squares * np.square(self.factors), leading)
 
     def arrive(self, gradient: FloatArray) -> None:
-        """Take the loss's derivative by the weights (k - 1, width) where the last step ended."""
-        gradient = _whole(gradient * self.factors) + self.penalty * self.W
+        """Take the loss's derivative by the weights (p, width) where the last step ended."""
+        gradient = self.loss.whole(gradient * self.factors) + self.penalty * self.W
         if self.n_iter:
             change = gradient - self._gradient
             curvature = _dot(change, self._step)
@@ -149,31 +126,30 @@ class Descent:
 
     @property
     def direction(self) -> FloatArray:
-        """Where to go from here (k - 1, width), for the features without their factors."""
-        direction: FloatArray = self._step[:-1] * self.factors
-        return direction
+        """Where to go from here (p, width), for the features without their factors."""
+        return self.loss.part(self._step) * self.factors
 
     @property
     def weights(self) -> FloatArray:
-        """Weights (k, width) of the features without their factors."""
+        """Weights (r, width) of the features without their factors."""
         return self.W * self.factors
 
     def step(self, move: FloatArray) -> None:
-        """Go along the direction, whose logits are `move` (k - 1, m), until the slope is nearly gone.
+        """Go along the direction, whose logits are `move` (p, m), until the slope is nearly gone.
 
         Newton's method on the slope, which costs no product with the features; the objective is convex, so
         the slope alone tells.
         """
-        move, start = _whole(move), self._Z
+        move, start = self.loss.whole(move), self._Z
         bend, tilt = _dot(self._step * self.penalty, self._step), _dot(self.W * self.penalty, self._step)
         length, low, high = 1.0, 0.0, np.inf
         for _ in range(LINE_STEPS):
             self._take_logits(start + np.float32(length) * move)
-            slope = _dot(self._residual, move) + tilt + length * bend
+            slope = _dot(self.loss.residual, move) + tilt + length * bend
             if abs(slope) <= SLOPE_LEFT * -self._slope:
                 break
             low, high = (length, high) if slope < 0 else (low, length)
-            length -= slope / (self._bend(move) + bend)
+            length -= slope / (self.loss.bends([move])[0, 0] + bend)
             if not low < length < high:
                 length = 2 * low if high == np.inf else 0.5 * (low + high)
         else:
@@ -181,9 +157,3 @@ class Descent:
         self.n_iter += 1
         self._step *= np.float32(length)
         self.W = self.W + self._step
-
-    def _bend(self, move: FloatArray) -> float:
-        """Second derivative of the loss along `move` (k, m)."""
-        pull = self.P * move
-        rows = (pull * move).sum(axis=0) - np.square(pull.sum(axis=0))
-        return float(rows.sum() if self.sample_weights is None else rows @ self.sample_weights)

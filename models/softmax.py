@@ -253,14 +253,12 @@ def _solutions(fits: Sequence[SoftmaxFit], turned: Sequence[Indexed], arena: Are
     found = [block.turned.raw(weights[:, columns]) for block, columns in zip(turned, arena.columns, strict=True)]
     coefs = np.concatenate([coef for coef, _ in found], axis=1)
     intercepts = weights[:, -1] + sum(share for _, share in found)
-    ends = np.cumsum([len(fit.classes) for fit in fits])[:-1]
+    ends = np.cumsum([len(fit.descent.W) for fit in fits])[:-1]
     return [_solution(fit, coef, intercept, tolerance) for fit, coef, intercept in zip(
         fits, np.split(coefs, ends), np.split(intercepts, ends), strict=True)]
 
 
 def _solution(fit: SoftmaxFit, coef: FloatArray, intercept: NDArray[np.float64], tolerance: float) -> Solution:
     descent = fit.descent
-    if len(fit.classes) == 2:
-        coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]
     return Solution(fit.classes, coef, intercept, descent.objective, descent.n_iter, descent.gap,
                     descent.gap <= tolerance)

@@ -1,0 +1,89 @@
+"""Cross-entropy by the logits: value, first and second derivatives, for many classes and for two."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp, softmax
+
+from models.losses import BinaryLoss, SoftmaxLoss
+
+ROWS = 60
+
+
+def problem(k, weighted, seed=0):
+    """Loss, full logits (k, m) of its own, codes, and each row's weight."""
+    rng = np.random.default_rng(seed)
+    codes = rng.permutation(np.arange(ROWS) % k)
+    weights = rng.uniform(0.2, 2, ROWS).astype(np.float32) if weighted else None
+    loss = BinaryLoss(codes, weights) if k == 2 else SoftmaxLoss(codes, k, weights)
+    return loss, codes, np.ones(ROWS) if weights is None else weights.astype(np.float64)
+
+
+def logits(k, size=1.0, seed=1):
+    Z = np.random.default_rng(seed).normal(size=(1 if k == 2 else k, ROWS)) * size
+    return Z.astype(np.float32)
+
+
+def full(Z):
+    """A logit for each class: with two classes, that of the second against the first."""
+    Z = Z.astype(np.float64)
+    return np.concatenate([np.zeros_like(Z), Z]) if len(Z) == 1 else Z
+
+
+def value(Z, codes, weights):
+    Z = full(Z)
+    return float(((logsumexp(Z, axis=0) - Z[codes, np.arange(ROWS)]) * weights).sum())
+
+
+CASES = pytest.mark.parametrize(("k", "weighted"), [(k, weighted) for k in (2, 3, 7) for weighted in (False, True)])
+
+
+@CASES
+@pytest.mark.parametrize("size", [0.0, 1.0, 8.0])
+def test_value_and_residual_are_those_of_the_cross_entropy(k, weighted, size):
+    loss, codes, weights = problem(k, weighted)
+    Z = logits(k, size)
+    loss.at(Z)
+    assert loss.value() == pytest.approx(value(Z, codes, weights), rel=1e-5, abs=1e-4)
+    residual = (softmax(full(Z), axis=0) - np.eye(k)[codes].T) * weights
+    np.testing.assert_allclose(loss.residual, residual[1:] if k == 2 else residual, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(loss.whole(loss.part(loss.residual))[:-1], loss.residual[:-1])
+    np.testing.assert_allclose(loss.whole(loss.part(loss.residual)), loss.residual, atol=1e-6)
+
+
+@CASES
+def test_second_derivatives_are_those_of_the_value(k, weighted):
+    loss, codes, weights = problem(k, weighted)
+    Z, moves = logits(k), [logits(k, 1.0, seed) for seed in (2, 3)]
+    loss.at(Z)
+    step = 1e-3
+    for one, first in enumerate(moves):
+        for other, second in enumerate(moves):
+            around = [sign * value(Z + step * (a * first + b * second).astype(np.float64), codes, weights)
+                      for sign, a, b in ((1, 1, 1), (-1, 1, -1), (-1, -1, 1), (1, -1, -1))]
+            assert loss.bends(moves)[one, other] == pytest.approx(sum(around) / (4 * step**2), rel=1e-3, abs=1e-3)
+
+
+@CASES
+def test_row_weights_of_the_curvature_are_second_derivatives(k, weighted):
+    """Along the directions of the class space their sum is the trace of the rows' second derivatives."""
+    loss, _, weights = problem(k, weighted)
+    Z = logits(k)
+    loss.at(Z)
+    found = loss.curvature(np.ones(4, np.float32)).row_weights
+    P = softmax(full(Z), axis=0)
+    trace = P[0] * P[1] if k == 2 else (P * (1 - P)).sum(axis=0)
+    assert found.shape == (k - 1, ROWS)
+    np.testing.assert_allclose(found.sum(axis=0), trace * weights, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_what_is_beyond_doubt_keeps_its_digits(k):
+    loss, codes, _ = problem(k, weighted=False)
+    own = np.eye(k)[codes].T * 30
+    Z = (own[1:] - own[:1] if k == 2 else own).astype(np.float32)
+    loss.at(Z)
+    assert loss.value() == pytest.approx(value(Z, codes, np.ones(ROWS)), rel=1e-4)
+    missed = np.abs(loss.residual).max(axis=0)
+    np.testing.assert_allclose(missed, (k - 1) * np.exp(-30.0), rtol=1e-4)
