@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit
 
 from models.curvature import Curvature, OneDirection, Softmaxed
 
@@ -133,13 +132,15 @@ class BinaryLoss(Loss):
     def at(self, Z: FloatArray) -> None:
         """See Loss."""
         self._margin = self._signs * Z[0]
-        self._missed = expit(-self._margin)
-        self.residual = (self._pull * self._missed)[None]
+        self._odds = np.exp(-np.abs(self._margin))  # of the less probable class: exact for both signs
+        self.residual = (self._pull * (np.where(self._margin > 0, self._odds, 1) / (1 + self._odds)))[None]
 
     def value(self) -> float:
         """See Loss."""
-        loss = log_expit(self._margin)
-        return -float(loss.sum(dtype=np.float64) if self._weights is None else np.dot(loss, self._weights))
+        loss = np.maximum(-self._margin, 0) + np.log1p(self._odds)
+        if self._weights is not None:
+            loss *= self._weights
+        return float(loss.sum(dtype=np.float64))
 
     def bends(self, moves: Sequence[FloatArray]) -> NDArray[np.float64]:
         """See Loss."""
@@ -151,5 +152,5 @@ class BinaryLoss(Loss):
         return OneDirection(self._spread(), penalty)
 
     def _spread(self) -> FloatArray:
-        found: FloatArray = self._missed * expit(self._margin)
+        found: FloatArray = self._odds / np.square(1 + self._odds)
         return found if self._weights is None else found * self._weights

@@ -160,7 +160,12 @@ def _check(y: IntArray, problems: Sequence[Problem]) -> None:
 def _taught(y: IntArray, problem: Problem) -> IntArray:
     """Classes among the rows of a training set that count."""
     rows = problem.rows if problem.weights is None else np.asarray(problem.rows)[np.asarray(problem.weights) > 0]
-    return np.unique(y[rows])
+    return _present(y[rows])
+
+
+def _present(codes: IntArray) -> IntArray:
+    """The distinct codes, ascending."""
+    return np.flatnonzero(np.bincount(codes))
 
 
 def _together(blocks: Sequence[Matrix | Indexed], problems: Sequence[Problem]) -> Iterator[list[int]]:
@@ -185,7 +190,7 @@ def _solve_together(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequ
     of = [numbers.setdefault(problem.training_set(), len(numbers)) for problem in batch]
     wanted = [batch[of.index(number)] for number in range(len(numbers))]
     union = np.unique(np.concatenate([problem.rows for problem in wanted]))
-    classes = [len(np.unique(y[problem.rows])) for problem in wanted]
+    classes = [len(_present(y[problem.rows])) for problem in wanted]
     columns = sum(classes[number] - 1 for number in of)
     turned = _turned(blocks, union, batch[0].scale, columns)
     samples, row = merged([block.index for block in turned], y[union])
@@ -194,7 +199,7 @@ def _solve_together(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequ
     if len(sets.pieces) > PIECES * len(wanted):
         return _one_by_one(blocks, y, batch, of, tolerance, max_iter)
     arena, codes = Arena(turned, sets), y[union][sets.samples]
-    coded = [np.unique(codes[each.rows], return_inverse=True) for each in sets.sets]
+    coded = [_coded(codes[each.rows]) for each in sets.sets]
     solutions: list[Solution] = []
     for portion in _portions(batch, of, sets, columns):
         fits = [SoftmaxFit(problem.C, problem.factors or [1.0] * len(blocks), number, arena, *coded[number])
@@ -202,6 +207,12 @@ def _solve_together(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequ
         descend(arena, fits, tolerance, max_iter)
         solutions += _solutions(fits, turned, arena, tolerance)
     return solutions
+
+
+def _coded(codes: IntArray) -> tuple[IntArray, IntArray]:
+    """The distinct codes, and the position of each row's among them."""
+    present = _present(codes)
+    return present, np.searchsorted(present, codes)
 
 
 def _one_by_one(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequence[Problem], of: Sequence[int],
