@@ -19,10 +19,10 @@ differ, most where many test rows share one text and change sides together. ``--
 where the scores are the same. ``--tol 1e-4 1e-8`` measures both; each line of the table holds the time and the scores
 of one tolerance. Ours is always models.softmax.TOLERANCE.
 
-Seen once each on two quiet cores. All 11 cells (``--repeats 1``, at 1e-4): ours 85.4 s, plain 569.4 s (ratio 6.7;
-scores differ by .0485 at most, .0014 in the mean), best 275.6 s (3.2; .0395, .0004). Two cells (``--cells 2 --repeats
-1``), some versions of ours earlier: ours 20.5 s; at 1e-4 plain 104.6 s (5.1; .0053, .0003) and best 53.3 s (2.6; .0031,
-.0007); at 1e-6 best 236.1 s (11.5; the same scores to five digits).
+Seen on two quiet cores with AVX-512, all 11 cells, at 1e-4: ours 52.9 s, best 263.2 s (``--side best --repeats 5``:
+ratio 5.0; scores differ by .0395 at most, .0004 in the mean); ours 56.6 s, plain 543.9 s (one repetition of ``--side
+plain``: 9.6). Two cells at 1e-6 (``--cells 2 --repeats 1``, some versions of ours earlier): ours 18.4 s, best 221.1 s
+(12.0; the same scores to five digits).
 
 The first repetition starts our worker processes, some seconds; with few rows that outweighs the fits.
 

@@ -38,11 +38,11 @@ class Curvature:
     """
 
     row_weights: FloatArray
-    _U: FloatArray  # (k, c), directions
+    _U: FloatArray  # (r, c), directions
     _penalty: FloatArray  # (width,)
 
     def complete(self, squares: FloatArray, leading: Leading | None) -> None:
-        """Take the squared columns (k - 1, width) under `row_weights`, and the leading columns."""
+        """Take the squared columns (c, width) under `row_weights`, and the leading columns."""
         self._diagonal = np.maximum(squares + self._penalty, FLOOR)
         self._factor = None
         if leading is not None:
@@ -58,7 +58,7 @@ class Curvature:
         del self.row_weights
 
     def solve(self, vector: FloatArray) -> FloatArray:
-        """Approximate inverse Hessian times `vector` (k, width), of which the classes sum to zero."""
+        """Approximate inverse Hessian times `vector` (r, width), whose rows sum to zero where there are several."""
         turned = self._U.T @ vector
         result = turned / self._diagonal
         if self._factor is not None:
