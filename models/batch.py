@@ -11,7 +11,7 @@ from models.arena import Arena
 from models.continuation import POINTS, Point
 from models.curvature import Leading
 from models.descent import Descent
-from models.losses import BinaryLoss, SoftmaxLoss
+from models.losses import loss_of
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -62,9 +62,7 @@ class SoftmaxFit:
         each = np.ones(self._width, np.float32)
         for columns, factor in zip(self._columns, self.factors, strict=True):
             each[columns] = factor
-        loss = BinaryLoss(self._own, self.set.weights) if len(self.classes) == 2 else \
-            SoftmaxLoss(self._own, len(self.classes), self.set.weights)
-        self.descent = Descent(loss, len(self._own), 1.0 / self.C, each)
+        self.descent = Descent(loss_of(self._own, len(self.classes), self.set.weights), 1.0 / self.C, each)
         self.renewed = NEAR if points else REFRESHED
         if points:
             self.descent.start(points)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.losses import Loss
+from models.losses import Loss, objective
 
 FloatArray = NDArray[np.float32]
 
@@ -28,16 +28,6 @@ class Point(NamedTuple):
         return Point(self.W - other.W, self.Z - other.Z)
 
 
-class Local(NamedTuple):
-    """What the objective is at a point, and the loss, which stands there until the next one is measured."""
-
-    objective: float
-    loss: Loss
-
-
-Measure = Callable[[Point], Local]
-
-
 def directions(points: Sequence[Point]) -> list[Point]:
     """The last of the points, its difference from the one before, and the difference of the differences."""
     found, level = [], list(points[-POINTS:])
@@ -47,7 +37,7 @@ def directions(points: Sequence[Point]) -> list[Point]:
     return found
 
 
-def combined(points: Sequence[Point], penalty: FloatArray, measure: Measure) -> Point:
+def combined(points: Sequence[Point], penalty: FloatArray, loss: Loss) -> Point:
     """The best combination of the points: extrapolation along the strengths, by Newton's method on the shares.
 
     The logits of a combination are the combination of the logits, so no product with the features is needed.
@@ -56,23 +46,27 @@ def combined(points: Sequence[Point], penalty: FloatArray, measure: Measure) -> 
     ----------
     points : at least one, the last of them from the nearest strength
     penalty : float32 (width,), of each column
-    measure : what the objective is like at a point
+    loss : of the rows; it stands anywhere afterwards
     """
     basis = directions(points)
     bends = np.array([[np.vdot(one.W * penalty, other.W) for other in basis] for one in basis], np.float64)
     shares = np.eye(len(basis))[0]
-    best, here = basis[0], measure(basis[0])
-    lowest = here.objective
+    best, lowest = basis[0], _objective(loss, basis[0], penalty)
     for _ in range(NEWTON_STEPS):
         logits = [each.Z for each in basis]
-        slopes = np.array([np.vdot(here.loss.residual, each) for each in logits]) + bends @ shares
-        shares = shares - np.linalg.lstsq(here.loss.bends(logits) + bends, slopes, rcond=1e-10)[0]
+        slopes = np.array([np.vdot(loss.residual, each) for each in logits]) + bends @ shares
+        shares = shares - np.linalg.lstsq(loss.bends(logits) + bends, slopes, rcond=1e-10)[0]
         point = _sum(basis, shares)
-        here = measure(point)
-        if not here.objective < lowest:
+        reached = _objective(loss, point, penalty)
+        if not reached < lowest:
             break
-        best, lowest = point, here.objective
+        best, lowest = point, reached
     return best
+
+
+def _objective(loss: Loss, point: Point, penalty: FloatArray) -> float:
+    loss.at(point.Z)
+    return objective(loss, point.W, penalty)
 
 
 def _sum(basis: Sequence[Point], shares: NDArray[np.float64]) -> Point:

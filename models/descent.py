@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.continuation import Local, Point, combined
+from models.continuation import Point, combined
 from models.curvature import Leading
-from models.losses import Loss
+from models.losses import Loss, objective
 
 FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
 
 MEMORY = 10  # steps remembered; 30 saved no iteration on picture features
 SLOPE_LEFT = 0.3  # a line search ends where the slope has fallen to this fraction
@@ -33,7 +32,6 @@ class Descent:
     Parameters
     ----------
     loss : of the rows, as a function of their logits (r, m)
-    rows : m
     penalty : factor of half the squared norm of the weights
     factors : float32 (width,), of the columns of the features; the last one, of ones, has factor 1
 
@@ -44,45 +42,33 @@ class Descent:
     stuck : whether rounding errors leave no way down
     """
 
-    def __init__(self, loss: Loss, rows: int, penalty: float, factors: FloatArray) -> None:
+    def __init__(self, loss: Loss, penalty: float, factors: FloatArray) -> None:
         self.loss, self.factors = loss, factors
         self.penalty = np.full(len(factors), penalty, np.float32)
         self.penalty[-1] = 0.0
-        self.W = np.zeros((loss.height, len(factors)), np.float32)
+        self.W = np.zeros((loss.shape[0], len(factors)), np.float32)
         self.n_iter, self.stuck, self.gap, self.objective = 0, False, np.inf, np.inf
         self._gradient = np.zeros_like(self.W)
         self._past: list[tuple[FloatArray, FloatArray, float]] = []
-        self._take_logits(np.zeros((loss.height, rows), np.float32))
-
-    def _take_logits(self, Z: FloatArray) -> None:
-        self._Z = Z
-        self.loss.at(Z)
+        loss.at(np.zeros(loss.shape, np.float32))
 
     def start(self, points: Sequence[Point]) -> None:
         """Begin from points of the same problem under stronger penalties, the nearest one last."""
-        self._move_to(combined(points, self.penalty, self._local))
-
-    def _local(self, point: Point) -> Local:
-        self._move_to(point)
-        return Local(self._measure(), self.loss)
-
-    def _move_to(self, point: Point) -> None:
+        point = combined(points, self.penalty, self.loss)
         self.W = point.W
-        self._take_logits(point.Z)
+        self.loss.at(point.Z)
 
     def leave(self) -> Point:
         """Where it ended; all that was needed on the way is dropped."""
         self._past.clear()
+        end = Point(self.W, self.loss.Z)
         del self.loss, self._curvature
-        return Point(self.W, self._Z)
+        return end
 
     @property
     def residual(self) -> FloatArray:
         """Derivative of the loss by the logits (p, m)."""
         return self.loss.part(self.loss.residual)
-
-    def _measure(self) -> float:
-        return self.loss.value() + 0.5 * _dot(self.W * self.penalty, self.W)
 
     def curvature(self) -> FloatArray:
         """Start anew with the curvature where the problem stands; row weights (c, m) for `complete`."""
@@ -103,7 +89,7 @@ class Descent:
             curvature = _dot(change, self._step)
             if curvature > 0:
                 self._past = [*self._past[1 - MEMORY:], (self._step, change, curvature)]
-        self._gradient, self.objective = gradient, self._measure()
+        self._gradient, self.objective = gradient, objective(self.loss, self.W, self.penalty)
 
     def turn(self) -> None:
         """Choose a direction by L-BFGS's two loops around the preconditioner, and estimate the gap.
@@ -140,11 +126,11 @@ class Descent:
         Newton's method on the slope, which costs no product with the features; the objective is convex, so
         the slope alone tells.
         """
-        move, start = self.loss.whole(move), self._Z
+        move, start = self.loss.whole(move), self.loss.Z
         bend, tilt = _dot(self._step * self.penalty, self._step), _dot(self.W * self.penalty, self._step)
         length, low, high = 1.0, 0.0, np.inf
         for _ in range(LINE_STEPS):
-            self._take_logits(start + np.float32(length) * move)
+            self.loss.at(start + np.float32(length) * move)
             slope = _dot(self.loss.residual, move) + tilt + length * bend
             if abs(slope) <= SLOPE_LEFT * -self._slope:
                 break

@@ -135,8 +135,8 @@ def _kept_turned(block: Block, used: IntArray, counts: IntArray | None, columns:
     axes = worthwhile_axes(len(used), block.width, AGAIN * columns)
     if axes is not None:
         return turn(_rows(block.values, used), counts=counts, axes=axes)
-    decided_by = (_rows(block.values, used),) if block.digest is None else (block.digest, used)
-    return KEPT.get(("turned", *decided_by, counts), lambda: turn(_rows(block.values, used), counts=counts), _size)
+    content = block.values if block.digest is None else block.digest
+    return KEPT.get(("turned", content, used, counts), lambda: turn(_rows(block.values, used), counts=counts), _size)
 
 
 def _rows(values: Matrix, rows: IntArray) -> Matrix:

@@ -18,11 +18,13 @@ class Loss:
 
     Attributes
     ----------
-    height : r
+    shape : (r, m)
+    Z : float32 (r, m), where it is
     residual : float32 (r, m), derivative by the logits
     """
 
-    height: int
+    shape: tuple[int, int]
+    Z: FloatArray
     residual: FloatArray
 
     def at(self, Z: FloatArray) -> None:
@@ -63,13 +65,12 @@ class SoftmaxLoss(Loss):
     """
 
     def __init__(self, codes: IntArray, n_classes: int, weights: FloatArray | None) -> None:
-        self.height, self._weights = n_classes, weights
-        self._codes = codes
+        self.shape, self._weights = (n_classes, len(codes)), weights
         self._true = codes, np.arange(len(codes))
 
     def at(self, Z: FloatArray) -> None:
         """See Loss."""
-        self._Z, self._top = Z, Z.max(axis=0)
+        self.Z, self._top = Z, Z.max(axis=0)
         P = np.exp(Z - self._top)
         self._total = P.sum(axis=0)
         P /= self._total
@@ -83,7 +84,7 @@ class SoftmaxLoss(Loss):
 
     def value(self) -> float:
         """See Loss."""
-        surprise = self._top + np.log(self._total) - self._Z[self._true]
+        surprise = self._top + np.log(self._total) - self.Z[self._true]
         loss = np.where(self._missed < 0.5, -np.log1p(-np.minimum(self._missed, 0.5)), surprise)
         if self._weights is not None:
             loss *= self._weights
@@ -100,7 +101,7 @@ class SoftmaxLoss(Loss):
 
     def curvature(self, penalty: FloatArray) -> Curvature:
         """See Loss."""
-        return Softmaxed(self._P, self._codes, penalty, self._weights)
+        return Softmaxed(self._P, self._true[0], penalty, self._weights)
 
     @staticmethod
     def part(whole: FloatArray) -> FloatArray:
@@ -123,15 +124,14 @@ class BinaryLoss(Loss):
     weights : float32 (m,), of each row; None for 1 each
     """
 
-    height = 1
-
     def __init__(self, codes: IntArray, weights: FloatArray | None) -> None:
+        self.shape = 1, len(codes)
         self._signs, self._weights = (2 * codes - 1).astype(np.float32), weights
         self._pull = -self._signs if weights is None else -self._signs * weights
 
     def at(self, Z: FloatArray) -> None:
         """See Loss."""
-        self._margin = self._signs * Z[0]
+        self.Z, self._margin = Z, self._signs * Z[0]
         self._odds = np.exp(-np.abs(self._margin))  # of the less probable class: exact for both signs
         self.residual = (self._pull * (np.where(self._margin > 0, self._odds, 1) / (1 + self._odds)))[None]
 
@@ -154,3 +154,13 @@ class BinaryLoss(Loss):
     def _spread(self) -> FloatArray:
         found: FloatArray = self._odds / np.square(1 + self._odds)
         return found if self._weights is None else found * self._weights
+
+
+def loss_of(codes: IntArray, n_classes: int, weights: FloatArray | None) -> Loss:
+    """The loss for so many classes; see the parameters of SoftmaxLoss."""
+    return BinaryLoss(codes, weights) if n_classes == 2 else SoftmaxLoss(codes, n_classes, weights)
+
+
+def objective(loss: Loss, W: FloatArray, penalty: FloatArray) -> float:
+    """The loss where it is, and half the squared weights W (r, width) times the penalty (width,) of their columns."""
+    return loss.value() + 0.5 * float(np.vdot(W * penalty, W))

@@ -145,22 +145,17 @@ def solve(features: Features, y: IntArray, problems: Sequence[Problem], *,
 
 
 def _check(y: IntArray, problems: Sequence[Problem]) -> None:
-    faults, sets = [], [problem.training_set() for problem in problems]
-    classes = {each: _taught(y, problem) for each, problem in dict(zip(sets, problems, strict=True)).items()}
-    for position, (problem, each) in enumerate(zip(problems, sets, strict=True)):
+    faults = []
+    for position, problem in enumerate(problems):
         if not problem.C > 0:
             faults.append(f"problem {position}: C must be positive, not {problem.C}")
-        if len(classes[each]) < 2:
+        taught = slice(None) if problem.weights is None else np.asarray(problem.weights) > 0
+        classes = _present(y[problem.rows][taught])
+        if len(classes) < 2:
             faults.append(f"problem {position}: its {len(problem.rows)} training rows hold the classes "
-                          f"{classes[each].tolist()}; at least two are needed")
+                          f"{classes.tolist()}; at least two are needed")
     if faults:
         raise ValueError("\n".join(faults))
-
-
-def _taught(y: IntArray, problem: Problem) -> IntArray:
-    """Classes among the rows of a training set that count."""
-    rows = problem.rows if problem.weights is None else np.asarray(problem.rows)[np.asarray(problem.weights) > 0]
-    return _present(y[rows])
 
 
 def _present(codes: IntArray) -> IntArray:
@@ -190,8 +185,7 @@ def _solve_together(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequ
     of = [numbers.setdefault(problem.training_set(), len(numbers)) for problem in batch]
     wanted = [batch[of.index(number)] for number in range(len(numbers))]
     union = np.unique(np.concatenate([problem.rows for problem in wanted]))
-    classes = [len(_present(y[problem.rows])) for problem in wanted]
-    columns = sum(classes[number] - 1 for number in of)
+    columns = sum(len(_present(y[problem.rows])) - 1 for problem in batch)
     turned = _turned(blocks, union, batch[0].scale, columns)
     samples, row = merged([block.index for block in turned], y[union])
     sets = training_sets(samples, row, [(np.searchsorted(union, problem.rows), problem.weights)

@@ -7,69 +7,67 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from models.continuation import Local, Point, combined, directions
-from models.losses import BinaryLoss, SoftmaxLoss
+from models.continuation import Point, combined, directions
+from models.losses import loss_of
 
 M, WIDTH = 80, 6
 
 
 def problem(weighted, k=3, seed=0):
-    """Features, penalties, what the objective is like at a point, and some points."""
+    """Features, penalties, the loss, what the objective is at a point, and some points."""
     rng = np.random.default_rng(seed)
     X, y = rng.normal(size=(M, WIDTH)).astype(np.float32), rng.integers(0, k, M)
     weights = rng.uniform(0.2, 2, M).astype(np.float32) if weighted else None
     penalty = np.array([0.3] * (WIDTH - 1) + [0.0], np.float32)
 
     own = np.ones(M) if weights is None else weights
-    loss = BinaryLoss(y, weights) if k == 2 else SoftmaxLoss(y, k, weights)
 
     def measure(point):
-        loss.at(point.Z)
         Z = np.concatenate([0 * point.Z, point.Z]) if k == 2 else point.Z
         surprise = logsumexp(Z.astype(np.float64), axis=0) - Z[y, np.arange(M)]
-        return Local(float(surprise @ own + 0.5 * np.vdot(point.W * penalty, point.W)), loss)
+        return float(surprise @ own + 0.5 * np.vdot(point.W * penalty, point.W))
 
     points = []
     for size in (0.05, 0.1, 0.2, 0.3):
         W = (size * rng.normal(size=(1 if k == 2 else k, WIDTH))).astype(np.float32)
         points.append(Point(W, W @ X.T))
-    return X, penalty, measure, points
+    return X, penalty, loss_of(y, k, weights), measure, points
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("k", [2, 3])
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_best_combination_is_found(count, k, weighted):
-    _, penalty, measure, points = problem(weighted, k)
+    _, penalty, loss, measure, points = problem(weighted, k)
     points = points[:count]
 
     def at(shares):
         return measure(Point(sum(share * each.W for share, each in zip(shares, points, strict=True)),
-                             sum(share * each.Z for share, each in zip(shares, points, strict=True)))).objective
+                             sum(share * each.Z for share, each in zip(shares, points, strict=True))))
 
     lowest = minimize(at, np.eye(count)[-1], tol=1e-12).fun
-    assert measure(combined(points, penalty, measure)).objective == pytest.approx(lowest, rel=1e-5)
+    assert measure(combined(points, penalty, loss)) == pytest.approx(lowest, rel=1e-5)
 
 
 def test_logits_are_those_of_the_weights():
-    X, penalty, measure, points = problem(weighted=False)
-    found = combined(points, penalty, measure)
+    X, penalty, loss, _, points = problem(weighted=False)
+    found = combined(points, penalty, loss)
     assert np.allclose(found.Z, found.W @ X.T, atol=1e-5)
 
 
 def test_of_equal_points_it_is_the_last():
     """Strengths that stand there twice span nothing; nothing is divided by zero."""
-    _, penalty, measure, points = problem(weighted=True)
-    point = combined([points[0]] * 3, penalty, measure)
-    assert measure(point).objective <= measure(points[0]).objective
+    _, penalty, loss, measure, points = problem(weighted=True)
+    point = combined([points[0]] * 3, penalty, loss)
+    assert measure(point) <= measure(points[0])
     assert np.isfinite(point.W).all()
 
 
 def test_it_is_never_worse_than_the_last_point():
     """Far away, where all is certain, Newton's method overshoots."""
-    _, penalty, measure, points = problem(weighted=False)
+    _, penalty, loss, measure, points = problem(weighted=False)
     far = Point(points[0].W * 4000, points[0].Z * 4000)
-    assert measure(combined([far], penalty, measure)).objective <= measure(far).objective
+    assert measure(combined([far], penalty, loss)) <= measure(far)
 
 
 def test_differences_are_taken_of_the_latest_points():

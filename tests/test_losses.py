@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp, softmax
 
-from models.losses import BinaryLoss, SoftmaxLoss
+from models.losses import loss_of
 
 ROWS = 60
 
@@ -16,8 +16,7 @@ def problem(k, weighted, seed=0):
     rng = np.random.default_rng(seed)
     codes = rng.permutation(np.arange(ROWS) % k)
     weights = rng.uniform(0.2, 2, ROWS).astype(np.float32) if weighted else None
-    loss = BinaryLoss(codes, weights) if k == 2 else SoftmaxLoss(codes, k, weights)
-    return loss, codes, np.ones(ROWS) if weights is None else weights.astype(np.float64)
+    return loss_of(codes, k, weights), codes, np.ones(ROWS) if weights is None else weights.astype(np.float64)
 
 
 def logits(k, size=1.0, seed=1):
