@@ -189,7 +189,7 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
     kept = {"inner": finite(unit.cell.name, inner).astype(np.float32)} if unit.keeps_inner else {}
     return Entry({"probabilities": finite(unit.cell.name, probabilities), **kept}, {
         "label": unit.cell.name, "parameters": dict(chosen), "inner": scores,
-        "class": type(unit.estimator).__name__, "work": unit.fits * len(unit.fold.train),
+        "class": type(unit.estimator).__name__, "work": unit.fitted_rows,
         "fit_seconds": fitted - begun, "predict_seconds": predicted - fitted, "model_bytes": _size(model),
         "training": model.course(), "temperature": _temperature(inner, context.labels[unit.fold.train]),
     })

@@ -51,8 +51,8 @@ class Needs:
     def work(self, unit: Unit) -> float:
         """Numbers that all fits of one unit read: what its time may be told by, where nothing else is known."""
         needs = unit.estimator.needs
-        return float(unit.fits * len(unit.fold.train) * sum(
-            self._numbers_of(many[0], needs[modality]) for modality, many in unit.features.items()))
+        return unit.fitted_rows * sum(
+            self._numbers_of(many[0], needs[modality]) for modality, many in unit.features.items())
 
     def _numbers_of(self, features: Features, form: Form) -> float:
         """Stored numbers of a sample, 4 bytes each; those of a sparse one with their columns."""

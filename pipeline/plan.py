@@ -56,6 +56,11 @@ class Unit:
         """Models to fit: each setting on each inner fold, and the chosen one on all training rows."""
         return len(self.settings) * len(self.fold.inner) + 1
 
+    @property
+    def fitted_rows(self) -> int:
+        """Training rows of all fits, counted as those of the outer fold for each: what its cost is told by."""
+        return self.fits * len(self.fold.train)
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:

@@ -52,8 +52,7 @@ def _estimate(units: Sequence[Unit], features: Sequence[Features], store: Store,
     """Seconds, and whether the store's own history was there to learn from."""
     rates = _history(store)
     encode = sum(_encode_seconds(one, rates) / (1 if one.train is None else jobs) for one in features)
-    fit = sum(rates.get(type(unit.estimator).__name__, _guessed_fit(unit)) * unit.fits * len(unit.fold.train)
-              for unit in units)
+    fit = sum(rates.get(type(unit.estimator).__name__, _guessed_fit(unit)) * unit.fitted_rows for unit in units)
     return encode + fit / jobs, bool(rates)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,11 +13,13 @@ from models import products
 from models.products import crossed, times
 
 
-@pytest.fixture
-def tiles(monkeypatch):
-    """Tiles whatever the processor, and already for small matrices; the calls of NumPy's own product on whole ones."""
-    monkeypatch.setattr(products, "unpacked", lambda: True)
-    monkeypatch.setattr(products, "SMALL", 2000)
+@contextmanager
+def small_tiles():
+    """Tiles whatever the processor, and already for small matrices."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(products, "unpacked", lambda: True)
+        patch.setattr(products, "SMALL", 2000)
+        yield
 
 
 def matrices(n, d, c, seed=0):
@@ -26,12 +30,10 @@ def matrices(n, d, c, seed=0):
 @settings(max_examples=200)
 @given(st.integers(1, 700), st.integers(1, 90), st.integers(1, 130), st.booleans())
 def test_tiles_give_the_product(n, d, c, transposed):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(products, "unpacked", lambda: True)
-        patch.setattr(products, "SMALL", 2000)
-        A, B, C = matrices(n, d, c)
-        if transposed:
-            B, C = np.asfortranarray(B), np.asfortranarray(C)
+    A, B, C = matrices(n, d, c)
+    if transposed:
+        B, C = np.asfortranarray(B), np.asfortranarray(C)
+    with small_tiles():
         np.testing.assert_allclose(times(A, B), A.astype(np.float64) @ B, atol=2e-4)
         np.testing.assert_allclose(crossed(A, C), A.T.astype(np.float64) @ C, atol=1e-3)
 
@@ -44,11 +46,12 @@ def test_so_they_do_at_real_sizes(monkeypatch, n, d, c):
     np.testing.assert_allclose(crossed(A, C), A.T.astype(np.float64) @ C, atol=1e-3)
 
 
-def test_parts_of_a_larger_matrix_are_read_where_they_lie(tiles):
+def test_parts_of_a_larger_matrix_are_read_where_they_lie():
     whole, B, _ = matrices(800, 60, 6)
     part = whole[100:700, 10:50]
-    np.testing.assert_allclose(times(part, B[:40]), part.astype(np.float64) @ B[:40], atol=1e-4)
-    np.testing.assert_allclose(crossed(part, part[:, :5]), part.T.astype(np.float64) @ part[:, :5], atol=1e-3)
+    with small_tiles():
+        np.testing.assert_allclose(times(part, B[:40]), part.astype(np.float64) @ B[:40], atol=1e-4)
+        np.testing.assert_allclose(crossed(part, part[:, :5]), part.T.astype(np.float64) @ part[:, :5], atol=1e-3)
 
 
 def test_nothing_is_cut_where_small_products_have_no_kernel(monkeypatch):
