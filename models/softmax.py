@@ -171,7 +171,7 @@ def _together(blocks: Sequence[Matrix | Indexed], problems: Sequence[Problem]) -
         sets.setdefault(problem.training_set(), []).append(position)
     for sets in scales.values():
         smallest = min(len(problems[positions[0]].rows) for positions in sets.values())
-        union = len(np.unique(np.concatenate([problems[positions[0]].rows for positions in sets.values()])))
+        union = len(_present(np.concatenate([problems[positions[0]].rows for positions in sets.values()])))
         widths = [block.shape[1] for block in blocks if isinstance(block, np.ndarray)]
         if sum(min(union, width) for width in widths) <= 2 * sum(min(smallest, width) for width in widths):
             yield sorted(position for positions in sets.values() for position in positions)
@@ -184,7 +184,7 @@ def _solve_together(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequ
     numbers: dict[Any, int] = {}
     of = [numbers.setdefault(problem.training_set(), len(numbers)) for problem in batch]
     wanted = [batch[of.index(number)] for number in range(len(numbers))]
-    union = np.unique(np.concatenate([problem.rows for problem in wanted]))
+    union = _present(np.concatenate([problem.rows for problem in wanted]))
     columns = sum(len(_present(y[problem.rows])) - 1 for problem in batch)
     turned = _turned(blocks, union, batch[0].scale, columns)
     samples, row = merged([block.index for block in turned], y[union])

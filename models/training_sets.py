@@ -58,11 +58,18 @@ def merged(indices: Sequence[IntArray], y: IntArray) -> tuple[IntArray, IntArray
     -------
     samples, row : one sample of each distinct row, and the row of every sample.
     """
+    everyone = np.arange(len(y))
+    if any(_distinct(index) for index in indices):
+        return everyone, everyone
     key = np.asarray(y, np.int64)
     for index in indices:
         key = np.unique(key * (int(index.max(initial=0)) + 1) + index, return_inverse=True)[1]
     _, samples, row = np.unique(key, return_index=True, return_inverse=True)
     return samples, row
+
+
+def _distinct(index: IntArray) -> bool:
+    return int(np.bincount(index).max(initial=0)) <= 1
 
 
 def training_sets(samples: IntArray, row: IntArray,
@@ -77,13 +84,23 @@ def training_sets(samples: IntArray, row: IntArray,
     counted = [_counted(row[rows], len(samples), weights) for rows, weights in wanted]
     member = np.stack([weights != 0 for weights in counted], axis=1)
     used = np.flatnonzero(member.any(axis=1))
-    signatures, kind = np.unique(member[used], axis=0, return_inverse=True)
-    order = used[np.argsort(kind.ravel(), kind="stable")]
-    ends = np.cumsum(np.bincount(kind.ravel())).tolist()
+    signatures, kind = _kinds(member[used])
+    order = used[np.argsort(kind, kind="stable")]
+    ends = np.cumsum(np.bincount(kind)).tolist()
     pieces = [Piece(start, stop, tuple(np.flatnonzero(signature).tolist()))
               for start, stop, signature in zip([0, *ends], ends, signatures, strict=False)]
     return TrainingSets(samples[order], pieces,
                         [_training_set(each[order], pieces, number) for number, each in enumerate(counted)])
+
+
+def _kinds(member: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], IntArray]:
+    """The distinct rows of (n, s) and the number of each row's among them; much faster than by whole rows."""
+    packed = np.packbits(member, axis=1)
+    key = np.zeros(len(member), np.int64)
+    for column in packed.T:
+        key = np.unique(key * 256 + column, return_inverse=True)[1]
+    _, first = np.unique(key, return_index=True)
+    return member[first], key
 
 
 def _counted(rows: IntArray, total: int, weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
