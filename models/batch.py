@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ NEAR = frozenset({0, 16, 64, 256})  # the same where the start is near the solut
 SMALL_BLOCK, BLOCK = 100, 300  # orders of its exact block: always cheap, and larger than that saves no time
 BLOCK_ROWS = 2000  # rows that suffice for it, at least
 BLOCK_PRICE = 0.5  # operations that it may cost, for each one of an iteration
+TOGETHER = 128  # vectors in a product
 BLOCK_COLUMNS = 10  # fewer leading columns save too little: with many classes the diagonal alone is faster
 
 Family = tuple[int, tuple[float, ...]]  # training set and factors: what problems share that differ in their strength
@@ -62,10 +63,8 @@ class SoftmaxFit:
         each = np.ones(self._width, np.float32)
         for columns, factor in zip(self._columns, self.factors, strict=True):
             each[columns] = factor
-        self.descent = Descent(loss_of(self._own, len(self.classes), self.set.weights), 1.0 / self.C, each)
+        self.descent = Descent(loss_of(self._own, len(self.classes), self.set.weights), 1.0 / self.C, each, points)
         self.renewed = NEAR if points else REFRESHED
-        if points:
-            self.descent.start(points)
 
 
 class _Ladder:
@@ -89,34 +88,54 @@ class _Ladder:
 Product = Callable[[FloatArray, int], FloatArray]
 
 
-def _from_rows(product: Product, arena: Arena, fits: Sequence[SoftmaxFit],
-               values: Sequence[FloatArray]) -> list[FloatArray]:
-    """Sums over the rows (c, width) of each fit's values (c, m), piece by piece and for all fits in one go."""
-    totals = [np.zeros((len(each), arena.width), np.float32) for each in values]
-    for number, piece in enumerate(arena.pieces):
-        inside = [position for position, fit in enumerate(fits) if fit.number in piece.sets]
-        if inside:
-            parts = [values[position][:, fits[position].set.places[number]] for position in inside]
-            for position, part in zip(inside, _cut(product(np.concatenate(parts), number), parts), strict=True):
-                totals[position] += part
+def _from_rows(product: Product, arena: Arena, fits: Sequence[SoftmaxFit], values: Sequence[FloatArray],
+               heights: Sequence[int]) -> list[FloatArray]:
+    """Sums over the rows of each fit's values (c, m), as the first c of so many rows (height, width)."""
+    totals = [np.zeros((height, arena.width), np.float32) for height in heights]
+    for number, inside in _bundles(arena, fits, values):
+        parts = [values[position][:, fits[position].set.places[number]] for position in inside]
+        whole, start = product(_joined(parts), number), 0
+        for position, part in zip(inside, parts, strict=True):
+            stop = start + len(part)
+            totals[position][:len(part)] += whole[start:stop]
+            start = stop
     return totals
 
 
-def _to_rows(arena: Arena, fits: Sequence[SoftmaxFit], weights: Sequence[FloatArray]) -> list[FloatArray]:
-    """Products (c, m) of each fit's weights (c, width) with its rows, piece by piece and for all fits in one go."""
-    results = [np.empty((len(each), len(fit.set.rows)), np.float32)
-               for fit, each in zip(fits, weights, strict=True)]
-    for number, piece in enumerate(arena.pieces):
-        inside = [position for position, fit in enumerate(fits) if fit.number in piece.sets]
-        if inside:
-            parts = [weights[position] for position in inside]
-            for position, part in zip(inside, _cut(arena.logits(np.concatenate(parts), number), parts), strict=True):
-                results[position][:, fits[position].set.places[number]] = part
+def _to_rows(arena: Arena, fits: Sequence[SoftmaxFit], weights: Sequence[FloatArray],
+             heights: Sequence[int]) -> list[FloatArray]:
+    """Products of each fit's weights (c, width) with its rows, as the first c of so many rows (height, m)."""
+    results = [np.empty((height, len(fit.set.rows)), np.float32)
+               for fit, height in zip(fits, heights, strict=True)]
+    for number, inside in _bundles(arena, fits, weights):
+        whole, start = arena.logits(_joined([weights[position] for position in inside]), number), 0
+        for position in inside:
+            stop = start + len(weights[position])
+            results[position][:stop - start, fits[position].set.places[number]] = whole[start:stop]
+            start = stop
     return results
 
 
-def _cut(whole: FloatArray, parts: Sequence[FloatArray]) -> list[FloatArray]:
-    return np.split(whole, np.cumsum([len(part) for part in parts])[:-1])
+def _bundles(arena: Arena, fits: Sequence[SoftmaxFit],
+             values: Sequence[FloatArray]) -> Iterator[tuple[int, list[int]]]:
+    """Pieces, and fits to multiply with them in one go; larger products than TOGETHER gain nothing but copies."""
+    for number, piece in enumerate(arena.pieces):
+        inside: list[int] = []
+        height = 0
+        for position, fit in enumerate(fits):
+            if fit.number not in piece.sets:
+                continue
+            if inside and height + len(values[position]) > TOGETHER:
+                yield number, inside
+                inside, height = [], 0
+            inside.append(position)
+            height += len(values[position])
+        if inside:
+            yield number, inside
+
+
+def _joined(parts: Sequence[FloatArray]) -> FloatArray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def descend(arena: Arena, fits: Sequence[SoftmaxFit], tolerance: float, max_iter: int) -> None:
@@ -125,14 +144,16 @@ def descend(arena: Arena, fits: Sequence[SoftmaxFit], tolerance: float, max_iter
     leading: dict[Family, Leading | None] = {}
     while ladders:
         live = [ladder.fit for ladder in ladders if ladder.fit is not None]
-        gradients = _from_rows(arena.gradients, arena, live, [fit.descent.residual for fit in live])
+        gradients = _from_rows(arena.gradients, arena, live, [fit.descent.residual for fit in live],
+                               [fit.descent.height for fit in live])
         for fit, gradient in zip(live, gradients, strict=True):
             fit.descent.arrive(gradient)
         _renew_curvature(arena, [fit for fit in live if fit.descent.n_iter in fit.renewed], leading)
         for fit in live:
             fit.descent.turn()
         left = [fit for fit in live if not fit.descent.done(tolerance, max_iter)]
-        moves = _to_rows(arena, left, [fit.descent.direction for fit in left])
+        moves = _to_rows(arena, left, [fit.descent.direction for fit in left],
+                         [fit.descent.height for fit in left])
         for fit, move in zip(left, moves, strict=True):
             fit.descent.step(move)
         for ladder in ladders:
@@ -153,7 +174,8 @@ def _renew_curvature(arena: Arena, live: Sequence[SoftmaxFit], leading: dict[Fam
 
     Only of principal components do few lead: an exact block of other columns was measured to cost iterations.
     """
-    squares = _from_rows(arena.squares, arena, live, [fit.descent.curvature() for fit in live])
+    weights = [fit.descent.curvature() for fit in live]
+    squares = _from_rows(arena.squares, arena, live, weights, [len(each) for each in weights])
     for fit, each in zip(live, squares, strict=True):
         fit.descent.complete(each, leading.get(fit.family))
         if arena.rotated and fit.family not in leading:

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.losses import Loss, objective
+from models.losses import Loss
 
 FloatArray = NDArray[np.float32]
 
 POINTS = 3  # solutions to start from: more of them were measured to save nothing
 NEWTON_STEPS = 4
+ENOUGH = 1e-3  # of the objective that the last step promised: the shares need not be exact
 
 
 class Point(NamedTuple):
@@ -37,7 +38,7 @@ def directions(points: Sequence[Point]) -> list[Point]:
     return found
 
 
-def combined(points: Sequence[Point], penalty: FloatArray, loss: Loss) -> Point:
+def combined(points: Sequence[Point], penalty: FloatArray, loss: Loss) -> FloatArray:
     """The best combination of the points: extrapolation along the strengths, by Newton's method on the shares.
 
     The logits of a combination are the combination of the logits, so no product with the features is needed.
@@ -46,30 +47,35 @@ def combined(points: Sequence[Point], penalty: FloatArray, loss: Loss) -> Point:
     ----------
     points : at least one, the last of them from the nearest strength
     penalty : float32 (width,), of each column
-    loss : of the rows; it stands anywhere afterwards
+    loss : of the rows; it stands at the combination afterwards
+
+    Returns
+    -------
+    weights (r, width) of the combination
     """
     basis = directions(points)
+    logits = [each.Z for each in basis]
     bends = np.array([[np.vdot(one.W * penalty, other.W) for other in basis] for one in basis], np.float64)
     shares = np.eye(len(basis))[0]
-    best, lowest = basis[0], _objective(loss, basis[0], penalty)
+    loss.at(logits[0])
+    lowest = loss.value() + 0.5 * bends[0, 0]
     for _ in range(NEWTON_STEPS):
-        logits = [each.Z for each in basis]
         slopes = np.array([np.vdot(loss.residual, each) for each in logits]) + bends @ shares
-        shares = shares - np.linalg.lstsq(loss.bends(logits) + bends, slopes, rcond=1e-10)[0]
-        point = _sum(basis, shares)
-        reached = _objective(loss, point, penalty)
+        change = np.linalg.lstsq(loss.bends(logits) + bends, -slopes, rcond=1e-10)[0]
+        before, promised = loss.Z, -0.5 * float(slopes @ change)
+        loss.at(_sum(logits, shares + change))
+        reached = loss.value() + 0.5 * float((shares + change) @ bends @ (shares + change))
         if not reached < lowest:
+            loss.at(before)
             break
-        best, lowest = point, reached
-    return best
+        shares, lowest = shares + change, reached
+        if promised < ENOUGH * lowest:
+            break
+    return _sum([each.W for each in basis], shares)
 
 
-def _objective(loss: Loss, point: Point, penalty: FloatArray) -> float:
-    loss.at(point.Z)
-    return objective(loss, point.W, penalty)
-
-
-def _sum(basis: Sequence[Point], shares: NDArray[np.float64]) -> Point:
-    W = sum(np.float32(share) * each.W for share, each in zip(shares, basis, strict=True))
-    Z = sum(np.float32(share) * each.Z for share, each in zip(shares, basis, strict=True))
-    return Point(np.asarray(W), np.asarray(Z))
+def _sum(parts: Sequence[FloatArray], shares: NDArray[np.float64]) -> FloatArray:
+    total = parts[0] * np.float32(shares[0])
+    for part, share in zip(parts[1:], shares[1:], strict=True):
+        total += part * np.float32(share)
+    return total

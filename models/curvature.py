@@ -120,20 +120,21 @@ class Softmaxed(Curvature):
 
     Parameters
     ----------
-    P : float32 (k, m), probabilities
+    others : float32 (k, m), probabilities of the classes that are not the row's own; 0 for its own
+    missed : float32 (m,), their sums
     codes : int (m,), class 0..k-1 of each row
     penalty : float32 (width,), of each column
     sample_weights : float32 (m,), optional
     """
 
-    def __init__(self, P: FloatArray, codes: IntArray, penalty: FloatArray,
+    def __init__(self, others: FloatArray, missed: FloatArray, codes: IntArray, penalty: FloatArray,
                  sample_weights: FloatArray | None) -> None:
-        self._penalty, self._sample_weights = penalty, sample_weights
+        self._penalty, self._sample_weights, self._others = penalty, sample_weights, others
+        P = others.copy()
+        np.put(P, codes * len(codes) + np.arange(len(codes)), 1 - missed)
         self._U = _directions(P, sample_weights)
-        self._others = P.copy()
-        self._others[codes, np.arange(len(codes))] = 0.0
-        self._own, self._sums = self._U.T[:, codes], self._U.T @ self._others
-        self._means = self._sums - self._own * self._others.sum(axis=0)
+        self._own, self._sums = np.take(self._U.T, codes, axis=1), self._U.T @ others
+        self._means = self._sums - self._own * missed
         self.row_weights = np.maximum(self._covariances(ALL, ALL, ALL), 0.0)
 
     def _forget(self) -> None:

@@ -26,14 +26,15 @@ class Descent:
     """State of one problem. Whoever runs it multiplies with the features, for many problems at once.
 
     `turn` gives a direction; the features times it go to `step`, which leaves `residual`; the residual times
-    the features goes to `arrive`. What comes and goes has p <= r rows (see `Loss.part`). Weights have a last
-    column for the intercept, which is not penalised.
+    the features goes to `arrive`. Of what comes and goes, the first `loss.told` rows count, of r (see `Loss`).
+    Weights have a last column for the intercept, which is not penalised.
 
     Parameters
     ----------
     loss : of the rows, as a function of their logits (r, m)
     penalty : factor of half the squared norm of the weights
     factors : float32 (width,), of the columns of the features; the last one, of ones, has factor 1
+    points : solutions of the same problem under stronger penalties to start from, the nearest one last
 
     Attributes
     ----------
@@ -42,21 +43,23 @@ class Descent:
     stuck : whether rounding errors leave no way down
     """
 
-    def __init__(self, loss: Loss, penalty: float, factors: FloatArray) -> None:
+    def __init__(self, loss: Loss, penalty: float, factors: FloatArray, points: Sequence[Point]) -> None:
         self.loss, self.factors = loss, factors
         self.penalty = np.full(len(factors), penalty, np.float32)
         self.penalty[-1] = 0.0
-        self.W = np.zeros((loss.shape[0], len(factors)), np.float32)
         self.n_iter, self.stuck, self.gap, self.objective = 0, False, np.inf, np.inf
-        self._gradient = np.zeros_like(self.W)
         self._past: list[tuple[FloatArray, FloatArray, float]] = []
-        loss.at(np.zeros(loss.shape, np.float32))
+        if points:
+            self.W = combined(points, self.penalty, loss)
+        else:
+            self.W = np.zeros((loss.shape[0], len(factors)), np.float32)
+            loss.at(np.zeros(loss.shape, np.float32))
+        self._gradient = np.zeros_like(self.W)
 
-    def start(self, points: Sequence[Point]) -> None:
-        """Begin from points of the same problem under stronger penalties, the nearest one last."""
-        point = combined(points, self.penalty, self.loss)
-        self.W = point.W
-        self.loss.at(point.Z)
+    @property
+    def height(self) -> int:
+        """r, how many rows weights and logits have."""
+        return self.loss.shape[0]
 
     def leave(self) -> Point:
         """Where it ended; all that was needed on the way is dropped."""
@@ -67,8 +70,8 @@ class Descent:
 
     @property
     def residual(self) -> FloatArray:
-        """Derivative of the loss by the logits (p, m)."""
-        return self.loss.part(self.loss.residual)
+        """Derivative of the loss by the logits (told, m)."""
+        return self.loss.residual[:self.loss.told]
 
     def curvature(self) -> FloatArray:
         """Start anew with the curvature where the problem stands; row weights (c, m) for `complete`."""
@@ -82,8 +85,8 @@ class Descent:
         self._curvature.complete(squares * np.square(self.factors), leading)
 
     def arrive(self, gradient: FloatArray) -> None:
-        """Take the loss's derivative by the weights (p, width) where the last step ended."""
-        gradient = self.loss.whole(gradient * self.factors) + self.penalty * self.W
+        """Take the loss's derivative by the weights (r, width) where the last step ended."""
+        gradient = self.loss.complete(gradient) * self.factors + self.penalty * self.W
         if self.n_iter:
             change = gradient - self._gradient
             curvature = _dot(change, self._step)
@@ -112,8 +115,8 @@ class Descent:
 
     @property
     def direction(self) -> FloatArray:
-        """Where to go from here (p, width), for the features without their factors."""
-        return self.loss.part(self._step) * self.factors
+        """Where to go from here (told, width), for the features without their factors."""
+        return self._step[:self.loss.told] * self.factors
 
     @property
     def weights(self) -> FloatArray:
@@ -121,25 +124,31 @@ class Descent:
         return self.W * self.factors
 
     def step(self, move: FloatArray) -> None:
-        """Go along the direction, whose logits are `move` (p, m), until the slope is nearly gone.
+        """Go along the direction, whose logits are `move` (r, m), until the slope is nearly gone.
 
         Newton's method on the slope, which costs no product with the features; the objective is convex, so
         the slope alone tells.
         """
-        move, start = self.loss.whole(move), self.loss.Z
+        move, start = self.loss.complete(move), self.loss.Z
         bend, tilt = _dot(self._step * self.penalty, self._step), _dot(self.W * self.penalty, self._step)
-        length, low, high = 1.0, 0.0, np.inf
+        slope, length, low, high = self._slope, 0.0, 0.0, np.inf
         for _ in range(LINE_STEPS):
+            length = self._next_length(length, low, high, slope, float(self.loss.bends([move])[0, 0]) + bend)
             self.loss.at(start + np.float32(length) * move)
             slope = _dot(self.loss.residual, move) + tilt + length * bend
             if abs(slope) <= SLOPE_LEFT * -self._slope:
                 break
             low, high = (length, high) if slope < 0 else (low, length)
-            length -= slope / (self.loss.bends([move])[0, 0] + bend)
-            if not low < length < high:
-                length = 2 * low if high == np.inf else 0.5 * (low + high)
         else:
             self.stuck = True
         self.n_iter += 1
         self._step *= np.float32(length)
         self.W = self.W + self._step
+
+    @staticmethod
+    def _next_length(length: float, low: float, high: float, slope: float, bend: float) -> float:
+        """Newton's next length, or the middle of the bounds where that leaves them."""
+        found = length - slope / bend if bend > 0 else np.inf
+        if low < found < high:
+            return found
+        return max(1.0, 2 * low) if high == np.inf else 0.5 * (low + high)

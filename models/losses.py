@@ -12,6 +12,9 @@ from models.curvature import Curvature, OneDirection, Softmaxed
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
+LARGE = 60.0  # exp of it, and sums of some such, are far from float32's largest number
+CERTAIN = 43.0  # so is the square of exp of it
+
 
 class Loss:
     """Sum of the rows' weighted cross-entropies at some logits Z (r, m), where `at` puts it.
@@ -19,11 +22,13 @@ class Loss:
     Attributes
     ----------
     shape : (r, m)
+    told : how many of the r rows tell the others: products with the features are taken of these only
     Z : float32 (r, m), where it is
-    residual : float32 (r, m), derivative by the logits
+    residual : float32 (r, m), derivative by the logits; overwritten by the next `at`
     """
 
     shape: tuple[int, int]
+    told: int
     Z: FloatArray
     residual: FloatArray
 
@@ -43,15 +48,9 @@ class Loss:
         """Approximate Hessian by the weights, with a penalty (width,) of each column."""
         raise NotImplementedError
 
-    @staticmethod
-    def part(whole: FloatArray) -> FloatArray:
-        """The rows of (r, ...) that tell the others, for products with the features."""
-        return whole
-
-    @staticmethod
-    def whole(part: FloatArray) -> FloatArray:
-        """The reverse of `part`."""
-        return part
+    def complete(self, values: FloatArray) -> FloatArray:
+        """Values (r, ...) with the rows filled in that the first `told` ones tell; in place."""
+        raise NotImplementedError
 
 
 class SoftmaxLoss(Loss):
@@ -65,54 +64,63 @@ class SoftmaxLoss(Loss):
     """
 
     def __init__(self, codes: IntArray, n_classes: int, weights: FloatArray | None) -> None:
-        self.shape, self._weights = (n_classes, len(codes)), weights
-        self._true = codes, np.arange(len(codes))
+        self.shape, self.told = (n_classes, len(codes)), n_classes - 1
+        self.residual = np.empty(self.shape, np.float32)
+        self._codes, self._weights = codes, weights
+        self._own = codes * len(codes) + np.arange(len(codes))  # places of the rows' own classes
 
     def at(self, Z: FloatArray) -> None:
         """See Loss."""
-        self.Z, self._top = Z, Z.max(axis=0)
-        P = np.exp(Z - self._top)
-        self._total = P.sum(axis=0)
-        P /= self._total
-        self._P, self.residual = P, P.copy()
+        self.Z, odds = Z, self.residual
+        top = Z.max()
+        self._top = Z.max(axis=0) if top > LARGE else np.float32(0)
+        np.exp(Z - self._top if top > LARGE else Z, out=odds)
+        own = odds.ravel()[self._own]
+        np.put(odds, self._own, 0.0)
         # Not P - 1 for the true class: where P is almost 1 that would leave rounding errors only.
-        self.residual[self._true] = 0.0
-        self._missed = self.residual.sum(axis=0)
-        self.residual[self._true] = -self._missed
+        others = odds.sum(axis=0)
+        self._total = own + others
+        self._missed = others / self._total
+        odds /= self._total
         if self._weights is not None:
-            self.residual *= self._weights
+            odds *= self._weights
+        np.put(odds, self._own, -self._weighted(self._missed))
 
     def value(self) -> float:
         """See Loss."""
-        surprise = self._top + np.log(self._total) - self.Z[self._true]
+        surprise = np.log(self._total) + self._top - self.Z.ravel()[self._own]
         loss = np.where(self._missed < 0.5, -np.log1p(-np.minimum(self._missed, 0.5)), surprise)
-        if self._weights is not None:
-            loss *= self._weights
-        return float(loss.sum(dtype=np.float64))
+        return float(self._weighted(loss).sum(dtype=np.float64))
 
     def bends(self, moves: Sequence[FloatArray]) -> NDArray[np.float64]:
-        """See Loss."""
-        pulls = [self._P * move for move in moves]
+        """See Loss.
+
+        Of the weighted residuals r: the sum of r a b - (r a) (r b) / weight - (r a) b_y - (r b) a_y over the rows.
+        """
+        pulls = [self.residual * move for move in moves]
         sums = [pull.sum(axis=0) for pull in pulls]
-        weights = np.ones(self._P.shape[1], np.float32) if self._weights is None else self._weights
-        return np.array([[np.dot((pull * move).sum(axis=0) - total * rest, weights)
-                          for move, rest in zip(moves, sums, strict=True)]
-                         for pull, total in zip(pulls, sums, strict=True)], np.float64)
+        own = [move.ravel()[self._own] for move in moves]
+        shares = sums if self._weights is None else [each / self._weights for each in sums]
+        found = np.empty((len(moves), len(moves)))
+        for a, pull in enumerate(pulls):
+            for b in range(a + 1):
+                found[a, b] = found[b, a] = (np.vdot(pull, moves[b]) - np.vdot(sums[a], shares[b] + own[b])
+                                             - np.vdot(sums[b], own[a]))
+        return found
 
     def curvature(self, penalty: FloatArray) -> Curvature:
         """See Loss."""
-        return Softmaxed(self._P, self._true[0], penalty, self._weights)
+        others = self.residual.copy() if self._weights is None else self.residual / self._weights
+        np.put(others, self._own, 0.0)
+        return Softmaxed(others, self._missed, self._codes, penalty, self._weights)
 
-    @staticmethod
-    def part(whole: FloatArray) -> FloatArray:
-        """All classes but the last."""
-        return whole[:-1]
+    def complete(self, values: FloatArray) -> FloatArray:
+        """See Loss."""
+        np.negative(values[:-1].sum(axis=0), out=values[-1])
+        return values
 
-    @staticmethod
-    def whole(part: FloatArray) -> FloatArray:
-        """Append the last class."""
-        last: FloatArray = -part.sum(axis=0, keepdims=True)
-        return np.concatenate([part, last])
+    def _weighted(self, values: FloatArray) -> FloatArray:
+        return values if self._weights is None else values * self._weights
 
 
 class BinaryLoss(Loss):
@@ -124,20 +132,23 @@ class BinaryLoss(Loss):
     weights : float32 (m,), of each row; None for 1 each
     """
 
+    told = 1
+
     def __init__(self, codes: IntArray, weights: FloatArray | None) -> None:
-        self.shape = 1, len(codes)
-        self._signs, self._weights = (2 * codes - 1).astype(np.float32), weights
+        self.shape, self._weights = (1, len(codes)), weights
+        self._signs = (2 * codes - 1).astype(np.float32)
         self._pull = -self._signs if weights is None else -self._signs * weights
 
     def at(self, Z: FloatArray) -> None:
         """See Loss."""
         self.Z, self._margin = Z, self._signs * Z[0]
-        self._odds = np.exp(-np.abs(self._margin))  # of the less probable class: exact for both signs
-        self.residual = (self._pull * (np.where(self._margin > 0, self._odds, 1) / (1 + self._odds)))[None]
+        self._odds = np.exp(-np.maximum(self._margin, -CERTAIN))  # of the other class
+        self._missed = self._odds / (1 + self._odds)
+        self.residual = (self._pull * self._missed)[None]
 
     def value(self) -> float:
         """See Loss."""
-        loss = np.maximum(-self._margin, 0) + np.log1p(self._odds)
+        loss = np.log1p(self._odds) - np.minimum(self._margin + CERTAIN, 0)
         if self._weights is not None:
             loss *= self._weights
         return float(loss.sum(dtype=np.float64))
@@ -151,8 +162,12 @@ class BinaryLoss(Loss):
         """See Loss."""
         return OneDirection(self._spread(), penalty)
 
+    def complete(self, values: FloatArray) -> FloatArray:
+        """See Loss."""
+        return values
+
     def _spread(self) -> FloatArray:
-        found: FloatArray = self._odds / np.square(1 + self._odds)
+        found: FloatArray = self._missed / (1 + self._odds)
         return found if self._weights is None else found * self._weights
 
 

@@ -34,6 +34,12 @@ def problem(weighted, k=3, seed=0):
     return X, penalty, loss_of(y, k, weights), measure, points
 
 
+def reached(points, penalty, loss):
+    """The combination, with the logits at which it leaves the loss."""
+    W = combined(points, penalty, loss)
+    return Point(W, loss.Z)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("k", [2, 3])
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -46,28 +52,30 @@ def test_the_best_combination_is_found(count, k, weighted):
                              sum(share * each.Z for share, each in zip(shares, points, strict=True))))
 
     lowest = minimize(at, np.eye(count)[-1], tol=1e-12).fun
-    assert measure(combined(points, penalty, loss)) == pytest.approx(lowest, rel=1e-5)
+    assert measure(reached(points, penalty, loss)) == pytest.approx(lowest, rel=1e-5)
 
 
 def test_logits_are_those_of_the_weights():
     X, penalty, loss, _, points = problem(weighted=False)
-    found = combined(points, penalty, loss)
+    found = reached(points, penalty, loss)
     assert np.allclose(found.Z, found.W @ X.T, atol=1e-5)
 
 
 def test_of_equal_points_it_is_the_last():
     """Strengths that stand there twice span nothing; nothing is divided by zero."""
     _, penalty, loss, measure, points = problem(weighted=True)
-    point = combined([points[0]] * 3, penalty, loss)
+    point = reached([points[0]] * 3, penalty, loss)
     assert measure(point) <= measure(points[0])
     assert np.isfinite(point.W).all()
 
 
 def test_it_is_never_worse_than_the_last_point():
     """Far away, where all is certain, Newton's method overshoots."""
-    _, penalty, loss, measure, points = problem(weighted=False)
+    X, penalty, loss, measure, points = problem(weighted=False)
     far = Point(points[0].W * 4000, points[0].Z * 4000)
-    assert measure(combined([far], penalty, loss)) <= measure(far)
+    found = reached([far], penalty, loss)
+    assert measure(found) <= measure(far)
+    assert np.allclose(found.Z, found.W @ X.T, rtol=1e-4)
 
 
 def test_differences_are_taken_of_the_latest_points():
