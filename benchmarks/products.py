@@ -1,11 +1,13 @@
-"""Products of the features with a few columns: in tiles (models.products) against NumPy's on the whole.
+"""Products of the features with a few vectors: in tiles (models.products) against NumPy's on the whole.
 
 Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.products [--rows N] [--seconds S]``. Both sides alternate;
 the table gives medians in billions of operations a second, a wide product's for comparison, and the largest
 difference of the results relative to their largest entry.
 
-The columns are the classes but one of all fits that are solved together: with ten classes 9 for a fit alone, 18
-for three inner folds, of which two share each row.
+The vectors are the classes but one of all fits that are solved together: with ten classes 9 for a fit alone, 18
+for three inner folds, of which two share each row. W A' gives the logits of n rows A from weights W; R A gives
+gradients from residuals R, whole as the features lie, and in tiles of their transposed copy, which takes as long to
+make as the last column says.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.softmax import peak, timed
-from models.products import crossed, times, unpacked
+from models.products import times, transposed, unpacked
 
 Array = NDArray[Any]
 
@@ -44,17 +46,20 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     print(f"tiles are taken here: {unpacked()}; a wide product {peak() / 1e9:.0f} billion operations a second")
-    print(f"{'d':>6}{'columns':>9}{'A B whole':>12}{'tiles':>7}{'A-T B whole':>13}{'tiles':>7}{'difference':>12}")
-    for d in (384, 1280, 2304, 4000):
+    print(f"{'d':>6}{'vectors':>9}{'W A-T whole':>13}{'tiles':>7}{'R A whole':>11}{'tiles':>7}{'difference':>12}"
+          f"{'copy s':>8}")
+    for d in (100, 384, 1280, 2304, 4000):
         A = rng.normal(size=(options.rows, d)).astype(np.float32)
+        copied, turned = timed(transposed, A)
         for c in (1, 4, 9, 18, 36, 72, 144):
-            B, C = (rng.normal(size=(size, c)).astype(np.float32) for size in (d, options.rows))
-            sides = (partial(np.matmul, A, B), partial(times, A, B),
-                     partial(np.matmul, A.T, C), partial(crossed, A, C))
+            W, R = (rng.normal(size=(c, size)).astype(np.float32) for size in (d, options.rows))
+            sides = (partial(np.matmul, W, A.T), partial(times, W, A),
+                     partial(np.matmul, R, A), partial(times, R, turned))
             found = speeds(sides, 2.0 * A.size * c, options.seconds)
             apart = max(float(np.abs(one() - other()).max() / np.abs(one()).max()) for one, other in
                         (sides[:2], sides[2:]))
-            print(f"{d:6}{c:9}{found[0]:12.0f}{found[1]:7.0f}{found[2]:13.0f}{found[3]:7.0f}{apart:12.1e}", flush=True)
+            print(f"{d:6}{c:9}{found[0]:13.0f}{found[1]:7.0f}{found[2]:11.0f}{found[3]:7.0f}{apart:12.1e}{copied:8.3f}",
+                  flush=True)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.principal_axes import Indexed
-from models.products import crossed, times
+from models.products import times, transposed
 from models.training_sets import Piece, TrainingSets
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-CHUNK = 256  # rows squared at a time
+CHUNK = 2**18  # numbers squared at a time
 SHARED = 2  # samples per distinct row from which it pays to keep them apart
 
 
@@ -44,17 +44,18 @@ class _Block:
 class _Dense(_Block):
     """Nearly all samples differ: the rows lie as the pieces need them."""
 
-    def __init__(self, A: FloatArray, pieces: Sequence[Piece]) -> None:
+    def __init__(self, A: FloatArray, pieces: Sequence[Piece], several: bool) -> None:
         self.A, self.parts = A, [A[piece.start:piece.stop] for piece in pieces]
+        self.turned = [_turned(part, several) for part in self.parts]
 
     def logits(self, weights: FloatArray, piece: int) -> FloatArray:
-        return times(self.parts[piece], weights.T).T
+        return times(weights, self.parts[piece])
 
     def gradients(self, residuals: FloatArray, piece: int) -> FloatArray:
-        return crossed(self.parts[piece], residuals.T).T
+        return times(residuals, self.turned[piece])
 
     def squares(self, weights: FloatArray, piece: int) -> FloatArray:
-        return _squares(weights, self.parts[piece])
+        return _squares(weights, self.turned[piece])
 
     def take(self, rows: IntArray, columns: IntArray) -> FloatArray:
         return self.A[np.ix_(rows, columns)]
@@ -63,24 +64,24 @@ class _Dense(_Block):
 class _Repeated(_Block):
     """Few distinct rows for many samples: products are taken with the distinct ones only."""
 
-    def __init__(self, A: FloatArray, index: IntArray, pieces: Sequence[Piece]) -> None:
-        self.A, self.index = A, index
+    def __init__(self, A: FloatArray, index: IntArray, pieces: Sequence[Piece], several: bool) -> None:
+        self.A, self.turned, self.index = A, _turned(A, several), index
         self.places = [index[piece.start:piece.stop] for piece in pieces]
         self.sums = [sparse.csr_matrix((np.ones(len(place), np.float32), (place, np.arange(len(place)))),
                                        shape=(len(A), len(place))) for place in self.places]
 
     def logits(self, weights: FloatArray, piece: int) -> FloatArray:
-        return np.take(times(self.A, weights.T).T, self.places[piece], axis=1)
+        return np.take(times(weights, self.A), self.places[piece], axis=1)
 
     def _summed(self, values: FloatArray, piece: int) -> FloatArray:
         summed: FloatArray = self.sums[piece] @ np.ascontiguousarray(values.T)
-        return summed.T
+        return np.ascontiguousarray(summed.T)
 
     def gradients(self, residuals: FloatArray, piece: int) -> FloatArray:
-        return crossed(self.A, self._summed(residuals, piece).T).T
+        return times(self._summed(residuals, piece), self.turned)
 
     def squares(self, weights: FloatArray, piece: int) -> FloatArray:
-        return _squares(self._summed(weights, piece), self.A)
+        return _squares(self._summed(weights, piece), self.turned)
 
     def take(self, rows: IntArray, columns: IntArray) -> FloatArray:
         return self.A[np.ix_(self.index[rows], columns)]
@@ -113,12 +114,16 @@ class _Sparse(_Block):
         return chosen
 
 
-def _squares(weights: FloatArray, rows: FloatArray) -> FloatArray:
-    total = np.zeros((rows.shape[1], len(weights)), np.float32)
-    for start in range(0, len(rows), CHUNK):
-        part = slice(start, start + CHUNK)
-        total += crossed(np.square(rows[part]), weights[:, part].T)
-    return total.T
+def _turned(A: FloatArray, several: bool) -> FloatArray:
+    """A' (d, n), copied where several vectors at once make that worth it."""
+    return transposed(A) if several else A.T
+
+
+def _squares(weights: FloatArray, turned: FloatArray) -> FloatArray:
+    """Weights (c, m) times the squares of rows (m, d) that are given transposed: (c, d)."""
+    step = max(1, CHUNK // turned.shape[1])
+    return np.concatenate([times(weights, np.square(turned[start:start + step]))
+                           for start in range(0, len(turned), step)], axis=1)
 
 
 class Arena:
@@ -128,6 +133,7 @@ class Arena:
     ----------
     blocks : the blocks with the row of each sample
     sets : the training sets among the samples
+    several : whether products with more than one vector at a time are to come
 
     Attributes
     ----------
@@ -136,10 +142,10 @@ class Arena:
     rotated : whether any block's columns are principal components
     """
 
-    def __init__(self, blocks: Sequence[Indexed], sets: TrainingSets) -> None:
+    def __init__(self, blocks: Sequence[Indexed], sets: TrainingSets, several: bool) -> None:
         self.pieces, self.sets = sets.pieces, sets.sets
         self.rotated = any(block.turned.rotated for block in blocks)
-        self._blocks = [_laid_out(block, sets) for block in blocks]
+        self._blocks = [_laid_out(block, sets, several) for block in blocks]
         ends = np.cumsum([0, *(block.turned.width for block in blocks)]).tolist()
         self.columns = [slice(start, stop) for start, stop in pairwise(ends)]
         self.width = ends[-1] + 1
@@ -172,11 +178,11 @@ class Arena:
         return np.concatenate([*found, ones], axis=1)
 
 
-def _laid_out(block: Indexed, sets: TrainingSets) -> _Block:
+def _laid_out(block: Indexed, sets: TrainingSets, several: bool) -> _Block:
     rows, index = block.turned.rows, block.index[sets.samples]
     if sparse.issparse(rows):
         return _Sparse(rows[index], sets.pieces)
     if len(index) >= SHARED * rows.shape[0]:
-        return _Repeated(rows, index, sets.pieces)
+        return _Repeated(rows, index, sets.pieces, several)
     in_order = len(index) == rows.shape[0] and bool((index == np.arange(len(index))).all())
-    return _Dense(rows if in_order else rows[index], sets.pieces)
+    return _Dense(rows if in_order else rows[index], sets.pieces, several)

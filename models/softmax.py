@@ -192,7 +192,7 @@ def _solve_together(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequ
                                         for problem in wanted])
     if len(sets.pieces) > PIECES * len(wanted):
         return _one_by_one(blocks, y, batch, of, tolerance, max_iter)
-    arena, codes = Arena(turned, sets), y[union][sets.samples]
+    arena, codes = Arena(turned, sets, columns > 1), y[union][sets.samples]
     coded = [_coded(codes[each.rows]) for each in sets.sets]
     solutions: list[Solution] = []
     for portion in _portions(batch, of, sets, columns):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import products
-from models.products import crossed, times
+from models.products import times, transposed
 
 
 @contextmanager
@@ -23,35 +23,32 @@ def small_tiles():
 
 
 def matrices(n, d, c, seed=0):
+    """B (c, d) and A (n, d)."""
     rng = np.random.default_rng(seed)
-    return [rng.normal(size=shape).astype(np.float32) for shape in ((n, d), (d, c), (n, c))]
+    return [rng.normal(size=shape).astype(np.float32) for shape in ((c, d), (n, d))]
 
 
 @settings(max_examples=200)
-@given(st.integers(1, 700), st.integers(1, 90), st.integers(1, 130), st.booleans())
-def test_tiles_give_the_product(n, d, c, transposed):
-    A, B, C = matrices(n, d, c)
-    if transposed:
-        B, C = np.asfortranarray(B), np.asfortranarray(C)
+@given(st.integers(1, 700), st.integers(1, 80), st.integers(1, 80), st.booleans(), st.booleans())
+def test_tiles_give_the_product(n, d, c, turned_a, turned_b):
+    B, A = matrices(n, d, c)
+    given_b, given_a = np.asfortranarray(B) if turned_b else B, np.asfortranarray(A) if turned_a else A
     with small_tiles():
-        np.testing.assert_allclose(times(A, B), A.astype(np.float64) @ B, atol=2e-4)
-        np.testing.assert_allclose(crossed(A, C), A.T.astype(np.float64) @ C, atol=1e-3)
+        np.testing.assert_allclose(times(given_b, given_a), B.astype(np.float64) @ A.T, atol=2e-4)
 
 
 @pytest.mark.parametrize(("n", "d", "c"), [(2633, 1280, 18), (300, 4000, 45), (900, 700, 9), (515, 1281, 37)])
 def test_so_they_do_at_real_sizes(monkeypatch, n, d, c):
     monkeypatch.setattr(products, "unpacked", lambda: True)
-    A, B, C = matrices(n, d, c)
-    np.testing.assert_allclose(times(A, B), A.astype(np.float64) @ B, atol=1e-3)
-    np.testing.assert_allclose(crossed(A, C), A.T.astype(np.float64) @ C, atol=1e-3)
+    B, A = matrices(n, d, c)
+    np.testing.assert_allclose(times(B, A), B.astype(np.float64) @ A.T, atol=1e-3)
 
 
 def test_parts_of_a_larger_matrix_are_read_where_they_lie():
-    whole, B, _ = matrices(800, 60, 6)
+    B, whole = matrices(800, 60, 6)
     part = whole[100:700, 10:50]
     with small_tiles():
-        np.testing.assert_allclose(times(part, B[:40]), part.astype(np.float64) @ B[:40], atol=1e-4)
-        np.testing.assert_allclose(crossed(part, part[:, :5]), part.T.astype(np.float64) @ part[:, :5], atol=1e-3)
+        np.testing.assert_allclose(times(B[:, :40], part), B[:, :40].astype(np.float64) @ part.T, atol=1e-4)
 
 
 def test_nothing_is_cut_where_small_products_have_no_kernel(monkeypatch):
@@ -60,9 +57,17 @@ def test_nothing_is_cut_where_small_products_have_no_kernel(monkeypatch):
 
     monkeypatch.setattr(products, "unpacked", lambda: False)
     monkeypatch.setattr(products, "_tiled", fail)
-    A, B, C = matrices(2633, 640, 18)
-    np.testing.assert_array_equal(times(A, B), A @ B)
-    np.testing.assert_array_equal(crossed(A, C), A.T @ C)
+    for c in (1, 18):
+        B, A = matrices(2633, 640, c)
+        np.testing.assert_allclose(times(B, A), B.astype(np.float64) @ A.T, atol=1e-3)
+
+
+@given(st.integers(0, 300), st.integers(1, 90))
+def test_the_transposed_copy_lies_row_by_row(n, d):
+    A = matrices(n, d, 1)[1]
+    found = transposed(A)
+    assert found.flags.c_contiguous
+    np.testing.assert_array_equal(found, A.T)
 
 
 @pytest.mark.parametrize(("name", "architecture", "expected"), [
