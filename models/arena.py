@@ -121,9 +121,11 @@ def _turned(A: FloatArray, several: bool) -> FloatArray:
 
 def _squares(weights: FloatArray, turned: FloatArray) -> FloatArray:
     """Weights (c, m) times the squares of rows (m, d) that are given transposed: (c, d)."""
+    total = np.empty((len(weights), len(turned)), np.float32)
     step = max(1, CHUNK // turned.shape[1])
-    return np.concatenate([times(weights, np.square(turned[start:start + step]))
-                           for start in range(0, len(turned), step)], axis=1)
+    for start in range(0, len(turned), step):
+        total[:, start:start + step] = times(weights, np.square(turned[start:start + step]))
+    return total
 
 
 class Arena:

@@ -194,13 +194,16 @@ def test_balanced_weights_find_more_of_a_rare_class(name):
 
 
 def test_balanced_logistic_regression_is_that_on_repeated_rows():
-    """Weights n / (K n_k) are those of rows repeated so that classes are equal, at the strength that evens the sum."""
+    """Weights n / (K n_k) are those of rows repeated so that classes are equal, at the strength that evens the sum.
+
+    Both are solved to a relative objective of 2e-7, of which probabilities may differ by about the square root.
+    """
     y = np.repeat(["a", "b"], [40, 10])
     X = pooled(np.where(y == "a", "apple", "boat"))
     repeated = np.r_[0:40, np.repeat(np.arange(40, 50), 4)]
     balanced = Logistic(C=2.0, class_weight="balanced").fit(X, y).predict_proba(X)
     plain = Logistic(C=2.0 * 50 / 80).fit(X[repeated], y[repeated]).predict_proba(X)
-    np.testing.assert_allclose(balanced, plain, atol=1e-4)
+    np.testing.assert_allclose(balanced, plain, atol=5e-4)
 
 
 # --- principal components of blocks -----------------------------------------------------------------------
