@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float32]
 
 KERNELS = frozenset({"SkylakeX", "Cooperlake", "Sapphirerapids"})  # OpenBLAS's names for what has such kernels
 SMALL = 1_000_000  # multiplications of a product that OpenBLAS computes without packing
-WIDEST = 64  # rows of B from which B A' gains nothing
+WIDEST = 64  # rows of B from which B A' gains nothing, unless tiles are tall without being cut
 TALL = 24  # rows of a tile that make the call worth it
 STRIP = 64  # rows that are transposed at a time
 
@@ -37,7 +37,7 @@ def unpacked() -> bool:
 def times(B: FloatArray, A: FloatArray) -> FloatArray:
     """B (c, d) times A' (d, n): (c, n)."""
     c, d = B.shape
-    if not (1 < c <= WIDEST and A.size * c > SMALL and unpacked()):
+    if not (1 < c and (c <= WIDEST or c * d * WIDEST <= SMALL) and A.size * c > SMALL and unpacked()):
         return np.asarray(B @ A.T if c == 1 else (A @ B.T).T)
     parts = -(-d * c * TALL // SMALL)
     (start, stop), *others = pairwise(d * part // parts for part in range(parts + 1))

@@ -334,3 +334,24 @@ def test_leading_axes_save_iterations_and_change_no_solution(k, C, monkeypatch):
     assert_same(led, reference(X, y, problem), 4e-3)
     monkeypatch.setattr(principal_axes, "LEADING", 1)
     assert led.n_iter < solve(X, y, [problem])[0].n_iter
+
+
+@pytest.mark.parametrize("C", [0.01, 10.0])
+@pytest.mark.parametrize("alike", [1, 4])
+def test_fewer_rows_than_columns_are_written_with_fewer_columns(C, alike, monkeypatch):
+    """Where no axes pay; also where rows depend on each other."""
+    monkeypatch.setattr(principal_axes, "PRICE", 0)
+    X, y = samples(40, 90, 2)
+    X = X[np.arange(40) // alike]
+    problem = Problem(np.arange(40), C, np.linspace(0.5, 2, 90))
+    assert turn(X, axes=0).width == 40 // alike - 1
+    solution = solve(X, y, [problem])[0]
+    assert_same(solution, reference(X, y, problem))
+
+
+def test_rows_without_any_difference_leave_the_intercept(monkeypatch):
+    monkeypatch.setattr(principal_axes, "PRICE", 0)
+    X, y = np.ones((40, 90), np.float32), (np.arange(40) % 4 == 0).astype(np.int64)
+    solution = solve(X, y, [Problem(np.arange(40), 1.0)])[0]
+    assert not solution.coef.any()
+    assert solution.probabilities(X, np.arange(3), 2)[:, 1] == pytest.approx([0.25] * 3, abs=1e-3)
