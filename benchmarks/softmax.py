@@ -12,11 +12,9 @@ once; in large cases it takes long, and only ``--same`` asks for it).
 
 Excess is the distance to the smallest objective, relative to it, the largest over the strengths of the first
 fold: ours, and the loop's at the default tolerance. Known weak spots: a single fit of two classes and 500
-columns or more takes longer than scikit-learn's at its default tolerance, .5 to .7 of its speed, and about as long
-at equal accuracy (leading axes for it were measured to save as much time in iterations as they cost).
-Error is the largest difference from a coefficient of
-scikit-learn in float64 with tolerance 1e-9, relative to the largest coefficient. Peak is the share of the
-speed of a large square float32 product.
+columns takes longer than scikit-learn's at its default tolerance (.7 of its speed), and about as long at equal
+accuracy. Error is the largest difference from a coefficient of scikit-learn in float64 with tolerance 1e-9,
+relative to the largest coefficient. Peak is the share of the speed of a large square float32 product.
 """
 
 from __future__ import annotations
