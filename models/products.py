@@ -37,7 +37,7 @@ def unpacked() -> bool:
 def times(B: FloatArray, A: FloatArray) -> FloatArray:
     """B (c, d) times A' (d, n): (c, n)."""
     c, d = B.shape
-    if not (1 < c and (c <= WIDEST or c * d * WIDEST <= SMALL) and A.size * c > SMALL and unpacked()):
+    if not (c > 1 and (c <= WIDEST or c * d * WIDEST <= SMALL) and A.size * c > SMALL and unpacked()):
         return np.asarray(B @ A.T if c == 1 else (A @ B.T).T)
     parts = -(-d * c * TALL // SMALL)
     (start, stop), *others = pairwise(d * part // parts for part in range(parts + 1))
