@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,25 +95,18 @@ def _from_rows(product: Product, arena: Arena, fits: Sequence[SoftmaxFit], value
     totals = [np.zeros((height, arena.width), np.float32) for height in heights]
     for number, inside in _bundles(arena, fits, values):
         parts = [values[position][:, fits[position].set.places[number]] for position in inside]
-        whole, start = product(_joined(parts), number), 0
-        for position, part in zip(inside, parts, strict=True):
-            stop = start + len(part)
-            totals[position][:len(part)] += whole[start:stop]
-            start = stop
+        for position, part in zip(inside, _cut(product(_joined(parts), number), parts), strict=True):
+            totals[position][:len(part)] += part
     return totals
 
 
-def _to_rows(arena: Arena, fits: Sequence[SoftmaxFit], weights: Sequence[FloatArray],
-             heights: Sequence[int]) -> list[FloatArray]:
-    """Products of each fit's weights (c, width) with its rows, as the first c of so many rows (height, m)."""
-    results = [np.empty((height, len(fit.set.rows)), np.float32)
-               for fit, height in zip(fits, heights, strict=True)]
+def _to_rows(arena: Arena, fits: Sequence[SoftmaxFit], weights: Sequence[FloatArray]) -> list[FloatArray]:
+    """Products of each fit's weights (c, width) with its rows, as the first c of its r rows of logits (r, m)."""
+    results = [np.empty((fit.descent.height, len(fit.set.rows)), np.float32) for fit in fits]
     for number, inside in _bundles(arena, fits, weights):
-        whole, start = arena.logits(_joined([weights[position] for position in inside]), number), 0
-        for position in inside:
-            stop = start + len(weights[position])
-            results[position][:stop - start, fits[position].set.places[number]] = whole[start:stop]
-            start = stop
+        parts = [weights[position] for position in inside]
+        for position, part in zip(inside, _cut(arena.logits(_joined(parts), number), parts), strict=True):
+            results[position][:len(part), fits[position].set.places[number]] = part
     return results
 
 
@@ -138,6 +132,12 @@ def _joined(parts: Sequence[FloatArray]) -> FloatArray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+def _cut(whole: FloatArray, parts: Sequence[FloatArray]) -> list[FloatArray]:
+    """The rows of `whole` that belong to each of the parts that were joined."""
+    ends = accumulate(len(part) for part in parts)
+    return [whole[end - len(part):end] for part, end in zip(parts, ends, strict=True)]
+
+
 def descend(arena: Arena, fits: Sequence[SoftmaxFit], tolerance: float, max_iter: int) -> None:
     """Iterate all ladders together; where a fit has arrived, the next one of its ladder takes its place."""
     ladders = _ladders(fits)
@@ -152,8 +152,7 @@ def descend(arena: Arena, fits: Sequence[SoftmaxFit], tolerance: float, max_iter
         for fit in live:
             fit.descent.turn()
         left = [fit for fit in live if not fit.descent.done(tolerance, max_iter)]
-        moves = _to_rows(arena, left, [fit.descent.direction for fit in left],
-                         [fit.descent.height for fit in left])
+        moves = _to_rows(arena, left, [fit.descent.direction for fit in left])
         for fit, move in zip(left, moves, strict=True):
             fit.descent.step(move)
         for ladder in ladders:

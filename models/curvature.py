@@ -131,7 +131,7 @@ class Softmaxed(Curvature):
                  sample_weights: FloatArray | None) -> None:
         self._penalty, self._sample_weights, self._others = penalty, sample_weights, others
         P = others.copy()
-        np.put(P, codes * len(codes) + np.arange(len(codes)), 1 - missed)
+        P[codes, np.arange(len(codes))] = 1 - missed
         self._U = _directions(P, sample_weights)
         self._own, self._sums = np.take(self._U.T, codes, axis=1), self._U.T @ others
         self._means = self._sums - self._own * missed

@@ -31,6 +31,7 @@ class Loss:
     told: int
     Z: FloatArray
     residual: FloatArray
+    _weights: FloatArray | None
 
     def at(self, Z: FloatArray) -> None:
         """Go to these logits (r, m)."""
@@ -51,6 +52,9 @@ class Loss:
     def complete(self, values: FloatArray) -> FloatArray:
         """Values (r, ...) with the rows filled in that the first `told` ones tell; in place."""
         raise NotImplementedError
+
+    def _weighted(self, values: FloatArray) -> FloatArray:
+        return values if self._weights is None else values * self._weights
 
 
 class SoftmaxLoss(Loss):
@@ -119,9 +123,6 @@ class SoftmaxLoss(Loss):
         np.negative(values[:-1].sum(axis=0), out=values[-1])
         return values
 
-    def _weighted(self, values: FloatArray) -> FloatArray:
-        return values if self._weights is None else values * self._weights
-
 
 class BinaryLoss(Loss):
     """Of two classes, with one logit z, of the second against the first: log(1 + exp(-s z)), s = 1 for the second.
@@ -149,9 +150,7 @@ class BinaryLoss(Loss):
     def value(self) -> float:
         """See Loss."""
         loss = np.log1p(self._odds) - np.minimum(self._margin + CERTAIN, 0)
-        if self._weights is not None:
-            loss *= self._weights
-        return float(loss.sum(dtype=np.float64))
+        return float(self._weighted(loss).sum(dtype=np.float64))
 
     def bends(self, moves: Sequence[FloatArray]) -> NDArray[np.float64]:
         """See Loss."""
@@ -167,8 +166,7 @@ class BinaryLoss(Loss):
         return values
 
     def _spread(self) -> FloatArray:
-        found: FloatArray = self._missed / (1 + self._odds)
-        return found if self._weights is None else found * self._weights
+        return self._weighted(self._missed / (1 + self._odds))
 
 
 def loss_of(codes: IntArray, n_classes: int, weights: FloatArray | None) -> Loss:

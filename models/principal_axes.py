@@ -120,8 +120,7 @@ def _centred(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
     mean = rows.mean(axis=0)  # any will do: it only keeps the numbers small
 
     def raw(weights: FloatArray) -> Raw:
-        coef = weights if scale is None else weights * scale.astype(np.float32)
-        return coef, -(coef @ mean.astype(np.float64))
+        return _as_given(weights, scale, mean.astype(np.float64))
 
     return Turned(_standardised(rows, mean, scale), raw, rotated=False)
 
@@ -145,9 +144,7 @@ def _led(rows: FloatArray, scale: NDArray[Any] | None, axes: int) -> Turned:
     def raw(weights: FloatArray) -> Raw:
         coef = np.concatenate([weights[:, :r] @ turn_back, weights[:, r:]], axis=1)
         coef -= ((coef @ Y) @ middle) @ Y.T
-        if scale is not None:
-            coef *= scale.astype(np.float32)
-        return coef, -(coef @ mean)
+        return _as_given(coef, scale, mean)
 
     main = X @ V
     X -= (X @ (Y @ middle)) @ Y.T
@@ -173,9 +170,7 @@ def _few(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
     def raw(weights: FloatArray) -> Raw:
         parts = scipy.linalg.solve_triangular(corner, weights.T, trans="T", lower=True, check_finite=False).T
         coef = parts.astype(np.float32) @ _standardised(rows[leaders], mean, scale)
-        if scale is not None:
-            coef *= scale.astype(np.float32)
-        return coef, -(coef @ mean)
+        return _as_given(coef, scale, mean)
 
     return Turned(L, raw, rotated=False)
 
@@ -202,9 +197,7 @@ def _tall(rows: FloatArray, scale: NDArray[Any] | None, counts: IntArray | None)
 
     def raw(weights: FloatArray) -> Raw:
         coef = weights @ V.T
-        if scale is not None:
-            coef *= scale.astype(np.float32)
-        return coef, -(coef @ mean)
+        return _as_given(coef, scale, mean)
 
     return Turned(X @ V, raw, rotated=True)
 
@@ -243,6 +236,13 @@ def _scaled(rows: sparse.csr_matrix, scale: NDArray[Any] | None) -> Turned:
         return weights if factors is None else weights * factors, np.zeros(len(weights))
 
     return Turned(sparse.csr_matrix(rows if factors is None else rows.multiply(factors)), raw, rotated=False)
+
+
+def _as_given(coef: FloatArray, scale: NDArray[Any] | None, mean: NDArray[np.float64]) -> Raw:
+    """Coefficients (c, d) of standardised columns as those of the columns as they were given; see Turned.raw."""
+    if scale is not None:
+        coef = coef * scale.astype(np.float32)
+    return coef, -(coef @ mean)
 
 
 def _mean(rows: Matrix, counts: IntArray | None) -> NDArray[np.float64]:

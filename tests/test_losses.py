@@ -39,7 +39,7 @@ CASES = pytest.mark.parametrize(("k", "weighted"), [(k, weighted) for k in (2, 3
 
 
 @CASES
-@pytest.mark.parametrize("size", [0.0, 1.0, 8.0])
+@pytest.mark.parametrize("size", [0.0, 1.0, 8.0, 60.0])
 def test_value_and_residual_are_those_of_the_cross_entropy(k, weighted, size):
     loss, codes, weights = problem(k, weighted)
     Z = logits(k, size)

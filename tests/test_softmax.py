@@ -303,6 +303,16 @@ def test_many_problems_go_in_portions(monkeypatch):
         assert one.coef == pytest.approx(other.coef, abs=1e-3 * float(np.abs(other.coef).max()))
 
 
+def test_products_go_in_bundles(monkeypatch):
+    X, y = samples()
+    problems = [Problem(np.arange(start, 120 + start), C) for start in (0, 15, 30) for C in (0.1, 1.0)]
+    together = solve(X, y, problems)
+    monkeypatch.setattr(batch, "TOGETHER", 4)  # one fit's three vectors, not two fits'
+    for problem, one, other in zip(problems, together, solve(X, y, problems), strict=True):
+        assert_same(other, reference(X, y, problem))
+        assert one.coef == pytest.approx(other.coef, abs=2e-3)
+
+
 def test_random_training_sets_have_too_many_pieces_to_share():
     X, y = samples()
     rng = np.random.default_rng(0)
