@@ -24,8 +24,7 @@ from pipeline import evaluate, run
 from pipeline.config import read_grid
 from pipeline.plan import Unit, make_plan
 from pipeline.progress import progress
-from pipeline.store import Store
-from pipeline.store_command import DEFAULT_STORE
+from pipeline.store import DEFAULT_STORE, Store
 
 Measured = dict[str, dict[str, list[float]]]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from models.fusion import Fusion, Inner, Parts
 from pipeline.cells import Cell
 from pipeline.encode import plain_parameters
-from pipeline.evaluate import Context, Done, Failed, attempt, finite, store_at
+from pipeline.evaluate import Context, Done, Failed, attempt, finite, result_of, store_at
 from pipeline.folds import Fold
 from pipeline.plan import VERSIONS, Plan, Unit
 from pipeline.store import Entry, Ingredients, Store, key_of
 from pipeline.workers import side_by_side
 from reports.reliability import fitted_temperature
+
+Results: TypeAlias = Callable[[Unit], Entry]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,25 +82,28 @@ def learn_all(
 
 
 def _learned(combination: Combination, context: Context) -> Done | Failed:
-    return attempt(lambda: predicted(combination, context))
+    return attempt(lambda: predicted(combination, context, partial(result_of, store=store_at(context.store))))
 
 
-def predicted(combination: Combination, context: Context) -> Entry:
+def predicted(combination: Combination, context: Context, results: Results) -> Entry:
     """A combination's predictions: from the store where it learns, for the others cost next to nothing.
+
+    Parameters
+    ----------
+    results : gives the stored result of a unit.
 
     Returns
     -------
     probabilities : (n_test, K), among the entry's arrays.
     weights : of each part, or None; among the facts, like the seconds.
     """
-    store = store_at(context.store)
     if combination.estimator.learns_combination:
-        return store.get(combination.ingredients, lambda: _result(combination, context, store))
-    return _result(combination, context, store)
+        return store_at(context.store).get(combination.ingredients, lambda: _result(combination, context, results))
+    return _result(combination, context, results)
 
 
-def _result(combination: Combination, context: Context, store: Store) -> Entry:
-    entries = [_stored(unit, store) for unit in combination.units]
+def _result(combination: Combination, context: Context, results: Results) -> Entry:
+    entries = [results(unit) for unit in combination.units]
     begun = time.perf_counter()
     estimator = _fitted(combination, entries, context)
     fitted = time.perf_counter()
@@ -133,15 +138,7 @@ def _fitted(combination: Combination, entries: Sequence[Entry], context: Context
 
 def refitted(combination: Combination, context: Context, store: Store) -> Fusion:
     """The combination as it learned from its parts' stored results, to combine other predictions of theirs."""
-    return _fitted(combination, [_stored(unit, store) for unit in combination.units], context)
-
-
-def _stored(unit: Unit, store: Store) -> Entry:
-    entry = store.load(unit.ingredients)
-    if entry is None:
-        raise FileNotFoundError(f"the result of {unit.cell.name} was removed from the store, or damaged, before it "
-                                "was read; run again")
-    return entry
+    return _fitted(combination, [result_of(unit, store) for unit in combination.units], context)
 
 
 def _parts(

@@ -149,6 +149,15 @@ def store_at(root: Path) -> Store:
     return Store(root)
 
 
+def result_of(unit: Unit, store: Store) -> Entry:
+    """A unit's stored result. Raises FileNotFoundError where it is no longer there."""
+    entry = store.load(unit.ingredients)
+    if entry is None:
+        raise FileNotFoundError(f"the result of {unit.cell.name} was removed from the store, or damaged, before it "
+                                "was read; run again")
+    return entry
+
+
 def _failure(work: Callable[[], None]) -> Failed | None:
     """Do a piece of work; a failing component fails its own cells only: its error is kept, nothing is stored."""
     try:

@@ -53,8 +53,9 @@ def accuracy(labels: Labels, probabilities: Probabilities) -> float:
 
 def balanced_accuracy(labels: Labels, probabilities: Probabilities) -> float:
     """Mean of the recalls of the classes that occur in `labels`."""
-    hits = _predicted(probabilities) == labels
-    return float(np.mean([hits[labels == label].mean() for label in np.unique(labels)]))
+    true = np.bincount(labels)
+    hits = np.bincount(labels[_predicted(probabilities) == labels], minlength=len(true))
+    return float(np.mean(hits[true > 0] / true[true > 0]))
 
 
 def precision_macro(labels: Labels, probabilities: Probabilities) -> float:

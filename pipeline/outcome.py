@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.cells import Cell
-from pipeline.combine import Combination, predicted
+from pipeline.combine import Combination, Results, predicted
 from pipeline.dataset import Dataset
 from pipeline.encode import Features
-from pipeline.evaluate import Context, Done, Failed, failures
+from pipeline.evaluate import Context, Done, Failed, failures, result_of
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS
 from pipeline.plan import Plan, Unit, describe
@@ -49,12 +49,13 @@ def collect(
     """Score every stored result, then combine and score those of the cells that have parts (late fusion)."""
     found = Outcome(failures=failures(plan, outcomes))
     costs = cache(partial(_cost, plan, store))
+    results = cache(partial(result_of, store=store))  # many cells may combine it
     for position, unit in enumerate(plan.units):
         outcome = outcomes[position]
         if isinstance(outcome, Done):
-            found.add(unit.cell, unit.fold, partial(_stored, unit, outcome, dataset, store, costs))
+            found.add(unit.cell, unit.fold, partial(_stored, unit, outcome, dataset, results, costs))
     for combination in combined:
-        make = partial(_combined, combination, dataset, context, dict(found.records))
+        make = partial(_combined, combination, dataset, context, results, dict(found.records))
         found.add(combination.cell, combination.fold, make)
     return found
 
@@ -79,11 +80,9 @@ def _manifest(store: Store, key: str) -> dict[str, Any] | None:
 
 
 def _stored(
-    unit: Unit, outcome: Done, dataset: Dataset, store: Store, costs: Callable[[str], tuple[float, int]]
+    unit: Unit, outcome: Done, dataset: Dataset, results: Results, costs: Callable[[str], tuple[float, int]]
 ) -> FoldRecord:
-    entry = store.load(unit.ingredients)
-    if entry is None:
-        raise FileNotFoundError("its result was removed from the store, or damaged, before it was read; run again")
+    entry = results(unit)
     probabilities: NDArray[np.float64] = np.asarray(entry.arrays["probabilities"])
     return FoldRecord(
         cell=unit.cell.name, repeat=unit.fold.repeat, fold=unit.fold.fold, n_train=len(unit.fold.train),
@@ -108,7 +107,7 @@ def _scores(dataset: Dataset, fold: Fold, probabilities: NDArray[np.float64]) ->
 
 
 def _combined(
-    combination: Combination, dataset: Dataset, context: Context, records: Mapping[Key, FoldRecord]
+    combination: Combination, dataset: Dataset, context: Context, results: Results, records: Mapping[Key, FoldRecord]
 ) -> FoldRecord:
     """Predictions of a cell that combines others: they cost no fits of their own."""
     cell, fold = combination.cell, combination.fold
@@ -116,7 +115,7 @@ def _combined(
         if (part, fold.repeat, fold.fold) not in records:
             raise ValueError(f"it combines {part.name}, which failed on this fold")
     parts = [records[part, fold.repeat, fold.fold] for part in cell.parts]
-    entry = predicted(combination, context)
+    entry = predicted(combination, context, results)
     # Rules that learn nothing take next to no time, and never quite the same twice.
     own = entry.facts if combination.estimator.learns_combination else {"fit_seconds": 0.0, "predict_seconds": 0.0}
     probabilities: NDArray[np.float64] = np.asarray(entry.arrays["probabilities"])

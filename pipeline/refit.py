@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from models.fusion import Fusion
 from models.views import Views
-from pipeline.evaluate import Context, Probabilities, aligned, averaged, finite, fit_on, outer_views
+from pipeline.evaluate import Context, Probabilities, aligned, averaged, finite, fit_on, outer_views, result_of
 from pipeline.plan import Unit
 from pipeline.store import Store
 
@@ -44,9 +44,7 @@ def refit(unit: Unit, context: Context, store: Store) -> Refitted:
     FileNotFoundError
         Where the result or its features are no longer in the store.
     """
-    entry = store.load(unit.ingredients)
-    if entry is None:
-        raise FileNotFoundError(f"the result of {unit.cell.name} is missing from the store or damaged; run again")
+    entry = result_of(unit, store)
     views = outer_views(unit, context, store)
     outer = fit_on(views, unit.fold.splits()[0], context)
     model = unit.estimator.with_setting(entry.facts["parameters"]).learn(outer)

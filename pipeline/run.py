@@ -9,7 +9,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -41,8 +41,7 @@ from pipeline.progress import progress, say
 from pipeline.run_folder import lock_text, write_run
 from pipeline.samples import SourceError
 from pipeline.sources import SOURCES
-from pipeline.store import Store
-from pipeline.store_command import DEFAULT_STORE
+from pipeline.store import DEFAULT_STORE, Store
 from pipeline.thumbnails import thumbnail
 from reports.checks import Check, checks
 from reports.record import MetricRecord, RunRecord, StepRecord
@@ -66,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"stopped: {error}", file=sys.stderr)
         return 2
-    except BrokenProcessPool as error:
+    except BrokenExecutor as error:
         print(f"stopped: a worker process died, perhaps for want of memory; what is finished is kept: run the same "
               f"command to go on, with fewer --jobs ({error})", file=sys.stderr)
         return 2

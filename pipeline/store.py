@@ -28,6 +28,8 @@ Ingredients = Mapping[str, Any]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+SEAL = ',"sha256":"'
+DEFAULT_STORE = Path("runs") / "store"
 logger = logging.getLogger("modalgrid.store")
 
 
@@ -145,7 +147,7 @@ class Store:
                 "format": FORMAT, "key": key, "ingredients": ingredients, "files": files,
                 "facts": entry.facts, "seconds": seconds, "created": time.time(),
             }
-            _write_text(partial / MANIFEST, canonical({"sha256": key_of(manifest), **manifest}))
+            _write_text(partial / MANIFEST, _sealed(canonical(manifest)))
             _sync_folder(partial)
             folder = self.folder(key)
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -221,9 +223,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         Where it is missing, altered, of another format, or does not fit its ingredients.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        checksum = manifest.pop("sha256")
-        sound = checksum == key_of(manifest) and manifest["key"] == key_of(manifest["ingredients"])
+        text = (folder / MANIFEST).read_text(encoding="utf-8")
+        sound = text == _sealed(text.rpartition(SEAL)[0] + "}")
+        manifest = json.loads(text)
+        sound = sound and manifest["key"] == key_of(manifest["ingredients"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged("its manifest cannot be read") from error
     if not sound:
@@ -231,6 +234,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if manifest["format"] != FORMAT:
         raise Damaged(f"it has format {manifest['format']}, this version reads {FORMAT}")
     return dict(manifest)
+
+
+def _sealed(manifest: str) -> str:
+    """The manifest's text with its own checksum as a last key."""
+    return f'{manifest[:-1]}{SEAL}{hashlib.sha256(manifest.encode()).hexdigest()}"}}'
 
 
 def _write(folder: Path, name: str, array: Array | Path) -> dict[str, Any]:

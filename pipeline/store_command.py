@@ -12,9 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline.store import MANIFEST, Damaged, Store, read_manifest
-
-DEFAULT_STORE = Path("runs") / "store"
+from pipeline.store import DEFAULT_STORE, MANIFEST, Damaged, Store, read_manifest
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
@@ -218,9 +217,9 @@ def pictures(columns: Columns, name: str, places: Sequence[str]) -> list[Picture
 
 
 def _from_bytes(column: pa.ChunkedArray, places: Sequence[str]) -> list[Picture | None]:
-    sizes = pc.fill_null(pc.binary_length(column), 0).to_pylist()
-    return [BytesPicture(place, memoryview(value.as_buffer())) if size else None
-            for place, value, size in zip(places, column, sizes, strict=True)]
+    buffers = (value.as_buffer() for value in column)
+    return [BytesPicture(place, memoryview(buffer)) if buffer else None
+            for place, buffer in zip(places, buffers, strict=True)]
 
 
 def _from_paths(column: pa.ChunkedArray, folder: Path) -> list[Picture | None]:
