@@ -17,8 +17,10 @@ from models.losses import loss_of
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-REFRESHED = frozenset({0, 4, 16, 64, 256})  # iterations that renew the preconditioner
-NEAR = frozenset({0, 16, 64, 256})  # the same where the start is near the solution
+# Iterations that may renew the preconditioner, and to which share the rows' doubts must have fallen to make it worth it.
+# Columns that are alike curve the objective alike too, whatever the rows weigh: there, only their common scale is old.
+CHECKED = frozenset({0, 4, 8, 16, 32, 64, 128, 256})
+FADED, FADED_ALIKE = 0.5, 0.05
 SMALL_BLOCK, BLOCK = 100, 300  # orders of its exact block: always cheap, and larger than that saves no time
 BLOCK_ROWS = 2000  # rows that suffice for it, at least
 BLOCK_PRICE = 0.5  # operations that it may cost, for each one of an iteration
@@ -42,17 +44,16 @@ class SoftmaxFit:
     Attributes
     ----------
     descent : its state, after `begin`
-    renewed : iterations that renew its preconditioner, after `begin`
     """
 
     descent: Descent
-    renewed: frozenset[int]
 
     def __init__(self, C: float, factors: Sequence[float], number: int, arena: Arena, classes: IntArray,
                  own: IntArray) -> None:
         self.C, self.factors, self.number, self.set = C, tuple(factors), number, arena.sets[number]
         self.classes, self._own = classes, own
         self._columns, self._width = arena.columns, arena.width
+        self._faded = FADED_ALIKE if arena.alike else FADED
 
     @property
     def family(self) -> Family:
@@ -65,7 +66,11 @@ class SoftmaxFit:
         for columns, factor in zip(self._columns, self.factors, strict=True):
             each[columns] = factor
         self.descent = Descent(loss_of(self._own, len(self.classes), self.set.weights), 1.0 / self.C, each, points)
-        self.renewed = NEAR if points else REFRESHED
+
+    @property
+    def outdated(self) -> bool:
+        """Whether its preconditioner is to be renewed."""
+        return self.descent.n_iter in CHECKED and self.descent.doubt <= self._faded
 
 
 class _Ladder:
@@ -148,7 +153,7 @@ def descend(arena: Arena, fits: Sequence[SoftmaxFit], tolerance: float, max_iter
                                [fit.descent.height for fit in live])
         for fit, gradient in zip(live, gradients, strict=True):
             fit.descent.arrive(gradient)
-        _renew_curvature(arena, [fit for fit in live if fit.descent.n_iter in fit.renewed], leading)
+        _renew_curvature(arena, [fit for fit in live if fit.outdated], leading)
         for fit in live:
             fit.descent.turn()
         left = [fit for fit in live if not fit.descent.done(tolerance, max_iter)]

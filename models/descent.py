@@ -48,6 +48,7 @@ class Descent:
         self.penalty = np.full(len(factors), penalty, np.float32)
         self.penalty[-1] = 0.0
         self.n_iter, self.stuck, self.gap, self.objective = 0, False, np.inf, np.inf
+        self._doubted = np.inf
         self._past: list[tuple[FloatArray, FloatArray, float]] = []
         if points:
             self.W = combined(points, self.penalty, loss)
@@ -73,9 +74,14 @@ class Descent:
         """Derivative of the loss by the logits (told, m)."""
         return self.loss.residual[:self.loss.told]
 
+    @property
+    def doubt(self) -> float:
+        """The rows' doubts, as a share of those when the curvature was last taken; 0 before."""
+        return self.loss.doubt() / self._doubted
+
     def curvature(self) -> FloatArray:
         """Start anew with the curvature where the problem stands; row weights (c, m) for `complete`."""
-        self._curvature = self.loss.curvature(self.penalty)
+        self._curvature, self._doubted = self.loss.curvature(self.penalty), self.loss.doubt()
         return self._curvature.row_weights
 
     def complete(self, squares: FloatArray, leading: Leading | None) -> None:
@@ -92,13 +98,10 @@ class Descent:
             curvature = _dot(change, self._step)
             if curvature > 0:
                 self._past = [*self._past[1 - MEMORY:], (self._step, change, curvature)]
-        self._gradient, self.objective = gradient, objective(self.loss, self.W, self.penalty)
+        self._gradient = gradient
 
     def turn(self) -> None:
-        """Choose a direction by L-BFGS's two loops around the preconditioner, and estimate the gap.
-
-        The estimate is Newton's decrement, with L-BFGS's approximation for the Hessian.
-        """
+        """Choose a direction by L-BFGS's two loops around the preconditioner."""
         vector, shares = self._gradient.copy(), []
         for step, change, curvature in reversed(self._past):
             shares.append(_dot(step, vector) / curvature)
@@ -107,11 +110,19 @@ class Descent:
         for (step, change, curvature), share in zip(self._past, reversed(shares), strict=True):
             vector += np.float32(share - _dot(change, vector) / curvature) * step
         self._step, self._slope = -vector, -_dot(self._gradient, vector)
-        self.gap = -0.5 * self._slope / self.objective
 
     def done(self, tolerance: float, max_iter: int) -> bool:
-        """Whether to stop where it stands."""
-        return self.gap <= tolerance or self.stuck or self.n_iter >= max_iter
+        """Whether to stop where it stands; only then are `objective` and `gap` up to date.
+
+        The gap is estimated by Newton's decrement, with L-BFGS's approximation for the Hessian. As the objective only
+        falls, it is not taken as long as the decrement is too large for one of an earlier step.
+        """
+        decrement, ended = -0.5 * self._slope, self.stuck or self.n_iter >= max_iter
+        if decrement > tolerance * self.objective and not ended:
+            return False
+        self.objective = objective(self.loss, self.W, self.penalty)
+        self.gap = decrement / self.objective
+        return self.gap <= tolerance or ended
 
     @property
     def direction(self) -> FloatArray:
