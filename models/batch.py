@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arena import Arena
-from models.continuation import POINTS, Point
+from models.continuation import Earlier
 from models.curvature import Leading
 from models.descent import Descent
 from models.losses import loss_of
@@ -17,8 +17,8 @@ from models.losses import loss_of
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-# Iterations that may renew the preconditioner, and to which share the rows' doubts must have fallen to make it worth it.
-# Columns that are alike curve the objective alike too, whatever the rows weigh: there, only their common scale is old.
+# Iterations that may renew the preconditioner, and the share of the rows' doubts from which on it is worth it. Columns
+# that are alike curve the objective alike, whatever the rows weigh: there, nothing but their common scale is outdated.
 CHECKED = frozenset({0, 4, 8, 16, 32, 64, 128, 256})
 FADED, FADED_ALIKE = 0.5, 0.05
 SMALL_BLOCK, BLOCK = 100, 300  # orders of its exact block: always cheap, and larger than that saves no time
@@ -60,12 +60,12 @@ class SoftmaxFit:
         """What it shares with the problems of other strengths, which follow each other."""
         return self.number, self.factors
 
-    def begin(self, points: Sequence[Point]) -> None:
+    def begin(self, earlier: Earlier | None) -> None:
         """Start from solutions under stronger penalties, or from nothing where there are none."""
         each = np.ones(self._width, np.float32)
         for columns, factor in zip(self._columns, self.factors, strict=True):
             each[columns] = factor
-        self.descent = Descent(loss_of(self._own, len(self.classes), self.set.weights), 1.0 / self.C, each, points)
+        self.descent = Descent(loss_of(self._own, len(self.classes), self.set.weights), 1.0 / self.C, each, earlier)
 
     @property
     def outdated(self) -> bool:
@@ -78,17 +78,15 @@ class _Ladder:
 
     def __init__(self, fits: Sequence[SoftmaxFit]) -> None:
         self._left = sorted(fits, key=lambda fit: fit.C)
-        self._points: list[Point] = []
         self.fit: SoftmaxFit | None = None
         self.next()
 
     def next(self) -> None:
         """Go on to the next fit; `fit` is None where there is none."""
-        if self.fit is not None:
-            self._points = [*self._points[1 - POINTS:], self.fit.descent.leave()]
+        earlier = None if self.fit is None else self.fit.descent.leave()
         self.fit = self._left.pop(0) if self._left else None
         if self.fit is not None:
-            self.fit.begin(self._points)
+            self.fit.begin(earlier)
 
 
 Product = Callable[[FloatArray, int], FloatArray]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from models.continuation import Point, combined
+from models.continuation import POINTS, Earlier, Point, combined
 from models.curvature import Leading
 from models.losses import Loss, objective
 
@@ -34,7 +32,7 @@ class Descent:
     loss : of the rows, as a function of their logits (r, m)
     penalty : factor of half the squared norm of the weights
     factors : float32 (width,), of the columns of the features; the last one, of ones, has factor 1
-    points : solutions of the same problem under stronger penalties to start from, the nearest one last
+    earlier : of the same problem under stronger penalties, to start from
 
     Attributes
     ----------
@@ -43,18 +41,19 @@ class Descent:
     stuck : whether rounding errors leave no way down
     """
 
-    def __init__(self, loss: Loss, penalty: float, factors: FloatArray, points: Sequence[Point]) -> None:
+    def __init__(self, loss: Loss, penalty: float, factors: FloatArray, earlier: Earlier | None) -> None:
         self.loss, self.factors = loss, factors
         self.penalty = np.full(len(factors), penalty, np.float32)
         self.penalty[-1] = 0.0
         self.n_iter, self.stuck, self.gap, self.objective = 0, False, np.inf, np.inf
-        self._doubted = np.inf
         self._past: list[tuple[FloatArray, FloatArray, float]] = []
-        if points:
-            self.W = combined(points, self.penalty, loss)
-        else:
-            self.W = np.zeros((loss.shape[0], len(factors)), np.float32)
+        self._points = () if earlier is None else earlier.points
+        if earlier is None:
+            self.W, self._doubted = np.zeros((loss.shape[0], len(factors)), np.float32), np.inf
             loss.at(np.zeros(loss.shape, np.float32))
+        else:
+            self.W = combined(earlier.points, self.penalty, loss)
+            self._curvature, self._doubted = earlier.curvature.under(self.penalty), earlier.doubt
         self._gradient = np.zeros_like(self.W)
 
     @property
@@ -62,12 +61,12 @@ class Descent:
         """r, how many rows weights and logits have."""
         return self.loss.shape[0]
 
-    def leave(self) -> Point:
-        """Where it ended; all that was needed on the way is dropped."""
+    def leave(self) -> Earlier:
+        """What helps the next one; all that was needed on the way is dropped."""
         self._past.clear()
-        end = Point(self.W, self.loss.Z)
-        del self.loss, self._curvature
-        return end
+        left = Earlier((*self._points[1 - POINTS:], Point(self.W, self.loss.Z)), self._curvature, self._doubted)
+        del self.loss, self._curvature, self._points
+        return left
 
     @property
     def residual(self) -> FloatArray:
@@ -76,7 +75,7 @@ class Descent:
 
     @property
     def doubt(self) -> float:
-        """The rows' doubts, as a share of those when the curvature was last taken; 0 before."""
+        """The rows' doubts, as a share of those when the curvature was taken; 0 where it never was."""
         return self.loss.doubt() / self._doubted
 
     def curvature(self) -> FloatArray:
