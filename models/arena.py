@@ -142,11 +142,13 @@ class Arena:
     width : columns of all blocks, and one
     columns : slice of each block's columns
     rotated : whether any block's columns are principal components
+    alike : whether all columns are dense ones as they were given
     """
 
     def __init__(self, blocks: Sequence[Indexed], sets: TrainingSets, several: bool) -> None:
         self.pieces, self.sets = sets.pieces, sets.sets
         self.rotated = any(block.turned.rotated for block in blocks)
+        self.alike = all(block.turned.alike for block in blocks)
         self._blocks = [_laid_out(block, sets, several) for block in blocks]
         ends = np.cumsum([0, *(block.turned.width for block in blocks)]).tolist()
         self.columns = [slice(start, stop) for start, stop in pairwise(ends)]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arena import Arena
-from models.continuation import POINTS, Point
+from models.continuation import Earlier
 from models.curvature import Leading
 from models.descent import Descent
 from models.losses import loss_of
@@ -17,8 +17,10 @@ from models.losses import loss_of
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-REFRESHED = frozenset({0, 4, 16, 64, 256})  # iterations that renew the preconditioner
-NEAR = frozenset({0, 16, 64, 256})  # the same where the start is near the solution
+# Iterations that may renew the preconditioner, and the share of the rows' doubts from which on it is worth it. Columns
+# that are alike curve the objective alike, whatever the rows weigh: there, nothing but their common scale is outdated.
+CHECKED = frozenset({0, 4, 8, 16, 32, 64, 128, 256})
+FADED, FADED_ALIKE = 0.5, 0.05
 SMALL_BLOCK, BLOCK = 100, 300  # orders of its exact block: always cheap, and larger than that saves no time
 BLOCK_ROWS = 2000  # rows that suffice for it, at least
 BLOCK_PRICE = 0.5  # operations that it may cost, for each one of an iteration
@@ -42,30 +44,33 @@ class SoftmaxFit:
     Attributes
     ----------
     descent : its state, after `begin`
-    renewed : iterations that renew its preconditioner, after `begin`
     """
 
     descent: Descent
-    renewed: frozenset[int]
 
     def __init__(self, C: float, factors: Sequence[float], number: int, arena: Arena, classes: IntArray,
                  own: IntArray) -> None:
         self.C, self.factors, self.number, self.set = C, tuple(factors), number, arena.sets[number]
         self.classes, self._own = classes, own
         self._columns, self._width = arena.columns, arena.width
+        self._faded = FADED_ALIKE if arena.alike else FADED
 
     @property
     def family(self) -> Family:
         """What it shares with the problems of other strengths, which follow each other."""
         return self.number, self.factors
 
-    def begin(self, points: Sequence[Point]) -> None:
+    def begin(self, earlier: Earlier | None) -> None:
         """Start from solutions under stronger penalties, or from nothing where there are none."""
         each = np.ones(self._width, np.float32)
         for columns, factor in zip(self._columns, self.factors, strict=True):
             each[columns] = factor
-        self.descent = Descent(loss_of(self._own, len(self.classes), self.set.weights), 1.0 / self.C, each, points)
-        self.renewed = NEAR if points else REFRESHED
+        self.descent = Descent(loss_of(self._own, len(self.classes), self.set.weights), 1.0 / self.C, each, earlier)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether its preconditioner is to be renewed."""
+        return self.descent.n_iter in CHECKED and self.descent.doubt <= self._faded
 
 
 class _Ladder:
@@ -73,17 +78,15 @@ class _Ladder:
 
     def __init__(self, fits: Sequence[SoftmaxFit]) -> None:
         self._left = sorted(fits, key=lambda fit: fit.C)
-        self._points: list[Point] = []
         self.fit: SoftmaxFit | None = None
         self.next()
 
     def next(self) -> None:
         """Go on to the next fit; `fit` is None where there is none."""
-        if self.fit is not None:
-            self._points = [*self._points[1 - POINTS:], self.fit.descent.leave()]
+        earlier = None if self.fit is None else self.fit.descent.leave()
         self.fit = self._left.pop(0) if self._left else None
         if self.fit is not None:
-            self.fit.begin(self._points)
+            self.fit.begin(earlier)
 
 
 Product = Callable[[FloatArray, int], FloatArray]
@@ -148,7 +151,7 @@ def descend(arena: Arena, fits: Sequence[SoftmaxFit], tolerance: float, max_iter
                                [fit.descent.height for fit in live])
         for fit, gradient in zip(live, gradients, strict=True):
             fit.descent.arrive(gradient)
-        _renew_curvature(arena, [fit for fit in live if fit.descent.n_iter in fit.renewed], leading)
+        _renew_curvature(arena, [fit for fit in live if fit.outdated], leading)
         for fit in live:
             fit.descent.turn()
         left = [fit for fit in live if not fit.descent.done(tolerance, max_iter)]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.curvature import Curvature
 from models.losses import Loss
 
 FloatArray = NDArray[np.float32]
@@ -27,6 +28,21 @@ class Point(NamedTuple):
     def minus(self, other: Point) -> Point:
         """The difference of two points."""
         return Point(self.W - other.W, self.Z - other.Z)
+
+
+class Earlier(NamedTuple):
+    """What solutions under stronger penalties leave to the next one.
+
+    Attributes
+    ----------
+    points : the solutions, the nearest one last
+    curvature : the last that was taken
+    doubt : the rows' doubts then
+    """
+
+    points: tuple[Point, ...]
+    curvature: Curvature
+    doubt: float
 
 
 def directions(points: Sequence[Point]) -> list[Point]:

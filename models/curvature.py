@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -40,18 +41,34 @@ class Curvature:
     row_weights: FloatArray
     _U: FloatArray  # (r, c), directions
     _penalty: FloatArray  # (width,)
+    _columns: IntArray | None = None  # the leading ones
 
     def complete(self, squares: FloatArray, leading: Leading | None) -> None:
         """Take the squared columns (c, width) under `row_weights`, and the leading columns."""
-        self._diagonal = np.maximum(squares + self._penalty, FLOOR)
-        self._factor = None
+        self._squares = squares
         if leading is not None:
-            self._columns = leading.columns
-            try:
-                self._factor = scipy.linalg.cho_factor(self._block(leading), lower=True, check_finite=False)
-            except scipy.linalg.LinAlgError:  # a penalty as small as the rounding errors: the diagonal will do
-                self._factor = None
+            self._columns, self._unpenalised = leading.columns, self._block(leading)
         self._forget()
+        self._invert()
+
+    def under(self, penalty: FloatArray) -> Curvature:
+        """The same, completed as it is, with another penalty (width,)."""
+        other = copy.copy(self)
+        other._penalty = penalty
+        other._invert()
+        return other
+
+    def _invert(self) -> None:
+        self._diagonal, self._factor = np.maximum(self._squares + self._penalty, FLOOR), None
+        if self._columns is None:
+            return
+        block = self._unpenalised.copy()
+        block[np.diag_indices_from(block)] += np.tile(np.maximum(self._penalty[self._columns], FLOOR),
+                                                      len(self._squares))
+        try:
+            self._factor = scipy.linalg.cho_factor(block, lower=True, overwrite_a=True, check_finite=False)
+        except scipy.linalg.LinAlgError:  # a penalty as small as the rounding errors: the diagonal will do
+            self._factor = None
 
     def _forget(self) -> None:
         """Drop what is as large as the rows."""
@@ -68,7 +85,7 @@ class Curvature:
         return solution
 
     def _block(self, leading: Leading) -> FloatArray:
-        """Lower triangle of the Hessian of the leading columns; those of a direction stand together."""
+        """Lower triangle of the leading columns' Hessian, the penalty left out; those of a direction stand together."""
         values = leading.values
         directions, width = self._U.shape[1], values.shape[1]
         block = np.zeros((directions, width, directions, width), np.float32)
@@ -78,10 +95,7 @@ class Curvature:
             first = start * leading.every
             self._add_rows(block, slice(first, first + len(used) * leading.every, leading.every), used)
         block *= leading.every
-        result = block.reshape(directions * width, -1)
-        result[np.diag_indices_from(result)] += np.tile(np.maximum(self._penalty[leading.columns], FLOOR),
-                                                        directions)
-        return result
+        return block.reshape(directions * width, -1)
 
     def _add_rows(self, block: FloatArray, rows: slice, values: FloatArray) -> None:
         width = values.shape[1]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from models.continuation import Point, combined
+from models.continuation import POINTS, Earlier, Point, combined
 from models.curvature import Leading
 from models.losses import Loss, objective
 
@@ -34,7 +32,7 @@ class Descent:
     loss : of the rows, as a function of their logits (r, m)
     penalty : factor of half the squared norm of the weights
     factors : float32 (width,), of the columns of the features; the last one, of ones, has factor 1
-    points : solutions of the same problem under stronger penalties to start from, the nearest one last
+    earlier : of the same problem under stronger penalties, to start from
 
     Attributes
     ----------
@@ -43,17 +41,19 @@ class Descent:
     stuck : whether rounding errors leave no way down
     """
 
-    def __init__(self, loss: Loss, penalty: float, factors: FloatArray, points: Sequence[Point]) -> None:
+    def __init__(self, loss: Loss, penalty: float, factors: FloatArray, earlier: Earlier | None) -> None:
         self.loss, self.factors = loss, factors
         self.penalty = np.full(len(factors), penalty, np.float32)
         self.penalty[-1] = 0.0
         self.n_iter, self.stuck, self.gap, self.objective = 0, False, np.inf, np.inf
         self._past: list[tuple[FloatArray, FloatArray, float]] = []
-        if points:
-            self.W = combined(points, self.penalty, loss)
-        else:
-            self.W = np.zeros((loss.shape[0], len(factors)), np.float32)
+        self._points = () if earlier is None else earlier.points
+        if earlier is None:
+            self.W, self._doubted = np.zeros((loss.shape[0], len(factors)), np.float32), np.inf
             loss.at(np.zeros(loss.shape, np.float32))
+        else:
+            self.W = combined(earlier.points, self.penalty, loss)
+            self._curvature, self._doubted = earlier.curvature.under(self.penalty), earlier.doubt
         self._gradient = np.zeros_like(self.W)
 
     @property
@@ -61,21 +61,26 @@ class Descent:
         """r, how many rows weights and logits have."""
         return self.loss.shape[0]
 
-    def leave(self) -> Point:
-        """Where it ended; all that was needed on the way is dropped."""
+    def leave(self) -> Earlier:
+        """What helps the next one; all that was needed on the way is dropped."""
         self._past.clear()
-        end = Point(self.W, self.loss.Z)
-        del self.loss, self._curvature
-        return end
+        left = Earlier((*self._points[1 - POINTS:], Point(self.W, self.loss.Z)), self._curvature, self._doubted)
+        del self.loss, self._curvature, self._points
+        return left
 
     @property
     def residual(self) -> FloatArray:
         """Derivative of the loss by the logits (told, m)."""
         return self.loss.residual[:self.loss.told]
 
+    @property
+    def doubt(self) -> float:
+        """The rows' doubts, as a share of those when the curvature was taken; 0 where it never was."""
+        return self.loss.doubt() / self._doubted
+
     def curvature(self) -> FloatArray:
         """Start anew with the curvature where the problem stands; row weights (c, m) for `complete`."""
-        self._curvature = self.loss.curvature(self.penalty)
+        self._curvature, self._doubted = self.loss.curvature(self.penalty), self.loss.doubt()
         return self._curvature.row_weights
 
     def complete(self, squares: FloatArray, leading: Leading | None) -> None:
@@ -92,13 +97,10 @@ class Descent:
             curvature = _dot(change, self._step)
             if curvature > 0:
                 self._past = [*self._past[1 - MEMORY:], (self._step, change, curvature)]
-        self._gradient, self.objective = gradient, objective(self.loss, self.W, self.penalty)
+        self._gradient = gradient
 
     def turn(self) -> None:
-        """Choose a direction by L-BFGS's two loops around the preconditioner, and estimate the gap.
-
-        The estimate is Newton's decrement, with L-BFGS's approximation for the Hessian.
-        """
+        """Choose a direction by L-BFGS's two loops around the preconditioner."""
         vector, shares = self._gradient.copy(), []
         for step, change, curvature in reversed(self._past):
             shares.append(_dot(step, vector) / curvature)
@@ -107,11 +109,19 @@ class Descent:
         for (step, change, curvature), share in zip(self._past, reversed(shares), strict=True):
             vector += np.float32(share - _dot(change, vector) / curvature) * step
         self._step, self._slope = -vector, -_dot(self._gradient, vector)
-        self.gap = -0.5 * self._slope / self.objective
 
     def done(self, tolerance: float, max_iter: int) -> bool:
-        """Whether to stop where it stands."""
-        return self.gap <= tolerance or self.stuck or self.n_iter >= max_iter
+        """Whether to stop where it stands; only then are `objective` and `gap` up to date.
+
+        The gap is estimated by Newton's decrement, with L-BFGS's approximation for the Hessian. As the objective only
+        falls, it is not taken as long as the decrement is too large for one of an earlier step.
+        """
+        decrement, ended = -0.5 * self._slope, self.stuck or self.n_iter >= max_iter
+        if decrement > tolerance * self.objective and not ended:
+            return False
+        self.objective = objective(self.loss, self.W, self.penalty)
+        self.gap = decrement / self.objective
+        return self.gap <= tolerance or ended
 
     @property
     def direction(self) -> FloatArray:

@@ -32,6 +32,7 @@ class Loss:
     Z: FloatArray
     residual: FloatArray
     _weights: FloatArray | None
+    _missed: FloatArray  # (m,), probability of the classes that are not the row's own
 
     def at(self, Z: FloatArray) -> None:
         """Go to these logits (r, m)."""
@@ -40,6 +41,10 @@ class Loss:
     def value(self) -> float:
         """The loss."""
         raise NotImplementedError
+
+    def doubt(self) -> float:
+        """Weighted sum of the probabilities of wrong classes."""
+        return float(self._weighted(self._missed).sum())
 
     def bends(self, moves: Sequence[FloatArray]) -> NDArray[np.float64]:
         """Second derivatives (b, b) along b changes of the logits, each (r, m)."""

@@ -39,11 +39,13 @@ class Turned:
     raw : weights (c, r) -> coefficients (c, d) of the columns as they were given, and their share of the
         intercepts (c,)
     rotated : whether the columns are principal components
+    alike : whether the columns are dense ones as they were given: none is known to matter more than another
     """
 
     rows: Matrix
     raw: Callable[[FloatArray], Raw]
     rotated: bool
+    alike: bool = False
 
     @property
     def width(self) -> int:
@@ -122,7 +124,7 @@ def _centred(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
     def raw(weights: FloatArray) -> Raw:
         return _as_given(weights, scale, mean.astype(np.float64))
 
-    return Turned(_standardised(rows, mean, scale), raw, rotated=False)
+    return Turned(_standardised(rows, mean, scale), raw, rotated=False, alike=True)
 
 
 def _led(rows: FloatArray, scale: NDArray[Any] | None, axes: int) -> Turned:
