@@ -159,7 +159,7 @@ class Logistic(Classifier):
     class_weight : balanced weighs each class's rows so that all classes count alike.
     """
 
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     joint: ClassVar[bool] = True
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (3.0, 10.0, 30.0)}
 

@@ -153,8 +153,7 @@ def result_of(unit: Unit, store: Store) -> Entry:
     """A unit's stored result. Raises FileNotFoundError where it is no longer there."""
     entry = store.load(unit.ingredients)
     if entry is None:
-        raise FileNotFoundError(f"the result of {unit.cell.name} was removed from the store, or damaged, before it "
-                                "was read; run again")
+        raise FileNotFoundError(f"the result of {unit.cell.name} is missing from the store or damaged; run again")
     return entry
 
 

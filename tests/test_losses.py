@@ -45,6 +45,8 @@ def test_value_and_residual_are_those_of_the_cross_entropy(k, weighted, size):
     Z = logits(k, size)
     loss.at(Z)
     assert loss.value() == pytest.approx(value(Z, codes, weights), rel=1e-5, abs=1e-4)
+    wrong = 1 - softmax(full(Z), axis=0)[codes, np.arange(ROWS)]
+    assert loss.doubt() == pytest.approx(float(wrong @ weights), rel=1e-4)
     residual = (softmax(full(Z), axis=0) - np.eye(k)[codes].T) * weights
     np.testing.assert_allclose(loss.residual, residual[1:] if k == 2 else residual, rtol=1e-4, atol=1e-6)
     told = np.full(loss.shape, np.nan, np.float32)
