@@ -20,7 +20,7 @@ IntArray = NDArray[np.int64]
 # Iterations that may renew the preconditioner, and the share of the rows' doubts from which on it is worth it. Columns
 # that are alike curve the objective alike, whatever the rows weigh: there, nothing but their common scale is outdated.
 CHECKED = frozenset({0, 4, 8, 16, 32, 64, 128, 256})
-FADED, FADED_ALIKE = 0.5, 0.05
+FADED, FADED_ALIKE = 0.7, 0.05
 SMALL_BLOCK, BLOCK = 100, 300  # orders of its exact block: always cheap, and larger than that saves no time
 BLOCK_ROWS = 2000  # rows that suffice for it, at least
 BLOCK_PRICE = 0.5  # operations that it may cost, for each one of an iteration
