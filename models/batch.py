@@ -70,7 +70,7 @@ class SoftmaxFit:
     @property
     def outdated(self) -> bool:
         """Whether its preconditioner is to be renewed."""
-        return self.descent.n_iter in CHECKED and self.descent.doubt <= self._faded
+        return self.descent.n_iter in CHECKED and self.descent.faded(self._faded)
 
 
 class _Ladder:

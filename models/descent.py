@@ -73,10 +73,9 @@ class Descent:
         """Derivative of the loss by the logits (told, m)."""
         return self.loss.residual[:self.loss.told]
 
-    @property
-    def doubt(self) -> float:
-        """The rows' doubts, as a share of those when the curvature was taken; 0 where it never was."""
-        return self.loss.doubt() / self._doubted
+    def faded(self, share: float) -> bool:
+        """Whether at most so much is left of the rows' doubts when the curvature was taken, if it ever was."""
+        return self.loss.doubt() <= share * self._doubted
 
     def curvature(self) -> FloatArray:
         """Start anew with the curvature where the problem stands; row weights (c, m) for `complete`."""
