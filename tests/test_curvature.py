@@ -61,7 +61,7 @@ def test_it_is_renewed_where_the_doubts_have_faded_and_only_there(k, monkeypatch
     far, found = renewals(monkeypatch, separate, y, [0.001, 0.1, 10.0, 1000.0])
     assert far >= 4
     assert all(solution.converged for solution in found)
-    monkeypatch.setattr(batch, "FADED", 0.0)
+    monkeypatch.setattr(batch, "FADED", 1e-9)
     never, kept = renewals(monkeypatch, separate, y, [0.001, 0.1, 10.0, 1000.0])
     assert never == 1
     assert sum(solution.n_iter for solution in found) < sum(solution.n_iter for solution in kept)
