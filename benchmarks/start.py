@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 TIMES = 9
-IMPORTS = "import numpy, scipy.stats, pandas, sklearn.linear_model, sklearn.model_selection, sklearn.pipeline"
+IMPORTS = "import numpy, scipy.stats, sklearn.linear_model, sklearn.model_selection, sklearn.pipeline"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
