@@ -53,8 +53,7 @@ def accuracy(labels: Labels, probabilities: Probabilities) -> float:
 
 def balanced_accuracy(labels: Labels, probabilities: Probabilities) -> float:
     """Mean of the recalls of the classes that occur in `labels`."""
-    true = np.bincount(labels)
-    hits = np.bincount(labels[_predicted(probabilities) == labels], minlength=len(true))
+    hits, true, _ = _counts(labels, probabilities)
     return float(np.mean(hits[true > 0] / true[true > 0]))
 
 
