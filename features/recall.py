@@ -1,7 +1,8 @@
-"""What libraries that take seconds to import say about themselves, asked once and remembered by whoever can.
+"""What takes long to find out and decides keys of cached results, asked once and remembered by whoever can.
 
-Keys of cached results are made from such facts, so a cached run would import torch for them alone. The
-pipeline lends its store as the memory; without one, facts are remembered within the process only.
+A cached run would import torch for what libraries say about themselves alone, and read gigabytes of weights
+for their checksums. The pipeline lends its store as the memory; without one, facts are remembered within the
+process only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The store as memory for what heavy libraries say about themselves, so that a cached run need not import them."""
+"""The store as memory for facts that take long to find out, so that a cached run need not ask again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from pipeline.store import Entry, Store
 def memory(store: Store) -> Memory:
     """A memory for `features.recall.remembering`, whose answers are entries of the store."""
     def remembered(question: Facts, ask: Callable[[], Facts]) -> Mapping[str, Any]:
+        answers: list[Facts] = []
+
+        def answered() -> Entry:
+            answers.append(ask())
+            return Entry({}, {"label": label, **answers[0]})
+
         label = " ".join(str(value) for value in question.values() if isinstance(value, str))
-        return store.get({"kind": "library", **question}, lambda: Entry({}, {"label": label, **ask()})).facts
+        try:
+            return store.get({"kind": "library", **question}, answered).facts
+        except OSError:  # a store that others share read-only; or the question itself fails, and says so again
+            return answers[0] if answers else ask()
 
     return remembered
