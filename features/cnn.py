@@ -188,7 +188,11 @@ class CNN(Encoder):
         if self.gives_inputs:
             self._check_trainable()
         return {**self.chosen().identity(), "precision": chosen_precision(self.precision).identity(),
-                "libraries": versions("torch", "pillow", library(self.model))}
+                "libraries": versions("torch", "pillow", library(self.model), *self._drawing())}
+
+    def _drawing(self) -> list[str]:
+        """Libraries that draw augmented views, and the rows by which fine-tuning stops."""
+        return ["numpy"] * (self.augment is not None) + ["scikit-learn"] * (self.finetune is not None)
 
     def _check_trainable(self) -> None:
         """Raise ValueError for parameters that change the features behind the network."""

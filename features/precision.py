@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from features.identity import versions
 from features.recall import recall
 
+DRIVER = Path("/proc/driver/nvidia")  # where Linux shows it
 Precision = Literal["auto", "float32", "bfloat16"]
 # What Linux calls processors' instructions that multiply bfloat16 numbers: x86's two, and Arm's. Without them torch
 # emulates it, slower than float32.
@@ -47,21 +48,27 @@ def _processor_has_bfloat16() -> bool:
 
 def _gpu() -> bool | None:
     """Whether the GPU has bfloat16; None where torch sees no GPU."""
-    if shutil.which("nvidia-smi") is None and not Path("/proc/driver/nvidia").exists():
+    if shutil.which("nvidia-smi") is None and not DRIVER.exists():
         return None
-    question = {"question": "bfloat16 on a GPU", "libraries": versions("torch"),
-                "visible": os.environ.get("CUDA_VISIBLE_DEVICES"), "gpus": sorted(map(str, _gpu_folders()))}
-    answer = recall(question, lambda: {"bfloat16": _ask_torch()})["bfloat16"]
-    return None if answer is None else bool(answer)
+    gpus = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(DRIVER.glob("gpus/*/information"))]
+    try:
+        if not gpus:  # another system than Linux: nothing tells this GPU from another one
+            return _asked_torch()
+        question = {"question": "bfloat16 on a GPU", "libraries": versions("torch"), "gpus": gpus,
+                    "visible": os.environ.get("CUDA_VISIBLE_DEVICES"),
+                    "driver": (DRIVER / "version").read_text(encoding="utf-8", errors="replace")}
+        return bool(recall(question, lambda: {"bfloat16": _asked_torch()})["bfloat16"])
+    except _NoGPU:  # now: a driver that does not work is no answer to remember
+        return None
 
 
-def _gpu_folders() -> list[Path]:
-    return list(Path("/proc/driver/nvidia/gpus").glob("*"))
+class _NoGPU(Exception):
+    """torch sees none."""
 
 
-def _ask_torch() -> bool | None:
+def _asked_torch() -> bool:
     import torch
 
     if not torch.cuda.is_available():
-        return None
+        raise _NoGPU
     return torch.cuda.get_device_capability() >= (8, 0)  # bfloat16 in hardware since Ampere

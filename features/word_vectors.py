@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import mmap
 from dataclasses import dataclass
 from functools import lru_cache
@@ -195,7 +196,7 @@ def file_parts(path: Path | None) -> list[Path]:
         raise ValueError("vectors: file needs the key 'file': gensim KeyedVectors, or a word2vec or GloVe file")
     if not path.is_file():
         raise FileNotFoundError(f"file {path}: there is no such file of word vectors{nearest_file(path)}")
-    return [path, *sorted(path.parent.glob(f"{path.name}.*.npy"))]
+    return [path, *sorted(path.parent.glob(f"{glob.escape(path.name)}.*.npy"))]
 
 
 def from_file(path: Path | None) -> Lookup:

@@ -180,25 +180,32 @@ def _uses_groups(estimator: Fusion) -> bool:
 
 
 def _unlabelled_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modality]) -> str:
-    """Digest of the samples that each split of the fold learns from without a label, in order."""
-    return key_of({"splits": [{modality: _sample_digests(dataset, modality, rows) for modality in modalities}
-                              for _, _, rows in fold.splits()]})
+    """Digest of the samples that each split of the fold learns from without a label, in order, and of their groups."""
+    return key_of({"splits": [{
+        "samples": {modality: _sample_digests(dataset, modality, rows) for modality in modalities},
+        "groups": _numbered_groups(dataset, np.concatenate([train, rows])),
+    } for train, _, rows in fold.splits()]})
 
 
 def _described_digest(dataset: Dataset, modalities: Sequence[Modality]) -> str:
-    """Digest of the classes' texts, and that there are some, where a model uses none."""
+    """Digest of the classes' texts, in order, and that there are some, where a model uses none."""
     assert dataset.described is not None
     digests = dataset.views["text"].digests if "text" in modalities else ()
-    return key_of({"texts": sorted([dataset.classes[code], digests[position]] for code, position in
-                                   zip(dataset.described.classes, dataset.described.positions, strict=True))
+    return key_of({"texts": [[dataset.classes[code], digests[position]] for code, position in
+                             zip(dataset.described.classes, dataset.described.positions, strict=True)]
                    if digests else []})
 
 
 def _groups_digest(dataset: Dataset, fold: Fold) -> str | None:
     """Digest of which training rows belong together."""
+    return None if dataset.groups is None else key_of({"groups": _numbered_groups(dataset, fold.train)})
+
+
+def _numbered_groups(dataset: Dataset, rows: Rows) -> list[int] | None:
+    """The groups of some rows, numbered among these."""
     if dataset.groups is None:
         return None
-    return key_of({"groups": np.unique(dataset.groups[fold.train], return_inverse=True)[1].tolist()})
+    return list(np.unique(dataset.groups[rows], return_inverse=True)[1].tolist())
 
 
 def _sample_digests(dataset: Dataset, modality: Modality, rows: Rows) -> list[str | None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,9 @@ from features.fused_activations import ActivatedConvolution, fused
 from features.networks import network
 from features.precision import Chosen, chosen_precision
 from features.pretrained import LITE0_PACKAGE
+from features.recall import remembering
+from pipeline.library_facts import memory
+from pipeline.store import Store
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -65,6 +70,51 @@ def test_a_gpu_decides_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> No
         assert chosen_precision("auto") == Chosen(name, "cuda")
     assert chosen_precision("float32").identity() == "float32", "shared with a CPU"
     assert chosen_precision("bfloat16").identity() == "bfloat16 on cuda"
+
+
+@pytest.fixture
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A driver's folder with one GPU, as Linux shows it; nothing else says that there is one."""
+    monkeypatch.setattr(precision, "DRIVER", tmp_path / "nvidia")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    folder = tmp_path / "nvidia" / "gpus" / "0000:00:1e.0"
+    folder.mkdir(parents=True)
+    (folder / "information").write_text("Model: A10\nGPU UUID: GPU-1\n")
+    (tmp_path / "nvidia" / "version").write_text("NVRM version: 1\n")
+    return tmp_path / "nvidia"
+
+
+def test_a_gpu_is_asked_once_and_again_where_it_or_its_driver_is_another(
+    driver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(precision, "_asked_torch", lambda: asked.append(True) or True)
+
+    def answered() -> Chosen:
+        with remembering(memory(Store(tmp_path / "store"))):
+            return chosen_precision("auto")
+
+    assert answered() == answered() == Chosen("bfloat16", "cuda")
+    assert len(asked) == 1
+    (driver / "gpus" / "0000:00:1e.0" / "information").write_text("Model: T4\nGPU UUID: GPU-2\n")
+    monkeypatch.setattr(precision, "_asked_torch", lambda: False)
+    assert answered() == Chosen("float32", "cuda"), "another GPU in the same place"
+    (driver / "version").write_text("NVRM version: 2\n")
+    monkeypatch.setattr(precision, "_asked_torch", lambda: True)
+    assert answered() == Chosen("bfloat16", "cuda")
+
+
+def test_a_driver_that_does_not_work_now_is_asked_again(
+    driver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with remembering(memory(Store(tmp_path / "store"))):
+        assert chosen_precision("float32") == Chosen("float32", "cpu")
+        assert Store(tmp_path / "store").entries() == []
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+        assert chosen_precision("auto") == Chosen("bfloat16", "cuda")
+    assert len(Store(tmp_path / "store").entries()) == 1
 
 
 # --- batches and threads ----------------------------------------------------------------------------------

@@ -137,6 +137,18 @@ def test_they_are_part_of_the_keys_of_those_fusions_alone(folder):
     assert len(changed) == 2
 
 
+def test_their_groups_are_part_of_the_keys_of_those_fusions_alone(folder):
+    grid = read_grid(folder / "grid.yaml")
+    dataset, drawn, cells = run._load(grid, Store(folder / "store"))
+    groups = dataset.groups.copy()
+    groups[drawn[0].splits()[0][2][0]] = groups.max() + 1
+    changed = {one.cell.name for one, other in zip(
+        make_plan(grid, cells, dataset, drawn).units,
+        make_plan(grid, cells, replace(dataset, groups=groups), drawn).units, strict=True)
+        if key_of(one.ingredients) != key_of(other.ingredients)}
+    assert changed == {cell.name for cell in cells if uses(cell.name)}
+
+
 def test_two_workers_give_what_one_gives(folder):
     assert run_grid(folder) == 0
     before = results(folder)

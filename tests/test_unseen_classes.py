@@ -363,6 +363,19 @@ def test_class_texts_are_part_of_the_keys(folder):
     assert not set(keys("a.csv")) & set(keys("b.csv"))
 
 
+def test_the_order_of_a_class_texts_is_part_of_the_keys_because_pairs_take_them_in_turn(folder):
+    def keys(*texts):
+        write_grid(folder, GRID.replace("id: sku", f"id: sku, class_texts: {{{', '.join(texts)}}}"))
+        grid = read_grid(folder / "grid.yaml")
+        dataset, drawn, cells = run._load(grid, Store(folder / "store"))
+        return {key_of(unit.ingredients) for unit in make_plan(grid, cells, dataset, drawn).units
+                if "text" in unit.features}
+
+    first, *others = COLOURS
+    rest = [f"{name}: {name} thing" for name in others]
+    assert not keys(f"{first}: [one, two]", *rest) & keys(f"{first}: [two, one]", *rest)
+
+
 def test_pictures_alone_are_enough_where_rows_have_no_text(folder):
     write_grid(folder, GRID.replace("text: words, ", "").replace(
         "{recognised_by: [image, text, both]}", "{recognised_by: image, pairs: classes}"))
