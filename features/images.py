@@ -8,7 +8,6 @@ are scaled to 8 bits, of an animation the first frame counts, and what cannot be
 from __future__ import annotations
 
 import io
-import os
 import threading
 import warnings
 from collections import deque
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from features.cores import cores
 from features.resizing import Interpolation, resized
 
 PixelArray = NDArray[np.uint8]
@@ -30,7 +30,7 @@ PixelArray = NDArray[np.uint8]
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
-WORKERS = min(16, os.cpu_count() or 1)
+WORKERS = min(16, cores())
 # Batches being decoded while the network works on another one: enough to overlap, little to hold.
 AHEAD = 2
 # A JPEG file is decoded at a half, a quarter or an eighth where that leaves this many times the wanted side:

@@ -99,11 +99,11 @@ def encode_all(
 
 
 def _by_encoder(features: Sequence[Features]) -> list[list[Features]]:
-    """Features that differ in their form only, together: they may come from one pass over the samples."""
+    """Features that differ in their form only, together: they may come from one pass over the same samples."""
     groups: dict[tuple[Any, ...], list[Features]] = {}
     for one in features:
         rows = None if one.train is None else one.train.tobytes()
-        groups.setdefault((one.modality, one.component, rows), []).append(one)
+        groups.setdefault((one.modality, one.component, rows, one.count), []).append(one)
     return list(groups.values())
 
 

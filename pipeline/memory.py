@@ -18,11 +18,11 @@ PROCESS, NETWORKS = 0.25 * GIGABYTE, 0.85 * GIGABYTE
 COPIES: Mapping[Form, float] = {"pooled": 8.0, "sequence": 1.3, "inputs": 1.3}
 # An encoder in training keeps the maps of a batch: so much for each number of a picture or text, forwards and back.
 MAPS, BATCH = 1200, 32
-# Logits of the problems that a softmax solver takes at once, and what it keeps beside them.
-LOGITS, OF_LOGIT = 2**25, 24
-# Numbers of a sample where its features are not stored yet: wider than most encoders' are.
+# What a softmax solver holds at most, and for each logit of a problem that is under way, for a few strengths each.
+SOLVER, OF_LOGIT = 2**29, 12
+# Numbers of 4 bytes of a sample (of pixels, one each) where its features are not stored yet: wider than most are.
 GUESSED: Mapping[tuple[Modality, Form], int] = {
-    ("image", "pooled"): 2048, ("image", "sequence"): 49 * 2048, ("image", "inputs"): 3 * 224 * 224,
+    ("image", "pooled"): 2048, ("image", "sequence"): 49 * 2048, ("image", "inputs"): 3 * 224 * 224 // 4,
     ("text", "pooled"): 1024, ("text", "sequence"): 64 * 768, ("text", "inputs"): 256}
 CONTAINER = Path("/sys/fs/cgroup")
 
@@ -40,13 +40,14 @@ class Needs:
 
     def of(self, unit: Unit) -> float:
         """Bytes of one unit."""
-        rows, needs = len(unit.fold.train), unit.estimator.needs
+        needs, unlabelled = unit.estimator.needs, unit.fold.splits()[0][2] if unit.estimator.uses_unlabelled else ()
+        rows = len(unit.fold.train) + len(unlabelled)
         found = NETWORKS if "sequence" in needs.values() or hasattr(unit.estimator, "epochs") else PROCESS
         for modality, many in unit.features.items():
             form, numbers = needs[modality], self._numbers_of(many[0], needs[modality])
             found += COPIES[form] * 4 * rows * (1 + many[0].encoder.augmented) * numbers
             found += MAPS * BATCH * numbers if form == "inputs" else 0
-        return found + OF_LOGIT * min(LOGITS, rows * self._classes * unit.fits)
+        return found + min(SOLVER, OF_LOGIT * rows * self._classes * unit.fits)
 
     def work(self, unit: Unit) -> float:
         """Numbers that all fits of one unit read: what its time may be told by, where nothing else is known."""
@@ -68,10 +69,13 @@ def free() -> float:
 
     left = float(psutil.virtual_memory().available)
     try:
-        most, used = ((CONTAINER / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        most, used, kinds = ((CONTAINER / name).read_text() for name in ("memory.max", "memory.current", "memory.stat"))
     except OSError:  # no container, or another system
         return left
-    return left if most == "max" else min(left, float(most) - float(used))
+    # What was read from files, or written, stays in memory as long as nobody needs it for something else.
+    sizes = dict(line.split() for line in kinds.splitlines())
+    cache = sum(float(sizes.get(name, 0)) for name in ("inactive_file", "active_file"))
+    return left if most.strip() == "max" else min(left, float(most) - float(used) + cache)
 
 
 def side_by_side_at_most(need: float, available: float, jobs: int) -> int:

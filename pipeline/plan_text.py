@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from pipeline.cells import Cell
-from pipeline.encode import Features
+from pipeline.encode import Features, with_stages
 from pipeline.memory import Needs, free, memory_text
 from pipeline.plan import Plan, Unit
 from pipeline.store import Damaged, Store, read_manifest
@@ -21,7 +21,7 @@ def plan_text(
 ) -> str:
     """The text of --plan; `classes` is their number, `shares` are those of the learning curve."""
     missing = [unit for unit in plan.units if not store.has(unit.ingredients)]
-    wanted = {one.key: one for unit in missing for many in unit.features.values() for one in many}
+    wanted = with_stages(one for unit in missing for many in unit.features.values() for one in many)
     to_encode = [one for one in wanted.values() if not store.has(one.ingredients)]
     seconds, known = _estimate(missing, to_encode, store, jobs)
     lines = [

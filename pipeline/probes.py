@@ -22,6 +22,7 @@ from pipeline.combine import Combination, refitted
 from pipeline.dataset import Dataset
 from pipeline.encode import with_stages
 from pipeline.evaluate import Context, Done, Failed, attempt, encode_all, finite, store_at
+from pipeline.memory import PROCESS, Needs, free, waves
 from pipeline.plan import Plan, Unit
 from pipeline.refit import Refitted, refit
 from pipeline.store import Entry, Ingredients, Store, key_of
@@ -111,10 +112,16 @@ def _encode(probes: Sequence[Probe], dataset: Dataset, store: Store, jobs: int) 
 
 def _run(probes: Sequence[Probe], context: Context, jobs: int, progress: Any) -> dict[int, Done | Failed]:
     outcomes: dict[int, Done | Failed] = {}
+    if not probes:
+        return outcomes
+    needs = Needs(store_at(context.store), context.classes)
+    sizes = [needs.of(one.target) if isinstance(one.target, Unit) else PROCESS for one in probes]
     with progress("Altered rows", len(probes)) as report:
-        for position, outcome in side_by_side(_asked, [(probe, context) for probe in probes], jobs):
-            outcomes[id(probes[position].target)] = outcome
-            report(probes[position].target.cell.name)
+        for at_once, wave in waves(sizes, free(), jobs).items():
+            for place, outcome in side_by_side(_asked, [(probes[number], context) for number in wave], at_once):
+                target = probes[wave[place]].target
+                outcomes[id(target)] = outcome
+                report(target.cell.name)
     return outcomes
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import starmap
 from pathlib import Path
 
+from features.cores import cores
 from features.recall import remembering
 from pipeline import dataset as datasets
 from pipeline import folds as splits
@@ -56,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        with remembering(memory(Store(options.store))):
+        planning = options.plan and not options.store.is_dir()  # which makes no store
+        with nullcontext() if planning else remembering(memory(Store(options.store))):
             grid = read_grid(options.grid)
             return _planned(grid, options) if options.plan else _run(grid, options)
     except (GridError, SourceError, DatasetError) as error:
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="folder for the results (default: runs/NAME)")
     parser.add_argument("--store", type=Path, default=DEFAULT_STORE,
                         help="folder of the cached features and results (default: %(default)s)")
-    parser.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1,
+    parser.add_argument("--jobs", type=_jobs, default=cores(),
                         help="processes that fit models side by side (default: the cores, %(default)s)")
     parser.add_argument("--plan", action="store_true",
                         help="check the grid and the data, print what there is to do, and compute nothing")
