@@ -23,6 +23,7 @@ from sklearn.model_selection import GridSearchCV
 
 from benchmarks.softmax import Array, Case, features, splits, timed
 from models.classifiers import ArrayFit
+from models.kept import KEPT
 from models.least_squares import Task, ridge
 from models.ridge import Ridge
 
@@ -79,6 +80,7 @@ def ours(case: Case, X: Any, y: Array) -> Outcome:
 
 def calibrated(case: Case, X: Any, y: Array) -> None:
     """Probabilities of every fold and strength."""
+    KEPT.clear()  # of the repetition before
     fits = (ArrayFit(X[train], y[train], X[test]) for train, test in splits(case))
     Ridge().predict_many(fits, [{"alpha": alpha} for alpha in case.strengths])
 

@@ -21,7 +21,7 @@ AT_ONCE = 256  # pictures encoded at once; changes no result
 PREPARATION = Preparation(SIZE, None, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0)]
 Optimizer = Literal["sgd", "adamw"]
 Loss = Literal["cross_entropy", "mse"]

@@ -18,7 +18,7 @@ from models.softmax import Problem, Solution, solve
 
 Array: TypeAlias = FloatArray | sparse.csr_matrix
 Probabilities = NDArray[np.float64]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Whole = Annotated[int, Field(ge=1)]
 ClassWeight = Literal["none", "balanced"]
 
@@ -159,7 +159,7 @@ class Logistic(Classifier):
     class_weight : balanced weighs each class's rows so that all classes count alike.
     """
 
-    version: ClassVar[int] = 8
+    version: ClassVar[int] = 9
     joint: ClassVar[bool] = True
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (3.0, 10.0, 30.0)}
 

@@ -136,7 +136,8 @@ def _kept_turned(block: Block, used: IntArray, counts: IntArray | None, columns:
     if axes is not None:
         return turn(_rows(block.values, used), counts=counts, axes=axes)
     content = block.values if block.digest is None else block.digest
-    return KEPT.get(("turned", content, used, counts), lambda: turn(_rows(block.values, used), counts=counts), _size)
+    return KEPT.get(("turned", content, used, counts), lambda: turn(_rows(block.values, used), counts=counts),
+                    lambda turned: turned.bytes)
 
 
 def _rows(values: Matrix, rows: IntArray) -> Matrix:
@@ -152,8 +153,3 @@ def _side_by_side(places: Sequence[_Place], indices: Sequence[IntArray]) -> Inde
 def _distinct(block: Block) -> tuple[Matrix, IntArray]:
     used, index = np.unique(block.index, return_inverse=True)
     return _rows(block.values, used), index
-
-
-def _size(turned: Turned) -> int:
-    rows: Any = turned.rows
-    return 2 * int(rows.nbytes if isinstance(rows, np.ndarray) else rows.data.nbytes)

@@ -238,10 +238,21 @@ def _conjugate_gradients(curved: Callable[[Matrix], Matrix], strength: float, wa
 
 
 def _factor(squares: Matrix, strength: float) -> Matrix:
-    """Lower triangle of Cholesky's factorisation of squares + strength."""
+    """Lower triangle of Cholesky's factorisation of squares + strength.
+
+    Raises
+    ------
+    ValueError
+        Where rounding errors outweigh the strength.
+    """
     lifted = squares.copy()
     lifted.flat[:: len(lifted) + 1] += strength
-    return np.asarray(scipy.linalg.cholesky(lifted, lower=True, overwrite_a=True, check_finite=False))
+    try:
+        return np.asarray(scipy.linalg.cholesky(lifted, lower=True, overwrite_a=True, check_finite=False))
+    except np.linalg.LinAlgError as error:
+        least = len(squares) * np.finfo(np.float64).eps * float(squares.diagonal().max())
+        raise ValueError(f"alpha {strength:g} is lost in the rounding errors of these features: take {least:.0e} "
+                         "or more") from error
 
 
 def _solved(factor: Matrix, products: Matrix) -> Matrix:

@@ -29,8 +29,8 @@ SPARSE_COMPONENTS = 256
 Loss = Literal["cross_entropy", "mse"]
 ClassWeight = Literal["none", "balanced"]
 Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 

@@ -40,17 +40,24 @@ class Turned:
         intercepts (c,)
     rotated : whether the columns are principal components
     alike : whether the columns are dense ones as they were given: none is known to matter more than another
+    held : the matrices that `raw` keeps in memory
     """
 
     rows: Matrix
     raw: Callable[[FloatArray], Raw]
     rotated: bool
     alike: bool = False
+    held: tuple[Matrix, ...] = ()
 
     @property
     def width(self) -> int:
         """r, the number of columns."""
         return int(self.rows.shape[1])
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes."""
+        return sum(map(_bytes, (self.rows, *self.held)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +158,7 @@ def _led(rows: FloatArray, scale: NDArray[Any] | None, axes: int) -> Turned:
     main = X @ V
     X -= (X @ (Y @ middle)) @ Y.T
     X[:, :r] = main
-    return Turned(X, raw, rotated=True)
+    return Turned(X, raw, rotated=True, held=(turn_back, Y, middle))
 
 
 def _few(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
@@ -174,7 +181,7 @@ def _few(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
         coef = parts.astype(np.float32) @ _standardised(rows[leaders], mean, scale)
         return _as_given(coef, scale, mean)
 
-    return Turned(L, raw, rotated=False)
+    return Turned(L, raw, rotated=False, held=(corner, rows))
 
 
 def _main_axes(X: FloatArray, count: int) -> FloatArray:
@@ -201,7 +208,7 @@ def _tall(rows: FloatArray, scale: NDArray[Any] | None, counts: IntArray | None)
         coef = weights @ V.T
         return _as_given(coef, scale, mean)
 
-    return Turned(X @ V, raw, rotated=True)
+    return Turned(X @ V, raw, rotated=True, held=(V,))
 
 
 def _wide(rows: Matrix, scale: NDArray[Any] | None, counts: IntArray | None) -> Turned:
@@ -227,7 +234,7 @@ def _wide(rows: Matrix, scale: NDArray[Any] | None, counts: IntArray | None) -> 
             coef = coef * np.square(scale, dtype=np.float32)
         return np.asarray(coef), -(coef @ mean)
 
-    return Turned(U * S / roots, raw, rotated=True)
+    return Turned(U * S / roots, raw, rotated=True, held=(rows, U))
 
 
 def _scaled(rows: sparse.csr_matrix, scale: NDArray[Any] | None) -> Turned:
@@ -238,6 +245,11 @@ def _scaled(rows: sparse.csr_matrix, scale: NDArray[Any] | None) -> Turned:
         return weights if factors is None else weights * factors, np.zeros(len(weights))
 
     return Turned(sparse.csr_matrix(rows if factors is None else rows.multiply(factors)), raw, rotated=False)
+
+
+def _bytes(matrix: Any) -> int:
+    arrays = [matrix] if isinstance(matrix, np.ndarray) else [matrix.data, matrix.indices, matrix.indptr]
+    return sum(array.nbytes for array in arrays)
 
 
 def _as_given(coef: FloatArray, scale: NDArray[Any] | None, mean: NDArray[np.float64]) -> Raw:

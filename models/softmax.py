@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,12 +13,16 @@ from numpy.typing import NDArray
 from models.arena import Arena
 from models.batch import SoftmaxFit, descend
 from models.principal_axes import Features, Indexed, Matrix, blocks_of, split_columns, turn, worthwhile_axes
-from models.training_sets import PIECES, TrainingSets, merged, training_sets
+from models.training_sets import PIECES, merged, training_sets
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-AT_ONCE = 2**25  # logits held for the problems of a batch; each takes about 24 bytes
+AT_ONCE = 2**29  # bytes held for the problems of a batch
+# Arrays as large as the logits, and as the weights, of a problem that is under way, and of one that is solved.
+OF_LOGITS, OF_WEIGHTS, SOLVED = 12, 28, 3
+STRONGEST, WEAKEST = 1e-37, 1e37  # C in single precision
+FAR = 1e-4  # distance to the smallest objective, relative to it, that is worth a warning
 TOLERANCE = 2e-7  # estimated distance to the smallest objective; the estimate is up to 5 times too small
 
 
@@ -133,7 +138,12 @@ def solve(features: Features, y: IntArray, problems: Sequence[Problem], *,
     Raises
     ------
     ValueError
-        Where training rows hold fewer than two classes, or C is not positive; all such problems are named.
+        Where training rows hold fewer than two classes, or C is out of bounds; all such problems are named.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where `max_iter` iterations, or the rounding errors, end further than FAR from the smallest objective.
     """
     y, blocks = np.asarray(y), blocks_of(features)
     _check(y, problems)
@@ -141,15 +151,25 @@ def solve(features: Features, y: IntArray, problems: Sequence[Problem], *,
     for positions in _together(blocks, problems):
         batch = [problems[position] for position in positions]
         solutions.update(zip(positions, _solve_together(blocks, y, batch, tolerance, max_iter), strict=True))
+    _warn_of_distance(solutions.values())
     return [solutions[position] for position in range(len(problems))]
+
+
+def _warn_of_distance(solutions: Iterable[Solution]) -> None:
+    far = [solution.gap for solution in solutions if not solution.gap <= FAR]
+    if far:
+        from sklearn.exceptions import ConvergenceWarning
+
+        warnings.warn(f"{len(far)} softmax regressions have not converged, {max(far):.0e} from the smallest objective "
+                      "where that is most: standardise the features or lower C", ConvergenceWarning, stacklevel=3)
 
 
 def _check(y: IntArray, problems: Sequence[Problem]) -> None:
     faults = []
     for position, problem in enumerate(problems):
-        if not problem.C > 0:
-            faults.append(f"problem {position}: C must be positive, not {problem.C}")
-        taught = slice(None) if problem.weights is None else np.asarray(problem.weights) > 0
+        if not STRONGEST <= problem.C <= WEAKEST:
+            faults.append(f"problem {position}: C must be positive, {STRONGEST} to {WEAKEST}, not {problem.C}")
+        taught = slice(None) if problem.weights is None else np.asarray(problem.weights, np.float32) > 0
         classes = _present(y[problem.rows][taught])
         if len(classes) < 2:
             faults.append(f"problem {position}: its {len(problem.rows)} training rows hold the classes "
@@ -194,13 +214,13 @@ def _solve_together(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequ
         return _one_by_one(blocks, y, batch, of, tolerance, max_iter)
     arena, codes = Arena(turned, sets, columns > 1), y[union][sets.samples]
     coded = [_coded(codes[each.rows]) for each in sets.sets]
-    solutions: list[Solution] = []
-    for portion in _portions(batch, of, sets, columns):
-        fits = [SoftmaxFit(problem.C, problem.factors or [1.0] * len(blocks), number, arena, *coded[number])
-                for problem, number in portion]
+    solutions: dict[int, Solution] = {}
+    for portion in _portions(batch, of, arena, columns):
+        fits = [SoftmaxFit(batch[position].C, batch[position].factors or [1.0] * len(blocks), of[position], arena,
+                           *coded[of[position]]) for position in portion]
         descend(arena, fits, tolerance, max_iter)
-        solutions += _solutions(fits, turned, arena, tolerance)
-    return solutions
+        solutions.update(zip(portion, _solutions(fits, turned, arena, tolerance), strict=True))
+    return [solutions[position] for position in range(len(batch))]
 
 
 def _coded(codes: IntArray) -> tuple[IntArray, IntArray]:
@@ -238,17 +258,20 @@ def _turned(blocks: Sequence[Matrix | Indexed], rows: IntArray, scale: NDArray[A
     return found
 
 
-def _portions(batch: Sequence[Problem], of: Sequence[int], sets: TrainingSets,
-              columns: int) -> Iterator[list[tuple[Problem, int]]]:
-    """The problems in batches whose logits fit into memory."""
-    portion: list[tuple[Problem, int]] = []
+def _portions(batch: Sequence[Problem], of: Sequence[int], arena: Arena, columns: int) -> Iterator[list[int]]:
+    """Positions of problems that fit into memory together; those of a family are under way one after the other."""
+    families: dict[tuple[int, tuple[float, ...]], list[int]] = {}
+    for position, (problem, number) in enumerate(zip(batch, of, strict=True)):
+        families.setdefault((number, tuple(problem.factors or ())), []).append(position)
+    portion: list[int] = []
     held, classes = 0, columns // len(batch) + 1
-    for problem, number in zip(batch, of, strict=True):
-        size = classes * len(sets.sets[number].rows)
+    for (number, _), positions in families.items():
+        size = 4 * classes * (OF_LOGITS * len(arena.sets[number].rows)
+                              + (OF_WEIGHTS + SOLVED * len(positions)) * arena.width)
         if portion and held + size > AT_ONCE:
             yield portion
             portion, held = [], 0
-        portion.append((problem, number))
+        portion += positions
         held += size
     yield portion
 

@@ -103,12 +103,12 @@ def _kinds(member: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], IntArray]:
     return member[first], key
 
 
-def _counted(rows: IntArray, total: int, weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
+def _counted(rows: IntArray, total: int, weights: NDArray[np.float64] | None) -> FloatArray:
     """Weight of each of all rows in one training set: how often, or how much of it, is in it."""
-    return np.bincount(rows, weights, minlength=total).astype(np.float64)
+    return np.bincount(rows, weights, minlength=total).astype(np.float32)
 
 
-def _training_set(weights: NDArray[np.float64], pieces: Sequence[Piece], number: int) -> TrainingSet:
+def _training_set(weights: FloatArray, pieces: Sequence[Piece], number: int) -> TrainingSet:
     rows, places, start = np.flatnonzero(weights), {}, 0
     for position, piece in enumerate(pieces):
         if number in piece.sets:
@@ -116,4 +116,4 @@ def _training_set(weights: NDArray[np.float64], pieces: Sequence[Piece], number:
             places[position] = slice(start, stop)
             start = stop
     own = weights[rows]
-    return TrainingSet(rows, None if (own == 1).all() else own.astype(np.float32), places)
+    return TrainingSet(rows, None if (own == 1).all() else own, places)

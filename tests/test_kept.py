@@ -13,6 +13,7 @@ from scipy import sparse
 from features.encoder import Block
 from models import scaling
 from models.kept import Kept
+from models.principal_axes import turn
 from models.scaling import BlockScaler
 
 
@@ -109,6 +110,18 @@ def test_blocks_of_known_content_are_told_by_it(monkeypatch):
         assert found.scale_ == plain.scale_
         np.testing.assert_array_equal(found.mean_, plain.mean_)
         assert len(scaling.KEPT) == 2 + position
+
+
+@pytest.mark.parametrize(("shape", "form"), [((60, 8), "dense"), ((8, 500), "dense"), ((8, 500), "sparse")])
+def test_turned_rows_count_with_all_that_they_hold(shape, form):
+    rows = numbers(*shape)
+    turned = turn(sparse.csr_matrix(rows) if form == "sparse" else rows)
+    small = min(shape)
+    if shape[0] > shape[1]:
+        assert turned.bytes == 4 * (60 * small + small * small)
+    else:
+        r, stored = turned.width, rows.nbytes + (8 * 500 * 4 + 9 * 4 if form == "sparse" else 0)
+        assert turned.bytes == 2 * 4 * 8 * r + stored
 
 
 def test_sparse_blocks_are_kept_too_and_still_have_no_mean(monkeypatch):

@@ -103,6 +103,14 @@ def test_a_sigmoid_is_at_the_minimum_and_keeps_the_shares_where_scores_tell_noth
     np.testing.assert_allclose(p[:, 1], positive[:, 1] @ weights / weights.sum(), atol=0.01)
 
 
+@pytest.mark.parametrize("shape", [(80, 20), (60, 200)])
+def test_a_strength_that_rounding_errors_hide_is_refused(shape):
+    X, y = rows(*shape, 3)
+    twice = np.hstack([X[:, :10]] * (shape[1] // 10))
+    with pytest.raises(ValueError, match=r"alpha 1e-30 is lost in the rounding errors .* take \de-\d+ or more"):
+        Ridge(alpha=1e-30).fit(twice, y)
+
+
 def test_features_without_information_get_the_shares_of_the_classes():
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1, 2], [300, 200, 100])

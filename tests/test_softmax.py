@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from scipy.special import logsumexp
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from models import arena, batch, principal_axes, softmax
@@ -221,9 +222,34 @@ def test_all_impossible_problems_are_named():
     assert "problem 0" not in str(raised.value)
 
 
+@pytest.mark.parametrize("C", [np.inf, 1e38, 1e-38, np.nan, -1.0])
+def test_strengths_that_single_precision_cannot_hold_are_refused(C):
+    X, y = samples()
+    with pytest.raises(ValueError, match=r"problem 0: C must be positive, 1e-37 to 1e\+37, not "):
+        solve(X, y, [Problem(np.arange(100), C)])
+
+
+@pytest.mark.parametrize("C", [1e-37, 1e37])
+def test_the_strongest_and_the_weakest_penalty_are_solved(C):
+    y = np.arange(40) % 3
+    X = np.eye(3, dtype=np.float32)[y]
+    found = solve(X, y, [Problem(np.arange(40), C)])[0].probabilities(X, np.arange(40), 3)
+    wanted = np.bincount(y) / 40 if C < 1 else np.eye(3)[y]
+    np.testing.assert_allclose(found, np.broadcast_to(wanted, found.shape), atol=1e-3)
+
+
+def test_weights_that_single_precision_makes_zero_are_zero():
+    X, y = samples()
+    weights = np.ones(100)
+    weights[7] = 1e-50
+    tiny, none = solve(X, y, [Problem(np.arange(100), 1.0, weights=each) for each in (weights, np.round(weights))])
+    np.testing.assert_array_equal(tiny.coef, none.coef)
+
+
 def test_too_few_iterations_are_admitted():
     X, y = samples()
-    solution = solve(X, y, [Problem(np.arange(100), 10.0)], max_iter=2)[0]
+    with pytest.warns(ConvergenceWarning, match="1 softmax regressions have not converged, .* lower C"):
+        solution = solve(X, y, [Problem(np.arange(100), 10.0)], max_iter=2)[0]
     assert not solution.converged
     assert solution.n_iter == 2
 
@@ -294,12 +320,17 @@ def test_sets_with_little_in_common_are_solved_apart():
         assert_same(solution, reference(X, y, Problem(rows, 0.2)))
 
 
-def test_many_problems_go_in_portions(monkeypatch):
+def test_many_problems_go_in_portions_that_part_no_strengths_of_a_training_set(monkeypatch):
     X, y = samples()
-    problems = [Problem(np.arange(100), C) for C in (0.01, 0.1, 1.0)]
+    problems = [Problem(np.arange(start, 100 + start), C) for C in (0.01, 0.1, 1.0) for start in (0, 20)]
     together = solve(X, y, problems)
+    portions, descend = [], softmax.descend
+    monkeypatch.setattr(softmax, "descend", lambda arena, fits, *more: portions.append(
+        [(fit.number, fit.C) for fit in fits]) or descend(arena, fits, *more))
     monkeypatch.setattr(softmax, "AT_ONCE", 1)
-    for one, other in zip(together, solve(X, y, problems), strict=True):
+    apart = solve(X, y, problems)
+    assert portions == [[(number, C) for C in (0.01, 0.1, 1.0)] for number in (0, 1)]
+    for one, other in zip(together, apart, strict=True):
         assert one.coef == pytest.approx(other.coef, abs=1e-3 * float(np.abs(other.coef).max()))
 
 
