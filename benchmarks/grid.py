@@ -15,15 +15,15 @@ encoders are frozen, and their features are extracted once, before anything is m
   Its scaler sees all training rows of the outer fold, also those that an inner fold leaves out.
 
 At its default tolerance (1e-4) scikit-learn stops early where C is large: it chooses other strengths, and scores
-differ, most where many test rows share one text and change sides together. ``--tol 1e-8`` takes it to the solution,
-where the scores are the same. ``--tol 1e-4 1e-8`` measures both; each line of the table holds the time and the scores
-of one tolerance. Ours is always models.softmax.TOLERANCE.
+differ, most where many test rows share one text and change sides together. ``--tol 1e-6`` takes it near
+the solution, and to nearly the same scores. ``--tol 1e-4 1e-6`` measures both; each line of the table holds the time
+and the scores of one tolerance. Ours is always models.softmax.TOLERANCE.
 
 Seen on two quiet cores with AVX-512, all 11 cells, at 1e-4, medians of five: ours 63.1 s, plain 570.6 s (``--side plain
 --repeats 5``: ratio 9.1, 8.5 to 9.4; scores differ by .0485 at most, .0014 in the mean); ours 52.9 s, best 263.2 s
 (``--side best --repeats 5``, of a version before: ratio 5.0; scores differ by .0395 at most, .0004 in the mean).
-At 1e-6 (``--side best --tol 1e-6 --repeats 1``, a slower day): ours 79.6 s, best 1458 s (18.3), the scores .00209 apart
-at most and .00006 in the mean.
+At 1e-6 (``--side best --tol 1e-6 --repeats 1``, while the machine was slower): ours 79.6 s, best 1458 s (18.3), the
+scores .00209 apart at most and .00006 in the mean.
 
 The first repetition starts our worker processes, some seconds; with few rows that outweighs the fits.
 
