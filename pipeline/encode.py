@@ -269,5 +269,9 @@ def _training_digest(modal: Modal, train: Rows, targets: Targets | None) -> str:
 
 def _targets(dataset: Dataset, rows: Rows) -> Targets:
     """Labels and groups of the rows, numbered among these rows: what other rows have makes no difference."""
-    groups = None if dataset.groups is None else np.unique(dataset.groups[rows], return_inverse=True)[1]
-    return Targets(np.unique(dataset.labels[rows], return_inverse=True)[1], groups)
+    return Targets(np.unique(dataset.labels[rows], return_inverse=True)[1], numbered_groups(dataset, rows))
+
+
+def numbered_groups(dataset: Dataset, rows: Rows) -> Rows | None:
+    """The groups of some rows, numbered among these; None where there are none."""
+    return None if dataset.groups is None else np.unique(dataset.groups[rows], return_inverse=True)[1]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
+from features.cores import CONTAINER
 from features.encoder import Form, Modality
+from models.softmax import AT_ONCE
 from pipeline.encode import Features
 from pipeline.plan import Unit
 from pipeline.store import Store
@@ -18,13 +19,11 @@ PROCESS, NETWORKS = 0.25 * GIGABYTE, 0.85 * GIGABYTE
 COPIES: Mapping[Form, float] = {"pooled": 8.0, "sequence": 1.3, "inputs": 1.3}
 # An encoder in training keeps the maps of a batch: so much for each number of a picture or text, forwards and back.
 MAPS, BATCH = 1200, 32
-# What a softmax solver holds at most, and for each logit of a problem that is under way, for a few strengths each.
-SOLVER, OF_LOGIT = 2**29, 12
+OF_LOGIT = 12  # bytes that a softmax solver holds for each logit of its problems, of which few are under way at once
 # Numbers of 4 bytes of a sample (of pixels, one each) where its features are not stored yet: wider than most are.
 GUESSED: Mapping[tuple[Modality, Form], int] = {
     ("image", "pooled"): 2048, ("image", "sequence"): 49 * 2048, ("image", "inputs"): 3 * 224 * 224 // 4,
     ("text", "pooled"): 1024, ("text", "sequence"): 64 * 768, ("text", "inputs"): 256}
-CONTAINER = Path("/sys/fs/cgroup")
 
 
 class Needs:
@@ -47,7 +46,7 @@ class Needs:
             form, numbers = needs[modality], self._numbers_of(many[0], needs[modality])
             found += COPIES[form] * 4 * rows * (1 + many[0].encoder.augmented) * numbers
             found += MAPS * BATCH * numbers if form == "inputs" else 0
-        return found + min(SOLVER, OF_LOGIT * rows * self._classes * unit.fits)
+        return found + min(AT_ONCE, OF_LOGIT * rows * self._classes * unit.fits)
 
     def work(self, unit: Unit) -> float:
         """Numbers that all fits of one unit read: what its time may be told by, where nothing else is known."""

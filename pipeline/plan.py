@@ -18,7 +18,7 @@ from models.fusion import Fusion
 from pipeline.cells import Cell
 from pipeline.config import Grid
 from pipeline.dataset import Dataset
-from pipeline.encode import Features, described_once, plain_parameters, request, with_stages
+from pipeline.encode import Features, described_once, numbered_groups, plain_parameters, request, with_stages
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS
 from pipeline.store import Ingredients, key_of
@@ -183,7 +183,7 @@ def _unlabelled_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modali
     """Digest of the samples that each split of the fold learns from without a label, in order, and of their groups."""
     return key_of({"splits": [{
         "samples": {modality: _sample_digests(dataset, modality, rows) for modality in modalities},
-        "groups": _numbered_groups(dataset, np.concatenate([train, rows])),
+        "groups": _listed_groups(dataset, np.concatenate([train, rows])),
     } for train, _, rows in fold.splits()]})
 
 
@@ -198,14 +198,13 @@ def _described_digest(dataset: Dataset, modalities: Sequence[Modality]) -> str:
 
 def _groups_digest(dataset: Dataset, fold: Fold) -> str | None:
     """Digest of which training rows belong together."""
-    return None if dataset.groups is None else key_of({"groups": _numbered_groups(dataset, fold.train)})
+    groups = _listed_groups(dataset, fold.train)
+    return None if groups is None else key_of({"groups": groups})
 
 
-def _numbered_groups(dataset: Dataset, rows: Rows) -> list[int] | None:
-    """The groups of some rows, numbered among these."""
-    if dataset.groups is None:
-        return None
-    return list(np.unique(dataset.groups[rows], return_inverse=True)[1].tolist())
+def _listed_groups(dataset: Dataset, rows: Rows) -> list[int] | None:
+    groups = numbered_groups(dataset, rows)
+    return None if groups is None else list(groups.tolist())
 
 
 def _sample_digests(dataset: Dataset, modality: Modality, rows: Rows) -> list[str | None]:
