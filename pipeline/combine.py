@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.fusion import Fusion, Inner, Parts
+from models.temperature import fitted_temperature
 from pipeline.cells import Cell
 from pipeline.encode import plain_parameters
 from pipeline.evaluate import Context, Done, Failed, attempt, finite, result_of, store_at
 from pipeline.folds import Fold
 from pipeline.plan import VERSIONS, Plan, Unit
+from pipeline.procedures import versions_of
 from pipeline.store import Entry, Ingredients, Store, key_of
 from pipeline.workers import side_by_side
-from reports.reliability import fitted_temperature
 
 Results: TypeAlias = Callable[[Unit], Entry]
 
@@ -47,6 +48,7 @@ class Combination:
             "model": {"class": type(self.estimator).__name__, "version": self.estimator.version,
                       "parameters": plain_parameters(self.estimator)},
             "versions": VERSIONS,
+            **versions_of("combine", "temperature"),
         }
 
 

@@ -19,6 +19,7 @@ from pipeline.array_file import write_pieces
 from pipeline.cells import build_encoder
 from pipeline.components import Component
 from pipeline.dataset import Dataset, Modal
+from pipeline.procedures import versions_of
 from pipeline.samples import Picture
 from pipeline.store import Entry, Ingredients, Store, key_of
 
@@ -200,6 +201,7 @@ def _request(
         "samples": _samples_digest(modal.digests),
         "encoder": describe(encoder),
         "train": _training_digest(modal, train, targets) if encoder.learns else None,
+        **versions_of("encode"),
     }
     frozen = encoder.frozen_stage()
     stage = None if frozen is None else _request(frozen, modality, component, dataset, train, describe)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from features.encoder import Block, Modality
 from models.fusion import ClassTexts, Fit
+from models.temperature import fitted_temperature
 from models.views import Views
 from pipeline.dataset import Dataset, Described
 from pipeline.encode import Features, compute, with_stages
@@ -28,7 +29,6 @@ from pipeline.schedule import tasks_of
 from pipeline.store import Entry, Store
 from pipeline.workers import side_by_side
 from reports.record import FailureRecord
-from reports.reliability import fitted_temperature
 
 Rows = NDArray[np.int64]
 Probabilities = NDArray[np.float64]

@@ -21,6 +21,7 @@ from pipeline.dataset import Dataset
 from pipeline.encode import Features, described_once, numbered_groups, plain_parameters, request, with_stages
 from pipeline.folds import Fold
 from pipeline.metrics import METRICS
+from pipeline.procedures import versions_of
 from pipeline.store import Ingredients, key_of
 from reports.record import FailureRecord
 
@@ -156,6 +157,7 @@ def _unit(
         "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version] if len(settings) > 1 else None,
         "keeps inner": keeps_inner,
         "versions": VERSIONS,
+        **versions_of("fit", "temperature"),
     }
     return Unit(cell, fold, estimator, settings, features, keeps_inner, ingredients)
 

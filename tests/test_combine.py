@@ -14,7 +14,7 @@ from models.baselines import ImageOnly
 from models.classifiers import Logistic
 from models.late import Late
 from models.views import Views
-from pipeline import evaluate, run
+from pipeline import evaluate, procedures, run
 from pipeline.store import Store
 from tests.tiny import GRID, MeanColour, register, results, run_grid, scores, without_report, write_grid, write_table
 
@@ -87,6 +87,11 @@ def test_what_was_learned_is_kept_until_the_rule_changes(folder, fitted, learned
     assert (fitted, learned, scores(folder, "again")) == ([], [], first)
     monkeypatch.setattr(Late, "version", 99)
     assert run_grid(folder, out="other") == 0
+    assert fitted == []
+    assert len(learned) == 3 * (2 * 4 + 1)
+    learned.clear()
+    monkeypatch.setitem(procedures.VERSIONS, "combine", procedures.VERSIONS["combine"] + 1)
+    assert run_grid(folder, out="procedure") == 0
     assert fitted == []
     assert len(learned) == 3 * (2 * 4 + 1)
 

@@ -22,6 +22,7 @@ from models.classifiers import Logistic
 from models.early import Concat
 from pipeline import evaluate
 from pipeline import plan as plans
+from pipeline import procedures
 from pipeline.metrics import METRICS
 from tests.conftest import png
 from tests.tiny import (
@@ -162,6 +163,10 @@ def other_libraries(folder: Path, patch: Any) -> None:
     patch.setattr(plans, "VERSIONS", {**plans.VERSIONS, "numpy": "0.0"})
 
 
+def procedure(name: str) -> Callable[..., None]:
+    return lambda folder, patch: patch.setitem(procedures.VERSIONS, name, procedures.VERSIONS[name] + 1)
+
+
 OUTER, INNER = [24] * 3, [12] * 6  # training texts of each fold; of each of its two inner folds
 TEXTS = INNER + OUTER
 # Name -> the change, the fusions fitted again (on every fold), passes over the pictures, fits of the texts.
@@ -190,6 +195,10 @@ ON_FOLDS: dict[str, tuple[Callable[..., None], set[str], list[int], list[int]]] 
     "order of candidates": (grid("[1, 100]", "[100, 1]"), LEARNED, [], []),
     "tuning metric": (grid("seed: 3", "seed: 3\ntuning_metric: accuracy"), LEARNED, [], []),
     "tuning metric version": (other_metric_version, LEARNED, [], []),
+    "procedure of encoding": (procedure("encode"), LEARNED, [36], TEXTS),
+    "procedure of fitting": (procedure("fit"), ALL, [], []),
+    "procedure of the temperature": (procedure("temperature"), ALL, [], []),
+    "procedure of combining": (procedure("combine"), set(), [], []),
     "library versions": (other_libraries, ALL, [], []),
     "ranking metric": (grid("seed: 3", "seed: 3\nmetric: accuracy"), set(), [], []),
     "picture path": (other_path, set(), [], []),

@@ -43,8 +43,8 @@ def suited(cls: type[Fusion]) -> tuple[Views, np.ndarray]:
 
 
 def subclasses(base: type) -> set[type]:
-    for module in pkgutil.iter_modules(models.__path__):
-        importlib.import_module(f"models.{module.name}")
+    for module in pkgutil.walk_packages(models.__path__, "models."):
+        importlib.import_module(module.name)
     found = set()
     for cls in base.__subclasses__():
         found |= {cls} | subclasses(cls)

@@ -9,7 +9,9 @@ import pytest
 from scipy.optimize import minimize_scalar
 from sklearn.calibration import calibration_curve
 
-from reports.reliability import calibration, fitted_temperature, reliability, tempered
+from models.temperature import fitted_temperature, tempered
+from reports import reliability as module
+from reports.reliability import calibration, reliability
 from tests.records import FUSION, small_record
 from tests.tiny import register, run_grid, without_report, write_table
 
@@ -54,6 +56,11 @@ def test_the_temperature_undoes_over_and_underconfidence(sharpness):
                            method="bounded", options={"xatol": 1e-8})
     assert temperature == pytest.approx(best.x, rel=1e-4)
     assert reliability(tempered(probabilities, temperature), labels).ece < 0.03
+
+
+def test_the_report_scales_as_the_models_do():
+    probabilities, _ = predictions(2, rows=50)
+    np.testing.assert_allclose(module.tempered(probabilities, 1.7), tempered(probabilities, 1.7), rtol=1e-14)
 
 
 def test_a_temperature_keeps_the_order_and_has_bounds():
