@@ -7,7 +7,7 @@ medians of the rounds. Pictures per second of
 - tutorial: open a file, transform it, run the model in float32, one picture or 32 at a time;
 - bare: the same network as ours on tensors that are ready in memory, at the fastest of several settings (batches,
   and threads that share a batch or take one each), found before the rounds;
-- ours: `features.inference.encoded`, from files in memory to features.
+- ours: `features.networks.inference.encoded`, from files in memory to features.
 
 The pictures are those of ../shared/data/flipkart1050.parquet where that is there, else photographs made up. Weights
 are random where none are at hand; speed is the same. With a GPU all sides run on it, on many more pictures, and the
@@ -32,11 +32,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from features.cnn import CNN
-from features.inference import encoded
-from features.networks import Network, build, network
-from features.precision import chosen_precision
-from features.pretrained import Pretrained
+from features.encoders.cnn import CNN
+from features.machine.precision import chosen_precision
+from features.networks.inference import encoded
+from features.networks.pretrained import Pretrained
+from features.networks.tapped import Network, build, network
 
 MODELS = ("efficientnet_lite0", "resnet50")
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "flipkart1050.parquet"
@@ -207,7 +207,7 @@ def measure_texts(rounds: int) -> None:
     """Print the rows of Sentence-BERT: batches in the order of the texts, and ours."""
     from sentence_transformers import SentenceTransformer
 
-    from features.sentence_bert import MINILM, SentenceBert, model_folder
+    from features.encoders.sentence_bert import MINILM, SentenceBert, model_folder
 
     words = ["red", "cotton", "shirt", "with", "long", "sleeves", "for", "summer", "blue", "steel", "watch"]
     rng = np.random.default_rng(0)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import Block
+from features.block import Block
 from models.classifiers import Logistic
 from models.early import Concat
 from models.fusion import Fit

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from features.bag_of_words import BagOfWords, Tfidf
-from features.cnn import CNN
 from features.encoder import Encoder
-from features.handcrafted import Handcrafted
-from features.sentence_bert import SentenceBert
-from features.small import SmallResNet, SmallVGG
-from features.word2vec import Word2Vec
+from features.encoders.bag_of_words import BagOfWords, Tfidf
+from features.encoders.cnn import CNN
+from features.encoders.handcrafted import Handcrafted
+from features.encoders.sentence_bert import SentenceBert
+from features.encoders.small_cnn import SmallResNet, SmallVGG
+from features.encoders.word2vec import Word2Vec
 
 IMAGE_ENCODERS: dict[str, type[Encoder]] = {
     "cnn": CNN,

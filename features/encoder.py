@@ -1,156 +1,21 @@
-"""The encoder contract, and Block: one modality's features for a set of samples."""
+"""The encoder contract: samples of one modality in, a Block out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from features.block import Block, Form, IntArray, Modality, TrainableNetwork, Unfreeze
 from features.estimator import Estimator
 
 if TYPE_CHECKING:
-    from torch import nn
-
-Modality = Literal["image", "text"]
-Form = Literal["pooled", "sequence", "inputs"]
-Unfreeze = Literal["last_stage", "all"]
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """Features of one modality for n samples.
-
-    Identical samples are encoded once, so `values` holds the m distinct ones and `index` says which of
-    them each sample is. Slicing moves only the index: memory-mapped values stay on disk. Behind the m
-    plain ones, `values` may hold augmented views of them, which nothing sees unless it asks for a view.
-
-    Parameters
-    ----------
-    values : float32 (m, d), CSR float32 (m, d), or float32 (m, t, d)
-        Pooled vectors, sparse vectors, or sequences (picture regions, text tokens). With `encoder`, what its
-        network takes instead, of any type: pixels (m, h, w, 3), or numbers of tokens (m, t).
-    index : int64 (n,)
-        Row of `values` for each sample; -1 where the sample lacks this modality.
-    mask : bool (m, t), optional
-        Sequences only: True where a region or token exists.
-    augmented : k
-        Augmented views of each sample: `values` (and `mask`) then have m (1 + k) rows, first the m plain
-        ones, then view 1 of each, and so on.
-    averaged : whether predictions are averaged over the plain sample and its views.
-    encoder : the encoder whose network takes the values; None for features. See Encoder.network.
-    digest : tells the values by their content, where that is known: they are equal where it is.
-    """
-
-    values: NDArray[Any] | sparse.csr_matrix
-    index: IntArray
-    mask: BoolArray | None = None
-    augmented: int = 0
-    averaged: bool = False
-    encoder: Encoder | None = None
-    digest: str | None = None
-
-    @classmethod
-    def of(
-        cls, values: NDArray[Any] | sparse.csr_matrix, mask: BoolArray | None = None, encoder: Encoder | None = None
-    ) -> Block:
-        """Block whose samples are the rows of `values`, one by one."""
-        return cls(values, np.arange(values.shape[0], dtype=np.int64), mask, encoder=encoder)
-
-    def __post_init__(self) -> None:
-        if self.values.dtype != np.float32 and self.encoder is None:
-            raise TypeError(f"Block values must be float32, not {self.values.dtype}")
-        if (self.mask is not None) != self.is_sequence:
-            raise ValueError("a sequence block needs a mask (m, t), and only a sequence block has one")
-        if self.mask is not None and self.mask.shape != self.values.shape[:2]:
-            raise ValueError(f"mask {self.mask.shape} does not fit values {self.values.shape}")
-
-    def __len__(self) -> int:
-        return int(self.index.shape[0])
-
-    @property
-    def is_sparse(self) -> bool:
-        """Whether the values are a CSR matrix."""
-        return bool(sparse.issparse(self.values))
-
-    @property
-    def is_sequence(self) -> bool:
-        """Whether each sample is a sequence of vectors."""
-        return len(self.values.shape) == 3
-
-    @property
-    def width(self) -> int:
-        """Dimension d of the vectors."""
-        return int(self.values.shape[-1])
-
-    @property
-    def present(self) -> BoolArray:
-        """Bool (n,): which samples have this modality."""
-        return self.index >= 0
-
-    def take(self, rows: NDArray[Any]) -> Block:
-        """Block of the samples `rows` (positions or a boolean mask), copying no features."""
-        return replace(self, index=self.index[rows])
-
-    def at(self, positions: IntArray) -> Block:
-        """Block whose samples are these rows of `values`, one by one; none is missing."""
-        return replace(self, index=positions)
-
-    def with_views(self) -> Block:
-        """Block of the n samples as they are, then view 1 of each, and so on: n (1 + k) samples."""
-        count = self.values.shape[0] // (1 + self.augmented)
-        views = [np.where(self.present, self.index + view * count, -1) for view in range(1 + self.augmented)]
-        return Block(self.values, np.concatenate(views), self.mask, encoder=self.encoder, digest=self.digest)
-
-    def array(self) -> Any:
-        """Pooled features (n, d), dense or CSR, or inputs (n, ...); a missing sample is a row of zeros.
-
-        Raises
-        ------
-        TypeError
-            For a sequence block, which has no single vector per sample.
-        """
-        if self.is_sequence:
-            raise TypeError("a sequence block has no pooled array; use sequence()")
-        if self.is_sparse:
-            selector = sparse.csr_matrix(
-                (self.present.astype(np.float32)[self.present],
-                 (np.flatnonzero(self.present), self.index[self.present])),
-                shape=(len(self), self.values.shape[0]),
-            )
-            return sparse.csr_matrix(selector @ self.values)
-        rows = np.asarray(self.values[np.maximum(self.index, 0)]) if len(self.values) else self._zeros()
-        rows[~self.present] = 0
-        return rows
-
-    def _zeros(self) -> NDArray[Any]:
-        return np.zeros((len(self), *self.values.shape[1:]), dtype=self.values.dtype)
-
-    def sequence(self) -> tuple[FloatArray, BoolArray]:
-        """Values float32 (n, t, d) and mask bool (n, t); a pooled vector is a sequence of one.
-
-        A missing sample has an all-False mask and zeros.
-        """
-        if not self.is_sequence:
-            pooled: Any = self.array()
-            dense: FloatArray = pooled.toarray() if self.is_sparse else pooled
-            return dense[:, None, :], self.present[:, None].copy()
-        assert self.mask is not None
-        where = np.maximum(self.index, 0)
-        if not len(self.values):
-            return self._zeros(), np.zeros((len(self), self.values.shape[1]), dtype=bool)
-        values, mask = np.asarray(self.values[where]), np.asarray(self.mask[where])
-        mask = mask & self.present[:, None]
-        values[~mask] = 0.0
-        return values, mask
-
+    pass
 
 @dataclass(frozen=True, eq=False)
 class Targets:
@@ -164,24 +29,6 @@ class Targets:
 
     labels: IntArray
     groups: IntArray | None = None
-
-
-class TrainableNetwork(NamedTuple):
-    """The network behind an encoder, to be trained further with what is built on its features.
-
-    Parameters
-    ----------
-    module : gives the pooled features (b, d) of inputs (b, ...), a tensor in the main memory; they come out on the
-        module's own device. What shall be trained requires gradients. While it trains it may change its inputs at
-        random (torch's random state decides); in evaluation mode each row is by itself, and a few rows at a time
-        are computed, so that memory is bounded.
-    width : d.
-    pretrained : whether it comes with weights; else they are drawn from torch's random state.
-    """
-
-    module: nn.Module
-    width: int
-    pretrained: bool
 
 
 class Encoder(Estimator):
@@ -323,10 +170,3 @@ class Encoder(Estimator):
             encoder = self if output is None else copy(self).set_params(output=output)
             whole[output] = encoder.transform(samples)
         yield whole
-
-
-def joined(blocks: Sequence[Block]) -> Block:
-    """The samples of dense blocks of equal shape, one block after the other."""
-    masks = [block.mask for block in blocks if block.mask is not None]
-    return Block.of(np.concatenate([block.values for block in blocks]), np.concatenate(masks) if masks else None,
-                    blocks[0].encoder)

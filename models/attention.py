@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from features.encoder import Form, Modality
+from features.block import Form, Modality
 from models.neural import (
     POOLED_NORM,
     Attending,

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from features.encoder import Form, Modality
+from features.block import Form, Modality
 from models.classifiers import Classifier
 from models.early import PooledFusion
 from models.fusion import ClassTexts, Fusion, Labels, Probabilities

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import sparse
 
-from features.encoder import FloatArray
+from features.block import FloatArray
 from features.estimator import ClassifyingEstimator
 from models.joint_softmax import BlocksFit, Strengths, predicted, scaled_coefficients, solve_blocks
 from models.softmax import Problem, Solution, solve

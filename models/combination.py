@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import BoolArray
+from features.block import BoolArray
 from models.fusion import Inner, Parts, Probabilities
 from models.softmax import Problem, Solution, solve
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from features.encoder import Form, Modality
+from features.block import Form, Modality
 from models.classifiers import ArrayFit, Classifier, Whole
 from models.fusion import Fit, Fusion, Labels, Probabilities
 from models.joint_softmax import BlocksFit, ScaledBlock

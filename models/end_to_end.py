@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from features.encoder import Block, Form, Modality, Unfreeze
+from features.block import Block, Form, Modality, Unfreeze
 from models.co_training import CoTraining
 from models.fusion import Labels
 from models.neural import POOLED_NORM, ClassWeight, Count, DenseBlocks, Loss, NotNegative, Positive, Share

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import Parameter
 
-from features.encoder import Block, TrainableNetwork, Unfreeze
+from features.block import Block, TrainableNetwork, Unfreeze
 from models.neural import POOLED_NORM
 from models.pooled_network import Branches, TwoBranches
 from models.scaling import BlockScaler

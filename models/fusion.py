@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import Block, BoolArray, Form, Modality
+from features.block import Block, BoolArray, Form, Modality
 from features.estimator import ClassifyingEstimator
 from models.views import Views
 

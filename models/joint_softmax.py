@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import Block
+from features.block import Block
 from models.kept import KEPT
 from models.principal_axes import FloatArray, Indexed, IntArray, Matrix, Turned, turn, worthwhile_axes
 from models.softmax import Problem, Solution, solve

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import Form, Modality
+from features.block import Form, Modality
 from models.baselines import ImageOnly, SingleModality, TextOnly
 from models.classifiers import Classifier
 from models.combination import FIXED, LEARNED, Stacker, complete, equal_weights, weighted_mean

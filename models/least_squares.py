@@ -11,7 +11,7 @@ import scipy
 from numpy.typing import NDArray
 from scipy import sparse
 
-from features.encoder import FloatArray
+from features.block import FloatArray
 from models.splits import Rows
 
 Matrix = NDArray[np.float64]

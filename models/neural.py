@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from features.encoder import Block, FloatArray, Form, Modality
+from features.block import Block, FloatArray, Form, Modality
 from models.fusion import Fusion, Labels, Probabilities
 from models.reduction import BlockReduction
 from models.scaling import BlockScaler

@@ -9,7 +9,7 @@ import scipy
 from numpy.typing import NDArray
 from pydantic import Field
 
-from features.encoder import Block, FloatArray, Modality
+from features.block import Block, FloatArray, Modality
 from features.estimator import Estimator
 from models.reduction import BlockReduction
 from models.views import Views

@@ -10,7 +10,7 @@ import scipy
 from pydantic import Field
 from scipy import sparse
 
-from features.encoder import Block, BoolArray, FloatArray
+from features.block import Block, BoolArray, FloatArray
 from features.estimator import Estimator
 from models.kept import KEPT
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from features.encoder import Block, FloatArray, Modality
+from features.block import Block, FloatArray, Modality
 from features.estimator import Estimator
 from models.classifiers import Array
 from models.kept import KEPT

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from features.encoder import Form, Modality
+from features.block import Form, Modality
 from models.baselines import ImageOnly, SingleModality, TextOnly
 from models.classifiers import Classifier
 from models.combination import product

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from features.encoder import Block, FloatArray, Form, Modality
+from features.block import Block, FloatArray, Form, Modality
 from models.classifiers import Array, Classifier
 from models.contrastive import ContrastiveProjection
 from models.early import PooledFusion

@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from features.encoder import FloatArray
+from features.block import FloatArray
 from features.estimator import Estimator
 from models.calibration import calibration_folds, softmax_of_decisions
 from models.classifiers import Array, Classifier, ClassWeight, Positive, Probabilities, Whole, row_weights

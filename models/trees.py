@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import sparse
 
-from features.encoder import Block, FloatArray
+from features.block import Block, FloatArray
 from models.classifiers import Array, Classifier, ClassWeight, Positive, Whole
 from models.scaling import ReducedScaler
 
@@ -96,4 +96,3 @@ class HistGradientBoosting(Classifier):
             early_stopping=bool(counts.min() > 1 and int(0.1 * len(y)) >= len(counts)),
             class_weight=None if self.class_weight == "none" else self.class_weight, random_state=self.random_state,
         ).fit(X, y)
-

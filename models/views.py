@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from features.encoder import Block, Modality
+from features.block import Block, Modality
 
 
 @dataclass(frozen=True, eq=False)

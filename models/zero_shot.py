@@ -11,7 +11,7 @@ import numpy as np
 import scipy
 from pydantic import Field
 
-from features.encoder import Block, FloatArray, Form, Modality
+from features.block import Block, FloatArray, Form, Modality
 from models.contrastive import ContrastiveProjection
 from models.fusion import ClassTexts, Fit, Fusion, Labels, Probabilities
 from models.neural import Count, Positive

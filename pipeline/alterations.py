@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import BoolArray, Modality
+from features.block import BoolArray, Modality
 from models.views import Views
 from pipeline.folds import Fold
 from pipeline.randomness import derive

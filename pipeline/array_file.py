@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from features.encoder import Block
+from features.block import Block
 
 Array: TypeAlias = NDArray[Any] | sparse.csr_matrix
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
-from features.encoder import Encoder, Form, Modality
+from features.block import Form, Modality
+from features.encoder import Encoder
 from models import CLASSIFIERS, FUSIONS
 from models.fusion import Fusion
 from pipeline.components import Component

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.components import nearest
+from features.machine.nearest import nearest
 from pipeline.dataset import Dataset, DatasetError, Described, Modal, text_digest
 from pipeline.samples import SourceError
 from pipeline.sources.columns import missing_columns, read_columns, texts

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import itertools
 import os
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,9 +15,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 from pydantic.errors import PydanticSchemaGenerationError
 
+from features.machine.nearest import did_you_mean, nearest
+
 # Set by the pipeline, never by the grid: the form a fusion asks for, the seed, the classifier it wraps.
 SET_BY_PIPELINE = frozenset({"output", "random_state", "classifier"})
-
 Place = tuple[str | int, ...]
 
 
@@ -65,18 +65,6 @@ def _shown(name: str, value: Any) -> str:
         return f"{name}({', '.join(given)})" if given else name
     text = "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return f"{name}={text}"
-
-
-def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """Question that names the valid value nearest to `name`; empty where none is near."""
-    close = difflib.get_close_matches(str(name), sorted(known), n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else ""
-
-
-def nearest(name: object, known: Iterable[str]) -> str:
-    """Sentence that names the valid value nearest to `name`, and the valid values."""
-    names = sorted(map(str, known))
-    return f"{did_you_mean(name, names)} (known: {', '.join(names)})".lstrip()
 
 
 @cache

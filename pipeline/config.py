@@ -13,8 +13,9 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
+from features.machine.nearest import nearest
 from models import CLASSIFIERS, FUSIONS
-from pipeline.components import Component, Problem, nearest, variants
+from pipeline.components import Component, Problem, variants
 from pipeline.grid_file import Lines, place, read_yaml
 from pipeline.metrics import METRICS
 from pipeline.row_check import Policy

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from features.encoder import Modality
+from features.block import Modality
 from pipeline.dataset import Dataset, Described, Modal
 from pipeline.row_check import NOUNS
 

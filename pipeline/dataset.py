@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import Modality
-from pipeline.components import nearest
+from features.block import Modality
+from features.machine.nearest import nearest
 from pipeline.picture_check import Sizes
 from pipeline.row_check import NOUNS, Findings, Policy, check_rows, small_classes
 from pipeline.samples import Samples

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 from scipy import sparse
 
-from features.encoder import Block, Encoder, Form, Modality, Targets
+from features.block import Block, Form, Modality
+from features.encoder import Encoder, Targets
 from pipeline.array_file import write_pieces
 from pipeline.cells import build_encoder
 from pipeline.components import Component

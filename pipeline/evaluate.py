@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import Block, Modality
+from features.block import Block, Modality
 from models.fusion import ClassTexts, Fit
 from models.temperature import fitted_temperature
 from models.views import Views

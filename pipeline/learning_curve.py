@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import Form, Modality
+from features.block import Form, Modality
 from models import FUSIONS
 from pipeline import outcome
 from pipeline.cells import Cell

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from features.recall import Facts, Memory
+from features.machine.remembered import Facts, Memory
 from pipeline.store import Entry, Store
 
 
 def memory(store: Store) -> Memory:
-    """A memory for `features.recall.remembering`, whose answers are entries of the store."""
+    """A memory for `features.machine.remembered.remembering`, whose answers are entries of the store."""
     def remembered(question: Facts, ask: Callable[[], Facts]) -> Mapping[str, Any]:
         answers: list[Facts] = []
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from features.cores import CONTAINER
-from features.encoder import Form, Modality
+from features.block import Form, Modality
+from features.machine.cores import CONTAINER
 from models.softmax import AT_ONCE
 from pipeline.encode import Features
 from pipeline.plan import Unit

@@ -207,5 +207,3 @@ def _summed(pairs: Iterable[tuple[str, Done | Failed | None]]) -> list[StageReco
         computed=sum(not one.reused for one in done), reused=sum(one.reused for one in done),
         saved_seconds=sum(one.seconds for one in done if one.reused),
     ) for name, done in by_name.items()]
-
-

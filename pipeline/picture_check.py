@@ -8,7 +8,7 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from features import images
+from features.pictures import images
 from pipeline.samples import Picture
 from pipeline.store import Entry, Store
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import Modality
+from features.block import Modality
 from models import FUSIONS
 from models.fusion import Fusion
 from pipeline.cells import Cell

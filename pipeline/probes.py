@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import Modality
+from features.block import Modality
 from models.fusion import Parts
 from models.views import Views
 from pipeline.alterations import PAIRED, SHARES, Alteration, alterations, altered, altered_views, paired_rows

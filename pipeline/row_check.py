@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Literal
 
-from features.encoder import Modality
-from features.images import ordered
+from features.block import Modality
+from features.pictures.images import ordered
 from pipeline.picture_check import check_pictures
 from pipeline.samples import Picture, Samples
 from pipeline.store import Store

@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import starmap
 from pathlib import Path
 
-from features.cores import cores
-from features.recall import remembering
+from features.machine.cores import cores
+from features.machine.remembered import remembering
 from pipeline import dataset as datasets
 from pipeline import folds as splits
 from pipeline import outcome

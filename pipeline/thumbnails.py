@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from features import images
+from features.pictures import images
 from pipeline.dataset import Dataset
 
 SIDE = 112  # pixels; shown at two thirds of it, so that it is sharp on fine screens

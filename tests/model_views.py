@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 from scipy import sparse
 
-from features.encoder import Block, Encoder, Form, Modality, TrainableNetwork, Unfreeze
+from features.block import Block, Form, Modality, TrainableNetwork, Unfreeze
+from features.encoder import Encoder
 from models.views import Views
 
 CLASSES = np.array(["apple", "boat", "cat"])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from features.encoder import Block
+from features.block import Block
 from pipeline.array_file import read_array, write_pieces
 from pipeline.store import Entry, Store
 

@@ -14,10 +14,10 @@ from PIL import Image
 from pydantic import ValidationError
 
 import features
-from features.augmentation import Augment, AugmentedPictures
-from features.cnn import CNN
-from features.encoder import Block
-from features.images import decode
+from features.block import Block
+from features.encoders.cnn import CNN
+from features.pictures.augmentation import Augment, AugmentedPictures
+from features.pictures.images import decode
 from models.early import PooledFusion
 from models.views import Views
 from pipeline import evaluate, run

@@ -14,8 +14,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision import models
 
-from features.cnn import CNN
-from features.networks import network
+from features.encoders.cnn import CNN
+from features.networks.tapped import network
 
 
 @pytest.fixture(scope="module")

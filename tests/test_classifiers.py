@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.metrics import pairwise
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from features.encoder import Block
+from features.block import Block
 from models import CLASSIFIERS
 from models.classifiers import Logistic
 from models.early import Concat

@@ -17,13 +17,13 @@ from pydantic import TypeAdapter, ValidationError
 from sklearn.datasets import load_sample_image
 from torch import nn
 
-from features import pretrained as weights_module
-from features.catalogue import LITE0_PREPARATION, known_model, model_names
-from features.cnn import CNN
-from features.images import Preparation, UnreadablePicture
-from features.networks import Network, network
-from features.precision import chosen_precision
-from features.pretrained import LITE0_PACKAGE, Pretrained, pretrained
+from features.encoders.cnn import CNN
+from features.machine.precision import chosen_precision
+from features.networks import pretrained as weights_module
+from features.networks.catalogue import LITE0_PREPARATION, known_model, model_names
+from features.networks.pretrained import LITE0_PACKAGE, Pretrained, pretrained
+from features.networks.tapped import Network, network
+from features.pictures.images import Preparation, UnreadablePicture
 
 DAISY = 985  # its class in ImageNet
 GREY = (0.5, 0.5, 0.5)
@@ -246,7 +246,7 @@ def test_cached_weights_are_loaded_without_a_network(
     from torchvision import models
 
     cache.mkdir(parents=True)
-    monkeypatch.setattr("features.recall._known", {})
+    monkeypatch.setattr("features.machine.remembered._known", {})
     stream = io.BytesIO()
     torch.manual_seed(3)
     torch.save(models.squeezenet1_0().state_dict(), stream)

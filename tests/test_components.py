@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from pipeline.components import Component, filled_in, nearest, variants
+from features.machine.nearest import nearest
+from pipeline.components import Component, filled_in, variants
 
 
 class Encoder:

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from features import cores as module
-from features.cores import cores
+from features.machine import cores as module
+from features.machine.cores import cores
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_half_characters_in_ids_and_labels_are_problems(store):
 
 
 def test_an_error_that_may_pass_is_not_kept_as_an_unreadable_picture(store, monkeypatch):
-    from features import images
+    from features.pictures import images
 
     check = images.check
     monkeypatch.setattr(images, "check", lambda data: (_ for _ in ()).throw(MemoryError()))
@@ -159,7 +159,7 @@ def test_the_features_key_does_not_depend_on_the_order_of_rows(store):
 
 
 def test_pictures_are_decoded_once_and_the_finding_is_kept(store, monkeypatch):
-    from features import images
+    from features.pictures import images
 
     calls = []
     check = images.check

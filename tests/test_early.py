@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from features.encoder import Block
+from features.block import Block
 from models.baselines import ImageOnly, Majority, TextOnly
 from models.classifiers import Logistic
 from models.early import Concat

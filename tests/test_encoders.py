@@ -19,7 +19,8 @@ from scipy import sparse
 from sklearn.base import clone
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
-from features.encoder import Block, Encoder, Targets, joined
+from features.block import Block, joined
+from features.encoder import Encoder, Targets
 
 ROOT = Path(__file__).parents[1]
 REGISTERED = {**IMAGE_ENCODERS, **TEXT_ENCODERS}
@@ -308,7 +309,8 @@ def test_no_network_is_asked(name: str, monkeypatch: pytest.MonkeyPatch) -> None
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("a network call was attempted")
 
-    from features import networks, sentence_bert
+    from features.encoders import sentence_bert
+    from features.networks import tapped as networks
 
     networks.network.cache_clear()
     sentence_bert._loaded.cache_clear()

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from features import small_networks
-from features.augmentation import Augment
-from features.cnn import CNN
-from features.encoder import Block
-from features.sentence_bert import SentenceBert
-from features.small import SmallResNet
+from features.block import Block
+from features.encoders.cnn import CNN
+from features.encoders.sentence_bert import SentenceBert
+from features.encoders.small_cnn import SmallResNet
+from features.networks import small as small_networks
+from features.pictures.augmentation import Augment
 from models.co_training import CoTraining
 from models.end_to_end import EndToEnd
 from models.end_to_end_network import Stored

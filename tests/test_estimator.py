@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 
-from features.bag_of_words import BagOfWords
+from features.encoders.bag_of_words import BagOfWords
 from models.classifiers import Logistic
 from models.early import Concat
 from models.scaling import BlockScaler

@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from features.encoder import Block
+from features.block import Block
 from models import FUSIONS
 from models.classifiers import Logistic
 from models.fusion import Fusion

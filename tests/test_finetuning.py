@@ -10,13 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from features.cnn import CNN
-from features.encoder import Block, Targets
-from features.finetuning import Finetune, Head
-from features.networks import build
-from features.pretrained import Pretrained
-from features.training import split_for_stopping
-from features.tuned_network import _Inputs, taken_apart, tuned
+from features.block import Block
+from features.encoder import Targets
+from features.encoders.cnn import CNN
+from features.networks.finetuning import Finetune, Head
+from features.networks.last_layers import _Inputs, taken_apart, tuned
+from features.networks.pretrained import Pretrained
+from features.networks.tapped import build
+from features.training.held_out import split_for_stopping
 from pipeline.encode import describe_encoder
 from tests.conftest import png
 from tests.tiny import GRID, read_rows, register, run_grid, without_report, write_grid, write_rows, write_table
@@ -70,7 +71,7 @@ def test_a_head_sees_each_position_of_a_sequence_and_keeps_masks_and_views() -> 
 
 
 def test_views_of_one_sample_are_not_parted_when_rows_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from features import training
+    from features.training import loop as training
 
     seen = []
     monkeypatch.setattr(training, "split_for_stopping", lambda targets, seed: seen.append(targets) or
@@ -185,7 +186,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_heads_learn_from_training_rows_on_features_encoded_once(folder, monkeypatch):
-    from features import inference
+    from features.networks import inference
 
     passes, fits = [], []
     encoded, fit = inference.encoded, CNN.fit_features

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from features.handcrafted import Handcrafted
+from features.encoders.handcrafted import Handcrafted
 from pipeline.components import model_of
 
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from features import images
-from features.images import PixelArray, Preparation, UnreadablePicture, batches, check, decode, ordered
-from features.resizing import resized
+from features.pictures import images
+from features.pictures.images import PixelArray, Preparation, UnreadablePicture, batches, check, decode, ordered
+from features.pictures.resizing import resized
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -273,7 +273,7 @@ def test_preparation_equals_the_weights_own_transforms() -> None:
     from sklearn.datasets import load_sample_image
     from torchvision import models
 
-    from features.pretrained import pretrained
+    from features.networks.pretrained import pretrained
 
     picture = Image.fromarray(load_sample_image("flower.jpg"))
     for model in ("resnet50", "convnext_tiny", "vit_b_16"):

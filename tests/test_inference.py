@@ -13,14 +13,15 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 from torch import nn
 
-from features import inference, precision
-from features.cnn import CNN
-from features.folding import folded
-from features.fused_activations import ActivatedConvolution, fused
-from features.networks import network
-from features.precision import Chosen, chosen_precision
-from features.pretrained import LITE0_PACKAGE
-from features.recall import remembering
+from features.encoders.cnn import CNN
+from features.machine import precision
+from features.machine.precision import Chosen, chosen_precision
+from features.machine.remembered import remembering
+from features.networks import inference
+from features.networks.folding import folded
+from features.networks.fused_activations import ActivatedConvolution, fused
+from features.networks.pretrained import LITE0_PACKAGE
+from features.networks.tapped import network
 from pipeline.library_facts import memory
 from pipeline.store import Store
 
@@ -171,7 +172,7 @@ def test_poolings_are_their_formulas_over_the_regions(pictures: list[bytes]) -> 
 
 @pytest.mark.parametrize("layer", ["layer1", "layer2.0.bn1", "conv1.0", "global_pool"])
 def test_any_named_layer_gives_what_it_computes(layer: str, pictures: list[bytes]) -> None:
-    from features.networks import build
+    from features.networks.tapped import build
 
     encoder = small(layer=layer)
     net, kept = build(encoder.chosen()).eval(), []
@@ -202,7 +203,7 @@ def test_a_layer_of_vectors_has_no_regions(pictures: list[bytes]) -> None:
 def test_a_transformer_without_a_classifier_gives_its_own_vector(pictures: list[bytes]) -> None:
     import timm
 
-    from features.networks import Network
+    from features.networks.tapped import Network
 
     net = timm.create_model("test_vit", num_classes=0)
     chosen = CNN("timm/test_vit", weights="random").chosen()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from features.encoder import Block
+from features.block import Block
 from models import joint_softmax
 from models.baselines import ImageOnly
 from models.classifiers import Logistic

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from features.encoder import Block
+from features.block import Block
 from models import scaling
 from models.kept import Kept
 from models.principal_axes import turn

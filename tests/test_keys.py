@@ -15,14 +15,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
-from features.bag_of_words import BagOfWords
+from features.encoders.bag_of_words import BagOfWords
 from models import CLASSIFIERS, FUSIONS
 from models.baselines import Majority
 from models.classifiers import Logistic
 from models.early import Concat
-from pipeline import evaluate
+from pipeline import evaluate, procedures
 from pipeline import plan as plans
-from pipeline import procedures
 from pipeline.metrics import METRICS
 from tests.conftest import png
 from tests.tiny import (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from features.encoder import Block
+from features.block import Block
 from models import combination
 from models.baselines import ImageOnly, TextOnly
 from models.classifiers import Logistic

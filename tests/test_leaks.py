@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import sparse
 
-from features.bag_of_words import BagOfWords, Tfidf
-from features.word2vec import Word2Vec
+from features.encoders.bag_of_words import BagOfWords, Tfidf
+from features.encoders.word2vec import Word2Vec
 from models.early import PooledFusion
 from models.scaling import BlockScaler
 from pipeline import evaluate, run

@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import models
-from features.encoder import Block
+from features.block import Block
 from models import CLASSIFIERS, FUSIONS
 from models.classifiers import ArrayFit, Classifier, Logistic
 from models.fusion import Fit, Fusion

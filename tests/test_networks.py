@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from features.encoder import Block
+from features.block import Block
 from models.classifiers import Logistic
 from models.co_training import CoTraining
 from models.cross_attention import CrossAttention

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from features.encoder import Block
+from features.block import Block
 from models.early import Concat
 from models.views import Views
 from pipeline import run

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from features.cnn import CNN
-from features.encoder import Block
-from features.projection import Projection
+from features.block import Block
+from features.encoders.cnn import CNN
+from features.principal_components import Projection
 from pipeline.store import Store
 from tests.tiny import GRID, run_grid, without_report, write_grid, write_table
 
@@ -24,7 +24,7 @@ def values():
 
 @pytest.mark.parametrize("whiten", [False, True])
 def test_the_components_are_scikit_learns(values, whiten, monkeypatch):
-    monkeypatch.setattr("features.projection.PIECE", 70)  # several pieces, the last one smaller
+    monkeypatch.setattr("features.principal_components.PIECE", 70)  # several pieces, the last one smaller
     mine = Projection.learned(Block.of(values[:200]), 4, whiten)(Block.of(values)).array()
     theirs = PCA(4, whiten=whiten, svd_solver="full").fit(values[:200].astype(np.float64)).transform(values)
     signs = np.sign((mine * theirs).sum(axis=0))
@@ -64,7 +64,7 @@ def test_whiten_alone_is_an_error():
 
 
 def test_the_frozen_network_runs_once_and_the_components_in_every_training_set(tmp_path, monkeypatch):
-    from features import inference
+    from features.networks import inference
 
     encoded, passes, fits = inference.encoded, [], []
     fit = CNN.fit_features

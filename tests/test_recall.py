@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from features import catalogue, identity, recall
-from features.cnn import CNN
-from features.identity import file_digest
+from features.encoders.cnn import CNN
+from features.machine import identity
+from features.machine import remembered as recall
+from features.machine.identity import file_digest
+from features.networks import catalogue
 from pipeline.library_facts import memory
 from pipeline.store import Store
 from tests.tiny import GRID, run_grid, without_report, write_grid, write_table

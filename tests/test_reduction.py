@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from features.encoder import Block
+from features.block import Block
 from models.attention import Attention
 from models.classifiers import Logistic
 from models.early import Concat

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from features.bag_of_words import BagOfWords
+from features.encoders.bag_of_words import BagOfWords
 from models.early import Concat
 from pipeline import metrics
 from pipeline.run_folder import SCORE_COLUMNS

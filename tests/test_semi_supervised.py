@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.encoder import Block
+from features.block import Block
 from models.classifiers import Logistic
 from models.fusion import Fit
 from models.late import Late

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features import precision, sentence_bert
-from features.encoder import joined
-from features.sentence_bert import MINILM_PACKAGE, SentenceBert, model_folder
+from features.block import joined
+from features.encoders import sentence_bert
+from features.encoders.sentence_bert import MINILM_PACKAGE, SentenceBert, model_folder
+from features.machine import precision
 
 pytest.importorskip(MINILM_PACKAGE, reason=f"needs the pip package {MINILM_PACKAGE}")
 
@@ -108,7 +109,7 @@ def test_a_model_in_the_hubs_cache_loads_by_name_without_any_network(
         "import socket\n"
         "def refuse(*arguments, **options): raise AssertionError('a network call was attempted')\n"
         "socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse\n"
-        "from features.sentence_bert import SentenceBert\n"
+        "from features.encoders.sentence_bert import SentenceBert\n"
         "encoder = SentenceBert('all-mpnet-base-v2')\n"
         "encoder.identity()\n"
         "print(encoder.transform(['a dog']).values.shape)\n"

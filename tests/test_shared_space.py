@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import linalg, sparse
 
-from features.encoder import Block
+from features.block import Block
 from models.classifiers import Logistic
 from models.early import Concat
 from models.fusion import Fit

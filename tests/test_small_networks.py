@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from features.encoder import Targets
-from features.small import SmallCNN, SmallResNet, SmallVGG
-from features.small_networks import Inputs, resnet, vgg
-from features.training import Training, split_for_stopping, train
+from features.encoders.small_cnn import SmallCNN, SmallResNet, SmallVGG
+from features.networks.small import Inputs, resnet, vgg
+from features.training.held_out import split_for_stopping
+from features.training.loop import Training, train
 from pipeline import run
 from pipeline.store import Store
 from tests.conftest import png

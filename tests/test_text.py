@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from features.bag_of_words import BagOfWords, MinDf, Ngrams, Tfidf
-from features.text import NO_STOP_WORDS, STEMMERS, Language, Tokenizer
+from features.encoders.bag_of_words import BagOfWords, MinDf, Ngrams, Tfidf
+from features.texts.tokenizer import NO_STOP_WORDS, STEMMERS, Language, Tokenizer
 
 TEXTS = ["a red car", "a blue car and a red bus", "the bus", ""]
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import features
-from features.encoder import Block, Encoder, Modality
+from features.block import Block, Modality
+from features.encoder import Encoder
 from pipeline import evaluate, folds, run
 from pipeline.class_texts import readable, with_class_texts
 from pipeline.config import KEYS, GridError, Split, read_grid

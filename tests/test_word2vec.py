@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.word2vec import Word2Vec
+from features.encoders.word2vec import Word2Vec
 
 TEXTS = ["red apple on a tree", "green apple on a table", "a blue car", "a red car on a road"] * 5
 
@@ -76,7 +76,7 @@ def test_training_on_many_words_is_reproducible() -> None:
 
 def test_training_does_not_depend_on_the_process_hash_seed() -> None:
     program = (
-        "from features.word2vec import Word2Vec; import hashlib; "
+        "from features.encoders.word2vec import Word2Vec; import hashlib; "
         "v = Word2Vec(size=4, epochs=1).fit(['red car', 'red bus', 'blue car'] * 4).vectors_; "
         "print(hashlib.sha256(v.vectors.tobytes()).hexdigest(), list(v.rows))"
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.encoder import Block
+from features.block import Block
 from models.baselines import Majority
 from models.fusion import ClassTexts, Fit
 from models.kept import KEPT

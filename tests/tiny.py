@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 import features
-from features.encoder import Block, Encoder, Form, Modality
-from features.images import decode
+from features.block import Block, Form, Modality
+from features.encoder import Encoder
+from features.pictures.images import decode
 from pipeline import run
 from tests.conftest import small_samples
 

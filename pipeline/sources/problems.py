@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.components import did_you_mean
+from features.machine.nearest import did_you_mean
 from pipeline.samples import SourceError
 
 MOST_LISTED = 12

@@ -1,0 +1,275 @@
+"""Bag of words and TF-IDF: texts as sparse counts of the words and phrases seen in training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import AfterValidator, Field
+from scipy import sparse
+
+from features.block import Block, Modality
+from features.encoder import Encoder, Targets
+from features.machine.identity import versions
+from features.texts.tokenizer import Language, StopWords, Tokenizer
+
+
+def _ordered(ngrams: tuple[int, int]) -> tuple[int, int]:
+    if not 1 <= ngrams[0] <= ngrams[1]:
+        raise ValueError(f"ngrams are the shortest and longest phrase, 1 <= shortest <= longest, not {ngrams}")
+    return ngrams
+
+
+Ngrams = Annotated[tuple[int, int], AfterValidator(_ordered)]
+
+
+def _count_or_share(least: float) -> float:
+    """A whole number of texts, or a share of them below 1."""
+    if least < 1:
+        return least
+    if least != int(least):
+        raise ValueError(f"min_df is a whole number of texts or a share of them below 1, not {least}")
+    return int(least)
+
+
+MinDf = Annotated[float, Field(gt=0), AfterValidator(_count_or_share)]
+MaxDf = Annotated[float, Field(gt=0, le=1)]
+
+
+class TermCounts(Encoder):
+    """How often each word and phrase of all the texts occurs in each: what BagOfWords chooses terms from.
+
+    Its columns are the terms of the texts it is given, in alphabetical order. It is no encoder for a grid: what it
+    gives for a text depends on the others.
+
+    Parameters
+    ----------
+    ngrams, language, stop_words, stem : see BagOfWords.
+    """
+
+    modality: ClassVar[Modality] = "text"
+    version: ClassVar[int] = 1
+
+    def __init__(
+        self, ngrams: Ngrams = (1, 1), language: Language = "en", stop_words: StopWords = "none", stem: bool = False
+    ) -> None:
+        self.ngrams = ngrams
+        self.language = language
+        self.stop_words = stop_words
+        self.stem = stem
+
+    def identity(self) -> dict[str, Any]:
+        """Library versions, and what decides the words."""
+        return {"libraries": versions("scikit-learn"), "words": self.tokenizer().identity()}
+
+    def tokenizer(self) -> Tokenizer:
+        """Splits a text into words."""
+        return Tokenizer(self.language, self.stop_words, self.stem)
+
+    def transform(self, samples: Sequence[str]) -> Block:
+        """Counts of m texts, CSR float32 (m, terms)."""
+        return Block.of(BagOfWords(**self.get_params()).counts_of_training(samples))
+
+
+class BagOfWords(Encoder):
+    """How often each word and phrase of the training texts occurs in a text.
+
+    Learns the vocabulary, so it must see training texts only. Where these hold no term at all (all empty,
+    or `min_df` leaves none) the block is one column of zeros, so that comparisons go on.
+
+    Parameters
+    ----------
+    ngrams : shortest and longest phrase in words; (1, 1) for single words.
+    min_df : leave out terms that occur in fewer training texts than this: a number, or a share below 1.
+    max_df : leave out terms that occur in more than this share of the training texts.
+    max_features : keep only this many terms, those that occur most often in the training texts.
+    language, stop_words, stem : see features.texts.tokenizer.Tokenizer; phrases are formed from the words it leaves.
+
+    Attributes
+    ----------
+    vocabulary_ : dict of term -> column.
+    """
+
+    modality: ClassVar[Modality] = "text"
+    version: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        ngrams: Ngrams = (1, 1),
+        min_df: MinDf = 1,
+        max_df: MaxDf = 1.0,
+        max_features: Annotated[int, Field(ge=1)] | None = None,
+        language: Language = "en",
+        stop_words: StopWords = "none",
+        stem: bool = False,
+    ) -> None:
+        self.ngrams = ngrams
+        self.min_df = min_df
+        self.max_df = max_df
+        self.max_features = max_features
+        self.language = language
+        self.stop_words = stop_words
+        self.stem = stem
+
+    @property
+    def learns(self) -> bool:
+        """Always: the vocabulary comes from the training texts."""
+        return True
+
+    def identity(self) -> dict[str, Any]:
+        """Library versions, and what decides the words."""
+        return self.frozen_stage().identity()
+
+    def frozen_stage(self) -> TermCounts:
+        """Counts of all terms: texts are split once for all folds, and each chooses the terms of its training texts.
+
+        `fit` and `transform` take the texts themselves, with the same result.
+        """
+        return TermCounts(self.ngrams, self.language, self.stop_words, self.stem)
+
+    def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
+        """Learn the vocabulary of the training texts."""
+        self._chosen_counts(features)
+        return self
+
+    def transform_features(self, features: Block) -> Block:
+        """Counts of m texts, CSR float32 (m, terms)."""
+        return Block.of(self._of_columns(features))
+
+    def _chosen_counts(self, features: Block) -> sparse.csr_matrix:
+        """Choose terms as CountVectorizer does, by the training texts' counts, and return these."""
+        training = _rows(features)
+        texts = np.bincount(training.indices, minlength=training.shape[1])
+        fewest, most = self._limits(training.shape[0])
+        kept = np.flatnonzero((texts >= max(fewest, 1)) & (texts <= most))
+        if self.max_features is not None:
+            often = np.asarray(training.sum(axis=0)).ravel()[kept]
+            kept = np.sort(kept[(-often).argsort()[:self.max_features]])
+        self.columns_ = kept
+        return self._of_columns(features)
+
+    def _of_columns(self, features: Block) -> sparse.csr_matrix:
+        counts = _rows(features)
+        if not len(self.columns_):
+            return sparse.csr_matrix((counts.shape[0], 1), dtype=np.float32)
+        chosen = sparse.csr_matrix(counts[:, self.columns_])
+        chosen.sort_indices()
+        return chosen
+
+    def _limits(self, count: int) -> tuple[float, float]:
+        """Fewest and most of the training texts that a term occurs in."""
+        return self.min_df if self.min_df >= 1 else self.min_df * count, self.max_df * count
+
+    def counts(self, samples: Sequence[str], values: sparse.csr_matrix | None = None) -> dict[str, int]:
+        """Texts that hold none of the learned terms."""
+        values = self._counts(samples) if values is None else values
+        return {"texts without a known term": int((np.diff(values.indptr) == 0).sum())}
+
+    def fit(self, samples: Sequence[str]) -> Self:
+        """Learn the vocabulary of the training texts."""
+        self.counts_of_training(samples)
+        return self
+
+    def transform(self, samples: Sequence[str]) -> Block:
+        """Counts of m texts, CSR float32 (m, terms)."""
+        return Block.of(self._counts(samples))
+
+    def counts_of_training(self, samples: Sequence[str]) -> sparse.csr_matrix:
+        """Learn the vocabulary, and return the training texts' counts, CSR float32 (m, terms)."""
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        self.vectorizer_ = CountVectorizer(
+            tokenizer=self.frozen_stage().tokenizer(), token_pattern=None, lowercase=False,
+            ngram_range=tuple(self.ngrams), min_df=self.min_df, max_df=float(self.max_df),
+            max_features=self.max_features, dtype=np.float32,
+        )
+        try:
+            counts = self.vectorizer_.fit_transform(samples)
+        except ValueError:
+            # scikit-learn refuses an empty vocabulary; any other complaint is a real one.
+            if self._some_term_is_kept(samples):
+                raise
+            self.vocabulary_: dict[str, int] = {}
+            return self._counts(samples)
+        self.vocabulary_ = self.vectorizer_.vocabulary_
+        return sparse.csr_matrix(counts)
+
+    def _counts(self, samples: Sequence[str]) -> sparse.csr_matrix:
+        if not self.vocabulary_:
+            return sparse.csr_matrix((len(samples), 1), dtype=np.float32)
+        return sparse.csr_matrix(self.vectorizer_.transform(samples))
+
+    def _some_term_is_kept(self, samples: Sequence[str]) -> bool:
+        """Whether any term occurs in as many training texts as min_df and max_df ask."""
+        analyze = self.vectorizer_.build_analyzer()
+        texts = Counter(term for text in samples for term in set(analyze(text))).values()
+        fewest, most = self._limits(len(samples))
+        return any(fewest <= count <= most for count in texts)
+
+
+def _rows(features: Block) -> sparse.csr_matrix:
+    return sparse.csr_matrix(features.values)[features.index]
+
+
+class Tfidf(BagOfWords):
+    """Counts of words and phrases, weighted by how rare they are in the training texts.
+
+    A term that occurs tf times in a text, and in df of n training texts, weighs
+    tf * (ln((1 + n) / (1 + df)) + 1); each text's row is then scaled to unit length (the smoothed form of
+    scikit-learn; Sparck Jones, 1972). Learns the vocabulary and the document frequencies.
+
+    Parameters
+    ----------
+    ngrams : shortest and longest phrase in words; (1, 2) for single words and pairs.
+    min_df : leave out terms that occur in fewer training texts than this: a number, or a share below 1.
+    max_df : leave out terms that occur in more than this share of the training texts.
+    max_features : keep only this many terms, those that occur most often in the training texts.
+    language, stop_words, stem : see features.texts.tokenizer.Tokenizer; phrases are formed from the words it leaves.
+
+    Attributes
+    ----------
+    vocabulary_ : dict of term -> column.
+    weighting_ : the fitted idf weights; None where the vocabulary is empty.
+    """
+
+    def __init__(
+        self,
+        ngrams: Ngrams = (1, 2),
+        min_df: MinDf = 1,
+        max_df: MaxDf = 1.0,
+        max_features: Annotated[int, Field(ge=1)] | None = None,
+        language: Language = "en",
+        stop_words: StopWords = "none",
+        stem: bool = False,
+    ) -> None:
+        super().__init__(ngrams, min_df, max_df, max_features, language, stop_words, stem)
+
+    def fit(self, samples: Sequence[str]) -> Self:
+        """Learn the vocabulary and idf weights of the training texts."""
+        self._weigh(self.counts_of_training(samples))
+        return self
+
+    def transform(self, samples: Sequence[str]) -> Block:
+        """TF-IDF of m texts, CSR float32 (m, terms), rows of unit length or zero."""
+        return self._weighted(self._counts(samples))
+
+    def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
+        """Learn the vocabulary and idf weights of the training texts."""
+        self._weigh(self._chosen_counts(features))
+        return self
+
+    def transform_features(self, features: Block) -> Block:
+        """TF-IDF of m texts, CSR float32 (m, terms), rows of unit length or zero."""
+        return self._weighted(self._of_columns(features))
+
+    def _weigh(self, counts: sparse.csr_matrix) -> None:
+        from sklearn.feature_extraction.text import TfidfTransformer
+
+        self.weighting_ = TfidfTransformer().fit(counts) if counts.nnz else None
+
+    def _weighted(self, counts: sparse.csr_matrix) -> Block:
+        if self.weighting_ is None or not counts.shape[0]:
+            return Block.of(counts)
+        return Block.of(sparse.csr_matrix(self.weighting_.transform(counts, copy=False), dtype=np.float32))

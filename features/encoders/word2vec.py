@@ -1,0 +1,188 @@
+"""Word2Vec: texts as the vectors of their words, trained on the texts or taken from elsewhere."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field
+from scipy import sparse
+
+from features.block import Block, Form, IntArray, Modality
+from features.encoder import Encoder
+from features.machine.identity import file_digest, versions
+from features.texts.tokenizer import Language, StopWords, Tokenizer
+from features.texts.weighting import Aggregation, averages, learned
+from features.texts.word_vectors import Lookup, WordVectors, file_parts, from_file, glove, glove_files
+
+
+class Word2Vec(Encoder):
+    """A text's word vectors, averaged, or all of them in order (Mikolov et al., 2013).
+
+    Unknown words are skipped. A text without any known word is a zero vector; as a sequence, one zero
+    token, so that every text present has something to attend to.
+
+    Parameters
+    ----------
+    vectors : "train" learns vectors from the training texts (so it must see these only);
+        "glove-6b-50d" are GloVe vectors of 400,000 English words (Pennington et al., 2014; by pip, no
+        network needed); "file" are those in `file`.
+    file : word vectors, memory-mapped: a text or binary word2vec file, a GloVe text file, or gensim
+        KeyedVectors. gensim unpickles the last: use only files you trust.
+    aggregation : "mean"; "tfidf_weighted", the mean weighted by how rare a word is in the training texts; "sif",
+        smooth inverse frequency (see features.texts.weighting). All but the mean learn from the training texts.
+    size, window, epochs, min_count : of the training: length of the vectors, words to either side that
+        count as context, passes over the texts, and how often a word must occur.
+    algorithm : of the training: "skip_gram" predicts the context from the word, "cbow" the reverse.
+    language, stop_words, stem : see features.texts.tokenizer.Tokenizer. Stemming goes with trained vectors:
+        pretrained ones are of whole words.
+    max_tokens : words of a text beyond this many are left out of the sequence (not of the average).
+    output : "pooled" for (n, d), "tokens" for (n, t, d).
+    random_state : seed of the training, which runs on one thread and is reproducible.
+
+    Attributes
+    ----------
+    vectors_ : WordVectors learned from the training texts; only with vectors="train".
+    weighting_ : weights of words; only where `aggregation` learns.
+    """
+
+    modality: ClassVar[Modality] = "text"
+    version: ClassVar[int] = 2
+    forms: ClassVar[dict[Form, str | None]] = {"pooled": "pooled", "sequence": "tokens"}
+
+    def __init__(
+        self,
+        vectors: Literal["train", "glove-6b-50d", "file"] = "train",
+        file: Path | None = None,
+        aggregation: Aggregation = "mean",
+        size: Annotated[int, Field(ge=1)] = 100,
+        window: Annotated[int, Field(ge=1)] = 5,
+        epochs: Annotated[int, Field(ge=1)] = 20,
+        min_count: Annotated[int, Field(ge=1)] = 1,
+        algorithm: Literal["skip_gram", "cbow"] = "skip_gram",
+        language: Language = "en",
+        stop_words: StopWords = "none",
+        stem: bool = False,
+        max_tokens: Annotated[int, Field(ge=1)] = 256,
+        output: Literal["pooled", "tokens"] = "pooled",
+        random_state: int = 0,
+    ) -> None:
+        self.vectors = vectors
+        self.file = file
+        self.aggregation = aggregation
+        self.size = size
+        self.window = window
+        self.epochs = epochs
+        self.min_count = min_count
+        self.algorithm = algorithm
+        self.language = language
+        self.stop_words = stop_words
+        self.stem = stem
+        self.max_tokens = max_tokens
+        self.output = output
+        self.random_state = random_state
+
+    @property
+    def learns(self) -> bool:
+        """Whether vectors or weights come from the training texts."""
+        return self.vectors == "train" or (self.aggregation != "mean" and self.output == "pooled")
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the words; digests of the vectors' files, and gensim's version where it is used."""
+        words = self._tokenizer().identity()
+        if self.vectors == "glove-6b-50d":
+            return {"vectors": [file_digest(path) for path in glove_files()], "words": words}
+        if self.vectors == "file":
+            return {"vectors": [file_digest(part) for part in file_parts(self.file)],
+                    "libraries": versions("gensim"), "words": words}
+        return {"libraries": versions("gensim"), "words": words}
+
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer(self.language, self.stop_words, self.stem)
+
+    def fit(self, samples: Sequence[str]) -> Self:
+        """Train vectors and learn weights on the training texts, as far as the parameters ask for it."""
+        if not self.learns:
+            return self
+        texts = self._texts(samples)
+        if self.vectors == "train":
+            self.vectors_ = self._trained(texts)
+        if self.aggregation != "mean":
+            self.weighting_ = learned(self.aggregation, texts, self._word_vectors())
+        return self
+
+    def transform(self, samples: Sequence[str]) -> Block:
+        """Encode m texts: float32 (m, d), or (m, t, d) with a mask, t being the most words in one text."""
+        known, texts = self._word_vectors(), self._texts(samples)
+        if self.output == "pooled":
+            weighting = learned("mean", [], known) if self.aggregation == "mean" else self.weighting_
+            return Block.of(averages(texts, known, weighting))
+        rows = [np.array([known.rows[word] for word in text], dtype=np.int64)
+                for text in self._attended(texts, known)]
+        return _sequences(rows, known)
+
+    def tokens(self, samples: Sequence[str]) -> list[list[str]]:
+        """The known words of each text, in order; a text without any has one empty word."""
+        return [words or [""] for words in self._attended(self._texts(samples), self._word_vectors())]
+
+    def counts(self, samples: Sequence[str], values: sparse.csr_matrix | None = None) -> dict[str, int]:
+        """Words, words without a vector, and texts without any known word."""
+        known, texts = self._word_vectors(), self._texts(samples)
+        found = [sum(word in known.rows for word in text) for text in texts]
+        words = sum(map(len, texts))
+        return {"words": words, "unknown words": words - sum(found),
+                "texts without a known word": sum(not number for number in found)}
+
+    def _texts(self, samples: Sequence[str]) -> list[list[str]]:
+        tokenizer = self._tokenizer()
+        return [tokenizer(text) for text in samples]
+
+    def _attended(self, texts: Sequence[list[str]], known: Lookup) -> list[list[str]]:
+        return [[word for word in text if word in known.rows][:self.max_tokens] for text in texts]
+
+    def _word_vectors(self) -> Lookup:
+        if self.vectors == "train":
+            return self.vectors_
+        return glove() if self.vectors == "glove-6b-50d" else from_file(self.file)
+
+    def _trained(self, texts: list[list[str]]) -> WordVectors:
+        from gensim.models import Word2Vec as Trainer
+
+        trainer = Trainer(
+            vector_size=self.size, window=self.window, min_count=self.min_count, epochs=self.epochs,
+            sg=int(self.algorithm == "skip_gram"), seed=self.random_state,
+            # One worker and a hash that is the same in every process: the result depends on the seed alone.
+            workers=1, hashfxn=_stable_hash,
+        )
+        trainer.build_vocab(texts)
+        if not trainer.wv.key_to_index:
+            return WordVectors({}, np.zeros((0, self.size), dtype=np.float32))
+        trainer.train(texts, total_examples=trainer.corpus_count, epochs=self.epochs)
+        return WordVectors(dict(trainer.wv.key_to_index), trainer.wv.vectors.astype(np.float32))
+
+
+def _stable_hash(word: str) -> int:
+    return zlib.crc32(word.encode("utf-8", "replace"))
+
+
+def _sequences(words: list[IntArray], known: Lookup) -> Block:
+    """Word vectors of each text in order, with their mask."""
+    longest = max([1, *(len(rows) for rows in words)])
+    values = np.zeros((len(words), longest, known.width), dtype=np.float32)
+    mask = np.zeros((len(words), longest), dtype=bool)
+    used, places = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *words]), return_inverse=True)
+    lengths = np.array([len(rows) for rows in words], dtype=np.int64)
+    texts, positions = np.repeat(np.arange(len(words)), lengths), _within(lengths)
+    values[texts, positions] = known.take(used)[places]
+    mask[texts, positions] = True
+    mask[:, 0] = True
+    return Block.of(values, mask)
+
+
+def _within(lengths: IntArray) -> IntArray:
+    """0, 1, ... within each run of the given lengths."""
+    starts = np.cumsum(lengths) - lengths
+    return np.asarray(np.arange(int(lengths.sum())) - np.repeat(starts, lengths), dtype=np.int64)

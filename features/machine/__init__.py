@@ -1,0 +1,1 @@
+"""The machine: its cores, what it computes precisely, what files hold."""

@@ -1,0 +1,69 @@
+"""What an encoder's `identity` is made of: versions of libraries and digests of weights, cheaply."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+from features.machine.remembered import recall
+
+LARGE = 2**20  # bytes from which on asking the memory takes less time than reading the file
+SETTLED = 60.0  # seconds since its last change after which a file's times tell any other: clocks tick, and differ
+
+
+def versions(*distributions: str) -> dict[str, str]:
+    """Installed versions by distribution name, read from the packages' metadata without importing them.
+
+    Raises
+    ------
+    importlib.metadata.PackageNotFoundError
+        For a distribution that is not installed.
+    """
+    return {name: _version(name) for name in distributions}
+
+
+@lru_cache(maxsize=256)
+def _version(distribution: str) -> str:
+    return version(distribution)
+
+
+def nearest_file(path: Path) -> str:
+    """Hint that names the file beside `path` whose name is most like it; empty where none is."""
+    names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def file_digest(path: Path) -> str:
+    """Sha256 of a file's bytes; remembered (see `features.machine.remembered`) until its size, times or inode change.
+
+    A small file is read each time, and so is one that has changed just now: a second change within the same tick of the
+    clock would leave no trace. When it changed tells the system (on POSIX), not whoever wrote it.
+    """
+    status = path.stat()
+    changed = status.st_ctime if os.name == "posix" else status.st_mtime
+    if status.st_size < LARGE or time.time() - changed < SETTLED:
+        return content_digest(path)
+    question = {"question": "sha256 of a file", "file": str(path.absolute()), "size": status.st_size,
+                "modified": status.st_mtime_ns, "changed": status.st_ctime_ns, "inode": status.st_ino}
+    return str(recall(question, lambda: {"sha256": content_digest(path)})["sha256"])
+
+
+def content_digest(path: Path) -> str:
+    """Sha256 of a file's bytes, read now."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def folder_digest(folder: Path, suffixes: Iterable[str]) -> str:
+    """Sha256 over names and contents of the files under `folder` whose names end in one of `suffixes`."""
+    wanted = frozenset(suffixes)
+    files = sorted(path for path in folder.rglob("*") if path.suffix in wanted and path.is_file())
+    lines = (f"{path.relative_to(folder).as_posix()}\0{file_digest(path)}\n" for path in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Networks of torch: building, loading, folding, inference."""

@@ -1,0 +1,155 @@
+"""Small picture networks of the CIFAR form in torch; imported only when one is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from features.block import FloatArray, IntArray
+from features.pictures.images import PixelArray
+from features.training.loop import device, drawn
+
+PADDING = 4  # pixels that a crop may move a picture by, of 32: He et al. 2016
+# Layers of VGG's five stages by depth (Simonyan and Zisserman 2015, configurations A, B, D), without the dense ones.
+STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3)}
+
+
+class SmallNetwork(nn.Module):
+    """A body that makes a map (b, d, h, w) of pictures (b, 3, size, size), its mean, and a linear classifier."""
+
+    def __init__(self, body: nn.Module, width: int, classes: int) -> None:
+        super().__init__()
+        self.body = body
+        self.head = nn.Linear(width, classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (b, K)."""
+        logits: Tensor = self.head(self.body(images).mean(dim=(2, 3)))
+        return logits
+
+
+class ResidualBlock(nn.Module):
+    """relu(x + f(x)) with two convolutions of 3 x 3; where the size changes, x is thinned out and padded with zeros."""
+
+    def __init__(self, entering: int, leaving: int, stride: int) -> None:
+        super().__init__()
+        self.first = convolution(entering, leaving, stride)
+        self.second = nn.Sequential(nn.Conv2d(leaving, leaving, 3, 1, 1, bias=False), nn.BatchNorm2d(leaving))
+        self.stride, self.added = stride, leaving - entering
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A map of the block's width."""
+        short = functional.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, 0, self.added))
+        return functional.relu(short + self.second(self.first(x)))
+
+
+def convolution(entering: int, leaving: int, stride: int = 1) -> nn.Sequential:
+    """A convolution of 3 x 3 with batch normalisation and ReLU."""
+    return nn.Sequential(nn.Conv2d(entering, leaving, 3, stride, 1, bias=False), nn.BatchNorm2d(leaving), nn.ReLU())
+
+
+def resnet(depth: int, width: int, classes: int) -> SmallNetwork:
+    """ResNet of 6n + 2 layers: three stages of n blocks, width, 2 width and 4 width wide, on 32, 16 and 8 pixels."""
+    layers: list[nn.Module] = [convolution(3, width)]
+    entering = width
+    for stage in range(3):
+        for block in range((depth - 2) // 6):
+            leaving = width * 2 ** stage
+            layers.append(ResidualBlock(entering, leaving, 2 if stage and not block else 1))
+            entering = leaving
+    return SmallNetwork(nn.Sequential(*layers), entering, classes)
+
+
+def vgg(depth: int, width: int, classes: int) -> SmallNetwork:
+    """VGG with batch normalisation; four poolings between five stages leave a map of 2 x 2 from 32 pixels."""
+    layers: list[nn.Module] = []
+    entering = 3
+    for stage, count in enumerate(STAGES[depth]):
+        leaving = width * min(2 ** stage, 8)
+        layers += [nn.MaxPool2d(2)] if stage else []
+        for _ in range(count):
+            layers.append(convolution(entering, leaving))
+            entering = leaving
+    return SmallNetwork(nn.Sequential(*layers), entering, classes)
+
+
+class Inputs:
+    """Pictures as a network's inputs: scaled by mean and deviation, and while training shifted and mirrored.
+
+    Parameters
+    ----------
+    pixels : uint8 (n, size, size, 3).
+    mean, std : of each channel, of values scaled to 0..1.
+    flip : whether half of the training pictures are mirrored.
+    batch : pictures at once.
+    seed : of the changes.
+    """
+
+    def __init__(
+        self, pixels: PixelArray, mean: FloatArray, std: FloatArray, flip: bool, batch: int, seed: int
+    ) -> None:
+        self._images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+        self._flip, self._batch, self._seed = flip, batch, seed
+        self._mean, self._std = (torch.from_numpy(values).view(1, 3, 1, 1) for values in (mean, std))
+
+    def __call__(self, rows: IntArray, epoch: int | None) -> Iterator[tuple[Tensor, IntArray]]:
+        """See training.Batches."""
+        rng = np.random.default_rng([self._seed, epoch or 0])
+        for start in range(0, len(rows), self._batch):
+            some = rows[start:start + self._batch]
+            images = (self._images[torch.from_numpy(some)].float() / 255 - self._mean) / self._std
+            yield (images if epoch is None else shifted(images, self._flip, rng)).to(device()), some
+
+def shifted(images: Tensor, flip: bool, rng: np.random.Generator) -> Tensor:
+    """Each picture moved by up to 4 pixels of 32, zeros (the mean colour) coming in, and perhaps mirrored."""
+    count, size = len(images), images.shape[2]
+    margin = max(1, PADDING * size // 32)
+    padded = functional.pad(images, (margin,) * 4)
+    tops, lefts = (torch.from_numpy(rng.integers(0, 2 * margin + 1, count)) for _ in range(2))
+    mirrored = torch.from_numpy(rng.random(count) < 0.5) & flip
+    along = torch.arange(size)
+    columns = torch.where(mirrored[:, None], along.flip(0)[None], along[None]) + lefts[:, None]
+    down = along[None] + tops[:, None]
+    places = torch.arange(count)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[places, down[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+class SmallPictures(nn.Module):
+    """Pooled features (b, d) of uint8 pictures (b, size, size, 3); while it trains, shifted and mirrored ones.
+
+    Parameters
+    ----------
+    body, mean, std, flip : see SmallNetwork and Inputs.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, body: nn.Module, mean: FloatArray, std: FloatArray, flip: bool) -> None:
+        super().__init__()
+        self.body, self.flip = body, flip
+        self.register_buffer("mean", torch.from_numpy(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.from_numpy(std).view(1, 3, 1, 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """See features.encoder.TrainableNetwork."""
+        images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean.cpu()) / self.std.cpu()
+        if self.training:
+            images = shifted(images, self.flip, drawn())
+        found: Tensor = self.body(images.to(self.mean.device)).mean(dim=(2, 3))
+        return found
+
+
+def features(net: SmallNetwork, images: Tensor) -> dict[str, Any]:
+    """Pooled features (b, d) and regions (b, h w, d) of inputs, float32."""
+    with torch.inference_mode():
+        found = net.body(images).float().cpu()
+    return {"pooled": found.mean(dim=(2, 3)).numpy(), "regions": found.flatten(2).transpose(1, 2).contiguous().numpy()}

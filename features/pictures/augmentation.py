@@ -1,0 +1,103 @@
+"""Augmented views of pictures: seeded crops, mirror images and colour changes, each a function of the picture."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageOps
+from pydantic import BaseModel, ConfigDict, Field
+
+from features.pictures.images import decode
+
+# Sides beyond this many pixels are scaled down first: networks take 224 to 512, and views are made of all of it.
+LARGEST = 640
+
+
+class Augment(BaseModel):
+    """What augmented views of a picture look like, and what they are for.
+
+    Each view is cropped to a random part (the random-resized-crop of Szegedy et al., Going deeper with
+    convolutions, 2015: a share of the area, sides in a proportion changed by 3/4 to 4/3), mirrored or not, and
+    changed in brightness, contrast and saturation by random factors.
+
+    Parameters
+    ----------
+    views : views of each picture beside the plain one.
+    crop : the smallest share of the area that a view may show; 1 shows all of it.
+    flip : whether half of the views are mirrored, left to right.
+    colour : the factors are within 1 - colour and 1 + colour; 0 changes nothing.
+    test_views : whether predictions are averaged over the plain picture and its views.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    views: int = Field(4, ge=1, le=64)
+    crop: float = Field(0.5, gt=0, le=1)
+    flip: bool = True
+    colour: float = Field(0.2, ge=0, lt=1)
+    test_views: bool = False
+
+    def view(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+        """One random view of an RGB picture."""
+        picture = picture.crop(self._box(*picture.size, rng))
+        if self.flip and rng.random() < 0.5:
+            picture = ImageOps.mirror(picture)
+        factors = rng.uniform(1 - self.colour, 1 + self.colour, 3)
+        if self.colour:
+            for change, factor in zip(
+                    (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color), factors, strict=True):
+                picture = change(picture).enhance(factor)
+        return picture
+
+    def _box(self, width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of the part shown."""
+        if self.crop == 1:
+            return 0, 0, width, height
+        share = rng.uniform(self.crop, 1)
+        stretch = math.exp(rng.uniform(math.log(3 / 4), math.log(4 / 3)) / 2)
+        # A part that would be wider or higher than the picture is cut to it.
+        shown_width = min(width, max(1, round(width * math.sqrt(share) * stretch)))
+        shown_height = min(height, max(1, round(height * math.sqrt(share) / stretch)))
+        left = int(rng.integers(width - shown_width + 1))
+        top = int(rng.integers(height - shown_height + 1))
+        return left, top, left + shown_width, top + shown_height
+
+
+class AugmentedPictures(Sequence[bytes]):
+    """m encoded pictures, then view 1 of each as an encoded picture, and so on: m (1 + k) in all.
+
+    Each is made when it is asked for. View v of a picture is random, but decided by the seed, v and the
+    picture's bytes alone: neither its place nor the other pictures matter.
+    """
+
+    def __init__(self, pictures: Sequence[bytes], augment: Augment, seed: int) -> None:
+        self._pictures, self._augment, self._seed = pictures, augment, seed
+
+    def __len__(self) -> int:
+        return len(self._pictures) * (1 + self._augment.views)
+
+    def __getitem__(self, position: Any) -> Any:
+        if isinstance(position, slice):
+            return [self[one] for one in range(*position.indices(len(self)))]
+        view, place = divmod(range(len(self))[position], len(self._pictures))
+        data = self._pictures[place]
+        return data if view == 0 else self._view(data, view)
+
+    def _view(self, data: bytes, view: int) -> bytes:
+        digest = hashlib.sha256(f"{self._seed}/{view}/".encode() + data).digest()
+        picture = decode(data)
+        picture.thumbnail((LARGEST, LARGEST))
+        file = io.BytesIO()
+        # Without loss and nearly without work: what reads it decodes it again at once.
+        self._augment.view(picture, np.random.default_rng(list(digest))).save(file, "BMP")
+        return file.getvalue()
+
+
+def with_views(pictures: Sequence[bytes], augment: Augment | None, seed: int) -> Sequence[bytes]:
+    """The pictures, followed by their views where any are asked for."""
+    return pictures if augment is None else AugmentedPictures(pictures, augment, seed)

@@ -1,0 +1,1 @@
+"""Texts: language, tokens, word vectors, weights."""
