@@ -17,7 +17,7 @@ encoders are frozen, and their features are extracted once, before anything is m
 At its default tolerance (1e-4) scikit-learn stops early where C is large: it chooses other strengths, and scores
 differ, most where many test rows share one text and change sides together. ``--tol 1e-6`` takes it near
 the solution, and to nearly the same scores. ``--tol 1e-4 1e-6`` measures both; each line of the table holds the time
-and the scores of one tolerance. Ours is always models.softmax.TOLERANCE.
+and the scores of one tolerance. Ours is always models.softmax.solve.TOLERANCE.
 
 Seen on two quiet cores with AVX-512, all 11 cells, at 1e-4, medians of five: ours 63.1 s, plain 570.6 s (``--side plain
 --repeats 5``: ratio 9.1, 8.5 to 9.4; scores differ by .0485 at most, .0014 in the mean); ours 52.9 s, best 263.2 s

@@ -4,7 +4,7 @@ Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.growth [--repeats N] [--ro
 size after another is solved while the others stay as they are, in turn, and a power law is fitted to the medians:
 an exponent of 1 is linear growth. What is solved are logistic regressions of concatenated synthetic picture
 (512 columns) and text features (128 columns), ten classes: all strengths on all inner folds of one outer
-training set and for every pair of encoders, as `pipeline.evaluate` asks `models.early.Concat` for them. Nothing
+training set and for every pair of encoders, as `pipeline.evaluate` asks `models.early.concat.Concat` for them. Nothing
 is remembered from one measurement to the next.
 """
 
@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Block
-from models.classifiers import Logistic
-from models.early import Concat
+from models.classifiers.logistic import Logistic
+from models.early.concat import Concat
 from models.fusion import Fit
 from models.kept import KEPT
 from models.views import Views

@@ -1,4 +1,4 @@
-"""Products of the features with a few vectors: in tiles (models.products) against NumPy's on the whole.
+"""Products of the features with a few vectors: in tiles (models.softmax.matmul) against NumPy's on the whole.
 
 Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.products [--rows N] [--seconds S]``. Both sides alternate;
 the table gives medians in billions of operations a second, a wide product's for comparison, and the largest
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.softmax import peak, timed
-from models.products import times, transposed, unpacked
+from models.softmax.matmul import times, transposed, unpacked
 
 Array = NDArray[Any]
 

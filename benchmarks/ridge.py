@@ -1,4 +1,4 @@
-"""Ridge classification over folds and strengths: models.least_squares against scikit-learn, side by side.
+"""Ridge classification over folds and strengths: models.classifiers.least_squares against scikit-learn, side by side.
 
 Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.ridge [--quick]``. Every repetition measures, in turn, ours,
 GridSearchCV over RidgeClassifier, and (dense rows) RidgeClassifierCV in each fold, on the same folds, strengths and
@@ -22,10 +22,10 @@ from sklearn.linear_model import RidgeClassifier, RidgeClassifierCV
 from sklearn.model_selection import GridSearchCV
 
 from benchmarks.softmax import Array, Case, features, splits, timed
-from models.classifiers import ArrayFit
+from models.classifier import ArrayFit
+from models.classifiers.least_squares import Task, ridge
+from models.classifiers.ridge import Ridge
 from models.kept import KEPT
-from models.least_squares import Task, ridge
-from models.ridge import Ridge
 
 ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0)
 QUICK = [

@@ -1,7 +1,7 @@
-"""Softmax regression over folds and strengths: models.softmax against scikit-learn, side by side.
+"""Softmax regression over folds and strengths: models.softmax.solve against scikit-learn, side by side.
 
 Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.softmax [--quick | --cases 0 3 ...] [--same]``. Every repetition
-measures, in turn, `models.softmax.solve`, a loop over LogisticRegression (what GridSearchCV does), and
+measures, in turn, `models.softmax.solve.solve`, a loop over LogisticRegression (what GridSearchCV does), and
 LogisticRegressionCV, on the same folds, strengths and features; the table gives medians. The products of
 all three run on as many threads as OMP_NUM_THREADS says; one each is how they are run in several processes.
 
@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
-from models.softmax import Problem, Solution, solve
+from models.softmax.problem import Problem, Solution
+from models.softmax.solve import solve
 
 Array = NDArray[Any]
 
@@ -118,7 +119,7 @@ def cross_validated(case: Case, X: Any, y: Array) -> None:
 
 
 def ours(case: Case, X: Any, y: Array) -> list[Solution]:
-    """All folds and strengths by models.softmax."""
+    """All folds and strengths by models.softmax.solve."""
     return solve(X, y, [Problem(train, C) for train, _ in splits(case) for C in case.strengths])
 
 

@@ -20,8 +20,9 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.ridge import ALPHAS, scaled
 from benchmarks.softmax import Array, Case, timed
-from models.classifiers import ArrayFit, Classifier, Logistic
-from models.ridge import Ridge
+from models.classifier import ArrayFit, Classifier
+from models.classifiers.logistic import Logistic
+from models.classifiers.ridge import Ridge
 
 FOLDS, TIMES = 8, 5
 WORK: dict[str, tuple[Classifier, list[dict[str, Any]]]] = {

@@ -40,8 +40,9 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state
 from torch.nn import functional
 
-from models.pooled_network import GatedUnit
-from models.trainer import History, Training, _Course, classification_loss, split_for_stopping, train, warm_up
+from models.neural.losses import classification_loss
+from models.neural.pooled_network import GatedUnit
+from models.trainer import History, Training, _Course, split_for_stopping, train, warm_up
 
 PICTURES, TEXTS, CLASSES, BATCH = 1280, 384, 8, 64
 SETTINGS = tuple(itertools.product((1e-3, 2e-3), (0.01, 0.1)))

@@ -1,23 +1,24 @@
 """Fusions and classifiers by the name that a grid calls them."""
 
-from models.attention import Attention
-from models.baselines import ImageOnly, Majority, TextOnly
-from models.classifiers import Classifier, Logistic
-from models.co_training import CoTraining
-from models.cross_attention import CrossAttention
-from models.early import Concat
-from models.end_to_end import EndToEnd
+from models.classifier import Classifier
+from models.classifiers.logistic import Logistic
+from models.classifiers.neighbours import NearestNeighbours
+from models.classifiers.perceptron import MLP
+from models.classifiers.ridge import Ridge
+from models.classifiers.svm import RBFSVM, LinearSVM
+from models.classifiers.trees import HistGradientBoosting, RandomForest
+from models.early.baselines import ImageOnly, Majority, TextOnly
+from models.early.concat import Concat
 from models.fusion import Fusion
-from models.gated import Gated
-from models.late import Late
-from models.neighbours import NearestNeighbours
-from models.perceptron import MLP
-from models.ridge import Ridge
-from models.semi_supervised import SemiSupervised
-from models.shared_space import CCA, Contrastive
-from models.svm import RBFSVM, LinearSVM
-from models.trees import HistGradientBoosting, RandomForest
-from models.zero_shot import ZeroShot
+from models.late.late import Late
+from models.late.semi_supervised import SemiSupervised
+from models.neural.attention import Attention
+from models.neural.co_training import CoTraining
+from models.neural.cross_attention import CrossAttention
+from models.neural.end_to_end import EndToEnd
+from models.neural.gated import Gated
+from models.shared_space.classification import CCA, Contrastive
+from models.shared_space.zero_shot import ZeroShot
 
 FUSIONS: dict[str, type[Fusion]] = {
     "majority": Majority,

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Block, BoolArray, Form, Modality
+from features.block import Block, Form, Modality
 from features.estimator import ClassifyingEstimator
+from models.combining import Inner, Parts
 from models.views import Views
 
 Probabilities = NDArray[np.float64]
@@ -53,34 +54,6 @@ class Fit(NamedTuple):
     test: Views
     unlabelled: Views | None = None
     described: ClassTexts | None = None
-
-
-class Parts(NamedTuple):
-    """What the m parts of a combination predict for the same n samples.
-
-    Parameters
-    ----------
-    probabilities : (m, n, K); the training class frequencies where a sample lacks the part's modality.
-    present : bool (m, n), which samples have the part's modality.
-    """
-
-    probabilities: Probabilities
-    present: BoolArray
-
-
-class Inner(NamedTuple):
-    """What a combination learns from: its parts' predictions for training samples they were not fitted on.
-
-    Parameters
-    ----------
-    parts : predictions for the n training samples, each by models fitted on the other inner folds.
-    y : int (n,), the column of each sample's class.
-    folds : int (n,), the inner fold that each sample was predicted in.
-    """
-
-    parts: Parts
-    y: NDArray[np.int64]
-    folds: NDArray[np.int64]
 
 
 class Fusion(ClassifyingEstimator):

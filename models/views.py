@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from features.block import Block, Modality
+from models.softmax.principal_axes import FloatArray
+
+
+class ScaledBlock(NamedTuple):
+    """A block without missing samples, of which a model gets the rows (x - mean) * factor.
+
+    Parameters
+    ----------
+    mean : float32 (d,), or None where nothing is subtracted (CSR blocks).
+    """
+
+    block: Block
+    mean: FloatArray | None
+    factor: float
+
+
+class BlocksFit(NamedTuple):
+    """One training set as scaled blocks, and the blocks of the samples to predict from it."""
+
+    train: tuple[ScaledBlock, ...]
+    y: NDArray[Any]
+    test: tuple[Block, ...]
 
 
 @dataclass(frozen=True, eq=False)

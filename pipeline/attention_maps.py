@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models import FUSIONS
-from models.neural import Attending
+from models.neural.fusion import Attending
 from pipeline.cells import Cell
 from pipeline.dataset import Dataset
 from pipeline.encode import Features, Pictures, fitted_encoder

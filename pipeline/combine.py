@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.fusion import Fusion, Inner, Parts
-from models.temperature import fitted_temperature
+from models.classifiers.temperature import fitted_temperature
+from models.combining import Inner, Parts
+from models.fusion import Fusion
 from pipeline.cells import Cell
 from pipeline.encode import plain_parameters
 from pipeline.evaluate import Context, Done, Failed, attempt, finite, result_of, store_at

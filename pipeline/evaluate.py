@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Block, Modality
+from models.classifiers.temperature import fitted_temperature
 from models.fusion import ClassTexts, Fit
-from models.temperature import fitted_temperature
 from models.views import Views
 from pipeline.dataset import Dataset, Described
 from pipeline.encode import Features, compute, with_stages

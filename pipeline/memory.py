@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from features.block import Form, Modality
 from features.machine.cores import CONTAINER
-from models.softmax import AT_ONCE
+from models.softmax.solve import AT_ONCE
 from pipeline.encode import Features
 from pipeline.plan import Unit
 from pipeline.store import Store

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Modality
-from models.fusion import Parts
+from models.combining import Parts
 from models.views import Views
 from pipeline.alterations import PAIRED, SHARES, Alteration, alterations, altered, altered_views, paired_rows
 from pipeline.combine import Combination, refitted

@@ -6,7 +6,7 @@ stored by the former one is then computed anew.
 
 from __future__ import annotations
 
-from models.temperature import VERSION as TEMPERATURE
+from models.classifiers.temperature import VERSION as TEMPERATURE
 
 VERSIONS: dict[str, int] = {
     "encode": 1,  # pipeline.encode: which samples an encoder learns from, in which pieces it transforms them

@@ -100,7 +100,7 @@ def reliability(probabilities: Probabilities, labels: NDArray[np.int64], bins: i
 
 
 def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
-    """Softmax of log p / temperature, (n, K), as models.temperature has it: reports import no models."""
+    """Softmax of log p / temperature, (n, K), as models.classifiers.temperature has it: reports import no models."""
     from scipy.special import softmax
 
     return np.asarray(softmax(np.log(np.maximum(probabilities, LEAST)) / temperature, axis=1))

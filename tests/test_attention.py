@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from features.block import Block
-from models.attention import Attention
-from models.classifiers import Logistic
-from models.early import Concat
-from models.reduction import SequenceReduction, mean_vectors
+from models.classifiers.logistic import Logistic
+from models.early.concat import Concat
+from models.neural.attention import Attention
+from models.preparation.principal_components import SequenceReduction, mean_vectors
 from models.views import Views
 from tests.model_views import labels, sequence, views, without
 
@@ -20,7 +20,7 @@ FEW = {"epochs": 10, "width": 8, "reduce": 4}
 def network():
     import torch
 
-    import models.attention_network as module
+    import models.neural.attention_network as module
 
     torch.set_num_threads(1)
     return module

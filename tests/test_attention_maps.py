@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from models.attention import Attention
+from models.neural.attention import Attention
 from pipeline import attention_maps, evaluate
 from reports import attention
 from reports.record import AttentionRecord, MatchRecord, RunRecord

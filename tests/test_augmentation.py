@@ -18,7 +18,7 @@ from features.block import Block
 from features.encoders.cnn import CNN
 from features.pictures.augmentation import Augment, AugmentedPictures
 from features.pictures.images import decode
-from models.early import PooledFusion
+from models.early.pooled import PooledFusion
 from models.views import Views
 from pipeline import evaluate, run
 from pipeline import refit as refits

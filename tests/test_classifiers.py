@@ -13,12 +13,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from features.block import Block
 from models import CLASSIFIERS
-from models.classifiers import Logistic
-from models.early import Concat
+from models.classifiers.logistic import Logistic
+from models.classifiers.neighbours import NearestNeighbours
+from models.classifiers.svm import RBFSVM, SummedRBF
+from models.classifiers.trees import HistGradientBoosting
+from models.early.concat import Concat
 from models.kept import KEPT
-from models.neighbours import NearestNeighbours
-from models.svm import RBFSVM, SummedRBF
-from models.trees import HistGradientBoosting
 from models.views import Views
 from tests.model_views import labels, pooled, views
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from models.baselines import ImageOnly
-from models.classifiers import Logistic
-from models.late import Late
+from models.classifiers.logistic import Logistic
+from models.early.baselines import ImageOnly
+from models.late.late import Late
 from models.views import Views
 from pipeline import evaluate, procedures, run
 from pipeline.store import Store

@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from models.continuation import Point, combined, directions
-from models.losses import loss_of
+from models.softmax.losses import loss_of
+from models.softmax.warm_start import Point, combined, directions
 
 M, WIDTH = 80, 6
 

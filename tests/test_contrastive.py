@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from features.block import Block
-from models.classifiers import Logistic
-from models.contrastive import ContrastiveProjection
-from models.shared_space import Contrastive
+from models.classifiers.logistic import Logistic
+from models.shared_space.classification import Contrastive
+from models.shared_space.contrastive import ContrastiveProjection
 from models.views import Views
 from tests.model_views import labels, pooled, views, without
 
@@ -16,7 +16,7 @@ from tests.model_views import labels, pooled, views, without
 def test_loss_is_the_formula_over_all_negatives_but_those_of_the_same_picture_or_text():
     import torch
 
-    from models.contrastive_network import TwoMaps, info_nce
+    from models.shared_space.contrastive_network import TwoMaps, info_nce
 
     torch.manual_seed(0)
     network = TwoMaps(4, 3, 5, dropout=0.0).double()

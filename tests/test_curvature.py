@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models import batch
-from models.curvature import Leading
-from models.descent import Descent
-from models.losses import loss_of
-from models.softmax import Problem, solve
+from models.softmax import path as batch
+from models.softmax.hessian import Leading
+from models.softmax.lbfgs import Descent
+from models.softmax.losses import loss_of
+from models.softmax.problem import Problem
+from models.softmax.solve import solve
 
 M, WIDTH = 90, 7
 

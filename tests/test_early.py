@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from features.block import Block
-from models.baselines import ImageOnly, Majority, TextOnly
-from models.classifiers import Logistic
-from models.early import Concat
-from models.scaling import BlockScaler, joined
-from models.trees import RandomForest
+from models.classifiers.logistic import Logistic
+from models.classifiers.trees import RandomForest
+from models.early.baselines import ImageOnly, Majority, TextOnly
+from models.early.concat import Concat
+from models.preparation.scaling import BlockScaler, joined
 from models.views import Views
 from tests.model_views import labels, pooled, views, without
 

@@ -15,9 +15,9 @@ from features.encoders.sentence_bert import SentenceBert
 from features.encoders.small_cnn import SmallResNet
 from features.networks import small as small_networks
 from features.pictures.augmentation import Augment
-from models.co_training import CoTraining
-from models.end_to_end import EndToEnd
-from models.end_to_end_network import Stored
+from models.neural.co_training import CoTraining
+from models.neural.end_to_end import EndToEnd
+from models.neural.end_to_end_network import Stored
 from models.trainer import split_for_stopping
 from models.views import Views
 from pipeline.cells import expand

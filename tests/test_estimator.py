@@ -13,9 +13,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 
 from features.encoders.bag_of_words import BagOfWords
-from models.classifiers import Logistic
-from models.early import Concat
-from models.scaling import BlockScaler
+from models.classifiers.logistic import Logistic
+from models.early.concat import Concat
+from models.preparation.scaling import BlockScaler
 from reports.mean_ranks import mean_ranks
 
 

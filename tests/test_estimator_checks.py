@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from features.block import Block
 from models import FUSIONS
-from models.classifiers import Logistic
+from models.classifiers.logistic import Logistic
 from models.fusion import Fusion
 from models.views import Views
 from tests.model_views import Layers

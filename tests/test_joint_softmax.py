@@ -7,12 +7,13 @@ import pytest
 from scipy import sparse
 
 from features.block import Block
-from models import joint_softmax
-from models.baselines import ImageOnly
-from models.classifiers import Logistic
-from models.early import Concat, PooledFusion
+from models.classifiers.logistic import Logistic
+from models.early.baselines import ImageOnly
+from models.early.concat import Concat
+from models.early.pooled import PooledFusion
 from models.fusion import Fit
 from models.kept import KEPT
+from models.softmax import blocks as joint_softmax
 from models.views import Views
 
 SETTINGS = [{"weight": weight, "classifier__C": C} for weight in (0.25, 0.75) for C in (1.0, 30.0)]

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from features.block import Block
-from models import scaling
 from models.kept import Kept
-from models.principal_axes import turn
-from models.scaling import BlockScaler
+from models.preparation import scaling
+from models.preparation.scaling import BlockScaler
+from models.softmax.principal_axes import turn
 
 
 def numbers(*shape, seed=0):

@@ -17,9 +17,9 @@ import pytest
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from features.encoders.bag_of_words import BagOfWords
 from models import CLASSIFIERS, FUSIONS
-from models.baselines import Majority
-from models.classifiers import Logistic
-from models.early import Concat
+from models.classifiers.logistic import Logistic
+from models.early.baselines import Majority
+from models.early.concat import Concat
 from pipeline import evaluate, procedures
 from pipeline import plan as plans
 from pipeline.metrics import METRICS

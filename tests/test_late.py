@@ -10,12 +10,13 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from features.block import Block
-from models import combination
-from models.baselines import ImageOnly, TextOnly
-from models.classifiers import Logistic
-from models.combination import FIXED, LEARNED, Stacker, likeliest_weights, selected_weights
-from models.fusion import Inner, Parts
-from models.late import Late
+from models.classifiers.logistic import Logistic
+from models.combining import Inner, Parts
+from models.early.baselines import ImageOnly, TextOnly
+from models.late import rules as combination
+from models.late.late import Late
+from models.late.rules import FIXED, LEARNED, likeliest_weights, selected_weights
+from models.late.stacking import Stacker
 from models.views import Views
 from tests.model_views import CLASSES, labels, views, without
 

@@ -13,8 +13,8 @@ from scipy import sparse
 
 from features.encoders.bag_of_words import BagOfWords, Tfidf
 from features.encoders.word2vec import Word2Vec
-from models.early import PooledFusion
-from models.scaling import BlockScaler
+from models.early.pooled import PooledFusion
+from models.preparation.scaling import BlockScaler
 from pipeline import evaluate, run
 from pipeline.encode import compute
 from pipeline.store import Store

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp, softmax
 
-from models.losses import loss_of
+from models.softmax.losses import loss_of
 
 ROWS = 60
 

@@ -20,7 +20,8 @@ from sklearn.exceptions import NotFittedError
 import models
 from features.block import Block
 from models import CLASSIFIERS, FUSIONS
-from models.classifiers import ArrayFit, Classifier, Logistic
+from models.classifier import ArrayFit, Classifier
+from models.classifiers.logistic import Logistic
 from models.fusion import Fit, Fusion
 from models.kept import KEPT
 from models.views import Views

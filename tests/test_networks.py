@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from features.block import Block
-from models.classifiers import Logistic
-from models.co_training import CoTraining
-from models.cross_attention import CrossAttention
-from models.early import Concat
-from models.gated import Gated
+from models.classifiers.logistic import Logistic
+from models.early.concat import Concat
+from models.neural.co_training import CoTraining
+from models.neural.cross_attention import CrossAttention
+from models.neural.gated import Gated
 from models.views import Views
 from tests.model_views import labels, pooled, views, without
 
@@ -73,7 +73,7 @@ def co_attention(own, other, other_mask, p, heads):
 
 @pytest.mark.parametrize(("regions", "tokens"), [(4, 3), (1, 3), (4, 1), (1, 1)])
 def test_cross_attention_is_its_formula_head_by_head(regions, tokens):
-    from models.attention_network import CoAttention
+    from models.neural.attention_network import CoAttention
 
     x, _, h, h_mask, _ = sequences(regions, tokens)
     block = CoAttention(6, heads=2).double()
@@ -117,9 +117,9 @@ def test_heads_that_do_not_divide_the_width_are_an_error_with_the_nearest_that_d
 
 
 def networks():
-    from models.attention_network import CrossAttention as Cross
-    from models.attention_network import PairAttention
-    from models.pooled_network import GatedUnit
+    from models.neural.attention_network import CrossAttention as Cross
+    from models.neural.attention_network import PairAttention
+    from models.neural.pooled_network import GatedUnit
 
     return {"dot": (PairAttention(6, 6, 2, 3, 4, "dot", 0.0), sequences()),
             "cosine": (PairAttention(6, 6, 2, 3, 4, "cosine", 0.0), sequences()),
@@ -137,8 +137,8 @@ def test_gradients_of_whole_networks(name):
 
 
 def test_gradients_of_the_co_training_loss():
-    from models.pooled_network import Branches, co_training_loss
-    from models.trainer import row_losses
+    from models.neural.losses import row_losses
+    from models.neural.pooled_network import Branches, co_training_loss
 
     rng = np.random.default_rng(0)
     scores = [torch.from_numpy(rng.normal(size=(5, 3))).requires_grad_() for _ in range(3)]
@@ -152,7 +152,7 @@ def test_gradients_of_the_co_training_loss():
 
 
 def test_gated_unit_is_its_formula():
-    from models.pooled_network import GatedUnit
+    from models.neural.pooled_network import GatedUnit
 
     torch.manual_seed(0)
     unit = GatedUnit(4, 4, 3, 5, 0.3, 0.2).double().eval()
@@ -208,8 +208,8 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 
 def test_co_training_loss_is_its_formula():
-    from models.pooled_network import Branches, co_training_loss
-    from models.trainer import row_losses
+    from models.neural.losses import row_losses
+    from models.neural.pooled_network import Branches, co_training_loss
 
     rng = np.random.default_rng(0)
     fused, picture, text = rng.normal(size=(3, 5, 3))
@@ -249,7 +249,7 @@ def test_with_modality_dropout_either_modality_serves_alone(cls, lost):
 
 
 def test_modality_dropout_takes_one_modality_of_its_share_of_complete_samples():
-    from models.pooled_network import Missing
+    from models.neural.pooled_network import Missing
 
     torch.manual_seed(0)
     missing = Missing(3, 2, 0.4)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from features.block import Block
-from models.early import Concat
+from models.early.concat import Concat
 from models.views import Views
 from pipeline import run
 from pipeline.alterations import SHARES, Alteration, alterations, altered, altered_views, paired_rows

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import products
-from models.products import times, transposed
+from models.softmax import matmul as products
+from models.softmax.matmul import times, transposed
 
 
 @contextmanager

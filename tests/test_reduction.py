@@ -7,13 +7,13 @@ import pytest
 from scipy import sparse
 
 from features.block import Block
-from models.attention import Attention
-from models.classifiers import Logistic
-from models.early import Concat
+from models.classifiers.logistic import Logistic
+from models.early.concat import Concat
 from models.fusion import Fit
 from models.kept import KEPT
-from models.reduction import BlockReduction, SequenceReduction
-from models.shared_space import CCA
+from models.neural.attention import Attention
+from models.preparation.principal_components import BlockReduction, SequenceReduction
+from models.shared_space.classification import CCA
 from models.views import Views
 from tests.model_views import labels, pooled, sequence, without
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from sklearn.calibration import calibration_curve
 
-from models.temperature import fitted_temperature, tempered
+from models.classifiers.temperature import fitted_temperature, tempered
 from reports import reliability as module
 from reports.reliability import calibration, reliability
 from tests.records import FUSION, small_record

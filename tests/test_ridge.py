@@ -8,12 +8,12 @@ from scipy import sparse
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import RidgeClassifier
 
-from models import least_squares
-from models.calibration import calibration_folds, fitted_sigmoids
-from models.classifiers import ArrayFit
-from models.early import Concat
-from models.least_squares import Task, ridge
-from models.ridge import Ridge
+from models.classifier import ArrayFit
+from models.classifiers import least_squares
+from models.classifiers.calibration import calibration_folds, fitted_sigmoids
+from models.classifiers.least_squares import Task, ridge
+from models.classifiers.ridge import Ridge
+from models.early.concat import Concat
 from models.views import Views
 from tests.model_views import views
 
@@ -133,7 +133,7 @@ def test_all_strengths_share_one_set_of_products(monkeypatch):
 
 def test_sigmoids_see_scores_for_whole_groups(monkeypatch):
     seen = []
-    monkeypatch.setattr("models.ridge.ridge", lambda task, alphas, folds: seen.append(folds) or ridge(
+    monkeypatch.setattr("models.classifiers.ridge.ridge", lambda task, alphas, folds: seen.append(folds) or ridge(
         task, alphas, folds))
     train, y = views(n=90)
     groups = np.arange(90) // 6

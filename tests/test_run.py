@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.encoders.bag_of_words import BagOfWords
-from models.early import Concat
+from models.early.concat import Concat
 from pipeline import metrics
 from pipeline.run_folder import SCORE_COLUMNS
 from tests.conftest import small_samples

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from features.block import Block
-from models.classifiers import Logistic
+from models.classifiers.logistic import Logistic
 from models.fusion import Fit
-from models.late import Late
-from models.semi_supervised import SemiSupervised, surest
+from models.late.late import Late
+from models.late.semi_supervised import SemiSupervised, surest
 from models.views import Views
 from tests.model_views import labels, pooled, views, without
 

@@ -7,12 +7,12 @@ import pytest
 from scipy import linalg, sparse
 
 from features.block import Block
-from models.classifiers import Logistic
-from models.early import Concat
+from models.classifiers.logistic import Logistic
+from models.early.concat import Concat
 from models.fusion import Fit
-from models.projection import CanonicalCorrelation
-from models.reduction import BlockReduction
-from models.shared_space import CCA
+from models.preparation.principal_components import BlockReduction
+from models.shared_space.classification import CCA
+from models.shared_space.projections import CanonicalCorrelation
 from models.views import Views, stacked
 from tests.model_views import labels, pooled, views, without
 

@@ -11,9 +11,13 @@ from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from models import arena, batch, principal_axes, softmax
-from models.principal_axes import Indexed, turn
-from models.softmax import Problem, Solution, solve
+from models.softmax import design as arena
+from models.softmax import path as batch
+from models.softmax import principal_axes
+from models.softmax import solve as softmax
+from models.softmax.principal_axes import Indexed, turn
+from models.softmax.problem import Problem, Solution
+from models.softmax.solve import solve
 
 TIGHT = {"tol": 1e-9, "max_iter": 10_000}
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from sklearn import calibration
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from models import splits
-from models.classifiers import Logistic
-from models.early import Concat
+from models.classifiers import inner_folds as splits
+from models.classifiers.inner_folds import stratified_folds
+from models.classifiers.logistic import Logistic
+from models.classifiers.svm import LinearSVM
+from models.early.concat import Concat
 from models.kept import KEPT
-from models.late import Late
-from models.splits import stratified_folds
-from models.svm import LinearSVM
+from models.late.late import Late
 from models.views import Views
 from tests.model_views import views
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from models.trainer import Training, applied, classification_loss, split_for_stopping, train
+from models.neural.losses import classification_loss
+from models.trainer import Training, applied, split_for_stopping, train
 
 HOW = Training(epochs=30, patience=5, learning_rate=0.05, weight_decay=0.0, random_state=0)
 

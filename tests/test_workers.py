@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models import FUSIONS
-from models.neural import NeuralFusion
+from models.neural.fusion import NeuralFusion
 from pipeline.workers import side_by_side
 from tests.model_views import views
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from features.block import Block
-from models.baselines import Majority
+from models.early.baselines import Majority
 from models.fusion import ClassTexts, Fit
 from models.kept import KEPT
-from models.projection import TextSpace
-from models.reduction import BlockReduction
+from models.preparation.principal_components import BlockReduction
+from models.shared_space.projections import TextSpace
+from models.shared_space.zero_shot import ZeroShot
 from models.views import Views
-from models.zero_shot import ZeroShot
 from tests.model_views import without
 
 SEEN, UNSEEN, LATENT = 12, 4, 4

@@ -1,0 +1,145 @@
+"""The classifier contract: estimators over one array of features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import sparse
+
+from features.block import FloatArray
+from features.estimator import ClassifyingEstimator
+from models.views import BlocksFit
+
+Array: TypeAlias = FloatArray | sparse.csr_matrix
+Probabilities = NDArray[np.float64]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Whole = Annotated[int, Field(ge=1)]
+ClassWeight = Literal["none", "balanced"]
+
+
+class ArrayFit(NamedTuple):
+    """One training set and the rows to predict from it, as arrays (n, d) and (m, d), dense or CSR.
+
+    Parameters
+    ----------
+    widths : number of columns of each block, in order; empty for one block.
+    groups : (n,) groups that are held out as a whole, where they are known.
+    """
+
+    train: Array
+    y: NDArray[Any]
+    test: Array
+    widths: tuple[int, ...] = ()
+    groups: NDArray[Any] | None = None
+
+
+class Classifier(ClassifyingEstimator):
+    """Classifies the rows of an array, dense or CSR. Subclass it, and register the class in `models`.
+
+    Fusions hand it rows whose mean squared norm is 1 (see models.preparation.scaling), so a strength of
+    regularisation means the same for every encoder. The constructor only stores its typed parameters.
+    Where all training labels are equal, that class gets probability 1 and nothing is fitted.
+
+    Attributes
+    ----------
+    version : raised whenever predictions change for the same parameters and features.
+    tuned : parameters chosen on inner folds, each with its default candidates.
+    uses_groups : whether it holds groups of training rows out, which then decide its results too.
+    classes_ : (K,) sorted class labels, after `fit`.
+    widths_ : number of columns of each block, for classifiers that treat blocks apart, after `fit`.
+    groups_ : (n,) groups of the training rows, or None, after `fit`.
+    joint : whether it takes scaled blocks as they are, and many training sets together.
+    """
+
+    version: ClassVar[int]
+    joint: ClassVar[bool] = False
+    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
+    uses_groups: ClassVar[bool] = False
+    classes_: NDArray[Any]
+    widths_: tuple[int, ...]
+    groups_: NDArray[Any] | None
+
+    def _model(self, X: Any, y: NDArray[Any]) -> Any:
+        """Fitted scikit-learn estimator for two or more classes; its columns are those of `classes_`."""
+        raise NotImplementedError
+
+    def _learn_inputs(self, X: Array) -> None:
+        """Learn from training rows what `_inputs` needs; nothing, where the model gets rows as they are."""
+
+    def _inputs(self, X: Array) -> Any:
+        """What the model gets of rows X."""
+        return X
+
+    def fit(
+        self, X: Array, y: NDArray[Any], widths: tuple[int, ...] = (), groups: NDArray[Any] | None = None
+    ) -> Self:
+        """Learn from rows X (n, d) with labels y (n,); see ArrayFit for widths and groups."""
+        from sklearn.utils.multiclass import check_classification_targets
+        from sklearn.utils.validation import validate_data
+
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float32)
+        check_classification_targets(y)
+        self.classes_, self.widths_ = np.unique(y), widths or (X.shape[1],)
+        self.groups_ = groups
+        self.model_ = None
+        if len(self.classes_) > 1:
+            self._learn_inputs(X)
+            self.model_ = self._model(self._inputs(X), y)
+        return self
+
+    def predict_proba(self, X: Array) -> Probabilities:
+        """Probabilities (n, K), columns in the order of `classes_`."""
+        from sklearn.utils.validation import check_is_fitted, validate_data
+
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=False, ensure_min_samples=0)
+        if self.model_ is None or X.shape[0] == 0:
+            return np.ones((X.shape[0], len(self.classes_))) / len(self.classes_)
+        found = np.asarray(self.model_.predict_proba(self._inputs(X)), dtype=np.float64)
+        # Rows computed in single precision add up to 1 only to its rounding.
+        return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn may expect of it: CSR rows too."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def predict(self, X: Array) -> NDArray[Any]:
+        """Most probable class of each row (n,)."""
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[np.argmax(probabilities, axis=1)])
+
+    def predict_many(
+        self, fits: Iterable[ArrayFit], settings: Sequence[Mapping[str, Any]]
+    ) -> list[list[Probabilities]]:
+        """Probabilities of every fit's test rows under every setting: result[fit][setting].
+
+        This plain form fits a clone for each, and takes the training sets one by one. A classifier that
+        solves many of them together overrides it; the result must be the same, within the solver's tolerance.
+        """
+        return [[self.unfitted().set_params(**setting).fit(train, y, widths, groups).predict_proba(test)
+                 for setting in settings] for train, y, test, widths, groups in fits]
+
+    def predict_jointly(
+        self, fits: Sequence[BlocksFit], settings: Sequence[Sequence[Mapping[str, Any]]]
+    ) -> list[list[Probabilities]]:
+        """As `predict_many`, with scaled blocks in place of arrays, and settings of each fit; only if `joint`."""
+        raise NotImplementedError
+
+    def fit_jointly(self, fit: BlocksFit) -> Self:
+        """As `fit` with the scaled blocks side by side, which `predict_proba` is then given; only if `joint`."""
+        raise NotImplementedError
+
+
+def row_weights(y: NDArray[Any], class_weight: ClassWeight) -> NDArray[np.float64] | None:
+    """Weight of each row's loss (n,): n / (K n_k) for a row of class k if balanced, so that classes count alike."""
+    if class_weight == "none":
+        return None
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    return np.asarray(compute_sample_weight("balanced", y))

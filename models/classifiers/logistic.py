@@ -1,0 +1,88 @@
+"""Logistic regression: all strengths and folds solved together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.classifier import Array, ArrayFit, Classifier, ClassWeight, Positive, row_weights
+from models.softmax.blocks import Strengths, predicted, scaled_coefficients, solve_blocks
+from models.softmax.problem import Problem, Solution
+from models.softmax.solve import solve
+from models.views import BlocksFit
+
+Probabilities = NDArray[np.float64]
+
+
+class Logistic(Classifier):
+    """Multinomial logistic regression: minimises C sum_i loss_i + |W|^2 / 2; the intercept is free.
+
+    The solution is that of scikit-learn's LogisticRegression; models.softmax.solve finds it for all strengths of
+    one training set together.
+
+    Parameters
+    ----------
+    C : inverse strength of the regularisation.
+    class_weight : balanced weighs each class's rows so that all classes count alike.
+    """
+
+    version: ClassVar[int] = 9
+    joint: ClassVar[bool] = True
+    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (3.0, 10.0, 30.0)}
+
+    def __init__(self, C: Positive = 10.0, class_weight: ClassWeight = "none") -> None:
+        self.C = C
+        self.class_weight = class_weight
+
+    def _model(self, X: Array, y: NDArray[Any]) -> Any:
+        return _Softmax(self._solved(X, y, [self.C])[0], len(self.classes_))
+
+    def predict_many(
+        self, fits: Iterable[ArrayFit], settings: Sequence[Mapping[str, Any]]
+    ) -> list[list[Probabilities]]:
+        """See Classifier.predict_many; here all strengths of a training set are solved together."""
+        strengths = [float(setting.get("C", self.C)) for setting in settings]
+        return [self._predicted(fit, strengths) for fit in fits]
+
+    def _predicted(self, fit: ArrayFit, strengths: Sequence[float]) -> list[Probabilities]:
+        classes = len(np.unique(fit.y))
+        if classes == 1:
+            return [np.ones((fit.test.shape[0], 1)) for _ in strengths]
+        return [_Softmax(solution, classes).predict_proba(fit.test)
+                for solution in self._solved(fit.train, fit.y, strengths)]
+
+    def predict_jointly(
+        self, fits: Sequence[BlocksFit], settings: Sequence[Sequence[Mapping[str, Any]]]
+    ) -> list[list[Probabilities]]:
+        """See Classifier.predict_jointly; all training sets and strengths are solved together."""
+        strengths = [Strengths([float(setting.get("C", self.C)) for setting in many],
+                               row_weights(fit.y, self.class_weight)) for fit, many in zip(fits, settings, strict=True)]
+        return [predicted(fit, solutions) for fit, solutions in zip(fits, solve_blocks(fits, strengths), strict=True)]
+
+    def fit_jointly(self, fit: BlocksFit) -> Self:
+        """See Classifier.fit_jointly."""
+        self.classes_, self.widths_ = np.unique(fit.y), tuple(one.block.width for one in fit.train)
+        self.n_features_in_ = sum(self.widths_)
+        solution = solve_blocks([fit], [Strengths([self.C], row_weights(fit.y, self.class_weight))])[0][0]
+        self.model_ = _Softmax(scaled_coefficients(fit, solution), len(self.classes_))
+        return self
+
+    def _solved(self, X: Array, y: NDArray[Any], strengths: Sequence[float]) -> list[Solution]:
+        codes, weights = np.unique(y, return_inverse=True)[1], row_weights(y, self.class_weight)
+        rows = np.arange(len(codes))
+        return solve(X, codes, [Problem(rows, C, weights=weights) for C in strengths])
+
+
+@dataclass(frozen=True, eq=False)
+class _Softmax:
+    """A solved softmax regression, with the method that Classifier asks of a fitted model."""
+
+    solution: Solution
+    classes: int
+
+    def predict_proba(self, X: Array) -> Probabilities:
+        return self.solution.probabilities(X, np.arange(X.shape[0]), self.classes)

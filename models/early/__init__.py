@@ -1,0 +1,1 @@
+"""Early fusion: the blocks of a sample side by side."""

@@ -1,0 +1,70 @@
+"""What every fusion has to beat: the training class frequencies, and each modality by itself."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+
+from features.block import Form, Modality
+from models.classifier import Classifier
+from models.early.pooled import PooledFusion
+from models.fusion import ClassTexts, Fusion, Labels, Probabilities
+from models.views import Views
+
+
+class Majority(Fusion):
+    """Predicts the class frequencies of the training samples, whatever the features are.
+
+    Of classes that no training sample has nothing is known but their number C: each gets 1/C, which is chance.
+
+    It needs no modality: views of any block do, and missing ones make no difference.
+    """
+
+    version: ClassVar[int] = 1
+    needs: ClassVar[dict[Modality, Form]] = {}
+    takes_classifier: ClassVar[bool] = False
+    recognises_unseen: ClassVar[bool] = True
+
+    def fit(self, views: Views, y: Labels, described: ClassTexts | None = None) -> Self:
+        """Count the labels (n,), or the described classes that are not among them."""
+        self._learn_from(views, y)
+        self.classes_, counts = np.unique(y if described is None else described.candidates(y), return_counts=True)
+        self.frequencies_ = counts / counts.sum()
+        return self
+
+    def predict_proba(self, views: Views) -> Probabilities:
+        """The training frequencies for each of n samples: (n, K)."""
+        self._known(views)
+        return np.tile(self.frequencies_, (len(views), 1))
+
+
+class SingleModality(PooledFusion):
+    """One modality's scaled features, classified.
+
+    A sample without that modality teaches nothing, and gets the class frequencies of the training rows.
+
+    Parameters
+    ----------
+    classifier : what classifies the rows.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+
+    def _shares(self) -> dict[Modality, float]:
+        return dict.fromkeys(self.needs, 1.0)
+
+
+class ImageOnly(SingleModality):
+    """The picture by itself."""
+
+    version: ClassVar[int] = 1
+    needs: ClassVar[dict[Modality, Form]] = {"image": "pooled"}
+
+
+class TextOnly(SingleModality):
+    """The text by itself."""
+
+    version: ClassVar[int] = 1
+    needs: ClassVar[dict[Modality, Form]] = {"text": "pooled"}

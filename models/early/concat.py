@@ -1,0 +1,46 @@
+"""Early fusion: the pooled blocks side by side, classified as one array."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from features.block import Form, Modality
+from models.classifier import Classifier, Whole
+from models.early.pooled import PooledFusion
+from models.preparation.scaling import BlockScaler, ReducedScaler, Scaler
+
+
+class Concat(PooledFusion):
+    """Early fusion: [sqrt(1 - w) a, sqrt(w) b] for scaled picture features a and text features b.
+
+    Both blocks have mean squared norm 1 over the training rows (BlockScaler), so their concatenation has
+    it for every weight, and C need not change with the weight. With equal shares the better modality can
+    be drowned by the other, so the weight is chosen on the inner folds.
+
+    Parameters
+    ----------
+    classifier : what classifies the concatenated rows.
+    weight : the text's share w of the squared norm.
+    components : reduce each wider block to this many principal components first (CSR by truncated singular
+        value decomposition, without making it dense); none where not given.
+    """
+
+    version: ClassVar[int] = 1
+    needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
+    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"weight": (0.25, 0.5, 0.75)}
+    after_preparation: ClassVar[frozenset[str]] = frozenset({"weight"})
+
+    def __init__(
+        self, classifier: Classifier, weight: Annotated[float, Field(gt=0, lt=1)] = 0.5, components: Whole | None = None
+    ) -> None:
+        self.classifier = classifier
+        self.weight = weight
+        self.components = components
+
+    def _scaler(self) -> Scaler:
+        return BlockScaler() if self.components is None else ReducedScaler(self.components)
+
+    def _shares(self) -> dict[Modality, float]:
+        return {"image": 1 - self.weight, "text": self.weight}

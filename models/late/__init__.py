@@ -1,0 +1,1 @@
+"""Late fusion: what single-modality models predict, combined."""

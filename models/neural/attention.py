@@ -1,0 +1,127 @@
+"""Attention fusion: which picture regions and text tokens fit each other decides the class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from features.block import Form, Modality
+from models.neural.fusion import (
+    POOLED_NORM,
+    Attending,
+    ClassWeight,
+    Count,
+    DenseBlocks,
+    Loss,
+    NotNegative,
+    Positive,
+    Share,
+)
+from models.preparation.principal_components import SequenceReduction, mean_vectors
+from models.preparation.scaling import BlockScaler
+from models.views import Views
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class SequenceAttention(Attending):
+    """Attention over regions and tokens: both are reduced to their principal components.
+
+    With `pooled`, the classifier also sees the means of both sequences, scaled like the blocks of concat.
+    """
+
+    needs: ClassVar[dict[Modality, Form]] = {"image": "sequence", "text": "sequence"}
+    attends: ClassVar[Literal["pairs", "modalities"]] = "pairs"
+
+    reduce: int
+    pooled: bool
+
+    def _prepare(self, views: Views) -> None:
+        self.dense_ = DenseBlocks(self.random_state).fit(views)
+        blocks = self.dense_.of(views)
+        self.reductions_ = {modality: SequenceReduction(self.reduce, random_state=self.random_state).fit(block)
+                            for modality, block in blocks.items()}
+        if self.pooled:
+            self.scalers_ = {modality: BlockScaler().fit(mean_vectors(block)) for modality, block in blocks.items()}
+
+    def _inputs(self, views: Views) -> tuple[Tensor, ...]:
+        """Regions (n, i, c), their mask (n, i), tokens (n, t, c), their mask (n, t), pooled features (n, d)."""
+        import torch
+
+        blocks = self.dense_.of(views)
+        sequences = [array for modality, block in blocks.items()
+                     for array in self.reductions_[modality].transform(block)]
+        pooled = [self.scalers_[modality].transform(mean_vectors(block)) * POOLED_NORM
+                  for modality, block in blocks.items()] if self.pooled else [np.zeros((len(views), 0), np.float32)]
+        return tuple(map(torch.from_numpy, (*sequences, np.hstack(pooled))))
+
+
+class Attention(SequenceAttention):
+    """Attention over all pairs of a picture region x_i and a text token h_t, projected to one width.
+
+    e_it = x_i . h_t / sqrt(width)   (dot; Vaswani et al. 2017, Attention Is All You Need)
+    e_it = s cos(x_i, h_t)           (cosine, with a learned scale s)
+    alpha = softmax of e over all pairs (i, t) of a sample
+    v = sum_i sum_t alpha_it x_i * h_t   (elementwise product)
+
+    A linear classifier takes v, and with `pooled` also the means of both sequences, scaled like the blocks
+    of concat. Regions and tokens are first reduced to their principal components. For training see
+    NeuralFusion. `attention(views)` gives alpha (n, i, t), which adds up to 1 in each sample.
+
+    A sample that lacks a modality has one learned vector in place of its regions or tokens, and zeros in
+    place of their mean; in alpha, that vector stands in the first place.
+
+    Parameters
+    ----------
+    similarity : how a region and a token are compared.
+    width : dimension of the common space.
+    reduce : most principal components of regions and of tokens.
+    pooled : whether the classifier also sees the pooled blocks.
+    epochs : most passes over the training samples.
+    patience : passes without improvement after which training stops.
+    learning_rate, weight_decay : of AdamW.
+    dropout : share of the projected vectors' dimensions and of the classifier's inputs left out at each step.
+    loss, label_smoothing, class_weight : what training makes small.
+    random_state : seed of the weights, the batches, dropout and the held-out samples.
+    """
+
+    version: ClassVar[int] = 3
+
+    def __init__(
+        self,
+        similarity: Literal["dot", "cosine"] = "dot",
+        width: Count = 32,
+        reduce: Count = 64,
+        pooled: bool = True,
+        epochs: Count = 60,
+        patience: Count = 6,
+        learning_rate: Positive = 2e-3,
+        weight_decay: NotNegative = 0.01,
+        dropout: Share = 0.3,
+        loss: Loss = "cross_entropy",
+        label_smoothing: Share = 0.0,
+        class_weight: ClassWeight = "none",
+        random_state: int = 0,
+    ) -> None:
+        self.similarity = similarity
+        self.width = width
+        self.reduce = reduce
+        self.pooled = pooled
+        self.epochs = epochs
+        self.patience = patience
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.loss = loss
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.random_state = random_state
+
+    def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
+        from models.neural.attention_network import PairAttention
+
+        regions, _, tokens, _, pooled = (tensor.shape[-1] for tensor in inputs)
+        return PairAttention(regions, tokens, pooled, len(self.classes_), self.width, self.similarity, self.dropout)

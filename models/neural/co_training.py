@@ -1,0 +1,95 @@
+"""Co-training: a classifier for each modality and one for both, trained together and made to agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from models.fusion import Labels
+from models.neural.fusion import ClassWeight, Count, Loss, NotNegative, PooledNetwork, Positive, Share
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from models.trainer import Objective
+
+
+class CoTraining(PooledNetwork):
+    """Both modalities' branches and a fused head trained together; the fused head predicts.
+
+    a = relu(W_a x), b = relu(W_b y)       (hidden layers of the branches)
+    p_a = softmax(C_a a), p_b = softmax(C_b b), p = softmax(C [a, b])
+    L = l(p) + w (l(p_a) + l(p_b)) + g (KL(p_a, p_b) + KL(p_b, p_a)) / 2
+
+    for picture features x, text features y and the loss l of the grid. The last term makes the branches agree, as
+    in deep mutual learning (Zhang et al. 2018), here with the gradient through both sides; the branches' own
+    losses keep each modality trained where the other alone would do. For training see NeuralFusion: early
+    stopping looks at l(p).
+
+    Terms of a modality that a sample lacks are left out of L, and in [a, b] a learned vector stands in its place.
+    With `modality_dropout`, it stands there for some training samples that have both too, so that the fused head
+    can predict from either alone.
+
+    Parameters
+    ----------
+    width : dimension of a and of b.
+    branch_weight : w, the weight of the branches' own losses.
+    agreement : g, the weight of the branches' disagreement.
+    modality_dropout : share of the samples that lose one modality in the fused head, drawn anew at each step.
+    epochs : most passes over the training samples.
+    patience : passes without improvement after which training stops.
+    learning_rate, weight_decay : of AdamW.
+    dropout : share of the features and of the hidden layers left out at each step.
+    loss, label_smoothing, class_weight : the loss l.
+    random_state : seed of the weights, the batches, dropout and the held-out samples.
+    """
+
+    version: ClassVar[int] = 1
+    predicts: ClassVar[str] = "fused"
+
+    def __init__(
+        self,
+        width: Count = 64,
+        branch_weight: NotNegative = 0.5,
+        agreement: NotNegative = 0.1,
+        modality_dropout: Share = 0.2,
+        epochs: Count = 60,
+        patience: Count = 6,
+        learning_rate: Positive = 2e-3,
+        weight_decay: NotNegative = 0.01,
+        dropout: Share = 0.3,
+        loss: Loss = "cross_entropy",
+        label_smoothing: Share = 0.0,
+        class_weight: ClassWeight = "none",
+        random_state: int = 0,
+    ) -> None:
+        self.width = width
+        self.branch_weight = branch_weight
+        self.agreement = agreement
+        self.modality_dropout = modality_dropout
+        self.epochs = epochs
+        self.patience = patience
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.loss = loss
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.random_state = random_state
+
+    def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
+        from models.neural.pooled_network import TwoBranches
+
+        return TwoBranches(inputs[0].shape[1], inputs[2].shape[1], len(self.classes_), self.width, self.dropout,
+                           self.modality_dropout)
+
+    def _objective(self, codes: Labels) -> Objective:
+        from models.neural.losses import row_losses
+        from models.neural.pooled_network import co_training_loss
+
+        each = row_losses(self.loss, self.label_smoothing, self.class_weight, codes)
+        return co_training_loss(each, self.branch_weight, self.agreement)
+
+    def _criterion(self, codes: Labels) -> Objective:
+        of_scores = super()._objective(codes)
+        return lambda found, codes: of_scores(found.fused, codes)

@@ -1,0 +1,89 @@
+"""Cross-attention fusion: regions look at tokens and tokens at regions, with several heads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from models.neural.attention import SequenceAttention
+from models.neural.fusion import ClassWeight, Count, Loss, NotNegative, Positive, Share
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class CrossAttention(SequenceAttention):
+    """Multi-head cross-attention both ways (Lu et al. 2019, ViLBERT; Tsai et al. 2019, Multimodal Transformer).
+
+    For regions X (i, width) and tokens H (t, width), projected to one width:
+
+    A_k = softmax over tokens of (X Q_k)(H K_k)' / sqrt(width / heads)   (each region looks at the tokens)
+    X' = norm(X + [A_1 H V_1, A_2 H V_2, ...] O),  X'' = norm(X' + W_2 relu(W_1 X'))
+
+    and the same for tokens that look at regions, with weights of their own. A linear classifier takes the
+    means of X'' and H'', and with `pooled` also the means of both sequences, scaled like the blocks of
+    concat. There are no positions: the order of regions and of tokens makes no difference. Both are first
+    reduced to their principal components. For training see NeuralFusion.
+
+    `attention(views)` gives alpha (n, i, t), which adds up to 1 in each sample: the mean over heads of the
+    regions' weights on tokens and of the tokens' weights on regions, each region and each token counting
+    the same, and both directions a half.
+
+    A sample that lacks a modality has one learned vector in place of its regions or tokens, and zeros in
+    place of their mean; in alpha, that vector stands in the first place.
+
+    Parameters
+    ----------
+    heads : attention heads; `width` is a multiple of them.
+    width : dimension of the common space.
+    reduce : most principal components of regions and of tokens.
+    pooled : whether the classifier also sees the pooled blocks.
+    epochs : most passes over the training samples.
+    patience : passes without improvement after which training stops.
+    learning_rate, weight_decay : of AdamW.
+    dropout : share of the projected vectors' dimensions and of the classifier's inputs left out at each step.
+    loss, label_smoothing, class_weight : what training makes small.
+    random_state : seed of the weights, the batches, dropout and the held-out samples.
+    """
+
+    version: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        heads: Count = 4,
+        width: Count = 32,
+        reduce: Count = 64,
+        pooled: bool = True,
+        epochs: Count = 60,
+        patience: Count = 6,
+        learning_rate: Positive = 2e-3,
+        weight_decay: NotNegative = 0.01,
+        dropout: Share = 0.3,
+        loss: Loss = "cross_entropy",
+        label_smoothing: Share = 0.0,
+        class_weight: ClassWeight = "none",
+        random_state: int = 0,
+    ) -> None:
+        self.heads = heads
+        self.width = width
+        self.reduce = reduce
+        self.pooled = pooled
+        self.epochs = epochs
+        self.patience = patience
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.loss = loss
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.random_state = random_state
+
+    def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
+        from models.neural.attention_network import CrossAttention as Network
+
+        if self.width % self.heads:
+            nearest = max(1, round(self.width / self.heads)) * self.heads
+            raise ValueError(f"cross_attention: width must be a multiple of heads ({self.heads}), not {self.width}; "
+                             f"the nearest is {nearest}")
+        regions, _, tokens, _, pooled = (tensor.shape[-1] for tensor in inputs)
+        return Network(regions, tokens, pooled, len(self.classes_), self.width, self.heads, self.dropout)

@@ -1,0 +1,216 @@
+"""What the fusions that train a network share: one constructor vocabulary, one fit, one prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from features.block import Block, FloatArray, Form, Modality
+from models.fusion import Fusion, Labels, Probabilities
+from models.preparation.principal_components import BlockReduction
+from models.preparation.scaling import BlockScaler
+from models.views import Views
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from models.trainer import Objective
+
+# Rows of norm 1 have tiny columns: at the learning rate that suits projected sequences, their weights would
+# still be small when the others overfit. With norm 10 both learn at one pace (attention on OpenMoji,
+# macro-F1: norm 1 .79, 10 .82, 25 .82).
+POOLED_NORM = np.float32(10)
+# Components that stand for a sparse block, such as a bag of words.
+SPARSE_COMPONENTS = 256
+
+Loss = Literal["cross_entropy", "mse"]
+ClassWeight = Literal["none", "balanced"]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class NeuralFusion(Fusion):
+    """A network trained by models.trainer. Subclasses store the parameters below and say what goes in.
+
+    Training (AdamW) stops early on 15 % of the training samples, drawn by class (and by whole groups, where
+    the views know groups); the best weights are kept. It runs on the GPU where there is one.
+
+    Parameters
+    ----------
+    epochs, patience, learning_rate, weight_decay, random_state : see models.trainer.Training.
+    loss, label_smoothing, class_weight : see models.trainer.classification_loss.
+
+    Attributes
+    ----------
+    network_, history_ : the trained network and models.trainer.History; absent where all training labels were
+        equal, so that there was nothing to learn.
+    """
+
+    takes_classifier: ClassVar[bool] = False
+    uses_groups: ClassVar[bool] = True
+    predicts: ClassVar[str] = "forward"  # the network's method that gives class scores (n, K)
+    batch: ClassVar[int] = 64  # samples of one training step
+
+    epochs: int
+    patience: int
+    learning_rate: float
+    weight_decay: float
+    loss: Loss
+    label_smoothing: float
+    class_weight: ClassWeight
+    random_state: int
+
+    def warm_up(self) -> None:
+        """See Fusion.warm_up."""
+        super().warm_up()
+        from models import trainer
+
+        trainer.warm_up()
+
+    def _prepare(self, views: Views) -> None:
+        """Learn from the training samples what `_inputs` needs."""
+        raise NotImplementedError
+
+    def _inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the network is called with: tensors (n, ...), or what reads their rows (models.trainer.Rowwise)."""
+        raise NotImplementedError
+
+    def _asked(self, views: Views) -> tuple[Any, ...]:
+        """What its method `predicts` is called with to predict some samples."""
+        return self._inputs(views)
+
+    def _network(self, inputs: Sequence[Any]) -> nn.Module:
+        """Untrained network for inputs of these shapes and the classes of `classes_`."""
+        raise NotImplementedError
+
+    def _parameters(self, network: nn.Module) -> list[dict[str, Any]]:
+        """Groups of parameters to train, for those with a learning rate of their own; see models.trainer.train."""
+        return [{"params": network.parameters()}]
+
+    def _objective(self, codes: Labels) -> Objective:
+        """Loss of the network's output: class scores (n, K), unless a subclass has it otherwise."""
+        from models.neural.losses import classification_loss
+
+        return classification_loss(self.loss, self.label_smoothing, self.class_weight, codes)
+
+    def _criterion(self, codes: Labels) -> Objective | None:
+        """What early stopping looks at, where it is not the objective."""
+        return None
+
+    def course(self) -> dict[str, Any] | None:
+        """See Fusion.course."""
+        return self.history_.facts() if len(self.classes_) > 1 else None
+
+    def fit(self, views: Views, y: Labels) -> Self:
+        """Learn from n training samples with labels (n,).
+
+        Raises
+        ------
+        ValueError
+            For samples, labels or features that cannot be learned from.
+        FloatingPointError
+            Where training diverges.
+        """
+        self._learn_from(views, y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) == 1:
+            return self
+        from torch import Tensor
+
+        from models.trainer import Training, train
+
+        self._prepare(views)
+        inputs = self._inputs(views)
+        if not all(bool(tensor.isfinite().all()) for tensor in inputs if isinstance(tensor, Tensor)):
+            raise ValueError("some features are not finite numbers")
+        how = Training(self.epochs, self.patience, self.learning_rate, self.weight_decay, self.random_state, self.batch)
+        self.network_, self.history_ = train(
+            lambda: self._network(inputs), inputs, codes, self._objective(codes), how, views.groups,
+            self._criterion(codes), self._parameters)
+        return self
+
+    def predict_proba(self, views: Views) -> Probabilities:
+        """Probabilities (n, K), columns in the order of `classes_`."""
+        self._known(views)
+        if len(self.classes_) == 1 or not len(views):
+            return np.full((len(views), len(self.classes_)), 1 / len(self.classes_))
+        from models.trainer import applied
+
+        scores = applied(self.network_, self._asked(views), self.predicts).double()
+        return np.asarray(scores.softmax(dim=1).numpy(), dtype=np.float64)
+
+
+class Attending(NeuralFusion):
+    """A network whose weights say what a prediction looked at.
+
+    Attributes
+    ----------
+    attends : what `attention` weighs: "pairs" of a region and a token, or "modalities".
+    """
+
+    attends: ClassVar[Literal["pairs", "modalities"]]
+
+    def attention(self, views: Views) -> FloatArray:
+        """Weights of n samples, which add up to 1 in each: (n, i, t) of pairs, or (n, 2) of picture and text.
+
+        Raises
+        ------
+        ValueError
+            Where all training labels were equal, so that nothing was learned.
+        """
+        self._known(views)
+        if len(self.classes_) == 1:
+            raise ValueError(f"no attention was learned: every training label was {self.classes_[0]}")
+        from models.trainer import applied
+
+        return np.asarray(applied(self.network_, self._inputs(views), "attention").numpy(), dtype=np.float32)
+
+
+class PooledNetwork(NeuralFusion):
+    """A network over the pooled blocks, scaled like those of concat."""
+
+    needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
+
+    def _prepare(self, views: Views) -> None:
+        self.dense_ = DenseBlocks(self.random_state).fit(views)
+        self.scalers_ = {modality: BlockScaler().fit(block) for modality, block in self.dense_.of(views).items()}
+
+    def _inputs(self, views: Views) -> tuple[Tensor, ...]:
+        """Pictures (n, d) and which samples have one (n,), texts (n, e) and which have one (n,)."""
+        import torch
+
+        return tuple(torch.from_numpy(array) for modality, block in self.dense_.of(views).items()
+                     for array in (self.scalers_[modality].transform(block) * POOLED_NORM, block.present))
+
+
+class DenseBlocks:
+    """Both blocks, a sparse one as its leading components, so that no wide array is made dense.
+
+    Parameters
+    ----------
+    random_state : seed of the components.
+    """
+
+    def __init__(self, random_state: int) -> None:
+        self._random_state = random_state
+
+    def fit(self, views: Views) -> Self:
+        """Learn the components of sparse blocks from the training samples."""
+        self._reductions = {modality: BlockReduction(SPARSE_COMPONENTS, self._random_state).fit(block)
+                            for modality, block in views.blocks().items() if block.is_sparse}
+        return self
+
+    def of(self, views: Views) -> dict[Modality, Block]:
+        """Dense blocks, pictures first."""
+        return {modality: self._reduced(modality, block) for modality, block in views.blocks().items()}
+
+    def _reduced(self, modality: Modality, block: Block) -> Block:
+        if modality not in self._reductions:
+            return block
+        index = np.where(block.present, np.arange(len(block), dtype=np.int64), -1)
+        return Block(self._reductions[modality].transform(block), index)

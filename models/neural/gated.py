@@ -1,0 +1,75 @@
+"""Gated fusion: how much of each modality goes into a sample's prediction is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from models.neural.fusion import Attending, ClassWeight, Count, Loss, NotNegative, PooledNetwork, Positive, Share
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Gated(PooledNetwork, Attending):
+    """Gated multimodal unit over the pooled blocks (Arevalo et al. 2017).
+
+    a = tanh(W_a x),  b = tanh(W_b y)
+    z = sigmoid(W_z [x, y])
+    v = z * a + (1 - z) * b   (elementwise)
+
+    for picture features x and text features y; a linear classifier takes v. The gate z sees both modalities
+    of the sample, so it can turn to the picture in one and to the text in another. For training see
+    NeuralFusion. `attention(views)` gives (n, 2): the mean of z over the unit's dimensions is the weight of the
+    picture, the rest that of the text.
+
+    A sample that lacks a modality has a learned vector in place of its features, which tells the gate so. With
+    `modality_dropout`, it is put there for some training samples too, so that it is learned where none is
+    missing.
+
+    Parameters
+    ----------
+    width : dimension of a, b and z.
+    modality_dropout : share of the samples that lose one modality, drawn anew at each step.
+    epochs : most passes over the training samples.
+    patience : passes without improvement after which training stops.
+    learning_rate, weight_decay : of AdamW.
+    dropout : share of the features and of v left out at each step.
+    loss, label_smoothing, class_weight : what training makes small.
+    random_state : seed of the weights, the batches, dropout and the held-out samples.
+    """
+
+    version: ClassVar[int] = 1
+    attends: ClassVar[Literal["pairs", "modalities"]] = "modalities"
+
+    def __init__(
+        self,
+        width: Count = 64,
+        modality_dropout: Share = 0.1,
+        epochs: Count = 60,
+        patience: Count = 6,
+        learning_rate: Positive = 2e-3,
+        weight_decay: NotNegative = 0.01,
+        dropout: Share = 0.3,
+        loss: Loss = "cross_entropy",
+        label_smoothing: Share = 0.0,
+        class_weight: ClassWeight = "none",
+        random_state: int = 0,
+    ) -> None:
+        self.width = width
+        self.modality_dropout = modality_dropout
+        self.epochs = epochs
+        self.patience = patience
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.loss = loss
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.random_state = random_state
+
+    def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
+        from models.neural.pooled_network import GatedUnit
+
+        return GatedUnit(inputs[0].shape[1], inputs[2].shape[1], len(self.classes_), self.width, self.dropout,
+                         self.modality_dropout)

@@ -1,0 +1,121 @@
+"""Networks over pooled features in PyTorch; imported only when one is built."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.neural.losses import at_least_single
+from models.trainer import Objective
+
+
+class Missing(nn.Module):
+    """A learned vector for each modality, in place of features that are missing.
+
+    In training it also takes the place of one modality of a share of the samples that have both (modality
+    dropout; Neverova et al. 2016, ModDrop).
+    """
+
+    def __init__(self, pictures: int, texts: int, dropout: float) -> None:
+        super().__init__()
+        self.no_picture = nn.Parameter(torch.zeros(pictures))
+        self.no_text = nn.Parameter(torch.zeros(texts))
+        self.dropout = dropout
+
+    def forward(self, x: Tensor, has_x: Tensor, y: Tensor, has_y: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (n, d) and (n, e) of pictures and texts, complete."""
+        if self.training and self.dropout:
+            drawn = torch.rand(len(x), device=x.device)
+            both = has_x & has_y
+            has_x = has_x & ~(both & (drawn < self.dropout / 2))
+            has_y = has_y & ~(both & (drawn > 1 - self.dropout / 2))
+        return (torch.where(has_x[:, None], x, self.no_picture.to(x.dtype)),
+                torch.where(has_y[:, None], y, self.no_text.to(y.dtype)))
+
+
+class GatedUnit(nn.Module):
+    """Gated multimodal unit and a linear classifier; see models.neural.gated."""
+
+    def __init__(
+        self, pictures: int, texts: int, classes: int, width: int, dropout: float, modality_dropout: float
+    ) -> None:
+        super().__init__()
+        self.missing = Missing(pictures, texts, modality_dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.of_picture, self.of_text = nn.Linear(pictures, width), nn.Linear(texts, width)
+        self.gate = nn.Linear(pictures + texts, width)
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Class scores (n, classes) from pictures, which are there, texts, and which are there."""
+        x, y = map(self.dropout, self.missing(*inputs))
+        z = self._gate(x, y)
+        unit = z * self.of_picture(x).tanh() + (1 - z) * self.of_text(y).tanh()
+        scores: Tensor = self.head(self.dropout(unit))
+        return scores
+
+    def attention(self, *inputs: Tensor) -> Tensor:
+        """Weights (n, 2) of the picture and of the text."""
+        of_picture = self._gate(*self.missing(*inputs)).mean(dim=1)
+        return torch.stack([of_picture, 1 - of_picture], dim=1)
+
+    def _gate(self, x: Tensor, y: Tensor) -> Tensor:
+        return torch.as_tensor(self.gate(torch.cat([x, y], dim=1)).sigmoid())
+
+
+class Branches(NamedTuple):
+    """Class scores (n, K) of the fused head and of each branch, and bool (n,) which samples have its modality."""
+
+    fused: Tensor
+    picture: Tensor
+    text: Tensor
+    has_picture: Tensor
+    has_text: Tensor
+
+
+class TwoBranches(nn.Module):
+    """A hidden layer and a classifier for each modality, and a classifier over both hidden layers."""
+
+    def __init__(
+        self, pictures: int, texts: int, classes: int, width: int, dropout: float, modality_dropout: float
+    ) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.of_picture, self.of_text = nn.Linear(pictures, width), nn.Linear(texts, width)
+        self.missing = Missing(width, width, modality_dropout)
+        self.picture_head, self.text_head = nn.Linear(width, classes), nn.Linear(width, classes)
+        self.fused_head = nn.Linear(2 * width, classes)
+
+    def forward(self, *inputs: Tensor) -> Branches:
+        """All scores from pictures, which are there, texts, and which are there."""
+        x, has_x, y, has_y = inputs
+        a = self.dropout(self.of_picture(self.dropout(x)).relu())
+        b = self.dropout(self.of_text(self.dropout(y)).relu())
+        fused = self.fused_head(torch.cat(self.missing(a, has_x, b, has_y), dim=1))
+        return Branches(fused, self.picture_head(a), self.text_head(b), has_x, has_y)
+
+    def fused(self, *inputs: Tensor) -> Tensor:
+        """Class scores (n, classes) of the fused head."""
+        return self(*inputs).fused  # type: ignore[no-any-return]
+
+
+def co_training_loss(each: Objective, branch_weight: float, agreement: float) -> Objective:
+    """Mean over samples of the loss of CoTraining; `each` gives the loss of each row of scores."""
+
+    def mean_loss(found: Branches, codes: Tensor) -> Tensor:
+        branches = (each(found.picture, codes) * found.has_picture + each(found.text, codes) * found.has_text)
+        total = each(found.fused, codes) + branch_weight * branches
+        if agreement:
+            total = total + agreement * divergence(found.picture, found.text) * (found.has_picture & found.has_text)
+        return total.mean()
+
+    return mean_loss
+
+
+def divergence(first: Tensor, second: Tensor) -> Tensor:
+    """(KL(p, q) + KL(q, p)) / 2 = sum_k (p_k - q_k) (log p_k - log q_k) / 2 of each row's softmax p and q: (n,)."""
+    p, q = (functional.log_softmax(at_least_single(scores), dim=1) for scores in (first, second))
+    return ((p.exp() - q.exp()) * (p - q)).sum(dim=1) / 2

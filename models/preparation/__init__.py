@@ -1,0 +1,1 @@
+"""What blocks go through before a classifier: scaling, principal components."""

@@ -1,0 +1,144 @@
+"""Bringing blocks to one scale, so that modalities weigh the same and C means the same for every encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from features.block import Block, FloatArray, Modality
+from features.estimator import Estimator
+from models.classifier import Array
+from models.kept import KEPT
+from models.preparation.principal_components import BlockReduction
+from models.views import Views
+
+# Measured with logistic regression on 1,300 rows of 6,000 columns: below one entry in five CSR is faster,
+# above it the dense form, which then takes at most two and a half times the memory.
+SPARSEST_DENSE = 5
+
+
+class BlockScaler(Estimator):
+    """Scales a pooled block so that the mean squared norm of its training rows is 1.
+
+    Dense columns are centred first; sparse ones are not, to keep them sparse. Then one number scales the
+    whole block. Columns keep their relative variances: dividing each by its own standard deviation was
+    measured against this on OpenMoji and Flipkart (CNN, SBERT, GloVe; nested folds) and gave the same
+    for texts and less for pictures (macro-F1 .626 against .633, log loss .93 against .89 on OpenMoji).
+
+    Samples without the modality are left out of the statistics and become rows of zeros, the mean of the
+    training rows. A block that never varies becomes zeros.
+
+    Attributes
+    ----------
+    mean_ : float32 (d,), or None for a sparse block.
+    scale_ : what centred rows are multiplied by.
+    width_ : number of columns that come out.
+    """
+
+    mean_: FloatArray | None
+    scale_: np.float32
+    width_: int
+
+    def fit(self, block: Block) -> Self:
+        """Learn mean and scale from the training samples of a block."""
+        self.width_ = block.width
+        if block.digest is None:  # to tell the values by themselves takes as long as this
+            mean, power = _moments(block)
+        else:
+            mean, power = KEPT.arrays(("moments", block.digest, block.index), lambda: _moments(block))
+        self.mean_ = None if block.is_sparse else mean
+        self.scale_ = np.float32(1 / np.sqrt(power) if power > 0 else 0.0)
+        return self
+
+    def transform(self, block: Block) -> Array:
+        """Scaled features (n, d), dense or CSR as the block is."""
+        rows = block.array()
+        if self.mean_ is None or sparse.issparse(rows):
+            return sparse.csr_matrix(rows * self.scale_)
+        rows -= self.mean_
+        rows *= self.scale_
+        rows[~block.present] = 0.0
+        return rows
+
+
+def _moments(block: Block) -> tuple[FloatArray, NDArray[np.float64]]:
+    """Mean (d,) of the samples that are present, and their mean squared distance from it (): from 0, if sparse."""
+    rows = block.take(block.present).array()
+    n = max(rows.shape[0], 1)
+    if sparse.issparse(rows):
+        return np.zeros(block.width, np.float32), np.asarray(np.square(rows.data, dtype=np.float64).sum() / n)
+    # Summed in double precision, the mean of equal numbers is that number: they become exact zeros.
+    mean = (rows.sum(axis=0, dtype=np.float64) / n).astype(np.float32)
+    rows -= mean
+    return mean, np.asarray(np.einsum("ij,ij->", rows, rows, dtype=np.float64) / n)
+
+
+class ReducedScaler(Estimator):
+    """Projects a block wider than `components` on its principal components, and scales what comes out.
+
+    Parameters
+    ----------
+    components : number of components kept (see BlockReduction); a block no wider is only scaled.
+
+    Attributes
+    ----------
+    width_ : number of columns that come out.
+    """
+
+    width_: int
+
+    def __init__(self, components: int) -> None:
+        self.components = components
+
+    def fit(self, block: Block) -> Self:
+        """Learn components, mean and scale from the training samples of a block."""
+        self.reduction_ = BlockReduction(self.components).fit(block) if block.width > self.components else None
+        self.scaler_ = BlockScaler().fit(self._reduced(block))
+        self.width_ = self.scaler_.width_
+        return self
+
+    def transform(self, block: Block) -> Array:
+        """Scaled components (n, k); where nothing was reduced, dense or CSR as the block is."""
+        return self.scaler_.transform(self._reduced(block))
+
+    def _reduced(self, block: Block) -> Block:
+        if self.reduction_ is None:
+            return block
+        return Block(self.reduction_.transform(block), np.where(block.present, np.arange(len(block)), -1))
+
+
+Scaler = BlockScaler | ReducedScaler
+
+
+def joined(parts: Sequence[Array]) -> Array:
+    """Parts (n, d_1), (n, d_2) ... side by side (n, d_1 + d_2 + ...).
+
+    Dense if all parts are, or if at least one entry in `SPARSEST_DENSE` is not zero; CSR otherwise.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    if not any(sparse.issparse(part) for part in parts):
+        return np.hstack(parts)
+    entries = sum(int(np.prod(part.shape)) for part in parts)
+    if sum(map(_stored, parts)) * SPARSEST_DENSE >= entries:
+        return np.hstack(list(map(_dense, parts)))
+    return sparse.csr_matrix(sparse.hstack([sparse.csr_matrix(part) for part in parts]))
+
+
+def _stored(part: Any) -> int:
+    return int(part.nnz if sparse.issparse(part) else part.size)
+
+
+def _dense(part: Any) -> FloatArray:
+    return np.asarray(part.toarray() if sparse.issparse(part) else part)
+
+
+def scaled_views(views: Views, scalers: Mapping[Modality, Scaler], shares: Mapping[Modality, float]) -> Array:
+    """Scaled blocks side by side, each multiplied by the square root of its share of the squared norm."""
+    blocks = views.blocks()
+    return joined([scaler.transform(blocks[modality]) * np.float32(np.sqrt(shares[modality]))
+                   for modality, scaler in scalers.items()])

@@ -1,0 +1,1 @@
+"""Fusions that bring pictures and texts into one space."""

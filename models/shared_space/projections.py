@@ -1,0 +1,148 @@
+"""Projections of pictures and texts into one space, in which both can be compared."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+from pydantic import Field
+
+from features.block import Block, FloatArray, Modality
+from features.estimator import Estimator
+from models.preparation.principal_components import BlockReduction
+from models.views import Views
+
+Matrix = NDArray[np.float64]
+
+
+class Projection(Estimator):
+    """Learns, without labels, from samples that have both modalities, where to put each in a common space.
+
+    Both modalities are first reduced to their principal components (BlockReduction).
+
+    Attributes
+    ----------
+    reductions_ : BlockReduction of each modality.
+    maps_ : float64 (components, k) of each modality.
+    """
+
+    reductions_: dict[Modality, BlockReduction]
+    maps_: dict[Modality, Matrix]
+
+    def fit(self, views: Views) -> Self:
+        """Learn from n samples, labels unseen; where none has both modalities, everything is put at the origin."""
+        raise NotImplementedError
+
+    def project(self, modality: Modality, block: Block) -> FloatArray:
+        """Points float32 (n, k) of norm 1, so that their products are cosines; zeros for missing samples."""
+        points = self.reductions_[modality].transform(block) @ self.maps_[modality]
+        norms = np.linalg.norm(points, axis=1, keepdims=True)
+        return np.asarray(points / np.where(norms > 0, norms, 1), dtype=np.float32)
+
+    def _reduced(self, pairs: Views, components: int, random_state: int) -> tuple[FloatArray, FloatArray]:
+        """Reduced pictures (m, p) and texts (m, q) of the m samples that have both."""
+        blocks = pairs.blocks()
+        self.reductions_ = {modality: BlockReduction(components, random_state).fit(block)
+                            for modality, block in blocks.items()}
+        image, text = (self.reductions_[modality].transform(block) for modality, block in blocks.items())
+        return image, text
+
+
+class CanonicalCorrelation(Projection):
+    """Regularised canonical correlation analysis (Hotelling 1936; Hardoon et al. 2004), in closed form.
+
+    With the covariances C_a, C_b of both modalities and C_ab between them, over the pairs, the directions u, v
+    are those of the greatest correlations rho:
+
+        max u' C_ab v   with   u' R_a u = v' R_b v = 1,   R = (1 - r) C + r (tr C / d) I
+
+    found from the Cholesky factors R = L L' and the singular value decomposition
+    inv(L_a) C_ab inv(L_b)' = U diag(rho) V'. r = 0 is plain CCA, r = 1 the covariance's own directions
+    (partial least squares). Each direction counts by its correlation (Gong et al. 2014), so that what the
+    modalities do not share has no say in a comparison.
+
+    Parameters
+    ----------
+    dimensions : most directions kept.
+    regularisation : r.
+    reduce : most principal components of each modality.
+    random_state : see BlockReduction.
+
+    Attributes
+    ----------
+    correlations_ : (k,) the regularised correlations rho, falling.
+    """
+
+    def __init__(
+        self,
+        dimensions: Annotated[int, Field(ge=1)] = 64,
+        regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5,
+        reduce: Annotated[int, Field(ge=1)] = 256,
+        random_state: int = 0,
+    ) -> None:
+        self.dimensions = dimensions
+        self.regularisation = regularisation
+        self.reduce = reduce
+        self.random_state = random_state
+
+    def fit(self, views: Views) -> Self:
+        """See Projection.fit."""
+        reduced = self._reduced(views.complete(), self.reduce, self.random_state)
+        a, b = (part.astype(np.float64) for part in reduced)
+        count = max(len(a), 1)
+        factor_a, factor_b = self._factor(a.T @ a / count), self._factor(b.T @ b / count)
+        half = scipy.linalg.solve_triangular(factor_a, a.T @ b / count, lower=True)
+        left, correlations, right = scipy.linalg.svd(
+            scipy.linalg.solve_triangular(factor_b, half.T, lower=True).T, full_matrices=False)
+        self.correlations_ = correlations[: self.dimensions]
+        kept = len(self.correlations_)
+        self.maps_ = {
+            "image": scipy.linalg.solve_triangular(factor_a.T, left[:, :kept]) * self.correlations_,
+            "text": scipy.linalg.solve_triangular(factor_b.T, right[:kept].T) * self.correlations_,
+        }
+        return self
+
+    def _factor(self, covariance: Matrix) -> Matrix:
+        """Lower Cholesky factor of the regularised covariance."""
+        return np.asarray(scipy.linalg.cholesky(regularised(covariance, self.regularisation), lower=True))
+
+
+class TextSpace(Projection):
+    """The texts' own space, into which pictures are mapped by ridge regression (Socher et al. 2013).
+
+    With the centred pictures x and texts y of the pairs, their covariance C_xy, and R as in CanonicalCorrelation:
+
+        W = inv(R_x) C_xy,   x -> x W,   y -> y
+
+    Parameters
+    ----------
+    regularisation, reduce, random_state : see CanonicalCorrelation.
+    """
+
+    def __init__(
+        self,
+        regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5,
+        reduce: Annotated[int, Field(ge=1)] = 256,
+        random_state: int = 0,
+    ) -> None:
+        self.regularisation = regularisation
+        self.reduce = reduce
+        self.random_state = random_state
+
+    def fit(self, views: Views) -> Self:
+        """See Projection.fit."""
+        reduced = self._reduced(views.complete(), self.reduce, self.random_state)
+        x, y = (part.astype(np.float64) for part in reduced)
+        count = max(len(x), 1)
+        self.maps_ = {"image": scipy.linalg.solve(regularised(x.T @ x / count, self.regularisation), x.T @ y / count,
+                                                  assume_a="pos"),
+                      "text": np.eye(y.shape[1])}
+        return self
+
+
+def regularised(covariance: Matrix, share: float) -> Matrix:
+    """(1 - r) C + r (tr C / d) I for the share r; the unit matrix takes the place of the mean variance if that is 0."""
+    mean = float(np.trace(covariance)) / len(covariance)
+    return (1 - share) * covariance + share * (mean if mean > 0 else 1.0) * np.eye(len(covariance))

@@ -1,0 +1,197 @@
+"""Zero-shot classification: classes that no training sample has, recognised by what they are called or described by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+import scipy
+from pydantic import Field
+
+from features.block import Block, FloatArray, Form, Modality
+from models.fusion import ClassTexts, Fit, Fusion, Labels, Probabilities
+from models.neural.fusion import Count, Positive
+from models.shared_space.classification import Sides
+from models.shared_space.contrastive import ContrastiveProjection
+from models.shared_space.projections import CanonicalCorrelation, Projection, TextSpace
+from models.views import Views
+
+Cosines = dict[Modality, FloatArray]
+
+
+class ZeroShot(Fusion):
+    """Gives a sample the candidate class whose texts are the nearest to it in a space of pictures and texts.
+
+    The space is learned from training samples that have both a picture and a text; no candidate has any among them.
+    With the unit vector a(m) of a sample's modality m in it, and the unit vector t_c of the mean of the unit vectors
+    of class c's texts:
+
+        s_c = (1 - w) a(image) . t_c + w a(text) . t_c
+        p_c = exp(s_c / tau) / sum_k exp(s_k / tau),   over the candidates k
+
+    `recognised_by` image or text leaves the other term out. The choice of the space makes it DeViSE-like regression
+    onto texts ("text": Frome et al. 2013; Socher et al. 2013), canonical correlations ("cca"), or CLIP's contrastive
+    learning on these pairs ("contrastive": Radford et al. 2021). Parameters are chosen on inner folds that hold out
+    classes too (Lampert et al. 2009, 2014: training and test classes are disjoint).
+
+    A sample that lacks a modality is recognised by the other one; one that lacks all it may be recognised by gets the
+    same probability for every candidate. A training sample that lacks one teaches nothing.
+
+    Without descriptions the training classes are the candidates, described by the texts of their samples.
+
+    Parameters
+    ----------
+    space : where pictures and texts are compared: see TextSpace, CanonicalCorrelation, ContrastiveProjection.
+    recognised_by : the modalities of a sample that are compared with the classes' texts.
+    pairs : what training pictures are paired with: the text of their own row, or those of their class in turn (as the
+        papers have it; rows then need no text).
+    weight : the text's share w.
+    temperature : tau.
+    dimensions, regularisation, reduce, epochs, learning_rate, random_state : see the space's projection.
+
+    Attributes
+    ----------
+    classes_ : (K,) the candidates, sorted.
+    prototypes_ : float32 (K, k), the unit vectors t_c; zeros for a class without any text.
+    """
+
+    version: ClassVar[int] = 1
+    needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
+    takes_classifier: ClassVar[bool] = False
+    # The first of equals is chosen, as where a parameter makes no difference: never an end of its range.
+    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "regularisation": (0.5, 0.1, 0.3, 0.9), "weight": (0.5, 0.25, 0.75, 0.9), "temperature": (0.1, 0.01, 0.03, 0.3)}
+    uses_groups: ClassVar[bool] = True
+    recognises_unseen: ClassVar[bool] = True
+    uses_class_texts: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        space: Literal["text", "cca", "contrastive"] = "text",
+        recognised_by: Sides = "both",
+        pairs: Literal["rows", "classes"] = "rows",
+        weight: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+        temperature: Positive = 0.1,
+        dimensions: Count = 64,
+        regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5,
+        reduce: Count = 256,
+        epochs: Count = 60,
+        learning_rate: Positive = 1e-2,
+        random_state: int = 0,
+    ) -> None:
+        self.space = space
+        self.recognised_by = recognised_by
+        self.pairs = pairs
+        self.weight = weight
+        self.temperature = temperature
+        self.dimensions = dimensions
+        self.regularisation = regularisation
+        self.reduce = reduce
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+
+    @property
+    def asked(self) -> tuple[Modality, ...]:
+        """See Fusion.asked."""
+        return ("image", "text") if self.recognised_by == "both" else (self.recognised_by,)
+
+    @property
+    def samples_need(self) -> tuple[Modality, ...]:
+        """See Fusion.samples_need: with pairs of classes, rows need a text only to be recognised by it."""
+        return ("image", "text") if self.pairs == "rows" or "text" in self.asked else ("image",)
+
+    def fit(self, views: Views, y: Labels, described: ClassTexts | None = None) -> Self:
+        """Learn the space from n training samples with labels (n,), and where the candidates' texts lie in it."""
+        self._learn_from(views, y)
+        y, texts = np.asarray(y), self._needed(views)["text"]
+        if described is None:
+            self.classes_, described = np.unique(y), ClassTexts(y[texts.present], texts.take(texts.present))
+        else:
+            self.classes_ = described.candidates(y)
+        if described.texts is None:
+            raise ValueError("ZeroShot needs the classes' texts, not their names alone")
+        paired = replace(views, text=_texts_in_turn(described.classes, described.texts, y)) \
+            if self.pairs == "classes" else views
+        self.projection_ = self._projection().fit(paired)
+        self.prototypes_ = self._prototypes(described.classes, described.texts)
+        return self
+
+    def predict_proba(self, views: Views) -> Probabilities:
+        """Probabilities (n, K), columns in the order of `classes_`."""
+        self._known(views)
+        return self._probabilities(self._cosines(views), views)
+
+    def predict_many(
+        self, fits: Sequence[Fit], settings: Sequence[Mapping[str, Any]]
+    ) -> list[list[Probabilities]]:
+        """See Fusion.predict_many; here weights and temperatures share a space."""
+        return [self._predict_settings(fit, settings) for fit in fits]
+
+    def course(self) -> dict[str, Any] | None:
+        """See Fusion.course."""
+        history = getattr(self.projection_, "history_", None)
+        return None if history is None else history.facts()
+
+    def _predict_settings(self, fit: Fit, settings: Sequence[Mapping[str, Any]]) -> list[Probabilities]:
+        learned: dict[tuple[tuple[str, Any], ...], tuple[ZeroShot, Cosines]] = {}
+        found = []
+        for setting in settings:
+            own = {name: value for name, value in setting.items() if self._shapes_the_space(name)}
+            key = tuple(sorted(own.items()))
+            if key not in learned:
+                model = self.with_setting(own).fit(fit.train, fit.y, fit.described)
+                learned[key] = model, model._cosines(fit.test)
+            model, cosines = learned[key]
+            found.append(copy(model).set_params(**setting)._probabilities(cosines, fit.test))
+        return found
+
+    def _shapes_the_space(self, name: str) -> bool:
+        unused = {"regularisation"} if self.space == "contrastive" else set()
+        return name not in {"weight", "temperature"} | unused
+
+    def _projection(self) -> Projection:
+        """Unfitted projection with this fusion's parameters."""
+        if self.space == "text":
+            return TextSpace(self.regularisation, self.reduce, self.random_state)
+        if self.space == "cca":
+            return CanonicalCorrelation(self.dimensions, self.regularisation, self.reduce, self.random_state)
+        return ContrastiveProjection(self.dimensions, self.reduce, epochs=self.epochs,
+                                     learning_rate=self.learning_rate, random_state=self.random_state)
+
+    def _prototypes(self, classes: Labels, texts: Block) -> FloatArray:
+        """The candidates' unit vectors (K, k); zeros for one without texts."""
+        points = self.projection_.project("text", texts)
+        sums = np.zeros((len(self.classes_), points.shape[1]), dtype=np.float32)
+        chosen = np.isin(classes, self.classes_)
+        np.add.at(sums, np.searchsorted(self.classes_, classes[chosen]), points[chosen])
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        return np.asarray(sums / np.where(norms > 0, norms, 1), dtype=np.float32)
+
+    def _cosines(self, views: Views) -> Cosines:
+        """Cosines (n, K) of each modality that samples are recognised by with all candidates."""
+        return {modality: self.projection_.project(modality, block) @ self.prototypes_.T
+                for modality, block in views.blocks().items() if self.recognised_by in ("both", modality)}
+
+    def _probabilities(self, cosines: Cosines, views: Views) -> Probabilities:
+        shares: dict[Modality, float] = {"image": 1 - self.weight, "text": self.weight}
+        blocks = views.blocks()
+        parts = {modality: shares[modality] * blocks[modality].present for modality in cosines}
+        total = np.sum(list(parts.values()), axis=0)
+        scores = np.zeros((len(views), len(self.classes_)))
+        for modality, part in parts.items():
+            scores += (part / np.where(total > 0, total, 1))[:, None] * cosines[modality]
+        return np.asarray(scipy.special.softmax(scores / self.temperature, axis=1), dtype=np.float64)
+
+
+def _texts_in_turn(classes: Labels, texts: Block, y: Labels) -> Block:
+    """For each label (n,) one of its class's texts, all of them equally often; missing where the class has none."""
+    index = np.full(len(y), -1, dtype=np.int64)
+    for name in np.unique(y):
+        own, rows = np.flatnonzero(classes == name), np.flatnonzero(y == name)
+        if len(own):
+            index[rows] = texts.index[own[np.arange(len(rows)) % len(own)]]
+    return texts.at(index)
