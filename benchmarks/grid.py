@@ -9,7 +9,7 @@ regression with 7 strengths C; 5 folds that keep synsets whole, C chosen by log 
 encoders are frozen, and their features are extracted once, before anything is measured, for all sides (kept in
 ``--store``). Repetitions alternate the sides; the table gives medians.
 
-- ours: `pipeline.evaluate.run_plan`, with 2 processes, from an empty store of results to stored predictions.
+- ours: `pipeline.plan.execute.run_plan`, with 2 processes, from an empty store of results to stored predictions.
 - plain: GridSearchCV over a Pipeline (scaler, LogisticRegression) with memory=, n_jobs=2, cell by cell.
 - best: LogisticRegressionCV for every cell and fold, 2 processes of one thread: the strengths share warm starts.
   Its scaler sees all training rows of the outer fold, also those that an inner fold leaves out.
@@ -52,14 +52,16 @@ from sklearn.metrics import f1_score
 
 from benchmarks.scikit_grid import STRENGTHS, Key, Task, best, plain
 from pipeline import run
-from pipeline.cells import Cell
-from pipeline.config import read_grid
-from pipeline.dataset import Dataset
-from pipeline.evaluate import context_of, encode_all, run_plan
-from pipeline.folds import Fold
-from pipeline.plan import Plan, make_plan
-from pipeline.progress import progress
-from pipeline.store import Store
+from pipeline.config.cells import Cell
+from pipeline.config.parse import read_grid
+from pipeline.data.dataset import Dataset
+from pipeline.engine.progress import progress
+from pipeline.folds.fold import Fold
+from pipeline.plan.execute import run_plan
+from pipeline.plan.plan import Plan, make_plan
+from pipeline.store.store import Store
+from pipeline.tasks.context import context_of
+from pipeline.tasks.encode import encode_all
 
 Array = NDArray[Any]
 

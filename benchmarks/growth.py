@@ -4,7 +4,7 @@ Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.growth [--repeats N] [--ro
 size after another is solved while the others stay as they are, in turn, and a power law is fitted to the medians:
 an exponent of 1 is linear growth. What is solved are logistic regressions of concatenated synthetic picture
 (512 columns) and text features (128 columns), ten classes: all strengths on all inner folds of one outer
-training set and for every pair of encoders, as `pipeline.evaluate` asks `models.early.concat.Concat` for them. Nothing
+training set and for every pair of encoders, as `pipeline.tasks.fit` asks `models.early.concat.Concat` for them. Nothing
 is remembered from one measurement to the next.
 """
 

@@ -20,11 +20,13 @@ from unittest.mock import patch
 from threadpoolctl import threadpool_limits
 
 from models.kept import KEPT
-from pipeline import evaluate, run
-from pipeline.config import read_grid
-from pipeline.plan import Unit, make_plan
-from pipeline.progress import progress
-from pipeline.store import DEFAULT_STORE, Store
+from pipeline import run
+from pipeline.config.parse import read_grid
+from pipeline.engine.progress import progress
+from pipeline.plan.plan import make_plan
+from pipeline.store.store import DEFAULT_STORE, Store
+from pipeline.tasks import fit as evaluate
+from pipeline.tasks.unit import Unit
 
 Measured = dict[str, dict[str, list[float]]]
 

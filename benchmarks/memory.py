@@ -24,11 +24,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline import dataset as datasets
-from pipeline.components import Component
-from pipeline.encode import compute, request
-from pipeline.samples import Samples
-from pipeline.store import Store
+from pipeline.config.components import Component
+from pipeline.data import dataset as datasets
+from pipeline.data.samples import Samples
+from pipeline.store.store import Store
+from pipeline.tasks.encode import compute
+from pipeline.tasks.features import request
 
 ROWS = (2_000, 200_000)
 ALLOWED = 300  # MB that the many rows may take beyond the few

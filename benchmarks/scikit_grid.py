@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-from pipeline.folds import Fold
+from pipeline.folds.fold import Fold
 
 Array = NDArray[Any]
 Key = tuple[str, int]

@@ -1,10 +1,11 @@
 """Processes and threads: the same fits under every split of the cores.
 
-Run by hand: ``python -m benchmarks.split [--rows N]``. A run fits models in as many processes as there are cores, one
-thread each (pipeline.workers). Here the same pieces of work, one for each of eight folds, are done with every number
-of processes that divides the cores, each with the threads that are left for it; and with as many threads as cores in
-every process, which crowd each other. The workers are started and warmed before the clock runs; all splits alternate,
-and the table gives medians of five and the accuracy, which is the same to rounding.
+Run by hand: ``python -m benchmarks.split [--rows N]``. A run fits models in as many processes as
+there are cores, one thread each (pipeline.engine.processes). Here the same pieces of work, one for
+each of eight folds, are done with every number of processes that divides the cores, each with the
+threads that are left for it; and with as many threads as cores in every process, which crowd each
+other. The workers are started and warmed before the clock runs; all splits alternate, and the table
+gives medians of five and the accuracy, which is the same to rounding.
 """
 
 from __future__ import annotations

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from features.block import Block, Modality
-from models.softmax.principal_axes import FloatArray
+from features.block import Block, FloatArray, Modality
 
 
 class ScaledBlock(NamedTuple):

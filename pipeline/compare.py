@@ -14,7 +14,7 @@ from statistics import fmean
 import numpy as np
 
 from features.machine.nearest import nearest
-from pipeline.metrics import METRICS
+from pipeline.metrics.classification import METRICS
 from reports.many_data_sets import AcrossFacts, across
 from reports.many_pages import pages
 

@@ -4,50 +4,46 @@ from __future__ import annotations
 
 import argparse
 import logging
-import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from itertools import starmap
 from pathlib import Path
 
 from features.machine.cores import cores
 from features.machine.remembered import remembering
-from pipeline import dataset as datasets
-from pipeline import folds as splits
-from pipeline import outcome
-from pipeline.attention_maps import attention_records
-from pipeline.cells import Cell, expand, sample_modalities
-from pipeline.class_texts import with_class_texts
-from pipeline.combine import combinations, learn_all
-from pipeline.config import Grid, GridError, read_grid
-from pipeline.data_card import card
-from pipeline.dataset import Dataset, DatasetError
-from pipeline.evaluate import Done, Failed, context_of, run_plan
-from pipeline.folds import Fold
-from pipeline.leaks import leaks
-from pipeline.learning_curve import with_learning_curve
-from pipeline.library_facts import memory
-from pipeline.metrics import METRICS
-from pipeline.plan import make_plan
-from pipeline.plan_text import plan_text
-from pipeline.probe_scores import with_probes
-from pipeline.progress import progress, say
-from pipeline.run_folder import lock_text, write_run
-from pipeline.samples import SourceError
-from pipeline.sources import SOURCES
-from pipeline.store import DEFAULT_STORE, Store
-from pipeline.thumbnails import thumbnail
-from reports.checks import Check, checks
-from reports.record import MetricRecord, RunRecord, StepRecord
+from pipeline.config.cells import Cell, expand, sample_modalities
+from pipeline.config.grid import Grid, GridError
+from pipeline.config.parse import read_grid
+from pipeline.data.class_texts import with_class_texts
+from pipeline.data.dataset import Dataset, DatasetError, build
+from pipeline.data.samples import SourceError
+from pipeline.data.sources import SOURCES
+from pipeline.engine.attempts import Done, Failed
+from pipeline.engine.progress import progress, say
+from pipeline.folds.draw import draw
+from pipeline.folds.fold import Fold
+from pipeline.folds.leaks import leaks
+from pipeline.followup.attention_maps import attention_records
+from pipeline.followup.learning_curve import with_learning_curve
+from pipeline.followup.probe_scores import with_probes
+from pipeline.plan.combinations import combinations, learn_all
+from pipeline.plan.execute import run_plan
+from pipeline.plan.plan import make_plan
+from pipeline.plan.text import plan_text
+from pipeline.results.files import write_run
+from pipeline.results.lock import lock_text
+from pipeline.results.record import checked, encoded_records, package_versions, record_of, stage_records
+from pipeline.results.scores import collect
+from pipeline.store.remember import memory
+from pipeline.store.store import DEFAULT_STORE, Store
+from pipeline.tasks.context import context_of
+from reports.checks import checks
+from reports.record import RunRecord, StepRecord
 
-PACKAGES = ("modalgrid", "numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm",
-            "sentence-transformers", "gensim")
 LISTED = 10  # rows left out that the terminal names; the report names all
 
 
@@ -111,19 +107,19 @@ def _load(grid: Grid, store: Store, keep: bool = True) -> tuple[Dataset, tuple[F
     """Data set, folds and cells of a grid; `keep` what takes long to draw in the store."""
     cells = expand(grid)
     source, unseen = SOURCES[grid.data.name](**grid.data.parameters), grid.split.unseen_classes
-    dataset = datasets.build(source.load(grid.folder), sample_modalities(cells), grid.on_bad_rows, store,
+    dataset = build(source.load(grid.folder), sample_modalities(cells), grid.on_bad_rows, store,
                              grid.split.group, smallest_class=1 if unseen else grid.split.folds or 2,
                              keep_unlabelled=grid.keep_unlabelled)
     if unseen:
         dataset = with_class_texts(dataset, grid.class_texts, grid.folder)
-    return dataset, splits.draw(dataset, grid.split, grid.seed, store if keep else None), cells
+    return dataset, draw(dataset, grid.split, grid.seed, store if keep else None), cells
 
 
 def _planned(grid: Grid, options: argparse.Namespace) -> int:
     store = Store(options.store)
     dataset, folds, cells = _load(grid, store, keep=options.store.is_dir())
     plan = make_plan(grid, cells, dataset, folds)
-    lock = lock_text(grid, _versions(), dataset.fingerprint)
+    lock = lock_text(grid, package_versions(), dataset.fingerprint)
     print(plan_text(plan, cells, len(dataset.classes), store, lock, options.jobs, grid.learning_curve))
     return 1 if plan.failures else 0
 
@@ -145,20 +141,20 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
         learned = learn_all(combined, plan, outcomes, context, options.jobs, progress)
     say(f"features: {_counts(features.values())}; results: {_counts(outcomes.values())}")
     with clock.step("score"):
-        found = outcome.collect(plan, outcomes, combined, dataset, context, store)
+        found = collect(plan, outcomes, combined, dataset, context, store)
     with clock.step("ask what was attended to"):
         attention, remarks = attention_records(plan, found, dataset, context, grid.metric, store)
-    record = _record(grid, options, dataset, folds, cells, found)
-    record = replace(record, encoded=outcome.encoded_records(plan, store), attention=attention,
+    record = record_of(grid, options, dataset, folds, cells, found)
+    record = replace(record, encoded=encoded_records(plan, store), attention=attention,
                      warnings=(*record.warnings, *remarks))
     with clock.step("ask the best cells about altered rows"):
         record, asked = with_probes(record, plan, combined, dataset, context, grid.seed, options.jobs, progress)
     say(f"altered rows: {_counts(asked)}")
-    record = _checked(record, [*leaks(dataset, folds), *checks(record)])
+    record = checked(record, [*leaks(dataset, folds), *checks(record)])
     if grid.learning_curve:
         with clock.step("learning curve"):
             record = with_learning_curve(record, grid, cells, plan, dataset, folds, context, store, options.jobs)
-    record = replace(record, steps=tuple(starmap(StepRecord, clock.seconds.items())), stages=outcome.stage_records(
+    record = replace(record, steps=tuple(starmap(StepRecord, clock.seconds.items())), stages=stage_records(
         plan, features, outcomes, [(combined[position], one) for position, one in learned.items()], store))
     write_run(record, folds, folder)
     return _finish(record, folder)
@@ -181,52 +177,6 @@ def _say_dropped(dropped: Sequence[str]) -> None:
     if dropped:
         more = f"\n  ... and {len(dropped) - LISTED} more: see the report" if len(dropped) > LISTED else ""
         say("\n  ".join([f"warning: {len(dropped)} rows are left out:", *dropped[:LISTED]]) + more)
-
-
-def _record(
-    grid: Grid, options: argparse.Namespace, dataset: Dataset, folds: Sequence[Fold], cells: Sequence[Cell],
-    found: outcome.Outcome,
-) -> RunRecord:
-    """What is known when everything is scored; the time of the run's steps is added when they are all done."""
-    unseen = grid.split.unseen_classes
-    ordered = [found.records[cell, fold.repeat, fold.fold] for cell in cells for fold in folds
-               if (cell, fold.repeat, fold.fold) in found.records]
-    return RunRecord(
-        name=grid.name, created=time.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        command=_command(options), grid=lock_text(grid, _versions(), dataset.fingerprint),
-        metric=grid.metric, seed=grid.seed, classes=dataset.classes, ids=dataset.ids, texts=dataset.texts,
-        metrics=tuple(MetricRecord(name, metric.greater_is_better, metric.unit)
-                      for name, metric in METRICS.items()),
-        labels=dataset.labels, cells=tuple(outcome.cell_record(cell) for cell in cells), folds=tuple(ordered),
-        steps=(), stages=(), split=splits.describe(grid.split, dataset, folds), fingerprint=dataset.fingerprint,
-        versions=_versions(), data=card(dataset), failures=tuple(found.failures),
-        warnings=(*dataset.notes, *splits.remarks(dataset, folds, unseen)), dropped=dataset.dropped,
-        groups=dataset.labels if unseen else dataset.groups, group_name="class" if unseen else dataset.group_name,
-        unseen_classes=unseen, thumbnail=partial(thumbnail, dataset),
-    )
-
-
-def _checked(record: RunRecord, found: Sequence[Check]) -> RunRecord:
-    """The record with what the method checks found."""
-    return replace(record, alarms=tuple(check.sentence for check in found if check.severe),
-                   warnings=(*record.warnings, *(check.sentence for check in found if not check.severe)))
-
-
-def _command(options: argparse.Namespace) -> str:
-    """The command that gives this run again."""
-    places = [f"--{name} {shlex.quote(str(value))}" for name, value, default in (
-        ("out", options.out, None), ("store", options.store, DEFAULT_STORE)) if value != default]
-    return " ".join(["python -m pipeline.run", shlex.quote(str(options.grid)), *places])
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _finish(record: RunRecord, folder: Path) -> int:

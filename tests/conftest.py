@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.samples import BytesPicture, Samples
-from pipeline.store import Store
+from pipeline.data.samples import BytesPicture, Samples
+from pipeline.store.store import Store
 
 WORDS = {"cat": "whiskers purr meow", "dog": "bark tail fetch", "car": "wheel engine road"}
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from features.block import Block
-from pipeline.array_file import read_array, write_pieces
-from pipeline.store import Entry, Store
+from pipeline.store.array_file import read_array, write_pieces
+from pipeline.store.manifest import Entry
+from pipeline.store.store import Store
 
 
 def pieces(values, cuts):

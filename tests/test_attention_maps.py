@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from models.neural.attention import Attention
-from pipeline import attention_maps, evaluate
+from pipeline.followup import attention_maps
+from pipeline.tasks import fit as evaluate
 from reports import attention
 from reports.record import AttentionRecord, MatchRecord, RunRecord
 from reports.render import html_page, markdown_page, report_parts

@@ -20,12 +20,14 @@ from features.pictures.augmentation import Augment, AugmentedPictures
 from features.pictures.images import decode
 from models.early.pooled import PooledFusion
 from models.views import Views
-from pipeline import evaluate, run
-from pipeline import refit as refits
-from pipeline.encode import describe_encoder
-from pipeline.evaluate import context_of, outer_views
-from pipeline.refit import refit
-from pipeline.store import Store
+from pipeline import run
+from pipeline.store.store import Store
+from pipeline.tasks import fit as evaluate
+from pipeline.tasks import refit as refits
+from pipeline.tasks.context import context_of
+from pipeline.tasks.features import describe_encoder
+from pipeline.tasks.refit import refit
+from pipeline.tasks.views import outer_views
 from tests.conftest import png
 from tests.tiny import GRID, MeanColour, register, run_grid, without_report, write_grid, write_table
 

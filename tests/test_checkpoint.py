@@ -122,7 +122,7 @@ def test_timm_takes_a_checkpoint_too(tmp_path, picture):
 
 
 def test_a_grid_names_a_checkpoint_by_its_place_beside_the_grid(tmp_path, weights):
-    from pipeline.config import read_grid
+    from pipeline.config.parse import read_grid
 
     save_file(weights, tmp_path / "own.safetensors")
     (tmp_path / "grid.yaml").write_text(

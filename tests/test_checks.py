@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline import folds as splits
-from pipeline.config import Split
-from pipeline.dataset import build
-from pipeline.leaks import leaks
+from pipeline.config.grid import Split
+from pipeline.data.dataset import build
+from pipeline.folds import draw as splits
+from pipeline.folds.leaks import leaks
 from reports import verdict
 from reports.checks import checks
 from reports.record import CellRecord, FoldRecord

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.sources import cifar10
-from pipeline.sources.cifar10 import Cifar10, PixelPicture
+from pipeline.data.sources import cifar10
+from pipeline.data.sources.cifar10 import Cifar10, PixelPicture
 from tests.source_examples import CIFAR_BATCHES, CIFAR_ROWS, cifar_pixels, write_cifar10, write_csv, write_pickle
 from tests.test_sources import problems_of
 

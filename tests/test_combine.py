@@ -14,8 +14,10 @@ from models.classifiers.logistic import Logistic
 from models.early.baselines import ImageOnly
 from models.late.late import Late
 from models.views import Views
-from pipeline import evaluate, procedures, run
-from pipeline.store import Store
+from pipeline import run
+from pipeline.store.store import Store
+from pipeline.tasks import fit as evaluate
+from pipeline.tasks import procedures
 from tests.tiny import GRID, MeanColour, register, results, run_grid, scores, without_report, write_grid, write_table
 
 LEARNED = ["weighted", "stacking", "selection"]

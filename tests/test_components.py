@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from features.machine.nearest import nearest
-from pipeline.components import Component, filled_in, variants
+from pipeline.config.components import Component, filled_in, variants
 
 
 class Encoder:

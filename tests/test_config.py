@@ -14,12 +14,13 @@ from ruamel.yaml import YAML
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
-from pipeline import config
-from pipeline.cells import build_encoder, expand
-from pipeline.config import KEYS, GridError, Split, parse_grid, read_grid
-from pipeline.metrics import METRICS
-from pipeline.schema import schema
-from pipeline.sources import SOURCES
+from pipeline.config import grid as config
+from pipeline.config.cells import build_encoder, expand
+from pipeline.config.grid import GridError, Split
+from pipeline.config.parse import KEYS, parse_grid, read_grid
+from pipeline.config.schema import schema
+from pipeline.data.sources import SOURCES
+from pipeline.metrics.classification import METRICS
 
 ROOT = Path(__file__).parents[1]
 GRID = {"data": {"source": "table", "path": "a.csv", "text": "t", "label": "l"}, "text": ["bow"],
@@ -202,7 +203,7 @@ def test_the_schema_is_printed_as_json(capsys):
 @pytest.mark.parametrize(("modality", "name"), [("image", name) for name in IMAGE_ENCODERS]
                          + [("text", name) for name in TEXT_ENCODERS])
 def test_every_encoder_is_built_in_the_form_a_fusion_needs(modality, name):
-    from pipeline.components import Component
+    from pipeline.config.components import Component
 
     for form in ("pooled", "sequence"):
         encoder = build_encoder(modality, Component(name), form, seed=0)

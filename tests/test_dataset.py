@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.dataset import DatasetError, build
-from pipeline.samples import BytesPicture, FilePicture
+from pipeline.data.dataset import DatasetError, build
+from pipeline.data.samples import BytesPicture, FilePicture
 from tests.conftest import png, small_samples
 
 BOTH = ("image", "text")

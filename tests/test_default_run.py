@@ -65,7 +65,7 @@ def test_the_report_names_every_cell_and_answers_first(folder):
 
 
 def test_skin_tones_never_straddle_folds(folder):
-    from pipeline.sources import SOURCES
+    from pipeline.data.sources import SOURCES
 
     saved = np.load(folder / "out" / "folds.npz", allow_pickle=False)
     samples = SOURCES["openmoji"]().load(ROOT)

@@ -20,15 +20,17 @@ from models.neural.end_to_end import EndToEnd
 from models.neural.end_to_end_network import Stored
 from models.trainer import split_for_stopping
 from models.views import Views
-from pipeline.cells import expand
-from pipeline.config import GridError, read_grid
-from pipeline.dataset import build
-from pipeline.evaluate import context_of, run_plan
-from pipeline.folds import draw
-from pipeline.plan import make_plan
-from pipeline.progress import progress
-from pipeline.refit import refit
-from pipeline.store import Store
+from pipeline.config.cells import expand
+from pipeline.config.grid import GridError
+from pipeline.config.parse import read_grid
+from pipeline.data.dataset import build
+from pipeline.engine.progress import progress
+from pipeline.folds.draw import draw
+from pipeline.plan.execute import run_plan
+from pipeline.plan.plan import make_plan
+from pipeline.store.store import Store
+from pipeline.tasks.context import context_of
+from pipeline.tasks.refit import refit
 from tests.conftest import png, small_samples
 from tests.model_views import pooled, views, without
 from tests.tiny import GRID, read_rows, register, results, run_grid, without_report, write_grid, write_rows, write_table

@@ -18,7 +18,7 @@ from features.networks.last_layers import _Inputs, taken_apart, tuned
 from features.networks.pretrained import Pretrained
 from features.networks.tapped import build
 from features.training.held_out import split_for_stopping
-from pipeline.encode import describe_encoder
+from pipeline.tasks.features import describe_encoder
 from tests.conftest import png
 from tests.tiny import GRID, read_rows, register, run_grid, without_report, write_grid, write_rows, write_table
 

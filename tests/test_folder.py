@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.samples import FilePicture
-from pipeline.sources.folder import Folder
+from pipeline.data.samples import FilePicture
+from pipeline.data.sources.folder import Folder
 from tests.source_examples import write_csv
 from tests.test_sources import problems_of
 

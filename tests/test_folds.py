@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import folds
-from pipeline.config import Split
-from pipeline.dataset import Dataset, DatasetError, Modal, build
-from pipeline.store import Store
+from pipeline.config.grid import Split
+from pipeline.data.dataset import Dataset, DatasetError, Modal, build
+from pipeline.folds import draw as folds
+from pipeline.store.store import Store
 from tests.conftest import small_samples
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pipeline.sources.huggingface import HuggingFace
+from pipeline.data.sources.huggingface import HuggingFace
 from tests.source_examples import huggingface, png
 from tests.test_sources import problems_of
 

@@ -22,8 +22,8 @@ from features.networks.folding import folded
 from features.networks.fused_activations import ActivatedConvolution, fused
 from features.networks.pretrained import LITE0_PACKAGE
 from features.networks.tapped import network
-from pipeline.library_facts import memory
-from pipeline.store import Store
+from pipeline.store.remember import memory
+from pipeline.store.store import Store
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.store import MANIFEST, Store
+from pipeline.store.manifest import MANIFEST
+from pipeline.store.store import Store
 from tests.tiny import (
     TEXT_GRID,
     register,

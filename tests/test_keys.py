@@ -20,9 +20,10 @@ from models import CLASSIFIERS, FUSIONS
 from models.classifiers.logistic import Logistic
 from models.early.baselines import Majority
 from models.early.concat import Concat
-from pipeline import evaluate, procedures
-from pipeline import plan as plans
-from pipeline.metrics import METRICS
+from pipeline.metrics.classification import METRICS
+from pipeline.plan import plan as plans
+from pipeline.tasks import fit as evaluate
+from pipeline.tasks import procedures
 from tests.conftest import png
 from tests.tiny import (
     GRID,

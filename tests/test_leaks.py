@@ -15,9 +15,10 @@ from features.encoders.bag_of_words import BagOfWords, Tfidf
 from features.encoders.word2vec import Word2Vec
 from models.early.pooled import PooledFusion
 from models.preparation.scaling import BlockScaler
-from pipeline import evaluate, run
-from pipeline.encode import compute
-from pipeline.store import Store
+from pipeline import run
+from pipeline.store.store import Store
+from pipeline.tasks import fit as evaluate
+from pipeline.tasks.encode import compute
 from tests.conftest import png, small_samples
 from tests.tiny import GRID, read_rows, register, run_grid, scores, without_report, write_grid, write_rows, write_table
 

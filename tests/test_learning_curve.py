@@ -8,14 +8,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline import evaluate, learning_curve, run
-from pipeline.config import GridError, Split, read_grid
-from pipeline.evaluate import context_of, run_plan
-from pipeline.folds import draw
-from pipeline.learning_curve import curve_cells, few_labels, labelled_rows
-from pipeline.plan import make_plan
-from pipeline.progress import progress
-from pipeline.store import Store
+from pipeline import run
+from pipeline.config.grid import GridError, Split
+from pipeline.config.parse import read_grid
+from pipeline.engine.progress import progress
+from pipeline.folds.draw import draw
+from pipeline.folds.few_labels import few_labels, labelled_rows
+from pipeline.followup import learning_curve
+from pipeline.followup.learning_curve import curve_cells
+from pipeline.plan.execute import run_plan
+from pipeline.plan.plan import make_plan
+from pipeline.store.store import Store
+from pipeline.tasks import fit as evaluate
+from pipeline.tasks.context import context_of
 from reports import learning_curve as section
 from reports.record import CurveRecord
 from tests.records import FUSION, IMAGE, TEXT, small_record

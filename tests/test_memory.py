@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import evaluate, memory
-from pipeline.cells import expand
-from pipeline.config import read_grid
-from pipeline.memory import GIGABYTE, Needs, free, memory_text, side_by_side_at_most, waves
-from pipeline.plan import make_plan
+from pipeline.config.cells import expand
+from pipeline.config.parse import read_grid
+from pipeline.engine.memory import GIGABYTE, free, side_by_side_at_most, waves
+from pipeline.plan import needs as memory
+from pipeline.plan.needs import Needs, memory_text
+from pipeline.plan.plan import make_plan
 from pipeline.run import _load
-from pipeline.store import Store
+from pipeline.store.store import Store
+from pipeline.tasks import fit as evaluate
 from tests.tiny import GRID, register, results, run_grid, without_report, write_grid, write_table
 
 SIZES = st.floats(1, 1e12)
@@ -64,10 +66,10 @@ def test_needs_are_guessed_before_features_are_stored_and_known_afterwards(folde
 
 
 def test_the_plan_says_how_much_memory_it_takes_and_what_does_not_fit(folder, capsys, monkeypatch):
-    monkeypatch.setattr("pipeline.plan_text.free", lambda: 21.5 * GIGABYTE)
+    monkeypatch.setattr("pipeline.plan.text.free", lambda: 21.5 * GIGABYTE)
     assert run_grid(folder, "--plan", jobs=2) == 0
     assert capsys.readouterr().out.endswith("\nmemory:   about 0.5 GB with 2 processes, 21.5 GB are free\n")
-    monkeypatch.setattr("pipeline.plan_text.free", lambda: 0.3 * GIGABYTE)
+    monkeypatch.setattr("pipeline.plan.text.free", lambda: 0.3 * GIGABYTE)
     assert run_grid(folder, "--plan", jobs=2) == 0
     text = capsys.readouterr().out
     assert "0.3 GB are free\n" in text

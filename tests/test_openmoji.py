@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.sources.openmoji import DrawnPicture, OpenMoji
+from pipeline.data.sources.openmoji import DrawnPicture, OpenMoji
 from tests.test_sources import problems_of
 
 HERE = Path()

@@ -12,9 +12,9 @@ from features.block import Block
 from models.early.concat import Concat
 from models.views import Views
 from pipeline import run
-from pipeline.alterations import SHARES, Alteration, alterations, altered, altered_views, paired_rows
-from pipeline.folds import Fold
-from pipeline.probe_scores import additive_projection
+from pipeline.folds.fold import Fold
+from pipeline.followup.alterations import SHARES, Alteration, alterations, altered, altered_views, paired_rows
+from pipeline.followup.probe_scores import additive_projection
 from tests.tiny import GRID, MeanColour, register, run_grid, without_report, write_grid, write_table
 
 ROWS = np.arange(20)
@@ -167,5 +167,5 @@ def test_a_cell_that_cannot_be_asked_is_a_warning_not_a_failure(folder, records,
 
 
 def test_the_second_phase_imports_no_torch():
-    code = "import sys, pipeline.probe_scores; print('torch' in sys.modules)"
+    code = "import sys, pipeline.followup.probe_scores; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from features.block import Block
 from features.encoders.cnn import CNN
 from features.principal_components import Projection
-from pipeline.store import Store
+from pipeline.store.store import Store
 from tests.tiny import GRID, run_grid, without_report, write_grid, write_table
 
 

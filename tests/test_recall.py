@@ -16,8 +16,8 @@ from features.machine import identity
 from features.machine import remembered as recall
 from features.machine.identity import file_digest
 from features.networks import catalogue
-from pipeline.library_facts import memory
-from pipeline.store import Store
+from pipeline.store.remember import memory
+from pipeline.store.store import Store
 from tests.tiny import GRID, run_grid, without_report, write_grid, write_table
 
 ROOT = Path(__file__).parents[1]

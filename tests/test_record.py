@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from pipeline import dataset
-from pipeline.data_card import card
-from pipeline.samples import BytesPicture, Samples
-from pipeline.thumbnails import thumbnail
+from pipeline.data import dataset
+from pipeline.data.card import card
+from pipeline.data.samples import BytesPicture, Samples
+from pipeline.data.thumbnails import thumbnail
 from reports.record import RunRecord
 from tests.conftest import png, small_samples
 from tests.tiny import register, run_grid, write_table

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.cells import expand
-from pipeline.config import read_grid
-from pipeline.dataset import build
-from pipeline.evaluate import context_of, run_plan
-from pipeline.folds import draw
-from pipeline.plan import make_plan
-from pipeline.progress import progress
-from pipeline.refit import refit
-from pipeline.store import Store
+from pipeline.config.cells import expand
+from pipeline.config.parse import read_grid
+from pipeline.data.dataset import build
+from pipeline.engine.progress import progress
+from pipeline.folds.draw import draw
+from pipeline.plan.execute import run_plan
+from pipeline.plan.plan import make_plan
+from pipeline.store.store import Store
+from pipeline.tasks.context import context_of
+from pipeline.tasks.refit import refit
 from tests.conftest import small_samples
 from tests.tiny import GRID, register, write_grid
 

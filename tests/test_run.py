@@ -12,8 +12,8 @@ import pytest
 
 from features.encoders.bag_of_words import BagOfWords
 from models.early.concat import Concat
-from pipeline import metrics
-from pipeline.run_folder import SCORE_COLUMNS
+from pipeline.metrics import classification as metrics
+from pipeline.results.files import SCORE_COLUMNS
 from tests.conftest import small_samples
 from tests.tiny import (
     GRID,

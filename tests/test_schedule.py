@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.schedule import tasks_of
+from pipeline.plan.schedule import tasks_of
 
 
 def unit(fold, picture=None, joint=True, work=1.0):

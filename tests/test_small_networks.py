@@ -17,7 +17,7 @@ from features.networks.small import Inputs, resnet, vgg
 from features.training.held_out import split_for_stopping
 from features.training.loop import Training, train
 from pipeline import run
-from pipeline.store import Store
+from pipeline.store.store import Store
 from tests.conftest import png
 from tests.tiny import GRID, read_rows, register, run_grid, without_report, write_grid, write_rows, write_table
 

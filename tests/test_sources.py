@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.components import Component, variants
-from pipeline.samples import Samples, SourceError
-from pipeline.sources import SOURCES
-from pipeline.sources.problems import all_of, existing, first_few, hint
-from pipeline.sources.subset import rows_where, stratified
+from pipeline.config.components import Component, variants
+from pipeline.data.samples import Samples, SourceError
+from pipeline.data.sources import SOURCES
+from pipeline.data.sources.problems import all_of, existing, first_few, hint
+from pipeline.data.sources.subset import rows_where, stratified
 from tests.source_examples import EXAMPLES
 
 NAMES = sorted(SOURCES)
@@ -87,7 +87,7 @@ def test_an_example_loads_the_same_twice(name, tmp_path, monkeypatch):
 def test_importing_the_sources_imports_no_heavy_package():
     heavy = {"torch", "torchvision", "timm", "gensim", "sentence_transformers", "transformers",
              "vl_convert", "datasets", "resvg_py"}
-    code = f"import sys, pipeline.sources; print(sorted({heavy!r} & set(sys.modules)))"
+    code = f"import sys, pipeline.data.sources; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True,
                           text=True, check=True)
     assert done.stdout.strip() == "[]"

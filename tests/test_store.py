@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import sparse
 
-from pipeline import store_command
-from pipeline.array_file import MAPPED
-from pipeline.store import MANIFEST, Entry, Store, canonical, key_of
+from pipeline.store import __main__ as store_command
+from pipeline.store.array_file import MAPPED
+from pipeline.store.keys import canonical, key_of
+from pipeline.store.manifest import MANIFEST, Entry
+from pipeline.store.store import Store
 
 INGREDIENTS = {"kind": "features", "encoder": {"class": "Bow", "version": 1}, "train": None}
 
@@ -245,7 +247,7 @@ def test_a_store_that_is_not_there_is_said_so(tmp_path):
 
 def test_a_reader_that_stops_early_is_no_error(tmp_path, counter):
     Store(tmp_path).get(INGREDIENTS, counter)
-    command = [sys.executable, "-c", "import sys; from pipeline.store_command import main; "
+    command = [sys.executable, "-c", "import sys; from pipeline.store.__main__ import main; "
                f"sys.stdout = open(1, 'w', buffering=1); main(['--store', {str(tmp_path)!r}, 'ls'])"]
     with subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as process:

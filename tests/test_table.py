@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.samples import BytesPicture, FilePicture
-from pipeline.sources.table import Table
+from pipeline.data.samples import BytesPicture, FilePicture
+from pipeline.data.sources.table import Table
 from tests.source_examples import png, write_csv
 from tests.test_sources import problems_of
 

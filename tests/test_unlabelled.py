@@ -9,12 +9,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import evaluate, folds, run
-from pipeline.config import Split, read_grid
-from pipeline.data_card import card
-from pipeline.dataset import DatasetError, build
-from pipeline.plan import make_plan
-from pipeline.store import Store, key_of
+from pipeline import run
+from pipeline.config.grid import Split
+from pipeline.config.parse import read_grid
+from pipeline.data.card import card
+from pipeline.data.dataset import DatasetError, build
+from pipeline.folds import draw as folds
+from pipeline.plan.plan import make_plan
+from pipeline.store.keys import key_of
+from pipeline.store.store import Store
+from pipeline.tasks import fit as evaluate
 from tests.conftest import small_samples
 from tests.tiny import GRID, read_rows, register, results, run_grid, without_report, write_grid, write_rows, write_table
 

@@ -15,16 +15,20 @@ from hypothesis import strategies as st
 import features
 from features.block import Block, Modality
 from features.encoder import Encoder
-from pipeline import evaluate, folds, run
-from pipeline.class_texts import readable, with_class_texts
-from pipeline.config import KEYS, GridError, Split, read_grid
-from pipeline.data_card import card
-from pipeline.dataset import DatasetError, build
-from pipeline.metrics import METRICS
-from pipeline.plan import make_plan
-from pipeline.samples import SourceError
-from pipeline.schema import schema
-from pipeline.store import Store, key_of
+from pipeline import run
+from pipeline.config.grid import GridError, Split
+from pipeline.config.parse import KEYS, read_grid
+from pipeline.config.schema import schema
+from pipeline.data.card import card
+from pipeline.data.class_texts import readable, with_class_texts
+from pipeline.data.dataset import DatasetError, build
+from pipeline.data.samples import SourceError
+from pipeline.folds import draw as folds
+from pipeline.metrics.classification import METRICS
+from pipeline.plan.plan import make_plan
+from pipeline.store.keys import key_of
+from pipeline.store.store import Store
+from pipeline.tasks import fit as evaluate
 from tests.conftest import png, small_samples
 from tests.test_folds import dataset_of
 from tests.tiny import read_rows, register, results, run_grid, scores, without_report, write_grid, write_rows

@@ -6,7 +6,7 @@ import numpy as np
 
 from models import FUSIONS
 from models.neural.fusion import NeuralFusion
-from pipeline.workers import side_by_side
+from pipeline.engine.processes import side_by_side
 from tests.model_views import views
 
 

@@ -47,6 +47,7 @@ class Problem:
 
 
 def bytes_of(values: NDArray[Any] | None) -> bytes:
+    """What tells arrays apart; nothing for none."""
     return b"" if values is None else np.asarray(values).tobytes()
 
 

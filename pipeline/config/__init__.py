@@ -1,0 +1,1 @@
+"""The grid file: YAML to a typed grid and its cells, all mistakes at once."""

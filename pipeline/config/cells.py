@@ -1,0 +1,140 @@
+"""The grid expanded into cells: one cell is one choice of encoders, fusion and classifier."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from features import IMAGE_ENCODERS, TEXT_ENCODERS
+from features.block import Form, Modality
+from features.encoder import Encoder
+from models import CLASSIFIERS, FUSIONS
+from models.fusion import Fusion
+from pipeline.config.components import Component
+from pipeline.config.grid import Grid
+from pipeline.config.seeds import derive
+
+Estimator = TypeVar("Estimator", Encoder, Fusion)
+ENCODERS: dict[Modality, Mapping[str, type[Encoder]]] = {"image": IMAGE_ENCODERS, "text": TEXT_ENCODERS}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model to evaluate.
+
+    Parameters
+    ----------
+    parts : single-modality cells whose predictions it combines; empty for a cell with fits of its own. A cell
+        that combines all of a modality's encoders names none of them itself.
+    """
+
+    fusion: Component
+    image: Component | None = None
+    text: Component | None = None
+    classifier: Component | None = None
+    parts: tuple[Cell, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Unique and readable: encoders / fusion / classifier."""
+        encoders = " + ".join(self.encoder_labels().values())
+        parts = [encoders, self.fusion.label, self.classifier.label if self.classifier else ""]
+        return " / ".join(part for part in parts if part)
+
+    def encoder_labels(self) -> dict[Modality, str]:
+        """What to call the encoder of each modality it uses; "any ..." where it combines several."""
+        own: dict[Modality, Component | None] = {"image": self.image, "text": self.text}
+        named = {modality: component.label for modality, component in own.items() if component is not None}
+        combined = dict.fromkeys(modality for part in self.parts for modality in part.encoder_labels())
+        return {**{modality: f"any {modality}" for modality in combined}, **named}
+
+    def encoders(self) -> dict[Modality, tuple[Component, Form]]:
+        """The encoders it needs, and in which form their features."""
+        chosen: dict[Modality, Component | None] = {"image": self.image, "text": self.text}
+        needs: Mapping[Modality, Form] = FUSIONS[self.fusion.name].needs
+        return {modality: (component, needs[modality])
+                for modality, component in chosen.items() if component is not None}
+
+    def recognised_by(self) -> Modality | None:
+        """The only modality of a sample that decides its prediction, where it needs another for other ends."""
+        asked = self.estimator(0).asked
+        return asked[0] if len(asked) < len(FUSIONS[self.fusion.name].needs) else None
+
+    def settings(self) -> list[dict[str, Any]]:
+        """Every combination of tuned parameters, for `set_params` of the estimator."""
+        candidates = dict(self.fusion.candidates)
+        if self.classifier:
+            candidates |= {f"classifier__{name}": values for name, values in self.classifier.candidates.items()}
+        return [dict(zip(candidates, values, strict=True)) for values in itertools.product(*candidates.values())]
+
+    def estimator(self, seed: int) -> Fusion:
+        """Unfitted estimator, every random part seeded by the grid's seed and its own name."""
+        parameters: dict[str, Any] = dict(self.fusion.parameters)
+        if self.classifier:
+            parameters["classifier"] = CLASSIFIERS[self.classifier.name](**self.classifier.parameters)
+        estimator = FUSIONS[self.fusion.name](**parameters)
+        return seeded(estimator, seed, self.fusion.name, self.classifier.name if self.classifier else "")
+
+
+def seeded(estimator: Estimator, seed: int, *names: str) -> Estimator:
+    """The estimator with each `random_state` it has derived from the seed and its name."""
+    states = {name: derive(seed, *names, name) for name in estimator.get_params(deep=True)
+              if name.split("__")[-1] == "random_state"}
+    estimator.set_params(**states)
+    return estimator
+
+
+def build_encoder(modality: Modality, component: Component, form: Form, seed: int) -> Encoder:
+    """Unfitted encoder that gives features of that form (pooled where it has no sequence form)."""
+    cls = ENCODERS[modality][component.name]
+    output = cls.forms.get(form, cls.forms["pooled"])
+    parameters = dict(component.parameters) | ({"output": output} if output is not None else {})
+    return seeded(cls(**parameters), seed, component.name)
+
+
+def sample_modalities(cells: Iterable[Cell]) -> list[Modality]:
+    """The modalities that rows must have for these cells, sorted."""
+    return sorted({modality for cell in cells for modality in cell.estimator(0).samples_need
+                   if modality in cell.encoders()})
+
+
+def expand(grid: Grid) -> tuple[Cell, ...]:
+    """Every cell of the grid, parts before the cells that combine them, each once."""
+    cells: dict[Cell, None] = {}
+    for fusion in grid.fusion:
+        for cell in _cells(grid, fusion):
+            cells.update(dict.fromkeys((*cell.parts, cell)))
+    return tuple(sorted(cells, key=lambda cell: bool(cell.parts)))
+
+
+def _cells(grid: Grid, fusion: Component) -> Iterable[Cell]:
+    cls = FUSIONS[fusion.name]
+    images: Sequence[Component | None] = grid.image if "image" in cls.needs else (None,)
+    texts: Sequence[Component | None] = grid.text if "text" in cls.needs else (None,)
+    classifiers: Iterable[Component | None] = grid.classifier if cls.takes_classifier else (None,)
+    for classifier in classifiers:
+        parts = [_parts(cls, image, text, classifier) for image, text in itertools.product(images, texts)]
+        if cls.combines and Cell(fusion, classifier=classifier).estimator(grid.seed).combines_all:
+            all_parts = tuple(dict.fromkeys(itertools.chain.from_iterable(parts)))
+            yield Cell(fusion, _only(images), _only(texts), classifier, all_parts)
+        else:
+            for (image, text), own in zip(itertools.product(images, texts), parts, strict=True):
+                yield Cell(fusion, image, text, classifier, own)
+
+
+def _parts(
+    cls: type[Fusion], image: Component | None, text: Component | None, classifier: Component | None
+) -> tuple[Cell, ...]:
+    """The cells that a fusion of these encoders combines, if any."""
+    return tuple(_part(name, image, text, classifier) for name in cls.combines)
+
+
+def _only(components: Sequence[Component | None]) -> Component | None:
+    return components[0] if len(components) == 1 else None
+
+
+def _part(name: str, image: Component | None, text: Component | None, classifier: Component | None) -> Cell:
+    needs = FUSIONS[name].needs
+    return Cell(Component(name), image if "image" in needs else None, text if "text" in needs else None, classifier)

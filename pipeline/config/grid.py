@@ -1,0 +1,79 @@
+"""The grid file as frozen, typed objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pipeline.config.components import Component
+from pipeline.data.class_texts import GivenTexts
+from pipeline.data.row_check import Policy
+
+
+class Split(BaseModel):
+    """How outer folds are drawn: `folds` (times `repeats`), or one or more `holdout`s, or the `official` split.
+
+    `group` names the column whose rows never straddle folds ("none": no groups; by default the one the
+    source declares). `inner` is the number of folds, inside the training rows, that choose parameters.
+    `unseen_classes` holds out whole classes instead of rows, outside and inside: the share of a `holdout` is then one
+    of classes, and no class of the `official` split may have rows in both parts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folds: Annotated[int, Field(ge=2, le=100)] | None = None
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    holdout: Annotated[float, Field(gt=0, lt=1)] | None = None
+    official: bool = False
+    group: str | None = None
+    inner: Annotated[int, Field(ge=2, le=20)] = 3
+    unseen_classes: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_folds(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("holdout") is None and not given.get("official"):
+            return {"folds": 5, **given}
+        return given
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Split:
+        ways = [name for name in ("folds", "holdout", "official") if getattr(self, name)]
+        if len(ways) != 1:
+            raise ValueError(f"give one of folds, holdout or official, not {' and '.join(ways)}")
+        if self.official and self.repeats > 1:
+            raise ValueError("the official split is one split: it cannot be repeated")
+        return self
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Everything one run compares, filled in. Lists of components are the rows and columns of the grid."""
+
+    name: str
+    seed: int
+    data: Component
+    on_bad_rows: Policy
+    keep_unlabelled: bool
+    class_texts: GivenTexts | None
+    split: Split
+    image: tuple[Component, ...]
+    text: tuple[Component, ...]
+    fusion: tuple[Component, ...]
+    classifier: tuple[Component, ...]
+    metric: str
+    tuning_metric: str
+    learning_curve: tuple[float, ...]
+    folder: Path
+
+
+class GridError(Exception):
+    """A grid file with mistakes; `problems` has one line for each, with its place, rule and value."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)

@@ -1,0 +1,97 @@
+"""JSON Schema of a grid file, put together from the registries, so that editors complete and check it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from features import IMAGE_ENCODERS, TEXT_ENCODERS
+from models import CLASSIFIERS, FUSIONS
+from pipeline.config.components import model_of
+from pipeline.config.rules import JSON_SCHEMA as CLASS_TEXTS
+from pipeline.data.row_check import Policy
+from pipeline.data.sources import SOURCES
+from pipeline.metrics.classification import METRICS
+
+JsonSchema = dict[str, Any]
+NAME = r"[\w][\w.-]*"  # of a run, and so of its folder
+
+
+def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
+    """JSON Schema (draft 2020-12) of the grid; `keys` maps each top key to its description."""
+    parts: JsonSchema = {}
+    properties: dict[str, JsonSchema] = {
+        "name": {"type": "string", "pattern": f"^{NAME}$"},
+        "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 0},
+        "data": {"anyOf": [{"enum": sorted(SOURCES)}, *(_source(name, cls, parts) for name, cls in SOURCES.items())]},
+        "split": split.model_json_schema(),
+        "image": _list_of("image-encoder", "encoder", IMAGE_ENCODERS, parts),
+        "text": _list_of("text-encoder", "encoder", TEXT_ENCODERS, parts),
+        "fusion": _list_of("fusion", "fusion", FUSIONS, parts),
+        "classifier": _list_of("classifier", "classifier", CLASSIFIERS, parts),
+        "metric": {"enum": sorted(METRICS), "default": "balanced_accuracy"},
+        "tuning_metric": {"enum": sorted(METRICS), "default": "log_loss"},
+        "learning_curve": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1}},
+    }
+    for key, description in keys.items():
+        properties[key]["description"] = description
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "modalgrid grid",
+        "type": "object",
+        "properties": properties,
+        "required": ["data", "fusion"],
+        "additionalProperties": False,
+        "$defs": parts,
+    }
+
+
+def _parameters(cls: type, parts: JsonSchema) -> tuple[dict[str, JsonSchema], list[str]]:
+    """Properties and required keys of a component; types they refer to are added to `parts`."""
+    model = model_of(cls).model_json_schema()
+    parts.update(model.get("$defs", {}))
+    properties = {key: {name: part for name, part in value.items() if name != "title"}
+                  for key, value in model.get("properties", {}).items()}
+    return properties, list(model.get("required", []))
+
+
+def _source(name: str, cls: type, parts: JsonSchema) -> JsonSchema:
+    properties, required = _parameters(cls, parts)
+    policy = {"enum": list(get_args(Policy)), "default": "fail"}
+    return {
+        "type": "object",
+        "description": _summary(cls),
+        "properties": {"source": {"const": name}, "on_bad_rows": policy,
+                       "keep_unlabelled": {"type": "boolean", "default": False}, "class_texts": CLASS_TEXTS,
+                       **properties},
+        "required": ["source", *required],
+        "additionalProperties": False,
+    }
+
+
+def _summary(cls: type) -> str:
+    return (cls.__doc__ or "").strip().split("\n")[0]
+
+
+def _list_of(title: str, kind: str, registry: Mapping[str, type], parts: JsonSchema) -> JsonSchema:
+    """One component or a list of them."""
+    forms = [form for name, cls in registry.items() for form in _forms(kind, name, cls, parts)]
+    parts[title] = {"anyOf": [{"enum": sorted(registry)}, *forms]}
+    one = {"$ref": f"#/$defs/{title}"}
+    return {"anyOf": [one, {"type": "array", "items": one}]}
+
+
+def _forms(kind: str, name: str, cls: type, parts: JsonSchema) -> list[JsonSchema]:
+    """`{name: {key: value}}` and `{kind: name, key: value}`; a list of values means "compare these"."""
+    single, required = _parameters(cls, parts)
+    properties = {key: {"anyOf": [value, {"type": "array", "items": value}]} for key, value in single.items()}
+    inner = {"type": ["object", "null"], "properties": properties, "required": required,
+             "additionalProperties": False}
+    return [
+        {"type": "object", "description": _summary(cls), "properties": {name: inner}, "required": [name],
+         "additionalProperties": False},
+        {"type": "object", "description": _summary(cls), "properties": {kind: {"const": name}, **properties},
+         "required": [kind, *required], "additionalProperties": False},
+    ]

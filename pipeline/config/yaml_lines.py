@@ -1,0 +1,66 @@
+"""Reading a YAML file safely, remembering in which line each key and item stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from pipeline.config.problem import Problem
+
+Lines = dict[tuple[str | int, ...], int]
+
+
+def read_yaml(path: Path) -> tuple[Any, Lines, list[Problem]]:
+    """Plain Python content of a YAML 1.2 file, the line of every path in it, and what is wrong with it.
+
+    Only plain values are built (no objects). A key that stands twice is a problem.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        return None, {}, [Problem((), f"cannot be read: {error.strerror or error}")]
+    except UnicodeDecodeError as error:
+        return None, {}, [Problem((), f"is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}")]
+    reader = YAML(typ="rt", pure=True)
+    try:
+        content = reader.load(text)
+    except MarkedYAMLError as error:
+        line = (error.problem_mark.line + 1) if error.problem_mark else 1
+        rule = " ".join(str(error.problem or error.context).split())
+        return None, {(): line}, [Problem((), f"is not valid YAML: {rule}")]
+    except YAMLError as error:
+        return None, {}, [Problem((), f"is not valid YAML: {error}")]
+    lines: Lines = {(): 1}
+    return _plain(content, (), lines), lines, []
+
+
+def _plain(node: Any, path: tuple[str | int, ...], lines: Lines) -> Any:
+    """The node without YAML's own types; records the line of every entry."""
+    if isinstance(node, CommentedMap):
+        for key in node:
+            line = node.lc.data.get(key, [node.lc.line])[0]  # a merged key (<<) has no line of its own
+            lines[(*path, str(key))] = line + 1
+        return {str(key): _plain(value, (*path, str(key)), lines) for key, value in node.items()}
+    if isinstance(node, CommentedSeq):
+        for position in range(len(node)):
+            lines[(*path, position)] = node.lc.item(position)[0] + 1
+        return [_plain(value, (*path, position), lines) for position, value in enumerate(node)]
+    if isinstance(node, bool) or node is None:
+        return node
+    for kind in (int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return str(node)
+
+
+def place(file: str, path: tuple[str | int, ...], lines: Lines) -> str:
+    """Where a path stands in the file, like "grid.yaml:12: text[1].tfidf.ngrams"."""
+    known = path
+    while known and known not in lines:
+        known = known[:-1]
+    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+    return f"{file}:{lines.get(known, 1)}" + (f": {dotted}" if dotted else "")

@@ -1,0 +1,1 @@
+"""The data set: sources, samples, checks of rows and pictures."""

@@ -1,0 +1,105 @@
+"""Plain facts about a data set, for the report: what a reader must know before believing any score on it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from features.block import Modality
+from pipeline.data.dataset import Dataset, Described, Modal
+from pipeline.data.row_check import NOUNS
+
+SYSTEMS = 4  # writing systems that are named
+DESCRIBED = 20  # class texts that are shown
+_CJK = {"CJK": "Chinese characters", "HIRAGANA": "Japanese kana", "KATAKANA": "Japanese kana"}
+
+
+def card(dataset: Dataset) -> dict[str, str]:
+    """Rows, classes, groups, pictures, texts and duplicates, each in one line."""
+    counts = np.bincount(dataset.labels[dataset.labels >= 0])
+    facts = {"rows": f"{len(dataset):,}",
+             "classes": f"{len(dataset.classes)}, of {counts.min():,} to {counts.max():,} rows"}
+    if dataset.groups is not None:
+        sizes = np.unique(dataset.groups, return_counts=True)[1]
+        facts["groups"] = f"{len(sizes):,} ({dataset.group_name}), of up to {sizes.max():,} rows"
+    if "image" in dataset.views:
+        facts |= _pictures(dataset)
+    if "text" in dataset.views:
+        view = dataset.views["text"]
+        facts |= _texts([view.samples[place] for place in np.unique(view.index[view.index >= 0])])
+    if dataset.described is not None:
+        facts["classes described by"] = _described(dataset, dataset.described)
+    facts |= {f"duplicate {NOUNS[modality]}s": _duplicates(dataset, modality, modal)
+              for modality, modal in dataset.views.items()}
+    return facts
+
+
+def _described(dataset: Dataset, described: Described) -> str:
+    """The classes' texts, the first of many."""
+    view = dataset.views["text"]
+    shown = [f"{dataset.classes[code]}: {view.samples[place]}" for code, place in
+             list(zip(described.classes, described.positions, strict=True))[:DESCRIBED]]
+    left = len(described.classes) - len(shown)
+    return "; ".join(shown) + (f"; and {left:,} more" if left else "")
+
+
+def _pictures(dataset: Dataset) -> dict[str, str]:
+    count = f"{len(dataset.sizes):,}"
+    if not len(dataset.sizes):
+        return {"distinct pictures": count}
+    low, middle, high = (dataset.sizes[order] for order in _places(dataset.sizes.prod(axis=1)))
+    same = "all of them" if (dataset.sizes == dataset.sizes[0]).all() else ""
+    size = f"{middle[0]} x {middle[1]} pixels, {same}" if same else (
+        f"{low[0]} x {low[1]} to {high[0]} x {high[1]} pixels, {middle[0]} x {middle[1]} in the middle")
+    return {"distinct pictures": f"{count}; {size}"}
+
+
+def _texts(texts: Sequence[str]) -> dict[str, str]:
+    if not texts:
+        return {"distinct texts": "0"}
+    words = np.array([len(text.split()) for text in texts])
+    low, middle, high = (words[order] for order in _places(words))
+    letters: Counter[str] = Counter()
+    for text in texts:
+        letters.update(text)
+    systems: Counter[str] = Counter()
+    for letter, count in letters.items():
+        systems[_system(letter)] += count
+    del systems[""]
+    total = systems.total()
+    shares = [f"{name} {100 * count / total:.0f} %" if count < total else name
+              for name, count in systems.most_common(SYSTEMS) if count >= 0.005 * total]
+    return {"distinct texts": f"{len(texts):,}; {low:,} to {high:,} words, {middle:,} in the middle",
+            "writing systems": ", ".join(shares) or "no letters"}
+
+
+def _places(values: np.ndarray) -> tuple[int, int, int]:
+    """Positions of the smallest, the middle and the largest value."""
+    order = np.argsort(values, kind="stable")
+    return int(order[0]), int(order[len(order) // 2]), int(order[-1])
+
+
+def _system(letter: str) -> str:
+    """Writing system of a letter, by its Unicode name; nothing for a sign that is no letter."""
+    if not letter.isalpha():
+        return ""
+    first = unicodedata.name(letter, "").split(" ")[0]
+    return _CJK.get(first, first.capitalize())
+
+
+def _duplicates(dataset: Dataset, modality: Modality, modal: Modal) -> str:
+    """Rows that share their picture or text with another row, and whether their classes agree."""
+    there = modal.index >= 0
+    times = np.bincount(modal.index[there], minlength=len(modal.digests))
+    shared = np.flatnonzero(there)[times[modal.index[there]] > 1]
+    if not len(shared):
+        return "none"
+    pairs = np.unique(np.stack([modal.index[shared], dataset.labels[shared]]), axis=1)[0]
+    torn = np.unique(pairs, return_counts=True)
+    clashing = set(torn[0][torn[1] > 1].tolist())
+    rows = sum(int(modal.index[row]) in clashing for row in shared)
+    clash = f"; {rows:,} of them with one that has another class" if rows else ""
+    return f"{len(shared):,} rows share theirs with another row{clash}"

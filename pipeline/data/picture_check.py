@@ -1,0 +1,44 @@
+"""Every distinct picture is decoded once before any encoding; what was found is kept in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.pictures import images
+from pipeline.data.samples import Picture
+from pipeline.store.manifest import Entry
+from pipeline.store.store import Store
+
+Sizes = NDArray[np.int64]
+VERSION = 1
+
+
+def check_pictures(
+    pictures: Mapping[str, Picture], store: Store
+) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+    """Width and height in pixels of each readable picture, and why the others are not readable, by digest."""
+    digests = sorted(pictures)
+    ingredients = {"kind": "pictures", "check": VERSION, "pillow": version("pillow"), "digests": digests}
+
+    def compute() -> Entry:
+        found = list(images.ordered(lambda digest: _check(pictures[digest]), digests))
+        sizes = np.array([size for size, _ in found], dtype=np.int64).reshape(-1, 2)
+        errors = {digest: error for digest, (_, error) in zip(digests, found, strict=True) if error}
+        return Entry({"sizes": sizes}, {"errors": errors, "label": f"{len(digests)} pictures checked"})
+
+    entry = store.get(ingredients, compute)
+    errors = dict(entry.facts["errors"])
+    sizes = {digest: (int(size[0]), int(size[1]))
+             for digest, size in zip(digests, np.asarray(entry.arrays["sizes"]), strict=True)}
+    return {digest: size for digest, size in sizes.items() if digest not in errors}, errors
+
+
+def _check(picture: Picture) -> tuple[tuple[int, int], str]:
+    try:
+        return images.check(picture.read()), ""
+    except images.UnreadablePicture as error:  # any other error may pass, so it must not be kept
+        return (0, 0), str(error)

@@ -1,0 +1,147 @@
+"""What is wrong with a source's rows: found before any encoding, all of it, with place and rule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Literal
+
+from features.block import Modality
+from features.pictures.images import ordered
+from pipeline.data.picture_check import check_pictures
+from pipeline.data.samples import Picture, Samples
+from pipeline.store.store import Store
+
+Policy = Literal["fail", "drop", "keep"]
+AT_ONCE = 64  # pictures that a thread reads before it reports: asking for each takes longer than its digest
+NOUNS: dict[Modality, str] = {"image": "picture", "text": "text"}
+
+
+@dataclass
+class Findings:
+    """Everything found, by row.
+
+    Attributes
+    ----------
+    reasons : row -> what is wrong with it, each with its place.
+    missing : for each modality in use, the rows without a usable picture or text.
+    unusable : rows that no policy can keep: no label, an id that stands twice, ...
+    digests, sizes : of the readable pictures, by row and by digest.
+    """
+
+    reasons: dict[int, list[str]] = field(default_factory=dict)
+    missing: dict[Modality, set[int]] = field(default_factory=dict)
+    unusable: set[int] = field(default_factory=set)
+    digests: dict[int, str] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, row: int, reason: str, modality: Modality | None = None) -> None:
+        """Note what is wrong with a row; without a modality the row is unusable."""
+        self.reasons.setdefault(row, []).append(reason)
+        if modality is None:
+            self.unusable.add(row)
+        else:
+            self.missing[modality].add(row)
+
+    def lines(self) -> list[str]:
+        """All reasons in the order of the rows."""
+        return [reason for row in sorted(self.reasons) for reason in self.reasons[row]]
+
+    def kept(self, count: int, policy: Policy) -> list[int]:
+        """Rows that stay: with all of the modalities in use, or (policy "keep") with one at least."""
+        enough = all if policy == "drop" else any
+        return [row for row in range(count) if row not in self.unusable
+                and (not self.missing or enough(row not in rows for rows in self.missing.values()))]
+
+
+def check_rows(
+    samples: Samples, ids: Sequence[str], modalities: Iterable[Modality], group: str | None, store: Store,
+    keep_unlabelled: bool = False,
+) -> Findings:
+    """Look at every row: pictures are decoded in full; texts, labels, ids, groups and split values are there."""
+    findings = Findings(missing={modality: set() for modality in modalities})
+    if "image" in findings.missing:
+        _check_pictures(samples, findings, store)
+    if "text" in findings.missing:
+        for row, text in enumerate(samples.texts):
+            if text is None or not text.strip():
+                findings.add(row, f"{samples.places[row]}: the text is empty", "text")
+    if samples.ids is not None:
+        _check_ids(samples, ids, findings)
+    _check_labels(samples, group, findings, keep_unlabelled)
+    return findings
+
+
+def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
+    there = {row: picture for row, picture in enumerate(samples.pictures) if picture is not None}
+    for row in range(len(samples)):
+        if row not in there:
+            findings.add(row, f"{samples.places[row]}: there is no picture", "image")
+    pictures = list(there.values())
+    parts = [pictures[start:start + AT_ONCE] for start in range(0, len(pictures), AT_ONCE)]
+    for row, (digest, error) in zip(there, chain.from_iterable(ordered(_digests, parts)), strict=True):
+        if error:
+            findings.add(row, f"{samples.places[row]}: picture {there[row].name}: {error}", "image")
+        else:
+            findings.digests[row] = digest
+    distinct = {digest: there[row] for row, digest in findings.digests.items()}
+    findings.sizes, errors = check_pictures(distinct, store)
+    for row, digest in list(findings.digests.items()):
+        if digest in errors:
+            findings.add(row, f"{samples.places[row]}: picture {there[row].name}: {errors[digest]}", "image")
+            del findings.digests[row]
+
+
+def _digests(pictures: Sequence[Picture]) -> list[tuple[str, str]]:
+    return [_digest(picture) for picture in pictures]
+
+
+def _digest(picture: Picture) -> tuple[str, str]:
+    """The picture's digest, or why it has none."""
+    try:
+        return picture.digest(), ""
+    except OSError as error:
+        return "", error.strerror or str(error)
+
+
+def _check_ids(samples: Samples, ids: Sequence[str], findings: Findings) -> None:
+    first: dict[str, int] = {}
+    for row, name in enumerate(ids):
+        if not name:
+            findings.add(row, f"{samples.places[row]}: the id is empty")
+        elif name in first:
+            findings.add(row, f"{samples.places[row]}: the id '{name}' stands already in {samples.places[first[name]]}")
+        elif not _is_text(name):
+            findings.add(row, f"{samples.places[row]}: the id {name!r} cannot be written as UTF-8")
+        else:
+            first[name] = row
+
+
+def _check_labels(samples: Samples, group: str | None, findings: Findings, keep_unlabelled: bool) -> None:
+    for row, label in enumerate(samples.labels):
+        if not label and not keep_unlabelled:
+            findings.add(row, f"{samples.places[row]}: the label is missing")
+        elif label and not _is_text(label):
+            findings.add(row, f"{samples.places[row]}: the label {label!r} cannot be written as UTF-8")
+        if group is not None and not samples.groups[group][row]:
+            findings.add(row, f"{samples.places[row]}: the group '{group}' is missing")
+        if samples.split is not None and samples.split[row] not in ("train", "test"):
+            findings.add(row, f"{samples.places[row]}: the split must be train or test, not {samples.split[row]!r}")
+
+
+def _is_text(text: str) -> bool:
+    """Whether the text has no half characters (lone surrogates), which no file can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def small_classes(samples: Samples, rows: Sequence[int], smallest: int) -> dict[str, str]:
+    """Classes with fewer rows than the folds need, each with the sentence that says so."""
+    counts = Counter(str(samples.labels[row]) for row in rows if samples.labels[row])
+    return {label: f"class '{label}' has {count} usable rows; the folds need {smallest} of each class at least"
+            for label, count in sorted(counts.items()) if count < smallest}

@@ -1,0 +1,15 @@
+"""Where the rows come from: one file per kind of source, and the registry the grid's `data: source` names."""
+
+from pipeline.data.sources.cifar10 import Cifar10
+from pipeline.data.sources.folder import Folder
+from pipeline.data.sources.huggingface import HuggingFace
+from pipeline.data.sources.openmoji import OpenMoji
+from pipeline.data.sources.table import Table
+
+SOURCES: dict[str, type] = {
+    "table": Table,
+    "folder": Folder,
+    "cifar10": Cifar10,
+    "openmoji": OpenMoji,
+    "huggingface": HuggingFace,
+}

@@ -1,0 +1,107 @@
+"""Rows of a Hugging Face data set, through the datasets library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.data.samples import Samples, SourceError
+from pipeline.data.sources.columns import Columns, missing_columns
+from pipeline.data.sources.problems import hint
+from pipeline.data.sources.rows import Names, listed, samples_from
+
+# Files by which a folder that datasets saved itself (save_to_disk) is known.
+SAVED = ("dataset_dict.json", "state.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HuggingFace:
+    """Rows of a data set on the Hugging Face hub or in a local folder. `image` or `text` may be absent.
+
+    Needs the datasets library: pip install modalgrid[huggingface].
+
+    Parameters
+    ----------
+    path : a folder relative to the grid file (written by save_to_disk, or of Parquet, CSV ... files), or else
+        the data set's name on the hub.
+    label : column with the class; class numbers become the class names that the data set gives them.
+    name : the data set's configuration, where it has several.
+    split : which of its splits, such as train, train+test or train[:10%]; what save_to_disk wrote is taken by
+        whole splits.
+    image, text, id, group : columns as for the source `table`.
+    """
+
+    path: str
+    label: str
+    image: str | None = None
+    text: Names | None = None
+    id: str | None = None
+    group: Names | None = None
+    name: str | None = None
+    split: str = "train"
+
+    def load(self, folder: Path) -> Samples:
+        """Read the rows without decoding pictures; see pipeline.data.samples.Source.
+
+        Raises
+        ------
+        SourceError
+            The library, the data set, its split or a column is missing.
+        """
+        if self.image is None and not self.text:
+            raise SourceError([f"{self.path}: name the pictures' column (image), the texts' (text) or both"])
+        place = folder / Path(self.path).expanduser()
+        dataset = self._dataset(place)
+        source = (place if place.exists() else Path(self.path)) / self.split
+        keys = {"image": self.image, "text": self.text, "label": self.label, "id": self.id,
+                "group": self.group}
+        asked = [(key, name) for key, names in keys.items() for name in listed(names)]
+        problems = missing_columns(asked, dataset.column_names, source)
+        if problems:
+            raise SourceError(problems)
+        columns = Columns(source, tuple(dataset.column_names),
+                          _arrow(dataset.select_columns(list(dict.fromkeys(name for _, name in asked)))))
+        places = [columns.place(row) for row in range(len(columns.table))]
+        return samples_from(columns, places, label=self.label, image=self.image, text=self.text, id=self.id,
+                            group=self.group, split=None)
+
+    def _dataset(self, place: Path) -> Any:
+        try:
+            import datasets  # an optional package
+        except ImportError as error:
+            raise SourceError([
+                "huggingface needs the datasets library: pip install modalgrid[huggingface]"]) from error
+        try:
+            if any((place / name).is_file() for name in SAVED):
+                return _saved(datasets.load_from_disk(str(place)), self.split)
+            path = str(place) if place.exists() else self.path
+            return datasets.load_dataset(path, self.name, split=self.split)
+        except (OSError, ValueError) as error:
+            where = f"from the folder {place}" if place.exists() else f"from the hub (no folder {place})"
+            raise SourceError([f"path: the split '{self.split}' of the data set '{self.path}' cannot be read "
+                               f"{where}: {error}"]) from error
+
+
+def _saved(dataset: Any, split: str) -> Any:
+    """Take the split of what save_to_disk wrote: one data set, or several by split."""
+    splits = dataset if isinstance(dataset, dict) else {str(dataset.split or "train"): dataset}
+    if split not in splits:
+        raise ValueError(f"no split '{split}' was saved{hint(split, splits, 'splits')}")
+    return splits[split]
+
+
+def _arrow(dataset: Any) -> pa.Table:
+    """Turn all rows into an Arrow table, with pictures as {bytes, path} and class numbers as class names."""
+    from datasets import ClassLabel  # an optional package
+
+    table = dataset.with_format("arrow")[:]  # this format leaves pictures encoded, as {bytes, path}
+    for position, (name, feature) in enumerate(dataset.features.items()):
+        if isinstance(feature, ClassLabel):
+            # -1 is the library's number for "no label".
+            numbers = [None if number == -1 else number for number in table[name].to_pylist()]
+            names = pa.array(feature.names, pa.string()).take(pa.array(numbers, pa.int64()))
+            table = table.set_column(position, name, names)
+    return table

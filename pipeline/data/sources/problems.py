@@ -1,0 +1,65 @@
+"""Words for what is wrong with a source: every problem with its rule, value and nearest valid value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from features.machine.nearest import did_you_mean
+from pipeline.data.samples import SourceError
+
+MOST_LISTED = 12
+
+
+def hint(name: str, known: Iterable[str], what: str) -> str:
+    """End a sentence with the valid value nearest to `name`, and what there is (the first few of many)."""
+    names = sorted(known)
+    question = did_you_mean(name, names)
+    listed = ", ".join(names[:MOST_LISTED]) or "none"
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return (f"; {question}" if question else "") + f" ({what}: {listed}{more})"
+
+
+def first_few(problems: Sequence[str], what: str) -> list[str]:
+    """Keep at most a dozen problems of one kind, and the number of those left out."""
+    left_out = len(problems) - MOST_LISTED
+    return [*problems[:MOST_LISTED], *([f"... and {left_out} more {what}"] if left_out > 0 else [])]
+
+
+def existing(path: str, folder: Path, key: str) -> Path:
+    """Find the file or folder that the grid names under `key`; `path` counts from `folder`.
+
+    Raises
+    ------
+    SourceError
+        Where there is none, with the nearest name beside it.
+    """
+    place = folder / Path(path).expanduser()
+    if place.exists():
+        return place
+    missing = next(part for part in [*reversed(place.parents), place] if not part.exists())
+    beside = missing.parent
+    names = [entry.name for entry in beside.iterdir()] if beside.is_dir() else []
+    raise SourceError([f"{key}: '{path}' does not exist (paths count from the grid file, here {folder}); "
+                       f"no '{missing.name}' in {beside}{hint(missing.name, names, 'there is')}"])
+
+
+def all_of(*steps: Callable[[], Any]) -> list[Any]:
+    """Run every step and return their results.
+
+    Raises
+    ------
+    SourceError
+        With the problems of all steps that raise it, not only of the first.
+    """
+    results: list[Any] = []
+    problems: list[str] = []
+    for step in steps:
+        try:
+            results.append(step())
+        except SourceError as error:
+            problems += error.problems
+    if problems:
+        raise SourceError(list(dict.fromkeys(problems)))
+    return results

@@ -1,0 +1,95 @@
+"""Rows of a table: CSV, TSV, JSON Lines or Parquet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from pipeline.data.samples import Samples, SourceError
+from pipeline.data.sources.columns import Columns, missing_columns, read_columns, texts
+from pipeline.data.sources.join import Join, joined
+from pipeline.data.sources.problems import all_of, existing
+from pipeline.data.sources.rows import Names, listed, samples_from
+from pipeline.data.sources.subset import Where, rows_where, stratified
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of a CSV, TSV, JSON Lines or Parquet file; its ending says which. `image` or `text` may be absent.
+
+    Parameters
+    ----------
+    path : the file, relative to the grid file.
+    label : column with the class; numbers become their plain text (3, not 3.0).
+    image : column with the picture: its path relative to the table's own folder, or (Parquet) its encoded
+        bytes, also in the form {bytes, path} of Hugging Face files.
+    text : column with the text, or several whose non-empty texts are joined line by line.
+    id, split : columns with the row's own id, and with "train" or "test".
+    group : column, or columns, by whose values rows may be grouped; the first is the default.
+    where : column -> allowed value or values; only such rows are read.
+    sample : number of rows to take, at random (from `sample_seed`) and stratified by class.
+    join : second table, whose columns can be named like the table's own: `path` and the key columns `on`.
+    """
+
+    path: str
+    label: str
+    image: str | None = None
+    text: Names | None = None
+    id: str | None = None
+    group: Names | None = None
+    split: str | None = None
+    where: Where | None = None
+    sample: Annotated[int, Field(gt=0)] | None = None
+    sample_seed: Annotated[int, Field(ge=0)] = 0
+    join: Join | None = None
+
+    def load(self, folder: Path) -> Samples:
+        """Read the rows; see pipeline.data.samples.Source.
+
+        Raises
+        ------
+        SourceError
+            Missing files or columns, damaged rows, values of `where` and `split` that cannot be, ambiguous
+            keys of `join`.
+        """
+        if self.image is None and not self.text:
+            raise SourceError([f"{self.path}: name the pictures' column (image), the texts' (text) or both"])
+        columns = self._columns(folder)
+        n = len(columns.table)
+        if not n:
+            raise SourceError([f"{columns.file} holds no rows"])
+        rows = rows_where({name: texts(columns, name) for name in self.where or {}}, self.where, n)
+        labels = texts(columns, self.label)
+        rows = rows[stratified([labels[row] for row in rows], self.sample, self.sample_seed)]
+        places = [columns.place(row) for row in rows]
+        if len(rows) < n:
+            columns = replace(columns, table=columns.table.filter(pa.array(np.isin(np.arange(n), rows))))
+        return samples_from(columns, places, label=self.label, image=self.image, text=self.text, id=self.id,
+                            group=self.group, split=self.split)
+
+    def _asked(self) -> list[tuple[str, str]]:
+        """List every column the grid names, with the key that names it."""
+        keys = {"image": self.image, "text": self.text, "label": self.label, "id": self.id,
+                "group": self.group, "split": self.split, "where": list(self.where or {})}
+        return [(key, name) for key, names in keys.items() for name in listed(names)]
+
+    def _columns(self, folder: Path) -> Columns:
+        asked = self._asked()
+        wanted = [name for _, name in asked]
+        if self.join is None:
+            columns = read_columns(existing(self.path, folder, "path"), wanted)
+            problems = missing_columns(asked, columns.names, columns.file)
+            if problems:
+                raise SourceError(problems)
+            return columns
+        on, join = listed(self.join["on"]), self.join["path"]
+        files = all_of(partial(existing, self.path, folder, "path"),
+                       partial(existing, join, folder, "join path"))
+        columns, other = all_of(*(partial(read_columns, file, [*wanted, *on]) for file in files))
+        return joined(columns, other, on, asked)

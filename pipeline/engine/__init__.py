@@ -1,0 +1,1 @@
+"""Doing work: processes, memory, progress, attempts."""

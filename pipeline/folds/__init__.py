@@ -1,0 +1,1 @@
+"""Outer and inner splits of the rows."""

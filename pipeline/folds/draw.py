@@ -1,0 +1,138 @@
+"""Outer and inner splits: drawn once from labels, groups and seed, saved with the run, shared by every cell."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.grid import Split
+from pipeline.config.seeds import derive
+from pipeline.data.dataset import Dataset, DatasetError
+from pipeline.folds.fold import Fold, with_unlabelled
+from pipeline.folds.stored import entry_of, folds_of, ingredients_of
+from pipeline.folds.unseen_classes import check_official, class_folds, class_holdout
+from pipeline.store.store import Store
+
+Rows = NDArray[np.int64]
+Labels = NDArray[np.int64]
+Parts = tuple[Rows, Rows, Rows]  # training rows, test rows, rows to learn from without a label
+PARTS = 20  # a grouped hold-out is made of twentieths
+
+
+def draw(dataset: Dataset, split: Split, seed: int, store: Store | None = None) -> tuple[Fold, ...]:
+    """Every outer fold with its inner folds.
+
+    Outer folds are stratified by class, or hold out whole classes where the split says `unseen_classes`; with groups,
+    no group straddles folds (inner ones neither). Where a
+    store is given, they are drawn once for the same labels and groups: keeping groups whole takes seconds, and a
+    run whose folds are stored does without scikit-learn.
+
+    Raises
+    ------
+    DatasetError
+        Where the data cannot be split as asked.
+    """
+    if store is None:
+        drawn = _drawn(dataset, split, seed)
+    else:
+        entry = store.get(ingredients_of(dataset, split, seed), lambda: entry_of(_drawn(dataset, split, seed), dataset))
+        drawn = folds_of(entry)
+    unlabelled = np.flatnonzero(dataset.labels < 0)
+    if split.official and dataset.split is not None:
+        unlabelled = unlabelled[dataset.split[unlabelled] == "train"]
+    return tuple(with_unlabelled(fold, unlabelled, dataset) for fold in drawn)
+
+
+def _drawn(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
+    if split.official:
+        outer = [(0, 0, *_official(dataset, split.unseen_classes))]
+    else:
+        outer = [(repeat, fold, train, test) for repeat in range(split.repeats)
+                 for fold, (train, test) in enumerate(_outer(dataset, split, derive(seed, "folds", repeat)))]
+    return [Fold(repeat, fold, train, test,
+                 _inner(dataset, train, split, derive(seed, "inner folds", repeat, fold)))
+            for repeat, fold, train, test in outer]
+
+
+def _official(dataset: Dataset, unseen_classes: bool) -> tuple[Rows, Rows]:
+    if dataset.split is None:
+        raise DatasetError(["split.official: the source has no official split"],
+                           "name its column under data: (split: COLUMN), or draw folds")
+    train, test = (np.flatnonzero((dataset.split == part) & (dataset.labels >= 0)) for part in ("train", "test"))
+    if not len(train) or not len(test):
+        raise DatasetError([f"split.official: {len(train)} rows are train, {len(test)} are test"],
+                           "both parts need rows")
+    if unseen_classes:
+        check_official(dataset, train, test)
+    return train, test
+
+
+def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]:
+    rows = np.flatnonzero(dataset.labels >= 0)
+    labels, groups = dataset.labels[rows], None if dataset.groups is None else dataset.groups[rows]
+    if split.folds is not None:
+        drawn = _divided(split, labels, groups, split.folds, seed, "split.folds")
+        return [(rows[train], rows[test]) for train, test in drawn]
+    assert split.holdout is not None
+    if split.unseen_classes:
+        train, test = class_holdout(labels, groups, split.holdout, seed)
+        return [(rows[train], rows[test])]
+    if groups is not None:
+        train, test = _grouped_holdout(rows, labels, groups, split.holdout, seed)
+        return [(rows[train], rows[test])]
+    from sklearn.model_selection import StratifiedShuffleSplit
+
+    splitter = StratifiedShuffleSplit(1, test_size=split.holdout, random_state=seed)
+    try:
+        return [(rows[np.sort(train)], rows[np.sort(test)]) for train, test in splitter.split(rows, labels)]
+    except ValueError as error:
+        raise DatasetError([f"split.holdout: {error}"], "Take another share.") from error
+
+
+def _grouped_holdout(
+    rows: Rows, labels: Labels, groups: NDArray[Any], share: float, seed: int
+) -> tuple[Rows, Rows]:
+    """Hold out the nearest share of the rows that whole groups allow: some of up to 20 stratified parts."""
+    count = min(PARTS, len(np.unique(groups)), int(np.bincount(labels).max()))
+    parts = stratified(rows, labels, groups, count, seed, "split.holdout")
+    wanted = min(max(1, round(count * share)), count - 1)
+    test = np.sort(np.concatenate([part for _, part in parts[:wanted]]))
+    return np.setdiff1d(np.arange(len(rows)), test), test
+
+
+def _divided(
+    split: Split, labels: Labels, groups: NDArray[Any] | None, count: int, seed: int, key: str
+) -> list[tuple[Rows, Rows]]:
+    """(train, test) positions of folds that hold out whole classes, or rows of all."""
+    if split.unseen_classes:
+        return class_folds(labels, groups, count, seed, key)
+    return stratified(np.arange(len(labels)), labels, groups, count, seed, key)
+
+
+def _inner(dataset: Dataset, train: Rows, split: Split, seed: int) -> tuple[tuple[Rows, Rows], ...]:
+    labels, groups = dataset.labels[train], None if dataset.groups is None else dataset.groups[train]
+    found = _divided(split, labels, groups, split.inner, seed, "split.inner")
+    return tuple((train[inside], train[outside]) for inside, outside in found)
+
+
+def stratified(
+    rows: Rows, labels: Labels, groups: NDArray[Any] | None, count: int, seed: int, key: str
+) -> list[tuple[Rows, Rows]]:
+    """Stratified folds; `key` is what the grid calls their number, for messages."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    where = "of the training rows of a fold " if key == "split.inner" else ""
+    if groups is not None and len(np.unique(groups)) < count:
+        raise DatasetError([f"{key}: the {len(np.unique(groups))} groups {where}cannot make {count} folds"],
+                           "Take fewer folds, another group column, or group: none.")
+    largest = int(np.unique(labels, return_counts=True)[1].max())
+    if largest < count:
+        raise DatasetError([f"{key}: the largest class {where}has {largest} rows, which cannot make {count} folds"],
+                           "Take fewer folds.")
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    with warnings.catch_warnings():  # classes that are too small are reported by `remarks`, in plain words
+        warnings.simplefilter("ignore", UserWarning)
+        return list(kind(count, shuffle=True, random_state=seed).split(rows, labels, groups))

@@ -1,0 +1,53 @@
+"""Folds whose training rows keep a share of their labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.grid import Grid
+from pipeline.config.seeds import derive
+from pipeline.data.dataset import Dataset
+from pipeline.folds.draw import stratified
+from pipeline.folds.fold import Fold, with_unlabelled
+
+Rows = NDArray[np.int64]
+
+
+def few_labels(fold: Fold, share: float, grid: Grid, dataset: Dataset) -> Fold:
+    """The fold with the labels of a share of its training rows, one of each class at least."""
+    if share == 1:
+        return fold
+    seed = derive(grid.seed, "learning curve", fold.repeat, fold.fold)
+    train = labelled_rows(fold.train, dataset.labels, share, seed)
+    hidden = np.union1d(np.setdiff1d(fold.train, train), fold.splits()[0][2])
+    return with_unlabelled(replace(fold, train=train, inner=_inner(train, dataset, grid.split.inner, seed),
+                                   unlabelled=()), hidden, dataset)
+
+
+def labelled_rows(train: Rows, labels: Rows, share: float, seed: int) -> Rows:
+    """Rows (sorted) that keep their label: round(share * n_k), one at least, of the n_k rows of each class k.
+
+    A smaller share of the same seed gives some of the rows that a larger one gives.
+    """
+    rng = np.random.default_rng(seed)
+    kept = [rng.permutation(rows)[: max(1, round(share * len(rows)))]
+            for rows in (train[labels[train] == code] for code in np.unique(labels[train]))]
+    return np.sort(np.concatenate(kept))
+
+
+def _inner(train: Rows, dataset: Dataset, count: int, seed: int) -> tuple[tuple[Rows, Rows], ...]:
+    """Inner folds of few labelled rows: stratified where a class has two rows; none where all are one group."""
+    labels, groups = dataset.labels[train], None if dataset.groups is None else dataset.groups[train]
+    units = np.arange(len(train)) if groups is None else groups
+    count = min(count, len(np.unique(units)))
+    largest = int(np.unique(labels, return_counts=True)[1].max())
+    if count < 2:
+        return ()
+    if largest > 1:
+        return tuple((train[inside], train[outside]) for inside, outside in stratified(
+            train, labels, groups, min(count, largest), seed, "split.inner"))
+    drawn = np.array_split(np.random.default_rng(seed).permutation(np.unique(units)), count)
+    return tuple((train[~np.isin(units, part)], train[np.isin(units, part)]) for part in drawn)

@@ -1,0 +1,107 @@
+"""Ways in which a data set gives its classes away, found in the samples themselves and told with evidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.data.dataset import Dataset
+from pipeline.folds.fold import Fold
+from reports.checks import Check
+from reports.wording import listed, quoted
+
+Rows = NDArray[np.int64]
+REPEATED = 0.2  # share of test rows known from training from which on a run measures memory
+PURE = 0.95
+NAMED = 0.5
+_WORD = re.compile(r"[^\W_]+")  # "tabby_cat" names the cat
+
+
+def leaks(dataset: Dataset, folds: Sequence[Fold]) -> tuple[Check, ...]:
+    """Every leak found, severe ones first."""
+    found = [*_known_samples(dataset, folds), *_named_classes(dataset), *_ignored_groups(dataset, folds)]
+    return tuple(sorted(found, key=lambda check: not check.severe))
+
+
+def _known_samples(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
+    """Test rows whose very text or picture stands in the training rows too, always with one class."""
+    for modality, view in dataset.views.items():
+        noun = "picture" if modality == "image" else "text"
+        found = np.array([_known(view.index, dataset.labels, fold) for fold in folds])
+        known, pure, rows = found.sum(axis=0)
+        if known >= REPEATED * rows and pure >= PURE * known:
+            yield Check(
+                "known in training", f"The {noun} gives the class away: {known / rows:.1%} of the test rows have a "
+                f"{noun} that also stands in the training rows, and {pure / known:.1%} of these have the class it has "
+                f"there ({_repeated(dataset, view.index, noun)}). Scores with the {noun} measure memory, not how new "
+                f"items are recognised: group the folds by what the {noun}s come from (split.group).", severe=True)
+
+
+def _known(index: Rows, labels: Rows, fold: Fold) -> tuple[int, int, int]:
+    """Test rows known from training, those of them whose class is the most frequent there, and all test rows."""
+    classes = int(labels.max()) + 1
+    table = np.zeros((int(index.max(initial=-1)) + 1, classes), dtype=np.int64)
+    train = fold.train[index[fold.train] >= 0]
+    np.add.at(table, (index[train], labels[train]), 1)
+    test = fold.test[index[fold.test] >= 0]
+    seen = table[index[test]]
+    known = seen.sum(axis=1) > 0
+    return int(known.sum()), int((seen.argmax(axis=1) == labels[test])[known].sum()), len(fold.test)
+
+
+def _repeated(dataset: Dataset, index: Rows, noun: str) -> str:
+    """The distinct samples in numbers, and the most frequent text as an example."""
+    counts = np.bincount(index[index >= 0])
+    sentence = f"{len(counts):,} distinct {noun}s in {int(counts.sum()):,} rows"
+    if noun == "picture":
+        return sentence
+    row = int(np.flatnonzero(index == counts.argmax())[0])
+    return (f"{sentence}; {quoted(str(dataset.texts[row]))} stands in {counts.max():,} rows, of class "
+            f"{quoted(dataset.classes[dataset.labels[row]])}")
+
+
+def _named_classes(dataset: Dataset) -> Iterator[Check]:
+    """Classes whose name, all of its words, stands in the texts of most of their rows, and hardly elsewhere."""
+    if "text" not in dataset.views:
+        return
+    view = dataset.views["text"]
+    words = [frozenset(_WORD.findall(text.casefold())) for text in view.samples]
+    named = []
+    for code, name in enumerate(dataset.classes):
+        parts = frozenset(_WORD.findall(name.casefold()))
+        if not parts:
+            continue
+        holds = np.array([parts <= one for one in words] + [False])[view.index]
+        mine = dataset.labels == code
+        inside, outside = holds[mine].mean(), holds[~mine].mean()
+        if inside >= NAMED and outside < inside / 10:
+            named.append(f"{quoted(name)} ({inside:.0%} of its rows, {outside:.1%} of the others)")
+    if named:
+        shown = named[:5] + ([f"{len(named) - 5} more"] if named[5:] else [])
+        yield Check("label in the text", f"The text names the class: the name of {listed(shown)} stands in the texts.",
+                    severe=2 * len(named) >= len(dataset.classes))
+
+
+def _ignored_groups(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
+    """Columns declared to group rows that all but decide the class, while the folds ignore them."""
+    if dataset.groups is not None:
+        return
+    for name, codes in dataset.columns.items():
+        labelled = dataset.labels >= 0
+        share, groups = _explained(codes[labelled], dataset.labels[labelled])
+        straddle = any(np.isin(codes[fold.test], codes[fold.train]).any() for fold in folds)
+        if straddle and share >= PURE and len(dataset.classes) < groups < len(dataset) / 2:
+            yield Check(
+                "groups ignored", f"Folds are drawn at random although the column '{name}' all but decides the class: "
+                f"{share:.1%} of the rows have the class that is the most frequent of their {name} ({groups:,} of "
+                f"them), and each {name} has rows in training and test. Say split.group: {name}.", severe=True)
+
+
+def _explained(codes: Rows, labels: Rows) -> tuple[float, int]:
+    """Share of rows that have the most frequent class of their group, and the number of groups."""
+    table = np.zeros((int(codes.max()) + 1, int(labels.max()) + 1), dtype=np.int64)
+    np.add.at(table, (codes, labels), 1)
+    return float(table.max(axis=1).sum() / len(labels)), len(table)

@@ -1,0 +1,114 @@
+"""Splits that hold out whole classes: what a model is asked about it has never seen an example of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from pipeline.data.dataset import Dataset, DatasetError
+from reports.wording import listed, quoted
+
+Rows = NDArray[np.int64]
+Codes = NDArray[np.int64]
+FEWEST = 2  # classes of a test part: of one candidate alone nothing can be said wrong
+
+
+def class_folds(labels: Codes, groups: Codes | None, count: int, seed: int, key: str) -> list[tuple[Rows, Rows]]:
+    """(train, test) positions of `count` folds, each of which tests all rows of its own classes.
+
+    Classes are dealt out at random, as evenly as can be: every class is tested once. Classes that share a group are
+    dealt together, so that no group straddles folds.
+
+    Parameters
+    ----------
+    labels, groups : int (n,), the rows' classes and groups (None: there are none).
+    key : what the grid calls the number of folds, for messages.
+
+    Raises
+    ------
+    DatasetError
+        Where a fold would test fewer than two classes.
+    """
+    classes = np.unique(labels)
+    if len(classes) < FEWEST * count:
+        raise DatasetError([f"{key}: {len(classes)} classes{_where(key)} cannot make {count} folds of unseen classes, "
+                            f"which test {FEWEST} classes each at least"], "Take fewer folds.")
+    parts = _dealt(_together(classes, labels, groups), count, seed)
+    if min(map(len, parts)) < FEWEST:
+        raise DatasetError([f"{key}: groups that hold rows of several classes keep these classes in one fold, so that "
+                            f"no {count} folds of unseen classes{_where(key)} can test {FEWEST} classes each"],
+                           "Take fewer folds, another group column, or group: none.")
+    return [_parts(np.isin(labels, part)) for part in parts]
+
+
+def class_holdout(labels: Codes, groups: Codes | None, share: float, seed: int) -> tuple[Rows, Rows]:
+    """(train, test) positions: rows of the nearest share of the classes, two at least, are tested.
+
+    Raises
+    ------
+    DatasetError
+        Where fewer than two classes would be left to learn from.
+    """
+    classes = np.unique(labels)
+    wanted = max(FEWEST, round(share * len(classes)))
+    test: list[int] = []
+    for unit in _shuffled(_together(classes, labels, groups), seed):
+        if len(test) < wanted:
+            test += unit
+    if len(classes) - len(test) < FEWEST:
+        raise DatasetError([f"split.holdout: with {len(test)} of {len(classes)} classes held out, {FEWEST} classes "
+                            "are not left to learn from"], "Take a smaller share, or group: none.")
+    return _parts(np.isin(labels, test))
+
+
+def check_official(dataset: Dataset, train: Rows, test: Rows) -> None:
+    """Raise DatasetError where a class has rows in both parts, or where a part has fewer than two classes."""
+    parts = [np.unique(dataset.labels[rows]) for rows in (train, test)]
+    both = np.intersect1d(parts[0], parts[1])
+    problems = [f"split.unseen_classes: the official split has rows of {_names(dataset, both)} in both parts"] \
+        if len(both) else []
+    problems += [f"split.unseen_classes: the {name} part of the official split has one class only"
+                 for name, part in zip(("training", "test"), parts, strict=True) if len(part) < FEWEST]
+    if problems:
+        raise DatasetError(problems, "Mend the split column, or let classes be held out: {folds: ..., unseen_classes: "
+                                     "true}.")
+
+
+def _names(dataset: Dataset, codes: Codes) -> str:
+    names = [quoted(dataset.classes[code]) for code in codes]
+    return listed(names[:5] + ([f"{len(names) - 5} more classes"] if names[5:] else []))
+
+
+def _where(key: str) -> str:
+    return " of the training rows of a fold" if key == "split.inner" else ""
+
+
+def _parts(test: NDArray[np.bool_]) -> tuple[Rows, Rows]:
+    return np.flatnonzero(~test), np.flatnonzero(test)
+
+
+def _together(classes: Codes, labels: Codes, groups: Codes | None) -> list[list[int]]:
+    """The classes, those that share a group in one list."""
+    if groups is None:
+        return [[int(code)] for code in classes]
+    from scipy.sparse.csgraph import connected_components
+
+    columns = np.unique(groups, return_inverse=True)[1]
+    table = sparse.csr_matrix((np.ones(len(labels)), (np.searchsorted(classes, labels), columns)))
+    number, found = connected_components(table @ table.T, directed=False)
+    return [classes[found == one].tolist() for one in range(number)]
+
+
+def _shuffled(units: Sequence[list[int]], seed: int) -> list[list[int]]:
+    return [units[place] for place in np.random.default_rng(seed).permutation(len(units))]
+
+
+def _dealt(units: Sequence[list[int]], count: int, seed: int) -> list[list[int]]:
+    """Units dealt out to `count` parts, the largest first, each to the part with the fewest classes so far."""
+    parts: list[list[int]] = [[] for _ in range(count)]
+    for unit in sorted(_shuffled(units, seed), key=len, reverse=True):
+        min(parts, key=len).extend(unit)
+    return parts

@@ -1,0 +1,80 @@
+"""Folds in words, and what to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.grid import Split
+from pipeline.data.dataset import Dataset
+from pipeline.folds.fold import Fold
+
+Rows = NDArray[np.int64]
+
+
+def describe(split: Split, dataset: Dataset, folds: Sequence[Fold]) -> str:
+    """One sentence on how the folds were drawn."""
+    grouped = f", no {dataset.group_name} in two folds" if dataset.group_name else ""
+    if split.unseen_classes:
+        return _describe_unseen(split, dataset, folds, grouped)
+    inner = f"parameters chosen on {split.inner} inner folds of the training rows"
+    if split.official:
+        return f"The official split of the data; {inner}."
+    if split.folds:
+        times = f" drawn {split.repeats} times" if split.repeats > 1 else ""
+        return f"{split.folds} outer folds{times}, stratified by class{grouped}; {inner}."
+    times = f"{split.repeats} hold-outs" if split.repeats > 1 else "One hold-out"
+    share = np.mean([len(fold.test) / len(dataset) for fold in folds])
+    return f"{times} of {share:.0%} of the rows, stratified by class{grouped}; {inner}."
+
+
+def _describe_unseen(split: Split, dataset: Dataset, folds: Sequence[Fold], grouped: str) -> str:
+    tested = [len(np.unique(dataset.labels[fold.test])) for fold in folds]
+    few, many = min(tested), max(tested)
+    number, chance = (f"{few}", f"{1 / few:.3g}") if few == many else (
+        f"{few} to {many}", f"{1 / many:.3g} to {1 / few:.3g}")
+    times = f" drawn {split.repeats} times" if split.repeats > 1 else ""
+    drawn = "The official split of the data" if split.official else (
+        f"{split.folds} outer folds{times}" if split.folds else f"Hold-out{times}")
+    return (f"{drawn} of unseen classes{grouped}: a model learns from no row of the classes it is asked about, and "
+            f"tells the {number} of its fold apart (by chance: {chance} of balanced accuracy); parameters chosen on "
+            f"{split.inner} inner folds of the training classes. Rows of one class are alike, so intervals draw whole "
+            "classes. An encoder trained elsewhere may have met these classes there (Xian et al. 2018).")
+
+
+def remarks(dataset: Dataset, folds: Sequence[Fold], unseen_classes: bool = False) -> list[str]:
+    """What a reader must know of these folds: identical samples that straddle, classes that are absent by chance."""
+    found = []
+    for modality, view in dataset.views.items():
+        straddling = max(_straddling(view.index, fold) for fold in folds)
+        if straddling:
+            noun = "picture" if modality == "image" else "text"
+            found.append(f"Identical {noun}s straddle folds: in the worst fold {straddling} test rows have "
+                         f"a {noun} that also stands in the training rows.")
+    for fold in folds if not unseen_classes else ():
+        found += _absent(dataset, fold)
+    return found + _split_groups(dataset, folds)
+
+
+def _split_groups(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
+    """Only the official split can divide groups; the others keep them together."""
+    if dataset.groups is None:
+        return []
+    divided = max(len(np.intersect1d(dataset.groups[fold.train], dataset.groups[fold.test])) for fold in folds)
+    return [f"{divided} groups ({dataset.group_name}) have rows in both the training and the test part of the "
+            "official split."] if divided else []
+
+
+def _straddling(index: Rows, fold: Fold) -> int:
+    """Test rows whose sample (missing ones aside) also occurs among the training rows."""
+    test = index[fold.test]
+    return int(np.sum(np.isin(test[test >= 0], index[fold.train])))
+
+
+def _absent(dataset: Dataset, fold: Fold) -> list[str]:
+    present = {part: set(dataset.labels[rows]) for part, rows in (("training", fold.train), ("test", fold.test))}
+    return [f"Repeat {fold.repeat}, fold {fold.fold}: no {part} row of class '{name}'."
+            for part, labels in present.items()
+            for code, name in enumerate(dataset.classes) if code not in labels]

@@ -1,0 +1,1 @@
+"""What the best cells are asked after the comparison."""

@@ -1,0 +1,72 @@
+"""What is done to test rows in the second phase: modalities go missing, or are exchanged among rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.block import BoolArray, Modality
+from models.views import Views
+from pipeline.config.seeds import derive
+from pipeline.folds.fold import Fold
+
+Rows = NDArray[np.int64]
+SHARES = (0.25, 0.5, 0.75, 1.0)
+PAIRED = 48  # rows of each fold whose pictures and texts are paired in all ways
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """A change to a share of the test rows.
+
+    "missing" marks the modalities as missing. "swapped" exchanges one among the rows it falls on: each gets the
+    content of another test row, which is real and of the right kind but wrong, the worst noise there is. Larger
+    shares fall on the rows of the smaller ones and more.
+    """
+
+    change: Literal["missing", "swapped"]
+    modalities: tuple[Modality, ...]
+    share: float
+
+
+def alterations(modalities: Collection[Modality]) -> list[Alteration]:
+    """All that is done to the rows of a cell that uses these modalities."""
+    used: list[Modality] = [modality for modality in ("image", "text") if modality in modalities]
+    found = [Alteration(change, (modality,), share)
+             for modality in used for change in ("missing", "swapped") for share in SHARES]
+    return [*found, Alteration("missing", ("image", "text"), 1.0)] if len(used) == 2 else found
+
+
+def altered(index: Rows, modality: Modality, alteration: Alteration, fold: Fold, seed: int) -> Rows:
+    """Which distinct sample each test row has after an alteration, -1 for none.
+
+    The rows it falls on derive from the seed, the fold and the modality: the same for every cell.
+
+    Parameters
+    ----------
+    index : (n,) the distinct sample of each test row before.
+    """
+    if modality not in alteration.modalities:
+        return index
+    rng = np.random.default_rng(derive(seed, "alteration", fold.repeat, fold.fold, modality))
+    chosen = rng.permutation(len(index))[: round(alteration.share * len(index))]
+    found = index.copy()
+    found[chosen] = -1 if alteration.change == "missing" else np.roll(index[chosen], -1)
+    return found
+
+
+def altered_views(views: Views, alteration: Alteration, fold: Fold, seed: int) -> Views:
+    """The test rows' views after an alteration; no features are copied."""
+    blocks = {modality: replace(block, index=altered(block.index, modality, alteration, fold, seed))
+              for modality, block in views.blocks().items()}
+    return Views(blocks.get("image"), blocks.get("text"), views.groups)
+
+
+def paired_rows(whole: BoolArray, fold: Fold, seed: int) -> Rows:
+    """Positions of up to PAIRED test rows, drawn from those that have both modalities (`whole`)."""
+    rng = np.random.default_rng(derive(seed, "pairs", fold.repeat, fold.fold))
+    return np.sort(rng.permutation(np.flatnonzero(whole))[:PAIRED])

@@ -1,0 +1,79 @@
+"""How much memory fits take, how much there is, and so how many processes may work side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from features.block import Form, Modality
+from models.softmax.solve import AT_ONCE
+from pipeline.engine.memory import GIGABYTE, gigabytes, side_by_side_at_most
+from pipeline.store.store import Store
+from pipeline.tasks.features import Features
+from pipeline.tasks.unit import Unit
+
+# Resident memory of a process with what it imports, measured: scikit-learn, and with torch's optimisers.
+PROCESS, NETWORKS = 0.25 * GIGABYTE, 0.85 * GIGABYTE
+# Bytes of work for every byte of a unit's training features, at the peak, measured over the fusions and classifiers
+# (1 to 8 for pooled features): copies for scaled rows, folds and solvers. Sequences are read piece by piece.
+COPIES: Mapping[Form, float] = {"pooled": 8.0, "sequence": 1.3, "inputs": 1.3}
+# An encoder in training keeps the maps of a batch: so much for each number of a picture or text, forwards and back.
+MAPS, BATCH = 1200, 32
+OF_LOGIT = 12  # bytes that a softmax solver holds for each logit of its problems, of which few are under way at once
+# Numbers of 4 bytes of a sample (of pixels, one each) where its features are not stored yet: wider than most are.
+GUESSED: Mapping[tuple[Modality, Form], int] = {
+    ("image", "pooled"): 2048, ("image", "sequence"): 49 * 2048, ("image", "inputs"): 3 * 224 * 224 // 4,
+    ("text", "pooled"): 1024, ("text", "sequence"): 64 * 768, ("text", "inputs"): 256}
+
+
+class Needs:
+    """Bytes that a process needs at the peak of a unit's work, from the features in a store; each is looked up once.
+
+    Right within a factor of two on the grids it was measured on; what only the work itself decides (how many terms
+    a text has, how deep trees grow) is not in it.
+    """
+
+    def __init__(self, store: Store, classes: int) -> None:
+        self._store, self._classes = store, classes
+        self._numbers: dict[str, float] = {}
+
+    def of(self, unit: Unit) -> float:
+        """Bytes of one unit."""
+        needs, unlabelled = unit.estimator.needs, unit.fold.splits()[0][2] if unit.estimator.uses_unlabelled else ()
+        rows = len(unit.fold.train) + len(unlabelled)
+        found = NETWORKS if "sequence" in needs.values() or hasattr(unit.estimator, "epochs") else PROCESS
+        for modality, many in unit.features.items():
+            form, numbers = needs[modality], self._numbers_of(many[0], needs[modality])
+            found += COPIES[form] * 4 * rows * (1 + many[0].encoder.augmented) * numbers
+            found += MAPS * BATCH * numbers if form == "inputs" else 0
+        return found + min(AT_ONCE, OF_LOGIT * rows * self._classes * unit.fits)
+
+    def work(self, unit: Unit) -> float:
+        """Numbers that all fits of one unit read: what its time may be told by, where nothing else is known."""
+        needs = unit.estimator.needs
+        return unit.fitted_rows * sum(
+            self._numbers_of(many[0], needs[modality]) for modality, many in unit.features.items())
+
+    def _numbers_of(self, features: Features, form: Form) -> float:
+        """Stored numbers of a sample, 4 bytes each; those of a sparse one with their columns."""
+        if features.key not in self._numbers:
+            size, rows = self._store.size(features.ingredients, "values"), max(features.count, 1)
+            self._numbers[features.key] = GUESSED[features.modality, form] if size is None else size / 4 / rows
+        return self._numbers[features.key]
+
+
+def memory_text(units: Iterable[Unit], needs: Needs, available: float, jobs: int) -> list[str]:
+    """What --plan and a run say of memory: the largest need; and which work goes with fewer processes, if any."""
+    sizes = {unit: needs.of(unit) for unit in units}
+    if not sizes:
+        return []
+    largest = max(sizes, key=lambda unit: sizes[unit])
+    lines = [f"about {gigabytes(jobs * sizes[largest])} with {jobs} processes, {gigabytes(available)} are free"]
+    fewer = [unit for unit, need in sizes.items() if side_by_side_at_most(need, available, jobs) < jobs]
+    if fewer:
+        at_once = side_by_side_at_most(sizes[largest], available, jobs)
+        lines.append(f"{len(fewer)} results are computed with fewer processes side by side, the largest, of "
+                     f"{largest.cell.name}, {at_once} at a time")
+    if sizes[largest] > available:
+        lines.append(f"{largest.cell.name} alone needs about {gigabytes(sizes[largest])}: it may be stopped for want "
+                     "of memory; take fewer rows (data.sample), fewer components or a smaller encoder")
+    return lines

@@ -1,0 +1,1 @@
+"""Scores, the record, the files of the run folder."""

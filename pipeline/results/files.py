@@ -1,0 +1,114 @@
+"""The run's folder: lock file, folds, scores, predictions, failures. Each file is written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.folds.fold import Fold
+from pipeline.folds.stored import save as save_folds
+from pipeline.metrics.classification import METRICS
+from reports.record import CellRecord, FoldRecord, RunRecord
+
+SCORE_COLUMNS = ("cell", "image", "text", "fusion", "classifier", "parameters", "repeat", "fold", "n_train",
+                 "n_test", *METRICS, "fit_seconds", "predict_seconds")
+REPEATED = ["id", "repeat", "fold", "cell", "label", "predicted"]  # columns of predictions.parquet with few values
+
+
+def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path) -> None:
+    """Write everything but the report into `folder`; a `failures.json` of an earlier run goes away."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _whole(folder / "grid.lock.yaml", lambda path: path.write_text(record.grid, encoding="utf-8"))
+    _whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
+    _whole(folder / "scores.csv", lambda path: path.write_text(scores_csv(record), encoding="utf-8", newline=""))
+    _whole(folder / "predictions.parquet", lambda path: pq.write_table(
+        predictions(record), path, use_dictionary=REPEATED))
+    if record.failures:
+        text = json.dumps([asdict(failure) for failure in record.failures], indent=2, ensure_ascii=False)
+        _whole(folder / "failures.json", lambda path: path.write_text(text, encoding="utf-8"))
+    else:
+        (folder / "failures.json").unlink(missing_ok=True)
+
+
+def _whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write aside, then move into place."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def scores_csv(record: RunRecord) -> str:
+    """One row per cell, repeat and fold; scores with six decimals, an undefined one empty."""
+    cells = {cell.name: cell for cell in record.cells}
+    text = io.StringIO()
+    writer = csv.DictWriter(text, SCORE_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_score_row(cells[fold.cell], fold) for fold in record.folds)
+    return text.getvalue()
+
+
+def _score_row(cell: CellRecord, fold: FoldRecord) -> dict[str, Any]:
+    return {
+        "cell": cell.name, "image": cell.image, "text": cell.text, "fusion": cell.fusion,
+        "classifier": cell.classifier, "parameters": json.dumps(dict(fold.parameters), sort_keys=True),
+        "repeat": fold.repeat, "fold": fold.fold, "n_train": fold.n_train, "n_test": len(fold.rows),
+        **{name: "" if np.isnan(score) else f"{score:.6f}" for name, score in fold.scores.items()},
+        "fit_seconds": f"{fold.fit_seconds:.3f}", "predict_seconds": f"{fold.predict_seconds:.4f}",
+    }
+
+
+def predictions(record: RunRecord) -> pa.Table:
+    """Table with id, repeat, fold, cell, label, predicted and one column `p_CLASS` per class."""
+    if not record.folds:
+        return _prediction_schema(record).empty_table()
+    rows = np.concatenate([fold.rows for fold in record.folds])
+    probabilities = np.concatenate([fold.probabilities for fold in record.folds], dtype=np.float64)
+    counts = [len(fold.rows) for fold in record.folds]
+    cells = list(dict.fromkeys(fold.cell for fold in record.folds))
+    cell, repeat, fold = (np.repeat(values, counts) for values in (
+        [cells.index(fold.cell) for fold in record.folds], [fold.repeat for fold in record.folds],
+        [fold.fold for fold in record.folds]))
+    classes = _strings(record.classes)
+    columns = [
+        _strings(record.ids).take(_whole_numbers(rows)), _whole_numbers(repeat), _whole_numbers(fold),
+        *(pa.DictionaryArray.from_arrays(_whole_numbers(codes), names) for codes, names in (
+            (cell, _strings(cells)), (record.labels[rows], classes), (probabilities.argmax(axis=1), classes))),
+        *(_flat(column, pa.float64()) for column in probabilities.T),
+    ]
+    return pa.Table.from_arrays(columns, schema=_prediction_schema(record))
+
+
+def _prediction_schema(record: RunRecord) -> pa.Schema:
+    name = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema([
+        ("id", pa.string()), ("repeat", pa.int32()), ("fold", pa.int32()), ("cell", name), ("label", name),
+        ("predicted", name), *((f"p_{label}", pa.float64()) for label in record.classes)])
+
+
+def _flat(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """The values (n,) as they lie in memory. `pa.array` would import pandas to look whether they are of its kind."""
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _whole_numbers(values: NDArray[Any]) -> pa.Array:
+    return _flat(values.astype(np.int32), pa.int32())
+
+
+def _strings(texts: Sequence[str]) -> pa.Array:
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))

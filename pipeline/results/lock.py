@@ -1,0 +1,59 @@
+"""grid.lock.yaml: the filled-in grid, versions and fingerprint."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+
+from features import IMAGE_ENCODERS, TEXT_ENCODERS
+from models import CLASSIFIERS, FUSIONS
+from pipeline.config.components import Component, filled_in
+from pipeline.config.grid import Grid
+from pipeline.data.sources import SOURCES
+
+LISTS: dict[str, Mapping[str, type]] = {
+    "image": IMAGE_ENCODERS, "text": TEXT_ENCODERS, "fusion": FUSIONS, "classifier": CLASSIFIERS}
+
+
+def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
+    """The filled-in grid as YAML, with the versions, the seed and the data's fingerprint."""
+    content = {
+        "name": grid.name, "seed": grid.seed,
+        "data": {"source": grid.data.name, **_plain(filled_in(grid.data, SOURCES[grid.data.name])),
+                 "on_bad_rows": grid.on_bad_rows, "keep_unlabelled": grid.keep_unlabelled,
+                 **({} if grid.class_texts is None else {"class_texts": _plain(grid.class_texts)})},
+        "split": _plain(grid.split.model_dump()),
+        **{key: [_entry(one, registry) for one in getattr(grid, key)] for key, registry in LISTS.items()
+           if getattr(grid, key)},
+        "metric": grid.metric, "tuning_metric": grid.tuning_metric,
+        **({"learning_curve": list(grid.learning_curve)} if grid.learning_curve else {}),
+    }
+    text = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(content, text)
+    facts = {"paths count from the folder of the grid file": "run a copy of this file from there",
+             "data fingerprint (sha256)": fingerprint, **versions}
+    return text.getvalue() + "".join(f"# {name}: {value}\n" for name, value in facts.items())
+
+
+def _entry(component: Component, registry: Mapping[str, type]) -> Any:
+    parameters = _plain(filled_in(component, registry[component.name]))
+    return {component.name: parameters} if parameters else component.name
+
+
+def _plain(value: Any) -> Any:
+    """The value in YAML's plain types."""
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump())
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, os.PathLike) else value

@@ -1,0 +1,110 @@
+"""`python -m pipeline.store ls|verify|prune`: look at the store, check it, and clear what is not needed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pipeline.store.manifest import MANIFEST, Damaged, read_manifest
+from pipeline.store.store import DEFAULT_STORE, Store
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; `verify` exits with 1 where an entry is damaged."""
+    options = _parser().parse_args(arguments)
+    try:
+        _run(options)
+    except BrokenPipeError:  # the reader, head for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(options: argparse.Namespace) -> None:
+    if not options.store.is_dir():
+        sys.exit(f"there is no store at {options.store}: a run makes one (say --store FOLDER for another)")
+    store = Store(options.store)
+    if options.command == "ls":
+        print("\n".join(_line(folder) for folder in store.entries()))
+        print(f"{len(store.entries())} entries, {_size(_bytes(store.root))} in {options.store}")
+    elif options.command == "verify":
+        sys.exit(_verify(store))
+    else:
+        for folder in prune(store, options.unused_days):
+            print(f"removed {folder.relative_to(store.root)}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.store", description=__doc__)
+    parser.add_argument("--store", type=Path, default=DEFAULT_STORE, help="its folder (default: %(default)s)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("ls", help="list the entries: key, size, what computing it took, what it is")
+    commands.add_parser("verify", help="read every entry and compare its checksums")
+    clear = commands.add_parser("prune", help="remove leftovers of interrupted runs and damaged entries")
+    clear.add_argument("--unused-days", type=float, metavar="N", help="also entries not used for N days")
+    return parser
+
+
+def _line(folder: Path) -> str:
+    try:
+        manifest = read_manifest(folder)
+    except Damaged as error:
+        return f"{folder.name[:12]}  damaged: {error}"
+    what = f"{manifest['ingredients'].get('kind', '?'):9} {manifest['facts'].get('label', '')}"
+    return f"{folder.name[:12]}  {_size(_bytes(folder)):>9}  {manifest['seconds']:8.2f} s  {what}"
+
+
+def _verify(store: Store) -> int:
+    problems = {folder: problem for folder in store.entries() if (problem := store.problem(folder))}
+    for folder, problem in problems.items():
+        print(f"{folder.name[:12]}  damaged: {problem}")
+    print(f"{len(store.entries())} entries, {len(problems)} damaged")
+    return 1 if problems else 0
+
+
+def prune(store: Store, unused_days: float | None = None) -> list[Path]:
+    """Remove leftovers of interrupted writers, damaged entries, and entries unused for `unused_days`."""
+    def is_stale(folder: Path) -> bool:
+        return bool(store.problem(folder)) or (unused_days is not None and _idle_days(folder) > unused_days)
+
+    partial = [path for path in (store.root / "partial").glob("*") if _remove(store, path, Path.exists)]
+    return partial + [folder for folder in store.entries() if _remove(store, folder, is_stale)]
+
+
+def _remove(store: Store, folder: Path, wanted: Callable[[Path], bool]) -> bool:
+    """Remove a folder if it is wanted so, unless somebody is at work on its key (who then holds the lock)."""
+    locks = store.root / "locks"
+    locks.mkdir(exist_ok=True)
+    try:
+        with FileLock(locks / f"{folder.name.split('.')[0]}.lock", timeout=0):
+            if not wanted(folder):
+                return False
+            shutil.rmtree(folder)
+    except Timeout:
+        return False
+    return True
+
+
+def _idle_days(folder: Path) -> float:
+    return (time.time() - (folder / MANIFEST).stat().st_mtime) / 86400
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""Content-addressed store of arrays and results: complete keys, verified on read, written atomically.
+
+An entry is a folder named by its key, with one file per array (`.npy`, or `.npz` for CSR; never pickled)
+and a manifest written last. The folder is filled under another name and then moved into place as a whole,
+so an interrupted writer leaves nothing that could be taken for a value.
+
+    python -m pipeline.store ls | verify | prune
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.store.array_file import Array, flush, read_array, write_array
+from pipeline.store.keys import Ingredients, canonical, key_of
+from pipeline.store.manifest import FORMAT, MANIFEST, Damaged, Entry, read_manifest, sealed
+
+DEFAULT_STORE = Path("runs") / "store"
+logger = logging.getLogger("modalgrid.store")
+
+
+class Store:
+    """Entries under one folder, which any number of processes may share.
+
+    Parameters
+    ----------
+    root : folder; made when the first entry is written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self._verified: dict[Path, tuple[int, int, int]] = {}
+
+    def has(self, ingredients: Ingredients) -> bool:
+        """Whether an entry is there, without verifying its content."""
+        return (self.folder(key_of(ingredients)) / MANIFEST).is_file()
+
+    def seconds(self, ingredients: Ingredients) -> float | None:
+        """What computing an entry cost, from its manifest alone; None where it is not there."""
+        try:
+            return float(read_manifest(self.folder(key_of(ingredients)))["seconds"])
+        except Damaged:
+            return None
+
+    def size(self, ingredients: Ingredients, array: str) -> int | None:
+        """Bytes of the file of one of an entry's arrays, from its manifest alone; None where it is not there."""
+        try:
+            return int(read_manifest(self.folder(key_of(ingredients)))["files"][array]["bytes"])
+        except (Damaged, KeyError):
+            return None
+
+    def load(self, ingredients: Ingredients) -> Entry | None:
+        """The entry, verified; None where there is none or it is damaged."""
+        key = key_of(ingredients)
+        try:
+            return self._read(self.folder(key), key)
+        except Damaged:
+            return None
+
+    def get(self, ingredients: Ingredients, compute: Callable[[], Entry]) -> Entry:
+        """The entry, computed and stored where it is not there; a damaged one is reported and replaced.
+
+        Processes that ask for the same entry at once wait for the first: nothing is computed twice.
+        """
+        found = self.load(ingredients)
+        if found is not None:
+            return found
+        key = key_of(ingredients)
+        with self.lock(key):
+            found = self.load(ingredients)
+            if found is not None:
+                return found
+            self._discard_damaged(key)
+            begun = time.perf_counter()
+            computed = compute()
+            self._save(key, ingredients, computed, time.perf_counter() - begun)
+            stored = self.load(ingredients)
+        if stored is None:
+            raise OSError(f"what was just written to {self.root} cannot be read back: is the disk full or faulty?")
+        return replace(stored, reused=False)
+
+    def _discard_damaged(self, key: str) -> None:
+        folder = self.folder(key)
+        if folder.exists():
+            logger.warning("store entry %s is damaged (%s): it is computed again", key[:12], self.problem(folder))
+            shutil.rmtree(folder)
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """Hold a key: other processes wait. Released by the system when the holder dies."""
+        from filelock import FileLock  # it imports asyncio, and a run whose results are all stored locks nothing
+
+        folder = self.root / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{key}.lock"):
+            yield
+
+    def _save(self, key: str, ingredients: Ingredients, entry: Entry, seconds: float) -> None:
+        """Write an entry as a whole, or not at all; the caller holds the key's lock."""
+        with self.scratch(key) as partial:
+            files = {name: _write(partial, name, array) for name, array in entry.arrays.items()}
+            manifest = {
+                "format": FORMAT, "key": key, "ingredients": ingredients, "files": files,
+                "facts": entry.facts, "seconds": seconds, "created": time.time(),
+            }
+            _write_text(partial / MANIFEST, sealed(canonical(manifest)))
+            _sync_folder(partial)
+            folder = self.folder(key)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            partial.rename(folder)
+            _sync_folder(folder.parent)
+
+    @contextmanager
+    def scratch(self, key: str) -> Iterator[Path]:
+        """An empty folder on the store's disk, removed in the end; the caller holds the key's lock."""
+        folder = self.root / "partial" / f"{key}.{uuid.uuid4().hex}"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def folder(self, key: str) -> Path:
+        """Where the entry of a key lies, or would lie."""
+        return self.root / "entries" / key[:2] / key
+
+    def _read(self, folder: Path, key: str, touch: bool = True) -> Entry:
+        manifest = read_manifest(folder)
+        if manifest["key"] != key:
+            raise Damaged("its manifest belongs to another key")
+        arrays = {name: self._read_array(folder, name, about) for name, about in manifest["files"].items()}
+        if touch:
+            _touch(folder / MANIFEST)
+        checksums = {name: str(about["sha256"]) for name, about in manifest["files"].items()}
+        return Entry(arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums)
+
+    def _read_array(self, folder: Path, name: str, about: Mapping[str, Any]) -> Array:
+        path = folder / str(about["file"])
+        try:
+            self._verify(path, about)
+            array = read_array(path, about["shape"])
+        except OSError as error:  # also an entry that another process replaces or removes just now
+            raise Damaged(f"{path.name} cannot be read: {error}") from error
+        if list(array.shape) != about["shape"] or str(array.dtype) != about["dtype"]:
+            raise Damaged(f"{path.name} holds {array.dtype} {array.shape}, not what its manifest says")
+        return array
+
+    def _verify(self, path: Path, about: Mapping[str, Any]) -> None:
+        """Compare size and checksum; a file this process has verified is not read again until it changes."""
+        status = path.stat()
+        seen = (status.st_size, status.st_mtime_ns, status.st_ino)
+        if self._verified.get(path) == seen:
+            return
+        if status.st_size != about["bytes"]:
+            raise Damaged(f"{path.name} has {status.st_size} bytes instead of {about['bytes']}")
+        if _sha256(path) != about["sha256"]:
+            raise Damaged(f"the checksum of {path.name} is wrong")
+        self._verified[path] = seen
+
+    def entries(self) -> list[Path]:
+        """Folders of all entries, sound or not."""
+        return sorted(path for path in (self.root / "entries").glob("??/*") if path.is_dir())
+
+    def problem(self, folder: Path) -> str | None:
+        """What is wrong with an entry's folder, if anything; reads all of it that was not read before."""
+        try:
+            self._read(folder, folder.name, touch=False)
+        except Damaged as error:
+            return str(error)
+        return None
+
+
+def _write(folder: Path, name: str, array: Array | Path) -> dict[str, Any]:
+    path, shape, dtype = write_array(folder, name, array)
+    return {"file": path.name, "shape": list(shape), "dtype": dtype,
+            "bytes": path.stat().st_size, "sha256": _sha256(path)}
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("wb") as file:
+        file.write(text.encode())
+        flush(file)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _touch(path: Path) -> None:
+    try:
+        os.utime(path)
+    except OSError:  # a store shared read-only has no times of last use
+        return

@@ -1,0 +1,1 @@
+"""What is worked on: encode, fit, choose, combine, refit."""

@@ -1,0 +1,128 @@
+"""Cells that combine the predictions of others: what they learn from inner folds, and what they predict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.classifiers.temperature import fitted_temperature
+from models.combining import Inner, Parts
+from models.fusion import Fusion
+from pipeline.config.cells import Cell
+from pipeline.folds.fold import Fold
+from pipeline.store.keys import Ingredients, key_of
+from pipeline.store.manifest import Entry
+from pipeline.store.store import Store
+from pipeline.tasks.context import Context, store_at
+from pipeline.tasks.digests import VERSIONS, plain_parameters
+from pipeline.tasks.procedures import versions_of
+from pipeline.tasks.unit import Unit, result_of
+from pipeline.tasks.views import finite
+
+Results: TypeAlias = Callable[[Unit], Entry]
+
+
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """One cell that has parts, on one outer fold.
+
+    Parameters
+    ----------
+    units : the parts' own work, in the order of `cell.parts`.
+    """
+
+    cell: Cell
+    fold: Fold
+    estimator: Fusion
+    units: tuple[Unit, ...]
+
+    @cached_property
+    def ingredients(self) -> Ingredients:
+        """Everything that decides its predictions; see `store.key_of`. The parts' keys hold rows and labels."""
+        return {
+            "kind": "combination",
+            "parts": [key_of(unit.ingredients) for unit in self.units],
+            "model": {"class": type(self.estimator).__name__, "version": self.estimator.version,
+                      "parameters": plain_parameters(self.estimator)},
+            "versions": VERSIONS,
+            **versions_of("combine", "temperature"),
+        }
+
+
+def predicted(combination: Combination, context: Context, results: Results) -> Entry:
+    """A combination's predictions: from the store where it learns, for the others cost next to nothing.
+
+    Parameters
+    ----------
+    results : gives the stored result of a unit.
+
+    Returns
+    -------
+    probabilities : (n_test, K), among the entry's arrays.
+    weights : of each part, or None; among the facts, like the seconds.
+    """
+    if combination.estimator.learns_combination:
+        return store_at(context.store).get(combination.ingredients, lambda: _result(combination, context, results))
+    return _result(combination, context, results)
+
+
+def _result(combination: Combination, context: Context, results: Results) -> Entry:
+    entries = [results(unit) for unit in combination.units]
+    begun = time.perf_counter()
+    estimator = _fitted(combination, entries, context)
+    fitted = time.perf_counter()
+    probabilities = estimator.combine(_parts(combination, entries, "probabilities", combination.fold.test, context))
+    return Entry({"probabilities": finite(combination.cell.name, probabilities)}, {
+        "label": combination.cell.name, "weights": None if estimator.weights_ is None else estimator.weights_.tolist(),
+        "fit_seconds": fitted - begun, "predict_seconds": time.perf_counter() - fitted,
+        "temperature": _temperature(combination, entries, estimator, context),
+    })
+
+
+def _temperature(
+    combination: Combination, entries: Sequence[Entry], estimator: Fusion, context: Context
+) -> float | None:
+    """What calibrates it, from its parts' predictions on the inner folds; None where a part has none.
+
+    Rules that learn have learned from the same predictions: few numbers, so that their temperature is hardly low.
+    """
+    if not all(unit.keeps_inner for unit in combination.units):
+        return None
+    train = combination.fold.train
+    return fitted_temperature(estimator.combine(_parts(combination, entries, "inner", train, context)),
+                              context.labels[train])
+
+
+def _fitted(combination: Combination, entries: Sequence[Entry], context: Context) -> Fusion:
+    labels = context.labels[combination.fold.train]
+    return combination.estimator.fit_combination(
+        np.bincount(labels, minlength=context.classes) / len(labels),
+        _inner(combination, entries, labels, context) if combination.estimator.learns_combination else None)
+
+
+def refitted(combination: Combination, context: Context, store: Store) -> Fusion:
+    """The combination as it learned from its parts' stored results, to combine other predictions of theirs."""
+    return _fitted(combination, [result_of(unit, store) for unit in combination.units], context)
+
+
+def _parts(
+    combination: Combination, entries: Sequence[Entry], name: str, rows: NDArray[np.int64], context: Context
+) -> Parts:
+    """The array `name` of every part's result, and which of the rows it stands for have the part's modality."""
+    index = [context.index[next(iter(unit.features))][rows] for unit in combination.units]
+    return Parts(np.stack([np.asarray(entry.arrays[name], dtype=np.float64) for entry in entries]),
+                 np.stack([one >= 0 for one in index]))
+
+
+def _inner(combination: Combination, entries: Sequence[Entry], labels: NDArray[np.int64], context: Context) -> Inner:
+    train = combination.fold.train
+    folds = np.zeros(len(train), dtype=np.int64)
+    for number, (_, left_out) in enumerate(combination.fold.inner):
+        folds[np.searchsorted(train, left_out)] = number
+    return Inner(_parts(combination, entries, "inner", train, context), labels, folds)

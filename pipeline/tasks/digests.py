@@ -1,0 +1,98 @@
+"""Digests of rows, samples, groups and parameters, for keys."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from features.block import Modality
+from models.fusion import Fusion
+from pipeline.data.dataset import Dataset
+from pipeline.folds.fold import Fold
+from pipeline.store.keys import key_of
+
+Rows = NDArray[np.int64]
+# Packages whose releases may change what a fitted model predicts.
+VERSIONS = {name: version(name) for name in ("numpy", "scipy", "scikit-learn", "torch")}
+
+
+def plain_parameters(estimator: Any) -> dict[str, Any]:
+    """The estimator's own parameters as JSON values, paths left out."""
+    return {name: _plain(value) for name, value in estimator.get_params(deep=False).items()
+            if not isinstance(value, os.PathLike)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump())
+    if hasattr(value, "get_params"):
+        return {"class": type(value).__name__, "version": getattr(value, "version", None),
+                "parameters": plain_parameters(value)}
+    return value
+
+
+def numbered_groups(dataset: Dataset, rows: Rows) -> Rows | None:
+    """The groups of some rows, numbered among these; None where there are none."""
+    return None if dataset.groups is None else np.unique(dataset.groups[rows], return_inverse=True)[1]
+
+
+def rows_digest(dataset: Dataset, fold: Fold, modalities: tuple[Modality, ...]) -> str:
+    """Digest of the samples and classes of the fold's rows, in order, and of its inner folds."""
+    rows = np.concatenate([fold.train, fold.test])
+    place = {int(row): position for position, row in enumerate(fold.train)}
+    return key_of({
+        "classes": dataset.classes,
+        "train": len(fold.train),
+        "labels": dataset.labels[rows].tolist(),
+        "samples": {modality: _sample_digests(dataset, modality, rows) for modality in modalities},
+        "inner": [[[place[int(row)] for row in part] for part in split] for split in fold.inner],
+    })
+
+
+def uses_groups(estimator: Fusion) -> bool:
+    """Whether the fusion or its classifier learns from groups."""
+    classifier = estimator.get_params(deep=False).get("classifier")
+    return estimator.uses_groups or bool(getattr(classifier, "uses_groups", False))
+
+
+def unlabelled_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modality]) -> str:
+    """Digest of the samples that each split of the fold learns from without a label, in order, and of their groups."""
+    return key_of({"splits": [{
+        "samples": {modality: _sample_digests(dataset, modality, rows) for modality in modalities},
+        "groups": _listed_groups(dataset, np.concatenate([train, rows])),
+    } for train, _, rows in fold.splits()]})
+
+
+def class_texts_digest(dataset: Dataset, modalities: Sequence[Modality]) -> str:
+    """Digest of the classes' texts, in order, and that there are some, where a model uses none."""
+    assert dataset.described is not None
+    digests = dataset.views["text"].digests if "text" in modalities else ()
+    return key_of({"texts": [[dataset.classes[code], digests[position]] for code, position in
+                             zip(dataset.described.classes, dataset.described.positions, strict=True)]
+                   if digests else []})
+
+
+def groups_digest(dataset: Dataset, fold: Fold) -> str | None:
+    """Digest of which training rows belong together."""
+    groups = _listed_groups(dataset, fold.train)
+    return None if groups is None else key_of({"groups": groups})
+
+
+def _listed_groups(dataset: Dataset, rows: Rows) -> list[int] | None:
+    groups = numbered_groups(dataset, rows)
+    return None if groups is None else list(groups.tolist())
+
+
+def _sample_digests(dataset: Dataset, modality: Modality, rows: Rows) -> list[str | None]:
+    modal = dataset.views[modality]
+    return [modal.digests[position] if position >= 0 else None for position in modal.index[rows]]

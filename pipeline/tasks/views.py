@@ -1,0 +1,103 @@
+"""A unit's views of the samples, from stored features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.block import Block, Modality
+from models.fusion import ClassTexts, Fit
+from models.views import Views
+from pipeline.folds.fold import Parts
+from pipeline.store.store import Store
+from pipeline.tasks.context import Context
+from pipeline.tasks.features import Features
+from pipeline.tasks.unit import Unit
+
+Rows = NDArray[np.int64]
+Probabilities = NDArray[np.float64]
+
+
+def loaded_blocks(unit: Unit, context: Context, store: Store) -> dict[Modality, list[Block]]:
+    """The unit's blocks; features that several folds use are loaded once, so that models see they are the same."""
+    loaded: dict[str, Block] = {}
+    for modality, many in unit.features.items():
+        for one in many:
+            if one.key not in loaded:
+                loaded[one.key] = _loaded(one, context.index[modality], store)
+    return {modality: [loaded[one.key] for one in many] for modality, many in unit.features.items()}
+
+
+def _loaded(features: Features, index: Rows, store: Store) -> Block:
+    block = features.load(store, index)
+    if block is None:
+        raise FileNotFoundError(f"features of {features.component.label} are missing from the store or damaged; "
+                                "run again to compute them")
+    return block
+
+
+def fit_of(unit: Unit, position: int, blocks: Mapping[Modality, Sequence[Block]], context: Context) -> Fit:
+    """The outer split (position 0) or an inner one, with the features that were learned from its training rows."""
+    views = _views({modality: many[position] for modality, many in blocks.items()}, context)
+    return fit_on(views, unit.fold.splits()[position], context)
+
+
+def fit_on(views: Views, split: Parts, context: Context) -> Fit:
+    """What is learned from, and asked about, in one split of the rows.
+
+    Training rows come with their augmented views, test rows only where predictions are averaged over them.
+    """
+    train, test, unlabelled = split
+    return Fit(*training(views, train, context.labels), views.take(test).for_prediction(),
+               views.take(unlabelled) if len(unlabelled) else None,
+               _described(views, context.labels[np.concatenate([train, test])], context))
+
+
+def _described(views: Views, labels: Rows, context: Context) -> ClassTexts | None:
+    """The texts of these labels' classes, and of no others: inner folds know nothing of the classes held out."""
+    if context.described is None:
+        return None
+    texts = None if views.text is None else views.text.at(context.described.positions)
+    return ClassTexts(context.described.classes, texts).of(labels)
+
+
+def training(views: Views, rows: Rows, labels: Rows) -> tuple[Views, Rows]:
+    """Training samples and their labels: the rows and their augmented views."""
+    expanded = views.take(rows).with_views()
+    return expanded, np.tile(labels[rows], len(expanded) // max(len(rows), 1))
+
+
+def _views(blocks: Mapping[Modality, Block], context: Context) -> Views:
+    """Views of these blocks; a model that needs none gets one column of zeros."""
+    if not blocks:
+        nothing = Block(np.zeros((1, 1), dtype=np.float32), np.zeros(len(context.labels), dtype=np.int64))
+        return Views(image=nothing, groups=context.groups)
+    return Views(blocks.get("image"), blocks.get("text"), context.groups)
+
+
+def outer_views(unit: Unit, context: Context, store: Store) -> Views:
+    """Features of all rows, as learned from the outer training rows of the unit's fold."""
+    return _views({modality: _loaded(many[0], context.index[modality], store)
+                   for modality, many in unit.features.items()}, context)
+
+
+def finite(name: str, probabilities: Probabilities) -> Probabilities:
+    """The probabilities themselves; raises FloatingPointError where they are not all numbers."""
+    if not np.all(np.isfinite(probabilities)):
+        raise FloatingPointError(f"{name} predicts probabilities that are not finite")
+    return probabilities
+
+
+def aligned(probabilities: Probabilities, columns: Rows, classes: int) -> Probabilities:
+    """Probabilities (n, K) over all classes, rows summing to 1; those that are no `columns` of a model get 0."""
+    complete = np.zeros((len(probabilities), classes))
+    complete[:, columns] = probabilities
+    return np.asarray(complete / complete.sum(axis=1, keepdims=True))
+
+
+def averaged(probabilities: Probabilities, rows: int) -> Probabilities:
+    """Mean probabilities (rows, K) over the augmented views that were predicted: (rows (1 + k), K), or no more."""
+    times = len(probabilities) // max(rows, 1)
+    return probabilities if times < 2 else probabilities.reshape(times, rows, -1).mean(axis=0)
