@@ -21,8 +21,8 @@ import numpy as np
 from PIL import Image
 
 from reports import SECTIONS
+from reports.page.render import write_report
 from reports.record import CellRecord, FoldRecord, MetricRecord, RunRecord, StepRecord
-from reports.render import write_report
 
 METRICS = (MetricRecord("balanced_accuracy", True), MetricRecord("accuracy", True), MetricRecord("f1_macro", True),
            MetricRecord("log_loss", False, "nats"))

@@ -15,8 +15,8 @@ import numpy as np
 
 from features.machine.nearest import nearest
 from pipeline.metrics.classification import METRICS
-from reports.many_data_sets import AcrossFacts, across
-from reports.many_pages import pages
+from reports.analysis.many_data_sets import AcrossFacts, across
+from reports.page.many_pages import pages
 
 
 class CompareError(Exception):

@@ -41,7 +41,7 @@ from pipeline.results.scores import collect
 from pipeline.store.remember import memory
 from pipeline.store.store import DEFAULT_STORE, Store
 from pipeline.tasks.context import context_of
-from reports.checks import checks
+from reports.analysis.checks import checks
 from reports.record import RunRecord, StepRecord
 
 LISTED = 10  # rows left out that the terminal names; the report names all
@@ -180,7 +180,7 @@ def _say_dropped(dropped: Sequence[str]) -> None:
 
 
 def _finish(record: RunRecord, folder: Path) -> int:
-    from reports.render import write_report
+    from reports.page.render import write_report
 
     write_report(record, folder)
     for alarm in record.alarms:

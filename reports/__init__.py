@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reports import (
+from reports.section import Section
+from reports.sections import (
     attention,
     calibration,
     cost,
@@ -16,9 +17,8 @@ from reports import (
     verdict,
     winner,
 )
-from reports.section import Section
 
-# In page order. A section is one file with facts (and charts), and templates/<name>.html and <name>.md.
+# In page order. A section is one file with facts (and charts), and a template in templates/html and templates/markdown.
 SECTIONS: dict[str, Section] = {
     "verdict": verdict.SECTION,
     "leaderboard": leaderboard.SECTION,

@@ -44,8 +44,8 @@ class FoldRecord:
     encode_seconds : what encoding all of the data set's distinct samples cost for it, summed over modalities.
     feature_bytes : size of those features in memory.
     model_bytes : size of the fitted model, encoders not counted; None where it is not known.
-    temperature : what calibrates its probabilities (see reports/reliability.py), learned from the predictions on
-        inner folds; None where there were none.
+    temperature : what calibrates its probabilities (see reports/analysis/reliability.py), learned from the
+        predictions on inner folds; None where there were none.
     training : course of a network's training on the outer training rows: "kept", the epoch whose weights were kept
         (from 1), and "fitted" and "held_out", the mean loss of each epoch; None for other models.
     """

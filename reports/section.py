@@ -32,7 +32,7 @@ def _no_charts(facts: Any) -> dict[str, Chart]:
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the report, drawn by `templates/<name>.html` and `templates/<name>.md`.
+    """One part of the report, drawn by `templates/html/<name>.html` and `templates/markdown/<name>.md`.
 
     Parameters
     ----------

@@ -7,9 +7,6 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Protocol
 
-from reports.ranking import Spread
-from reports.statistics import Interval
-
 
 class Ends(Protocol):
     """Anything with the ends of an interval, None where there is none."""
@@ -75,24 +72,6 @@ def signed(value: float | None, digits: int = 3) -> str:
     """A difference, always with its sign unless it rounds to zero."""
     text = figure(value, digits)
     return f"+{text}" if value is not None and isfinite(value) and value > 0 and float(text) else text
-
-
-def plus_minus(score: Spread) -> str:
-    """Mean ± standard deviation over folds."""
-    spread = f" ± {figure(score.deviation)}" if score.deviation is not None else ""
-    return figure(score.mean) + spread
-
-
-def between(interval: Interval) -> str:
-    """The ends of an interval, as "+0.011 to +0.024"; a dash without them."""
-    return NONE if interval.low is None else f"{signed(interval.low)} to {signed(interval.high)}"
-
-
-def ends(interval: Ends | None) -> str:
-    """The ends of a score's interval, as "0.611 to 0.624"; a dash without them."""
-    if interval is None or interval.low is None:
-        return NONE
-    return f"{figure(interval.low)} to {figure(interval.high)}"
 
 
 def chance(probability: float) -> str:

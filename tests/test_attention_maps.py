@@ -10,9 +10,9 @@ import pytest
 from models.neural.attention import Attention
 from pipeline.followup import attention_maps
 from pipeline.tasks import fit as evaluate
-from reports import attention
+from reports.page.render import html_page, markdown_page, report_parts
 from reports.record import AttentionRecord, MatchRecord, RunRecord
-from reports.render import html_page, markdown_page, report_parts
+from reports.sections import attention
 from tests.records import small_record
 from tests.tiny import GRID, register, run_grid, write_grid, write_table
 
@@ -27,7 +27,7 @@ def record_of(tmp_path, monkeypatch):
     register(monkeypatch)
     write_table(tmp_path)
     kept = []
-    monkeypatch.setattr("reports.render.write_report", lambda record, folder: kept.append(record))
+    monkeypatch.setattr("reports.page.render.write_report", lambda record, folder: kept.append(record))
 
     def run(grid: str = TINY) -> RunRecord:
         write_grid(tmp_path, grid)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.metrics.classification import METRICS
-from reports.bootstrap import FEWEST_UNITS, _weights, pooled, resampled
-from reports.optimism import optimism
+from reports.analysis.bootstrap import FEWEST_UNITS, _weights, pooled, resampled
+from reports.analysis.optimism import optimism
 from reports.record import CellRecord, FoldRecord
 from tests.records import FUSION, MAJORITY, TEXT, realistic_record, small_record
 

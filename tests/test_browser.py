@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.render import write_report
+from reports.page.render import write_report
 from tests.records import MAJORITY, probed_record, realistic_record
 from tests.test_reports import hostile
 

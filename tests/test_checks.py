@@ -11,9 +11,9 @@ from pipeline.config.grid import Split
 from pipeline.data.dataset import build
 from pipeline.folds import draw as splits
 from pipeline.folds.leaks import leaks
-from reports import verdict
-from reports.checks import checks
+from reports.analysis.checks import checks
 from reports.record import CellRecord, FoldRecord
+from reports.sections import verdict
 from tests.conftest import WORDS, small_samples
 from tests.records import FUSION, IMAGE, MAJORITY, METRICS, SMALL_SCORES, TEXT, realistic_record, small_record
 from tests.tiny import GRID, register, run_grid, without_report, write_grid, write_table

@@ -11,8 +11,8 @@ import pytest
 from scipy.stats import friedmanchisquare, wilcoxon
 
 from pipeline.compare import CompareError, compare, main
-from reports.many_data_sets import across
-from reports.many_pages import diagram, pages
+from reports.analysis.many_data_sets import across
+from reports.page.many_pages import diagram, pages
 
 # Demsar (2006), table 6: AUC of C4.5 and three ways to tune it, on fourteen data sets.
 DEMSAR = np.array([

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.contrasts import contrasts
-from reports.contribution import contributions, robustness
+from reports.analysis.contrasts import contrasts
+from reports.analysis.contribution import contributions, robustness
 from reports.record import CellRecord
 from tests.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, probed_record, small_record
 

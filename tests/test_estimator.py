@@ -16,7 +16,7 @@ from features.encoders.bag_of_words import BagOfWords
 from models.classifiers.logistic import Logistic
 from models.early.concat import Concat
 from models.preparation.scaling import BlockScaler
-from reports.mean_ranks import mean_ranks
+from reports.analysis.mean_ranks import mean_ranks
 
 
 class Theirs(BaseEstimator):

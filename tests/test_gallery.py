@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports import gallery
+from reports.page.render import markdown_page, report_parts
+from reports.page.thumbnails import Shown, Thumbnails
 from reports.record import CellRecord, FoldRecord, RunRecord
-from reports.render import markdown_page, report_parts
-from reports.thumbnails import Shown, Thumbnails
+from reports.sections import gallery
 from tests.records import FUSION, IMAGE, TEXT, small_record
 
 

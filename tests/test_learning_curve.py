@@ -21,8 +21,8 @@ from pipeline.plan.plan import make_plan
 from pipeline.store.store import Store
 from pipeline.tasks import fit as evaluate
 from pipeline.tasks.context import context_of
-from reports import learning_curve as section
 from reports.record import CurveRecord
+from reports.sections import learning_curve as section
 from tests.records import FUSION, IMAGE, TEXT, small_record
 from tests.test_folds import dataset_of
 from tests.tiny import GRID, register, run_grid, without_report, write_grid, write_table

@@ -24,7 +24,7 @@ def record(tmp_path_factory) -> RunRecord:
     records: list[RunRecord] = []
     with pytest.MonkeyPatch.context() as patch:
         register(patch)
-        patch.setattr("reports.render.write_report", lambda record, folder: records.append(record))
+        patch.setattr("reports.page.render.write_report", lambda record, folder: records.append(record))
         assert run_grid(folder) == 0
         assert run_grid(folder) == 0
     first, again = records
@@ -58,7 +58,7 @@ def test_forms_of_one_pass_share_its_seconds(tmp_path, monkeypatch):
     grid.write_text(grid.read_text().replace("majority,", "attention,").replace("[bow]", "[word2vec]"))
     register(monkeypatch)
     records: list[RunRecord] = []
-    monkeypatch.setattr("reports.render.write_report", lambda record, folder: records.append(record))
+    monkeypatch.setattr("reports.page.render.write_report", lambda record, folder: records.append(record))
     assert run_grid(tmp_path) == 0
     costs = {fold.cell: fold.encode_seconds for fold in records[0].folds if fold.fold == 0}
     assert costs["mean_colour + word2vec / attention"] == pytest.approx(

@@ -10,8 +10,8 @@ from scipy.optimize import minimize_scalar
 from sklearn.calibration import calibration_curve
 
 from models.classifiers.temperature import fitted_temperature, tempered
-from reports import reliability as module
-from reports.reliability import calibration, reliability
+from reports.analysis import reliability as module
+from reports.analysis.reliability import calibration, reliability
 from tests.records import FUSION, small_record
 from tests.tiny import register, run_grid, without_report, write_table
 

@@ -24,11 +24,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import SECTIONS, calibration, cost, gains, latex, leaderboard, markdown, method, verdict, winner
-from reports.ranking import rank_cells
+from reports import SECTIONS
+from reports.analysis.ranking import rank_cells
+from reports.analysis.statistics import corrected_resampled_interval
+from reports.page import markdown
+from reports.page.render import report_parts, write_report
 from reports.record import CellRecord, FailureRecord, FoldRecord, RunRecord, StepRecord
-from reports.render import report_parts, write_report
-from reports.statistics import corrected_resampled_interval
+from reports.sections import calibration, cost, gains, leaderboard, method, verdict, winner
+from reports.sections import leaderboard_latex as latex
 from reports.wording import clean, distinct, duration, figure, short, signed
 from tests.records import (
     FUSION,
@@ -614,7 +617,7 @@ def test_many_classes_are_listed_instead_of_drawn():
 
 
 def test_importing_the_report_imports_no_chart_library():
-    code = "import sys, reports.render; print({'vl_convert', 'pandas', 'torch', 'sklearn'} & set(sys.modules))"
+    code = "import sys, reports.page.render; print({'vl_convert', 'pandas', 'torch', 'sklearn'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert found.stdout.strip() == "set()"
 
@@ -622,8 +625,8 @@ def test_importing_the_report_imports_no_chart_library():
 @pytest.mark.parametrize("name", SECTIONS)
 def test_every_section_has_both_templates(name):
     folder = ROOT / "reports" / "templates"
-    assert (folder / f"{name}.html").is_file()
-    assert (folder / f"{name}.md").is_file()
+    assert (folder / "html" / f"{name}.html").is_file()
+    assert (folder / "markdown" / f"{name}.md").is_file()
 
 
 def test_the_run_took_as_long_as_its_steps_and_not_as_its_processes_together():

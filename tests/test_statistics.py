@@ -13,12 +13,7 @@ from sklearn.datasets import make_moons
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.svm import SVC
 
-from reports.statistics import (
-    corrected_resampled_interval,
-    corrected_resampled_t,
-    correlated_bayes,
-    holm,
-)
+from reports.analysis.statistics import corrected_resampled_interval, corrected_resampled_t, correlated_bayes, holm
 from tests.simulations import null_differences
 
 # baycomp 1.0.3, two_on_single(zeros, DIFFERENCES, rope=0.01, runs=...): probabilities of the first being

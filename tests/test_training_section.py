@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reports import training
-from reports.render import html_page, markdown_page, report_parts
-from reports.training import Trained
+from reports.page.render import html_page, markdown_page, report_parts
+from reports.sections import training
+from reports.sections.training import Trained
 from tests.records import FUSION, small_record
 
 

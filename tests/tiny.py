@@ -76,7 +76,7 @@ def register(patch: Any) -> None:
 
 def without_report(patch: Any) -> None:
     """Leave the report's pages out, for tests that read only scores and predictions."""
-    patch.setattr("reports.render.write_report", lambda *_: None)
+    patch.setattr("reports.page.render.write_report", lambda *_: None)
 
 
 def write_table(folder: Path, per_class: int = 12, **changes: Any) -> Path:

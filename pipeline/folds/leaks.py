@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.data.dataset import Dataset
 from pipeline.folds.fold import Fold
-from reports.checks import Check
+from reports.analysis.checks import Check
 from reports.wording import listed, quoted
 
 Rows = NDArray[np.int64]

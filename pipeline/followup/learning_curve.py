@@ -32,7 +32,7 @@ from pipeline.store.store import Store
 from pipeline.tasks.context import Context
 from pipeline.tasks.features import Features, request
 from pipeline.tasks.unit import Requests
-from reports.ranking import rank_cells
+from reports.analysis.ranking import rank_cells
 from reports.record import CurveRecord, FailureRecord, RunRecord
 
 Rows = NDArray[np.int64]

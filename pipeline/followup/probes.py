@@ -34,7 +34,7 @@ from pipeline.tasks.features import with_stages
 from pipeline.tasks.refit import Refitted, refit
 from pipeline.tasks.unit import Unit
 from pipeline.tasks.views import finite
-from reports.ranking import Kind, rank_cells
+from reports.analysis.ranking import Kind, rank_cells
 from reports.record import RunRecord
 
 Probabilities = NDArray[np.float64]

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.mean_ranks import mean_ranks
+from reports.analysis.mean_ranks import mean_ranks
 
 Labels = NDArray[np.int64]
 Probabilities = NDArray[np.float64]

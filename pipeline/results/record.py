@@ -29,7 +29,7 @@ from pipeline.results.scores import Outcome, manifest_of
 from pipeline.store.store import DEFAULT_STORE, Store
 from pipeline.tasks.combination import Combination
 from pipeline.tasks.features import Features
-from reports.checks import Check
+from reports.analysis.checks import Check
 from reports.record import CellRecord, EncodedRecord, MetricRecord, RunRecord, StageRecord
 
 PACKAGES = ("modalgrid", "numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm",

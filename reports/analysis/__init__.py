@@ -1,0 +1,1 @@
+"""Statistics, the answer, checks: what a record shows."""

@@ -1,0 +1,135 @@
+"""Method checks: what in a run's figures should make a reader doubt the method, with the evidence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports.analysis.ranking import Kind, Ranking, rank_cells, spread
+from reports.record import CellRecord, FoldRecord, RunRecord
+from reports.wording import count, figure, listed, quoted
+
+NEAR_PERFECT = 0.98
+SMALL_CLASS = 10
+UNEVEN_FOLDS = 1.5
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One doubt, in a sentence that holds its evidence; `severe` where the verdict may be worthless for it."""
+
+    name: str
+    sentence: str
+    severe: bool = False
+
+
+def checks(record: RunRecord) -> tuple[Check, ...]:
+    """Every doubt that the record itself raises, severe ones first."""
+    ranking = rank_cells(record)
+    found = [*_near_perfect(record, ranking), *_majority(ranking), *_edges(record, ranking), *_identical(record),
+             *_small_classes(record), *_fold_sizes(record)]
+    return tuple(sorted(found, key=lambda check: not check.severe))
+
+
+def _near_perfect(record: RunRecord, ranking: Ranking) -> Iterator[Check]:
+    nouns: dict[Kind, str] = {"text": "text", "image": "picture"}
+    for kind, noun in nouns.items():
+        scores = [(spread(fold.scores.get("accuracy", float("nan")) for fold in standing.folds.values()).mean, standing)
+                  for standing in ranking.ranked(kind)]
+        best = max(scores, key=lambda one: one[0], default=None)
+        if best and best[0] >= NEAR_PERFECT:
+            yield Check(
+                "near-perfect", f"The {noun} alone all but gives the class away: {quoted(best[1].cell.name)} is right "
+                f"on {100 * best[0]:.1f} % of the test rows. Make sure that the {noun} does not name the class and "
+                f"that no {noun} of a test row, or one made from it, was seen in training.", severe=kind == "text")
+
+
+def _majority(ranking: Ranking) -> Iterator[Check]:
+    baseline = ranking.best("baseline")
+    if baseline is None:
+        return
+    weak = []
+    for standing in ranking.ranked("image", "text", "fusion"):
+        gain = ranking.compare(standing, baseline)
+        if gain is not None and (gain.interval.mean <= 0 or gain.interval.direction in (0, -1)):
+            weak.append(standing.cell.name)
+    if weak:
+        yield Check("no better than the majority", f"{count(len(weak), 'cell is', 'cells are')} not clearly better "
+                    f"than the baseline {quoted(baseline.cell.name)} ({figure(baseline.score.mean)}): {_some(weak)}.",
+                    severe=len(weak) == len(ranking.ranked("image", "text", "fusion")))
+
+
+def _edges(record: RunRecord, ranking: Ranking) -> Iterator[Check]:
+    """Numeric parameters that lie at an end of their range on at least half of the folds of a leading cell."""
+    leading = {standing.cell.name: standing for kind in ("image", "text", "fusion")
+               for standing in ranking.ranked(kind)[:1]}
+    for standing in leading.values():
+        entries = list(standing.folds.values())
+        for name, values in standing.cell.candidates:
+            at = _edge(name, values, entries)
+            if at is not None:
+                value, number = at
+                yield Check("edge of the range", f"The {name} of {quoted(standing.cell.name)} that the inner folds "
+                            f"choose is {value:g}, the {'largest' if value == max(values) else 'smallest'} of its "
+                            f"range {listed(f'{one:g}' for one in sorted(values))}, on {number} of "
+                            f"{count(len(entries), 'fold')}: widen the range.")
+
+
+def _edge(name: str, values: tuple[object, ...], entries: list[FoldRecord]) -> tuple[float, int] | None:
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < 2 or len(numbers) < len(values):
+        return None
+    chosen = Counter(entry.parameters.get(name) for entry in entries)
+    value, number = max(((end, chosen[end]) for end in (min(numbers), max(numbers))), key=lambda one: one[1])
+    return (float(value), number) if 2 * number >= len(entries) else None
+
+
+def _identical(record: RunRecord) -> Iterator[Check]:
+    """Cells that predict the same class for every row of every fold."""
+    same: dict[bytes, list[CellRecord]] = {}
+    folds: dict[str, list[FoldRecord]] = {}
+    for fold in record.folds:
+        folds.setdefault(fold.cell, []).append(fold)
+    for cell in (cell for cell in record.cells if cell.name in folds and (cell.image or cell.text)):
+        ordered = sorted(folds[cell.name], key=lambda fold: (fold.repeat, fold.fold))
+        same.setdefault(b"".join(np.round(fold.probabilities, 9).tobytes() for fold in ordered), []).append(cell)
+    for cells in same.values():
+        if len(cells) > 1:
+            yield Check("identical", f"{count(len(cells), 'cell')} predict exactly the same on every row: "
+                        f"{_some([cell.name for cell in cells])}. What tells them apart has no effect here.")
+
+
+def _small_classes(record: RunRecord) -> Iterator[Check]:
+    counts = np.bincount(record.labels[record.labels >= 0], minlength=len(record.classes))
+    small = [f"{quoted(name)} ({number})" for name, number in zip(record.classes, counts, strict=True)
+             if number < SMALL_CLASS]
+    if small:
+        yield Check("small classes", f"{count(len(small), 'class has', 'classes have')} fewer than {SMALL_CLASS} rows, "
+                    f"too few to say how well such rows are found: {_listed(small)}.")
+
+
+def _fold_sizes(record: RunRecord) -> Iterator[Check]:
+    sizes = {(fold.repeat, fold.fold): len(fold.rows) for fold in record.folds}
+    if not sizes:
+        return
+    least, most = min(sizes.values()), max(sizes.values())
+    if most > UNEVEN_FOLDS * least:
+        yield Check("fold sizes", f"Folds are uneven: they test {least} to {most} rows, as large groups make them. "
+                    "Means over folds weigh rows of small folds more.")
+    classes = max(len(np.unique(record.labels[fold.rows])) for fold in record.folds) if record.unseen_classes else len(
+        record.classes)
+    if least < 2 * classes:
+        yield Check("fold sizes", f"A fold tests as few as {count(least, 'row')} of {classes} classes: "
+                    "scores of single folds are rough.")
+
+
+def _some(names: list[str]) -> str:
+    return _listed([quoted(name) for name in names])
+
+
+def _listed(names: list[str]) -> str:
+    return listed(names[:SHOWN] + ([f"{len(names) - SHOWN} more"] if names[SHOWN:] else []))

@@ -1,0 +1,120 @@
+"""The comparisons declared before the run, tested together, and what its folds are too few to conclude."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from reports.analysis.bootstrap import FEWEST_UNITS, PooledInterval, pooled
+from reports.analysis.ranking import Comparison, Ranking, Standing, rank_cells
+from reports.analysis.statistics import holm
+from reports.record import RunRecord
+from reports.wording import count, listed, quoted
+
+Question = Literal["fusion", "winner", "image", "text"]
+FEW_FOLDS = 5
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One declared comparison.
+
+    Parameters
+    ----------
+    question : "fusion": a fusion cell against the best single modality; "winner": the best cell against the
+        runner-up; "image", "text": the best encoder of that modality, alone, against the second.
+    comparison : gains on the same folds, with the corrected interval, test and posterior.
+    adjusted : Holm's p value over all contrasts of the run; None on a single fold.
+    pooled : difference of the pooled out-of-fold scores with its bootstrap interval.
+    """
+
+    question: Question
+    comparison: Comparison
+    adjusted: float | None
+    pooled: PooledInterval
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether the difference stands after the correction for the number of contrasts."""
+        return self.adjusted is not None and self.adjusted <= ALPHA
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """All contrasts of a run, fusions first, best first; `limits` are sentences on what cannot be concluded."""
+
+    family: tuple[Contrast, ...]
+    limits: tuple[str, ...]
+
+    def of(self, cell: str, other: str) -> Contrast | None:
+        """The contrast between two cells, where it was declared."""
+        return next((one for one in self.family if (one.comparison.cell, one.comparison.other) == (cell, other)), None)
+
+
+@lru_cache(maxsize=1)  # several sections ask for it
+def contrasts(record: RunRecord) -> Contrasts:
+    """Every declared contrast of a run, with Holm's correction over all of them.
+
+    Each pair of cells is tested once: a fusion that wins before the best single modality answers both
+    questions.
+    """
+    ranking = rank_cells(record)
+    found: dict[tuple[str, str], tuple[Question, Comparison]] = {}
+    for question, cell, other in _declared(ranking):
+        comparison = ranking.compare(cell, other)
+        if comparison is not None:
+            found.setdefault((comparison.cell, comparison.other), (question, comparison))
+    tested = [one.test.p_value for _, one in found.values() if one.test is not None]
+    adjusted = iter(holm(tested))
+    scores = pooled(record) if found else None
+    family = tuple(
+        Contrast(question, one, next(adjusted) if one.test is not None else None,
+                 scores.difference(one.cell, one.other))
+        for question, one in found.values()) if scores else ()
+    return Contrasts(family, tuple(_limits(record, ranking)))
+
+
+def _declared(ranking: Ranking) -> Iterator[tuple[Question, Standing, Standing]]:
+    single = ranking.best("image", "text")
+    if single is not None:
+        yield from (("fusion", fusion, single) for fusion in ranking.ranked("fusion"))
+    yield from (("winner", first, second) for first, second in _first_two(ranking.ranked("image", "text", "fusion")))
+    for modality in ("image", "text"):
+        best: dict[str | None, Standing] = {}
+        for standing in ranking.ranked(modality):
+            best.setdefault(getattr(standing.cell, modality), standing)
+        yield from ((modality, first, second) for first, second in _first_two(tuple(best.values())))
+
+
+def _first_two(standings: tuple[Standing, ...]) -> list[tuple[Standing, Standing]]:
+    return [(standings[0], standings[1])] if len(standings) > 1 else []
+
+
+def _limits(record: RunRecord, ranking: Ranking) -> Iterator[str]:
+    folds = len(ranking.folds)
+    if folds == 1:
+        yield ("One fold (a hold-out) gives one difference and no idea of its spread: it cannot be concluded that any "
+               "cell is better than another. Use several folds.")
+    elif 1 < folds < FEW_FOLDS:
+        yield (f"Only {folds} folds: tests and intervals rest on {folds} differences; they find large effects only, "
+               f"and a difference they do not find may well be there. Use at least {FEW_FOLDS}, better 10.")
+    if record.groups is None:
+        return
+    groups, noun, nouns = len(np.unique(record.groups)), *(
+        ("class", "classes") if record.unseen_classes else ("group", "groups"))
+    if groups < FEWEST_UNITS:
+        yield (f"Only {count(groups, noun, nouns)}: how scores vary from {noun} "
+               f"to {noun} cannot be told, so the pooled scores have no interval (they need {FEWEST_UNITS}).")
+    if record.unseen_classes:
+        return
+    alone = [name for code, name in enumerate(record.classes)
+             if len(np.unique(record.groups[record.labels == code])) == 1]
+    if alone:
+        names = listed([quoted(name) for name in alone[:5]] + ([f"{len(alone) - 5} more"] if alone[5:] else []))
+        yield (f"One group holds all rows of {names}: each of these classes is either trained on or tested, never "
+               "both, so nothing can be concluded about recognising them.")

@@ -1,0 +1,119 @@
+"""Methods compared ACROSS data sets: Friedman's test, pairs by Wilcoxon and Holm, critical differences."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2, f, rankdata, studentized_range, wilcoxon
+
+from reports.analysis.statistics import holm
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two methods over all data sets: Wilcoxon's two-sided signed-rank p value, and Holm's over all pairs."""
+
+    one: str
+    other: str
+    wins: int
+    losses: int
+    p_value: float
+    adjusted: float
+
+
+@dataclass(frozen=True)
+class AcrossFacts:
+    """k methods on N data sets.
+
+    Parameters
+    ----------
+    methods : best mean rank first; `ranks` their mean ranks over the data sets, 1 the best.
+    scores : (N, k) in the order of `methods`.
+    statistic, p_value : Friedman's test in the form of Iman and Davenport.
+    difference : Nemenyi's critical difference of mean ranks at ALPHA.
+    cliques : runs of methods that it cannot tell apart, longest only.
+    """
+
+    methods: tuple[str, ...]
+    data_sets: tuple[str, ...]
+    ranks: tuple[float, ...]
+    scores: tuple[tuple[float, ...], ...]
+    statistic: float
+    p_value: float
+    difference: float
+    cliques: tuple[tuple[str, ...], ...]
+    pairs: tuple[Pair, ...]
+
+
+def across(
+    methods: Sequence[str], data_sets: Sequence[str], scores: NDArray[np.float64], greater_is_better: bool = True
+) -> AcrossFacts:
+    r"""Compare k methods by their scores (N, k) on N data sets.
+
+    With r_j the mean rank of method j (ties shared), Friedman's statistic and Iman and Davenport's are
+
+        chi2 = 12 N / (k (k + 1)) (sum_j r_j^2 - k (k + 1)^2 / 4),   F = (N - 1) chi2 / (N (k - 1) - chi2)
+
+    the second with k - 1 and (k - 1)(N - 1) degrees of freedom. Nemenyi's critical difference is
+    q sqrt(k (k + 1) / (6 N)), q the studentised range of k methods over sqrt(2).
+
+    Raises
+    ------
+    ValueError
+        For fewer than two methods or two data sets, or a score that is not finite.
+
+    References
+    ----------
+    Demsar (2006), Statistical comparisons of classifiers over multiple data sets, JMLR 7, 1-30.
+    Benavoli, Corani and Mangili (2016), Should we really use post-hoc tests based on mean-ranks?, JMLR 17: why
+    pairs are tested by Wilcoxon's test with Holm's correction.
+    """
+    n, k = scores.shape
+    if n < 2 or k < 2 or not np.isfinite(scores).all():
+        raise ValueError(f"two methods and two data sets at least, every score finite; got {k} methods on {n} data "
+                         "sets")
+    ranks = rankdata(-scores if greater_is_better else scores, axis=1)
+    means = ranks.mean(axis=0)
+    order = np.argsort(means, kind="stable")
+    statistic, p_value = _friedman(means, n)
+    difference = float(studentized_range.isf(ALPHA, k, np.inf) / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * n)))
+    names = [methods[j] for j in order]
+    ordered = [float(means[j]) for j in order]
+    return AcrossFacts(
+        tuple(names), tuple(data_sets), tuple(ordered), tuple(tuple(map(float, row)) for row in scores[:, order]),
+        statistic, p_value, difference, _cliques(names, ordered, difference),
+        _pairs(names, scores[:, order] * (1 if greater_is_better else -1)))
+
+
+def _friedman(means: NDArray[np.float64], n: int) -> tuple[float, float]:
+    k = len(means)
+    plain = 12 * n / (k * (k + 1)) * (float(np.square(means).sum()) - k * (k + 1) ** 2 / 4)
+    left = n * (k - 1) - plain
+    if left <= 1e-9:  # all data sets agree on every rank
+        return float("inf"), float(chi2.sf(plain, k - 1))
+    statistic = (n - 1) * plain / left
+    return statistic, float(f.sf(statistic, k - 1, (k - 1) * (n - 1)))
+
+
+def _cliques(names: Sequence[str], ranks: Sequence[float], difference: float) -> tuple[tuple[str, ...], ...]:
+    """Longest runs of at least two methods whose mean ranks lie within the critical difference."""
+    found: list[range] = []
+    for start in range(len(names)):
+        stop = max(j for j in range(start, len(names)) if ranks[j] - ranks[start] <= difference) + 1
+        if stop - start > 1 and not (found and found[-1].stop >= stop):
+            found.append(range(start, stop))
+    return tuple(tuple(names[j] for j in run) for run in found)
+
+
+def _pairs(names: Sequence[str], scores: NDArray[np.float64]) -> tuple[Pair, ...]:
+    pairs = list(itertools.combinations(range(len(names)), 2))
+    differences = [scores[:, i] - scores[:, j] for i, j in pairs]
+    p_values = [float(wilcoxon(one, method="auto").pvalue) if one.any() else 1.0 for one in differences]
+    return tuple(Pair(names[i], names[j], int((one > 0).sum()), int((one < 0).sum()), p, adjusted)
+                 for (i, j), one, p, adjusted in zip(pairs, differences, p_values, holm(p_values), strict=True))

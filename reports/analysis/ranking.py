@@ -1,0 +1,179 @@
+"""Cells in order of their score, and any two of them compared on the folds they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isfinite, nan
+from statistics import fmean, stdev
+from typing import Literal
+
+from reports.analysis.statistics import (
+    Interval,
+    Posterior,
+    TTest,
+    corrected_resampled_interval,
+    corrected_resampled_t,
+    correlated_bayes,
+)
+from reports.record import CellRecord, FoldKey, FoldRecord, MetricRecord, RunRecord
+
+Kind = Literal["image", "text", "fusion", "baseline"]
+ROPE = 0.01  # scores that differ by less are equivalent in practice (Benavoli et al. 2017 take 1 % of accuracy)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean of a score over folds and its sample standard deviation (None for fewer than two folds)."""
+
+    mean: float
+    deviation: float | None
+    folds: int
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """One cell's place.
+
+    Parameters
+    ----------
+    cell : the cell; `kind` says which modalities it uses.
+    folds : (repeat, fold) -> its record, only those that were computed.
+    score : the ranking metric over its folds.
+    complete : scored on every fold that any cell is scored on, and without a failure.
+    rank : 1 for the best among complete cells, shared by equal means; None for an incomplete one.
+    """
+
+    cell: CellRecord
+    kind: Kind
+    folds: Mapping[FoldKey, FoldRecord]
+    score: Spread
+    complete: bool
+    rank: int | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One cell against another on the same folds; a positive gain means that `cell` is better.
+
+    `gains` holds ((repeat, fold), gain) in fold order. `test` and `posterior` (with the region ROPE) are None
+    on a single fold.
+    """
+
+    cell: str
+    other: str
+    gains: tuple[tuple[FoldKey, float], ...]
+    interval: Interval
+    test: TTest | None
+    posterior: Posterior | None
+
+    @property
+    def ahead(self) -> int:
+        """Number of folds on which `cell` is strictly better."""
+        return sum(gain > 0 for _, gain in self.gains)
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """All cells, best first, incomplete ones last; `folds` are those the ranking metric is defined on."""
+
+    metric: MetricRecord
+    folds: tuple[FoldKey, ...]
+    standings: tuple[Standing, ...]
+
+    def best(self, *kinds: Kind) -> Standing | None:
+        """Best complete cell of these kinds (any kind if none is named)."""
+        return next((s for s in self.standings if s.complete and (not kinds or s.kind in kinds)), None)
+
+    def ranked(self, *kinds: Kind) -> tuple[Standing, ...]:
+        """Complete cells of these kinds, best first."""
+        return tuple(s for s in self.standings if s.complete and (not kinds or s.kind in kinds))
+
+    def compare(self, cell: Standing, other: Standing) -> Comparison | None:
+        """Gain of `cell` over `other`, fold by fold; None if they share no scored fold."""
+        sign = 1 if self.metric.greater_is_better else -1
+        shared = [key for key in self.folds if _scored(cell, key, self.metric) and _scored(other, key, self.metric)]
+        if not shared:
+            return None
+        name = self.metric.name
+        gains = [sign * (cell.folds[key].scores[name] - other.folds[key].scores[name]) for key in shared]
+        n_train = [cell.folds[key].n_train for key in shared]
+        n_test = [len(cell.folds[key].rows) for key in shared]
+        return Comparison(
+            cell.cell.name, other.cell.name, tuple(zip(shared, gains, strict=True)),
+            corrected_resampled_interval(gains, n_train, n_test), corrected_resampled_t(gains, n_train, n_test),
+            correlated_bayes(gains, n_train, n_test, ROPE))
+
+
+@lru_cache(maxsize=1)  # several sections ask for it
+def rank_cells(record: RunRecord) -> Ranking:
+    """Order the cells by the mean of the run's metric over the folds.
+
+    A fold on which the metric is defined for no cell (one class absent, say) counts for none. A cell that
+    failed, or lacks one of the other folds, is not ranked: its mean would be over easier or harder folds.
+
+    Raises
+    ------
+    ValueError
+        If the run's metric is not among its metrics.
+    """
+    metric = ranking_metric(record)
+    by_cell: dict[str, dict[FoldKey, FoldRecord]] = {cell.name: {} for cell in record.cells}
+    for entry in record.folds:
+        by_cell[entry.cell][entry.repeat, entry.fold] = entry
+    defined = tuple(sorted({(entry.repeat, entry.fold) for entry in record.folds
+                            if isfinite(entry.scores.get(metric.name, nan))}))
+    failed = {failure.cell for failure in record.failures}
+    standings = [_standing(cell, by_cell[cell.name], metric, defined, cell.name in failed)
+                 for cell in record.cells]
+    return Ranking(metric, defined, _in_order(standings, metric))
+
+
+def ranking_metric(record: RunRecord) -> MetricRecord:
+    """Description of the metric that cells are ranked by."""
+    for metric in record.metrics:
+        if metric.name == record.metric:
+            return metric
+    raise ValueError(f"the run's metric {record.metric!r} is not among {[m.name for m in record.metrics]}")
+
+
+def spread(values: Iterable[float]) -> Spread:
+    """Mean and sample standard deviation of the values that are defined (nan where none is)."""
+    known = [value for value in values if isfinite(value)]
+    if not known:
+        return Spread(nan, None, 0)
+    return Spread(fmean(known), stdev(known) if len(known) > 1 else None, len(known))
+
+
+def kind_of(cell: CellRecord) -> Kind:
+    """Which modalities a cell judges samples by; a cell that uses none is a baseline."""
+    if cell.recognised_by is not None:
+        return cell.recognised_by
+    if cell.image is not None and cell.text is not None:
+        return "fusion"
+    if cell.image is None and cell.text is None:
+        return "baseline"
+    return "image" if cell.image is not None else "text"
+
+
+def _standing(
+    cell: CellRecord, folds: dict[FoldKey, FoldRecord], metric: MetricRecord,
+    defined: tuple[FoldKey, ...], failed: bool,
+) -> Standing:
+    scores = [folds[key].scores.get(metric.name, nan) if key in folds else nan for key in defined]
+    complete = bool(defined) and not failed and all(map(isfinite, scores))
+    return Standing(cell, kind_of(cell), folds, spread(scores), complete, None)
+
+
+def _in_order(standings: list[Standing], metric: MetricRecord) -> tuple[Standing, ...]:
+    sign = -1 if metric.greater_is_better else 1
+    complete = sorted((s for s in standings if s.complete), key=lambda s: sign * s.score.mean)
+    means = [sign * s.score.mean for s in complete]
+    placed = [Standing(s.cell, s.kind, s.folds, s.score, True, 1 + sum(other < mean for other in means))
+              for s, mean in zip(complete, means, strict=True)]
+    return (*placed, *(s for s in standings if not s.complete))
+
+
+def _scored(standing: Standing, key: FoldKey, metric: MetricRecord) -> bool:
+    return key in standing.folds and isfinite(standing.folds[key].scores.get(metric.name, nan))

@@ -1,0 +1,97 @@
+"""What each part brings: pairs of encoders under each fusion, and what a fusion adds to one modality alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.analysis.combinations import Combinations, combinations
+from reports.analysis.contrasts import contrasts
+from reports.analysis.contribution import Contribution, contributions
+from reports.analysis.interval_wording import between
+from reports.analysis.ranking import Comparison, Ranking, Standing, rank_cells
+from reports.charts.drawing import fold_strips
+from reports.record import RunRecord
+from reports.section import Chart, Section
+from reports.wording import clean, count, metric_label, signed
+
+CHART_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Gain:
+    """One fusion cell against the best single-modality cell of its own encoders, and the best of all.
+
+    `own` is None where none of its encoders was tried alone; `adjusted` is Holm's p value of `overall` over all
+    declared contrasts, None on a single fold.
+    """
+
+    name: str
+    own: Comparison | None
+    overall: Comparison
+    adjusted: float | None
+
+
+@dataclass(frozen=True)
+class GainsFacts:
+    """Gains of all complete fusion cells, best first; positive means that the fusion is better.
+
+    `combinations` are the scores of all pairs of encoders; `contributions` what each modality brings to a fitted
+    fusion, where that was looked at.
+    """
+
+    metric: str
+    greater_is_better: bool
+    best_single: str
+    rows: tuple[Gain, ...]
+    combinations: Combinations
+    contributions: tuple[Contribution, ...]
+
+
+def facts(record: RunRecord) -> GainsFacts | None:
+    """Gains over the single modalities; None without a fusion or without a single-modality cell."""
+    ranking = rank_cells(record)
+    best = ranking.best("image", "text")
+    if best is None:
+        return None
+    rows, declared = [], contrasts(record)
+    for fusion in ranking.ranked("fusion"):
+        overall = ranking.compare(fusion, best)
+        if overall is not None:
+            own = best_own_single(fusion, ranking)
+            contrast = declared.of(overall.cell, overall.other)
+            rows.append(Gain(fusion.cell.name, ranking.compare(fusion, own) if own else None, overall,
+                             contrast.adjusted if contrast else None))
+    if not rows:
+        return None
+    return GainsFacts(ranking.metric.name, ranking.metric.greater_is_better, best.cell.name, tuple(rows),
+                      combinations(ranking), contributions(record))
+
+
+def best_own_single(fusion: Standing, ranking: Ranking) -> Standing | None:
+    """Best complete cell that uses one of the fusion's own encoders alone (or is one of its parts)."""
+    cell = fusion.cell
+    for single in ranking.ranked("image", "text"):
+        encoder = (single.cell.image, cell.image) if single.kind == "image" else (single.cell.text, cell.text)
+        if encoder[0] == encoder[1] or single.cell.name in cell.parts:
+            return single
+    return None
+
+
+def charts(gains: GainsFacts) -> dict[str, Chart]:
+    """Gain over the best single modality: a dot per fold, the mean and its interval."""
+    shown = gains.rows[:CHART_ROWS]
+    metric = metric_label(gains.metric)
+    spec = fold_strips(
+        [(row.name, "fusion", row.overall.interval.mean, row.overall.gains) for row in shown],
+        f"gain in {metric}", zero=True,
+        intervals=[(row.overall.interval.low, row.overall.interval.high) for row in shown])
+    best = shown[0].overall.interval
+    label = (f"Gain in {metric} of {count(len(shown), 'fusion cell')} over {clean(gains.best_single)} on each fold; "
+             f"{clean(shown[0].name)} gains {signed(best.mean)} on average, 95 % interval {between(best)}.")
+    many = best.low is not None
+    caption = ("One dot for each fold" + (", a bar at the mean, a line for its 95 % interval" if many else "")
+               + ". Right of zero the fusion is better.")
+    return {"gains": Chart(spec, label, caption)}
+
+
+SECTION = Section("What each part brings", facts, charts)

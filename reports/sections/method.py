@@ -1,0 +1,79 @@
+"""How the figures came about: enough to judge them, and to make them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports.analysis.ranking import rank_cells
+from reports.record import EncodedRecord, FailureRecord, RunRecord
+from reports.section import Section
+from reports.wording import metric_label
+
+
+@dataclass(frozen=True)
+class MethodFacts:
+    """What was done.
+
+    Parameters
+    ----------
+    class_sizes : (class, rows of the data set that have it).
+    repeats, folds : of the outer split; `folds` counts all of them.
+    n_train, n_test : smallest and largest number of rows.
+    compared : complete cells, other than baselines, that the winner was chosen from.
+    data : what the source says about itself, as text.
+    encoded : (encoder, what it met: words it did not know, texts it cut off).
+    """
+
+    split: str
+    seed: int
+    metric: str
+    rows: int
+    class_sizes: tuple[tuple[str, int], ...]
+    repeats: int
+    folds: int
+    n_train: tuple[int, int]
+    n_test: tuple[int, int]
+    compared: int
+    fingerprint: str
+    command: str
+    grid: str
+    data: tuple[tuple[str, str], ...]
+    encoded: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+    dropped: tuple[str, ...]
+    failures: tuple[FailureRecord, ...]
+
+
+def facts(record: RunRecord) -> MethodFacts:
+    """Everything the record says about how the run was made."""
+    keys = {(entry.repeat, entry.fold) for entry in record.folds}
+    labels = np.asarray(record.labels, dtype=np.int64)
+    sizes = np.bincount(labels[labels >= 0], minlength=len(record.classes))
+    return MethodFacts(
+        split=record.split, seed=record.seed, metric=metric_label(record.metric), rows=len(record.labels),
+        class_sizes=tuple((name, int(size)) for name, size in zip(record.classes, sizes, strict=True)),
+        repeats=len({repeat for repeat, _ in keys}), folds=len(keys),
+        n_train=_range([entry.n_train for entry in record.folds]),
+        n_test=_range([len(entry.rows) for entry in record.folds]),
+        compared=len(rank_cells(record).ranked("image", "text", "fusion")), fingerprint=record.fingerprint,
+        command=record.command, grid=record.grid,
+        data=tuple((str(key), str(value)) for key, value in record.data.items()),
+        encoded=tuple((one.encoder, _met(one)) for one in record.encoded),
+        versions=tuple((str(name), str(version)) for name, version in record.versions.items()),
+        warnings=tuple(record.warnings), dropped=tuple(record.dropped), failures=tuple(record.failures))
+
+
+def _met(one: EncodedRecord) -> str:
+    counts = ", ".join(f"{number:,.0f} {noun}" for noun, number in one.counts.items())
+    return f"{one.samples:,} distinct samples: {counts}"
+
+
+def _range(sizes: Sequence[int]) -> tuple[int, int]:
+    return (min(sizes, default=0), max(sizes, default=0))
+
+
+SECTION = Section("Method", facts)
