@@ -25,23 +25,25 @@ from pipeline.config.parse import read_grid
 from pipeline.engine.progress import progress
 from pipeline.plan.plan import make_plan
 from pipeline.store.store import DEFAULT_STORE, Store
-from pipeline.tasks import fit as evaluate
+from pipeline.tasks.context import Context, context_of
+from pipeline.tasks.encode import encode_all
+from pipeline.tasks.fit import _result
 from pipeline.tasks.unit import Unit
 
 Measured = dict[str, dict[str, list[float]]]
 
 
-def prepared(path: Path, pattern: str, store: Store) -> tuple[list[Unit], evaluate.Context]:
+def prepared(path: Path, pattern: str, store: Store) -> tuple[list[Unit], Context]:
     """The matching cells on the first fold, with their features in the store."""
     grid = read_grid(path)
     dataset, folds, cells = run._load(grid, store)
     plan = make_plan(grid, [cell for cell in cells if re.search(pattern, cell.name)], dataset, folds[:1])
     with progress("Features", len(plan.features)) as report:
-        evaluate.encode_all(list(plan.features.values()), dataset, store, 1, report)
-    return list(plan.units), evaluate.context_of(dataset, grid.tuning_metric, store)
+        encode_all(list(plan.features.values()), dataset, store, 1, report)
+    return list(plan.units), context_of(dataset, grid.tuning_metric, store)
 
 
-def measure(units: list[Unit], context: evaluate.Context, store: Store, repeats: int) -> tuple[Measured, bool]:
+def measure(units: list[Unit], context: Context, store: Store, repeats: int) -> tuple[Measured, bool]:
     """Seconds of every cell by side, and whether all predictions were equal."""
     seconds: Measured = {unit.cell.name: {"without": [], "with": []} for unit in units}
     found: dict[str, set[bytes]] = {unit.cell.name: set() for unit in units}
@@ -53,7 +55,7 @@ def measure(units: list[Unit], context: evaluate.Context, store: Store, repeats:
         with nothing if side == "without" else nullcontext():
             for unit in units:
                 begun = time.perf_counter()
-                probabilities: Any = evaluate._result(unit, context, store).arrays["probabilities"]
+                probabilities: Any = _result(unit, context, store).arrays["probabilities"]
                 seconds[unit.cell.name][side].append(time.perf_counter() - begun)
                 found[unit.cell.name].add(probabilities.tobytes())
     return seconds, all(len(each) == 1 for each in found.values())

@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.config.components import Component
-from pipeline.data import dataset as datasets
+from pipeline.data.dataset import build
 from pipeline.data.samples import Samples
 from pipeline.store.store import Store
 from pipeline.tasks.encode import compute
@@ -69,7 +69,7 @@ def measure(rows: int) -> dict[str, float]:
     peaks["rows"] = _peak()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
-        dataset = datasets.build(samples, ["image"], "fail", store)
+        dataset = build(samples, ["image"], "fail", store)
         peaks["data set"] = _peak()
         wanted = request(dataset, "image", ENCODER, "pooled", np.arange(rows), 0)
         stored = compute([wanted], dataset.views["image"], store)[wanted.key]

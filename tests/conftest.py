@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from pipeline.data.samples import BytesPicture, Samples
 from pipeline.store.store import Store
-
-WORDS = {"cat": "whiskers purr meow", "dog": "bark tail fetch", "car": "wheel engine road"}
-
-
-def png(seed: int, colour: tuple[int, int, int] = (200, 60, 60), size: int = 24) -> bytes:
-    """A noisy picture of one main colour."""
-    noise = np.random.default_rng(seed).integers(-40, 40, (size, size, 3))
-    pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-def small_samples(per_class: int = 12, **changes) -> Samples:
-    """Three classes whose pictures differ in colour and whose texts differ in words, with groups of two."""
-    labels = [label for label in WORDS for _ in range(per_class)]
-    colours = {"cat": (200, 60, 60), "dog": (60, 200, 60), "car": (60, 60, 200)}
-    rng = np.random.default_rng(0)
-    columns = {
-        "places": [f"items.csv row {row + 1}" for row in range(len(labels))],
-        "pictures": [BytesPicture(f"row {row + 1}", png(row, colours[label])) for row, label in enumerate(labels)],
-        "texts": [" ".join(rng.permutation([*WORDS[label].split(), f"item{row}", "the"]))
-                  for row, label in enumerate(labels)],
-        "labels": labels,
-        "ids": [f"id{row}" for row in range(len(labels))],
-        "groups": {"pair": [str(row // 2) for row in range(len(labels))]},
-    }
-    return Samples(**{**columns, **changes})
+from tests.support.paths import SHARED
 
 
 @pytest.fixture
@@ -49,7 +18,7 @@ def store(tmp_path) -> Store:
 
 @pytest.fixture
 def shared_data() -> Path:
-    folder = Path(__file__).parents[2] / "shared" / "data"
+    folder = SHARED
     if not folder.is_dir():
         pytest.skip("the folder shared/data is not there")
     return folder

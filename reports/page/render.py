@@ -10,13 +10,28 @@ from typing import Any, Literal, NamedTuple
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import SECTIONS, wording
+from reports import SECTIONS
+from reports.analysis.interval_wording import between, ends, plus_minus
 from reports.charts import vega
 from reports.page import markdown
 from reports.page.thumbnails import Thumbnails
 from reports.record import RunRecord
 from reports.section import Chart
 from reports.sections.leaderboard_latex import main_table
+from reports.wording import (
+    chance,
+    clean,
+    count,
+    duration,
+    figure,
+    metric_label,
+    p_value,
+    short,
+    signed,
+    size,
+)
+
+FILTERS = (between, chance, count, duration, ends, figure, metric_label, p_value, plus_minus, short, signed, size)
 
 
 class Part(NamedTuple):
@@ -81,7 +96,7 @@ def markdown_page(record: RunRecord, parts: list[Part]) -> str:
 
 
 def _shown(value: object) -> str:
-    return wording.clean(str(value))
+    return clean(str(value))
 
 
 def _html(value: object) -> object:
@@ -106,9 +121,7 @@ def _environment(kind: Literal["html", "md"]) -> Environment:
         loader=PackageLoader("reports"), autoescape=True, finalize=_html if kind == "html" else _markdown,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
         bytecode_cache=compiled)
-    names = ("between", "chance", "count", "duration", "ends", "figure", "metric_label", "p_value", "plus_minus",
-             "short", "signed", "size")
-    environment.filters.update({name: getattr(wording, name) for name in names})
+    environment.filters.update({filter_.__name__: filter_ for filter_ in FILTERS})
     environment.filters["embedded"] = lambda chart: Markup(vega.embedded(chart))
     environment.filters["fenced"] = markdown.fenced
     return environment

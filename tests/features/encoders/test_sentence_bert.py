@@ -1,0 +1,199 @@
+"""Sentence-BERT: the packaged model, folders, and models that cannot be had."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.block import joined
+from features.encoders import sentence_bert
+from features.encoders.sentence_bert import MINILM_PACKAGE, SentenceBert, model_folder
+from features.machine import precision
+from tests.support.paths import ROOT
+
+pytest.importorskip(MINILM_PACKAGE, reason=f"needs the pip package {MINILM_PACKAGE}")
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_sentences_are_of_unit_length_and_near_in_meaning() -> None:
+    vectors = SentenceBert().transform(["a small dog", "a little puppy", "interest rates rise"]).array()
+    assert vectors.shape == (3, 384)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    assert vectors[0] @ vectors[1] > 0.6
+    assert vectors[0] @ vectors[2] < 0.3
+
+
+def test_a_sentence_is_the_scaled_mean_of_its_tokens() -> None:
+    texts = ["a small dog runs", "dog", ""]
+    values, mask = SentenceBert(output="tokens").transform(texts).sequence()
+    assert mask.sum(axis=1).tolist() == [6, 3, 2]  # with the start and end marks
+    means = values.sum(axis=1) / mask.sum(axis=1, keepdims=True)
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    np.testing.assert_allclose(means, SentenceBert().transform(texts).array(), atol=1e-5)
+
+
+def test_long_texts_are_cut_off() -> None:
+    values, _ = SentenceBert(output="tokens").transform(["dog " * 1000]).sequence()
+    assert values.shape[1] == 256
+    short = SentenceBert(max_tokens=5, output="tokens")
+    assert short.transform(["dog " * 1000]).values.shape[1] == 5
+    assert SentenceBert(max_tokens=1000, output="tokens").transform(["dog " * 1000]).values.shape[1] == 256
+    cut = SentenceBert(max_tokens=5).transform(["dog " * 1000, "dog dog dog"]).array()
+    np.testing.assert_allclose(cut[0], cut[1], atol=1e-5)
+
+
+def test_cut_off_and_empty_texts_are_counted() -> None:
+    texts = ["dog " * 1000, "dog", " ", ""]
+    assert SentenceBert().counts(texts) == {"empty texts": 2, "texts cut off": 1}
+    assert SentenceBert(max_tokens=3).counts(["dog", "dog dog"]) == {"empty texts": 0, "texts cut off": 1}
+    assert SentenceBert(max_tokens=3, prompt="a ").counts(["dog"])["texts cut off"] == 1
+
+
+def test_tokens_are_those_that_the_model_reads() -> None:
+    encoder = SentenceBert(output="tokens", max_tokens=6)
+    texts = ["Whiskers", "dog " * 9, ""]
+    assert encoder.tokens(texts) == [["[CLS]", "w", "##his", "##kers", "[SEP]"], ["[CLS]", *["dog"] * 4, "[SEP]"],
+                                     ["[CLS]", "[SEP]"]]
+    assert list(map(len, encoder.tokens(texts))) == encoder.transform(texts).sequence()[1].sum(axis=1).tolist()
+
+
+def test_a_prompt_stands_before_every_text() -> None:
+    prompted = SentenceBert(prompt="query: ").transform(["a dog", "a car"]).array()
+    np.testing.assert_allclose(prompted, SentenceBert().transform(["query: a dog", "query: a car"]).array(), atol=1e-6)
+    values, _ = SentenceBert(prompt="query: ", output="tokens").transform(["a dog"]).sequence()
+    np.testing.assert_allclose(values, SentenceBert(output="tokens").transform(["query: a dog"]).sequence()[0],
+                               atol=1e-5)
+
+
+def test_vectors_are_left_as_long_as_the_model_gives_them_where_asked(unscaled: Path) -> None:
+    free = SentenceBert(str(unscaled), normalise=False).transform(["a small dog"]).array()
+    assert np.linalg.norm(free) > 1.5
+    scaled = SentenceBert(str(unscaled)).transform(["a small dog"]).array()
+    np.testing.assert_allclose(free / np.linalg.norm(free), scaled, atol=1e-6)
+
+
+def test_bfloat16_is_near_and_another_key() -> None:
+    texts = ["a small dog", "interest rates rise", "a red car on a road"]
+    exact, rounded = SentenceBert(), SentenceBert(precision="bfloat16")
+    cosines = (exact.transform(texts).array() * rounded.transform(texts).array()).sum(axis=1)
+    assert cosines.min() > 0.99
+    assert exact.identity() != rounded.identity()
+
+
+def test_bfloat16_of_a_gpu_is_another_key_than_a_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = []
+    for gpu in (None, True):
+        monkeypatch.setattr(precision, "_gpu", lambda gpu=gpu: gpu)
+        keys.append([SentenceBert(precision=name).identity()["precision"] for name in ("float32", "bfloat16", "auto")])
+    assert keys[0][0] == keys[1][0], "float32 is shared"
+    assert keys[0][1] != keys[1][1] == keys[1][2]
+
+
+def test_a_model_in_the_hubs_cache_loads_by_name_without_any_network(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The cache as the hub's own library lays it out, under the name of a model that is not packaged."""
+    snapshot = tmp_path / "models--sentence-transformers--all-mpnet-base-v2" / "snapshots" / ("0" * 40)
+    shutil.copytree(model_folder("all-MiniLM-L6-v2"), snapshot, symlinks=False)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("0" * 40)
+    program = (
+        "import socket\n"
+        "def refuse(*arguments, **options): raise AssertionError('a network call was attempted')\n"
+        "socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse\n"
+        "from features.encoders.sentence_bert import SentenceBert\n"
+        "encoder = SentenceBert('all-mpnet-base-v2')\n"
+        "encoder.identity()\n"
+        "print(encoder.transform(['a dog']).values.shape)\n"
+    )
+    environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": ""}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment,
+                          capture_output=True, text=True, check=False)
+    assert done.stdout == "(1, 384)\n", done.stderr
+
+
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    sentence_bert._loaded.cache_clear()
+    SentenceBert().transform(["a dog"] * 40)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_every_name_of_the_packaged_model_and_its_folder_are_one() -> None:
+    folder = model_folder("all-MiniLM-L6-v2")
+    assert model_folder("sentence-transformers/all-MiniLM-L6-v2") == folder
+    assert SentenceBert(str(folder)).identity() == SentenceBert().identity()
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packaged model in a folder of its own."""
+    return Path(shutil.copytree(model_folder("all-MiniLM-L6-v2"), tmp_path_factory.mktemp("own") / "model"))
+
+
+def test_the_identity_changes_with_weights_and_configuration_only(copied: Path) -> None:
+    encoder = SentenceBert(str(copied))
+    before = encoder.identity()
+    (copied / "README.md").write_text("changed")
+    assert encoder.identity() == before
+    configuration = copied / "sentence_bert_config.json"
+    original = configuration.read_text()
+    configuration.write_text(original.replace("256", "128"))
+    assert encoder.identity() != before
+    configuration.write_text(original)
+    assert encoder.identity() == before
+    with (copied / "model.safetensors").open("r+b") as stream:
+        stream.seek(-4, 2)
+        stream.write(b"\x00\x00\x80\x3f")
+    assert encoder.identity() != before
+
+
+@pytest.fixture
+def unscaled(tmp_path: Path) -> Path:
+    """The packaged model without its last step, which scales vectors to unit length."""
+    packaged, folder = model_folder("all-MiniLM-L6-v2"), tmp_path / "unscaled"
+    shutil.copytree(packaged, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    (folder / "model.safetensors").symlink_to(packaged / "model.safetensors")
+    modules = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps(modules[:2]))
+    return folder
+
+
+def test_vectors_are_scaled_where_the_model_does_not(unscaled: Path) -> None:
+    vectors = SentenceBert(str(unscaled)).transform(["a small dog"]).array()
+    np.testing.assert_allclose(vectors, SentenceBert().transform(["a small dog"]).array(), atol=1e-5)
+
+
+def test_a_model_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("sentence_transformers.SentenceTransformer", refuse)
+    for call in (SentenceBert("no-such-model-here").identity, SentenceBert("no-such-model-here").transform):
+        with pytest.raises(FileNotFoundError, match=r"sentence-transformers/no-such-model-here.*no network"):
+            call(*([["a"]] if call.__name__ == "transform" else []))
+    with pytest.raises(FileNotFoundError, match="neither a folder nor a possible model name"):
+        SentenceBert(str(tmp_path / "none")).identity()
+
+
+def test_many_texts_are_encoded_piece_by_piece_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["a small dog", "", "interest rates rise again and again", "dog", "a red car"]
+    whole = {output: SentenceBert(output=output).transform(texts) for output in ("sentence", "tokens")}
+    monkeypatch.setattr(sentence_bert, "PIECE", 2)
+    monkeypatch.setattr(sentence_bert, "PIECE_WITH_TOKENS", 2)
+    pieces = list(SentenceBert().pieces(texts, ["sentence", "tokens"]))
+    assert [len(piece["tokens"]) for piece in pieces] == [2, 2, 1]
+    for output, block in whole.items():
+        found = joined([piece[output] for piece in pieces])
+        np.testing.assert_allclose(found.values, block.values, atol=1e-5)
+        assert (found.mask is None) == (block.mask is None)
+        assert block.mask is None or np.array_equal(found.mask, block.mask)
+    np.testing.assert_allclose(SentenceBert().transform(texts).values, whole["sentence"].values, atol=1e-5)

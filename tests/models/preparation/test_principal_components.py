@@ -1,0 +1,104 @@
+"""Principal components are found once for equal training samples, and for no others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from features.block import Block
+from models.classifiers.logistic import Logistic
+from models.early.concat import Concat
+from models.fusion import Fit
+from models.kept import KEPT
+from models.neural.attention import Attention
+from models.preparation.principal_components import BlockReduction, SequenceReduction
+from models.shared_space.classification import CCA
+from models.views import Views
+from tests.support.model_views import labels, pooled, sequence, without
+
+
+def block_of(kind, n=60):
+    rows = pooled(labels(n), 12)
+    if kind == "sequence":
+        return Block.of(*sequence(labels(n), 4, 12))
+    return Block.of(sparse.csr_matrix(np.maximum(rows, 0)) if kind == "sparse" else rows)
+
+
+def reduction_of(kind):
+    return SequenceReduction(3, vectors=100) if kind == "sequence" else BlockReduction(3)
+
+
+@pytest.fixture(autouse=True)
+def found(monkeypatch):
+    """Nothing is kept from other tests; a list of what components are found of."""
+    KEPT.clear()
+    rows = []
+    for cls in (SequenceReduction, BlockReduction):
+        monkeypatch.setattr(cls, "_learned", lambda self, given, learned=cls._learned: rows.append(given.shape)
+                            or learned(self, given))
+    return rows
+
+
+every_kind = pytest.mark.parametrize("kind", ["dense", "sparse", "sequence"])
+
+
+def bits(reduction, block):
+    reduced = reduction.transform(block)
+    return (reduced[0] if isinstance(reduced, tuple) else reduced).tobytes()
+
+
+@every_kind
+def test_components_of_equal_samples_are_found_once_and_are_the_same_to_the_bit(kind, found):
+    block = block_of(kind)
+    cold = bits(reduction_of(kind).fit(block), block)
+    again = Block(block.values.copy(), block.index, block.mask)
+    assert bits(reduction_of(kind).fit(again), block) == cold
+    assert len(found) == 1
+    KEPT.clear()
+    assert bits(reduction_of(kind).fit(block), block) == cold
+    assert len(found) == 2
+
+
+@every_kind
+def test_other_samples_or_parameters_have_components_of_their_own(kind, found):
+    block = block_of(kind)
+    others = [block.take(np.arange(59)), block.take(np.arange(60)[::-1]), without(block, slice(7, 8))]
+    cold = []
+    for one in others:
+        KEPT.clear()
+        cold.append(bits(reduction_of(kind).fit(one), block))
+    KEPT.clear()
+    found.clear()
+    reduction_of(kind).fit(block)
+    assert [bits(reduction_of(kind).fit(one), block) for one in others] == cold
+    reduction_of(kind).set_params(components=2).fit(block)
+    reduction_of(kind).set_params(random_state=1).fit(block)
+    assert len(found) == 6
+
+
+def test_altered_values_are_other_samples(found):
+    block = block_of("sequence")
+    before = bits(SequenceReduction(3).fit(block), block)
+    block.values[0, 0, 0] += 100
+    assert bits(SequenceReduction(3).fit(block), block) != before
+    assert len(found) == 2
+
+
+def test_cells_with_the_same_pictures_find_their_components_once(found):
+    y = labels()
+    image = Block.of(*sequence(y, 4, 12))
+    for seed in (1, 2):
+        Attention(epochs=1, reduce=3).fit(Views(image, Block.of(*sequence(y, 3, 5, seed))), y)
+    assert found == [(240 - 20, 12), (180 - 20, 5), (180 - 20, 5)]
+
+
+def test_settings_that_components_do_not_depend_on_share_them(found):
+    y = labels()
+    train = Views(Block.of(pooled(y, 12)), Block.of(pooled(y, 9, 1)))
+    fits = [Fit(train.take(rows), y[rows], train) for rows in (np.arange(40), np.arange(20, 60))]
+    settings = [{"regularisation": share} for share in (0.1, 0.5, 0.9)]
+    CCA(Logistic(), reduce=4).predict_many(fits, settings)
+    assert found == [(40, 12), (40, 9)] * 2
+    Concat(Logistic(), components=4).fit(fits[0].train, fits[0].y)
+    assert found[4:] == []

@@ -1,0 +1,135 @@
+"""Softmax regressions over scaled blocks: the same as over arrays, with what they share prepared once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from features.block import Block
+from models.classifiers.logistic import Logistic
+from models.early.baselines import ImageOnly
+from models.early.concat import Concat
+from models.early.pooled import PooledFusion
+from models.fusion import Fit
+from models.kept import KEPT
+from models.softmax import blocks
+from models.views import Views
+
+SETTINGS = [{"weight": weight, "classifier__C": C} for weight in (0.25, 0.75) for C in (1.0, 30.0)]
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch):
+    """Nothing is kept from other tests; the blocks that are turned, in order."""
+    KEPT.clear()
+    turned, turn = [], blocks.turn
+    monkeypatch.setattr(blocks, "turn",
+                        lambda rows, **more: turned.append(rows.shape) or turn(rows, **more))
+    return turned
+
+
+def views(kind="dense", n=90, seed=0):
+    """Pictures of 20 columns, and texts of 12 or 30 columns of which many are equal."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    image = (rng.normal(size=(n, 20)) + 0.5 * rng.normal(size=(3, 20))[y] + 2).astype(np.float32)
+    text = rng.poisson(0.5 + rng.gamma(0.5, size=(3, 30))[y]).astype(np.float32)
+    index = np.arange(n)
+    if kind == "repeated":
+        index = np.arange(n) % 15
+    values = sparse.csr_matrix(text) if kind == "sparse" else text[:, :12]
+    return Views(Block.of(image), Block(values, index)), np.array(["a", "b", "c"])[y]
+
+
+def inner(all_views, y, parts=3):
+    fold = np.arange(len(y)) // 3 % parts
+    return [Fit(all_views.take(np.flatnonzero(fold != each)), y[fold != each],
+                all_views.take(np.flatnonzero(fold == each))) for each in range(parts)]
+
+
+@pytest.mark.parametrize("kind", ["dense", "repeated", "sparse"])
+def test_blocks_give_what_arrays_give(kind, monkeypatch):
+    fits = inner(*views(kind))
+    jointly = Concat(Logistic()).predict_many(fits, SETTINGS)
+    monkeypatch.setattr(Logistic, "joint", False)
+    for many, others in zip(jointly, Concat(Logistic()).predict_many(fits, SETTINGS), strict=True):
+        for one, other in zip(many, others, strict=True):
+            np.testing.assert_allclose(one, other, atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["dense", "repeated", "sparse"])
+def test_a_fitted_model_predicts_what_many_at_once_predict(kind):
+    fits = inner(*views(kind))
+    for fit, many in zip(fits, Concat(Logistic()).predict_many(fits, SETTINGS), strict=True):
+        for setting, one in zip(SETTINGS, many, strict=True):
+            alone = Concat(Logistic()).with_setting(setting).fit(fit.train, fit.y).predict_proba(fit.test)
+            np.testing.assert_allclose(one, alone, atol=2e-3)
+
+
+def test_a_block_is_turned_once_for_inner_folds_weights_strengths_and_the_outer_fit(kept):
+    all_views, y = views("repeated")
+    Concat(Logistic()).predict_many(inner(all_views, y), SETTINGS)
+    assert kept == [(90, 20), (15, 12)]
+    Concat(Logistic()).fit(all_views, y)
+    ImageOnly(Logistic()).predict_many(inner(all_views, y), [{"classifier__C": 1.0}, {"classifier__C": 3.0}])
+    assert kept == [(90, 20), (15, 12)]
+    Concat(Logistic()).fit(all_views.take(np.arange(80)), y[:80])  # other rows have axes of their own
+    assert kept[2:] == [(80, 20), (15, 12)]
+
+
+def test_blocks_learned_per_fold_share_the_others(kept):
+    """As with TF-IDF: each inner fold has texts of its own, while the pictures are the same."""
+    all_views, y = views()
+    fits = []
+    for number, fit in enumerate(inner(all_views, y)):
+        own = Block.of(all_views.text.values[:, number:number + 9].copy())
+        learned = Views(all_views.image, own)
+        fold = np.arange(len(y)) // 3 % 3
+        fits.append(Fit(learned.take(np.flatnonzero(fold != number)), fit.y,
+                        learned.take(np.flatnonzero(fold == number))))
+    jointly = Concat(Logistic()).predict_many(fits, SETTINGS)
+    assert sorted(kept) == [(60, 9)] * 3 + [(90, 20)]
+    for fit, many in zip(fits, jointly, strict=True):
+        alone = Concat(Logistic()).with_setting(SETTINGS[0]).fit(fit.train, fit.y).predict_proba(fit.test)
+        np.testing.assert_allclose(many[0], alone, atol=2e-3)
+
+
+def test_rows_to_predict_have_no_part_in_the_solution():
+    all_views, y = views()
+    train, test = np.arange(60), np.arange(60, 90)
+    altered = all_views.image.values.copy()
+    altered[60:] = 3e38
+    predictions = []
+    for image in (all_views.image, Block.of(altered)):
+        some = Views(image, all_views.text)
+        fitted = Concat(Logistic()).fit(some.take(train), y[train])
+        predictions.append(fitted.predict_proba(all_views.take(test)))
+    assert predictions[0].tobytes() == predictions[1].tobytes()
+
+
+def test_classes_an_inner_fold_lacks_are_left_out():
+    all_views, y = views()
+    rows = np.flatnonzero(y != "b")
+    many = Concat(Logistic()).predict_many([Fit(all_views.take(rows), y[rows], all_views), *inner(all_views, y)],
+                                           SETTINGS)
+    assert [one.shape for one in many[0]] == [(90, 2)] * 4
+    assert many[1][0].shape == (30, 3)
+
+
+def test_only_so_much_is_kept(monkeypatch, kept):
+    monkeypatch.setattr(KEPT, "most", 1)
+    all_views, y = views()
+    for _ in range(2):
+        ImageOnly(Logistic()).fit(all_views, y)
+        Concat(Logistic()).fit(all_views, y)
+    assert len(KEPT) == 1
+    assert kept.count((90, 20)) == 2
+
+
+def test_samples_that_lack_a_block_are_fitted_as_arrays(monkeypatch):
+    all_views, y = views()
+    index = np.where(np.arange(90) < 4, -1, np.arange(90))
+    holes = Views(Block(all_views.image.values, index), all_views.text)
+    monkeypatch.setattr(Logistic, "fit_jointly", None)
+    assert PooledFusion.fit(Concat(Logistic()), holes, y).predict_proba(holes).shape == (90, 3)

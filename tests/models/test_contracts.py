@@ -1,0 +1,330 @@
+"""The contracts of fusions and classifiers, tested over the registries: a new one is tested untold."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pickle
+import pkgutil
+import subprocess
+import sys
+import typing
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+import models
+from features.block import Block
+from models import CLASSIFIERS, FUSIONS
+from models.classifier import ArrayFit, Classifier
+from models.classifiers.logistic import Logistic
+from models.fusion import Fit, Fusion
+from models.kept import KEPT
+from models.views import Views
+from tests.support.model_views import CLASSES, labels, pooled, views, without
+
+FAST = {"trees": 20, "epochs": 40, "hidden": 16, "iterations": 20}
+
+
+def built(cls: type, **parameters):
+    """An estimator with few trees and epochs, over logistic regression where it takes a classifier."""
+    known = inspect.signature(cls).parameters
+    chosen = {name: value for name, value in FAST.items() if name in known}
+    if getattr(cls, "takes_classifier", False):
+        chosen["classifier"] = Logistic()
+    return cls(**(chosen | parameters))
+
+
+def suited(cls: type[Fusion]) -> tuple[Views, np.ndarray]:
+    return views(next(iter({"sequence", "inputs"} & set(cls.needs.values())), "pooled"))
+
+
+def subclasses(base: type) -> set[type]:
+    for module in pkgutil.walk_packages(models.__path__, "models."):
+        importlib.import_module(module.name)
+    found = set()
+    for cls in base.__subclasses__():
+        found |= {cls} | subclasses(cls)
+    return found
+
+
+every_fusion = pytest.mark.parametrize("cls", FUSIONS.values(), ids=FUSIONS)
+every_classifier = pytest.mark.parametrize("cls", CLASSIFIERS.values(), ids=CLASSIFIERS)
+every_estimator = pytest.mark.parametrize(
+    "cls", [*FUSIONS.values(), *CLASSIFIERS.values()], ids=[*FUSIONS, *CLASSIFIERS])
+
+
+@pytest.mark.parametrize(("base", "registry"), [(Fusion, FUSIONS), (Classifier, CLASSIFIERS)])
+def test_no_estimator_is_missing_from_its_registry(base, registry):
+    complete = {cls for cls in subclasses(base) if isinstance(getattr(cls, "version", None), int)
+                and cls.__module__.startswith("models.")}  # other tests make estimators of their own
+    assert complete == set(registry.values())
+
+
+@every_estimator
+def test_constructor_stores_typed_parameters_that_scikit_learn_can_clone(cls):
+    parameters = dict(list(inspect.signature(cls).parameters.items()))
+    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    for name, parameter in parameters.items():
+        if name == "classifier":
+            continue
+        assert parameter.default is not parameter.empty, name
+        assert TypeAdapter(hints[name]).validate_python(parameter.default) == parameter.default
+    estimator = built(cls)
+    copy = clone(estimator)
+    assert set(copy.get_params(deep=False)) == set(parameters)
+    assert not [name for name in vars(copy) if name.endswith("_")]
+    assert repr(copy) == repr(estimator)
+
+
+@every_estimator
+def test_tuned_parameters_exist_and_their_candidates_are_valid(cls):
+    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    for name, candidates in cls.tuned.items():
+        adapter = TypeAdapter(hints[name])
+        assert len(set(candidates)) == len(candidates) > 1
+        assert all(adapter.validate_python(value) == value for value in candidates)
+
+
+@every_fusion
+def test_fusion_gives_probabilities_in_the_order_of_its_classes(cls):
+    train, y = suited(cls)
+    fitted = built(cls).fit(train, y)
+    probabilities = fitted.predict_proba(train)
+    assert list(fitted.classes_) == sorted(CLASSES)
+    assert probabilities.shape == (len(y), 3)
+    assert probabilities.dtype == np.float64
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-9)
+    if cls.needs:
+        assert np.mean(fitted.predict(train) == y) > 0.9
+
+
+@every_fusion
+def test_fusion_is_deterministic_and_predicts_each_sample_by_itself(cls):
+    train, y = suited(cls)
+    KEPT.clear()  # the second fit may find what the first one left in memory
+    first, second = built(cls).fit(train, y), built(cls)
+    np.random.default_rng(3).random()
+    np.random.seed(3)  # the global state must make no difference
+    probabilities = first.predict_proba(train)
+    np.testing.assert_array_equal(probabilities, second.fit(train, y).predict_proba(train))
+    some = np.array([7, 3, 41])
+    np.testing.assert_allclose(first.predict_proba(train.take(some)), probabilities[some], atol=1e-6)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(first)).predict_proba(train), probabilities)
+    assert first.predict_proba(train.take(np.array([], dtype=np.int64))).shape == (0, 3)
+
+
+@every_fusion
+def test_missing_modalities_are_legal_in_training_and_prediction(cls):
+    train, y = suited(cls)
+    assert train.image is not None
+    assert train.text is not None
+    holes = Views(without(train.image, np.r_[0:10, 55:60]), without(train.text, np.r_[8:20, 55:60]))
+    fitted = built(cls).fit(holes, y)
+    probabilities = fitted.predict_proba(holes)
+    assert np.all(np.isfinite(probabilities))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-9)
+    seen = np.arange(20, 55)
+    if cls.needs:
+        assert np.mean(fitted.predict(holes.take(seen)) == y[seen]) > 0.9
+
+
+@every_fusion
+def test_a_modality_that_nobody_has_is_legal(cls):
+    train, y = suited(cls)
+    assert train.text is not None
+    fitted = built(cls).fit(Views(train.image, without(train.text, slice(None))), y)
+    assert np.all(np.isfinite(fitted.predict_proba(train)))
+
+
+@every_fusion
+def test_a_single_class_is_predicted_with_certainty(cls):
+    train, y = suited(cls)
+    fitted = built(cls).fit(train, np.full(len(y), "cat"))
+    np.testing.assert_array_equal(fitted.predict_proba(train), np.ones((len(y), 1)))
+    assert set(fitted.predict(train)) == {"cat"}
+
+
+@every_fusion
+def test_fitting_changes_neither_the_samples_nor_the_labels(cls):
+    train, y = suited(cls)
+    train = Views(without(train.image, slice(0, 4)), without(train.text, slice(2, 6)), np.arange(len(y)) // 2)
+    kept = pickle.loads(pickle.dumps((train, y)))
+    built(cls).fit(train, y).predict_proba(train)
+    np.testing.assert_array_equal(y, kept[1])
+    np.testing.assert_array_equal(train.groups, kept[0].groups)
+    for block, before in zip(train.blocks().values(), kept[0].blocks().values(), strict=True):
+        np.testing.assert_array_equal(block.values, before.values)
+        np.testing.assert_array_equal(block.index, before.index)
+
+
+@every_fusion
+def test_a_second_fit_forgets_the_first(cls):
+    train, y = suited(cls)
+    other = Views(*(Block.of(block.values[:30, ..., :4], None if block.mask is None else block.mask[:30], block.encoder)
+                    for block in train.blocks().values()))
+    twice = built(cls).fit(other, np.arange(30) % 2).fit(train, y)
+    np.testing.assert_array_equal(twice.predict_proba(train), built(cls).fit(train, y).predict_proba(train))
+    single = built(cls).fit(train, y).fit(other, np.zeros(30))
+    np.testing.assert_array_equal(single.predict_proba(other), np.ones((30, 1)))
+
+
+@every_fusion
+@pytest.mark.parametrize("names", [
+    np.array([7, -3, 40]), np.array([0.0, 2.0, 5.0]), np.array([False, True]), np.array(["b", "a"], dtype=object)],
+    ids=["integers", "whole floats", "booleans", "objects"])
+def test_classes_may_be_of_any_type(cls, names):
+    train, y = suited(cls)
+    codes = np.searchsorted(CLASSES, y) % len(names)
+    fitted = built(cls).fit(train, names[codes])
+    assert fitted.classes_.dtype == names.dtype
+    assert list(fitted.classes_) == sorted(names)
+    if cls.needs:
+        assert np.mean(fitted.predict(train) == names[codes]) > 0.8
+
+
+@every_fusion
+def test_one_sample_can_be_learned_from_and_asked_about(cls):
+    train, y = suited(cls)
+    one = train.take(np.array([4]))
+    assert list(built(cls).fit(one, y[[4]]).predict(one)) == [y[4]]
+    fitted = built(cls).fit(train, y)
+    np.testing.assert_allclose(fitted.predict_proba(one), fitted.predict_proba(train)[[4]], atol=1e-6)
+
+
+@every_fusion
+def test_what_cannot_be_asked_or_learned_is_an_error_that_says_why(cls):
+    train, y = suited(cls)
+    with pytest.raises(NotFittedError):
+        built(cls).predict_proba(train)
+    with pytest.raises(ValueError, match="59 labels for 60 training samples"):
+        built(cls).fit(train, y[1:])
+    with pytest.raises(ValueError, match="0 labels for 0 training samples"):
+        built(cls).fit(train.take(np.array([], dtype=np.int64)), y[:0])
+    with pytest.raises(ValueError, match="continuous"):
+        built(cls).fit(train, np.linspace(0, 1, len(y)))
+    fitted = built(cls).fit(train, y)
+    for modality in cls.needs:
+        whole = train.blocks()[modality]
+        narrow = Block.of(whole.values[..., 1:], whole.mask, whole.encoder)
+        with pytest.raises(ValueError, match=rf"have {narrow.width} {modality} features instead of {narrow.width + 1}"):
+            fitted.predict_proba(Views(**(train.blocks() | {modality: narrow})))
+        others = {name: block for name, block in train.blocks().items() if name != modality}
+        for call in (fitted.predict_proba, lambda views: built(cls).fit(views, y)):
+            with pytest.raises(ValueError, match=rf"needs {modality} features; the samples have only"):
+                call(Views(**others))
+
+
+@every_fusion
+def test_many_settings_at_once_give_what_one_by_one_gives(cls):
+    train, y = suited(cls)
+    holes = Views(without(train.image, slice(0, 4)), without(train.text, slice(2, 6)))
+    half = np.arange(len(y)) % 2 == 0
+    more = holes.take(np.arange(0, len(y), 5)) if cls.uses_unlabelled else None
+    fits = [Fit(holes.take(half), y[half], holes.take(~half), more), Fit(holes.take(~half), y[~half], holes.take(half))]
+    settings = [dict(zip(cls.tuned, values, strict=True)) for values in zip(*cls.tuned.values(), strict=True)] or [{}]
+    if cls.takes_classifier:
+        settings = [setting | {"classifier__C": C} for C in (3.0, 0.1) for setting in settings]
+    many = built(cls).predict_many(fits, settings)
+    plain = Fusion.predict_many(built(cls), fits, settings)
+    assert [len(row) for row in many] == [len(settings)] * 2
+    for row, expected in zip(many, plain, strict=True):
+        for one, other in zip(row, expected, strict=True):
+            # Logistic regressions are solved together: objectives agree to 2e-7, so probabilities to its square root.
+            np.testing.assert_allclose(one, other, atol=5e-4 if cls.takes_classifier else 1e-6)
+
+
+@every_fusion
+def test_only_a_fusion_that_says_so_takes_samples_without_a_label(cls):
+    train, y = suited(cls)
+    assert ("unlabelled" in inspect.signature(cls.fit).parameters) == cls.uses_unlabelled
+    few = np.arange(0, len(y), 5)
+    hidden = built(cls).fit(train.take(few), y[few])
+    given = built(cls).learn(Fit(train.take(few), y[few], train, unlabelled=train))
+    assert (not cls.uses_unlabelled) == np.array_equal(given.predict_proba(train), hidden.predict_proba(train))
+
+
+@every_fusion
+def test_a_fusion_that_combines_names_single_modalities_and_implements_it(cls):
+    assert ("combine" in vars(cls)) == bool(cls.combines)
+    for name in cls.combines:
+        assert len(FUSIONS[name].needs) == 1
+
+
+@every_classifier
+def test_classifier_learns_from_dense_and_sparse_rows_alike(cls):
+    y = labels(240)
+    X = pooled(y)
+    X[np.abs(X) < 0.3] = 0
+    X /= np.sqrt((X**2).sum(axis=1).mean())
+    dense = built(cls).fit(X, y)
+    thin = built(cls).fit(sparse.csr_matrix(X), y)
+    assert list(dense.classes_) == sorted(CLASSES)
+    np.testing.assert_allclose(dense.predict_proba(X).sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(dense.predict_proba(X), thin.predict_proba(sparse.csr_matrix(X)), atol=2e-3)
+    assert np.mean(dense.predict(X) == y) > 0.9
+
+
+@every_classifier
+def test_classifier_is_deterministic_and_solves_many_as_one_by_one(cls):
+    y = labels()
+    X, other = pooled(y), pooled(y, seed=5)
+    alone = built(cls).fit(X, y).predict_proba(other)
+    np.testing.assert_array_equal(alone, built(cls).fit(X, y).predict_proba(other))
+    name, value = next(iter(cls.tuned.items()), ("random_state", (0, 1)))
+    settings = [{name: value[0]}, {name: value[-1]}]
+    many = built(cls).predict_many(iter([ArrayFit(X, y, other)]), settings)
+    for setting, found in zip(settings, many[0], strict=True):
+        expected = built(cls, **setting).fit(X, y).predict_proba(other)
+        np.testing.assert_allclose(found, expected, atol=5e-4 if cls.joint else 1e-6)
+
+
+@every_classifier
+@pytest.mark.parametrize("counts", [(20, 1), (20, 1, 1), (1, 1, 1), (3, 2)])
+def test_classifier_bears_classes_of_one_row(cls, counts):
+    y = np.repeat(CLASSES[: len(counts)], counts)
+    fitted = built(cls).fit(pooled(y), y)
+    probabilities = fitted.predict_proba(pooled(y))
+    assert probabilities.shape == (len(y), len(counts))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+@every_classifier
+def test_classifier_with_one_class_is_certain(cls):
+    X = pooled(labels(6))
+    fitted = built(cls).fit(X, np.full(6, 2))
+    np.testing.assert_array_equal(fitted.predict_proba(X), np.ones((6, 1)))
+
+
+@pytest.mark.parametrize("C", [1e-3, 1e4])
+def test_logistic_regression_ends_at_the_minimum_without_a_warning(C):
+    """At the minimum the gradient vanishes: W_k = C sum_i (y_ik - p_ik) x_i, and the residuals add up to 0."""
+    y = labels(90)
+    X = pooled(y, width=40, noise=1.5)
+    X /= np.sqrt((X**2).sum(axis=1).mean())
+    fitted = Logistic(C=C).fit(X, y)
+    residuals = (y[:, None] == CLASSES) - fitted.predict_proba(X)
+    np.testing.assert_allclose(fitted.model_.solution.coef, C * residuals.T @ X, atol=1e-4 * C * len(y))
+    np.testing.assert_allclose(residuals.mean(axis=0), 0, atol=1e-3)
+
+
+def test_importing_the_models_loads_no_heavy_package():
+    heavy = ["torch", "torchvision", "timm", "gensim", "sentence_transformers", "transformers",
+             "sklearn", "scipy.stats", "pandas"]
+    code = f"import sys, models; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_pooled_block_may_have_identical_samples_stored_once():
+    y = labels()
+    plain = Views(Block.of(pooled(y)), Block.of(pooled(y, 5)))
+    shared = Views(Block(pooled(y)[:6], np.arange(len(y)) % 6), Block.of(pooled(y, 5)))
+    assert plain.image is not None
+    repeated = Views(Block.of(plain.image.values[np.arange(len(y)) % 6]), plain.text)
+    concat = FUSIONS["concat"](classifier=Logistic())
+    np.testing.assert_allclose(clone(concat).fit(shared, y).predict_proba(shared),
+                               clone(concat).fit(repeated, y).predict_proba(repeated), atol=1e-4)

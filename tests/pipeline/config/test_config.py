@@ -1,0 +1,242 @@
+"""The grid file: short forms, all mistakes at once with their place, and a schema that agrees with the reader."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from features import IMAGE_ENCODERS, TEXT_ENCODERS
+from models import CLASSIFIERS, FUSIONS
+from pipeline.config import __main__ as command
+from pipeline.config.cells import build_encoder, expand
+from pipeline.config.grid import GridError, Split
+from pipeline.config.parse import KEYS, parse_grid, read_grid
+from pipeline.config.schema import schema
+from pipeline.data.sources import SOURCES
+from pipeline.metrics.classification import METRICS
+from tests.support.paths import ROOT
+
+GRID = {"data": {"source": "table", "path": "a.csv", "text": "t", "label": "l"}, "text": ["bow"],
+        "fusion": ["text_only"]}
+
+
+def grid(**changes):
+    return parse_grid({**GRID, **changes}, Path("grid.yaml"))
+
+
+def problems(**changes) -> tuple[str, ...]:
+    with pytest.raises(GridError) as error:
+        grid(**changes)
+    return error.value.problems
+
+
+def test_what_is_not_given_is_filled_in():
+    found = grid()
+    assert (found.name, found.seed, found.on_bad_rows, found.metric) == ("grid", 0, "fail", "balanced_accuracy")
+    assert found.tuning_metric == "log_loss"
+    assert found.split == Split(folds=5, repeats=1, inner=3)
+    assert [one.name for one in found.classifier] == ["logistic"]
+    assert found.classifier[0].candidates == {name: tuple(values) for name, values in
+                                              CLASSIFIERS["logistic"].tuned.items()}
+
+
+@pytest.mark.parametrize("entry", ["tfidf", {"tfidf": None}, {"tfidf": {"ngrams": [1, 2]}},
+                                   {"encoder": "tfidf", "ngrams": [1, 2]}])
+def test_a_component_may_be_written_in_three_forms(entry):
+    (found,) = grid(text=[entry]).text
+    assert found.name == "tfidf"
+    assert found.parameters == {}
+    assert grid(text=entry).text == (found,)
+
+
+def test_every_mistake_is_reported_at_once_with_line_rule_value_and_nearest_name(tmp_path):
+    path = tmp_path / "grid.yaml"
+    path.write_text("""\
+nane: x
+seed: -1
+data: {source: tabel}
+split: {folds: 1, fold: 3}
+text:
+  - bow: {ngram: [1, 2]}
+  - tf-idf
+  - word2vec:
+      size: 0
+      algorithm: [cbow, skipgram]
+fusion: [text_only, concat]
+classifier: {logistic: {C: [1, -1]}}
+metric: acuracy
+""")
+    with pytest.raises(GridError) as error:
+        read_grid(path)
+    lines = error.value.problems
+    for start, *parts in [
+        ("grid.yaml:1: nane:", "unknown key 'nane'", "did you mean 'name'?"),
+        ("grid.yaml:2: seed:", "whole number", "-1"),
+        ("grid.yaml:3: data.source:", "'tabel'", "did you mean 'table'?"),
+        ("grid.yaml:4: split.folds:", "greater than or equal to 2", "1"),
+        ("grid.yaml:4: split.fold:", "did you mean 'folds'?"),
+        ("grid.yaml:6: text[0].bow.ngram:", "did you mean 'ngrams'?"),
+        ("grid.yaml:7: text[1]:", "'tf-idf'", "did you mean 'tfidf'?"),
+        ("grid.yaml:9: text[2].word2vec.size:", "greater than or equal to 1", "0"),
+        ("grid.yaml:10: text[2].word2vec.algorithm[1]:", "did you mean 'skip_gram'?"),
+        ("grid.yaml:12: classifier.logistic.C[1]:", "greater than 0", "-1"),
+        ("grid.yaml:13: metric:", "did you mean 'accuracy'?", "'acuracy'"),
+    ]:
+        (line,) = [line for line in lines if line.startswith(start)] or [f"no line for {start}: {lines}"]
+        assert all(part in line for part in parts), line
+    assert len(lines) == 11
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("name: [", "not valid YAML"), ("a: 1\na: 2\n", "not valid YAML"), ("- a\n", "must hold keys"),
+    ("", "must hold keys"),
+    ("data: !!python/object:os.system {}\nfusion: majority", "data must name its source"),
+])
+def test_a_file_that_is_no_grid_is_said_to_be_none(tmp_path, text, words):
+    path = tmp_path / "grid.yaml"
+    path.write_text(text)
+    with pytest.raises(GridError, match=words):
+        read_grid(path)
+
+
+def test_a_file_that_is_not_there_or_not_utf8_is_named(tmp_path):
+    with pytest.raises(GridError, match=r"none\.yaml:1: cannot be read"):
+        read_grid(tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes("name: café".encode("latin-1"))
+    with pytest.raises(GridError, match="not UTF-8"):
+        read_grid(tmp_path / "latin.yaml")
+
+
+def test_a_fusion_that_needs_a_modality_the_grid_lacks_is_a_mistake():
+    (line,) = problems(fusion=["concat"])
+    assert "concat needs image features, but the grid has no 'image' list" in line
+
+
+def test_the_same_component_twice_is_a_mistake():
+    assert "bow is listed twice" in problems(text=["bow", "bow"])[0]
+    assert "listed twice" in problems(fusion=["text_only", "text_only"])[0]
+    assert "listed twice" in problems(text=["tfidf", {"tfidf": {"ngrams": [1, 2]}}])[0]
+    assert "in one list" in problems(classifier=[{"logistic": {"C": 1}}, {"logistic": {"C": 10}}])[0]
+    assert len(grid(text=[{"sbert": {"model": "a/mini"}}, {"sbert": {"model": "b/mini"}}]).text) == 2
+
+
+@pytest.mark.parametrize("key", ["fusion", "classifier"])
+def test_a_list_of_nothing_is_a_mistake(key):
+    assert f"needs one {key} at least" in problems(**{key: []})[0]
+
+
+def test_splits_are_of_one_kind():
+    assert "one of folds, holdout or official" in problems(split={"folds": 3, "holdout": 0.2})[0]
+    assert "cannot be repeated" in problems(split={"official": True, "repeats": 2})[0]
+    assert grid(split={"holdout": 0.25}).split.folds is None
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", 3, "x" * 101, "a\n"])
+def test_a_name_that_is_no_folder_name_is_a_mistake(name):
+    assert "name must be" in problems(name=name)[0]
+
+
+def test_paths_count_from_the_grid_file():
+    found = parse_grid({**GRID, "text": [{"word2vec": {"vectors": "file", "file": "v.kv"}}]},
+                       Path("some/where/grid.yaml"))
+    assert found.text[0].parameters["file"] == Path("some/where").resolve() / "v.kv"
+    assert found.text[0].label == "word2vec(file, v.kv)"
+
+
+def test_a_models_folder_counts_from_the_grid_file_too():
+    found = parse_grid({**GRID, "text": [{"sbert": {"model": "./minilm"}}, {"sbert": {"model": "org/name"}}]},
+                       Path("some/where/grid.yaml"))
+    assert [one.parameters["model"] for one in found.text] == [Path("some/where").resolve() / "minilm", "org/name"]
+
+
+def test_policies_are_named_with_the_nearest():
+    assert "did you mean 'drop'?" in problems(data={**GRID["data"], "on_bad_rows": "dropp"})[0]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=8)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from([*KEYS, "other"]), json_values))
+def test_any_content_gives_a_grid_or_mistakes_never_a_crash(content):
+    with suppress(GridError):
+        assert expand(parse_grid(content, Path("grid.yaml")))
+
+
+def documented_grids() -> list[Path]:
+    return [ROOT / "grid.yaml", *sorted((ROOT / "grids").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", documented_grids(), ids=lambda path: path.name)
+def test_the_grids_we_ship_are_valid_for_reader_and_schema(path):
+    found = read_grid(path)
+    assert expand(found)
+    jsonschema.validate(YAML(typ="safe").load(path.read_text()), schema(KEYS, Split))
+
+
+def test_the_schema_refuses_what_the_reader_refuses():
+    validator = jsonschema.Draft202012Validator(schema(KEYS, Split))
+    assert list(validator.iter_errors(GRID)) == []
+    for wrong in ({"metric": "acuracy"}, {"text": ["tf-idf"]}, {"text": [{"bow": {"ngram": [1, 2]}}]}, {"x": 1},
+                  {"data": {"source": "tabel"}}, {"split": {"folds": 1}}):
+        assert list(validator.iter_errors({**GRID, **wrong})), wrong
+
+
+def test_the_schema_is_printed_as_json(capsys):
+    command.main(["--schema"])
+    printed = json.loads(capsys.readouterr().out)
+    assert set(printed["properties"]) == set(KEYS)
+    text = json.dumps(printed)
+    for registry in (IMAGE_ENCODERS, TEXT_ENCODERS, FUSIONS, CLASSIFIERS, METRICS, SOURCES):
+        assert all(f'"{name}"' in text for name in registry)
+
+
+@pytest.mark.parametrize(("modality", "name"), [("image", name) for name in IMAGE_ENCODERS]
+                         + [("text", name) for name in TEXT_ENCODERS])
+def test_every_encoder_is_built_in_the_form_a_fusion_needs(modality, name):
+    from pipeline.config.components import Component
+
+    for form in ("pooled", "sequence"):
+        encoder = build_encoder(modality, Component(name), form, seed=0)
+        expected = encoder.forms.get(form, encoder.forms["pooled"])
+        assert getattr(encoder, "output", None) == expected
+        assert encoder.modality == modality
+
+
+def test_cells_are_every_combination_once_with_parts_before_what_combines_them():
+    found = grid(image=["cnn"], text=["bow", "tfidf"],
+                 fusion=["majority", "text_only", "concat", {"late": {"rule": ["mean", "product"]}}],
+                 classifier=["logistic", "linear_svm"])
+    cells = expand(found)
+    names = [cell.name for cell in cells]
+    assert len(names) == len(set(names))
+    assert len(cells) == 1 + 2 * 2 + 2 * 2 + 2 * 2 * 2 + 2  # and image_only, twice, as a part of late
+    for cell in cells:
+        assert all(names.index(part.name) < names.index(cell.name) for part in cell.parts)
+    late = next(cell for cell in cells if cell.name == "cnn + bow / late / linear_svm")
+    assert [part.name for part in late.parts] == ["cnn / image_only / linear_svm", "bow / text_only / linear_svm"]
+
+
+def test_random_parts_are_seeded_by_the_grids_seed_and_their_own_name():
+    def state(seed: int, fusion: str) -> int:
+        found = grid(seed=seed, image=["cnn"], fusion=[fusion], classifier=["random_forest"])
+        return expand(found)[0].estimator(seed).get_params()["classifier__random_state"]
+
+    assert state(0, "text_only") == state(0, "text_only")
+    assert state(0, "text_only") != state(1, "text_only")
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("grids/*.yaml")), ids=lambda path: path.stem)
+def test_worked_examples_are_valid_grids(path):
+    found = read_grid(path)
+    assert found.name == path.stem.replace("_", "-")
+    assert len(expand(found)) > len(found.fusion)

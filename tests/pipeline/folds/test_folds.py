@@ -1,0 +1,156 @@
+"""Folds: drawn once, the same for every cell, no group in two of them, nothing scored that was learned from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.config.grid import Split
+from pipeline.data.dataset import DatasetError, build
+from pipeline.folds.draw import draw
+from pipeline.folds.fold import Fold
+from pipeline.folds.stored import save
+from pipeline.folds.wording import describe, remarks
+from pipeline.store.store import Store
+from tests.support.datasets import dataset_of
+from tests.support.samples import small_samples
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 5), st.integers(1, 3), st.integers(2, 4), st.integers(0, 2**32 - 1), st.booleans())
+def test_every_row_is_scored_once_a_repeat_and_never_learned_from(count, repeats, inner, seed, grouped):
+    labels = np.repeat([0, 1, 2], 30)
+    groups = np.arange(90) // 2 if grouped else None
+    drawn = draw(dataset_of(labels, groups), Split(folds=count, repeats=repeats, inner=inner), seed)
+    assert len(drawn) == count * repeats
+    for repeat in range(repeats):
+        tests = np.concatenate([fold.test for fold in drawn if fold.repeat == repeat])
+        assert sorted(tests) == list(range(90))
+    for fold in drawn:
+        assert set(fold.train) | set(fold.test) == set(range(90))
+        assert not set(fold.train) & set(fold.test)
+        assert sorted(np.concatenate([scored for _, scored in fold.inner])) == list(fold.train)
+        for train, scored in fold.inner:
+            assert not set(train) & set(scored)
+            assert set(train) | set(scored) == set(fold.train)
+        for train, scored in ((fold.train, fold.test), *fold.inner):
+            if groups is not None:
+                assert not set(groups[train]) & set(groups[scored])
+
+
+def test_folds_are_stratified():
+    drawn = draw(dataset_of([0] * 80 + [1] * 20), Split(folds=5), 0)
+    assert [int(np.sum(fold.test >= 80)) for fold in drawn] == [4] * 5
+
+
+def test_the_seed_alone_decides():
+    data = dataset_of(np.repeat([0, 1], 50))
+    first, again, other = (draw(data, Split(folds=3, repeats=2), seed) for seed in (1, 1, 2))
+    assert all(np.array_equal(a.test, b.test) for a, b in zip(first, again, strict=True))
+    assert not all(np.array_equal(a.test, b.test) for a, b in zip(first, other, strict=True))
+    assert not np.array_equal(first[0].test, first[3].test)
+
+
+def test_holdout_and_official_split():
+    data = dataset_of(np.repeat([0, 1], 50), split=["train"] * 40 + ["test"] * 10 + ["train"] * 40 + ["test"] * 10)
+    (held,) = draw(data, Split(holdout=0.2), 0)
+    assert len(held.test) == 20
+    (official,) = draw(data, Split(official=True), 0)
+    assert list(official.test) == [*range(40, 50), *range(90, 100)]
+    assert len(draw(data, Split(holdout=0.2, repeats=4), 0)) == 4
+    grouped = replace(data, groups=np.arange(100) // 5, group_name="g")
+    (held,) = draw(grouped, Split(holdout=0.25), 0)
+    assert not set(grouped.groups[held.train]) & set(grouped.groups[held.test])
+
+
+def test_an_official_split_that_is_not_there_is_an_error():
+    with pytest.raises(DatasetError, match="no official split"):
+        draw(dataset_of([0, 1] * 10), Split(official=True), 0)
+    with pytest.raises(DatasetError, match="20 rows are train, 0 are test"):
+        draw(dataset_of([0, 1] * 10, split=["train"] * 20), Split(official=True), 0)
+
+
+def test_too_few_groups_are_an_error():
+    with pytest.raises(DatasetError, match=r"split.folds: the 3 groups cannot make 5 folds"):
+        draw(dataset_of([0, 1] * 15, np.arange(30) % 3), Split(folds=5), 0)
+    with pytest.raises(DatasetError, match=r"split.inner: the 2 groups of the training rows of a fold cannot make 3"):
+        draw(dataset_of([0, 1] * 15, np.arange(30) % 3), Split(folds=3), 0)
+
+
+def test_classes_too_small_for_the_inner_folds_are_an_error():
+    with pytest.raises(DatasetError, match=r"split.inner: the largest class of the training rows of a fold has 2 rows"):
+        draw(dataset_of(np.repeat(np.arange(50), 3)), Split(folds=3), 0)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.4, 0.7])
+def test_a_grouped_hold_out_takes_the_share_that_is_asked_for(share):
+    data = dataset_of(np.repeat([0, 1], 200), np.arange(400) // 4)
+    drawn = draw(data, Split(holdout=share), 0)
+    assert abs(len(drawn[0].test) / 400 - share) < 0.03
+    assert f"{len(drawn[0].test) / 400:.0%}" in describe(Split(holdout=share), data, drawn)
+
+
+def test_groups_that_the_official_split_divides_are_counted():
+    data = dataset_of([0, 1] * 10, groups=[0, 0, 0, *range(1, 18)], split=["train", "test"] * 10)
+    lines = remarks(data, draw(data, Split(official=True), 0))
+    assert any("1 groups (g) have rows in both" in line for line in lines)
+
+
+def test_identical_samples_that_straddle_folds_are_counted():
+    data = dataset_of([0, 1] * 10, index=[0, 0, *range(2, 20)])
+    straddling = remarks(data, draw(data, Split(folds=10), 0))
+    together = remarks(data, [Fold(0, 0, np.arange(2, 20), np.array([0, 1]), ())])
+    assert any("Identical texts straddle folds" in line and "1 test rows" in line for line in straddling)
+    assert together == []
+
+
+def test_a_class_without_training_rows_is_said():
+    data = dataset_of([0] * 10 + [1] * 10)
+    lines = remarks(data, [Fold(0, 3, np.arange(10), np.arange(10, 20), ())])
+    assert "Repeat 0, fold 3: no training row of class '1'." in lines
+
+
+def test_what_is_saved_says_which_row_was_where(tmp_path, store):
+    data = build(small_samples(), ("text",), "fail", store)
+    drawn = draw(data, Split(folds=3, repeats=2, inner=2), 0)
+    save(drawn, data.ids, tmp_path / "folds.npz")
+    saved = np.load(tmp_path / "folds.npz", allow_pickle=False)
+    assert list(saved["ids"]) == list(data.ids)
+    assert list(zip(saved["repeat"], saved["fold"], strict=True)) == [(f.repeat, f.fold) for f in drawn]
+    for row, fold in enumerate(drawn):
+        assert list(np.flatnonzero(saved["outer"][row] == 1)) == list(fold.train)
+        assert list(np.flatnonzero(saved["outer"][row] == 2)) == list(fold.test)
+        assert list(np.flatnonzero(saved["inner"][row] == 1)) == list(fold.inner[1][1])
+        assert np.all(saved["inner"][row][fold.test] == -1)
+
+
+@pytest.mark.parametrize(("split", "words"), [
+    (Split(folds=5, repeats=2), "5 outer folds drawn 2 times, stratified by class"),
+    (Split(holdout=0.2), "One hold-out of 20%"), (Split(official=True), "official split")])
+def test_the_split_is_described_in_a_sentence(split, words):
+    data = dataset_of([0, 1] * 20, split=["train", "test"] * 20)
+    assert words in describe(split, data, draw(data, split, 0))
+
+
+@pytest.mark.parametrize("split", [Split(folds=3, repeats=2, inner=2), Split(holdout=0.3, repeats=2),
+                                   Split(official=True)])
+def test_grouped_folds_are_drawn_once_and_come_back_the_same(split, tmp_path, monkeypatch):
+    data = dataset_of([0, 1] * 30, np.arange(60) // 4, split=["train"] * 44 + ["test"] * 16)
+    plain, store = draw(data, split, 3), Store(tmp_path)
+    first = draw(data, split, 3, store)
+    other = draw(data, split, 4, store)
+    monkeypatch.setattr("pipeline.folds.draw._drawn", None)
+    for one, two, again in zip(plain, first, draw(data, split, 3, store), strict=True):
+        for each in (two, again):
+            assert (one.repeat, one.fold) == (each.repeat, each.fold)
+            for ours, theirs in zip(one.splits(), each.splits(), strict=True):
+                for part, whole in zip(ours, theirs, strict=True):
+                    np.testing.assert_array_equal(part, whole)
+    if not split.official:
+        assert any(one.test.tolist() != two.test.tolist() for one, two in zip(plain, other, strict=True))
+    with pytest.raises(TypeError):
+        draw(dataset_of([1, 0] * 30, np.arange(60) // 4, split=["train"] * 44 + ["test"] * 16), split, 3, store)

@@ -1,0 +1,223 @@
+"""The learning curve: nested shares of labels, the others hidden from everything, the same test rows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline import run
+from pipeline.config.grid import GridError, Split
+from pipeline.config.parse import read_grid
+from pipeline.engine.progress import progress
+from pipeline.folds.draw import draw
+from pipeline.folds.few_labels import few_labels, labelled_rows
+from pipeline.followup import learning_curve
+from pipeline.followup.learning_curve import curve_cells
+from pipeline.plan.execute import run_plan
+from pipeline.plan.plan import make_plan
+from pipeline.store.store import Store
+from pipeline.tasks import fit
+from pipeline.tasks.context import context_of
+from reports.record import CurveRecord
+from reports.sections import learning_curve as section
+from tests.support.datasets import dataset_of
+from tests.support.records import FUSION, IMAGE, TEXT, small_record
+from tests.support.tiny import GRID, register, run_grid, without_report, write_grid, write_table
+
+LABELS = np.repeat([0, 1, 2], [60, 30, 10])
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch):
+    register(monkeypatch)
+    without_report(monkeypatch)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shares_are_nested_stratified_and_never_without_a_class(seed):
+    train = np.flatnonzero(np.arange(100) % 5)
+    before: set[int] = set()
+    for share, counts in ((0.01, [1, 1, 1]), (0.1, [5, 2, 1]), (0.25, [12, 6, 2]), (1, [48, 24, 8])):
+        rows = labelled_rows(train, LABELS, share, seed)
+        assert np.bincount(LABELS[rows]).tolist() == counts
+        assert list(rows) == sorted(set(rows) & set(train))
+        assert before <= set(rows)
+        before = set(rows)
+    assert set(labelled_rows(train, LABELS, 0.1, seed)) != set(labelled_rows(train, LABELS, 0.1, seed + 1))
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5])
+def test_other_training_rows_lose_their_label_and_groups_stay_apart(grouped, share, tmp_path):
+    groups = np.arange(100) // 2 if grouped else None
+    data = dataset_of(LABELS, groups)
+    grid = replace(read_grid(write_grid(tmp_path, GRID)), split=Split(folds=5, inner=3))
+    for fold in draw(data, grid.split, 0):
+        few = few_labels(fold, share, grid, data)
+        np.testing.assert_array_equal(few.test, fold.test)
+        (train, test, hidden), *inner = few.splits()
+        assert set(train) | set(hidden) == set(fold.train)
+        assert not set(train) & set(hidden)
+        assert len(inner) >= 2
+        assert sorted(np.concatenate([scored for _, scored, _ in inner])) == list(train)
+        for learned, scored, unknown in inner:
+            assert set(learned) | set(scored) == set(train)
+            assert set(unknown) <= set(hidden)
+            if groups is not None:
+                for rows in (learned, unknown):
+                    assert not set(groups[rows]) & (set(groups[scored]) | set(groups[test]))
+        again = few_labels(fold, share, grid, data)
+        assert all(np.array_equal(a, b) for one, other in zip(few.splits(), again.splits(), strict=True)
+                   for a, b in zip(one, other, strict=True))
+        assert few_labels(fold, 1, grid, data) is fold
+
+
+def test_wrong_shares_are_named(tmp_path):
+    with pytest.raises(GridError) as caught:
+        read_grid(write_grid(tmp_path, GRID + "learning_curve: [0, 0.5, 2, a]\n"))
+    assert len(caught.value.problems) == 3
+    assert "above 0 and at most 1, not 2" in str(caught.value)
+    with pytest.raises(GridError, match="listed twice"):
+        read_grid(write_grid(tmp_path, GRID + "learning_curve: [0.5, 0.5]\n"))
+
+
+# --- whole runs -------------------------------------------------------------------------------------------
+
+CURVE = re.sub(
+    "fusion: .*", "fusion: [majority, image_only, text_only, {late: {rule: [mean, stacking]}}, semi_supervised, cca]",
+    GRID) + "learning_curve: [1, 0.1, 0.5]\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_table(tmp_path)
+    write_grid(tmp_path, CURVE)
+    return tmp_path
+
+
+@pytest.fixture
+def records(monkeypatch):
+    """The record of every run."""
+    kept, finish = [], run._finish
+    monkeypatch.setattr(run, "_finish", lambda record, out: kept.append(record) or finish(record, out))
+    return kept
+
+
+def test_the_best_cells_are_scored_on_the_same_rows_at_every_share(folder, records):
+    assert run_grid(folder) == 0
+    (record,) = records
+    assert [one.share for one in record.learning_curve] == [0.1, 0.5, 1]
+    assert [{entry.n_train for entry in one.folds} for one in record.learning_curve] == [{3}, {12}, {24}]
+    whole = {(entry.cell, entry.fold): entry for entry in record.folds}
+    fusions = {entry.cell.split(" / ")[1].split("(")[0] for entry in record.learning_curve[0].folds}
+    assert fusions == {"image_only", "text_only", "late", "semi_supervised", "cca"}
+    for one in record.learning_curve:
+        assert {(entry.cell, entry.fold) for entry in one.folds} == {
+            (entry.cell, entry.fold) for entry in record.learning_curve[-1].folds}
+        for entry in one.folds:
+            np.testing.assert_array_equal(entry.rows, whole[entry.cell, entry.fold].rows)
+            if one.share == 1:
+                np.testing.assert_array_equal(entry.probabilities, whole[entry.cell, entry.fold].probabilities)
+    assert all(not np.array_equal(entry.probabilities, whole[entry.cell, entry.fold].probabilities)
+               for entry in record.learning_curve[0].folds)
+    assert all(entry.reused for entry in record.learning_curve[-1].folds)
+
+
+def test_a_second_run_and_two_workers_give_the_same_from_and_without_the_store(folder, records):
+    assert run_grid(folder) == 0
+    assert run_grid(folder) == 0
+    assert run_grid(folder, "--store", str(folder / "other"), jobs=2) == 0
+    first, again, other = ([(entry.cell, entry.fold, entry.probabilities.tobytes())
+                            for one in record.learning_curve for entry in one.folds] for record in records)
+    assert first == again == other
+    assert all(entry.reused for one in records[1].learning_curve for entry in one.folds)
+
+
+def test_hidden_labels_have_no_part_in_any_prediction(folder):
+    grid, store = read_grid(folder / "grid.yaml"), Store(folder / "store")
+    dataset, folds, cells = run._load(grid, store)
+    chosen = [cell for cell in cells if not cell.parts]
+    few = [few_labels(fold, 0.5, grid, dataset) for fold in folds[:1]]
+    plan = make_plan(grid, chosen, dataset, few)
+    context = context_of(dataset, grid.tuning_metric, store)
+    run_plan(plan, dataset, context, store, 1, progress)
+    labels = dataset.labels.copy()
+    hidden = few[0].splits()[0][2]
+    labels[hidden] = (labels[hidden] + 1) % 3
+    for unit in plan.units:
+        found = fit._result(unit, replace(context, labels=labels), store).arrays["probabilities"]
+        np.testing.assert_array_equal(found, store.load(unit.ingredients).arrays["probabilities"])
+
+
+def test_a_cell_that_fails_with_few_labels_fails_there_only(folder, records, monkeypatch):
+    collect = learning_curve.outcome.collect
+
+    def failing(*arguments):
+        found = collect(*arguments)
+        if min(len(unit.fold.train) for unit in arguments[0].units) == 3:
+            found.add(next(iter(found.records))[0], arguments[0].units[0].fold, lambda: 1 / 0)
+        return found
+
+    monkeypatch.setattr(learning_curve.outcome, "collect", failing)
+    assert run_grid(folder) == 1
+    (record,) = records
+    assert [failure.cell.split(" with ")[1] for failure in record.failures] == ["0.1 of the labels"]
+
+
+def test_the_best_of_each_kind_and_every_fusion_that_uses_unlabelled_rows_are_chosen(folder, records):
+    assert run_grid(folder) == 0
+    cells = run._load(read_grid(folder / "grid.yaml"), Store(folder / "store"))[2]
+    late = [cell for cell in cells if cell.parts]
+    chosen = curve_cells(cells, records[0])
+    assert len([cell for cell in chosen if cell in late]) == 1
+    assert all(part in chosen for cell in chosen for part in cell.parts)
+
+
+def test_the_plan_says_that_the_curve_comes_on_top(folder, capsys):
+    assert run_grid(folder, "--plan") == 0
+    assert "once more, with 0.1, 0.5 of the labels" in capsys.readouterr().out
+    write_grid(folder, GRID)
+    assert run_grid(folder, "--plan") == 0
+    assert "curve:" not in capsys.readouterr().out
+
+
+# --- the section ------------------------------------------------------------------------------------------
+
+
+def curve_record():
+    """The small record with a curve in which the fusion's gain over the text halves with all labels."""
+    record = small_record()
+    whole = tuple(entry for entry in record.folds if entry.cell in (IMAGE.name, TEXT.name, FUSION.name))
+    few = tuple(replace(entry, n_train=3, scores={**entry.scores, "balanced_accuracy": value}) for entry, value in zip(
+        whole, [0.2] * 4 + [0.3] * 4 + [0.4, 0.42, 0.38, 0.4], strict=True))
+    return replace(record, learning_curve=(CurveRecord(0.3, few), CurveRecord(1.0, whole)))
+
+
+def test_facts_of_the_curve():
+    facts = section.facts(curve_record())
+    assert facts.shares == (0.3, 1.0)
+    assert facts.labels == (3, 9)
+    assert [line.name for line in facts.lines] == [FUSION.name, TEXT.name, IMAGE.name]
+    fusion, text = facts.lines[0].points, facts.lines[1].points
+    assert [round(point.score.mean, 3) for point in fusion] == [0.4, 0.67]
+    assert [round(point.gain.interval.mean, 3) for point in fusion] == [0.1, 0.05]
+    assert [point.gain.other for point in fusion] == [TEXT.name] * 2
+    assert [point.gain for point in text] == [None, None]
+    # Four folds of 9 training and 3 test rows; t(3, .975) = 3.18245.
+    half = 3.18245 * np.sqrt((1 / 4 + 1 / 3) * 0.0008 / 3)
+    assert fusion[0].gain.interval.high - 0.1 == pytest.approx(half, abs=1e-5)
+    assert text[0].low == text[0].high == pytest.approx(0.3)
+
+
+def test_no_curve_no_section_and_a_failed_point_is_a_gap():
+    assert section.facts(small_record()) is None
+    record = curve_record()
+    few = replace(record.learning_curve[0], folds=tuple(
+        entry for entry in record.learning_curve[0].folds if entry.cell != FUSION.name))
+    facts = section.facts(replace(record, learning_curve=(few, record.learning_curve[1])))
+    assert facts.lines[0].points[0] is None
+    chart = section.charts(facts)["learning_curve"]
+    assert "3 cells" in chart.label

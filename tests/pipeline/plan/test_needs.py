@@ -1,0 +1,118 @@
+"""Memory: what fits need, what is free, and fewer processes side by side where it is short."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config.cells import expand
+from pipeline.config.parse import read_grid
+from pipeline.engine.memory import GIGABYTE, free, side_by_side_at_most, waves
+from pipeline.plan import execute, needs
+from pipeline.plan.needs import Needs, memory_text
+from pipeline.plan.plan import make_plan
+from pipeline.run import _load
+from pipeline.store.store import Store
+from tests.support.tiny import GRID, register, results, run_grid, without_report, write_grid, write_table
+
+SIZES = st.floats(1, 1e12)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    register(monkeypatch)
+    without_report(monkeypatch)
+    write_table(tmp_path)
+    write_grid(tmp_path, GRID)
+    return tmp_path
+
+
+def planned(folder):
+    grid = read_grid(folder / "grid.yaml")
+    dataset, folds, _ = _load(grid, Store(folder / "store"), keep=False)
+    return make_plan(grid, expand(grid), dataset, folds)
+
+
+@given(st.lists(SIZES, max_size=20), SIZES, st.integers(1, 16))
+def test_all_work_is_done_once_and_never_more_side_by_side_than_memory_holds(sizes, available, jobs):
+    found = waves(sizes, available, jobs)
+    assert sorted(position for wave in found.values() for position in wave) == list(range(len(sizes)))
+    assert list(found) == sorted(found, reverse=True)
+    for at_once, wave in found.items():
+        for position in wave:
+            assert at_once == 1 or at_once * sizes[position] <= available
+            assert at_once == jobs or (at_once + 1) * sizes[position] > available
+
+
+def test_needs_are_guessed_before_features_are_stored_and_known_afterwards(folder):
+    plan, store = planned(folder), Store(folder / "store")
+    by_name = {unit.cell.name: unit for unit in plan.units}
+    guessed = {name: Needs(store, 3).of(unit) for name, unit in by_name.items()}
+    assert run_grid(folder) == 0
+    known = {name: Needs(store, 3).of(unit) for name, unit in by_name.items()}
+    concat, image = "mean_colour + bow / concat / logistic", "mean_colour / image_only / logistic"
+    assert guessed["majority"] == known["majority"]
+    assert known[image] < known[concat] < guessed[concat]  # 3 and about 10 numbers of a sample
+    rows = len(by_name[image].fold.train)
+    assert known[image] == pytest.approx(
+        needs.PROCESS + 8 * 4 * rows * 3 + 12 * rows * 3 * by_name[image].fits,
+        abs=8 * rows * 128 / 36 + 1)  # the file has a header of 128 bytes
+    work = {name: Needs(store, 3).work(unit) for name, unit in by_name.items()}
+    assert work["majority"] == 0.0
+    assert work[image] == pytest.approx(by_name[image].fits * rows * 3, rel=128 / 36 / 4)
+    assert work[concat] > by_name[concat].fits / by_name[image].fits * work[image]
+
+
+def test_the_plan_says_how_much_memory_it_takes_and_what_does_not_fit(folder, capsys, monkeypatch):
+    monkeypatch.setattr("pipeline.plan.text.free", lambda: 21.5 * GIGABYTE)
+    assert run_grid(folder, "--plan", jobs=2) == 0
+    assert capsys.readouterr().out.endswith("\nmemory:   about 0.5 GB with 2 processes, 21.5 GB are free\n")
+    monkeypatch.setattr("pipeline.plan.text.free", lambda: 0.3 * GIGABYTE)
+    assert run_grid(folder, "--plan", jobs=2) == 0
+    text = capsys.readouterr().out
+    assert "0.3 GB are free\n" in text
+    assert "\n          12 results are computed with fewer processes side by side, the largest, of " in text
+    assert "1 at a time" in text
+    assert "alone needs" not in text
+
+
+def test_work_that_does_not_fit_side_by_side_is_done_one_after_the_other_with_the_same_results(
+    folder, capsys, monkeypatch
+):
+    assert run_grid(folder, out="all") == 0
+    at_once = []
+    side_by_side = execute.side_by_side
+
+    def watched(function, tasks, jobs):
+        at_once.append((len(tasks), jobs))
+        return side_by_side(function, tasks, 1)
+
+    monkeypatch.setattr(execute, "side_by_side", watched)
+    monkeypatch.setattr(execute, "free", lambda: 0.3 * GIGABYTE)
+    (folder / "store").rename(folder / "other")
+    capsys.readouterr()
+    assert run_grid(folder, out="few", jobs=2) == 0
+    assert (11, 1) in at_once  # two of the 12 that solve jointly are one task; the last ones are taken apart
+    assert "memory: 12 results are computed with fewer processes side by side" in capsys.readouterr().err
+    assert results(folder, "few") == results(folder, "all")
+
+
+def test_what_does_not_fit_alone_is_named_with_what_to_change(folder):
+    plan = planned(folder)
+    text = memory_text(plan.units, Needs(Store(folder / "store"), 3), 1000.0, 2)[-1]
+    assert "mean_colour + bow / concat / logistic alone needs about" in text
+    assert "data.sample" in text
+    assert memory_text([], Needs(Store(folder / "store"), 3), 1000.0, 2) == []
+    assert side_by_side_at_most(10.0, 1.0, 4) == 1
+
+
+def test_a_containers_limit_counts_where_it_is_lower_than_the_machines(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.engine.memory.CONTAINER", tmp_path)
+    machine = free()
+    assert machine > 1e6
+    (tmp_path / "memory.current").write_text("700\n")
+    (tmp_path / "memory.stat").write_text("anon 290\nfile 410\ninactive_file 300\nactive_file 100\n")
+    for limit, expected in (("max", machine), ("1000", 700.0)):
+        (tmp_path / "memory.max").write_text(f"{limit}\n")
+        assert free() == pytest.approx(expected, rel=0.2)

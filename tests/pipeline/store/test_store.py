@@ -1,0 +1,257 @@
+"""The store: complete keys, verified reads, atomic writes, one computation however many ask."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy import sparse
+
+from pipeline.store import __main__ as store_command
+from pipeline.store.array_file import MAPPED
+from pipeline.store.keys import canonical, key_of
+from pipeline.store.manifest import MANIFEST, Entry
+from pipeline.store.store import Store
+from tests.support.paths import ROOT
+
+INGREDIENTS = {"kind": "features", "encoder": {"class": "Bow", "version": 1}, "train": None}
+
+
+class Counter:
+    """A computation that counts how often it is asked for."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.calls, self.entry = 0, entry
+
+    def __call__(self) -> Entry:
+        self.calls += 1
+        return self.entry
+
+
+@pytest.fixture
+def counter():
+    return Counter(Entry({"values": np.arange(12, dtype=np.float32).reshape(3, 4)}, {"label": "bow"}))
+
+
+def test_a_value_is_computed_once_and_then_read(tmp_path, counter):
+    first = Store(tmp_path).get(INGREDIENTS, counter)
+    again = Store(tmp_path).get(INGREDIENTS, counter)
+    assert counter.calls == 1
+    assert (first.reused, again.reused) == (False, True)
+    assert not again.arrays["values"].flags.writeable
+    np.testing.assert_array_equal(again.arrays["values"], counter.entry.arrays["values"])
+    assert again.facts == {"label": "bow"}
+
+
+def test_checksums_tell_arrays_by_their_content(tmp_path, counter):
+    def checksum(store, ingredients, values):
+        entry = store.get(ingredients, lambda: Entry({"values": values}))
+        assert Store(store.root).load(ingredients).checksums == entry.checksums
+        return entry.checksums["values"]
+
+    first, again = Store(tmp_path / "first"), Store(tmp_path / "again")
+    values = counter.entry.arrays["values"]
+    assert checksum(first, INGREDIENTS, values) == checksum(again, {**INGREDIENTS, "version": 2}, values.copy())
+    others = [values + 1, values.astype(np.float64), values.reshape(4, 3)]
+    assert len({checksum(first, {"other": number}, other) for number, other in enumerate([values, *others])}) == 4
+
+
+@pytest.mark.parametrize(("numbers", "mapped"), [(MAPPED - 1, False), (MAPPED, True)])
+def test_arrays_that_take_memory_stay_on_disk_and_none_can_be_written(tmp_path, numbers, mapped):
+    values = Store(tmp_path).get(INGREDIENTS, lambda: Entry({"values": np.arange(numbers)})).arrays["values"]
+    assert isinstance(values, np.memmap) == mapped
+    assert not values.flags.writeable
+    np.testing.assert_array_equal(values, np.arange(numbers))
+
+
+@settings(max_examples=25, deadline=None)
+@given(array=arrays.arrays(
+    dtype=st.sampled_from([np.float32, np.float64, np.int64, np.bool_]),
+    shape=arrays.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=5)))
+def test_any_array_comes_back_as_it_was(tmp_path_factory, array):
+    store = Store(tmp_path_factory.mktemp("store"))
+    stored = store.get(INGREDIENTS, lambda: Entry({"values": array})).arrays["values"]
+    assert stored.dtype == array.dtype
+    np.testing.assert_array_equal(stored, array)
+
+
+def test_a_sparse_matrix_comes_back_as_it_was(tmp_path):
+    matrix = sparse.random(20, 30, density=0.1, format="csr", dtype=np.float32, random_state=0)
+    stored = Store(tmp_path).get(INGREDIENTS, lambda: Entry({"values": matrix})).arrays["values"]
+    assert stored.format == "csr"
+    assert (stored != matrix).nnz == 0
+
+
+def test_objects_that_would_need_pickle_are_refused_and_leave_nothing(tmp_path):
+    store = Store(tmp_path)
+    with pytest.raises(ValueError, match="allow_pickle"):
+        store.get(INGREDIENTS, lambda: Entry({"values": np.array([{}], dtype=object)}))
+    assert store.entries() == []
+    assert list((tmp_path / "partial").iterdir()) == []
+
+
+@pytest.mark.parametrize("change", [
+    {"kind": "result"}, {"encoder": {"class": "Bow", "version": 2}}, {"encoder": {"class": "Tfidf", "version": 1}},
+    {"train": "abc"}, {"another": 1},
+])
+def test_every_ingredient_is_part_of_the_key(tmp_path, counter, change):
+    store = Store(tmp_path)
+    store.get(INGREDIENTS, counter)
+    store.get({**INGREDIENTS, **change}, counter)
+    assert counter.calls == 2
+
+
+def test_the_order_of_ingredients_is_not_part_of_the_key():
+    assert key_of({"a": 1, "b": {"c": 2, "d": 3}}) == key_of({"b": {"d": 3, "c": 2}, "a": 1})
+
+
+def test_what_is_not_plain_json_is_no_ingredient():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical({"a": float("nan")})
+    with pytest.raises(TypeError):
+        canonical({"a": Path("x")})
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def alter(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("harm", [truncate, alter, empty, Path.unlink])
+@pytest.mark.parametrize("name", ["values.npy", MANIFEST])
+def test_harm_is_noticed_reported_and_mended(tmp_path, counter, caplog, harm, name):
+    store = Store(tmp_path)
+    store.get(INGREDIENTS, counter)
+    harm(store.folder(key_of(INGREDIENTS)) / name)
+    assert store.load(INGREDIENTS) is None
+    mended = store.get(INGREDIENTS, counter)
+    assert counter.calls == 2
+    assert "damaged" in caplog.text
+    np.testing.assert_array_equal(mended.arrays["values"], counter.entry.arrays["values"])
+
+
+def test_a_manifest_whose_facts_were_edited_is_damaged(tmp_path, counter):
+    store = Store(tmp_path)
+    store.get(INGREDIENTS, counter)
+    path = store.folder(key_of(INGREDIENTS)) / MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["facts"]["label"] = "tfidf"
+    path.write_text(canonical(manifest))
+    assert store.load(INGREDIENTS) is None
+
+
+def test_a_sound_entry_moved_to_another_key_is_damaged(tmp_path, counter):
+    store = Store(tmp_path)
+    store.get(INGREDIENTS, counter)
+    other = {**INGREDIENTS, "kind": "result"}
+    target = store.folder(key_of(other))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    store.folder(key_of(INGREDIENTS)).rename(target)
+    assert store.load(other) is None
+
+
+def test_a_failed_computation_is_not_taken_for_a_value(tmp_path, counter):
+    store = Store(tmp_path)
+
+    def fail() -> Entry:
+        raise ArithmeticError("no")
+
+    with pytest.raises(ArithmeticError):
+        store.get(INGREDIENTS, fail)
+    assert store.load(INGREDIENTS) is None
+    assert not store.has(INGREDIENTS)
+    store.get(INGREDIENTS, counter)
+    assert counter.calls == 1
+
+
+def _ask(root: Path, calls: Path, barrier) -> None:
+    def compute() -> Entry:
+        with calls.open("a") as file:
+            file.write("x")
+        return Entry({"values": np.ones((1000, 100), dtype=np.float32)})
+
+    barrier.wait()
+    Store(root).get(INGREDIENTS, compute)
+
+
+def test_processes_that_ask_at_once_compute_once(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    barrier, calls = context.Barrier(3), tmp_path / "calls"
+    workers = [context.Process(target=_ask, args=(tmp_path / "store", calls, barrier)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert calls.read_text() == "x"
+
+
+def test_ls_names_each_entry_and_verify_finds_the_damaged_one(tmp_path, counter, capsys):
+    store = Store(tmp_path)
+    store.get(INGREDIENTS, counter)
+    store.get({**INGREDIENTS, "kind": "result"}, counter)
+    alter(store.folder(key_of(INGREDIENTS)) / "values.npy")
+    store_command.main(["--store", str(tmp_path), "ls"])
+    assert "2 entries" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stop:
+        store_command.main(["--store", str(tmp_path), "verify"])
+    assert stop.value.code == 1
+    assert key_of(INGREDIENTS)[:12] in capsys.readouterr().out
+
+
+def test_prune_removes_leftovers_damaged_and_unused_entries_only(tmp_path, counter):
+    store = Store(tmp_path)
+    for kind in ("sound", "damaged"):
+        store.get({**INGREDIENTS, "kind": kind}, counter)
+    alter(store.folder(key_of({**INGREDIENTS, "kind": "damaged"})) / "values.npy")
+    leftover = tmp_path / "partial" / "0123.abc"
+    leftover.mkdir(parents=True)
+    store_command.main(["--store", str(tmp_path), "prune"])
+    assert not leftover.exists()
+    assert store.entries() == [store.folder(key_of({**INGREDIENTS, "kind": "sound"}))]
+    store_command.prune(Store(tmp_path), unused_days=1)
+    assert len(store.entries()) == 1
+    store_command.prune(Store(tmp_path), unused_days=0)
+    assert store.entries() == []
+
+
+def test_prune_leaves_a_writer_at_work_alone(tmp_path):
+    store = Store(tmp_path)
+    leftover = tmp_path / "partial" / "0123.abc"
+    leftover.mkdir(parents=True)
+    with store.lock("0123"):
+        assert store_command.prune(store) == []
+    assert leftover.exists()
+
+
+def test_a_store_that_is_not_there_is_said_so(tmp_path):
+    with pytest.raises(SystemExit, match="no store"):
+        store_command.main(["--store", str(tmp_path / "none"), "ls"])
+
+
+def test_a_reader_that_stops_early_is_no_error(tmp_path, counter):
+    Store(tmp_path).get(INGREDIENTS, counter)
+    command = [sys.executable, "-c", "import sys; from pipeline.store.__main__ import main; "
+               f"sys.stdout = open(1, 'w', buffering=1); main(['--store', {str(tmp_path)!r}, 'ls'])"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0

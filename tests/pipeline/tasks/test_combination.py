@@ -1,0 +1,168 @@
+"""Late fusion in a run: unimodal models fitted once serve every pair and rule; rules learn from inner folds only."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from models.classifiers.logistic import Logistic
+from models.early.baselines import ImageOnly
+from models.late.late import Late
+from models.views import Views
+from pipeline import run
+from pipeline.store.store import Store
+from pipeline.tasks import fit, procedures
+from tests.support.tiny import (
+    GRID,
+    MeanColour,
+    register,
+    results,
+    run_grid,
+    scores,
+    without_report,
+    write_grid,
+    write_table,
+)
+
+LEARNED = ["weighted", "stacking", "selection"]
+RULES = ["mean", "product", "max", "majority", *LEARNED]
+PAIRS = GRID.replace("[mean_colour]", "[mean_colour, {mean_colour: {power: 2}}]").replace("[bow]", "[bow, tfidf]")
+
+
+def late(rules, more="", grid=PAIRS):
+    return re.sub("fusion: .*", f"fusion: [{more}{{late: {{rule: [{', '.join(rules)}]}}}}]", grid)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    register(monkeypatch)
+    without_report(monkeypatch)
+    write_table(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def fitted(monkeypatch):
+    """Names of the cells whose models were fitted, once for each fold."""
+    names, result = [], fit._result
+    monkeypatch.setattr(fit, "_result", lambda unit, *rest: names.append(unit.cell.name) or result(unit, *rest))
+    return names
+
+
+@pytest.fixture
+def learned(monkeypatch):
+    """Rules of the combinations that learned, once for each fold."""
+    rules, learn = [], Late.fit_combination
+
+    def spy(self, frequencies, inner):
+        rules.extend([self.rule] if inner is not None else [])
+        return learn(self, frequencies, inner)
+
+    monkeypatch.setattr(Late, "fit_combination", spy)
+    return rules
+
+
+def test_unimodal_fits_serve_every_pair_and_every_rule(folder, fitted):
+    write_grid(folder, late(RULES))
+    assert run_grid(folder) == 0
+    assert set(Counter(fitted).values()) == {3}  # once for each fold
+    assert len(set(fitted)) == 2 + 2  # n + m models ...
+    cells = {row["cell"] for row in scores(folder)}
+    pairs = [cell for cell in cells if " + " in cell and "any" not in cell]
+    assert len(pairs) == 2 * 2 * (len(RULES) - 1)  # ... serve n x m pairs under each rule
+    assert "any image + any text / late(selection) / logistic" in cells
+    assert len(cells) == len(pairs) + 1 + 4
+
+
+def test_a_rule_added_to_the_grid_fits_nothing_again(folder, fitted, learned):
+    write_grid(folder, late(["mean"]))
+    run_grid(folder)
+    fitted.clear()
+    write_grid(folder, late(RULES))
+    assert run_grid(folder) == 0
+    assert fitted == []
+    assert len(learned) == 3 * (2 * 4 + 1)
+
+
+def test_what_was_learned_is_kept_until_the_rule_changes(folder, fitted, learned, monkeypatch):
+    write_grid(folder, late(RULES))
+    run_grid(folder)
+    first = scores(folder)
+    fitted.clear(), learned.clear()
+    assert run_grid(folder, out="again") == 0
+    assert (fitted, learned, scores(folder, "again")) == ([], [], first)
+    monkeypatch.setattr(Late, "version", 99)
+    assert run_grid(folder, out="other") == 0
+    assert fitted == []
+    assert len(learned) == 3 * (2 * 4 + 1)
+    learned.clear()
+    monkeypatch.setitem(procedures.VERSIONS, "combine", procedures.VERSIONS["combine"] + 1)
+    assert run_grid(folder, out="procedure") == 0
+    assert fitted == []
+    assert len(learned) == 3 * (2 * 4 + 1)
+
+
+def test_parts_with_nothing_to_choose_are_predicted_on_inner_folds_where_a_rule_learns(folder, fitted):
+    write_grid(folder, late(["mean", "stacking"], grid=GRID).replace("C: [1, 100]", "C: [10]"))
+    assert run_grid(folder) == 0
+    assert len(fitted) == 2 * 3
+    found = {row["cell"]: float(row["log_loss"]) for row in scores(folder)}
+    assert "mean_colour + bow / late(stacking) / logistic" in found
+
+
+def test_what_a_rule_learns_from_are_predictions_of_the_folds_that_left_the_rows_out(folder, monkeypatch):
+    """The stored inner predictions are those of plain fits on the other inner folds, at the chosen strength."""
+    plans, make = [], run.make_plan
+    monkeypatch.setattr(run, "make_plan", lambda *given: plans.append((make(*given), given[2])) or plans[-1][0])
+    write_grid(folder, late(["stacking"], grid=GRID))
+    run_grid(folder)
+    plan, dataset = plans[0]
+    for unit in (unit for unit in plan.units if unit.cell.fusion.name == "image_only"):
+        entry = Store(folder / "store").load(unit.ingredients)
+        block = unit.features["image"][0].load(Store(folder / "store"), dataset.views["image"].index)
+        C = entry.facts["parameters"]["classifier__C"]
+        for train, left_out in unit.fold.inner:
+            model = ImageOnly(Logistic(C=C)).fit(Views(image=block.take(train)), dataset.labels[train])
+            expected = model.predict_proba(Views(image=block.take(left_out)))
+            kept = entry.arrays["inner"][np.searchsorted(unit.fold.train, left_out)]
+            np.testing.assert_allclose(kept, expected, atol=1e-5)
+        assert entry.arrays["inner"].shape == (len(unit.fold.train), 3)
+    assert MeanColour.calls == [36]
+
+
+def test_one_or_two_workers_learn_the_same(folder):
+    write_grid(folder, late(LEARNED))
+    for jobs in (1, 2):
+        assert run_grid(folder, out=f"jobs{jobs}", jobs=jobs) == 0
+        (folder / "store").rename(folder / f"store{jobs}")
+    assert results(folder, "jobs1") == results(folder, "jobs2")
+    tables = [pq.read_table(folder / f"jobs{jobs}" / "predictions.parquet") for jobs in (1, 2)]
+    assert tables[0].equals(tables[1])
+
+
+def test_scores_show_the_weights_of_the_parts(folder):
+    write_grid(folder, late(["weighted", "selection"]))
+    run_grid(folder)
+    for row in scores(folder):
+        if "late" not in row["cell"]:
+            continue
+        chosen = json.loads(row["parameters"])
+        weights = {name: value for name, value in chosen.items() if name.startswith("weight of ")}
+        assert sum(weights.values()) == pytest.approx(1, abs=0.03)
+        known = {"mean_colour", "mean_colour(power=2.0)", "bow", "tfidf"} if "any" in row["cell"] else {"image", "text"}
+        assert {name.removeprefix("weight of ") for name in weights} <= known
+
+
+def test_a_part_that_fails_fails_what_combines_it(folder):
+    write_grid(folder, late(["stacking", "selection"]).replace("{mean_colour: {power: 2}}", "broken"))
+    assert run_grid(folder) == 1
+    failures = json.loads((folder / "out" / "failures.json").read_text())
+    combined = {failure["cell"] for failure in failures if "it combines broken" in failure["error"]}
+    assert combined == {"broken + bow / late(stacking) / logistic", "broken + tfidf / late(stacking) / logistic",
+                        "any image + any text / late(selection) / logistic"}
+    assert "mean_colour + bow / late(stacking) / logistic" in {row["cell"] for row in scores(folder)}

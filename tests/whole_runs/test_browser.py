@@ -1,0 +1,221 @@
+"""The page in a real browser: headless Chromium through Playwright. Skipped where there is no Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reports.page.render import write_report
+from tests.support.records import MAJORITY, hostile, probed_record, realistic_record
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+             "--disable-component-update", "--disable-sync"]
+WIDTHS = {"desktop": 1280, "phone": 360}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        if os.environ.get("MODALGRID_BROWSER") == "required":
+            pytest.fail("a Chromium was to be installed, but there is none")
+        pytest.skip(f"no Chromium: none of {', '.join(PROGRAMS)} is installed")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("browser")
+    return write_report(realistic_record(n_rows=200, repeats=1), folder)[0]
+
+
+@pytest.fixture(scope="module")
+def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("nasty")
+    return write_report(hostile(realistic_record(n_rows=200, repeats=1)), folder)[0]
+
+
+@contextmanager
+def opened(browser: Any, path: Path, width: int = 1280, scheme: str = "light") -> Iterator[Any]:
+    """The page, with every request but the file itself and every complaint counted as a failure."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    heard: list[str] = []
+    page.on("request", lambda request: heard.append(f"request: {request.url[:200]}"))
+    page.on("console", lambda message: heard.append(f"console {message.type}: {message.text[:300]}"))
+    page.on("pageerror", lambda error: heard.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: heard.append(f"dialog: {dialog.message}") or dialog.dismiss())
+    page.goto(path.as_uri())
+    page.wait_for_function("[...document.querySelectorAll('.drawing')].every(place => place.firstElementChild)")
+    yield page
+    page.close()
+    wanted = {f"request: {path.as_uri()}"}
+    assert [line for line in heard if line not in wanted and not line.startswith("request: data:")] == []
+
+
+def shown(page: Any) -> list[str]:
+    """Names of the cells in the leaderboard that can be seen, in their order."""
+    names: list[str] = page.eval_on_selector_all(
+        "#cells tbody tr", "rows => rows.filter(row => row.offsetParent).map(row => row.cells[1].dataset.value)")
+    return names
+
+
+def column(page: Any, heading: str) -> list[float]:
+    """Sorting values of a leaderboard's column, from top to bottom, empty ones left out."""
+    values: list[str] = page.evaluate(
+        """heading => { const table = document.getElementById('cells');
+        const at = [...table.tHead.rows[0].cells].findIndex(cell => cell.textContent.trim() === heading);
+        return [...table.tBodies[0].rows].map(row => row.cells[at].dataset.value); }""", heading)
+    return [float(value) for value in values if value]
+
+
+def test_charts_are_drawn_with_their_marks(browser, report):
+    with opened(browser, report) as page:
+        charts = page.eval_on_selector_all(".drawing", "all => all.map(one => one.dataset.chart)")
+        assert set(charts) >= {"leaderboard", "front", "gains", "confusion"}
+        for chart in charts:
+            drawing = page.locator(f'[data-chart="{chart}"] > svg, [data-chart="{chart}"] svg').first
+            box = drawing.bounding_box()
+            assert box["width"] > 300, chart
+            assert box["height"] > 150, chart
+        dots = page.locator('[data-chart="leaderboard"] svg .mark-symbol path')
+        assert dots.count() == 5 * 12  # a dot for each fold of each complete cell
+        assert page.locator('[data-chart="confusion"] svg .mark-rect path').count() > 8
+
+
+def test_a_heading_sorts_by_mouse_and_by_keyboard(browser, report):
+    with opened(browser, report) as page:
+        before = shown(page)
+        heading = page.locator("#cells thead").get_by_role("button", name="Fit", exact=True)
+        heading.click()
+        assert column(page, "Fit") == sorted(column(page, "Fit"))
+        assert page.locator("#cells th[aria-sort]").get_attribute("aria-sort") == "ascending"
+        heading.focus()
+        page.keyboard.press("Enter")
+        assert column(page, "Fit") == sorted(column(page, "Fit"), reverse=True)
+        assert page.locator("#cells th[aria-sort]").get_attribute("aria-sort") == "descending"
+        assert shown(page)[-1] == before[-1]  # the failed cell has no value and stays last
+        page.locator("#cells thead").get_by_role("button", name="Rank", exact=True).press("Space")
+        assert shown(page) == before
+
+
+def test_the_filter_keeps_matching_cells_and_baselines(browser, report):
+    with opened(browser, report) as page:
+        every = shown(page)
+        page.get_by_label("Filter cells").fill("TFIDF concat")
+        assert shown(page) == [name for name in every
+                               if ("tfidf" in name and "concat" in name) or name == MAJORITY.name]
+        assert page.get_by_role("status").text_content() == f"2 of {len(every)} cells"
+        page.get_by_label("Filter cells").fill("no such cell")
+        assert shown(page) == [MAJORITY.name]
+        page.get_by_label("Filter cells").fill("")
+        assert shown(page) == every
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_only_tables_scroll_sideways_and_say_so(browser, report, width):
+    with opened(browser, report, width) as page:
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        page.wait_for_timeout(100)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        outside = page.evaluate(
+            """[...document.querySelectorAll('main *')].filter(one => !one.closest('.scroll, pre, svg, .unseen, .hint')
+            && one.getBoundingClientRect().right > innerWidth + 1).map(one => one.outerHTML.slice(0, 120))""")
+        assert outside == []
+        regions = page.eval_on_selector_all(".scroll", """all => all.map(one => [
+            one.scrollWidth > one.clientWidth + 1, one.classList.contains('wider'), one.tabIndex])""")
+        assert all(wide is marked and focus == 0 for wide, marked, focus in regions)
+        assert page.locator("#leaderboard .hint").first.is_visible() is (width == WIDTHS["phone"])
+
+
+def test_a_table_scrolls_by_keyboard(browser, report):
+    with opened(browser, report, WIDTHS["phone"]) as page:
+        region = page.locator("#leaderboard .scroll").first
+        region.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("document.querySelector('#leaderboard .scroll').scrollLeft > 0")
+
+
+def _luminance(colour: str) -> float:
+    channels = np.array([float(part) for part in colour[colour.index("(") + 1:-1].split(",")[:3]]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def _contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_readable_in_both_colour_schemes(browser, report, scheme):
+    with opened(browser, report, scheme=scheme) as page:
+        ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        assert (_luminance(ground) > 0.5) is (scheme == "light")
+        pairs = page.evaluate("""() => {
+            const colour = one => getComputedStyle(one).backgroundColor;
+            const shade = one => colour(one).startsWith('rgb(') ? colour(one) : '';
+            const ground = one => shade(one) || (one.parentElement ? ground(one.parentElement) : 'rgb(255, 255, 255)');
+            const words = one => [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+            return [...document.querySelectorAll('main *')].filter(one => !one.closest('svg, script') && words(one))
+              .filter(one => !one.closest('td[style]'))
+              .map(one => [getComputedStyle(one).color, ground(one), one.outerHTML.slice(0, 100)]); }""")
+        assert len(pairs) > 200
+        assert [pair for pair in pairs if pair[0].startswith("rgb(") and _contrast(pair[0], pair[1]) < 4.5] == []
+        label = page.eval_on_selector(".drawing svg .role-axis-label text", "one => getComputedStyle(one).fill")
+        assert _contrast(label, page.eval_on_selector(".chart", "one => getComputedStyle(one).backgroundColor")) > 4.5
+
+
+def test_charts_follow_the_colour_scheme(browser, report):
+    with opened(browser, report) as page:
+        read = "one => getComputedStyle(one).fill"
+        light = page.eval_on_selector(".drawing svg .role-axis-label text", read)
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_function(
+            "light => { const one = document.querySelector('.drawing svg .role-axis-label text');"
+            " return one && getComputedStyle(one).fill !== light; }", arg=light)
+
+
+def test_every_control_is_reached_by_keyboard_and_named(browser, report):
+    with opened(browser, report) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to the verdict"
+        controls = page.locator("a, button, input, summary, .scroll, pre[tabindex]")
+        unnamed = [controls.nth(position).evaluate("one => one.outerHTML.slice(0, 100)")
+                   for position in range(controls.count())
+                   if not controls.nth(position).evaluate(
+                       "one => (one.getAttribute('aria-label') || one.textContent || "
+                       "(one.labels && one.labels[0].textContent) || '').trim()")]
+        assert unnamed == []
+
+
+def test_thumbnails_are_shown_or_their_absence_is_told(browser, tmp_path):
+    path = write_report(probed_record(), tmp_path)[0]
+    with opened(browser, path) as page:
+        pictures = page.locator("#gallery img")
+        assert pictures.count() == 1
+        pictures.first.scroll_into_view_if_needed()
+        page.wait_for_function("document.querySelector('#gallery img').complete")
+        assert pictures.first.evaluate("one => one.naturalWidth") == 48
+        assert page.locator('[data-chart^="robustness"] svg').count() == 2
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_a_hostile_report_runs_nothing_and_stays_in_shape(browser, nasty, width):
+    with opened(browser, nasty, width) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("main > section").count() >= 6
+        assert page.locator(".drawing svg").count() == page.locator(".drawing").count()
+        page.get_by_label("Filter cells").fill("<script>")
+        assert shown(page)

@@ -1,0 +1,226 @@
+"""The whole flow on a small table: files, scores, predictions, reuse, failures, plan, determinism."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from features.encoders.bag_of_words import BagOfWords
+from models.early.concat import Concat
+from pipeline.metrics import classification as metrics
+from pipeline.results.files import SCORE_COLUMNS
+from tests.support.samples import small_samples
+from tests.support.tiny import (
+    GRID,
+    Broken,
+    MeanColour,
+    register,
+    results,
+    run_grid,
+    scores,
+    without_report,
+    write_grid,
+    write_table,
+)
+
+
+@pytest.fixture(autouse=True)
+def _tiny_encoders(monkeypatch):
+    register(monkeypatch)
+
+
+@pytest.fixture
+def reported(tmp_path):
+    """A folder whose runs write their report."""
+    write_table(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def folder(reported, monkeypatch):
+    """A folder whose runs leave the report out."""
+    without_report(monkeypatch)
+    return reported
+
+
+@pytest.fixture
+def count(monkeypatch):
+    """How often bag-of-words is fitted."""
+    fitted = []
+    fit = BagOfWords.fit
+    monkeypatch.setattr(BagOfWords, "fit", lambda self, samples: fitted.append(list(samples)) or fit(self, samples))
+    return fitted
+
+
+def test_a_run_writes_every_file_and_says_where_the_report_lies(reported, capsys):
+    assert run_grid(reported) == 0
+    assert capsys.readouterr().out == f"report: {reported / 'out' / 'report.html'}\n"
+    written = {path.name for path in (reported / "out").iterdir()}
+    assert {"grid.lock.yaml", "folds.npz", "scores.csv", "predictions.parquet", "report.md", "report.html"} <= written
+    assert "failures.json" not in written
+    assert not [name for name in written if name.startswith(".")]
+
+
+def test_the_report_says_what_encoders_met(reported):
+    run_grid(reported)
+    lines = (reported / "out" / "report.md").read_text().splitlines()
+    assert [line for line in lines if ": 36 distinct samples: " in line] == [
+        "- bow: 36 distinct samples: 0 texts without a known term"]
+
+
+def test_scores_have_a_row_per_cell_and_fold_and_the_right_columns(folder):
+    run_grid(folder)
+    rows = scores(folder)
+    assert tuple(rows[0]) == SCORE_COLUMNS
+    assert {row["cell"] for row in rows} == {
+        "majority", "mean_colour / image_only / logistic", "bow / text_only / logistic",
+        "mean_colour + bow / concat / logistic", "mean_colour + bow / late / logistic",
+        "mean_colour + bow / late(product) / logistic"}
+    assert len(rows) == 6 * 3
+    assert all(int(row["n_train"]) + int(row["n_test"]) == 36 for row in rows)
+    text = [row for row in rows if row["cell"].startswith("bow /")]
+    assert all(float(row["accuracy"]) > 0.9 for row in text)
+    assert all(json.loads(row["parameters"])["C"] in (1, 100) for row in text)
+
+
+def test_the_scores_are_those_of_the_written_predictions(folder):
+    run_grid(folder)
+    table = pq.read_table(folder / "out" / "predictions.parquet").to_pydict()
+    assert list(table)[:6] == ["id", "repeat", "fold", "cell", "label", "predicted"]
+    classes = ["car", "cat", "dog"]
+    probabilities = np.array([table[f"p_{name}"] for name in classes]).T
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert [classes[i] for i in probabilities.argmax(axis=1)] == table["predicted"]
+    codes = np.array([classes.index(label) for label in table["label"]])
+    for row in scores(folder):
+        mine = np.array([cell == row["cell"] and fold == int(row["fold"])
+                         for cell, fold in zip(table["cell"], table["fold"], strict=True)])
+        for name, metric in metrics.METRICS.items():
+            assert float(row[name]) == pytest.approx(metric(codes[mine], probabilities[mine]), abs=1e-6)
+    own = dict(zip(small_samples().ids, small_samples().labels, strict=True))
+    assert all(own[name] == label for name, label in zip(table["id"], table["label"], strict=True))
+
+
+def test_the_lock_file_is_a_grid_that_gives_the_same_run(folder):
+    run_grid(folder)
+    (folder / "grid.yaml").write_text((folder / "out" / "grid.lock.yaml").read_text())
+    MeanColour.calls.clear()
+    assert run_grid(folder, out="again") == 0
+    assert MeanColour.calls == []
+    assert scores(folder, "again") == scores(folder)
+
+
+def test_a_second_run_computes_nothing_and_gives_the_same(folder, count, monkeypatch):
+    run_grid(folder)
+    first = scores(folder)
+    MeanColour.calls.clear()
+    count.clear()
+    monkeypatch.setattr(Concat, "fit", lambda *_: pytest.fail("fitted again"))
+    run_grid(folder)
+    assert (MeanColour.calls, count) == ([], [])
+    assert scores(folder) == first
+
+
+def test_identical_texts_and_pictures_are_encoded_once(folder):
+    write_table(folder, pictures=[small_samples().pictures[row - row % 4] for row in range(36)])
+    assert run_grid(folder) == 0
+    assert MeanColour.calls == [9]
+
+
+def test_the_lists_of_cells_may_stand_in_any_order_and_any_number_of_workers(folder):
+    run_grid(folder)
+    turned = GRID.replace("[majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]",
+                          "[{late: {rule: [product, mean]}}, concat, text_only, image_only, majority]")
+    write_grid(folder, turned)
+    assert turned != GRID
+    for jobs in (1, 2):
+        (folder / "store").rename(folder / f"store{jobs}")
+        run_grid(folder, out=f"jobs{jobs}", jobs=jobs)
+        by_name = sorted(results(folder, f"jobs{jobs}"), key=lambda row: (row["cell"], row["fold"]))
+        assert by_name == sorted(results(folder), key=lambda row: (row["cell"], row["fold"]))
+    tables = [pq.read_table(folder / f"jobs{jobs}" / "predictions.parquet") for jobs in (1, 2)]
+    assert tables[0].equals(tables[1])
+
+
+def test_a_failing_cell_is_recorded_and_the_others_finish(reported, capsys, monkeypatch):
+    write_grid(reported, GRID.replace("[mean_colour]", "[mean_colour, broken]"))
+    assert run_grid(reported) == 1
+    assert "failed: broken / image_only / logistic: broken: RuntimeError: the weights melted" in capsys.readouterr().err
+    failures = json.loads((reported / "out" / "failures.json").read_text())
+    assert {failure["cell"].split(" ")[0] for failure in failures} == {"broken"}
+    assert len(failures) == 4 * 3
+    assert "raise RuntimeError" in failures[0]["traceback"]
+    assert len(scores(reported)) == 6 * 3
+    assert "the weights melted" in (reported / "out" / "report.md").read_text()
+    monkeypatch.setattr(Broken, "transform", MeanColour.transform)
+    MeanColour.calls.clear()
+    assert run_grid(reported) == 0
+    assert MeanColour.calls == [36]  # the mended encoder's one pass; nothing else is encoded again
+    assert len(scores(reported)) == 10 * 3
+    assert not (reported / "out" / "failures.json").exists()
+
+
+def test_a_component_that_cannot_be_set_up_fails_its_cells_only(folder, monkeypatch):
+    monkeypatch.setattr(Broken, "identity", lambda self: Path("no such weights").read_bytes())
+    write_grid(folder, GRID.replace("[mean_colour]", "[mean_colour, broken]"))
+    assert run_grid(folder) == 1
+    assert len(scores(folder)) == 6 * 3
+
+
+@pytest.mark.parametrize("policy", ["drop", "keep"])
+def test_bad_rows_are_left_out_or_kept_without_a_picture(reported, policy):
+    (reported / "3.png").write_bytes(b"no picture")
+    assert run_grid(reported) == 2
+    assert not list(reported.glob("out/*"))
+    write_grid(reported, GRID.replace("id: sku", f"id: sku, on_bad_rows: {policy}"))
+    assert run_grid(reported) == 0
+    assert sum(int(row["n_test"]) for row in scores(reported) if row["cell"] == "majority") == 36 - (policy == "drop")
+    assert "3.png" in (reported / "out" / "report.md").read_text()
+
+
+def test_plan_prints_what_there_is_to_do_and_computes_nothing(folder, capsys, count):
+    assert run_grid(folder, "--plan") == 0
+    text = capsys.readouterr().out
+    assert (MeanColour.calls, count) == ([], [])
+    assert not (folder / "out").exists()
+    assert "6 cells" in text
+    fits = 3 * (1 + 2 * (2 * 2 + 1) + concat_fits())
+    assert f"12 cells x folds, 0 in the store, 12 to compute with {fits} fits" in text
+    run_grid(folder)
+    capsys.readouterr()
+    run_grid(folder, "--plan")
+    assert "12 in the store, 0 to compute with 0 fits" in capsys.readouterr().out
+
+
+def concat_fits() -> int:
+    settings = 2 * int(np.prod([len(values) for values in Concat.tuned.values()]))
+    return settings * 2 + 1
+
+
+def test_mistakes_in_the_grid_come_all_at_once_with_their_lines(folder, capsys):
+    write_grid(folder, GRID.replace("seed: 3", "sead: 3").replace("[bow]", "[bag]").replace("folds: 3", "folds: 1"))
+    assert run_grid(folder) == 2
+    message = capsys.readouterr().err
+    assert re.search(r"grid.yaml:3: sead: unknown key 'sead'; did you mean 'seed'", message)
+    assert re.search(r"grid.yaml:5: split.folds: .*greater than or equal to 2", message)
+    assert re.search(r"grid.yaml:7: text\[0\]: unknown text encoder 'bag'", message)
+
+
+@pytest.mark.parametrize("option", ["--out", "--store"])
+def test_a_folder_that_cannot_be_made_is_named_before_any_work(folder, capsys, option):
+    (folder / "file").write_text("x")
+    assert run_grid(folder, option, str(folder / "file")) == 2
+    assert f"{option} {folder / 'file'} cannot be made" in capsys.readouterr().err
+    assert MeanColour.calls == []
+
+
+def test_rows_that_are_left_out_are_named_at_once(folder, capsys):
+    (folder / "3.png").write_bytes(b"no picture")
+    write_grid(folder, GRID.replace("id: sku", "id: sku, on_bad_rows: drop"))
+    run_grid(folder)
+    assert "warning: 1 rows are left out:\n  items.csv row 4: picture" in capsys.readouterr().err
