@@ -1,17 +1,17 @@
 """Encoding speed: our way from files to features against the loop of tutorials and against the model alone.
 
-Run by hand: ``python -m benchmarks.encode [--models NAME ...] [--pictures N] [--rounds N] [--no-texts]``. Every
-round measures all sides of a model one after the other, so that a slower minute slows all of them; the table gives
-medians of the rounds. Pictures per second of
+Run by hand: ``python -m benchmarks.encode [--models NAME ...] [--pictures N] [--rounds N]
+[--no-texts]``. Every round measures all sides of a model one after the other, so that a slower
+minute slows all of them; the table gives medians of the rounds. Pictures per second of
 
 - tutorial: open a file, transform it, run the model in float32, one picture or 32 at a time;
 - bare: the same network as ours on tensors that are ready in memory, at the fastest of several settings (batches,
   and threads that share a batch or take one each), found before the rounds;
 - ours: `features.networks.inference.encoded`, from files in memory to features.
 
-The pictures are those of ../shared/data/flipkart1050.parquet where that is there, else photographs made up. Weights
-are random where none are at hand; speed is the same. With a GPU all sides run on it, on many more pictures, and the
-share of the time that it was busy is given.
+The pictures are those of ../shared/data/flipkart1050.parquet where that is there, else photographs
+made up. Weights are random where none are at hand; speed is the same. With a GPU all sides run on
+it, on many more pictures, and the share of the time that it was busy is given.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def _made_up(rng: np.random.Generator) -> bytes:
     width, height = rng.integers(120, 257, 2)
     coarse = Image.fromarray(rng.integers(0, 256, (24, 24, 3), dtype=np.uint8))
     file = io.BytesIO()
-    coarse.resize((int(width), int(height)), Image.Resampling.BICUBIC).save(file, "JPEG", quality=90)
+    coarse.resize((int(width), int(height)), Image.Resampling.BICUBIC).save(
+        file, "JPEG", quality=90
+    )
     return file.getvalue()
 
 
@@ -87,7 +89,9 @@ def tutorial(net: torch.nn.Module, chosen: Pretrained, files: Sequence[bytes], b
     from torchvision import transforms
 
     own = chosen.preparation
-    resize = transforms.Resize((own.size, own.size) if own.shorter_side is None else own.shorter_side)
+    resize = transforms.Resize(
+        (own.size, own.size) if own.shorter_side is None else own.shorter_side
+    )
     transform = transforms.Compose([resize, transforms.CenterCrop(own.size), transforms.ToTensor(),
                                     transforms.Normalize(own.mean, own.std)])
     device = next(net.parameters()).device
@@ -125,11 +129,15 @@ def bare(net: Network, ready: Sequence[torch.Tensor], lanes: int) -> None:
 def best_bare(net: Network, count: int) -> tuple[Side, str]:
     """The fastest setting of the bare network, and its name."""
     own = net.preparation.size
-    pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (count, own, own, 3), dtype=np.uint8))
+    pixels = torch.from_numpy(
+        np.random.default_rng(0).integers(0, 256, (count, own, own, 3), dtype=np.uint8)
+    )
     pixels = pixels.to(net.device)
     cores = torch.get_num_threads()
     lanes = (1,) if net.device.type == "cuda" else tuple(sorted({1, cores}))
-    sizes = sorted({net.batch_size, BATCH, 4} if net.device.type == "cpu" else {net.batch_size, 128, 256})
+    sizes = sorted(
+        {net.batch_size, BATCH, 4} if net.device.type == "cpu" else {net.batch_size, 128, 256}
+    )
     settings = {(size, many): Side(partial(bare, net, pixels.split(size), many), count)
                 for size in sizes for many in lanes}
     speeds = median_speeds({f"{size} {many}": side for (size, many), side in settings.items()}, 2)
@@ -149,7 +157,13 @@ class BusyShare:
     share: float | None = None
 
     def __enter__(self) -> BusyShare:
-        command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-lms", "100"]
+        command = [
+            "nvidia-smi",
+            "--query-gpu=utilization.gpu",
+            "--format=csv,noheader,nounits",
+            "-lms",
+            "100",
+        ]
         self._watcher = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         return self
 
@@ -169,8 +183,12 @@ def measure_pictures(model: str, count: int, rounds: int) -> None:
     alone, setting = best_bare(net, count)
     few = max(BATCH, count // 8) // BATCH * BATCH
     sides = {
-        "tutorial, one picture": Side(lambda: tutorial(plain, chosen, files[:few // 2], 1), few // 2),
-        f"tutorial, batch of {BATCH}": Side(lambda: tutorial(plain, chosen, files[:few], BATCH), few),
+        "tutorial, one picture": Side(
+            lambda: tutorial(plain, chosen, files[: few // 2], 1), few // 2
+        ),
+        f"tutorial, batch of {BATCH}": Side(
+            lambda: tutorial(plain, chosen, files[:few], BATCH), few
+        ),
         f"bare ({setting})": alone,
         f"ours, from files ({precision.name})": Side(lambda: ours(net, files), count),
     }
@@ -180,7 +198,9 @@ def measure_pictures(model: str, count: int, rounds: int) -> None:
         print(f"{model:20} {name:44} {speed:10.1f} pictures/s")
     print(f"{model:20} ours / bare {own / bare_speed:.2f} (target 0.9); "
           f"ours / tutorial {own / one:.1f} (one), {own / many:.1f} (batch) (target 4)")
-    print(f"{model:20} cosine to float32 {_cosine(encoder, files[:64]):.4f} ({precision.name}, mean of 64 pictures)")
+    print(
+        f"{model:20} cosine to float32 {_cosine(encoder, files[:64]):.4f} ({precision.name}, mean of 64 pictures)"
+    )
     if net.device.type == "cuda":
         with BusyShare() as busy:
             ours(net, files)
@@ -198,7 +218,9 @@ def _with_weights(model: str) -> CNN:
 
 
 def _cosine(encoder: CNN, files: Sequence[bytes]) -> float:
-    one, other = (encoder.set_params(precision=name).transform(files).array() for name in ("auto", "float32"))
+    one, other = (
+        encoder.set_params(precision=name).transform(files).array() for name in ("auto", "float32")
+    )
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     return float(np.mean((one * other).sum(axis=1) / lengths))
 
@@ -209,9 +231,22 @@ def measure_texts(rounds: int) -> None:
 
     from features.encoders.sentence_bert import MINILM, SentenceBert, model_folder
 
-    words = ["red", "cotton", "shirt", "with", "long", "sleeves", "for", "summer", "blue", "steel", "watch"]
+    words = [
+        "red",
+        "cotton",
+        "shirt",
+        "with",
+        "long",
+        "sleeves",
+        "for",
+        "summer",
+        "blue",
+        "steel",
+        "watch",
+    ]
     rng = np.random.default_rng(0)
-    lengths = np.minimum(rng.lognormal(3.5, 1.0, 128).astype(int) + 3, 200)  # as uneven as product descriptions
+    # as uneven as product descriptions
+    lengths = np.minimum(rng.lognormal(3.5, 1.0, 128).astype(int) + 3, 200)
     texts = [" ".join(rng.choice(words, length)) for length in lengths]
     plain = SentenceTransformer(str(model_folder(MINILM)), local_files_only=True)
     encoder = SentenceBert()
@@ -228,11 +263,19 @@ def measure_texts(rounds: int) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.encode", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.encode", description=__doc__.partition("\n")[0]
+    )
     gpu = torch.cuda.is_available()
-    parser.add_argument("--models", nargs="*", default=list(MODELS), help="picture models (default: %(default)s)")
-    parser.add_argument("--pictures", type=int, default=20_000 if gpu else 192, help="for each round (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="of which the median is given (%(default)s)")
+    parser.add_argument(
+        "--models", nargs="*", default=list(MODELS), help="picture models (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--pictures", type=int, default=20_000 if gpu else 192, help="for each round (%(default)s)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="of which the median is given (%(default)s)"
+    )
     parser.add_argument("--no-texts", action="store_true", help="leave Sentence-BERT out")
     options = parser.parse_args(arguments)
     device = torch.cuda.get_device_name() if gpu else f"CPU, {torch.get_num_threads()} threads"

@@ -1,34 +1,39 @@
 """A whole grid: ours against the same grid in plain scikit-learn, and against the best scikit-learn can do.
 
-Run by hand: ``python -m benchmarks.grid [--rows N] [--repeats N] [--cells N] [--side plain|best|both]
-[--tol TOL ...]``.
+Run by hand: ``python -m benchmarks.grid [--rows N] [--repeats N] [--cells N] [--side
+plain|best|both] [--tol TOL ...]``.
 
-The grid: CIFAR-10 pictures (shared/data beside the repository) by two picture encoders, the WordNet glosses of
-their search terms by three text encoders; pictures alone, texts alone, concat and late fusion; logistic
-regression with 7 strengths C; 5 folds that keep synsets whole, C chosen by log loss on 3 inner folds. All
-encoders are frozen, and their features are extracted once, before anything is measured, for all sides (kept in
-``--store``). Repetitions alternate the sides; the table gives medians.
+The grid: CIFAR-10 pictures (shared/data beside the repository) by two picture encoders, the WordNet
+glosses of their search terms by three text encoders; pictures alone, texts alone, concat and late
+fusion; logistic regression with 7 strengths C; 5 folds that keep synsets whole, C chosen by log
+loss on 3 inner folds. All encoders are frozen, and their features are extracted once, before
+anything is measured, for all sides (kept in ``--store``). Repetitions alternate the sides; the
+table gives medians.
 
 - ours: `pipeline.plan.execute.run_plan`, with 2 processes, from an empty store of results to stored predictions.
 - plain: GridSearchCV over a Pipeline (scaler, LogisticRegression) with memory=, n_jobs=2, cell by cell.
 - best: LogisticRegressionCV for every cell and fold, 2 processes of one thread: the strengths share warm starts.
   Its scaler sees all training rows of the outer fold, also those that an inner fold leaves out.
 
-At its default tolerance (1e-4) scikit-learn stops early where C is large: it chooses other strengths, and scores
-differ, most where many test rows share one text and change sides together. ``--tol 1e-6`` takes it near
-the solution, and to nearly the same scores. ``--tol 1e-4 1e-6`` measures both; each line of the table holds the time
-and the scores of one tolerance. Ours is always models.softmax.solve.TOLERANCE.
+At its default tolerance (1e-4) scikit-learn stops early where C is large: it chooses other
+strengths, and scores differ, most where many test rows share one text and change sides together.
+``--tol 1e-6`` takes it near the solution, and to nearly the same scores. ``--tol 1e-4 1e-6``
+measures both; each line of the table holds the time and the scores of one tolerance. Ours is always
+models.softmax.solve.TOLERANCE.
 
-Seen on two quiet cores with AVX-512, all 11 cells, at 1e-4, medians of five: ours 63.1 s, plain 570.6 s (``--side plain
---repeats 5``: ratio 9.1, 8.5 to 9.4; scores differ by .0485 at most, .0014 in the mean); ours 52.9 s, best 263.2 s
-(``--side best --repeats 5``, of a version before: ratio 5.0; scores differ by .0395 at most, .0004 in the mean).
-At 1e-6 (``--side best --tol 1e-6 --repeats 1``, while the machine was slower): ours 79.6 s, best 1458 s (18.3), the
-scores .00209 apart at most and .00006 in the mean.
+Seen on two quiet cores with AVX-512, all 11 cells, at 1e-4, medians of five: ours 63.1 s, plain
+570.6 s (``--side plain --repeats 5``: ratio 9.1, 8.5 to 9.4; scores differ by .0485 at most, .0014
+in the mean); ours 52.9 s, best 263.2 s (``--side best --repeats 5``, of a version before: ratio
+5.0; scores differ by .0395 at most, .0004 in the mean). At 1e-6 (``--side best --tol 1e-6 --repeats
+1``, while the machine was slower): ours 79.6 s, best 1458 s (18.3), the scores .00209 apart at most
+and .00006 in the mean.
 
-The first repetition starts our worker processes, some seconds; with few rows that outweighs the fits.
+The first repetition starts our worker processes, some seconds; with few rows that outweighs the
+fits.
 
-Late fusion takes the mean of what the single modalities predict: it costs no fits on any side. At 10,000 rows
-plain takes about ten minutes and best five; --rows and --cells (of the 11 that are fitted) make it smaller.
+Late fusion takes the mean of what the single modalities predict: it costs no fits on any side. At
+10,000 rows plain takes about ten minutes and best five; --rows and --cells (of the 11 that are
+fitted) make it smaller.
 """
 
 from __future__ import annotations
@@ -100,7 +105,9 @@ def ours(plan: Plan, dataset: Dataset, store: Store) -> dict[Key, Array]:
         shutil.copytree(store.root, folder, copy_function=os.link, dirs_exist_ok=True)
         empty = Store(Path(folder))
         begun = time.perf_counter()
-        _, outcomes = run_plan(plan, dataset, context_of(dataset, "log_loss", empty), empty, 2, quiet)
+        _, outcomes = run_plan(
+            plan, dataset, context_of(dataset, "log_loss", empty), empty, 2, quiet
+        )
         assert not any(hasattr(outcome, "error") for outcome in outcomes.values()), outcomes
         found = {}
         for unit in plan.units:
@@ -121,12 +128,21 @@ def tasks_of(plan: Plan, dataset: Dataset, store: Store) -> list[Task]:
             assert block is not None
             arrays.setdefault(many[0].key, block.array())
         parts = [arrays[many[0].key] for many in unit.features.values()]
-        found.append(Task((unit.cell.name, unit.fold.fold), np.hstack(parts) if len(parts) > 1 else parts[0],
-                          tuple(part.shape[1] for part in parts), dataset.labels, unit.fold))
+        found.append(
+            Task(
+                (unit.cell.name, unit.fold.fold),
+                np.hstack(parts) if len(parts) > 1 else parts[0],
+                tuple(part.shape[1] for part in parts),
+                dataset.labels,
+                unit.fold,
+            )
+        )
     return found
 
 
-def scores(found: dict[Key, Array], cells: Sequence[Cell], folds: Sequence[Fold], dataset: Dataset) -> dict[Key, float]:
+def scores(
+    found: dict[Key, Array], cells: Sequence[Cell], folds: Sequence[Fold], dataset: Dataset
+) -> dict[Key, float]:
     """Macro F1 of every cell and fold, late fusion included where both its parts are there."""
     complete = dict(found)
     for cell in (cell for cell in cells if cell.parts):
@@ -135,11 +151,15 @@ def scores(found: dict[Key, Array], cells: Sequence[Cell], folds: Sequence[Fold]
             if all(part is not None for part in parts):
                 complete[cell.name, fold.fold] = np.mean(np.array(parts), axis=0)
     test = {fold.fold: fold.test for fold in folds}
-    return {key: f1_score(dataset.labels[test[key[1]]], probabilities.argmax(axis=1), average="macro")
-            for key, probabilities in complete.items()}
+    return {
+        key: f1_score(dataset.labels[test[key[1]]], probabilities.argmax(axis=1), average="macro")
+        for key, probabilities in complete.items()
+    }
 
 
-def prepared(rows: int, root: Path, cells: int) -> tuple[Plan, Dataset, tuple[Fold, ...], tuple[Cell, ...], Store]:
+def prepared(
+    rows: int, root: Path, cells: int
+) -> tuple[Plan, Dataset, tuple[Fold, ...], tuple[Cell, ...], Store]:
     """The plan, with all features in the store."""
     store = Store(root)
     with tempfile.TemporaryDirectory() as folder:
@@ -149,7 +169,9 @@ def prepared(rows: int, root: Path, cells: int) -> tuple[Plan, Dataset, tuple[Fo
         dataset, folds, every = run._load(grid, store)
     plan = make_plan(grid, every, dataset, folds)
     names = list(dict.fromkeys(unit.cell.name for unit in plan.units))
-    kept = set(names if cells >= len(names) else [names[i * len(names) // cells] for i in range(cells)])
+    kept = set(
+        names if cells >= len(names) else [names[i * len(names) // cells] for i in range(cells)]
+    )
     units = tuple(unit for unit in plan.units if unit.cell.name in kept)
     wanted = {one.key: one for unit in units for many in unit.features.values() for one in many}
     with progress("Features", len(wanted)) as report:
@@ -159,20 +181,30 @@ def prepared(rows: int, root: Path, cells: int) -> tuple[Plan, Dataset, tuple[Fo
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--cells", type=int, default=11, help="how many of the 11 fitted cells, spread evenly")
+    parser.add_argument(
+        "--cells", type=int, default=11, help="how many of the 11 fitted cells, spread evenly"
+    )
     parser.add_argument("--side", choices=["plain", "best", "both"], default="both")
-    parser.add_argument("--tol", type=float, nargs="+", default=[1e-4], help="scikit-learn's tolerances")
+    parser.add_argument(
+        "--tol", type=float, nargs="+", default=[1e-4], help="scikit-learn's tolerances"
+    )
     parser.add_argument("--store", type=Path, default=Path("runs/benchmark_store"))
     options = parser.parse_args()
     if not DATA.is_dir():
-        sys.exit(f"{DATA} is not there: this benchmark needs the CIFAR-10 table beside the repository")
+        sys.exit(
+            f"{DATA} is not there: this benchmark needs the CIFAR-10 table beside the repository"
+        )
     plan, dataset, folds, cells, store = prepared(options.rows, options.store, options.cells)
     tasks = tasks_of(plan, dataset, store)
     fits = sum(unit.fits for unit in plan.units)
-    print(f"{len(dataset)} rows, {len(plan.units)} cells x folds, {fits} fits, {options.repeats} repetitions")
+    print(
+        f"{len(dataset)} rows, {len(plan.units)} cells x folds, {fits} fits, {options.repeats} repetitions"
+    )
     sides = {f"{name} {tol:g}": partial(side, tol=tol) for tol in options.tol
              for name, side in (("plain", plain), ("best", best)) if options.side in (name, "both")}
     seconds: dict[str, list[float]] = {name: [] for name in ("ours", *sides)}
@@ -187,12 +219,18 @@ def main() -> None:
             seconds[name].append(time.perf_counter() - begun)
             found[name] = scores(theirs, cells, folds, dataset)
             print(f"{name} {seconds[name][-1]:.1f} s, ours {seconds['ours'][-1]:.1f} s", flush=True)
-    print(f"{'side, tol':14}{'median s':>10}{'ratio':>8}{'mean F1':>10}{'largest diff.':>15}{'mean diff.':>12}")
+    print(
+        f"{'side, tol':14}{'median s':>10}{'ratio':>8}{'mean F1':>10}{'largest diff.':>15}{'mean diff.':>12}"
+    )
     for name, times in seconds.items():
-        ratio = statistics.median(other / own for other, own in zip(times, seconds["ours"], strict=True))
+        ratio = statistics.median(
+            other / own for other, own in zip(times, seconds["ours"], strict=True)
+        )
         differences = np.array([found[name][key] - score for key, score in found["ours"].items()])
-        print(f"{name:14}{statistics.median(times):10.1f}{ratio:8.1f}{np.mean(list(found[name].values())):10.4f}"
-              f"{np.abs(differences).max():15.5f}{differences.mean():12.5f}")
+        print(
+            f"{name:14}{statistics.median(times):10.1f}{ratio:8.1f}{np.mean(list(found[name].values())):10.4f}"
+            f"{np.abs(differences).max():15.5f}{differences.mean():12.5f}"
+        )
 
 
 if __name__ == "__main__":

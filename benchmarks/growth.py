@@ -1,11 +1,12 @@
 """How time grows with rows, folds, strengths and pairs of encoders: fitted exponents of our own grid of fits.
 
-Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.growth [--repeats N] [--rows N]``. For each of the four, one
-size after another is solved while the others stay as they are, in turn, and a power law is fitted to the medians:
-an exponent of 1 is linear growth. What is solved are logistic regressions of concatenated synthetic picture
-(512 columns) and text features (128 columns), ten classes: all strengths on all inner folds of one outer
-training set and for every pair of encoders, as `pipeline.tasks.fit` asks `models.early.concat.Concat` for them. Nothing
-is remembered from one measurement to the next.
+Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.growth [--repeats N] [--rows N]``. For each of
+the four, one size after another is solved while the others stay as they are, in turn, and a power
+law is fitted to the medians: an exponent of 1 is linear growth. What is solved are logistic
+regressions of concatenated synthetic picture (512 columns) and text features (128 columns), ten
+classes: all strengths on all inner folds of one outer training set and for every pair of encoders,
+as `pipeline.tasks.fit` asks `models.early.concat.Concat` for them. Nothing is remembered from one
+measurement to the next.
 """
 
 from __future__ import annotations
@@ -57,29 +58,46 @@ def seconds(size: Size) -> float:
     begun = time.perf_counter()
     for text in texts:
         views = Views(image, text)
-        fits = [Fit(views.take(np.flatnonzero(fold != each)), y[fold != each], views.take(np.flatnonzero(fold == each)))
-                for each in range(size.folds)]
+        fits = [
+            Fit(
+                views.take(np.flatnonzero(fold != each)),
+                y[fold != each],
+                views.take(np.flatnonzero(fold == each)),
+            )
+            for each in range(size.folds)
+        ]
         Concat(Logistic()).predict_many(fits, settings)
     return time.perf_counter() - begun
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rows", type=int, default=3000)
     options = parser.parse_args()
     base = Size(options.rows)
-    growing = {"rows": [options.rows * factor // 2 for factor in (1, 2, 4, 8)], "folds": [2, 3, 5, 8],
-               "strengths": [2, 4, 8, 16], "pairs": [1, 2, 4, 8]}
+    growing = {
+        "rows": [options.rows * factor // 2 for factor in (1, 2, 4, 8)],
+        "folds": [2, 3, 5, 8],
+        "strengths": [2, 4, 8, 16],
+        "pairs": [1, 2, 4, 8],
+    }
     print(f"{'grows':10} {'exponent':>8}  seconds at each size (medians of {options.repeats})")
     for name, values in growing.items():
         sizes = [base._replace(**{name: value}) for value in values]
         rounds = [[seconds(size) for size in sizes] for _ in range(options.repeats)]
         medians = [statistics.median(times) for times in zip(*rounds, strict=True)]
         exponent = np.polyfit(np.log(values), np.log(medians), 1)[0]
-        print(f"{name:10} {exponent:8.2f}  " + "  ".join(
-            f"{value}: {each:.2f}" for value, each in zip(values, medians, strict=True)), flush=True)
+        print(
+            f"{name:10} {exponent:8.2f}  "
+            + "  ".join(
+                f"{value}: {each:.2f}" for value, each in zip(values, medians, strict=True)
+            ),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

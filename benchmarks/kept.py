@@ -1,9 +1,10 @@
 """What it saves that a process keeps in memory what several cells of a fold need (models/kept.py).
 
-Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.kept GRID [--cells PATTERN] [--repeats N] [--store FOLDER]``. The
-grid's cells whose names match are fitted on the first fold, one after another in one process and one thread, in
-turn with and without anything kept; features come from the store, and results are not put there. Printed are median
-seconds of each cell and of all, and whether all predictions are the same to the bit.
+Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.kept GRID [--cells PATTERN] [--repeats N]
+[--store FOLDER]``. The grid's cells whose names match are fitted on the first fold, one after
+another in one process and one thread, in turn with and without anything kept; features come from
+the store, and results are not put there. Printed are median seconds of each cell and of all, and
+whether all predictions are the same to the bit.
 """
 
 from __future__ import annotations
@@ -37,13 +38,17 @@ def prepared(path: Path, pattern: str, store: Store) -> tuple[list[Unit], Contex
     """The matching cells on the first fold, with their features in the store."""
     grid = read_grid(path)
     dataset, folds, cells = run._load(grid, store)
-    plan = make_plan(grid, [cell for cell in cells if re.search(pattern, cell.name)], dataset, folds[:1])
+    plan = make_plan(
+        grid, [cell for cell in cells if re.search(pattern, cell.name)], dataset, folds[:1]
+    )
     with progress("Features", len(plan.features)) as report:
         encode_all(list(plan.features.values()), dataset, store, 1, report)
     return list(plan.units), context_of(dataset, grid.tuning_metric, store)
 
 
-def measure(units: list[Unit], context: Context, store: Store, repeats: int) -> tuple[Measured, bool]:
+def measure(
+    units: list[Unit], context: Context, store: Store, repeats: int
+) -> tuple[Measured, bool]:
     """Seconds of every cell by side, and whether all predictions were equal."""
     seconds: Measured = {unit.cell.name: {"without": [], "with": []} for unit in units}
     found: dict[str, set[bytes]] = {unit.cell.name: set() for unit in units}
@@ -63,9 +68,13 @@ def measure(units: list[Unit], context: Context, store: Store, repeats: int) -> 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("grid", type=Path)
-    parser.add_argument("--cells", default="", help="regular expression that is searched for in the cells' names")
+    parser.add_argument(
+        "--cells", default="", help="regular expression that is searched for in the cells' names"
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--store", type=Path, default=DEFAULT_STORE)
     options = parser.parse_args()
@@ -75,12 +84,18 @@ def main() -> None:
         seconds, equal = measure(units, context, store, options.repeats)
     medians = {name: {side: statistics.median(times) for side, times in sides.items()}
                for name, sides in seconds.items()}
-    medians["all"] = {side: sum(each[side] for each in medians.values()) for side in ("without", "with")}
+    medians["all"] = {
+        side: sum(each[side] for each in medians.values()) for side in ("without", "with")
+    }
     width = max(map(len, medians))
     print(f"{'cell':{width}}{'without':>10}{'with':>10}{'ratio':>8}")
     for name, each in medians.items():
-        print(f"{name:{width}}{each['without']:10.2f}{each['with']:10.2f}{each['without'] / each['with']:8.2f}")
-    print(f"predictions {'the same to the bit' if equal else 'DIFFER'}; {KEPT.bytes / 2**20:.0f} MB kept at the end")
+        print(
+            f"{name:{width}}{each['without']:10.2f}{each['with']:10.2f}{each['without'] / each['with']:8.2f}"
+        )
+    print(
+        f"predictions {'the same to the bit' if equal else 'DIFFER'}; {KEPT.bytes / 2**20:.0f} MB kept at the end"
+    )
 
 
 if __name__ == "__main__":

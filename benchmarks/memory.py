@@ -1,10 +1,11 @@
 """Memory while encoding: rows checked, encoded and stored, with few rows and with many.
 
-Run by hand: ``python -m benchmarks.memory [--rows FEW MANY]``. Each number of rows is a process of its own, which
-makes its small pictures when they are read, as a source of files does, so that they are not in memory. The table
-gives the peak of the resident memory after each step, in MB: the rows themselves (ids, labels, names of pictures),
-the data set (every picture digested and decoded once), and its features (a small network of random weights) in a
-store on disk. What encoding adds beyond the data set must not grow with the rows.
+Run by hand: ``python -m benchmarks.memory [--rows FEW MANY]``. Each number of rows is a process of
+its own, which makes its small pictures when they are read, as a source of files does, so that they
+are not in memory. The table gives the peak of the resident memory after each step, in MB: the rows
+themselves (ids, labels, names of pictures), the data set (every picture digested and decoded once),
+and its features (a small network of random weights) in a store on disk. What encoding adds beyond
+the data set must not grow with the rows.
 """
 
 from __future__ import annotations
@@ -64,8 +65,12 @@ def measure(rows: int) -> dict[str, float]:
     """Peak resident MB of this process after each step."""
     peaks = {}
     samples = Samples(
-        places=[f"row {row}" for row in range(rows)], pictures=[MadePicture(row) for row in range(rows)],
-        texts=[None] * rows, labels=["ab"[row % 2] for row in range(rows)], ids=[str(row) for row in range(rows)])
+        places=[f"row {row}" for row in range(rows)],
+        pictures=[MadePicture(row) for row in range(rows)],
+        texts=[None] * rows,
+        labels=["ab"[row % 2] for row in range(rows)],
+        ids=[str(row) for row in range(rows)],
+    )
     peaks["rows"] = _peak()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
@@ -84,8 +89,12 @@ def _peak() -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__.partition("\n")[0])
-    parser.add_argument("--rows", type=int, nargs="+", default=ROWS, help="numbers of rows (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.memory", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=ROWS, help="numbers of rows (default: %(default)s)"
+    )
     parser.add_argument("--only", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.only is not None:
@@ -95,7 +104,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     peaks = []
     for rows in options.rows:
         command = [sys.executable, "-m", "benchmarks.memory", "--only", str(rows)]
-        peaks.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
+        peaks.append(
+            json.loads(
+                subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            )
+        )
         print(f"{rows:>10,}" + "".join(f"{peaks[-1][step]:>9.0f} MB" for step in STEPS), flush=True)
     grown = peaks[-1]["features"] - peaks[0]["features"]
     print(f"the largest takes {grown:.0f} MB more than the smallest (allowed: {ALLOWED} MB)")

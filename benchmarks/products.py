@@ -1,13 +1,13 @@
 """Products of the features with a few vectors: in tiles (models.softmax.matmul) against NumPy's on the whole.
 
-Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.products [--rows N] [--seconds S]``. Both sides alternate;
-the table gives medians in billions of operations a second, a wide product's for comparison, and the largest
-difference of the results relative to their largest entry.
+Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.products [--rows N] [--seconds S]``. Both
+sides alternate; the table gives medians in billions of operations a second, a wide product's for
+comparison, and the largest difference of the results relative to their largest entry.
 
-The vectors are the classes but one of all fits that are solved together: with ten classes 9 for a fit alone, 18
-for three inner folds, of which two share each row. W A' gives the logits of n rows A from weights W; R A gives
-gradients from residuals R, whole as the features lie, and in tiles of their transposed copy, which takes as long to
-make as the last column says.
+The vectors are the classes but one of all fits that are solved together: with ten classes 9 for a
+fit alone, 18 for three inner folds, of which two share each row. W A' gives the logits of n rows A
+from weights W; R A gives gradients from residuals R, whole as the features lie, and in tiles of
+their transposed copy, which takes as long to make as the last column says.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from models.softmax.matmul import times, transposed, unpacked
 Array = NDArray[Any]
 
 
-def speeds(sides: tuple[Callable[[], Array], ...], operations: float, seconds: float) -> list[float]:
+def speeds(
+    sides: tuple[Callable[[], Array], ...], operations: float, seconds: float
+) -> list[float]:
     """Median speed of each side, in billions of operations a second; the sides take turns."""
     taken: list[list[float]] = [[] for _ in sides]
     end = time.perf_counter() + seconds
@@ -40,14 +42,20 @@ def speeds(sides: tuple[Callable[[], Array], ...], operations: float, seconds: f
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=7900)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each line of the table")
     options = parser.parse_args()
     rng = np.random.default_rng(0)
-    print(f"tiles are taken here: {unpacked()}; a wide product {peak() / 1e9:.0f} billion operations a second")
-    print(f"{'d':>6}{'vectors':>9}{'W A-T whole':>13}{'tiles':>7}{'R A whole':>11}{'tiles':>7}{'difference':>12}"
-          f"{'copy s':>8}")
+    print(
+        f"tiles are taken here: {unpacked()}; a wide product {peak() / 1e9:.0f} billion operations a second"
+    )
+    print(
+        f"{'d':>6}{'vectors':>9}{'W A-T whole':>13}{'tiles':>7}{'R A whole':>11}{'tiles':>7}{'difference':>12}"
+        f"{'copy s':>8}"
+    )
     for d in (100, 384, 1280, 2304, 4000):
         A = rng.normal(size=(options.rows, d)).astype(np.float32)
         copied, turned = timed(transposed, A)
@@ -58,8 +66,10 @@ def main() -> None:
             found = speeds(sides, 2.0 * A.size * c, options.seconds)
             apart = max(float(np.abs(one() - other()).max() / np.abs(one()).max()) for one, other in
                         (sides[:2], sides[2:]))
-            print(f"{d:6}{c:9}{found[0]:13.0f}{found[1]:7.0f}{found[2]:11.0f}{found[3]:7.0f}{apart:12.1e}{copied:8.3f}",
-                  flush=True)
+            print(
+                f"{d:6}{c:9}{found[0]:13.0f}{found[1]:7.0f}{found[2]:11.0f}{found[3]:7.0f}{apart:12.1e}{copied:8.3f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """Ridge classification over folds and strengths: models.classifiers.least_squares against scikit-learn, side by side.
 
-Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.ridge [--quick]``. Every repetition measures, in turn, ours,
-GridSearchCV over RidgeClassifier, and (dense rows) RidgeClassifierCV in each fold, on the same folds, strengths and
-features; the table gives medians. The first two choose the strength of the best mean accuracy over the folds and give
-the accuracy there; RidgeClassifierCV chooses in each fold by leaving one row out, and gives the mean accuracy. Ours
-are the scores alone here, without the held-out scores that probabilities need: "calibrated" is the time with those.
+Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.ridge [--quick]``. Every repetition measures,
+in turn, ours, GridSearchCV over RidgeClassifier, and (dense rows) RidgeClassifierCV in each fold,
+on the same folds, strengths and features; the table gives medians. The first two choose the
+strength of the best mean accuracy over the folds and give the accuracy there; RidgeClassifierCV
+chooses in each fold by leaving one row out, and gives the mean accuracy. Ours are the scores alone
+here, without the held-out scores that probabilities need: "calibrated" is the time with those.
 
-Error is the largest difference between scores of ours and of RidgeClassifier in double precision, all strengths of
-the first fold, relative to the largest score. Equal is the share of rows for which both predict the same class.
+Error is the largest difference between scores of ours and of RidgeClassifier in double precision,
+all strengths of the first fold, relative to the largest score. Equal is the share of rows for which
+both predict the same class.
 """
 
 from __future__ import annotations
@@ -87,15 +89,19 @@ def calibrated(case: Case, X: Any, y: Array) -> None:
 
 def searched(case: Case, X: Any, y: Array) -> Outcome:
     """GridSearchCV, which fits each strength of each fold anew."""
-    search = GridSearchCV(RidgeClassifier(), {"alpha": case.strengths}, cv=splits(case), refit=False).fit(X, y)
+    search = GridSearchCV(
+        RidgeClassifier(), {"alpha": case.strengths}, cv=splits(case), refit=False
+    ).fit(X, y)
     best = int(np.argmax(search.cv_results_["mean_test_score"]))
     return Outcome(case.strengths[best], float(search.cv_results_["mean_test_score"][best]))
 
 
 def left_one_out(case: Case, X: Any, y: Array) -> Outcome:
     """RidgeClassifierCV, which shares a factorisation between strengths."""
-    right = [RidgeClassifierCV(alphas=case.strengths).fit(X[train], y[train]).score(X[test], y[test])
-             for train, test in splits(case)]
+    right = [
+        RidgeClassifierCV(alphas=case.strengths).fit(X[train], y[train]).score(X[test], y[test])
+        for train, test in splits(case)
+    ]
     return Outcome(None, float(np.mean(right)))
 
 
@@ -136,10 +142,14 @@ def compare(case: Case) -> str:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="the small cases only")
     options = parser.parse_args()
-    print("5 folds x 5 strengths; seconds of each; ratio: search to ours; accuracies of ours, search and CV")
+    print(
+        "5 folds x 5 strengths; seconds of each; ratio: search to ours; accuracies of ours, search and CV"
+    )
     print(f"{'n':>7}{'d':>7}{'k':>5} {'kind':7}{'ours':>9}{'calibrated':>12}{'search':>9}{'CV':>9}{'ratio':>7}"
           f"  {'ours':6} {'search':6} {'CV':6} {'same':>5} {'error':>8} {'equal':>8}")
     for case in QUICK if options.quick else CASES:

@@ -38,8 +38,10 @@ class Task(NamedTuple):
 
     def inner(self) -> list[tuple[Array, Array]]:
         """Inner splits as positions among the training rows."""
-        return [tuple(np.searchsorted(self.fold.train, part) for part in split)  # type: ignore[misc]
-                for split in self.fold.inner]
+        return [
+            tuple(np.searchsorted(self.fold.train, part) for part in split)  # type: ignore[misc]
+            for split in self.fold.inner
+        ]
 
 
 class Blocks(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -66,9 +68,16 @@ def plain(tasks: Sequence[Task], tol: float) -> dict[Key, Array]:
     found = {}
     with tempfile.TemporaryDirectory() as memory:
         for task in tasks:
-            model = Pipeline([("scale", Blocks(task.widths)),
-                              ("model", LogisticRegression(tol=tol, max_iter=MAX_ITER))], memory=memory)
-            search = GridSearchCV(model, {"model__C": STRENGTHS}, cv=task.inner(), scoring="neg_log_loss", n_jobs=2)
+            model = Pipeline(
+                [
+                    ("scale", Blocks(task.widths)),
+                    ("model", LogisticRegression(tol=tol, max_iter=MAX_ITER)),
+                ],
+                memory=memory,
+            )
+            search = GridSearchCV(
+                model, {"model__C": STRENGTHS}, cv=task.inner(), scoring="neg_log_loss", n_jobs=2
+            )
             search.fit(task.X[task.fold.train], task.y[task.fold.train])
             found[task.key] = search.predict_proba(task.X[task.fold.test])
     return found
@@ -77,14 +86,23 @@ def plain(tasks: Sequence[Task], tol: float) -> dict[Key, Array]:
 def best(tasks: Sequence[Task], tol: float) -> dict[Key, Array]:
     """The fastest way with scikit-learn: all strengths in one go, cells and folds side by side."""
     with parallel_config("loky", inner_max_num_threads=1):
-        return dict(Parallel(n_jobs=2, batch_size=1)(delayed(_searched)(task, tol) for task in tasks))
+        return dict(
+            Parallel(n_jobs=2, batch_size=1)(delayed(_searched)(task, tol) for task in tasks)
+        )
 
 
 def _searched(task: Task, tol: float) -> tuple[Key, Array]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scaler = Blocks(task.widths).fit(task.X[task.fold.train])
-        model = LogisticRegressionCV(Cs=STRENGTHS, cv=task.inner(), scoring="neg_log_loss", tol=tol,
-                                     max_iter=MAX_ITER, l1_ratios=(0.0,), use_legacy_attributes=False)
+        model = LogisticRegressionCV(
+            Cs=STRENGTHS,
+            cv=task.inner(),
+            scoring="neg_log_loss",
+            tol=tol,
+            max_iter=MAX_ITER,
+            l1_ratios=(0.0,),
+            use_legacy_attributes=False,
+        )
         model.fit(scaler.transform(task.X[task.fold.train]), task.y[task.fold.train])
         return task.key, model.predict_proba(scaler.transform(task.X[task.fold.test]))

@@ -1,21 +1,23 @@
 """Softmax regression over folds and strengths: models.softmax.solve against scikit-learn, side by side.
 
-Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.softmax [--quick | --cases 0 3 ...] [--same]``. Every repetition
-measures, in turn, `models.softmax.solve.solve`, a loop over LogisticRegression (what GridSearchCV does), and
-LogisticRegressionCV, on the same folds, strengths and features; the table gives medians. The products of
-all three run on as many threads as OMP_NUM_THREADS says; one each is how they are run in several processes.
+Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.softmax [--quick | --cases 0 3 ...]
+[--same]``. Every repetition measures, in turn, `models.softmax.solve.solve`, a loop over
+LogisticRegression (what GridSearchCV does), and LogisticRegressionCV, on the same folds, strengths
+and features; the table gives medians. The products of all three run on as many threads as
+OMP_NUM_THREADS says; one each is how they are run in several processes.
 
-At its default tolerance scikit-learn stops where the mean loss is nearly flat, which with many columns and a
-weak penalty is far from the solution. So the table has two ratios: to the faster of the two at the default
-tolerance, and, as "same", to the loop at the tolerance that brings it within one millionth (one fold, measured
-once; in large cases it takes long, and only ``--same`` asks for it).
+At its default tolerance scikit-learn stops where the mean loss is nearly flat, which with many
+columns and a weak penalty is far from the solution. So the table has two ratios: to the faster of
+the two at the default tolerance, and, as "same", to the loop at the tolerance that brings it within
+one millionth (one fold, measured once; in large cases it takes long, and only ``--same`` asks for
+it).
 
-Excess is the distance to the smallest objective, relative to it, the largest over the strengths of the first
-fold: ours, and the loop's at the default tolerance. Known weak spots: a single fit of two classes and 500
-columns is about as fast as scikit-learn's, and many fits of 100 classes, of sparse words, or of two classes and
-1,664 columns are 1.7 to 2.9 times as fast and not four. Error is the largest difference from a coefficient of
-scikit-learn in float64 with tolerance 1e-9, relative to the largest coefficient. Peak is the share of the speed of
-a large square float32 product.
+Excess is the distance to the smallest objective, relative to it, the largest over the strengths of
+the first fold: ours, and the loop's at the default tolerance. Known weak spots: a single fit of two
+classes and 500 columns is about as fast as scikit-learn's, and many fits of 100 classes, of sparse
+words, or of two classes and 1,664 columns are 1.7 to 2.9 times as fast and not four. Error is the
+largest difference from a coefficient of scikit-learn in float64 with tolerance 1e-9, relative to
+the largest coefficient. Peak is the share of the speed of a large square float32 product.
 """
 
 from __future__ import annotations
@@ -100,7 +102,9 @@ def features(case: Case) -> tuple[Any, Array]:
 def splits(case: Case) -> list[tuple[Array, Array]]:
     """Training and test rows: folds, or for a single problem all rows but a fifth."""
     fold = np.arange(case.n) % max(case.folds, 5)
-    return [(np.flatnonzero(fold != each), np.flatnonzero(fold == each)) for each in range(case.folds)]
+    return [
+        (np.flatnonzero(fold != each), np.flatnonzero(fold == each)) for each in range(case.folds)
+    ]
 
 
 def loop(case: Case, X: Any, y: Array) -> list[LogisticRegression]:
@@ -114,8 +118,15 @@ def loop(case: Case, X: Any, y: Array) -> list[LogisticRegression]:
 
 def cross_validated(case: Case, X: Any, y: Array) -> None:
     """LogisticRegressionCV, which starts each strength from the last one's solution; no final refit."""
-    LogisticRegressionCV(Cs=case.strengths, cv=splits(case), max_iter=1000, refit=False, l1_ratios=(0.0,),
-                         scoring="neg_log_loss", use_legacy_attributes=False).fit(X, y)
+    LogisticRegressionCV(
+        Cs=case.strengths,
+        cv=splits(case),
+        max_iter=1000,
+        refit=False,
+        l1_ratios=(0.0,),
+        scoring="neg_log_loss",
+        use_legacy_attributes=False,
+    ).fit(X, y)
 
 
 def ours(case: Case, X: Any, y: Array) -> list[Solution]:
@@ -130,7 +141,9 @@ def objective(X: Any, y: Array, C: float, coef: Array, intercept: Array) -> floa
     if logits.shape[1] == 1:
         logits = np.hstack([np.zeros_like(logits), logits])
     top = logits.max(axis=1)
-    surprise = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top - logits[np.arange(len(y)), y]
+    surprise = (
+        np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top - logits[np.arange(len(y)), y]
+    )
     return float(surprise.sum() + 0.5 / C * (coef**2).sum())
 
 
@@ -166,7 +179,9 @@ def error(case: Case, X: Any, y: Array, mine: Sequence[Solution]) -> float:
     train = splits(case)[0][0]
     errors = []
     for C, solution in zip(case.strengths, mine, strict=False):
-        model = LogisticRegression(C=C, max_iter=20_000, tol=1e-9).fit(X[train].astype(np.float64), y[train])
+        model = LogisticRegression(C=C, max_iter=20_000, tol=1e-9).fit(
+            X[train].astype(np.float64), y[train]
+        )
         errors.append(np.abs(solution.coef - model.coef_).max() / np.abs(model.coef_).max())
     return float(max(errors))
 
@@ -179,7 +194,9 @@ def same(case: Case, X: Any, y: Array) -> float:
     for C in case.strengths:
         smallest = solve(X, y, [Problem(train, C)], tolerance=1e-9, max_iter=2000)[0].objective
         for tol in (1e-4, 1e-5, 1e-6, 1e-7):
-            seconds, model = timed(LogisticRegression(C=C, max_iter=5000, tol=tol).fit, rows, labels)
+            seconds, model = timed(
+                LogisticRegression(C=C, max_iter=5000, tol=tol).fit, rows, labels
+            )
             if objective(rows, labels, C, model.coef_, model.intercept_) <= smallest * (1 + 1e-6):
                 break
         total += seconds
@@ -213,11 +230,19 @@ def compare(case: Case, X: Any, y: Array, top: float, equal: bool) -> str:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="the small cases only")
-    parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)), help="positions among all cases")
-    parser.add_argument("--same", action="store_true", help="compare at equal accuracy in large cases too")
-    parser.add_argument("--features", help="an .npz file of features X (n, d) and class codes y, instead")
+    parser.add_argument(
+        "--cases", type=int, nargs="+", default=range(len(CASES)), help="positions among all cases"
+    )
+    parser.add_argument(
+        "--same", action="store_true", help="compare at equal accuracy in large cases too"
+    )
+    parser.add_argument(
+        "--features", help="an .npz file of features X (n, d) and class codes y, instead"
+    )
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     top = peak()

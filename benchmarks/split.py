@@ -50,11 +50,15 @@ def work(name: str, X: Array, y: Array, processes: int, threads: int) -> float:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=2000)
     options = parser.parse_args()
     cores = os.cpu_count() or 1
-    splits = [(each, cores // each) for each in range(cores, 0, -1) if cores % each == 0] + [(cores, cores)]
+    splits = [(each, cores // each) for each in range(cores, 0, -1) if cores % each == 0] + [
+        (cores, cores)
+    ]
     X, y = scaled(Case(options.rows, 1664, 10, FOLDS, ALPHAS))
     print(f"{options.rows} rows, 1664 columns, {FOLDS} folds, {cores} cores")
     print(f"{'model':10}{'processes':>10}{'threads':>9}{'seconds':>9}{'accuracy':>10}")
@@ -66,8 +70,10 @@ def main() -> None:
                 taken, accuracy[split] = timed(work, name, X, y, *split)
                 seconds[split] += [taken] if repetition else []
         for split in splits:
-            print(f"{name:10}{split[0]:10}{split[1]:9}{statistics.median(seconds[split]):9.2f}{accuracy[split]:10.4f}",
-                  flush=True)
+            print(
+                f"{name:10}{split[0]:10}{split[1]:9}{statistics.median(seconds[split]):9.2f}{accuracy[split]:10.4f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

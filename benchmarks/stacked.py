@@ -2,25 +2,29 @@
 
 Run by hand: ``python -m benchmarks.stacked [--rows N] [--repeats N]``.
 
-`gated` with its default settings, 3 inner folds x 4 settings (learning_rate, weight_decay): 12 networks on drawn
-features of 1,280 and 384 columns, 8 classes. One thread; repetitions alternate the sides; medians of CPU time.
+`gated` with its default settings, 3 inner folds x 4 settings (learning_rate, weight_decay): 12
+networks on drawn features of 1,280 and 384 columns, 8 classes. One thread; repetitions alternate
+the sides; medians of CPU time.
 
 - one by one: models.trainer.train, network after network.
 - stacked: torch.func.functional_call under vmap over the networks' stacked parameters. Every network keeps its own
-  rows, order of batches, optimiser and early stopping; those that have ended are taken out of the stack.
+  rows, order of batches, optimiser and early stopping; those that have ended are taken out of the
+  stack.
 
-Without dropout both sides see the same batches, and the held-out losses must agree to rounding. With dropout vmap
-draws the masks of all networks from one random state: they are other masks, so that losses differ as they do between
-seeds, and the number of epochs with them; the table therefore gives the time of one epoch of one network too.
+Without dropout both sides see the same batches, and the held-out losses must agree to rounding.
+With dropout vmap draws the masks of all networks from one random state: they are other masks, so
+that losses differ as they do between seeds, and the number of epochs with them; the table therefore
+gives the time of one epoch of one network too.
 
-Seen on two cores that others used at the same time, ``--repeats 5``, before training took its rows by index_select
-(4 % less time one by one), CPU seconds of 12 networks:
+Seen on two cores that others used at the same time, ``--repeats 5``, before training took its rows
+by index_select (4 % less time one by one), CPU seconds of 12 networks:
 
 - without dropout: one by one 9.78, stacked 7.93 (ratio 1.23), 222 epochs on both sides, losses 6e-8 apart at most.
 - with it: 13.89 and 12.54 (1.11; of one epoch 1.13), 229 and 233 epochs, mean losses .5696 and .5772.
 
-So the grid trains one by one: a step is arithmetic (matrix products a third, dropout's random numbers a quarter of the
-time), of which stacking saves none, and it would change the masks, or draw them network by network.
+So the grid trains one by one: a step is arithmetic (matrix products a third, dropout's random
+numbers a quarter of the time), of which stacking saves none, and it would change the masks, or draw
+them network by network.
 """
 
 from __future__ import annotations
@@ -68,7 +72,8 @@ def problems(rows: int) -> list[Problem]:
         X = rng.normal(size=(rows, width)) + 0.2 * rng.normal(size=(CLASSES, width))[codes]
         made += [torch.from_numpy(10 * X / np.linalg.norm(X, axis=1, keepdims=True)).float(),
                  torch.from_numpy(rng.random(rows) > 0.05)]
-    codes = np.where(rng.random(rows) < 0.1, rng.integers(CLASSES, size=rows), codes)  # so that training stops early
+    # so that training stops early
+    codes = np.where(rng.random(rows) < 0.1, rng.integers(CLASSES, size=rows), codes)
     folds = StratifiedKFold(3, shuffle=True, random_state=0).split(codes, codes)
     return [Problem(fold, (made[0][kept], made[1][kept], made[2][kept], made[3][kept]), codes[kept],
                     Training(60, 6, learning_rate, weight_decay, random_state=0))
@@ -82,15 +87,26 @@ def network(dropout: float, modality_dropout: float) -> GatedUnit:
 
 def one_by_one(cases: Sequence[Problem], build: Callable[[], GatedUnit]) -> list[History]:
     """Train as the grid does."""
-    return [train(build, case.inputs, case.codes,
-                  classification_loss("cross_entropy", 0.0, "none", case.codes), case.how)[1] for case in cases]
+    return [
+        train(
+            build,
+            case.inputs,
+            case.codes,
+            classification_loss("cross_entropy", 0.0, "none", case.codes),
+            case.how,
+        )[1]
+        for case in cases
+    ]
 
 
 class Stack:
     """Networks whose parameters are slices of stacked ones, so that each has its own optimiser over its slice."""
 
     def __init__(self, cases: Sequence[Problem], build: Callable[[], GatedUnit]) -> None:
-        self.cases, self.rngs = cases, [np.random.default_rng(case.how.random_state) for case in cases]
+        self.cases, self.rngs = (
+            cases,
+            [np.random.default_rng(case.how.random_state) for case in cases],
+        )
         split = [split_for_stopping(case.codes, case.how.held_out, rng)
                  for case, rng in zip(cases, self.rngs, strict=True)]
         self.fitted, self.held_out = zip(*split, strict=True)
@@ -101,7 +117,9 @@ class Stack:
         folds = {case.fold: case for case in cases}
         starts = np.cumsum([0, *(len(case.codes) for case in folds.values())])
         self.starts = [starts[list(folds).index(case.fold)] for case in cases]
-        self.inputs = tuple(torch.cat(parts) for parts in zip(*(c.inputs for c in folds.values()), strict=True))
+        self.inputs = tuple(
+            torch.cat(parts) for parts in zip(*(c.inputs for c in folds.values()), strict=True)
+        )
         self.codes = torch.from_numpy(np.concatenate([case.codes for case in folds.values()]))
         self._take(range(len(cases)))
 
@@ -124,8 +142,10 @@ class Stack:
             with torch.no_grad():
                 held_out = self._losses([self.held_out[i] for i in self.alive])
             for place, i in enumerate(self.alive):
-                self.courses[i].add(float(losses[place]) / len(self.fitted[i]),  # type: ignore[index]
-                                    float(held_out[place]))
+                self.courses[i].add(
+                    float(losses[place]) / len(self.fitted[i]),  # type: ignore[index]
+                    float(held_out[place]),
+                )
             going = [i for i in self.alive if not self.courses[i].ended]
             if going != self.alive:
                 self._take(going) if going else self.alive.clear()
@@ -139,20 +159,30 @@ class Stack:
             filled[place, :len(some)] = some + self.starts[self.alive[place]]
             weights[place, :len(some)] = 1 / max(len(some), 1)
         at = torch.from_numpy(filled)
-        scores = torch.vmap(lambda parameters, *inputs: functional_call(self.shape, parameters, inputs),
-                            randomness="different")(self.stacked, *(one[at] for one in self.inputs))
-        each = functional.cross_entropy(scores.flatten(0, 1), self.codes[at].flatten(), reduction="none")
+        scores = torch.vmap(
+            lambda parameters, *inputs: functional_call(self.shape, parameters, inputs),
+            randomness="different",
+        )(self.stacked, *(one[at] for one in self.inputs))
+        each = functional.cross_entropy(
+            scores.flatten(0, 1), self.codes[at].flatten(), reduction="none"
+        )
         return (each.view(at.shape) * torch.from_numpy(weights)).sum(dim=1)
 
     def _step(self, rows: Sequence[NDArray[np.int64]]) -> Tensor:
         """One step of every network that has rows left in this epoch; the sum of their rows' losses."""
         losses = self._losses(rows)
         names = list(self.stacked)
-        gradients = [found.contiguous() for found in torch.autograd.grad(losses.sum(), list(self.stacked.values()))]
+        gradients = [
+            found.contiguous()
+            for found in torch.autograd.grad(losses.sum(), list(self.stacked.values()))
+        ]
         for place, i in enumerate(self.alive):
             if len(rows[place]):
-                for parameter, gradient in zip(map(self.networks[i].get_parameter, names), gradients, strict=True):
-                    parameter.grad = gradient[place]  # laid out as the parameter: the fused optimiser reads memory
+                for parameter, gradient in zip(
+                    map(self.networks[i].get_parameter, names), gradients, strict=True
+                ):
+                    # laid out as the parameter: the fused optimiser reads memory
+                    parameter.grad = gradient[place]
                 self.courses[i].optimiser.step()
         return losses.detach() * torch.tensor([len(some) for some in rows])
 
@@ -205,15 +235,21 @@ def compare(cases: Sequence[Problem], dropout: float, modality_dropout: float, r
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=1300)
     parser.add_argument("--repeats", type=int, default=5)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     warm_up()
     cases = problems(asked.rows)
-    print("         CPU seconds of 12 networks  epochs of all    ms of an epoch            held-out loss")
-    print("dropout   one by   stacked  ratio  one by  stacked    one by  stacked  ratio    one by  stacked  at most")
+    print(
+        "         CPU seconds of 12 networks  epochs of all    ms of an epoch            held-out loss"
+    )
+    print(
+        "dropout   one by   stacked  ratio  one by  stacked    one by  stacked  ratio    one by  stacked  at most"
+    )
     for dropout, modality_dropout in ((0.0, 0.0), (0.3, 0.1)):
         print(compare(cases, dropout, modality_dropout, asked.repeats), flush=True)
 

@@ -2,8 +2,9 @@
 
     python -m benchmarks.start [grid.yaml] [--store FOLDER]
 
-The first run, which is not measured, fills the store; it takes minutes where that is empty. Then whole processes
-alternate, and the median of nine of each is printed. It exits with 1 where a run computed anything.
+The first run, which is not measured, fills the store; it takes minutes where that is empty. Then
+whole processes alternate, and the median of nine of each is printed. It exits with 1 where a run
+computed anything.
 """
 
 from __future__ import annotations
@@ -19,19 +20,35 @@ from collections.abc import Sequence
 from pathlib import Path
 
 TIMES = 9
-IMPORTS = "import numpy, scipy.stats, sklearn.linear_model, sklearn.model_selection, sklearn.pipeline"
+IMPORTS = (
+    "import numpy, scipy.stats, sklearn.linear_model, sklearn.model_selection, sklearn.pipeline"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print both medians, the fastest and the slowest of each."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.start", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.start", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("grid", type=Path, nargs="?", default=Path("grid.yaml"))
     parser.add_argument("--store", type=Path, default=Path("runs") / "store")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as out:
-        run = [sys.executable, "-m", "pipeline.run", str(options.grid), "--store", str(options.store), "--out", out]
+        run = [
+            sys.executable,
+            "-m",
+            "pipeline.run",
+            str(options.grid),
+            "--store",
+            str(options.store),
+            "--out",
+            out,
+        ]
         subprocess.run(run, check=True)
-        sides = {"a cached run, to the finished report": run, "imports alone": [sys.executable, "-c", IMPORTS]}
+        sides = {
+            "a cached run, to the finished report": run,
+            "imports alone": [sys.executable, "-c", IMPORTS],
+        }
         seconds: dict[str, list[float]] = {name: [] for name in sides}
         computed = 0
         for _ in range(TIMES):
@@ -40,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 seconds[name].append(took)
                 computed += sum(map(int, re.findall(r"(\d+) computed", text)))
     for name, each in seconds.items():
-        print(f"{name}: median {statistics.median(each):.2f} s ({min(each):.2f} to {max(each):.2f}, {TIMES} times)")
+        print(
+            f"{name}: median {statistics.median(each):.2f} s ({min(each):.2f} to {max(each):.2f}, {TIMES} times)"
+        )
     print(f"computed in the cached runs: {computed}")
     return int(computed > 0)
 

@@ -26,10 +26,10 @@ class TrainableNetwork(NamedTuple):
 
     Parameters
     ----------
-    module : gives the pooled features (b, d) of inputs (b, ...), a tensor in the main memory; they come out on the
-        module's own device. What shall be trained requires gradients. While it trains it may change its inputs at
-        random (torch's random state decides); in evaluation mode each row is by itself, and a few rows at a time
-        are computed, so that memory is bounded.
+    module : gives the pooled features (b, d) of inputs (b, ...), a tensor in the main memory; they
+        come out on the module's own device. What shall be trained requires gradients. While it
+        trains it may change its inputs at random (torch's random state decides); in evaluation mode
+        each row is by itself, and a few rows at a time are computed, so that memory is bounded.
     width : d.
     pretrained : whether it comes with weights; else they are drawn from torch's random state.
     """
@@ -51,22 +51,24 @@ class HasNetwork(Protocol):
 class Block:
     """Features of one modality for n samples.
 
-    Identical samples are encoded once, so `values` holds the m distinct ones and `index` says which of
-    them each sample is. Slicing moves only the index: memory-mapped values stay on disk. Behind the m
-    plain ones, `values` may hold augmented views of them, which nothing sees unless it asks for a view.
+    Identical samples are encoded once, so `values` holds the m distinct ones and `index` says which
+    of them each sample is. Slicing moves only the index: memory-mapped values stay on disk. Behind
+    the m plain ones, `values` may hold augmented views of them, which nothing sees unless it asks
+    for a view.
 
     Parameters
     ----------
     values : float32 (m, d), CSR float32 (m, d), or float32 (m, t, d)
-        Pooled vectors, sparse vectors, or sequences (picture regions, text tokens). With `encoder`, what its
-        network takes instead, of any type: pixels (m, h, w, 3), or numbers of tokens (m, t).
+        Pooled vectors, sparse vectors, or sequences (picture regions, text tokens). With `encoder`,
+        what its network takes instead, of any type: pixels (m, h, w, 3), or numbers of tokens (m,
+        t).
     index : int64 (n,)
         Row of `values` for each sample; -1 where the sample lacks this modality.
     mask : bool (m, t), optional
         Sequences only: True where a region or token exists.
     augmented : k
-        Augmented views of each sample: `values` (and `mask`) then have m (1 + k) rows, first the m plain
-        ones, then view 1 of each, and so on.
+        Augmented views of each sample: `values` (and `mask`) then have m (1 + k) rows, first the m
+        plain ones, then view 1 of each, and so on.
     averaged : whether predictions are averaged over the plain sample and its views.
     encoder : whose network takes the values; None for features.
     digest : tells the values by their content, where that is known: they are equal where it is.
@@ -82,7 +84,10 @@ class Block:
 
     @classmethod
     def of(
-        cls, values: NDArray[Any] | sparse.csr_matrix, mask: BoolArray | None = None, encoder: HasNetwork | None = None
+        cls,
+        values: NDArray[Any] | sparse.csr_matrix,
+        mask: BoolArray | None = None,
+        encoder: HasNetwork | None = None,
     ) -> Block:
         """Block whose samples are the rows of `values`, one by one."""
         return cls(values, np.arange(values.shape[0], dtype=np.int64), mask, encoder=encoder)
@@ -91,7 +96,9 @@ class Block:
         if self.values.dtype != np.float32 and self.encoder is None:
             raise TypeError(f"Block values must be float32, not {self.values.dtype}")
         if (self.mask is not None) != self.is_sequence:
-            raise ValueError("a sequence block needs a mask (m, t), and only a sequence block has one")
+            raise ValueError(
+                "a sequence block needs a mask (m, t), and only a sequence block has one"
+            )
         if self.mask is not None and self.mask.shape != self.values.shape[:2]:
             raise ValueError(f"mask {self.mask.shape} does not fit values {self.values.shape}")
 
@@ -129,8 +136,13 @@ class Block:
     def with_views(self) -> Block:
         """Block of the n samples as they are, then view 1 of each, and so on: n (1 + k) samples."""
         count = self.values.shape[0] // (1 + self.augmented)
-        views = [np.where(self.present, self.index + view * count, -1) for view in range(1 + self.augmented)]
-        return Block(self.values, np.concatenate(views), self.mask, encoder=self.encoder, digest=self.digest)
+        views = [
+            np.where(self.present, self.index + view * count, -1)
+            for view in range(1 + self.augmented)
+        ]
+        return Block(
+            self.values, np.concatenate(views), self.mask, encoder=self.encoder, digest=self.digest
+        )
 
     def array(self) -> Any:
         """Pooled features (n, d), dense or CSR, or inputs (n, ...); a missing sample is a row of zeros.
@@ -149,7 +161,11 @@ class Block:
                 shape=(len(self), self.values.shape[0]),
             )
             return sparse.csr_matrix(selector @ self.values)
-        rows = np.asarray(self.values[np.maximum(self.index, 0)]) if len(self.values) else self._zeros()
+        rows = (
+            np.asarray(self.values[np.maximum(self.index, 0)])
+            if len(self.values)
+            else self._zeros()
+        )
         rows[~self.present] = 0
         return rows
 
@@ -178,5 +194,8 @@ class Block:
 def joined(blocks: Sequence[Block]) -> Block:
     """The samples of dense blocks of equal shape, one block after the other."""
     masks = [block.mask for block in blocks if block.mask is not None]
-    return Block.of(np.concatenate([block.values for block in blocks]), np.concatenate(masks) if masks else None,
-                    blocks[0].encoder)
+    return Block.of(
+        np.concatenate([block.values for block in blocks]),
+        np.concatenate(masks) if masks else None,
+        blocks[0].encoder,
+    )

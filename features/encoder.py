@@ -42,9 +42,10 @@ class Encoder(Estimator):
     ----------
     modality : which samples it takes: "image" (encoded picture files as bytes) or "text" (str).
     version : raised whenever the output changes for the same parameters and weights.
-    forms : maps "pooled" and, where the encoder has regions or tokens, "sequence" to the value of its
-        `output` parameter that gives it; likewise "inputs" where it has a network that can be trained with what is
-        built on it: what that network takes, see `network`. Encoders without `output` have {"pooled": None}.
+    forms : maps "pooled" and, where the encoder has regions or tokens, "sequence" to the value of
+        its `output` parameter that gives it; likewise "inputs" where it has a network that can be
+        trained with what is built on it: what that network takes, see `network`. Encoders without
+        `output` have {"pooled": None}.
     """
 
     modality: ClassVar[Modality]
@@ -78,9 +79,9 @@ class Encoder(Estimator):
     def frozen_stage(self) -> Encoder | None:
         """The frozen encoder on whose features this one learns; None where it learns from the samples themselves.
 
-        The pipeline encodes all samples with it once, and gives rows of what is stored to `fit_features` and
-        `transform_features` of every fold. With a frozen stage, `fit` and `transform` are these two on its features,
-        or have the same result.
+        The pipeline encodes all samples with it once, and gives rows of what is stored to
+        `fit_features` and `transform_features` of every fold. With a frozen stage, `fit` and
+        `transform` are these two on its features, or have the same result.
         """
         return None
 
@@ -118,8 +119,8 @@ class Encoder(Estimator):
 
         Parameters
         ----------
-        unfreeze : "last_stage" leaves the last quarter of a pretrained network's layers to be trained, "all" every
-            layer. One that starts from scratch is trained whole.
+        unfreeze : "last_stage" leaves the last quarter of a pretrained network's layers to be
+            trained, "all" every layer. One that starts from scratch is trained whole.
         inputs : of the training samples, for a network that starts from their moments.
 
         Raises
@@ -129,11 +130,14 @@ class Encoder(Estimator):
         """
         raise NotImplementedError(f"{type(self).__name__} has no network to train")
 
-    def counts(self, samples: Sequence[Any], values: sparse.csr_matrix | None = None) -> dict[str, int]:
+    def counts(
+        self, samples: Sequence[Any], values: sparse.csr_matrix | None = None
+    ) -> dict[str, int]:
         """What a reader should know of how these samples were encoded: how many were empty, cut off, unknown.
 
-        Names are plural nouns ("texts without words") and read well after a number. Nothing by default. `values` are
-        what the samples were encoded as, where they are sparse and at hand: they need not be encoded again.
+        Names are plural nouns ("texts without words") and read well after a number. Nothing by
+        default. `values` are what the samples were encoded as, where they are sparse and at hand:
+        they need not be encoded again.
         """
         return {}
 
@@ -157,13 +161,16 @@ class Encoder(Estimator):
         """
         raise NotImplementedError(f"{type(self).__name__} shows no part of a picture")
 
-    def pieces(self, samples: Sequence[Any], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
+    def pieces(
+        self, samples: Sequence[Any], outputs: Sequence[str | None]
+    ) -> Iterator[dict[str | None, Block]]:
         """Blocks of consecutive samples, in order, for several values of the parameter `output`.
 
-        Put together, the pieces are what `transform` gives for each output ([None] for an encoder without
-        `output`), followed by the rows of their augmented views. There is one piece at least. This plain form
-        gives everything in one and encodes once for each output. An encoder whose samples need not be in memory
-        together, or that gets all outputs from one pass, overrides it.
+        Put together, the pieces are what `transform` gives for each output ([None] for an encoder
+        without `output`), followed by the rows of their augmented views. There is one piece at
+        least. This plain form gives everything in one and encodes once for each output. An encoder
+        whose samples need not be in memory together, or that gets all outputs from one pass,
+        overrides it.
         """
         whole: dict[str | None, Block] = {}
         for output in outputs:

@@ -11,9 +11,10 @@ from typing import Any, Self
 class Estimator:
     """What scikit-learn asks of an estimator: parameters that can be read and set, and tags.
 
-    Its own BaseEstimator takes the better part of a second to import, with scipy.stats and pandas behind it, and a
-    run whose results are all stored fits nothing. Clones, estimator checks and input checks of scikit-learn work
-    with this class as with their own. Subclasses' constructors only store their parameters.
+    Its own BaseEstimator takes the better part of a second to import, with scipy.stats and pandas
+    behind it, and a run whose results are all stored fits nothing. Clones, estimator checks and
+    input checks of scikit-learn work with this class as with their own. Subclasses' constructors
+    only store their parameters.
     """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -37,7 +38,9 @@ class Estimator:
         for name, value in parameters.items():
             own, _, inner = name.partition("__")
             if own not in names:
-                raise ValueError(f"{type(self).__name__} has no parameter {own!r}; it has {', '.join(names) or 'none'}")
+                raise ValueError(
+                    f"{type(self).__name__} has no parameter {own!r}; it has {', '.join(names) or 'none'}"
+                )
             if inner:
                 nested.setdefault(own, {})[inner] = value
             else:
@@ -54,7 +57,9 @@ class Estimator:
         return copy
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={value!r}" for name, value in self.get_params(deep=False).items())
+        values = ", ".join(
+            f"{name}={value!r}" for name, value in self.get_params(deep=False).items()
+        )
         return f"{type(self).__name__}({values})"
 
     def __sklearn_tags__(self) -> Any:
@@ -82,4 +87,6 @@ def _names(constructor: Callable[..., None]) -> tuple[str, ...]:
     """A constructor's parameters, sorted as scikit-learn has them."""
     if constructor is object.__init__:
         return ()
-    return tuple(sorted(name for name in inspect.signature(constructor).parameters if name != "self"))
+    return tuple(
+        sorted(name for name in inspect.signature(constructor).parameters if name != "self")
+    )

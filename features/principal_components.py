@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from features.block import Block, FloatArray
 
 PIECE = 2048  # vectors in memory at once
-SMALLEST = 1e-7  # axes whose variance is below this share of the first one's hold rounding errors only
+SMALLEST = (
+    1e-7  # axes whose variance is below this share of the first one's hold rounding errors only
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +23,8 @@ class Projection:
     Parameters
     ----------
     mean : float32 (d,)
-    axes : float32 (d, k), orthogonal columns; of unit length, or (whitened) so long that every coordinate of the
-        training samples has variance 1.
+    axes : float32 (d, k), orthogonal columns; of unit length, or (whitened) so long that every
+        coordinate of the training samples has variance 1.
     """
 
     mean: FloatArray
@@ -52,7 +54,9 @@ class Projection:
             scatter += centred.T @ centred
         variances, axes = _first_axes(scatter / (count - 1), components)
         if whiten:
-            axes = axes / np.sqrt(np.maximum(variances, SMALLEST * max(variances[0], np.finfo(np.float32).tiny)))
+            axes = axes / np.sqrt(
+                np.maximum(variances, SMALLEST * max(variances[0], np.finfo(np.float32).tiny))
+            )
         return cls(mean.astype(np.float32), axes.astype(np.float32))
 
     def __call__(self, features: Block) -> Block:

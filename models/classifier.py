@@ -40,9 +40,10 @@ class ArrayFit(NamedTuple):
 class Classifier(ClassifyingEstimator):
     """Classifies the rows of an array, dense or CSR. Subclass it, and register the class in `models`.
 
-    Fusions hand it rows whose mean squared norm is 1 (see models.preparation.scaling), so a strength of
-    regularisation means the same for every encoder. The constructor only stores its typed parameters.
-    Where all training labels are equal, that class gets probability 1 and nothing is fitted.
+    Fusions hand it rows whose mean squared norm is 1 (see models.preparation.scaling), so a
+    strength of regularisation means the same for every encoder. The constructor only stores its
+    typed parameters. Where all training labels are equal, that class gets probability 1 and nothing
+    is fitted.
 
     Attributes
     ----------
@@ -75,7 +76,11 @@ class Classifier(ClassifyingEstimator):
         return X
 
     def fit(
-        self, X: Array, y: NDArray[Any], widths: tuple[int, ...] = (), groups: NDArray[Any] | None = None
+        self,
+        X: Array,
+        y: NDArray[Any],
+        widths: tuple[int, ...] = (),
+        groups: NDArray[Any] | None = None,
     ) -> Self:
         """Learn from rows X (n, d) with labels y (n,); see ArrayFit for widths and groups."""
         from sklearn.utils.multiclass import check_classification_targets
@@ -96,7 +101,9 @@ class Classifier(ClassifyingEstimator):
         from sklearn.utils.validation import check_is_fitted, validate_data
 
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=False, ensure_min_samples=0)
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=np.float32, reset=False, ensure_min_samples=0
+        )
         if self.model_ is None or X.shape[0] == 0:
             return np.ones((X.shape[0], len(self.classes_))) / len(self.classes_)
         found = np.asarray(self.model_.predict_proba(self._inputs(X)), dtype=np.float64)
@@ -119,11 +126,20 @@ class Classifier(ClassifyingEstimator):
     ) -> list[list[Probabilities]]:
         """Probabilities of every fit's test rows under every setting: result[fit][setting].
 
-        This plain form fits a clone for each, and takes the training sets one by one. A classifier that
-        solves many of them together overrides it; the result must be the same, within the solver's tolerance.
+        This plain form fits a clone for each, and takes the training sets one by one. A classifier
+        that solves many of them together overrides it; the result must be the same, within the
+        solver's tolerance.
         """
-        return [[self.unfitted().set_params(**setting).fit(train, y, widths, groups).predict_proba(test)
-                 for setting in settings] for train, y, test, widths, groups in fits]
+        return [
+            [
+                self.unfitted()
+                .set_params(**setting)
+                .fit(train, y, widths, groups)
+                .predict_proba(test)
+                for setting in settings
+            ]
+            for train, y, test, widths, groups in fits
+        ]
 
     def predict_jointly(
         self, fits: Sequence[BlocksFit], settings: Sequence[Sequence[Mapping[str, Any]]]

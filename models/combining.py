@@ -17,7 +17,8 @@ class Parts(NamedTuple):
 
     Parameters
     ----------
-    probabilities : (m, n, K); the training class frequencies where a sample lacks the part's modality.
+    probabilities : (m, n, K); the training class frequencies where a sample lacks the part's
+        modality.
     present : bool (m, n), which samples have the part's modality.
     """
 

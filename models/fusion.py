@@ -36,7 +36,9 @@ class ClassTexts(NamedTuple):
     def of(self, classes: Labels) -> ClassTexts:
         """The texts of some classes."""
         chosen = np.isin(self.classes, classes)
-        return ClassTexts(self.classes[chosen], None if self.texts is None else self.texts.take(chosen))
+        return ClassTexts(
+            self.classes[chosen], None if self.texts is None else self.texts.take(chosen)
+        )
 
 
 class Fit(NamedTuple):
@@ -45,8 +47,8 @@ class Fit(NamedTuple):
     Parameters
     ----------
     unlabelled : further samples that may be learned from, without a label (None: there are none).
-    described : texts of the training classes and of those to be recognised, where these are other ones (None: the
-        training classes are to be recognised).
+    described : texts of the training classes and of those to be recognised, where these are other
+        ones (None: the training classes are to be recognised).
     """
 
     train: Views
@@ -59,8 +61,9 @@ class Fit(NamedTuple):
 class Fusion(ClassifyingEstimator):
     """Classifies samples by picture, text or both. Subclass it, and register the class in `models`.
 
-    The constructor only stores its typed parameters. A fusion that takes a classifier has a parameter
-    `classifier`. Samples may lack a modality (see Block.present); the class documents what it does then.
+    The constructor only stores its typed parameters. A fusion that takes a classifier has a
+    parameter `classifier`. Samples may lack a modality (see Block.present); the class documents
+    what it does then.
 
     Attributes
     ----------
@@ -69,16 +72,18 @@ class Fusion(ClassifyingEstimator):
     takes_classifier : whether the grid's classifiers apply to it.
     tuned : parameters chosen on inner folds, each with its default candidates.
     uses_groups : whether it learns from the views' groups, which then decide its results too.
-    uses_unlabelled : whether it also learns from samples without a label: its `fit` then takes them as a third
-        argument, `unlabelled`. Other fusions never see them.
-    recognises_unseen : whether it can predict classes that no training sample has: its `fit` then takes what all
-        classes are called or described by as a third argument, `described`.
+    uses_unlabelled : whether it also learns from samples without a label: its `fit` then takes them
+        as a third argument, `unlabelled`. Other fusions never see them.
+    recognises_unseen : whether it can predict classes that no training sample has: its `fit` then
+        takes what all classes are called or described by as a third argument, `described`.
     uses_class_texts : whether what it predicts depends on these texts.
     combines : names of single-modality fusions whose predictions it combines ("image_only", ...);
-        such a fusion costs no fit of its own features and implements `fit_combination` and `combine`.
+        such a fusion costs no fit of its own features and implements `fit_combination` and
+        `combine`.
     classes_ : (K,) sorted class labels, after `fit`.
     block_widths_ : width of each needed block, after `fit`.
-    weights_ : (m,) weights of the parts, after `fit_combination`; None where the rule gives them none.
+    weights_ : (m,) weights of the parts, after `fit_combination`; None where the rule gives them
+        none.
     """
 
     version: ClassVar[int]
@@ -137,8 +142,8 @@ class Fusion(ClassifyingEstimator):
     ) -> list[list[Probabilities]]:
         """Probabilities of every fit's test samples under every setting: result[fit][setting].
 
-        This plain form fits a clone for each. An estimator that solves many training sets or settings
-        together overrides it; the result must be the same, within the solver's tolerance.
+        This plain form fits a clone for each. An estimator that solves many training sets or
+        settings together overrides it; the result must be the same, within the solver's tolerance.
         """
         return [[self.with_setting(setting).learn(fit).predict_proba(fit.test)
                  for setting in settings] for fit in fits]
@@ -177,7 +182,8 @@ class Fusion(ClassifyingEstimator):
         Raises
         ------
         ValueError
-            For labels that are no classes or do not fit the samples, no samples, or a block that is not there.
+            For labels that are no classes or do not fit the samples, no samples, or a block that is
+            not there.
         """
         from sklearn.utils.multiclass import check_classification_targets
 
@@ -185,7 +191,9 @@ class Fusion(ClassifyingEstimator):
         if len(y) != len(views) or not len(views):
             raise ValueError(f"{len(y)} labels for {len(views)} training samples: there must be one for each, and one "
                              "at least")
-        self.block_widths_ = {modality: block.width for modality, block in self._needed(views).items()}
+        self.block_widths_ = {
+            modality: block.width for modality, block in self._needed(views).items()
+        }
 
     def _known(self, views: Views) -> None:
         """Raise NotFittedError before `fit`, and ValueError for blocks unlike those it was fitted on."""

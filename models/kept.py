@@ -20,7 +20,8 @@ KEPT_BYTES = 2**29  # in each process
 class Kept:
     """Results by the digest of everything that decides them, those used last at most.
 
-    Content decides, never where it lies in memory: what a process did before saves time and changes no result.
+    Content decides, never where it lies in memory: what a process did before saves time and changes
+    no result.
 
     Parameters
     ----------
@@ -31,12 +32,15 @@ class Kept:
         self.most = most
         self._found: OrderedDict[bytes, tuple[Any, int]] = OrderedDict()
 
-    def get(self, decided_by: Sequence[Any], compute: Callable[[], Found], size: Callable[[Found], int]) -> Found:
+    def get(
+        self, decided_by: Sequence[Any], compute: Callable[[], Found], size: Callable[[Found], int]
+    ) -> Found:
         """The result of `compute`, or the kept one that was computed from the same.
 
         Parameters
         ----------
-        decided_by : the name of the work, then all it depends on: arrays of numbers, dense or CSR, and plain values.
+        decided_by : the name of the work, then all it depends on: arrays of numbers, dense or CSR,
+            and plain values.
         size : bytes of a result.
 
         Raises
@@ -85,7 +89,9 @@ def _digest(parts: Iterable[Any]) -> bytes:
     for piece in _pieces(parts):
         if isinstance(piece, np.ndarray):
             if piece.dtype.hasobject:
-                raise TypeError("an array of Python objects has no content to tell it by: use its codes")
+                raise TypeError(
+                    "an array of Python objects has no content to tell it by: use its codes"
+                )
             # The order in memory too: products of equal numbers may be rounded differently.
             found.update(repr((piece.dtype.str, piece.shape, piece.flags.c_contiguous)).encode())
             found.update(np.ascontiguousarray(piece).data)

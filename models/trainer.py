@@ -1,7 +1,7 @@
 """Training of small networks in PyTorch; imported only when one is trained.
 
-One way for every model: seeded, AdamW, early stopping on rows held out of the training rows, the best
-weights restored, mixed precision on a GPU, divergence an error.
+One way for every model: seeded, AdamW, early stopping on rows held out of the training rows, the
+best weights restored, mixed precision on a GPU, divergence an error.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class History:
     Parameters
     ----------
     kept : the epoch, counted from 1, whose weights were kept.
-    fitted, held_out : mean loss of each epoch on the rows trained on (during the epoch, with dropout) and on
-        those held out (after it; none where no rows were held out).
+    fitted, held_out : mean loss of each epoch on the rows trained on (during the epoch, with
+        dropout) and on those held out (after it; none where no rows were held out).
     """
 
     kept: int
@@ -89,25 +89,31 @@ def warm_up() -> None:
 
 
 def train(
-    build: Callable[[], Network], inputs: Sequence[Rowwise], codes: Rows, objective: Objective, how: Training,
-    groups: NDArray[Any] | None = None, criterion: Objective | None = None,
+    build: Callable[[], Network],
+    inputs: Sequence[Rowwise],
+    codes: Rows,
+    objective: Objective,
+    how: Training,
+    groups: NDArray[Any] | None = None,
+    criterion: Objective | None = None,
     parameters: Callable[[Network], list[dict[str, Any]]] | None = None,
 ) -> tuple[Network, History]:
     """Train a network until its loss on held-out rows has not fallen for `patience` epochs.
 
-    The weights with the least held-out loss are restored; without held-out rows, training lasts `epochs`.
-    Torch's global random state is left as it was.
+    The weights with the least held-out loss are restored; without held-out rows, training lasts
+    `epochs`. Torch's global random state is left as it was.
 
     Parameters
     ----------
-    build : makes the network, with first weights drawn from torch's random state, which is seeded before.
+    build : makes the network, with first weights drawn from torch's random state, which is seeded
+        before.
     inputs : tensors (n, ...): the network is called with some rows of each.
     codes : (n,) classes from 0: they stratify the held-out rows and are handed to the objective.
     objective : mean loss of some rows from the network's output for them and their codes.
     groups : (n,) rows of one group are never both trained on and held out.
     criterion : what is measured on the held-out rows; the objective itself where it is not given.
-    parameters : groups of the network's parameters, for those with a learning rate of their own ("lr"); without it,
-        all learn at one.
+    parameters : groups of the network's parameters, for those with a learning rate of their own
+        ("lr"); without it, all learn at one.
 
     Returns
     -------
@@ -124,7 +130,9 @@ def train(
     with torch.random.fork_rng([where] if where.type == "cuda" else []):
         torch.manual_seed(how.random_state)
         network = build().to(where)
-        course = _Course(network, how, parameters(network) if parameters else [{"params": network.parameters()}])
+        course = _Course(
+            network, how, parameters(network) if parameters else [{"params": network.parameters()}]
+        )
         there = tuple(tensor.to(where) for tensor in inputs)
         targets = torch.from_numpy(np.asarray(codes, dtype=np.int64)).to(where)
         stopping = torch.from_numpy(held_out).to(where)
@@ -172,8 +180,12 @@ class _Course:
             self.best = copy.deepcopy(self.network.state_dict())
 
     def _rates(self) -> str:
-        others = sorted({group["lr"] for group in self.optimiser.param_groups} - {self.how.learning_rate})
-        return " or ".join([f"learning_rate {self.how.learning_rate:g}", *(f"one of {lr:g}" for lr in others)])
+        others = sorted(
+            {group["lr"] for group in self.optimiser.param_groups} - {self.how.learning_rate}
+        )
+        return " or ".join(
+            [f"learning_rate {self.how.learning_rate:g}", *(f"one of {lr:g}" for lr in others)]
+        )
 
     @property
     def ended(self) -> bool:
@@ -190,7 +202,11 @@ class _Course:
 
 
 def _pass(
-    network: nn.Module, inputs: Sequence[Rowwise], codes: Tensor, objective: Objective, order: Tensor,
+    network: nn.Module,
+    inputs: Sequence[Rowwise],
+    codes: Tensor,
+    objective: Objective,
+    order: Tensor,
     course: _Course,
 ) -> float:
     """One pass over the rows in `order`; their mean loss."""
@@ -210,7 +226,11 @@ def _rows_of(inputs: Sequence[Rowwise], rows: Tensor) -> list[Tensor]:
 
 
 def _held_out_loss(
-    network: nn.Module, inputs: Sequence[Rowwise], codes: Tensor, objective: Objective, held_out: Tensor
+    network: nn.Module,
+    inputs: Sequence[Rowwise],
+    codes: Tensor,
+    objective: Objective,
+    held_out: Tensor,
 ) -> float | None:
     """Mean loss of the held-out rows; None where there are none."""
     if not len(held_out):
@@ -230,7 +250,10 @@ def applied(network: nn.Module, inputs: Sequence[Rowwise], method: str = "forwar
     where = device()
     function = getattr(network.to(where), method)
     with torch.no_grad():
-        found = [function(*(tensor[part].to(where) for tensor in inputs)).cpu() for part in _portions(len(inputs[0]))]
+        found = [
+            function(*(tensor[part].to(where) for tensor in inputs)).cpu()
+            for part in _portions(len(inputs[0]))
+        ]
     network.cpu()  # where it can be stored from, and read where there is no GPU
     return torch.cat(found)
 
@@ -248,7 +271,8 @@ def split_for_stopping(
 ) -> tuple[Rows, Rows]:
     """Rows to fit and rows to stop early on: about the same share of each class, and groups as a whole.
 
-    None are held out of a class whose share is less than half a row, and none where groups are too large.
+    None are held out of a class whose share is less than half a row, and none where groups are too
+    large.
     """
     if groups is None:
         chosen = [rng.permutation(rows)[: round(share * len(rows))]
@@ -259,7 +283,9 @@ def split_for_stopping(
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
-def _held_out_groups(codes: Rows, share: float, rng: np.random.Generator, groups: Rows) -> NDArray[np.bool_]:
+def _held_out_groups(
+    codes: Rows, share: float, rng: np.random.Generator, groups: Rows
+) -> NDArray[np.bool_]:
     """Take groups in random order where that brings the classes nearer to their share."""
     sizes = np.zeros((groups.max() + 1, codes.max() + 1))
     np.add.at(sizes, (groups, codes), 1)

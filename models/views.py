@@ -40,8 +40,9 @@ class Views:
     Parameters
     ----------
     image, text : Block of n samples, or None where a model does not use that modality.
-    groups : (n,) what group each sample belongs to, where that is known: a model that holds samples out of
-        its training samples holds out whole groups. Augmented views of one sample are a group at least.
+    groups : (n,) what group each sample belongs to, where that is known: a model that holds samples
+        out of its training samples holds out whole groups. Augmented views of one sample are a
+        group at least.
     """
 
     image: Block | None = None
@@ -59,7 +60,10 @@ class Views:
 
     def blocks(self) -> dict[Modality, Block]:
         """The blocks that are there, pictures first."""
-        pairs: tuple[tuple[Modality, Block | None], ...] = (("image", self.image), ("text", self.text))
+        pairs: tuple[tuple[Modality, Block | None], ...] = (
+            ("image", self.image),
+            ("text", self.text),
+        )
         return {modality: block for modality, block in pairs if block is not None}
 
     def __len__(self) -> int:
@@ -73,7 +77,10 @@ class Views:
     def take(self, rows: NDArray[Any]) -> Views:
         """Views of the samples `rows` (positions or a boolean mask)."""
         groups = None if self.groups is None else self.groups[rows]
-        return Views(**{modality: block.take(rows) for modality, block in self.blocks().items()}, groups=groups)
+        return Views(
+            **{modality: block.take(rows) for modality, block in self.blocks().items()},
+            groups=groups,
+        )
 
     def complete(self) -> Views:
         """Those samples that lack no modality."""
@@ -94,15 +101,26 @@ class Views:
 
     def for_prediction(self) -> Views:
         """What to predict for these samples: with their views where predictions are averaged over them."""
-        return self.with_views() if any(block.averaged for block in self.blocks().values()) else self
+        return (
+            self.with_views() if any(block.averaged for block in self.blocks().values()) else self
+        )
 
 
 def stacked(first: Views, second: Views) -> Views:
     """The samples of two views with the same modalities, one after the other."""
     others = second.blocks()
-    groups = None if first.groups is None or second.groups is None else np.concatenate([first.groups, second.groups])
-    return Views(**{modality: _stacked(block, others[modality]) for modality, block in first.blocks().items()},
-                 groups=groups)
+    groups = (
+        None
+        if first.groups is None or second.groups is None
+        else np.concatenate([first.groups, second.groups])
+    )
+    return Views(
+        **{
+            modality: _stacked(block, others[modality])
+            for modality, block in first.blocks().items()
+        },
+        groups=groups,
+    )
 
 
 def _stacked(first: Block, second: Block) -> Block:
@@ -110,5 +128,9 @@ def _stacked(first: Block, second: Block) -> Block:
         return replace(first, index=np.concatenate([first.index, second.index]))
     stack: Any = sparse.vstack if first.is_sparse else np.concatenate
     shifted = np.where(second.present, second.index + first.values.shape[0], -1)
-    mask = None if first.mask is None or second.mask is None else np.concatenate([first.mask, second.mask])
+    mask = (
+        None
+        if first.mask is None or second.mask is None
+        else np.concatenate([first.mask, second.mask])
+    )
     return Block(stack([first.values, second.values]), np.concatenate([first.index, shifted]), mask)

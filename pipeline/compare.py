@@ -35,11 +35,21 @@ class Run:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write compare.html, compare.md and compare.svg. Exit code 2 where the runs cannot be compared."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.compare", description=__doc__)
-    parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs, one data set each")
-    parser.add_argument("--metric", default="balanced_accuracy", help="score to compare by (default: %(default)s)")
-    parser.add_argument("--by", choices=("cell", "fusion"), default="cell",
-                        help="cell: same encoders, fusion and classifier; fusion: the best cell of each fusion")
-    parser.add_argument("--out", type=Path, default=Path("runs") / "compare", help="folder (default: %(default)s)")
+    parser.add_argument(
+        "runs", type=Path, nargs="+", help="folders of finished runs, one data set each"
+    )
+    parser.add_argument(
+        "--metric", default="balanced_accuracy", help="score to compare by (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--by",
+        choices=("cell", "fusion"),
+        default="cell",
+        help="cell: same encoders, fusion and classifier; fusion: the best cell of each fusion",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs") / "compare", help="folder (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
     try:
         facts = compare(options.runs, options.metric, options.by)
@@ -59,8 +69,8 @@ def compare(folders: Sequence[Path], metric: str, by: str = "cell") -> AcrossFac
     Raises
     ------
     CompareError
-        For an unknown metric, a folder that holds no run, fewer than two data sets, two runs of the same data, or
-        fewer than two methods in common.
+        For an unknown metric, a folder that holds no run, fewer than two data sets, two runs of the
+        same data, or fewer than two methods in common.
     """
     if metric not in METRICS:
         raise CompareError(f"unknown metric '{metric}'; {nearest(metric, METRICS)}")
@@ -72,13 +82,17 @@ def compare(folders: Sequence[Path], metric: str, by: str = "cell") -> AcrossFac
     for place, run in enumerate(runs):
         for other in runs[:place]:
             if run.fingerprint == other.fingerprint:
-                raise CompareError(f"{other.name} and {run.name} hold the same data: data sets must be different")
+                raise CompareError(
+                    f"{other.name} and {run.name} hold the same data: data sets must be different"
+                )
     shared = [name for name in runs[0].scores if all(name in run.scores for run in runs)]
     if len(shared) < 2:
         lists = "\n".join(f"  {run.name}: {', '.join(run.scores) or 'none'}" for run in runs)
-        raise CompareError(f"the runs share {len(shared)} methods with a score on every fold, and two are needed"
-                           + (" (--by fusion compares fusions whatever their encoders)" if by == "cell" else "")
-                           + f":\n{lists}")
+        raise CompareError(
+            f"the runs share {len(shared)} methods with a score on every fold, and two are needed"
+            + (" (--by fusion compares fusions whatever their encoders)" if by == "cell" else "")
+            + f":\n{lists}"
+        )
     scores = np.array([[run.scores[name] for name in shared] for run in runs])
     return across(shared, [run.name for run in runs], scores, greater)
 
@@ -90,15 +104,21 @@ def read_run(folder: Path, metric: str, by: str, greater_is_better: bool) -> Run
             rows = list(csv.DictReader(file))
         lock = (folder / "grid.lock.yaml").read_text(encoding="utf-8")
     except OSError as error:
-        raise CompareError(f"{folder} holds no finished run: {error.strerror or error} ({error.filename})") from error
+        raise CompareError(
+            f"{folder} holds no finished run: {error.strerror or error} ({error.filename})"
+        ) from error
     missing = {"cell", "fusion", "repeat", "fold", metric} - set(rows[0] if rows else ())
     if missing:
         raise CompareError(f"{folder / 'scores.csv'} has no column {', '.join(sorted(missing))}")
-    fingerprint = next((line for line in lock.splitlines() if line.startswith("# data fingerprint")), str(folder))
+    fingerprint = next(
+        (line for line in lock.splitlines() if line.startswith("# data fingerprint")), str(folder)
+    )
     return Run(folder.name, fingerprint, _means(rows, metric, by, greater_is_better))
 
 
-def _means(rows: Iterable[dict[str, str]], metric: str, by: str, greater_is_better: bool) -> dict[str, float]:
+def _means(
+    rows: Iterable[dict[str, str]], metric: str, by: str, greater_is_better: bool
+) -> dict[str, float]:
     cells: dict[str, list[float]] = defaultdict(list)
     fusions, folds = {}, set()
     for row in rows:

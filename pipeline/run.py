@@ -36,7 +36,13 @@ from pipeline.plan.plan import make_plan
 from pipeline.plan.text import plan_text
 from pipeline.results.files import write_run
 from pipeline.results.lock import lock_text
-from pipeline.results.record import checked, encoded_records, package_versions, record_of, stage_records
+from pipeline.results.record import (
+    checked,
+    encoded_records,
+    package_versions,
+    record_of,
+    stage_records,
+)
 from pipeline.results.scores import collect
 from pipeline.store.remember import memory
 from pipeline.store.store import DEFAULT_STORE, Store
@@ -77,10 +83,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="folder for the results (default: runs/NAME)")
     parser.add_argument("--store", type=Path, default=DEFAULT_STORE,
                         help="folder of the cached features and results (default: %(default)s)")
-    parser.add_argument("--jobs", type=_jobs, default=cores(),
-                        help="processes that fit models side by side (default: the cores, %(default)s)")
-    parser.add_argument("--plan", action="store_true",
-                        help="check the grid and the data, print what there is to do, and compute nothing")
+    parser.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=cores(),
+        help="processes that fit models side by side (default: the cores, %(default)s)",
+    )
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="check the grid and the data, print what there is to do, and compute nothing",
+    )
     return parser
 
 
@@ -103,13 +116,21 @@ class _Clock:
         self.seconds[name] = time.perf_counter() - begun
 
 
-def _load(grid: Grid, store: Store, keep: bool = True) -> tuple[Dataset, tuple[Fold, ...], tuple[Cell, ...]]:
+def _load(
+    grid: Grid, store: Store, keep: bool = True
+) -> tuple[Dataset, tuple[Fold, ...], tuple[Cell, ...]]:
     """Data set, folds and cells of a grid; `keep` what takes long to draw in the store."""
     cells = expand(grid)
     source, unseen = SOURCES[grid.data.name](**grid.data.parameters), grid.split.unseen_classes
-    dataset = build(source.load(grid.folder), sample_modalities(cells), grid.on_bad_rows, store,
-                             grid.split.group, smallest_class=1 if unseen else grid.split.folds or 2,
-                             keep_unlabelled=grid.keep_unlabelled)
+    dataset = build(
+        source.load(grid.folder),
+        sample_modalities(cells),
+        grid.on_bad_rows,
+        store,
+        grid.split.group,
+        smallest_class=1 if unseen else grid.split.folds or 2,
+        keep_unlabelled=grid.keep_unlabelled,
+    )
     if unseen:
         dataset = with_class_texts(dataset, grid.class_texts, grid.folder)
     return dataset, draw(dataset, grid.split, grid.seed, store if keep else None), cells
@@ -120,7 +141,9 @@ def _planned(grid: Grid, options: argparse.Namespace) -> int:
     dataset, folds, cells = _load(grid, store, keep=options.store.is_dir())
     plan = make_plan(grid, cells, dataset, folds)
     lock = lock_text(grid, package_versions(), dataset.fingerprint)
-    print(plan_text(plan, cells, len(dataset.classes), store, lock, options.jobs, grid.learning_curve))
+    print(
+        plan_text(plan, cells, len(dataset.classes), store, lock, options.jobs, grid.learning_curve)
+    )
     return 1 if plan.failures else 0
 
 
@@ -131,7 +154,9 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     with clock.step("read and check the data, draw folds"):
         dataset, folds, cells = _load(grid, store)
     _make("--out", folder)  # where it cannot be made, better said now than after all the work
-    say(f"{len(dataset)} rows, {len(dataset.classes)} classes, {len(folds)} folds, {len(cells)} cells")
+    say(
+        f"{len(dataset)} rows, {len(dataset.classes)} classes, {len(folds)} folds, {len(cells)} cells"
+    )
     _say_dropped(dataset.dropped)
     with clock.step("encode and fit"):
         plan = make_plan(grid, cells, dataset, folds)
@@ -148,14 +173,27 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     record = replace(record, encoded=encoded_records(plan, store), attention=attention,
                      warnings=(*record.warnings, *remarks))
     with clock.step("ask the best cells about altered rows"):
-        record, asked = with_probes(record, plan, combined, dataset, context, grid.seed, options.jobs, progress)
+        record, asked = with_probes(
+            record, plan, combined, dataset, context, grid.seed, options.jobs, progress
+        )
     say(f"altered rows: {_counts(asked)}")
     record = checked(record, [*leaks(dataset, folds), *checks(record)])
     if grid.learning_curve:
         with clock.step("learning curve"):
-            record = with_learning_curve(record, grid, cells, plan, dataset, folds, context, store, options.jobs)
-    record = replace(record, steps=tuple(starmap(StepRecord, clock.seconds.items())), stages=stage_records(
-        plan, features, outcomes, [(combined[position], one) for position, one in learned.items()], store))
+            record = with_learning_curve(
+                record, grid, cells, plan, dataset, folds, context, store, options.jobs
+            )
+    record = replace(
+        record,
+        steps=tuple(starmap(StepRecord, clock.seconds.items())),
+        stages=stage_records(
+            plan,
+            features,
+            outcomes,
+            [(combined[position], one) for position, one in learned.items()],
+            store,
+        ),
+    )
     write_run(record, folds, folder)
     return _finish(record, folder)
 
@@ -164,7 +202,9 @@ def _make(option: str, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"{option} {folder} cannot be made ({error.strerror}): name another folder") from error
+        raise OSError(
+            f"{option} {folder} cannot be made ({error.strerror}): name another folder"
+        ) from error
 
 
 def _counts(outcomes: Iterable[Done | Failed]) -> str:
@@ -175,7 +215,11 @@ def _counts(outcomes: Iterable[Done | Failed]) -> str:
 
 def _say_dropped(dropped: Sequence[str]) -> None:
     if dropped:
-        more = f"\n  ... and {len(dropped) - LISTED} more: see the report" if len(dropped) > LISTED else ""
+        more = (
+            f"\n  ... and {len(dropped) - LISTED} more: see the report"
+            if len(dropped) > LISTED
+            else ""
+        )
         say("\n  ".join([f"warning: {len(dropped)} rows are left out:", *dropped[:LISTED]]) + more)
 
 

@@ -18,7 +18,8 @@ from reports.sections import (
     winner,
 )
 
-# In page order. A section is one file with facts (and charts), and a template in templates/html and templates/markdown.
+# In page order. A section is one file with facts (and charts), and a template in templates/html and
+# templates/markdown.
 SECTIONS: dict[str, Section] = {
     "verdict": verdict.SECTION,
     "leaderboard": leaderboard.SECTION,

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 class CellRecord:
     """One cell of the grid: what was compared.
 
-    `name` is unique and readable; `parts` are the names of the single-modality cells whose predictions
-    this one combines (late fusion). `candidates` are the tuned parameters and the values that the inner folds
-    choose from. `recognised_by` is the only modality of a sample that decides its prediction, where the other
-    encoder serves other ends (zero-shot: the classes' texts).
+    `name` is unique and readable; `parts` are the names of the single-modality cells whose
+    predictions this one combines (late fusion). `candidates` are the tuned parameters and the
+    values that the inner folds choose from. `recognised_by` is the only modality of a sample that
+    decides its prediction, where the other encoder serves other ends (zero-shot: the classes'
+    texts).
     """
 
     name: str
@@ -41,13 +42,15 @@ class FoldRecord:
     parameters : those chosen on the inner folds.
     scores : metric name -> value on the test rows (nan where it is not defined).
     reused : whether this result came from the store.
-    encode_seconds : what encoding all of the data set's distinct samples cost for it, summed over modalities.
+    encode_seconds : what encoding all of the data set's distinct samples cost for it, summed over
+        modalities.
     feature_bytes : size of those features in memory.
     model_bytes : size of the fitted model, encoders not counted; None where it is not known.
-    temperature : what calibrates its probabilities (see reports/analysis/reliability.py), learned from the
-        predictions on inner folds; None where there were none.
-    training : course of a network's training on the outer training rows: "kept", the epoch whose weights were kept
-        (from 1), and "fitted" and "held_out", the mean loss of each epoch; None for other models.
+    temperature : what calibrates its probabilities (see reports/analysis/reliability.py), learned
+        from the predictions on inner folds; None where there were none.
+    training : course of a network's training on the outer training rows: "kept", the epoch whose
+        weights were kept (from 1), and "fitted" and "held_out", the mean loss of each epoch; None
+        for other models.
     """
 
     cell: str
@@ -80,8 +83,8 @@ class StepRecord:
 class StageRecord:
     """Work and reuse of an encoder, a fusion or a rule; `seconds` is what this run's processes spent on it.
 
-    They work side by side: the seconds of all stages may be more than the run took. `saved_seconds` is what
-    computing the reused part cost when it was computed.
+    They work side by side: the seconds of all stages may be more than the run took. `saved_seconds`
+    is what computing the reused part cost when it was computed.
     """
 
     name: str
@@ -123,9 +126,9 @@ class ProbeRecord:
 
     Parameters
     ----------
-    change : "none"; "missing": the modalities of a share of the rows are marked missing; "swapped": they are
-        exchanged among the chosen rows, so that the content is real but another item's (at share 1 the modality
-        is permuted over the test rows).
+    change : "none"; "missing": the modalities of a share of the rows are marked missing; "swapped":
+        they are exchanged among the chosen rows, so that the content is real but another item's (at
+        share 1 the modality is permuted over the test rows).
     modalities : those that were altered, ("image",), ("text",) or ("image", "text"); () for "none".
     share : of the test rows, 0 to 1.
     scores : ((repeat, fold), value of the run's metric), in fold order.
@@ -146,7 +149,8 @@ class AdditiveRecord:
     ----------
     rows : predictions in the subsamples of all folds together.
     score, additive : the run's metric over them, of the cell itself and of its additive projection.
-    gains : ((repeat, fold), score - additive on that fold's rows), as the metric counts (not turned for losses).
+    gains : ((repeat, fold), score - additive on that fold's rows), as the metric counts (not turned
+        for losses).
     changed : share of rows whose most probable class the projection changes.
     """
 
@@ -184,9 +188,10 @@ class AttentionRecord:
 
     Parameters
     ----------
-    matches : for a model that attends to pairs of a region and a token: some rows, right and wrong ones.
-    rows, picture_weights : for one that weighs modalities: int (m,) rows that have both, and float (m,) the
-        picture's weight in each.
+    matches : for a model that attends to pairs of a region and a token: some rows, right and wrong
+        ones.
+    rows, picture_weights : for one that weighs modalities: int (m,) rows that have both, and float
+        (m,) the picture's weight in each.
     """
 
     cell: str
@@ -223,7 +228,8 @@ class RunRecord:
 
     Parameters
     ----------
-    metric : the metric cells are ranked and parameters are chosen by; `metrics` describes every column.
+    metric : the metric cells are ranked and parameters are chosen by; `metrics` describes every
+        column.
     ids, texts : (n,) one entry per row of the data set (text None where missing).
     labels : int (n,), codes into `classes`; -1 for rows without a label, which are never scored.
     folds : every FoldRecord; the same (repeat, fold) has the same test rows for every cell.
@@ -233,16 +239,17 @@ class RunRecord:
     warnings : sentences about the data and the method that a reader must know.
     alarms : the same, where the verdict may be worthless for them.
     dropped : one sentence for each row left out.
-    learning_curve : the best cells with fewer labels, by rising share; empty where the grid asks for none.
-    groups : int (n,), codes of the groups that never straddle folds (None: there are none); `group_name` is
-        the column they come from.
+    learning_curve : the best cells with fewer labels, by rising share; empty where the grid asks
+        for none.
+    groups : int (n,), codes of the groups that never straddle folds (None: there are none);
+        `group_name` is the column they come from.
     unseen_classes : whether folds hold out whole classes; these are the groups then.
-    probes, additive : the second phase, on the folds of the first repeat, for the best cell of each fusion and
-        the best single modalities; empty where it found nothing to look at.
+    probes, additive : the second phase, on the folds of the first repeat, for the best cell of each
+        fusion and the best single modalities; empty where it found nothing to look at.
     attention : what the best attention model and the best gated one looked at.
     encoded : what encoders met, for those that count it.
-    thumbnail : gives a small JPEG of a row's picture, None where the row has none; raises OSError or ValueError
-        where it cannot be had. It is asked for the few rows that the report shows.
+    thumbnail : gives a small JPEG of a row's picture, None where the row has none; raises OSError
+        or ValueError where it cannot be had. It is asked for the few rows that the report shows.
     """
 
     name: str

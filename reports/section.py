@@ -15,8 +15,8 @@ class Chart:
 
     Parameters
     ----------
-    spec : Vega-Lite specification without width, background and text colours: the page and the SVG file
-        each set their own.
+    spec : Vega-Lite specification without width, background and text colours: the page and the SVG
+        file each set their own.
     label : one sentence that stands for the picture (aria-label, alternative text).
     caption : what is drawn, printed under it.
     """
@@ -38,8 +38,8 @@ class Section:
     ----------
     title : heading in the report.
     facts : what there is to say, as plain data; None leaves the section out.
-    charts : chart name -> chart, made from the facts; the templates place them by name. Names are unique
-        in the report, since the SVG files are called after them.
+    charts : chart name -> chart, made from the facts; the templates place them by name. Names are
+        unique in the report, since the SVG files are called after them.
     """
 
     title: str

@@ -22,11 +22,17 @@ class Ends(Protocol):
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
-_METRICS = {"f1_macro": "macro F1", "precision_macro": "macro precision", "recall_macro": "macro recall",
-            "roc_auc": "ROC AUC"}
+_METRICS = {
+    "f1_macro": "macro F1",
+    "precision_macro": "macro precision",
+    "recall_macro": "macro recall",
+    "roc_auc": "ROC AUC",
+}
 # C0 and C1 controls except tab and newline, and the marks that turn the direction of what follows:
 # none of them is visible, and some are invalid in XML. Lone surrogates cannot be written as UTF-8.
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -71,14 +77,22 @@ def figure(value: float | None, digits: int = 3) -> str:
 def signed(value: float | None, digits: int = 3) -> str:
     """A difference, always with its sign unless it rounds to zero."""
     text = figure(value, digits)
-    return f"+{text}" if value is not None and isfinite(value) and value > 0 and float(text) else text
+    return (
+        f"+{text}" if value is not None and isfinite(value) and value > 0 and float(text) else text
+    )
 
 
 def chance(probability: float) -> str:
     """A probability with two decimals; never 0.00 or 1.00, which nothing shows."""
     if not isfinite(probability):
         return NONE
-    return "< .01" if probability < 0.01 else "> .99" if probability > 0.99 else f"{probability:.2f}".lstrip("0")
+    return (
+        "< .01"
+        if probability < 0.01
+        else "> .99"
+        if probability > 0.99
+        else f"{probability:.2f}".lstrip("0")
+    )
 
 
 def p_value(value: float) -> str:

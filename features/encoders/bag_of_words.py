@@ -18,7 +18,9 @@ from features.texts.tokenizer import Language, StopWords, Tokenizer
 
 def _ordered(ngrams: tuple[int, int]) -> tuple[int, int]:
     if not 1 <= ngrams[0] <= ngrams[1]:
-        raise ValueError(f"ngrams are the shortest and longest phrase, 1 <= shortest <= longest, not {ngrams}")
+        raise ValueError(
+            f"ngrams are the shortest and longest phrase, 1 <= shortest <= longest, not {ngrams}"
+        )
     return ngrams
 
 
@@ -30,7 +32,9 @@ def _count_or_share(least: float) -> float:
     if least < 1:
         return least
     if least != int(least):
-        raise ValueError(f"min_df is a whole number of texts or a share of them below 1, not {least}")
+        raise ValueError(
+            f"min_df is a whole number of texts or a share of them below 1, not {least}"
+        )
     return int(least)
 
 
@@ -41,8 +45,8 @@ MaxDf = Annotated[float, Field(gt=0, le=1)]
 class TermCounts(Encoder):
     """How often each word and phrase of all the texts occurs in each: what BagOfWords chooses terms from.
 
-    Its columns are the terms of the texts it is given, in alphabetical order. It is no encoder for a grid: what it
-    gives for a text depends on the others.
+    Its columns are the terms of the texts it is given, in alphabetical order. It is no encoder for
+    a grid: what it gives for a text depends on the others.
 
     Parameters
     ----------
@@ -53,7 +57,11 @@ class TermCounts(Encoder):
     version: ClassVar[int] = 1
 
     def __init__(
-        self, ngrams: Ngrams = (1, 1), language: Language = "en", stop_words: StopWords = "none", stem: bool = False
+        self,
+        ngrams: Ngrams = (1, 1),
+        language: Language = "en",
+        stop_words: StopWords = "none",
+        stem: bool = False,
     ) -> None:
         self.ngrams = ngrams
         self.language = language
@@ -76,16 +84,18 @@ class TermCounts(Encoder):
 class BagOfWords(Encoder):
     """How often each word and phrase of the training texts occurs in a text.
 
-    Learns the vocabulary, so it must see training texts only. Where these hold no term at all (all empty,
-    or `min_df` leaves none) the block is one column of zeros, so that comparisons go on.
+    Learns the vocabulary, so it must see training texts only. Where these hold no term at all (all
+    empty, or `min_df` leaves none) the block is one column of zeros, so that comparisons go on.
 
     Parameters
     ----------
     ngrams : shortest and longest phrase in words; (1, 1) for single words.
-    min_df : leave out terms that occur in fewer training texts than this: a number, or a share below 1.
+    min_df : leave out terms that occur in fewer training texts than this: a number, or a share
+        below 1.
     max_df : leave out terms that occur in more than this share of the training texts.
     max_features : keep only this many terms, those that occur most often in the training texts.
-    language, stop_words, stem : see features.texts.tokenizer.Tokenizer; phrases are formed from the words it leaves.
+    language, stop_words, stem : see features.texts.tokenizer.Tokenizer; phrases are formed from the
+        words it leaves.
 
     Attributes
     ----------
@@ -162,7 +172,9 @@ class BagOfWords(Encoder):
         """Fewest and most of the training texts that a term occurs in."""
         return self.min_df if self.min_df >= 1 else self.min_df * count, self.max_df * count
 
-    def counts(self, samples: Sequence[str], values: sparse.csr_matrix | None = None) -> dict[str, int]:
+    def counts(
+        self, samples: Sequence[str], values: sparse.csr_matrix | None = None
+    ) -> dict[str, int]:
         """Texts that hold none of the learned terms."""
         values = self._counts(samples) if values is None else values
         return {"texts without a known term": int((np.diff(values.indptr) == 0).sum())}
@@ -216,17 +228,19 @@ def _rows(features: Block) -> sparse.csr_matrix:
 class Tfidf(BagOfWords):
     """Counts of words and phrases, weighted by how rare they are in the training texts.
 
-    A term that occurs tf times in a text, and in df of n training texts, weighs
-    tf * (ln((1 + n) / (1 + df)) + 1); each text's row is then scaled to unit length (the smoothed form of
+    A term that occurs tf times in a text, and in df of n training texts, weighs tf * (ln((1 + n) /
+    (1 + df)) + 1); each text's row is then scaled to unit length (the smoothed form of
     scikit-learn; Sparck Jones, 1972). Learns the vocabulary and the document frequencies.
 
     Parameters
     ----------
     ngrams : shortest and longest phrase in words; (1, 2) for single words and pairs.
-    min_df : leave out terms that occur in fewer training texts than this: a number, or a share below 1.
+    min_df : leave out terms that occur in fewer training texts than this: a number, or a share
+        below 1.
     max_df : leave out terms that occur in more than this share of the training texts.
     max_features : keep only this many terms, those that occur most often in the training texts.
-    language, stop_words, stem : see features.texts.tokenizer.Tokenizer; phrases are formed from the words it leaves.
+    language, stop_words, stem : see features.texts.tokenizer.Tokenizer; phrases are formed from the
+        words it leaves.
 
     Attributes
     ----------
@@ -272,4 +286,6 @@ class Tfidf(BagOfWords):
     def _weighted(self, counts: sparse.csr_matrix) -> Block:
         if self.weighting_ is None or not counts.shape[0]:
             return Block.of(counts)
-        return Block.of(sparse.csr_matrix(self.weighting_.transform(counts, copy=False), dtype=np.float32))
+        return Block.of(
+            sparse.csr_matrix(self.weighting_.transform(counts, copy=False), dtype=np.float32)
+        )

@@ -32,39 +32,45 @@ PREPARED_AT_ONCE = 64  # pictures
 class CNN(Encoder):
     """Features of a pretrained picture network, read off inside it. Learns nothing, unless with `pca` or `finetune`.
 
-    With `augment`, training sets also hold augmented views of their pictures, as further samples of the class.
+    With `augment`, training sets also hold augmented views of their pictures, as further samples of
+    the class.
 
     Parameters
     ----------
-    model : "efficientnet_lite0" (Tan and Le, EfficientNet, 2019, in its form for TensorFlow Lite; weights
-        by pip, no network needed); any torchvision classification model by name; or timm/NAME for any of timm's.
-        Each with its own resize, crop and normalisation.
-    weights : "default", one of the model's weights such as "IMAGENET1K_V2" (timm: "a1_in1k"), a checkpoint file
-        (safetensors or a torch state dict; in a grid with ./ or ../ in front) or "random" (from a fixed seed, for
-        tests). torchvision's and timm's are downloaded once, into torch's and the hub's cache folders.
-    pooling : makes one vector of the last map's positions: "avg", "max" or "gem" (generalised mean); "model" for
-        what enters the model's own classifier, which for most is the average.
+    model : "efficientnet_lite0" (Tan and Le, EfficientNet, 2019, in its form for TensorFlow Lite;
+        weights by pip, no network needed); any torchvision classification model by name; or
+        timm/NAME for any of timm's. Each with its own resize, crop and normalisation.
+    weights : "default", one of the model's weights such as "IMAGENET1K_V2" (timm: "a1_in1k"), a
+        checkpoint file (safetensors or a torch state dict; in a grid with ./ or ../ in front) or
+        "random" (from a fixed seed, for tests). torchvision's and timm's are downloaded once, into
+        torch's and the hub's cache folders.
+    pooling : makes one vector of the last map's positions: "avg", "max" or "gem" (generalised
+        mean); "model" for what enters the model's own classifier, which for most is the average.
     layer : name of a module inside the network whose output is taken instead of the last map.
-    size, crop, interpolation, mean, std : replace the model's own preparation. `crop` is the share of the shorter
-        side that the central square keeps; "none" squeezes the whole picture into the square.
-    precision : "bfloat16" computes in half the bits; "auto" does so where the processor or GPU has it natively
-        (the cosine to the features of float32 is about .999), else in float32.
+    size, crop, interpolation, mean, std : replace the model's own preparation. `crop` is the share
+        of the shorter side that the central square keeps; "none" squeezes the whole picture into
+        the square.
+    precision : "bfloat16" computes in half the bits; "auto" does so where the processor or GPU has
+        it natively (the cosine to the features of float32 is about .999), else in float32.
     pca : components of the features that are kept, learned from the training rows of each fold.
     whiten : scales these to equal variance.
-    output : "pooled" for (n, d); "regions" for (n, t, d), the positions of the map (7 x 7 is t = 49) or a
-        transformer's patches; "pixels" for the prepared pictures, uint8 (n, size, size, 3).
-    finetune : trains the network on the labelled training rows of each fold; keys epochs, lr, unfreeze and loss: see
-        features.networks.finetuning.Finetune. With `augment`, it trains on the views, too.
-    augment : keys views, crop, flip, colour and test_views: see features.pictures.augmentation.Augment.
-        Where the network is trained with what is built on it (end_to_end), every step sees a new view, and `views`
-        does not count.
+    output : "pooled" for (n, d); "regions" for (n, t, d), the positions of the map (7 x 7 is t =
+        49) or a transformer's patches; "pixels" for the prepared pictures, uint8 (n, size, size,
+        3).
+    finetune : trains the network on the labelled training rows of each fold; keys epochs, lr,
+        unfreeze and loss: see features.networks.finetuning.Finetune. With `augment`, it trains on
+        the views, too.
+    augment : keys views, crop, flip, colour and test_views: see
+        features.pictures.augmentation.Augment. Where the network is trained with what is built on
+        it (end_to_end), every step sees a new view, and `views` does not count.
     random_state : seed of the augmented views and of fine-tuning.
 
     Attributes
     ----------
     projection_ : Projection learned from the training samples; only with `pca`.
     head_ : Head learned from them; only with finetune: {unfreeze: head}.
-    net_, history_ : the tuned network, and the losses of each epoch; only with other forms of finetune.
+    net_, history_ : the tuned network, and the losses of each epoch; only with other forms of
+        finetune.
 
     See Also
     --------
@@ -136,7 +142,9 @@ class CNN(Encoder):
         """The same without what is learned on frozen features, where there is such: components, or a head."""
         if self.pca is None and not self._tunes_head:
             return None
-        frozen: CNN = type(self)(**{**self.get_params(deep=False), "pca": None, "whiten": False, "finetune": None})
+        frozen: CNN = type(self)(
+            **{**self.get_params(deep=False), "pca": None, "whiten": False, "finetune": None}
+        )
         return frozen
 
     @property
@@ -162,7 +170,9 @@ class CNN(Encoder):
 
         pictures = with_views(samples, self.augment, self.random_state)
         chosen = self.chosen()
-        net, self.history_ = tuned(chosen, pictures, targets, self.finetune, self.augmented, self.random_state)
+        net, self.history_ = tuned(
+            chosen, pictures, targets, self.finetune, self.augmented, self.random_state
+        )
         self.net_ = Network(net, chosen, self.layer, self.pooling, chosen_precision(self.precision))
         return self
 
@@ -173,23 +183,36 @@ class CNN(Encoder):
     def identity(self) -> dict[str, Any]:
         """Weights' digest, preparation, precision and library versions."""
         if self.whiten and self.pca is None:
-            raise ValueError("whiten needs the key 'pca', the number of components to scale to equal variance")
+            raise ValueError(
+                "whiten needs the key 'pca', the number of components to scale to equal variance"
+            )
         if self.pca is not None and self.finetune is not None:
-            raise ValueError("pca and finetune exclude each other: components are of frozen features")
+            raise ValueError(
+                "pca and finetune exclude each other: components are of frozen features"
+            )
         if self.gives_inputs:
             self._check_trainable()
-        return {**self.chosen().identity(), "precision": chosen_precision(self.precision).identity(),
-                "libraries": versions("torch", "pillow", library(self.model), *self._drawing())}
+        return {
+            **self.chosen().identity(),
+            "precision": chosen_precision(self.precision).identity(),
+            "libraries": versions("torch", "pillow", library(self.model), *self._drawing()),
+        }
 
     def _drawing(self) -> list[str]:
         """Libraries that draw augmented views, and the rows by which fine-tuning stops."""
-        return ["numpy"] * (self.augment is not None) + ["scikit-learn"] * (self.finetune is not None)
+        return ["numpy"] * (self.augment is not None) + ["scikit-learn"] * (
+            self.finetune is not None
+        )
 
     def _check_trainable(self) -> None:
         """Raise ValueError for parameters that change the features behind the network."""
         wrong = [name for name in ("pca", "finetune", "layer") if getattr(self, name) is not None]
         wrong += ["pooling"] if self.pooling != "model" else []
-        wrong += ["augment: {test_views: true}"] if self.augment is not None and self.augment.test_views else []
+        wrong += (
+            ["augment: {test_views: true}"]
+            if self.augment is not None and self.augment.test_views
+            else []
+        )
         if wrong:
             raise ValueError("where the network is trained with the fusion it gives what enters its own classifier: "
                              f"leave out {', '.join(wrong)}")
@@ -230,14 +253,18 @@ class CNN(Encoder):
             Where the weights are neither in torch's cache folder nor can be downloaded.
         """
         rows = joined([piece[self.output] for piece in self.pieces(samples, [self.output])])
-        return replace(rows, index=rows.index[:len(samples)], augmented=self.augmented, averaged=self.averaged)
+        return replace(
+            rows, index=rows.index[: len(samples)], augmented=self.augmented, averaged=self.averaged
+        )
 
     def shown(self, samples: Sequence[bytes]) -> PixelArray:
         """See Encoder.shown: what is left of each picture after the network's resize and crop."""
         preparation = self.chosen().preparation
         return np.stack([preparation.prepared(picture) for picture in samples])
 
-    def pieces(self, samples: Sequence[bytes], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
+    def pieces(
+        self, samples: Sequence[bytes], outputs: Sequence[str | None]
+    ) -> Iterator[dict[str | None, Block]]:
         """See Encoder.pieces: a batch of pictures each, all outputs from one pass through the network."""
         if "pixels" in outputs:  # no pass through the network at all
             yield from self._pixels(samples)
@@ -258,7 +285,9 @@ class CNN(Encoder):
         self._check(net, names)
         pictures = with_views(samples, self.augment, self.random_state)
         if not len(pictures):
-            yield {name: _block(np.empty((0, *net.shapes[name]), dtype=np.float32)) for name in names}
+            yield {
+                name: _block(np.empty((0, *net.shapes[name]), dtype=np.float32)) for name in names
+            }
         for features in encoded(net, pictures, names):
             yield {name: _block(features[name]) for name in names}
 

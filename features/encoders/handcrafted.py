@@ -23,7 +23,9 @@ BATCH_SIZE = 64
 
 def _distinct_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     if not parts or len(set(parts)) != len(parts):
-        raise ValueError(f"parts must be one or more of colour, texture, shape, each once, not {list(parts)}")
+        raise ValueError(
+            f"parts must be one or more of colour, texture, shape, each once, not {list(parts)}"
+        )
     return parts
 
 
@@ -34,14 +36,14 @@ class Handcrafted(Encoder):
 
     - colour: joint histogram of the three channels (Swain and Ballard, Color indexing, 1991);
     - texture: histograms of uniform local binary patterns, which count how grey values change around each
-      pixel, whatever the brightness and rotation (Ojala et al., Multiresolution gray-scale and rotation
-      invariant texture classification with local binary patterns, 2002);
+      pixel, whatever the brightness and rotation (Ojala et al., Multiresolution gray-scale and
+      rotation invariant texture classification with local binary patterns, 2002);
     - shape: histograms of oriented gradients over overlapping blocks of 2 x 2 cells (Dalal and Triggs,
       Histograms of oriented gradients for human detection, 2005).
 
-    Colour and texture histograms are taken over grid x grid parts of the picture. Of each histogram entry
-    the square root counts, so that dot products compare histograms by their Bhattacharyya coefficient; then
-    each of the three has norm 1, so that they weigh the same.
+    Colour and texture histograms are taken over grid x grid parts of the picture. Of each histogram
+    entry the square root counts, so that dot products compare histograms by their Bhattacharyya
+    coefficient; then each of the three has norm 1, so that they weigh the same.
 
     Parameters
     ----------
@@ -50,7 +52,8 @@ class Handcrafted(Encoder):
     grid : colour and texture histograms to a side.
     colour_space : "hsv" or "rgb".
     colour_bins : bins of each of its channels.
-    texture_radii : distances in pixels at which 8 neighbours are compared; one histogram of 10 patterns each.
+    texture_radii : distances in pixels at which 8 neighbours are compared; one histogram of 10
+        patterns each.
     shape_cells : HOG cells to a side.
     shape_orientations : HOG's bins of orientation over 180 degrees.
     """
@@ -60,13 +63,20 @@ class Handcrafted(Encoder):
 
     def __init__(
         self,
-        parts: Annotated[tuple[Part, ...], AfterValidator(_distinct_parts)] = ("colour", "texture", "shape"),
+        parts: Annotated[tuple[Part, ...], AfterValidator(_distinct_parts)] = (
+            "colour",
+            "texture",
+            "shape",
+        ),
         size: Annotated[int, Field(ge=32, le=1024)] = 96,
         grid: Annotated[int, Field(ge=1, le=8)] = 2,
         colour_space: Literal["hsv", "rgb"] = "hsv",
         colour_bins: tuple[
-            Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (8, 4, 4),
-        texture_radii: Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(min_length=1)] = (1, 3),
+            Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
+        ] = (8, 4, 4),
+        texture_radii: Annotated[
+            tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(min_length=1)
+        ] = (1, 3),
         shape_cells: Annotated[int, Field(ge=2, le=16)] = 8,
         shape_orientations: Annotated[int, Field(ge=2)] = 9,
     ) -> None:
@@ -125,12 +135,21 @@ class Handcrafted(Encoder):
         from skimage.feature import local_binary_pattern
 
         grey = np.asarray(Image.fromarray(pixels).convert("L"))
-        patterns = [local_binary_pattern(grey, NEIGHBOURS, radius, "uniform") for radius in self.texture_radii]
-        return np.concatenate([self._histograms(one.astype(np.int64), NEIGHBOURS + 2) for one in patterns])
+        patterns = [
+            local_binary_pattern(grey, NEIGHBOURS, radius, "uniform")
+            for radius in self.texture_radii
+        ]
+        return np.concatenate(
+            [self._histograms(one.astype(np.int64), NEIGHBOURS + 2) for one in patterns]
+        )
 
     def _histograms(self, bins: NDArray[np.int64], count: int) -> NDArray[np.float64]:
         """Roots of the counts of 0..count-1 in each of the grid's parts, one part after the other."""
-        parts = [part for strip in np.array_split(bins, self.grid) for part in np.array_split(strip, self.grid, axis=1)]
+        parts = [
+            part
+            for strip in np.array_split(bins, self.grid)
+            for part in np.array_split(strip, self.grid, axis=1)
+        ]
         counts = np.concatenate([np.bincount(part.ravel(), minlength=count) for part in parts])
         return np.asarray(np.sqrt(counts, dtype=np.float64))
 
@@ -139,7 +158,10 @@ class Handcrafted(Encoder):
 
         cell = self.size // self.shape_cells
         inside = pixels[:cell * self.shape_cells, :cell * self.shape_cells]
-        return np.asarray(hog(inside, self.shape_orientations, (cell, cell), (2, 2), channel_axis=-1), dtype=np.float64)
+        return np.asarray(
+            hog(inside, self.shape_orientations, (cell, cell), (2, 2), channel_axis=-1),
+            dtype=np.float64,
+        )
 
 
 def _unit(part: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -41,18 +41,19 @@ class SentenceBert(Encoder):
 
     Parameters
     ----------
-    model : "all-MiniLM-L6-v2" (by pip, no network needed), the folder of a sentence-transformers model (in a
-        grid, ./ or ../ in front says that it is one and counts from the grid file), or
+    model : "all-MiniLM-L6-v2" (by pip, no network needed), the folder of a sentence-transformers
+        model (in a grid, ./ or ../ in front says that it is one and counts from the grid file), or
         a model's name on the Hugging Face hub: taken from the local cache where it is there, else
         downloaded once. A model that is on this machine is used without any network call.
     prompt : put before every text, for models that were trained with one ("query: ", say).
-    max_tokens : tokens read of each text, counting the prompt's and the model's own start and end marks; None for
-        as many as the model reads.
+    max_tokens : tokens read of each text, counting the prompt's and the model's own start and end
+        marks; None for as many as the model reads.
     normalise : whether sentence vectors are scaled to unit length.
-    precision : "float32"; "bfloat16"; "auto" for the second where this machine computes it natively.
-    output : "sentence" for (n, d); "tokens" for (n, t, d), the last layer's token vectors with the start
-        and end marks, so that an empty text has tokens too; "numbers" for the tokens' numbers in the model's
-        vocabulary, int32 (n, t), -1 behind a text's end.
+    precision : "float32"; "bfloat16"; "auto" for the second where this machine computes it
+        natively.
+    output : "sentence" for (n, d); "tokens" for (n, t, d), the last layer's token vectors with the
+        start and end marks, so that an empty text has tokens too; "numbers" for the tokens' numbers
+        in the model's vocabulary, int32 (n, t), -1 behind a text's end.
     """
 
     modality: ClassVar[Modality] = "text"
@@ -94,7 +95,9 @@ class SentenceBert(Encoder):
         """
         return joined([piece[self.output] for piece in self.pieces(samples, [self.output])])
 
-    def pieces(self, samples: Sequence[str], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
+    def pieces(
+        self, samples: Sequence[str], outputs: Sequence[str | None]
+    ) -> Iterator[dict[str | None, Block]]:
         """See Encoder.pieces; here one pass over the texts gives all outputs, and texts may outnumber memory."""
         net = self._net()
         if "numbers" in outputs:
@@ -111,9 +114,13 @@ class SentenceBert(Encoder):
             found = self._encoded(net, texts or [""], tokens, longest)
             yield {output: _first(found[output], len(texts)) for output in outputs}
 
-    def _numbers(self, net: SentenceTransformer, samples: Sequence[str]) -> Iterator[dict[str | None, Block]]:
+    def _numbers(
+        self, net: SentenceTransformer, samples: Sequence[str]
+    ) -> Iterator[dict[str | None, Block]]:
         # As wide as the model reads, whatever the texts: `max_tokens` makes it narrower.
-        longest = net.max_seq_length or max(map(len, self._token_ids(net, samples, cut=True)), default=1)
+        longest = net.max_seq_length or max(
+            map(len, self._token_ids(net, samples, cut=True)), default=1
+        )
         for start in range(0, max(len(samples), 1), PIECE):
             found = list(self._token_ids(net, samples[start:start + PIECE], cut=True))
             numbers = np.full((len(found), longest), -1, dtype=np.int32)
@@ -133,7 +140,8 @@ class SentenceBert(Encoder):
         self, net: SentenceTransformer, texts: list[str], tokens: bool, longest: int
     ) -> dict[str | None, Block]:
         """Sentence vectors of some texts, and their tokens' vectors where these are wanted too."""
-        # Sentence Transformers takes texts of similar length together, so that little is spent on padding.
+        # Sentence Transformers takes texts of similar length together, so that little is spent on
+        # padding.
         values: Any = net.encode(
             texts, prompt=self.prompt or None, batch_size=BATCH_SIZE, show_progress_bar=False,
             convert_to_numpy=not tokens, output_value=None if tokens else "sentence_embedding")
@@ -141,8 +149,13 @@ class SentenceBert(Encoder):
             return {"sentence": Block.of(self._scaled(np.asarray(values, dtype=np.float32)))}
         sentences = np.stack([_array(each["sentence_embedding"]) for each in values])
         marks = [_array(each["attention_mask"]).astype(bool) for each in values]
-        vectors = [_array(each["token_embeddings"])[mark] for each, mark in zip(values, marks, strict=True)]
-        return {"sentence": Block.of(self._scaled(sentences)), "tokens": _sequences(vectors, longest)}
+        vectors = [
+            _array(each["token_embeddings"])[mark] for each, mark in zip(values, marks, strict=True)
+        ]
+        return {
+            "sentence": Block.of(self._scaled(sentences)),
+            "tokens": _sequences(vectors, longest),
+        }
 
     def _scaled(self, vectors: FloatArray) -> FloatArray:
         if not self.normalise:
@@ -151,13 +164,21 @@ class SentenceBert(Encoder):
         return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
 
     def _net(self) -> SentenceTransformer:
-        return _loaded(model_folder(self.model), self.max_tokens, chosen_precision(self.precision).name)
+        return _loaded(
+            model_folder(self.model), self.max_tokens, chosen_precision(self.precision).name
+        )
 
-    def counts(self, samples: Sequence[str], values: sparse.csr_matrix | None = None) -> dict[str, int]:
+    def counts(
+        self, samples: Sequence[str], values: sparse.csr_matrix | None = None
+    ) -> dict[str, int]:
         """Empty texts, and those that are longer than the model reads."""
         net = self._net()
         longest = net.max_seq_length
-        cut = sum(len(tokens) > longest for tokens in self._token_ids(net, samples, cut=False)) if longest else 0
+        cut = (
+            sum(len(tokens) > longest for tokens in self._token_ids(net, samples, cut=False))
+            if longest
+            else 0
+        )
         return {"empty texts": sum(not text.strip() for text in samples), "texts cut off": cut}
 
     def tokens(self, samples: Sequence[str]) -> list[list[str]]:
@@ -167,13 +188,21 @@ class SentenceBert(Encoder):
         return [list(map(str, tokenizer.convert_ids_to_tokens(ids)))
                 for ids in self._token_ids(net, samples, cut=True)]
 
-    def _token_ids(self, net: SentenceTransformer, samples: Sequence[str], cut: bool) -> Iterator[list[int]]:
+    def _token_ids(
+        self, net: SentenceTransformer, samples: Sequence[str], cut: bool
+    ) -> Iterator[list[int]]:
         """Numbers of each text's tokens, whole or as many as the model reads; a few texts at a time."""
         tokenizer: Any = net.tokenizer
         for start in range(0, len(samples), PIECE_WITH_TOKENS):
-            prompted = [self.prompt + text for text in _valid(samples[start:start + PIECE_WITH_TOKENS])]
-            yield from tokenizer(prompted, truncation=cut, max_length=net.max_seq_length if cut else None,
-                                 verbose=False)["input_ids"]
+            prompted = [
+                self.prompt + text for text in _valid(samples[start : start + PIECE_WITH_TOKENS])
+            ]
+            yield from tokenizer(
+                prompted,
+                truncation=cut,
+                max_length=net.max_seq_length if cut else None,
+                verbose=False,
+            )["input_ids"]
 
 
 def _valid(samples: Sequence[str]) -> list[str]:
@@ -223,7 +252,9 @@ def model_folder(model: str | Path) -> Path:
         _download(name)
         return Path(snapshot_download(name, local_files_only=True))
     except HFValidationError as error:
-        raise FileNotFoundError(f"model {model}: neither a folder nor a possible model name") from error
+        raise FileNotFoundError(
+            f"model {model}: neither a folder nor a possible model name"
+        ) from error
 
 
 def _download(name: str) -> None:

@@ -32,9 +32,9 @@ Output = Literal["pooled", "regions", "pixels"]
 class SmallCNN(Encoder):
     """A network for small pictures, trained from scratch on the labelled training pictures of each fold.
 
-    Pictures are squeezed to 32 x 32 pixels. About a tenth of the training pictures decides which epoch's weights
-    are kept; the fold's scored pictures are never seen. While it trains, pictures are shifted by up to 4 pixels
-    and mirrored. On a GPU it trains in mixed precision.
+    Pictures are squeezed to 32 x 32 pixels. About a tenth of the training pictures decides which
+    epoch's weights are kept; the fold's scored pictures are never seen. While it trains, pictures
+    are shifted by up to 4 pixels and mirrored. On a GPU it trains in mixed precision.
 
     Parameters
     ----------
@@ -103,13 +103,23 @@ class SmallCNN(Encoder):
         pixels = np.concatenate([np.zeros((0, SIZE, SIZE, 3), dtype=np.uint8), *(
             some for _, some in batches(samples, PREPARATION, AT_ONCE))])
         self.mean_, self.std_ = _moments(pixels)
-        how = Training(self.epochs, self.epochs, [self.lr], self.optimizer, self.weight_decay, self.loss,
-                       BATCH, self.random_state)
+        how = Training(
+            self.epochs,
+            self.epochs,
+            [self.lr],
+            self.optimizer,
+            self.weight_decay,
+            self.loss,
+            BATCH,
+            self.random_state,
+        )
         inputs = Inputs(pixels, self.mean_, self.std_, self.flip, BATCH, self.random_state)
         with torch.random.fork_rng([device()] if device().type == "cuda" else []):
             torch.manual_seed(self.random_state)
             self.net_ = self._built(int(targets.labels.max()) + 1).train().to(device())
-            self.history_ = train(self.net_, [{"params": self.net_.parameters()}], inputs, targets, how)
+            self.history_ = train(
+                self.net_, [{"params": self.net_.parameters()}], inputs, targets, how
+            )
         return self
 
     def transform(self, samples: Sequence[bytes]) -> Block:
@@ -122,7 +132,9 @@ class SmallCNN(Encoder):
         """
         return joined([piece[self.output] for piece in self.pieces(samples, [self.output])])
 
-    def pieces(self, samples: Sequence[bytes], outputs: Sequence[str | None]) -> Iterator[dict[str | None, Block]]:
+    def pieces(
+        self, samples: Sequence[bytes], outputs: Sequence[str | None]
+    ) -> Iterator[dict[str | None, Block]]:
         """See Encoder.pieces: a batch of pictures each, all outputs from one pass through the network."""
         from features.networks.small import features
 
@@ -149,7 +161,9 @@ class SmallCNN(Encoder):
 
         mean, std = _moments(inputs.take(inputs.present).array())
         net = self._built(1)
-        return TrainableNetwork(SmallPictures(net.body, mean, std, self.flip), net.head.in_features, pretrained=False)
+        return TrainableNetwork(
+            SmallPictures(net.body, mean, std, self.flip), net.head.in_features, pretrained=False
+        )
 
     def _input(self, pixels: PixelArray) -> Any:
         from features.networks.small import Inputs
@@ -162,7 +176,9 @@ def _moments(pixels: PixelArray) -> tuple[Any, Any]:
     """Mean and standard deviation of each channel, of values scaled to 0..1; at least 1/255, float32 (3,)."""
     flat = pixels.reshape(-1, 3)
     levels = np.arange(256) / 255
-    counts = np.stack([np.bincount(flat[:, channel], minlength=256) for channel in range(3)]) / max(len(flat), 1)
+    counts = np.stack([np.bincount(flat[:, channel], minlength=256) for channel in range(3)]) / max(
+        len(flat), 1
+    )
     mean = counts @ levels
     deviation = np.sqrt(np.maximum(counts @ levels ** 2 - mean ** 2, (1 / 255) ** 2))
     return mean.astype(np.float32), deviation.astype(np.float32)
@@ -175,8 +191,8 @@ def _block(values: Any) -> Block:
 class SmallResNet(SmallCNN):
     """ResNet for pictures of 32 pixels (He et al. 2016), trained from scratch in each fold; parameters: SmallCNN.
 
-    Of depth 6n + 2: a convolution and three stages of n residual blocks, their maps 32, 16 and 8 pixels wide
-    (regions: 64). With 64 channels in the end it has 0.27 million weights at depth 20.
+    Of depth 6n + 2: a convolution and three stages of n residual blocks, their maps 32, 16 and 8
+    pixels wide (regions: 64). With 64 channels in the end it has 0.27 million weights at depth 20.
     """
 
     def __init__(
@@ -212,8 +228,9 @@ class SmallResNet(SmallCNN):
 class SmallVGG(SmallCNN):
     """VGG for pictures of 32 pixels (Simonyan and Zisserman 2015), trained from scratch in each fold; see SmallCNN.
 
-    Five stages of convolutions with batch normalisation, halved by pooling in between (regions: 4), and a linear
-    classifier in place of the dense layers. At depth 11 and width 64 it has 9.2 million weights.
+    Five stages of convolutions with batch normalisation, halved by pooling in between (regions: 4),
+    and a linear classifier in place of the dense layers. At depth 11 and width 64 it has 9.2
+    million weights.
     """
 
     def __init__(

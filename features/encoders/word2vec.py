@@ -16,29 +16,37 @@ from features.encoder import Encoder
 from features.machine.identity import file_digest, versions
 from features.texts.tokenizer import Language, StopWords, Tokenizer
 from features.texts.weighting import Aggregation, averages, learned
-from features.texts.word_vectors import Lookup, WordVectors, file_parts, from_file, glove, glove_files
+from features.texts.word_vectors import (
+    Lookup,
+    WordVectors,
+    file_parts,
+    from_file,
+    glove,
+    glove_files,
+)
 
 
 class Word2Vec(Encoder):
     """A text's word vectors, averaged, or all of them in order (Mikolov et al., 2013).
 
-    Unknown words are skipped. A text without any known word is a zero vector; as a sequence, one zero
-    token, so that every text present has something to attend to.
+    Unknown words are skipped. A text without any known word is a zero vector; as a sequence, one
+    zero token, so that every text present has something to attend to.
 
     Parameters
     ----------
     vectors : "train" learns vectors from the training texts (so it must see these only);
-        "glove-6b-50d" are GloVe vectors of 400,000 English words (Pennington et al., 2014; by pip, no
-        network needed); "file" are those in `file`.
+        "glove-6b-50d" are GloVe vectors of 400,000 English words (Pennington et al., 2014; by pip,
+        no network needed); "file" are those in `file`.
     file : word vectors, memory-mapped: a text or binary word2vec file, a GloVe text file, or gensim
         KeyedVectors. gensim unpickles the last: use only files you trust.
-    aggregation : "mean"; "tfidf_weighted", the mean weighted by how rare a word is in the training texts; "sif",
-        smooth inverse frequency (see features.texts.weighting). All but the mean learn from the training texts.
-    size, window, epochs, min_count : of the training: length of the vectors, words to either side that
-        count as context, passes over the texts, and how often a word must occur.
+    aggregation : "mean"; "tfidf_weighted", the mean weighted by how rare a word is in the training
+        texts; "sif", smooth inverse frequency (see features.texts.weighting). All but the mean
+        learn from the training texts.
+    size, window, epochs, min_count : of the training: length of the vectors, words to either side
+        that count as context, passes over the texts, and how often a word must occur.
     algorithm : of the training: "skip_gram" predicts the context from the word, "cbow" the reverse.
-    language, stop_words, stem : see features.texts.tokenizer.Tokenizer. Stemming goes with trained vectors:
-        pretrained ones are of whole words.
+    language, stop_words, stem : see features.texts.tokenizer.Tokenizer. Stemming goes with trained
+        vectors: pretrained ones are of whole words.
     max_tokens : words of a text beyond this many are left out of the sequence (not of the average).
     output : "pooled" for (n, d), "tokens" for (n, t, d).
     random_state : seed of the training, which runs on one thread and is reproducible.
@@ -118,7 +126,9 @@ class Word2Vec(Encoder):
         """Encode m texts: float32 (m, d), or (m, t, d) with a mask, t being the most words in one text."""
         known, texts = self._word_vectors(), self._texts(samples)
         if self.output == "pooled":
-            weighting = learned("mean", [], known) if self.aggregation == "mean" else self.weighting_
+            weighting = (
+                learned("mean", [], known) if self.aggregation == "mean" else self.weighting_
+            )
             return Block.of(averages(texts, known, weighting))
         rows = [np.array([known.rows[word] for word in text], dtype=np.int64)
                 for text in self._attended(texts, known)]
@@ -126,9 +136,13 @@ class Word2Vec(Encoder):
 
     def tokens(self, samples: Sequence[str]) -> list[list[str]]:
         """The known words of each text, in order; a text without any has one empty word."""
-        return [words or [""] for words in self._attended(self._texts(samples), self._word_vectors())]
+        return [
+            words or [""] for words in self._attended(self._texts(samples), self._word_vectors())
+        ]
 
-    def counts(self, samples: Sequence[str], values: sparse.csr_matrix | None = None) -> dict[str, int]:
+    def counts(
+        self, samples: Sequence[str], values: sparse.csr_matrix | None = None
+    ) -> dict[str, int]:
         """Words, words without a vector, and texts without any known word."""
         known, texts = self._word_vectors(), self._texts(samples)
         found = [sum(word in known.rows for word in text) for text in texts]
@@ -154,7 +168,8 @@ class Word2Vec(Encoder):
         trainer = Trainer(
             vector_size=self.size, window=self.window, min_count=self.min_count, epochs=self.epochs,
             sg=int(self.algorithm == "skip_gram"), seed=self.random_state,
-            # One worker and a hash that is the same in every process: the result depends on the seed alone.
+            # One worker and a hash that is the same in every process: the result depends on the
+            # seed alone.
             workers=1, hashfxn=_stable_hash,
         )
         trainer.build_vocab(texts)
@@ -173,7 +188,9 @@ def _sequences(words: list[IntArray], known: Lookup) -> Block:
     longest = max([1, *(len(rows) for rows in words)])
     values = np.zeros((len(words), longest, known.width), dtype=np.float32)
     mask = np.zeros((len(words), longest), dtype=bool)
-    used, places = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *words]), return_inverse=True)
+    used, places = np.unique(
+        np.concatenate([np.zeros(0, dtype=np.int64), *words]), return_inverse=True
+    )
     lengths = np.array([len(rows) for rows in words], dtype=np.int64)
     texts, positions = np.repeat(np.arange(len(words)), lengths), _within(lengths)
     values[texts, positions] = known.take(used)[places]

@@ -11,9 +11,12 @@ CONTAINER = Path("/sys/fs/cgroup")
 def cores() -> int:
     """Cores that the system lets this process run on (taskset, SLURM), no more than its container's quota; at least 1.
 
-    joblib.cpu_count tells the same, after an import that a run whose results are all stored has no use for.
+    joblib.cpu_count tells the same, after an import that a run whose results are all stored has no
+    use for.
     """
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     try:
         quota, period = (CONTAINER / "cpu.max").read_text(encoding="utf-8").split()
     except (OSError, ValueError):  # no container, or another system

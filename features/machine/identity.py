@@ -43,15 +43,22 @@ def nearest_file(path: Path) -> str:
 def file_digest(path: Path) -> str:
     """Sha256 of a file's bytes; remembered (see `features.machine.remembered`) until its size, times or inode change.
 
-    A small file is read each time, and so is one that has changed just now: a second change within the same tick of the
-    clock would leave no trace. When it changed tells the system (on POSIX), not whoever wrote it.
+    A small file is read each time, and so is one that has changed just now: a second change within
+    the same tick of the clock would leave no trace. When it changed tells the system (on POSIX),
+    not whoever wrote it.
     """
     status = path.stat()
     changed = status.st_ctime if os.name == "posix" else status.st_mtime
     if status.st_size < LARGE or time.time() - changed < SETTLED:
         return content_digest(path)
-    question = {"question": "sha256 of a file", "file": str(path.absolute()), "size": status.st_size,
-                "modified": status.st_mtime_ns, "changed": status.st_ctime_ns, "inode": status.st_ino}
+    question = {
+        "question": "sha256 of a file",
+        "file": str(path.absolute()),
+        "size": status.st_size,
+        "modified": status.st_mtime_ns,
+        "changed": status.st_ctime_ns,
+        "inode": status.st_ino,
+    }
     return str(recall(question, lambda: {"sha256": content_digest(path)})["sha256"])
 
 

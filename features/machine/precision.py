@@ -13,8 +13,8 @@ from features.machine.remembered import recall
 
 DRIVER = Path("/proc/driver/nvidia")  # where Linux shows it
 Precision = Literal["auto", "float32", "bfloat16"]
-# What Linux calls processors' instructions that multiply bfloat16 numbers: x86's two, and Arm's. Without them torch
-# emulates it, slower than float32.
+# What Linux calls processors' instructions that multiply bfloat16 numbers: x86's two, and Arm's.
+# Without them torch emulates it, slower than float32.
 NATIVE = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
@@ -50,7 +50,10 @@ def _gpu() -> bool | None:
     """Whether the GPU has bfloat16; None where torch sees no GPU."""
     if shutil.which("nvidia-smi") is None and not DRIVER.exists():
         return None
-    gpus = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(DRIVER.glob("gpus/*/information"))]
+    gpus = [
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in sorted(DRIVER.glob("gpus/*/information"))
+    ]
     try:
         if not gpus:  # another system than Linux: nothing tells this GPU from another one
             return _asked_torch()

@@ -1,8 +1,8 @@
 """What takes long to find out and decides keys of cached results, asked once and remembered by whoever can.
 
-A cached run would import torch for what libraries say about themselves alone, and read gigabytes of weights
-for their checksums. The pipeline lends its store as the memory; without one, facts are remembered within the
-process only.
+A cached run would import torch for what libraries say about themselves alone, and read gigabytes of
+weights for their checksums. The pipeline lends its store as the memory; without one, facts are
+remembered within the process only.
 """
 
 from __future__ import annotations

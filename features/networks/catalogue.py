@@ -1,6 +1,7 @@
 """Which picture networks and weights there are, and how each wants its pictures: from pip, torchvision and timm.
 
-torchvision and timm are imported only where `features.machine.remembered` does not know the answer yet.
+torchvision and timm are imported only where `features.machine.remembered` does not know the answer
+yet.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from features.pictures.resizing import Interpolation
 
 LITE0 = "efficientnet_lite0"
 TIMM = "timm/"
-# The weights were converted from TensorFlow Lite: inputs are (value - 127) / 128 of 0..255, at 224 pixels.
-# The whole picture is squeezed into the square, by measurement: on 1,047 product photos (median 1.4 times
-# longer than wide; logistic regression, 3 x 5 folds) macro-F1 is .876, against .865 padded with white,
-# .860 centre-cropped from 224 and .839 from 256 pixels. Square pictures are the same in all but the last.
+# The weights were converted from TensorFlow Lite: inputs are (value - 127) / 128 of 0..255, at 224
+# pixels. The whole picture is squeezed into the square, by measurement: on 1,047 product photos
+# (median 1.4 times longer than wide; logistic regression, 3 x 5 folds) macro-F1 is .876, against
+# .865 padded with white, .860 centre-cropped from 224 and .839 from 256 pixels. Square pictures are
+# the same in all but the last.
 LITE0_PREPARATION = Preparation(
     size=224,
     shorter_side=None,
@@ -41,7 +43,8 @@ class Listed:
     ----------
     name : of the weights.
     url : where torch fetches their file; "" where there is none.
-    hub : their repository on the Hugging Face hub and the file in it; None where they are not there.
+    hub : their repository on the Hugging Face hub and the file in it; None where they are not
+        there.
     preparation : how they want their pictures.
     """
 
@@ -63,7 +66,10 @@ def listed(model: str) -> dict[str, Listed]:
         return {"default": Listed("default", "", None, LITE0_PREPARATION)}
     ask = _ask_timm if model.startswith(TIMM) else _ask_torchvision
     question = {"network": model, "libraries": versions(library(model))}
-    return {one["name"]: _from_json(one) for one in recall(question, lambda: {"weights": ask(model)})["weights"]}
+    return {
+        one["name"]: _from_json(one)
+        for one in recall(question, lambda: {"weights": ask(model)})["weights"]
+    }
 
 
 def library(model: str) -> str:
@@ -82,7 +88,11 @@ def model_names() -> list[str]:
     import timm
     from torchvision import models
 
-    return [LITE0, *models.list_models(module=models), *(TIMM + name for name in timm.list_models())]
+    return [
+        LITE0,
+        *models.list_models(module=models),
+        *(TIMM + name for name in timm.list_models()),
+    ]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -112,8 +122,13 @@ def _ask_torchvision(model: str) -> list[dict[str, Any]]:
 
 def _torchvision_preparation(transforms: Any) -> Preparation:
     """The weights' own preset (torchvision.transforms.ImageClassification) as a Preparation."""
-    return Preparation(int(transforms.crop_size[0]), int(transforms.resize_size[0]), transforms.interpolation.value,
-                       _three(transforms.mean), _three(transforms.std))
+    return Preparation(
+        int(transforms.crop_size[0]),
+        int(transforms.resize_size[0]),
+        transforms.interpolation.value,
+        _three(transforms.mean),
+        _three(transforms.std),
+    )
 
 
 def _ask_timm(model: str) -> list[dict[str, Any]]:
@@ -123,7 +138,9 @@ def _ask_timm(model: str) -> list[dict[str, Any]]:
         raise _unknown(model)
     configurations = timm.models.get_arch_pretrained_cfgs(name)
     if tag and tag not in {one.tag for one in configurations.values()}:
-        tags = [f"{model.partition('.')[0]}.{one.tag}" for one in configurations.values() if one.tag]
+        tags = [
+            f"{model.partition('.')[0]}.{one.tag}" for one in configurations.values() if one.tag
+        ]
         raise ValueError(f"model {model!r}: {name} has no such weights{nearest(model, tags)}")
     first = timm.get_pretrained_cfg(f"{name}.{tag}" if tag else name)
     ordered = sorted(configurations.values(), key=lambda one: one.tag != first.tag)
@@ -141,7 +158,9 @@ def _timm_preparation(configuration: Any) -> Preparation:
     found = import_module("timm.data").resolve_data_config(pretrained_cfg=configuration.to_dict())
     size = int(found["input_size"][-1])
     shorter_side = None if found["crop_mode"] == "squash" else int(size / found["crop_pct"])
-    filter_: Interpolation = found["interpolation"] if found["interpolation"] in ("bilinear", "bicubic") else "bicubic"
+    filter_: Interpolation = (
+        found["interpolation"] if found["interpolation"] in ("bilinear", "bicubic") else "bicubic"
+    )
     return Preparation(size, shorter_side, filter_, _three(found["mean"]), _three(found["std"]))
 
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 SHOWN = 8  # names of each kind in an error
-WRAPPERS = ("state_dict", "model_state_dict", "model")  # where training scripts keep the weights among other things
+# where training scripts keep the weights among other things
+WRAPPERS = ("state_dict", "model_state_dict", "model")
 PREFIX = "module."  # put before every name by torch's DataParallel
 
 
@@ -22,7 +23,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     Raises
     ------
     ValueError
-        For a file that is neither safetensors nor a state dict, or holds objects beyond tensors and plain values.
+        For a file that is neither safetensors nor a state dict, or holds objects beyond tensors and
+        plain values.
     """
     stored: Any
     if path.suffix == ".safetensors":
@@ -36,7 +38,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     else:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of pickles of unusual make, which are refused if they do not load
+                # of pickles of unusual make, which are refused if they do not load
+                warnings.simplefilter("ignore")
                 stored = torch.load(path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
             reason = str(error).partition("\n")[0] or type(error).__name__
@@ -45,7 +48,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     for wrapper in WRAPPERS:
         if isinstance(stored, Mapping) and isinstance(stored.get(wrapper), Mapping):
             stored = stored[wrapper]
-    if not isinstance(stored, Mapping) or not all(isinstance(value, Tensor) for value in stored.values()):
+    if not isinstance(stored, Mapping) or not all(
+        isinstance(value, Tensor) for value in stored.values()
+    ):
         raise ValueError(f"weights {path} hold no tensors by name; save model.state_dict()")
     return {str(name).removeprefix(PREFIX): value for name, value in stored.items()}
 
@@ -60,12 +65,21 @@ def load_checkpoint(net: nn.Module, path: Path, model: str) -> None:
     """
     stored, wanted = read_checkpoint(path), net.state_dict()
     # Counts batches during training; older files lack it, and nothing depends on it here.
-    missing = [name for name in wanted if name not in stored and not name.endswith("num_batches_tracked")]
+    missing = [
+        name for name in wanted if name not in stored and not name.endswith("num_batches_tracked")
+    ]
     unexpected = [name for name in stored if name not in wanted]
     misshapen = [f"{name} {tuple(stored[name].shape)} instead of {tuple(wanted[name].shape)}"
                  for name in wanted if name in stored and stored[name].shape != wanted[name].shape]
-    problems = [_listing(kind, names) for kind, names in
-                (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen)) if names]
+    problems = [
+        _listing(kind, names)
+        for kind, names in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("of another shape", misshapen),
+        )
+        if names
+    ]
     if problems:
         raise ValueError(f"weights {path} do not fit {model}: {'; '.join(problems)}")
     net.load_state_dict(stored, strict=False)

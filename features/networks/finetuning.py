@@ -27,17 +27,17 @@ SLOWER = 0.1  # learning rate of pretrained layers, of the new classifier's
 class Finetune(BaseModel):
     """How a pretrained network learns from the training pictures of a fold.
 
-    About a tenth of the training pictures decides when to stop and which epoch's weights are kept; the fold's
-    scored pictures are never seen.
+    About a tenth of the training pictures decides when to stop and which epoch's weights are kept;
+    the fold's scored pictures are never seen.
 
     Parameters
     ----------
     epochs : most passes over the training pictures.
     lr : highest learning rate of the new classifier; pretrained layers learn at a tenth of it.
-    unfreeze : "head" trains a hidden layer of 256 units and a classifier on the frozen features; the hidden
-        layer's values are the features then (of each position, for regions). "last_stage" trains the last quarter
-        of the layers (most networks' last stage) and "all" every layer, under a linear classifier; batch
-        normalisation keeps its statistics.
+    unfreeze : "head" trains a hidden layer of 256 units and a classifier on the frozen features;
+        the hidden layer's values are the features then (of each position, for regions).
+        "last_stage" trains the last quarter of the layers (most networks' last stage) and "all"
+        every layer, under a linear classifier; batch normalisation keeps its statistics.
     loss : "cross_entropy" or "mse": see features.training.loop.Training.
     """
 
@@ -78,7 +78,10 @@ class Head:
 
         from features.training.loop import device, train
 
-        rows, targets = torch.from_numpy(_means(features.with_views())), _with_views(targets, features.augmented)
+        rows, targets = (
+            torch.from_numpy(_means(features.with_views())),
+            _with_views(targets, features.augmented),
+        )
         # Features of all sizes learn at the same rate.
         scale = float(rows.square().mean().sqrt()) or 1.0
 
@@ -90,15 +93,27 @@ class Head:
         with torch.random.fork_rng([device()] if device().type == "cuda" else []):
             torch.manual_seed(seed)
             hidden = nn.Linear(rows.shape[1], HIDDEN)
-            net = nn.Sequential(hidden, nn.ReLU(), nn.Linear(HIDDEN, int(targets.labels.max()) + 1)).to(device())
-            history = train(net, [{"params": net.parameters()}], inputs, targets, how.training(1, ROWS, seed))
-        weight, bias = (tensor.detach().float().cpu().numpy() for tensor in (hidden.weight, hidden.bias))
+            net = nn.Sequential(
+                hidden, nn.ReLU(), nn.Linear(HIDDEN, int(targets.labels.max()) + 1)
+            ).to(device())
+            history = train(
+                net, [{"params": net.parameters()}], inputs, targets, how.training(1, ROWS, seed)
+            )
+        weight, bias = (
+            tensor.detach().float().cpu().numpy() for tensor in (hidden.weight, hidden.bias)
+        )
         return cls(np.ascontiguousarray(weight.T / np.float32(scale)), bias, history)
 
     def __call__(self, features: Block) -> Block:
         """The hidden layer's values for every sample, or for every position of a sequence."""
         values = np.maximum(np.asarray(features.values) @ self.weight + self.bias, 0)
-        return Block(values.astype(np.float32), features.index, features.mask, features.augmented, features.averaged)
+        return Block(
+            values.astype(np.float32),
+            features.index,
+            features.mask,
+            features.augmented,
+            features.averaged,
+        )
 
 
 def _means(block: Block) -> FloatArray:
@@ -106,7 +121,9 @@ def _means(block: Block) -> FloatArray:
     if not block.is_sequence:
         return np.asarray(block.array(), dtype=np.float32)
     values, mask = block.sequence()
-    return np.asarray(values.sum(axis=1) / np.maximum(mask.sum(axis=1, keepdims=True), 1), dtype=np.float32)
+    return np.asarray(
+        values.sum(axis=1) / np.maximum(mask.sum(axis=1, keepdims=True), 1), dtype=np.float32
+    )
 
 
 def _with_views(targets: Targets, augmented: int) -> Targets:

@@ -11,16 +11,17 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from features.networks.watching import same_outcome, watch
 
-# float32 rounds differently once the factors are multiplied out; a wrongly folded layer is off by far more.
+# float32 rounds differently once the factors are multiplied out; a wrongly folded layer is off by
+# far more.
 TOLERANCE = 1e-3
 
 
 def folded(net: nn.Module, pictures: Tensor, kept: Collection[str] = ()) -> nn.Module:
     """The network with every batch normalisation that follows a convolution folded into it.
 
-    Which convolution feeds which normalisation is watched in a forward pass, so any network's own code is
-    followed. Where the outcome differs (a convolution whose output goes elsewhere too), the network is given
-    back as it was.
+    Which convolution feeds which normalisation is watched in a forward pass, so any network's own
+    code is followed. Where the outcome differs (a convolution whose output goes elsewhere too), the
+    network is given back as it was.
 
     Parameters
     ----------
@@ -37,7 +38,11 @@ def folded(net: nn.Module, pictures: Tensor, kept: Collection[str] = ()) -> nn.M
         norm = modules[normalisation]
         replace_module(changed, convolution, fuse_conv_bn_eval(modules[convolution], norm))
         # timm's layer has its activation inside.
-        rest = nn.Sequential(norm.drop, norm.act) if hasattr(norm, "act") and hasattr(norm, "drop") else nn.Identity()
+        rest = (
+            nn.Sequential(norm.drop, norm.act)
+            if hasattr(norm, "act") and hasattr(norm, "drop")
+            else nn.Identity()
+        )
         replace_module(changed, normalisation, rest)
     return changed if same_outcome(net, changed, pictures, TOLERANCE) else net
 

@@ -35,8 +35,8 @@ class Padded(NamedTuple):
 class ActivatedConvolution(nn.Module):
     """An activation of a convolution's output, of maps (b, c, h, w), in one kernel of oneDNN.
 
-    torch has it for its own compiler (torch.ops.mkldnn._convolution_pointwise), whose output is rounded once, after
-    the activation.
+    torch has it for its own compiler (torch.ops.mkldnn._convolution_pointwise), whose output is
+    rounded once, after the activation.
 
     Parameters
     ----------
@@ -55,7 +55,14 @@ class ActivatedConvolution(nn.Module):
         """Activated maps (b, c', h', w')."""
         maps = pad(maps, self.ahead) if self.ahead else maps
         found: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            maps, self.weight, self.bias, *self.how, self.activation.name, self.activation.numbers, "")
+            maps,
+            self.weight,
+            self.bias,
+            *self.how,
+            self.activation.name,
+            self.activation.numbers,
+            "",
+        )
         return found
 
 
@@ -70,19 +77,23 @@ class Pair(NamedTuple):
 def fused(net: nn.Module, pictures: Tensor, kept: Collection[str] = ()) -> nn.Module:
     """The network with every activation that follows a convolution computed by it.
 
-    Which convolution feeds which activation is watched in a forward pass. Where oneDNN has no such kernel here, or
-    the outcome differs, the network is given back as it was.
+    Which convolution feeds which activation is watched in a forward pass. Where oneDNN has no such
+    kernel here, or the outcome differs, the network is given back as it was.
 
     Parameters
     ----------
     net : in evaluation mode, on the processor, in the format it will compute in.
-    pictures : (b, 3, h, w) in that format, of the size it will see, not constant, to watch and to compare by.
+    pictures : (b, 3, h, w) in that format, of the size it will see, not constant, to watch and to
+        compare by.
     kept : names of modules whose own output is wanted.
     """
     try:
         changed = _changed(net, _pairs(net, pictures, kept))
-        same = same_outcome(net, changed, pictures, max(TOLERANCE, 8 * torch.finfo(pictures.dtype).eps))
-    except (AttributeError, RuntimeError):  # a build of torch without oneDNN, or a processor that it does not serve
+        same = same_outcome(
+            net, changed, pictures, max(TOLERANCE, 8 * torch.finfo(pictures.dtype).eps)
+        )
+    # a build of torch without oneDNN, or a processor that it does not serve
+    except (AttributeError, RuntimeError):
         return net
     return changed if same else net
 
@@ -95,7 +106,9 @@ def _changed(net: nn.Module, pairs: list[Pair]) -> nn.Module:
         assert activation is not None
         convolution: Any = modules[one.convolution]
         padded = _padded_evenly(convolution, one.size)
-        replace_module(changed, one.convolution, ActivatedConvolution(convolution, padded, activation))
+        replace_module(
+            changed, one.convolution, ActivatedConvolution(convolution, padded, activation)
+        )
         replace_module(changed, one.activation, nn.Identity())
     return changed
 
@@ -134,23 +147,31 @@ def _activation(module: nn.Module) -> Activation | None:
 
 def _is_plain(module: nn.Module) -> bool:
     """Whether a convolution pads with zeros and by numbers, or as TensorFlow does."""
-    return (type(module) is nn.Conv2d and module.padding_mode == "zeros" and not isinstance(module.padding, str)
-            ) or type(module).__name__ == "Conv2dSame"
+    return (
+        type(module) is nn.Conv2d
+        and module.padding_mode == "zeros"
+        and not isinstance(module.padding, str)
+    ) or type(module).__name__ == "Conv2dSame"
 
 
 def _padded_evenly(convolution: nn.Conv2d, size: tuple[int, int]) -> Padded:
     """A convolution's kernel, and padding that is alike on opposite sides.
 
-    TensorFlow pads a map of even sides by one more on the right and below (timm's Conv2dSame), in a copy of it. A
-    row and a column of zeros before a depthwise kernel do the same, and cost less.
+    TensorFlow pads a map of even sides by one more on the right and below (timm's Conv2dSame), in a
+    copy of it. A row and a column of zeros before a depthwise kernel do the same, and cost less.
     """
     if type(convolution) is nn.Conv2d:
         return Padded(convolution.weight, tuple(map(int, convolution.padding)))
-    both = [max((-(-side // stride) - 1) * stride + (kernel - 1) * dilation + 1 - side, 0)
-            for side, stride, kernel, dilation in zip(
-                size, convolution.stride, convolution.kernel_size, convolution.dilation, strict=True)]
+    both = [
+        max((-(-side // stride) - 1) * stride + (kernel - 1) * dilation + 1 - side, 0)
+        for side, stride, kernel, dilation in zip(
+            size, convolution.stride, convolution.kernel_size, convolution.dilation, strict=True
+        )
+    ]
     depthwise = convolution.groups == convolution.in_channels and convolution.dilation == (1, 1)
     if depthwise and all(zeros % 2 for zeros in both):
-        return Padded(pad(convolution.weight, (1, 0, 1, 0)), tuple((zeros + 1) // 2 for zeros in both))
+        return Padded(
+            pad(convolution.weight, (1, 0, 1, 0)), tuple((zeros + 1) // 2 for zeros in both)
+        )
     (top, bottom), (left, right) = ((zeros // 2, zeros - zeros // 2) for zeros in both)
     return Padded(convolution.weight, (0, 0), (left, right, top, bottom))

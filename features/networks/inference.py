@@ -32,18 +32,23 @@ def encoded(net: Network, pictures: Sequence[bytes], outputs: Sequence[str]) -> 
 def _on_cpu(net: Network, pictures: Sequence[bytes], outputs: Sequence[str]) -> Iterator[Features]:
     """Every thread takes a batch of its own from the files to the features, on one core.
 
-    Threads that share the layers of one batch wait for each other after each, and for a core that decodes; those
-    that share nothing do not.
+    Threads that share the layers of one batch wait for each other after each, and for a core that
+    decodes; those that share nothing do not.
     """
     threads = torch.get_num_threads()
 
     def features(start: int) -> Features:
         torch.set_num_threads(1)  # counts for each thread that computes
         stop = min(start + net.batch_size, len(pictures))
-        return net(np.stack([prepared(pictures, one, net.preparation) for one in range(start, stop)]), outputs)
+        return net(
+            np.stack([prepared(pictures, one, net.preparation) for one in range(start, stop)]),
+            outputs,
+        )
 
     try:
-        with closing(ordered(features, range(0, len(pictures), net.batch_size), threads, threads)) as found:
+        with closing(
+            ordered(features, range(0, len(pictures), net.batch_size), threads, threads)
+        ) as found:
             yield from found
     finally:
         torch.set_num_threads(threads)

@@ -8,9 +8,14 @@ from torch import Tensor
 from features.pictures.images import Preparation
 
 
-def scale_and_shift(preparation: Preparation, where: torch.device | None = None) -> tuple[Tensor, Tensor]:
+def scale_and_shift(
+    preparation: Preparation, where: torch.device | None = None
+) -> tuple[Tensor, Tensor]:
     """What makes values of 0..255 those that the network was trained with: (1, 3, 1, 1) each, on a device."""
-    mean, std = (torch.tensor(values, device=where).view(1, 3, 1, 1) for values in (preparation.mean, preparation.std))
+    mean, std = (
+        torch.tensor(values, device=where).view(1, 3, 1, 1)
+        for values in (preparation.mean, preparation.std)
+    )
     return 1.0 / (255.0 * std), -mean / std
 
 

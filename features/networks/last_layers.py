@@ -38,13 +38,19 @@ class Chosen(Sequence[bytes]):
 
 
 def tuned(
-    chosen: Pretrained, pictures: Sequence[bytes], targets: Targets, how: Finetune, views: int, seed: int
+    chosen: Pretrained,
+    pictures: Sequence[bytes],
+    targets: Targets,
+    how: Finetune,
+    views: int,
+    seed: int,
 ) -> tuple[nn.Module, History]:
     """The network with its last quarter of layers, or all, trained on n pictures; its own classifier is put back.
 
     Parameters
     ----------
-    pictures : n, or n (1 + views) with augmented views behind them: each epoch takes the next view of each.
+    pictures : n, or n (1 + views) with augmented views behind them: each epoch takes the next view
+        of each.
 
     Raises
     ------
@@ -59,7 +65,9 @@ def tuned(
         classifier = nn.Linear(width, int(targets.labels.max()) + 1)
         whole = nn.Sequential(net, classifier).to(device()).to(memory_format=torch.channels_last)
         groups: list[dict[str, Any]] = [
-            {"params": classifier.parameters()}, {"params": [one for one in net.parameters() if one.requires_grad]}]
+            {"params": classifier.parameters()},
+            {"params": [one for one in net.parameters() if one.requires_grad]},
+        ]
         inputs = _Inputs(pictures, chosen.preparation, len(targets.labels), views)
         history = train(whole, groups, inputs, targets, how.training(2, BATCH, seed))
     if place is not None and own is not None:
@@ -74,12 +82,20 @@ def unfreeze_layers(net: nn.Module, layers: Sequence[nn.Module], unfreeze: Unfre
         layer.requires_grad_(True)
 
 
-def taken_apart(net: nn.Module, chosen: Pretrained) -> tuple[str | None, nn.Module | None, int, list[nn.Module]]:
+def taken_apart(
+    net: nn.Module, chosen: Pretrained
+) -> tuple[str | None, nn.Module | None, int, list[nn.Module]]:
     """Name and module of the head, which is taken out; the width of what entered it; the layers, in order of use."""
     size = chosen.preparation.size
-    picture = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, size, size)).astype(np.float32))
+    picture = torch.from_numpy(
+        np.random.default_rng(0).normal(size=(1, 3, size, size)).astype(np.float32)
+    )
     head, _ = find_taps(net, picture, chosen.model)
-    place = next((name for name, module in net.named_modules() if module is head), None) if head else None
+    place = (
+        next((name for name, module in net.named_modules() if module is head), None)
+        if head
+        else None
+    )
     if place is not None:
         replace_module(net, place, nn.Identity())
     layers: list[nn.Module] = []
@@ -94,14 +110,18 @@ def taken_apart(net: nn.Module, chosen: Pretrained) -> tuple[str | None, nn.Modu
     for hook in hooks:
         hook.remove()
     if not isinstance(found, torch.Tensor) or found.dim() != 2:
-        raise ValueError(f"finetune: what enters the classifier of {chosen.model} is no vector; name another model")
+        raise ValueError(
+            f"finetune: what enters the classifier of {chosen.model} is no vector; name another model"
+        )
     return place, head, int(found.shape[1]), layers
 
 
 class _Inputs:
     """Pictures as the network's inputs; each epoch takes the next view of each."""
 
-    def __init__(self, pictures: Sequence[bytes], preparation: Preparation, count: int, views: int) -> None:
+    def __init__(
+        self, pictures: Sequence[bytes], preparation: Preparation, count: int, views: int
+    ) -> None:
         self._pictures, self._preparation = pictures, preparation
         self._count, self._times = count, 1 + views
         self._device = device()
@@ -110,6 +130,8 @@ class _Inputs:
     def __call__(self, rows: IntArray, epoch: int | None) -> Iterator[tuple[Tensor, IntArray]]:
         """See training.Batches."""
         view = 0 if epoch is None else epoch % self._times
-        for start, pixels in batches(Chosen(self._pictures, rows + view * self._count), self._preparation, BATCH):
+        for start, pixels in batches(
+            Chosen(self._pictures, rows + view * self._count), self._preparation, BATCH
+        ):
             there = torch.from_numpy(pixels).to(self._device)
             yield network_inputs(there, self._scale, self._shift), rows[start:start + len(pixels)]

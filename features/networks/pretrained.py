@@ -30,8 +30,9 @@ class Pretrained:
     model : efficientnet_lite0, a torchvision classification model, or timm/NAME.
     weights : name of the weights; "random" for none, "file" for a checkpoint of the user's.
     path : the weights' file, None for random ones. torchvision's need not be there yet.
-    digest : what stands for the weights in a key: sha256 of the file; or torchvision's file name, which carries
-        the start of its sha256 (checked whenever it is loaded), so that it may be downloaded later.
+    digest : what stands for the weights in a key: sha256 of the file; or torchvision's file name,
+        which carries the start of its sha256 (checked whenever it is loaded), so that it may be
+        downloaded later.
     preparation : how the weights want their pictures.
     """
 
@@ -68,7 +69,8 @@ def pretrained(model: str, weights: str | Path) -> Pretrained:
     ValueError
         For an unknown network or weights it does not have.
     FileNotFoundError
-        For a checkpoint that is not there, or timm's weights where they can be neither found nor downloaded.
+        For a checkpoint that is not there, or timm's weights where they can be neither found nor
+        downloaded.
     ModuleNotFoundError
         Where EfficientNet-Lite0's pip package is missing.
     """
@@ -85,9 +87,13 @@ def pretrained(model: str, weights: str | Path) -> Pretrained:
         return Pretrained(model, "random", None, "random", default.preparation)
     chosen = known.get(weights, default)
     if chosen.name == "random":
-        raise ValueError(f"{model} comes without trained weights: name a checkpoint file, or say weights: random")
+        raise ValueError(
+            f"{model} comes without trained weights: name a checkpoint file, or say weights: random"
+        )
     if model == LITE0:
-        return Pretrained(model, "default", path := _lite0_file(), file_digest(path), chosen.preparation)
+        return Pretrained(
+            model, "default", path := _lite0_file(), file_digest(path), chosen.preparation
+        )
     if library(model) == "torchvision":
         path = library_file(chosen.url)
         return Pretrained(model, chosen.name, path, path.name, chosen.preparation)
@@ -103,7 +109,9 @@ def with_preparation(chosen: Pretrained, **own: Any) -> Pretrained:
 def library_file(url: str) -> Path:
     """Where torch keeps what it downloads from `url`."""
     torch = sys.modules.get("torch")
-    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
+    home = (
+        os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
+    )
     folder = Path(torch.hub.get_dir()) if torch else Path(home).expanduser() / "hub"
     return folder / "checkpoints" / Path(urlparse(url).path).name
 

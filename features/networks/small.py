@@ -15,7 +15,8 @@ from features.pictures.images import PixelArray
 from features.training.loop import device, drawn
 
 PADDING = 4  # pixels that a crop may move a picture by, of 32: He et al. 2016
-# Layers of VGG's five stages by depth (Simonyan and Zisserman 2015, configurations A, B, D), without the dense ones.
+# Layers of VGG's five stages by depth (Simonyan and Zisserman 2015, configurations A, B, D),
+# without the dense ones.
 STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3)}
 
 
@@ -42,7 +43,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, entering: int, leaving: int, stride: int) -> None:
         super().__init__()
         self.first = convolution(entering, leaving, stride)
-        self.second = nn.Sequential(nn.Conv2d(leaving, leaving, 3, 1, 1, bias=False), nn.BatchNorm2d(leaving))
+        self.second = nn.Sequential(
+            nn.Conv2d(leaving, leaving, 3, 1, 1, bias=False), nn.BatchNorm2d(leaving)
+        )
         self.stride, self.added = stride, leaving - entering
 
     def forward(self, x: Tensor) -> Tensor:
@@ -53,7 +56,9 @@ class ResidualBlock(nn.Module):
 
 def convolution(entering: int, leaving: int, stride: int = 1) -> nn.Sequential:
     """A convolution of 3 x 3 with batch normalisation and ReLU."""
-    return nn.Sequential(nn.Conv2d(entering, leaving, 3, stride, 1, bias=False), nn.BatchNorm2d(leaving), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(entering, leaving, 3, stride, 1, bias=False), nn.BatchNorm2d(leaving), nn.ReLU()
+    )
 
 
 def resnet(depth: int, width: int, classes: int) -> SmallNetwork:
@@ -94,11 +99,19 @@ class Inputs:
     """
 
     def __init__(
-        self, pixels: PixelArray, mean: FloatArray, std: FloatArray, flip: bool, batch: int, seed: int
+        self,
+        pixels: PixelArray,
+        mean: FloatArray,
+        std: FloatArray,
+        flip: bool,
+        batch: int,
+        seed: int,
     ) -> None:
         self._images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
         self._flip, self._batch, self._seed = flip, batch, seed
-        self._mean, self._std = (torch.from_numpy(values).view(1, 3, 1, 1) for values in (mean, std))
+        self._mean, self._std = (
+            torch.from_numpy(values).view(1, 3, 1, 1) for values in (mean, std)
+        )
 
     def __call__(self, rows: IntArray, epoch: int | None) -> Iterator[tuple[Tensor, IntArray]]:
         """See training.Batches."""
@@ -119,7 +132,9 @@ def shifted(images: Tensor, flip: bool, rng: np.random.Generator) -> Tensor:
     columns = torch.where(mirrored[:, None], along.flip(0)[None], along[None]) + lefts[:, None]
     down = along[None] + tops[:, None]
     places = torch.arange(count)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[places, down[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    return padded.permute(0, 2, 3, 1)[places, down[:, :, None], columns[:, None, :]].permute(
+        0, 3, 1, 2
+    )
 
 
 class SmallPictures(nn.Module):
@@ -152,4 +167,7 @@ def features(net: SmallNetwork, images: Tensor) -> dict[str, Any]:
     """Pooled features (b, d) and regions (b, h w, d) of inputs, float32."""
     with torch.inference_mode():
         found = net.body(images).float().cpu()
-    return {"pooled": found.mean(dim=(2, 3)).numpy(), "regions": found.flatten(2).transpose(1, 2).contiguous().numpy()}
+    return {
+        "pooled": found.mean(dim=(2, 3)).numpy(),
+        "regions": found.flatten(2).transpose(1, 2).contiguous().numpy(),
+    }

@@ -1,6 +1,7 @@
 """Picture networks in torch: building them with their weights, and tapping their features.
 
-Importing this module imports torch; `features.encoders.cnn` does so when a picture must really be encoded.
+Importing this module imports torch; `features.encoders.cnn` does so when a picture must really be
+encoded.
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ from features.pictures.images import PixelArray
 
 Pooling = Literal["model", "avg", "max", "gem"]
 RANDOM_SEED = 0
-# Pixels of a batch on a CPU: eight pictures of 224 x 224. The maps of larger batches leave the processor's caches
-# (on two cores 208 pictures/s in batches of 8, 148 in batches of 16 and 145 of 32).
+# Pixels of a batch on a CPU: eight pictures of 224 x 224. The maps of larger batches leave the
+# processor's caches (on two cores 208 pictures/s in batches of 8, 148 in batches of 16 and 145 of
+# 32).
 CPU_PIXELS = 8 * 224 * 224
-# A GPU's batch may take this share of its free memory, and is no larger than this; beyond, nothing is gained.
+# A GPU's batch may take this share of its free memory, and is no larger than this; beyond, nothing
+# is gained.
 GPU_SHARE, LARGEST = 0.4, 256
 GEM_POWER, GEM_FLOOR = 3.0, 1e-6
 
@@ -44,8 +47,9 @@ class Network:
     One forward pass, watched by hooks, finds the two places:
 
     - the head: the linear layer (or, in SqueezeNet, the convolution) that runs last. What enters it are
-      the `pooled` features (n, d); for most networks that is the average over the regions, for VGG the
-      second hidden layer, for a vision transformer the class token. A network without one gives them itself.
+      the `pooled` features (n, d); for most networks that is the average over the regions, for VGG
+      the second hidden layer, for a vision transformer the class token. A network without one gives
+      them itself.
     - the last map: the last module before the head that gives a square map (n, d, h, w), or tokens
       (n, t, d). Its h * w positions, or its tokens without the class token, are the `regions`.
 
@@ -54,19 +58,24 @@ class Network:
     net : the network, in float32, ending in its classification head.
     chosen : its name, weights and preparation.
     layer : name of a module whose output is taken instead of both.
-    pooling : what makes one vector of the positions: their mean, maximum, or generalised mean (Radenovic et al.,
-        Fine-tuning CNN image retrieval with no human annotation, 2018); "model" for what enters the head, or the
-        mean where a layer is named.
+    pooling : what makes one vector of the positions: their mean, maximum, or generalised mean
+        (Radenovic et al., Fine-tuning CNN image retrieval with no human annotation, 2018); "model"
+        for what enters the head, or the mean where a layer is named.
     precision : the number format to compute in, and where.
 
     Attributes
     ----------
-    shapes : of one picture's features, (d,) for "pooled" and (t, d) for "regions", where there are such.
+    shapes : of one picture's features, (d,) for "pooled" and (t, d) for "regions", where there are
+        such.
     batch_size : pictures to give it at once.
     """
 
     def __init__(
-        self, net: nn.Module, chosen: Pretrained, layer: str | None = None, pooling: Pooling = "model",
+        self,
+        net: nn.Module,
+        chosen: Pretrained,
+        layer: str | None = None,
+        pooling: Pooling = "model",
         precision: Chosen | None = None,
     ) -> None:
         self.preparation, self.pooling, self.layer = chosen.preparation, pooling, layer
@@ -77,8 +86,10 @@ class Network:
         self._pass = threading.local()
         self.net = net.eval().requires_grad_(False)
         self._prepare(chosen.model)
-        self.shapes = {output: tuple(features.shape[1:])
-                       for output, features in self.features(self._noise(1), ["pooled", "regions"]).items()}
+        self.shapes = {
+            output: tuple(features.shape[1:])
+            for output, features in self.features(self._noise(1), ["pooled", "regions"]).items()
+        }
         self.batch_size = self._batch_size()
 
     def _prepare(self, model: str) -> None:
@@ -89,8 +100,11 @@ class Network:
             net = folded(self.net, images, kept)
         except (RuntimeError, AssertionError, ValueError) as error:
             size = self.preparation.size
-            raise ValueError(f"model {model} cannot take pictures of {size} x {size} pixels: {error}") from error
-        # Channels-last makes convolutions on a CPU nearly three times as fast (55 against 20 pictures/s).
+            raise ValueError(
+                f"model {model} cannot take pictures of {size} x {size} pixels: {error}"
+            ) from error
+        # Channels-last makes convolutions on a CPU nearly three times as fast (55 against 20
+        # pictures/s).
         net = net.to(self.device, self._dtype).to(memory_format=torch.channels_last)
         images = images.to(self.device, self._dtype)
         self.net = fused(net, images, kept) if self.device.type == "cpu" else net
@@ -105,7 +119,10 @@ class Network:
     def __call__(self, pixels: PixelArray, outputs: Sequence[str]) -> dict[str, FloatArray]:
         """Features of prepared pictures, uint8 (b, size, size, 3), by output: float32 (b, d) or (b, t, d)."""
         features = self.features(torch.from_numpy(pixels).to(self.device), outputs)
-        return {output: np.asarray(tensor.cpu().numpy(), dtype=np.float32) for output, tensor in features.items()}
+        return {
+            output: np.asarray(tensor.cpu().numpy(), dtype=np.float32)
+            for output, tensor in features.items()
+        }
 
     def features(self, pixels: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
         """The same for uint8 pictures on the network's device, whose float32 results stay there."""
@@ -142,7 +159,9 @@ class Network:
 
     def _noise(self, count: int) -> Tensor:
         size = self.preparation.size
-        noise = np.random.default_rng(RANDOM_SEED).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+        noise = np.random.default_rng(RANDOM_SEED).integers(
+            0, 256, (count, size, size, 3), dtype=np.uint8
+        )
         return torch.from_numpy(noise).to(self.device)
 
     def _batch_size(self) -> int:
@@ -225,7 +244,10 @@ def _full_precision() -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def network(
-    chosen: Pretrained, layer: str | None = None, pooling: Pooling = "model", precision: Chosen | None = None
+    chosen: Pretrained,
+    layer: str | None = None,
+    pooling: Pooling = "model",
+    precision: Chosen | None = None,
 ) -> Network:
     """The network, built, loaded and tapped; the last one stays in memory for the next call."""
     return Network(build(chosen), chosen, layer, pooling, precision)
@@ -241,7 +263,13 @@ def build(chosen: Pretrained) -> nn.Module:
     FileNotFoundError
         Where torchvision's weights are neither in torch's cache folder nor can be downloaded.
     """
-    make = _lite0 if chosen.model == LITE0 else _timm if library(chosen.model) == "timm" else _torchvision
+    make = (
+        _lite0
+        if chosen.model == LITE0
+        else _timm
+        if library(chosen.model) == "timm"
+        else _torchvision
+    )
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         # Some torchvision builders warn about their own defaults for initial weights.
         warnings.simplefilter("ignore")
@@ -285,15 +313,23 @@ def _timm(chosen: Pretrained) -> nn.Module:
 
     name = chosen.model.removeprefix(TIMM).partition(".")[0]
     own = next(iter(listed(chosen.model).values())).preparation.size
-    fixed = getattr(timm.get_pretrained_cfg(name, allow_unregistered=True), "fixed_input_size", False)
-    size: dict[str, Any] = {"img_size": chosen.preparation.size} if fixed and chosen.preparation.size != own else {}
+    fixed = getattr(
+        timm.get_pretrained_cfg(name, allow_unregistered=True), "fixed_input_size", False
+    )
+    size: dict[str, Any] = (
+        {"img_size": chosen.preparation.size} if fixed and chosen.preparation.size != own else {}
+    )
     if chosen.weights in ("random", "file") or chosen.path is None:
         net: nn.Module = timm.create_model(name, pretrained=False, **size)
         return net
     # timm renames old files' entries itself; the file is read here, where no pickled code can run.
     stored = read_checkpoint(chosen.path)
-    return timm.create_model(f"{name}.{chosen.weights}" if chosen.weights != "default" else name, pretrained=True,
-                             pretrained_cfg_overlay={"state_dict": stored}, **size)
+    return timm.create_model(
+        f"{name}.{chosen.weights}" if chosen.weights != "default" else name,
+        pretrained=True,
+        pretrained_cfg_overlay={"state_dict": stored},
+        **size,
+    )
 
 
 def _torchvision(chosen: Pretrained) -> nn.Module:

@@ -24,8 +24,8 @@ TEXTS_AT_ONCE = 64  # texts whose vectors are computed at once where nothing is 
 class PretrainedNetwork(nn.Module):
     """A network that stays in evaluation mode: batch normalisation keeps its statistics, and nothing is dropped.
 
-    Small training sets and batches would spoil statistics that come from a million pictures; `finetune` does the
-    same.
+    Small training sets and batches would spoil statistics that come from a million pictures;
+    `finetune` does the same.
     """
 
     def train(self, mode: bool = True) -> PretrainedNetwork:
@@ -56,7 +56,9 @@ class Pictures(PretrainedNetwork):
     def forward(self, pixels: Tensor) -> Tensor:
         """See features.encoder.TrainableNetwork."""
         if self.training:
-            return self._features(pixels if self.augment is None else self._viewed(pixels, self.augment))
+            return self._features(
+                pixels if self.augment is None else self._viewed(pixels, self.augment)
+            )
         return torch.cat([self._features(some) for some in torch.split(pixels, self._at_once)])
 
     @property
@@ -64,7 +66,9 @@ class Pictures(PretrainedNetwork):
         return max(1, CPU_PIXELS // self.preparation.size**2)
 
     def _features(self, pixels: Tensor) -> Tensor:
-        found: Tensor = self.net(network_inputs(pixels.to(self.scale.device), self.scale, self.shift))
+        found: Tensor = self.net(
+            network_inputs(pixels.to(self.scale.device), self.scale, self.shift)
+        )
         return found
 
     def _viewed(self, pixels: Tensor, augment: Augment) -> Tensor:
@@ -79,12 +83,16 @@ class Pictures(PretrainedNetwork):
         return torch.from_numpy(np.stack(list(ordered(view, range(len(pixels))))))
 
 
-def picture_network(chosen: Pretrained, augment: Augment | None, unfreeze: Unfreeze) -> TrainableNetwork:
+def picture_network(
+    chosen: Pretrained, augment: Augment | None, unfreeze: Unfreeze
+) -> TrainableNetwork:
     """A picture network without its classifier, its last quarter of layers or all of them to be trained."""
     net = build(chosen).eval()
     _, _, width, layers = taken_apart(net, chosen)
     unfreeze_layers(net, layers, unfreeze)
-    return TrainableNetwork(Pictures(net, chosen, augment).to(memory_format=torch.channels_last), width, True)
+    return TrainableNetwork(
+        Pictures(net, chosen, augment).to(memory_format=torch.channels_last), width, True
+    )
 
 
 class Texts(PretrainedNetwork):
@@ -107,7 +115,8 @@ class Texts(PretrainedNetwork):
         return torch.cat([self._vectors(some) for some in torch.split(numbers, TEXTS_AT_ONCE)])
 
     def _vectors(self, numbers: Tensor) -> Tensor:
-        # Cut to the longest of these texts: what others are padded to costs no time and changes no rounding.
+        # Cut to the longest of these texts: what others are padded to costs no time and changes no
+        # rounding.
         numbers = numbers[:, :max(int((numbers >= 0).sum(dim=1).max()), 1)].long()
         where = next(self.net.parameters()).device
         found: Any = self.net({"input_ids": numbers.clamp(min=0).to(where),
@@ -126,7 +135,9 @@ def text_network(net: nn.Module, normalise: bool, unfreeze: Unfreeze) -> Trainab
     """
     stacks = [list(module) for module in net.modules() if isinstance(module, nn.ModuleList)]
     if not stacks:
-        raise ValueError("the text model is no transformer with a list of layers: it cannot be trained end to end")
+        raise ValueError(
+            "the text model is no transformer with a list of layers: it cannot be trained end to end"
+        )
     unfreeze_layers(net, max(stacks, key=len), unfreeze)
     texts = Texts(net.eval(), normalise)
     with torch.no_grad():

@@ -14,8 +14,11 @@ After = Callable[[nn.Module, tuple[Any, ...], Any], None]
 
 def watch(net: nn.Module, pictures: Tensor, before: Before, after: After) -> None:
     """Call `before` with every module and its inputs, and `after` with its output too, as one forward pass goes by."""
-    hooks = [hook for module in net.modules()
-             for hook in (module.register_forward_pre_hook(before), module.register_forward_hook(after))]
+    hooks = [
+        hook
+        for module in net.modules()
+        for hook in (module.register_forward_pre_hook(before), module.register_forward_hook(after))
+    ]
     try:
         with torch.inference_mode():
             net(pictures)

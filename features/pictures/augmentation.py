@@ -14,16 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.pictures.images import decode
 
-# Sides beyond this many pixels are scaled down first: networks take 224 to 512, and views are made of all of it.
+# Sides beyond this many pixels are scaled down first: networks take 224 to 512, and views are made
+# of all of it.
 LARGEST = 640
 
 
 class Augment(BaseModel):
     """What augmented views of a picture look like, and what they are for.
 
-    Each view is cropped to a random part (the random-resized-crop of Szegedy et al., Going deeper with
-    convolutions, 2015: a share of the area, sides in a proportion changed by 3/4 to 4/3), mirrored or not, and
-    changed in brightness, contrast and saturation by random factors.
+    Each view is cropped to a random part (the random-resized-crop of Szegedy et al., Going deeper
+    with convolutions, 2015: a share of the area, sides in a proportion changed by 3/4 to 4/3),
+    mirrored or not, and changed in brightness, contrast and saturation by random factors.
 
     Parameters
     ----------
@@ -50,7 +51,10 @@ class Augment(BaseModel):
         factors = rng.uniform(1 - self.colour, 1 + self.colour, 3)
         if self.colour:
             for change, factor in zip(
-                    (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color), factors, strict=True):
+                (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color),
+                factors,
+                strict=True,
+            ):
                 picture = change(picture).enhance(factor)
         return picture
 
@@ -71,8 +75,8 @@ class Augment(BaseModel):
 class AugmentedPictures(Sequence[bytes]):
     """m encoded pictures, then view 1 of each as an encoded picture, and so on: m (1 + k) in all.
 
-    Each is made when it is asked for. View v of a picture is random, but decided by the seed, v and the
-    picture's bytes alone: neither its place nor the other pictures matter.
+    Each is made when it is asked for. View v of a picture is random, but decided by the seed, v and
+    the picture's bytes alone: neither its place nor the other pictures matter.
     """
 
     def __init__(self, pictures: Sequence[bytes], augment: Augment, seed: int) -> None:

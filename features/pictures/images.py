@@ -1,8 +1,8 @@
 """Pictures: decoding anything Pillow reads to RGB, preparing it for a network, and batching.
 
-Oddities are settled here once: EXIF orientation is applied, transparency is laid on white, 16-bit values
-are scaled to 8 bits, of an animation the first frame counts, and what cannot be decoded in full is an
-`UnreadablePicture`, never a silently grey or half picture.
+Oddities are settled here once: EXIF orientation is applied, transparency is laid on white, 16-bit
+values are scaled to 8 bits, of an animation the first frame counts, and what cannot be decoded in
+full is an `UnreadablePicture`, never a silently grey or half picture.
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ Made = TypeVar("Made")
 WORKERS = min(16, cores())
 # Batches being decoded while the network works on another one: enough to overlap, little to hold.
 AHEAD = 2
-# A JPEG file is decoded at a half, a quarter or an eighth where that leaves this many times the wanted side:
-# the filter of the resize that follows then still has all the detail that it would keep.
+# A JPEG file is decoded at a half, a quarter or an eighth where that leaves this many times the
+# wanted side: the filter of the resize that follows then still has all the detail that it would
+# keep.
 SPARE = 2
-# Longer sides than this many times the shorter one are cut before a centre crop; a square needs less than twice.
+# Longer sides than this many times the shorter one are cut before a centre crop; a square needs
+# less than twice.
 LONGEST = 2
 
 
@@ -52,8 +54,8 @@ _silenced: list[Any] = []
 def _quiet() -> Iterator[None]:
     """Keep Pillow's warnings from leaking, also from many threads at once.
 
-    `warnings.catch_warnings` alone restores the wrong filters when threads leave it out of order, so the
-    first one in sets the filter and the last one out restores it.
+    `warnings.catch_warnings` alone restores the wrong filters when threads leave it out of order,
+    so the first one in sets the filter and the last one out restores it.
     """
     with _silence:
         if not _silenced:
@@ -76,8 +78,8 @@ def decode(data: bytes, side: int | None = None) -> Image.Image:
 
     Parameters
     ----------
-    side : pixels of the shorter side that are enough; a JPEG file may then be decoded smaller, but not below
-        `SPARE` times this, which takes a fraction of the time. None for every pixel.
+    side : pixels of the shorter side that are enough; a JPEG file may then be decoded smaller, but
+        not below `SPARE` times this, which takes a fraction of the time. None for every pixel.
 
     Raises
     ------
@@ -92,17 +94,22 @@ def decode(data: bytes, side: int | None = None) -> Image.Image:
             with Image.open(io.BytesIO(data)) as picture:
                 _check_size(picture.width, picture.height)
                 if side is not None:
-                    picture.draft(None, (SPARE * side, SPARE * side))  # does nothing for other kinds than JPEG
+                    # does nothing for other kinds than JPEG
+                    picture.draft(None, (SPARE * side, SPARE * side))
                 picture.load()
                 return _to_rgb(_upright(picture))
         except (UnreadablePicture, MemoryError):
             raise
         except UnidentifiedImageError:
             start = bytes(data[:8])
-            raise UnreadablePicture(f"not a picture in a known format (it starts with {start!r})") from None
+            raise UnreadablePicture(
+                f"not a picture in a known format (it starts with {start!r})"
+            ) from None
         # Damaged files make Pillow's many decoders raise nearly every kind of exception.
         except Exception as error:
-            raise UnreadablePicture(f"cannot be decoded: {str(error) or type(error).__name__}") from error
+            raise UnreadablePicture(
+                f"cannot be decoded: {str(error) or type(error).__name__}"
+            ) from error
 
 
 def check(data: bytes) -> tuple[int, int]:
@@ -113,7 +120,9 @@ def check(data: bytes) -> tuple[int, int]:
 def _check_size(width: int, height: int) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and width * height > limit:
-        raise UnreadablePicture(f"{width} x {height} pixels are more than the limit of {limit} pixels")
+        raise UnreadablePicture(
+            f"{width} x {height} pixels are more than the limit of {limit} pixels"
+        )
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -156,8 +165,9 @@ class Preparation:
     Parameters
     ----------
     size : side of the square input in pixels.
-    shorter_side : length the shorter side is resized to before the centre is cropped to `size`, which is no
-        larger; None squeezes the whole picture into the square, so that nothing is cut off.
+    shorter_side : length the shorter side is resized to before the centre is cropped to `size`,
+        which is no larger; None squeezes the whole picture into the square, so that nothing is cut
+        off.
     interpolation : resampling filter; see features.pictures.resizing.
     mean, std : per channel, of values scaled to 0..1: the network sees (value - mean) / std.
     """
@@ -178,7 +188,8 @@ class Preparation:
             return resized(picture, self.size, self.size, self.interpolation)
         picture = _centre(picture)
         scale = self.shorter_side / min(picture.size)
-        # Rounded down like torchvision's Resize, so that its weights meet the pixels they were made with.
+        # Rounded down like torchvision's Resize, so that its weights meet the pixels they were made
+        # with.
         width, height = (max(self.shorter_side, int(side * scale + 1e-6)) for side in picture.size)
         left, top = round((width - self.size) / 2), round((height - self.size) / 2)
         whole = resized(picture, width, height, self.interpolation)
@@ -193,13 +204,17 @@ def _centre(picture: Image.Image) -> Image.Image:
 
 
 def ordered(
-    function: Callable[[Item], Made], items: Iterable[Item], workers: int = WORKERS, ahead: int = 2 * WORKERS
+    function: Callable[[Item], Made],
+    items: Iterable[Item],
+    workers: int = WORKERS,
+    ahead: int = 2 * WORKERS,
 ) -> Generator[Made, None, None]:
     """`function` of each item, in order, computed by threads while the caller works on the ones before.
 
     Parameters
     ----------
-    ahead : items begun beyond the one that is waited for: no more is ever held, however many items there are.
+    ahead : items begun beyond the one that is waited for: no more is ever held, however many items
+        there are.
     """
     pending: deque[Future[Made]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
@@ -227,16 +242,21 @@ def batches(
 ) -> Generator[tuple[int, PixelArray], None, None]:
     """Decoded and prepared pictures in order, as (position of the first, uint8 (b, size, size, 3)).
 
-    Threads decode the next batches while the caller works on the last one (Pillow frees the interpreter
-    while it decodes), so at most a few batches of pixels exist at once. `pictures` may be any sequence
-    that reads a picture when it is indexed, from any thread.
+    Threads decode the next batches while the caller works on the last one (Pillow frees the
+    interpreter while it decodes), so at most a few batches of pixels exist at once. `pictures` may
+    be any sequence that reads a picture when it is indexed, from any thread.
 
     Raises
     ------
     UnreadablePicture
         Naming the position of the picture that cannot be decoded.
     """
-    with closing(ordered(lambda position: prepared(pictures, position, preparation), range(len(pictures)),
-                         ahead=size * AHEAD)) as pixels:
+    with closing(
+        ordered(
+            lambda position: prepared(pictures, position, preparation),
+            range(len(pictures)),
+            ahead=size * AHEAD,
+        )
+    ) as pixels:
         for start in range(0, len(pictures), size):
             yield start, np.stack(list(islice(pixels, size)))

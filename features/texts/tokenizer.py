@@ -17,20 +17,86 @@ from features.machine.identity import file_digest, nearest_file, versions
 LAST_LETTER = 0x20000
 
 Language = Literal[
-    "ar", "bg", "ca", "cs", "da", "de", "el", "en", "eo", "es", "et", "eu", "fa", "fi", "fr", "ga", "gu", "he",
-    "hi", "hu", "hy", "id", "it", "ko", "lt", "ms", "nb", "ne", "nl", "pl", "pt", "ro", "ru", "sk", "sr", "sv",
-    "ta", "tr", "uk", "vi", "yi", "zh",
+    "ar",
+    "bg",
+    "ca",
+    "cs",
+    "da",
+    "de",
+    "el",
+    "en",
+    "eo",
+    "es",
+    "et",
+    "eu",
+    "fa",
+    "fi",
+    "fr",
+    "ga",
+    "gu",
+    "he",
+    "hi",
+    "hu",
+    "hy",
+    "id",
+    "it",
+    "ko",
+    "lt",
+    "ms",
+    "nb",
+    "ne",
+    "nl",
+    "pl",
+    "pt",
+    "ro",
+    "ru",
+    "sk",
+    "sr",
+    "sv",
+    "ta",
+    "tr",
+    "uk",
+    "vi",
+    "yi",
+    "zh",
 ]
 StopWords = Literal["none", "language"] | Path
 
 # ISO 639-1 code -> algorithm of snowballstemmer.
 STEMMERS: dict[str, str] = {
-    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",
-    "eo": "esperanto", "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish",
-    "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian",
-    "it": "italian", "lt": "lithuanian", "nb": "norwegian", "ne": "nepali", "nl": "dutch", "pl": "polish",
-    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish", "ta": "tamil",
-    "tr": "turkish", "yi": "yiddish",
+    "ar": "arabic",
+    "ca": "catalan",
+    "cs": "czech",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "eo": "esperanto",
+    "es": "spanish",
+    "et": "estonian",
+    "eu": "basque",
+    "fa": "persian",
+    "fi": "finnish",
+    "fr": "french",
+    "ga": "irish",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "hy": "armenian",
+    "id": "indonesian",
+    "it": "italian",
+    "lt": "lithuanian",
+    "nb": "norwegian",
+    "ne": "nepali",
+    "nl": "dutch",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sr": "serbian",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+    "yi": "yiddish",
 }
 # Languages for which the package stop-words has no list.
 NO_STOP_WORDS = frozenset({"eo", "et", "eu", "ga", "hy", "lt", "ne", "sr", "ta", "yi"})
@@ -40,8 +106,8 @@ NO_STOP_WORDS = frozenset({"eo", "et", "eu", "ga", "hy", "lt", "ne", "sr", "ta",
 def _word() -> re.Pattern[str]:
     """Runs of letters, digits and the marks that belong to letters.
 
-    Python's own word characters leave out combining marks, and so cut Hindi, Thai or vocalised Arabic and
-    Hebrew words to pieces.
+    Python's own word characters leave out combining marks, and so cut Hindi, Thai or vocalised
+    Arabic and Hebrew words to pieces.
     """
     marks = (code for code in range(LAST_LETTER) if unicodedata.category(chr(code))[0] == "M")
     runs = (list(run) for _, run in groupby(enumerate(marks), key=lambda pair: pair[1] - pair[0]))
@@ -76,7 +142,9 @@ def _stop_words(language: str, chosen: str | Path, modified: int) -> frozenset[s
     elif language == "en":
         from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-        lines = sorted(ENGLISH_STOP_WORDS)  # stop-words' own list of 1,333 English words takes content words too
+        lines = sorted(
+            ENGLISH_STOP_WORDS
+        )  # stop-words' own list of 1,333 English words takes content words too
     else:
         from stop_words import get_stop_words
 
@@ -90,7 +158,8 @@ def _stemmer(language: str) -> Callable[[str], str]:
     import snowballstemmer
 
     stem: Callable[[str], str] = snowballstemmer.stemmer(STEMMERS[language]).stemWord
-    return lru_cache(maxsize=200_000)(stem)  # words repeat: a look-up is ten times faster than stemming again
+    # words repeat: a look-up is ten times faster than stemming again
+    return lru_cache(maxsize=200_000)(stem)
 
 
 @dataclass(frozen=True)
@@ -98,22 +167,23 @@ class Tokenizer:
     """Splits a text into lowercase words.
 
     The text is brought to Unicode's compatibility form NFKC first, so that a full-width or ligature
-    spelling is the same word. Signs, underscores, emoji and control characters separate words. Chinese,
-    which writes no blanks, is cut into words by jieba.
+    spelling is the same word. Signs, underscores, emoji and control characters separate words.
+    Chinese, which writes no blanks, is cut into words by jieba.
 
     Parameters
     ----------
     language : ISO 639-1 code. It decides how words are told apart (zh), stop words and stemming.
-    stop_words : "none"; "language" leaves out the frequent words of the language (scikit-learn's list for
-        English, those of the package stop-words for others); a path, those of a UTF-8 file, one a line.
-    stem : whether words are cut to their stems by the language's Snowball algorithm (Porter, 2001), after
-        stop words are left out.
+    stop_words : "none"; "language" leaves out the frequent words of the language (scikit-learn's
+        list for English, those of the package stop-words for others); a path, those of a UTF-8
+        file, one a line.
+    stem : whether words are cut to their stems by the language's Snowball algorithm (Porter, 2001),
+        after stop words are left out.
 
     Raises
     ------
     ValueError
-        Where the language has no stop words or no stemmer, naming those that have; or the file of stop words is
-        not UTF-8 text.
+        Where the language has no stop words or no stemmer, naming those that have; or the file of
+        stop words is not UTF-8 text.
     FileNotFoundError
         Where there is no such file of stop words.
     """
@@ -132,7 +202,9 @@ class Tokenizer:
             problems.append(f"stop_words: there is no list for '{self.language}' (there are for "
                             f"{', '.join(have)}); give a file")
         if isinstance(self.stop_words, Path) and not self.stop_words.is_file():
-            raise FileNotFoundError(f"stop_words: there is no file {self.stop_words}{nearest_file(self.stop_words)}")
+            raise FileNotFoundError(
+                f"stop_words: there is no file {self.stop_words}{nearest_file(self.stop_words)}"
+            )
         if problems:
             raise ValueError("; ".join(problems))
 
@@ -141,7 +213,9 @@ class Tokenizer:
         words = _words(text)
         if self.language == "zh":
             segment = _chinese()
-            words = [part for word in words for part in (segment(word) if not word.isascii() else [word])]
+            words = [
+                part for word in words for part in (segment(word) if not word.isascii() else [word])
+            ]
         if self.stop_words != "none":
             left_out = self._left_out()
             words = [word for word in words if word not in left_out]
@@ -152,9 +226,13 @@ class Tokenizer:
     def _left_out(self) -> frozenset[str]:
         path = self.stop_words if isinstance(self.stop_words, Path) else None
         try:
-            return _stop_words(self.language, self.stop_words, path.stat().st_mtime_ns if path else 0)
+            return _stop_words(
+                self.language, self.stop_words, path.stat().st_mtime_ns if path else 0
+            )
         except UnicodeDecodeError as error:
-            raise ValueError(f"stop_words: {path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
+            raise ValueError(
+                f"stop_words: {path} is not UTF-8 text ({error.reason} at byte {error.start})"
+            ) from error
 
     def identity(self) -> dict[str, Any]:
         """What decides the words beyond the parameters: the Unicode tables, libraries, the file of stop words."""
@@ -163,7 +241,10 @@ class Tokenizer:
             ("stop-words", self.stop_words == "language" and self.language != "en"),
             ("scikit-learn", self.stop_words == "language" and self.language == "en"),
             ("snowballstemmer", self.stem)) if used]
-        found: dict[str, Any] = {"unicode": unicodedata.unidata_version, "libraries": versions(*libraries)}
+        found: dict[str, Any] = {
+            "unicode": unicodedata.unidata_version,
+            "libraries": versions(*libraries),
+        }
         if isinstance(self.stop_words, Path):
             found["stop_words"] = file_digest(self.stop_words)
         return found

@@ -22,11 +22,12 @@ SMOOTHING = 1e-3  # a of Arora et al.: between 1e-4 and 1e-3 they saw no differe
 class Weighting:
     """Weights of words, learned on training texts, and a direction to leave out.
 
-    mean:            v = sum_w x_w / n over the n known words w of a text
-    tfidf_weighted:  v = sum_w idf_w x_w / sum_w idf_w,  idf_w = ln((1 + N) / (1 + df_w)) + 1 over N training texts
-    sif:             v = sum_w a / (a + p_w) x_w / n minus its projection on u, where p_w is the word's share of the
-                     training words, a = 1e-3, and u the first right singular vector of the training texts' v
-                     (Arora, Liang and Ma, 2017, A Simple but Tough-to-Beat Baseline for Sentence Embeddings)
+    mean:            v = sum_w x_w / n over the n known words w of a text tfidf_weighted:  v = sum_w
+    idf_w x_w / sum_w idf_w,  idf_w = ln((1 + N) / (1 + df_w)) + 1 over N training texts sif:
+    v = sum_w a / (a + p_w) x_w / n minus its projection on u, where p_w is the word's share of the
+                     training words, a = 1e-3, and u the first right singular vector of the training
+                     texts' v (Arora, Liang and Ma, 2017, A Simple but Tough-to-Beat Baseline for
+                     Sentence Embeddings)
 
     Parameters
     ----------
@@ -47,11 +48,16 @@ def learned(aggregation: Aggregation, texts: Sequence[list[str]], known: Lookup)
         return Weighting({})
     if aggregation == "tfidf_weighted":
         frequencies = Counter(word for text in texts for word in set(text))
-        idf = {word: float(np.log((1 + len(texts)) / (1 + df)) + 1) for word, df in sorted(frequencies.items())}
+        idf = {
+            word: float(np.log((1 + len(texts)) / (1 + df)) + 1)
+            for word, df in sorted(frequencies.items())
+        }
         return Weighting(idf, float(np.log(1 + len(texts)) + 1), normalised=True)
     counts = Counter(word for text in texts for word in text)
     total = sum(counts.values())
-    weights = {word: SMOOTHING / (SMOOTHING + count / total) for word, count in sorted(counts.items())}
+    weights = {
+        word: SMOOTHING / (SMOOTHING + count / total) for word, count in sorted(counts.items())
+    }
     plain = Weighting(weights)
     return Weighting(weights, common=_first_direction(averages(texts, known, plain)))
 
@@ -62,14 +68,18 @@ def _first_direction(vectors: FloatArray) -> FloatArray | None:
         return None
     second_moment = vectors.T.astype(np.float64) @ vectors
     direction = np.linalg.eigh(second_moment)[1][:, -1]
-    return np.asarray(direction * np.sign(direction[np.argmax(np.abs(direction))]), dtype=np.float32)
+    return np.asarray(
+        direction * np.sign(direction[np.argmax(np.abs(direction))]), dtype=np.float32
+    )
 
 
 def averages(texts: Sequence[list[str]], known: Lookup, weighting: Weighting) -> FloatArray:
     """One vector for each text, float32 (m, d); zeros where it has no known word."""
     words = [[word for word in text if word in known.rows] for text in texts]
     rows: IntArray = np.array([known.rows[word] for text in words for word in text], dtype=np.int64)
-    weights = np.array([weighting.weights.get(word, weighting.unseen) for text in words for word in text])
+    weights = np.array(
+        [weighting.weights.get(word, weighting.unseen) for text in words for word in text]
+    )
     lengths = np.array([len(text) for text in words], dtype=np.int64)
     starts = np.concatenate([[0], np.cumsum(lengths)])
     sums = _sums(weights, starts) if weighting.normalised else lengths
@@ -77,7 +87,11 @@ def averages(texts: Sequence[list[str]], known: Lookup, weighting: Weighting) ->
     used, columns = np.unique(rows, return_inverse=True)
     averaging = sparse.csr_matrix((shares, columns, starts), shape=(len(words), len(used)))
     found = np.asarray(averaging @ known.take(used), dtype=np.float32)
-    return found if weighting.common is None else found - np.outer(found @ weighting.common, weighting.common)
+    return (
+        found
+        if weighting.common is None
+        else found - np.outer(found @ weighting.common, weighting.common)
+    )
 
 
 def _sums(weights: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -55,8 +55,9 @@ class WordVectors:
 class VectorFile:
     """A word2vec or GloVe file, text or binary, of which only the vectors that are asked for are read.
 
-    The file is scanned once for the places of its words, and memory-mapped: its vectors are never all in memory.
-    Formats (the first two are those of Mikolov's word2vec tool, the third is GloVe's):
+    The file is scanned once for the places of its words, and memory-mapped: its vectors are never
+    all in memory. Formats (the first two are those of Mikolov's word2vec tool, the third is
+    GloVe's):
 
     - text, a first line "words d", then "word x1 ... xd" in each line;
     - binary, the same first line, then "word " and d little-endian float32 for each word;
@@ -147,7 +148,9 @@ class VectorFile:
         try:
             return np.array(numbers, dtype=np.float32)
         except ValueError as error:
-            raise ValueError(f"file {self.path} byte {place}: not {self.width} numbers: {error}") from error
+            raise ValueError(
+                f"file {self.path} byte {place}: not {self.width} numbers: {error}"
+            ) from error
 
 
 def _numbers(parts: list[bytes]) -> bool:
@@ -181,7 +184,9 @@ def glove() -> WordVectors:
 
     vectors, index = glove_files()
     words = pyarrow.parquet.read_table(index).column("index").to_pylist()
-    return WordVectors({word: row for row, word in enumerate(words)}, np.load(vectors, mmap_mode="r"))
+    return WordVectors(
+        {word: row for row, word in enumerate(words)}, np.load(vectors, mmap_mode="r")
+    )
 
 
 def file_parts(path: Path | None) -> list[Path]:
@@ -193,9 +198,13 @@ def file_parts(path: Path | None) -> list[Path]:
         Where no file is named, or there is none.
     """
     if path is None:
-        raise ValueError("vectors: file needs the key 'file': gensim KeyedVectors, or a word2vec or GloVe file")
+        raise ValueError(
+            "vectors: file needs the key 'file': gensim KeyedVectors, or a word2vec or GloVe file"
+        )
     if not path.is_file():
-        raise FileNotFoundError(f"file {path}: there is no such file of word vectors{nearest_file(path)}")
+        raise FileNotFoundError(
+            f"file {path}: there is no such file of word vectors{nearest_file(path)}"
+        )
     return [path, *sorted(path.parent.glob(f"{glob.escape(path.name)}.*.npy"))]
 
 

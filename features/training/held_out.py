@@ -27,7 +27,9 @@ def split_for_stopping(targets: Targets, random_state: int) -> tuple[IntArray, I
     kind = StratifiedKFold if targets.groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():  # small classes are put back below
         warnings.simplefilter("ignore", UserWarning)
-        fitted, held_out = next(kind(parts, shuffle=True, random_state=random_state).split(labels, labels, groups))
+        fitted, held_out = next(
+            kind(parts, shuffle=True, random_state=random_state).split(labels, labels, groups)
+        )
     lost = np.setdiff1d(labels[held_out], labels[fitted])
     held_out = held_out[~np.isin(groups[held_out], groups[np.isin(labels, lost)])]
     return np.setdiff1d(np.arange(len(labels)), held_out), held_out

@@ -18,7 +18,8 @@ from features.encoder import Targets
 from features.training.held_out import split_for_stopping
 
 Loss = Literal["cross_entropy", "mse"]
-# Inputs of the rows asked for, in portions, each with its rows; the epoch they are for, None for plain inputs.
+# Inputs of the rows asked for, in portions, each with its rows; the epoch they are for, None for
+# plain inputs.
 Batches = Callable[[IntArray, int | None], Iterator[tuple[Tensor, IntArray]]]
 MOMENTUM = 0.9
 
@@ -31,12 +32,14 @@ class Training:
     ----------
     epochs : most passes over the rows trained on; the learning rate is planned for so many.
     patience : passes without a lower loss on the rows held out after which training stops.
-    lr : highest learning rate of each group of parameters: it rises to it over the first 30 % of the steps and
-        falls to nothing in the end (the one-cycle policy of Smith and Topin, Super-convergence, 2019).
+    lr : highest learning rate of each group of parameters: it rises to it over the first 30 % of
+        the steps and falls to nothing in the end (the one-cycle policy of Smith and Topin,
+        Super-convergence, 2019).
     optimizer : "sgd" with Nesterov's momentum .9, or "adamw" (Loshchilov and Hutter, 2019).
     weight_decay : of the optimizer.
-    loss : "cross_entropy", or "mse": squared differences to the one-hot class, summed over classes (Hui and
-        Belkin, Evaluation of neural architectures trained with square loss vs cross-entropy, 2021).
+    loss : "cross_entropy", or "mse": squared differences to the one-hot class, summed over classes
+        (Hui and Belkin, Evaluation of neural architectures trained with square loss vs
+        cross-entropy, 2021).
     batch : rows of one step.
     random_state : seed of the rows held out, of the order of rows, and of the inputs' changes.
     """
@@ -58,7 +61,8 @@ class History:
     Parameters
     ----------
     kept : the epoch, counted from 1, whose weights were kept.
-    fitted, held_out : mean loss of each epoch on the rows trained on (during it) and held out (after it).
+    fitted, held_out : mean loss of each epoch on the rows trained on (during it) and held out
+        (after it).
     """
 
     kept: int
@@ -77,16 +81,21 @@ def drawn() -> np.random.Generator:
 
 
 def train(
-    net: nn.Module, parameters: Sequence[dict[str, Any]], batches: Batches, targets: Targets, how: Training
+    net: nn.Module,
+    parameters: Sequence[dict[str, Any]],
+    batches: Batches,
+    targets: Targets,
+    how: Training,
 ) -> History:
     """Train a network until the loss on held-out rows has not fallen for `patience` epochs.
 
-    The weights with the least held-out loss are restored (the last ones where no rows could be held out). The
-    rows held out are training rows; no other rows are seen.
+    The weights with the least held-out loss are restored (the last ones where no rows could be held
+    out). The rows held out are training rows; no other rows are seen.
 
     Parameters
     ----------
-    net : gives logits (b, K) for inputs; its mode (training or evaluation) during training is as it comes.
+    net : gives logits (b, K) for inputs; its mode (training or evaluation) during training is as it
+        comes.
     parameters : groups of parameters to train, one for each of `how.lr`.
     batches : gives the inputs of rows.
 
@@ -101,7 +110,9 @@ def train(
     labels = torch.from_numpy(targets.labels).to(device())
     for epoch in range(how.epochs):
         mean = course.fit(batches(rng.permutation(fitted), epoch), labels)
-        course.keep(mean, course.loss_of(batches(held_out, None), labels) if len(held_out) else None)
+        course.keep(
+            mean, course.loss_of(batches(held_out, None), labels) if len(held_out) else None
+        )
         if course.waited >= how.patience:
             break
     return course.end()
@@ -110,13 +121,19 @@ def train(
 class _Course:
     """Optimizer, losses so far, and the best weights."""
 
-    def __init__(self, net: nn.Module, parameters: Sequence[dict[str, Any]], how: Training, rows: int) -> None:
+    def __init__(
+        self, net: nn.Module, parameters: Sequence[dict[str, Any]], how: Training, rows: int
+    ) -> None:
         self._net, self._how = net, how
         self._modes = [(module, module.training) for module in net.modules()]
         groups = [{**group, "lr": lr} for group, lr in zip(parameters, how.lr, strict=True)]
-        self._optimizer: torch.optim.Optimizer = torch.optim.AdamW(groups, weight_decay=how.weight_decay) \
-            if how.optimizer == "adamw" \
-            else torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True, weight_decay=how.weight_decay)
+        self._optimizer: torch.optim.Optimizer = (
+            torch.optim.AdamW(groups, weight_decay=how.weight_decay)
+            if how.optimizer == "adamw"
+            else torch.optim.SGD(
+                groups, momentum=MOMENTUM, nesterov=True, weight_decay=how.weight_decay
+            )
+        )
         steps = how.epochs * -(-rows // how.batch)
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
             self._optimizer, list(how.lr), total_steps=steps + 1, cycle_momentum=False)

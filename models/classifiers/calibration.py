@@ -15,11 +15,14 @@ Decisions = NDArray[np.float64]
 
 FOLDS = 5  # that give the decision values which the sigmoids are fitted to
 MOST_STEPS = 100
-ROUNDING = 1e-7  # of scores, which come from features in single precision: what varies no more is constant
+# of scores, which come from features in single precision: what varies no more is constant
+ROUNDING = 1e-7
 FLAT = 1e-9  # gradient of the mean loss at which a sigmoid's fit ends
 
 
-def calibration_folds(y: NDArray[Any], random_state: int, groups: NDArray[Any] | None) -> list[tuple[Rows, Rows]]:
+def calibration_folds(
+    y: NDArray[Any], random_state: int, groups: NDArray[Any] | None
+) -> list[tuple[Rows, Rows]]:
     """(train, held out) rows of 5 stratified folds of whole groups, or as many as the smallest class has rows.
 
     None where a class is not among the training rows of every fold.
@@ -52,10 +55,14 @@ class Sigmoids:
         if each.shape[1] == 1:
             return np.hstack([1 - each, each])
         whole = each.sum(axis=1, keepdims=True)
-        return np.asarray(np.where(whole > 0, each / np.where(whole > 0, whole, 1), 1 / each.shape[1]))
+        return np.asarray(
+            np.where(whole > 0, each / np.where(whole > 0, whole, 1), 1 / each.shape[1])
+        )
 
 
-def fitted_sigmoids(scores: Decisions, positive: NDArray[np.bool_], weights: NDArray[np.float64]) -> Sigmoids:
+def fitted_sigmoids(
+    scores: Decisions, positive: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> Sigmoids:
     """Sigmoids by maximum likelihood with Platt's targets (Platt 1999), by Newton's method (Lin et al. 2007).
 
     Parameters
@@ -96,7 +103,8 @@ class _Loss(NamedTuple):
         p = scipy.special.expit(self.scores * lines[0] + lines[1])
         wrong, curve = self.shares * (p - self.wanted), self.shares * p * (1 - p)
         gradient = np.array([(wrong * self.scores).sum(axis=0), wrong.sum(axis=0)])
-        aa = (curve * self.scores**2).sum(axis=0) + 1e-12  # constant scores leave the slope where it is
+        # constant scores leave the slope where it is
+        aa = (curve * self.scores**2).sum(axis=0) + 1e-12
         ab, bb = (curve * self.scores).sum(axis=0), curve.sum(axis=0) + 1e-12
         step = np.array([bb * gradient[0] - ab * gradient[1], aa * gradient[1] - ab * gradient[0]])
         return gradient, -step / (aa * bb - ab**2)

@@ -18,17 +18,22 @@ def stratified_folds(
 ) -> list[tuple[Rows, Rows]]:
     """(train, held out) rows of at most `count` folds, stratified by class, groups (n,) never in two.
 
-    Fewer, where the largest class has fewer rows or there are fewer groups; none, where these make no two folds.
+    Fewer, where the largest class has fewer rows or there are fewer groups; none, where these make
+    no two folds.
     """
     codes, sizes = np.unique(y, return_inverse=True, return_counts=True)[1:]
     grouped = None if groups is None else np.unique(groups, return_inverse=True)[1]
     count = min(count, int(sizes.max()), len(y) if grouped is None else int(grouped.max()) + 1)
     if count < 2:
         return []
-    # Drawing folds of whole groups takes as long as many a fit: other settings ask for the same ones.
+    # Drawing folds of whole groups takes as long as many a fit: other settings ask for the same
+    # ones.
     held_out, = KEPT.arrays(("stratified folds", count, random_state, codes, grouped),
                             lambda: (_drawn(codes, count, random_state, grouped),))
-    return [(np.flatnonzero(held_out != fold), np.flatnonzero(held_out == fold)) for fold in range(count)]
+    return [
+        (np.flatnonzero(held_out != fold), np.flatnonzero(held_out == fold))
+        for fold in range(count)
+    ]
 
 
 def _drawn(codes: Rows, count: int, random_state: int, groups: Rows | None) -> Rows:

@@ -17,11 +17,12 @@ from models.classifiers.inner_folds import Rows
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
-# CSR rows are solved by conjugate gradients above so many rows and columns. Measured with 20 words in a row, 8 classes,
-# 5 strengths and 5 folds held out: factorising takes a fifth of the time for 400 rows, and as long for 1,300.
+# CSR rows are solved by conjugate gradients above so many rows and columns. Measured with 20 words
+# in a row, 8 classes, 5 strengths and 5 folds held out: factorising takes a fifth of the time for
+# 400 rows, and as long for 1,300.
 LARGEST_FACTORISED = 1300
-# From the products of columns each fold takes a factorisation of its own, from those of rows all take a second one
-# together: with five folds as dear where there are so many rows for each column.
+# From the products of columns each fold takes a factorisation of its own, from those of rows all
+# take a second one together: with five folds as dear where there are so many rows for each column.
 PRICE_OF_FOLDS = 1.3
 TOLERANCE = 1e-7  # of a residual of the normal equations, relative to their right-hand side
 MOST_ITERATIONS = 2000
@@ -72,13 +73,14 @@ class _Method(Protocol):
 def ridge(task: Task, strengths: Sequence[float], held_out: Sequence[Rows] = ()) -> list[Regressed]:
     """Minimise sum_i w_i |t_i - W x_i - b|^2 + alpha |W|^2 for every strength alpha; the intercept b is free.
 
-    The products of the columns (or of the rows, where these are fewer) with each other are computed once. They serve
-    every strength and every fold that is left out.
+    The products of the columns (or of the rows, where these are fewer) with each other are computed
+    once. They serve every strength and every fold that is left out.
 
     Parameters
     ----------
     strengths : the alphas, above 0.
-    held_out : folds: rows that stand in one each, together all rows. Each is scored by what the others teach.
+    held_out : folds: rows that stand in one each, together all rows. Each is scored by what the
+        others teach.
     """
     n, d = task.X.shape
     if sparse.issparse(task.X) and min(n, d) > LARGEST_FACTORISED:
@@ -113,12 +115,22 @@ class _Moments(NamedTuple):
     weight: float
 
     def plus(self, other: _Moments) -> _Moments:
-        return _Moments(self.squares + other.squares, self.products + other.products, self.rows + other.rows,
-                        self.targets + other.targets, self.weight + other.weight)
+        return _Moments(
+            self.squares + other.squares,
+            self.products + other.products,
+            self.rows + other.rows,
+            self.targets + other.targets,
+            self.weight + other.weight,
+        )
 
     def minus(self, other: _Moments) -> _Moments:
-        return _Moments(self.squares - other.squares, self.products - other.products, self.rows - other.rows,
-                        self.targets - other.targets, self.weight - other.weight)
+        return _Moments(
+            self.squares - other.squares,
+            self.products - other.products,
+            self.rows - other.rows,
+            self.targets - other.targets,
+            self.weight - other.weight,
+        )
 
 
 class _Primal:
@@ -127,15 +139,24 @@ class _Primal:
     def __init__(self, task: Task, held_out: Sequence[Rows]) -> None:
         self.task = task
         self.folds = [self._moments(rows) for rows in held_out]
-        self.whole = reduce(_Moments.plus, self.folds) if self.folds else self._moments(np.arange(task.X.shape[0]))
+        self.whole = (
+            reduce(_Moments.plus, self.folds)
+            if self.folds
+            else self._moments(np.arange(task.X.shape[0]))
+        )
 
     def _moments(self, rows: Rows) -> _Moments:
         X, targets, weights = _taken(self.task, rows)
         roots = np.sqrt(weights)[:, None]
         weighted = X.multiply(roots).tocsr() if sparse.issparse(X) else X * roots
         squares = weighted.T @ weighted
-        return _Moments(squares.toarray() if sparse.issparse(squares) else squares, weighted.T @ (targets * roots),
-                        X.T @ weights, targets.T @ weights, float(weights.sum()))
+        return _Moments(
+            squares.toarray() if sparse.issparse(squares) else squares,
+            weighted.T @ (targets * roots),
+            X.T @ weights,
+            targets.T @ weights,
+            float(weights.sum()),
+        )
 
     def __call__(self, without: int | None, strengths: Sequence[float]) -> Solved:
         sums = self.whole if without is None else self.whole.minus(self.folds[without])
@@ -150,15 +171,18 @@ class _Primal:
 class _Dual:
     """From the products of the rows: coef = X'W^1/2 (W^1/2 XX' W^1/2 + alpha)^-1 W^1/2 T, all centred.
 
-    A fold f that is left out takes no factorisation of its own: with H = W^1/2 XX' W^1/2 (... + alpha)^-1 + ss', where
-    s is the unit vector along W^1/2 1, its rows are missed by (I - H)_ff^-1 ((I - H) W^1/2 T)_f (An et al. 2007).
-    The inverse of the triangular factor gives the blocks of I - H.
+    A fold f that is left out takes no factorisation of its own: with H = W^1/2 XX' W^1/2 (... +
+    alpha)^-1 + ss', where s is the unit vector along W^1/2 1, its rows are missed by (I - H)_ff^-1
+    ((I - H) W^1/2 T)_f (An et al. 2007). The inverse of the triangular factor gives the blocks of I
+    - H.
     """
 
     def __init__(self, task: Task, held_out: Sequence[Rows]) -> None:
         order = np.concatenate(held_out) if held_out else np.arange(task.X.shape[0])
         ends = np.cumsum([len(rows) for rows in held_out])
-        self.folds = [(slice(end - len(rows), end), rows) for end, rows in zip(ends, held_out, strict=True)]
+        self.folds = [
+            (slice(end - len(rows), end), rows) for end, rows in zip(ends, held_out, strict=True)
+        ]
         self.X, self.targets, weights = _taken(task, order)
         self.shares, self.roots = weights / weights.sum(), np.sqrt(weights)[:, None]
         gram = self.X @ self.X.T
@@ -173,10 +197,13 @@ class _Dual:
         factor = _factor(self.gram, strength)
         parts = _solved(factor, self.roots * (self.targets - level))
         pulls = self.roots * parts
-        pulls -= pulls.mean(axis=0)  # they add up to 0 but for rounding, so that X need not be centred
+        # they add up to 0 but for rounding, so that X need not be centred
+        pulls -= pulls.mean(axis=0)
         coef = np.asarray(self.X.T @ pulls)
         lines = Lines(coef.T, level - (self.X.T @ self.shares) @ coef)
-        return Regressed(lines, self._left_out(factor, strength, strength * parts) if self.folds else None)
+        return Regressed(
+            lines, self._left_out(factor, strength, strength * parts) if self.folds else None
+        )
 
     def _left_out(self, factor: Matrix, strength: float, missed: Matrix) -> Matrix:
         """Scores (n, K) of every fold's rows by the others, from what the solution on all rows misses."""
@@ -211,13 +238,16 @@ class _Gradients:
 
         found: dict[float, Matrix] = {}
         coef = np.zeros_like(wanted)
-        for strength in sorted(strengths, reverse=True):  # each starts from the solution of the next stronger one
+        # each starts from the solution of the next stronger one
+        for strength in sorted(strengths, reverse=True):
             coef = found[strength] = _conjugate_gradients(curved, strength, wanted, coef)
         for strength in strengths:
             yield found[strength], level - mean @ found[strength]
 
 
-def _conjugate_gradients(curved: Callable[[Matrix], Matrix], strength: float, wanted: Matrix, start: Matrix) -> Matrix:
+def _conjugate_gradients(
+    curved: Callable[[Matrix], Matrix], strength: float, wanted: Matrix, start: Matrix
+) -> Matrix:
     """Solution (d, K) of (A + strength) x = wanted from a start; the K columns side by side."""
     found = start.copy()
     left = wanted - curved(found) - strength * found
@@ -248,7 +278,9 @@ def _factor(squares: Matrix, strength: float) -> Matrix:
     lifted = squares.copy()
     lifted.flat[:: len(lifted) + 1] += strength
     try:
-        return np.asarray(scipy.linalg.cholesky(lifted, lower=True, overwrite_a=True, check_finite=False))
+        return np.asarray(
+            scipy.linalg.cholesky(lifted, lower=True, overwrite_a=True, check_finite=False)
+        )
     except np.linalg.LinAlgError as error:
         least = len(squares) * np.finfo(np.float64).eps * float(squares.diagonal().max())
         raise ValueError(f"alpha {strength:g} is lost in the rounding errors of these features: take {least:.0e} "

@@ -21,8 +21,8 @@ Probabilities = NDArray[np.float64]
 class Logistic(Classifier):
     """Multinomial logistic regression: minimises C sum_i loss_i + |W|^2 / 2; the intercept is free.
 
-    The solution is that of scikit-learn's LogisticRegression; models.softmax.solve finds it for all strengths of
-    one training set together.
+    The solution is that of scikit-learn's LogisticRegression; models.softmax.solve finds it for all
+    strengths of one training set together.
 
     Parameters
     ----------
@@ -59,15 +59,25 @@ class Logistic(Classifier):
         self, fits: Sequence[BlocksFit], settings: Sequence[Sequence[Mapping[str, Any]]]
     ) -> list[list[Probabilities]]:
         """See Classifier.predict_jointly; all training sets and strengths are solved together."""
-        strengths = [Strengths([float(setting.get("C", self.C)) for setting in many],
-                               row_weights(fit.y, self.class_weight)) for fit, many in zip(fits, settings, strict=True)]
-        return [predicted(fit, solutions) for fit, solutions in zip(fits, solve_blocks(fits, strengths), strict=True)]
+        strengths = [
+            Strengths(
+                [float(setting.get("C", self.C)) for setting in many],
+                row_weights(fit.y, self.class_weight),
+            )
+            for fit, many in zip(fits, settings, strict=True)
+        ]
+        return [
+            predicted(fit, solutions)
+            for fit, solutions in zip(fits, solve_blocks(fits, strengths), strict=True)
+        ]
 
     def fit_jointly(self, fit: BlocksFit) -> Self:
         """See Classifier.fit_jointly."""
         self.classes_, self.widths_ = np.unique(fit.y), tuple(one.block.width for one in fit.train)
         self.n_features_in_ = sum(self.widths_)
-        solution = solve_blocks([fit], [Strengths([self.C], row_weights(fit.y, self.class_weight))])[0][0]
+        solution = solve_blocks(
+            [fit], [Strengths([self.C], row_weights(fit.y, self.class_weight))]
+        )[0][0]
         self.model_ = _Softmax(scaled_coefficients(fit, solution), len(self.classes_))
         return self
 

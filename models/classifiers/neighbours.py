@@ -13,8 +13,9 @@ from models.classifier import Array, Classifier, Probabilities, Whole
 class NearestNeighbours(Classifier):
     """k nearest neighbours (Cover and Hart 1967) by Euclidean distance, with probabilities.
 
-    p(c) = (k s(c) + f(c)) / (k + 1), where s are the shares of the classes among the k neighbours and f their
-    frequencies in training: with one more, divided vote no class is ruled out for want of a neighbour.
+    p(c) = (k s(c) + f(c)) / (k + 1), where s are the shares of the classes among the k neighbours
+    and f their frequencies in training: with one more, divided vote no class is ruled out for want
+    of a neighbour.
 
     Parameters
     ----------
@@ -25,7 +26,9 @@ class NearestNeighbours(Classifier):
     version: ClassVar[int] = 1
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"neighbours": (5, 15, 45)}
 
-    def __init__(self, neighbours: Whole = 15, weights: Literal["distance", "uniform"] = "distance") -> None:
+    def __init__(
+        self, neighbours: Whole = 15, weights: Literal["distance", "uniform"] = "distance"
+    ) -> None:
         self.neighbours = neighbours
         self.weights = weights
 

@@ -15,10 +15,11 @@ from models.classifier import Array, Classifier, Whole
 class MLP(Classifier):
     """Multilayer perceptron with one hidden layer (ReLU), trained by Adam on batches.
 
-    Training stops early on a tenth of the training rows, drawn by class; where a class has a single row,
-    or a tenth is fewer rows than classes, no such part can be drawn and it trains for `epochs`. Rows are
-    multiplied by 10: with norm 1 the hidden units would start out all but silent, and unit variance of
-    each column (norm 20 to 60) was measured worse for TF-IDF and no better for CNN and SBERT.
+    Training stops early on a tenth of the training rows, drawn by class; where a class has a single
+    row, or a tenth is fewer rows than classes, no such part can be drawn and it trains for
+    `epochs`. Rows are multiplied by 10: with norm 1 the hidden units would start out all but
+    silent, and unit variance of each column (norm 20 to 60) was measured worse for TF-IDF and no
+    better for CNN and SBERT.
 
     Parameters
     ----------
@@ -49,8 +50,12 @@ class MLP(Classifier):
         counts = np.unique(y, return_counts=True)[1]
         stops_early = bool(counts.min() > 1 and int(0.1 * len(y)) >= len(counts))
         network = MLPClassifier(
-            (self.hidden,), alpha=self.alpha, max_iter=self.epochs, batch_size=min(64, int(0.9 * len(y))),
-            early_stopping=stops_early, random_state=self.random_state,
+            (self.hidden,),
+            alpha=self.alpha,
+            max_iter=self.epochs,
+            batch_size=min(64, int(0.9 * len(y))),
+            early_stopping=stops_early,
+            random_state=self.random_state,
         )
         with warnings.catch_warnings():
             # Reaching `epochs` is an end the user has chosen, not a fault.

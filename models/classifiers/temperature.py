@@ -20,9 +20,10 @@ def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
 def fitted_temperature(probabilities: Probabilities, labels: NDArray[np.int64]) -> float:
     """The temperature, 0.05 to 20, with the least log loss on these predictions (n, K) and classes (n,).
 
-    The loss is convex in b = 1 / temperature with derivative mean_i (E_p[l_i] - l_i,y) and second derivative
-    mean_i Var_p[l_i], for l = log p of the plain probabilities: a few Newton steps find it (Guo et al. 2017, On
-    Calibration of Modern Neural Networks, ICML). Raises ValueError without predictions.
+    The loss is convex in b = 1 / temperature with derivative mean_i (E_p[l_i] - l_i,y) and second
+    derivative mean_i Var_p[l_i], for l = log p of the plain probabilities: a few Newton steps find
+    it (Guo et al. 2017, On Calibration of Modern Neural Networks, ICML). Raises ValueError without
+    predictions.
     """
     if not len(labels):
         raise ValueError("a temperature needs one prediction at least")
@@ -34,7 +35,10 @@ def fitted_temperature(probabilities: Probabilities, labels: NDArray[np.int64]) 
         means = (now * logs).sum(axis=1)
         curvature = float(((now * np.square(logs)).sum(axis=1) - np.square(means)).mean())
         step = float((means - chosen).mean()) / max(curvature, LEAST)
-        before, inverse = inverse, float(np.clip(inverse - step, max(0.05, inverse / 2), min(20.0, inverse * 2)))
+        before, inverse = (
+            inverse,
+            float(np.clip(inverse - step, max(0.05, inverse / 2), min(20.0, inverse * 2))),
+        )
         if abs(inverse - before) < 1e-7 * inverse:
             break
     return 1 / inverse

@@ -28,7 +28,11 @@ class RandomForest(Classifier):
     version: ClassVar[int] = 1
 
     def __init__(
-        self, trees: Whole = 300, min_samples_leaf: Whole = 1, class_weight: ClassWeight = "none", random_state: int = 0
+        self,
+        trees: Whole = 300,
+        min_samples_leaf: Whole = 1,
+        class_weight: ClassWeight = "none",
+        random_state: int = 0,
     ) -> None:
         self.trees = trees
         self.min_samples_leaf = min_samples_leaf
@@ -39,7 +43,9 @@ class RandomForest(Classifier):
         from sklearn.ensemble import RandomForestClassifier
 
         return RandomForestClassifier(
-            n_estimators=self.trees, min_samples_leaf=self.min_samples_leaf, random_state=self.random_state,
+            n_estimators=self.trees,
+            min_samples_leaf=self.min_samples_leaf,
+            random_state=self.random_state,
             class_weight=None if self.class_weight == "none" else self.class_weight,
         ).fit(X, y)
 
@@ -47,10 +53,11 @@ class RandomForest(Classifier):
 class HistGradientBoosting(Classifier):
     """Gradient boosting of trees over binned columns (Friedman 2001; Ke et al. 2017, LightGBM).
 
-    Each block wider than `components` is reduced to its principal components first (CSR without making it
-    dense): a tree splits one column at a time, and thousands of them take minutes and say little each.
-    Boosting stops when a tenth of the training rows, drawn by class, has had no smaller loss for 10
-    iterations; where a class has a single row, or a tenth is fewer rows than classes, it runs to the end.
+    Each block wider than `components` is reduced to its principal components first (CSR without
+    making it dense): a tree splits one column at a time, and thousands of them take minutes and say
+    little each. Boosting stops when a tenth of the training rows, drawn by class, has had no
+    smaller loss for 10 iterations; where a class has a single row, or a tenth is fewer rows than
+    classes, it runs to the end.
 
     Parameters
     ----------
@@ -65,8 +72,13 @@ class HistGradientBoosting(Classifier):
     version: ClassVar[int] = 1
 
     def __init__(
-        self, iterations: Whole = 200, learning_rate: Positive = 0.1, leaves: Annotated[int, Field(ge=2)] = 15,
-        components: Whole = 64, class_weight: ClassWeight = "none", random_state: int = 0,
+        self,
+        iterations: Whole = 200,
+        learning_rate: Positive = 0.1,
+        leaves: Annotated[int, Field(ge=2)] = 15,
+        components: Whole = 64,
+        class_weight: ClassWeight = "none",
+        random_state: int = 0,
     ) -> None:
         self.iterations = iterations
         self.learning_rate = learning_rate
@@ -92,7 +104,10 @@ class HistGradientBoosting(Classifier):
 
         counts = np.unique(y, return_counts=True)[1]
         return HistGradientBoostingClassifier(
-            max_iter=self.iterations, learning_rate=self.learning_rate, max_leaf_nodes=self.leaves,
+            max_iter=self.iterations,
+            learning_rate=self.learning_rate,
+            max_leaf_nodes=self.leaves,
             early_stopping=bool(counts.min() > 1 and int(0.1 * len(y)) >= len(counts)),
-            class_weight=None if self.class_weight == "none" else self.class_weight, random_state=self.random_state,
+            class_weight=None if self.class_weight == "none" else self.class_weight,
+            random_state=self.random_state,
         ).fit(X, y)

@@ -16,7 +16,8 @@ from models.views import Views
 class Majority(Fusion):
     """Predicts the class frequencies of the training samples, whatever the features are.
 
-    Of classes that no training sample has nothing is known but their number C: each gets 1/C, which is chance.
+    Of classes that no training sample has nothing is known but their number C: each gets 1/C, which
+    is chance.
 
     It needs no modality: views of any block do, and missing ones make no difference.
     """
@@ -29,7 +30,9 @@ class Majority(Fusion):
     def fit(self, views: Views, y: Labels, described: ClassTexts | None = None) -> Self:
         """Count the labels (n,), or the described classes that are not among them."""
         self._learn_from(views, y)
-        self.classes_, counts = np.unique(y if described is None else described.candidates(y), return_counts=True)
+        self.classes_, counts = np.unique(
+            y if described is None else described.candidates(y), return_counts=True
+        )
         self.frequencies_ = counts / counts.sum()
         return self
 
@@ -42,7 +45,8 @@ class Majority(Fusion):
 class SingleModality(PooledFusion):
     """One modality's scaled features, classified.
 
-    A sample without that modality teaches nothing, and gets the class frequencies of the training rows.
+    A sample without that modality teaches nothing, and gets the class frequencies of the training
+    rows.
 
     Parameters
     ----------

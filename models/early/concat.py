@@ -15,16 +15,16 @@ from models.preparation.scaling import BlockScaler, ReducedScaler, Scaler
 class Concat(PooledFusion):
     """Early fusion: [sqrt(1 - w) a, sqrt(w) b] for scaled picture features a and text features b.
 
-    Both blocks have mean squared norm 1 over the training rows (BlockScaler), so their concatenation has
-    it for every weight, and C need not change with the weight. With equal shares the better modality can
-    be drowned by the other, so the weight is chosen on the inner folds.
+    Both blocks have mean squared norm 1 over the training rows (BlockScaler), so their
+    concatenation has it for every weight, and C need not change with the weight. With equal shares
+    the better modality can be drowned by the other, so the weight is chosen on the inner folds.
 
     Parameters
     ----------
     classifier : what classifies the concatenated rows.
     weight : the text's share w of the squared norm.
-    components : reduce each wider block to this many principal components first (CSR by truncated singular
-        value decomposition, without making it dense); none where not given.
+    components : reduce each wider block to this many principal components first (CSR by truncated
+        singular value decomposition, without making it dense); none where not given.
     """
 
     version: ClassVar[int] = 1
@@ -33,7 +33,10 @@ class Concat(PooledFusion):
     after_preparation: ClassVar[frozenset[str]] = frozenset({"weight"})
 
     def __init__(
-        self, classifier: Classifier, weight: Annotated[float, Field(gt=0, lt=1)] = 0.5, components: Whole | None = None
+        self,
+        classifier: Classifier,
+        weight: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+        components: Whole | None = None,
     ) -> None:
         self.classifier = classifier
         self.weight = weight

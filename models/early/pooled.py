@@ -30,11 +30,13 @@ class _Case(NamedTuple):
 class PooledFusion(Fusion):
     """Scales each pooled block it needs, puts them side by side, and lets the classifier do the rest.
 
-    A sample that lacks one of the modalities has zeros in its place: the mean of the training rows. A
-    sample that lacks all of them teaches nothing, and gets the class frequencies of the training rows.
+    A sample that lacks one of the modalities has zeros in its place: the mean of the training rows.
+    A sample that lacks all of them teaches nothing, and gets the class frequencies of the training
+    rows.
     """
 
-    after_preparation: ClassVar[frozenset[str]] = frozenset()  # parameters that `_prepare` does not look at
+    # parameters that `_prepare` does not look at
+    after_preparation: ClassVar[frozenset[str]] = frozenset()
     classifier: Classifier
 
     def _shares(self) -> dict[Modality, float]:
@@ -66,7 +68,10 @@ class PooledFusion(Fusion):
         for case, many in zip(cases, self._predicted(cases, fits), strict=True):
             for position, one in zip(case.positions, many, strict=True):
                 found[case.number, position] = case.fusion._completed(one, fits[case.number].test)
-        return [[found[number, position] for position in range(len(settings))] for number in range(len(fits))]
+        return [
+            [found[number, position] for position in range(len(settings))]
+            for number in range(len(fits))
+        ]
 
     def _cases(self, fits: Sequence[Fit], settings: Sequence[Mapping[str, Any]]) -> list[_Case]:
         """Every training set under every setting of the fusion's own parameters, prepared."""
@@ -74,23 +79,48 @@ class PooledFusion(Fusion):
         cases = []
         for own, positions in self._by_own_setting(settings).items():
             for number, fit in enumerate(fits):
-                key = number, tuple((name, value) for name, value in own if name not in self.after_preparation)
+                key = (
+                    number,
+                    tuple(
+                        (name, value) for name, value in own if name not in self.after_preparation
+                    ),
+                )
                 if key not in prepared:
                     prepared[key] = self.with_setting(dict(own))._prepare(fit)
-                cases.append(_Case(copy(prepared[key]).set_params(**dict(own)), number, positions, [
-                    {name.removeprefix(OF_CLASSIFIER): value for name, value in settings[position].items()
-                     if name.startswith(OF_CLASSIFIER)} for position in positions]))
+                cases.append(
+                    _Case(
+                        copy(prepared[key]).set_params(**dict(own)),
+                        number,
+                        positions,
+                        [
+                            {
+                                name.removeprefix(OF_CLASSIFIER): value
+                                for name, value in settings[position].items()
+                                if name.startswith(OF_CLASSIFIER)
+                            }
+                            for position in positions
+                        ],
+                    )
+                )
         return cases
 
-    def _predicted(self, cases: Sequence[_Case], fits: Sequence[Fit]) -> Iterator[list[Probabilities]]:
+    def _predicted(
+        self, cases: Sequence[_Case], fits: Sequence[Fit]
+    ) -> Iterator[list[Probabilities]]:
         """Probabilities of every case's test samples: all at once where the classifier can take blocks as they are."""
-        blocks = [case.fusion._blocks(fits[case.number]) for case in cases] if self.classifier.joint else [None]
+        blocks = (
+            [case.fusion._blocks(fits[case.number]) for case in cases]
+            if self.classifier.joint
+            else [None]
+        )
         if not any(one is None for one in blocks):
             yield from self.classifier.predict_jointly(
                 [one for one in blocks if one is not None], [case.of_classifier for case in cases])
             return
         for case in cases:
-            yield from self.classifier.predict_many([case.fusion._array_fit(fits[case.number])], case.of_classifier)
+            yield from self.classifier.predict_many(
+                [case.fusion._array_fit(fits[case.number])], case.of_classifier
+            )
 
     def _blocks(self, fit: Fit) -> BlocksFit | None:
         """The fit as scaled blocks; None where samples lack one, or where a block is more than scaled."""
@@ -101,19 +131,32 @@ class PooledFusion(Fusion):
             block = blocks[modality]
             if not (isinstance(scaler, BlockScaler) and scaler.scale_ > 0 and block.present.all()):
                 return None
-            train.append(ScaledBlock(block, scaler.mean_, float(scaler.scale_ * np.sqrt(shares[modality]))))
+            train.append(
+                ScaledBlock(block, scaler.mean_, float(scaler.scale_ * np.sqrt(shares[modality])))
+            )
         test = fit.test.blocks()
         known = all(test[modality].present.all() and test[modality].values is one.block.values
                     for modality, one in zip(self.scalers_, train, strict=True))
-        return BlocksFit(tuple(train), np.asarray(fit.y), tuple(test[modality] for modality in self.scalers_)) \
-            if known else None
+        return (
+            BlocksFit(
+                tuple(train), np.asarray(fit.y), tuple(test[modality] for modality in self.scalers_)
+            )
+            if known
+            else None
+        )
 
     @staticmethod
-    def _by_own_setting(settings: Sequence[Mapping[str, Any]]) -> dict[tuple[tuple[str, Any], ...], list[int]]:
+    def _by_own_setting(
+        settings: Sequence[Mapping[str, Any]],
+    ) -> dict[tuple[tuple[str, Any], ...], list[int]]:
         """Positions of the settings that share everything but the classifier's parameters."""
         groups: dict[tuple[tuple[str, Any], ...], list[int]] = {}
         for position, setting in enumerate(settings):
-            own = tuple((name, value) for name, value in setting.items() if not name.startswith(OF_CLASSIFIER))
+            own = tuple(
+                (name, value)
+                for name, value in setting.items()
+                if not name.startswith(OF_CLASSIFIER)
+            )
             groups.setdefault(own, []).append(position)
         return groups
 
@@ -157,8 +200,13 @@ class PooledFusion(Fusion):
         """What the classifier learns from, and the rows it is asked about."""
         rows = np.flatnonzero(self._taught(fit.train))
         train = fit.train.take(rows)
-        return ArrayFit(self._training_array(train), np.asarray(fit.y)[rows], self._array(fit.test), self._widths(),
-                        train.groups)
+        return ArrayFit(
+            self._training_array(train),
+            np.asarray(fit.y)[rows],
+            self._array(fit.test),
+            self._widths(),
+            train.groups,
+        )
 
     def _training_array(self, views: Views) -> Any:
         return self._array(views)

@@ -24,26 +24,27 @@ Rule = Literal["mean", "product", "max", "majority", "weighted", "stacking", "se
 class Late(Fusion):
     """Combines the probabilities p_m(k) that pictures and texts give by themselves.
 
-    mean:      sum_m p_m(k) / M
-    product:   f(k)^(1 - M) prod_m p_m(k), normalised; f are the training class frequencies. This is the
-               Bayes rule for modalities that are independent within each class (Kittler et al. 1998, On
-               Combining Classifiers).
-    max:       max_m p_m(k), normalised
-    majority:  each modality votes for its most probable class; of classes with equal votes the mean decides
-    weighted:  sum_m w_m p_m(k), the weights (w_m >= 0, adding up to 1) with the least log loss
-    stacking:  multinomial logistic regression on log p_m(k) (Wolpert 1992, Stacked Generalization)
-    selection: mean over models taken greedily, with replacement, from all single-modality models that a
-               grid has for the classifier, whatever their encoders (Caruana et al. 2004); alone, from its
-               own two.
+    mean:      sum_m p_m(k) / M product:   f(k)^(1 - M) prod_m p_m(k), normalised; f are the
+    training class frequencies. This is the
+               Bayes rule for modalities that are independent within each class (Kittler et al.
+               1998, On Combining Classifiers).
+    max:       max_m p_m(k), normalised majority:  each modality votes for its most probable class;
+    of classes with equal votes the mean decides weighted:  sum_m w_m p_m(k), the weights (w_m >= 0,
+    adding up to 1) with the least log loss stacking:  multinomial logistic regression on log p_m(k)
+    (Wolpert 1992, Stacked Generalization) selection: mean over models taken greedily, with
+    replacement, from all single-modality models that a
+               grid has for the classifier, whatever their encoders (Caruana et al. 2004); alone,
+               from its own two.
 
-    The last three are learned from predictions for the training samples that inner folds give: no model
-    predicts a sample it was fitted on. A grid brings these with it; alone, `fit` draws 3 stratified folds
-    of whole groups (features that were learned from all training samples are not learned again). Where no such
-    folds exist the mean is taken.
+    The last three are learned from predictions for the training samples that inner folds give: no
+    model predicts a sample it was fitted on. A grid brings these with it; alone, `fit` draws 3
+    stratified folds of whole groups (features that were learned from all training samples are not
+    learned again). Where no such folds exist the mean is taken.
 
-    M counts the modalities that a sample has. A sample with one modality gets what that one's model gives
-    (the mean of them, where selection or stacking knows several and none is selected), a sample with none
-    the training class frequencies. Only samples with all modalities teach how to combine.
+    M counts the modalities that a sample has. A sample with one modality gets what that one's model
+    gives (the mean of them, where selection or stacking knows several and none is selected), a
+    sample with none the training class frequencies. Only samples with all modalities teach how to
+    combine.
 
     Parameters
     ----------
@@ -92,18 +93,26 @@ class Late(Fusion):
         """See Fusion.fit_combination."""
         self.frequencies_ = frequencies
         known = None if inner is None else complete(inner)
-        self.stacker_ = Stacker.fit(known) if known is not None and self.rule == "stacking" else None
-        self.weights_ = LEARNED[self.rule](known) if known is not None and self.rule in LEARNED else None
+        self.stacker_ = (
+            Stacker.fit(known) if known is not None and self.rule == "stacking" else None
+        )
+        self.weights_ = (
+            LEARNED[self.rule](known) if known is not None and self.rule in LEARNED else None
+        )
         return self
 
     def combine(self, parts: Parts) -> Probabilities:
         """See Fusion.combine."""
         if self.rule in FIXED:
             return FIXED[self.rule](parts, self.frequencies_)
-        found = weighted_mean(parts, equal_weights(parts) if self.weights_ is None else self.weights_)
+        found = weighted_mean(
+            parts, equal_weights(parts) if self.weights_ is None else self.weights_
+        )
         if self.stacker_ is not None:
             whole = np.flatnonzero(parts.present.all(axis=0))
-            found[whole] = self.stacker_.probabilities(Parts(parts.probabilities[:, whole], parts.present[:, whole]))
+            found[whole] = self.stacker_.probabilities(
+                Parts(parts.probabilities[:, whole], parts.present[:, whole])
+            )
         return found
 
     def _fitted(self, views: Views, codes: NDArray[np.int64]) -> tuple[SingleModality, ...]:

@@ -41,7 +41,8 @@ def weighted_mean(parts: Parts, weights: Weights) -> Probabilities:
 def product(parts: Parts, frequencies: Probabilities) -> Probabilities:
     """f(k)^(1 - M) prod_m p_m(k), normalised, over the M parts that know a sample; factors at least 1e-12."""
     there = counted(parts.present)[:, :, None]
-    # Frequencies are no smaller than one sample's share, except for classes that every part rules out anyway.
+    # Frequencies are no smaller than one sample's share, except for classes that every part rules
+    # out anyway.
     prior = np.log(np.maximum(frequencies, LEAST))
     logs = ((np.log(np.maximum(parts.probabilities, LEAST)) - prior) * there).sum(axis=0) + prior
     found = np.exp(logs - logs.max(axis=1, keepdims=True))
@@ -89,8 +90,8 @@ def _chances(inner: Inner) -> Probabilities:
 def likeliest_weights(inner: Inner) -> Weights:
     """Weights (m,) on the simplex with the least log loss of the weighted mean.
 
-    The loss is convex; expectation-maximisation for the shares of a mixture (Dempster, Laird and Rubin 1977)
-    descends to its minimum from equal weights.
+    The loss is convex; expectation-maximisation for the shares of a mixture (Dempster, Laird and
+    Rubin 1977) descends to its minimum from equal weights.
     """
     weights = equal_weights(inner.parts)
     if not len(inner.y):
@@ -109,9 +110,9 @@ def likeliest_weights(inner: Inner) -> Weights:
 def selected_weights(inner: Inner) -> Weights:
     """Weights (m,) of ensemble selection: how often each part was taken, of all that were taken.
 
-    Parts are taken one by one, with replacement, each time the one that gives the mean of all taken so far
-    the least log loss; of the first 100 ensembles the best is kept (Caruana et al. 2004, Ensemble Selection
-    from Libraries of Models).
+    Parts are taken one by one, with replacement, each time the one that gives the mean of all taken
+    so far the least log loss; of the first 100 ensembles the best is kept (Caruana et al. 2004,
+    Ensemble Selection from Libraries of Models).
     """
     if not len(inner.y):
         return equal_weights(inner.parts)
@@ -128,4 +129,7 @@ def selected_weights(inner: Inner) -> Weights:
     return weights
 
 
-LEARNED: dict[str, Callable[[Inner], Weights]] = {"weighted": likeliest_weights, "selection": selected_weights}
+LEARNED: dict[str, Callable[[Inner], Weights]] = {
+    "weighted": likeliest_weights,
+    "selection": selected_weights,
+}

@@ -24,19 +24,21 @@ ORDERS: tuple[tuple[Modality, Modality], ...] = (("image", "text"), ("text", "im
 class SemiSupervised(Fusion):
     """Pictures teach texts and texts teach pictures: each labels for the other what it is surest of.
 
-    One classifier per modality starts from the labelled samples. In each round, each predicts the unlabelled
-    samples that have both modalities, and for every class k hands the other the
+    One classifier per modality starts from the labelled samples. In each round, each predicts the
+    unlabelled samples that have both modalities, and for every class k hands the other the
 
         ceil(per_round * n_unlabelled * f(k))
 
-    samples that it takes for k with the most confidence, f(k) being the frequency of k among the labelled
-    samples; then both are fitted anew. Sharpening each other works where the modalities are independent given
-    the class, and each alone suffices to tell it. In the end a sample gets the product of both modalities'
-    probabilities over f, as in late fusion (Blum and Mitchell 1998, Combining Labeled and Unlabeled Data with
-    Co-Training; here with all unlabelled samples as the pool, and a training set of its own for each modality).
+    samples that it takes for k with the most confidence, f(k) being the frequency of k among the
+    labelled samples; then both are fitted anew. Sharpening each other works where the modalities
+    are independent given the class, and each alone suffices to tell it. In the end a sample gets
+    the product of both modalities' probabilities over f, as in late fusion (Blum and Mitchell 1998,
+    Combining Labeled and Unlabeled Data with Co-Training; here with all unlabelled samples as the
+    pool, and a training set of its own for each modality).
 
-    Without unlabelled samples this is late fusion by the product rule. A sample that lacks a modality teaches,
-    and is judged by, its other one; one that lacks both gets the class frequencies f.
+    Without unlabelled samples this is late fusion by the product rule. A sample that lacks a
+    modality teaches, and is judged by, its other one; one that lacks both gets the class
+    frequencies f.
 
     Parameters
     ----------
@@ -80,7 +82,9 @@ class SemiSupervised(Fusion):
             if not self._teach(views, pool, taught):
                 break
             self.members_ = self._fitted(views, taught)
-        self.labelled_ = {modality: int(np.sum(labels[pool] >= 0)) for modality, labels in taught.items()}
+        self.labelled_ = {
+            modality: int(np.sum(labels[pool] >= 0)) for modality, labels in taught.items()
+        }
         return self
 
     def predict_proba(self, views: Views) -> Probabilities:
@@ -91,7 +95,9 @@ class SemiSupervised(Fusion):
         found[~present] = self.frequencies_
         return product(Parts(found, present), self.frequencies_)
 
-    def _fitted(self, views: Views, taught: dict[Modality, Codes]) -> dict[Modality, SingleModality]:
+    def _fitted(
+        self, views: Views, taught: dict[Modality, Codes]
+    ) -> dict[Modality, SingleModality]:
         """A classifier for each modality, fitted on what has a label for it: (n,) codes, -1 for none."""
         rows = {modality: np.flatnonzero(labels >= 0) for modality, labels in taught.items()}
         return {modality: cls(self.classifier.unfitted()).fit(

@@ -22,9 +22,9 @@ STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 class Stacker:
     """Multinomial logistic regression on the logarithms of the parts' probabilities (Wolpert 1992).
 
-    p(k) is proportional to exp(b_k + sum_m sum_j W_kmj log p_m(j)), so the product rule is one of its cases.
-    The strength of the L2 penalty is the one with the least log loss when each inner fold is predicted
-    from the others.
+    p(k) is proportional to exp(b_k + sum_m sum_j W_kmj log p_m(j)), so the product rule is one of
+    its cases. The strength of the L2 penalty is the one with the least log loss when each inner
+    fold is predicted from the others.
     """
 
     solution: Solution
@@ -60,5 +60,7 @@ def _strength(inputs: NDArray[np.float32], inner: Inner) -> float:
         found = solve(inputs, inner.y, [Problem(train, C) for C in STRENGTHS])
         for position, solution in enumerate(found):
             given = solution.probabilities(inputs, test, inner.parts.probabilities.shape[2])
-            losses[position] -= np.log(np.maximum(given[np.arange(len(test)), inner.y[test]], LEAST)).sum()
+            losses[position] -= np.log(
+                np.maximum(given[np.arange(len(test)), inner.y[test]], LEAST)
+            ).sum()
     return STRENGTHS[int(np.argmin(losses))]

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class SequenceAttention(Attending):
     """Attention over regions and tokens: both are reduced to their principal components.
 
-    With `pooled`, the classifier also sees the means of both sequences, scaled like the blocks of concat.
+    With `pooled`, the classifier also sees the means of both sequences, scaled like the blocks of
+    concat.
     """
 
     needs: ClassVar[dict[Modality, Form]] = {"image": "sequence", "text": "sequence"}
@@ -42,10 +43,15 @@ class SequenceAttention(Attending):
     def _prepare(self, views: Views) -> None:
         self.dense_ = DenseBlocks(self.random_state).fit(views)
         blocks = self.dense_.of(views)
-        self.reductions_ = {modality: SequenceReduction(self.reduce, random_state=self.random_state).fit(block)
-                            for modality, block in blocks.items()}
+        self.reductions_ = {
+            modality: SequenceReduction(self.reduce, random_state=self.random_state).fit(block)
+            for modality, block in blocks.items()
+        }
         if self.pooled:
-            self.scalers_ = {modality: BlockScaler().fit(mean_vectors(block)) for modality, block in blocks.items()}
+            self.scalers_ = {
+                modality: BlockScaler().fit(mean_vectors(block))
+                for modality, block in blocks.items()
+            }
 
     def _inputs(self, views: Views) -> tuple[Tensor, ...]:
         """Regions (n, i, c), their mask (n, i), tokens (n, t, c), their mask (n, t), pooled features (n, d)."""
@@ -54,8 +60,14 @@ class SequenceAttention(Attending):
         blocks = self.dense_.of(views)
         sequences = [array for modality, block in blocks.items()
                      for array in self.reductions_[modality].transform(block)]
-        pooled = [self.scalers_[modality].transform(mean_vectors(block)) * POOLED_NORM
-                  for modality, block in blocks.items()] if self.pooled else [np.zeros((len(views), 0), np.float32)]
+        pooled = (
+            [
+                self.scalers_[modality].transform(mean_vectors(block)) * POOLED_NORM
+                for modality, block in blocks.items()
+            ]
+            if self.pooled
+            else [np.zeros((len(views), 0), np.float32)]
+        )
         return tuple(map(torch.from_numpy, (*sequences, np.hstack(pooled))))
 
 
@@ -67,12 +79,13 @@ class Attention(SequenceAttention):
     alpha = softmax of e over all pairs (i, t) of a sample
     v = sum_i sum_t alpha_it x_i * h_t   (elementwise product)
 
-    A linear classifier takes v, and with `pooled` also the means of both sequences, scaled like the blocks
-    of concat. Regions and tokens are first reduced to their principal components. For training see
-    NeuralFusion. `attention(views)` gives alpha (n, i, t), which adds up to 1 in each sample.
+    A linear classifier takes v, and with `pooled` also the means of both sequences, scaled like the
+    blocks of concat. Regions and tokens are first reduced to their principal components. For
+    training see NeuralFusion. `attention(views)` gives alpha (n, i, t), which adds up to 1 in each
+    sample.
 
-    A sample that lacks a modality has one learned vector in place of its regions or tokens, and zeros in
-    place of their mean; in alpha, that vector stands in the first place.
+    A sample that lacks a modality has one learned vector in place of its regions or tokens, and
+    zeros in place of their mean; in alpha, that vector stands in the first place.
 
     Parameters
     ----------
@@ -83,7 +96,8 @@ class Attention(SequenceAttention):
     epochs : most passes over the training samples.
     patience : passes without improvement after which training stops.
     learning_rate, weight_decay : of AdamW.
-    dropout : share of the projected vectors' dimensions and of the classifier's inputs left out at each step.
+    dropout : share of the projected vectors' dimensions and of the classifier's inputs left out at
+        each step.
     loss, label_smoothing, class_weight : what training makes small.
     random_state : seed of the weights, the batches, dropout and the held-out samples.
     """
@@ -124,4 +138,6 @@ class Attention(SequenceAttention):
         from models.neural.attention_network import PairAttention
 
         regions, _, tokens, _, pooled = (tensor.shape[-1] for tensor in inputs)
-        return PairAttention(regions, tokens, pooled, len(self.classes_), self.width, self.similarity, self.dropout)
+        return PairAttention(
+            regions, tokens, pooled, len(self.classes_), self.width, self.similarity, self.dropout
+        )

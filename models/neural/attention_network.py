@@ -14,13 +14,18 @@ FIRST_COSINE_SCALE = 10.0
 
 
 def pair_attention(
-    x: Tensor, h: Tensor, x_mask: Tensor, h_mask: Tensor, similarity: Similarity, scale: Tensor | float
+    x: Tensor,
+    h: Tensor,
+    x_mask: Tensor,
+    h_mask: Tensor,
+    similarity: Similarity,
+    scale: Tensor | float,
 ) -> tuple[Tensor, Tensor]:
     """Attend to all pairs of a region x_i and a token h_t of a sample.
 
-    e_it = scale x_i . h_t (dot) or scale cos(x_i, h_t) (cosine); alpha = softmax of e over all pairs
-    (i, t) that exist; v = sum_i sum_t alpha_it x_i * h_t, elementwise. As
-    v = sum_i x_i * (sum_t alpha_it h_t), no array over (i, t, width) is built.
+    e_it = scale x_i . h_t (dot) or scale cos(x_i, h_t) (cosine); alpha = softmax of e over all
+    pairs (i, t) that exist; v = sum_i sum_t alpha_it x_i * h_t, elementwise. As v = sum_i x_i *
+    (sum_t alpha_it h_t), no array over (i, t, width) is built.
 
     Parameters
     ----------
@@ -57,7 +62,9 @@ class Sequences(nn.Module):
         self, regions: Tensor, region_mask: Tensor, tokens: Tensor, token_mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Projected regions x (n, i, width) and tokens h (n, t, width) with their masks; no mask is all False."""
-        x, x_mask = _with_missing(self._dropped(self.of_regions(regions)), region_mask, self.no_picture)
+        x, x_mask = _with_missing(
+            self._dropped(self.of_regions(regions)), region_mask, self.no_picture
+        )
         h, h_mask = _with_missing(self._dropped(self.of_tokens(tokens)), token_mask, self.no_text)
         return x, h, x_mask, h_mask
 
@@ -98,14 +105,22 @@ class PairAttention(nn.Module):
     """Attends to the pairs of a region and a token, and classifies v and pooled features."""
 
     def __init__(
-        self, regions: int, tokens: int, pooled: int, classes: int, width: int, similarity: Similarity,
+        self,
+        regions: int,
+        tokens: int,
+        pooled: int,
+        classes: int,
+        width: int,
+        similarity: Similarity,
         dropout: float,
     ) -> None:
         super().__init__()
         self.similarity = similarity
         self.sequences = Sequences(regions, tokens, width, dropout)
         first = FIRST_COSINE_SCALE if similarity == "cosine" else width**-0.5
-        self.log_scale = nn.Parameter(torch.tensor(float(np.log(first))), requires_grad=similarity == "cosine")
+        self.log_scale = nn.Parameter(
+            torch.tensor(float(np.log(first))), requires_grad=similarity == "cosine"
+        )
         self.head = Head(width, pooled, classes, dropout)
 
     def forward(self, *inputs: Tensor) -> Tensor:
@@ -126,7 +141,14 @@ class CrossAttention(nn.Module):
     """Lets regions look at tokens and tokens at regions, and classifies the means of both and pooled features."""
 
     def __init__(
-        self, regions: int, tokens: int, pooled: int, classes: int, width: int, heads: int, dropout: float
+        self,
+        regions: int,
+        tokens: int,
+        pooled: int,
+        classes: int,
+        width: int,
+        heads: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.sequences = Sequences(regions, tokens, width, dropout)
@@ -136,7 +158,10 @@ class CrossAttention(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """Class scores (n, classes) from regions, their mask, tokens, their mask, and pooled features."""
         x, h, x_mask, h_mask = self.sequences(*inputs[:4])
-        found = [_mean(self.of_regions(x, h, h_mask), x_mask), _mean(self.of_tokens(h, x, x_mask), h_mask)]
+        found = [
+            _mean(self.of_regions(x, h, h_mask), x_mask),
+            _mean(self.of_tokens(h, x, x_mask), h_mask),
+        ]
         scores: Tensor = self.head(torch.cat(found, dim=1), inputs[4])
         return scores
 
@@ -144,7 +169,9 @@ class CrossAttention(nn.Module):
         """Weights alpha (n, i, t): half from regions that look at tokens, half from tokens that look at regions."""
         x, h, x_mask, h_mask = self.sequences(*inputs[:4])
         from_regions = self.of_regions.weights(x, h, h_mask) * _shares(x_mask)[:, :, None]
-        from_tokens = self.of_tokens.weights(h, x, x_mask).transpose(1, 2) * _shares(h_mask)[:, None, :]
+        from_tokens = (
+            self.of_tokens.weights(h, x, x_mask).transpose(1, 2) * _shares(h_mask)[:, None, :]
+        )
         return (from_regions + from_tokens) / 2
 
 
@@ -154,7 +181,9 @@ class CoAttention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.attend = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.layers = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+        self.layers = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width)
+        )
         self.after_attention, self.after_layers = nn.LayerNorm(width), nn.LayerNorm(width)
 
     def forward(self, own: Tensor, other: Tensor, other_mask: Tensor) -> Tensor:

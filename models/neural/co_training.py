@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from models.fusion import Labels
-from models.neural.fusion import ClassWeight, Count, Loss, NotNegative, PooledNetwork, Positive, Share
+from models.neural.fusion import (
+    ClassWeight,
+    Count,
+    Loss,
+    NotNegative,
+    PooledNetwork,
+    Positive,
+    Share,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -21,21 +29,22 @@ class CoTraining(PooledNetwork):
     p_a = softmax(C_a a), p_b = softmax(C_b b), p = softmax(C [a, b])
     L = l(p) + w (l(p_a) + l(p_b)) + g (KL(p_a, p_b) + KL(p_b, p_a)) / 2
 
-    for picture features x, text features y and the loss l of the grid. The last term makes the branches agree, as
-    in deep mutual learning (Zhang et al. 2018), here with the gradient through both sides; the branches' own
-    losses keep each modality trained where the other alone would do. For training see NeuralFusion: early
-    stopping looks at l(p).
+    for picture features x, text features y and the loss l of the grid. The last term makes the
+    branches agree, as in deep mutual learning (Zhang et al. 2018), here with the gradient through
+    both sides; the branches' own losses keep each modality trained where the other alone would do.
+    For training see NeuralFusion: early stopping looks at l(p).
 
-    Terms of a modality that a sample lacks are left out of L, and in [a, b] a learned vector stands in its place.
-    With `modality_dropout`, it stands there for some training samples that have both too, so that the fused head
-    can predict from either alone.
+    Terms of a modality that a sample lacks are left out of L, and in [a, b] a learned vector stands
+    in its place. With `modality_dropout`, it stands there for some training samples that have both
+    too, so that the fused head can predict from either alone.
 
     Parameters
     ----------
     width : dimension of a and of b.
     branch_weight : w, the weight of the branches' own losses.
     agreement : g, the weight of the branches' disagreement.
-    modality_dropout : share of the samples that lose one modality in the fused head, drawn anew at each step.
+    modality_dropout : share of the samples that lose one modality in the fused head, drawn anew at
+        each step.
     epochs : most passes over the training samples.
     patience : passes without improvement after which training stops.
     learning_rate, weight_decay : of AdamW.
@@ -80,8 +89,14 @@ class CoTraining(PooledNetwork):
     def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
         from models.neural.pooled_network import TwoBranches
 
-        return TwoBranches(inputs[0].shape[1], inputs[2].shape[1], len(self.classes_), self.width, self.dropout,
-                           self.modality_dropout)
+        return TwoBranches(
+            inputs[0].shape[1],
+            inputs[2].shape[1],
+            len(self.classes_),
+            self.width,
+            self.dropout,
+            self.modality_dropout,
+        )
 
     def _objective(self, codes: Labels) -> Objective:
         from models.neural.losses import row_losses

@@ -17,20 +17,20 @@ class CrossAttention(SequenceAttention):
 
     For regions X (i, width) and tokens H (t, width), projected to one width:
 
-    A_k = softmax over tokens of (X Q_k)(H K_k)' / sqrt(width / heads)   (each region looks at the tokens)
-    X' = norm(X + [A_1 H V_1, A_2 H V_2, ...] O),  X'' = norm(X' + W_2 relu(W_1 X'))
+    A_k = softmax over tokens of (X Q_k)(H K_k)' / sqrt(width / heads)   (each region looks at the
+    tokens) X' = norm(X + [A_1 H V_1, A_2 H V_2, ...] O),  X'' = norm(X' + W_2 relu(W_1 X'))
 
-    and the same for tokens that look at regions, with weights of their own. A linear classifier takes the
-    means of X'' and H'', and with `pooled` also the means of both sequences, scaled like the blocks of
-    concat. There are no positions: the order of regions and of tokens makes no difference. Both are first
-    reduced to their principal components. For training see NeuralFusion.
+    and the same for tokens that look at regions, with weights of their own. A linear classifier
+    takes the means of X'' and H'', and with `pooled` also the means of both sequences, scaled like
+    the blocks of concat. There are no positions: the order of regions and of tokens makes no
+    difference. Both are first reduced to their principal components. For training see NeuralFusion.
 
-    `attention(views)` gives alpha (n, i, t), which adds up to 1 in each sample: the mean over heads of the
-    regions' weights on tokens and of the tokens' weights on regions, each region and each token counting
-    the same, and both directions a half.
+    `attention(views)` gives alpha (n, i, t), which adds up to 1 in each sample: the mean over heads
+    of the regions' weights on tokens and of the tokens' weights on regions, each region and each
+    token counting the same, and both directions a half.
 
-    A sample that lacks a modality has one learned vector in place of its regions or tokens, and zeros in
-    place of their mean; in alpha, that vector stands in the first place.
+    A sample that lacks a modality has one learned vector in place of its regions or tokens, and
+    zeros in place of their mean; in alpha, that vector stands in the first place.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ class CrossAttention(SequenceAttention):
     epochs : most passes over the training samples.
     patience : passes without improvement after which training stops.
     learning_rate, weight_decay : of AdamW.
-    dropout : share of the projected vectors' dimensions and of the classifier's inputs left out at each step.
+    dropout : share of the projected vectors' dimensions and of the classifier's inputs left out at
+        each step.
     loss, label_smoothing, class_weight : what training makes small.
     random_state : seed of the weights, the batches, dropout and the held-out samples.
     """
@@ -86,4 +87,6 @@ class CrossAttention(SequenceAttention):
             raise ValueError(f"cross_attention: width must be a multiple of heads ({self.heads}), not {self.width}; "
                              f"the nearest is {nearest}")
         regions, _, tokens, _, pooled = (tensor.shape[-1] for tensor in inputs)
-        return Network(regions, tokens, pooled, len(self.classes_), self.width, self.heads, self.dropout)
+        return Network(
+            regions, tokens, pooled, len(self.classes_), self.width, self.heads, self.dropout
+        )

@@ -10,7 +10,16 @@ import numpy as np
 from features.block import Block, Form, Modality, Unfreeze
 from models.fusion import Labels
 from models.neural.co_training import CoTraining
-from models.neural.fusion import POOLED_NORM, ClassWeight, Count, DenseBlocks, Loss, NotNegative, Positive, Share
+from models.neural.fusion import (
+    POOLED_NORM,
+    ClassWeight,
+    Count,
+    DenseBlocks,
+    Loss,
+    NotNegative,
+    Positive,
+    Share,
+)
 from models.preparation.scaling import BlockScaler
 from models.views import Views
 
@@ -21,30 +30,34 @@ if TYPE_CHECKING:
 class EndToEnd(CoTraining):
     """Co-training (see CoTraining for the loss) through which the encoders' own weights are trained too.
 
-    x = f(picture), y = g(text), and the gradient of L reaches the weights of f and g: one network of two encoders,
-    two branches and a fused head, as in Baltrusaitis et al. (Multimodal machine learning, 2019) under joint
-    representations; the branches' own losses counter that one modality is learned and the other neglected (Wang et
-    al., What makes training multi-modal classification networks hard?, 2020).
+    x = f(picture), y = g(text), and the gradient of L reaches the weights of f and g: one network
+    of two encoders, two branches and a fused head, as in Baltrusaitis et al. (Multimodal machine
+    learning, 2019) under joint representations; the branches' own losses counter that one modality
+    is learned and the other neglected (Wang et al., What makes training multi-modal classification
+    networks hard?, 2020).
 
-    Of a pretrained encoder (cnn, sbert), the last quarter of the layers is trained, or all; it learns at `encoder_lr`
-    and stays in evaluation mode: batch normalisation keeps its statistics. Its features are centred and scaled, by
-    numbers from the first weights and at most 512 training samples, so that training starts where co_training does.
-    An encoder that starts from scratch (small_resnet, small_vgg) is trained whole, at `learning_rate`; of its own
-    parameters, only those of its shape and `flip` count. An encoder without a network (bow, tfidf, word2vec,
-    handcrafted) gives its features, and only the branch on them is trained; one of the two must have a network.
+    Of a pretrained encoder (cnn, sbert), the last quarter of the layers is trained, or all; it
+    learns at `encoder_lr` and stays in evaluation mode: batch normalisation keeps its statistics.
+    Its features are centred and scaled, by numbers from the first weights and at most 512 training
+    samples, so that training starts where co_training does. An encoder that starts from scratch
+    (small_resnet, small_vgg) is trained whole, at `learning_rate`; of its own parameters, only
+    those of its shape and `flip` count. An encoder without a network (bow, tfidf, word2vec,
+    handcrafted) gives its features, and only the branch on them is trained; one of the two must
+    have a network.
 
-    Pictures are changed at random at every step, where the encoder does that (cnn: `augment`; small ones: always):
-    only those of rows trained on, never of rows held out to stop by, or predicted. A missing picture or text is not
-    encoded; a learned vector stands in its place, as in CoTraining. On a GPU it trains in mixed precision; without
-    one, expect minutes for every thousand pictures of 224 pixels and epoch.
+    Pictures are changed at random at every step, where the encoder does that (cnn: `augment`; small
+    ones: always): only those of rows trained on, never of rows held out to stop by, or predicted. A
+    missing picture or text is not encoded; a learned vector stands in its place, as in CoTraining.
+    On a GPU it trains in mixed precision; without one, expect minutes for every thousand pictures
+    of 224 pixels and epoch.
 
     Parameters
     ----------
     unfreeze : what is trained of pretrained encoders.
     encoder_lr : learning rate of pretrained encoders.
     width, branch_weight, agreement, modality_dropout : see CoTraining.
-    epochs, patience, learning_rate, weight_decay, dropout, loss, label_smoothing, class_weight, random_state : see
-        CoTraining; `learning_rate` is that of all but pretrained encoders.
+    epochs, patience, learning_rate, weight_decay, dropout, loss, label_smoothing, class_weight,
+        random_state : see CoTraining; `learning_rate` is that of all but pretrained encoders.
     """
 
     version: ClassVar[int] = 1
@@ -70,27 +83,51 @@ class EndToEnd(CoTraining):
         class_weight: ClassWeight = "none",
         random_state: int = 0,
     ) -> None:
-        super().__init__(width, branch_weight, agreement, modality_dropout, epochs, patience, learning_rate,
-                         weight_decay, dropout, loss, label_smoothing, class_weight, random_state)
+        super().__init__(
+            width,
+            branch_weight,
+            agreement,
+            modality_dropout,
+            epochs,
+            patience,
+            learning_rate,
+            weight_decay,
+            dropout,
+            loss,
+            label_smoothing,
+            class_weight,
+            random_state,
+        )
         self.unfreeze = unfreeze
         self.encoder_lr = encoder_lr
 
     def _learn_from(self, views: Views, y: Labels) -> None:
         super()._learn_from(views, y)
         if not any(block.encoder for block in self._needed(views).values()):
-            raise ValueError("EndToEnd trains encoders, but neither block holds the inputs of one (Block.encoder)")
+            raise ValueError(
+                "EndToEnd trains encoders, but neither block holds the inputs of one (Block.encoder)"
+            )
 
     def _prepare(self, views: Views) -> None:
         """Scale the features of an encoder that is not trained."""
         features = self._features(views)
-        self.trained_ = [modality for modality in self.needs if modality not in (features.blocks() if features else {})]
+        self.trained_ = [
+            modality
+            for modality in self.needs
+            if modality not in (features.blocks() if features else {})
+        ]
         if features is not None:
             self.dense_ = DenseBlocks(self.random_state).fit(features)
-            self.scalers_ = {modality: BlockScaler().fit(block) for modality, block in self.dense_.of(features).items()}
+            self.scalers_ = {
+                modality: BlockScaler().fit(block)
+                for modality, block in self.dense_.of(features).items()
+            }
 
     def _features(self, views: Views) -> Views | None:
         """The blocks that hold features; None where both hold inputs."""
-        blocks = {modality: block for modality, block in views.blocks().items() if block.encoder is None}
+        blocks = {
+            modality: block for modality, block in views.blocks().items() if block.encoder is None
+        }
         return Views(blocks.get("image"), blocks.get("text")) if blocks else None
 
     def _inputs(self, views: Views) -> tuple[Any, ...]:
@@ -103,8 +140,14 @@ class EndToEnd(CoTraining):
         scaled = {} if features is None else {
             modality: torch.from_numpy(self.scalers_[modality].transform(block) * POOLED_NORM)
             for modality, block in self.dense_.of(features).items()}
-        return tuple(one for modality, block in views.blocks().items() for one in (
-            scaled[modality] if modality in scaled else Stored(block), torch.from_numpy(block.present)))
+        return tuple(
+            one
+            for modality, block in views.blocks().items()
+            for one in (
+                scaled[modality] if modality in scaled else Stored(block),
+                torch.from_numpy(block.present),
+            )
+        )
 
     def _asked(self, views: Views) -> tuple[Any, ...]:
         """Features and which samples have them; each distinct sample is encoded once, however many rows have it."""
@@ -126,16 +169,25 @@ class EndToEnd(CoTraining):
         features = torch.zeros(len(block), encoder.width)
         if block.present.any():
             distinct, of_row = np.unique(block.index[block.present], return_inverse=True)
-            features[torch.from_numpy(block.present)] = applied(encoder, [Stored(block.at(distinct))])[of_row]
+            features[torch.from_numpy(block.present)] = applied(
+                encoder, [Stored(block.at(distinct))]
+            )[of_row]
         return features
 
     def _network(self, inputs: Sequence[Any]) -> nn.Module:
-        from models.neural.end_to_end_network import Encoded, EncodersAndBranches, Stored, encoder_of
+        from models.neural.end_to_end_network import (
+            Encoded,
+            EncodersAndBranches,
+            Stored,
+            encoder_of,
+        )
         from models.neural.pooled_network import TwoBranches
 
         encoders: dict[str, Encoded] = {
             modality: encoder_of(one.block, self.unfreeze)
-            for modality, one in zip(self.needs, inputs[::2], strict=True) if isinstance(one, Stored)}
+            for modality, one in zip(self.needs, inputs[::2], strict=True)
+            if isinstance(one, Stored)
+        }
         widths = [encoders[modality].width if modality in encoders else one.shape[1]
                   for modality, one in zip(self.needs, inputs[::2], strict=True)]
         branches = TwoBranches(widths[0], widths[1], len(self.classes_), self.width, self.dropout,
@@ -144,4 +196,7 @@ class EndToEnd(CoTraining):
 
     def _parameters(self, network: Any) -> list[dict[str, Any]]:
         pretrained, others = network.trained_parameters()
-        return [{"params": others}, *([{"params": pretrained, "lr": self.encoder_lr}] if pretrained else [])]
+        return [
+            {"params": others},
+            *([{"params": pretrained, "lr": self.encoder_lr}] if pretrained else []),
+        ]

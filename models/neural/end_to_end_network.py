@@ -22,7 +22,8 @@ SCALED_BY = 512  # training samples whose features centre and scale all
 class Stored:
     """Inputs (n, ...) of n samples, read from their block when they are asked for: see models.trainer.Rowwise.
 
-    Rows stay in the main memory; the encoder's network brings them to its device, after it has changed them.
+    Rows stay in the main memory; the encoder's network brings them to its device, after it has
+    changed them.
     """
 
     def __init__(self, block: Block) -> None:
@@ -49,7 +50,11 @@ class Encoded(nn.Module):
 
     def __init__(self, network: TrainableNetwork) -> None:
         super().__init__()
-        self.network, self.width, self.pretrained = network.module, network.width, network.pretrained
+        self.network, self.width, self.pretrained = (
+            network.module,
+            network.width,
+            network.pretrained,
+        )
         self.register_buffer("mean", torch.zeros(network.width))
         self.register_buffer("scale", torch.ones(()))
 
@@ -92,7 +97,9 @@ class EncodersAndBranches(nn.Module):
     def forward(self, *inputs: Any) -> Branches:
         """All scores from pictures, which are there, texts, and which are there."""
         x, has_x, y, has_y = inputs
-        found: Branches = self.branches(self._encoded("image", x, has_x), has_x, self._encoded("text", y, has_y), has_y)
+        found: Branches = self.branches(
+            self._encoded("image", x, has_x), has_x, self._encoded("text", y, has_y), has_y
+        )
         return found
 
     def fused_features(self, *inputs: Tensor) -> Tensor:
@@ -104,7 +111,9 @@ class EncodersAndBranches(nn.Module):
         pretrained = [one for encoder in self.encoders.values() if encoder.pretrained
                       for one in encoder.parameters() if one.requires_grad]
         known = set(map(id, pretrained))
-        return pretrained, [one for one in self.parameters() if one.requires_grad and id(one) not in known]
+        return pretrained, [
+            one for one in self.parameters() if one.requires_grad and id(one) not in known
+        ]
 
     def _encoded(self, modality: str, inputs: Tensor, there: Tensor) -> Tensor:
         """Features (n, d); zeros where a sample has none, which is not encoded."""

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from models.trainer import Objective
 
-# Rows of norm 1 have tiny columns: at the learning rate that suits projected sequences, their weights would
-# still be small when the others overfit. With norm 10 both learn at one pace (attention on OpenMoji,
-# macro-F1: norm 1 .79, 10 .82, 25 .82).
+# Rows of norm 1 have tiny columns: at the learning rate that suits projected sequences, their
+# weights would still be small when the others overfit. With norm 10 both learn at one pace
+# (attention on OpenMoji, macro-F1: norm 1 .79, 10 .82, 25 .82).
 POOLED_NORM = np.float32(10)
 # Components that stand for a sparse block, such as a bag of words.
 SPARSE_COMPONENTS = 256
@@ -37,8 +37,9 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class NeuralFusion(Fusion):
     """A network trained by models.trainer. Subclasses store the parameters below and say what goes in.
 
-    Training (AdamW) stops early on 15 % of the training samples, drawn by class (and by whole groups, where
-    the views know groups); the best weights are kept. It runs on the GPU where there is one.
+    Training (AdamW) stops early on 15 % of the training samples, drawn by class (and by whole
+    groups, where the views know groups); the best weights are kept. It runs on the GPU where there
+    is one.
 
     Parameters
     ----------
@@ -47,8 +48,8 @@ class NeuralFusion(Fusion):
 
     Attributes
     ----------
-    network_, history_ : the trained network and models.trainer.History; absent where all training labels were
-        equal, so that there was nothing to learn.
+    network_, history_ : the trained network and models.trainer.History; absent where all training
+        labels were equal, so that there was nothing to learn.
     """
 
     takes_classifier: ClassVar[bool] = False
@@ -126,9 +127,18 @@ class NeuralFusion(Fusion):
 
         self._prepare(views)
         inputs = self._inputs(views)
-        if not all(bool(tensor.isfinite().all()) for tensor in inputs if isinstance(tensor, Tensor)):
+        if not all(
+            bool(tensor.isfinite().all()) for tensor in inputs if isinstance(tensor, Tensor)
+        ):
             raise ValueError("some features are not finite numbers")
-        how = Training(self.epochs, self.patience, self.learning_rate, self.weight_decay, self.random_state, self.batch)
+        how = Training(
+            self.epochs,
+            self.patience,
+            self.learning_rate,
+            self.weight_decay,
+            self.random_state,
+            self.batch,
+        )
         self.network_, self.history_ = train(
             lambda: self._network(inputs), inputs, codes, self._objective(codes), how, views.groups,
             self._criterion(codes), self._parameters)
@@ -165,10 +175,14 @@ class Attending(NeuralFusion):
         """
         self._known(views)
         if len(self.classes_) == 1:
-            raise ValueError(f"no attention was learned: every training label was {self.classes_[0]}")
+            raise ValueError(
+                f"no attention was learned: every training label was {self.classes_[0]}"
+            )
         from models.trainer import applied
 
-        return np.asarray(applied(self.network_, self._inputs(views), "attention").numpy(), dtype=np.float32)
+        return np.asarray(
+            applied(self.network_, self._inputs(views), "attention").numpy(), dtype=np.float32
+        )
 
 
 class PooledNetwork(NeuralFusion):
@@ -178,14 +192,19 @@ class PooledNetwork(NeuralFusion):
 
     def _prepare(self, views: Views) -> None:
         self.dense_ = DenseBlocks(self.random_state).fit(views)
-        self.scalers_ = {modality: BlockScaler().fit(block) for modality, block in self.dense_.of(views).items()}
+        self.scalers_ = {
+            modality: BlockScaler().fit(block) for modality, block in self.dense_.of(views).items()
+        }
 
     def _inputs(self, views: Views) -> tuple[Tensor, ...]:
         """Pictures (n, d) and which samples have one (n,), texts (n, e) and which have one (n,)."""
         import torch
 
-        return tuple(torch.from_numpy(array) for modality, block in self.dense_.of(views).items()
-                     for array in (self.scalers_[modality].transform(block) * POOLED_NORM, block.present))
+        return tuple(
+            torch.from_numpy(array)
+            for modality, block in self.dense_.of(views).items()
+            for array in (self.scalers_[modality].transform(block) * POOLED_NORM, block.present)
+        )
 
 
 class DenseBlocks:
@@ -201,13 +220,18 @@ class DenseBlocks:
 
     def fit(self, views: Views) -> Self:
         """Learn the components of sparse blocks from the training samples."""
-        self._reductions = {modality: BlockReduction(SPARSE_COMPONENTS, self._random_state).fit(block)
-                            for modality, block in views.blocks().items() if block.is_sparse}
+        self._reductions = {
+            modality: BlockReduction(SPARSE_COMPONENTS, self._random_state).fit(block)
+            for modality, block in views.blocks().items()
+            if block.is_sparse
+        }
         return self
 
     def of(self, views: Views) -> dict[Modality, Block]:
         """Dense blocks, pictures first."""
-        return {modality: self._reduced(modality, block) for modality, block in views.blocks().items()}
+        return {
+            modality: self._reduced(modality, block) for modality, block in views.blocks().items()
+        }
 
     def _reduced(self, modality: Modality, block: Block) -> Block:
         if modality not in self._reductions:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from models.neural.fusion import Attending, ClassWeight, Count, Loss, NotNegative, PooledNetwork, Positive, Share
+from models.neural.fusion import (
+    Attending,
+    ClassWeight,
+    Count,
+    Loss,
+    NotNegative,
+    PooledNetwork,
+    Positive,
+    Share,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -18,14 +27,14 @@ class Gated(PooledNetwork, Attending):
     z = sigmoid(W_z [x, y])
     v = z * a + (1 - z) * b   (elementwise)
 
-    for picture features x and text features y; a linear classifier takes v. The gate z sees both modalities
-    of the sample, so it can turn to the picture in one and to the text in another. For training see
-    NeuralFusion. `attention(views)` gives (n, 2): the mean of z over the unit's dimensions is the weight of the
-    picture, the rest that of the text.
+    for picture features x and text features y; a linear classifier takes v. The gate z sees both
+    modalities of the sample, so it can turn to the picture in one and to the text in another. For
+    training see NeuralFusion. `attention(views)` gives (n, 2): the mean of z over the unit's
+    dimensions is the weight of the picture, the rest that of the text.
 
-    A sample that lacks a modality has a learned vector in place of its features, which tells the gate so. With
-    `modality_dropout`, it is put there for some training samples too, so that it is learned where none is
-    missing.
+    A sample that lacks a modality has a learned vector in place of its features, which tells the
+    gate so. With `modality_dropout`, it is put there for some training samples too, so that it is
+    learned where none is missing.
 
     Parameters
     ----------
@@ -71,5 +80,11 @@ class Gated(PooledNetwork, Attending):
     def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
         from models.neural.pooled_network import GatedUnit
 
-        return GatedUnit(inputs[0].shape[1], inputs[2].shape[1], len(self.classes_), self.width, self.dropout,
-                         self.modality_dropout)
+        return GatedUnit(
+            inputs[0].shape[1],
+            inputs[2].shape[1],
+            len(self.classes_),
+            self.width,
+            self.dropout,
+            self.modality_dropout,
+        )

@@ -21,7 +21,9 @@ def at_least_single(scores: Tensor) -> Tensor:
 
 
 def classification_loss(
-    loss: Literal["cross_entropy", "mse"], label_smoothing: float, class_weight: Literal["none", "balanced"],
+    loss: Literal["cross_entropy", "mse"],
+    label_smoothing: float,
+    class_weight: Literal["none", "balanced"],
     codes: Rows,
 ) -> Objective:
     """Mean of `row_losses` over the rows."""
@@ -30,7 +32,9 @@ def classification_loss(
 
 
 def row_losses(
-    loss: Literal["cross_entropy", "mse"], label_smoothing: float, class_weight: Literal["none", "balanced"],
+    loss: Literal["cross_entropy", "mse"],
+    label_smoothing: float,
+    class_weight: Literal["none", "balanced"],
     codes: Rows,
 ) -> Objective:
     """Loss of each row, w_y l(p, t), with p the softmax of its scores and t its smoothed class.
@@ -38,24 +42,33 @@ def row_losses(
     cross_entropy: l = -sum_k t_k log p_k
     mse:           l = sum_k (p_k - t_k)^2 (Brier 1950)
 
-    t_k = (1 - s) [k = y] + s / K with label smoothing s (Szegedy et al. 2016). Weights w are 1, or balanced:
-    n / (K n_y) with n_y of the n training rows in class y, so that each class counts the same.
+    t_k = (1 - s) [k = y] + s / K with label smoothing s (Szegedy et al. 2016). Weights w are 1, or
+    balanced: n / (K n_y) with n_y of the n training rows in class y, so that each class counts the
+    same.
 
     Parameters
     ----------
     codes : (n,) classes of the training rows from 0, each of which occurs.
     """
     counts = np.bincount(codes)
-    balanced = len(codes) / (len(counts) * counts) if class_weight == "balanced" else np.ones(len(counts))
+    balanced = (
+        len(codes) / (len(counts) * counts) if class_weight == "balanced" else np.ones(len(counts))
+    )
     weights = torch.from_numpy(balanced).float().to(device())
 
     def losses(scores: Tensor, codes: Tensor) -> Tensor:
         scores = at_least_single(scores)
         if loss == "cross_entropy":
-            each = functional.cross_entropy(scores, codes, reduction="none", label_smoothing=label_smoothing)
+            each = functional.cross_entropy(
+                scores, codes, reduction="none", label_smoothing=label_smoothing
+            )
         else:
             targets = functional.one_hot(codes, scores.shape[1]) * (1 - label_smoothing)
-            each = (scores.softmax(dim=1) - targets - label_smoothing / scores.shape[1]).square().sum(dim=1)
+            each = (
+                (scores.softmax(dim=1) - targets - label_smoothing / scores.shape[1])
+                .square()
+                .sum(dim=1)
+            )
         return each * weights[codes]
 
     return losses

@@ -15,8 +15,8 @@ from models.trainer import Objective
 class Missing(nn.Module):
     """A learned vector for each modality, in place of features that are missing.
 
-    In training it also takes the place of one modality of a share of the samples that have both (modality
-    dropout; Neverova et al. 2016, ModDrop).
+    In training it also takes the place of one modality of a share of the samples that have both
+    (modality dropout; Neverova et al. 2016, ModDrop).
     """
 
     def __init__(self, pictures: int, texts: int, dropout: float) -> None:
@@ -40,7 +40,13 @@ class GatedUnit(nn.Module):
     """Gated multimodal unit and a linear classifier; see models.neural.gated."""
 
     def __init__(
-        self, pictures: int, texts: int, classes: int, width: int, dropout: float, modality_dropout: float
+        self,
+        pictures: int,
+        texts: int,
+        classes: int,
+        width: int,
+        dropout: float,
+        modality_dropout: float,
     ) -> None:
         super().__init__()
         self.missing = Missing(pictures, texts, modality_dropout)
@@ -80,7 +86,13 @@ class TwoBranches(nn.Module):
     """A hidden layer and a classifier for each modality, and a classifier over both hidden layers."""
 
     def __init__(
-        self, pictures: int, texts: int, classes: int, width: int, dropout: float, modality_dropout: float
+        self,
+        pictures: int,
+        texts: int,
+        classes: int,
+        width: int,
+        dropout: float,
+        modality_dropout: float,
     ) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
@@ -106,10 +118,15 @@ def co_training_loss(each: Objective, branch_weight: float, agreement: float) ->
     """Mean over samples of the loss of CoTraining; `each` gives the loss of each row of scores."""
 
     def mean_loss(found: Branches, codes: Tensor) -> Tensor:
-        branches = (each(found.picture, codes) * found.has_picture + each(found.text, codes) * found.has_text)
+        branches = (
+            each(found.picture, codes) * found.has_picture
+            + each(found.text, codes) * found.has_text
+        )
         total = each(found.fused, codes) + branch_weight * branches
         if agreement:
-            total = total + agreement * divergence(found.picture, found.text) * (found.has_picture & found.has_text)
+            total = total + agreement * divergence(found.picture, found.text) * (
+                found.has_picture & found.has_text
+            )
         return total.mean()
 
     return mean_loss

@@ -21,9 +21,10 @@ RANK = 1e-6  # singular values below this fraction of the largest are rounding e
 class SequenceReduction(Estimator):
     """Projects regions or tokens on their principal components, and brings them to unit mean variance.
 
-    Components come from the eigenvectors of the covariance of at most `vectors` vectors of the training
-    samples, drawn without replacement. One number scales them all, so that leading components stay the
-    larger ones. Samples are read a few at a time: the wide sequences never lie in memory together.
+    Components come from the eigenvectors of the covariance of at most `vectors` vectors of the
+    training samples, drawn without replacement. One number scales them all, so that leading
+    components stay the larger ones. Samples are read a few at a time: the wide sequences never lie
+    in memory together.
 
     Parameters
     ----------
@@ -63,9 +64,13 @@ class SequenceReduction(Estimator):
         drawn -= mean
         covariance = (drawn.T @ drawn).astype(np.float64) / max(len(drawn), 1)
         width = len(covariance)
-        powers, vectors = scipy.linalg.eigh(covariance, subset_by_index=(max(0, width - self.components), width - 1))
+        powers, vectors = scipy.linalg.eigh(
+            covariance, subset_by_index=(max(0, width - self.components), width - 1)
+        )
         power = float(np.maximum(powers, 0).mean())
-        return mean, np.ascontiguousarray(vectors[:, ::-1] / (np.sqrt(power) if power > 0 else np.inf), np.float32)
+        return mean, np.ascontiguousarray(
+            vectors[:, ::-1] / (np.sqrt(power) if power > 0 else np.inf), np.float32
+        )
 
     def transform(self, block: Block) -> tuple[FloatArray, BoolArray]:
         """Reduced sequences float32 (n, t, components) and mask bool (n, t); zeros where masked."""
@@ -107,25 +112,29 @@ def _portions(block: Block) -> Iterator[tuple[FloatArray, BoolArray]]:
 class BlockReduction(Estimator):
     """Projects a pooled block on its principal components.
 
-    Dense rows are centred before. Sparse ones are not, to keep them sparse (latent semantic analysis,
-    Deerwester et al. 1990); their components are centred after. Samples without the modality are left out,
-    and become rows of zeros, the mean of the training rows.
+    Dense rows are centred before. Sparse ones are not, to keep them sparse (latent semantic
+    analysis, Deerwester et al. 1990); their components are centred after. Samples without the
+    modality are left out, and become rows of zeros, the mean of the training rows.
 
     Parameters
     ----------
-    components : most components kept; fewer where the training rows vary in fewer directions, but one at least.
+    components : most components kept; fewer where the training rows vary in fewer directions, but
+        one at least.
     random_state : seed of the randomised decomposition, which only wide blocks need.
     """
 
-    def __init__(self, components: Annotated[int, Field(ge=1)] = 128, random_state: int = 0) -> None:
+    def __init__(
+        self, components: Annotated[int, Field(ge=1)] = 128, random_state: int = 0
+    ) -> None:
         self.components = components
         self.random_state = random_state
 
     def fit(self, block: Block) -> Self:
         """Learn the components from the training samples of a block."""
         rows = block.take(block.present).array()
-        self.offset_, self.basis_ = KEPT.arrays(("components", self.components, self.random_state, rows),
-                                                lambda: self._learned(rows))
+        self.offset_, self.basis_ = KEPT.arrays(
+            ("components", self.components, self.random_state, rows), lambda: self._learned(rows)
+        )
         return self
 
     def _learned(self, rows: Any) -> tuple[FloatArray, FloatArray]:
@@ -137,7 +146,9 @@ class BlockReduction(Estimator):
             return np.zeros(width, np.float32), np.zeros((width, 1), np.float32)
         if sparse.issparse(rows):
             offset = np.asarray(rows.mean(axis=0), np.float32).ravel()
-            found = TruncatedSVD(min(self.components, width), random_state=self.random_state).fit(rows)
+            found = TruncatedSVD(min(self.components, width), random_state=self.random_state).fit(
+                rows
+            )
         else:
             offset = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
             found = PCA(min(self.components, *rows.shape), random_state=self.random_state).fit(rows)

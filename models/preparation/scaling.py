@@ -16,21 +16,22 @@ from models.kept import KEPT
 from models.preparation.principal_components import BlockReduction
 from models.views import Views
 
-# Measured with logistic regression on 1,300 rows of 6,000 columns: below one entry in five CSR is faster,
-# above it the dense form, which then takes at most two and a half times the memory.
+# Measured with logistic regression on 1,300 rows of 6,000 columns: below one entry in five CSR is
+# faster, above it the dense form, which then takes at most two and a half times the memory.
 SPARSEST_DENSE = 5
 
 
 class BlockScaler(Estimator):
     """Scales a pooled block so that the mean squared norm of its training rows is 1.
 
-    Dense columns are centred first; sparse ones are not, to keep them sparse. Then one number scales the
-    whole block. Columns keep their relative variances: dividing each by its own standard deviation was
-    measured against this on OpenMoji and Flipkart (CNN, SBERT, GloVe; nested folds) and gave the same
-    for texts and less for pictures (macro-F1 .626 against .633, log loss .93 against .89 on OpenMoji).
+    Dense columns are centred first; sparse ones are not, to keep them sparse. Then one number
+    scales the whole block. Columns keep their relative variances: dividing each by its own standard
+    deviation was measured against this on OpenMoji and Flipkart (CNN, SBERT, GloVe; nested folds)
+    and gave the same for texts and less for pictures (macro-F1 .626 against .633, log loss .93
+    against .89 on OpenMoji).
 
-    Samples without the modality are left out of the statistics and become rows of zeros, the mean of the
-    training rows. A block that never varies becomes zeros.
+    Samples without the modality are left out of the statistics and become rows of zeros, the mean
+    of the training rows. A block that never varies becomes zeros.
 
     Attributes
     ----------
@@ -49,7 +50,9 @@ class BlockScaler(Estimator):
         if block.digest is None:  # to tell the values by themselves takes as long as this
             mean, power = _moments(block)
         else:
-            mean, power = KEPT.arrays(("moments", block.digest, block.index), lambda: _moments(block))
+            mean, power = KEPT.arrays(
+                ("moments", block.digest, block.index), lambda: _moments(block)
+            )
         self.mean_ = None if block.is_sparse else mean
         self.scale_ = np.float32(1 / np.sqrt(power) if power > 0 else 0.0)
         return self
@@ -70,7 +73,9 @@ def _moments(block: Block) -> tuple[FloatArray, NDArray[np.float64]]:
     rows = block.take(block.present).array()
     n = max(rows.shape[0], 1)
     if sparse.issparse(rows):
-        return np.zeros(block.width, np.float32), np.asarray(np.square(rows.data, dtype=np.float64).sum() / n)
+        return np.zeros(block.width, np.float32), np.asarray(
+            np.square(rows.data, dtype=np.float64).sum() / n
+        )
     # Summed in double precision, the mean of equal numbers is that number: they become exact zeros.
     mean = (rows.sum(axis=0, dtype=np.float64) / n).astype(np.float32)
     rows -= mean
@@ -96,7 +101,9 @@ class ReducedScaler(Estimator):
 
     def fit(self, block: Block) -> Self:
         """Learn components, mean and scale from the training samples of a block."""
-        self.reduction_ = BlockReduction(self.components).fit(block) if block.width > self.components else None
+        self.reduction_ = (
+            BlockReduction(self.components).fit(block) if block.width > self.components else None
+        )
         self.scaler_ = BlockScaler().fit(self._reduced(block))
         self.width_ = self.scaler_.width_
         return self
@@ -108,7 +115,9 @@ class ReducedScaler(Estimator):
     def _reduced(self, block: Block) -> Block:
         if self.reduction_ is None:
             return block
-        return Block(self.reduction_.transform(block), np.where(block.present, np.arange(len(block)), -1))
+        return Block(
+            self.reduction_.transform(block), np.where(block.present, np.arange(len(block)), -1)
+        )
 
 
 Scaler = BlockScaler | ReducedScaler
@@ -137,7 +146,9 @@ def _dense(part: Any) -> FloatArray:
     return np.asarray(part.toarray() if sparse.issparse(part) else part)
 
 
-def scaled_views(views: Views, scalers: Mapping[Modality, Scaler], shares: Mapping[Modality, float]) -> Array:
+def scaled_views(
+    views: Views, scalers: Mapping[Modality, Scaler], shares: Mapping[Modality, float]
+) -> Array:
     """Scaled blocks side by side, each multiplied by the square root of its share of the squared norm."""
     blocks = views.blocks()
     return joined([scaler.transform(blocks[modality]) * np.float32(np.sqrt(shares[modality]))

@@ -37,23 +37,27 @@ def sides_of(views: Views, sides: Sides) -> Views:
 def points(projection: Projection, views: Views, join: Join) -> FloatArray:
     """Points of n samples: both modalities' side by side (n, 2 k), or their mean (n, k).
 
-    A modality that a sample lacks is replaced by the other: in the shared space one stands for the other.
+    A modality that a sample lacks is replaced by the other: in the shared space one stands for the
+    other.
     """
     blocks = views.blocks()
     image, text = (projection.project(modality, block) for modality, block in blocks.items())
-    image, text = (np.where(block.present[:, None], one, other)
-                   for block, one, other in zip(blocks.values(), (image, text), (text, image), strict=True))
+    image, text = (
+        np.where(block.present[:, None], one, other)
+        for block, one, other in zip(blocks.values(), (image, text), (text, image), strict=True)
+    )
     return np.hstack([image, text]) if join == "concat" else (image + text) / np.float32(2)
 
 
 class SharedSpace(PooledFusion):
     """Projects both modalities into one space, learned without labels, and classifies the points there.
 
-    The space is learned from samples that have both modalities, those without a label included. Since one
-    modality stands for the other in it, a sample that lacks one is classified by its other one alone, and
-    the classifier may learn from pictures and be asked about texts, or the reverse (cross-modal
-    classification): `direction` says which modality it sees. A sample without that modality teaches the
-    classifier nothing, and gets the class frequencies of the training rows.
+    The space is learned from samples that have both modalities, those without a label included.
+    Since one modality stands for the other in it, a sample that lacks one is classified by its
+    other one alone, and the classifier may learn from pictures and be asked about texts, or the
+    reverse (cross-modal classification): `direction` says which modality it sees. A sample without
+    that modality teaches the classifier nothing, and gets the class frequencies of the training
+    rows.
     """
 
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
@@ -82,7 +86,9 @@ class SharedSpace(PooledFusion):
         pairs = fit.train if fit.unlabelled is None else stacked(fit.train, fit.unlabelled)
         self.projection_ = self._projection().fit(pairs)
         taught = fit.train.take(self._taught(fit.train))
-        self.scaler_ = BlockScaler().fit(Block.of(points(self.projection_, sides_of(taught, self._side(0)), self.join)))
+        self.scaler_ = BlockScaler().fit(
+            Block.of(points(self.projection_, sides_of(taught, self._side(0)), self.join))
+        )
         return self
 
     def _training_array(self, views: Views) -> Array:
@@ -95,7 +101,9 @@ class SharedSpace(PooledFusion):
         return ()  # all columns are of one space
 
     def _scaled(self, views: Views, sides: Sides) -> Array:
-        return self.scaler_.transform(Block.of(points(self.projection_, sides_of(views, sides), self.join)))
+        return self.scaler_.transform(
+            Block.of(points(self.projection_, sides_of(views, sides), self.join))
+        )
 
     def _taught(self, views: Views) -> NDArray[np.bool_]:
         return super()._taught(sides_of(views, self._side(0)))
@@ -112,8 +120,8 @@ class CCA(SharedSpace):
     classifier : what classifies the points.
     dimensions, regularisation, reduce, random_state : see CanonicalCorrelation.
     join : the points of both modalities side by side, or their mean.
-    direction : what the classifier learns from, and what samples are classified by; the space is always learned
-        from both.
+    direction : what the classifier learns from, and what samples are classified by; the space is
+        always learned from both.
     """
 
     version: ClassVar[int] = 1
@@ -138,7 +146,9 @@ class CCA(SharedSpace):
         self.random_state = random_state
 
     def _projection(self) -> Projection:
-        return CanonicalCorrelation(self.dimensions, self.regularisation, self.reduce, self.random_state)
+        return CanonicalCorrelation(
+            self.dimensions, self.regularisation, self.reduce, self.random_state
+        )
 
 
 class Contrastive(SharedSpace):
@@ -147,8 +157,8 @@ class Contrastive(SharedSpace):
     Parameters
     ----------
     classifier : what classifies the points.
-    dimensions, reduce, batch, epochs, patience, learning_rate, weight_decay, dropout, random_state : see
-        ContrastiveProjection.
+    dimensions, reduce, batch, epochs, patience, learning_rate, weight_decay, dropout, random_state
+        : see ContrastiveProjection.
     join, direction : see CCA.
     """
 
@@ -191,5 +201,13 @@ class Contrastive(SharedSpace):
 
     def _projection(self) -> ContrastiveProjection:
         return ContrastiveProjection(
-            self.dimensions, self.reduce, self.batch, self.epochs, self.patience, self.learning_rate,
-            self.weight_decay, self.dropout, self.random_state)
+            self.dimensions,
+            self.reduce,
+            self.batch,
+            self.epochs,
+            self.patience,
+            self.learning_rate,
+            self.weight_decay,
+            self.dropout,
+            self.random_state,
+        )

@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 class ContrastiveProjection(Projection):
     """Linear maps that put the picture and the text of a sample near to each other, and far from all others.
 
-    With the unit vectors a_i = W_a x_i / |W_a x_i| of pictures x and b_j = W_b y_j / |W_b y_j| of texts y, the
-    loss of a batch of m pairs is the symmetric InfoNCE with a learned temperature tau (van den Oord et al. 2018;
-    Radford et al. 2021, CLIP):
+    With the unit vectors a_i = W_a x_i / |W_a x_i| of pictures x and b_j = W_b y_j / |W_b y_j| of
+    texts y, the loss of a batch of m pairs is the symmetric InfoNCE with a learned temperature tau
+    (van den Oord et al. 2018; Radford et al. 2021, CLIP):
 
         s_ij = a_i . b_j / tau
         L = -1/(2m) sum_i [log softmax_j(s_ij) at j = i  +  log softmax_j(s_ji) at j = i]
 
-    tau starts at .3 and stays above .01. Pairs that share their picture or their text are no negatives of each
-    other: they are left out of each other's softmax. Reduced features are not scaled: the unit vectors, and so the
-    steps of Adam, are the same for any scale.
+    tau starts at .3 and stays above .01. Pairs that share their picture or their text are no
+    negatives of each other: they are left out of each other's softmax. Reduced features are not
+    scaled: the unit vectors, and so the steps of Adam, are the same for any scale.
 
     Parameters
     ----------
     dimensions : width k of the space.
     reduce : most principal components of each modality.
     batch : pairs of one step, the others of which are a pair's negatives.
-    epochs, patience, learning_rate, weight_decay : see models.trainer.Training; early stopping looks at the
-        same loss on pairs held out by whole groups.
+    epochs, patience, learning_rate, weight_decay : see models.trainer.Training; early stopping
+        looks at the same loss on pairs held out by whole groups.
     dropout : share of the reduced features left out at each step.
     random_state : seed of the weights, the batches, dropout and the held-out pairs.
 
@@ -74,7 +74,10 @@ class ContrastiveProjection(Projection):
         pairs = views.complete()
         image, text = self._reduced(pairs, self.reduce, self.random_state)
         if len(pairs) < 2:
-            self.maps_ = {"image": np.zeros((image.shape[1], 1)), "text": np.zeros((text.shape[1], 1))}
+            self.maps_ = {
+                "image": np.zeros((image.shape[1], 1)),
+                "text": np.zeros((text.shape[1], 1)),
+            }
             self.temperature_, self.history_ = float("nan"), None
             return self
         import torch
@@ -83,11 +86,26 @@ class ContrastiveProjection(Projection):
         from models.trainer import Training, train
 
         # The indices tell which samples share a picture or a text.
-        inputs = [torch.from_numpy(array) for array in (image, text, *(b.index for b in pairs.blocks().values()))]
-        how = Training(self.epochs, self.patience, self.learning_rate, self.weight_decay, self.random_state, self.batch)
+        inputs = [
+            torch.from_numpy(array)
+            for array in (image, text, *(b.index for b in pairs.blocks().values()))
+        ]
+        how = Training(
+            self.epochs,
+            self.patience,
+            self.learning_rate,
+            self.weight_decay,
+            self.random_state,
+            self.batch,
+        )
         network, self.history_ = train(
-            lambda: TwoMaps(image.shape[1], text.shape[1], self.dimensions, self.dropout), inputs,
-            np.zeros(len(pairs), dtype=np.int64), lambda scores, _: info_nce(scores), how, pairs.groups)
+            lambda: TwoMaps(image.shape[1], text.shape[1], self.dimensions, self.dropout),
+            inputs,
+            np.zeros(len(pairs), dtype=np.int64),
+            lambda scores, _: info_nce(scores),
+            how,
+            pairs.groups,
+        )
         self.maps_ = {"image": network.of_picture.weight.detach().double().numpy().T,
                       "text": network.of_text.weight.detach().double().numpy().T}
         self.temperature_ = float(1 / network.scale().detach())

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from models.neural.losses import at_least_single
 
-# From .07, where CLIP starts, the few pairs of a small data set are overfitted before the maps have turned to each
-# other: in the three classes of tests.support.model_views, texts then got .66 from a classifier of pictures; from .3,
-# 1.
+# From .07, where CLIP starts, the few pairs of a small data set are overfitted before the maps have
+# turned to each other: in the three classes of tests.support.model_views, texts then got .66 from a
+# classifier of pictures; from .3, 1.
 FIRST_TEMPERATURE, LEAST_TEMPERATURE = 0.3, 0.01
 
 
@@ -34,7 +34,8 @@ class TwoMaps(nn.Module):
     def forward(self, x: Tensor, y: Tensor, picture: Tensor, text: Tensor) -> Tensor:
         """Scores s (m, m) of all pictures x (m, p) with all texts y (m, q).
 
-        They are -inf off the diagonal where two of the m samples have the same `picture` (m,) or `text` (m,).
+        They are -inf off the diagonal where two of the m samples have the same `picture` (m,) or
+        `text` (m,).
         """
         a = functional.normalize(at_least_single(self.of_picture(self.dropout(x))), dim=1)
         b = functional.normalize(at_least_single(self.of_text(self.dropout(y))), dim=1)

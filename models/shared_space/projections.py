@@ -41,26 +41,30 @@ class Projection(Estimator):
         norms = np.linalg.norm(points, axis=1, keepdims=True)
         return np.asarray(points / np.where(norms > 0, norms, 1), dtype=np.float32)
 
-    def _reduced(self, pairs: Views, components: int, random_state: int) -> tuple[FloatArray, FloatArray]:
+    def _reduced(
+        self, pairs: Views, components: int, random_state: int
+    ) -> tuple[FloatArray, FloatArray]:
         """Reduced pictures (m, p) and texts (m, q) of the m samples that have both."""
         blocks = pairs.blocks()
         self.reductions_ = {modality: BlockReduction(components, random_state).fit(block)
                             for modality, block in blocks.items()}
-        image, text = (self.reductions_[modality].transform(block) for modality, block in blocks.items())
+        image, text = (
+            self.reductions_[modality].transform(block) for modality, block in blocks.items()
+        )
         return image, text
 
 
 class CanonicalCorrelation(Projection):
     """Regularised canonical correlation analysis (Hotelling 1936; Hardoon et al. 2004), in closed form.
 
-    With the covariances C_a, C_b of both modalities and C_ab between them, over the pairs, the directions u, v
-    are those of the greatest correlations rho:
+    With the covariances C_a, C_b of both modalities and C_ab between them, over the pairs, the
+    directions u, v are those of the greatest correlations rho:
 
         max u' C_ab v   with   u' R_a u = v' R_b v = 1,   R = (1 - r) C + r (tr C / d) I
 
-    found from the Cholesky factors R = L L' and the singular value decomposition
-    inv(L_a) C_ab inv(L_b)' = U diag(rho) V'. r = 0 is plain CCA, r = 1 the covariance's own directions
-    (partial least squares). Each direction counts by its correlation (Gong et al. 2014), so that what the
+    found from the Cholesky factors R = L L' and the singular value decomposition inv(L_a) C_ab
+    inv(L_b)' = U diag(rho) V'. r = 0 is plain CCA, r = 1 the covariance's own directions (partial
+    least squares). Each direction counts by its correlation (Gong et al. 2014), so that what the
     modalities do not share has no say in a comparison.
 
     Parameters
@@ -106,13 +110,16 @@ class CanonicalCorrelation(Projection):
 
     def _factor(self, covariance: Matrix) -> Matrix:
         """Lower Cholesky factor of the regularised covariance."""
-        return np.asarray(scipy.linalg.cholesky(regularised(covariance, self.regularisation), lower=True))
+        return np.asarray(
+            scipy.linalg.cholesky(regularised(covariance, self.regularisation), lower=True)
+        )
 
 
 class TextSpace(Projection):
     """The texts' own space, into which pictures are mapped by ridge regression (Socher et al. 2013).
 
-    With the centred pictures x and texts y of the pairs, their covariance C_xy, and R as in CanonicalCorrelation:
+    With the centred pictures x and texts y of the pairs, their covariance C_xy, and R as in
+    CanonicalCorrelation:
 
         W = inv(R_x) C_xy,   x -> x W,   y -> y
 
@@ -136,9 +143,12 @@ class TextSpace(Projection):
         reduced = self._reduced(views.complete(), self.reduce, self.random_state)
         x, y = (part.astype(np.float64) for part in reduced)
         count = max(len(x), 1)
-        self.maps_ = {"image": scipy.linalg.solve(regularised(x.T @ x / count, self.regularisation), x.T @ y / count,
-                                                  assume_a="pos"),
-                      "text": np.eye(y.shape[1])}
+        self.maps_ = {
+            "image": scipy.linalg.solve(
+                regularised(x.T @ x / count, self.regularisation), x.T @ y / count, assume_a="pos"
+            ),
+            "text": np.eye(y.shape[1]),
+        }
         return self
 
 

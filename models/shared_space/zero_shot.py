@@ -25,32 +25,37 @@ Cosines = dict[Modality, FloatArray]
 class ZeroShot(Fusion):
     """Gives a sample the candidate class whose texts are the nearest to it in a space of pictures and texts.
 
-    The space is learned from training samples that have both a picture and a text; no candidate has any among them.
-    With the unit vector a(m) of a sample's modality m in it, and the unit vector t_c of the mean of the unit vectors
-    of class c's texts:
+    The space is learned from training samples that have both a picture and a text; no candidate has
+    any among them. With the unit vector a(m) of a sample's modality m in it, and the unit vector
+    t_c of the mean of the unit vectors of class c's texts:
 
         s_c = (1 - w) a(image) . t_c + w a(text) . t_c
         p_c = exp(s_c / tau) / sum_k exp(s_k / tau),   over the candidates k
 
-    `recognised_by` image or text leaves the other term out. The choice of the space makes it DeViSE-like regression
-    onto texts ("text": Frome et al. 2013; Socher et al. 2013), canonical correlations ("cca"), or CLIP's contrastive
-    learning on these pairs ("contrastive": Radford et al. 2021). Parameters are chosen on inner folds that hold out
-    classes too (Lampert et al. 2009, 2014: training and test classes are disjoint).
+    `recognised_by` image or text leaves the other term out. The choice of the space makes it
+    DeViSE-like regression onto texts ("text": Frome et al. 2013; Socher et al. 2013), canonical
+    correlations ("cca"), or CLIP's contrastive learning on these pairs ("contrastive": Radford et
+    al. 2021). Parameters are chosen on inner folds that hold out classes too (Lampert et al. 2009,
+    2014: training and test classes are disjoint).
 
-    A sample that lacks a modality is recognised by the other one; one that lacks all it may be recognised by gets the
-    same probability for every candidate. A training sample that lacks one teaches nothing.
+    A sample that lacks a modality is recognised by the other one; one that lacks all it may be
+    recognised by gets the same probability for every candidate. A training sample that lacks one
+    teaches nothing.
 
-    Without descriptions the training classes are the candidates, described by the texts of their samples.
+    Without descriptions the training classes are the candidates, described by the texts of their
+    samples.
 
     Parameters
     ----------
-    space : where pictures and texts are compared: see TextSpace, CanonicalCorrelation, ContrastiveProjection.
+    space : where pictures and texts are compared: see TextSpace, CanonicalCorrelation,
+        ContrastiveProjection.
     recognised_by : the modalities of a sample that are compared with the classes' texts.
-    pairs : what training pictures are paired with: the text of their own row, or those of their class in turn (as the
-        papers have it; rows then need no text).
+    pairs : what training pictures are paired with: the text of their own row, or those of their
+        class in turn (as the papers have it; rows then need no text).
     weight : the text's share w.
     temperature : tau.
-    dimensions, regularisation, reduce, epochs, learning_rate, random_state : see the space's projection.
+    dimensions, regularisation, reduce, epochs, learning_rate, random_state : see the space's
+        projection.
 
     Attributes
     ----------
@@ -61,9 +66,13 @@ class ZeroShot(Fusion):
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
     takes_classifier: ClassVar[bool] = False
-    # The first of equals is chosen, as where a parameter makes no difference: never an end of its range.
+    # The first of equals is chosen, as where a parameter makes no difference: never an end of its
+    # range.
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "regularisation": (0.5, 0.1, 0.3, 0.9), "weight": (0.5, 0.25, 0.75, 0.9), "temperature": (0.1, 0.01, 0.03, 0.3)}
+        "regularisation": (0.5, 0.1, 0.3, 0.9),
+        "weight": (0.5, 0.25, 0.75, 0.9),
+        "temperature": (0.1, 0.01, 0.03, 0.3),
+    }
     uses_groups: ClassVar[bool] = True
     recognises_unseen: ClassVar[bool] = True
     uses_class_texts: ClassVar[bool] = True
@@ -109,7 +118,10 @@ class ZeroShot(Fusion):
         self._learn_from(views, y)
         y, texts = np.asarray(y), self._needed(views)["text"]
         if described is None:
-            self.classes_, described = np.unique(y), ClassTexts(y[texts.present], texts.take(texts.present))
+            self.classes_, described = (
+                np.unique(y),
+                ClassTexts(y[texts.present], texts.take(texts.present)),
+            )
         else:
             self.classes_ = described.candidates(y)
         if described.texts is None:
@@ -136,7 +148,9 @@ class ZeroShot(Fusion):
         history = getattr(self.projection_, "history_", None)
         return None if history is None else history.facts()
 
-    def _predict_settings(self, fit: Fit, settings: Sequence[Mapping[str, Any]]) -> list[Probabilities]:
+    def _predict_settings(
+        self, fit: Fit, settings: Sequence[Mapping[str, Any]]
+    ) -> list[Probabilities]:
         learned: dict[tuple[tuple[str, Any], ...], tuple[ZeroShot, Cosines]] = {}
         found = []
         for setting in settings:
@@ -158,9 +172,16 @@ class ZeroShot(Fusion):
         if self.space == "text":
             return TextSpace(self.regularisation, self.reduce, self.random_state)
         if self.space == "cca":
-            return CanonicalCorrelation(self.dimensions, self.regularisation, self.reduce, self.random_state)
-        return ContrastiveProjection(self.dimensions, self.reduce, epochs=self.epochs,
-                                     learning_rate=self.learning_rate, random_state=self.random_state)
+            return CanonicalCorrelation(
+                self.dimensions, self.regularisation, self.reduce, self.random_state
+            )
+        return ContrastiveProjection(
+            self.dimensions,
+            self.reduce,
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            random_state=self.random_state,
+        )
 
     def _prototypes(self, classes: Labels, texts: Block) -> FloatArray:
         """The candidates' unit vectors (K, k); zeros for one without texts."""
@@ -173,8 +194,11 @@ class ZeroShot(Fusion):
 
     def _cosines(self, views: Views) -> Cosines:
         """Cosines (n, K) of each modality that samples are recognised by with all candidates."""
-        return {modality: self.projection_.project(modality, block) @ self.prototypes_.T
-                for modality, block in views.blocks().items() if self.recognised_by in ("both", modality)}
+        return {
+            modality: self.projection_.project(modality, block) @ self.prototypes_.T
+            for modality, block in views.blocks().items()
+            if self.recognised_by in ("both", modality)
+        }
 
     def _probabilities(self, cosines: Cosines, views: Views) -> Probabilities:
         shares: dict[Modality, float] = {"image": 1 - self.weight, "text": self.weight}
@@ -184,7 +208,9 @@ class ZeroShot(Fusion):
         scores = np.zeros((len(views), len(self.classes_)))
         for modality, part in parts.items():
             scores += (part / np.where(total > 0, total, 1))[:, None] * cosines[modality]
-        return np.asarray(scipy.special.softmax(scores / self.temperature, axis=1), dtype=np.float64)
+        return np.asarray(
+            scipy.special.softmax(scores / self.temperature, axis=1), dtype=np.float64
+        )
 
 
 def _texts_in_turn(classes: Labels, texts: Block, y: Labels) -> Block:

@@ -29,9 +29,9 @@ class Strengths(NamedTuple):
 def solve_blocks(fits: Sequence[BlocksFit], strengths: Sequence[Strengths]) -> list[list[Solution]]:
     """Solutions of every fit under its strengths, for the columns as they are (neither centred nor scaled).
 
-    Fits whose blocks hold the same values are solved together; each block is turned to its principal axes once
-    for all fits that use it, and again only after others have taken its place in memory. Samples with the same
-    row and class count as one.
+    Fits whose blocks hold the same values are solved together; each block is turned to its
+    principal axes once for all fits that use it, and again only after others have taken its place
+    in memory. Samples with the same row and class count as one.
     """
     classes, codes = _coded([fit.y for fit in fits])
     turned = _turned_blocks(fits, sum(len(each.C) for each in strengths) * (len(classes) - 1))
@@ -40,9 +40,13 @@ def solve_blocks(fits: Sequence[BlocksFit], strengths: Sequence[Strengths]) -> l
         groups.setdefault(tuple(id(one.block.values) for one in fit.train), []).append(number)
     found: dict[int, list[Solution]] = {}
     for numbers in groups.values():
-        features = [_side_by_side([turned[part, id(fits[number].train[part].block.values)] for number in numbers],
-                                  [fits[number].train[part].block.index for number in numbers])
-                    for part in range(len(fits[numbers[0]].train))]
+        features = [
+            _side_by_side(
+                [turned[part, id(fits[number].train[part].block.values)] for number in numbers],
+                [fits[number].train[part].block.index for number in numbers],
+            )
+            for part in range(len(fits[numbers[0]].train))
+        ]
         problems, start = [], 0
         for number in numbers:
             rows = np.arange(start, start + len(fits[number].y))
@@ -50,7 +54,9 @@ def solve_blocks(fits: Sequence[BlocksFit], strengths: Sequence[Strengths]) -> l
             problems += [Problem(rows, C, weights=strengths[number].weights, factors=factors)
                          for C in strengths[number].C]
             start += len(rows)
-        solutions = iter(solve(features, np.concatenate([codes[number] for number in numbers]), problems))
+        solutions = iter(
+            solve(features, np.concatenate([codes[number] for number in numbers]), problems)
+        )
         found |= {number: [next(solutions) for _ in strengths[number].C] for number in numbers}
     return [found[number] for number in range(len(fits))]
 
@@ -70,7 +76,9 @@ def predicted(fit: BlocksFit, solutions: Sequence[Solution]) -> list[Probabiliti
 
 def scaled_coefficients(fit: BlocksFit, solution: Solution) -> Solution:
     """The same solution for the scaled columns, side by side."""
-    factors = np.concatenate([np.full(one.block.width, one.factor, np.float32) for one in fit.train])
+    factors = np.concatenate(
+        [np.full(one.block.width, one.factor, np.float32) for one in fit.train]
+    )
     means = np.concatenate([np.zeros(one.block.width, np.float32) if one.mean is None else one.mean
                             for one in fit.train])
     return solution.rescaled(factors, means)
@@ -99,25 +107,33 @@ def _turned_blocks(fits: Sequence[BlocksFit], columns: int) -> dict[tuple[int, i
 
 def _turned(blocks: Sequence[Block], columns: int) -> _Place:
     values = blocks[0].values
-    counts = np.bincount(np.concatenate([block.index for block in blocks]), minlength=values.shape[0])
+    counts = np.bincount(
+        np.concatenate([block.index for block in blocks]), minlength=values.shape[0]
+    )
     used = np.flatnonzero(counts)
     shares = counts[used] // np.gcd.reduce(counts[used])
     position = np.zeros(len(counts), np.int64)
     position[used] = np.arange(len(used))
-    return _Place(_kept_turned(blocks[0], used, None if shares.max() == 1 else shares, columns), position)
+    return _Place(
+        _kept_turned(blocks[0], used, None if shares.max() == 1 else shares, columns), position
+    )
 
 
 def _kept_turned(block: Block, used: IntArray, counts: IntArray | None, columns: int) -> Turned:
     """These rows of the block's values, turned to all their axes if that pays for AGAIN times so many `columns`.
 
-    Not because others have paid: what a process did before must not decide how a solution is reached.
+    Not because others have paid: what a process did before must not decide how a solution is
+    reached.
     """
     axes = worthwhile_axes(len(used), block.width, AGAIN * columns)
     if axes is not None:
         return turn(_rows(block.values, used), counts=counts, axes=axes)
     content = block.values if block.digest is None else block.digest
-    return KEPT.get(("turned", content, used, counts), lambda: turn(_rows(block.values, used), counts=counts),
-                    lambda turned: turned.bytes)
+    return KEPT.get(
+        ("turned", content, used, counts),
+        lambda: turn(_rows(block.values, used), counts=counts),
+        lambda turned: turned.bytes,
+    )
 
 
 def _rows(values: Matrix, rows: IntArray) -> Matrix:
@@ -126,8 +142,12 @@ def _rows(values: Matrix, rows: IntArray) -> Matrix:
 
 
 def _side_by_side(places: Sequence[_Place], indices: Sequence[IntArray]) -> Indexed:
-    return Indexed(places[0].turned, np.concatenate([place.position[index]
-                                                     for place, index in zip(places, indices, strict=True)]))
+    return Indexed(
+        places[0].turned,
+        np.concatenate(
+            [place.position[index] for place, index in zip(places, indices, strict=True)]
+        ),
+    )
 
 
 def _distinct(block: Block) -> tuple[Matrix, IntArray]:

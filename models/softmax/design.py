@@ -64,11 +64,18 @@ class _Dense(_Block):
 class _Repeated(_Block):
     """Few distinct rows for many samples: products are taken with the distinct ones only."""
 
-    def __init__(self, A: FloatArray, index: IntArray, pieces: Sequence[Piece], several: bool) -> None:
+    def __init__(
+        self, A: FloatArray, index: IntArray, pieces: Sequence[Piece], several: bool
+    ) -> None:
         self.A, self.turned, self.index = A, _turned(A, several), index
         self.places = [index[piece.start:piece.stop] for piece in pieces]
-        self.sums = [sparse.csr_matrix((np.ones(len(place), np.float32), (place, np.arange(len(place)))),
-                                       shape=(len(A), len(place))) for place in self.places]
+        self.sums = [
+            sparse.csr_matrix(
+                (np.ones(len(place), np.float32), (place, np.arange(len(place)))),
+                shape=(len(A), len(place)),
+            )
+            for place in self.places
+        ]
 
     def logits(self, weights: FloatArray, piece: int) -> FloatArray:
         return np.take(times(weights, self.A), self.places[piece], axis=1)
@@ -164,7 +171,9 @@ class Arena:
 
     def gradients(self, residuals: FloatArray, piece: int) -> FloatArray:
         """Residuals (c, m) times the rows of a piece: (c, width)."""
-        return self._joined([block.gradients(residuals, piece) for block in self._blocks], residuals)
+        return self._joined(
+            [block.gradients(residuals, piece) for block in self._blocks], residuals
+        )
 
     def squares(self, weights: FloatArray, piece: int) -> FloatArray:
         """Weights (c, m) times the squared rows of a piece: (c, width)."""
@@ -176,8 +185,10 @@ class Arena:
 
     def take(self, rows: IntArray, columns: IntArray) -> FloatArray:
         """Ascending `columns` of some rows: (number of rows, number of columns)."""
-        found = [block.take(rows, columns[(columns >= span.start) & (columns < span.stop)] - span.start)
-                 for block, span in zip(self._blocks, self.columns, strict=True)]
+        found = [
+            block.take(rows, columns[(columns >= span.start) & (columns < span.stop)] - span.start)
+            for block, span in zip(self._blocks, self.columns, strict=True)
+        ]
         ones = np.ones((len(rows), int(columns[-1] == self.width - 1)), np.float32)
         return np.concatenate([*found, ones], axis=1)
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-FLOOR = np.float32(1e-6)  # the intercept is not penalised; classified beyond doubt, nothing else curves it
+# the intercept is not penalised; classified beyond doubt, nothing else curves it
+FLOOR = np.float32(1e-6)
 CACHED = 2**18  # numbers a processor keeps at hand
 ALL = slice(None)
 
@@ -28,10 +29,10 @@ class Leading(NamedTuple):
 class Curvature:
     r"""Hessian at the present probabilities, exact for the leading columns and diagonal for the others.
 
-    The Hessian is :math:`\sum_i w_i S_i \otimes x_i x_i^T` plus the penalty, with each row's second derivatives S by
-    its logits. It is taken in some directions of the class space, one after the other, as if they did not depend on
-    each other outside the leading columns. Where the columns are principal components, few of them carry most of what
-    the diagonal misses.
+    The Hessian is :math:`\sum_i w_i S_i \otimes x_i x_i^T` plus the penalty, with each row's second
+    derivatives S by its logits. It is taken in some directions of the class space, one after the
+    other, as if they did not depend on each other outside the leading columns. Where the columns
+    are principal components, few of them carry most of what the diagonal misses.
 
     Attributes
     ----------
@@ -63,11 +64,15 @@ class Curvature:
         if self._columns is None:
             return
         block = self._unpenalised.copy()
-        block[np.diag_indices_from(block)] += np.tile(np.maximum(self._penalty[self._columns], FLOOR),
-                                                      len(self._squares))
+        block[np.diag_indices_from(block)] += np.tile(
+            np.maximum(self._penalty[self._columns], FLOOR), len(self._squares)
+        )
         try:
-            self._factor = scipy.linalg.cho_factor(block, lower=True, overwrite_a=True, check_finite=False)
-        except scipy.linalg.LinAlgError:  # a penalty as small as the rounding errors: the diagonal will do
+            self._factor = scipy.linalg.cho_factor(
+                block, lower=True, overwrite_a=True, check_finite=False
+            )
+        # a penalty as small as the rounding errors: the diagonal will do
+        except scipy.linalg.LinAlgError:
             self._factor = None
 
     def _forget(self) -> None:
@@ -79,7 +84,9 @@ class Curvature:
         turned = self._U.T @ vector
         result = turned / self._diagonal
         if self._factor is not None:
-            block = scipy.linalg.cho_solve(self._factor, turned[:, self._columns].ravel(), check_finite=False)
+            block = scipy.linalg.cho_solve(
+                self._factor, turned[:, self._columns].ravel(), check_finite=False
+            )
             result[:, self._columns] = block.reshape(len(turned), -1)
         solution: FloatArray = self._U @ result
         return solution
@@ -93,7 +100,9 @@ class Curvature:
         for start in range(0, len(values), chunk):
             used = values[start:start + chunk]
             first = start * leading.every
-            self._add_rows(block, slice(first, first + len(used) * leading.every, leading.every), used)
+            self._add_rows(
+                block, slice(first, first + len(used) * leading.every, leading.every), used
+            )
         block *= leading.every
         return block.reshape(directions * width, -1)
 
@@ -119,7 +128,11 @@ class OneDirection(Curvature):
     """
 
     def __init__(self, spread: FloatArray, penalty: FloatArray) -> None:
-        self._U, self._penalty, self.row_weights = np.ones((1, 1), np.float32), penalty, spread[None]
+        self._U, self._penalty, self.row_weights = (
+            np.ones((1, 1), np.float32),
+            penalty,
+            spread[None],
+        )
 
     def _covariances(self, one: int | slice, others: slice, rows: slice) -> FloatArray:
         found: FloatArray = self.row_weights[:, rows]
@@ -129,8 +142,9 @@ class OneDirection(Curvature):
 class Softmaxed(Curvature):
     r"""Of many classes: :math:`S_i = \mathrm{diag}(p_i) - p_i p_i^T`.
 
-    The directions are the eigenvectors of its mean: classes that are confused with each other curve the objective
-    together. The constant direction has no curvature and is left out, before rounding could turn it into another one.
+    The directions are the eigenvectors of its mean: classes that are confused with each other curve
+    the objective together. The constant direction has no curvature and is left out, before rounding
+    could turn it into another one.
 
     Parameters
     ----------
@@ -158,8 +172,8 @@ class Softmaxed(Curvature):
     def _covariances(self, one: int | slice, others: slice, rows: slice) -> FloatArray:
         """Weighted covariances (c, m) under each row's probabilities: of a direction and c others, or of c and c.
 
-        Directions are counted from the row's own class, so that only the other classes' probabilities are needed:
-        they are exact where its own is almost 1.
+        Directions are counted from the row's own class, so that only the other classes'
+        probabilities are needed: they are exact where its own is almost 1.
         """
         own, sums, means = (each[:, rows] for each in (self._own, self._sums, self._means))
         products: FloatArray = self._U.T[one] * self._U.T[others]

@@ -23,9 +23,9 @@ def _dot(a: FloatArray, b: FloatArray) -> float:
 class Descent:
     """State of one problem. Whoever runs it multiplies with the features, for many problems at once.
 
-    `turn` gives a direction; the features times it go to `step`, which leaves `residual`; the residual times
-    the features goes to `arrive`. Of what comes and goes, the first `loss.told` rows count, of r (see `Loss`).
-    Weights have a last column for the intercept, which is not penalised.
+    `turn` gives a direction; the features times it go to `step`, which leaves `residual`; the
+    residual times the features goes to `arrive`. Of what comes and goes, the first `loss.told` rows
+    count, of r (see `Loss`). Weights have a last column for the intercept, which is not penalised.
 
     Parameters
     ----------
@@ -41,7 +41,9 @@ class Descent:
     stuck : whether rounding errors leave no way down
     """
 
-    def __init__(self, loss: Loss, penalty: float, factors: FloatArray, earlier: Earlier | None) -> None:
+    def __init__(
+        self, loss: Loss, penalty: float, factors: FloatArray, earlier: Earlier | None
+    ) -> None:
         self.loss, self.factors = loss, factors
         self.penalty = np.full(len(factors), penalty, np.float32)
         self.penalty[-1] = 0.0
@@ -64,7 +66,11 @@ class Descent:
     def leave(self) -> Earlier:
         """What helps the next one; all that was needed on the way is dropped."""
         self._past.clear()
-        left = Earlier((*self._points[1 - POINTS:], Point(self.W, self.loss.Z)), self._curvature, self._doubted)
+        left = Earlier(
+            (*self._points[1 - POINTS :], Point(self.W, self.loss.Z)),
+            self._curvature,
+            self._doubted,
+        )
         del self.loss, self._curvature, self._points
         return left
 
@@ -112,8 +118,9 @@ class Descent:
     def done(self, tolerance: float, max_iter: int) -> bool:
         """Whether to stop where it stands; only then are `objective` and `gap` up to date.
 
-        The gap is estimated by Newton's decrement, with L-BFGS's approximation for the Hessian. As the objective only
-        falls, it is not taken as long as the decrement is too large for one of an earlier step.
+        The gap is estimated by Newton's decrement, with L-BFGS's approximation for the Hessian. As
+        the objective only falls, it is not taken as long as the decrement is too large for one of
+        an earlier step.
         """
         decrement, ended = -0.5 * self._slope, self.stuck or self.n_iter >= max_iter
         if decrement > tolerance * self.objective and not ended:
@@ -135,14 +142,19 @@ class Descent:
     def step(self, move: FloatArray) -> None:
         """Go along the direction, whose logits are `move` (r, m), until the slope is nearly gone.
 
-        Newton's method on the slope, which costs no product with the features; the objective is convex, so
-        the slope alone tells.
+        Newton's method on the slope, which costs no product with the features; the objective is
+        convex, so the slope alone tells.
         """
         move, start = self.loss.complete(move), self.loss.Z
-        bend, tilt = _dot(self._step * self.penalty, self._step), _dot(self.W * self.penalty, self._step)
+        bend, tilt = (
+            _dot(self._step * self.penalty, self._step),
+            _dot(self.W * self.penalty, self._step),
+        )
         slope, length, low, high = self._slope, 0.0, 0.0, np.inf
         for _ in range(LINE_STEPS):
-            length = self._next_length(length, low, high, slope, float(self.loss.bends([move])[0, 0]) + bend)
+            length = self._next_length(
+                length, low, high, slope, float(self.loss.bends([move])[0, 0]) + bend
+            )
             self.loss.at(start + np.float32(length) * move)
             slope = _dot(self.loss.residual, move) + tilt + length * bend
             if abs(slope) <= SLOPE_LEFT * -self._slope:

@@ -22,7 +22,8 @@ class Loss:
     Attributes
     ----------
     shape : (r, m)
-    told : how many of the r rows tell the others: products with the features are taken of these only
+    told : how many of the r rows tell the others: products with the features are taken of these
+        only
     Z : float32 (r, m), where it is
     residual : float32 (r, m), derivative by the logits; overwritten by the next `at`
     """
@@ -104,7 +105,8 @@ class SoftmaxLoss(Loss):
     def bends(self, moves: Sequence[FloatArray]) -> NDArray[np.float64]:
         """See Loss.
 
-        Of the weighted residuals r: the sum of r a b - (r a) (r b) / weight - (r a) b_y - (r b) a_y over the rows.
+        Of the weighted residuals r: the sum of r a b - (r a) (r b) / weight - (r a) b_y - (r b) a_y
+        over the rows.
         """
         pulls = [self.residual * move for move in moves]
         sums = [pull.sum(axis=0) for pull in pulls]
@@ -113,8 +115,11 @@ class SoftmaxLoss(Loss):
         found = np.empty((len(moves), len(moves)))
         for a, pull in enumerate(pulls):
             for b in range(a + 1):
-                found[a, b] = found[b, a] = (np.vdot(pull, moves[b]) - np.vdot(sums[a], shares[b] + own[b])
-                                             - np.vdot(sums[b], own[a]))
+                found[a, b] = found[b, a] = (
+                    np.vdot(pull, moves[b])
+                    - np.vdot(sums[a], shares[b] + own[b])
+                    - np.vdot(sums[b], own[a])
+                )
         return found
 
     def curvature(self, penalty: FloatArray) -> Curvature:

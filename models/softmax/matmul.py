@@ -1,10 +1,11 @@
 """Products of a large matrix with a few vectors, in tiles: whole, they wait for copies of the large matrix.
 
-A matrix product first packs both factors into buffers, which pays where each number of the large one is used many
-times, and takes longer than the arithmetic where it meets a dozen columns. OpenBLAS, which NumPy brings, has kernels
-for small products that read the factors where they lie, on processors with AVX-512. So the large matrix is cut into
-tiles small enough for them; ``python -m benchmarks.products`` compares. Elsewhere the whole product is taken.
-Products with the large matrix's columns take a transposed copy of it: tiles of it as it stands are slower.
+A matrix product first packs both factors into buffers, which pays where each number of the large
+one is used many times, and takes longer than the arithmetic where it meets a dozen columns.
+OpenBLAS, which NumPy brings, has kernels for small products that read the factors where they lie,
+on processors with AVX-512. So the large matrix is cut into tiles small enough for them; ``python -m
+benchmarks.products`` compares. Elsewhere the whole product is taken. Products with the large
+matrix's columns take a transposed copy of it: tiles of it as it stands are slower.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from threadpoolctl import threadpool_info
 
 FloatArray = NDArray[np.float32]
 
-KERNELS = frozenset({"SkylakeX", "Cooperlake", "Sapphirerapids"})  # OpenBLAS's names for what has such kernels
+KERNELS = frozenset(
+    {"SkylakeX", "Cooperlake", "Sapphirerapids"}
+)  # OpenBLAS's names for what has such kernels
 SMALL = 1_000_000  # multiplications of a product that OpenBLAS computes without packing
 WIDEST = 64  # rows of B from which B A' gains nothing, unless tiles are tall without being cut
 TALL = 24  # rows of a tile that make the call worth it
@@ -37,7 +40,9 @@ def unpacked() -> bool:
 def times(B: FloatArray, A: FloatArray) -> FloatArray:
     """B (c, d) times A' (d, n): (c, n)."""
     c, d = B.shape
-    if not (c > 1 and (c <= WIDEST or c * d * WIDEST <= SMALL) and A.size * c > SMALL and unpacked()):
+    if not (
+        c > 1 and (c <= WIDEST or c * d * WIDEST <= SMALL) and A.size * c > SMALL and unpacked()
+    ):
         return np.asarray(B @ A.T if c == 1 else (A @ B.T).T)
     parts = -(-d * c * TALL // SMALL)
     (start, stop), *others = pairwise(d * part // parts for part in range(parts + 1))

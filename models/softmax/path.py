@@ -17,17 +17,21 @@ from models.softmax.warm_start import Earlier
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-# Iterations that may renew the preconditioner, and the share of the rows' doubts from which on it is worth it. Columns
-# that are alike curve the objective alike, whatever the rows weigh: there, nothing but their common scale is outdated.
+# Iterations that may renew the preconditioner, and the share of the rows' doubts from which on it
+# is worth it. Columns that are alike curve the objective alike, whatever the rows weigh: there,
+# nothing but their common scale is outdated.
 CHECKED = frozenset({0, 4, 8, 16, 32, 64, 128, 256})
 FADED, FADED_ALIKE = 0.7, 0.05
-SMALL_BLOCK, BLOCK = 100, 300  # orders of its exact block: always cheap, and larger than that saves no time
+# orders of its exact block: always cheap, and larger than that saves no time
+SMALL_BLOCK, BLOCK = 100, 300
 BLOCK_ROWS = 2000  # rows that suffice for it, at least
 BLOCK_PRICE = 0.5  # operations that it may cost, for each one of an iteration
 TOGETHER = 128  # vectors in a product
-BLOCK_COLUMNS = 10  # fewer leading columns save too little: with many classes the diagonal alone is faster
+# fewer leading columns save too little: with many classes the diagonal alone is faster
+BLOCK_COLUMNS = 10
 
-Family = tuple[int, tuple[float, ...]]  # training set and factors: what problems share that differ in their strength
+# training set and factors: what problems share that differ in their strength
+Family = tuple[int, tuple[float, ...]]
 
 
 class SoftmaxFit:
@@ -48,8 +52,15 @@ class SoftmaxFit:
 
     descent: Descent
 
-    def __init__(self, C: float, factors: Sequence[float], number: int, arena: Arena, classes: IntArray,
-                 own: IntArray) -> None:
+    def __init__(
+        self,
+        C: float,
+        factors: Sequence[float],
+        number: int,
+        arena: Arena,
+        classes: IntArray,
+        own: IntArray,
+    ) -> None:
         self.C, self.factors, self.number, self.set = C, tuple(factors), number, arena.sets[number]
         self.classes, self._own = classes, own
         self._columns, self._width = arena.columns, arena.width
@@ -65,7 +76,9 @@ class SoftmaxFit:
         each = np.ones(self._width, np.float32)
         for columns, factor in zip(self._columns, self.factors, strict=True):
             each[columns] = factor
-        self.descent = Descent(loss_of(self._own, len(self.classes), self.set.weights), 1.0 / self.C, each, earlier)
+        self.descent = Descent(
+            loss_of(self._own, len(self.classes), self.set.weights), 1.0 / self.C, each, earlier
+        )
 
     @property
     def outdated(self) -> bool:
@@ -92,23 +105,34 @@ class _Ladder:
 Product = Callable[[FloatArray, int], FloatArray]
 
 
-def _from_rows(product: Product, arena: Arena, fits: Sequence[SoftmaxFit], values: Sequence[FloatArray],
-               heights: Sequence[int]) -> list[FloatArray]:
+def _from_rows(
+    product: Product,
+    arena: Arena,
+    fits: Sequence[SoftmaxFit],
+    values: Sequence[FloatArray],
+    heights: Sequence[int],
+) -> list[FloatArray]:
     """Sums over the rows of each fit's values (c, m), as the first c of so many rows (height, width)."""
     totals = [np.zeros((height, arena.width), np.float32) for height in heights]
     for number, inside in _bundles(arena, fits, values):
         parts = [values[position][:, fits[position].set.places[number]] for position in inside]
-        for position, part in zip(inside, _cut(product(_joined(parts), number), parts), strict=True):
+        for position, part in zip(
+            inside, _cut(product(_joined(parts), number), parts), strict=True
+        ):
             totals[position][:len(part)] += part
     return totals
 
 
-def _to_rows(arena: Arena, fits: Sequence[SoftmaxFit], weights: Sequence[FloatArray]) -> list[FloatArray]:
+def _to_rows(
+    arena: Arena, fits: Sequence[SoftmaxFit], weights: Sequence[FloatArray]
+) -> list[FloatArray]:
     """Products of each fit's weights (c, width) with its rows, as the first c of its r rows of logits (r, m)."""
     results = [np.empty((fit.descent.height, len(fit.set.rows)), np.float32) for fit in fits]
     for number, inside in _bundles(arena, fits, weights):
         parts = [weights[position] for position in inside]
-        for position, part in zip(inside, _cut(arena.logits(_joined(parts), number), parts), strict=True):
+        for position, part in zip(
+            inside, _cut(arena.logits(_joined(parts), number), parts), strict=True
+        ):
             results[position][:len(part), fits[position].set.places[number]] = part
     return results
 
@@ -171,10 +195,13 @@ def _ladders(fits: Sequence[SoftmaxFit]) -> list[_Ladder]:
     return [_Ladder(group) for group in groups.values()]
 
 
-def _renew_curvature(arena: Arena, live: Sequence[SoftmaxFit], leading: dict[Family, Leading | None]) -> None:
+def _renew_curvature(
+    arena: Arena, live: Sequence[SoftmaxFit], leading: dict[Family, Leading | None]
+) -> None:
     """Renew the preconditioners; the leading columns are chosen at a ladder's start, and used from then on.
 
-    Only of principal components do few lead: an exact block of other columns was measured to cost iterations.
+    Only of principal components do few lead: an exact block of other columns was measured to cost
+    iterations.
     """
     weights = [fit.descent.curvature() for fit in live]
     squares = _from_rows(arena.squares, arena, live, weights, [len(each) for each in weights])
@@ -188,7 +215,9 @@ def _leading(arena: Arena, fit: SoftmaxFit, squares: FloatArray) -> Leading | No
     """The columns for the exact block, as many as pay; None where too few do."""
     directions, m = len(squares), len(fit.set.rows)
     every = max(1, m // BLOCK_ROWS)
-    order = int(np.clip(np.sqrt(BLOCK_PRICE * 4 * every * arena.width * directions), SMALL_BLOCK, BLOCK))
+    order = int(
+        np.clip(np.sqrt(BLOCK_PRICE * 4 * every * arena.width * directions), SMALL_BLOCK, BLOCK)
+    )
     if order < BLOCK_COLUMNS * directions:
         return None
     spread = squares.sum(axis=0) * np.square(fit.descent.factors)

@@ -16,16 +16,19 @@ IntArray = NDArray[np.int64]
 Matrix: TypeAlias = FloatArray | sparse.csr_matrix
 Raw: TypeAlias = tuple[FloatArray, NDArray[np.float64]]
 
-PRICE = 300  # iterations that finding the principal axes may cost: without them, many more are needed
-# Where finding all axes does not pay, so many leading ones do, for each weight vector but one (whose iterations are
-# cheaper than axes) and at most; and how well.
+# iterations that finding the principal axes may cost: without them, many more are needed
+PRICE = 300
+# Where finding all axes does not pay, so many leading ones do, for each weight vector but one
+# (whose iterations are cheaper than axes) and at most; and how well.
 LEADING_EACH, LEADING, POWERS = 20, 60, 2
-# Eigenvalues below this fraction of the largest are rounding errors in float32; so is what is no larger than so many
-# times the most negative one, where there should be none.
+# Eigenvalues below this fraction of the largest are rounding errors in float32; so is what is no
+# larger than so many times the most negative one, where there should be none.
 RANK, NEGATIVE = 2e-7, 3
-# Where no axes pay, rows with at least so many columns for each of them are still written with fewer.
+# Where no axes pay, rows with at least so many columns for each of them are still written with
+# fewer.
 FEW = 2
-# Sparse rows are turned, and so filled, where that leaves at most this many numbers for each stored one.
+# Sparse rows are turned, and so filled, where that leaves at most this many numbers for each stored
+# one.
 FILLED = 30
 
 
@@ -36,10 +39,11 @@ class Turned:
     Attributes
     ----------
     rows : float32 (m, r) or CSR (m, r)
-    raw : weights (c, r) -> coefficients (c, d) of the columns as they were given, and their share of the
-        intercepts (c,)
+    raw : weights (c, r) -> coefficients (c, d) of the columns as they were given, and their share
+        of the intercepts (c,)
     rotated : whether the columns are principal components
-    alike : whether the columns are dense ones as they were given: none is known to matter more than another
+    alike : whether the columns are dense ones as they were given: none is known to matter more than
+        another
     held : the matrices that `raw` keeps in memory
     """
 
@@ -103,7 +107,11 @@ def turn(rows: Matrix, scale: NDArray[Any] | None = None, counts: IntArray | Non
     m, d = rows.shape
     if not isinstance(rows, np.ndarray):
         filled = m * m <= FILLED * rows.nnz
-        return _wide(rows, scale, counts) if axes is None and m <= d and filled else _scaled(rows, scale)
+        return (
+            _wide(rows, scale, counts)
+            if axes is None and m <= d and filled
+            else _scaled(rows, scale)
+        )
     if axes is not None:
         if axes:
             return _led(rows, scale, axes)
@@ -114,10 +122,13 @@ def turn(rows: Matrix, scale: NDArray[Any] | None = None, counts: IntArray | Non
 def turning_pays(m: int, d: int, columns: int) -> bool:
     """Whether the axes of m rows of d columns are worth finding for iterations with so many weight vectors.
 
-    Counts the operations of the Gram matrix, its eigenvectors and the rotation against those of an iteration.
+    Counts the operations of the Gram matrix, its eigenvectors and the rotation against those of an
+    iteration.
     """
     small = min(m, d)
-    return m * d * small + 10 * small**3 + 2 * m * small * d * (d <= m) <= PRICE * 4 * m * d * columns
+    return (
+        m * d * small + 10 * small**3 + 2 * m * small * d * (d <= m) <= PRICE * 4 * m * d * columns
+    )
 
 
 def worthwhile_axes(m: int, d: int, columns: int) -> int | None:
@@ -137,8 +148,8 @@ def _centred(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
 def _led(rows: FloatArray, scale: NDArray[Any] | None, axes: int) -> Turned:
     """Dense columns X, centred, scaled and reflected, so that the first of them are the leading principal axes.
 
-    X R with R = H diag(O', 1): H is the block reflector that takes the first unit vectors to the axes V times some
-    rotation O (Schreiber & Parlett, Block reflectors, 1988).
+    X R with R = H diag(O', 1): H is the block reflector that takes the first unit vectors to the
+    axes V times some rotation O (Schreiber & Parlett, Block reflectors, 1988).
     """
     mean = _mean(rows, None)
     X = _standardised(rows, mean, scale)
@@ -164,20 +175,24 @@ def _led(rows: FloatArray, scale: NDArray[Any] | None, axes: int) -> Turned:
 def _few(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
     """Dense columns X (m, d), many more than rows, as L (m, r) of X = L Q' with orthonormal columns of Q, r < m.
 
-    L is the Cholesky factor of XX' with pivots (Higham, Accuracy and Stability of Numerical Algorithms, 2002,
-    section 10.3), which costs a tenth of the eigenvectors.
+    L is the Cholesky factor of XX' with pivots (Higham, Accuracy and Stability of Numerical
+    Algorithms, 2002, section 10.3), which costs a tenth of the eigenvectors.
     """
     m = len(rows)
     mean = _mean(rows, None)
     gram = _gram(rows, mean, scale, np.full(m, 1 / m))
-    found, pivots, r, _ = scipy.linalg.lapack.spstrf(gram, tol=RANK * float(gram.diagonal().max()), lower=1)
+    found, pivots, r, _ = scipy.linalg.lapack.spstrf(
+        gram, tol=RANK * float(gram.diagonal().max()), lower=1
+    )
     order = pivots - 1
     L = np.empty((m, r), np.float32)
     L[order] = np.tril(found[:, :r])
     corner, leaders = found[:r, :r].astype(np.float64), order[:r]
 
     def raw(weights: FloatArray) -> Raw:
-        parts = scipy.linalg.solve_triangular(corner, weights.T, trans="T", lower=True, check_finite=False).T
+        parts = scipy.linalg.solve_triangular(
+            corner, weights.T, trans="T", lower=True, check_finite=False
+        ).T
         coef = parts.astype(np.float32) @ _standardised(rows[leaders], mean, scale)
         return _as_given(coef, scale, mean)
 
@@ -187,8 +202,8 @@ def _few(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
 def _main_axes(X: FloatArray, count: int) -> FloatArray:
     """About the first right singular vectors of X (m, d), in descending order, by randomised subspace iteration.
 
-    Halko, Martinsson & Tropp, Finding structure with randomness, 2011, algorithm 4.4. The seed is fixed: axes decide
-    the path to a solution, not the solution.
+    Halko, Martinsson & Tropp, Finding structure with randomness, 2011, algorithm 4.4. The seed is
+    fixed: axes decide the path to a solution, not the solution.
     """
     V = np.random.default_rng(0).standard_normal((X.shape[1], count), np.float32)
     for _ in range(POWERS):
@@ -244,11 +259,15 @@ def _scaled(rows: sparse.csr_matrix, scale: NDArray[Any] | None) -> Turned:
     def raw(weights: FloatArray) -> Raw:
         return weights if factors is None else weights * factors, np.zeros(len(weights))
 
-    return Turned(sparse.csr_matrix(rows if factors is None else rows.multiply(factors)), raw, rotated=False)
+    return Turned(
+        sparse.csr_matrix(rows if factors is None else rows.multiply(factors)), raw, rotated=False
+    )
 
 
 def _bytes(matrix: Any) -> int:
-    arrays = [matrix] if isinstance(matrix, np.ndarray) else [matrix.data, matrix.indices, matrix.indptr]
+    arrays = (
+        [matrix] if isinstance(matrix, np.ndarray) else [matrix.data, matrix.indices, matrix.indptr]
+    )
     return sum(array.nbytes for array in arrays)
 
 

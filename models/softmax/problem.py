@@ -32,7 +32,8 @@ class Problem:
     weights : float (m,), optional
         Weight of each training row's loss.
     factors : float (number of blocks,), optional
-        Factor of all columns of each block; unlike `scale` it may differ between problems solved together.
+        Factor of all columns of each block; unlike `scale` it may differ between problems solved
+        together.
     """
 
     rows: IntArray
@@ -79,11 +80,17 @@ class Solution:
         """Probabilities (m, n_classes) of the samples `rows`; 0 for classes absent from training."""
         blocks: Any = blocks_of(features)
         parts = split_columns(self.coef, [block.shape[1] for block in blocks])
-        return self.odds(sum(block[rows] @ part.T for block, part in zip(blocks, parts, strict=True)), n_classes)
+        return self.odds(
+            sum(block[rows] @ part.T for block, part in zip(blocks, parts, strict=True)), n_classes
+        )
 
     def rescaled(self, factors: FloatArray, means: FloatArray) -> Solution:
         """The same solution for the columns (x - means) * factors."""
-        return replace(self, coef=self.coef / factors, intercept=self.intercept + self.coef @ means.astype(np.float64))
+        return replace(
+            self,
+            coef=self.coef / factors,
+            intercept=self.intercept + self.coef @ means.astype(np.float64),
+        )
 
     def odds(self, products: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
         """Probabilities (m, n_classes) from the products (m, k) or (m, 1) of features and coefficients."""

@@ -11,41 +11,54 @@ from numpy.typing import NDArray
 
 from models.softmax.design import Arena
 from models.softmax.path import SoftmaxFit, descend
-from models.softmax.principal_axes import Features, Indexed, Matrix, blocks_of, split_columns, turn, worthwhile_axes
+from models.softmax.principal_axes import (
+    Features,
+    Indexed,
+    Matrix,
+    blocks_of,
+    split_columns,
+    turn,
+    worthwhile_axes,
+)
 from models.softmax.problem import FloatArray, IntArray, Problem, Solution, bytes_of
 from models.softmax.training_sets import PIECES, merged, training_sets
 
 AT_ONCE = 2**29  # bytes held for the problems of a batch
-# Arrays as large as the logits, and as the weights, of a problem that is under way, and of one that is solved.
+# Arrays as large as the logits, and as the weights, of a problem that is under way, and of one that
+# is solved.
 OF_LOGITS, OF_WEIGHTS, SOLVED = 12, 28, 3
 STRONGEST, WEAKEST = 1e-37, 1e37  # C in single precision
 FAR = 1e-4  # distance to the smallest objective, relative to it, that is worth a warning
-TOLERANCE = 2e-7  # estimated distance to the smallest objective; the estimate is up to 5 times too small
+# estimated distance to the smallest objective; the estimate is up to 5 times too small
+TOLERANCE = 2e-7
 
 
 def solve(features: Features, y: IntArray, problems: Sequence[Problem], *,
           tolerance: float = TOLERANCE, max_iter: int = 500) -> list[Solution]:
     r"""Minimise every problem's objective; the results stand in the order of `problems`.
 
-    The objective is that of scikit-learn's LogisticRegression (lbfgs), which is for three classes and more
+    The objective is that of scikit-learn's LogisticRegression (lbfgs), which is for three classes
+    and more
 
     .. math:: \sum_i w_i \log\sum_k e^{z_{ik} - z_{iy_i}} + \frac{1}{2C}\|W\|^2,
         \quad z_{ik} = x_i \cdot W_k + b_k
 
-    and for two classes the same with one vector :math:`W_1 - W_0` in the penalty. All problems are solved
-    together: one wide product with the features per iteration serves them all. The method is L-BFGS (Nocedal
-    & Wright, Numerical Optimization, algorithm 7.4) in the principal axes of the features, where the diagonal
-    of the Hessian is a good preconditioner. The strengths of one training set follow each other, weakest C first:
-    each starts from the best combination of the solutions before it, which halves the iterations.
+    and for two classes the same with one vector :math:`W_1 - W_0` in the penalty. All problems are
+    solved together: one wide product with the features per iteration serves them all. The method is
+    L-BFGS (Nocedal & Wright, Numerical Optimization, algorithm 7.4) in the principal axes of the
+    features, where the diagonal of the Hessian is a good preconditioner. The strengths of one
+    training set follow each other, weakest C first: each starts from the best combination of the
+    solutions before it, which halves the iterations.
 
-    The axes are those of the rows of all problems. They decide the path and not the solution; still, to the
-    last bit a solution may depend on rows that only other problems of the same call learn from. Rows of no
-    problem are never read. So solve together only what may know of each other: the inner folds of one
-    outer training set, not two outer folds.
+    The axes are those of the rows of all problems. They decide the path and not the solution;
+    still, to the last bit a solution may depend on rows that only other problems of the same call
+    learn from. Rows of no problem are never read. So solve together only what may know of each
+    other: the inner folds of one outer training set, not two outer folds.
 
     Parameters
     ----------
-    features : float32 (n, d), CSR (n, d), rows turned before (Indexed), or a list of such blocks, side by side
+    features : float32 (n, d), CSR (n, d), rows turned before (Indexed), or a list of such blocks,
+        side by side
     y : int (n,), class codes from 0
     problems : fits to make
     tolerance : relative distance to the smallest objective at which a problem is left
@@ -54,19 +67,23 @@ def solve(features: Features, y: IntArray, problems: Sequence[Problem], *,
     Raises
     ------
     ValueError
-        Where training rows hold fewer than two classes, or C is out of bounds; all such problems are named.
+        Where training rows hold fewer than two classes, or C is out of bounds; all such problems
+        are named.
 
     Warns
     -----
     ConvergenceWarning
-        Where `max_iter` iterations, or the rounding errors, end further than FAR from the smallest objective.
+        Where `max_iter` iterations, or the rounding errors, end further than FAR from the smallest
+        objective.
     """
     y, blocks = np.asarray(y), blocks_of(features)
     _check(y, problems)
     solutions: dict[int, Solution] = {}
     for positions in _together(blocks, problems):
         batch = [problems[position] for position in positions]
-        solutions.update(zip(positions, _solve_together(blocks, y, batch, tolerance, max_iter), strict=True))
+        solutions.update(
+            zip(positions, _solve_together(blocks, y, batch, tolerance, max_iter), strict=True)
+        )
     _warn_of_distance(solutions.values())
     return [solutions[position] for position in range(len(problems))]
 
@@ -84,8 +101,12 @@ def _check(y: IntArray, problems: Sequence[Problem]) -> None:
     faults = []
     for position, problem in enumerate(problems):
         if not STRONGEST <= problem.C <= WEAKEST:
-            faults.append(f"problem {position}: C must be positive, {STRONGEST} to {WEAKEST}, not {problem.C}")
-        taught = slice(None) if problem.weights is None else np.asarray(problem.weights, np.float32) > 0
+            faults.append(
+                f"problem {position}: C must be positive, {STRONGEST} to {WEAKEST}, not {problem.C}"
+            )
+        taught = (
+            slice(None) if problem.weights is None else np.asarray(problem.weights, np.float32) > 0
+        )
         classes = _present(y[problem.rows][taught])
         if len(classes) < 2:
             faults.append(f"problem {position}: its {len(problem.rows)} training rows hold the classes "
@@ -99,7 +120,9 @@ def _present(codes: IntArray) -> IntArray:
     return np.flatnonzero(np.bincount(codes))
 
 
-def _together(blocks: Sequence[Matrix | Indexed], problems: Sequence[Problem]) -> Iterator[list[int]]:
+def _together(
+    blocks: Sequence[Matrix | Indexed], problems: Sequence[Problem]
+) -> Iterator[list[int]]:
     """Positions of the problems that are solved together: one scale, and training sets of much the same rows."""
     scales: dict[bytes, dict[Any, list[int]]] = {}
     for position, problem in enumerate(problems):
@@ -107,9 +130,13 @@ def _together(blocks: Sequence[Matrix | Indexed], problems: Sequence[Problem]) -
         sets.setdefault(problem.training_set(), []).append(position)
     for sets in scales.values():
         smallest = min(len(problems[positions[0]].rows) for positions in sets.values())
-        union = len(_present(np.concatenate([problems[positions[0]].rows for positions in sets.values()])))
+        union = len(
+            _present(np.concatenate([problems[positions[0]].rows for positions in sets.values()]))
+        )
         widths = [block.shape[1] for block in blocks if isinstance(block, np.ndarray)]
-        if sum(min(union, width) for width in widths) <= 2 * sum(min(smallest, width) for width in widths):
+        if sum(min(union, width) for width in widths) <= 2 * sum(
+            min(smallest, width) for width in widths
+        ):
             yield sorted(position for positions in sets.values() for position in positions)
         else:  # their common axes would be many more than each needs
             yield from sets.values()
@@ -132,8 +159,16 @@ def _solve_together(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequ
     coded = [_coded(codes[each.rows]) for each in sets.sets]
     solutions: dict[int, Solution] = {}
     for portion in _portions(batch, of, arena, columns):
-        fits = [SoftmaxFit(batch[position].C, batch[position].factors or [1.0] * len(blocks), of[position], arena,
-                           *coded[of[position]]) for position in portion]
+        fits = [
+            SoftmaxFit(
+                batch[position].C,
+                batch[position].factors or [1.0] * len(blocks),
+                of[position],
+                arena,
+                *coded[of[position]],
+            )
+            for position in portion
+        ]
         descend(arena, fits, tolerance, max_iter)
         solutions.update(zip(portion, _solutions(fits, turned, arena, tolerance), strict=True))
     return [solutions[position] for position in range(len(batch))]
@@ -145,14 +180,22 @@ def _coded(codes: IntArray) -> tuple[IntArray, IntArray]:
     return present, np.searchsorted(present, codes)
 
 
-def _one_by_one(blocks: Sequence[Matrix | Indexed], y: IntArray, batch: Sequence[Problem], of: Sequence[int],
-                tolerance: float, max_iter: int) -> list[Solution]:
+def _one_by_one(
+    blocks: Sequence[Matrix | Indexed],
+    y: IntArray,
+    batch: Sequence[Problem],
+    of: Sequence[int],
+    tolerance: float,
+    max_iter: int,
+) -> list[Solution]:
     """Solve each training set by itself, where they have too little in common."""
     solutions: dict[int, Solution] = {}
     for number in range(max(of) + 1):
         positions = [position for position, each in enumerate(of) if each == number]
         part = [batch[position] for position in positions]
-        solutions.update(zip(positions, _solve_together(blocks, y, part, tolerance, max_iter), strict=True))
+        solutions.update(
+            zip(positions, _solve_together(blocks, y, part, tolerance, max_iter), strict=True)
+        )
     return [solutions[position] for position in range(len(batch))]
 
 
@@ -174,7 +217,9 @@ def _turned(blocks: Sequence[Matrix | Indexed], rows: IntArray, scale: NDArray[A
     return found
 
 
-def _portions(batch: Sequence[Problem], of: Sequence[int], arena: Arena, columns: int) -> Iterator[list[int]]:
+def _portions(
+    batch: Sequence[Problem], of: Sequence[int], arena: Arena, columns: int
+) -> Iterator[list[int]]:
     """Positions of problems that fit into memory together; those of a family are under way one after the other."""
     families: dict[tuple[int, tuple[float, ...]], list[int]] = {}
     for position, (problem, number) in enumerate(zip(batch, of, strict=True)):
@@ -192,9 +237,14 @@ def _portions(batch: Sequence[Problem], of: Sequence[int], arena: Arena, columns
     yield portion
 
 
-def _solutions(fits: Sequence[SoftmaxFit], turned: Sequence[Indexed], arena: Arena, tolerance: float) -> list[Solution]:
+def _solutions(
+    fits: Sequence[SoftmaxFit], turned: Sequence[Indexed], arena: Arena, tolerance: float
+) -> list[Solution]:
     weights = np.concatenate([fit.descent.weights for fit in fits])
-    found = [block.turned.raw(weights[:, columns]) for block, columns in zip(turned, arena.columns, strict=True)]
+    found = [
+        block.turned.raw(weights[:, columns])
+        for block, columns in zip(turned, arena.columns, strict=True)
+    ]
     coefs = np.concatenate([coef for coef, _ in found], axis=1)
     intercepts = weights[:, -1] + sum(share for _, share in found)
     ends = np.cumsum([len(fit.descent.W) for fit in fits])[:-1]
@@ -202,7 +252,9 @@ def _solutions(fits: Sequence[SoftmaxFit], turned: Sequence[Indexed], arena: Are
         fits, np.split(coefs, ends), np.split(intercepts, ends), strict=True)]
 
 
-def _solution(fit: SoftmaxFit, coef: FloatArray, intercept: NDArray[np.float64], tolerance: float) -> Solution:
+def _solution(
+    fit: SoftmaxFit, coef: FloatArray, intercept: NDArray[np.float64], tolerance: float
+) -> Solution:
     descent = fit.descent
     return Solution(fit.classes, coef, intercept, descent.objective, descent.n_iter, descent.gap,
                     descent.gap <= tolerance)

@@ -89,8 +89,11 @@ def training_sets(samples: IntArray, row: IntArray,
     ends = np.cumsum(np.bincount(kind)).tolist()
     pieces = [Piece(start, stop, tuple(np.flatnonzero(signature).tolist()))
               for start, stop, signature in zip([0, *ends], ends, signatures, strict=False)]
-    return TrainingSets(samples[order], pieces,
-                        [_training_set(each[order], pieces, number) for number, each in enumerate(counted)])
+    return TrainingSets(
+        samples[order],
+        pieces,
+        [_training_set(each[order], pieces, number) for number, each in enumerate(counted)],
+    )
 
 
 def _kinds(member: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], IntArray]:

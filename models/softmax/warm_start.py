@@ -57,7 +57,8 @@ def directions(points: Sequence[Point]) -> list[Point]:
 def combined(points: Sequence[Point], penalty: FloatArray, loss: Loss) -> FloatArray:
     """The best combination of the points: extrapolation along the strengths, by Newton's method on the shares.
 
-    The logits of a combination are the combination of the logits, so no product with the features is needed.
+    The logits of a combination are the combination of the logits, so no product with the features
+    is needed.
 
     Parameters
     ----------
@@ -71,7 +72,9 @@ def combined(points: Sequence[Point], penalty: FloatArray, loss: Loss) -> FloatA
     """
     basis = directions(points)
     logits = [each.Z for each in basis]
-    bends = np.array([[np.vdot(one.W * penalty, other.W) for other in basis] for one in basis], np.float64)
+    bends = np.array(
+        [[np.vdot(one.W * penalty, other.W) for other in basis] for one in basis], np.float64
+    )
     shares = np.eye(len(basis))[0]
     loss.at(logits[0])
     lowest = loss.value() + 0.5 * bends[0, 0]

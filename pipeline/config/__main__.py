@@ -14,7 +14,9 @@ from pipeline.config.schema import schema
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the JSON Schema of grid files, for editors."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.config", description=__doc__)
-    parser.add_argument("--schema", action="store_true", required=True, help="print the JSON Schema of a grid")
+    parser.add_argument(
+        "--schema", action="store_true", required=True, help="print the JSON Schema of a grid"
+    )
     parser.parse_args(arguments)
     print(json.dumps(schema(KEYS, Split), indent=2))
 

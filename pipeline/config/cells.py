@@ -17,7 +17,10 @@ from pipeline.config.grid import Grid
 from pipeline.config.seeds import derive
 
 Estimator = TypeVar("Estimator", Encoder, Fusion)
-ENCODERS: dict[Modality, Mapping[str, type[Encoder]]] = {"image": IMAGE_ENCODERS, "text": TEXT_ENCODERS}
+ENCODERS: dict[Modality, Mapping[str, type[Encoder]]] = {
+    "image": IMAGE_ENCODERS,
+    "text": TEXT_ENCODERS,
+}
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,8 @@ class Cell:
 
     Parameters
     ----------
-    parts : single-modality cells whose predictions it combines; empty for a cell with fits of its own. A cell
-        that combines all of a modality's encoders names none of them itself.
+    parts : single-modality cells whose predictions it combines; empty for a cell with fits of its
+        own. A cell that combines all of a modality's encoders names none of them itself.
     """
 
     fusion: Component
@@ -46,8 +49,14 @@ class Cell:
     def encoder_labels(self) -> dict[Modality, str]:
         """What to call the encoder of each modality it uses; "any ..." where it combines several."""
         own: dict[Modality, Component | None] = {"image": self.image, "text": self.text}
-        named = {modality: component.label for modality, component in own.items() if component is not None}
-        combined = dict.fromkeys(modality for part in self.parts for modality in part.encoder_labels())
+        named = {
+            modality: component.label
+            for modality, component in own.items()
+            if component is not None
+        }
+        combined = dict.fromkeys(
+            modality for part in self.parts for modality in part.encoder_labels()
+        )
         return {**{modality: f"any {modality}" for modality in combined}, **named}
 
     def encoders(self) -> dict[Modality, tuple[Component, Form]]:
@@ -66,16 +75,25 @@ class Cell:
         """Every combination of tuned parameters, for `set_params` of the estimator."""
         candidates = dict(self.fusion.candidates)
         if self.classifier:
-            candidates |= {f"classifier__{name}": values for name, values in self.classifier.candidates.items()}
-        return [dict(zip(candidates, values, strict=True)) for values in itertools.product(*candidates.values())]
+            candidates |= {
+                f"classifier__{name}": values for name, values in self.classifier.candidates.items()
+            }
+        return [
+            dict(zip(candidates, values, strict=True))
+            for values in itertools.product(*candidates.values())
+        ]
 
     def estimator(self, seed: int) -> Fusion:
         """Unfitted estimator, every random part seeded by the grid's seed and its own name."""
         parameters: dict[str, Any] = dict(self.fusion.parameters)
         if self.classifier:
-            parameters["classifier"] = CLASSIFIERS[self.classifier.name](**self.classifier.parameters)
+            parameters["classifier"] = CLASSIFIERS[self.classifier.name](
+                **self.classifier.parameters
+            )
         estimator = FUSIONS[self.fusion.name](**parameters)
-        return seeded(estimator, seed, self.fusion.name, self.classifier.name if self.classifier else "")
+        return seeded(
+            estimator, seed, self.fusion.name, self.classifier.name if self.classifier else ""
+        )
 
 
 def seeded(estimator: Estimator, seed: int, *names: str) -> Estimator:
@@ -115,7 +133,9 @@ def _cells(grid: Grid, fusion: Component) -> Iterable[Cell]:
     texts: Sequence[Component | None] = grid.text if "text" in cls.needs else (None,)
     classifiers: Iterable[Component | None] = grid.classifier if cls.takes_classifier else (None,)
     for classifier in classifiers:
-        parts = [_parts(cls, image, text, classifier) for image, text in itertools.product(images, texts)]
+        parts = [
+            _parts(cls, image, text, classifier) for image, text in itertools.product(images, texts)
+        ]
         if cls.combines and Cell(fusion, classifier=classifier).estimator(grid.seed).combines_all:
             all_parts = tuple(dict.fromkeys(itertools.chain.from_iterable(parts)))
             yield Cell(fusion, _only(images), _only(texts), classifier, all_parts)
@@ -135,6 +155,13 @@ def _only(components: Sequence[Component | None]) -> Component | None:
     return components[0] if len(components) == 1 else None
 
 
-def _part(name: str, image: Component | None, text: Component | None, classifier: Component | None) -> Cell:
+def _part(
+    name: str, image: Component | None, text: Component | None, classifier: Component | None
+) -> Cell:
     needs = FUSIONS[name].needs
-    return Cell(Component(name), image if "image" in needs else None, text if "text" in needs else None, classifier)
+    return Cell(
+        Component(name),
+        image if "image" in needs else None,
+        text if "text" in needs else None,
+        classifier,
+    )

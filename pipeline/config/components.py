@@ -18,7 +18,8 @@ from pydantic.errors import PydanticSchemaGenerationError
 from features.machine.nearest import did_you_mean, nearest
 from pipeline.config.problem import Place, Problem
 
-# Set by the pipeline, never by the grid: the form a fusion asks for, the seed, the classifier it wraps.
+# Set by the pipeline, never by the grid: the form a fusion asks for, the seed, the classifier it
+# wraps.
 SET_BY_PIPELINE = frozenset({"output", "random_state", "classifier"})
 
 
@@ -29,7 +30,8 @@ class Component:
     Parameters
     ----------
     name : its name in the registry.
-    parameters : constructor parameters other than the defaults, one value each, in the constructor's order.
+    parameters : constructor parameters other than the defaults, one value each, in the
+        constructor's order.
     candidates : tuned parameters and the values the inner folds choose among.
     """
 
@@ -66,7 +68,10 @@ def parameters_of(cls: type) -> dict[str, tuple[Any, Any]]:
     hints = typing.get_type_hints(constructor.__init__, include_extras=True)
     found = {}
     for name, parameter in inspect.signature(cls).parameters.items():
-        if name in SET_BY_PIPELINE or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+        if name in SET_BY_PIPELINE or parameter.kind in (
+            parameter.VAR_KEYWORD,
+            parameter.VAR_POSITIONAL,
+        ):
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
         found[name] = (hints.get(name, Any), default)
@@ -95,7 +100,9 @@ def _adapter(cls: type, name: str) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(kind)
     except PydanticSchemaGenerationError as error:
-        raise TypeError(f"{cls.__name__}: the type of parameter {name} cannot be checked: {error}") from error
+        raise TypeError(
+            f"{cls.__name__}: the type of parameter {name} cannot be checked: {error}"
+        ) from error
 
 
 def _rule(error: Mapping[str, Any]) -> str:
@@ -114,11 +121,16 @@ def _rule(error: Mapping[str, Any]) -> str:
 
 
 def variants(
-    name: str, cls: type, given: Mapping[str, Any], path: Place, tuned: Mapping[str, tuple[Any, ...]]
+    name: str,
+    cls: type,
+    given: Mapping[str, Any],
+    path: Place,
+    tuned: Mapping[str, tuple[Any, ...]],
 ) -> tuple[list[Component], list[Problem]]:
     """Components that `given` stands for: a list where one value belongs means "compare these".
 
-    Lists of a tuned parameter are the candidates of the inner folds instead, so they make no variants.
+    Lists of a tuned parameter are the candidates of the inner folds instead, so they make no
+    variants.
 
     Returns
     -------
@@ -129,7 +141,9 @@ def variants(
     known = parameters_of(cls)
     for key, value in given.items():
         if key not in known:
-            problems.append(Problem((*path, key), f"unknown key '{key}' of {name}; {nearest(key, known)}"))
+            problems.append(
+                Problem((*path, key), f"unknown key '{key}' of {name}; {nearest(key, known)}")
+            )
             continue
         choices[key] = _choices(cls, key, value, (*path, key), problems)
     missing = [key for key, (_, default) in known.items() if default is ... and key not in given]
@@ -138,9 +152,17 @@ def variants(
         return [], problems
     candidates = {key: tuple(choices.pop(key, default)) for key, default in tuned.items()}
     ordered = {key: choices[key] for key in known if key in choices}
-    combinations = (dict(zip(ordered, values, strict=True)) for values in itertools.product(*ordered.values()))
-    return [Component(name, {key: value for key, value in parameters.items() if value != known[key][1]}, candidates)
-            for parameters in combinations], []
+    combinations = (
+        dict(zip(ordered, values, strict=True)) for values in itertools.product(*ordered.values())
+    )
+    return [
+        Component(
+            name,
+            {key: value for key, value in parameters.items() if value != known[key][1]},
+            candidates,
+        )
+        for parameters in combinations
+    ], []
 
 
 def _choices(cls: type, key: str, value: Any, path: Place, problems: list[Problem]) -> list[Any]:
@@ -148,7 +170,8 @@ def _choices(cls: type, key: str, value: Any, path: Place, problems: list[Proble
     checked, errors = _check(cls, key, value)
     if not errors:
         return [checked]
-    # Errors inside the value, or of a component's own rule, mean that its form was right: it is one value.
+    # Errors inside the value, or of a component's own rule, mean that its form was right: it is one
+    # value.
     is_one_value = any(error["loc"] or error["type"] == "value_error" for error in errors)
     several = isinstance(value, list) and any(not _check(cls, key, item)[1] for item in value)
     if not isinstance(value, list) or not value or (is_one_value and not several):
@@ -157,7 +180,9 @@ def _choices(cls: type, key: str, value: Any, path: Place, problems: list[Proble
     chosen = []
     for position, item in enumerate(value):
         checked, errors = _check(cls, key, item)
-        problems += [Problem((*path, position, *error["loc"]), f"{key}: {_rule(error)}") for error in errors]
+        problems += [
+            Problem((*path, position, *error["loc"]), f"{key}: {_rule(error)}") for error in errors
+        ]
         if not errors and checked in chosen:
             problems.append(Problem((*path, position), f"{key}: {item!r} is listed twice"))
         chosen.append(checked)
@@ -166,5 +191,7 @@ def _choices(cls: type, key: str, value: Any, path: Place, problems: list[Proble
 
 def filled_in(component: Component, cls: type) -> dict[str, Any]:
     """All parameters of a component: those given, its candidates, and the defaults of the rest."""
-    defaults = {name: default for name, (_, default) in parameters_of(cls).items() if default is not ...}
+    defaults = {
+        name: default for name, (_, default) in parameters_of(cls).items() if default is not ...
+    }
     return {**defaults, **component.parameters, **component.candidates}

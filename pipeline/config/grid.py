@@ -17,10 +17,11 @@ from pipeline.data.row_check import Policy
 class Split(BaseModel):
     """How outer folds are drawn: `folds` (times `repeats`), or one or more `holdout`s, or the `official` split.
 
-    `group` names the column whose rows never straddle folds ("none": no groups; by default the one the
-    source declares). `inner` is the number of folds, inside the training rows, that choose parameters.
-    `unseen_classes` holds out whole classes instead of rows, outside and inside: the share of a `holdout` is then one
-    of classes, and no class of the `official` split may have rows in both parts.
+    `group` names the column whose rows never straddle folds ("none": no groups; by default the one
+    the source declares). `inner` is the number of folds, inside the training rows, that choose
+    parameters. `unseen_classes` holds out whole classes instead of rows, outside and inside: the
+    share of a `holdout` is then one of classes, and no class of the `official` split may have rows
+    in both parts.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -49,7 +49,8 @@ def read_grid(path: Path) -> Grid:
     Raises
     ------
     GridError
-        With every mistake in the file: its line and key, the rule, the value, the nearest valid name.
+        With every mistake in the file: its line and key, the rule, the value, the nearest valid
+        name.
     """
     content, lines, problems = read_yaml(path)
     if not problems and not isinstance(content, dict):
@@ -69,18 +70,29 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
         "image": _components("image", content, IMAGE_ENCODERS, problems),
         "text": _components("text", content, TEXT_ENCODERS, problems),
         "fusion": _components("fusion", content, FUSIONS, problems),
-        "classifier": _components("classifier", {"classifier": ["logistic"], **content}, CLASSIFIERS, problems),
+        "classifier": _components(
+            "classifier", {"classifier": ["logistic"], **content}, CLASSIFIERS, problems
+        ),
     }
     split = _split(content.get("split", {}), problems)
     curve = _shares(content.get("learning_curve", []), problems)
     if not any(problem.path[:1] in {("image",), ("text",), ("fusion",)} for problem in problems):
-        problems += unseen_problems(split.unseen_classes, parts["fusion"], content.get("metric"), curve, texts)
+        problems += unseen_problems(
+            split.unseen_classes, parts["fusion"], content.get("metric"), curve, texts
+        )
         problems += unmet_needs(parts["fusion"], bool(parts["image"]), bool(parts["text"]))
         problems += untrainable(parts["fusion"], parts["image"], parts["text"])
     grid = Grid(
-        name=_scalar("name", content.get("name", path.stem), _is_name, "a name of letters, digits, . _ -",
-                     problems),
-        seed=_scalar("seed", content.get("seed", 0), _is_seed, "a whole number from 0 to 2**32 - 1", problems),
+        name=_scalar(
+            "name",
+            content.get("name", path.stem),
+            _is_name,
+            "a name of letters, digits, . _ -",
+            problems,
+        ),
+        seed=_scalar(
+            "seed", content.get("seed", 0), _is_seed, "a whole number from 0 to 2**32 - 1", problems
+        ),
         data=data,
         on_bad_rows=policy,
         keep_unlabelled=keep_unlabelled,
@@ -90,7 +102,10 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
         tuning_metric=_metric("tuning_metric", content.get("tuning_metric", "log_loss"), problems),
         learning_curve=curve,
         folder=folder,
-        **{key: tuple(_located(component, folder) for component in value) for key, value in parts.items()},
+        **{
+            key: tuple(_located(component, folder) for component in value)
+            for key, value in parts.items()
+        },
     )
     if problems:
         raise _error(path, lines or {}, problems)
@@ -98,7 +113,9 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
 
 
 def _error(path: Path, lines: Lines, problems: Iterable[Problem]) -> GridError:
-    return GridError([f"{place(path.name, problem.path, lines)}: {problem.rule}" for problem in problems])
+    return GridError(
+        [f"{place(path.name, problem.path, lines)}: {problem.rule}" for problem in problems]
+    )
 
 
 def _scalar(
@@ -110,7 +127,9 @@ def _scalar(
 
 
 def _metric(key: str, value: Any, problems: list[Problem]) -> Any:
-    return _scalar(key, value, METRICS.__contains__, f"a metric {nearest(value, METRICS)}", problems)
+    return _scalar(
+        key, value, METRICS.__contains__, f"a metric {nearest(value, METRICS)}", problems
+    )
 
 
 def _shares(given: Any, problems: list[Problem]) -> tuple[float, ...]:
@@ -118,8 +137,13 @@ def _shares(given: Any, problems: list[Problem]) -> tuple[float, ...]:
     values = given if isinstance(given, list) else [given]
     wrong = [value for value in values
              if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 1]
-    problems += [Problem(("learning_curve",), f"a share of the labels must be above 0 and at most 1, not {value!r}")
-                 for value in wrong]
+    problems += [
+        Problem(
+            ("learning_curve",),
+            f"a share of the labels must be above 0 and at most 1, not {value!r}",
+        )
+        for value in wrong
+    ]
     if not wrong and len(set(values)) < len(values):
         problems.append(Problem(("learning_curve",), "a share of the labels is listed twice"))
     return () if wrong else tuple(sorted(float(value) for value in values))
@@ -152,11 +176,17 @@ def _data(given: Any, problems: list[Problem]) -> tuple[Component, Policy, bool,
         problems.append(Problem(("data", "on_bad_rows"),
                                 f"unknown policy {policy!r}; {nearest(policy, get_args(Policy))}"))
     if not isinstance(name, str) or name not in SOURCES:
-        problems.append(Problem(("data", "source"), f"unknown source {name!r}; {nearest(name, SOURCES)}"))
+        problems.append(
+            Problem(("data", "source"), f"unknown source {name!r}; {nearest(name, SOURCES)}")
+        )
         return nothing
     found, wrong = variants(name, SOURCES[name], keys, ("data",), {})
     if len(found) > 1:
-        wrong = [Problem(("data",), "data is one source: its keys take one value each, no lists to compare")]
+        wrong = [
+            Problem(
+                ("data",), "data is one source: its keys take one value each, no lists to compare"
+            )
+        ]
     problems += wrong
     return (found[0] if found else nothing[0]), policy, unlabelled, described
 
@@ -168,7 +198,9 @@ def _split(given: Any, problems: list[Problem]) -> Split:
         for item in error.errors():
             path: tuple[str | int, ...] = ("split", *item["loc"][:1])
             if item["type"] == "extra_forbidden":
-                rule = f"unknown key '{item['loc'][0]}'; {nearest(item['loc'][0], Split.model_fields)}"
+                rule = (
+                    f"unknown key '{item['loc'][0]}'; {nearest(item['loc'][0], Split.model_fields)}"
+                )
             else:
                 message = item["msg"].replace("Value error, ", "").replace("Input", "value")
                 rule = f"{message} (given: {(item['input'] if item['loc'] else given)!r})"
@@ -211,8 +243,14 @@ def _component(
                                       f"not {entry!r}"))
         return []
     if name not in registry:
-        problems.append(Problem(path, f"unknown {key} {kind} '{name}'; {nearest(name, registry)}"
-                                if kind != key else f"unknown {kind} '{name}'; {nearest(name, registry)}"))
+        problems.append(
+            Problem(
+                path,
+                f"unknown {key} {kind} '{name}'; {nearest(name, registry)}"
+                if kind != key
+                else f"unknown {kind} '{name}'; {nearest(name, registry)}",
+            )
+        )
         return []
     cls = registry[name]
     inner = path if isinstance(entry, dict) and kind in entry else (*path, name)
@@ -238,6 +276,10 @@ def _located(component: Component, folder: Path) -> Component:
 
     Where a name or a folder may stand (as for models), ./ or ../ in front makes it a folder.
     """
-    located = {key: folder / value if isinstance(value, Path) or str(value).startswith(("./", "../")) else value
-               for key, value in component.parameters.items()}
+    located = {
+        key: folder / value
+        if isinstance(value, Path) or str(value).startswith(("./", "../"))
+        else value
+        for key, value in component.parameters.items()
+    }
     return Component(component.name, located, component.candidates)

@@ -13,10 +13,20 @@ from pipeline.data.class_texts import GivenTexts
 
 JSON_SCHEMA: dict[str, Any] = {
     "description": "what classes are described by where they are held out (default: their names): a table with the "
-                   "columns class and text, or the text or texts of each class",
-    "anyOf": [{"type": "string"},
-              {"type": "object", "minProperties": 1, "additionalProperties": {
-                  "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}}],
+    "columns class and text, or the text or texts of each class",
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                ]
+            },
+        },
+    ],
 }
 
 
@@ -24,7 +34,10 @@ def unmet_needs(fusions: Sequence[Component], has_image: bool, has_text: bool) -
     """Fusions that need a modality of which the grid lists no encoder."""
     there = {"image": has_image, "text": has_text}
     return [
-        Problem(("fusion",), f"{component.name} needs {modality} features, but the grid has no '{modality}' list")
+        Problem(
+            ("fusion",),
+            f"{component.name} needs {modality} features, but the grid has no '{modality}' list",
+        )
         for component in fusions
         for modality in FUSIONS[component.name].needs
         if not there[modality]
@@ -56,9 +69,17 @@ def class_texts(given: Any, problems: list[Problem]) -> GivenTexts | None:
         problems.append(Problem(path, "class_texts must be a table with the columns class and text, or a mapping from "
                                       f"each class to its text or texts, not {given!r}"))
         return None
-    several = {str(name): value if isinstance(value, list) else [value] for name, value in given.items()}
-    problems += [Problem((*path, name), f"the text of class '{name}' must be text, or a list of texts, not {value!r}")
-                 for name, value in several.items() if not value or not all(isinstance(one, str) for one in value)]
+    several = {
+        str(name): value if isinstance(value, list) else [value] for name, value in given.items()
+    }
+    problems += [
+        Problem(
+            (*path, name),
+            f"the text of class '{name}' must be text, or a list of texts, not {value!r}",
+        )
+        for name, value in several.items()
+        if not value or not all(isinstance(one, str) for one in value)
+    ]
     return {name: tuple(value) for name, value in several.items()}
 
 

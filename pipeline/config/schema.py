@@ -25,7 +25,12 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
     properties: dict[str, JsonSchema] = {
         "name": {"type": "string", "pattern": f"^{NAME}$"},
         "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 0},
-        "data": {"anyOf": [{"enum": sorted(SOURCES)}, *(_source(name, cls, parts) for name, cls in SOURCES.items())]},
+        "data": {
+            "anyOf": [
+                {"enum": sorted(SOURCES)},
+                *(_source(name, cls, parts) for name, cls in SOURCES.items()),
+            ]
+        },
         "split": split.model_json_schema(),
         "image": _list_of("image-encoder", "encoder", IMAGE_ENCODERS, parts),
         "text": _list_of("text-encoder", "encoder", TEXT_ENCODERS, parts),
@@ -33,7 +38,10 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
         "classifier": _list_of("classifier", "classifier", CLASSIFIERS, parts),
         "metric": {"enum": sorted(METRICS), "default": "balanced_accuracy"},
         "tuning_metric": {"enum": sorted(METRICS), "default": "log_loss"},
-        "learning_curve": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1}},
+        "learning_curve": {
+            "type": "array",
+            "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        },
     }
     for key, description in keys.items():
         properties[key]["description"] = description
@@ -63,9 +71,13 @@ def _source(name: str, cls: type, parts: JsonSchema) -> JsonSchema:
     return {
         "type": "object",
         "description": _summary(cls),
-        "properties": {"source": {"const": name}, "on_bad_rows": policy,
-                       "keep_unlabelled": {"type": "boolean", "default": False}, "class_texts": CLASS_TEXTS,
-                       **properties},
+        "properties": {
+            "source": {"const": name},
+            "on_bad_rows": policy,
+            "keep_unlabelled": {"type": "boolean", "default": False},
+            "class_texts": CLASS_TEXTS,
+            **properties,
+        },
         "required": ["source", *required],
         "additionalProperties": False,
     }
@@ -86,12 +98,24 @@ def _list_of(title: str, kind: str, registry: Mapping[str, type], parts: JsonSch
 def _forms(kind: str, name: str, cls: type, parts: JsonSchema) -> list[JsonSchema]:
     """`{name: {key: value}}` and `{kind: name, key: value}`; a list of values means "compare these"."""
     single, required = _parameters(cls, parts)
-    properties = {key: {"anyOf": [value, {"type": "array", "items": value}]} for key, value in single.items()}
+    properties = {
+        key: {"anyOf": [value, {"type": "array", "items": value}]} for key, value in single.items()
+    }
     inner = {"type": ["object", "null"], "properties": properties, "required": required,
              "additionalProperties": False}
     return [
-        {"type": "object", "description": _summary(cls), "properties": {name: inner}, "required": [name],
-         "additionalProperties": False},
-        {"type": "object", "description": _summary(cls), "properties": {kind: {"const": name}, **properties},
-         "required": [kind, *required], "additionalProperties": False},
+        {
+            "type": "object",
+            "description": _summary(cls),
+            "properties": {name: inner},
+            "required": [name],
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "description": _summary(cls),
+            "properties": {kind: {"const": name}, **properties},
+            "required": [kind, *required],
+            "additionalProperties": False,
+        },
     ]

@@ -24,7 +24,15 @@ def read_yaml(path: Path) -> tuple[Any, Lines, list[Problem]]:
     except OSError as error:
         return None, {}, [Problem((), f"cannot be read: {error.strerror or error}")]
     except UnicodeDecodeError as error:
-        return None, {}, [Problem((), f"is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}")]
+        return (
+            None,
+            {},
+            [
+                Problem(
+                    (), f"is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
+                )
+            ],
+        )
     reader = YAML(typ="rt", pure=True)
     try:
         content = reader.load(text)
@@ -42,7 +50,8 @@ def _plain(node: Any, path: tuple[str | int, ...], lines: Lines) -> Any:
     """The node without YAML's own types; records the line of every entry."""
     if isinstance(node, CommentedMap):
         for key in node:
-            line = node.lc.data.get(key, [node.lc.line])[0]  # a merged key (<<) has no line of its own
+            # a merged key (<<) has no line of its own
+            line = node.lc.data.get(key, [node.lc.line])[0]
             lines[(*path, str(key))] = line + 1
         return {str(key): _plain(value, (*path, str(key)), lines) for key, value in node.items()}
     if isinstance(node, CommentedSeq):
@@ -62,5 +71,7 @@ def place(file: str, path: tuple[str | int, ...], lines: Lines) -> str:
     known = path
     while known and known not in lines:
         known = known[:-1]
-    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(
+        "."
+    )
     return f"{file}:{lines.get(known, 1)}" + (f": {dotted}" if dotted else "")

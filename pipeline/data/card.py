@@ -52,8 +52,13 @@ def _pictures(dataset: Dataset) -> dict[str, str]:
         return {"distinct pictures": count}
     low, middle, high = (dataset.sizes[order] for order in _places(dataset.sizes.prod(axis=1)))
     same = "all of them" if (dataset.sizes == dataset.sizes[0]).all() else ""
-    size = f"{middle[0]} x {middle[1]} pixels, {same}" if same else (
-        f"{low[0]} x {low[1]} to {high[0]} x {high[1]} pixels, {middle[0]} x {middle[1]} in the middle")
+    size = (
+        f"{middle[0]} x {middle[1]} pixels, {same}"
+        if same
+        else (
+            f"{low[0]} x {low[1]} to {high[0]} x {high[1]} pixels, {middle[0]} x {middle[1]} in the middle"
+        )
+    )
     return {"distinct pictures": f"{count}; {size}"}
 
 
@@ -72,8 +77,10 @@ def _texts(texts: Sequence[str]) -> dict[str, str]:
     total = systems.total()
     shares = [f"{name} {100 * count / total:.0f} %" if count < total else name
               for name, count in systems.most_common(SYSTEMS) if count >= 0.005 * total]
-    return {"distinct texts": f"{len(texts):,}; {low:,} to {high:,} words, {middle:,} in the middle",
-            "writing systems": ", ".join(shares) or "no letters"}
+    return {
+        "distinct texts": f"{len(texts):,}; {low:,} to {high:,} words, {middle:,} in the middle",
+        "writing systems": ", ".join(shares) or "no letters",
+    }
 
 
 def _places(values: np.ndarray) -> tuple[int, int, int]:

@@ -26,8 +26,8 @@ Pairs = Sequence[tuple[str, str]]
 def with_class_texts(dataset: Dataset, given: GivenTexts | None, folder: Path) -> Dataset:
     """The data set with the texts of its classes: those given, or else the classes' names.
 
-    They become distinct samples of the text modality, encoded like every text. Encoders that learn never learn from
-    them, for no row has them.
+    They become distinct samples of the text modality, encoded like every text. Encoders that learn
+    never learn from them, for no row has them.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ def with_class_texts(dataset: Dataset, given: GivenTexts | None, folder: Path) -
     Raises
     ------
     DatasetError
-        With every class that lacks a text, every text of an unknown class, every empty one and every one that
-        several classes have.
+        With every class that lacks a text, every text of an unknown class, every empty one and
+        every one that several classes have.
     SourceError
         For a table that cannot be read.
     """
@@ -52,8 +52,12 @@ def with_class_texts(dataset: Dataset, given: GivenTexts | None, folder: Path) -
     pairs = tuple(dict.fromkeys((name, text.strip()) for name, text in pairs))
     view, positions = _extended(dataset, [text for _, text in pairs])
     codes = np.array([dataset.classes.index(name) for name, _ in pairs], dtype=np.int64)
-    return replace(dataset, views={**dataset.views, "text": view}, described=Described(codes, positions),
-                   fingerprint=key_of({"rows": dataset.fingerprint, "class texts": sorted(pairs)}))
+    return replace(
+        dataset,
+        views={**dataset.views, "text": view},
+        described=Described(codes, positions),
+        fingerprint=key_of({"rows": dataset.fingerprint, "class texts": sorted(pairs)}),
+    )
 
 
 def readable(name: str) -> str:
@@ -67,18 +71,28 @@ def _table(given: str, folder: Path) -> Pairs:
     missing = missing_columns([(KEY, name) for name in COLUMNS], columns.names, file)
     if missing:
         raise SourceError(missing)
-    return [(name or "", text or "") for name, text in zip(*(texts(columns, name) for name in COLUMNS), strict=True)]
+    return [
+        (name or "", text or "")
+        for name, text in zip(*(texts(columns, name) for name in COLUMNS), strict=True)
+    ]
 
 
 def _check(pairs: Pairs, classes: Sequence[str]) -> None:
     described = {name for name, _ in pairs}
     problems = [f"{KEY}: there is no class '{name}'; {nearest(name, classes)}"
                 for name in dict.fromkeys(name for name, _ in pairs) if name not in classes]
-    problems += [f"{KEY}: class '{name}' has no text; give it one, or leave class_texts out to use the classes' names"
-                 for name in classes if name not in described]
-    problems += [f"{KEY}: a text of class '{name}' is empty" for name, text in pairs if not text.strip()]
-    problems += [f"{KEY}: {listed(map(quoted, names))} have the same text, {quoted(text)}: nothing tells them apart"
-                 for text, names in _shared(pairs).items()]
+    problems += [
+        f"{KEY}: class '{name}' has no text; give it one, or leave class_texts out to use the classes' names"
+        for name in classes
+        if name not in described
+    ]
+    problems += [
+        f"{KEY}: a text of class '{name}' is empty" for name, text in pairs if not text.strip()
+    ]
+    problems += [
+        f"{KEY}: {listed(map(quoted, names))} have the same text, {quoted(text)}: nothing tells them apart"
+        for text, names in _shared(pairs).items()
+    ]
     if problems:
         raise DatasetError(problems, "")
 

@@ -66,7 +66,8 @@ class Dataset:
 
     Parameters
     ----------
-    ids, labels : (n,) the rows' ids, and codes into `classes` (sorted class names), -1 for rows without a label.
+    ids, labels : (n,) the rows' ids, and codes into `classes` (sorted class names), -1 for rows
+        without a label.
     views : the modalities that the grid uses.
     texts : (n,) the texts as the source gives them, None where missing.
     groups : (n,) codes of the grouping column, or None.
@@ -106,8 +107,9 @@ def build(
     Parameters
     ----------
     modalities : those that cells use; the others are not looked at.
-    policy : what to do with bad rows: "fail", "drop" them, or "keep" them with the bad picture or text
-        marked missing (rows with a bad label or id, or with nothing left, are dropped then too).
+    policy : what to do with bad rows: "fail", "drop" them, or "keep" them with the bad picture or
+        text marked missing (rows with a bad label or id, or with nothing left, are dropped then
+        too).
     group : column that groups rows; "none" for no groups; None for the source's own.
     smallest_class : rows that a class needs, at least.
     keep_unlabelled : whether rows without a label stay; no model that needs labels ever sees them.
@@ -115,11 +117,16 @@ def build(
     Raises
     ------
     DatasetError
-        With all problems: unreadable pictures, empty texts, missing labels, duplicate ids, small classes.
+        With all problems: unreadable pictures, empty texts, missing labels, duplicate ids, small
+        classes.
     """
     group = _group_name(samples, group)
     _check_columns(samples, modalities)
-    ids = [str(row + 1) for row in range(len(samples))] if samples.ids is None else [id_ or "" for id_ in samples.ids]
+    ids = (
+        [str(row + 1) for row in range(len(samples))]
+        if samples.ids is None
+        else [id_ or "" for id_ in samples.ids]
+    )
     findings = check_rows(samples, ids, modalities, group, store, keep_unlabelled)
     usable = findings.kept(len(samples), policy)
     small = small_classes(samples, usable, smallest_class)
@@ -128,10 +135,14 @@ def build(
         raise DatasetError(problems, _advice(len(problems)))
     kept = [row for row in usable if samples.labels[row] not in small]
     if len({samples.labels[row] for row in kept if samples.labels[row]}) < 2:
-        raise DatasetError([*problems, f"{len(kept)} usable rows of fewer than two classes are left"],
-                           "A comparison needs two classes at least.")
+        raise DatasetError(
+            [*problems, f"{len(kept)} usable rows of fewer than two classes are left"],
+            "A comparison needs two classes at least.",
+        )
     for row in set(usable) - set(kept):
-        findings.reasons.setdefault(row, []).append(f"{samples.places[row]}: {small[str(samples.labels[row])]}")
+        findings.reasons.setdefault(row, []).append(
+            f"{samples.places[row]}: {small[str(samples.labels[row])]}"
+        )
     return _assemble(samples, kept, ids, findings, group)
 
 
@@ -155,8 +166,11 @@ def _group_name(samples: Samples, group: str | None) -> str | None:
 def _check_columns(samples: Samples, modalities: Sequence[Modality]) -> None:
     """A modality that no row has at all is one mistake in the grid, not one in each row."""
     columns: dict[Modality, Sequence[Any]] = {"image": samples.pictures, "text": samples.texts}
-    problems = [f"data: the grid has {modality} encoders, but the source gives no {NOUNS[modality]} for any row"
-                for modality in modalities if not any(columns[modality])]
+    problems = [
+        f"data: the grid has {modality} encoders, but the source gives no {NOUNS[modality]} for any row"
+        for modality in modalities
+        if not any(columns[modality])
+    ]
     if problems:
         raise DatasetError(problems, "Name their column under data:, or leave these encoders out.")
 
@@ -171,32 +185,58 @@ def _assemble(
     groups = [str(samples.groups[group][row]) for row in kept] if group else None
     split = [str(samples.split[row]) for row in kept] if samples.split is not None else None
     own_ids = tuple(ids[row] for row in kept)
-    fingerprint = key_of({
-        "ids": own_ids, "labels": names, "groups": groups, "split": split,
-        **{modality: [_nth(view.digests, i) for i in view.index] for modality, view in views.items()},
-    })
+    fingerprint = key_of(
+        {
+            "ids": own_ids,
+            "labels": names,
+            "groups": groups,
+            "split": split,
+            **{
+                modality: [_nth(view.digests, i) for i in view.index]
+                for modality, view in views.items()
+            },
+        }
+    )
     pictures = views["image"].digests if "image" in views else ()
     return Dataset(
-        ids=own_ids, labels=np.array([codes[name] if name else -1 for name in names], dtype=np.int64),
-        classes=classes, views=views,
+        ids=own_ids,
+        labels=np.array([codes[name] if name else -1 for name in names], dtype=np.int64),
+        classes=classes,
+        views=views,
         texts=tuple(samples.texts[row] for row in kept),
         groups=np.unique(groups, return_inverse=True)[1].astype(np.int64) if groups else None,
-        group_name=group, split=np.array(split) if split else None, fingerprint=fingerprint,
-        sizes=np.array([findings.sizes[digest] for digest in pictures], dtype=np.int64).reshape(-1, 2),
-        dropped=tuple("; ".join(findings.reasons[row]) for row in sorted(set(range(len(samples))) - set(kept))),
+        group_name=group,
+        split=np.array(split) if split else None,
+        fingerprint=fingerprint,
+        sizes=np.array([findings.sizes[digest] for digest in pictures], dtype=np.int64).reshape(
+            -1, 2
+        ),
+        dropped=tuple(
+            "; ".join(findings.reasons[row]) for row in sorted(set(range(len(samples))) - set(kept))
+        ),
         notes=(*_notes(kept, findings), *_unlabelled_note(names)),
-        columns={name: np.unique([str(column[row]) for row in kept], return_inverse=True)[1].astype(np.int64)
-                 for name, column in samples.groups.items()},
+        columns={
+            name: np.unique([str(column[row]) for row in kept], return_inverse=True)[1].astype(
+                np.int64
+            )
+            for name, column in samples.groups.items()
+        },
     )
 
 
 def _views(samples: Samples, kept: list[int], findings: Findings) -> dict[Modality, Modal]:
     views: dict[Modality, Modal] = {}
     if "image" in findings.missing:
-        views["image"] = _distinct(kept, findings.digests, {row: samples.pictures[row] for row in findings.digests})
+        views["image"] = _distinct(
+            kept, findings.digests, {row: samples.pictures[row] for row in findings.digests}
+        )
     if "text" in findings.missing:
-        texts = {row: str(samples.texts[row]) for row in kept if row not in findings.missing["text"]}
-        views["text"] = _distinct(kept, {row: text_digest(text) for row, text in texts.items()}, texts)
+        texts = {
+            row: str(samples.texts[row]) for row in kept if row not in findings.missing["text"]
+        }
+        views["text"] = _distinct(
+            kept, {row: text_digest(text) for row, text in texts.items()}, texts
+        )
     return views
 
 
@@ -210,7 +250,9 @@ def _distinct(kept: list[int], digests: Mapping[int, str], samples: Mapping[int,
     ordered = tuple(sorted(rows))
     position = {digest: i for i, digest in enumerate(ordered)}
     index = [position[digests[row]] if row in digests else -1 for row in kept]
-    return Modal(ordered, [samples[rows[digest]] for digest in ordered], np.array(index, dtype=np.int64))
+    return Modal(
+        ordered, [samples[rows[digest]] for digest in ordered], np.array(index, dtype=np.int64)
+    )
 
 
 def text_digest(text: str) -> str:

@@ -22,13 +22,20 @@ def check_pictures(
 ) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
     """Width and height in pixels of each readable picture, and why the others are not readable, by digest."""
     digests = sorted(pictures)
-    ingredients = {"kind": "pictures", "check": VERSION, "pillow": version("pillow"), "digests": digests}
+    ingredients = {
+        "kind": "pictures",
+        "check": VERSION,
+        "pillow": version("pillow"),
+        "digests": digests,
+    }
 
     def compute() -> Entry:
         found = list(images.ordered(lambda digest: _check(pictures[digest]), digests))
         sizes = np.array([size for size, _ in found], dtype=np.int64).reshape(-1, 2)
         errors = {digest: error for digest, (_, error) in zip(digests, found, strict=True) if error}
-        return Entry({"sizes": sizes}, {"errors": errors, "label": f"{len(digests)} pictures checked"})
+        return Entry(
+            {"sizes": sizes}, {"errors": errors, "label": f"{len(digests)} pictures checked"}
+        )
 
     entry = store.get(ingredients, compute)
     errors = dict(entry.facts["errors"])

@@ -11,8 +11,8 @@ from pipeline.data.samples import Picture
 class Pictures(Sequence[bytes]):
     """Encoded pictures, read one by one when asked for, so that they are never in memory together.
 
-    Raises ValueError for one that is no longer what was checked: its features would be stored under the key
-    of another picture.
+    Raises ValueError for one that is no longer what was checked: its features would be stored under
+    the key of another picture.
     """
 
     def __init__(self, pictures: Sequence[Picture], digests: Sequence[str]) -> None:
@@ -27,5 +27,7 @@ class Pictures(Sequence[bytes]):
         picture = self._pictures[position]
         content = picture.read()
         if picture.digest() != self._digests[position]:
-            raise ValueError(f"picture {picture.name} changed while the run was reading it; run again")
+            raise ValueError(
+                f"picture {picture.name} changed while the run was reading it; run again"
+            )
         return content

@@ -15,7 +15,8 @@ from pipeline.data.samples import Picture, Samples
 from pipeline.store.store import Store
 
 Policy = Literal["fail", "drop", "keep"]
-AT_ONCE = 64  # pictures that a thread reads before it reports: asking for each takes longer than its digest
+# pictures that a thread reads before it reports: asking for each takes longer than its digest
+AT_ONCE = 64
 NOUNS: dict[Modality, str] = {"image": "picture", "text": "text"}
 
 
@@ -57,7 +58,11 @@ class Findings:
 
 
 def check_rows(
-    samples: Samples, ids: Sequence[str], modalities: Iterable[Modality], group: str | None, store: Store,
+    samples: Samples,
+    ids: Sequence[str],
+    modalities: Iterable[Modality],
+    group: str | None,
+    store: Store,
     keep_unlabelled: bool = False,
 ) -> Findings:
     """Look at every row: pictures are decoded in full; texts, labels, ids, groups and split values are there."""
@@ -81,7 +86,9 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
             findings.add(row, f"{samples.places[row]}: there is no picture", "image")
     pictures = list(there.values())
     parts = [pictures[start:start + AT_ONCE] for start in range(0, len(pictures), AT_ONCE)]
-    for row, (digest, error) in zip(there, chain.from_iterable(ordered(_digests, parts)), strict=True):
+    for row, (digest, error) in zip(
+        there, chain.from_iterable(ordered(_digests, parts)), strict=True
+    ):
         if error:
             findings.add(row, f"{samples.places[row]}: picture {there[row].name}: {error}", "image")
         else:
@@ -90,7 +97,9 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
     findings.sizes, errors = check_pictures(distinct, store)
     for row, digest in list(findings.digests.items()):
         if digest in errors:
-            findings.add(row, f"{samples.places[row]}: picture {there[row].name}: {errors[digest]}", "image")
+            findings.add(
+                row, f"{samples.places[row]}: picture {there[row].name}: {errors[digest]}", "image"
+            )
             del findings.digests[row]
 
 
@@ -112,23 +121,33 @@ def _check_ids(samples: Samples, ids: Sequence[str], findings: Findings) -> None
         if not name:
             findings.add(row, f"{samples.places[row]}: the id is empty")
         elif name in first:
-            findings.add(row, f"{samples.places[row]}: the id '{name}' stands already in {samples.places[first[name]]}")
+            findings.add(
+                row,
+                f"{samples.places[row]}: the id '{name}' stands already in {samples.places[first[name]]}",
+            )
         elif not _is_text(name):
             findings.add(row, f"{samples.places[row]}: the id {name!r} cannot be written as UTF-8")
         else:
             first[name] = row
 
 
-def _check_labels(samples: Samples, group: str | None, findings: Findings, keep_unlabelled: bool) -> None:
+def _check_labels(
+    samples: Samples, group: str | None, findings: Findings, keep_unlabelled: bool
+) -> None:
     for row, label in enumerate(samples.labels):
         if not label and not keep_unlabelled:
             findings.add(row, f"{samples.places[row]}: the label is missing")
         elif label and not _is_text(label):
-            findings.add(row, f"{samples.places[row]}: the label {label!r} cannot be written as UTF-8")
+            findings.add(
+                row, f"{samples.places[row]}: the label {label!r} cannot be written as UTF-8"
+            )
         if group is not None and not samples.groups[group][row]:
             findings.add(row, f"{samples.places[row]}: the group '{group}' is missing")
         if samples.split is not None and samples.split[row] not in ("train", "test"):
-            findings.add(row, f"{samples.places[row]}: the split must be train or test, not {samples.split[row]!r}")
+            findings.add(
+                row,
+                f"{samples.places[row]}: the split must be train or test, not {samples.split[row]!r}",
+            )
 
 
 def _is_text(text: str) -> bool:
@@ -143,5 +162,8 @@ def _is_text(text: str) -> bool:
 def small_classes(samples: Samples, rows: Sequence[int], smallest: int) -> dict[str, str]:
     """Classes with fewer rows than the folds need, each with the sentence that says so."""
     counts = Counter(str(samples.labels[row]) for row in rows if samples.labels[row])
-    return {label: f"class '{label}' has {count} usable rows; the folds need {smallest} of each class at least"
-            for label, count in sorted(counts.items()) if count < smallest}
+    return {
+        label: f"class '{label}' has {count} usable rows; the folds need {smallest} of each class at least"
+        for label, count in sorted(counts.items())
+        if count < smallest
+    }

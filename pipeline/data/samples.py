@@ -83,8 +83,14 @@ class Samples:
     split: Sequence[str | None] | None = None
 
     def __post_init__(self) -> None:
-        columns = {"pictures": self.pictures, "texts": self.texts, "labels": self.labels, "ids": self.ids,
-                   "split": self.split, **self.groups}
+        columns = {
+            "pictures": self.pictures,
+            "texts": self.texts,
+            "labels": self.labels,
+            "ids": self.ids,
+            "split": self.split,
+            **self.groups,
+        }
         for name, column in columns.items():
             if column is not None and len(column) != len(self.places):
                 raise ValueError(f"{name} has {len(column)} entries for {len(self.places)} rows")
@@ -110,5 +116,6 @@ class Source(Protocol):
         Raises
         ------
         SourceError
-            With all reasons at once, where nothing sensible can be read (no file, no such column ...).
+            With all reasons at once, where nothing sensible can be read (no file, no such column
+            ...).
         """

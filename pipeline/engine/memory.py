@@ -15,10 +15,14 @@ def free() -> float:
 
     left = float(psutil.virtual_memory().available)
     try:
-        most, used, kinds = ((CONTAINER / name).read_text() for name in ("memory.max", "memory.current", "memory.stat"))
+        most, used, kinds = (
+            (CONTAINER / name).read_text()
+            for name in ("memory.max", "memory.current", "memory.stat")
+        )
     except OSError:  # no container, or another system
         return left
-    # What was read from files, or written, stays in memory as long as nobody needs it for something else.
+    # What was read from files, or written, stays in memory as long as nobody needs it for something
+    # else.
     sizes = dict(line.split() for line in kinds.splitlines())
     cache = sum(float(sizes.get(name, 0)) for name in ("inactive_file", "active_file"))
     return left if most.strip() == "max" else min(left, float(most) - float(used) + cache)

@@ -17,8 +17,9 @@ def side_by_side(
 ) -> Iterator[tuple[int, Any]]:
     """(position, result) of each task as it ends.
 
-    Every task computes in one thread whatever the number of workers: sums are then taken in the same
-    order, so that 1 and 2 workers give the same bits, and workers never crowd each other's cores.
+    Every task computes in one thread whatever the number of workers: sums are then taken in the
+    same order, so that 1 and 2 workers give the same bits, and workers never crowd each other's
+    cores.
     """
     if not tasks:
         return
@@ -34,7 +35,9 @@ def side_by_side(
             delayed(_numbered)(position, function, task) for position, task in enumerate(tasks))
 
 
-def _numbered(position: int, function: Callable[..., Any], task: tuple[Any, ...]) -> tuple[int, Any]:
+def _numbered(
+    position: int, function: Callable[..., Any], task: tuple[Any, ...]
+) -> tuple[int, Any]:
     with _one_thread():
         return position, function(*task)
 
@@ -52,6 +55,8 @@ def _one_thread() -> Iterator[None]:
         with threadpool_limits(1):
             yield
     finally:
-        os.environ.pop("OMP_NUM_THREADS") if before is None else os.environ.update(OMP_NUM_THREADS=before)
+        os.environ.pop("OMP_NUM_THREADS") if before is None else os.environ.update(
+            OMP_NUM_THREADS=before
+        )
         if torch:
             torch.set_num_threads(threads)

@@ -52,6 +52,10 @@ def _lines(title: str, total: int) -> Report:
             printed = done * LINES // total
             spent = time.monotonic() - begun
             left = spent / done * (total - done)
-            print(f"{title}: {done}/{total}, {spent:.0f} s, {left:.0f} s left ({text})", file=sys.stderr, flush=True)
+            print(
+                f"{title}: {done}/{total}, {spent:.0f} s, {left:.0f} s left ({text})",
+                file=sys.stderr,
+                flush=True,
+            )
 
     return report

@@ -25,10 +25,10 @@ PARTS = 20  # a grouped hold-out is made of twentieths
 def draw(dataset: Dataset, split: Split, seed: int, store: Store | None = None) -> tuple[Fold, ...]:
     """Every outer fold with its inner folds.
 
-    Outer folds are stratified by class, or hold out whole classes where the split says `unseen_classes`; with groups,
-    no group straddles folds (inner ones neither). Where a
-    store is given, they are drawn once for the same labels and groups: keeping groups whole takes seconds, and a
-    run whose folds are stored does without scikit-learn.
+    Outer folds are stratified by class, or hold out whole classes where the split says
+    `unseen_classes`; with groups, no group straddles folds (inner ones neither). Where a store is
+    given, they are drawn once for the same labels and groups: keeping groups whole takes seconds,
+    and a run whose folds are stored does without scikit-learn.
 
     Raises
     ------
@@ -38,7 +38,10 @@ def draw(dataset: Dataset, split: Split, seed: int, store: Store | None = None) 
     if store is None:
         drawn = _drawn(dataset, split, seed)
     else:
-        entry = store.get(ingredients_of(dataset, split, seed), lambda: entry_of(_drawn(dataset, split, seed), dataset))
+        entry = store.get(
+            ingredients_of(dataset, split, seed),
+            lambda: entry_of(_drawn(dataset, split, seed), dataset),
+        )
         drawn = folds_of(entry)
     unlabelled = np.flatnonzero(dataset.labels < 0)
     if split.official and dataset.split is not None:
@@ -50,8 +53,13 @@ def _drawn(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
     if split.official:
         outer = [(0, 0, *_official(dataset, split.unseen_classes))]
     else:
-        outer = [(repeat, fold, train, test) for repeat in range(split.repeats)
-                 for fold, (train, test) in enumerate(_outer(dataset, split, derive(seed, "folds", repeat)))]
+        outer = [
+            (repeat, fold, train, test)
+            for repeat in range(split.repeats)
+            for fold, (train, test) in enumerate(
+                _outer(dataset, split, derive(seed, "folds", repeat))
+            )
+        ]
     return [Fold(repeat, fold, train, test,
                  _inner(dataset, train, split, derive(seed, "inner folds", repeat, fold)))
             for repeat, fold, train, test in outer]
@@ -61,7 +69,10 @@ def _official(dataset: Dataset, unseen_classes: bool) -> tuple[Rows, Rows]:
     if dataset.split is None:
         raise DatasetError(["split.official: the source has no official split"],
                            "name its column under data: (split: COLUMN), or draw folds")
-    train, test = (np.flatnonzero((dataset.split == part) & (dataset.labels >= 0)) for part in ("train", "test"))
+    train, test = (
+        np.flatnonzero((dataset.split == part) & (dataset.labels >= 0))
+        for part in ("train", "test")
+    )
     if not len(train) or not len(test):
         raise DatasetError([f"split.official: {len(train)} rows are train, {len(test)} are test"],
                            "both parts need rows")
@@ -87,7 +98,10 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]
 
     splitter = StratifiedShuffleSplit(1, test_size=split.holdout, random_state=seed)
     try:
-        return [(rows[np.sort(train)], rows[np.sort(test)]) for train, test in splitter.split(rows, labels)]
+        return [
+            (rows[np.sort(train)], rows[np.sort(test)])
+            for train, test in splitter.split(rows, labels)
+        ]
     except ValueError as error:
         raise DatasetError([f"split.holdout: {error}"], "Take another share.") from error
 
@@ -113,7 +127,10 @@ def _divided(
 
 
 def _inner(dataset: Dataset, train: Rows, split: Split, seed: int) -> tuple[tuple[Rows, Rows], ...]:
-    labels, groups = dataset.labels[train], None if dataset.groups is None else dataset.groups[train]
+    labels, groups = (
+        dataset.labels[train],
+        None if dataset.groups is None else dataset.groups[train],
+    )
     found = _divided(split, labels, groups, split.inner, seed, "split.inner")
     return tuple((train[inside], train[outside]) for inside, outside in found)
 
@@ -126,13 +143,20 @@ def stratified(
 
     where = "of the training rows of a fold " if key == "split.inner" else ""
     if groups is not None and len(np.unique(groups)) < count:
-        raise DatasetError([f"{key}: the {len(np.unique(groups))} groups {where}cannot make {count} folds"],
-                           "Take fewer folds, another group column, or group: none.")
+        raise DatasetError(
+            [f"{key}: the {len(np.unique(groups))} groups {where}cannot make {count} folds"],
+            "Take fewer folds, another group column, or group: none.",
+        )
     largest = int(np.unique(labels, return_counts=True)[1].max())
     if largest < count:
-        raise DatasetError([f"{key}: the largest class {where}has {largest} rows, which cannot make {count} folds"],
-                           "Take fewer folds.")
+        raise DatasetError(
+            [
+                f"{key}: the largest class {where}has {largest} rows, which cannot make {count} folds"
+            ],
+            "Take fewer folds.",
+        )
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    with warnings.catch_warnings():  # classes that are too small are reported by `remarks`, in plain words
+    # classes that are too small are reported by `remarks`, in plain words
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return list(kind(count, shuffle=True, random_state=seed).split(rows, labels, groups))

@@ -23,8 +23,13 @@ def few_labels(fold: Fold, share: float, grid: Grid, dataset: Dataset) -> Fold:
     seed = derive(grid.seed, "learning curve", fold.repeat, fold.fold)
     train = labelled_rows(fold.train, dataset.labels, share, seed)
     hidden = np.union1d(np.setdiff1d(fold.train, train), fold.splits()[0][2])
-    return with_unlabelled(replace(fold, train=train, inner=_inner(train, dataset, grid.split.inner, seed),
-                                   unlabelled=()), hidden, dataset)
+    return with_unlabelled(
+        replace(
+            fold, train=train, inner=_inner(train, dataset, grid.split.inner, seed), unlabelled=()
+        ),
+        hidden,
+        dataset,
+    )
 
 
 def labelled_rows(train: Rows, labels: Rows, share: float, seed: int) -> Rows:
@@ -40,7 +45,10 @@ def labelled_rows(train: Rows, labels: Rows, share: float, seed: int) -> Rows:
 
 def _inner(train: Rows, dataset: Dataset, count: int, seed: int) -> tuple[tuple[Rows, Rows], ...]:
     """Inner folds of few labelled rows: stratified where a class has two rows; none where all are one group."""
-    labels, groups = dataset.labels[train], None if dataset.groups is None else dataset.groups[train]
+    labels, groups = (
+        dataset.labels[train],
+        None if dataset.groups is None else dataset.groups[train],
+    )
     units = np.arange(len(train)) if groups is None else groups
     count = min(count, len(np.unique(units)))
     largest = int(np.unique(labels, return_counts=True)[1].max())

@@ -20,8 +20,9 @@ class Fold:
 
     Parameters
     ----------
-    unlabelled : further rows to learn from, without their label: for the outer split, then for each inner one.
-        None shares a group with that split's test rows, nor with the outer ones. Empty where there are none.
+    unlabelled : further rows to learn from, without their label: for the outer split, then for each
+        inner one. None shares a group with that split's test rows, nor with the outer ones. Empty
+        where there are none.
     """
 
     repeat: int
@@ -44,8 +45,12 @@ def with_unlabelled(fold: Fold, rows: Rows, dataset: Dataset) -> Fold:
     if not len(rows):
         return fold
     outer = _apart(rows, fold.test, dataset.groups)
-    return replace(fold, unlabelled=(outer, *(_apart(outer, test, dataset.groups) for _, test in fold.inner)))
+    return replace(
+        fold, unlabelled=(outer, *(_apart(outer, test, dataset.groups) for _, test in fold.inner))
+    )
 
 
 def _apart(rows: Rows, test: Rows, groups: NDArray[np.int64] | None) -> Rows:
-    return rows[~np.isin(rows, test)] if groups is None else rows[~np.isin(groups[rows], groups[test])]
+    return (
+        rows[~np.isin(rows, test)] if groups is None else rows[~np.isin(groups[rows], groups[test])]
+    )

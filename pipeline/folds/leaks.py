@@ -22,7 +22,11 @@ _WORD = re.compile(r"[^\W_]+")  # "tabby_cat" names the cat
 
 def leaks(dataset: Dataset, folds: Sequence[Fold]) -> tuple[Check, ...]:
     """Every leak found, severe ones first."""
-    found = [*_known_samples(dataset, folds), *_named_classes(dataset), *_ignored_groups(dataset, folds)]
+    found = [
+        *_known_samples(dataset, folds),
+        *_named_classes(dataset),
+        *_ignored_groups(dataset, folds),
+    ]
     return tuple(sorted(found, key=lambda check: not check.severe))
 
 
@@ -81,8 +85,11 @@ def _named_classes(dataset: Dataset) -> Iterator[Check]:
             named.append(f"{quoted(name)} ({inside:.0%} of its rows, {outside:.1%} of the others)")
     if named:
         shown = named[:5] + ([f"{len(named) - 5} more"] if named[5:] else [])
-        yield Check("label in the text", f"The text names the class: the name of {listed(shown)} stands in the texts.",
-                    severe=2 * len(named) >= len(dataset.classes))
+        yield Check(
+            "label in the text",
+            f"The text names the class: the name of {listed(shown)} stands in the texts.",
+            severe=2 * len(named) >= len(dataset.classes),
+        )
 
 
 def _ignored_groups(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:

@@ -19,11 +19,18 @@ from pipeline.store.manifest import Entry
 def ingredients_of(dataset: Dataset, split: Split, seed: int) -> dict[str, Any]:
     """Everything that decides the folds; see `store.keys.key_of`."""
     groups = None if dataset.groups is None else dataset.groups.tolist()
-    return {"kind": "folds", "labels": dataset.labels.tolist(), "groups": groups,
-            "official": None if dataset.split is None or not split.official else list(map(str, dataset.split)),
-            "split": [split.official, split.folds, split.holdout, split.repeats, split.inner], "seed": seed,
-            **({"unseen classes": True} if split.unseen_classes else {}),
-            "versions": {name: version(name) for name in ("numpy", "scikit-learn")}}
+    return {
+        "kind": "folds",
+        "labels": dataset.labels.tolist(),
+        "groups": groups,
+        "official": None
+        if dataset.split is None or not split.official
+        else list(map(str, dataset.split)),
+        "split": [split.official, split.folds, split.holdout, split.repeats, split.inner],
+        "seed": seed,
+        **({"unseen classes": True} if split.unseen_classes else {}),
+        "versions": {name: version(name) for name in ("numpy", "scikit-learn")},
+    }
 
 
 def entry_of(folds: Sequence[Fold], dataset: Dataset) -> Entry:
@@ -36,8 +43,9 @@ def entry_of(folds: Sequence[Fold], dataset: Dataset) -> Entry:
 def folds_of(entry: Entry) -> list[Fold]:
     """The folds of a stored entry; rows without a label come later."""
     found = []
-    for (repeat, fold), outer, inner in zip(*(np.asarray(entry.arrays[name]) for name in ("numbers", "outer", "inner")),
-                                            strict=True):
+    for (repeat, fold), outer, inner in zip(
+        *(np.asarray(entry.arrays[name]) for name in ("numbers", "outer", "inner")), strict=True
+    ):
         train = np.flatnonzero(outer == 1)
         of = inner[train]
         found.append(Fold(int(repeat), int(fold), train, np.flatnonzero(outer == 2), tuple(
@@ -48,7 +56,8 @@ def folds_of(entry: Entry) -> list[Fold]:
 def save(folds: Sequence[Fold], ids: Sequence[str], path: Path) -> None:
     """Write folds.npz: ids (n,); repeat, fold (s,); outer (s, n); inner (s, n).
 
-    `outer` is 1 for training rows, 2 for test rows, 3 for rows that may be learned from without a label, else 0.
+    `outer` is 1 for training rows, 2 for test rows, 3 for rows that may be learned from without a
+    label, else 0.
 
     `inner` holds the number of the inner fold that scores a training row, -1 for all other rows.
     """

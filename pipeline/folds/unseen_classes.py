@@ -16,11 +16,13 @@ Codes = NDArray[np.int64]
 FEWEST = 2  # classes of a test part: of one candidate alone nothing can be said wrong
 
 
-def class_folds(labels: Codes, groups: Codes | None, count: int, seed: int, key: str) -> list[tuple[Rows, Rows]]:
+def class_folds(
+    labels: Codes, groups: Codes | None, count: int, seed: int, key: str
+) -> list[tuple[Rows, Rows]]:
     """(train, test) positions of `count` folds, each of which tests all rows of its own classes.
 
-    Classes are dealt out at random, as evenly as can be: every class is tested once. Classes that share a group are
-    dealt together, so that no group straddles folds.
+    Classes are dealt out at random, as evenly as can be: every class is tested once. Classes that
+    share a group are dealt together, so that no group straddles folds.
 
     Parameters
     ----------
@@ -44,7 +46,9 @@ def class_folds(labels: Codes, groups: Codes | None, count: int, seed: int, key:
     return [_parts(np.isin(labels, part)) for part in parts]
 
 
-def class_holdout(labels: Codes, groups: Codes | None, share: float, seed: int) -> tuple[Rows, Rows]:
+def class_holdout(
+    labels: Codes, groups: Codes | None, share: float, seed: int
+) -> tuple[Rows, Rows]:
     """(train, test) positions: rows of the nearest share of the classes, two at least, are tested.
 
     Raises
@@ -68,10 +72,18 @@ def check_official(dataset: Dataset, train: Rows, test: Rows) -> None:
     """Raise DatasetError where a class has rows in both parts, or where a part has fewer than two classes."""
     parts = [np.unique(dataset.labels[rows]) for rows in (train, test)]
     both = np.intersect1d(parts[0], parts[1])
-    problems = [f"split.unseen_classes: the official split has rows of {_names(dataset, both)} in both parts"] \
-        if len(both) else []
-    problems += [f"split.unseen_classes: the {name} part of the official split has one class only"
-                 for name, part in zip(("training", "test"), parts, strict=True) if len(part) < FEWEST]
+    problems = (
+        [
+            f"split.unseen_classes: the official split has rows of {_names(dataset, both)} in both parts"
+        ]
+        if len(both)
+        else []
+    )
+    problems += [
+        f"split.unseen_classes: the {name} part of the official split has one class only"
+        for name, part in zip(("training", "test"), parts, strict=True)
+        if len(part) < FEWEST
+    ]
     if problems:
         raise DatasetError(problems, "Mend the split column, or let classes be held out: {folds: ..., unseen_classes: "
                                      "true}.")

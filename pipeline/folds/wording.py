@@ -62,7 +62,9 @@ def _split_groups(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
     """Only the official split can divide groups; the others keep them together."""
     if dataset.groups is None:
         return []
-    divided = max(len(np.intersect1d(dataset.groups[fold.train], dataset.groups[fold.test])) for fold in folds)
+    divided = max(
+        len(np.intersect1d(dataset.groups[fold.train], dataset.groups[fold.test])) for fold in folds
+    )
     return [f"{divided} groups ({dataset.group_name}) have rows in both the training and the test part of the "
             "official split."] if divided else []
 
@@ -74,7 +76,10 @@ def _straddling(index: Rows, fold: Fold) -> int:
 
 
 def _absent(dataset: Dataset, fold: Fold) -> list[str]:
-    present = {part: set(dataset.labels[rows]) for part, rows in (("training", fold.train), ("test", fold.test))}
+    present = {
+        part: set(dataset.labels[rows])
+        for part, rows in (("training", fold.train), ("test", fold.test))
+    }
     return [f"Repeat {fold.repeat}, fold {fold.fold}: no {part} row of class '{name}'."
             for part, labels in present.items()
             for code, name in enumerate(dataset.classes) if code not in labels]

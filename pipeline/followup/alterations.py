@@ -23,9 +23,9 @@ PAIRED = 48  # rows of each fold whose pictures and texts are paired in all ways
 class Alteration:
     """A change to a share of the test rows.
 
-    "missing" marks the modalities as missing. "swapped" exchanges one among the rows it falls on: each gets the
-    content of another test row, which is real and of the right kind but wrong, the worst noise there is. Larger
-    shares fall on the rows of the smaller ones and more.
+    "missing" marks the modalities as missing. "swapped" exchanges one among the rows it falls on:
+    each gets the content of another test row, which is real and of the right kind but wrong, the
+    worst noise there is. Larger shares fall on the rows of the smaller ones and more.
     """
 
     change: Literal["missing", "swapped"]

@@ -40,7 +40,8 @@ def attention_records(
 ) -> tuple[tuple[AttentionRecord, ...], list[str]]:
     """Records of the best model that attends to pairs and of the best that weighs modalities.
 
-    Models are refitted on the first outer fold; their answers are stored, so that this costs a fit once.
+    Models are refitted on the first outer fold; their answers are stored, so that this costs a fit
+    once.
 
     Returns
     -------
@@ -66,7 +67,11 @@ def _best_units(plan: Plan, found: Outcome, metric: str) -> list[tuple[Unit, Fol
     for unit in plan.units:
         cls = FUSIONS[unit.cell.fusion.name]
         many = folds.get(unit.cell, [])
-        if (unit.fold.repeat, unit.fold.fold) != (0, 0) or len(many) < most or not issubclass(cls, Attending):
+        if (
+            (unit.fold.repeat, unit.fold.fold) != (0, 0)
+            or len(many) < most
+            or not issubclass(cls, Attending)
+        ):
             continue
         score = sign * float(np.mean([one.scores[metric] for one in many]))
         if cls.attends not in best or score > best[cls.attends][0]:
@@ -74,18 +79,31 @@ def _best_units(plan: Plan, found: Outcome, metric: str) -> list[tuple[Unit, Fol
     return [(unit, found.records[unit.cell, 0, 0]) for _, unit in best.values()]
 
 
-def _record(unit: Unit, result: FoldRecord, dataset: Dataset, context: Context, store: Store) -> AttentionRecord:
+def _record(
+    unit: Unit, result: FoldRecord, dataset: Dataset, context: Context, store: Store
+) -> AttentionRecord:
     pairs = _attends(unit) == "pairs"
     rows = _chosen(result, dataset) if pairs else _complete(result.rows, dataset)
     if not len(rows):
         raise ValueError("no test row of its first fold has both a picture and a text")
-    ingredients = {"kind": "attention", "version": VERSION, "result": key_of(unit.ingredients), "rows": rows.tolist()}
+    ingredients = {
+        "kind": "attention",
+        "version": VERSION,
+        "result": key_of(unit.ingredients),
+        "rows": rows.tolist(),
+    }
     answer = _matched if pairs else _weighed
-    entry = store.get(ingredients, lambda: answer(_refitted(unit, dataset, context, store), rows, dataset))
+    entry = store.get(
+        ingredients, lambda: answer(_refitted(unit, dataset, context, store), rows, dataset)
+    )
     if pairs:
-        return AttentionRecord(result.cell, result.repeat, result.fold, matches=_matches(entry, rows))
+        return AttentionRecord(
+            result.cell, result.repeat, result.fold, matches=_matches(entry, rows)
+        )
     weights = np.asarray(entry.arrays["weights"], dtype=np.float64)
-    return AttentionRecord(result.cell, result.repeat, result.fold, rows=rows, picture_weights=weights[:, 0])
+    return AttentionRecord(
+        result.cell, result.repeat, result.fold, rows=rows, picture_weights=weights[:, 0]
+    )
 
 
 def _attends(unit: Unit) -> str:
@@ -157,13 +175,17 @@ def _pictures(one: Features, modal: Any, positions: Rows) -> NDArray[np.uint8]:
 
 
 def _matches(entry: Entry, rows: Rows) -> tuple[MatchRecord, ...]:
-    alphas, probabilities = (np.asarray(entry.arrays[name], dtype=np.float64) for name in ("alpha", "probabilities"))
+    alphas, probabilities = (
+        np.asarray(entry.arrays[name], dtype=np.float64) for name in ("alpha", "probabilities")
+    )
     words: Sequence[Sequence[str]] | None = entry.facts["words"]
     found = []
     for place, row in enumerate(rows):
         tokens = None if words is None else tuple(words[place])
         alpha = alphas[place] if tokens is None else alphas[place][:, :len(tokens)]
-        found.append(MatchRecord(int(row), probabilities[place], alpha, tokens, _jpeg(entry.arrays, place)))
+        found.append(
+            MatchRecord(int(row), probabilities[place], alpha, tokens, _jpeg(entry.arrays, place))
+        )
     return tuple(found)
 
 
@@ -171,5 +193,7 @@ def _jpeg(arrays: Mapping[str, Any], place: int) -> bytes | None:
     if "pictures" not in arrays:
         return None
     file = io.BytesIO()
-    Image.fromarray(np.asarray(arrays["pictures"][place])).save(file, "JPEG", quality=78, optimize=True)
+    Image.fromarray(np.asarray(arrays["pictures"][place])).save(
+        file, "JPEG", quality=78, optimize=True
+    )
     return file.getvalue()

@@ -1,9 +1,10 @@
 """How much the labels matter: the best cells once more, with only a share of each fold's training labels.
 
-The test rows stay the same. Of the training rows a part keeps its labels: nested from share to share, stratified
-by class, the same for every cell. The others become rows without a label, which only fusions that learn from
-such rows see. Parameters are chosen anew, on inner folds of the labelled rows. Encoders that learn without
-labels are those of the whole fold: texts and pictures are there whether or not somebody has labelled them.
+The test rows stay the same. Of the training rows a part keeps its labels: nested from share to
+share, stratified by class, the same for every cell. The others become rows without a label, which
+only fusions that learn from such rows see. Parameters are chosen anew, on inner folds of the
+labelled rows. Encoders that learn without labels are those of the whole fold: texts and pictures
+are there whether or not somebody has labelled them.
 """
 
 from __future__ import annotations
@@ -39,8 +40,15 @@ Rows = NDArray[np.int64]
 
 
 def with_learning_curve(
-    record: RunRecord, grid: Grid, cells: Sequence[Cell], plan: Plan, dataset: Dataset, folds: Sequence[Fold],
-    context: Context, store: Store, jobs: int,
+    record: RunRecord,
+    grid: Grid,
+    cells: Sequence[Cell],
+    plan: Plan,
+    dataset: Dataset,
+    folds: Sequence[Fold],
+    context: Context,
+    store: Store,
+    jobs: int,
 ) -> RunRecord:
     """The record with the curve of the grid's shares; what fails at a share is a failure of the cell there only."""
     chosen = curve_cells(cells, record)
@@ -50,17 +58,36 @@ def with_learning_curve(
         few = [few_labels(fold, share, grid, dataset) for fold in folds]
         requests = features if share < 1 else None  # the run itself, which lies in the store
         found = _scored(grid, chosen, few, requests, dataset, context, store, jobs, share)
-        ordered = tuple(found.records[cell, fold.repeat, fold.fold] for cell in chosen for fold in few
-                        if (cell, fold.repeat, fold.fold) in found.records)
+        ordered = tuple(
+            found.records[cell, fold.repeat, fold.fold]
+            for cell in chosen
+            for fold in few
+            if (cell, fold.repeat, fold.fold) in found.records
+        )
         curve.append(CurveRecord(share, ordered))
-        failures += [FailureRecord(f"{one.cell} with {share:.4g} of the labels", one.repeat, one.fold, one.error,
-                                   one.traceback) for one in found.failures]
+        failures += [
+            FailureRecord(
+                f"{one.cell} with {share:.4g} of the labels",
+                one.repeat,
+                one.fold,
+                one.error,
+                one.traceback,
+            )
+            for one in found.failures
+        ]
     return replace(record, learning_curve=tuple(curve), failures=tuple(failures))
 
 
 def _scored(
-    grid: Grid, cells: Sequence[Cell], folds: Sequence[Fold], requests: Requests | None, dataset: Dataset,
-    context: Context, store: Store, jobs: int, share: float,
+    grid: Grid,
+    cells: Sequence[Cell],
+    folds: Sequence[Fold],
+    requests: Requests | None,
+    dataset: Dataset,
+    context: Context,
+    store: Store,
+    jobs: int,
+    share: float,
 ) -> outcome.Outcome:
     """Fit, or find in the store, and score all cells at one share."""
     named = partial(_progress, share)
@@ -92,18 +119,23 @@ def curve_cells(cells: Sequence[Cell], record: RunRecord) -> list[Cell]:
 class _OfWholeFolds:
     """Features as they were learned from all training rows of a fold, for every split with fewer labels.
 
-    Encoders that learn from labels are the exception: they learn from each split's own labelled rows.
+    Encoders that learn from labels are the exception: they learn from each split's own labelled
+    rows.
     """
 
     def __init__(self, plan: Plan, dataset: Dataset, seed: int) -> None:
-        self._known = {(unit.cell, unit.fold.repeat, unit.fold.fold): unit.features for unit in plan.units}
+        self._known = {
+            (unit.cell, unit.fold.repeat, unit.fold.fold): unit.features for unit in plan.units
+        }
         self._dataset, self._seed = dataset, seed
 
     def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
         """See plan.Requests."""
         known = self._known[cell, fold.repeat, fold.fold]
-        return {modality: [self._one(known[modality][0], form, train) for train, _, _ in fold.splits()]
-                for modality, (_, form) in cell.encoders().items()}
+        return {
+            modality: [self._one(known[modality][0], form, train) for train, _, _ in fold.splits()]
+            for modality, (_, form) in cell.encoders().items()
+        }
 
     def _one(self, whole: Features, form: Form, train: Rows) -> Features:
         if whole.targets is None:

@@ -1,7 +1,8 @@
 """The second phase: what the best cells' fitted models say of altered test rows.
 
-It looks at the best cell of each fusion and at the best single modalities, on the folds of the first repeat:
-each model is fitted once more under its chosen parameters, and what it predicts is kept in the store.
+It looks at the best cell of each fusion and at the best single modalities, on the folds of the
+first repeat: each model is fitted once more under its chosen parameters, and what it predicts is
+kept in the store.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ from pipeline.data.dataset import Dataset
 from pipeline.engine.attempts import Done, Failed, attempt
 from pipeline.engine.memory import free, waves
 from pipeline.engine.processes import side_by_side
-from pipeline.followup.alterations import PAIRED, SHARES, Alteration, alterations, altered, altered_views, paired_rows
+from pipeline.followup.alterations import (
+    PAIRED,
+    SHARES,
+    Alteration,
+    alterations,
+    altered,
+    altered_views,
+    paired_rows,
+)
 from pipeline.plan.needs import PROCESS, Needs
 from pipeline.plan.plan import Plan
 from pipeline.store.keys import Ingredients, key_of
@@ -55,8 +64,15 @@ class Probe:
     @property
     def ingredients(self) -> Ingredients:
         """Everything that decides what is kept of it; see `store.key_of`."""
-        return {"kind": "probes", "version": VERSION, "of": key_of(self.target.ingredients), "seed": self.seed,
-                "fold": [self.target.fold.repeat, self.target.fold.fold], "shares": SHARES, "paired": PAIRED}
+        return {
+            "kind": "probes",
+            "version": VERSION,
+            "of": key_of(self.target.ingredients),
+            "seed": self.seed,
+            "fold": [self.target.fold.repeat, self.target.fold.fold],
+            "shares": SHARES,
+            "paired": PAIRED,
+        }
 
 
 def _chosen(record: RunRecord, probes: Sequence[Probe]) -> list[Probe]:
@@ -70,8 +86,14 @@ def _chosen(record: RunRecord, probes: Sequence[Probe]) -> list[Probe]:
 
 
 def probe_all(
-    record: RunRecord, plan: Plan, combined: Sequence[Combination], dataset: Dataset, context: Context, seed: int,
-    jobs: int, progress: Any,
+    record: RunRecord,
+    plan: Plan,
+    combined: Sequence[Combination],
+    dataset: Dataset,
+    context: Context,
+    seed: int,
+    jobs: int,
+    progress: Any,
 ) -> tuple[list[Probe], list[Done | Failed], list[str]]:
     """Put what the chosen cells say of altered rows into the store.
 
@@ -83,26 +105,51 @@ def probe_all(
     """
     probes = _chosen(record, _probes(plan, combined, seed))
     store = store_at(context.store)
-    own = list({id(one.target): one for probe in probes for one in (probe.parts or (probe,))}.values())
+    own = list(
+        {id(one.target): one for probe in probes for one in (probe.parts or (probe,))}.values()
+    )
     found = {id(probe.target): Done(entry.seconds, reused=True) for probe in (*own, *probes)
              if (entry := store.load(probe.ingredients)) is not None}
     outcomes: dict[int, Done | Failed] = dict(found)
     missing = [probe for probe in own if id(probe.target) not in found]
     _encode(missing, dataset, store, jobs)
     outcomes |= _run(missing, context, jobs, progress)
-    outcomes |= _run([probe for probe in probes if probe.parts and id(probe.target) not in found
-                      and not any(isinstance(outcomes[id(part.target)], Failed) for part in probe.parts)],
-                     context, jobs, progress)
-    broken = {probe.target.cell.name: outcome.error for probe in probes for one in (*probe.parts, probe)
-              if isinstance(outcome := outcomes.get(id(one.target)), Failed)}
-    problems = [f"The second phase could not ask {name} about altered rows: {error}" for name, error in broken.items()]
-    return [probe for probe in probes if probe.target.cell.name not in broken], list(outcomes.values()), problems
+    outcomes |= _run(
+        [
+            probe
+            for probe in probes
+            if probe.parts
+            and id(probe.target) not in found
+            and not any(isinstance(outcomes[id(part.target)], Failed) for part in probe.parts)
+        ],
+        context,
+        jobs,
+        progress,
+    )
+    broken = {
+        probe.target.cell.name: outcome.error
+        for probe in probes
+        for one in (*probe.parts, probe)
+        if isinstance(outcome := outcomes.get(id(one.target)), Failed)
+    }
+    problems = [
+        f"The second phase could not ask {name} about altered rows: {error}"
+        for name, error in broken.items()
+    ]
+    return (
+        [probe for probe in probes if probe.target.cell.name not in broken],
+        list(outcomes.values()),
+        problems,
+    )
 
 
 def _probes(plan: Plan, combined: Sequence[Combination], seed: int) -> list[Probe]:
     """A probe of every unit and combination of the first repeat."""
-    units = {id(unit): Probe(unit, frozenset(unit.features).intersection(unit.estimator.asked), seed)
-             for unit in plan.units if unit.fold.repeat == 0}
+    units = {
+        id(unit): Probe(unit, frozenset(unit.features).intersection(unit.estimator.asked), seed)
+        for unit in plan.units
+        if unit.fold.repeat == 0
+    }
     return [*units.values(), *(
         Probe(one, frozenset(modality for unit in one.units for modality in unit.features), seed,
               tuple(units[id(unit)] for unit in one.units))
@@ -117,7 +164,9 @@ def _encode(probes: Sequence[Probe], dataset: Dataset, store: Store, jobs: int) 
     encode_all(lost, dataset, store, jobs, lambda *_: None)
 
 
-def _run(probes: Sequence[Probe], context: Context, jobs: int, progress: Any) -> dict[int, Done | Failed]:
+def _run(
+    probes: Sequence[Probe], context: Context, jobs: int, progress: Any
+) -> dict[int, Done | Failed]:
     outcomes: dict[int, Done | Failed] = {}
     if not probes:
         return outcomes
@@ -125,7 +174,9 @@ def _run(probes: Sequence[Probe], context: Context, jobs: int, progress: Any) ->
     sizes = [needs.of(one.target) if isinstance(one.target, Unit) else PROCESS for one in probes]
     with progress("Altered rows", len(probes)) as report:
         for at_once, wave in waves(sizes, free(), jobs).items():
-            for place, outcome in side_by_side(_asked, [(probes[number], context) for number in wave], at_once):
+            for place, outcome in side_by_side(
+                _asked, [(probes[number], context) for number in wave], at_once
+            ):
                 target = probes[wave[place]].target
                 outcomes[id(target)] = outcome
                 report(target.cell.name)
@@ -143,8 +194,15 @@ def _ask_unit(probe: Probe, context: Context, store: Store) -> Entry:
     assert isinstance(probe.target, Unit)
     again, fold = refit(probe.target, context, store), probe.target.fold
     test = again.views.take(fold.test)
-    found = [again.predict(altered_views(test, one, fold, probe.seed)) for one in alterations(probe.modalities)]
-    return _entry(probe, found, _pairs(again, test, paired(probe, context)) if len(probe.modalities) == 2 else None)
+    found = [
+        again.predict(altered_views(test, one, fold, probe.seed))
+        for one in alterations(probe.modalities)
+    ]
+    return _entry(
+        probe,
+        found,
+        _pairs(again, test, paired(probe, context)) if len(probe.modalities) == 2 else None,
+    )
 
 
 def _entry(probe: Probe, found: Sequence[Probabilities], pairs: Probabilities | None) -> Entry:
@@ -176,8 +234,12 @@ def _ask_combination(probe: Probe, context: Context, store: Store) -> Entry:
     model, fold = refitted(probe.target, context, store), probe.target.fold
     stored = [_Stored.of(part, context, store) for part in probe.parts]
 
-    def combine(answers: Sequence[Probabilities], present: Sequence[NDArray[np.bool_]]) -> Probabilities:
-        return finite(probe.target.cell.name, model.combine(Parts(np.stack(answers), np.stack(present))))
+    def combine(
+        answers: Sequence[Probabilities], present: Sequence[NDArray[np.bool_]]
+    ) -> Probabilities:
+        return finite(
+            probe.target.cell.name, model.combine(Parts(np.stack(answers), np.stack(present)))
+        )
 
     found = []
     for one in alterations(probe.modalities):
@@ -208,9 +270,16 @@ class _Stored:
     @classmethod
     def of(cls, probe: Probe, context: Context, store: Store) -> _Stored:
         modality = next(iter(probe.modalities))
-        plain, asked = (read(ingredients, store) for ingredients in (probe.target.ingredients, probe.ingredients))
-        return cls(modality, context.index[modality][probe.target.fold.test], plain["probabilities"],
-                   dict(zip(alterations(probe.modalities), asked["altered"], strict=True)))
+        plain, asked = (
+            read(ingredients, store)
+            for ingredients in (probe.target.ingredients, probe.ingredients)
+        )
+        return cls(
+            modality,
+            context.index[modality][probe.target.fold.test],
+            plain["probabilities"],
+            dict(zip(alterations(probe.modalities), asked["altered"], strict=True)),
+        )
 
     def under(self, alteration: Alteration) -> Probabilities:
         """Predictions under an alteration of this part's modality, of the other, or of both."""
@@ -223,5 +292,7 @@ def read(ingredients: Ingredients, store: Store) -> dict[str, Probabilities]:
     """The arrays of an entry that must be there."""
     entry = store.load(ingredients)
     if entry is None:
-        raise FileNotFoundError("what the second phase needs was removed from the store before it was read; run again")
+        raise FileNotFoundError(
+            "what the second phase needs was removed from the store before it was read; run again"
+        )
     return {name: np.asarray(array, dtype=np.float64) for name, array in entry.arrays.items()}

@@ -1,7 +1,7 @@
 """METRICS: name -> Metric. Every metric scores class probabilities against the true classes.
 
-They are scikit-learn's by value (tests compare them), but its functions check their input for milliseconds a
-call, and a cached run scores hundreds of folds by seven metrics.
+They are scikit-learn's by value (tests compare them), but its functions check their input for
+milliseconds a call, and a cached run scores hundreds of folds by seven metrics.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Metric:
 
     Parameters
     ----------
-    function : (labels (n,) codes 0..K-1, probabilities (n, K)) -> float, nan where it is not defined.
+    function : (labels (n,) codes 0..K-1, probabilities (n, K)) -> float, nan where it is not
+        defined.
     greater_is_better : False for losses.
     unit : "share" of 1, or "nats".
     version : raised whenever the function changes, for it may choose parameters.
@@ -93,9 +94,9 @@ def log_loss(labels: Labels, probabilities: Probabilities) -> float:
 def roc_auc(labels: Labels, probabilities: Probabilities) -> float:
     """Mean over classes of the one-versus-rest area under the ROC curve.
 
-    The area is (R - p (p + 1) / 2) / (p q) for p rows of the class, q others, and R the sum of the class's
-    ranks by probability, ties shared (Mann and Whitney 1947). A class counts where `labels` hold both it and
-    others; nan where no class does.
+    The area is (R - p (p + 1) / 2) / (p q) for p rows of the class, q others, and R the sum of the
+    class's ranks by probability, ties shared (Mann and Whitney 1947). A class counts where `labels`
+    hold both it and others; nan where no class does.
     """
     ranks = mean_ranks(probabilities)
     classes = np.arange(probabilities.shape[1])

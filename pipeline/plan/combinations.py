@@ -16,25 +16,45 @@ from pipeline.tasks.context import Context, store_at
 from pipeline.tasks.unit import result_of
 
 
-def combinations(plan: Plan, cells: Sequence[Cell], folds: Sequence[Fold], seed: int) -> list[Combination]:
+def combinations(
+    plan: Plan, cells: Sequence[Cell], folds: Sequence[Fold], seed: int
+) -> list[Combination]:
     """Every cell with parts on every fold; units of parts that could not even be planned are missing."""
     units = {(unit.cell, unit.fold.repeat, unit.fold.fold): unit for unit in plan.units}
     return [
-        Combination(cell, fold, cell.estimator(seed), tuple(
-            units[place] for part in cell.parts if (place := (part, fold.repeat, fold.fold)) in units))
-        for cell in cells if cell.parts for fold in folds
+        Combination(
+            cell,
+            fold,
+            cell.estimator(seed),
+            tuple(
+                units[place]
+                for part in cell.parts
+                if (place := (part, fold.repeat, fold.fold)) in units
+            ),
+        )
+        for cell in cells
+        if cell.parts
+        for fold in folds
     ]
 
 
 def learn_all(
-    wanted: Sequence[Combination], plan: Plan, outcomes: Mapping[int, Done | Failed], context: Context, jobs: int,
+    wanted: Sequence[Combination],
+    plan: Plan,
+    outcomes: Mapping[int, Done | Failed],
+    context: Context,
+    jobs: int,
     progress: Any,
 ) -> dict[int, Done | Failed]:
     """Put the results of combinations that learn from inner folds into the store; outcome by position in `wanted`.
 
     What combines a unit that failed is left out.
     """
-    failed = {id(plan.units[position]) for position, outcome in outcomes.items() if isinstance(outcome, Failed)}
+    failed = {
+        id(plan.units[position])
+        for position, outcome in outcomes.items()
+        if isinstance(outcome, Failed)
+    }
     positions = [position for position, one in enumerate(wanted)
                  if one.estimator.learns_combination and len(one.units) == len(one.cell.parts)
                  and not any(id(unit) in failed for unit in one.units)]
@@ -48,4 +68,6 @@ def learn_all(
 
 
 def _learned(combination: Combination, context: Context) -> Done | Failed:
-    return attempt(lambda: predicted(combination, context, partial(result_of, store=store_at(context.store))))
+    return attempt(
+        lambda: predicted(combination, context, partial(result_of, store=store_at(context.store)))
+    )

@@ -23,11 +23,14 @@ from pipeline.tasks.unit import Unit
 from reports.record import FailureRecord
 
 
-def fit_all(units: Sequence[Unit], context: Context, jobs: int, report: Report) -> dict[int, Done | Failed]:
+def fit_all(
+    units: Sequence[Unit], context: Context, jobs: int, report: Report
+) -> dict[int, Done | Failed]:
     """Put all results into the store; outcome by position in `units`.
 
-    A task holds units that share what they prepare, so that it is prepared in one process; each unit is stored
-    as soon as it is done. Work for which memory is short goes last, with fewer processes.
+    A task holds units that share what they prepare, so that it is prepared in one process; each
+    unit is stored as soon as it is done. Work for which memory is short goes last, with fewer
+    processes.
     """
     if not units:
         return {}
@@ -70,7 +73,9 @@ def run_plan(
     outcomes: dict[int, Done | Failed] = dict(known)
     for position in missing:
         for one in _first_failed(plan.units[position], failed):
-            outcomes[position] = replace(failed[one.key], error=f"{one.component.label}: {failed[one.key].error}")
+            outcomes[position] = replace(
+                failed[one.key], error=f"{one.component.label}: {failed[one.key].error}"
+            )
     left = [position for position in missing if position not in outcomes]
     with progress("Fits", len(left)) as report:
         fitted = fit_all([plan.units[position] for position in left], context, jobs, report)
@@ -84,7 +89,13 @@ def _first_failed(unit: Unit, failed: Mapping[str, Failed]) -> list[Features]:
 
 def failures(plan: Plan, outcomes: Mapping[int, Done | Failed]) -> list[FailureRecord]:
     """Every cell and fold that failed."""
-    return [*plan.failures, *(
-        FailureRecord(unit.cell.name, unit.fold.repeat, unit.fold.fold, outcome.error, outcome.traceback)
-        for position, unit in enumerate(plan.units)
-        if isinstance(outcome := outcomes[position], Failed))]
+    return [
+        *plan.failures,
+        *(
+            FailureRecord(
+                unit.cell.name, unit.fold.repeat, unit.fold.fold, outcome.error, outcome.traceback
+            )
+            for position, unit in enumerate(plan.units)
+            if isinstance(outcome := outcomes[position], Failed)
+        ),
+    ]

@@ -11,25 +11,36 @@ from pipeline.store.store import Store
 from pipeline.tasks.features import Features
 from pipeline.tasks.unit import Unit
 
-# Resident memory of a process with what it imports, measured: scikit-learn, and with torch's optimisers.
+# Resident memory of a process with what it imports, measured: scikit-learn, and with torch's
+# optimisers.
 PROCESS, NETWORKS = 0.25 * GIGABYTE, 0.85 * GIGABYTE
-# Bytes of work for every byte of a unit's training features, at the peak, measured over the fusions and classifiers
-# (1 to 8 for pooled features): copies for scaled rows, folds and solvers. Sequences are read piece by piece.
+# Bytes of work for every byte of a unit's training features, at the peak, measured over the fusions
+# and classifiers (1 to 8 for pooled features): copies for scaled rows, folds and solvers. Sequences
+# are read piece by piece.
 COPIES: Mapping[Form, float] = {"pooled": 8.0, "sequence": 1.3, "inputs": 1.3}
-# An encoder in training keeps the maps of a batch: so much for each number of a picture or text, forwards and back.
+# An encoder in training keeps the maps of a batch: so much for each number of a picture or text,
+# forwards and back.
 MAPS, BATCH = 1200, 32
-OF_LOGIT = 12  # bytes that a softmax solver holds for each logit of its problems, of which few are under way at once
-# Numbers of 4 bytes of a sample (of pixels, one each) where its features are not stored yet: wider than most are.
+# bytes that a softmax solver holds for each logit of its problems, of which few are under way at
+# once
+OF_LOGIT = 12
+# Numbers of 4 bytes of a sample (of pixels, one each) where its features are not stored yet: wider
+# than most are.
 GUESSED: Mapping[tuple[Modality, Form], int] = {
-    ("image", "pooled"): 2048, ("image", "sequence"): 49 * 2048, ("image", "inputs"): 3 * 224 * 224 // 4,
-    ("text", "pooled"): 1024, ("text", "sequence"): 64 * 768, ("text", "inputs"): 256}
+    ("image", "pooled"): 2048,
+    ("image", "sequence"): 49 * 2048,
+    ("image", "inputs"): 3 * 224 * 224 // 4,
+    ("text", "pooled"): 1024,
+    ("text", "sequence"): 64 * 768,
+    ("text", "inputs"): 256,
+}
 
 
 class Needs:
     """Bytes that a process needs at the peak of a unit's work, from the features in a store; each is looked up once.
 
-    Right within a factor of two on the grids it was measured on; what only the work itself decides (how many terms
-    a text has, how deep trees grow) is not in it.
+    Right within a factor of two on the grids it was measured on; what only the work itself decides
+    (how many terms a text has, how deep trees grow) is not in it.
     """
 
     def __init__(self, store: Store, classes: int) -> None:
@@ -38,9 +49,16 @@ class Needs:
 
     def of(self, unit: Unit) -> float:
         """Bytes of one unit."""
-        needs, unlabelled = unit.estimator.needs, unit.fold.splits()[0][2] if unit.estimator.uses_unlabelled else ()
+        needs, unlabelled = (
+            unit.estimator.needs,
+            unit.fold.splits()[0][2] if unit.estimator.uses_unlabelled else (),
+        )
         rows = len(unit.fold.train) + len(unlabelled)
-        found = NETWORKS if "sequence" in needs.values() or hasattr(unit.estimator, "epochs") else PROCESS
+        found = (
+            NETWORKS
+            if "sequence" in needs.values() or hasattr(unit.estimator, "epochs")
+            else PROCESS
+        )
         for modality, many in unit.features.items():
             form, numbers = needs[modality], self._numbers_of(many[0], needs[modality])
             found += COPIES[form] * 4 * rows * (1 + many[0].encoder.augmented) * numbers
@@ -57,7 +75,9 @@ class Needs:
         """Stored numbers of a sample, 4 bytes each; those of a sparse one with their columns."""
         if features.key not in self._numbers:
             size, rows = self._store.size(features.ingredients, "values"), max(features.count, 1)
-            self._numbers[features.key] = GUESSED[features.modality, form] if size is None else size / 4 / rows
+            self._numbers[features.key] = (
+                GUESSED[features.modality, form] if size is None else size / 4 / rows
+            )
         return self._numbers[features.key]
 
 
@@ -67,8 +87,12 @@ def memory_text(units: Iterable[Unit], needs: Needs, available: float, jobs: int
     if not sizes:
         return []
     largest = max(sizes, key=lambda unit: sizes[unit])
-    lines = [f"about {gigabytes(jobs * sizes[largest])} with {jobs} processes, {gigabytes(available)} are free"]
-    fewer = [unit for unit, need in sizes.items() if side_by_side_at_most(need, available, jobs) < jobs]
+    lines = [
+        f"about {gigabytes(jobs * sizes[largest])} with {jobs} processes, {gigabytes(available)} are free"
+    ]
+    fewer = [
+        unit for unit, need in sizes.items() if side_by_side_at_most(need, available, jobs) < jobs
+    ]
     if fewer:
         at_once = side_by_side_at_most(sizes[largest], available, jobs)
         lines.append(f"{len(fewer)} results are computed with fewer processes side by side, the largest, of "

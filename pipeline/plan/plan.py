@@ -50,32 +50,53 @@ class _Requests:
             for position, rows in enumerate(training):
                 place = (modality, component, form, fold.repeat, fold.fold, position)
                 if place not in self._known:
-                    self._known[place] = request(self._dataset, modality, component, form, rows, self._seed,
-                                                 self._describe)
+                    self._known[place] = request(
+                        self._dataset, modality, component, form, rows, self._seed, self._describe
+                    )
                 found[modality].append(self._known[place])
         return found
 
 
 def make_plan(
-    grid: Grid, cells: Sequence[Cell], dataset: Dataset, folds: Sequence[Fold], requests: Requests | None = None
+    grid: Grid,
+    cells: Sequence[Cell],
+    dataset: Dataset,
+    folds: Sequence[Fold],
+    requests: Requests | None = None,
 ) -> Plan:
     """Describe all work; computes no features and fits nothing.
 
-    `requests` says which features the models get, where these are not learned from their own training rows.
+    `requests` says which features the models get, where these are not learned from their own
+    training rows.
     """
     requests = requests or _Requests(dataset, grid.seed)
-    learned_from = {part for cell in cells if cell.parts and cell.estimator(grid.seed).learns_combination
-                    for part in cell.parts}
+    learned_from = {
+        part
+        for cell in cells
+        if cell.parts and cell.estimator(grid.seed).learns_combination
+        for part in cell.parts
+    }
     alone = {fold: replace(fold, inner=()) for fold in folds}
     digest = cache(partial(rows_digest, dataset))  # the same for many cells
     units: list[Unit] = []
     failures: list[FailureRecord] = []
     for cell in (cell for cell in cells if not cell.parts):
         try:
-            units += [make_unit(grid, cell, dataset, fold if _uses_inner(cell, learned_from) else alone[fold], requests,
-                            digest) for fold in folds]
+            units += [
+                make_unit(
+                    grid,
+                    cell,
+                    dataset,
+                    fold if _uses_inner(cell, learned_from) else alone[fold],
+                    requests,
+                    digest,
+                )
+                for fold in folds
+            ]
         except Exception as error:  # a component that cannot be set up fails its cells, not the run
-            failures.append(FailureRecord(cell.name, None, None, describe(error), traceback.format_exc()))
+            failures.append(
+                FailureRecord(cell.name, None, None, describe(error), traceback.format_exc())
+            )
     features = with_stages(one for unit in units for many in unit.features.values() for one in many)
     return Plan(tuple(units), features, tuple(failures))
 

@@ -10,8 +10,9 @@ from pipeline.tasks.unit import Unit
 def tasks_of(units: Sequence[Unit], jobs: int, work: Callable[[Unit], float]) -> list[list[int]]:
     """Positions of the units in tasks: together those that solve jointly with the same pictures, fold after fold.
 
-    Tasks of several units go first, the largest before the others. One that is larger than each process's share of
-    what comes after it is taken apart, so that all processes end at about the same time.
+    Tasks of several units go first, the largest before the others. One that is larger than each
+    process's share of what comes after it is taken apart, so that all processes end at about the
+    same time.
 
     Parameters
     ----------
@@ -20,7 +21,9 @@ def tasks_of(units: Sequence[Unit], jobs: int, work: Callable[[Unit], float]) ->
     """
     groups = _groups(units)
     sizes = [sum(work(units[position]) for position in group) for group in groups]
-    ordered = sorted(zip(groups, sizes, strict=True), key=lambda one: -one[1] if len(one[0]) > 1 else 0.0)
+    ordered = sorted(
+        zip(groups, sizes, strict=True), key=lambda one: -one[1] if len(one[0]) > 1 else 0.0
+    )
     left, tasks = sum(sizes), list[list[int]]()
     for group, size in ordered:
         left -= size
@@ -30,8 +33,12 @@ def tasks_of(units: Sequence[Unit], jobs: int, work: Callable[[Unit], float]) ->
 
 def _groups(units: Sequence[Unit]) -> list[list[int]]:
     found: dict[object, list[int]] = {}
-    for position, unit in sorted(enumerate(units), key=lambda one: (one[1].fold.repeat, one[1].fold.fold)):
+    for position, unit in sorted(
+        enumerate(units), key=lambda one: (one[1].fold.repeat, one[1].fold.fold)
+    ):
         joint = getattr(getattr(unit.estimator, "classifier", None), "joint", False)
         pictures = [one.key for one in unit.features.get("image", ())][:1]
-        found.setdefault((unit.fold.repeat, unit.fold.fold, *pictures) if joint else position, []).append(position)
+        found.setdefault(
+            (unit.fold.repeat, unit.fold.fold, *pictures) if joint else position, []
+        ).append(position)
     return list(found.values())

@@ -14,13 +14,19 @@ from pipeline.store.store import Store
 from pipeline.tasks.features import Features, with_stages
 from pipeline.tasks.unit import Unit
 
-# Seconds per distinct sample of an encoder, and per fitted model and training row, where the store has
-# no figure of its own yet: rough values of a small machine (two cores, no GPU).
+# Seconds per distinct sample of an encoder, and per fitted model and training row, where the store
+# has no figure of its own yet: rough values of a small machine (two cores, no GPU).
 GUESS = {"image": 0.03, "text": 0.003, "fit": 0.0005}
 
 
 def plan_text(
-    plan: Plan, cells: Sequence[Cell], classes: int, store: Store, grid: str, jobs: int, shares: Sequence[float],
+    plan: Plan,
+    cells: Sequence[Cell],
+    classes: int,
+    store: Store,
+    grid: str,
+    jobs: int,
+    shares: Sequence[float],
 ) -> str:
     """The text of --plan; `classes` is their number, `shares` are those of the learning curve."""
     missing = [unit for unit in plan.units if not store.has(unit.ingredients)]
@@ -28,17 +34,26 @@ def plan_text(
     to_encode = [one for one in wanted.values() if not store.has(one.ingredients)]
     seconds, known = _estimate(missing, to_encode, store, jobs)
     lines = [
-        grid.rstrip(), "",
-        f"{len(cells)} cells:", *(f"  {cell.name}" for cell in cells), "",
+        grid.rstrip(),
+        "",
+        f"{len(cells)} cells:",
+        *(f"  {cell.name}" for cell in cells),
+        "",
         f"features: {len(plan.features)} arrays, {len(plan.features) - len(to_encode)} of them not needed or in "
         f"the store, {len(to_encode)} to encode",
         f"results:  {len(plan.units)} cells x folds, {len(plan.units) - len(missing)} in the store, "
         f"{len(missing)} to compute with {sum(unit.fits for unit in missing)} fits",
         f"time:     about {_duration(seconds)} with {jobs} processes"
-        + ("" if known or not missing else " (a rough guess: this store has no earlier run to learn from)"),
+        + (
+            ""
+            if known or not missing
+            else " (a rough guess: this store has no earlier run to learn from)"
+        ),
     ]
-    lines += [f"{'memory:   ' if number == 0 else '          '}{line}" for number, line in enumerate(
-        memory_text(missing, Needs(store, classes), free(), jobs))]
+    lines += [
+        f"{'memory:   ' if number == 0 else '          '}{line}"
+        for number, line in enumerate(memory_text(missing, Needs(store, classes), free(), jobs))
+    ]
     training = [unit for unit in missing if _trained(unit)]
     if training:
         lines.append(f"training: {sum(unit.fits for unit in training)} of these fits train encoders end to end, with "
@@ -51,18 +66,26 @@ def plan_text(
     return "\n".join(lines)
 
 
-def _estimate(units: Sequence[Unit], features: Sequence[Features], store: Store, jobs: int) -> tuple[float, bool]:
+def _estimate(
+    units: Sequence[Unit], features: Sequence[Features], store: Store, jobs: int
+) -> tuple[float, bool]:
     """Seconds, and whether the store's own history was there to learn from."""
     rates = _history(store)
-    encode = sum(_encode_seconds(one, rates) / (1 if one.train is None else jobs) for one in features)
-    fit = sum(rates.get(type(unit.estimator).__name__, _guessed_fit(unit)) * unit.fitted_rows for unit in units)
+    encode = sum(
+        _encode_seconds(one, rates) / (1 if one.train is None else jobs) for one in features
+    )
+    fit = sum(
+        rates.get(type(unit.estimator).__name__, _guessed_fit(unit)) * unit.fitted_rows
+        for unit in units
+    )
     return encode + fit / jobs, bool(rates)
 
 
 def _guessed_fit(unit: Unit) -> float:
     """Seconds for each training row; an encoder that is trained takes some passes forward and back.
 
-    Three times as long as to encode it, and a third of the epochs before it stops: as many as it has epochs.
+    Three times as long as to encode it, and a third of the epochs before it stops: as many as it
+    has epochs.
     """
     epochs = int(getattr(unit.estimator, "epochs", 0))
     return GUESS["fit"] + epochs * sum(GUESS[one.modality] for one in _trained(unit))

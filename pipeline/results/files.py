@@ -21,9 +21,23 @@ from pipeline.folds.stored import save as save_folds
 from pipeline.metrics.classification import METRICS
 from reports.record import CellRecord, FoldRecord, RunRecord
 
-SCORE_COLUMNS = ("cell", "image", "text", "fusion", "classifier", "parameters", "repeat", "fold", "n_train",
-                 "n_test", *METRICS, "fit_seconds", "predict_seconds")
-REPEATED = ["id", "repeat", "fold", "cell", "label", "predicted"]  # columns of predictions.parquet with few values
+SCORE_COLUMNS = (
+    "cell",
+    "image",
+    "text",
+    "fusion",
+    "classifier",
+    "parameters",
+    "repeat",
+    "fold",
+    "n_train",
+    "n_test",
+    *METRICS,
+    "fit_seconds",
+    "predict_seconds",
+)
+# columns of predictions.parquet with few values
+REPEATED = ["id", "repeat", "fold", "cell", "label", "predicted"]
 
 
 def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path) -> None:
@@ -31,11 +45,16 @@ def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _whole(folder / "grid.lock.yaml", lambda path: path.write_text(record.grid, encoding="utf-8"))
     _whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
-    _whole(folder / "scores.csv", lambda path: path.write_text(scores_csv(record), encoding="utf-8", newline=""))
+    _whole(
+        folder / "scores.csv",
+        lambda path: path.write_text(scores_csv(record), encoding="utf-8", newline=""),
+    )
     _whole(folder / "predictions.parquet", lambda path: pq.write_table(
         predictions(record), path, use_dictionary=REPEATED))
     if record.failures:
-        text = json.dumps([asdict(failure) for failure in record.failures], indent=2, ensure_ascii=False)
+        text = json.dumps(
+            [asdict(failure) for failure in record.failures], indent=2, ensure_ascii=False
+        )
         _whole(folder / "failures.json", lambda path: path.write_text(text, encoding="utf-8"))
     else:
         (folder / "failures.json").unlink(missing_ok=True)
@@ -63,11 +82,19 @@ def scores_csv(record: RunRecord) -> str:
 
 def _score_row(cell: CellRecord, fold: FoldRecord) -> dict[str, Any]:
     return {
-        "cell": cell.name, "image": cell.image, "text": cell.text, "fusion": cell.fusion,
-        "classifier": cell.classifier, "parameters": json.dumps(dict(fold.parameters), sort_keys=True),
-        "repeat": fold.repeat, "fold": fold.fold, "n_train": fold.n_train, "n_test": len(fold.rows),
+        "cell": cell.name,
+        "image": cell.image,
+        "text": cell.text,
+        "fusion": cell.fusion,
+        "classifier": cell.classifier,
+        "parameters": json.dumps(dict(fold.parameters), sort_keys=True),
+        "repeat": fold.repeat,
+        "fold": fold.fold,
+        "n_train": fold.n_train,
+        "n_test": len(fold.rows),
         **{name: "" if np.isnan(score) else f"{score:.6f}" for name, score in fold.scores.items()},
-        "fit_seconds": f"{fold.fit_seconds:.3f}", "predict_seconds": f"{fold.predict_seconds:.4f}",
+        "fit_seconds": f"{fold.fit_seconds:.3f}",
+        "predict_seconds": f"{fold.predict_seconds:.4f}",
     }
 
 
@@ -84,9 +111,17 @@ def predictions(record: RunRecord) -> pa.Table:
         [fold.fold for fold in record.folds]))
     classes = _strings(record.classes)
     columns = [
-        _strings(record.ids).take(_whole_numbers(rows)), _whole_numbers(repeat), _whole_numbers(fold),
-        *(pa.DictionaryArray.from_arrays(_whole_numbers(codes), names) for codes, names in (
-            (cell, _strings(cells)), (record.labels[rows], classes), (probabilities.argmax(axis=1), classes))),
+        _strings(record.ids).take(_whole_numbers(rows)),
+        _whole_numbers(repeat),
+        _whole_numbers(fold),
+        *(
+            pa.DictionaryArray.from_arrays(_whole_numbers(codes), names)
+            for codes, names in (
+                (cell, _strings(cells)),
+                (record.labels[rows], classes),
+                (probabilities.argmax(axis=1), classes),
+            )
+        ),
         *(_flat(column, pa.float64()) for column in probabilities.T),
     ]
     return pa.Table.from_arrays(columns, schema=_prediction_schema(record))
@@ -94,14 +129,24 @@ def predictions(record: RunRecord) -> pa.Table:
 
 def _prediction_schema(record: RunRecord) -> pa.Schema:
     name = pa.dictionary(pa.int32(), pa.string())
-    return pa.schema([
-        ("id", pa.string()), ("repeat", pa.int32()), ("fold", pa.int32()), ("cell", name), ("label", name),
-        ("predicted", name), *((f"p_{label}", pa.float64()) for label in record.classes)])
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("repeat", pa.int32()),
+            ("fold", pa.int32()),
+            ("cell", name),
+            ("label", name),
+            ("predicted", name),
+            *((f"p_{label}", pa.float64()) for label in record.classes),
+        ]
+    )
 
 
 def _flat(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
     """The values (n,) as they lie in memory. `pa.array` would import pandas to look whether they are of its kind."""
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+    return pa.Array.from_buffers(
+        kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))]
+    )
 
 
 def _whole_numbers(values: NDArray[Any]) -> pa.Array:
@@ -111,4 +156,6 @@ def _whole_numbers(values: NDArray[Any]) -> pa.Array:
 def _strings(texts: Sequence[str]) -> pa.Array:
     encoded = [text.encode() for text in texts]
     ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+    return pa.StringArray.from_buffers(
+        len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))
+    )

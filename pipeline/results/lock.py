@@ -23,14 +23,23 @@ LISTS: dict[str, Mapping[str, type]] = {
 def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
     """The filled-in grid as YAML, with the versions, the seed and the data's fingerprint."""
     content = {
-        "name": grid.name, "seed": grid.seed,
-        "data": {"source": grid.data.name, **_plain(filled_in(grid.data, SOURCES[grid.data.name])),
-                 "on_bad_rows": grid.on_bad_rows, "keep_unlabelled": grid.keep_unlabelled,
-                 **({} if grid.class_texts is None else {"class_texts": _plain(grid.class_texts)})},
+        "name": grid.name,
+        "seed": grid.seed,
+        "data": {
+            "source": grid.data.name,
+            **_plain(filled_in(grid.data, SOURCES[grid.data.name])),
+            "on_bad_rows": grid.on_bad_rows,
+            "keep_unlabelled": grid.keep_unlabelled,
+            **({} if grid.class_texts is None else {"class_texts": _plain(grid.class_texts)}),
+        },
         "split": _plain(grid.split.model_dump()),
-        **{key: [_entry(one, registry) for one in getattr(grid, key)] for key, registry in LISTS.items()
-           if getattr(grid, key)},
-        "metric": grid.metric, "tuning_metric": grid.tuning_metric,
+        **{
+            key: [_entry(one, registry) for one in getattr(grid, key)]
+            for key, registry in LISTS.items()
+            if getattr(grid, key)
+        },
+        "metric": grid.metric,
+        "tuning_metric": grid.tuning_metric,
         **({"learning_curve": list(grid.learning_curve)} if grid.learning_curve else {}),
     }
     text = io.StringIO()

@@ -39,11 +39,18 @@ PACKAGES = ("modalgrid", "numpy", "scipy", "scikit-learn", "torch", "torchvision
 def cell_record(cell: Cell) -> CellRecord:
     """The cell as the report names it."""
     return CellRecord(
-        name=cell.name, image=cell.encoder_labels().get("image"), text=cell.encoder_labels().get("text"),
+        name=cell.name,
+        image=cell.encoder_labels().get("image"),
+        text=cell.encoder_labels().get("text"),
         fusion=cell.fusion.label,
         classifier=cell.classifier.label if cell.classifier else None,
         parts=tuple(part.name for part in cell.parts),
-        candidates=tuple({**cell.fusion.candidates, **(cell.classifier.candidates if cell.classifier else {})}.items()),
+        candidates=tuple(
+            {
+                **cell.fusion.candidates,
+                **(cell.classifier.candidates if cell.classifier else {}),
+            }.items()
+        ),
         recognised_by=cell.recognised_by(),
     )
 
@@ -56,14 +63,18 @@ def stage_records(
     encoded = _encoder_stages(plan.features, features, store)
     fitted = _summed((f"fit {unit.cell.fusion.label}", outcomes[position])
                      for position, unit in enumerate(plan.units))
-    learned = _summed((f"learn to combine: {one.cell.fusion.label}", outcome) for one, outcome in combined)
+    learned = _summed(
+        (f"learn to combine: {one.cell.fusion.label}", outcome) for one, outcome in combined
+    )
     return (*encoded, *fitted, *learned)
 
 
 def encoded_records(plan: Plan, store: Store) -> tuple[EncodedRecord, ...]:
     """What the encoders met that count it: the means over the outer folds of those that learn."""
     found: dict[str, dict[str, tuple[int, Mapping[str, int]]]] = defaultdict(dict)
-    for one in {many[0].key: many[0] for unit in plan.units for many in unit.features.values()}.values():
+    for one in {
+        many[0].key: many[0] for unit in plan.units for many in unit.features.values()
+    }.values():
         manifest = manifest_of(store, one.key)
         if manifest is not None and manifest["facts"].get("counts"):
             found[one.component.label][one.key] = one.count, manifest["facts"]["counts"]
@@ -97,7 +108,11 @@ def _summed(pairs: Iterable[tuple[str, Done | Failed | None]]) -> list[StageReco
 
 
 def record_of(
-    grid: Grid, options: argparse.Namespace, dataset: Dataset, folds: Sequence[Fold], cells: Sequence[Cell],
+    grid: Grid,
+    options: argparse.Namespace,
+    dataset: Dataset,
+    folds: Sequence[Fold],
+    cells: Sequence[Cell],
     found: Outcome,
 ) -> RunRecord:
     """What is known when everything is scored; the time of the run's steps is added when they are all done."""
@@ -105,24 +120,45 @@ def record_of(
     ordered = [found.records[cell, fold.repeat, fold.fold] for cell in cells for fold in folds
                if (cell, fold.repeat, fold.fold) in found.records]
     return RunRecord(
-        name=grid.name, created=time.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        command=_command(options), grid=lock_text(grid, package_versions(), dataset.fingerprint),
-        metric=grid.metric, seed=grid.seed, classes=dataset.classes, ids=dataset.ids, texts=dataset.texts,
-        metrics=tuple(MetricRecord(name, metric.greater_is_better, metric.unit)
-                      for name, metric in METRICS.items()),
-        labels=dataset.labels, cells=tuple(cell_record(cell) for cell in cells), folds=tuple(ordered),
-        steps=(), stages=(), split=wording.describe(grid.split, dataset, folds), fingerprint=dataset.fingerprint,
-        versions=package_versions(), data=card(dataset), failures=tuple(found.failures),
-        warnings=(*dataset.notes, *wording.remarks(dataset, folds, unseen)), dropped=dataset.dropped,
-        groups=dataset.labels if unseen else dataset.groups, group_name="class" if unseen else dataset.group_name,
-        unseen_classes=unseen, thumbnail=partial(thumbnail, dataset),
+        name=grid.name,
+        created=time.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        command=_command(options),
+        grid=lock_text(grid, package_versions(), dataset.fingerprint),
+        metric=grid.metric,
+        seed=grid.seed,
+        classes=dataset.classes,
+        ids=dataset.ids,
+        texts=dataset.texts,
+        metrics=tuple(
+            MetricRecord(name, metric.greater_is_better, metric.unit)
+            for name, metric in METRICS.items()
+        ),
+        labels=dataset.labels,
+        cells=tuple(cell_record(cell) for cell in cells),
+        folds=tuple(ordered),
+        steps=(),
+        stages=(),
+        split=wording.describe(grid.split, dataset, folds),
+        fingerprint=dataset.fingerprint,
+        versions=package_versions(),
+        data=card(dataset),
+        failures=tuple(found.failures),
+        warnings=(*dataset.notes, *wording.remarks(dataset, folds, unseen)),
+        dropped=dataset.dropped,
+        groups=dataset.labels if unseen else dataset.groups,
+        group_name="class" if unseen else dataset.group_name,
+        unseen_classes=unseen,
+        thumbnail=partial(thumbnail, dataset),
     )
 
 
 def checked(record: RunRecord, found: Sequence[Check]) -> RunRecord:
     """The record with what the method checks found."""
-    return replace(record, alarms=tuple(check.sentence for check in found if check.severe),
-                   warnings=(*record.warnings, *(check.sentence for check in found if not check.severe)))
+    return replace(
+        record,
+        alarms=tuple(check.sentence for check in found if check.severe),
+        warnings=(*record.warnings, *(check.sentence for check in found if not check.severe)),
+    )
 
 
 def _command(options: argparse.Namespace) -> str:

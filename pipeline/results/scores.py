@@ -45,8 +45,12 @@ class Outcome:
 
 
 def collect(
-    plan: Plan, outcomes: Mapping[int, Done | Failed], combined: Sequence[Combination], dataset: Dataset,
-    context: Context, store: Store,
+    plan: Plan,
+    outcomes: Mapping[int, Done | Failed],
+    combined: Sequence[Combination],
+    dataset: Dataset,
+    context: Context,
+    store: Store,
 ) -> Outcome:
     """Score every stored result, then combine and score those of the cells that have parts (late fusion)."""
     found = Outcome(failures=failures(plan, outcomes))
@@ -55,7 +59,9 @@ def collect(
     for position, unit in enumerate(plan.units):
         outcome = outcomes[position]
         if isinstance(outcome, Done):
-            found.add(unit.cell, unit.fold, partial(_stored, unit, outcome, dataset, results, costs))
+            found.add(
+                unit.cell, unit.fold, partial(_stored, unit, outcome, dataset, results, costs)
+            )
     for combination in combined:
         make = partial(_combined, combination, dataset, context, results, dict(found.records))
         found.add(combination.cell, combination.fold, make)
@@ -65,12 +71,21 @@ def collect(
 def _cost(plan: Plan, store: Store, key: str) -> tuple[float, int]:
     """Seconds that encoding took, and the bytes of the stored features; 0 where they are no longer there.
 
-    Forms that come from one pass over the samples share its seconds, which are kept with one of them only.
+    Forms that come from one pass over the samples share its seconds, which are kept with one of
+    them only.
     """
     one = plan.features[key]
-    forms = [other for other in plan.features.values() if (other.modality, other.component, other.ingredients["train"])
-             == (one.modality, one.component, one.ingredients["train"])]
-    size = sum(file["bytes"] for file in manifest["files"].values()) if (manifest := manifest_of(store, key)) else 0
+    forms = [
+        other
+        for other in plan.features.values()
+        if (other.modality, other.component, other.ingredients["train"])
+        == (one.modality, one.component, one.ingredients["train"])
+    ]
+    size = (
+        sum(file["bytes"] for file in manifest["files"].values())
+        if (manifest := manifest_of(store, key))
+        else 0
+    )
     return max(store.seconds(form.ingredients) or 0.0 for form in forms), int(size)
 
 
@@ -83,17 +98,32 @@ def manifest_of(store: Store, key: str) -> dict[str, Any] | None:
 
 
 def _stored(
-    unit: Unit, outcome: Done, dataset: Dataset, results: Results, costs: Callable[[str], tuple[float, int]]
+    unit: Unit,
+    outcome: Done,
+    dataset: Dataset,
+    results: Results,
+    costs: Callable[[str], tuple[float, int]],
 ) -> FoldRecord:
     entry = results(unit)
     probabilities: NDArray[np.float64] = np.asarray(entry.arrays["probabilities"])
     return FoldRecord(
-        cell=unit.cell.name, repeat=unit.fold.repeat, fold=unit.fold.fold, n_train=len(unit.fold.train),
-        rows=unit.fold.test, probabilities=probabilities,
-        parameters={name.removeprefix("classifier__"): value for name, value in entry.facts["parameters"].items()},
-        scores=_scores(dataset, unit.fold, probabilities), fit_seconds=entry.facts["fit_seconds"],
-        predict_seconds=entry.facts["predict_seconds"], reused=outcome.reused, **_features_cost(unit, costs),
-        model_bytes=entry.facts.get("model_bytes"), temperature=entry.facts.get("temperature"),
+        cell=unit.cell.name,
+        repeat=unit.fold.repeat,
+        fold=unit.fold.fold,
+        n_train=len(unit.fold.train),
+        rows=unit.fold.test,
+        probabilities=probabilities,
+        parameters={
+            name.removeprefix("classifier__"): value
+            for name, value in entry.facts["parameters"].items()
+        },
+        scores=_scores(dataset, unit.fold, probabilities),
+        fit_seconds=entry.facts["fit_seconds"],
+        predict_seconds=entry.facts["predict_seconds"],
+        reused=outcome.reused,
+        **_features_cost(unit, costs),
+        model_bytes=entry.facts.get("model_bytes"),
+        temperature=entry.facts.get("temperature"),
         training=entry.facts.get("training"),
     )
 
@@ -101,7 +131,10 @@ def _stored(
 def _features_cost(unit: Unit, costs: Callable[[str], tuple[float, int]]) -> dict[str, Any]:
     """Seconds and bytes of the features it is tested on (those of its inner folds come on top in a run only)."""
     each = [costs(many[0].key) for many in unit.features.values()]
-    return {"encode_seconds": sum(seconds for seconds, _ in each), "feature_bytes": sum(size for _, size in each)}
+    return {
+        "encode_seconds": sum(seconds for seconds, _ in each),
+        "feature_bytes": sum(size for _, size in each),
+    }
 
 
 def _scores(dataset: Dataset, fold: Fold, probabilities: NDArray[np.float64]) -> dict[str, float]:
@@ -110,7 +143,11 @@ def _scores(dataset: Dataset, fold: Fold, probabilities: NDArray[np.float64]) ->
 
 
 def _combined(
-    combination: Combination, dataset: Dataset, context: Context, results: Results, records: Mapping[Key, FoldRecord]
+    combination: Combination,
+    dataset: Dataset,
+    context: Context,
+    results: Results,
+    records: Mapping[Key, FoldRecord],
 ) -> FoldRecord:
     """Predictions of a cell that combines others: they cost no fits of their own."""
     cell, fold = combination.cell, combination.fold
@@ -120,18 +157,28 @@ def _combined(
     parts = [records[part, fold.repeat, fold.fold] for part in cell.parts]
     entry = predicted(combination, context, results)
     # Rules that learn nothing take next to no time, and never quite the same twice.
-    own = entry.facts if combination.estimator.learns_combination else {"fit_seconds": 0.0, "predict_seconds": 0.0}
+    own = (
+        entry.facts
+        if combination.estimator.learns_combination
+        else {"fit_seconds": 0.0, "predict_seconds": 0.0}
+    )
     probabilities: NDArray[np.float64] = np.asarray(entry.arrays["probabilities"])
     return FoldRecord(
-        cell=cell.name, repeat=fold.repeat, fold=fold.fold, n_train=len(fold.train), rows=fold.test,
+        cell=cell.name,
+        repeat=fold.repeat,
+        fold=fold.fold,
+        n_train=len(fold.train),
+        rows=fold.test,
         parameters=_choices(cell, parts, entry.facts["weights"]),
-        probabilities=probabilities, scores=_scores(dataset, fold, probabilities),
+        probabilities=probabilities,
+        scores=_scores(dataset, fold, probabilities),
         fit_seconds=sum(part.fit_seconds for part in parts) + own["fit_seconds"],
         predict_seconds=sum(part.predict_seconds for part in parts) + own["predict_seconds"],
         reused=all(part.reused for part in parts),
         encode_seconds=sum(part.encode_seconds for part in parts),
         feature_bytes=sum(part.feature_bytes for part in parts),
-        model_bytes=_sum(part.model_bytes for part in parts), temperature=entry.facts.get("temperature"),
+        model_bytes=_sum(part.model_bytes for part in parts),
+        temperature=entry.facts.get("temperature"),
     )
 
 
@@ -140,12 +187,21 @@ def _sum(sizes: Iterable[int | None]) -> int | None:
     return None if None in known else sum(size for size in known if size is not None)
 
 
-def _choices(cell: Cell, parts: Sequence[FoldRecord], weights: Sequence[float] | None) -> dict[str, Any]:
+def _choices(
+    cell: Cell, parts: Sequence[FoldRecord], weights: Sequence[float] | None
+) -> dict[str, Any]:
     """Weights of a combination's parts, where it gives them some; of one part of each modality also its choices."""
     names = [" + ".join(part.encoder_labels()) if cell.image and cell.text else
              " + ".join(part.encoder_labels().values()) for part in cell.parts]
-    found = {} if weights is None else {
-        f"weight of {name}": round(weight, 2) for name, weight in zip(names, weights, strict=True) if weight > 0}
+    found = (
+        {}
+        if weights is None
+        else {
+            f"weight of {name}": round(weight, 2)
+            for name, weight in zip(names, weights, strict=True)
+            if weight > 0
+        }
+    )
     if cell.image and cell.text:
         found |= {f"{name}: {key}": value for name, part in zip(names, parts, strict=True)
                   for key, value in part.parameters.items()}

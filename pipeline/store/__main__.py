@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     if not options.store.is_dir():
-        sys.exit(f"there is no store at {options.store}: a run makes one (say --store FOLDER for another)")
+        sys.exit(
+            f"there is no store at {options.store}: a run makes one (say --store FOLDER for another)"
+        )
     store = Store(options.store)
     if options.command == "ls":
         print("\n".join(_line(folder) for folder in store.entries()))
@@ -41,12 +43,20 @@ def _run(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipeline.store", description=__doc__)
-    parser.add_argument("--store", type=Path, default=DEFAULT_STORE, help="its folder (default: %(default)s)")
+    parser.add_argument(
+        "--store", type=Path, default=DEFAULT_STORE, help="its folder (default: %(default)s)"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("ls", help="list the entries: key, size, what computing it took, what it is")
+    commands.add_parser(
+        "ls", help="list the entries: key, size, what computing it took, what it is"
+    )
     commands.add_parser("verify", help="read every entry and compare its checksums")
-    clear = commands.add_parser("prune", help="remove leftovers of interrupted runs and damaged entries")
-    clear.add_argument("--unused-days", type=float, metavar="N", help="also entries not used for N days")
+    clear = commands.add_parser(
+        "prune", help="remove leftovers of interrupted runs and damaged entries"
+    )
+    clear.add_argument(
+        "--unused-days", type=float, metavar="N", help="also entries not used for N days"
+    )
     return parser
 
 
@@ -70,9 +80,13 @@ def _verify(store: Store) -> int:
 def prune(store: Store, unused_days: float | None = None) -> list[Path]:
     """Remove leftovers of interrupted writers, damaged entries, and entries unused for `unused_days`."""
     def is_stale(folder: Path) -> bool:
-        return bool(store.problem(folder)) or (unused_days is not None and _idle_days(folder) > unused_days)
+        return bool(store.problem(folder)) or (
+            unused_days is not None and _idle_days(folder) > unused_days
+        )
 
-    partial = [path for path in (store.root / "partial").glob("*") if _remove(store, path, Path.exists)]
+    partial = [
+        path for path in (store.root / "partial").glob("*") if _remove(store, path, Path.exists)
+    ]
     return partial + [folder for folder in store.entries() if _remove(store, folder, is_stale)]
 
 

@@ -61,7 +61,8 @@ def flush(file: BinaryIO) -> None:
 class GrowingArray:
     """An array (rows, ...) written to a `.npy` file piece by piece, never in memory as a whole.
 
-    Plain writes, no memory map: the pages of a map count as the process's own until the system takes them back.
+    Plain writes, no memory map: the pages of a map count as the process's own until the system
+    takes them back.
 
     Parameters
     ----------
@@ -111,7 +112,9 @@ def write_pieces(
     with ExitStack() as files:
         for output, block in (named for piece in pieces for named in piece.items()):
             arrays = whole.setdefault(output, {})
-            if block.is_sparse:  # never as large as pictures' features: only dense blocks come in several pieces
+            if (
+                block.is_sparse
+            ):  # never as large as pictures' features: only dense blocks come in several pieces
                 arrays["values"] = block.values
                 continue
             for name, array in (("values", block.values), ("mask", block.mask)):

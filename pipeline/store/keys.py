@@ -12,7 +12,9 @@ Ingredients = Mapping[str, Any]
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no blanks: equal ingredients give equal text. No nan, no unknown types."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True
+    )
 
 
 def key_of(ingredients: Ingredients) -> str:

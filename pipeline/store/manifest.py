@@ -20,9 +20,9 @@ SEAL = ',"sha256":"'
 class Entry:
     """A stored value: arrays by name, and `facts` (plain JSON). `seconds` is what computing it cost.
 
-    `checksums` are those of the arrays' files, by name, once it is stored. An entry to be stored may name, in place of
-    an array, the `.npy` file under `Store.scratch` that holds it; the store moves it. An entry from the store holds
-    arrays.
+    `checksums` are those of the arrays' files, by name, once it is stored. An entry to be stored
+    may name, in place of an array, the `.npy` file under `Store.scratch` that holds it; the store
+    moves it. An entry from the store holds arrays.
     """
 
     arrays: Mapping[str, Any]

@@ -22,7 +22,8 @@ def memory(store: Store) -> Memory:
         label = " ".join(str(value) for value in question.values() if isinstance(value, str))
         try:
             return store.get({"kind": "library", **question}, answered).facts
-        except OSError:  # a store that others share read-only; or the question itself fails, and says so again
+        # a store that others share read-only; or the question itself fails, and says so again
+        except OSError:
             return answers[0] if answers else ask()
 
     return remembered

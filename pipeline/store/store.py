@@ -1,8 +1,8 @@
 """Content-addressed store of arrays and results: complete keys, verified on read, written atomically.
 
-An entry is a folder named by its key, with one file per array (`.npy`, or `.npz` for CSR; never pickled)
-and a manifest written last. The folder is filled under another name and then moved into place as a whole,
-so an interrupted writer leaves nothing that could be taken for a value.
+An entry is a folder named by its key, with one file per array (`.npy`, or `.npz` for CSR; never
+pickled) and a manifest written last. The folder is filled under another name and then moved into
+place as a whole, so an interrupted writer leaves nothing that could be taken for a value.
 
     python -m pipeline.store ls | verify | prune
 """
@@ -86,19 +86,26 @@ class Store:
             self._save(key, ingredients, computed, time.perf_counter() - begun)
             stored = self.load(ingredients)
         if stored is None:
-            raise OSError(f"what was just written to {self.root} cannot be read back: is the disk full or faulty?")
+            raise OSError(
+                f"what was just written to {self.root} cannot be read back: is the disk full or faulty?"
+            )
         return replace(stored, reused=False)
 
     def _discard_damaged(self, key: str) -> None:
         folder = self.folder(key)
         if folder.exists():
-            logger.warning("store entry %s is damaged (%s): it is computed again", key[:12], self.problem(folder))
+            logger.warning(
+                "store entry %s is damaged (%s): it is computed again",
+                key[:12],
+                self.problem(folder),
+            )
             shutil.rmtree(folder)
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """Hold a key: other processes wait. Released by the system when the holder dies."""
-        from filelock import FileLock  # it imports asyncio, and a run whose results are all stored locks nothing
+        # it imports asyncio, and a run whose results are all stored locks nothing
+        from filelock import FileLock
 
         folder = self.root / "locks"
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,11 +145,15 @@ class Store:
         manifest = read_manifest(folder)
         if manifest["key"] != key:
             raise Damaged("its manifest belongs to another key")
-        arrays = {name: self._read_array(folder, name, about) for name, about in manifest["files"].items()}
+        arrays = {
+            name: self._read_array(folder, name, about) for name, about in manifest["files"].items()
+        }
         if touch:
             _touch(folder / MANIFEST)
         checksums = {name: str(about["sha256"]) for name, about in manifest["files"].items()}
-        return Entry(arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums)
+        return Entry(
+            arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums
+        )
 
     def _read_array(self, folder: Path, name: str, about: Mapping[str, Any]) -> Array:
         path = folder / str(about["file"])
@@ -152,7 +163,9 @@ class Store:
         except OSError as error:  # also an entry that another process replaces or removes just now
             raise Damaged(f"{path.name} cannot be read: {error}") from error
         if list(array.shape) != about["shape"] or str(array.dtype) != about["dtype"]:
-            raise Damaged(f"{path.name} holds {array.dtype} {array.shape}, not what its manifest says")
+            raise Damaged(
+                f"{path.name} holds {array.dtype} {array.shape}, not what its manifest says"
+            )
         return array
 
     def _verify(self, path: Path, about: Mapping[str, Any]) -> None:

@@ -23,17 +23,25 @@ def choose(
 ) -> tuple[Mapping[str, Any], list[float | None], Probabilities]:
     """The setting with the best mean score over the inner folds (the first of equals), and all mean scores.
 
-    Also the chosen setting's predictions for the training rows (n_train, K), each by the fold that left it out;
-    (0, K) without inner folds.
+    Also the chosen setting's predictions for the training rows (n_train, K), each by the fold that
+    left it out; (0, K) without inner folds.
     """
     inner = unit.fold.inner
     if not inner:
         return unit.settings[0], [], np.zeros((0, context.classes))
     fits = [fit_of(unit, position + 1, blocks, context) for position in range(len(inner))]
-    predictions = [[averaged(aligned(one, unit.estimator.classes_of(fit), context.classes), len(test)) for one in many]
-                   for (_, test), fit, many in zip(
-                       inner, fits, unit.estimator.predict_many(fits, unit.settings), strict=True)]
-    best, means = _best(METRICS[context.tuning_metric], [context.labels[test] for _, test in inner], predictions)
+    predictions = [
+        [
+            averaged(aligned(one, unit.estimator.classes_of(fit), context.classes), len(test))
+            for one in many
+        ]
+        for (_, test), fit, many in zip(
+            inner, fits, unit.estimator.predict_many(fits, unit.settings), strict=True
+        )
+    ]
+    best, means = _best(
+        METRICS[context.tuning_metric], [context.labels[test] for _, test in inner], predictions
+    )
     kept = np.zeros((len(unit.fold.train), context.classes))
     for (_, test), many in zip(inner, predictions, strict=True):
         kept[np.searchsorted(unit.fold.train, test)] = many[best]
@@ -44,8 +52,11 @@ def _best(
     metric: Metric, labels: Sequence[Rows], predictions: Sequence[Sequence[Probabilities]]
 ) -> tuple[int, list[float | None]]:
     """Position of the setting with the best mean score over the inner folds, and all mean scores."""
-    scores = np.array([[metric(y, one) for one in many] for y, many in zip(labels, predictions, strict=True)])
-    # An inner fold on which the metric is not defined counts for no setting; nor does a setting that fails it.
+    scores = np.array(
+        [[metric(y, one) for one in many] for y, many in zip(labels, predictions, strict=True)]
+    )
+    # An inner fold on which the metric is not defined counts for no setting; nor does a setting
+    # that fails it.
     defined = scores[~np.isnan(scores).all(axis=1)]
     means = defined.mean(axis=0) if len(defined) else np.zeros(scores.shape[1])
     worst = -np.inf if metric.greater_is_better else np.inf

@@ -68,7 +68,9 @@ def predicted(combination: Combination, context: Context, results: Results) -> E
     weights : of each part, or None; among the facts, like the seconds.
     """
     if combination.estimator.learns_combination:
-        return store_at(context.store).get(combination.ingredients, lambda: _result(combination, context, results))
+        return store_at(context.store).get(
+            combination.ingredients, lambda: _result(combination, context, results)
+        )
     return _result(combination, context, results)
 
 
@@ -77,12 +79,19 @@ def _result(combination: Combination, context: Context, results: Results) -> Ent
     begun = time.perf_counter()
     estimator = _fitted(combination, entries, context)
     fitted = time.perf_counter()
-    probabilities = estimator.combine(_parts(combination, entries, "probabilities", combination.fold.test, context))
-    return Entry({"probabilities": finite(combination.cell.name, probabilities)}, {
-        "label": combination.cell.name, "weights": None if estimator.weights_ is None else estimator.weights_.tolist(),
-        "fit_seconds": fitted - begun, "predict_seconds": time.perf_counter() - fitted,
-        "temperature": _temperature(combination, entries, estimator, context),
-    })
+    probabilities = estimator.combine(
+        _parts(combination, entries, "probabilities", combination.fold.test, context)
+    )
+    return Entry(
+        {"probabilities": finite(combination.cell.name, probabilities)},
+        {
+            "label": combination.cell.name,
+            "weights": None if estimator.weights_ is None else estimator.weights_.tolist(),
+            "fit_seconds": fitted - begun,
+            "predict_seconds": time.perf_counter() - fitted,
+            "temperature": _temperature(combination, entries, estimator, context),
+        },
+    )
 
 
 def _temperature(
@@ -90,20 +99,26 @@ def _temperature(
 ) -> float | None:
     """What calibrates it, from its parts' predictions on the inner folds; None where a part has none.
 
-    Rules that learn have learned from the same predictions: few numbers, so that their temperature is hardly low.
+    Rules that learn have learned from the same predictions: few numbers, so that their temperature
+    is hardly low.
     """
     if not all(unit.keeps_inner for unit in combination.units):
         return None
     train = combination.fold.train
-    return fitted_temperature(estimator.combine(_parts(combination, entries, "inner", train, context)),
-                              context.labels[train])
+    return fitted_temperature(
+        estimator.combine(_parts(combination, entries, "inner", train, context)),
+        context.labels[train],
+    )
 
 
 def _fitted(combination: Combination, entries: Sequence[Entry], context: Context) -> Fusion:
     labels = context.labels[combination.fold.train]
     return combination.estimator.fit_combination(
         np.bincount(labels, minlength=context.classes) / len(labels),
-        _inner(combination, entries, labels, context) if combination.estimator.learns_combination else None)
+        _inner(combination, entries, labels, context)
+        if combination.estimator.learns_combination
+        else None,
+    )
 
 
 def refitted(combination: Combination, context: Context, store: Store) -> Fusion:
@@ -112,7 +127,11 @@ def refitted(combination: Combination, context: Context, store: Store) -> Fusion
 
 
 def _parts(
-    combination: Combination, entries: Sequence[Entry], name: str, rows: NDArray[np.int64], context: Context
+    combination: Combination,
+    entries: Sequence[Entry],
+    name: str,
+    rows: NDArray[np.int64],
+    context: Context,
 ) -> Parts:
     """The array `name` of every part's result, and which of the rows it stands for have the part's modality."""
     index = [context.index[next(iter(unit.features))][rows] for unit in combination.units]
@@ -120,7 +139,9 @@ def _parts(
                  np.stack([one >= 0 for one in index]))
 
 
-def _inner(combination: Combination, entries: Sequence[Entry], labels: NDArray[np.int64], context: Context) -> Inner:
+def _inner(
+    combination: Combination, entries: Sequence[Entry], labels: NDArray[np.int64], context: Context
+) -> Inner:
     train = combination.fold.train
     folds = np.zeros(len(train), dtype=np.int64)
     for number, (_, left_out) in enumerate(combination.fold.inner):

@@ -42,8 +42,15 @@ class Context:
 def context_of(dataset: Dataset, tuning_metric: str, store: Store) -> Context:
     """The context of a data set."""
     index = {modality: modal.index for modality, modal in dataset.views.items()}
-    return Context(dataset.labels, len(dataset.classes), index, dataset.groups, tuning_metric, store.root,
-                   dataset.described)
+    return Context(
+        dataset.labels,
+        len(dataset.classes),
+        index,
+        dataset.groups,
+        tuning_metric,
+        store.root,
+        dataset.described,
+    )
 
 
 @cache

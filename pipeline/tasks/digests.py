@@ -43,7 +43,9 @@ def _plain(value: Any) -> Any:
 
 def numbered_groups(dataset: Dataset, rows: Rows) -> Rows | None:
     """The groups of some rows, numbered among these; None where there are none."""
-    return None if dataset.groups is None else np.unique(dataset.groups[rows], return_inverse=True)[1]
+    return (
+        None if dataset.groups is None else np.unique(dataset.groups[rows], return_inverse=True)[1]
+    )
 
 
 def rows_digest(dataset: Dataset, fold: Fold, modalities: tuple[Modality, ...]) -> str:
@@ -77,9 +79,18 @@ def class_texts_digest(dataset: Dataset, modalities: Sequence[Modality]) -> str:
     """Digest of the classes' texts, in order, and that there are some, where a model uses none."""
     assert dataset.described is not None
     digests = dataset.views["text"].digests if "text" in modalities else ()
-    return key_of({"texts": [[dataset.classes[code], digests[position]] for code, position in
-                             zip(dataset.described.classes, dataset.described.positions, strict=True)]
-                   if digests else []})
+    return key_of(
+        {
+            "texts": [
+                [dataset.classes[code], digests[position]]
+                for code, position in zip(
+                    dataset.described.classes, dataset.described.positions, strict=True
+                )
+            ]
+            if digests
+            else []
+        }
+    )
 
 
 def groups_digest(dataset: Dataset, fold: Fold) -> str | None:

@@ -66,18 +66,23 @@ def _encode(many: Sequence[Features], modal: Any, root: Path) -> dict[str, Done 
             found[key] = Done(entry.seconds, entry.reused)
 
     failed = failure_of(work)
-    if failed is not None and len(many) > 1:  # one form may fail (for want of memory, say) where others do not
-        return {key: outcome for one in many for key, outcome in _encode([one], modal, root).items()}
+    # one form may fail (for want of memory, say) where others do not
+    if failed is not None and len(many) > 1:
+        return {
+            key: outcome for one in many for key, outcome in _encode([one], modal, root).items()
+        }
     return found if failed is None else {many[0].key: failed}
 
 
 def compute(many: Sequence[Features], modal: Modal, store: Store) -> dict[str, Entry]:
     """Stored entries, by key, of features that differ in their form only; encoded now where they are not there.
 
-    An encoder that gives several forms in one pass over the samples is asked for all that are missing at once.
+    An encoder that gives several forms in one pass over the samples is asked for all that are
+    missing at once.
     """
     stages = [one.stage for one in many if one.stage is not None]
-    if stages:  # learned, each for itself, from features that are computed together and once for all folds
+    # learned, each for itself, from features that are computed together and once for all folds
+    if stages:
         compute(stages, modal, store)
     missing = [one.output for one in many if not store.has(one.ingredients)]
     written: dict[str | None, dict[str, Any]] = {}
@@ -86,7 +91,9 @@ def compute(many: Sequence[Features], modal: Modal, store: Store) -> dict[str, E
     def encode(one: Features, scratch: Path) -> Entry:
         if one.output not in written:
             others = [] if one.stage else [output for output in missing if output != one.output]
-            written.update(write_pieces(_pieces(one, [one.output, *others], modal, store), one.count, scratch))
+            written.update(
+                write_pieces(_pieces(one, [one.output, *others], modal, store), one.count, scratch)
+            )
         return _entry(one, written.pop(one.output), modal)
 
     with store.lock(key), store.scratch(key) as scratch:  # one pass at a time
@@ -118,10 +125,13 @@ def _staged_pieces(
     """What an encoder learns from the stored features of its frozen stage and makes of them."""
     features = stage.load(store, np.arange(one.count))
     if features is None or one.train is None:
-        raise FileNotFoundError(f"features of {stage.component.label} were removed while they were needed; run again")
+        raise FileNotFoundError(
+            f"features of {stage.component.label} were removed while they were needed; run again"
+        )
     rows = modal.index[one.train]
     one.encoder.fit_features(features.take(rows[rows >= 0]), one.targets)
-    at_once = max(one.count, 1) if features.is_sparse else PIECE  # only dense blocks come in several pieces
+    # only dense blocks come in several pieces
+    at_once = max(one.count, 1) if features.is_sparse else PIECE
     for start in range(0, max(one.count, 1), at_once):
         piece = features.take(np.arange(start, min(start + at_once, one.count)))
         yield {one.output: one.encoder.transform_features(piece)}
@@ -137,5 +147,8 @@ def _samples(one: Features, modal: Modal, positions: Rows | None = None) -> Sequ
     """The distinct samples, or those at some positions; pictures are read when they are asked for."""
     samples, digests = modal.samples, modal.digests
     if positions is not None:
-        samples, digests = [samples[place] for place in positions], tuple(digests[place] for place in positions)
+        samples, digests = (
+            [samples[place] for place in positions],
+            tuple(digests[place] for place in positions),
+        )
     return Pictures(samples, digests) if one.modality == "image" else samples

@@ -32,7 +32,8 @@ class Features:
     ----------
     count : distinct samples to encode, augmented views counted.
     ingredients : everything that decides them; see `store.key_of`.
-    stage : the frozen features that the encoder learns from, where it learns from such; see `Encoder.frozen_stage`.
+    stage : the frozen features that the encoder learns from, where it learns from such; see
+        `Encoder.frozen_stage`.
     targets : labels and groups of the training samples, where the encoder is supervised.
     """
 
@@ -56,8 +57,15 @@ class Features:
         if entry is None:
             return None
         mask: Any = entry.arrays.get("mask")
-        return Block(entry.arrays["values"], index, mask, self.encoder.augmented, self.encoder.averaged,
-                     self.encoder if self.encoder.gives_inputs else None, entry.checksums.get("values"))
+        return Block(
+            entry.arrays["values"],
+            index,
+            mask,
+            self.encoder.augmented,
+            self.encoder.averaged,
+            self.encoder if self.encoder.gives_inputs else None,
+            entry.checksums.get("values"),
+        )
 
     @property
     def work(self) -> str:
@@ -93,7 +101,12 @@ def request(
 
 
 def _request(
-    encoder: Encoder, modality: Modality, component: Component, dataset: Dataset, train: Rows, describe: Describe
+    encoder: Encoder,
+    modality: Modality,
+    component: Component,
+    dataset: Dataset,
+    train: Rows,
+    describe: Describe,
 ) -> Features:
     modal = dataset.views[modality]
     targets = _targets(dataset, present_rows(modal, train)) if encoder.supervised else None
@@ -105,7 +118,9 @@ def _request(
         **versions_of("encode"),
     }
     frozen = encoder.frozen_stage()
-    stage = None if frozen is None else _request(frozen, modality, component, dataset, train, describe)
+    stage = (
+        None if frozen is None else _request(frozen, modality, component, dataset, train, describe)
+    )
     return Features(modality, component, encoder, train if encoder.learns else None,
                     len(modal.digests) * (1 + encoder.augmented), ingredients, stage, targets)
 
@@ -146,11 +161,24 @@ def _samples_digest(digests: tuple[str, ...]) -> str:
 
 def _training_digest(modal: Modal, train: Rows, targets: Targets | None) -> str:
     """Digest of the training samples, in order and with repetitions, and of what a supervised encoder is told."""
-    told: dict[str, Any] = {} if targets is None else {
-        "labels": targets.labels.tolist(), "groups": None if targets.groups is None else targets.groups.tolist()}
-    return key_of({"digests": [modal.digests[place] for place in modal.index[present_rows(modal, train)]], **told})
+    told: dict[str, Any] = (
+        {}
+        if targets is None
+        else {
+            "labels": targets.labels.tolist(),
+            "groups": None if targets.groups is None else targets.groups.tolist(),
+        }
+    )
+    return key_of(
+        {
+            "digests": [modal.digests[place] for place in modal.index[present_rows(modal, train)]],
+            **told,
+        }
+    )
 
 
 def _targets(dataset: Dataset, rows: Rows) -> Targets:
     """Labels and groups of the rows, numbered among these rows: what other rows have makes no difference."""
-    return Targets(np.unique(dataset.labels[rows], return_inverse=True)[1], numbered_groups(dataset, rows))
+    return Targets(
+        np.unique(dataset.labels[rows], return_inverse=True)[1], numbered_groups(dataset, rows)
+    )

@@ -37,16 +37,27 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
     outer = fit_of(unit, 0, blocks, context)
     model = unit.estimator.with_setting(chosen).learn(outer)
     fitted = time.perf_counter()
-    probabilities = averaged(aligned(model.predict_proba(outer.test), model.classes_, context.classes),
-                             len(unit.fold.test))
+    probabilities = averaged(
+        aligned(model.predict_proba(outer.test), model.classes_, context.classes),
+        len(unit.fold.test),
+    )
     predicted = time.perf_counter()
     kept = {"inner": finite(unit.cell.name, inner).astype(np.float32)} if unit.keeps_inner else {}
-    return Entry({"probabilities": finite(unit.cell.name, probabilities), **kept}, {
-        "label": unit.cell.name, "parameters": dict(chosen), "inner": scores,
-        "class": type(unit.estimator).__name__, "work": unit.fitted_rows,
-        "fit_seconds": fitted - begun, "predict_seconds": predicted - fitted, "model_bytes": _size(model),
-        "training": model.course(), "temperature": _temperature(inner, context.labels[unit.fold.train]),
-    })
+    return Entry(
+        {"probabilities": finite(unit.cell.name, probabilities), **kept},
+        {
+            "label": unit.cell.name,
+            "parameters": dict(chosen),
+            "inner": scores,
+            "class": type(unit.estimator).__name__,
+            "work": unit.fitted_rows,
+            "fit_seconds": fitted - begun,
+            "predict_seconds": predicted - fitted,
+            "model_bytes": _size(model),
+            "training": model.course(),
+            "temperature": _temperature(inner, context.labels[unit.fold.train]),
+        },
+    )
 
 
 def _temperature(inner: Probabilities, labels: Rows) -> float | None:

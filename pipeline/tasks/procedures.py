@@ -1,7 +1,7 @@
 """Versions of our own procedures whose code decides stored numbers, beside encoders and models that have their own.
 
-Raise a procedure's version whenever it computes something else from the same features, models and rows: what was
-stored by the former one is then computed anew.
+Raise a procedure's version whenever it computes something else from the same features, models and
+rows: what was stored by the former one is then computed anew.
 """
 
 from __future__ import annotations
@@ -9,8 +9,12 @@ from __future__ import annotations
 from models.classifiers.temperature import VERSION as TEMPERATURE
 
 VERSIONS: dict[str, int] = {
-    "encode": 1,  # pipeline.tasks.encode: which samples an encoder learns from, in which pieces it transforms them
-    "fit": 1,  # pipeline.tasks.fit: the choice of a setting, what is fitted on, aligned and averaged predictions
+    # pipeline.tasks.encode: which samples an encoder learns from, in which pieces it transforms
+    # them
+    "encode": 1,
+    # pipeline.tasks.fit: the choice of a setting, what is fitted on, aligned and averaged
+    # predictions
+    "fit": 1,
     "combine": 1,  # pipeline.tasks.combination: which predictions a rule learns from and combines
     "temperature": TEMPERATURE,
 }
@@ -19,7 +23,8 @@ VERSIONS: dict[str, int] = {
 def versions_of(*names: str) -> dict[str, dict[str, int]]:
     """What a key says of the procedures that decide its value.
 
-    A first version says nothing, so that what was stored before procedures had versions keeps its key.
+    A first version says nothing, so that what was stored before procedures had versions keeps its
+    key.
     """
     raised = {name: VERSIONS[name] for name in names if VERSIONS[name] > 1}
     return {"procedures": raised} if raised else {}

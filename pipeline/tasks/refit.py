@@ -37,8 +37,8 @@ class Refitted:
 def refit(unit: Unit, context: Context, store: Store) -> Refitted:
     """Fit a unit's model anew, under the parameters that stand in its stored result.
 
-    Every fit is deterministic, so its predictions for the test rows are those in the store. The features must
-    be there: see `evaluate.encode_all`.
+    Every fit is deterministic, so its predictions for the test rows are those in the store. The
+    features must be there: see `evaluate.encode_all`.
 
     Raises
     ------

@@ -36,7 +36,9 @@ def result_of(unit: Unit, store: Store) -> Entry:
     """A unit's stored result. Raises FileNotFoundError where it is no longer there."""
     entry = store.load(unit.ingredients)
     if entry is None:
-        raise FileNotFoundError(f"the result of {unit.cell.name} is missing from the store or damaged; run again")
+        raise FileNotFoundError(
+            f"the result of {unit.cell.name} is missing from the store or damaged; run again"
+        )
     return entry
 
 
@@ -46,10 +48,11 @@ class Unit:
 
     Parameters
     ----------
-    features : for each modality, those learned from the outer training rows, then from each inner fold's.
+    features : for each modality, those learned from the outer training rows, then from each inner
+        fold's.
     settings : parameter settings that the inner folds choose among.
-    keeps_inner : whether the result holds the chosen setting's predictions on the inner folds, to learn a
-        combination from.
+    keeps_inner : whether the result holds the chosen setting's predictions on the inner folds, to
+        learn a combination from.
     """
 
     cell: Cell
@@ -84,21 +87,34 @@ def make_unit(
 ) -> Unit:
     """A cell on a fold, with everything that decides its result; `digest` gives that of the fold's rows."""
     estimator, settings = cell.estimator(grid.seed), cell.settings()
-    # Where inner folds choose, their predictions cost nothing more: a rule added to the grid later finds them.
+    # Where inner folds choose, their predictions cost nothing more: a rule added to the grid later
+    # finds them.
     keeps_inner = bool(fold.inner) and cell.fusion.name in COMBINED
     features = requests.of(cell, fold)
     ingredients = {
         "kind": "result",
         "features": {modality: [one.key for one in many] for modality, many in features.items()},
         "rows": digest(fold, tuple(features)),
-        "model": {"class": type(estimator).__name__, "version": estimator.version,
-                  "parameters": plain_parameters(estimator)},
+        "model": {
+            "class": type(estimator).__name__,
+            "version": estimator.version,
+            "parameters": plain_parameters(estimator),
+        },
         **({"groups": groups_digest(dataset, fold)} if uses_groups(estimator) else {}),
-        **({"unlabelled": unlabelled_digest(dataset, fold, tuple(features))} if estimator.uses_unlabelled else {}),
-        **({"class texts": class_texts_digest(dataset, tuple(features))} if estimator.recognises_unseen
-           and dataset.described is not None else {}),
+        **(
+            {"unlabelled": unlabelled_digest(dataset, fold, tuple(features))}
+            if estimator.uses_unlabelled
+            else {}
+        ),
+        **(
+            {"class texts": class_texts_digest(dataset, tuple(features))}
+            if estimator.recognises_unseen and dataset.described is not None
+            else {}
+        ),
         "settings": [dict(setting) for setting in settings],
-        "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version] if len(settings) > 1 else None,
+        "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version]
+        if len(settings) > 1
+        else None,
         "keeps inner": keeps_inner,
         "versions": VERSIONS,
         **versions_of("fit", "temperature"),

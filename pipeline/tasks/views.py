@@ -38,7 +38,9 @@ def _loaded(features: Features, index: Rows, store: Store) -> Block:
     return block
 
 
-def fit_of(unit: Unit, position: int, blocks: Mapping[Modality, Sequence[Block]], context: Context) -> Fit:
+def fit_of(
+    unit: Unit, position: int, blocks: Mapping[Modality, Sequence[Block]], context: Context
+) -> Fit:
     """The outer split (position 0) or an inner one, with the features that were learned from its training rows."""
     views = _views({modality: many[position] for modality, many in blocks.items()}, context)
     return fit_on(views, unit.fold.splits()[position], context)
@@ -47,7 +49,8 @@ def fit_of(unit: Unit, position: int, blocks: Mapping[Modality, Sequence[Block]]
 def fit_on(views: Views, split: Parts, context: Context) -> Fit:
     """What is learned from, and asked about, in one split of the rows.
 
-    Training rows come with their augmented views, test rows only where predictions are averaged over them.
+    Training rows come with their augmented views, test rows only where predictions are averaged
+    over them.
     """
     train, test, unlabelled = split
     return Fit(*training(views, train, context.labels), views.take(test).for_prediction(),
@@ -72,7 +75,9 @@ def training(views: Views, rows: Rows, labels: Rows) -> tuple[Views, Rows]:
 def _views(blocks: Mapping[Modality, Block], context: Context) -> Views:
     """Views of these blocks; a model that needs none gets one column of zeros."""
     if not blocks:
-        nothing = Block(np.zeros((1, 1), dtype=np.float32), np.zeros(len(context.labels), dtype=np.int64))
+        nothing = Block(
+            np.zeros((1, 1), dtype=np.float32), np.zeros(len(context.labels), dtype=np.int64)
+        )
         return Views(image=nothing, groups=context.groups)
     return Views(blocks.get("image"), blocks.get("text"), context.groups)
 

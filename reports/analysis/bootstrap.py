@@ -24,8 +24,8 @@ FEWEST_UNITS = 10  # fewer rows or groups say too little about those that were n
 class PooledInterval:
     """A score of the pooled out-of-fold predictions, or a difference of two, with its percentile interval.
 
-    It is conditional on the fitted models: it shows how much the score would vary over other test rows (or
-    groups), not over other training rows.
+    It is conditional on the fitted models: it shows how much the score would vary over other test
+    rows (or groups), not over other training rows.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ class Pooled:
     Parameters
     ----------
     cells : names of the complete cells.
-    estimates : (C,); `replicates` : (B, C); `outside` : (B, C), scores of the units that a resample left out.
+    estimates : (C,); `replicates` : (B, C); `outside` : (B, C), scores of the units that a resample
+        left out.
     greater_is_better : of the metric, for the sign of differences.
     """
 
@@ -75,7 +76,9 @@ class Pooled:
 
     def _place(self, cell: str) -> int:
         if cell not in self.cells:
-            raise KeyError(f"{cell!r} has no complete set of folds; complete are {list(self.cells)}")
+            raise KeyError(
+                f"{cell!r} has no complete set of folds; complete are {list(self.cells)}"
+            )
         return self.cells.index(cell)
 
     def _interval(self, estimate: float, replicates: Floats, level: float) -> PooledInterval:
@@ -90,11 +93,12 @@ class Pooled:
 def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
     """Pooled score of every complete cell by the run's metric, and its resamples; None without such a cell.
 
-    Rows are drawn with replacement (Efron 1979); where the record has groups whole groups are (a cluster
-    bootstrap: Davison and Hinkley 1997, Bootstrap Methods and their Application, section 3.8). Where whole classes
-    are held out these are the groups, and a class that is drawn twice counts as two in a mean over classes. All
-    predictions of a row, one per repeat, go with it. ROC AUC is resampled through its projection on single rows
-    (DeLong et al. 1988), the other metrics exactly.
+    Rows are drawn with replacement (Efron 1979); where the record has groups whole groups are (a
+    cluster bootstrap: Davison and Hinkley 1997, Bootstrap Methods and their Application, section
+    3.8). Where whole classes are held out these are the groups, and a class that is drawn twice
+    counts as two in a mean over classes. All predictions of a row, one per repeat, go with it. ROC
+    AUC is resampled through its projection on single rows (DeLong et al. 1988), the other metrics
+    exactly.
     """
     standings = rank_cells(record).ranked()
     if not standings:
@@ -106,10 +110,24 @@ def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
     weights = _weights(len(names), resamples, record.seed)
     left_out = (weights[1:] == 0).astype(np.float32)
     metric = ranking_metric(record)
-    found = resampled(record.metric, np.concatenate([weights, left_out]), units, record.labels[rows],
-                      [_Predictions(standing, keys) for standing in standings], record.unseen_classes)
-    return Pooled(record.metric, tuple(s.cell.name for s in standings), found[0], found[1:resamples + 1],
-                  found[resamples + 1:], len(names), record.groups is not None, metric.greater_is_better)
+    found = resampled(
+        record.metric,
+        np.concatenate([weights, left_out]),
+        units,
+        record.labels[rows],
+        [_Predictions(standing, keys) for standing in standings],
+        record.unseen_classes,
+    )
+    return Pooled(
+        record.metric,
+        tuple(s.cell.name for s in standings),
+        found[0],
+        found[1 : resamples + 1],
+        found[resamples + 1 :],
+        len(names),
+        record.groups is not None,
+        metric.greater_is_better,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,23 +168,37 @@ def resampled(
     KeyError
         For an unknown metric.
     """
-    sums = _Sums(weights, units, dict(zip(labels.tolist(), units.tolist(), strict=True)) if units_are_classes else None)
+    sums = _Sums(
+        weights,
+        units,
+        dict(zip(labels.tolist(), units.tolist(), strict=True)) if units_are_classes else None,
+    )
     return _SCORES[metric](sums, labels, cells)
 
 
 class _Sums:
     """Weighted sums over units; `unit_of` is the unit of each class where units are classes."""
 
-    def __init__(self, weights: NDArray[np.float32], units: Codes, unit_of: Mapping[int, int] | None = None) -> None:
+    def __init__(
+        self, weights: NDArray[np.float32], units: Codes, unit_of: Mapping[int, int] | None = None
+    ) -> None:
         self._weights, self._units, self._unit_of = weights, units, unit_of
 
-    def __call__(self, values: NDArray[np.generic], rows: NDArray[np.bool_] | None = None) -> Floats:
+    def __call__(
+        self, values: NDArray[np.generic], rows: NDArray[np.bool_] | None = None
+    ) -> Floats:
         """Sums (B, C) of `values` (m, C) over the predictions `rows` (all, if None), units weighted."""
         units = self._units if rows is None else self._units[rows]
         kept = values if rows is None else values[rows]
         there, places = np.unique(units, return_inverse=True)
-        selector = sparse.csr_matrix((np.ones(len(units), np.float32), (places, np.arange(len(units)))))
-        by_unit = np.asarray(selector @ kept.astype(np.float32)) if len(units) else np.zeros((0, kept.shape[1]))
+        selector = sparse.csr_matrix(
+            (np.ones(len(units), np.float32), (places, np.arange(len(units))))
+        )
+        by_unit = (
+            np.asarray(selector @ kept.astype(np.float32))
+            if len(units)
+            else np.zeros((0, kept.shape[1]))
+        )
         chosen = self._weights if len(there) == self._weights.shape[1] else self._weights[:, there]
         return np.asarray(chosen @ by_unit, dtype=np.float64)
 
@@ -175,7 +207,9 @@ class _Sums:
         if self._unit_of is None:
             return _mean(list(by_class.values()))
         known = {code: self._unit_of[code] for code in by_class if code in self._unit_of}
-        return _mean([by_class[code] for code in known], self._weights.T[list(known.values())][:, :, None])
+        return _mean(
+            [by_class[code] for code in known], self._weights.T[list(known.values())][:, :, None]
+        )
 
     def count(self, rows: NDArray[np.bool_] | None = None) -> Floats:
         """Weighted number (B, 1) of predictions."""
@@ -226,12 +260,18 @@ def _of_counts(score: Callable[[Floats, Floats, Floats], Floats]) -> Callable[..
     """A macro average of `score(hits, true, predicted)`, over classes that occur or are predicted."""
     def averaged(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
         codes = _predicted(cells)
-        return sums.mean({code: _class_score(code, codes, labels, sums, score) for code in _classes(cells)})
+        return sums.mean(
+            {code: _class_score(code, codes, labels, sums, score) for code in _classes(cells)}
+        )
     return averaged
 
 
 def _class_score(
-    code: int, codes: Codes, labels: Codes, sums: _Sums, score: Callable[[Floats, Floats, Floats], Floats]
+    code: int,
+    codes: Codes,
+    labels: Codes,
+    sums: _Sums,
+    score: Callable[[Floats, Floats, Floats], Floats],
 ) -> Floats:
     chosen = codes == code
     mine = labels == code
@@ -242,7 +282,8 @@ def _class_score(
 
 def _roc_auc(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
     """Projection of the area on single rows: mean placement of positives + mean of negatives - area."""
-    placements = np.stack([_placements(np.asarray(cell), labels) for cell in cells], axis=1)  # (m, C, K)
+    # (m, C, K)
+    placements = np.stack([_placements(np.asarray(cell), labels) for cell in cells], axis=1)
     known = [code for code in _classes(cells) if 0 < (labels == code).sum() < len(labels)]
 
     def area(code: int) -> Floats:
@@ -250,7 +291,11 @@ def _roc_auc(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
         sides = [_ratio(sums(own, side), sums.count(side)) for side in (mine, ~mine)]
         return np.asarray(sides[0] + sides[1] - own[mine].mean(axis=0))
 
-    return _mean(list(map(area, known))) if known else np.full((sums.count().shape[0], len(cells)), np.nan)
+    return (
+        _mean(list(map(area, known)))
+        if known
+        else np.full((sums.count().shape[0], len(cells)), np.nan)
+    )
 
 
 def _placements(probabilities: Floats, labels: Codes) -> NDArray[np.float32]:
@@ -273,7 +318,9 @@ _SCORES: dict[str, Callable[[_Sums, Codes, Sequence[object]], Floats]] = {
     "balanced_accuracy": _balanced_accuracy,
     "precision_macro": _of_counts(lambda hits, true, predicted: hits / np.maximum(predicted, 1)),
     "recall_macro": _of_counts(lambda hits, true, predicted: hits / np.maximum(true, 1)),
-    "f1_macro": _of_counts(lambda hits, true, predicted: 2 * hits / np.maximum(true + predicted, 1)),
+    "f1_macro": _of_counts(
+        lambda hits, true, predicted: 2 * hits / np.maximum(true + predicted, 1)
+    ),
     "log_loss": _log_loss,
     "roc_auc": _roc_auc,
 }

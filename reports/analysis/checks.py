@@ -30,16 +30,29 @@ class Check:
 def checks(record: RunRecord) -> tuple[Check, ...]:
     """Every doubt that the record itself raises, severe ones first."""
     ranking = rank_cells(record)
-    found = [*_near_perfect(record, ranking), *_majority(ranking), *_edges(record, ranking), *_identical(record),
-             *_small_classes(record), *_fold_sizes(record)]
+    found = [
+        *_near_perfect(record, ranking),
+        *_majority(ranking),
+        *_edges(record, ranking),
+        *_identical(record),
+        *_small_classes(record),
+        *_fold_sizes(record),
+    ]
     return tuple(sorted(found, key=lambda check: not check.severe))
 
 
 def _near_perfect(record: RunRecord, ranking: Ranking) -> Iterator[Check]:
     nouns: dict[Kind, str] = {"text": "text", "image": "picture"}
     for kind, noun in nouns.items():
-        scores = [(spread(fold.scores.get("accuracy", float("nan")) for fold in standing.folds.values()).mean, standing)
-                  for standing in ranking.ranked(kind)]
+        scores = [
+            (
+                spread(
+                    fold.scores.get("accuracy", float("nan")) for fold in standing.folds.values()
+                ).mean,
+                standing,
+            )
+            for standing in ranking.ranked(kind)
+        ]
         best = max(scores, key=lambda one: one[0], default=None)
         if best and best[0] >= NEAR_PERFECT:
             yield Check(
@@ -79,12 +92,18 @@ def _edges(record: RunRecord, ranking: Ranking) -> Iterator[Check]:
                             f"{count(len(entries), 'fold')}: widen the range.")
 
 
-def _edge(name: str, values: tuple[object, ...], entries: list[FoldRecord]) -> tuple[float, int] | None:
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+def _edge(
+    name: str, values: tuple[object, ...], entries: list[FoldRecord]
+) -> tuple[float, int] | None:
+    numbers = [
+        value for value in values if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
     if len(numbers) < 2 or len(numbers) < len(values):
         return None
     chosen = Counter(entry.parameters.get(name) for entry in entries)
-    value, number = max(((end, chosen[end]) for end in (min(numbers), max(numbers))), key=lambda one: one[1])
+    value, number = max(
+        ((end, chosen[end]) for end in (min(numbers), max(numbers))), key=lambda one: one[1]
+    )
     return (float(value), number) if 2 * number >= len(entries) else None
 
 
@@ -96,7 +115,9 @@ def _identical(record: RunRecord) -> Iterator[Check]:
         folds.setdefault(fold.cell, []).append(fold)
     for cell in (cell for cell in record.cells if cell.name in folds and (cell.image or cell.text)):
         ordered = sorted(folds[cell.name], key=lambda fold: (fold.repeat, fold.fold))
-        same.setdefault(b"".join(np.round(fold.probabilities, 9).tobytes() for fold in ordered), []).append(cell)
+        same.setdefault(
+            b"".join(np.round(fold.probabilities, 9).tobytes() for fold in ordered), []
+        ).append(cell)
     for cells in same.values():
         if len(cells) > 1:
             yield Check("identical", f"{count(len(cells), 'cell')} predict exactly the same on every row: "
@@ -105,8 +126,11 @@ def _identical(record: RunRecord) -> Iterator[Check]:
 
 def _small_classes(record: RunRecord) -> Iterator[Check]:
     counts = np.bincount(record.labels[record.labels >= 0], minlength=len(record.classes))
-    small = [f"{quoted(name)} ({number})" for name, number in zip(record.classes, counts, strict=True)
-             if number < SMALL_CLASS]
+    small = [
+        f"{quoted(name)} ({number})"
+        for name, number in zip(record.classes, counts, strict=True)
+        if number < SMALL_CLASS
+    ]
     if small:
         yield Check("small classes", f"{count(len(small), 'class has', 'classes have')} fewer than {SMALL_CLASS} rows, "
                     f"too few to say how well such rows are found: {_listed(small)}.")
@@ -120,8 +144,11 @@ def _fold_sizes(record: RunRecord) -> Iterator[Check]:
     if most > UNEVEN_FOLDS * least:
         yield Check("fold sizes", f"Folds are uneven: they test {least} to {most} rows, as large groups make them. "
                     "Means over folds weigh rows of small folds more.")
-    classes = max(len(np.unique(record.labels[fold.rows])) for fold in record.folds) if record.unseen_classes else len(
-        record.classes)
+    classes = (
+        max(len(np.unique(record.labels[fold.rows])) for fold in record.folds)
+        if record.unseen_classes
+        else len(record.classes)
+    )
     if least < 2 * classes:
         yield Check("fold sizes", f"A fold tests as few as {count(least, 'row')} of {classes} classes: "
                     "scores of single folds are rough.")

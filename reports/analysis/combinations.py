@@ -50,11 +50,23 @@ def combinations(ranking: Ranking) -> Combinations:
     alone = {**_alone(ranking, "image", images), **_alone(ranking, "text", texts)}
     shown = [*fused, *alone.values()]
     scale = _Scale(ranking, shown)
-    maps = [FusionMap(fusion, tuple(tuple(_pair(fused, fusion, image, text, alone, scale) for text in texts)
-                                    for image in images))
-            for fusion in list(dict.fromkeys(s.cell.fusion for s in fused))[:MAPS]]
-    return Combinations(images, texts, tuple(scale.square(alone.get(("image", name))) for name in images),
-                        tuple(scale.square(alone.get(("text", name))) for name in texts), tuple(maps))
+    maps = [
+        FusionMap(
+            fusion,
+            tuple(
+                tuple(_pair(fused, fusion, image, text, alone, scale) for text in texts)
+                for image in images
+            ),
+        )
+        for fusion in list(dict.fromkeys(s.cell.fusion for s in fused))[:MAPS]
+    ]
+    return Combinations(
+        images,
+        texts,
+        tuple(scale.square(alone.get(("image", name))) for name in images),
+        tuple(scale.square(alone.get(("text", name))) for name in texts),
+        tuple(maps),
+    )
 
 
 class _Scale:
@@ -69,24 +81,35 @@ class _Scale:
         if standing is None:
             return Square(None)
         place = self.sign * standing.score.mean - self.low
-        return Square(standing.score.mean, place / (self.high - self.low) if self.high > self.low else 1.0, above)
+        return Square(
+            standing.score.mean,
+            place / (self.high - self.low) if self.high > self.low else 1.0,
+            above,
+        )
 
 
 Alone = dict[tuple[str, str], Standing]
 
 
 def _alone(ranking: Ranking, kind: Kind, names: Iterable[str]) -> Alone:
-    best = {(kind, name): next((s for s in ranking.ranked(kind) if getattr(s.cell, kind) == name), None)
-            for name in names}
+    best = {
+        (kind, name): next((s for s in ranking.ranked(kind) if getattr(s.cell, kind) == name), None)
+        for name in names
+    }
     return {place: standing for place, standing in best.items() if standing is not None}
 
 
 def _pair(
     fused: Iterable[Standing], fusion: str, image: str, text: str, alone: Alone, scale: _Scale
 ) -> Square:
-    best = next((s for s in fused if (s.cell.fusion, s.cell.image, s.cell.text) == (fusion, image, text)), None)
+    best = next(
+        (s for s in fused if (s.cell.fusion, s.cell.image, s.cell.text) == (fusion, image, text)),
+        None,
+    )
     halves = [alone.get(("image", image)), alone.get(("text", text))]
     above = None
     if best is not None and None not in halves:
-        above = all(scale.sign * best.score.mean > scale.sign * half.score.mean for half in halves if half)
+        above = all(
+            scale.sign * best.score.mean > scale.sign * half.score.mean for half in halves if half
+        )
     return scale.square(best, above)

@@ -26,8 +26,9 @@ class Contrast:
 
     Parameters
     ----------
-    question : "fusion": a fusion cell against the best single modality; "winner": the best cell against the
-        runner-up; "image", "text": the best encoder of that modality, alone, against the second.
+    question : "fusion": a fusion cell against the best single modality; "winner": the best cell
+        against the runner-up; "image", "text": the best encoder of that modality, alone, against
+        the second.
     comparison : gains on the same folds, with the corrected interval, test and posterior.
     adjusted : Holm's p value over all contrasts of the run; None on a single fold.
     pooled : difference of the pooled out-of-fold scores with its bootstrap interval.
@@ -53,15 +54,22 @@ class Contrasts:
 
     def of(self, cell: str, other: str) -> Contrast | None:
         """The contrast between two cells, where it was declared."""
-        return next((one for one in self.family if (one.comparison.cell, one.comparison.other) == (cell, other)), None)
+        return next(
+            (
+                one
+                for one in self.family
+                if (one.comparison.cell, one.comparison.other) == (cell, other)
+            ),
+            None,
+        )
 
 
 @lru_cache(maxsize=1)  # several sections ask for it
 def contrasts(record: RunRecord) -> Contrasts:
     """Every declared contrast of a run, with Holm's correction over all of them.
 
-    Each pair of cells is tested once: a fusion that wins before the best single modality answers both
-    questions.
+    Each pair of cells is tested once: a fusion that wins before the best single modality answers
+    both questions.
     """
     ranking = rank_cells(record)
     found: dict[tuple[str, str], tuple[Question, Comparison]] = {}
@@ -83,7 +91,10 @@ def _declared(ranking: Ranking) -> Iterator[tuple[Question, Standing, Standing]]
     single = ranking.best("image", "text")
     if single is not None:
         yield from (("fusion", fusion, single) for fusion in ranking.ranked("fusion"))
-    yield from (("winner", first, second) for first, second in _first_two(ranking.ranked("image", "text", "fusion")))
+    yield from (
+        ("winner", first, second)
+        for first, second in _first_two(ranking.ranked("image", "text", "fusion"))
+    )
     for modality in ("image", "text"):
         best: dict[str | None, Standing] = {}
         for standing in ranking.ranked(modality):
@@ -115,6 +126,8 @@ def _limits(record: RunRecord, ranking: Ranking) -> Iterator[str]:
     alone = [name for code, name in enumerate(record.classes)
              if len(np.unique(record.groups[record.labels == code])) == 1]
     if alone:
-        names = listed([quoted(name) for name in alone[:5]] + ([f"{len(alone) - 5} more"] if alone[5:] else []))
+        names = listed(
+            [quoted(name) for name in alone[:5]] + ([f"{len(alone) - 5} more"] if alone[5:] else [])
+        )
         yield (f"One group holds all rows of {names}: each of these classes is either trained on or tested, never "
                "both, so nothing can be concluded about recognising them.")

@@ -41,20 +41,21 @@ class RobustnessCurve:
 class Contribution:
     """What the modalities contribute to one fusion cell's score, its fitted models left as they are.
 
-    Scores are means over the folds of the first repeat. `v(S)` is the score with the modalities S there and
-    the others marked missing on every test row; how a fusion treats missing ones is part of the answer.
+    Scores are means over the folds of the first repeat. `v(S)` is the score with the modalities S
+    there and the others marked missing on every test row; how a fusion treats missing ones is part
+    of the answer.
 
     Parameters
     ----------
     both, image, text, none : v of both, of one, of none.
-    shapley_image, shapley_text : Shapley values, for two players
-        phi_image = ((v(image) - v(none)) + (v(both) - v(text))) / 2, which add up to v(both) - v(none)
-        (Shapley 1953; turned so that a positive value is a contribution also where less is better).
-    permuted_image, permuted_text : fall of the score when that modality is permuted over the test rows, with
-        its corrected interval over folds (Breiman 2001, Random Forests, section 10).
-    additive : the cell against its additive projection, where it was computed; `interaction` is how much better
-        the cell is than the projection, with its interval: about 0 means that the fusion only adds what each
-        modality says by itself (Hessel and Lee 2020).
+    shapley_image, shapley_text : Shapley values, for two players phi_image = ((v(image) - v(none))
+        + (v(both) - v(text))) / 2, which add up to v(both) - v(none) (Shapley 1953; turned so that
+        a positive value is a contribution also where less is better).
+    permuted_image, permuted_text : fall of the score when that modality is permuted over the test
+        rows, with its corrected interval over folds (Breiman 2001, Random Forests, section 10).
+    additive : the cell against its additive projection, where it was computed; `interaction` is how
+        much better the cell is than the projection, with its interval: about 0 means that the
+        fusion only adds what each modality says by itself (Hessel and Lee 2020).
     """
 
     cell: str
@@ -76,11 +77,18 @@ def robustness(record: RunRecord) -> tuple[RobustnessCurve, ...]:
     cells = {cell.name: cell for cell in record.cells}
     for name, probes in _by_cell(record.probes).items():
         whole = next(probe for probe in probes if probe.change == "none")
-        for change, modality in dict.fromkeys((probe.change, probe.modalities[0]) for probe in probes
-                                              if len(probe.modalities) == 1):
+        for change, modality in dict.fromkeys(
+            (probe.change, probe.modalities[0]) for probe in probes if len(probe.modalities) == 1
+        ):
             if change != "none":
-                points = sorted((probe for probe in probes
-                                 if (probe.change, probe.modalities) == (change, (modality,))), key=lambda p: p.share)
+                points = sorted(
+                    (
+                        probe
+                        for probe in probes
+                        if (probe.change, probe.modalities) == (change, (modality,))
+                    ),
+                    key=lambda p: p.share,
+                )
                 found.append(RobustnessCurve(name, kind_of(cells[name]), change, modality, tuple(
                     CurvePoint(probe.share, spread(score for _, score in probe.scores))
                     for probe in (whole, *points))))
@@ -112,17 +120,35 @@ def _contribution(
     permuted = [_interval([(key, sign * (whole[key] - score))
                            for key, score in table["swapped", (modality,), 1.0].items()], sizes)
                 for modality in ("image", "text")]
-    interaction = _interval([(key, sign * gain) for key, gain in additive.gains], sizes) if additive else None
-    return Contribution(name, both, image, text, none, sign * ((image - none) + (both - text)) / 2,
-                        sign * ((text - none) + (both - image)) / 2, permuted[0], permuted[1], additive, interaction)
+    interaction = (
+        _interval([(key, sign * gain) for key, gain in additive.gains], sizes) if additive else None
+    )
+    return Contribution(
+        name,
+        both,
+        image,
+        text,
+        none,
+        sign * ((image - none) + (both - text)) / 2,
+        sign * ((text - none) + (both - image)) / 2,
+        permuted[0],
+        permuted[1],
+        additive,
+        interaction,
+    )
 
 
-def _interval(gains: Iterable[tuple[FoldKey, float]], sizes: Mapping[FoldKey, tuple[int, int]]) -> Interval:
+def _interval(
+    gains: Iterable[tuple[FoldKey, float]], sizes: Mapping[FoldKey, tuple[int, int]]
+) -> Interval:
     known = [(key, gain) for key, gain in gains if isfinite(gain)]
     if not known:
         return Interval(float("nan"), None, None, 0)
     return corrected_resampled_interval(
-        [gain for _, gain in known], [sizes[key][0] for key, _ in known], [sizes[key][1] for key, _ in known])
+        [gain for _, gain in known],
+        [sizes[key][0] for key, _ in known],
+        [sizes[key][1] for key, _ in known],
+    )
 
 
 def _mean(scores: Mapping[FoldKey, float]) -> float:

@@ -52,13 +52,18 @@ class AcrossFacts:
 
 
 def across(
-    methods: Sequence[str], data_sets: Sequence[str], scores: NDArray[np.float64], greater_is_better: bool = True
+    methods: Sequence[str],
+    data_sets: Sequence[str],
+    scores: NDArray[np.float64],
+    greater_is_better: bool = True,
 ) -> AcrossFacts:
     r"""Compare k methods by their scores (N, k) on N data sets.
 
-    With r_j the mean rank of method j (ties shared), Friedman's statistic and Iman and Davenport's are
+    With r_j the mean rank of method j (ties shared), Friedman's statistic and Iman and Davenport's
+    are
 
-        chi2 = 12 N / (k (k + 1)) (sum_j r_j^2 - k (k + 1)^2 / 4),   F = (N - 1) chi2 / (N (k - 1) - chi2)
+        chi2 = 12 N / (k (k + 1)) (sum_j r_j^2 - k (k + 1)^2 / 4),   F = (N - 1) chi2 / (N (k - 1) -
+        chi2)
 
     the second with k - 1 and (k - 1)(N - 1) degrees of freedom. Nemenyi's critical difference is
     q sqrt(k (k + 1) / (6 N)), q the studentised range of k methods over sqrt(2).
@@ -68,11 +73,9 @@ def across(
     ValueError
         For fewer than two methods or two data sets, or a score that is not finite.
 
-    References
-    ----------
-    Demsar (2006), Statistical comparisons of classifiers over multiple data sets, JMLR 7, 1-30.
-    Benavoli, Corani and Mangili (2016), Should we really use post-hoc tests based on mean-ranks?, JMLR 17: why
-    pairs are tested by Wilcoxon's test with Holm's correction.
+    References ---------- Demsar (2006), Statistical comparisons of classifiers over multiple data
+    sets, JMLR 7, 1-30. Benavoli, Corani and Mangili (2016), Should we really use post-hoc tests
+    based on mean-ranks?, JMLR 17: why pairs are tested by Wilcoxon's test with Holm's correction.
     """
     n, k = scores.shape
     if n < 2 or k < 2 or not np.isfinite(scores).all():
@@ -82,13 +85,22 @@ def across(
     means = ranks.mean(axis=0)
     order = np.argsort(means, kind="stable")
     statistic, p_value = _friedman(means, n)
-    difference = float(studentized_range.isf(ALPHA, k, np.inf) / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * n)))
+    difference = float(
+        studentized_range.isf(ALPHA, k, np.inf) / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * n))
+    )
     names = [methods[j] for j in order]
     ordered = [float(means[j]) for j in order]
     return AcrossFacts(
-        tuple(names), tuple(data_sets), tuple(ordered), tuple(tuple(map(float, row)) for row in scores[:, order]),
-        statistic, p_value, difference, _cliques(names, ordered, difference),
-        _pairs(names, scores[:, order] * (1 if greater_is_better else -1)))
+        tuple(names),
+        tuple(data_sets),
+        tuple(ordered),
+        tuple(tuple(map(float, row)) for row in scores[:, order]),
+        statistic,
+        p_value,
+        difference,
+        _cliques(names, ordered, difference),
+        _pairs(names, scores[:, order] * (1 if greater_is_better else -1)),
+    )
 
 
 def _friedman(means: NDArray[np.float64], n: int) -> tuple[float, float]:
@@ -101,7 +113,9 @@ def _friedman(means: NDArray[np.float64], n: int) -> tuple[float, float]:
     return statistic, float(f.sf(statistic, k - 1, (k - 1) * (n - 1)))
 
 
-def _cliques(names: Sequence[str], ranks: Sequence[float], difference: float) -> tuple[tuple[str, ...], ...]:
+def _cliques(
+    names: Sequence[str], ranks: Sequence[float], difference: float
+) -> tuple[tuple[str, ...], ...]:
     """Longest runs of at least two methods whose mean ranks lie within the critical difference."""
     found: list[range] = []
     for start in range(len(names)):
@@ -114,6 +128,12 @@ def _cliques(names: Sequence[str], ranks: Sequence[float], difference: float) ->
 def _pairs(names: Sequence[str], scores: NDArray[np.float64]) -> tuple[Pair, ...]:
     pairs = list(itertools.combinations(range(len(names)), 2))
     differences = [scores[:, i] - scores[:, j] for i, j in pairs]
-    p_values = [float(wilcoxon(one, method="auto").pvalue) if one.any() else 1.0 for one in differences]
-    return tuple(Pair(names[i], names[j], int((one > 0).sum()), int((one < 0).sum()), p, adjusted)
-                 for (i, j), one, p, adjusted in zip(pairs, differences, p_values, holm(p_values), strict=True))
+    p_values = [
+        float(wilcoxon(one, method="auto").pvalue) if one.any() else 1.0 for one in differences
+    ]
+    return tuple(
+        Pair(names[i], names[j], int((one > 0).sum()), int((one < 0).sum()), p, adjusted)
+        for (i, j), one, p, adjusted in zip(
+            pairs, differences, p_values, holm(p_values), strict=True
+        )
+    )

@@ -14,11 +14,12 @@ from reports.record import RunRecord
 class Optimism:
     """The winner's pooled score as it is, and corrected for the choice among all cells.
 
-    Every score of a run is nested: parameters are chosen on inner folds (Cawley and Talbot 2010). What is left is
-    the choice of the best CELL by the outer folds themselves. The correction is the bootstrap bias corrected
-    cross-validation of Tsamardinos, Greasidou and Borboudakis (2018, Machine Learning 107): in each resample the
-    best cell is picked by the rows drawn and scored on the rows left out; `corrected` is the mean of these scores.
-    It estimates how well "run the grid and take the winner" does.
+    Every score of a run is nested: parameters are chosen on inner folds (Cawley and Talbot 2010).
+    What is left is the choice of the best CELL by the outer folds themselves. The correction is the
+    bootstrap bias corrected cross-validation of Tsamardinos, Greasidou and Borboudakis (2018,
+    Machine Learning 107): in each resample the best cell is picked by the rows drawn and scored on
+    the rows left out; `corrected` is the mean of these scores. It estimates how well "run the grid
+    and take the winner" does.
 
     Parameters
     ----------
@@ -46,5 +47,10 @@ def optimism(record: RunRecord) -> Optimism | None:
     picked = np.argmax(sign * scores.replicates[known], axis=1)
     first = int(np.argmax(sign * scores.estimates))
     corrected = scores.outside[known][np.arange(len(picked)), picked].mean()
-    return Optimism(scores.cells[first], len(scores.cells), float(scores.estimates[first]), float(corrected),
-                    float(np.mean(picked == first)))
+    return Optimism(
+        scores.cells[first],
+        len(scores.cells),
+        float(scores.estimates[first]),
+        float(corrected),
+        float(np.mean(picked == first)),
+    )

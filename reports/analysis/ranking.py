@@ -20,7 +20,8 @@ from reports.analysis.statistics import (
 from reports.record import CellRecord, FoldKey, FoldRecord, MetricRecord, RunRecord
 
 Kind = Literal["image", "text", "fusion", "baseline"]
-ROPE = 0.01  # scores that differ by less are equivalent in practice (Benavoli et al. 2017 take 1 % of accuracy)
+# scores that differ by less are equivalent in practice (Benavoli et al. 2017 take 1 % of accuracy)
+ROPE = 0.01
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Standing:
 class Comparison:
     """One cell against another on the same folds; a positive gain means that `cell` is better.
 
-    `gains` holds ((repeat, fold), gain) in fold order. `test` and `posterior` (with the region ROPE) are None
-    on a single fold.
+    `gains` holds ((repeat, fold), gain) in fold order. `test` and `posterior` (with the region
+    ROPE) are None on a single fold.
     """
 
     cell: str
@@ -84,7 +85,9 @@ class Ranking:
 
     def best(self, *kinds: Kind) -> Standing | None:
         """Best complete cell of these kinds (any kind if none is named)."""
-        return next((s for s in self.standings if s.complete and (not kinds or s.kind in kinds)), None)
+        return next(
+            (s for s in self.standings if s.complete and (not kinds or s.kind in kinds)), None
+        )
 
     def ranked(self, *kinds: Kind) -> tuple[Standing, ...]:
         """Complete cells of these kinds, best first."""
@@ -93,25 +96,36 @@ class Ranking:
     def compare(self, cell: Standing, other: Standing) -> Comparison | None:
         """Gain of `cell` over `other`, fold by fold; None if they share no scored fold."""
         sign = 1 if self.metric.greater_is_better else -1
-        shared = [key for key in self.folds if _scored(cell, key, self.metric) and _scored(other, key, self.metric)]
+        shared = [
+            key
+            for key in self.folds
+            if _scored(cell, key, self.metric) and _scored(other, key, self.metric)
+        ]
         if not shared:
             return None
         name = self.metric.name
-        gains = [sign * (cell.folds[key].scores[name] - other.folds[key].scores[name]) for key in shared]
+        gains = [
+            sign * (cell.folds[key].scores[name] - other.folds[key].scores[name]) for key in shared
+        ]
         n_train = [cell.folds[key].n_train for key in shared]
         n_test = [len(cell.folds[key].rows) for key in shared]
         return Comparison(
-            cell.cell.name, other.cell.name, tuple(zip(shared, gains, strict=True)),
-            corrected_resampled_interval(gains, n_train, n_test), corrected_resampled_t(gains, n_train, n_test),
-            correlated_bayes(gains, n_train, n_test, ROPE))
+            cell.cell.name,
+            other.cell.name,
+            tuple(zip(shared, gains, strict=True)),
+            corrected_resampled_interval(gains, n_train, n_test),
+            corrected_resampled_t(gains, n_train, n_test),
+            correlated_bayes(gains, n_train, n_test, ROPE),
+        )
 
 
 @lru_cache(maxsize=1)  # several sections ask for it
 def rank_cells(record: RunRecord) -> Ranking:
     """Order the cells by the mean of the run's metric over the folds.
 
-    A fold on which the metric is defined for no cell (one class absent, say) counts for none. A cell that
-    failed, or lacks one of the other folds, is not ranked: its mean would be over easier or harder folds.
+    A fold on which the metric is defined for no cell (one class absent, say) counts for none. A
+    cell that failed, or lacks one of the other folds, is not ranked: its mean would be over easier
+    or harder folds.
 
     Raises
     ------
@@ -135,7 +149,9 @@ def ranking_metric(record: RunRecord) -> MetricRecord:
     for metric in record.metrics:
         if metric.name == record.metric:
             return metric
-    raise ValueError(f"the run's metric {record.metric!r} is not among {[m.name for m in record.metrics]}")
+    raise ValueError(
+        f"the run's metric {record.metric!r} is not among {[m.name for m in record.metrics]}"
+    )
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -170,8 +186,10 @@ def _in_order(standings: list[Standing], metric: MetricRecord) -> tuple[Standing
     sign = -1 if metric.greater_is_better else 1
     complete = sorted((s for s in standings if s.complete), key=lambda s: sign * s.score.mean)
     means = [sign * s.score.mean for s in complete]
-    placed = [Standing(s.cell, s.kind, s.folds, s.score, True, 1 + sum(other < mean for other in means))
-              for s, mean in zip(complete, means, strict=True)]
+    placed = [
+        Standing(s.cell, s.kind, s.folds, s.score, True, 1 + sum(other < mean for other in means))
+        for s, mean in zip(complete, means, strict=True)
+    ]
     return (*placed, *(s for s in standings if not s.complete))
 
 

@@ -49,9 +49,9 @@ class Reliability:
 class Calibration:
     """One cell's calibration as it is, and with each fold's probabilities scaled by its temperature.
 
-    Temperatures are learned inside the training rows, from the chosen setting's predictions on the inner folds:
-    no test row has a part in them. `scaled` and `temperature` (the median over folds) are None where a cell has
-    no inner folds to learn one from.
+    Temperatures are learned inside the training rows, from the chosen setting's predictions on the
+    inner folds: no test row has a part in them. `scaled` and `temperature` (the median over folds)
+    are None where a cell has no inner folds to learn one from.
     """
 
     cell: str
@@ -78,11 +78,18 @@ def _calibration(standing: Standing, labels: NDArray[np.int64]) -> Calibration:
         return Calibration(standing.cell.name, standing.kind, plain, None, None)
     scaled = [tempered(entry.probabilities, temperature)
               for entry, temperature in zip(entries, temperatures, strict=True)]
-    return Calibration(standing.cell.name, standing.kind, plain, reliability(np.concatenate(scaled), true),
-                       median(temperatures))
+    return Calibration(
+        standing.cell.name,
+        standing.kind,
+        plain,
+        reliability(np.concatenate(scaled), true),
+        median(temperatures),
+    )
 
 
-def reliability(probabilities: Probabilities, labels: NDArray[np.int64], bins: int = BINS) -> Reliability:
+def reliability(
+    probabilities: Probabilities, labels: NDArray[np.int64], bins: int = BINS
+) -> Reliability:
     """Calibration of probabilities (n, K) for true classes (n,). Raises ValueError without any."""
     if not len(labels):
         raise ValueError("calibration needs one prediction at least")

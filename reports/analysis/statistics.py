@@ -60,8 +60,8 @@ def corrected_resampled_interval(
 ) -> Interval:
     r"""Interval of a mean paired difference over cross-validation folds, with the corrected variance.
 
-    The J = k r differences of k folds repeated r times share training rows, so their sample variance s^2
-    over J is far too small a variance for their mean. Nadeau and Bengio replace 1/J:
+    The J = k r differences of k folds repeated r times share training rows, so their sample
+    variance s^2 over J is far too small a variance for their mean. Nadeau and Bengio replace 1/J:
 
         mean +- t(J - 1, (1 + level) / 2) * sqrt((1 / J + n_test / n_train) * s^2)
 
@@ -79,11 +79,10 @@ def corrected_resampled_interval(
     ValueError
         If there is no difference, one is not finite, or a size is missing or below 1.
 
-    References
-    ----------
-    Nadeau and Bengio (2003), Inference for the generalization error, Machine Learning 52, 239-281.
-    Bouckaert and Frank (2004), Evaluating the replicability of significance tests for comparing learning
-    algorithms, PAKDD: the same correction for repeated cross-validation.
+    References ---------- Nadeau and Bengio (2003), Inference for the generalization error, Machine
+    Learning 52, 239-281. Bouckaert and Frank (2004), Evaluating the replicability of significance
+    tests for comparing learning algorithms, PAKDD: the same correction for repeated
+    cross-validation.
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1; got {level}")
@@ -101,15 +100,17 @@ def corrected_resampled_t(
 
         t = mean / sqrt((1 / J + n_test / n_train) * s^2), with J - 1 degrees of freedom
 
-    Differences that are all equal leave no spread to measure by: p is then 1 if they are zero and 0 otherwise.
-    Parameters, errors and references as for `corrected_resampled_interval`, which holds zero just where
-    p > 1 - level.
+    Differences that are all equal leave no spread to measure by: p is then 1 if they are zero and 0
+    otherwise. Parameters, errors and references as for `corrected_resampled_interval`, which holds
+    zero just where p > 1 - level.
     """
     mean, scale, count = _corrected(differences, n_train, n_test)
     if scale is None:
         return None
     if scale == 0:
-        return TTest(float(np.copysign(np.inf, mean)) if mean else 0.0, count - 1, 0.0 if mean else 1.0)
+        return TTest(
+            float(np.copysign(np.inf, mean)) if mean else 0.0, count - 1, 0.0 if mean else 1.0
+        )
     t = mean / scale
     return TTest(t, count - 1, float(2 * stdtr(count - 1, -abs(t))))
 
@@ -119,24 +120,23 @@ def correlated_bayes(
 ) -> Posterior | None:
     r"""Bayesian correlated t test: where the mean difference lies, seen from a region of practical equivalence.
 
-    Fold differences are taken as normal with equal correlation rho = n_test / (n_train + n_test), the part of
-    the data that is tested. Under the matching prior the posterior of their mean is Student's t with J - 1
-    degrees of freedom, location `mean` and scale
+    Fold differences are taken as normal with equal correlation rho = n_test / (n_train + n_test),
+    the part of the data that is tested. Under the matching prior the posterior of their mean is
+    Student's t with J - 1 degrees of freedom, location `mean` and scale
 
         sqrt((1 / J + rho / (1 - rho)) * s^2),   where rho / (1 - rho) = n_test / n_train
 
-    so that P(mean difference > 0) is 1 - p / 2 of `corrected_resampled_t` where that favours the first cell.
-    None for fewer than two folds. Parameters and errors as for `corrected_resampled_interval`.
+    so that P(mean difference > 0) is 1 - p / 2 of `corrected_resampled_t` where that favours the
+    first cell. None for fewer than two folds. Parameters and errors as for
+    `corrected_resampled_interval`.
 
     Parameters
     ----------
     rope : half the width of the region: differences of at most this size do not matter in practice.
 
-    References
-    ----------
-    Corani and Benavoli (2015), A Bayesian approach for comparing cross-validated algorithms on multiple data
-    sets, Machine Learning 100, 285-304.
-    Benavoli, Corani, Demsar and Zaffalon (2017), Time for a change: a tutorial for comparing multiple
+    References ---------- Corani and Benavoli (2015), A Bayesian approach for comparing
+    cross-validated algorithms on multiple data sets, Machine Learning 100, 285-304. Benavoli,
+    Corani, Demsar and Zaffalon (2017), Time for a change: a tutorial for comparing multiple
     classifiers through Bayesian analysis, JMLR 18(77), 1-36.
     """
     if not 0 <= rope < np.inf:
@@ -153,17 +153,17 @@ def correlated_bayes(
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p values, in the order given: those at most alpha may all be called at level alpha.
 
-    Sorted p_(1) <= ... <= p_(m), the adjusted p_(i) is the largest of (m - j + 1) p_(j) over j <= i, at most 1.
-    It keeps the chance of any false alarm among the m at alpha whatever their dependence.
+    Sorted p_(1) <= ... <= p_(m), the adjusted p_(i) is the largest of (m - j + 1) p_(j) over j <=
+    i, at most 1. It keeps the chance of any false alarm among the m at alpha whatever their
+    dependence.
 
     Raises
     ------
     ValueError
         If a p value does not lie between 0 and 1.
 
-    References
-    ----------
-    Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian J. of Statistics 6, 65-70.
+    References ---------- Holm (1979), A simple sequentially rejective multiple test procedure,
+    Scandinavian J. of Statistics 6, 65-70.
     """
     values = np.asarray(p_values, dtype=float)
     if not ((values >= 0) & (values <= 1)).all():

@@ -1,8 +1,8 @@
 """Charts as files: SVG for the Markdown report, JSON and one bundled script for the page.
 
-Starting the JavaScript engine and bundling cost more than all the rest of a report, so what was made is
-sealed with a hash of its content and of everything it was made from, and taken from the last report in the
-same folder while the seal holds.
+Starting the JavaScript engine and bundling cost more than all the rest of a report, so what was
+made is sealed with a hash of its content and of everything it was made from, and taken from the
+last report in the same folder while the seal holds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from reports.wording import clean
 
 SVG_WIDTH = 680
 _GREY = "#767676"  # contrast of at least 4.2 both on white and on near black
-# Picture only, text only, fusion, baseline: the page's tones (page.css), to be read on white and on black.
+# Picture only, text only, fusion, baseline: the page's tones (page.css), to be read on white and on
+# black.
 _TONES = ["#2f78bd", "#c0761a", "#16967a", "#82868f"]
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _SCRIPT = re.compile(r'<script id="vega" data-seal="([0-9a-f]{64})">(.*?)</script>', re.DOTALL)

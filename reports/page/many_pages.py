@@ -21,22 +21,33 @@ def pages(facts: AcrossFacts, metric: str) -> dict[str, str]:
     html = _environment(lambda value: value if hasattr(value, "__html__") else clean(str(value)))
     markdown = _environment(lambda value: value if hasattr(value, "__html__") else inline(value))
     return {
-        "compare.html": html.get_template("page/compare.html").render(facts=facts, metric=metric, svg=Markup(svg)),
+        "compare.html": html.get_template("page/compare.html").render(
+            facts=facts, metric=metric, svg=Markup(svg)
+        ),
         "compare.md": markdown.get_template("page/compare.md").render(facts=facts, metric=metric),
         "compare.svg": svg.replace("currentColor", "black"),
     }
 
 
 def _environment(finalize: Any) -> Environment:
-    return Environment(loader=PackageLoader("reports"), autoescape=True, finalize=finalize, undefined=StrictUndefined,
-                       trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    return Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
 
 
 def diagram(facts: AcrossFacts) -> str:
     """Critical-difference diagram (Demsar 2006, figure 1) as SVG: mean ranks, bars over what is not told apart."""
     parts = [*_axis(facts), *_bars(facts), *_labels(facts)]
     height = TOP + 40 + 14 * len(facts.cliques) + STEP * ((len(facts.methods) + 1) // 2)
-    described = escape(f"Mean ranks over {len(facts.data_sets)} data sets; best is {clean(facts.methods[0])}")
+    described = escape(
+        f"Mean ranks over {len(facts.data_sets)} data sets; best is {clean(facts.methods[0])}"
+    )
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" role="img" '
             f'aria-label="{described}" font-family="sans-serif" font-size="12" fill="currentColor">'
             f'{"".join(parts)}</svg>\n')

@@ -21,7 +21,9 @@ def inline(value: object) -> Markup:
     """One line of Markdown in which nothing of the text is formatting, HTML, a table border or a link."""
     text = _SPACE.sub(" ", clean(str(value)))
     text = _UNDERSCORE.sub(r"\\_", _SPECIAL.sub(r"\\\1", text))
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("](", "]\\(")
+    text = (
+        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("](", "]\\(")
+    )
     text = _ADDRESS.sub(lambda found: f"{found[1] or ''}\\{found[0][-1]}", text)
     return Markup(_LEADING.sub(lambda found: f"{found[1][:-1]}\\{found[1][-1]}", text))
 

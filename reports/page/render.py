@@ -31,7 +31,20 @@ from reports.wording import (
     size,
 )
 
-FILTERS = (between, chance, count, duration, ends, figure, metric_label, p_value, plus_minus, short, signed, size)
+FILTERS = (
+    between,
+    chance,
+    count,
+    duration,
+    ends,
+    figure,
+    metric_label,
+    p_value,
+    plus_minus,
+    short,
+    signed,
+    size,
+)
 
 
 class Part(NamedTuple):
@@ -46,9 +59,9 @@ class Part(NamedTuple):
 def write_report(record: RunRecord, folder: Path) -> list[Path]:
     """Write report.html, report.md, table.tex and charts/*.svg into `folder`, replacing an earlier report.
 
-    The page needs no other file and no network. Each file is written aside and then moved into place, so
-    that a reader never sees half of one. Charts and the script that draws them are taken over from an
-    earlier report in the folder where they are unchanged (see vega.py).
+    The page needs no other file and no network. Each file is written aside and then moved into
+    place, so that a reader never sees half of one. Charts and the script that draws them are taken
+    over from an earlier report in the folder where they are unchanged (see vega.py).
 
     Returns
     -------
@@ -61,7 +74,11 @@ def write_report(record: RunRecord, folder: Path) -> list[Path]:
     """
     (folder / "charts").mkdir(parents=True, exist_ok=True)
     parts = report_parts(record)
-    drawings = {folder / "charts" / f"{name}.svg": chart for part in parts for name, chart in part.charts.items()}
+    drawings = {
+        folder / "charts" / f"{name}.svg": chart
+        for part in parts
+        for name, chart in part.charts.items()
+    }
     board = next((part.facts for part in parts if part.name == "leaderboard"), None)
     contents = {
         folder / "report.html": html_page(record, parts, *vega.script(folder / "report.html")),
@@ -111,16 +128,23 @@ def _markdown(value: object) -> object:
 def _environment(kind: Literal["html", "md"]) -> Environment:
     """Both formats escape every expression by itself: html through autoescape, Markdown in `finalize`.
 
-    Compiled templates are kept between runs in Jinja's own folder, where it keeps those of one user only.
+    Compiled templates are kept between runs in Jinja's own folder, where it keeps those of one user
+    only.
     """
     try:
         compiled = FileSystemBytecodeCache()
     except (OSError, RuntimeError):  # no folder of the user's own can be made
         compiled = None
     environment = Environment(
-        loader=PackageLoader("reports"), autoescape=True, finalize=_html if kind == "html" else _markdown,
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-        bytecode_cache=compiled)
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        finalize=_html if kind == "html" else _markdown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        bytecode_cache=compiled,
+    )
     environment.filters.update({filter_.__name__: filter_ for filter_ in FILTERS})
     environment.filters["embedded"] = lambda chart: Markup(vega.embedded(chart))
     environment.filters["fenced"] = markdown.fenced

@@ -39,6 +39,8 @@ class Thumbnails:
         if data is None:
             return Shown(None, "no picture")
         if not data.startswith(_JPEG) or len(data) > min(EACH, self._left):
-            return Shown(None, f"picture of {count(len(data), 'byte')} left out, to keep this page small")
+            return Shown(
+                None, f"picture of {count(len(data), 'byte')} left out, to keep this page small"
+            )
         self._left -= len(data)
         return Shown(f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}")

@@ -78,8 +78,11 @@ def facts(record: RunRecord) -> AttentionFacts | None:
     if pairs is None and gated is None:
         return None
     return AttentionFacts(
-        pairs.cell if pairs else None, tuple(_match(record, one) for one in pairs.matches) if pairs else (),
-        gated.cell if gated else None, _gates(record, gated) if gated else ())
+        pairs.cell if pairs else None,
+        tuple(_match(record, one) for one in pairs.matches) if pairs else (),
+        gated.cell if gated else None,
+        _gates(record, gated) if gated else (),
+    )
 
 
 def _match(record: RunRecord, match: MatchRecord) -> Match:
@@ -87,12 +90,25 @@ def _match(record: RunRecord, match: MatchRecord) -> Match:
     side = isqrt(len(of_regions))
     square = side if side > 1 and side * side == len(of_regions) else None
     regions = _parts([_place(position, square) for position in range(len(of_regions))], of_regions)
-    words = _parts([clean(word) or "(no known word)" for word in match.tokens], of_words) if match.tokens else ()
+    words = (
+        _parts([clean(word) or "(no known word)" for word in match.tokens], of_words)
+        if match.tokens
+        else ()
+    )
     predicted, label = int(match.probabilities.argmax()), int(record.labels[match.row])
     return Match(
-        match.row, record.ids[match.row], record.classes[label], record.classes[predicted],
-        float(match.probabilities[predicted]), predicted == label, _data_uri(match.picture), square, regions, words,
-        _sentence(regions, words))
+        match.row,
+        record.ids[match.row],
+        record.classes[label],
+        record.classes[predicted],
+        float(match.probabilities[predicted]),
+        predicted == label,
+        _data_uri(match.picture),
+        square,
+        regions,
+        words,
+        _sentence(regions, words),
+    )
 
 
 def _place(position: int, side: int | None) -> str:
@@ -103,7 +119,10 @@ def _place(position: int, side: int | None) -> str:
 
 def _parts(names: Sequence[str], weights: NDArray[np.float64]) -> tuple[Part, ...]:
     most = max(float(weights.max()), min(1.0, FULL / len(weights)))
-    return tuple(Part(name, float(weight), float(weight) / most) for name, weight in zip(names, weights, strict=True))
+    return tuple(
+        Part(name, float(weight), float(weight) / most)
+        for name, weight in zip(names, weights, strict=True)
+    )
 
 
 def _sentence(regions: Sequence[Part], words: Sequence[Part]) -> str:
@@ -112,7 +131,9 @@ def _sentence(regions: Sequence[Part], words: Sequence[Part]) -> str:
     for kind, parts in (("words", words), ("regions", regions)):
         if len(parts) > 1:
             heaviest = sorted(parts, key=lambda part: -part.weight)[:HEAVIEST]
-            named = listed(f"{_quoted(kind, part.name)} ({100 * part.weight:.0f} %)" for part in heaviest)
+            named = listed(
+                f"{_quoted(kind, part.name)} ({100 * part.weight:.0f} %)" for part in heaviest
+            )
             found.append(f"Heaviest {kind}: {named}; an even share is {100 / len(parts):.0f} %.")
     return " ".join(found)
 
@@ -122,7 +143,9 @@ def _quoted(kind: str, name: str) -> str:
 
 
 def _data_uri(picture: bytes | None) -> str | None:
-    return None if picture is None else f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
+    return (
+        None if picture is None else f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
+    )
 
 
 def _gates(record: RunRecord, gated: AttentionRecord) -> tuple[Gate, ...]:
@@ -130,8 +153,12 @@ def _gates(record: RunRecord, gated: AttentionRecord) -> tuple[Gate, ...]:
     assert gated.rows is not None
     assert gated.picture_weights is not None
     labels, weights = record.labels[gated.rows], gated.picture_weights
-    found = [Gate(record.classes[code], float(weights[labels == code].mean()), int(np.sum(labels == code)))
-             for code in np.unique(labels)]
+    found = [
+        Gate(
+            record.classes[code], float(weights[labels == code].mean()), int(np.sum(labels == code))
+        )
+        for code in np.unique(labels)
+    ]
     return tuple(sorted(found, key=lambda gate: -gate.weight))
 
 

@@ -42,12 +42,31 @@ def charts(found: CalibrationFacts) -> dict[str, Chart]:
 
 
 def _chart(shown: Sequence[tuple[Calibration, Reliability]], when: str) -> Chart:
-    lines = [Curve(one.cell, one.kind, [(point.confidence, point.accuracy, None, None) for point in curve.points
-                                        if point.share >= _LEAST]) for one, curve in shown]
-    errors = "; ".join(f"{clean(one.cell)}: expected calibration error {figure(curve.ece)}" for one, curve in shown)
-    return Chart(curves(lines, f"probability of the predicted class, {when}", "share that is right", diagonal=True),
-                 f"Reliability of probabilities {when}. {errors}.",
-                 f"Probabilities {when}. On the dashed line they mean what they say; below it a cell is too sure.")
+    lines = [
+        Curve(
+            one.cell,
+            one.kind,
+            [
+                (point.confidence, point.accuracy, None, None)
+                for point in curve.points
+                if point.share >= _LEAST
+            ],
+        )
+        for one, curve in shown
+    ]
+    errors = "; ".join(
+        f"{clean(one.cell)}: expected calibration error {figure(curve.ece)}" for one, curve in shown
+    )
+    return Chart(
+        curves(
+            lines,
+            f"probability of the predicted class, {when}",
+            "share that is right",
+            diagonal=True,
+        ),
+        f"Reliability of probabilities {when}. {errors}.",
+        f"Probabilities {when}. On the dashed line they mean what they say; below it a cell is too sure.",
+    )
 
 
 SECTION = Section("Calibration", facts, charts)

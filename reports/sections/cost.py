@@ -41,9 +41,14 @@ def facts(record: RunRecord) -> CostFacts | None:
         return None
     reused = sum(entry.reused for entry in record.folds)
     return CostFacts(
-        record.steps, record.stages, sum(step.seconds for step in record.steps),
-        sum(stage.seconds for stage in record.stages), sum(stage.saved_seconds for stage in record.stages),
-        len(record.folds) - reused, reused)
+        record.steps,
+        record.stages,
+        sum(step.seconds for step in record.steps),
+        sum(stage.seconds for stage in record.stages),
+        sum(stage.saved_seconds for stage in record.stages),
+        len(record.folds) - reused,
+        reused,
+    )
 
 
 SECTION = Section("Cost", facts)

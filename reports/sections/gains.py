@@ -21,8 +21,8 @@ CHART_ROWS = 30
 class Gain:
     """One fusion cell against the best single-modality cell of its own encoders, and the best of all.
 
-    `own` is None where none of its encoders was tried alone; `adjusted` is Holm's p value of `overall` over all
-    declared contrasts, None on a single fold.
+    `own` is None where none of its encoders was tried alone; `adjusted` is Holm's p value of
+    `overall` over all declared contrasts, None on a single fold.
     """
 
     name: str
@@ -35,8 +35,8 @@ class Gain:
 class GainsFacts:
     """Gains of all complete fusion cells, best first; positive means that the fusion is better.
 
-    `combinations` are the scores of all pairs of encoders; `contributions` what each modality brings to a fitted
-    fusion, where that was looked at.
+    `combinations` are the scores of all pairs of encoders; `contributions` what each modality
+    brings to a fitted fusion, where that was looked at.
     """
 
     metric: str
@@ -59,19 +59,35 @@ def facts(record: RunRecord) -> GainsFacts | None:
         if overall is not None:
             own = best_own_single(fusion, ranking)
             contrast = declared.of(overall.cell, overall.other)
-            rows.append(Gain(fusion.cell.name, ranking.compare(fusion, own) if own else None, overall,
-                             contrast.adjusted if contrast else None))
+            rows.append(
+                Gain(
+                    fusion.cell.name,
+                    ranking.compare(fusion, own) if own else None,
+                    overall,
+                    contrast.adjusted if contrast else None,
+                )
+            )
     if not rows:
         return None
-    return GainsFacts(ranking.metric.name, ranking.metric.greater_is_better, best.cell.name, tuple(rows),
-                      combinations(ranking), contributions(record))
+    return GainsFacts(
+        ranking.metric.name,
+        ranking.metric.greater_is_better,
+        best.cell.name,
+        tuple(rows),
+        combinations(ranking),
+        contributions(record),
+    )
 
 
 def best_own_single(fusion: Standing, ranking: Ranking) -> Standing | None:
     """Best complete cell that uses one of the fusion's own encoders alone (or is one of its parts)."""
     cell = fusion.cell
     for single in ranking.ranked("image", "text"):
-        encoder = (single.cell.image, cell.image) if single.kind == "image" else (single.cell.text, cell.text)
+        encoder = (
+            (single.cell.image, cell.image)
+            if single.kind == "image"
+            else (single.cell.text, cell.text)
+        )
         if encoder[0] == encoder[1] or single.cell.name in cell.parts:
             return single
     return None
@@ -89,8 +105,11 @@ def charts(gains: GainsFacts) -> dict[str, Chart]:
     label = (f"Gain in {metric} of {count(len(shown), 'fusion cell')} over {clean(gains.best_single)} on each fold; "
              f"{clean(shown[0].name)} gains {signed(best.mean)} on average, 95 % interval {between(best)}.")
     many = best.low is not None
-    caption = ("One dot for each fold" + (", a bar at the mean, a line for its 95 % interval" if many else "")
-               + ". Right of zero the fusion is better.")
+    caption = (
+        "One dot for each fold"
+        + (", a bar at the mean, a line for its 95 % interval" if many else "")
+        + ". Right of zero the fusion is better."
+    )
     return {"gains": Chart(spec, label, caption)}
 
 

@@ -53,8 +53,8 @@ class Sort:
 class GalleryFacts:
     """Kinds of rows that the cells named in `compared` ((who, cell name)) tell apart.
 
-    `rows` were predicted by all of them; a row predicted in several `repeats` counts once, by its mean
-    probabilities.
+    `rows` were predicted by all of them; a row predicted in several `repeats` counts once, by its
+    mean probabilities.
     """
 
     compared: tuple[tuple[str, str], ...]
@@ -73,8 +73,12 @@ def facts(record: RunRecord) -> GalleryFacts | None:
     votes = _Votes(record, means)
     kinds = tuple(kind for kind in (votes.kind(*one) for one in _kinds(votes)) if kind.count)
     repeats = {repeat for cell in cells.values() for repeat, _ in cell.folds}
-    return GalleryFacts(tuple((who, cell.cell.name) for who, cell in cells.items()), int(votes.known.sum()),
-                        len(repeats), kinds)
+    return GalleryFacts(
+        tuple((who, cell.cell.name) for who, cell in cells.items()),
+        int(votes.known.sum()),
+        len(repeats),
+        kinds,
+    )
 
 
 def compared_cells(ranking: Ranking) -> dict[str, Standing]:
@@ -90,7 +94,9 @@ def compared_cells(ranking: Ranking) -> dict[str, Standing]:
     return found | ({"fusion": fusion} if fusion else {})
 
 
-def mean_probabilities(entries: Iterable[FoldRecord], rows: int, classes: int) -> NDArray[np.float64]:
+def mean_probabilities(
+    entries: Iterable[FoldRecord], rows: int, classes: int
+) -> NDArray[np.float64]:
     """Out-of-fold probabilities (n, K), the mean over repeats; nan where a row was never predicted."""
     total, times = np.zeros((rows, classes)), np.zeros(rows)
     for entry in entries:
@@ -119,7 +125,9 @@ class _Votes:
         """Probability (n,) of the true class."""
         return np.asarray(self.means[who][np.arange(len(self.record.labels)), self.record.labels])
 
-    def kind(self, name: str, title: str, meaning: str, rows: Mask, clearness: NDArray[np.float64]) -> Sort:
+    def kind(
+        self, name: str, title: str, meaning: str, rows: Mask, clearness: NDArray[np.float64]
+    ) -> Sort:
         """The chosen rows as facts."""
         positions = np.flatnonzero(rows)
         order = positions[np.argsort(-clearness[positions], kind="stable")]
@@ -128,9 +136,19 @@ class _Votes:
 
     def _case(self, row: int) -> Case:
         record = self.record
-        votes = tuple(Vote(who, record.classes[code], float(self.means[who][row, code]), bool(self.right[who][row]))
-                      for who, codes in self.predicted.items() for code in [int(codes[row])])
-        return Case(row, record.ids[row], record.texts[row], record.classes[record.labels[row]], votes)
+        votes = tuple(
+            Vote(
+                who,
+                record.classes[code],
+                float(self.means[who][row, code]),
+                bool(self.right[who][row]),
+            )
+            for who, codes in self.predicted.items()
+            for code in [int(codes[row])]
+        )
+        return Case(
+            row, record.ids[row], record.texts[row], record.classes[record.labels[row]], votes
+        )
 
 
 def _kinds(votes: _Votes) -> list[tuple[str, str, str, Mask, NDArray[np.float64]]]:
@@ -138,27 +156,57 @@ def _kinds(votes: _Votes) -> list[tuple[str, str, str, Mask, NDArray[np.float64]
     right, wrong, true = votes.right, votes.wrong, votes.of_true
     if {"picture", "text", "fusion"} <= set(right):
         found = [
-            ("text-rescues", "The text rescues", "wrong by the picture alone, right with the text in the fusion",
-             wrong["picture"] & right["text"] & right["fusion"], true("fusion") - true("picture")),
-            ("picture-rescues", "The picture rescues", "wrong by the text alone, right with the picture in the fusion",
-             wrong["text"] & right["picture"] & right["fusion"], true("fusion") - true("text")),
-            ("together", "Only together", "wrong by either alone, right in the fusion",
-             wrong["picture"] & wrong["text"] & right["fusion"], true("fusion") - np.maximum(
-                 true("picture"), true("text"))),
-            ("fusion-breaks", "The fusion breaks", "right by at least one alone, wrong in the fusion",
-             wrong["fusion"] & (right["picture"] | right["text"]),
-             np.maximum(true("picture"), true("text")) - true("fusion")),
+            (
+                "text-rescues",
+                "The text rescues",
+                "wrong by the picture alone, right with the text in the fusion",
+                wrong["picture"] & right["text"] & right["fusion"],
+                true("fusion") - true("picture"),
+            ),
+            (
+                "picture-rescues",
+                "The picture rescues",
+                "wrong by the text alone, right with the picture in the fusion",
+                wrong["text"] & right["picture"] & right["fusion"],
+                true("fusion") - true("text"),
+            ),
+            (
+                "together",
+                "Only together",
+                "wrong by either alone, right in the fusion",
+                wrong["picture"] & wrong["text"] & right["fusion"],
+                true("fusion") - np.maximum(true("picture"), true("text")),
+            ),
+            (
+                "fusion-breaks",
+                "The fusion breaks",
+                "right by at least one alone, wrong in the fusion",
+                wrong["fusion"] & (right["picture"] | right["text"]),
+                np.maximum(true("picture"), true("text")) - true("fusion"),
+            ),
         ]
     return [*found, _all_wrong(votes)]
 
 
 def _all_wrong(votes: _Votes) -> tuple[str, str, str, Mask, NDArray[np.float64]]:
     codes = list(votes.predicted.values())
-    agreed: Mask = np.all([one == codes[0] for one in codes], axis=0) & np.all(list(votes.wrong.values()), axis=0)
+    agreed: Mask = np.all([one == codes[0] for one in codes], axis=0) & np.all(
+        list(votes.wrong.values()), axis=0
+    )
     least_sure = np.min([one.max(axis=1) for one in votes.means.values()], axis=0)
     several = len(codes) > 1
-    title = "All say the same, and it is not the label" if several else "Sure, and not what the label says"
-    return ("label-errors", title, "the surest first: look whether the label is wrong", agreed, least_sure)
+    title = (
+        "All say the same, and it is not the label"
+        if several
+        else "Sure, and not what the label says"
+    )
+    return (
+        "label-errors",
+        title,
+        "the surest first: look whether the label is wrong",
+        agreed,
+        least_sure,
+    )
 
 
 def _varied(order: NDArray[np.int64], labels: NDArray[np.int64]) -> Sequence[int]:

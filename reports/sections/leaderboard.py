@@ -29,7 +29,8 @@ class Cost:
     Parameters
     ----------
     encode_seconds : encoding all distinct samples of the data set once, summed over its encoders.
-    fit_seconds : choosing parameters on inner folds and fitting; `predict_seconds`: the fold's test rows.
+    fit_seconds : choosing parameters on inner folds and fitting; `predict_seconds`: the fold's test
+        rows.
     feature_bytes, model_bytes : size of its features and of the fitted model (nan where not known).
     """
 
@@ -56,10 +57,12 @@ class Row:
     by_fold : ((repeat, fold), value of the ranking metric), only defined values.
     done : folds computed, of LeaderboardFacts.folds.
     parameters : (name, ((value, number of folds it was chosen on), ...)), most frequent first.
-    ranks : lowest, middle and highest of its ranks on single folds among complete cells (equals share the
-        best of their places); None for an incomplete cell.
-    interval : bootstrap interval of the score of the pooled out-of-fold predictions; None for an incomplete cell.
-    front : no other complete cell is at least as good and cheaper in seconds, or better and no dearer.
+    ranks : lowest, middle and highest of its ranks on single folds among complete cells (equals
+        share the best of their places); None for an incomplete cell.
+    interval : bootstrap interval of the score of the pooled out-of-fold predictions; None for an
+        incomplete cell.
+    front : no other complete cell is at least as good and cheaper in seconds, or better and no
+        dearer.
     note : what went wrong, for a cell that failed or is incomplete.
     """
 
@@ -99,14 +102,31 @@ def facts(record: RunRecord) -> LeaderboardFacts | None:
     if not record.cells:
         return None
     ranking = rank_cells(record)
-    metrics = (ranking.metric, *(metric for metric in record.metrics if metric.name != record.metric))
+    metrics = (
+        ranking.metric,
+        *(metric for metric in record.metrics if metric.name != record.metric),
+    )
     expected = {(entry.repeat, entry.fold) for entry in record.folds}
-    rows = [_row(standing, ranking, metrics, len(expected), record) for standing in ranking.standings]
+    rows = [
+        _row(standing, ranking, metrics, len(expected), record) for standing in ranking.standings
+    ]
     ranks, scores = fold_ranks(ranking), pooled(record)
-    rows = [replace(row, ranks=_middle(ranks.get(row.name)), front=_on_front(row, rows),
-                    interval=None if row.rank is None or scores is None else scores.score(row.name)) for row in rows]
-    return LeaderboardFacts(metrics, tuple(rows), len(expected), len(expected) - len(ranking.folds),
-                            "classes" if record.unseen_classes else "groups" if record.groups is not None else "rows")
+    rows = [
+        replace(
+            row,
+            ranks=_middle(ranks.get(row.name)),
+            front=_on_front(row, rows),
+            interval=None if row.rank is None or scores is None else scores.score(row.name),
+        )
+        for row in rows
+    ]
+    return LeaderboardFacts(
+        metrics,
+        tuple(rows),
+        len(expected),
+        len(expected) - len(ranking.folds),
+        "classes" if record.unseen_classes else "groups" if record.groups is not None else "rows",
+    )
 
 
 def fold_ranks(ranking: Ranking) -> dict[str, NDArray[np.int64]]:
@@ -115,7 +135,9 @@ def fold_ranks(ranking: Ranking) -> dict[str, NDArray[np.int64]]:
     if not complete:
         return {}
     sign = -1 if ranking.metric.greater_is_better else 1
-    scores = np.array([[s.folds[key].scores[ranking.metric.name] for key in ranking.folds] for s in complete])
+    scores = np.array(
+        [[s.folds[key].scores[ranking.metric.name] for key in ranking.folds] for s in complete]
+    )
     loss = (sign * scores).round(12)
     ranks = 1 + (loss[None] < loss[:, None]).sum(axis=1)
     return {s.cell.name: row for s, row in zip(complete, ranks, strict=True)}
@@ -130,8 +152,12 @@ def _on_front(row: Row, rows: Sequence[Row]) -> bool:
     if row.rank is None or row.kind == "baseline":
         return False
     rivals = (other for other in rows if other.rank is not None and other.kind != "baseline")
-    return not any((other.rank, other.cost.seconds) != (row.rank, row.cost.seconds)
-                   and (other.rank or 0) <= row.rank and other.cost.seconds <= row.cost.seconds for other in rivals)
+    return not any(
+        (other.rank, other.cost.seconds) != (row.rank, row.cost.seconds)
+        and (other.rank or 0) <= row.rank
+        and other.cost.seconds <= row.cost.seconds
+        for other in rivals
+    )
 
 
 def charts(board: LeaderboardFacts) -> dict[str, Chart]:
@@ -144,7 +170,8 @@ def charts(board: LeaderboardFacts) -> dict[str, Chart]:
 def _scores_chart(board: LeaderboardFacts, shown: Sequence[Row]) -> Chart:
     metric = metric_label(board.metrics[0].name)
     spec = fold_strips(
-        [(row.name, row.kind, row.scores[0].mean, row.by_fold) for row in shown], metric, zero=False)
+        [(row.name, row.kind, row.scores[0].mean, row.by_fold) for row in shown], metric, zero=False
+    )
     best = shown[0]
     label = (f"{metric} of {count(len(shown), 'cell')} on each fold; highest in the list is {clean(best.name)} "
              f"with {plus_minus(best.scores[0])}.")
@@ -153,13 +180,20 @@ def _scores_chart(board: LeaderboardFacts, shown: Sequence[Row]) -> Chart:
 
 def _front_chart(board: LeaderboardFacts) -> dict[str, Chart]:
     """Nothing where costs were not measured, or there is nothing to choose from."""
-    cells = [row for row in board.rows if row.rank is not None and row.kind != "baseline" and row.cost.seconds > 0]
+    cells = [
+        row
+        for row in board.rows
+        if row.rank is not None and row.kind != "baseline" and row.cost.seconds > 0
+    ]
     if len(cells) < 2:
         return {}
     metric, best = metric_label(board.metrics[0].name), [row for row in cells if row.front]
     cheapest = min(best, key=lambda row: row.cost.seconds)
-    spec = front([Dot(row.name, row.kind, row.cost.seconds, row.scores[0].mean, row.front) for row in cells],
-                 "seconds to encode, fit and predict one fold (logarithmic)", metric)
+    spec = front(
+        [Dot(row.name, row.kind, row.cost.seconds, row.scores[0].mean, row.front) for row in cells],
+        "seconds to encode, fit and predict one fold (logarithmic)",
+        metric,
+    )
     label = (f"{metric} of {count(len(cells), 'cell')} against their cost. On the front: from {clean(cheapest.name)} "
              f"({duration(cheapest.cost.seconds)}) to {clean(best[0].name)} ({duration(best[0].cost.seconds)}).")
     caption = ("Full dots on the line: no other cell is both cheaper and better. Pale dots: another cell is at "
@@ -168,19 +202,32 @@ def _front_chart(board: LeaderboardFacts) -> dict[str, Chart]:
 
 
 def _row(
-    standing: Standing, ranking: Ranking, metrics: Iterable[MetricRecord], expected: int, record: RunRecord
+    standing: Standing,
+    ranking: Ranking,
+    metrics: Iterable[MetricRecord],
+    expected: int,
+    record: RunRecord,
 ) -> Row:
     entries = standing.folds.values()
     name = ranking.metric.name
-    by_fold = tuple((key, standing.folds[key].scores[name]) for key in ranking.folds
-                    if key in standing.folds and isfinite(standing.folds[key].scores.get(name, nan)))
+    by_fold = tuple(
+        (key, standing.folds[key].scores[name])
+        for key in ranking.folds
+        if key in standing.folds and isfinite(standing.folds[key].scores.get(name, nan))
+    )
     return Row(
-        rank=standing.rank, name=standing.cell.name, kind=standing.kind,
-        scores=tuple(spread(entry.scores.get(metric.name, nan) for entry in entries) for metric in metrics),
-        by_fold=by_fold, done=len(entries),
+        rank=standing.rank,
+        name=standing.cell.name,
+        kind=standing.kind,
+        scores=tuple(
+            spread(entry.scores.get(metric.name, nan) for entry in entries) for metric in metrics
+        ),
+        by_fold=by_fold,
+        done=len(entries),
         parameters=_chosen(entry.parameters for entry in entries),
         cost=_cost(list(entries)),
-        note=_note(standing, expected, record))
+        note=_note(standing, expected, record),
+    )
 
 
 def _cost(entries: Sequence[FoldRecord]) -> Cost:
@@ -209,7 +256,9 @@ def _note(standing: Standing, expected: int, record: RunRecord) -> str | None:
     if standing.complete:
         return None
     done = len(standing.folds)
-    return f"only {done} of {expected} folds" if done < expected else "score not defined on every fold"
+    return (
+        f"only {done} of {expected} folds" if done < expected else "score not defined on every fold"
+    )
 
 
 SECTION = Section("Leaderboard", facts, charts)

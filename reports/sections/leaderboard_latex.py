@@ -8,9 +8,20 @@ from reports.analysis.interval_wording import ends, plus_minus
 from reports.sections.leaderboard import LeaderboardFacts, Row
 from reports.wording import MINUS, NONE, count, duration, metric_label, short
 
-_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-            ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "±": r"$\pm$", MINUS: r"$-$",
-            NONE: "--", "↓": r"$\downarrow$", **{sign: f"\\{sign}" for sign in "&%$#_{}"}}
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "±": r"$\pm$",
+    MINUS: r"$-$",
+    NONE: "--",
+    "↓": r"$\downarrow$",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
 _PATTERN = re.compile("|".join(map(re.escape, _SPECIAL)))
 
 
@@ -26,20 +37,35 @@ def main_table(board: LeaderboardFacts) -> str:
     score = metric_label(metric.name)
     heading = ["", "Cell", score[:1].upper() + score[1:], "95\\,\\% interval", "Fit", "Predict"]
     rows = [_row(row) for row in board.rows if row.rank is not None]
-    return "\n".join([
-        "% needs \\usepackage{booktabs}; names beyond Latin letters need XeLaTeX or LuaLaTeX",
-        "\\begin{table}", "\\centering",
-        f"\\caption{{{escaped(score)} ({better}), mean ± standard deviation over {count(board.folds, 'fold')}; "
-        f"intervals: bootstrap over {board.units} of the pooled out-of-fold predictions; times: mean per "
-        "fold.}".replace("±", "$\\pm$"),
-        "\\begin{tabular}{rlrrrr}", "\\toprule",
-        " & ".join(escaped(cell) if "\\" not in cell else cell for cell in heading) + r" \\", "\\midrule",
-        *rows, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""])
+    return "\n".join(
+        [
+            "% needs \\usepackage{booktabs}; names beyond Latin letters need XeLaTeX or LuaLaTeX",
+            "\\begin{table}",
+            "\\centering",
+            f"\\caption{{{escaped(score)} ({better}), mean ± standard deviation over {count(board.folds, 'fold')}; "
+            f"intervals: bootstrap over {board.units} of the pooled out-of-fold predictions; times: mean per "
+            "fold.}".replace("±", "$\\pm$"),
+            "\\begin{tabular}{rlrrrr}",
+            "\\toprule",
+            " & ".join(escaped(cell) if "\\" not in cell else cell for cell in heading) + r" \\",
+            "\\midrule",
+            *rows,
+            "\\bottomrule",
+            "\\end{tabular}",
+            "\\end{table}",
+            "",
+        ]
+    )
 
 
 def _row(row: Row) -> str:
     score = escaped(plus_minus(row.scores[0]))
-    cells = [str(row.rank), escaped(row.name, 80), f"\\textbf{{{score}}}" if row.rank == 1 else score,
-             escaped(ends(row.interval)), escaped(duration(row.cost.fit_seconds)),
-             escaped(duration(row.cost.predict_seconds))]
+    cells = [
+        str(row.rank),
+        escaped(row.name, 80),
+        f"\\textbf{{{score}}}" if row.rank == 1 else score,
+        escaped(ends(row.interval)),
+        escaped(duration(row.cost.fit_seconds)),
+        escaped(duration(row.cost.predict_seconds)),
+    ]
     return " & ".join(cells) + r" \\"

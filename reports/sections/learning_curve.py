@@ -19,7 +19,8 @@ class Point:
     Parameters
     ----------
     score : over folds; low, high : 95 % interval of its mean (None for one fold).
-    gain : against the best cell there that learns from labelled rows of one modality alone; None for such cells.
+    gain : against the best cell there that learns from labelled rows of one modality alone; None
+        for such cells.
     """
 
     score: Spread
@@ -43,7 +44,8 @@ class LearningCurveFacts:
 
     Parameters
     ----------
-    shares, labels : of the training rows, and the mean number of labelled rows in a fold, for each point.
+    shares, labels : of the training rows, and the mean number of labelled rows in a fold, for each
+        point.
     """
 
     metric: str
@@ -59,22 +61,38 @@ def facts(record: RunRecord) -> LearningCurveFacts | None:
         return None
     rankings = [_ranking(one, record) for one in record.learning_curve]
     points = [_points(ranking) for ranking in rankings]
-    names = dict.fromkeys(standing.cell.name for ranking in reversed(rankings) for standing in ranking.ranked())
-    kinds = {standing.cell.name: standing.kind for ranking in rankings for standing in ranking.standings}
+    names = dict.fromkeys(
+        standing.cell.name for ranking in reversed(rankings) for standing in ranking.ranked()
+    )
+    kinds = {
+        standing.cell.name: standing.kind for ranking in rankings for standing in ranking.standings
+    }
     labels = [[entry.n_train for entry in one.folds] for one in record.learning_curve]
     return LearningCurveFacts(
-        record.metric, rankings[0].metric.greater_is_better, tuple(one.share for one in record.learning_curve),
+        record.metric,
+        rankings[0].metric.greater_is_better,
+        tuple(one.share for one in record.learning_curve),
         tuple(sum(many) / max(len(many), 1) for many in labels),
-        tuple(Line(name, kinds[name], tuple(found.get(name) for found in points)) for name in names))
+        tuple(
+            Line(name, kinds[name], tuple(found.get(name) for found in points)) for name in names
+        ),
+    )
 
 
 def _ranking(curve: CurveRecord, record: RunRecord) -> Ranking:
     """Cells at one share. Intervals count all training rows of a fold: what folds share of them is what correlates."""
     sizes = {(entry.repeat, entry.fold): entry.n_train for entry in record.folds}
     names = {entry.cell for entry in curve.folds}
-    return rank_cells(replace(
-        record, cells=tuple(cell for cell in record.cells if cell.name in names), failures=(),
-        folds=tuple(replace(entry, n_train=sizes[entry.repeat, entry.fold]) for entry in curve.folds)))
+    return rank_cells(
+        replace(
+            record,
+            cells=tuple(cell for cell in record.cells if cell.name in names),
+            failures=(),
+            folds=tuple(
+                replace(entry, n_train=sizes[entry.repeat, entry.fold]) for entry in curve.folds
+            ),
+        )
+    )
 
 
 def _points(ranking: Ranking) -> dict[str, Point]:
@@ -85,17 +103,28 @@ def _points(ranking: Ranking) -> dict[str, Point]:
 def _point(standing: Standing, best: Standing | None, ranking: Ranking) -> Point:
     entries = [standing.folds[key] for key in ranking.folds]
     interval = corrected_resampled_interval(
-        [entry.scores[ranking.metric.name] for entry in entries], [entry.n_train for entry in entries],
-        [len(entry.rows) for entry in entries])
+        [entry.scores[ranking.metric.name] for entry in entries],
+        [entry.n_train for entry in entries],
+        [len(entry.rows) for entry in entries],
+    )
     gain = ranking.compare(standing, best) if best and standing.kind == "fusion" else None
     return Point(standing.score, interval.low, interval.high, gain)
 
 
 def charts(curve: LearningCurveFacts) -> dict[str, Chart]:
     """Score against the number of labelled rows."""
-    lines = [Curve(line.name, line.kind, [
-        (number, point.score.mean, point.low, point.high)
-        for number, point in zip(curve.labels, line.points, strict=True) if point]) for line in curve.lines]
+    lines = [
+        Curve(
+            line.name,
+            line.kind,
+            [
+                (number, point.score.mean, point.low, point.high)
+                for number, point in zip(curve.labels, line.points, strict=True)
+                if point
+            ],
+        )
+        for line in curve.lines
+    ]
     spec = curves(lines, "labelled training rows", metric_label(curve.metric), log_x=True)
     first = next((point for point in curve.lines[0].points if point), None)
     label = (f"{metric_label(curve.metric)} of {count(len(lines), 'cell')} against the number of labelled rows, "

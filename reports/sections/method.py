@@ -54,17 +54,28 @@ def facts(record: RunRecord) -> MethodFacts:
     labels = np.asarray(record.labels, dtype=np.int64)
     sizes = np.bincount(labels[labels >= 0], minlength=len(record.classes))
     return MethodFacts(
-        split=record.split, seed=record.seed, metric=metric_label(record.metric), rows=len(record.labels),
-        class_sizes=tuple((name, int(size)) for name, size in zip(record.classes, sizes, strict=True)),
-        repeats=len({repeat for repeat, _ in keys}), folds=len(keys),
+        split=record.split,
+        seed=record.seed,
+        metric=metric_label(record.metric),
+        rows=len(record.labels),
+        class_sizes=tuple(
+            (name, int(size)) for name, size in zip(record.classes, sizes, strict=True)
+        ),
+        repeats=len({repeat for repeat, _ in keys}),
+        folds=len(keys),
         n_train=_range([entry.n_train for entry in record.folds]),
         n_test=_range([len(entry.rows) for entry in record.folds]),
-        compared=len(rank_cells(record).ranked("image", "text", "fusion")), fingerprint=record.fingerprint,
-        command=record.command, grid=record.grid,
+        compared=len(rank_cells(record).ranked("image", "text", "fusion")),
+        fingerprint=record.fingerprint,
+        command=record.command,
+        grid=record.grid,
         data=tuple((str(key), str(value)) for key, value in record.data.items()),
         encoded=tuple((one.encoder, _met(one)) for one in record.encoded),
         versions=tuple((str(name), str(version)) for name, version in record.versions.items()),
-        warnings=tuple(record.warnings), dropped=tuple(record.dropped), failures=tuple(record.failures))
+        warnings=tuple(record.warnings),
+        dropped=tuple(record.dropped),
+        failures=tuple(record.failures),
+    )
 
 
 def _met(one: EncodedRecord) -> str:

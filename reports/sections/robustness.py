@@ -38,28 +38,44 @@ def facts(record: RunRecord) -> RobustnessFacts | None:
     best = [next((s.cell.name for s in ranking.ranked(kind) if s.cell.name in probed), None)
             for kind in ("fusion", "image", "text")]
     shares = sorted({point.share for curve in found for point in curve.points})
-    return RobustnessFacts(ranking.metric.name, ranking.metric.greater_is_better, tuple(shares), found,
-                           tuple(name for name in best if name))
+    return RobustnessFacts(
+        ranking.metric.name,
+        ranking.metric.greater_is_better,
+        tuple(shares),
+        found,
+        tuple(name for name in best if name),
+    )
 
 
 def charts(found: RobustnessFacts) -> dict[str, Chart]:
     """One chart for each change, coloured by the modality that is altered."""
     drawn = {}
     for change, words in _CHANGES.items():
-        shown = [curve for curve in found.curves if curve.change == change and curve.cell in found.drawn]
+        shown = [
+            curve for curve in found.curves if curve.change == change and curve.cell in found.drawn
+        ]
         if shown:
             drawn[f"robustness-{change}"] = _chart(shown, words, metric_label(found.metric))
     return drawn
 
 
 def _chart(shown: list[RobustnessCurve], words: str, metric: str) -> Chart:
-    lines = [Curve(f"{_NOUN[curve.modality]} of {curve.cell}", curve.modality,
-                   [(point.share, point.score.mean, None, None) for point in curve.points]) for curve in shown]
+    lines = [
+        Curve(
+            f"{_NOUN[curve.modality]} of {curve.cell}",
+            curve.modality,
+            [(point.share, point.score.mean, None, None) for point in curve.points],
+        )
+        for curve in shown
+    ]
     falls = "; ".join(
         f"{clean(curve.cell)} with every {_NOUN[curve.modality]} {words}: {figure(curve.points[0].score.mean)} to "
         f"{figure(curve.points[-1].score.mean)}" for curve in shown)
-    return Chart(curves(lines, "share of test rows altered", metric), f"{metric} by share of rows altered. {falls}.",
-                 f"Blue: the picture is {words}; orange: the text.")
+    return Chart(
+        curves(lines, "share of test rows altered", metric),
+        f"{metric} by share of rows altered. {falls}.",
+        f"Blue: the picture is {words}; orange: the text.",
+    )
 
 
 SECTION = Section("Robustness", facts, charts)

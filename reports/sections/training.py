@@ -19,7 +19,8 @@ class Trained:
     Parameters
     ----------
     kept : mean, least and most of the epochs whose weights were kept.
-    limited : of the `folds` trainings, how many kept their last epoch: only the limit of epochs ended them.
+    limited : of the `folds` trainings, how many kept their last epoch: only the limit of epochs
+        ended them.
     most : that limit; None where none was limited.
     held_out : mean over folds of the least held-out loss; None where no rows were held out.
     """
@@ -62,9 +63,17 @@ def _trained(name: str, folds: list[FoldRecord]) -> Trained:
     found = [one.training for one in folds if one.training is not None]
     kept = [int(one["kept"]) for one in found]
     losses = [min(one["held_out"]) for one in found if one["held_out"]]
-    limits = [epochs for epochs, one in zip(kept, found, strict=True) if epochs == len(one["fitted"])]
-    return Trained(name, len(found), (fmean(kept), min(kept), max(kept)), len(limits), max(limits, default=None),
-                   fmean(losses) if losses else None)
+    limits = [
+        epochs for epochs, one in zip(kept, found, strict=True) if epochs == len(one["fitted"])
+    ]
+    return Trained(
+        name,
+        len(found),
+        (fmean(kept), min(kept), max(kept)),
+        len(limits),
+        max(limits, default=None),
+        fmean(losses) if losses else None,
+    )
 
 
 def charts(found: TrainingFacts) -> dict[str, Chart]:
@@ -72,8 +81,13 @@ def charts(found: TrainingFacts) -> dict[str, Chart]:
     both = (("trained on", "baseline", found.fitted), ("held out", "fusion", found.held_out))
     lines = [Curve(name, kind, [(epoch + 1, loss, None, None) for epoch, loss in enumerate(losses)])
              for name, kind, losses in both if losses]
-    ends = "; ".join(f"{line.name}: {figure(line.points[0][1])} to {figure(line.points[-1][1])}" for line in lines)
-    label = f"Loss of {clean(found.drawn)} over {len(found.fitted)} epochs of its first fold; {ends}."
+    ends = "; ".join(
+        f"{line.name}: {figure(line.points[0][1])} to {figure(line.points[-1][1])}"
+        for line in lines
+    )
+    label = (
+        f"Loss of {clean(found.drawn)} over {len(found.fitted)} epochs of its first fold; {ends}."
+    )
     caption = ("Mean loss of each epoch, with dropout on the rows trained on; the weights of the least held-out loss "
                "are kept.")
     return {"training": Chart(curves(lines, "epoch", "loss"), label, caption)}

@@ -12,8 +12,16 @@ from reports.record import RunRecord
 from reports.section import Section
 from reports.sections.verdict_sentences import cautions, headline, sentences
 
-Answer = Literal["pays", "costs", "equivalent", "unclear", "one fold", "half compared", "not compared",
-                 "no result"]
+Answer = Literal[
+    "pays",
+    "costs",
+    "equivalent",
+    "unclear",
+    "one fold",
+    "half compared",
+    "not compared",
+    "no result",
+]
 EQUIVALENT = 0.95
 _LABELS: dict[Kind, str] = {
     "image": "Picture only", "text": "Text only", "fusion": "Best fusion", "baseline": "Baseline"}
@@ -37,13 +45,13 @@ class VerdictFacts:
 
     Parameters
     ----------
-    answer : "pays" or "costs" where the gain stands at 5 % after Holm's correction over the declared contrasts,
-        "equivalent" where it is within the region of practical equivalence with a probability of EQUIVALENT,
-        "unclear" where it is neither, "one fold" where there is no interval, "half compared" where one modality
-        was not tried alone, "not compared" without a fusion or a single modality, "no result" without any
-        complete cell.
-    gain : best fusion against best single modality on the same folds; `adjusted` is its p value after Holm's
-        correction.
+    answer : "pays" or "costs" where the gain stands at 5 % after Holm's correction over the
+        declared contrasts, "equivalent" where it is within the region of practical equivalence with
+        a probability of EQUIVALENT, "unclear" where it is neither, "one fold" where there is no
+        interval, "half compared" where one modality was not tried alone, "not compared" without a
+        fusion or a single modality, "no result" without any complete cell.
+    gain : best fusion against best single modality on the same folds; `adjusted` is its p value
+        after Holm's correction.
     bars : best cell of each kind, single modalities first.
     headline, sentences, cautions : the same in words; cautions say what the figures do not.
     alarms : those of the cautions for which the verdict may be worthless.
@@ -70,11 +78,17 @@ def facts(record: RunRecord) -> VerdictFacts:
     contrast = declared.of(gain.cell, gain.other) if gain else None
     answer = _answer(ranking, gain, contrast)
     return VerdictFacts(
-        metric=record.metric, greater_is_better=ranking.metric.greater_is_better, answer=answer, gain=gain,
-        adjusted=contrast.adjusted if contrast else None, bars=_bars(ranking),
+        metric=record.metric,
+        greater_is_better=ranking.metric.greater_is_better,
+        answer=answer,
+        gain=gain,
+        adjusted=contrast.adjusted if contrast else None,
+        bars=_bars(ranking),
         headline=headline(answer, ranking, gain),
         sentences=tuple(sentences(answer, ranking, gain, contrast, record.unseen_classes)),
-        cautions=tuple(cautions(record, ranking, declared, optimism(record))), alarms=tuple(record.alarms))
+        cautions=tuple(cautions(record, ranking, declared, optimism(record))),
+        alarms=tuple(record.alarms),
+    )
 
 
 def _answer(ranking: Ranking, gain: Comparison | None, contrast: Contrast | None) -> Answer:

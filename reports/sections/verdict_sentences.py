@@ -11,7 +11,17 @@ from reports.analysis.interval_wording import between, plus_minus
 from reports.analysis.optimism import Optimism
 from reports.analysis.ranking import ROPE, Comparison, Ranking, Standing
 from reports.record import RunRecord
-from reports.wording import chance, count, duration, figure, listed, metric_label, p_value, quoted, signed
+from reports.wording import (
+    chance,
+    count,
+    duration,
+    figure,
+    listed,
+    metric_label,
+    p_value,
+    quoted,
+    signed,
+)
 
 _OTHER = {"image": "the text", "text": "the picture"}
 _NOUN = {"image": "the picture", "text": "the text"}
@@ -54,14 +64,20 @@ def _from_to(ranking: Ranking, gain: Comparison) -> str:
     if gain.posterior is None:
         return between_them
     better = gain.posterior.better >= gain.posterior.worse
-    which, probability = ("better", gain.posterior.better) if better else ("worse", gain.posterior.worse)
+    which, probability = (
+        ("better", gain.posterior.better) if better else ("worse", gain.posterior.worse)
+    )
     if gain.posterior.equivalent > probability:
         which, probability = "equivalent", gain.posterior.equivalent
     return f"{between_them} (95 % interval of the gain {between(gain.interval)}; P({which}) {chance(probability)})"
 
 
 def sentences(
-    answer: str, ranking: Ranking, gain: Comparison | None, contrast: Contrast | None, unseen_classes: bool = False
+    answer: str,
+    ranking: Ranking,
+    gain: Comparison | None,
+    contrast: Contrast | None,
+    unseen_classes: bool = False,
 ) -> Iterator[str]:
     """What was found: single modalities, fusion, its gain, the cheapest choice, the runner-up, encoders, baseline."""
     yield from _best_cells(ranking)
@@ -71,8 +87,10 @@ def sentences(
     yield from _runner_up(ranking, gain)
     for modality in ("image", "text"):
         yield from _encoders(ranking, modality)
-    yield from _baseline(ranking, ", which is chance: all it knows of the classes is their number" if unseen_classes
-                         else "")
+    yield from _baseline(
+        ranking,
+        ", which is chance: all it knows of the classes is their number" if unseen_classes else "",
+    )
 
 
 def cautions(
@@ -82,7 +100,10 @@ def cautions(
     yield from record.alarms
     failed = sorted({failure.cell for failure in record.failures})
     if failed:
-        names = listed([quoted(name) for name in failed[:3]] + ([f"{len(failed) - 3} more"] if failed[3:] else []))
+        names = listed(
+            [quoted(name) for name in failed[:3]]
+            + ([f"{len(failed) - 3} more"] if failed[3:] else [])
+        )
         yield f"{count(len(failed), 'cell')} failed and {_is(len(failed))} not ranked: {names}."
     partial = [s for s in ranking.standings if not s.complete and s.cell.name not in failed]
     if partial:
@@ -116,9 +137,13 @@ def _cheapest(ranking: Ranking) -> Iterator[str]:
     best, costs = models[0] if models else None, {one.cell.name: _seconds(one) for one in models}
     if best is None:
         return
-    equal = [(costs[one.cell.name], comparison) for one in models[1:]
-             if (comparison := ranking.compare(best, one)) is not None and comparison.interval.mean <= ROPE
-             and costs[one.cell.name] < costs[best.cell.name]]
+    equal = [
+        (costs[one.cell.name], comparison)
+        for one in models[1:]
+        if (comparison := ranking.compare(best, one)) is not None
+        and comparison.interval.mean <= ROPE
+        and costs[one.cell.name] < costs[best.cell.name]
+    ]
     if equal:
         cost, comparison = min(equal, key=lambda one: one[0])
         sure = "" if comparison.posterior is None else (
@@ -131,7 +156,10 @@ def _cheapest(ranking: Ranking) -> Iterator[str]:
 
 def _seconds(standing: Standing) -> float:
     """Mean seconds per fold to encode, fit and predict."""
-    return fmean(one.encode_seconds + one.fit_seconds + one.predict_seconds for one in standing.folds.values())
+    return fmean(
+        one.encode_seconds + one.fit_seconds + one.predict_seconds
+        for one in standing.folds.values()
+    )
 
 
 def _untested(ranking: Ranking) -> str:
@@ -144,7 +172,9 @@ def _best_cells(ranking: Ranking) -> Iterator[str]:
     singles = sorted(filter(None, (ranking.best("image"), ranking.best("text"))),
                      key=lambda s: s.rank or 0)
     folds = len(ranking.folds)
-    spread = f" (mean ± standard deviation over {count(folds, 'fold')})" if folds > 1 else " (one fold)"
+    spread = (
+        f" (mean ± standard deviation over {count(folds, 'fold')})" if folds > 1 else " (one fold)"
+    )
     for place, single in enumerate(singles):
         which = "The best single modality is" if place == 0 else "The best cell without it uses"
         yield (f"{which} {_NOUN[single.kind]}: {quoted(single.cell.name)} reaches {_article(metric)} {metric} of "
@@ -161,7 +191,11 @@ def _article(noun: str) -> str:
 
 def _gain(answer: str, ranking: Ranking, gain: Comparison, contrast: Contrast | None) -> str:
     folds, metric = count(gain.interval.folds, "fold"), metric_label(ranking.metric.name)
-    better = "" if ranking.metric.greater_is_better else " (lower is better; a positive gain is an improvement)"
+    better = (
+        ""
+        if ranking.metric.greater_is_better
+        else " (lower is better; a positive gain is an improvement)"
+    )
     if answer == "one fold":
         return (f"Against the best single modality the fusion gains {signed(gain.interval.mean)} {metric}{better}. "
                 "A single hold-out gives one difference and no idea of its spread: use several folds.")
@@ -180,7 +214,9 @@ def _gain(answer: str, ranking: Ranking, gain: Comparison, contrast: Contrast | 
 def _runner_up(ranking: Ranking, gain: Comparison | None) -> Iterator[str]:
     first, second, *_ = (*ranking.ranked("image", "text", "fusion"), None, None)
     lead = ranking.compare(first, second) if first and second else None
-    said = gain is not None and lead is not None and (gain.cell, gain.other) == (lead.cell, lead.other)
+    said = (
+        gain is not None and lead is not None and (gain.cell, gain.other) == (lead.cell, lead.other)
+    )
     if lead is None or lead.interval.direction is None or said:
         return
     told_apart = ("which is more than the folds' noise." if lead.interval.direction == 1 else
@@ -201,8 +237,14 @@ def _encoders(ranking: Ranking, modality: Literal["image", "text"]) -> Iterator[
     (first, top), (second, next_best), *_ = best.items()
     comparison = ranking.compare(top, next_best)
     noun, alone = ("picture" if modality == "image" else "text"), ranking.ranked(modality)
-    lead = f", ahead of {quoted(second)} by {signed(comparison.interval.mean)}" if comparison else ""
-    ends = f" ({between(comparison.interval)})" if comparison and comparison.interval.low is not None else ""
+    lead = (
+        f", ahead of {quoted(second)} by {signed(comparison.interval.mean)}" if comparison else ""
+    )
+    ends = (
+        f" ({between(comparison.interval)})"
+        if comparison and comparison.interval.low is not None
+        else ""
+    )
     yield (f"Of {len(best)} {noun} encoders {quoted(first)} does best {'alone' if alone else 'in a fusion'}"
            f"{lead}{ends}.")
 
@@ -222,7 +264,9 @@ def _baseline(ranking: Ranking, why: str) -> Iterator[str]:
 def _holm(contrast: Contrast | None) -> str:
     if contrast is None or contrast.adjusted is None:
         return ""
-    return f" (p {p_value(contrast.adjusted)} after Holm's correction over the declared comparisons)"
+    return (
+        f" (p {p_value(contrast.adjusted)} after Holm's correction over the declared comparisons)"
+    )
 
 
 def _is(number: int) -> str:

@@ -44,9 +44,10 @@ class Confusion:
 class WinnerFacts:
     """The winner's out-of-fold predictions.
 
-    Counts are summed over all repeats and divided by their number, so that over repeated folds, which
-    predict every row once a repeat, they add up to rows; precision, recall and F1 come from the same counts. They are
-    pooled over folds and so differ a little from the leaderboard's means over folds.
+    Counts are summed over all repeats and divided by their number, so that over repeated folds,
+    which predict every row once a repeat, they add up to rows; precision, recall and F1 come from
+    the same counts. They are pooled over folds and so differ a little from the leaderboard's means
+    over folds.
 
     Parameters
     ----------
@@ -97,8 +98,13 @@ def charts(winner: WinnerFacts) -> dict[str, Chart]:
     label = f"Confusion matrix of {clean(winner.cell)} for {len(winner.classes)} classes"
     if worst:
         label += f"; lowest share found: {100 * worst.recall:.0f} % of {clean(worst.name)}"
-    return {"confusion": Chart(
-        spec, label + ".", "Each row is a true class and adds up to 100 %; the diagonal is the share found.")}
+    return {
+        "confusion": Chart(
+            spec,
+            label + ".",
+            "Each row is a true class and adds up to 100 %; the diagonal is the share found.",
+        )
+    }
 
 
 def _class_row(name: str, code: int, counts: NDArray[np.float64]) -> ClassRow:

@@ -52,7 +52,14 @@ TRAINING = {
 }
 OTHERS = {
     "image": [png(10), png(11, (30, 50)), png(12, (1, 9))],
-    "text": ["a blue car", "", "تفاحة حمراء", "😀🎉", "a\x00b\x07c \ud800", f"red {CANARY} " + "apple " * 30],
+    "text": [
+        "a blue car",
+        "",
+        "تفاحة حمراء",
+        "😀🎉",
+        "a\x00b\x07c \ud800",
+        f"red {CANARY} " + "apple " * 30,
+    ],
 }
 
 
@@ -112,7 +119,9 @@ def fitted() -> Callable[[str, str], tuple[Encoder, Block]]:
 
 def test_every_registered_encoder_is_tested() -> None:
     assert set(FACTORIES) == set(REGISTERED)
-    assert len(REGISTERED) == len(IMAGE_ENCODERS) + len(TEXT_ENCODERS), "a name stands for two encoders"
+    assert len(REGISTERED) == len(IMAGE_ENCODERS) + len(TEXT_ENCODERS), (
+        "a name stands for two encoders"
+    )
 
 
 @pytest.mark.parametrize("name", REGISTERED)
@@ -246,7 +255,11 @@ def learned_state(encoder: Encoder) -> str:
             return value.tolist()
         if hasattr(value, "state_dict"):
             return {key: item.tolist() for key, item in value.state_dict().items()}
-        return {key: shown(item) for key, item in vars(value).items()} if hasattr(value, "__dict__") else value
+        return (
+            {key: shown(item) for key, item in vars(value).items()}
+            if hasattr(value, "__dict__")
+            else value
+        )
 
     return repr({key: shown(value) for key, value in vars(encoder).items() if key.endswith("_")})
 
@@ -261,10 +274,14 @@ def test_what_is_only_encoded_is_never_learned(name: str, form: str) -> None:
     if encoder.learns and encoder.modality == "text":
         assert CANARY not in before
         assert before != "{}"
-        assert CANARY in learned_state(clone(encoder).fit([*samples, f"a {CANARY}"])), "the canary can be seen"
+        assert CANARY in learned_state(clone(encoder).fit([*samples, f"a {CANARY}"])), (
+            "the canary can be seen"
+        )
     elif encoder.learns:
         assert learned_state(taught(clone(encoder), samples)) == before
-        assert learned_state(taught(clone(encoder), [*samples, png(99)])) != before, "another picture can be seen"
+        assert learned_state(taught(clone(encoder), [*samples, png(99)])) != before, (
+            "another picture can be seen"
+        )
     else:
         assert before == "{}"
 
@@ -299,7 +316,9 @@ def test_the_identity_needs_no_heavy_import() -> None:
         "heavy = {'torch', 'torchvision', 'timm', 'gensim', 'transformers', 'sentence_transformers'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+    )
     assert done.stdout.strip() == "[]"
 
 

@@ -45,7 +45,9 @@ def test_parameters_are_set_at_both_levels():
 
 @pytest.mark.parametrize("name", ["strength", "strength__C"])
 def test_an_unknown_parameter_is_named_with_those_there_are(name):
-    with pytest.raises(ValueError, match="Logistic has no parameter 'strength'; it has C, class_weight"):
+    with pytest.raises(
+        ValueError, match="Logistic has no parameter 'strength'; it has C, class_weight"
+    ):
         Logistic().set_params(**{name: 1})
 
 

@@ -19,14 +19,21 @@ from tests.support.tiny import GRID, run_grid, without_report, write_grid, write
 @pytest.fixture(scope="module")
 def values():
     rng = np.random.default_rng(0)
-    return (rng.normal(size=(300, 12)) * np.linspace(3, 0.1, 12) @ rng.normal(size=(12, 12))).astype(np.float32)
+    return (
+        rng.normal(size=(300, 12)) * np.linspace(3, 0.1, 12) @ rng.normal(size=(12, 12))
+    ).astype(np.float32)
 
 
 @pytest.mark.parametrize("whiten", [False, True])
 def test_the_components_are_scikit_learns(values, whiten, monkeypatch):
-    monkeypatch.setattr("features.principal_components.PIECE", 70)  # several pieces, the last one smaller
+    # several pieces, the last one smaller
+    monkeypatch.setattr("features.principal_components.PIECE", 70)
     mine = Projection.learned(Block.of(values[:200]), 4, whiten)(Block.of(values)).array()
-    theirs = PCA(4, whiten=whiten, svd_solver="full").fit(values[:200].astype(np.float64)).transform(values)
+    theirs = (
+        PCA(4, whiten=whiten, svd_solver="full")
+        .fit(values[:200].astype(np.float64))
+        .transform(values)
+    )
     signs = np.sign((mine * theirs).sum(axis=0))
     np.testing.assert_allclose(mine, theirs * signs, rtol=1e-3, atol=1e-3)
     axes = Projection.learned(Block.of(values[:200]), 4, whiten).axes
@@ -47,7 +54,9 @@ def test_regions_count_one_by_one_and_masked_ones_not_at_all(values):
 
 
 def test_more_components_than_can_be_learned_are_refused_with_the_most(values):
-    with pytest.raises(ValueError, match=r"pca: 9 components .* 5 vectors of 12 coordinates; 4 at most"):
+    with pytest.raises(
+        ValueError, match=r"pca: 9 components .* 5 vectors of 12 coordinates; 4 at most"
+    ):
         Projection.learned(Block.of(values[:5]), 9, whiten=False)
     with pytest.raises(ValueError, match="12 at most"):
         Projection.learned(Block.of(values), 13, whiten=False)
@@ -63,7 +72,9 @@ def test_whiten_alone_is_an_error():
         CNN(weights="random", whiten=True).identity()
 
 
-def test_the_frozen_network_runs_once_and_the_components_in_every_training_set(tmp_path, monkeypatch):
+def test_the_frozen_network_runs_once_and_the_components_in_every_training_set(
+    tmp_path, monkeypatch
+):
     from features.networks import inference
 
     encoded, passes, fits = inference.encoded, [], []
@@ -75,12 +86,18 @@ def test_the_frozen_network_runs_once_and_the_components_in_every_training_set(t
     without_report(monkeypatch)
     write_table(tmp_path)
     encoder = "{cnn: {model: squeezenet1_1, weights: random, size: 32, pca: 3}}"
-    grid = re.sub("fusion: .*", "fusion: [image_only]", re.sub("image: .mean.*", f"image: [{encoder}]", GRID))
+    grid = re.sub(
+        "fusion: .*", "fusion: [image_only]", re.sub("image: .mean.*", f"image: [{encoder}]", GRID)
+    )
     write_grid(tmp_path, grid)
     assert run_grid(tmp_path) == 0
     assert passes == [36]
-    assert Counter(fits) == {24: 3, 12: 6}, "three outer training sets of 24 rows, two inner ones of 12 in each"
-    widths = Counter(entry.arrays["values"].shape[1] for entry in entries(tmp_path) if "values" in entry.arrays)
+    assert Counter(fits) == {24: 3, 12: 6}, (
+        "three outer training sets of 24 rows, two inner ones of 12 in each"
+    )
+    widths = Counter(
+        entry.arrays["values"].shape[1] for entry in entries(tmp_path) if "values" in entry.arrays
+    )
     assert widths == {512: 1, 3: 9}
     write_grid(tmp_path, grid.replace("pca: 3", "pca: 2"))
     assert run_grid(tmp_path) == 0

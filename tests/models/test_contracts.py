@@ -61,7 +61,8 @@ every_estimator = pytest.mark.parametrize(
 @pytest.mark.parametrize(("base", "registry"), [(Fusion, FUSIONS), (Classifier, CLASSIFIERS)])
 def test_no_estimator_is_missing_from_its_registry(base, registry):
     complete = {cls for cls in subclasses(base) if isinstance(getattr(cls, "version", None), int)
-                and cls.__module__.startswith("models.")}  # other tests make estimators of their own
+                # other tests make estimators of their own
+                and cls.__module__.startswith("models.")}
     assert complete == set(registry.values())
 
 
@@ -113,8 +114,12 @@ def test_fusion_is_deterministic_and_predicts_each_sample_by_itself(cls):
     probabilities = first.predict_proba(train)
     np.testing.assert_array_equal(probabilities, second.fit(train, y).predict_proba(train))
     some = np.array([7, 3, 41])
-    np.testing.assert_allclose(first.predict_proba(train.take(some)), probabilities[some], atol=1e-6)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(first)).predict_proba(train), probabilities)
+    np.testing.assert_allclose(
+        first.predict_proba(train.take(some)), probabilities[some], atol=1e-6
+    )
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(first)).predict_proba(train), probabilities
+    )
     assert first.predict_proba(train.take(np.array([], dtype=np.int64))).shape == (0, 3)
 
 
@@ -152,7 +157,9 @@ def test_a_single_class_is_predicted_with_certainty(cls):
 @every_fusion
 def test_fitting_changes_neither_the_samples_nor_the_labels(cls):
     train, y = suited(cls)
-    train = Views(without(train.image, slice(0, 4)), without(train.text, slice(2, 6)), np.arange(len(y)) // 2)
+    train = Views(
+        without(train.image, slice(0, 4)), without(train.text, slice(2, 6)), np.arange(len(y)) // 2
+    )
     kept = pickle.loads(pickle.dumps((train, y)))
     built(cls).fit(train, y).predict_proba(train)
     np.testing.assert_array_equal(y, kept[1])
@@ -165,10 +172,20 @@ def test_fitting_changes_neither_the_samples_nor_the_labels(cls):
 @every_fusion
 def test_a_second_fit_forgets_the_first(cls):
     train, y = suited(cls)
-    other = Views(*(Block.of(block.values[:30, ..., :4], None if block.mask is None else block.mask[:30], block.encoder)
-                    for block in train.blocks().values()))
+    other = Views(
+        *(
+            Block.of(
+                block.values[:30, ..., :4],
+                None if block.mask is None else block.mask[:30],
+                block.encoder,
+            )
+            for block in train.blocks().values()
+        )
+    )
     twice = built(cls).fit(other, np.arange(30) % 2).fit(train, y)
-    np.testing.assert_array_equal(twice.predict_proba(train), built(cls).fit(train, y).predict_proba(train))
+    np.testing.assert_array_equal(
+        twice.predict_proba(train), built(cls).fit(train, y).predict_proba(train)
+    )
     single = built(cls).fit(train, y).fit(other, np.zeros(30))
     np.testing.assert_array_equal(single.predict_proba(other), np.ones((30, 1)))
 
@@ -193,7 +210,9 @@ def test_one_sample_can_be_learned_from_and_asked_about(cls):
     one = train.take(np.array([4]))
     assert list(built(cls).fit(one, y[[4]]).predict(one)) == [y[4]]
     fitted = built(cls).fit(train, y)
-    np.testing.assert_allclose(fitted.predict_proba(one), fitted.predict_proba(train)[[4]], atol=1e-6)
+    np.testing.assert_allclose(
+        fitted.predict_proba(one), fitted.predict_proba(train)[[4]], atol=1e-6
+    )
 
 
 @every_fusion
@@ -211,11 +230,16 @@ def test_what_cannot_be_asked_or_learned_is_an_error_that_says_why(cls):
     for modality in cls.needs:
         whole = train.blocks()[modality]
         narrow = Block.of(whole.values[..., 1:], whole.mask, whole.encoder)
-        with pytest.raises(ValueError, match=rf"have {narrow.width} {modality} features instead of {narrow.width + 1}"):
+        with pytest.raises(
+            ValueError,
+            match=rf"have {narrow.width} {modality} features instead of {narrow.width + 1}",
+        ):
             fitted.predict_proba(Views(**(train.blocks() | {modality: narrow})))
         others = {name: block for name, block in train.blocks().items() if name != modality}
         for call in (fitted.predict_proba, lambda views: built(cls).fit(views, y)):
-            with pytest.raises(ValueError, match=rf"needs {modality} features; the samples have only"):
+            with pytest.raises(
+                ValueError, match=rf"needs {modality} features; the samples have only"
+            ):
                 call(Views(**others))
 
 
@@ -225,8 +249,14 @@ def test_many_settings_at_once_give_what_one_by_one_gives(cls):
     holes = Views(without(train.image, slice(0, 4)), without(train.text, slice(2, 6)))
     half = np.arange(len(y)) % 2 == 0
     more = holes.take(np.arange(0, len(y), 5)) if cls.uses_unlabelled else None
-    fits = [Fit(holes.take(half), y[half], holes.take(~half), more), Fit(holes.take(~half), y[~half], holes.take(half))]
-    settings = [dict(zip(cls.tuned, values, strict=True)) for values in zip(*cls.tuned.values(), strict=True)] or [{}]
+    fits = [
+        Fit(holes.take(half), y[half], holes.take(~half), more),
+        Fit(holes.take(~half), y[~half], holes.take(half)),
+    ]
+    settings = [
+        dict(zip(cls.tuned, values, strict=True))
+        for values in zip(*cls.tuned.values(), strict=True)
+    ] or [{}]
     if cls.takes_classifier:
         settings = [setting | {"classifier__C": C} for C in (3.0, 0.1) for setting in settings]
     many = built(cls).predict_many(fits, settings)
@@ -234,7 +264,8 @@ def test_many_settings_at_once_give_what_one_by_one_gives(cls):
     assert [len(row) for row in many] == [len(settings)] * 2
     for row, expected in zip(many, plain, strict=True):
         for one, other in zip(row, expected, strict=True):
-            # Logistic regressions are solved together: objectives agree to 2e-7, so probabilities to its square root.
+            # Logistic regressions are solved together: objectives agree to 2e-7, so probabilities
+            # to its square root.
             np.testing.assert_allclose(one, other, atol=5e-4 if cls.takes_classifier else 1e-6)
 
 
@@ -245,7 +276,9 @@ def test_only_a_fusion_that_says_so_takes_samples_without_a_label(cls):
     few = np.arange(0, len(y), 5)
     hidden = built(cls).fit(train.take(few), y[few])
     given = built(cls).learn(Fit(train.take(few), y[few], train, unlabelled=train))
-    assert (not cls.uses_unlabelled) == np.array_equal(given.predict_proba(train), hidden.predict_proba(train))
+    assert (not cls.uses_unlabelled) == np.array_equal(
+        given.predict_proba(train), hidden.predict_proba(train)
+    )
 
 
 @every_fusion
@@ -265,7 +298,9 @@ def test_classifier_learns_from_dense_and_sparse_rows_alike(cls):
     thin = built(cls).fit(sparse.csr_matrix(X), y)
     assert list(dense.classes_) == sorted(CLASSES)
     np.testing.assert_allclose(dense.predict_proba(X).sum(axis=1), 1, atol=1e-6)
-    np.testing.assert_allclose(dense.predict_proba(X), thin.predict_proba(sparse.csr_matrix(X)), atol=2e-3)
+    np.testing.assert_allclose(
+        dense.predict_proba(X), thin.predict_proba(sparse.csr_matrix(X)), atol=2e-3
+    )
     assert np.mean(dense.predict(X) == y) > 0.9
 
 
@@ -308,7 +343,9 @@ def test_logistic_regression_ends_at_the_minimum_without_a_warning(C):
     X /= np.sqrt((X**2).sum(axis=1).mean())
     fitted = Logistic(C=C).fit(X, y)
     residuals = (y[:, None] == CLASSES) - fitted.predict_proba(X)
-    np.testing.assert_allclose(fitted.model_.solution.coef, C * residuals.T @ X, atol=1e-4 * C * len(y))
+    np.testing.assert_allclose(
+        fitted.model_.solution.coef, C * residuals.T @ X, atol=1e-4 * C * len(y)
+    )
     np.testing.assert_allclose(residuals.mean(axis=0), 0, atol=1e-3)
 
 
@@ -316,7 +353,12 @@ def test_importing_the_models_loads_no_heavy_package():
     heavy = ["torch", "torchvision", "timm", "gensim", "sentence_transformers", "transformers",
              "sklearn", "scipy.stats", "pandas"]
     code = f"import sys, models; print([name for name in {heavy} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "[]\n"
+    )
 
 
 def test_a_pooled_block_may_have_identical_samples_stored_once():

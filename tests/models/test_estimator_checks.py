@@ -1,9 +1,10 @@
 """scikit-learn's own estimator checks of every fusion, over views made of the columns of the checks' arrays.
 
-An array's first columns are the picture, the others the text (a single column is both). The adapter checks
-arrays, which fusions never see; all else the checks ask of the fusion: that fitting is repeatable and changes no
-parameters, that labels may be of any kind, that samples are predicted alike in any order and number, that fitted
-estimators can be pickled and fitted anew, that they tell classes apart.
+An array's first columns are the picture, the others the text (a single column is both). The adapter
+checks arrays, which fusions never see; all else the checks ask of the fusion: that fitting is
+repeatable and changes no parameters, that labels may be of any kind, that samples are predicted
+alike in any order and number, that fitted estimators can be pickled and fitted anew, that they tell
+classes apart.
 """
 
 from __future__ import annotations
@@ -42,23 +43,31 @@ class OnColumns(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        return self.fusion_.predict_proba(self._views(validate_data(self, X, dtype=np.float32, reset=False)))
+        return self.fusion_.predict_proba(
+            self._views(validate_data(self, X, dtype=np.float32, reset=False))
+        )
 
     def predict(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        return self.fusion_.predict(self._views(validate_data(self, X, dtype=np.float32, reset=False)))
+        return self.fusion_.predict(
+            self._views(validate_data(self, X, dtype=np.float32, reset=False))
+        )
 
     def _views(self, X: np.ndarray) -> Views:
         half = max(X.shape[1] // 2, 1)
-        encoder = Layers() if self.fusion is not None and "inputs" in self.fusion.needs.values() else None
+        encoder = (
+            Layers() if self.fusion is not None and "inputs" in self.fusion.needs.values() else None
+        )
         return Views(Block.of(X[:, :half], encoder=encoder),
                      Block.of(X[:, half:] if X.shape[1] > 1 else X, encoder=encoder))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        # Half of the columns, or two passes of a network, tell the checks' classes apart less than they ask for.
+        # Half of the columns, or two passes of a network, tell the checks' classes apart less than
+        # they ask for.
         tags.classifier_tags.poor_score = not (
-            self.fusion is not None and self.fusion.takes_classifier and len(self.fusion.needs) == 2)
+            self.fusion is not None and self.fusion.takes_classifier and len(self.fusion.needs) == 2
+        )
         return tags
 
 
@@ -70,7 +79,10 @@ def small(cls: type[Fusion], **parameters: Any) -> OnColumns:
 
 
 def expected_failures(estimator: OnColumns) -> dict[str, str]:
-    return {"check_methods_subset_invariance": ROUNDING, "check_methods_sample_order_invariance": ROUNDING}
+    return {
+        "check_methods_subset_invariance": ROUNDING,
+        "check_methods_sample_order_invariance": ROUNDING,
+    }
 
 
 ALL = [small(cls) for cls in FUSIONS.values()]

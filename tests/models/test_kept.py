@@ -24,7 +24,9 @@ def numbers(*shape, seed=0):
 def asked(kept, *decided_by, result=None):
     """Whether the result was computed."""
     computed = []
-    kept.arrays(decided_by, lambda: computed.append(1) or (numbers(4) if result is None else result,))
+    kept.arrays(
+        decided_by, lambda: computed.append(1) or (numbers(4) if result is None else result,)
+    )
     return bool(computed)
 
 

@@ -15,11 +15,24 @@ from reports.analysis.many_data_sets import across
 from reports.page.many_pages import diagram, pages
 
 # Demsar (2006), table 6: AUC of C4.5 and three ways to tune it, on fourteen data sets.
-DEMSAR = np.array([
-    [.763, .768, .771, .798], [.599, .591, .590, .569], [.954, .971, .968, .967], [.628, .661, .654, .657],
-    [.882, .888, .886, .898], [.936, .931, .916, .931], [.661, .668, .609, .685], [.583, .583, .563, .625],
-    [.775, .838, .866, .875], [1.000, 1.000, 1.000, 1.000], [.940, .962, .965, .962], [.619, .666, .614, .669],
-    [.972, .981, .9751, .975], [.957, .978, .946, .970]])
+DEMSAR = np.array(
+    [
+        [0.763, 0.768, 0.771, 0.798],
+        [0.599, 0.591, 0.590, 0.569],
+        [0.954, 0.971, 0.968, 0.967],
+        [0.628, 0.661, 0.654, 0.657],
+        [0.882, 0.888, 0.886, 0.898],
+        [0.936, 0.931, 0.916, 0.931],
+        [0.661, 0.668, 0.609, 0.685],
+        [0.583, 0.583, 0.563, 0.625],
+        [0.775, 0.838, 0.866, 0.875],
+        [1.000, 1.000, 1.000, 1.000],
+        [0.940, 0.962, 0.965, 0.962],
+        [0.619, 0.666, 0.614, 0.669],
+        [0.972, 0.981, 0.9751, 0.975],
+        [0.957, 0.978, 0.946, 0.970],
+    ]
+)
 METHODS = ("C4.5", "C4.5+m", "C4.5+cf", "C4.5+m+cf")
 
 
@@ -76,8 +89,11 @@ def write_run(folder, name, scores, fingerprint=None):
     with (folder / name / "scores.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["cell", "fusion", "repeat", "fold", "balanced_accuracy", "log_loss"])
-        writer.writerows([cell, fusion, 0, fold, value, value]
-                         for (fusion, cell), values in scores.items() for fold, value in enumerate(values))
+        writer.writerows(
+            [cell, fusion, 0, fold, value, value]
+            for (fusion, cell), values in scores.items()
+            for fold, value in enumerate(values)
+        )
     (folder / name / "grid.lock.yaml").write_text(
         f"name: {name}\n# data fingerprint (sha256): {fingerprint or name}\n")
     return folder / name
@@ -89,19 +105,30 @@ SCORES = {("concat", "cnn / concat"): (0.8, 0.6), ("late", "cnn / late"): (0.7, 
 
 def test_runs_are_compared_by_what_they_share(tmp_path, capsys):
     one = write_run(tmp_path, "one", SCORES)
-    two = write_run(tmp_path, "two", {**SCORES, ("late", "cnn / late"): (0.9, 0.8), ("x", "other"): (1, 1)})
+    two = write_run(
+        tmp_path, "two", {**SCORES, ("late", "cnn / late"): (0.9, 0.8), ("x", "other"): (1, 1)}
+    )
     facts = compare([one, two], "balanced_accuracy")
     assert set(facts.methods) == {"cnn / concat", "cnn / late", "majority"}
-    assert dict(zip(facts.methods, zip(*facts.scores, strict=True), strict=True))["cnn / late"] == pytest.approx(
-        (0.65, 0.85))
+    assert dict(zip(facts.methods, zip(*facts.scores, strict=True), strict=True))[
+        "cnn / late"
+    ] == pytest.approx((0.65, 0.85))
     assert main([str(one), str(two), "--out", str(tmp_path / "out")]) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"compare.html", "compare.md", "compare.svg"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "compare.html",
+        "compare.md",
+        "compare.svg",
+    }
     assert "compare.html" in capsys.readouterr().out
 
 
 def test_best_cells_of_fusions_are_compared_whatever_their_encoders(tmp_path):
     one = write_run(tmp_path, "one", {**SCORES, ("concat", "sbert / concat"): (0.9, 0.9)})
-    two = write_run(tmp_path, "two", {(fusion, f"vit {cell}"): values for (fusion, cell), values in SCORES.items()})
+    two = write_run(
+        tmp_path,
+        "two",
+        {(fusion, f"vit {cell}"): values for (fusion, cell), values in SCORES.items()},
+    )
     with pytest.raises(CompareError, match="share 0 methods"):
         compare([one, two], "balanced_accuracy")
     facts = compare([one, two], "balanced_accuracy", by="fusion")
@@ -125,6 +152,8 @@ def test_an_incomplete_cell_is_no_method(tmp_path):
     (lambda folder: [write_run(folder, "one", SCORES), write_run(folder, "two", SCORES)], "accuracy",
      "has no column accuracy")])
 def test_runs_that_cannot_be_compared(tmp_path, make, metric, said, capsys):
-    assert main([*map(str, make(tmp_path)), "--metric", metric, "--out", str(tmp_path / "out")]) == 2
+    assert (
+        main([*map(str, make(tmp_path)), "--metric", metric, "--out", str(tmp_path / "out")]) == 2
+    )
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

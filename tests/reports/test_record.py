@@ -24,19 +24,29 @@ def record(tmp_path_factory) -> RunRecord:
     records: list[RunRecord] = []
     with pytest.MonkeyPatch.context() as patch:
         register(patch)
-        patch.setattr("reports.page.render.write_report", lambda record, folder: records.append(record))
+        patch.setattr(
+            "reports.page.render.write_report", lambda record, folder: records.append(record)
+        )
         assert run_grid(folder) == 0
         assert run_grid(folder) == 0
     first, again = records
-    costs = [[(fold.cell, fold.encode_seconds, fold.feature_bytes, fold.model_bytes) for fold in one.folds]
-             for one in (first, again)]
+    costs = [
+        [
+            (fold.cell, fold.encode_seconds, fold.feature_bytes, fold.model_bytes)
+            for fold in one.folds
+        ]
+        for one in (first, again)
+    ]
     assert costs[0] == costs[1]  # a reused result keeps what it cost
     return first
 
 
 def test_every_fold_knows_what_it_cost(record):
     by_cell = {fold.cell: fold for fold in record.folds if (fold.repeat, fold.fold) == (0, 0)}
-    image, text = by_cell["mean_colour / image_only / logistic"], by_cell["bow / text_only / logistic"]
+    image, text = (
+        by_cell["mean_colour / image_only / logistic"],
+        by_cell["bow / text_only / logistic"],
+    )
     both = by_cell["mean_colour + bow / concat / logistic"]
     assert image.encode_seconds > 0
     assert text.encode_seconds > 0
@@ -55,10 +65,14 @@ def test_forms_of_one_pass_share_its_seconds(tmp_path, monkeypatch):
     """Attention asks for regions, concat for the mean of the same pass: neither is free."""
     write_table(tmp_path, 6)
     grid = tmp_path / "grid.yaml"
-    grid.write_text(grid.read_text().replace("majority,", "attention,").replace("[bow]", "[word2vec]"))
+    grid.write_text(
+        grid.read_text().replace("majority,", "attention,").replace("[bow]", "[word2vec]")
+    )
     register(monkeypatch)
     records: list[RunRecord] = []
-    monkeypatch.setattr("reports.page.render.write_report", lambda record, folder: records.append(record))
+    monkeypatch.setattr(
+        "reports.page.render.write_report", lambda record, folder: records.append(record)
+    )
     assert run_grid(tmp_path) == 0
     costs = {fold.cell: fold.encode_seconds for fold in records[0].folds if fold.fold == 0}
     assert costs["mean_colour + word2vec / attention"] == pytest.approx(
@@ -76,17 +90,26 @@ def test_the_card_counts_what_the_report_shows(store):
     facts = card(dataset.build(changed, ["image", "text"], "fail", store))
     assert facts.pop("writing systems").startswith("Latin 9")
     assert facts == {
-        "rows": "36", "classes": "3, of 12 to 12 rows", "groups": "18 (pair), of up to 2 rows",
+        "rows": "36",
+        "classes": "3, of 12 to 12 rows",
+        "groups": "18 (pair), of up to 2 rows",
         "distinct pictures": "35; 24 x 24 to 60 x 60 pixels, 24 x 24 in the middle",
         "distinct texts": "35; 2 to 5 words, 5 in the middle",
         "duplicate pictures": "2 rows share theirs with another row",
-        "duplicate texts": "2 rows share theirs with another row; 2 of them with one that has another class"}
+        "duplicate texts": "2 rows share theirs with another row; 2 of them with one that has another class",
+    }
 
 
 def test_the_card_names_writing_systems_and_survives_empty_data(store):
     texts = ["кошка", "猫と犬", "42 !", None]
-    columns = {"texts": texts, "pictures": [None, None, None, BytesPicture("one", png(1))], "groups": {},
-               "labels": ["a", "b", "a", "b"], "ids": list("wxyz"), "places": list("wxyz")}
+    columns = {
+        "texts": texts,
+        "pictures": [None, None, None, BytesPicture("one", png(1))],
+        "groups": {},
+        "labels": ["a", "b", "a", "b"],
+        "ids": list("wxyz"),
+        "places": list("wxyz"),
+    }
     facts = card(dataset.build(Samples(**columns), ["image", "text"], "keep", store))
     assert facts["writing systems"] == "Cyrillic 62 %, Chinese characters 25 %, Japanese kana 12 %"
     assert facts["distinct pictures"] == "1; 24 x 24 pixels, all of them"

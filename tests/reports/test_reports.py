@@ -46,7 +46,8 @@ from tests.support.records import (
     small_record,
 )
 
-SECOND_PHASE = {"attention", "robustness", "training", "learning_curve"}  # what the small record does not have
+# what the small record does not have
+SECOND_PHASE = {"attention", "robustness", "training", "learning_curve"}
 GOLDEN = Path(__file__).parent / "golden"
 @pytest.fixture(autouse=True, scope="module")
 def bundled_once() -> Iterator[None]:
@@ -54,18 +55,24 @@ def bundled_once() -> Iterator[None]:
     import vl_convert
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vl_convert, "javascript_bundle", functools.cache(vl_convert.javascript_bundle))
+        patch.setattr(
+            vl_convert, "javascript_bundle", functools.cache(vl_convert.javascript_bundle)
+        )
         draw = functools.cache(lambda spec: vl_convert_draw(json.loads(spec), allowed_base_urls=[]))
         vl_convert_draw = vl_convert.vegalite_to_svg
-        patch.setattr(vl_convert, "vegalite_to_svg", lambda spec, **_: draw(json.dumps(spec, sort_keys=True)))
+        patch.setattr(
+            vl_convert, "vegalite_to_svg", lambda spec, **_: draw(json.dumps(spec, sort_keys=True))
+        )
         yield
 
 
-# --- statistics ---------------------------------------------------------------------------------------
+# --- statistics
+# ---------------------------------------------------------------------------------------
 
 def test_corrected_interval_by_hand():
-    # mean .05; squared deviations .0001 .0009 .0001 .0009, so s^2 = .002 / 3; t(3, .975) = 3.18244631;
-    # factor 1/4 + 25/75 = .583333; half = 3.18244631 * sqrt(.583333 * .000666667) = .06275869
+    # mean .05; squared deviations .0001 .0009 .0001 .0009, so s^2 = .002 / 3; t(3, .975) =
+    # 3.18244631; factor 1/4 + 25/75 = .583333; half = 3.18244631 * sqrt(.583333 * .000666667) =
+    # .06275869
     interval = corrected_resampled_interval([0.06, 0.02, 0.04, 0.08], [75] * 4, [25] * 4)
     assert interval.mean == pytest.approx(0.05)
     assert interval.low == pytest.approx(0.05 - 0.06275869, abs=1e-7)
@@ -83,7 +90,12 @@ def test_corrected_interval_is_wider_than_the_naive_one():
 
 def test_one_fold_has_no_interval_and_no_direction():
     interval = corrected_resampled_interval([0.3], [75], [25])
-    assert (interval.mean, interval.low, interval.high, interval.direction) == (0.3, None, None, None)
+    assert (interval.mean, interval.low, interval.high, interval.direction) == (
+        0.3,
+        None,
+        None,
+        None,
+    )
 
 
 def test_equal_differences_give_a_point():
@@ -109,7 +121,8 @@ def test_interval_moves_with_its_differences(differences, shift):
     assert first.mean <= first.high + 1e-12
 
 
-# --- facts --------------------------------------------------------------------------------------------
+# --- facts
+# --------------------------------------------------------------------------------------------
 
 def test_ranking_by_value():
     ranking = rank_cells(small_record())
@@ -139,7 +152,11 @@ def test_verdict_of_the_small_record():
     facts = verdict.facts(small_record())
     assert facts.answer == "unclear"
     assert [(bar.kind, round(bar.mean, 3), round(bar.share, 3)) for bar in facts.bars] == [
-        ("image", 0.53, 0.53), ("text", 0.62, 0.62), ("fusion", 0.67, 0.67), ("baseline", 0.25, 0.25)]
+        ("image", 0.53, 0.53),
+        ("text", 0.62, 0.62),
+        ("fusion", 0.67, 0.67),
+        ("baseline", 0.25, 0.25),
+    ]
     assert "adding the picture" in facts.headline
     assert any("Only 4 folds" in caution for caution in facts.cautions)
 
@@ -158,15 +175,20 @@ def test_verdict_follows_the_interval(gain, answer, words):
 
 def test_the_first_sentence_holds_both_scores_the_interval_and_the_probability():
     words = verdict.facts(small_record()).headline
-    assert "by 0.050, from 0.620 to 0.670 (95 % interval of the gain \N{MINUS SIGN}0.013 to +0.113" in words
+    assert (
+        "by 0.050, from 0.620 to 0.670 (95 % interval of the gain \N{MINUS SIGN}0.013 to +0.113"
+        in words
+    )
     assert "; P(better) .93)" in words
 
 
 def test_many_comparisons_make_a_gain_unclear_that_its_own_interval_shows():
     gains = (0.05, 0.09, 0.06, 0.04)
     fusion = tuple(text + by for text, by in zip(SMALL_SCORES[TEXT], gains, strict=True))
-    others = {CellRecord(f"late {number}", "cnn", "tfidf", f"late {number}", None): (0.5, 0.6, 0.62, 0.52)
-              for number in range(6)}
+    others = {
+        CellRecord(f"late {number}", "cnn", "tfidf", f"late {number}", None): (0.5, 0.6, 0.62, 0.52)
+        for number in range(6)
+    }
     assert verdict.facts(small_record({**SMALL_SCORES, FUSION: fusion})).answer == "pays"
     facts = verdict.facts(small_record({**SMALL_SCORES, FUSION: fusion, **others}))
     assert (facts.answer, facts.gain.interval.direction) == ("unclear", 1)
@@ -176,12 +198,21 @@ def test_many_comparisons_make_a_gain_unclear_that_its_own_interval_shows():
 
 def test_the_cheapest_choice_that_is_as_good():
     late = CellRecord("cnn + tfidf / late", "cnn", "tfidf", "late", None)
-    record = small_record({**SMALL_SCORES, late: tuple(value - 0.004 for value in SMALL_SCORES[FUSION])})
+    record = small_record(
+        {**SMALL_SCORES, late: tuple(value - 0.004 for value in SMALL_SCORES[FUSION])}
+    )
     assert not any("cheapest" in sentence for sentence in verdict.facts(record).sentences)
-    dear = replace(record, folds=tuple(
-        replace(fold, fit_seconds=90.0) if fold.cell == FUSION.name else fold for fold in record.folds))
+    dear = replace(
+        record,
+        folds=tuple(
+            replace(fold, fit_seconds=90.0) if fold.cell == FUSION.name else fold
+            for fold in record.folds
+        ),
+    )
     (said,) = (sentence for sentence in verdict.facts(dear).sentences if "cheapest" in sentence)
-    assert "is “cnn + tfidf / late”: 6.8 s instead of 96.3 s to encode, fit and predict a fold" in said
+    assert (
+        "is “cnn + tfidf / late”: 6.8 s instead of 96.3 s to encode, fit and predict a fold" in said
+    )
     assert "differs by 0.004 on average" in said
 
 
@@ -191,7 +222,10 @@ def test_a_loss_is_better_when_lower():
     assert facts.gain.interval.mean == pytest.approx(0.05)
     assert rank_cells(record).best().cell == FUSION
     pays = {**SMALL_SCORES, FUSION: tuple(value + 0.2 for value in SMALL_SCORES[TEXT])}
-    assert "pays: it lowers log loss by 0.200" in verdict.facts(small_record(pays, metric="log_loss")).headline
+    assert (
+        "pays: it lowers log loss by 0.200"
+        in verdict.facts(small_record(pays, metric="log_loss")).headline
+    )
 
 
 def test_a_hold_out_concludes_nothing(tmp_path):
@@ -212,8 +246,12 @@ def test_missing_folds_and_failures_are_not_ranked():
     assert (row.name, row.rank, row.done, row.note) == ("partial", None, 3, "only 3 of 4 folds")
     failed = replace(record, failures=(FailureRecord(FUSION.name, 0, 3, "MemoryError", "trace"),))
     assert rank_cells(failed).best().cell == TEXT
-    assert any("failed" in caution and FUSION.name in caution for caution in verdict.facts(failed).cautions)
-    assert any("without a score on every fold" in caution for caution in verdict.facts(failed).cautions)
+    assert any(
+        "failed" in caution and FUSION.name in caution for caution in verdict.facts(failed).cautions
+    )
+    assert any(
+        "without a score on every fold" in caution for caution in verdict.facts(failed).cautions
+    )
 
 
 def test_a_fold_without_a_score_counts_for_no_cell():
@@ -250,9 +288,16 @@ def test_a_run_in_which_everything_failed_still_has_a_report(tmp_path):
     assert verdict.facts(record).answer == "no result"
     files = write_report(record, tmp_path)
     assert not [path for path in files if path.suffix == ".svg"]
-    write_report(replace(small_record(), folds=tuple(
-        replace(fold, scores={**fold.scores, "balanced_accuracy": math.nan}) for fold in small_record().folds)),
-        tmp_path)
+    write_report(
+        replace(
+            small_record(),
+            folds=tuple(
+                replace(fold, scores={**fold.scores, "balanced_accuracy": math.nan})
+                for fold in small_record().folds
+            ),
+        ),
+        tmp_path,
+    )
 
 
 def test_an_unknown_metric_is_an_error():
@@ -296,11 +341,18 @@ def test_alarms_stand_before_the_verdict_and_once(tmp_path):
 def test_calibration_shows_what_scaling_changes():
     record = small_record()
     plain = calibration.facts(record)
-    assert [one.cell for one in plain.cells] == list(plain.drawn) == [FUSION.name, TEXT.name, IMAGE.name]
+    assert (
+        [one.cell for one in plain.cells]
+        == list(plain.drawn)
+        == [FUSION.name, TEXT.name, IMAGE.name]
+    )
     assert set(calibration.charts(plain)) == {"reliability"}
-    scaled = calibration.facts(replace(record, folds=tuple(replace(fold, temperature=0.5) for fold in record.folds)))
+    scaled = calibration.facts(
+        replace(record, folds=tuple(replace(fold, temperature=0.5) for fold in record.folds))
+    )
     assert scaled.cells[0].temperature == 0.5
-    assert scaled.cells[0].scaled.ece < scaled.cells[0].plain.ece  # 11 of 12 are right with 60 %: too modest
+    # 11 of 12 are right with 60 %: too modest
+    assert scaled.cells[0].scaled.ece < scaled.cells[0].plain.ece
     chart = calibration.charts(scaled)["reliability-scaled"]
     heights = [value["y"] for value in chart.spec["data"]["values"] if value["kind"] == "fusion"]
     assert heights == [pytest.approx(11 / 12)]
@@ -308,7 +360,9 @@ def test_calibration_shows_what_scaling_changes():
 
 def test_a_winner_no_better_than_the_baseline_is_called_out():
     facts = verdict.facts(small_record({**SMALL_SCORES, MAJORITY: (0.70, 0.62, 0.66, 0.71)}))
-    assert any("No cell is clearly better than the baseline" in sentence for sentence in facts.sentences)
+    assert any(
+        "No cell is clearly better than the baseline" in sentence for sentence in facts.sentences
+    )
 
 
 def test_chosen_parameters_and_times():
@@ -325,18 +379,29 @@ def test_ranks_on_folds_and_the_front():
     assert rows[FUSION.name].ranks == (1, 1.0, 2)  # 1 2 1 1: on the third fold equal to the picture
     assert rows[IMAGE.name].ranks == (1, 2.0, 3)  # 3 1 1 3
     assert rows[MAJORITY.name].ranks == (4, 4.0, 4)
-    # the text is cheapest (0.25 s to encode), the fusion best; the picture is dearer than the text and worse
+    # the text is cheapest (0.25 s to encode), the fusion best; the picture is dearer than the text
+    # and worse
     assert {name for name, row in rows.items() if row.front} == {TEXT.name, FUSION.name}
-    costly = replace(record, folds=tuple(replace(fold, encode_seconds=9.0) for fold in record.folds))
+    costly = replace(
+        record, folds=tuple(replace(fold, encode_seconds=9.0) for fold in record.folds)
+    )
     assert {row.name for row in leaderboard.facts(costly).rows if row.front} == {FUSION.name}
     chart = leaderboard.charts(leaderboard.facts(record))["front"]
-    assert [value["row"] for value in chart.spec["layer"][0]["data"]["values"]] == [FUSION.name, TEXT.name]
+    assert [value["row"] for value in chart.spec["layer"][0]["data"]["values"]] == [
+        FUSION.name,
+        TEXT.name,
+    ]
 
 
 def test_cells_without_measured_costs_draw_no_front():
     record = small_record()
-    free = replace(record, folds=tuple(
-        replace(fold, encode_seconds=0.0, fit_seconds=0.0, predict_seconds=0.0) for fold in record.folds))
+    free = replace(
+        record,
+        folds=tuple(
+            replace(fold, encode_seconds=0.0, fit_seconds=0.0, predict_seconds=0.0)
+            for fold in record.folds
+        ),
+    )
     assert set(leaderboard.charts(leaderboard.facts(free))) == {"leaderboard"}
 
 
@@ -345,13 +410,30 @@ def test_pairs_of_encoders_are_framed_by_each_alone():
     pair = CellRecord("cnn + bow / concat", "cnn", "bow", "concat", "logistic")
     forest = replace(pair, name="cnn + bow / concat / forest", classifier="forest")
     late = CellRecord("cnn + bow / late", "cnn", "bow", "late", "logistic")
-    pairs = gains.facts(small_record(
-        {**SMALL_SCORES, bow: (0.4,) * 4, pair: (0.52,) * 4, forest: (0.5,) * 4, late: (0.3,) * 4})).combinations
+    pairs = gains.facts(
+        small_record(
+            {
+                **SMALL_SCORES,
+                bow: (0.4,) * 4,
+                pair: (0.52,) * 4,
+                forest: (0.5,) * 4,
+                late: (0.3,) * 4,
+            }
+        )
+    ).combinations
     assert (pairs.images, pairs.texts) == (("cnn",), ("tfidf", "bow"))
-    assert [round(one.score, 3) for one in (*pairs.image_alone, *pairs.text_alone)] == [0.53, 0.62, 0.4]
+    assert [round(one.score, 3) for one in (*pairs.image_alone, *pairs.text_alone)] == [
+        0.53,
+        0.62,
+        0.4,
+    ]
     assert [one.fusion for one in pairs.maps] == ["concat", "late"]
     tfidf_pair, bow_pair = pairs.maps[0].squares[0]
-    assert (tfidf_pair.score, tfidf_pair.share, tfidf_pair.above) == (pytest.approx(0.67), pytest.approx(1), True)
+    assert (tfidf_pair.score, tfidf_pair.share, tfidf_pair.above) == (
+        pytest.approx(0.67),
+        pytest.approx(1),
+        True,
+    )
     # the better of two classifiers, and below the picture alone
     assert (bow_pair.score, bow_pair.above) == (pytest.approx(0.52), False)
     assert pairs.maps[1].squares[0][0].score is None
@@ -379,12 +461,19 @@ def test_winner_counts_are_means_over_repeats():
 
 def test_method_states_what_the_folds_were():
     facts = method.facts(small_record())
-    assert (facts.rows, facts.folds, facts.repeats, facts.n_train, facts.n_test) == (12, 4, 1, (9, 9), (3, 3))
+    assert (facts.rows, facts.folds, facts.repeats, facts.n_train, facts.n_test) == (
+        12,
+        4,
+        1,
+        (9, 9),
+        (3, 3),
+    )
     assert facts.class_sizes == (("cat", 4), ("dog", 4), ("owl", 4))
     assert facts.compared == 3
 
 
-# --- words and golden files ---------------------------------------------------------------------------
+# --- words and golden files
+# ---------------------------------------------------------------------------
 
 def _golden(name: str, content: str) -> None:
     path = GOLDEN / name
@@ -422,7 +511,12 @@ def test_golden_facts():
 def test_numbers_and_names():
     assert (figure(0.12345), figure(-0.5), figure(-0.0001), figure(math.nan), figure(None)) == (
         "0.123", "−0.500", "0.000", "–", "–")
-    assert (signed(0.05), signed(-0.05), signed(0.0001), signed(math.inf)) == ("+0.050", "−0.050", "0.000", "–")
+    assert (signed(0.05), signed(-0.05), signed(0.0001), signed(math.inf)) == (
+        "+0.050",
+        "−0.050",
+        "0.000",
+        "–",
+    )
     assert [duration(s) for s in (0, 0.02, 3.14, 99.97, 3725, 36000)] == [
         "0 s", "20 ms", "3.1 s", "1 min 40 s", "62 min 5 s", "10.0 h"]
     assert short("a  b\nc", 80) == "a b c"
@@ -446,7 +540,8 @@ def test_a_fence_is_never_closed_from_inside(text):
     assert not any(last in line for line in body)
 
 
-# --- the page -----------------------------------------------------------------------------------------
+# --- the page
+# -----------------------------------------------------------------------------------------
 
 class _Page(HTMLParser):
     """What a browser would make of the page: elements, addresses, scripts, text."""
@@ -508,13 +603,25 @@ def test_the_page_can_be_read_by_a_machine(page):
 
 
 def test_charts_are_valid_and_drawn_in_both_files(page, written):
-    specs = {attrs["id"]: json.loads(text) for attrs, text in page.scripts if attrs.get("type") == "application/json"}
-    assert set(specs) == {"chart-leaderboard", "chart-front", "chart-gains", "chart-confusion", "chart-reliability"}
+    specs = {
+        attrs["id"]: json.loads(text)
+        for attrs, text in page.scripts
+        if attrs.get("type") == "application/json"
+    }
+    assert set(specs) == {
+        "chart-leaderboard",
+        "chart-front",
+        "chart-gains",
+        "chart-confusion",
+        "chart-reliability",
+    }
     for name in ("leaderboard", "front", "gains", "confusion", "reliability"):
         drawing = ElementTree.parse(written / "charts" / f"{name}.svg").getroot()
         assert drawing.tag.endswith("svg")
         assert f"](charts/{name}.svg)" in (written / "report.md").read_text()
-    dots = next(layer for layer in specs["chart-gains"]["layer"] if layer["mark"]["type"] == "circle")
+    dots = next(
+        layer for layer in specs["chart-gains"]["layer"] if layer["mark"]["type"] == "circle"
+    )
     assert len(dots["data"]["values"]) == 8 * 5
 
 
@@ -530,7 +637,9 @@ def test_unchanged_charts_and_script_are_taken_over(written, tmp_path, monkeypat
         return "<svg/>"
 
     monkeypatch.setattr(vl_convert, "vegalite_to_svg", draws)
-    monkeypatch.setattr(vl_convert, "javascript_bundle", lambda snippet: drawn.append("bundle") or "js</script>")
+    monkeypatch.setattr(
+        vl_convert, "javascript_bundle", lambda snippet: drawn.append("bundle") or "js</script>"
+    )
     assert {path: path.read_bytes() for path in write_report(record, tmp_path)} == before
     assert not drawn
     damaged = tmp_path / "charts" / "gains.svg"
@@ -561,7 +670,9 @@ def test_hostile_texts_break_nothing(page, tmp_path):
     text = files[0].read_text(encoding="utf-8")
     read = _Page(text)
     assert {tag for tag, _ in read.tags} <= {tag for tag, _ in page.tags} | {"i"}
-    assert sum(tag == "script" for tag, _ in read.tags) == sum(tag == "script" for tag, _ in page.tags)
+    assert sum(tag == "script" for tag, _ in read.tags) == sum(
+        tag == "script" for tag, _ in page.tags
+    )
     assert not [attrs for _, attrs in read.tags for name in attrs if name.startswith("on")]
     assert text.count("picture unreadable") == text.count('class="absent"') > 0
     specs = [words for attrs, words in read.scripts if attrs.get("type") == "application/json"]
@@ -582,7 +693,10 @@ def test_hostile_texts_break_nothing(page, tmp_path):
 def test_many_classes_are_listed_instead_of_drawn():
     names = tuple(f"class {i}" for i in range(60))
     record = small_record(classes=names)
-    folds = tuple(replace(fold, probabilities=np.eye(60)[np.arange(len(fold.rows))[::-1]]) for fold in record.folds)
+    folds = tuple(
+        replace(fold, probabilities=np.eye(60)[np.arange(len(fold.rows))[::-1]])
+        for fold in record.folds
+    )
     facts = winner.facts(replace(record, folds=folds))
     assert winner.charts(facts) == {}
     assert 0 < len(facts.confusions) <= winner.CONFUSIONS
@@ -590,7 +704,9 @@ def test_many_classes_are_listed_instead_of_drawn():
 
 def test_importing_the_report_imports_no_chart_library():
     code = "import sys, reports.page.render; print({'vl_convert', 'pandas', 'torch', 'sklearn'} & set(sys.modules))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert found.stdout.strip() == "set()"
 
 
@@ -602,7 +718,9 @@ def test_every_section_has_both_templates(name):
 
 
 def test_the_run_took_as_long_as_its_steps_and_not_as_its_processes_together():
-    record = replace(small_record(), steps=(StepRecord("encode and fit", 7.5), StepRecord("score", 0.5)))
+    record = replace(
+        small_record(), steps=(StepRecord("encode and fit", 7.5), StepRecord("score", 0.5))
+    )
     facts = cost.facts(record)
     assert (facts.seconds, facts.work_seconds) == (8.0, 10.0)
     assert [facts.share(one) for one in facts.steps] == [0.9375, 0.0625]

@@ -13,7 +13,14 @@ def dataset_of(labels, groups=None, split=None, index=None) -> Dataset:
     index = np.arange(n) if index is None else np.array(index)
     modal = Modal(tuple(map(str, range(n))), list(map(str, range(n))), index)
     return Dataset(
-        ids=tuple(map(str, range(n))), labels=np.array(labels), classes=tuple(map(str, sorted(set(labels)))),
-        views={"text": modal}, texts=("x",) * n, groups=None if groups is None else np.array(groups),
-        group_name=None if groups is None else "g", split=None if split is None else np.array(split),
-        fingerprint="", sizes=np.zeros((0, 2), dtype=int))
+        ids=tuple(map(str, range(n))),
+        labels=np.array(labels),
+        classes=tuple(map(str, sorted(set(labels)))),
+        views={"text": modal},
+        texts=("x",) * n,
+        groups=None if groups is None else np.array(groups),
+        group_name=None if groups is None else "g",
+        split=None if split is None else np.array(split),
+        fingerprint="",
+        sizes=np.zeros((0, 2), dtype=int),
+    )

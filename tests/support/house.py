@@ -13,7 +13,9 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 PACKAGES = ("features", "models", "pipeline", "reports")
-VAGUE = frozenset({"one", "many", "found", "each", "own", "wanted", "place", "places", "told", "kept"})
+VAGUE = frozenset(
+    {"one", "many", "found", "each", "own", "wanted", "place", "places", "told", "kept"}
+)
 LONGEST_FUNCTION, LONGEST_LINE, FULLEST_FOLDER, MOST_PARAMETERS = 35, 100, 15, 6
 
 
@@ -52,7 +54,10 @@ def function_lines(node: ast.FunctionDef) -> int:
 
 def parameters(node: ast.FunctionDef) -> int:
     """How many parameters a function takes, `self` and `cls` not counted."""
-    names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    names = [
+        argument.arg
+        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+    ]
     return len(names) - (names[:1] in (["self"], ["cls"]))
 
 
@@ -89,8 +94,14 @@ def crowded_folders() -> list[str]:
     """Folders of the packages with more files than one takes in at a glance."""
     folders = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("*")
                if path.is_file() and "__pycache__" not in path.parts}
-    counts = {folder: sum(path.is_file() for path in folder.iterdir()) for folder in sorted(folders)}
-    return [f"{folder.relative_to(ROOT)}: {count} files" for folder, count in counts.items() if count > FULLEST_FOLDER]
+    counts = {
+        folder: sum(path.is_file() for path in folder.iterdir()) for folder in sorted(folders)
+    }
+    return [
+        f"{folder.relative_to(ROOT)}: {count} files"
+        for folder, count in counts.items()
+        if count > FULLEST_FOLDER
+    ]
 
 
 if __name__ == "__main__":

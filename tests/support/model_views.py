@@ -22,11 +22,15 @@ def labels(n: int = 60) -> np.ndarray:
 def pooled(y: np.ndarray, width: int = 6, seed: int = 0, noise: float = 0.6) -> np.ndarray:
     """Rows (n, width) around one centre per class; the same centres for every seed."""
     centres = np.random.default_rng(99).normal(size=(len(CLASSES), width))
-    rows = centres[np.searchsorted(CLASSES, y)] + noise * np.random.default_rng(seed).normal(size=(len(y), width))
+    rows = centres[np.searchsorted(CLASSES, y)] + noise * np.random.default_rng(seed).normal(
+        size=(len(y), width)
+    )
     return rows.astype(np.float32)
 
 
-def sequence(y: np.ndarray, length: int = 4, width: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def sequence(
+    y: np.ndarray, length: int = 4, width: int = 6, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Sequences (n, length, width) of such rows, the last of some masked."""
     values = np.stack([pooled(y, width, seed + step) for step in range(length)], axis=1)
     mask = np.ones(values.shape[:2], dtype=bool)
@@ -51,7 +55,9 @@ class Layers(Encoder):
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
         from torch import nn
 
-        return TrainableNetwork(nn.Sequential(nn.Linear(inputs.width, 8), nn.ReLU(), nn.Linear(8, 7)), 7, False)
+        return TrainableNetwork(
+            nn.Sequential(nn.Linear(inputs.width, 8), nn.ReLU(), nn.Linear(8, 7)), 7, False
+        )
 
 
 def views(form: str = "pooled", n: int = 60, seed: int = 0) -> tuple[Views, np.ndarray]:
@@ -61,7 +67,9 @@ def views(form: str = "pooled", n: int = 60, seed: int = 0) -> tuple[Views, np.n
         return Views(Block.of(*sequence(y, 4, 6, seed)), Block.of(*sequence(y, 3, 5, seed + 50))), y
     text = pooled(y, 5, seed + 50)
     if form == "inputs":
-        return Views(Block.of(pooled(y, 6, seed), encoder=Layers()), Block.of(text, encoder=Layers())), y
+        return Views(
+            Block.of(pooled(y, 6, seed), encoder=Layers()), Block.of(text, encoder=Layers())
+        ), y
     if form == "sparse":
         text = sparse.csr_matrix(np.where(np.abs(text) > 0.5, text, 0).astype(np.float32))
     return Views(Block.of(pooled(y, 6, seed)), Block.of(text)), y

@@ -28,9 +28,14 @@ def small_samples(per_class: int = 12, **changes) -> Samples:
     rng = np.random.default_rng(0)
     columns = {
         "places": [f"items.csv row {row + 1}" for row in range(len(labels))],
-        "pictures": [BytesPicture(f"row {row + 1}", png(row, colours[label])) for row, label in enumerate(labels)],
-        "texts": [" ".join(rng.permutation([*WORDS[label].split(), f"item{row}", "the"]))
-                  for row, label in enumerate(labels)],
+        "pictures": [
+            BytesPicture(f"row {row + 1}", png(row, colours[label]))
+            for row, label in enumerate(labels)
+        ],
+        "texts": [
+            " ".join(rng.permutation([*WORDS[label].split(), f"item{row}", "the"]))
+            for row, label in enumerate(labels)
+        ],
         "labels": labels,
         "ids": [f"id{row}" for row in range(len(labels))],
         "groups": {"pair": [str(row // 2) for row in range(len(labels))]},

@@ -36,11 +36,23 @@ def table(folder, monkeypatch):
     (folder / "p").mkdir()
     for colour in COLOURS:
         (folder / "p" / f"{colour}.png").write_bytes(png(colour))
-    write_csv(folder / "items.csv", [
-        ("picture", "title", "class", "sku", "brand", "part"),
-        *((f"p/{colour}.png", f"a {colour} thing", "dark" if colour == "black" else "light", str(number), "b",
-           "train" if number % 2 else "test") for number, colour in enumerate(COLOURS)),
-    ])
+    write_csv(
+        folder / "items.csv",
+        [
+            ("picture", "title", "class", "sku", "brand", "part"),
+            *(
+                (
+                    f"p/{colour}.png",
+                    f"a {colour} thing",
+                    "dark" if colour == "black" else "light",
+                    str(number),
+                    "b",
+                    "train" if number % 2 else "test",
+                )
+                for number, colour in enumerate(COLOURS)
+            ),
+        ],
+    )
     return {"path": "items.csv", "image": "picture", "text": "title", "label": "class", "id": "sku",
             "group": "brand", "split": "part"}
 
@@ -50,7 +62,10 @@ def folder(folder, monkeypatch):
         place = folder / "classes" / ("dark" if colour == "black" else "light")
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{colour}.png").write_bytes(png(colour))
-    write_csv(folder / "captions.csv", [("file", "caption"), ("light/red.png", "red"), ("dark/black.png", "dark")])
+    write_csv(
+        folder / "captions.csv",
+        [("file", "caption"), ("light/red.png", "red"), ("dark/black.png", "dark")],
+    )
     return {"path": "classes", "captions": "captions.csv"}
 
 
@@ -67,38 +82,88 @@ def huggingface(folder, monkeypatch):
     import pytest
 
     datasets = pytest.importorskip("datasets", reason="the datasets library is an optional extra")
-    features = datasets.Features({
-        "picture": datasets.Image(), "text": datasets.Value("string"), "sku": datasets.Value("int64"),
-        "class": datasets.ClassLabel(names=["cat", "dog"]), "kind": datasets.ClassLabel(names=["old", "young"])})
-    rows = {"picture": [{"bytes": png("red"), "path": None}, {"bytes": png("blue"), "path": None}, None],
-            "text": ["a cat", " ", "a what?"], "class": [0, 1, -1], "sku": [7, 8, 9], "kind": [0, 1, 0]}
+    features = datasets.Features(
+        {
+            "picture": datasets.Image(),
+            "text": datasets.Value("string"),
+            "sku": datasets.Value("int64"),
+            "class": datasets.ClassLabel(names=["cat", "dog"]),
+            "kind": datasets.ClassLabel(names=["old", "young"]),
+        }
+    )
+    rows = {
+        "picture": [
+            {"bytes": png("red"), "path": None},
+            {"bytes": png("blue"), "path": None},
+            None,
+        ],
+        "text": ["a cat", " ", "a what?"],
+        "class": [0, 1, -1],
+        "sku": [7, 8, 9],
+        "kind": [0, 1, 0],
+    }
     datasets.Dataset.from_dict(rows, features=features).save_to_disk(folder / "saved")
-    return {"path": "saved", "image": "picture", "text": "text", "label": "class", "id": "sku", "group": "kind"}
+    return {
+        "path": "saved",
+        "image": "picture",
+        "text": "text",
+        "label": "class",
+        "id": "sku",
+        "group": "kind",
+    }
 
 
 # Source -> function that writes an example into a folder and returns the parameters that read it.
-EXAMPLES = {"table": table, "folder": folder, "cifar10": cifar10, "openmoji": openmoji, "huggingface": huggingface}
+EXAMPLES = {
+    "table": table,
+    "folder": folder,
+    "cifar10": cifar10,
+    "openmoji": openmoji,
+    "huggingface": huggingface,
+}
 
-CIFAR_CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+CIFAR_CLASSES = [
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+]
 # The four rows of each batch: class and search term.
-CIFAR_ROWS = [("cat", "tabby_cat"), ("ship", "cruiser"), ("automobile", "cruiser"), ("cat", "mouser")]
+CIFAR_ROWS = [
+    ("cat", "tabby_cat"),
+    ("ship", "cruiser"),
+    ("automobile", "cruiser"),
+    ("cat", "mouser"),
+]
 CIFAR_BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
 
 
 def cifar_pixels(batch: str) -> np.ndarray:
     """Pixels (4, 3072) of a batch of the example, different in every batch."""
-    return np.random.default_rng(CIFAR_BATCHES.index(batch)).integers(0, 256, (4, 3072), dtype=np.uint8)
+    return np.random.default_rng(CIFAR_BATCHES.index(batch)).integers(
+        0, 256, (4, 3072), dtype=np.uint8
+    )
 
 
 def write_cifar10(folder: Path, monkeypatch) -> None:
     """Write CIFAR-10's files with four rows each, and have the source know their md5."""
-    contents = {"batches.meta": {"num_cases_per_batch": 4, "label_names": CIFAR_CLASSES, "num_vis": 3072}}
+    contents = {
+        "batches.meta": {"num_cases_per_batch": 4, "label_names": CIFAR_CLASSES, "num_vis": 3072}
+    }
     for number, batch in enumerate(CIFAR_BATCHES):
         contents[batch] = {
             "batch_label": batch,
             "labels": [CIFAR_CLASSES.index(label) for label, _ in CIFAR_ROWS],
             "data": cifar_pixels(batch),
-            "filenames": [f"{term}_s_{number:05d}{row}.png" for row, (_, term) in enumerate(CIFAR_ROWS)],
+            "filenames": [
+                f"{term}_s_{number:05d}{row}.png" for row, (_, term) in enumerate(CIFAR_ROWS)
+            ],
         }
     folder.mkdir()
     for name, content in contents.items():
@@ -124,10 +189,14 @@ def python2(value) -> bytes:
     if isinstance(value, list):
         return b"](" + b"".join(map(python2, value)) + b"e"
     if isinstance(value, dict):
-        return b"}(" + b"".join(python2(key) + python2(entry) for key, entry in value.items()) + b"u"
+        return (
+            b"}(" + b"".join(python2(key) + python2(entry) for key, entry in value.items()) + b"u"
+        )
     dtype = (b"cnumpy\ndtype\n(" + python2("u1") + b"K\x00K\x01tR(K\x03" + python2("|")
              + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb")
-    empty = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00t" + python2("b") + b"tR"
+    empty = (
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00t" + python2("b") + b"tR"
+    )
     shape = b"(" + b"".join(map(python2, value.shape)) + b"t"
     return empty + b"(K\x01" + shape + dtype + b"\x89" + python2(value.tobytes()) + b"tb"
 

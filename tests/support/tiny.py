@@ -36,9 +36,13 @@ class MeanColour(Encoder):
     def transform(self, samples: Sequence[bytes]) -> Block:
         type(self).calls.append(len(samples))
         pictures = [np.asarray(decode(data), dtype=np.float32) / 255 for data in samples]
-        parts = [[half for side in np.array_split(one, 2) for half in np.array_split(side, 2, axis=1)]
-                 for one in pictures]
-        regions = np.array([[part.mean(axis=(0, 1)) for part in four] for four in parts], dtype=np.float32)
+        parts = [
+            [half for side in np.array_split(one, 2) for half in np.array_split(side, 2, axis=1)]
+            for one in pictures
+        ]
+        regions = np.array(
+            [[part.mean(axis=(0, 1)) for part in four] for four in parts], dtype=np.float32
+        )
         regions = regions.reshape(len(samples), 4, 3) ** self.power
         if self.output == "pooled":
             return Block.of(regions.mean(axis=1))
@@ -62,9 +66,15 @@ text: [bow]
 fusion: [majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]
 classifier: {logistic: {C: [1, 100]}}
 """
-TEXT_GRID = GRID.replace("image: [mean_colour]\n", "").replace(
-    "[majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]", "[majority, text_only]").replace(
-    "image: picture, ", "").replace("[bow]", "[bow, tfidf]")
+TEXT_GRID = (
+    GRID.replace("image: [mean_colour]\n", "")
+    .replace(
+        "[majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]",
+        "[majority, text_only]",
+    )
+    .replace("image: picture, ", "")
+    .replace("[bow]", "[bow, tfidf]")
+)
 
 
 def register(patch: Any) -> None:
@@ -88,7 +98,9 @@ def write_table(folder: Path, per_class: int = 12, **changes: Any) -> Path:
         for row, picture in enumerate(samples.pictures):
             if picture is not None:
                 (folder / f"{row}.png").write_bytes(picture.read())
-            writer.writerow([samples.ids[row], f"{row}.png", samples.texts[row], samples.labels[row]])
+            writer.writerow(
+                [samples.ids[row], f"{row}.png", samples.texts[row], samples.labels[row]]
+            )
     return write_grid(folder, GRID)
 
 
@@ -112,8 +124,18 @@ def write_grid(folder: Path, text: str) -> Path:
 
 def run_grid(folder: Path, *options: str, out: str = "out", jobs: int = 1) -> int:
     """Run the folder's grid with its own store."""
-    return run.main([str(folder / "grid.yaml"), "--out", str(folder / out), "--store", str(folder / "store"),
-                     "--jobs", str(jobs), *options])
+    return run.main(
+        [
+            str(folder / "grid.yaml"),
+            "--out",
+            str(folder / out),
+            "--store",
+            str(folder / "store"),
+            "--jobs",
+            str(jobs),
+            *options,
+        ]
+    )
 
 
 def scores(folder: Path, out: str = "out") -> list[dict[str, str]]:

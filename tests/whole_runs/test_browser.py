@@ -17,8 +17,15 @@ from tests.support.records import MAJORITY, hostile, probed_record, realistic_re
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-             "--disable-component-update", "--disable-sync"]
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WIDTHS = {"desktop": 1280, "phone": 360}
 
 
@@ -53,21 +60,29 @@ def opened(browser: Any, path: Path, width: int = 1280, scheme: str = "light") -
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     heard: list[str] = []
     page.on("request", lambda request: heard.append(f"request: {request.url[:200]}"))
-    page.on("console", lambda message: heard.append(f"console {message.type}: {message.text[:300]}"))
+    page.on(
+        "console", lambda message: heard.append(f"console {message.type}: {message.text[:300]}")
+    )
     page.on("pageerror", lambda error: heard.append(f"error: {error}"))
     page.on("dialog", lambda dialog: heard.append(f"dialog: {dialog.message}") or dialog.dismiss())
     page.goto(path.as_uri())
-    page.wait_for_function("[...document.querySelectorAll('.drawing')].every(place => place.firstElementChild)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.drawing')].every(place => place.firstElementChild)"
+    )
     yield page
     page.close()
     wanted = {f"request: {path.as_uri()}"}
-    assert [line for line in heard if line not in wanted and not line.startswith("request: data:")] == []
+    assert [
+        line for line in heard if line not in wanted and not line.startswith("request: data:")
+    ] == []
 
 
 def shown(page: Any) -> list[str]:
     """Names of the cells in the leaderboard that can be seen, in their order."""
     names: list[str] = page.eval_on_selector_all(
-        "#cells tbody tr", "rows => rows.filter(row => row.offsetParent).map(row => row.cells[1].dataset.value)")
+        "#cells tbody tr",
+        "rows => rows.filter(row => row.offsetParent).map(row => row.cells[1].dataset.value)",
+    )
     return names
 
 
@@ -85,7 +100,9 @@ def test_charts_are_drawn_with_their_marks(browser, report):
         charts = page.eval_on_selector_all(".drawing", "all => all.map(one => one.dataset.chart)")
         assert set(charts) >= {"leaderboard", "front", "gains", "confusion"}
         for chart in charts:
-            drawing = page.locator(f'[data-chart="{chart}"] > svg, [data-chart="{chart}"] svg').first
+            drawing = page.locator(
+                f'[data-chart="{chart}"] > svg, [data-chart="{chart}"] svg'
+            ).first
             box = drawing.bounding_box()
             assert box["width"] > 300, chart
             assert box["height"] > 150, chart
@@ -148,7 +165,9 @@ def test_a_table_scrolls_by_keyboard(browser, report):
 
 
 def _luminance(colour: str) -> float:
-    channels = np.array([float(part) for part in colour[colour.index("(") + 1:-1].split(",")[:3]]) / 255
+    channels = (
+        np.array([float(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]) / 255
+    )
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
@@ -172,9 +191,21 @@ def test_text_is_readable_in_both_colour_schemes(browser, report, scheme):
               .filter(one => !one.closest('td[style]'))
               .map(one => [getComputedStyle(one).color, ground(one), one.outerHTML.slice(0, 100)]); }""")
         assert len(pairs) > 200
-        assert [pair for pair in pairs if pair[0].startswith("rgb(") and _contrast(pair[0], pair[1]) < 4.5] == []
-        label = page.eval_on_selector(".drawing svg .role-axis-label text", "one => getComputedStyle(one).fill")
-        assert _contrast(label, page.eval_on_selector(".chart", "one => getComputedStyle(one).backgroundColor")) > 4.5
+        assert [
+            pair
+            for pair in pairs
+            if pair[0].startswith("rgb(") and _contrast(pair[0], pair[1]) < 4.5
+        ] == []
+        label = page.eval_on_selector(
+            ".drawing svg .role-axis-label text", "one => getComputedStyle(one).fill"
+        )
+        assert (
+            _contrast(
+                label,
+                page.eval_on_selector(".chart", "one => getComputedStyle(one).backgroundColor"),
+            )
+            > 4.5
+        )
 
 
 def test_charts_follow_the_colour_scheme(browser, report):

@@ -21,8 +21,9 @@ fusion: [majority, image_only, text_only, concat, {late: {rule: product}}]
 classifier: {logistic: {C: [10, 30]}}
 metric: f1_macro
 """
-# Macro-F1 of a quick trial with fixed parameters (5 grouped folds). The draw of the folds alone moves such a figure:
-# Sentence-BERT with one fixed C gave .773 to .802 over ten draws, the default one being the lowest.
+# Macro-F1 of a quick trial with fixed parameters (5 grouped folds). The draw of the folds alone
+# moves such a figure: Sentence-BERT with one fixed C gave .773 to .802 over ten draws, the default
+# one being the lowest.
 REFERENCE = {
     "cnn / image_only / logistic": 0.623,
     "tfidf / text_only / logistic": 0.598,
@@ -39,7 +40,13 @@ NOISE = 0.03
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("emoji")
     (folder / "grid.yaml").write_text(GRID)
-    arguments = [str(folder / "grid.yaml"), "--out", str(folder / "out"), "--store", str(folder / "store")]
+    arguments = [
+        str(folder / "grid.yaml"),
+        "--out",
+        str(folder / "out"),
+        "--store",
+        str(folder / "store"),
+    ]
     assert run.main(arguments) == 0
     return folder
 
@@ -52,7 +59,9 @@ def test_the_default_data_reach_the_reference_figures(folder):
     assert set(found) == {"majority", *REFERENCE}
     for cell, reference in REFERENCE.items():
         assert np.mean(found[cell]) > reference - NOISE, cell
-    assert np.mean(found["cnn + sbert / concat / logistic"]) > np.mean(found["sbert / text_only / logistic"])
+    assert np.mean(found["cnn + sbert / concat / logistic"]) > np.mean(
+        found["sbert / text_only / logistic"]
+    )
 
 
 def test_the_report_names_every_cell_and_answers_first(folder):

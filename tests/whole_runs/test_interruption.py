@@ -18,7 +18,15 @@ import pytest
 from pipeline.store.manifest import MANIFEST
 from pipeline.store.store import Store
 from tests.support.paths import ROOT
-from tests.support.tiny import TEXT_GRID, register, results, run_grid, without_report, write_grid, write_table
+from tests.support.tiny import (
+    TEXT_GRID,
+    register,
+    results,
+    run_grid,
+    without_report,
+    write_grid,
+    write_table,
+)
 
 PATIENCE = 120  # seconds after which a run hangs
 
@@ -37,12 +45,20 @@ def folder(tmp_path):
 
 
 @contextmanager
-def started(folder: Path, out: str, grid: str = "grid.yaml", jobs: int = 1) -> Iterator[subprocess.Popen[str]]:
+def started(
+    folder: Path, out: str, grid: str = "grid.yaml", jobs: int = 1
+) -> Iterator[subprocess.Popen[str]]:
     """A run in a process group of its own, with the folder's store; none of it is left over in the end."""
     command = [sys.executable, "-m", "pipeline.run", str(folder / grid), "--out", str(folder / out),
                "--store", str(folder / "store"), "--jobs", str(jobs)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                          start_new_session=True) as process:
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
         try:
             yield process
         finally:
@@ -73,7 +89,8 @@ def calm_run(folder: Path, out: str) -> int:
     return len(Store(folder / out / "store").entries())
 
 
-# --- killed -----------------------------------------------------------------------------------------------
+# --- killed
+# -----------------------------------------------------------------------------------------------
 
 
 def kill_at(process: subprocess.Popen[str], store: Store, entries: int, mid_write: bool) -> bool:
@@ -93,7 +110,12 @@ def kill_at(process: subprocess.Popen[str], store: Store, entries: int, mid_writ
 
 @pytest.mark.parametrize(("jobs", "rounds"), [(1, 4), (2, 2)])
 def test_a_killed_run_goes_on_to_the_same_results(folder, jobs, rounds):
-    total, store, chance, kills = calm_run(folder, "calm"), Store(folder / "store"), random.Random(jobs), 0
+    total, store, chance, kills = (
+        calm_run(folder, "calm"),
+        Store(folder / "store"),
+        random.Random(jobs),
+        0,
+    )
     for number in range(rounds):
         at = len(store.entries()) + chance.randint(0, total // 4)
         with started(folder, "out", jobs=jobs) as process:
@@ -109,11 +131,15 @@ def test_a_killed_run_goes_on_to_the_same_results(folder, jobs, rounds):
     assert same(folder, "out", "calm")
 
 
-# --- in company -------------------------------------------------------------------------------------------
+# --- in company
+# -------------------------------------------------------------------------------------------
 
 
 def test_two_runs_of_overlapping_grids_share_the_work_and_do_none_of_it_twice(folder):
-    grids = {"one": "[bow, tfidf, {bow: {min_df: 2}}]", "two": "[tfidf, bow, {bow: {max_features: 20}}]"}
+    grids = {
+        "one": "[bow, tfidf, {bow: {min_df: 2}}]",
+        "two": "[tfidf, bow, {bow: {max_features: 20}}]",
+    }
     for name, texts in grids.items():
         write_grid(folder, TEXT_GRID.replace("[bow, tfidf]", texts))
         calm_run(folder, f"calm {name}")
@@ -121,7 +147,10 @@ def test_two_runs_of_overlapping_grids_share_the_work_and_do_none_of_it_twice(fo
     with started(folder, "one", "one.yaml") as one, started(folder, "two", "two.yaml") as two:
         errors = [process.communicate(timeout=PATIENCE)[1] for process in (one, two)]
     assert [one.returncode, two.returncode] == [0, 0], errors
-    store, calm = Store(folder / "store"), [Store(folder / f"calm {name}" / "store") for name in grids]
+    store, calm = (
+        Store(folder / "store"),
+        [Store(folder / f"calm {name}" / "store") for name in grids],
+    )
     names = [{entry.name for entry in one.entries()} for one in (store, *calm)]
     assert names[0] == names[1] | names[2]
     assert names[1] & names[2]
@@ -131,7 +160,8 @@ def test_two_runs_of_overlapping_grids_share_the_work_and_do_none_of_it_twice(fo
     assert same(folder, "two", "calm two")
 
 
-# --- damaged ----------------------------------------------------------------------------------------------
+# --- damaged
+# ----------------------------------------------------------------------------------------------
 
 
 def array_of(entry: Path) -> Path:
@@ -164,14 +194,18 @@ def test_damaged_entries_are_computed_again_and_the_sound_ones_are_not(folder, c
     assert run_grid(folder) == 0
     capsys.readouterr()
     entries = Store(folder / "store").entries()
-    results_of_cells = [entry for entry in entries if '"kind":"result"' in (entry / MANIFEST).read_text()]
+    results_of_cells = [
+        entry for entry in entries if '"kind":"result"' in (entry / MANIFEST).read_text()
+    ]
     damaged = results_of_cells[:len(DAMAGES)]
     assert len(damaged) == len(DAMAGES) < len(results_of_cells)
     for entry, damage in zip(damaged, DAMAGES.values(), strict=True):
         damage(entry)
     assert run_grid(folder) == 0
     assert computed(capsys.readouterr().err) == [0, len(damaged), 0]
-    assert sorted(re.findall("store entry (\\w+) is damaged", caplog.text)) == [entry.name[:12] for entry in damaged]
+    assert sorted(re.findall("store entry (\\w+) is damaged", caplog.text)) == [
+        entry.name[:12] for entry in damaged
+    ]
     assert same(folder, "out", "calm")
     for position, entry in enumerate(entries):
         list(DAMAGES.values())[position % len(DAMAGES)](entry)
@@ -180,17 +214,36 @@ def test_damaged_entries_are_computed_again_and_the_sound_ones_are_not(folder, c
     assert same(folder, "out", "calm")
 
 
-# --- light ------------------------------------------------------------------------------------------------
+# --- light
+# ------------------------------------------------------------------------------------------------
 
 
 def test_neither_import_nor_a_cached_run_loads_what_takes_long_to_import(folder):
     assert run_grid(folder) == 0
-    heavy = ("torch", "torchvision", "sentence_transformers", "transformers", "gensim", "timm", "sklearn",
-             "scipy.stats", "pandas", "joblib")
-    arguments = [str(folder / "grid.yaml"), "--out", str(folder / "again"), "--store", str(folder / "store")]
+    heavy = (
+        "torch",
+        "torchvision",
+        "sentence_transformers",
+        "transformers",
+        "gensim",
+        "timm",
+        "sklearn",
+        "scipy.stats",
+        "pandas",
+        "joblib",
+    )
+    arguments = [
+        str(folder / "grid.yaml"),
+        "--out",
+        str(folder / "again"),
+        "--store",
+        str(folder / "store"),
+    ]
     code = (f"import sys; from pipeline import run; code = run.main({arguments}); "
             f"print([name for name in {heavy} if name in sys.modules]); sys.exit(code)")
-    again = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    again = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert again.returncode == 0, again.stderr
     assert computed(again.stderr) == [0, 0, 0]
     assert again.stdout.splitlines()[-1] == "[]"

@@ -35,10 +35,18 @@ from tests.support.tiny import (
     write_table,
 )
 
-FOLDS = re.sub("fusion: .*", "fusion: [majority, image_only, text_only, {concat: {weight: [0.3, 0.6]}}]", GRID)
+FOLDS = re.sub(
+    "fusion: .*", "fusion: [majority, image_only, text_only, {concat: {weight: [0.3, 0.6]}}]", GRID
+)
 # One fold, nothing to choose, a classifier that draws random numbers next to one that does not.
-OFFICIAL = re.sub("classifier: .*", "classifier: [{logistic: {C: [10]}}, {random_forest: {trees: 3}}]", FOLDS).replace(
-    "folds: 3", "official: true").replace("id: sku", "id: sku, split: part").replace("[0.3, 0.6]", "[0.4]")
+OFFICIAL = (
+    re.sub(
+        "classifier: .*", "classifier: [{logistic: {C: [10]}}, {random_forest: {trees: 3}}]", FOLDS
+    )
+    .replace("folds: 3", "official: true")
+    .replace("id: sku", "id: sku, split: part")
+    .replace("[0.3, 0.6]", "[0.4]")
+)
 ALL = {"majority", "image_only", "text_only", "concat"}
 LEARNED = ALL - {"majority"}
 WITH_IMAGE, WITH_TEXT = {"image_only", "concat"}, {"text_only", "concat"}
@@ -73,8 +81,13 @@ def finished(tmp_path_factory):
         folder = tmp_path_factory.mktemp(name)
         write_table(folder)
         rows = read_rows(folder)
-        random.Random(0).shuffle(rows)  # else the classes stand alike in each fold, whose majorities share a key
-        parts = [["test" if number % 3 == 0 else "train"] for number in range(36)] if name == "official" else [[]] * 36
+        # else the classes stand alike in each fold, whose majorities share a key
+        random.Random(0).shuffle(rows)
+        parts = (
+            [["test" if number % 3 == 0 else "train"] for number in range(36)]
+            if name == "official"
+            else [[]] * 36
+        )
         write_rows(folder, [row + part for row, part in zip(rows, parts, strict=True)],
                    *(["part"] if name == "official" else []))
         write_grid(folder, grid)
@@ -91,7 +104,9 @@ def work(monkeypatch):
     """Runs a folder's grid in one process and says what was computed."""
     units, fits = [], []
     result, fit_features = fit._result, BagOfWords.fit_features
-    monkeypatch.setattr(fit, "_result", lambda unit, *rest: units.append(unit) or result(unit, *rest))
+    monkeypatch.setattr(
+        fit, "_result", lambda unit, *rest: units.append(unit) or result(unit, *rest)
+    )
     monkeypatch.setattr(BagOfWords, "fit_features", lambda self, counts, *labels: (
         fits.append(len(counts)) or fit_features(self, counts, *labels)))
 
@@ -111,7 +126,8 @@ def copied(finished: dict[str, Path], name: str, folder: Path) -> Path:
     return Path(shutil.copytree(finished[name], folder / "copy"))
 
 
-# --- the changes ------------------------------------------------------------------------------------------
+# --- the changes
+# ------------------------------------------------------------------------------------------
 
 
 def grid(old: str, new: str) -> Callable[..., None]:
@@ -128,7 +144,10 @@ def attribute(owner: Any, name: str, value: Any) -> Callable[..., None]:
 
 def row(sku: str, column: int, value: str) -> Callable[..., None]:
     def change(folder: Path, patch: Any) -> None:
-        rows, header = read_rows(folder), (folder / "items.csv").read_text().splitlines()[0].split(",")
+        rows, header = (
+            read_rows(folder),
+            (folder / "items.csv").read_text().splitlines()[0].split(","),
+        )
         mine = next(one for one in rows if one[0] == sku)
         assert mine[column] != value
         mine[column] = value
@@ -162,24 +181,37 @@ def other_libraries(folder: Path, patch: Any) -> None:
 
 
 def procedure(name: str) -> Callable[..., None]:
-    return lambda folder, patch: patch.setitem(procedures.VERSIONS, name, procedures.VERSIONS[name] + 1)
+    return lambda folder, patch: patch.setitem(
+        procedures.VERSIONS, name, procedures.VERSIONS[name] + 1
+    )
 
 
 OUTER, INNER = [24] * 3, [12] * 6  # training texts of each fold; of each of its two inner folds
 TEXTS = INNER + OUTER
-# Name -> the change, the fusions fitted again (on every fold), passes over the pictures, fits of the texts.
+# Name -> the change, the fusions fitted again (on every fold), passes over the pictures, fits of
+# the texts.
 ON_FOLDS: dict[str, tuple[Callable[..., None], set[str], list[int], list[int]]] = {
     "nothing": (lambda *_: None, set(), [], []),
     "picture bytes": (other_bytes, WITH_IMAGE, [36], []),
     "text": (row("id5", 2, "another text"), WITH_TEXT, [], TEXTS),
     "picture encoder": (other_class(IMAGE_ENCODERS, "mean_colour"), WITH_IMAGE, [36], []),
-    "picture encoder parameter": (grid("[mean_colour]", "[{mean_colour: {power: 2}}]"), WITH_IMAGE, [36], []),
+    "picture encoder parameter": (
+        grid("[mean_colour]", "[{mean_colour: {power: 2}}]"),
+        WITH_IMAGE,
+        [36],
+        [],
+    ),
     "picture encoder version": (attribute(MeanColour, "version", 2), WITH_IMAGE, [36], []),
     "picture encoder identity": (attribute(MeanColour, "weights", "other"), WITH_IMAGE, [36], []),
     "text encoder": (other_class(TEXT_ENCODERS, "bow"), WITH_TEXT, [], TEXTS),
     "text encoder parameter": (grid("[bow]", "[{bow: {min_df: 2}}]"), WITH_TEXT, [], TEXTS),
     "text encoder version": (attribute(BagOfWords, "version", 99), WITH_TEXT, [], TEXTS),
-    "text encoder identity": (attribute(BagOfWords, "identity", lambda self: {"libraries": "9"}), WITH_TEXT, [], TEXTS),
+    "text encoder identity": (
+        attribute(BagOfWords, "identity", lambda self: {"libraries": "9"}),
+        WITH_TEXT,
+        [],
+        TEXTS,
+    ),
     "training rows": (grid("seed: 3", "seed: 4"), ALL, [], TEXTS),
     "outer folds": (grid("folds: 3", "folds: 2"), ALL, [], [9] * 4 + [18] * 2),
     "inner folds": (grid("inner: 2", "inner: 3"), LEARNED, [], [16] * 9),
@@ -206,7 +238,9 @@ ON_FOLDS: dict[str, tuple[Callable[..., None], set[str], list[int], list[int]]] 
 
 
 @pytest.mark.parametrize("name", ON_FOLDS)
-def test_a_change_forces_what_depends_on_it_once_and_nothing_else(finished, tmp_path, monkeypatch, work, name):
+def test_a_change_forces_what_depends_on_it_once_and_nothing_else(
+    finished, tmp_path, monkeypatch, work, name
+):
     change, fusions, passes, fits = ON_FOLDS[name]
     folder = copied(finished, "folds", tmp_path)
     change(folder, monkeypatch)
@@ -222,7 +256,8 @@ def fusion_of(cell: str) -> str:
     return next(part for part in cell.replace("(", " ").split() if part in ALL)
 
 
-# --- changes that folds drawn by class would blur: on the official split --------------------------------
+# --- changes that folds drawn by class would blur: on the official split
+# --------------------------------
 
 
 @pytest.mark.parametrize(("change", "again"), [
@@ -254,7 +289,9 @@ def short(cell: str) -> str:
     return " / ".join(names[-2:])
 
 
-def test_an_inner_folds_label_learns_only_the_inner_folds_texts_again(finished, tmp_path, monkeypatch, work):
+def test_an_inner_folds_label_learns_only_the_inner_folds_texts_again(
+    finished, tmp_path, monkeypatch, work
+):
     folder = copied(finished, "official", tmp_path)
     grid("C: [10]", "C: [1, 100]")(folder, monkeypatch)
     assert work(folder).fits == [12, 12]  # the outer training set's vocabulary is there
@@ -265,10 +302,16 @@ def test_an_inner_folds_label_learns_only_the_inner_folds_texts_again(finished, 
     assert work(folder) == NOTHING
 
 
-def test_other_rows_in_the_inner_folds_choose_again_also_on_frozen_features(finished, tmp_path, monkeypatch, work):
+def test_other_rows_in_the_inner_folds_choose_again_also_on_frozen_features(
+    finished, tmp_path, monkeypatch, work
+):
     folder = copied(finished, "official", tmp_path)
-    write_grid(folder, re.sub("fusion: .*", "fusion: [image_only]", OFFICIAL.replace("C: [10]", "C: [1, 100]")).replace(
-        ", {random_forest: {trees: 3}}", ""))
+    write_grid(
+        folder,
+        re.sub(
+            "fusion: .*", "fusion: [image_only]", OFFICIAL.replace("C: [10]", "C: [1, 100]")
+        ).replace(", {random_forest: {trees: 3}}", ""),
+    )
     assert sum(work(folder).results.values()) == 1
     grid("seed: 3", "seed: 4")(folder, monkeypatch)
     done = work(folder)
@@ -276,12 +319,20 @@ def test_other_rows_in_the_inner_folds_choose_again_also_on_frozen_features(fini
     assert work(folder) == NOTHING
 
 
-def test_groups_are_an_ingredient_of_models_that_hold_out_whole_groups_only(finished, tmp_path, monkeypatch, work):
+def test_groups_are_an_ingredient_of_models_that_hold_out_whole_groups_only(
+    finished, tmp_path, monkeypatch, work
+):
     folder = copied(finished, "official", tmp_path)
     rows = read_rows(folder)
-    write_rows(folder, [[*one, f"pair{number // 2}"] for number, one in enumerate(rows)], "part", "brand")
-    write_grid(folder, re.sub("fusion: .*", "fusion: [image_only, {attention: {epochs: 1}}]", OFFICIAL).replace(
-        "id: sku", "id: sku, group: brand"))
+    write_rows(
+        folder, [[*one, f"pair{number // 2}"] for number, one in enumerate(rows)], "part", "brand"
+    )
+    write_grid(
+        folder,
+        re.sub("fusion: .*", "fusion: [image_only, {attention: {epochs: 1}}]", OFFICIAL).replace(
+            "id: sku", "id: sku, group: brand"
+        ),
+    )
     assert sum(work(folder).results.values()) == 1  # image_only is there
     row("id1", 5, "of its own")(folder, monkeypatch)
     assert {short(cell) for cell, _ in work(folder).results} == {"mean_colour + bow / attention"}

@@ -53,7 +53,9 @@ def count(monkeypatch):
     """How often bag-of-words is fitted."""
     fitted = []
     fit = BagOfWords.fit
-    monkeypatch.setattr(BagOfWords, "fit", lambda self, samples: fitted.append(list(samples)) or fit(self, samples))
+    monkeypatch.setattr(
+        BagOfWords, "fit", lambda self, samples: fitted.append(list(samples)) or fit(self, samples)
+    )
     return fitted
 
 
@@ -61,7 +63,14 @@ def test_a_run_writes_every_file_and_says_where_the_report_lies(reported, capsys
     assert run_grid(reported) == 0
     assert capsys.readouterr().out == f"report: {reported / 'out' / 'report.html'}\n"
     written = {path.name for path in (reported / "out").iterdir()}
-    assert {"grid.lock.yaml", "folds.npz", "scores.csv", "predictions.parquet", "report.md", "report.html"} <= written
+    assert {
+        "grid.lock.yaml",
+        "folds.npz",
+        "scores.csv",
+        "predictions.parquet",
+        "report.md",
+        "report.html",
+    } <= written
     assert "failures.json" not in written
     assert not [name for name in written if name.startswith(".")]
 
@@ -101,7 +110,9 @@ def test_the_scores_are_those_of_the_written_predictions(folder):
         mine = np.array([cell == row["cell"] and fold == int(row["fold"])
                          for cell, fold in zip(table["cell"], table["fold"], strict=True)])
         for name, metric in metrics.METRICS.items():
-            assert float(row[name]) == pytest.approx(metric(codes[mine], probabilities[mine]), abs=1e-6)
+            assert float(row[name]) == pytest.approx(
+                metric(codes[mine], probabilities[mine]), abs=1e-6
+            )
     own = dict(zip(small_samples().ids, small_samples().labels, strict=True))
     assert all(own[name] == label for name, label in zip(table["id"], table["label"], strict=True))
 
@@ -134,8 +145,10 @@ def test_identical_texts_and_pictures_are_encoded_once(folder):
 
 def test_the_lists_of_cells_may_stand_in_any_order_and_any_number_of_workers(folder):
     run_grid(folder)
-    turned = GRID.replace("[majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]",
-                          "[{late: {rule: [product, mean]}}, concat, text_only, image_only, majority]")
+    turned = GRID.replace(
+        "[majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]",
+        "[{late: {rule: [product, mean]}}, concat, text_only, image_only, majority]",
+    )
     write_grid(folder, turned)
     assert turned != GRID
     for jobs in (1, 2):
@@ -150,7 +163,10 @@ def test_the_lists_of_cells_may_stand_in_any_order_and_any_number_of_workers(fol
 def test_a_failing_cell_is_recorded_and_the_others_finish(reported, capsys, monkeypatch):
     write_grid(reported, GRID.replace("[mean_colour]", "[mean_colour, broken]"))
     assert run_grid(reported) == 1
-    assert "failed: broken / image_only / logistic: broken: RuntimeError: the weights melted" in capsys.readouterr().err
+    assert (
+        "failed: broken / image_only / logistic: broken: RuntimeError: the weights melted"
+        in capsys.readouterr().err
+    )
     failures = json.loads((reported / "out" / "failures.json").read_text())
     assert {failure["cell"].split(" ")[0] for failure in failures} == {"broken"}
     assert len(failures) == 4 * 3
@@ -179,7 +195,9 @@ def test_bad_rows_are_left_out_or_kept_without_a_picture(reported, policy):
     assert not list(reported.glob("out/*"))
     write_grid(reported, GRID.replace("id: sku", f"id: sku, on_bad_rows: {policy}"))
     assert run_grid(reported) == 0
-    assert sum(int(row["n_test"]) for row in scores(reported) if row["cell"] == "majority") == 36 - (policy == "drop")
+    assert sum(
+        int(row["n_test"]) for row in scores(reported) if row["cell"] == "majority"
+    ) == 36 - (policy == "drop")
     assert "3.png" in (reported / "out" / "report.md").read_text()
 
 
@@ -203,7 +221,12 @@ def concat_fits() -> int:
 
 
 def test_mistakes_in_the_grid_come_all_at_once_with_their_lines(folder, capsys):
-    write_grid(folder, GRID.replace("seed: 3", "sead: 3").replace("[bow]", "[bag]").replace("folds: 3", "folds: 1"))
+    write_grid(
+        folder,
+        GRID.replace("seed: 3", "sead: 3")
+        .replace("[bow]", "[bag]")
+        .replace("folds: 3", "folds: 1"),
+    )
     assert run_grid(folder) == 2
     message = capsys.readouterr().err
     assert re.search(r"grid.yaml:3: sead: unknown key 'sead'; did you mean 'seed'", message)

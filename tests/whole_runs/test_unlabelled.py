@@ -64,7 +64,9 @@ def test_no_split_scores_them_or_has_their_group_on_both_sides(store, split, gro
             assert set(unlabelled) <= set(UNLABELLED)
             used |= set(unlabelled)
             for rows in (test, fold.test):
-                assert data.groups is None or not set(data.groups[unlabelled]) & set(data.groups[rows])
+                assert data.groups is None or not set(data.groups[unlabelled]) & set(
+                    data.groups[rows]
+                )
         assert data.groups is not None or set(fold.splits()[0][2]) == set(UNLABELLED)
     assert used == set(UNLABELLED) if split.folds else used
 
@@ -77,10 +79,15 @@ def test_the_official_test_part_is_never_learned_from(store):
     assert not set(UNLABELLED) & set(fold.test)
 
 
-# --- whole runs -------------------------------------------------------------------------------------------
+# --- whole runs
+# -------------------------------------------------------------------------------------------
 
-FUSIONS = "fusion: [majority, image_only, text_only, concat, semi_supervised, {cca: {dimensions: 2}}]"
-KEEPING = re.sub("fusion: .*", FUSIONS, GRID).replace("id: sku", "id: sku, group: pair, keep_unlabelled: true")
+FUSIONS = (
+    "fusion: [majority, image_only, text_only, concat, semi_supervised, {cca: {dimensions: 2}}]"
+)
+KEEPING = re.sub("fusion: .*", FUSIONS, GRID).replace(
+    "id: sku", "id: sku, group: pair, keep_unlabelled: true"
+)
 
 
 @pytest.fixture
@@ -143,8 +150,16 @@ def test_what_is_handed_to_a_fusion_is_apart_from_the_rows_it_is_asked_about(fol
 def test_they_are_part_of_the_keys_of_those_fusions_alone(folder):
     grid = read_grid(folder / "grid.yaml")
     dataset, drawn, cells = run._load(grid, Store(folder / "store"))
-    plans = [make_plan(grid, cells, dataset, many).units for many in
-             (drawn, [replace(fold, unlabelled=tuple(rows[1:] for rows in fold.unlabelled)) for fold in drawn])]
+    plans = [
+        make_plan(grid, cells, dataset, many).units
+        for many in (
+            drawn,
+            [
+                replace(fold, unlabelled=tuple(rows[1:] for rows in fold.unlabelled))
+                for fold in drawn
+            ],
+        )
+    ]
     changed = {one.cell.name for one, other in zip(*plans, strict=True)
                if key_of(one.ingredients) != key_of(other.ingredients)}
     assert changed == {cell.name for cell in cells if uses(cell.name)}

@@ -32,11 +32,21 @@ from pipeline.store.store import Store
 from pipeline.tasks import views as fold_views
 from tests.support.datasets import dataset_of
 from tests.support.samples import png, small_samples
-from tests.support.tiny import read_rows, register, results, run_grid, scores, without_report, write_grid, write_rows
+from tests.support.tiny import (
+    read_rows,
+    register,
+    results,
+    run_grid,
+    scores,
+    without_report,
+    write_grid,
+    write_rows,
+)
 
 UNSEEN = Split(folds=3, inner=2, unseen_classes=True)
 
-# --- splits -----------------------------------------------------------------------------------------------
+# --- splits
+# -----------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=40, deadline=None)
@@ -63,12 +73,16 @@ def test_every_class_is_tested_once_a_repeat_by_models_that_saw_none_of_its_rows
             assert not set(labels[train]) & set(labels[scored])
             assert len(set(labels[scored])) >= 2
     again = draw(dataset_of(labels, groups), split, seed)
-    assert all(np.array_equal(one.test, other.test) for one, other in zip(drawn, again, strict=True))
+    assert all(
+        np.array_equal(one.test, other.test) for one, other in zip(drawn, again, strict=True)
+    )
 
 
 def test_another_seed_deals_other_classes_together():
     data = dataset_of(np.repeat(np.arange(12), 2))
-    tested = [frozenset(data.labels[fold.test]) for seed in range(5) for fold in draw(data, UNSEEN, seed)]
+    tested = [
+        frozenset(data.labels[fold.test]) for seed in range(5) for fold in draw(data, UNSEEN, seed)
+    ]
     assert len(set(tested)) > 10
 
 
@@ -84,11 +98,18 @@ def test_classes_that_share_a_group_are_tested_together():
 
 
 def test_too_few_classes_and_groups_that_tie_them_are_errors_that_say_so():
-    with pytest.raises(DatasetError, match=r"5 classes cannot make 3 folds of unseen classes, which test 2"):
+    with pytest.raises(
+        DatasetError, match=r"5 classes cannot make 3 folds of unseen classes, which test 2"
+    ):
         draw(dataset_of(np.repeat(np.arange(5), 4)), UNSEEN, 0)
-    with pytest.raises(DatasetError, match=r"4 classes of the training rows of a fold cannot make 3 folds"):
+    with pytest.raises(
+        DatasetError, match=r"4 classes of the training rows of a fold cannot make 3 folds"
+    ):
         draw(dataset_of(np.repeat(np.arange(6), 4)), Split(folds=3, unseen_classes=True), 0)
-    with pytest.raises(DatasetError, match=r"split.folds: groups that hold rows of several classes (.|\n)*group: none"):
+    with pytest.raises(
+        DatasetError,
+        match=r"split.folds: groups that hold rows of several classes (.|\n)*group: none",
+    ):
         draw(dataset_of(np.repeat(np.arange(12), 4), np.arange(48) % 4), UNSEEN, 0)
 
 
@@ -100,7 +121,9 @@ def test_a_holdout_takes_a_share_of_the_classes(share, classes):
         assert len(set(data.labels[fold.test])) == classes
         assert not set(data.labels[fold.test]) & set(data.labels[fold.train])
     assert set(data.labels[drawn[0].test]) != set(data.labels[drawn[1].test])
-    with pytest.raises(DatasetError, match="with 11 of 12 classes held out, 2 classes are not left"):
+    with pytest.raises(
+        DatasetError, match="with 11 of 12 classes held out, 2 classes are not left"
+    ):
         draw(data, Split(holdout=0.9, inner=2, unseen_classes=True), 0)
 
 
@@ -113,8 +136,14 @@ def test_an_official_split_must_keep_classes_apart():
     parts[0] = "train"
     with pytest.raises(DatasetError, match="the official split has rows of “0” in both parts"):
         draw(dataset_of(labels, split=parts), official, 0)
-    with pytest.raises(DatasetError, match="the test part of the official split has one class only"):
-        draw(dataset_of(labels, split=["test" if label == 7 else "train" for label in labels]), official, 0)
+    with pytest.raises(
+        DatasetError, match="the test part of the official split has one class only"
+    ):
+        draw(
+            dataset_of(labels, split=["test" if label == 7 else "train" for label in labels]),
+            official,
+            0,
+        )
 
 
 def test_the_split_is_described_with_what_chance_would_give():
@@ -122,8 +151,12 @@ def test_the_split_is_described_with_what_chance_would_give():
     split = Split(folds=3, inner=2, unseen_classes=True)
     text = describe(split, data, draw(data, split, 0))
     assert "3 outer folds of unseen classes" in text
-    assert "tells the 2 to 3 of its fold apart (by chance: 0.333 to 0.5 of balanced accuracy)" in text
-    assert not [line for line in remarks(data, draw(data, split, 0), unseen_classes=True) if "No" in line]
+    assert (
+        "tells the 2 to 3 of its fold apart (by chance: 0.333 to 0.5 of balanced accuracy)" in text
+    )
+    assert not [
+        line for line in remarks(data, draw(data, split, 0), unseen_classes=True) if "No" in line
+    ]
 
 
 def test_folds_of_rows_and_of_classes_are_stored_apart(tmp_path):
@@ -135,7 +168,8 @@ def test_folds_of_rows_and_of_classes_are_stored_apart(tmp_path):
     assert all(len(set(data.labels[fold.test])) == 12 for fold in rows)
 
 
-# --- what describes the classes ---------------------------------------------------------------------------
+# --- what describes the classes
+# ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "words"), [
@@ -149,9 +183,16 @@ def test_class_texts_are_texts_that_no_row_has(store, tmp_path):
     found = with_class_texts(plain, {"cat": ("an animal that purrs", "a pet"), "dog": ("it barks",),
                                      "car": (" it drives ",)}, tmp_path)
     view = found.views["text"]
-    texts = {(found.classes[code], view.samples[place])
-             for code, place in zip(found.described.classes, found.described.positions, strict=True)}
-    assert texts == {("cat", "an animal that purrs"), ("cat", "a pet"), ("dog", "it barks"), ("car", "it drives")}
+    texts = {
+        (found.classes[code], view.samples[place])
+        for code, place in zip(found.described.classes, found.described.positions, strict=True)
+    }
+    assert texts == {
+        ("cat", "an animal that purrs"),
+        ("cat", "a pet"),
+        ("dog", "it barks"),
+        ("car", "it drives"),
+    }
     assert not set(found.described.positions) & set(view.index)
     assert [view.samples[place] for place in view.index] == [plain.views["text"].samples[place]
                                                              for place in plain.views["text"].index]
@@ -160,7 +201,11 @@ def test_class_texts_are_texts_that_no_row_has(store, tmp_path):
     assert card(found)["distinct texts"] == card(plain)["distinct texts"]
     assert "cat: an animal that purrs" in card(found)["classes described by"]
     named = with_class_texts(plain, None, tmp_path)
-    assert [named.views["text"].samples[place] for place in named.described.positions] == ["car", "cat", "dog"]
+    assert [named.views["text"].samples[place] for place in named.described.positions] == [
+        "car",
+        "cat",
+        "dog",
+    ]
 
 
 def test_rows_need_no_texts_for_their_classes_to_have_some(store, tmp_path):
@@ -172,7 +217,9 @@ def test_rows_need_no_texts_for_their_classes_to_have_some(store, tmp_path):
 def test_what_is_wrong_with_class_texts_is_said_all_at_once(store, tmp_path):
     data = build(small_samples(), ("text",), "fail", store)
     with pytest.raises(DatasetError) as error:
-        with_class_texts(data, {"catt": ("purrs",), "dog": ("barks", " "), "car": ("barks",)}, tmp_path)
+        with_class_texts(
+            data, {"catt": ("purrs",), "dog": ("barks", " "), "car": ("barks",)}, tmp_path
+        )
     for part in ("there is no class 'catt'; did you mean 'cat'?", "class 'cat' has no text",
                  "“dog” and “car” have the same text, “barks”", "a text of class 'dog' is empty"):
         assert any(part in line for line in error.value.problems), part
@@ -190,11 +237,20 @@ def test_class_texts_may_stand_in_a_table(store, tmp_path):
         with_class_texts(data, "text.csv", tmp_path)
 
 
-# --- whole runs -------------------------------------------------------------------------------------------
+# --- whole runs
+# -------------------------------------------------------------------------------------------
 
-COLOURS = {"red": (220, 40, 40), "green": (40, 220, 40), "blue": (40, 40, 220), "yellow": (220, 220, 40),
-           "cyan": (40, 220, 220), "pink": (220, 40, 220), "white": (210, 210, 210), "black": (45, 45, 45),
-           "orange": (220, 130, 40)}
+COLOURS = {
+    "red": (220, 40, 40),
+    "green": (40, 220, 40),
+    "blue": (40, 40, 220),
+    "yellow": (220, 220, 40),
+    "cyan": (40, 220, 220),
+    "pink": (220, 40, 220),
+    "white": (210, 210, 210),
+    "black": (45, 45, 45),
+    "orange": (220, 130, 40),
+}
 GRID = """
 name: colours
 seed: 1
@@ -218,8 +274,17 @@ class ColourWords(Encoder):
     def transform(self, samples: Sequence[str]) -> Block:
         type(self).seen.extend(samples)
         axes = np.random.default_rng(0).normal(size=(3, 5))
-        return Block.of(np.array([np.mean([COLOURS.get(word, (128, 128, 128)) for word in text.split()], axis=0)
-                                  / 255 @ axes for text in samples], dtype=np.float32))
+        return Block.of(
+            np.array(
+                [
+                    np.mean([COLOURS.get(word, (128, 128, 128)) for word in text.split()], axis=0)
+                    / 255
+                    @ axes
+                    for text in samples
+                ],
+                dtype=np.float32,
+            )
+        )
 
 
 @pytest.fixture
@@ -260,7 +325,11 @@ def test_a_run_recognises_classes_it_never_saw_and_its_baseline_is_chance(folder
     assert found["mean_colour + colour_words / zero_shot(image)"] > 0.7
     assert min(found.values()) > 0.7
     for row in predictions(folder):
-        known = {name.removeprefix("p_") for name, value in row.items() if name.startswith("p_") and value}
+        known = {
+            name.removeprefix("p_")
+            for name, value in row.items()
+            if name.startswith("p_") and value
+        }
         assert not known or (row["label"] in known and len(known) == 3)
     rows = {(row["repeat"], row["fold"], row["cell"]) for row in predictions(folder)}
     assert len(rows) == 3 * 4
@@ -271,10 +340,17 @@ def test_a_run_recognises_classes_it_never_saw_and_its_baseline_is_chance(folder
 def test_the_report_says_what_chance_is_and_tells_the_modalities_apart(reporting_folder):
     assert run_grid(reporting_folder) == 0
     page = (reporting_folder / "out" / "report.md").read_text()
-    for part in ("which is chance: all it knows of the classes is their number",
-                 "3 outer folds of unseen classes", "tells the 3 of its fold apart (by chance: 0.333",
-                 "bootstrap over classes", "| Picture only |", "| Text only |", "| Best fusion |",
-                 "classes described by: black: black; blue: blue", "Only 9 classes"):
+    for part in (
+        "which is chance: all it knows of the classes is their number",
+        "3 outer folds of unseen classes",
+        "tells the 3 of its fold apart (by chance: 0.333",
+        "bootstrap over classes",
+        "| Picture only |",
+        "| Text only |",
+        "| Best fusion |",
+        "classes described by: black: black; blue: blue",
+        "Only 9 classes",
+    ):
         assert part in page, part
     robustness = page[page.index("## Robustness"):]
     assert "zero_shot(image) | picture missing" in robustness
@@ -330,7 +406,9 @@ def test_rows_of_the_classes_that_are_asked_about_are_never_learned_from(folder)
                 changed.add(row[0])
     write_rows(folder, rows)
     assert run_grid(folder, out="after") == 0
-    after = {(row["id"], row["cell"]): row for row in predictions(folder, "after") if row["fold"] == 0}
+    after = {
+        (row["id"], row["cell"]): row for row in predictions(folder, "after") if row["fold"] == 0
+    }
     compared = [row for row in before if row["fold"] == 0 and row["id"] not in changed]
     assert len(compared) == 9 * 4
     for row in compared:
@@ -349,9 +427,13 @@ def test_encoders_that_learn_learn_nothing_from_class_texts(folder):
     assert known == set(COLOURS)
     for unit in make_plan(grid, cells, dataset, drawn).units:
         for one in unit.features.get("text", ()):
-            learned = {dataset.views["text"].samples[place] for place in dataset.views["text"].index[one.train]}
+            learned = {
+                dataset.views["text"].samples[place]
+                for place in dataset.views["text"].index[one.train]
+            }
             assert not learned & known
-    assert run_grid(folder) == 0  # words of class texts that no training row has are unknown: no more than that
+    # words of class texts that no training row has are unknown: no more than that
+    assert run_grid(folder) == 0
 
 
 def test_class_texts_are_part_of_the_keys(folder):
@@ -362,8 +444,12 @@ def test_class_texts_are_part_of_the_keys(folder):
         return [key_of(unit.ingredients) for unit in make_plan(grid, cells, dataset, drawn).units
                 if "text" in unit.features]
 
-    (folder / "a.csv").write_text("class,text\n" + "".join(f"{name},{name} thing\n" for name in COLOURS))
-    (folder / "b.csv").write_text("class,text\n" + "".join(f"{name},a {name} thing\n" for name in COLOURS))
+    (folder / "a.csv").write_text(
+        "class,text\n" + "".join(f"{name},{name} thing\n" for name in COLOURS)
+    )
+    (folder / "b.csv").write_text(
+        "class,text\n" + "".join(f"{name},a {name} thing\n" for name in COLOURS)
+    )
     inline = "{" + ", ".join(f"{name}: {name} thing" for name in COLOURS) + "}"
     assert keys("a.csv") == keys(inline)
     assert not set(keys("a.csv")) & set(keys("b.csv"))
@@ -407,7 +493,12 @@ def test_what_does_not_go_with_held_out_classes_is_a_mistake_of_the_grid(folder,
 
 
 def test_class_texts_without_held_out_classes_are_a_mistake_of_the_grid(folder):
-    write_grid(folder, GRID.replace(", unseen_classes: true", "").replace("id: sku", "id: sku, class_texts: a.csv"))
+    write_grid(
+        folder,
+        GRID.replace(", unseen_classes: true", "").replace(
+            "id: sku", "id: sku, class_texts: a.csv"
+        ),
+    )
     with pytest.raises(GridError, match="class_texts describe classes that are held out"):
         read_grid(folder / "grid.yaml")
 
@@ -415,8 +506,14 @@ def test_class_texts_without_held_out_classes_are_a_mistake_of_the_grid(folder):
 def test_the_schema_knows_class_texts():
     data = {"source": "table", "path": "a.csv", "text": "t", "label": "l"}
     validator = jsonschema.Draft202012Validator(schema(KEYS, Split))
-    for texts, right in (("a.csv", True), ({"cat": "purrs", "dog": ["barks", "a pet"]}, True), (3, False),
-                         ({"cat": 3}, False), ({"cat": []}, False), ({}, False)):
+    for texts, right in (
+        ("a.csv", True),
+        ({"cat": "purrs", "dog": ["barks", "a pet"]}, True),
+        (3, False),
+        ({"cat": 3}, False),
+        ({"cat": []}, False),
+        ({}, False),
+    ):
         grid = {"data": {**data, "class_texts": texts}, "fusion": ["zero_shot"],
                 "split": {"folds": 3, "unseen_classes": True}}
         assert validator.is_valid(grid) == right, texts
@@ -435,7 +532,12 @@ def test_rows_without_a_label_have_no_part_in_it(folder):
 
 
 def test_the_plan_says_how_classes_are_described_and_computes_nothing(folder, capsys):
-    write_grid(folder, GRID.replace("id: sku", f"id: sku, class_texts: {{{', '.join(f'{c}: {c}' for c in COLOURS)}}}"))
+    write_grid(
+        folder,
+        GRID.replace(
+            "id: sku", f"id: sku, class_texts: {{{', '.join(f'{c}: {c}' for c in COLOURS)}}}"
+        ),
+    )
     assert run_grid(folder, "--plan") == 0
     said = capsys.readouterr().out
     assert "unseen_classes: true" in said

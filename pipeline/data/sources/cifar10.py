@@ -61,24 +61,27 @@ class PixelPicture:
 
     def digest(self) -> str:
         """Hash shape and pixels (sha256): the same whatever writes the PNG."""
-        return hashlib.sha256(f"{self.pixels.shape} uint8 ".encode() + self.pixels.tobytes()).hexdigest()
+        return hashlib.sha256(
+            f"{self.pixels.shape} uint8 ".encode() + self.pixels.tobytes()
+        ).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar10:
     """CIFAR-10 (Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009), 60,000 pictures.
 
-    Each picture's file name keeps the term it was found with (abandoned_ship_s_000004.png). A term all but
-    names its class, so random folds measure memory: group the rows by term or, better, by synset.
+    Each picture's file name keeps the term it was found with (abandoned_ship_s_000004.png). A term
+    all but names its class, so random folds measure memory: group the rows by term or, better, by
+    synset.
 
     Parameters
     ----------
-    path : cifar-10-python.tar.gz, the folder cifar-10-batches-py (quicker), or the folder that holds either;
-        relative to the grid file. Without it ~/.cache/modalgrid/cifar10.
+    path : cifar-10-python.tar.gz, the folder cifar-10-batches-py (quicker), or the folder that
+        holds either; relative to the grid file. Without it ~/.cache/modalgrid/cifar10.
     download : fetch the archive into `path` through torchvision where it is not there yet.
     text : the search term, or its gloss from `terms`.
-    terms : table with columns term, label, gloss, synset, one row for each term and label, relative to the
-        grid file. Rows whose term it lacks have no gloss and no synset.
+    terms : table with columns term, label, gloss, synset, one row for each term and label, relative
+        to the grid file. Rows whose term it lacks have no gloss and no synset.
     group : what groups the rows by default: synset where there are `terms`, otherwise term.
     part : which of the official parts; they are also the official split.
     where : column -> allowed value or values; columns filename, term, label, gloss, synset, split.
@@ -106,7 +109,9 @@ class Cifar10:
         _, place, terms = all_of(
             self._check,
             lambda: self._place(folder),
-            lambda: None if self.terms is None else _read_terms(existing(self.terms, folder, "terms")),
+            lambda: (
+                None if self.terms is None else _read_terms(existing(self.terms, folder, "terms"))
+            ),
         )
         batches = _read_batches(place, self.part)
         columns = _columns(batches, terms)
@@ -132,12 +137,18 @@ class Cifar10:
 
     def _check(self) -> None:
         """Raise for what the parameters ask of a terms table that is not given, and for unknown columns."""
-        known = [name for name in COLUMNS if self.terms is not None or name not in {"gloss", "synset"}]
+        known = [
+            name for name in COLUMNS if self.terms is not None or name not in {"gloss", "synset"}
+        ]
         asked = [("text", self.text), *(("group", name) for name in [self.group] if name),
                  *(("where", name) for name in self.where or {})]
-        problems = [f"{key}: '{name}' needs terms, a table with the columns term, label, gloss, synset"
-                    if name in COLUMNS else f"{key}: no column '{name}'{hint(name, known, 'columns')}"
-                    for key, name in asked if name not in known]
+        problems = [
+            f"{key}: '{name}' needs terms, a table with the columns term, label, gloss, synset"
+            if name in COLUMNS
+            else f"{key}: no column '{name}'{hint(name, known, 'columns')}"
+            for key, name in asked
+            if name not in known
+        ]
         if problems:
             raise SourceError(problems)
 
@@ -161,7 +172,9 @@ def _downloaded(place: Path) -> Path:
     try:
         CIFAR10(root=str(place), download=True)
     except (OSError, RuntimeError) as error:  # no network, or a broken download
-        raise SourceError([f"download: {CIFAR10.url} could not be fetched into {place}: {error}"]) from error
+        raise SourceError(
+            [f"download: {CIFAR10.url} could not be fetched into {place}: {error}"]
+        ) from error
     return place / FOLDER
 
 
@@ -173,9 +186,11 @@ def _read_batches(place: Path, part: str) -> dict[str, Batch]:
         name: (place / name).read_bytes() for name in wanted if (place / name).is_file()}
     problems = [f"{place} has no file {name}; CIFAR-10's python version has it" for name in wanted
                 if name not in contents]
-    problems += [f"{place}: {name} is not the published file, whose md5 is {MD5[name]}; fetch it again"
-                 for name, content in contents.items()
-                 if hashlib.md5(content, usedforsecurity=False).hexdigest() != MD5[name]]
+    problems += [
+        f"{place}: {name} is not the published file, whose md5 is {MD5[name]}; fetch it again"
+        for name, content in contents.items()
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != MD5[name]
+    ]
     if problems:
         raise SourceError(problems)
     return {name: _Batches(io.BytesIO(contents[name]), encoding="latin1").load() for name in wanted}
@@ -207,7 +222,9 @@ class _Batches(pickle.Unpickler):
             ("numpy", "dtype"): np.dtype,
         }
         if (module, name) not in allowed:
-            raise pickle.UnpicklingError(f"a batch may hold arrays and plain values, not {module}.{name}")
+            raise pickle.UnpicklingError(
+                f"a batch may hold arrays and plain values, not {module}.{name}"
+            )
         return allowed[module, name]
 
 
@@ -244,5 +261,9 @@ def _columns(batches: Mapping[str, Batch], terms: Any) -> dict[str, list[str | N
         "label": [label for _, label in keys],
         "gloss": [gloss for gloss, _ in found],
         "synset": [synset for _, synset in found],
-        "split": ["test" if name == "test_batch" else "train" for name, batch in pairs for _ in batch["labels"]],
+        "split": [
+            "test" if name == "test_batch" else "train"
+            for name, batch in pairs
+            for _ in batch["labels"]
+        ],
     }

@@ -45,8 +45,8 @@ class Columns:
 def read_columns(file: Path, wanted: Collection[str]) -> Columns:
     """Read those of the `wanted` columns that the file has; its ending says what kind of file it is.
 
-    CSV, TSV and JSON Lines (UTF-8, with or without a byte order mark) come as text throughout, so that
-    "007" stays "007"; Parquet columns keep their types.
+    CSV, TSV and JSON Lines (UTF-8, with or without a byte order mark) come as text throughout, so
+    that "007" stays "007"; Parquet columns keep their types.
 
     Raises
     ------
@@ -67,7 +67,9 @@ def read_columns(file: Path, wanted: Collection[str]) -> Columns:
                        f"ones{hint(ending, ENDINGS, 'known')}"])
 
 
-def missing_columns(asked: Sequence[tuple[str, str]], known: Collection[str], file: Path) -> list[str]:
+def missing_columns(
+    asked: Sequence[tuple[str, str]], known: Collection[str], file: Path
+) -> list[str]:
     """One problem for each column that is asked for, as pairs of grid key and name, and does not exist."""
     return [f"{key}: {file.name} has no column '{name}'{hint(name, known, 'columns')}"
             for key, name in asked if name not in known]
@@ -89,7 +91,9 @@ def _once(file: Path, names: Sequence[str], wanted: Collection[str]) -> list[str
     """List the wanted columns that the file has, each of which may stand in it only once."""
     twice = sorted({name for name in wanted if names.count(name) > 1})
     if twice:
-        raise SourceError([f"{file.name} has more than one column '{name}'; rename one" for name in twice])
+        raise SourceError(
+            [f"{file.name} has more than one column '{name}'; rename one" for name in twice]
+        )
     return [name for name in names if name in wanted]
 
 
@@ -112,8 +116,12 @@ def _read_delimited(file: Path, delimiter: str, wanted: Collection[str]) -> Colu
         pa.BufferReader(content),
         # One block for the whole file: a row longer than a block would be an error.
         pa_csv.ReadOptions(use_threads=False, block_size=min(len(content) + 1, 2**31 - 1)),
-        pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=refuse),
-        pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.large_string()), include_columns=columns),
+        pa_csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=refuse
+        ),
+        pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.large_string()), include_columns=columns
+        ),
     )
     if wrong:
         raise SourceError(first_few(wrong, "such rows"))
@@ -144,15 +152,21 @@ def _json_row(line: bytes, wanted: Collection[str]) -> dict[str, str | None]:
     except json.JSONDecodeError as error:
         raise ValueError(f"every line must be a JSON object: {error}") from error
     if not isinstance(row, dict):
-        raise ValueError(f"every line must be a JSON object, not {line[:40].decode(errors='replace')}")
-    return {name: _json_text(name, value) if name in wanted else None for name, value in row.items()}
+        raise ValueError(
+            f"every line must be a JSON object, not {line[:40].decode(errors='replace')}"
+        )
+    return {
+        name: _json_text(name, value) if name in wanted else None for name, value in row.items()
+    }
 
 
 def _json_text(name: str, value: object) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"'{name}' must be text, a number, true, false or null, not {type(value).__name__}")
+        raise ValueError(
+            f"'{name}' must be text, a number, true, false or null, not {type(value).__name__}"
+        )
     if value is not None and any("\ud800" <= sign <= "\udfff" for sign in value):
         raise ValueError(f"'{name}' holds half of a surrogate pair, which is no text")
     return value

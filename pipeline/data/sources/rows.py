@@ -66,7 +66,9 @@ def _official(columns: Columns, name: str) -> list[str | None]:
     others = Counter("nothing" if value is None else f"'{value}'" for value in values
                      if value not in {"train", "test"})
     if others:
-        found = ", ".join(f"{value} in {count} rows" for value, count in sorted(others.items())[:12])
+        found = ", ".join(
+            f"{value} in {count} rows" for value, count in sorted(others.items())[:12]
+        )
         raise SourceError([f"split: column '{name}' of {columns.file.name} must hold train or test, but has "
                            f"{found}; keep the rows you need with where: {{{name}: [train, test]}}"])
     return values

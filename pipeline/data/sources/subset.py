@@ -34,8 +34,10 @@ def rows_where(columns: Mapping[str, Column], where: Where | None, n: int) -> ND
     for name, given in (where or {}).items():
         allowed = {_text(value) for value in (given if isinstance(given, list) else [given])}
         occurring = {value for value in columns[name] if value is not None}
-        problems += [f"where: column '{name}' never holds '{value}'{hint(value, occurring, 'it holds')}"
-                     for value in sorted(allowed - occurring)]
+        problems += [
+            f"where: column '{name}' never holds '{value}'{hint(value, occurring, 'it holds')}"
+            for value in sorted(allowed - occurring)
+        ]
         kept &= np.fromiter((value in allowed for value in columns[name]), dtype=bool, count=n)
     if where and not problems and not kept.any():
         problems.append(f"where: no row fulfils all of {', '.join(where)}")

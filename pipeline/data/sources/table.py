@@ -27,14 +27,15 @@ class Table:
     ----------
     path : the file, relative to the grid file.
     label : column with the class; numbers become their plain text (3, not 3.0).
-    image : column with the picture: its path relative to the table's own folder, or (Parquet) its encoded
-        bytes, also in the form {bytes, path} of Hugging Face files.
+    image : column with the picture: its path relative to the table's own folder, or (Parquet) its
+        encoded bytes, also in the form {bytes, path} of Hugging Face files.
     text : column with the text, or several whose non-empty texts are joined line by line.
     id, split : columns with the row's own id, and with "train" or "test".
     group : column, or columns, by whose values rows may be grouped; the first is the default.
     where : column -> allowed value or values; only such rows are read.
     sample : number of rows to take, at random (from `sample_seed`) and stratified by class.
-    join : second table, whose columns can be named like the table's own: `path` and the key columns `on`.
+    join : second table, whose columns can be named like the table's own: `path` and the key columns
+        `on`.
     """
 
     path: str
@@ -55,11 +56,13 @@ class Table:
         Raises
         ------
         SourceError
-            Missing files or columns, damaged rows, values of `where` and `split` that cannot be, ambiguous
-            keys of `join`.
+            Missing files or columns, damaged rows, values of `where` and `split` that cannot be,
+            ambiguous keys of `join`.
         """
         if self.image is None and not self.text:
-            raise SourceError([f"{self.path}: name the pictures' column (image), the texts' (text) or both"])
+            raise SourceError(
+                [f"{self.path}: name the pictures' column (image), the texts' (text) or both"]
+            )
         columns = self._columns(folder)
         n = len(columns.table)
         if not n:
@@ -69,9 +72,19 @@ class Table:
         rows = rows[stratified([labels[row] for row in rows], self.sample, self.sample_seed)]
         places = [columns.place(row) for row in rows]
         if len(rows) < n:
-            columns = replace(columns, table=columns.table.filter(pa.array(np.isin(np.arange(n), rows))))
-        return samples_from(columns, places, label=self.label, image=self.image, text=self.text, id=self.id,
-                            group=self.group, split=self.split)
+            columns = replace(
+                columns, table=columns.table.filter(pa.array(np.isin(np.arange(n), rows)))
+            )
+        return samples_from(
+            columns,
+            places,
+            label=self.label,
+            image=self.image,
+            text=self.text,
+            id=self.id,
+            group=self.group,
+            split=self.split,
+        )
 
     def _asked(self) -> list[tuple[str, str]]:
         """List every column the grid names, with the key that names it."""

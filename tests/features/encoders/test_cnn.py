@@ -94,7 +94,8 @@ def test_weights_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
             network(chosen)
 
 
-# Width of the pooled features, number and width of the regions, and whether the one is the other's mean.
+# Width of the pooled features, number and width of the regions, and whether the one is the other's
+# mean.
 TORCHVISION = [
     ("resnet18", 512, (49, 512), True),
     ("mobilenet_v3_small", 1024, (49, 576), False),
@@ -108,7 +109,9 @@ def test_torchvision_networks(
     model: str, width: int, regions: tuple[int, int], averaged: bool, flower: bytes
 ) -> None:
     pooled = cnn(model, weights="random").transform([flower, flower]).array()
-    values, mask = cnn(model, weights="random", output="regions").transform([flower, flower]).sequence()
+    values, mask = (
+        cnn(model, weights="random", output="regions").transform([flower, flower]).sequence()
+    )
     assert pooled.shape == (2, width)
     assert values.shape == (2, *regions)
     assert mask.all()
@@ -118,14 +121,18 @@ def test_torchvision_networks(
 
 
 def prepared(size: int) -> Pretrained:
-    return Pretrained("own", "random", None, "random", Preparation(size, None, "bilinear", GREY, GREY))
+    return Pretrained(
+        "own", "random", None, "random", Preparation(size, None, "bilinear", GREY, GREY)
+    )
 
 
 def test_a_vision_transformer_gives_its_class_token_and_its_patches() -> None:
     from torchvision.models import VisionTransformer
 
     torch.manual_seed(0)
-    net = VisionTransformer(image_size=32, patch_size=8, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=8)
+    net = VisionTransformer(
+        image_size=32, patch_size=8, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=8
+    )
     tapped = Network(net, prepared(32))
     pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     assert tapped.shapes == {"pooled": (16,), "regions": (16, 16)}
@@ -141,7 +148,9 @@ def test_a_vision_transformer_gives_its_class_token_and_its_patches() -> None:
 def test_a_swin_transformer_gives_its_last_stage() -> None:
     from torchvision.models import SwinTransformer
 
-    net = SwinTransformer(patch_size=[4, 4], embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=[4, 4])
+    net = SwinTransformer(
+        patch_size=[4, 4], embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=[4, 4]
+    )
     tapped = Network(net, prepared(64))
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     assert tapped.shapes == {"pooled": (16,), "regions": (64, 16)}
@@ -154,14 +163,18 @@ def test_a_network_without_a_head_is_an_error() -> None:
         Network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), prepared(8))
 
 
-def test_random_weights_are_the_same_each_time_and_leave_the_global_seed_alone(flower: bytes) -> None:
+def test_random_weights_are_the_same_each_time_and_leave_the_global_seed_alone(
+    flower: bytes,
+) -> None:
     torch.manual_seed(5)
     state = torch.random.get_rng_state()
     first = cnn("squeezenet1_1", weights="random").transform([flower]).array()
     assert torch.equal(torch.random.get_rng_state(), state)
     network.cache_clear()
     torch.manual_seed(6)
-    np.testing.assert_array_equal(cnn("squeezenet1_1", weights="random").transform([flower]).array(), first)
+    np.testing.assert_array_equal(
+        cnn("squeezenet1_1", weights="random").transform([flower]).array(), first
+    )
 
 
 def test_more_pictures_than_a_batch_keep_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,10 +184,14 @@ def test_more_pictures_than_a_batch_keep_their_places(monkeypatch: pytest.Monkey
         Image.new("RGB", (8, 8), (shade, 0, 255 - shade)).save(stream, "PNG")
         pictures.append(stream.getvalue())
     encoder = cnn("squeezenet1_1", weights="random", precision="float32")
-    monkeypatch.setattr(network(encoder.chosen(), None, "model", chosen_precision("float32")), "batch_size", 3)
+    monkeypatch.setattr(
+        network(encoder.chosen(), None, "model", chosen_precision("float32")), "batch_size", 3
+    )
     together = encoder.transform(pictures).array()
     for row, picture in enumerate(pictures):
-        np.testing.assert_allclose(encoder.transform([picture]).array()[0], together[row], atol=1e-5)
+        np.testing.assert_allclose(
+            encoder.transform([picture]).array()[0], together[row], atol=1e-5
+        )
 
 
 def test_an_unreadable_picture_is_named(flower: bytes) -> None:
@@ -236,7 +253,9 @@ def test_missing_weights_are_named_with_where_to_put_them(cache: Path, flower: b
 def test_weights_that_are_not_what_their_name_says_are_refused(cache: Path, flower: bytes) -> None:
     cache.mkdir(parents=True)
     (cache / "squeezenet1_0-b66bff10.pth").write_bytes(b"half a file")
-    with pytest.raises(ValueError, match=r"damaged: its sha256 starts with [0-9a-f]{8}, not b66bff10"):
+    with pytest.raises(
+        ValueError, match=r"damaged: its sha256 starts with [0-9a-f]{8}, not b66bff10"
+    ):
         cnn("squeezenet1_0").transform([flower])
 
 
@@ -257,7 +276,9 @@ def test_cached_weights_are_loaded_without_a_network(
     encoder = cnn("squeezenet1_0")
     assert encoder.identity()["weights"] == name
     features = encoder.transform([flower]).array()
-    assert not np.array_equal(features, cnn("squeezenet1_0", weights="random").transform([flower]).array())
+    assert not np.array_equal(
+        features, cnn("squeezenet1_0", weights="random").transform([flower]).array()
+    )
 
 
 def test_a_missing_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

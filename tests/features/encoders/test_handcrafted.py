@@ -32,7 +32,9 @@ NOISE = np.kron(np.random.default_rng(0).integers(0, 256, (16, 16, 3)), np.ones(
 
 
 def test_one_colour_is_one_bin_of_each_part_of_the_grid() -> None:
-    row, = of(solid((255, 0, 130)), parts=("colour",), colour_space="rgb", colour_bins=(2, 2, 2), grid=2)
+    (row,) = of(
+        solid((255, 0, 130)), parts=("colour",), colour_space="rgb", colour_bins=(2, 2, 2), grid=2
+    )
     expected = np.zeros((4, 8))
     expected[:, 0b101] = 0.5  # red and blue high, green low; the whole row has norm 1
     np.testing.assert_allclose(row, expected.ravel(), atol=1e-6)
@@ -53,12 +55,22 @@ def test_hsv_separates_hues_that_are_equally_grey() -> None:
 
 
 def test_texture_is_blind_to_colour_brightness_and_quarter_turns() -> None:
-    rows = of(NOISE, NOISE * 0.5, np.rot90(NOISE), NOISE[:, :, ::-1] * [0, 0, 0] + NOISE.mean(axis=2, keepdims=True),
-              parts=("texture",), grid=1)
+    rows = of(
+        NOISE,
+        NOISE * 0.5,
+        np.rot90(NOISE),
+        NOISE[:, :, ::-1] * [0, 0, 0] + NOISE.mean(axis=2, keepdims=True),
+        parts=("texture",),
+        grid=1,
+    )
     similar = rows @ rows.T
     assert similar[0, 1] > 0.99
     assert similar[0, 2] > 0.99
-    smooth, = of(np.tile(np.linspace(0, 255, 128), (128, 1))[:, :, None] * np.ones(3), parts=("texture",), grid=1)
+    (smooth,) = of(
+        np.tile(np.linspace(0, 255, 128), (128, 1))[:, :, None] * np.ones(3),
+        parts=("texture",),
+        grid=1,
+    )
     assert rows[0] @ smooth < 0.95
 
 

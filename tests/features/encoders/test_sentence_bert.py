@@ -25,7 +25,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_sentences_are_of_unit_length_and_near_in_meaning() -> None:
-    vectors = SentenceBert().transform(["a small dog", "a little puppy", "interest rates rise"]).array()
+    vectors = (
+        SentenceBert().transform(["a small dog", "a little puppy", "interest rates rise"]).array()
+    )
     assert vectors.shape == (3, 384)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
     assert vectors[0] @ vectors[1] > 0.6
@@ -46,7 +48,10 @@ def test_long_texts_are_cut_off() -> None:
     assert values.shape[1] == 256
     short = SentenceBert(max_tokens=5, output="tokens")
     assert short.transform(["dog " * 1000]).values.shape[1] == 5
-    assert SentenceBert(max_tokens=1000, output="tokens").transform(["dog " * 1000]).values.shape[1] == 256
+    assert (
+        SentenceBert(max_tokens=1000, output="tokens").transform(["dog " * 1000]).values.shape[1]
+        == 256
+    )
     cut = SentenceBert(max_tokens=5).transform(["dog " * 1000, "dog dog dog"]).array()
     np.testing.assert_allclose(cut[0], cut[1], atol=1e-5)
 
@@ -54,24 +59,36 @@ def test_long_texts_are_cut_off() -> None:
 def test_cut_off_and_empty_texts_are_counted() -> None:
     texts = ["dog " * 1000, "dog", " ", ""]
     assert SentenceBert().counts(texts) == {"empty texts": 2, "texts cut off": 1}
-    assert SentenceBert(max_tokens=3).counts(["dog", "dog dog"]) == {"empty texts": 0, "texts cut off": 1}
+    assert SentenceBert(max_tokens=3).counts(["dog", "dog dog"]) == {
+        "empty texts": 0,
+        "texts cut off": 1,
+    }
     assert SentenceBert(max_tokens=3, prompt="a ").counts(["dog"])["texts cut off"] == 1
 
 
 def test_tokens_are_those_that_the_model_reads() -> None:
     encoder = SentenceBert(output="tokens", max_tokens=6)
     texts = ["Whiskers", "dog " * 9, ""]
-    assert encoder.tokens(texts) == [["[CLS]", "w", "##his", "##kers", "[SEP]"], ["[CLS]", *["dog"] * 4, "[SEP]"],
-                                     ["[CLS]", "[SEP]"]]
-    assert list(map(len, encoder.tokens(texts))) == encoder.transform(texts).sequence()[1].sum(axis=1).tolist()
+    assert encoder.tokens(texts) == [
+        ["[CLS]", "w", "##his", "##kers", "[SEP]"],
+        ["[CLS]", *["dog"] * 4, "[SEP]"],
+        ["[CLS]", "[SEP]"],
+    ]
+    assert (
+        list(map(len, encoder.tokens(texts)))
+        == encoder.transform(texts).sequence()[1].sum(axis=1).tolist()
+    )
 
 
 def test_a_prompt_stands_before_every_text() -> None:
     prompted = SentenceBert(prompt="query: ").transform(["a dog", "a car"]).array()
-    np.testing.assert_allclose(prompted, SentenceBert().transform(["query: a dog", "query: a car"]).array(), atol=1e-6)
+    np.testing.assert_allclose(
+        prompted, SentenceBert().transform(["query: a dog", "query: a car"]).array(), atol=1e-6
+    )
     values, _ = SentenceBert(prompt="query: ", output="tokens").transform(["a dog"]).sequence()
-    np.testing.assert_allclose(values, SentenceBert(output="tokens").transform(["query: a dog"]).sequence()[0],
-                               atol=1e-5)
+    np.testing.assert_allclose(
+        values, SentenceBert(output="tokens").transform(["query: a dog"]).sequence()[0], atol=1e-5
+    )
 
 
 def test_vectors_are_left_as_long_as_the_model_gives_them_where_asked(unscaled: Path) -> None:
@@ -89,11 +106,18 @@ def test_bfloat16_is_near_and_another_key() -> None:
     assert exact.identity() != rounded.identity()
 
 
-def test_bfloat16_of_a_gpu_is_another_key_than_a_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_of_a_gpu_is_another_key_than_a_processors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     keys = []
     for gpu in (None, True):
         monkeypatch.setattr(precision, "_gpu", lambda gpu=gpu: gpu)
-        keys.append([SentenceBert(precision=name).identity()["precision"] for name in ("float32", "bfloat16", "auto")])
+        keys.append(
+            [
+                SentenceBert(precision=name).identity()["precision"]
+                for name in ("float32", "bfloat16", "auto")
+            ]
+        )
     assert keys[0][0] == keys[1][0], "float32 is shared"
     assert keys[0][1] != keys[1][1] == keys[1][2]
 
@@ -102,7 +126,9 @@ def test_a_model_in_the_hubs_cache_loads_by_name_without_any_network(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The cache as the hub's own library lays it out, under the name of a model that is not packaged."""
-    snapshot = tmp_path / "models--sentence-transformers--all-mpnet-base-v2" / "snapshots" / ("0" * 40)
+    snapshot = (
+        tmp_path / "models--sentence-transformers--all-mpnet-base-v2" / "snapshots" / ("0" * 40)
+    )
     shutil.copytree(model_folder("all-MiniLM-L6-v2"), snapshot, symlinks=False)
     (snapshot.parents[1] / "refs").mkdir()
     (snapshot.parents[1] / "refs" / "main").write_text("0" * 40)
@@ -136,7 +162,9 @@ def test_every_name_of_the_packaged_model_and_its_folder_are_one() -> None:
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packaged model in a folder of its own."""
-    return Path(shutil.copytree(model_folder("all-MiniLM-L6-v2"), tmp_path_factory.mktemp("own") / "model"))
+    return Path(
+        shutil.copytree(model_folder("all-MiniLM-L6-v2"), tmp_path_factory.mktemp("own") / "model")
+    )
 
 
 def test_the_identity_changes_with_weights_and_configuration_only(copied: Path) -> None:
@@ -169,7 +197,9 @@ def unscaled(tmp_path: Path) -> Path:
 
 def test_vectors_are_scaled_where_the_model_does_not(unscaled: Path) -> None:
     vectors = SentenceBert(str(unscaled)).transform(["a small dog"]).array()
-    np.testing.assert_allclose(vectors, SentenceBert().transform(["a small dog"]).array(), atol=1e-5)
+    np.testing.assert_allclose(
+        vectors, SentenceBert().transform(["a small dog"]).array(), atol=1e-5
+    )
 
 
 def test_a_model_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -177,16 +207,25 @@ def test_a_model_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
         raise OSError("no network")
 
     monkeypatch.setattr("sentence_transformers.SentenceTransformer", refuse)
-    for call in (SentenceBert("no-such-model-here").identity, SentenceBert("no-such-model-here").transform):
-        with pytest.raises(FileNotFoundError, match=r"sentence-transformers/no-such-model-here.*no network"):
+    for call in (
+        SentenceBert("no-such-model-here").identity,
+        SentenceBert("no-such-model-here").transform,
+    ):
+        with pytest.raises(
+            FileNotFoundError, match=r"sentence-transformers/no-such-model-here.*no network"
+        ):
             call(*([["a"]] if call.__name__ == "transform" else []))
     with pytest.raises(FileNotFoundError, match="neither a folder nor a possible model name"):
         SentenceBert(str(tmp_path / "none")).identity()
 
 
-def test_many_texts_are_encoded_piece_by_piece_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_texts_are_encoded_piece_by_piece_with_the_same_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     texts = ["a small dog", "", "interest rates rise again and again", "dog", "a red car"]
-    whole = {output: SentenceBert(output=output).transform(texts) for output in ("sentence", "tokens")}
+    whole = {
+        output: SentenceBert(output=output).transform(texts) for output in ("sentence", "tokens")
+    }
     monkeypatch.setattr(sentence_bert, "PIECE", 2)
     monkeypatch.setattr(sentence_bert, "PIECE_WITH_TOKENS", 2)
     pieces = list(SentenceBert().pieces(texts, ["sentence", "tokens"]))
@@ -196,4 +235,6 @@ def test_many_texts_are_encoded_piece_by_piece_with_the_same_result(monkeypatch:
         np.testing.assert_allclose(found.values, block.values, atol=1e-5)
         assert (found.mask is None) == (block.mask is None)
         assert block.mask is None or np.array_equal(found.mask, block.mask)
-    np.testing.assert_allclose(SentenceBert().transform(texts).values, whole["sentence"].values, atol=1e-5)
+    np.testing.assert_allclose(
+        SentenceBert().transform(texts).values, whole["sentence"].values, atol=1e-5
+    )

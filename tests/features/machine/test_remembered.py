@@ -56,7 +56,10 @@ def test_a_store_that_cannot_be_written_to_keeps_no_answer_and_stops_nobody(tmp_
     with remembered.remembering(memory(Store(tmp_path))):
         assert remembered.recall(QUESTION, lambda: {"answer": "blue"}) == {"answer": "blue"}
         with pytest.raises(FileNotFoundError, match="nowhere"):
-            remembered.recall({**QUESTION, "question": "form"}, lambda: {"answer": (tmp_path / "nowhere").read_text()})
+            remembered.recall(
+                {**QUESTION, "question": "form"},
+                lambda: {"answer": (tmp_path / "nowhere").read_text()},
+            )
 
 
 def test_an_answer_that_cannot_be_stored_is_not_asked_for_again(tmp_path, monkeypatch):
@@ -66,7 +69,9 @@ def test_an_answer_that_cannot_be_stored_is_not_asked_for_again(tmp_path, monkey
     asked = []
     monkeypatch.setattr(Store, "_save", refused)
     with remembered.remembering(memory(Store(tmp_path))):
-        assert remembered.recall(QUESTION, lambda: asked.append(1) or {"answer": "blue"}) == {"answer": "blue"}
+        assert remembered.recall(QUESTION, lambda: asked.append(1) or {"answer": "blue"}) == {
+            "answer": "blue"
+        }
     assert len(asked) == 1
 
 
@@ -88,10 +93,18 @@ def test_a_cached_run_with_models_of_torchvision_and_timm_loads_neither(tmp_path
     grid = re.sub("fusion: .*", "fusion: [image_only]", GRID)
     write_grid(tmp_path, re.sub("image: .mean.*", f"image: {pictures}", grid))
     assert run_grid(tmp_path) == 0
-    arguments = [str(tmp_path / "grid.yaml"), "--out", str(tmp_path / "again"), "--store", str(tmp_path / "store")]
+    arguments = [
+        str(tmp_path / "grid.yaml"),
+        "--out",
+        str(tmp_path / "again"),
+        "--store",
+        str(tmp_path / "store"),
+    ]
     code = (f"import sys; from pipeline import run; code = run.main({arguments}); "
             f"print([name for name in {HEAVY} if name in sys.modules]); sys.exit(code)")
-    again = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    again = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert again.returncode == 0, again.stderr
     assert set(re.findall(r"(\d+) computed", again.stderr)) == {"0"}
     assert again.stdout.splitlines()[-1] == "[]"
@@ -103,7 +116,9 @@ def read(monkeypatch):
     found, digest = [], identity.content_digest
     monkeypatch.setattr(identity, "SETTLED", 0.0)
     monkeypatch.setattr(identity, "LARGE", 0)
-    monkeypatch.setattr(identity, "content_digest", lambda path: found.append(path.name) or digest(path))
+    monkeypatch.setattr(
+        identity, "content_digest", lambda path: found.append(path.name) or digest(path)
+    )
     return found
 
 
@@ -112,7 +127,9 @@ def test_weights_are_read_for_their_hash_once(tmp_path, read):
     weights.write_bytes(b"12345")
     for _ in range(2):
         with remembered.remembering(memory(Store(tmp_path / "store"))):
-            assert file_digest(weights) == file_digest(weights) == hashlib.sha256(b"12345").hexdigest()
+            assert (
+                file_digest(weights) == file_digest(weights) == hashlib.sha256(b"12345").hexdigest()
+            )
     assert read == ["weights.bin"]
 
 

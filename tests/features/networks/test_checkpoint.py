@@ -39,8 +39,10 @@ def own(path: Path | str) -> CNN:
 def test_every_form_of_file_gives_the_same_features(tmp_path, weights, picture):
     save_file(weights, tmp_path / "plain.safetensors")
     torch.save(weights, tmp_path / "plain.pth")
-    torch.save({"epoch": 3, "state_dict": {f"module.{name}": value for name, value in weights.items()}},
-               tmp_path / "wrapped.pth")
+    torch.save(
+        {"epoch": 3, "state_dict": {f"module.{name}": value for name, value in weights.items()}},
+        tmp_path / "wrapped.pth",
+    )
     found = [own(path).transform([picture]).array() for path in sorted(tmp_path.iterdir())]
     assert len(found) == 3
     np.testing.assert_array_equal(found[0], found[1])
@@ -65,12 +67,17 @@ def test_all_that_does_not_fit_is_reported_at_once(tmp_path, weights, picture):
     message = str(caught.value)
     assert "1 missing (features.0.bias)" in message
     assert "1 unexpected (head.extra)" in message
-    assert "1 of another shape (classifier.1.weight (7, 512, 1, 1) instead of (1000, 512, 1, 1))" in message
+    assert (
+        "1 of another shape (classifier.1.weight (7, 512, 1, 1) instead of (1000, 512, 1, 1))"
+        in message
+    )
 
 
 def test_long_lists_of_names_are_cut_and_counted(tmp_path, weights, picture):
     torch.save({"nothing": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(ValueError, match=rf"{len(weights)} missing .* and {len(weights) - 8} more\)"):
+    with pytest.raises(
+        ValueError, match=rf"{len(weights)} missing .* and {len(weights) - 8} more\)"
+    ):
         own(tmp_path / "other.pth").transform([picture])
 
 
@@ -117,7 +124,9 @@ def test_timm_takes_a_checkpoint_too(tmp_path, picture):
     trained = CNN("timm/test_resnet", weights=tmp_path / "own.safetensors", precision="float32")
     plain = CNN("timm/test_resnet", weights="random", precision="float32")
     assert trained.transform([picture]).array().shape == (1, 96)
-    assert not np.array_equal(trained.transform([picture]).array(), plain.transform([picture]).array())
+    assert not np.array_equal(
+        trained.transform([picture]).array(), plain.transform([picture]).array()
+    )
     network.cache_clear()
 
 

@@ -20,7 +20,16 @@ from features.networks.tapped import build
 from features.training.held_out import split_for_stopping
 from pipeline.tasks.features import describe_encoder
 from tests.support.samples import png
-from tests.support.tiny import GRID, read_rows, register, run_grid, without_report, write_grid, write_rows, write_table
+from tests.support.tiny import (
+    GRID,
+    read_rows,
+    register,
+    run_grid,
+    without_report,
+    write_grid,
+    write_rows,
+    write_table,
+)
 
 COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200))
 PICTURES = [png(row, COLOURS[row % 3]) for row in range(30)]
@@ -39,7 +48,8 @@ def chosen(model: str = "resnet18", size: int = 32) -> Pretrained:
     return CNN(model, "random", size=size).chosen()
 
 
-# --- the head ---------------------------------------------------------------------------------------------
+# --- the head
+# ---------------------------------------------------------------------------------------------
 
 
 def clouds(n: int = 90, width: int = 8, seed: int = 0) -> np.ndarray:
@@ -51,7 +61,9 @@ def clouds(n: int = 90, width: int = 8, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
 def test_a_head_learns_features_in_which_classes_lie_apart(loss: str) -> None:
-    head = Head.learned(Block.of(clouds()), Targets(np.arange(90) % 3), Finetune(epochs=80, lr=0.02, loss=loss), 0)
+    head = Head.learned(
+        Block.of(clouds()), Targets(np.arange(90) % 3), Finetune(epochs=80, lr=0.02, loss=loss), 0
+    )
     assert head.history.fitted[-1] < 0.5 * head.history.fitted[0]
     train, test = (head(Block.of(clouds(seed=seed))).array() for seed in (0, 5))
     assert train.shape == (90, 256)
@@ -64,25 +76,37 @@ def test_a_head_learns_features_in_which_classes_lie_apart(loss: str) -> None:
 def test_a_head_sees_each_position_of_a_sequence_and_keeps_masks_and_views() -> None:
     head = Head.learned(Block.of(clouds()), Targets(np.arange(90) % 3), Finetune(epochs=1), 0)
     rows = clouds(12)
-    regions = Block(rows.reshape(4, 3, 8), np.array([1, -1]), np.ones((4, 3), dtype=bool), augmented=1, averaged=True)
+    regions = Block(
+        rows.reshape(4, 3, 8),
+        np.array([1, -1]),
+        np.ones((4, 3), dtype=bool),
+        augmented=1,
+        averaged=True,
+    )
     seen = head(regions)
     np.testing.assert_allclose(seen.values.reshape(12, 256), head(Block.of(rows)).values, rtol=1e-5)
     assert (seen.index.tolist(), seen.augmented, seen.averaged) == ([1, -1], 1, True)
 
 
-def test_views_of_one_sample_are_not_parted_when_rows_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_views_of_one_sample_are_not_parted_when_rows_are_held_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from features.training import loop as training
 
     seen = []
-    monkeypatch.setattr(training, "split_for_stopping", lambda targets, seed: seen.append(targets) or
-                        split_for_stopping(targets, seed))
+    monkeypatch.setattr(
+        training,
+        "split_for_stopping",
+        lambda targets, seed: seen.append(targets) or split_for_stopping(targets, seed),
+    )
     block = Block(clouds(90), np.arange(30), augmented=2)
     Head.learned(block, Targets(np.arange(30) % 3), Finetune(epochs=1), 0)
     assert seen[0].labels.tolist() == (np.arange(30) % 3).tolist() * 3
     assert seen[0].groups.tolist() == list(range(30)) * 3
 
 
-# --- layers -----------------------------------------------------------------------------------------------
+# --- layers
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("unfreeze", ["last_stage", "all"])
@@ -117,7 +141,8 @@ def test_any_network_istaken_apart_before_its_classifier(model: str, size: int, 
 
 
 def test_each_epoch_takes_the_next_view_and_held_out_rows_none() -> None:
-    shades = [png(0, (shade, shade, shade)) for shade in (50, 60, 70, 80, 90, 100)]  # 2 pictures, 2 views of each
+    # 2 pictures, 2 views of each
+    shades = [png(0, (shade, shade, shade)) for shade in (50, 60, 70, 80, 90, 100)]
     inputs = _Inputs(shades, chosen().preparation, 2, 2)
 
     def order(epoch: int | None) -> list[int]:
@@ -131,10 +156,18 @@ def test_each_epoch_takes_the_next_view_and_held_out_rows_none() -> None:
 
 def test_a_diverging_training_is_an_error() -> None:
     with pytest.raises(FloatingPointError, match="diverged"):
-        tuned(chosen(), PICTURES[:6], Targets(np.arange(6) % 3), Finetune(epochs=3, lr=1e30, unfreeze="all"), 0, 0)
+        tuned(
+            chosen(),
+            PICTURES[:6],
+            Targets(np.arange(6) % 3),
+            Finetune(epochs=3, lr=1e30, unfreeze="all"),
+            0,
+            0,
+        )
 
 
-# --- the encoder ------------------------------------------------------------------------------------------
+# --- the encoder
+# ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("unfreeze", ["head", "last_stage"])
@@ -149,14 +182,23 @@ def test_the_encoder_gives_tuned_features_and_the_same_again(unfreeze: str) -> N
     order = np.arange(30)[::-1]
     turned = encoder.transform([PICTURES[row] for row in order]).array()
     np.testing.assert_allclose(turned, rows[order], atol=1e-4 * max(1, np.abs(rows).max()))
-    both, = encoder.pieces(PICTURES[:2], ["pooled", "regions"]) if unfreeze == "last_stage" else [{}]
+    (both,) = (
+        encoder.pieces(PICTURES[:2], ["pooled", "regions"]) if unfreeze == "last_stage" else [{}]
+    )
     assert all(len(block) == 2 for block in both.values())
 
 
 def test_the_key_has_how_it_is_tuned_and_what_cannot_be_is_said() -> None:
-    keys = [str(describe_encoder(cnn(**how))) for how in (
-        {"unfreeze": "head"}, {"unfreeze": "all"}, {"unfreeze": "head", "epochs": 4}, {"unfreeze": "head", "lr": 0.1},
-        {"unfreeze": "head", "loss": "mse"})]
+    keys = [
+        str(describe_encoder(cnn(**how)))
+        for how in (
+            {"unfreeze": "head"},
+            {"unfreeze": "all"},
+            {"unfreeze": "head", "epochs": 4},
+            {"unfreeze": "head", "lr": 0.1},
+            {"unfreeze": "head", "loss": "mse"},
+        )
+    ]
     assert len(set(keys)) == len(keys)
     assert cnn("all").learns
     assert cnn("all").supervised
@@ -165,13 +207,19 @@ def test_the_key_has_how_it_is_tuned_and_what_cannot_be_is_said() -> None:
         cnn("head").set_params(pca=2).identity()
 
 
-# --- the pipeline -----------------------------------------------------------------------------------------
+# --- the pipeline
+# -----------------------------------------------------------------------------------------
 
 ENCODER = ("[{cnn: {model: resnet18, weights: random, size: 32, precision: float32, "
            "finetune: {epochs: 2, unfreeze: head}}}]")
-TUNED = re.sub("fusion: .*", "fusion: [image_only]", GRID).replace("text: [bow]\n", "").replace(
-    "text: words, ", "").replace("[mean_colour]", ENCODER).replace("folds: 3", "official: true").replace(
-    "id: sku", "id: sku, split: part")
+TUNED = (
+    re.sub("fusion: .*", "fusion: [image_only]", GRID)
+    .replace("text: [bow]\n", "")
+    .replace("text: words, ", "")
+    .replace("[mean_colour]", ENCODER)
+    .replace("folds: 3", "official: true")
+    .replace("id: sku", "id: sku, split: part")
+)
 
 
 @pytest.fixture
@@ -190,8 +238,13 @@ def test_heads_learn_from_training_rows_on_features_encoded_once(folder, monkeyp
 
     passes, fits = [], []
     encoded, fit = inference.encoded, CNN.fit_features
-    monkeypatch.setattr(inference, "encoded", lambda net, pictures, outputs: passes.append(len(pictures)) or
-                        encoded(net, pictures, outputs))
+    monkeypatch.setattr(
+        inference,
+        "encoded",
+        lambda net, pictures, outputs: (
+            passes.append(len(pictures)) or encoded(net, pictures, outputs)
+        ),
+    )
     monkeypatch.setattr(CNN, "fit_features", lambda self, features, targets: fits.append(
         (features.array().tobytes(), targets.labels.tolist())) or fit(self, features, targets))
     assert run_grid(folder) == 0
@@ -202,8 +255,13 @@ def test_heads_learn_from_training_rows_on_features_encoded_once(folder, monkeyp
         [(folder / row[1]).read_bytes() for row in rows]).array()
     saved = np.load(folder / "out" / "folds.npz")
     outer, inner = saved["outer"][0], saved["inner"][0]
-    sets = [np.flatnonzero(outer == 1), *(np.flatnonzero((outer == 1) & (inner != number)) for number in range(2))]
-    assert sorted(labels for _, labels in fits) == sorted([codes[rows[row][3]] for row in one] for one in sets)
+    sets = [
+        np.flatnonzero(outer == 1),
+        *(np.flatnonzero((outer == 1) & (inner != number)) for number in range(2)),
+    ]
+    assert sorted(labels for _, labels in fits) == sorted(
+        [codes[rows[row][3]] for row in one] for one in sets
+    )
     for one in sets:
         same = [features for features, labels in fits if len(labels) == len(one) and np.allclose(
             np.frombuffer(features, dtype=np.float32), pictures[one].ravel(), atol=1e-3)]

@@ -31,7 +31,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module")
 def pictures() -> list[bytes]:
     whole = Image.fromarray(load_sample_image("china.jpg"))
-    parts = [whole.crop((left, top, left + 200, top + 160)) for left in (0, 200, 400) for top in (0, 200)]
+    parts = [
+        whole.crop((left, top, left + 200, top + 160)) for left in (0, 200, 400) for top in (0, 200)
+    ]
     streams = [io.BytesIO() for _ in parts]
     for part, stream in zip(parts, streams, strict=True):
         part.save(stream, "PNG")
@@ -39,22 +41,32 @@ def pictures() -> list[bytes]:
 
 
 def small(**parameters: object) -> CNN:
-    return CNN("timm/test_resnet", **{"weights": "random", "size": 64, "precision": "float32", **parameters})
+    return CNN(
+        "timm/test_resnet",
+        **{"weights": "random", "size": 64, "precision": "float32", **parameters},
+    )
 
 
-# --- precision --------------------------------------------------------------------------------------------
+# --- precision
+# --------------------------------------------------------------------------------------------
 
 
 def test_bfloat16_features_point_where_those_of_float32_do(pictures: list[bytes]) -> None:
     pytest.importorskip(LITE0_PACKAGE, reason=f"needs the pip package {LITE0_PACKAGE}")
-    whole, half = (CNN(precision=name).transform(pictures).array() for name in ("float32", "bfloat16"))
+    whole, half = (
+        CNN(precision=name).transform(pictures).array() for name in ("float32", "bfloat16")
+    )
     assert half.dtype == np.float32
     assert not np.array_equal(whole, half)
-    cosines = (whole * half).sum(axis=1) / np.linalg.norm(whole, axis=1) / np.linalg.norm(half, axis=1)
+    cosines = (
+        (whole * half).sum(axis=1) / np.linalg.norm(whole, axis=1) / np.linalg.norm(half, axis=1)
+    )
     assert cosines.mean() > 0.99
 
 
-def test_the_precision_that_is_used_is_part_of_the_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_precision_that_is_used_is_part_of_the_identity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(precision, "_gpu", lambda: None)
     used = {}
     for native in (True, False):
@@ -118,7 +130,8 @@ def test_a_driver_that_does_not_work_now_is_asked_again(
     assert len(Store(tmp_path / "store").entries()) == 1
 
 
-# --- batches and threads ----------------------------------------------------------------------------------
+# --- batches and threads
+# ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -127,13 +140,17 @@ def test_neither_threads_nor_batches_change_the_features(
 ) -> None:
     encoder = small()
     net = network(encoder.chosen(), None, "model", chosen_precision("float32"))
-    expected = [net(net.preparation.prepared(one)[None].copy(), ["pooled"])["pooled"][0] for one in pictures]
+    expected = [
+        net(net.preparation.prepared(one)[None].copy(), ["pooled"])["pooled"][0] for one in pictures
+    ]
     torch.set_num_threads(threads)
     for size in (1, 2, 5, 16):
         monkeypatch.setattr(net, "batch_size", size)
         pieces = list(inference.encoded(net, pictures * 2, ["pooled"]))
         assert [len(piece["pooled"]) for piece in pieces[:-1]] == [size] * (len(pieces) - 1)
-        np.testing.assert_allclose(np.concatenate([piece["pooled"] for piece in pieces]), expected * 2, atol=1e-4)
+        np.testing.assert_allclose(
+            np.concatenate([piece["pooled"] for piece in pieces]), expected * 2, atol=1e-4
+        )
     assert torch.get_num_threads() == threads, "the setting is put back"
 
 
@@ -154,12 +171,17 @@ def test_only_a_few_pictures_are_read_ahead(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_batches_are_smaller_for_larger_pictures() -> None:
-    sizes = {size: network(small(size=size).chosen(), None, "model", chosen_precision("float32")).batch_size
-             for size in (32, 64, 224)}
+    sizes = {
+        size: network(
+            small(size=size).chosen(), None, "model", chosen_precision("float32")
+        ).batch_size
+        for size in (32, 64, 224)
+    }
     assert sizes == {32: 256, 64: 98, 224: 8}
 
 
-# --- places and poolings ----------------------------------------------------------------------------------
+# --- places and poolings
+# ----------------------------------------------------------------------------------
 
 
 def test_poolings_are_their_formulas_over_the_regions(pictures: list[bytes]) -> None:
@@ -176,15 +198,22 @@ def test_any_named_layer_gives_what_it_computes(layer: str, pictures: list[bytes
 
     encoder = small(layer=layer)
     net, kept = build(encoder.chosen()).eval(), []
-    net.get_submodule(layer).register_forward_hook(lambda module, inputs, output: kept.append(output.clone()))
+    net.get_submodule(layer).register_forward_hook(
+        lambda module, inputs, output: kept.append(output.clone())
+    )
     pixels = np.stack([encoder.chosen().preparation.prepared(one) for one in pictures])
-    mean, std = np.array(encoder.chosen().preparation.mean), np.array(encoder.chosen().preparation.std)
+    mean, std = (
+        np.array(encoder.chosen().preparation.mean),
+        np.array(encoder.chosen().preparation.std),
+    )
     with torch.inference_mode():
         net(torch.from_numpy(((pixels / 255 - mean) / std).transpose(0, 3, 1, 2)).float())
     expected = kept[0].numpy()
     if expected.ndim == 4:
         regions = encoder.set_params(output="regions").transform(pictures).values
-        np.testing.assert_allclose(regions, expected.reshape(*expected.shape[:2], -1).transpose(0, 2, 1), atol=1e-4)
+        np.testing.assert_allclose(
+            regions, expected.reshape(*expected.shape[:2], -1).transpose(0, 2, 1), atol=1e-4
+        )
         expected = expected.mean(axis=(2, 3))
     np.testing.assert_allclose(small(layer=layer).transform(pictures).array(), expected, atol=1e-4)
 
@@ -195,7 +224,9 @@ def test_an_unknown_layer_is_refused_with_the_nearest(pictures: list[bytes]) -> 
 
 
 def test_a_layer_of_vectors_has_no_regions(pictures: list[bytes]) -> None:
-    with pytest.raises(ValueError, match="layer fc of timm/test_resnet gives one vector for each picture"):
+    with pytest.raises(
+        ValueError, match="layer fc of timm/test_resnet gives one vector for each picture"
+    ):
         small(layer="fc", output="regions").transform(pictures)
     assert small(layer="fc").transform(pictures).array().shape == (6, 1000)
 
@@ -217,13 +248,21 @@ def test_a_transformer_without_a_classifier_gives_its_own_vector(pictures: list[
     np.testing.assert_allclose(found["pooled"], net(images).numpy(), atol=1e-5)
 
 
-# --- preparation ------------------------------------------------------------------------------------------
+# --- preparation
+# ------------------------------------------------------------------------------------------
 
 
 def test_the_preparation_is_the_models_own_unless_it_is_replaced() -> None:
     own = CNN("resnet50", weights="random").chosen().preparation
     assert (own.size, own.shorter_side, own.interpolation) == (224, 232, "bilinear")
-    replaced = CNN("resnet50", weights="random", size=112, interpolation="bicubic", mean=(0, 0, 0), std=(1, 1, 1))
+    replaced = CNN(
+        "resnet50",
+        weights="random",
+        size=112,
+        interpolation="bicubic",
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+    )
     own = replaced.chosen().preparation
     assert (own.size, own.shorter_side, own.interpolation, own.mean, own.std) == (
         112, 116, "bicubic", (0, 0, 0), (1, 1, 1))
@@ -231,19 +270,32 @@ def test_the_preparation_is_the_models_own_unless_it_is_replaced() -> None:
     assert CNN("resnet50", weights="random", crop="none").chosen().preparation.shorter_side is None
     assert CNN(weights="random").chosen().preparation.shorter_side is None
     assert CNN(weights="random", crop=1.0).chosen().preparation.shorter_side == 224
-    identities = [CNN("resnet50", weights="random", **changed).identity() for changed in (
-        {}, {"size": 112}, {"crop": 0.5}, {"crop": "none"}, {"interpolation": "bicubic"}, {"mean": (0, 0, 0)},
-        {"std": (1, 1, 1)})]
+    identities = [
+        CNN("resnet50", weights="random", **changed).identity()
+        for changed in (
+            {},
+            {"size": 112},
+            {"crop": 0.5},
+            {"crop": "none"},
+            {"interpolation": "bicubic"},
+            {"mean": (0, 0, 0)},
+            {"std": (1, 1, 1)},
+        )
+    ]
     assert len({str(identity) for identity in identities}) == len(identities)
 
 
 def test_a_size_that_a_network_cannot_take_is_named(pictures: list[bytes]) -> None:
     with pytest.raises(ValueError, match="model vit_b_32 cannot take pictures of 64 x 64 pixels"):
         CNN("vit_b_32", weights="random", size=64).transform(pictures)
-    assert CNN("timm/test_vit", weights="random", size=80).transform(pictures).array().shape == (6, 64)
+    assert CNN("timm/test_vit", weights="random", size=80).transform(pictures).array().shape == (
+        6,
+        64,
+    )
 
 
-# --- folding ----------------------------------------------------------------------------------------------
+# --- folding
+# ----------------------------------------------------------------------------------------------
 
 
 class Branching(nn.Module):
@@ -289,7 +341,8 @@ def test_what_cannot_be_folded_stays_as_it_is() -> None:
     assert norms(folded(kept, torch.randn(1, 3, 8, 8), kept=["0"])) == 1
 
 
-# --- fused activations ------------------------------------------------------------------------------------
+# --- fused activations
+# ------------------------------------------------------------------------------------
 
 
 def activated(net: nn.Module) -> int:
@@ -298,15 +351,21 @@ def activated(net: nn.Module) -> int:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("activation", [nn.ReLU(), nn.ReLU6(), nn.Hardtanh(-0.5, 0.25), nn.SiLU()])
-def test_convolutions_compute_the_activation_behind_them(activation: nn.Module, dtype: torch.dtype) -> None:
+def test_convolutions_compute_the_activation_behind_them(
+    activation: nn.Module, dtype: torch.dtype
+) -> None:
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(3, 32, 3, 2, 1), activation, nn.Conv2d(32, 32, 3, padding=1, groups=32), nn.Tanh())
+    net = nn.Sequential(
+        nn.Conv2d(3, 32, 3, 2, 1), activation, nn.Conv2d(32, 32, 3, padding=1, groups=32), nn.Tanh()
+    )
     net = net.eval().to(dtype).to(memory_format=torch.channels_last)
     images = 3 * torch.randn(2, 3, 20, 20).to(dtype).to(memory_format=torch.channels_last)
     changed = fused(net, images)
     assert (activated(changed), activated(net)) == (1, 0)
     eps = torch.finfo(dtype).eps
-    np.testing.assert_allclose(changed(images).detach().float(), net(images).detach().float(), rtol=eps, atol=2 * eps)
+    np.testing.assert_allclose(
+        changed(images).detach().float(), net(images).detach().float(), rtol=eps, atol=2 * eps
+    )
 
 
 @pytest.mark.parametrize("side", [64, 75, 96])
@@ -322,11 +381,19 @@ def test_padding_as_tensorflow_pads_stays_what_it_is(side: int) -> None:
         np.testing.assert_allclose(changed(images), net(images), rtol=1e-3, atol=1e-4)
 
 
-def test_an_activation_of_what_is_wanted_or_used_elsewhere_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_activation_of_what_is_wanted_or_used_elsewhere_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     images = torch.randn(1, 3, 8, 8)
     first = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Identity())
     net = nn.Sequential(first, nn.ReLU(), nn.Conv2d(4, 4, 1), nn.ReLU()).eval()
-    assert [activated(fused(net, images, kept)) for kept in ([], ["0"], ["0.1"], ["1"], ["2"])] == [2, 1, 1, 2, 1]
+    assert [activated(fused(net, images, kept)) for kept in ([], ["0"], ["0.1"], ["1"], ["2"])] == [
+        2,
+        1,
+        1,
+        2,
+        1,
+    ]
     branching = Branching().eval()
     branching.norm = nn.ReLU()
     assert fused(branching, images) is branching

@@ -26,8 +26,13 @@ def sequences(regions: int = 4, tokens: int = 3, width: int = 6) -> list[torch.T
     rng = np.random.default_rng(regions * 10 + tokens)
     x_mask, h_mask = rng.random((5, regions)) < 0.6, rng.random((5, tokens)) < 0.6
     x_mask[:, 0] = h_mask[:, -1] = True
-    arrays = (rng.normal(size=(5, regions, width)), x_mask, rng.normal(size=(5, tokens, width)), h_mask,
-              rng.normal(size=(5, 2)))
+    arrays = (
+        rng.normal(size=(5, regions, width)),
+        x_mask,
+        rng.normal(size=(5, tokens, width)),
+        h_mask,
+        rng.normal(size=(5, 2)),
+    )
     return list(map(torch.from_numpy, arrays))
 
 
@@ -43,12 +48,16 @@ def plain(module: torch.nn.Module) -> dict[str, np.ndarray]:
     return {name: parameter.detach().numpy() for name, parameter in module.named_parameters()}
 
 
-# --- cross-attention --------------------------------------------------------------------------------------
+# --- cross-attention
+# --------------------------------------------------------------------------------------
 
 
 def normalised(rows: np.ndarray, p: dict[str, np.ndarray], name: str) -> np.ndarray:
     centred = rows - rows.mean(axis=-1, keepdims=True)
-    return centred / np.sqrt(rows.var(axis=-1, keepdims=True) + 1e-5) * p[f"{name}.weight"] + p[f"{name}.bias"]
+    return (
+        centred / np.sqrt(rows.var(axis=-1, keepdims=True) + 1e-5) * p[f"{name}.weight"]
+        + p[f"{name}.bias"]
+    )
 
 
 def co_attention(own, other, other_mask, p, heads):
@@ -56,7 +65,10 @@ def co_attention(own, other, other_mask, p, heads):
     width = own.shape[1]
     size = width // heads
     weights, biases = (np.split(p[f"attend.in_proj_{kind}"], 3) for kind in ("weight", "bias"))
-    q, k, v = (rows @ weight.T + bias for rows, weight, bias in zip((own, other, other), weights, biases, strict=True))
+    q, k, v = (
+        rows @ weight.T + bias
+        for rows, weight, bias in zip((own, other, other), weights, biases, strict=True)
+    )
     seen, weights = np.zeros_like(own), np.zeros((len(own), len(other)))
     for head in range(heads):
         part = slice(head * size, (head + 1) * size)
@@ -66,9 +78,13 @@ def co_attention(own, other, other_mask, p, heads):
             for b, energy in zip(there, energies / energies.sum(), strict=True):
                 seen[a, part] += energy * v[b, part]
                 weights[a, b] += energy / heads
-    own = normalised(own + seen @ p["attend.out_proj.weight"].T + p["attend.out_proj.bias"], p, "after_attention")
+    own = normalised(
+        own + seen @ p["attend.out_proj.weight"].T + p["attend.out_proj.bias"], p, "after_attention"
+    )
     hidden = np.maximum(own @ p["layers.0.weight"].T + p["layers.0.bias"], 0)
-    return normalised(own + hidden @ p["layers.2.weight"].T + p["layers.2.bias"], p, "after_layers"), weights
+    return normalised(
+        own + hidden @ p["layers.2.weight"].T + p["layers.2.bias"], p, "after_layers"
+    ), weights
 
 
 @pytest.mark.parametrize(("regions", "tokens"), [(4, 3), (1, 3), (4, 1), (1, 1)])
@@ -77,9 +93,14 @@ def test_cross_attention_is_its_formula_head_by_head(regions, tokens):
 
     x, _, h, h_mask, _ = sequences(regions, tokens)
     block = CoAttention(6, heads=2).double()
-    found, weights = block(x, h, h_mask).detach().numpy(), block.weights(x, h, h_mask).detach().numpy()
+    found, weights = (
+        block(x, h, h_mask).detach().numpy(),
+        block.weights(x, h, h_mask).detach().numpy(),
+    )
     for n in range(len(x)):
-        expected, expected_weights = co_attention(x[n].numpy(), h[n].numpy(), h_mask[n].numpy(), plain(block), 2)
+        expected, expected_weights = co_attention(
+            x[n].numpy(), h[n].numpy(), h_mask[n].numpy(), plain(block), 2
+        )
         np.testing.assert_allclose(found[n], expected, atol=1e-10)
         np.testing.assert_allclose(weights[n], expected_weights, atol=1e-10)
 
@@ -91,8 +112,12 @@ def test_order_of_regions_and_tokens_makes_no_difference_to_cross_attention():
     (x, x_mask), (h, h_mask) = train.image.sequence(), train.text.sequence()
     i, t = rng.permutation(x.shape[1]), rng.permutation(h.shape[1])
     shuffled = Views(Block.of(x[:, i], x_mask[:, i]), Block.of(h[:, t], h_mask[:, t]))
-    np.testing.assert_allclose(fitted.predict_proba(shuffled), fitted.predict_proba(train), atol=1e-5)
-    np.testing.assert_allclose(fitted.attention(shuffled), fitted.attention(train)[:, i][:, :, t], atol=1e-5)
+    np.testing.assert_allclose(
+        fitted.predict_proba(shuffled), fitted.predict_proba(train), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        fitted.attention(shuffled), fitted.attention(train)[:, i][:, :, t], atol=1e-5
+    )
 
 
 def test_cross_attention_weights_add_up_to_one_over_pairs_that_exist():
@@ -113,7 +138,8 @@ def test_heads_that_do_not_divide_the_width_are_an_error_with_the_nearest_that_d
         CrossAttention(heads=4, width=10).fit(train, y)
 
 
-# --- gradients --------------------------------------------------------------------------------------------
+# --- gradients
+# --------------------------------------------------------------------------------------------
 
 
 def networks():
@@ -145,10 +171,13 @@ def test_gradients_of_the_co_training_loss():
     _, has_x, _, has_y = vectors()
     codes = torch.tensor([0, 1, 2, 1, 0])
     loss = co_training_loss(row_losses("mse", 0.1, "balanced", np.array([0, 0, 1, 2])), 0.5, 0.7)
-    assert torch.autograd.gradcheck(lambda *given: loss(Branches(*given, has_x, has_y), codes), scores)
+    assert torch.autograd.gradcheck(
+        lambda *given: loss(Branches(*given, has_x, has_y), codes), scores
+    )
 
 
-# --- gated ------------------------------------------------------------------------------------------------
+# --- gated
+# ------------------------------------------------------------------------------------------------
 
 
 def test_gated_unit_is_its_formula():
@@ -168,8 +197,12 @@ def test_gated_unit_is_its_formula():
         a = np.tanh(p["of_picture.weight"] @ picture + p["of_picture.bias"])
         b = np.tanh(p["of_text.weight"] @ text + p["of_text.bias"])
         expected = p["head.weight"] @ (z * a + (1 - z) * b) + p["head.bias"]
-        np.testing.assert_allclose(unit(x, has_x, y, has_y)[n].detach().numpy(), expected, atol=1e-12)
-        np.testing.assert_allclose(unit.attention(x, has_x, y, has_y)[n].detach().numpy(), [z.mean(), 1 - z.mean()])
+        np.testing.assert_allclose(
+            unit(x, has_x, y, has_y)[n].detach().numpy(), expected, atol=1e-12
+        )
+        np.testing.assert_allclose(
+            unit.attention(x, has_x, y, has_y)[n].detach().numpy(), [z.mean(), 1 - z.mean()]
+        )
 
 
 def one_modality_is_noise(n: int, seed: int) -> tuple[Views, np.ndarray, np.ndarray]:
@@ -199,7 +232,8 @@ def test_gated_turns_to_the_modality_that_is_not_noise_and_beats_concat():
     assert weights[noisy == 1, 0].mean() > weights[noisy == 0, 0].mean() + 0.2
 
 
-# --- co-training ------------------------------------------------------------------------------------------
+# --- co-training
+# ------------------------------------------------------------------------------------------
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -218,11 +252,16 @@ def test_co_training_loss_is_its_formula():
     total = 0.0
     for n, code in enumerate(codes):
         p, q, r = (softmax(scores)[n] for scores in (fused, picture, text))
-        total -= np.log(p[code]) + 0.5 * (has_x[n].item() * np.log(q[code]) + has_y[n].item() * np.log(r[code]))
+        total -= np.log(p[code]) + 0.5 * (
+            has_x[n].item() * np.log(q[code]) + has_y[n].item() * np.log(r[code])
+        )
         if has_x[n] and has_y[n]:
             total += 0.7 * (np.sum(q * np.log(q / r)) + np.sum(r * np.log(r / q))) / 2
     loss = co_training_loss(row_losses("cross_entropy", 0.0, "none", codes), 0.5, 0.7)
-    found = loss(Branches(*map(torch.from_numpy, (fused, picture, text)), has_x, has_y), torch.from_numpy(codes))
+    found = loss(
+        Branches(*map(torch.from_numpy, (fused, picture, text)), has_x, has_y),
+        torch.from_numpy(codes),
+    )
     assert float(found) == pytest.approx(total / 5, rel=1e-5)
 
 
@@ -234,7 +273,9 @@ def test_agreement_brings_the_branches_together():
         fitted = CoTraining(agreement=agreement, epochs=30, patience=30).fit(train, y)
         with torch.no_grad():
             found = fitted.network_(*fitted._inputs(train))
-        disagreement.append(np.abs(softmax(found.picture.numpy()) - softmax(found.text.numpy())).mean())
+        disagreement.append(
+            np.abs(softmax(found.picture.numpy()) - softmax(found.text.numpy())).mean()
+        )
     assert disagreement[1] < 0.7 * disagreement[0]
 
 
@@ -244,7 +285,12 @@ def test_with_modality_dropout_either_modality_serves_alone(cls, lost):
     train, y = views(n=240)
     test, expected = views(n=120, seed=7)
     fitted = cls(modality_dropout=0.4, epochs=40, patience=40, learning_rate=0.01).fit(train, y)
-    alone = Views(**{m: without(block, slice(None)) if m == lost else block for m, block in test.blocks().items()})
+    alone = Views(
+        **{
+            m: without(block, slice(None)) if m == lost else block
+            for m, block in test.blocks().items()
+        }
+    )
     assert np.mean(fitted.predict(alone) == expected) > 0.85
 
 

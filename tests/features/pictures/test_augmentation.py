@@ -29,7 +29,15 @@ from pipeline.tasks.features import describe_encoder
 from pipeline.tasks.refit import refit
 from pipeline.tasks.views import outer_views
 from tests.support.samples import png
-from tests.support.tiny import GRID, MeanColour, register, run_grid, without_report, write_grid, write_table
+from tests.support.tiny import (
+    GRID,
+    MeanColour,
+    register,
+    run_grid,
+    without_report,
+    write_grid,
+    write_table,
+)
 
 PLAIN = Augment(views=1, crop=1, flip=False, colour=0)
 
@@ -37,7 +45,9 @@ PLAIN = Augment(views=1, crop=1, flip=False, colour=0)
 def coordinates(width: int = 60, height: int = 40) -> Image.Image:
     """A picture whose red says the column and whose green says the row."""
     rows, columns = np.mgrid[:height, :width]
-    return Image.fromarray(np.stack([columns, rows, np.full_like(rows, 100)], axis=2).astype(np.uint8))
+    return Image.fromarray(
+        np.stack([columns, rows, np.full_like(rows, 100)], axis=2).astype(np.uint8)
+    )
 
 
 def drawn(augment: Augment, picture: Image.Image, count: int = 200) -> list[np.ndarray]:
@@ -45,7 +55,8 @@ def drawn(augment: Augment, picture: Image.Image, count: int = 200) -> list[np.n
     return [np.asarray(augment.view(picture, rng)).astype(int) for _ in range(count)]
 
 
-# --- one view ---------------------------------------------------------------------------------------------
+# --- one view
+# ---------------------------------------------------------------------------------------------
 
 
 def test_nothing_asked_for_changes_nothing() -> None:
@@ -92,7 +103,8 @@ def test_unknown_and_impossible_keys_are_mistakes() -> None:
             Augment(**wrong)
 
 
-# --- the views of a sequence ------------------------------------------------------------------------------
+# --- the views of a sequence
+# ------------------------------------------------------------------------------
 
 
 def test_a_view_depends_on_its_picture_and_the_seed_and_nothing_else() -> None:
@@ -129,7 +141,8 @@ def test_cnn_gives_plain_features_first_and_those_of_the_views_behind() -> None:
     torch.set_num_threads(threads)
 
 
-# --- blocks and views -------------------------------------------------------------------------------------
+# --- blocks and views
+# -------------------------------------------------------------------------------------
 
 
 def test_views_take_their_rows_of_each_view_and_repeat_what_has_none() -> None:
@@ -151,7 +164,8 @@ def test_views_take_their_rows_of_each_view_and_repeat_what_has_none() -> None:
     assert len(averaged.for_prediction()) == 6
 
 
-# --- the pipeline -----------------------------------------------------------------------------------------
+# --- the pipeline
+# -----------------------------------------------------------------------------------------
 
 
 class Augmented(MeanColour):
@@ -159,7 +173,9 @@ class Augmented(MeanColour):
 
     augmented: ClassVar[int] = 2  # type: ignore[assignment]
 
-    def __init__(self, test_views: bool = False, output: str = "pooled", random_state: int = 0) -> None:
+    def __init__(
+        self, test_views: bool = False, output: str = "pooled", random_state: int = 0
+    ) -> None:
         self.test_views = test_views
         self.output = output
         self.random_state = random_state
@@ -170,11 +186,17 @@ class Augmented(MeanColour):
         return self.test_views
 
     def transform(self, samples: Sequence[bytes]) -> Block:
-        found = super().transform(AugmentedPictures(samples, Augment(views=2, crop=0.3), self.random_state))
-        return Block(found.values, np.arange(len(samples)), found.mask, self.augmented, self.averaged)
+        found = super().transform(
+            AugmentedPictures(samples, Augment(views=2, crop=0.3), self.random_state)
+        )
+        return Block(
+            found.values, np.arange(len(samples)), found.mask, self.augmented, self.averaged
+        )
 
 
-AUGMENTED = re.sub("fusion: .*", "fusion: [image_only, text_only, concat]", GRID).replace("mean_colour", "augmented")
+AUGMENTED = re.sub("fusion: .*", "fusion: [image_only, text_only, concat]", GRID).replace(
+    "mean_colour", "augmented"
+)
 
 
 @pytest.fixture
@@ -200,14 +222,21 @@ def plans(monkeypatch):
 def taught(monkeypatch):
     """(unit, position of the split, training views, labels, scored views) of every fit of a run, refits too."""
     seen, units = [], []
-    monkeypatch.setattr(refits, "outer_views", lambda unit, *rest: units.append(unit) or outer_views(unit, *rest))
+    monkeypatch.setattr(
+        refits, "outer_views", lambda unit, *rest: units.append(unit) or outer_views(unit, *rest)
+    )
     result, many, fit = fitting._result, PooledFusion.predict_many, PooledFusion.fit
 
     def spied_many(self, fits, settings):
-        seen.extend((units[-1], number, one.train, one.y, one.test) for number, one in enumerate(fits, start=1))
+        seen.extend(
+            (units[-1], number, one.train, one.y, one.test)
+            for number, one in enumerate(fits, start=1)
+        )
         return many(self, fits, settings)
 
-    monkeypatch.setattr(fitting, "_result", lambda unit, *rest: units.append(unit) or result(unit, *rest))
+    monkeypatch.setattr(
+        fitting, "_result", lambda unit, *rest: units.append(unit) or result(unit, *rest)
+    )
     monkeypatch.setattr(PooledFusion, "predict_many", spied_many)
     monkeypatch.setattr(PooledFusion, "fit", lambda self, views, y: seen.append(
         (units[-1], 0, views, y, None)) or fit(self, views, y))
@@ -218,17 +247,23 @@ def test_training_rows_bring_their_views_and_scored_rows_are_in_no_view(folder, 
     assert run_grid(folder) == 0
     _, dataset = plans[0]
     index = dataset.views["image"].index
-    assert len(taught) == 3 * 3 * (1 + 2 + 1)  # outer and inner splits, and the second phase's refit of the outer one
+    assert len(taught) == 3 * 3 * (
+        1 + 2 + 1
+    )  # outer and inner splits, and the second phase's refit of the outer one
     for unit, position, views, y, test in taught:
         train, scored = ((unit.fold.train, unit.fold.test), *unit.fold.inner)[position]
         times = 1 if unit.cell.fusion.name == "text_only" else 3
         np.testing.assert_array_equal(y, np.tile(dataset.labels[train], times))
         if views.text:
-            np.testing.assert_array_equal(views.text.index, np.tile(dataset.views["text"].index[train], times))
+            np.testing.assert_array_equal(
+                views.text.index, np.tile(dataset.views["text"].index[train], times)
+            )
         if views.image:
             expected = np.concatenate([index[train] + view * 36 for view in range(3)])
             np.testing.assert_array_equal(views.image.index, expected)
-            assert not set(views.image.index % 36) & set(index[scored]), "a view of a scored row was taught"
+            assert not set(views.image.index % 36) & set(index[scored]), (
+                "a view of a scored row was taught"
+            )
             assert test is None or test.image.index.tolist() == index[scored].tolist()
 
 
@@ -249,7 +284,12 @@ def test_views_of_training_rows_do_not_change_with_the_scored_rows(folder, taugh
 
 @pytest.mark.parametrize("test_views", [False, True])
 def test_predictions_are_averaged_over_the_views_where_asked(folder, plans, test_views):
-    write_grid(folder, AUGMENTED.replace("[augmented]", f"[{{augmented: {{test_views: {str(test_views).lower()}}}}}]"))
+    write_grid(
+        folder,
+        AUGMENTED.replace(
+            "[augmented]", f"[{{augmented: {{test_views: {str(test_views).lower()}}}}}]"
+        ),
+    )
     assert run_grid(folder) == 0
     plan, dataset = plans[0]
     store = Store(folder / "store")

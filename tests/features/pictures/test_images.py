@@ -17,7 +17,15 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from features.pictures import images
-from features.pictures.images import PixelArray, Preparation, UnreadablePicture, batches, check, decode, ordered
+from features.pictures.images import (
+    PixelArray,
+    Preparation,
+    UnreadablePicture,
+    batches,
+    check,
+    decode,
+    ordered,
+)
 from features.pictures.resizing import resized
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -109,7 +117,9 @@ def test_exif_orientation_is_applied(kind: str) -> None:
 
 
 def test_damaged_exif_does_not_spoil_good_pixels() -> None:
-    picture = decode(encoded(halves(RED, BLUE), "PNG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xffrubbish"))
+    picture = decode(
+        encoded(halves(RED, BLUE), "PNG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xffrubbish")
+    )
     assert corners(picture) == (RED, BLUE)
 
 
@@ -140,7 +150,8 @@ def test_what_is_no_picture_is_named() -> None:
 
 def test_too_many_pixels_are_an_error_and_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     large = encoded(Image.new("L", (40, 40)))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # 1.6 times too many: Pillow would only warn
+    # 1.6 times too many: Pillow would only warn
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UnreadablePicture, match="40 x 40 pixels are more than the limit of 1000"):
         decode(large)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # more than twice too many: Pillow raises
@@ -224,12 +235,17 @@ def test_the_middle_of_a_strip_stays_in_the_middle(side: int) -> None:
 @given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))), st.integers(1, 50),
        st.integers(1, 50), st.sampled_from(["nearest", "bilinear", "bicubic", "lanczos"]))
 @settings(max_examples=100, deadline=None)
-def test_resizing_is_pillows_but_for_rounding(values: PixelArray, width: int, height: int, filter_: Any) -> None:
+def test_resizing_is_pillows_but_for_rounding(
+    values: PixelArray, width: int, height: int, filter_: Any
+) -> None:
     picture = Image.fromarray(values)
     found = resized(picture, width, height, filter_).astype(int)
-    theirs = np.asarray(picture.resize((width, height), Image.Resampling[filter_.upper()])).astype(int)
+    theirs = np.asarray(picture.resize((width, height), Image.Resampling[filter_.upper()])).astype(
+        int
+    )
     assert found.shape == (height, width, 3)
-    # Bicubic overshoots: where it leaves the range between the two directions, more than rounding differs.
+    # Bicubic overshoots: where it leaves the range between the two directions, more than rounding
+    # differs.
     assert np.quantile(np.abs(found - theirs), 0.9) <= 1
     assert np.abs(found - theirs).mean() < 1
 
@@ -237,7 +253,9 @@ def test_resizing_is_pillows_but_for_rounding(values: PixelArray, width: int, he
 def photograph(width: int, height: int) -> bytes:
     from sklearn.datasets import load_sample_image
 
-    return encoded(Image.fromarray(load_sample_image("flower.jpg")).resize((width, height)), "JPEG", quality=90)
+    return encoded(
+        Image.fromarray(load_sample_image("flower.jpg")).resize((width, height)), "JPEG", quality=90
+    )
 
 
 @pytest.mark.parametrize(("side", "size"), [(None, (1280, 854)), (320, (1280, 854)), (200, (640, 427)),
@@ -251,7 +269,10 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(side: int | None, size: tuple[i
 @pytest.mark.parametrize("preparation", [squeezed(64), cropped(64, 72)])
 def test_a_jpeg_decoded_smaller_looks_the_same(preparation: Preparation) -> None:
     data = photograph(1280, 854)
-    small, whole = preparation.prepared(data).astype(float), preparation.pixels(decode(data)).astype(float)
+    small, whole = (
+        preparation.prepared(data).astype(float),
+        preparation.pixels(decode(data)).astype(float),
+    )
     assert decode(data, preparation.shorter_side or preparation.size).width < 1280
     assert np.abs(small - whole).mean() < 1.5  # of 255
 

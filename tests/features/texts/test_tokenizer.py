@@ -130,8 +130,16 @@ def test_texts_without_a_known_term_are_counted() -> None:
 def test_the_identity_tells_what_decides_the_words(tmp_path: Path) -> None:
     path = tmp_path / "own.txt"
     path.write_text("red")
-    identities = [repr(BagOfWords(**changed).identity()) for changed in (  # type: ignore[arg-type]
-        {}, {"language": "zh"}, {"language": "de", "stop_words": "language"}, {"stem": True}, {"stop_words": path})]
+    identities = [
+        repr(BagOfWords(**changed).identity())
+        for changed in (  # type: ignore[arg-type]
+            {},
+            {"language": "zh"},
+            {"language": "de", "stop_words": "language"},
+            {"stem": True},
+            {"stop_words": path},
+        )
+    ]
     assert len(set(identities)) == len(identities)
 
 
@@ -143,16 +151,25 @@ def test_tfidf_is_scikit_learns_on_the_same_words() -> None:
     np.testing.assert_allclose(np.linalg.norm(mine, axis=1), [1, 1, 0], rtol=1e-6)
 
 
-SOME_TEXTS = st.lists(st.lists(st.sampled_from("abcdef"), max_size=6).map(" ".join), min_size=1, max_size=8)
+SOME_TEXTS = st.lists(
+    st.lists(st.sampled_from("abcdef"), max_size=6).map(" ".join), min_size=1, max_size=8
+)
 
 
 @given(SOME_TEXTS, st.data(), st.sampled_from([1, 2, 0.4]), st.sampled_from([1.0, 0.5]),
        st.sampled_from([None, 1, 3]), st.sampled_from([BagOfWords, Tfidf]))
 @settings(max_examples=150, deadline=None)
 def test_terms_chosen_from_counts_of_all_texts_are_those_of_the_training_texts(
-    texts: list[str], data: st.DataObject, min_df: float, max_df: float, most: int | None, cls: type[BagOfWords],
+    texts: list[str],
+    data: st.DataObject,
+    min_df: float,
+    max_df: float,
+    most: int | None,
+    cls: type[BagOfWords],
 ) -> None:
-    training = np.array(data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=10)), dtype=np.int64)
+    training = np.array(
+        data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=10)), dtype=np.int64
+    )
     encoder = cls(ngrams=(1, 2), min_df=min_df, max_df=max_df, max_features=most)
     plain = encoder.unfitted().fit([texts[place] for place in training])
     stage = encoder.frozen_stage().transform(texts)
@@ -164,7 +181,9 @@ def test_terms_chosen_from_counts_of_all_texts_are_those_of_the_training_texts(
 
 @pytest.mark.parametrize("cls", [BagOfWords, Tfidf])
 @pytest.mark.parametrize("training", [[], ["", "  "], ["one", "two"]])
-def test_an_empty_vocabulary_gives_one_column_of_zeros(cls: type[BagOfWords], training: list[str]) -> None:
+def test_an_empty_vocabulary_gives_one_column_of_zeros(
+    cls: type[BagOfWords], training: list[str]
+) -> None:
     block = cls(min_df=2).fit(training).transform(["one", "", "three"])
     assert block.values.shape == (3, 1)
     assert block.array().nnz == 0

@@ -32,7 +32,14 @@ def rows(n: int = 120, noise: float = 1.0) -> tuple[torch.Tensor, np.ndarray]:
 def trained(how: Training = HOW, **changes):
     values, codes = rows()
     loss = classification_loss("cross_entropy", 0.0, "none", codes)
-    return train(lambda: nn.Linear(4, 3), [values], codes, changes.get("objective", loss), how, changes.get("groups"))
+    return train(
+        lambda: nn.Linear(4, 3),
+        [values],
+        codes,
+        changes.get("objective", loss),
+        how,
+        changes.get("groups"),
+    )
 
 
 def test_held_out_rows_are_the_same_share_of_each_class():
@@ -98,15 +105,19 @@ def test_groups_reach_the_split():
 
     train(lambda: Spy(4, 3), [values], codes, objective, Training(1, 1, 0.01, 0.0, 0), groups)
     group_of = dict(zip(values[:, 0].tolist(), groups, strict=True))
-    fitted, held_out = ({group_of[value] for training, some in seen for value in some if training is part}
-                        for part in (True, False))
+    fitted, held_out = (
+        {group_of[value] for training, some in seen for value in some if training is part}
+        for part in (True, False)
+    )
     assert fitted
     assert held_out
     assert not fitted & held_out
 
 
 def test_divergence_is_an_error_that_names_the_cause():
-    with pytest.raises(FloatingPointError, match=r"diverged in epoch 1: the loss is nan; learning_rate 0.05"):
+    with pytest.raises(
+        FloatingPointError, match=r"diverged in epoch 1: the loss is nan; learning_rate 0.05"
+    ):
         trained(objective=lambda found, codes: found.sum() * float("nan"))
 
 
@@ -130,7 +141,9 @@ def test_losses_are_their_formulas(loss, smoothing, class_weight):
         weight = 16 / (3 * [10, 5, 1][code]) if class_weight == "balanced" else 1.0
         for k in range(3):
             t = (1 - smoothing) * (k == code) + smoothing / 3
-            total += weight * (-t * np.log(p[i, k]) if loss == "cross_entropy" else (p[i, k] - t)**2)
+            total += weight * (
+                -t * np.log(p[i, k]) if loss == "cross_entropy" else (p[i, k] - t) ** 2
+            )
     found = classification_loss(loss, smoothing, class_weight, training)(
         torch.from_numpy(scores), torch.from_numpy(codes))
     assert float(found) == pytest.approx(total / 4, rel=1e-5)
@@ -141,8 +154,19 @@ def test_groups_of_parameters_learn_at_rates_of_their_own_and_divergence_names_t
     loss = classification_loss("cross_entropy", 0.0, "none", codes)
 
     def run(rate):
-        return train(lambda: nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3)), [values], codes, loss, HOW, parameters=(
-            lambda network: [{"params": network[1].parameters()}, {"params": network[0].parameters(), "lr": rate}]))[0]
+        return train(
+            lambda: nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3)),
+            [values],
+            codes,
+            loss,
+            HOW,
+            parameters=(
+                lambda network: [
+                    {"params": network[1].parameters()},
+                    {"params": network[0].parameters(), "lr": rate},
+                ]
+            ),
+        )[0]
 
     still, moving = run(1e-12), run(0.05)
     with torch.random.fork_rng():
@@ -151,7 +175,9 @@ def test_groups_of_parameters_learn_at_rates_of_their_own_and_divergence_names_t
     torch.testing.assert_close(still[0].weight, first.weight, rtol=0, atol=1e-8)
     assert not torch.allclose(moving[0].weight, first.weight, atol=1e-2)
     assert not torch.allclose(still[1].weight, moving[1].weight)
-    with pytest.raises(FloatingPointError, match=r"learning_rate 0.05 or one of 1e\+38 is too high"):
+    with pytest.raises(
+        FloatingPointError, match=r"learning_rate 0.05 or one of 1e\+38 is too high"
+    ):
         run(1e38)
 
 
@@ -163,6 +189,11 @@ def test_warming_up_imports_what_the_first_training_would():
             "FUSIONS['gated'](epochs=1).fit(Views(one, one), np.arange(40) % 2)\n"
             "later = (set(sys.modules) - before) & {'sklearn', 'torch', 'torch._dynamo'}\n"
             "sys.exit(' '.join(later) or None)\n")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False,
-                          cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
     assert (done.returncode, done.stderr) == (0, "")

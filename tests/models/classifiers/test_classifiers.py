@@ -24,7 +24,9 @@ from tests.support.model_views import labels, pooled, views
 
 SMALL = {"trees": 10, "iterations": 10, "landmarks": 50}
 ROUNDING = "features are single precision: rows predicted one by one differ in the seventh digit"
-WEIGHTS = {"check_class_weight_classifiers": "class_weight is none or balanced here, not a weight for each class"}
+WEIGHTS = {
+    "check_class_weight_classifiers": "class_weight is none or balanced here, not a weight for each class"
+}
 FAILING = {
     "Logistic": {"check_methods_subset_invariance": ROUNDING, **WEIGHTS},
     "Ridge": WEIGHTS,
@@ -49,27 +51,44 @@ def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
 
 
-# --- the summed kernel ------------------------------------------------------------------------------------
+# --- the summed kernel
+# ------------------------------------------------------------------------------------
 
 
 def summed(X: np.ndarray, Z: np.ndarray, widths, gamma: float, train: np.ndarray) -> np.ndarray:
     """The formula of RBFSVM, entry by entry."""
     ends = np.cumsum(widths)
     blocks = list(zip([0, *ends[:-1]], ends, strict=True))
-    variances = [((train[:, a:b] - train[:, a:b].mean(axis=0)) ** 2).sum(axis=1).mean() for a, b in blocks]
-    return np.array([[sum(v / sum(variances) * np.exp(-gamma * ((x[a:b] - z[a:b]) ** 2).sum() / v)
-                          for (a, b), v in zip(blocks, variances, strict=True)) for z in Z] for x in X])
+    variances = [
+        ((train[:, a:b] - train[:, a:b].mean(axis=0)) ** 2).sum(axis=1).mean() for a, b in blocks
+    ]
+    return np.array(
+        [
+            [
+                sum(
+                    v / sum(variances) * np.exp(-gamma * ((x[a:b] - z[a:b]) ** 2).sum() / v)
+                    for (a, b), v in zip(blocks, variances, strict=True)
+                )
+                for z in Z
+            ]
+            for x in X
+        ]
+    )
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
 def test_kernel_is_the_sum_of_one_for_each_block_and_the_map_spans_it(form):
     rng = np.random.default_rng(0)
-    train, test = (rng.normal(size=(n, 7)).astype(np.float32) * [1, 1, 1, 5, 5, 5, 5] for n in (30, 12))
+    train, test = (
+        rng.normal(size=(n, 7)).astype(np.float32) * [1, 1, 1, 5, 5, 5, 5] for n in (30, 12)
+    )
     train, test = train.astype(np.float32), test.astype(np.float32)
     found = SummedRBF(gamma=0.7, landmarks=30).fit(form(train), (3, 4))
     expected = summed(test, train, (3, 4), 0.7, train)
     np.testing.assert_allclose(found.kernel(form(test), form(train)), expected, atol=1e-5)
-    np.testing.assert_allclose(found.transform(form(test)) @ found.transform(form(train)).T, expected, atol=1e-3)
+    np.testing.assert_allclose(
+        found.transform(form(test)) @ found.transform(form(train)).T, expected, atol=1e-3
+    )
 
 
 def test_fewer_landmarks_come_near_the_kernel():
@@ -96,7 +115,9 @@ def test_distances_are_computed_once_for_every_gamma_and_strength_and_to_the_sam
     settings, computed = [(C, gamma) for C in (1.0, 10.0) for gamma in (0.3, 1.0)], []
 
     def predicted(C, gamma, rows):
-        return RBFSVM(C, gamma).fit(rows, np.arange(30) % 3, (4, 3)).predict_proba(train[:5]).tobytes()
+        return (
+            RBFSVM(C, gamma).fit(rows, np.arange(30) % 3, (4, 3)).predict_proba(train[:5]).tobytes()
+        )
 
     cold = []
     for setting in settings:
@@ -106,8 +127,11 @@ def test_distances_are_computed_once_for_every_gamma_and_strength_and_to_the_sam
     distances = pairwise.euclidean_distances
     monkeypatch.setattr(pairwise, "euclidean_distances",
                         lambda *given, **more: computed.append(1) or distances(*given, **more))
-    assert [[predicted(*setting, train), predicted(*setting, other)] for setting in settings] == cold
-    # Two blocks of two training sets: landmarks (all rows) with themselves, and with the rows to predict.
+    assert [
+        [predicted(*setting, train), predicted(*setting, other)] for setting in settings
+    ] == cold
+    # Two blocks of two training sets: landmarks (all rows) with themselves, and with the rows to
+    # predict.
     assert len(computed) == 2 * 2 * 2
 
 
@@ -116,9 +140,13 @@ def test_concat_weighs_the_kernels_and_each_block_keeps_its_own_bandwidth():
     concat = Concat(RBFSVM(), weight=0.2).fit(train, y)
     kernel = concat.classifier_.map_
     assert concat.classifier_.widths_ == (6, 5)
-    np.testing.assert_allclose(np.array(kernel.variances_) / sum(kernel.variances_), [0.8, 0.2], atol=1e-3)
+    np.testing.assert_allclose(
+        np.array(kernel.variances_) / sum(kernel.variances_), [0.8, 0.2], atol=1e-3
+    )
     image, text = (block.array() for block in train.blocks().values())
-    expected = 0.8 * summed(image, image, (6,), 1.0, image) + 0.2 * summed(text, text, (5,), 1.0, text)
+    expected = 0.8 * summed(image, image, (6,), 1.0, image) + 0.2 * summed(
+        text, text, (5,), 1.0, text
+    )
     rows = concat._array(train)
     np.testing.assert_allclose(kernel.kernel(rows, rows), expected, atol=1e-4)
 
@@ -133,21 +161,27 @@ def test_rbf_svm_separates_what_no_line_does():
     assert accuracy["linear_svm"] < 0.65
 
 
-# --- nearest neighbours -----------------------------------------------------------------------------------
+# --- nearest neighbours
+# -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
 def test_neighbours_vote_and_the_frequencies_have_one_vote(weights):
     y = np.array([0, 0, 0, 1, 1, 2])
     X = np.array([[0.0], [1], [2], [10], [11], [30]], dtype=np.float32)
-    found = NearestNeighbours(neighbours=3, weights=weights).fit(X, y).predict_proba(np.array([[9.0]], np.float32))
+    found = (
+        NearestNeighbours(neighbours=3, weights=weights)
+        .fit(X, y)
+        .predict_proba(np.array([[9.0]], np.float32))
+    )
     votes = {"uniform": [Fraction(1), Fraction(1), Fraction(1)],  # of the rows at 10, 11 and 2
              "distance": [Fraction(1, 1), Fraction(1, 2), Fraction(1, 7)]}[weights]
     shares = np.array([float(votes[2]), float(votes[0] + votes[1]), 0]) / float(sum(votes))
     np.testing.assert_allclose(found, [(3 * shares + np.array([3, 2, 1]) / 6) / 4], atol=1e-6)
 
 
-# --- boosting ---------------------------------------------------------------------------------------------
+# --- boosting
+# ---------------------------------------------------------------------------------------------
 
 
 def test_boosting_reduces_wide_blocks_without_making_sparse_rows_dense(monkeypatch):
@@ -156,23 +190,36 @@ def test_boosting_reduces_wide_blocks_without_making_sparse_rows_dense(monkeypat
     X = sparse.csr_matrix(sparse.hstack([sparse.csr_matrix(pooled(y)), wide]))
     largest = []
     toarray = sparse.csr_matrix.toarray
-    monkeypatch.setattr(sparse.csr_matrix, "toarray",
-                        lambda self, *given, **more: largest.append(self.shape[1]) or toarray(self, *given, **more))
+    monkeypatch.setattr(
+        sparse.csr_matrix,
+        "toarray",
+        lambda self, *given, **more: largest.append(self.shape[1]) or toarray(self, *given, **more),
+    )
     fitted = HistGradientBoosting(iterations=20, components=10).fit(X, y, (6, 20_000))
     assert fitted.model_.n_features_in_ == 6 + 10
     assert np.mean(fitted.predict(X) == y) > 0.9
     assert max(largest) <= 10
 
 
-# --- class weights ----------------------------------------------------------------------------------------
+# --- class weights
+# ----------------------------------------------------------------------------------------
 
-weighing = pytest.mark.parametrize("name", [
-    name for name, cls in CLASSIFIERS.items() if "class_weight" in inspect.signature(cls).parameters])
+weighing = pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, cls in CLASSIFIERS.items()
+        if "class_weight" in inspect.signature(cls).parameters
+    ],
+)
 
 
 def test_every_classifier_that_should_can_weigh_classes():
-    assert {name for name, cls in CLASSIFIERS.items() if "class_weight" in inspect.signature(cls).parameters} == {
-        "logistic", "ridge", "linear_svm", "rbf_svm", "random_forest", "hist_gradient_boosting"}
+    assert {
+        name
+        for name, cls in CLASSIFIERS.items()
+        if "class_weight" in inspect.signature(cls).parameters
+    } == {"logistic", "ridge", "linear_svm", "rbf_svm", "random_forest", "hist_gradient_boosting"}
 
 
 @weighing
@@ -196,7 +243,8 @@ def test_balanced_weights_find_more_of_a_rare_class(name):
 def test_balanced_logistic_regression_is_that_on_repeated_rows():
     """Weights n / (K n_k) are those of rows repeated so that classes are equal, at the strength that evens the sum.
 
-    Both are solved to a relative objective of 2e-7, of which probabilities may differ by about the square root.
+    Both are solved to a relative objective of 2e-7, of which probabilities may differ by about the
+    square root.
     """
     y = np.repeat(["a", "b"], [40, 10])
     X = pooled(np.where(y == "a", "apple", "boat"))
@@ -206,13 +254,17 @@ def test_balanced_logistic_regression_is_that_on_repeated_rows():
     np.testing.assert_allclose(balanced, plain, atol=5e-4)
 
 
-# --- principal components of blocks -----------------------------------------------------------------------
+# --- principal components of blocks
+# -----------------------------------------------------------------------
 
 
 def test_concat_reduces_each_wide_block_on_training_rows_only():
     y = labels(90)
     rng = np.random.default_rng(0)
-    image, text = (rng.normal(size=(90, width)).astype(np.float32) * 0.5 ** np.arange(width) + 3 for width in (20, 4))
+    image, text = (
+        rng.normal(size=(90, width)).astype(np.float32) * 0.5 ** np.arange(width) + 3
+        for width in (20, 4)
+    )
     train = np.arange(60)
     both = Views(Block.of(image.astype(np.float32)), Block.of(text.astype(np.float32)))
     concat = Concat(Logistic(), weight=0.25, components=5).fit(both.take(train), y[train])

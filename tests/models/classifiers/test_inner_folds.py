@@ -32,7 +32,9 @@ def test_every_row_is_held_out_once_and_groups_stay_whole(n, classes, groups, co
         assert not set(group[train]) & set(group[held_out])
         np.testing.assert_array_equal(np.sort(np.r_[train, held_out]), np.arange(n))
     if folds:
-        np.testing.assert_array_equal(np.sort(np.concatenate([held_out for _, held_out in folds])), np.arange(n))
+        np.testing.assert_array_equal(
+            np.sort(np.concatenate([held_out for _, held_out in folds])), np.arange(n)
+        )
 
 
 @pytest.mark.parametrize("group", [np.arange(60) // 4, None])
@@ -44,12 +46,19 @@ def test_equal_classes_and_groups_are_divided_once_and_as_scikit_learn_does(grou
     kind = StratifiedKFold if group is None else StratifiedGroupKFold
     for classes in (y, np.char.add("class ", y.astype(str))):
         expected = kind(4, shuffle=True, random_state=3).split(y, y, group)
-        for (train, held_out), (wanted, outside) in zip(stratified_folds(classes, 4, 3, group), expected, strict=True):
+        for (train, held_out), (wanted, outside) in zip(
+            stratified_folds(classes, 4, 3, group), expected, strict=True
+        ):
             np.testing.assert_array_equal(train, wanted)
             np.testing.assert_array_equal(held_out, outside)
             train[:] = 0  # it is the caller's own
     assert len(drawn) == 1
-    for other in ((y[::-1], 4, 3, group), (y, 5, 3, group), (y, 4, 2, group), (y, 4, 3, np.arange(60) // 2)):
+    for other in (
+        (y[::-1], 4, 3, group),
+        (y, 5, 3, group),
+        (y, 4, 2, group),
+        (y, 4, 3, np.arange(60) // 2),
+    ):
         stratified_folds(*other)
     assert len(drawn) == 5
 
@@ -61,8 +70,11 @@ def grouped() -> tuple[Views, np.ndarray]:
 
 def test_the_sigmoids_of_an_svm_see_decisions_for_whole_groups(monkeypatch):
     drawn, calibrated = [], calibration.CalibratedClassifierCV
-    monkeypatch.setattr(calibration, "CalibratedClassifierCV", lambda *given, cv, **more: drawn.append(cv) or (
-        calibrated(*given, cv=cv, **more)))
+    monkeypatch.setattr(
+        calibration,
+        "CalibratedClassifierCV",
+        lambda *given, cv, **more: drawn.append(cv) or (calibrated(*given, cv=cv, **more)),
+    )
     train, y = grouped()
     Concat(LinearSVM()).fit(train, y)
     assert len(drawn[0]) == 5
@@ -73,7 +85,9 @@ def test_the_sigmoids_of_an_svm_see_decisions_for_whole_groups(monkeypatch):
 @pytest.mark.parametrize("rule", ["weighted", "stacking"])
 def test_late_fusion_alone_learns_from_folds_of_whole_groups(rule, monkeypatch):
     seen, learn = [], Late.fit_combination
-    monkeypatch.setattr(Late, "fit_combination", lambda self, f, inner: seen.append(inner) or learn(self, f, inner))
+    monkeypatch.setattr(
+        Late, "fit_combination", lambda self, f, inner: seen.append(inner) or learn(self, f, inner)
+    )
     train, y = grouped()
     Late(Logistic(), rule=rule).fit(train, y)
     for group in np.unique(train.groups):

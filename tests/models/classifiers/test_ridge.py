@@ -28,17 +28,23 @@ def rows(n: int, d: int, classes: int, form: str = "dense", seed: int = 0):
     X = rng.normal(size=(n, d)) + 0.7 * rng.normal(size=(classes, d))[y]
     X = np.where(rng.random((n, d)) < 0.3, np.abs(X), 0) if form == "sparse" else X + 3
     X = (X / np.sqrt((X**2).sum(axis=1).mean())).astype(np.float32)
-    return (sparse.csr_matrix(X) if form == "sparse" else X), np.array(["ant", "bee", "cow", "dog"])[y]
+    return (sparse.csr_matrix(X) if form == "sparse" else X), np.array(
+        ["ant", "bee", "cow", "dog"]
+    )[y]
 
 
 def reference(alpha: float, X, y, class_weight: str = "none") -> RidgeClassifier:
     """scikit-learn in double precision, exactly solved."""
     dense = np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
-    return RidgeClassifier(alpha=alpha, class_weight=None if class_weight == "none" else class_weight).fit(dense, y)
+    return RidgeClassifier(
+        alpha=alpha, class_weight=None if class_weight == "none" else class_weight
+    ).fit(dense, y)
 
 
 def decisions(fitted: RidgeClassifier, X) -> np.ndarray:
-    found = fitted.decision_function(np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64))
+    found = fitted.decision_function(
+        np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
+    )
     return found if found.ndim == 2 else found[:, None]
 
 
@@ -56,7 +62,9 @@ def largest(request, monkeypatch):
 def test_scores_are_those_of_scikit_learn(form, shape, classes, class_weight, largest):
     X, y = rows(*shape, classes, form)
     other, _ = rows(30, shape[1], classes, form, seed=1)
-    for model, alpha in zip(Ridge(class_weight=class_weight)._fitted(X, y, None, ALPHAS), ALPHAS, strict=True):
+    for model, alpha in zip(
+        Ridge(class_weight=class_weight)._fitted(X, y, None, ALPHAS), ALPHAS, strict=True
+    ):
         theirs = reference(alpha, X, y, class_weight)
         coef = np.atleast_2d(theirs.coef_)
         np.testing.assert_allclose(model.lines.coef, coef, atol=1e-6 * np.abs(coef).max())
@@ -70,7 +78,9 @@ def test_rows_held_out_are_scored_by_the_others_alone(form, shape, largest):
     weights = np.random.default_rng(0).uniform(0.5, 2, shape[0])
     folds = [np.arange(start, shape[0], 3) for start in range(3)]
     targets = np.where(y[:, None] == np.unique(y), 1.0, -1.0)
-    for (_, held_out), alpha in zip(ridge(Task(X, targets, weights), ALPHAS, folds), ALPHAS, strict=True):
+    for (_, held_out), alpha in zip(
+        ridge(Task(X, targets, weights), ALPHAS, folds), ALPHAS, strict=True
+    ):
         for out in folds:
             left = np.setdiff1d(np.arange(shape[0]), out)
             [alone] = ridge(Task(X[left], targets[left], weights[left]), [alpha])
@@ -82,11 +92,22 @@ def test_rows_held_out_are_scored_by_the_others_alone(form, shape, largest):
 def test_probabilities_are_those_of_scikit_learns_calibration(classes, class_weight):
     X, y = rows(200, 10, classes)
     ours = Ridge(alpha=3.0, class_weight=class_weight, random_state=4).fit(X, y)
-    weights = None if class_weight == "none" else len(y) / classes / np.unique(y, return_counts=True)[1][
-        np.unique(y, return_inverse=True)[1]]
-    theirs = CalibratedClassifierCV(RidgeClassifier(alpha=3.0), method="sigmoid", ensemble=False,
-                                    cv=calibration_folds(y, 4, None)).fit(X.astype(float), y, weights)
-    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X.astype(float)), atol=1e-3)
+    weights = (
+        None
+        if class_weight == "none"
+        else len(y)
+        / classes
+        / np.unique(y, return_counts=True)[1][np.unique(y, return_inverse=True)[1]]
+    )
+    theirs = CalibratedClassifierCV(
+        RidgeClassifier(alpha=3.0),
+        method="sigmoid",
+        ensemble=False,
+        cv=calibration_folds(y, 4, None),
+    ).fit(X.astype(float), y, weights)
+    np.testing.assert_allclose(
+        ours.predict_proba(X), theirs.predict_proba(X.astype(float)), atol=1e-3
+    )
 
 
 def test_a_sigmoid_is_at_the_minimum_and_keeps_the_shares_where_scores_tell_nothing():
@@ -107,7 +128,9 @@ def test_a_sigmoid_is_at_the_minimum_and_keeps_the_shares_where_scores_tell_noth
 def test_a_strength_that_rounding_errors_hide_is_refused(shape):
     X, y = rows(*shape, 3)
     twice = np.hstack([X[:, :10]] * (shape[1] // 10))
-    with pytest.raises(ValueError, match=r"alpha 1e-30 is lost in the rounding errors .* take \de-\d+ or more"):
+    with pytest.raises(
+        ValueError, match=r"alpha 1e-30 is lost in the rounding errors .* take \de-\d+ or more"
+    ):
         Ridge(alpha=1e-30).fit(twice, y)
 
 
@@ -133,14 +156,18 @@ def test_all_strengths_share_one_set_of_products(monkeypatch):
 
 def test_sigmoids_see_scores_for_whole_groups(monkeypatch):
     seen = []
-    monkeypatch.setattr("models.classifiers.ridge.ridge", lambda task, alphas, folds: seen.append(folds) or ridge(
-        task, alphas, folds))
+    monkeypatch.setattr(
+        "models.classifiers.ridge.ridge",
+        lambda task, alphas, folds: seen.append(folds) or ridge(task, alphas, folds),
+    )
     train, y = views(n=90)
     groups = np.arange(90) // 6
     Concat(Ridge()).fit(Views(train.image, train.text, groups), y)
     assert len(seen[0]) == 5
     for number, out in enumerate(seen[0]):
-        assert not set(groups[out]) & set(groups[np.concatenate(seen[0][:number] + seen[0][number + 1:])])
+        assert not set(groups[out]) & set(
+            groups[np.concatenate(seen[0][:number] + seen[0][number + 1 :])]
+        )
 
 
 def test_sparse_rows_are_never_filled_by_iterations(monkeypatch):

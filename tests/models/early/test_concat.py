@@ -41,7 +41,9 @@ def test_sparse_rows_stay_sparse_and_are_only_multiplied():
     assert sparse.issparse(scaled)
     assert scaled.nnz == values.nnz
     assert norm(scaled) == pytest.approx(1, abs=1e-5)
-    np.testing.assert_allclose(scaled.toarray(), values.toarray() / np.sqrt(norm(values)), rtol=1e-5)
+    np.testing.assert_allclose(
+        scaled.toarray(), values.toarray() / np.sqrt(norm(values)), rtol=1e-5
+    )
 
 
 def test_columns_and_blocks_that_never_vary_become_zeros():
@@ -50,7 +52,9 @@ def test_columns_and_blocks_that_never_vary_become_zeros():
     block = Block.of(rows)
     assert np.abs(BlockScaler().fit(block).transform(block)[:, 1]).max() < 1e-5
     constant = Block.of(np.full((10, 3), 7.3, dtype=np.float32))
-    np.testing.assert_array_equal(BlockScaler().fit(constant).transform(constant), np.zeros((10, 3)))
+    np.testing.assert_array_equal(
+        BlockScaler().fit(constant).transform(constant), np.zeros((10, 3))
+    )
 
 
 def test_test_rows_change_nothing_that_was_learned():
@@ -67,7 +71,10 @@ def test_missing_samples_are_left_out_of_the_statistics_and_become_the_mean():
     block = Block.of(pooled(labels()) + 5)
     some = np.arange(0, 60, 4)
     holes = without(block, some)
-    scaler, there = BlockScaler().fit(holes), BlockScaler().fit(block.take(np.setdiff1d(np.arange(60), some)))
+    scaler, there = (
+        BlockScaler().fit(holes),
+        BlockScaler().fit(block.take(np.setdiff1d(np.arange(60), some))),
+    )
     np.testing.assert_array_equal(scaler.mean_, there.mean_)
     assert scaler.scale_ == there.scale_
     np.testing.assert_array_equal(scaler.transform(holes)[some], 0)
@@ -99,7 +106,9 @@ def test_sparse_and_dense_texts_give_the_same_up_to_centring(width):
     y = labels()
     text = np.zeros((60, width), dtype=np.float32)
     text[:, :5] = np.abs(pooled(y, 5))
-    forms = [Views(Block.of(pooled(y)), Block.of(values)) for values in (text, sparse.csr_matrix(text))]
+    forms = [
+        Views(Block.of(pooled(y)), Block.of(values)) for values in (text, sparse.csr_matrix(text))
+    ]
     forest = RandomForest(trees=10)
     dense, thin = (Concat(forest).fit(one, y).predict_proba(one) for one in forms)
     np.testing.assert_allclose(dense, thin, atol=0.2)
@@ -111,8 +120,10 @@ def test_single_modality_is_blind_to_the_other():
     assert train.image is not None
     noise = Block.of(np.random.default_rng(1).normal(size=(60, 5)).astype(np.float32))
     image = ImageOnly(Logistic())
-    np.testing.assert_array_equal(image.fit(train, y).predict_proba(train),
-                                  image.fit(Views(train.image), y).predict_proba(Views(train.image, noise)))
+    np.testing.assert_array_equal(
+        image.fit(train, y).predict_proba(train),
+        image.fit(Views(train.image), y).predict_proba(Views(train.image, noise)),
+    )
 
 
 @pytest.mark.parametrize("cls", [ImageOnly, TextOnly, Concat])
@@ -125,7 +136,9 @@ def test_a_sample_without_any_features_gets_the_training_frequencies_and_teaches
     frequencies = np.unique(y, return_counts=True)[1] / len(y)
     np.testing.assert_allclose(fitted.predict_proba(holes)[missing], np.tile(frequencies, (9, 1)))
     alone = cls(Logistic()).fit(holes.take(there), y[there])
-    np.testing.assert_allclose(fitted.predict_proba(holes)[there], alone.predict_proba(holes.take(there)), atol=1e-4)
+    np.testing.assert_allclose(
+        fitted.predict_proba(holes)[there], alone.predict_proba(holes.take(there)), atol=1e-4
+    )
 
 
 def test_a_class_that_nobody_shows_gets_no_probability_where_features_are():
@@ -139,7 +152,9 @@ def test_a_class_that_nobody_shows_gets_no_probability_where_features_are():
 def test_majority_predicts_training_frequencies():
     train, _ = views(n=4)
     y = np.array(["b", "a", "b", "b"])
-    np.testing.assert_array_equal(Majority().fit(train, y).predict_proba(train), np.tile([0.25, 0.75], (4, 1)))
+    np.testing.assert_array_equal(
+        Majority().fit(train, y).predict_proba(train), np.tile([0.25, 0.75], (4, 1))
+    )
 
 
 def test_weight_lets_concat_ignore_a_loud_useless_block():
@@ -149,6 +164,8 @@ def test_weight_lets_concat_ignore_a_loud_useless_block():
     text = np.concatenate([pooled(y, 4, 1, noise=0.9), pooled(y, 4, 2, noise=0.9)])
     both = Views(Block.of(noise), Block.of(text))
     train, test = both.take(np.arange(60)), both.take(np.arange(60, 120))
-    accuracy = {weight: np.mean(Concat(Logistic(C=100), weight=weight).fit(train, y).predict(test) == y)
-                for weight in (0.02, 0.9)}
+    accuracy = {
+        weight: np.mean(Concat(Logistic(C=100), weight=weight).fit(train, y).predict(test) == y)
+        for weight in (0.02, 0.9)
+    }
     assert accuracy[0.9] > accuracy[0.02] + 0.1

@@ -27,7 +27,9 @@ RULES = [*FIXED, *LEARNED, "stacking"]
 
 
 def combined(rule: str, image_there=ALL, text_there=ALL, frequencies=EVEN) -> np.ndarray:
-    parts = Parts(np.stack([IMAGE, TEXT]), np.stack([np.asarray(image_there), np.asarray(text_there)]))
+    parts = Parts(
+        np.stack([IMAGE, TEXT]), np.stack([np.asarray(image_there), np.asarray(text_there)])
+    )
     return Late(Logistic(), rule=rule).fit_combination(frequencies, None).combine(parts)
 
 
@@ -35,17 +37,22 @@ def normalised(rows: np.ndarray) -> np.ndarray:
     return rows / rows.sum(axis=1, keepdims=True)
 
 
-def random_parts(seed: int, parts: int = 2, n: int = 200, classes: int = 4, holes: float = 0.0) -> Inner:
+def random_parts(
+    seed: int, parts: int = 2, n: int = 200, classes: int = 4, holes: float = 0.0
+) -> Inner:
     """Parts of which the first are the better ones, with their samples' true classes."""
     rng = np.random.default_rng(seed)
     y = rng.integers(classes, size=n)
     strengths = 2.0 / np.arange(1, parts + 1)
-    logits = [strength * np.eye(classes)[y] + rng.normal(size=(n, classes)) for strength in strengths]
+    logits = [
+        strength * np.eye(classes)[y] + rng.normal(size=(n, classes)) for strength in strengths
+    ]
     probabilities = np.stack([normalised(np.exp(one)) for one in logits])
     return Inner(Parts(probabilities, rng.random((parts, n)) >= holes), y, np.arange(n) % 3)
 
 
-# --- fixed rules ------------------------------------------------------------------------------------------
+# --- fixed rules
+# ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rule", ["mean", "weighted", "stacking", "selection"])
@@ -77,7 +84,8 @@ def test_majority_counts_votes_and_the_mean_decides_between_equals():
     third = np.array([[0.4, 0.35, 0.25], [0.1, 0.1, 0.8], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
     parts = Parts(np.stack([IMAGE, TEXT, third]), np.ones((3, 4), dtype=bool))
     found = Late(Logistic(), rule="majority").fit_combination(EVEN, None).combine(parts)
-    assert list(found.argmax(axis=1)) == [0, 2, 0, 2]  # two votes of three; one each: the largest mean
+    # two votes of three; one each: the largest mean
+    assert list(found.argmax(axis=1)) == [0, 2, 0, 2]
     votes = np.array([[2, 1, 0], [1, 1, 1], [2, 1, 0], [1, 0, 2]])
     np.testing.assert_allclose(found, (votes + np.mean([IMAGE, TEXT, third], axis=0)) / 4)
 
@@ -96,13 +104,18 @@ def test_only_modalities_that_are_there_count(rule):
 def test_combination_is_a_distribution_and_symmetric(seed, rule):
     inner = random_parts(seed, n=40, holes=0.3)
     turned = Parts(inner.parts.probabilities[::-1], inner.parts.present[::-1])
-    one, other = (Late(Logistic(), rule=rule).fit_combination(np.full(4, 0.25), inner._replace(parts=parts))
-                  .combine(parts) for parts in (inner.parts, turned))
+    one, other = (
+        Late(Logistic(), rule=rule)
+        .fit_combination(np.full(4, 0.25), inner._replace(parts=parts))
+        .combine(parts)
+        for parts in (inner.parts, turned)
+    )
     np.testing.assert_allclose(one.sum(axis=1), 1)
     np.testing.assert_allclose(one, other, atol=1e-3)
 
 
-# --- rules that learn -------------------------------------------------------------------------------------
+# --- rules that learn
+# -------------------------------------------------------------------------------------
 
 
 def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
@@ -134,14 +147,18 @@ def test_selection_takes_with_replacement_what_lowers_the_loss_most():
         taken.append(int(np.argmin(tried)))
         losses.append(min(tried))
     size = int(np.argmin(losses)) + 1
-    np.testing.assert_allclose(selected_weights(inner), np.bincount(taken[:size], minlength=4) / size)
+    np.testing.assert_allclose(
+        selected_weights(inner), np.bincount(taken[:size], minlength=4) / size
+    )
     assert losses[size - 1] < min(log_loss(one, inner.y) for one in given)
 
 
 def test_selection_leaves_out_what_does_not_help():
     inner = random_parts(3, 2)
     noise = normalised(np.random.default_rng(0).random((3, 200, 4)) ** 6)
-    library = inner._replace(parts=Parts(np.concatenate([inner.parts.probabilities, noise]), np.ones((5, 200), bool)))
+    library = inner._replace(
+        parts=Parts(np.concatenate([inner.parts.probabilities, noise]), np.ones((5, 200), bool))
+    )
     weights = selected_weights(library)
     assert weights[:2].sum() > 0.9
 
@@ -152,8 +169,12 @@ def test_stacking_is_the_regularised_regression_on_log_probabilities():
     assert stacker is not None
     inputs = np.concatenate(list(np.log(inner.parts.probabilities)), axis=1)
     found = stacker.probabilities(inner.parts)
-    expected = {C: LogisticRegression(C=C, max_iter=5000, tol=1e-8).fit(inputs, inner.y).predict_proba(inputs)
-                for C in STRENGTHS}
+    expected = {
+        C: LogisticRegression(C=C, max_iter=5000, tol=1e-8)
+        .fit(inputs, inner.y)
+        .predict_proba(inputs)
+        for C in STRENGTHS
+    }
     assert min(np.abs(found - one).max() for one in expected.values()) < 2e-3
 
 
@@ -163,8 +184,16 @@ def test_stacking_learns_that_a_part_confuses_two_classes():
     swapped = inner.parts.probabilities.copy()
     swapped[0] = swapped[0][:, [1, 0, 2, 3]]
     inner = inner._replace(parts=inner.parts._replace(probabilities=swapped))
-    accuracy = {rule: np.mean(Late(Logistic(), rule=rule).fit_combination(np.full(4, 0.25), inner)
-                              .combine(inner.parts).argmax(axis=1) == inner.y) for rule in ("weighted", "stacking")}
+    accuracy = {
+        rule: np.mean(
+            Late(Logistic(), rule=rule)
+            .fit_combination(np.full(4, 0.25), inner)
+            .combine(inner.parts)
+            .argmax(axis=1)
+            == inner.y
+        )
+        for rule in ("weighted", "stacking")
+    }
     assert accuracy["stacking"] > accuracy["weighted"] + 0.1
 
 
@@ -177,13 +206,19 @@ def test_samples_with_one_modality_get_its_own_models_probabilities_and_teach_no
         alone = inner.parts.present[part] & ~inner.parts.present[other]
         np.testing.assert_allclose(found[alone], inner.parts.probabilities[part][alone])
     whole = inner.parts.present.all(axis=0)
-    less = Inner(Parts(inner.parts.probabilities[:, whole], inner.parts.present[:, whole]), inner.y[whole],
-                 inner.folds[whole])
+    less = Inner(
+        Parts(inner.parts.probabilities[:, whole], inner.parts.present[:, whole]),
+        inner.y[whole],
+        inner.folds[whole],
+    )
     np.testing.assert_array_equal(
-        found[whole], Late(Logistic(), rule=rule).fit_combination(np.full(4, 0.25), less).combine(less.parts))
+        found[whole],
+        Late(Logistic(), rule=rule).fit_combination(np.full(4, 0.25), less).combine(less.parts),
+    )
 
 
-# --- as an estimator --------------------------------------------------------------------------------------
+# --- as an estimator
+# --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rule", FIXED)
@@ -191,7 +226,9 @@ def test_alone_it_gives_what_combining_the_single_modalities_gives(rule):
     train, y = views()
     holes = Views(without(train.image, slice(0, 5)), without(train.text, slice(3, 9)))
     late = Late(Logistic(), rule=rule).fit(holes, y)
-    given = [model(Logistic()).fit(holes, y).predict_proba(holes) for model in (ImageOnly, TextOnly)]
+    given = [
+        model(Logistic()).fit(holes, y).predict_proba(holes) for model in (ImageOnly, TextOnly)
+    ]
     parts = Parts(np.stack(given), np.stack([block.present for block in holes.blocks().values()]))
     np.testing.assert_array_equal(late.predict_proba(holes), late.combine(parts))
 
@@ -204,7 +241,9 @@ def test_alone_it_learns_from_samples_that_its_models_were_not_fitted_on(rule, m
     noise = Block.of(np.random.default_rng(0).normal(size=(60, 300)).astype(np.float32))
     seen = []
     learn = Late.fit_combination
-    monkeypatch.setattr(Late, "fit_combination", lambda self, f, inner: seen.append(inner) or learn(self, f, inner))
+    monkeypatch.setattr(
+        Late, "fit_combination", lambda self, f, inner: seen.append(inner) or learn(self, f, inner)
+    )
     late = Late(Logistic(C=100), rule=rule).fit(Views(noise, train.text), y)
     inner, = seen
     right = (inner.parts.probabilities.argmax(axis=2) == np.searchsorted(CLASSES, y)).mean(axis=1)
@@ -228,7 +267,8 @@ def test_too_few_samples_for_inner_folds_are_borne(rule, y):
 def test_product_of_independent_modalities_is_the_bayes_rule_within_noise():
     """Gaussian classes of unequal frequency whose picture and text are independent given the class.
 
-    The Bayes rule is known in closed form; so is each modality's posterior, which logistic regression can learn.
+    The Bayes rule is known in closed form; so is each modality's posterior, which logistic
+    regression can learn.
     """
     rng = np.random.default_rng(0)
     prior = np.array([0.6, 0.3, 0.1])
@@ -239,7 +279,11 @@ def test_product_of_independent_modalities_is_the_bayes_rule_within_noise():
         rows = [one[y] + rng.normal(size=(n, one.shape[1])) for one in centres]
         logs = np.log(prior) - sum(((row[:, None] - one) ** 2).sum(axis=2) / 2
                                    for row, one in zip(rows, centres, strict=True))
-        return Views(*(Block.of(row.astype(np.float32)) for row in rows)), y, normalised(np.exp(logs))
+        return (
+            Views(*(Block.of(row.astype(np.float32)) for row in rows)),
+            y,
+            normalised(np.exp(logs)),
+        )
 
     train, y, _ = drawn(6000)
     test, truth, bayes = drawn(4000)

@@ -27,7 +27,9 @@ def correct(model, test, y) -> float:
 def test_unlabelled_samples_help_where_two_views_are_independent_and_labels_are_few():
     gains = []
     for seed in range(4):
-        (train, y), (pool, _), (test, other) = (independent(n, 10 * seed + k) for k, n in ((0, 12), (1, 500), (2, 400)))
+        (train, y), (pool, _), (test, other) = (
+            independent(n, 10 * seed + k) for k, n in ((0, 12), (1, 500), (2, 400))
+        )
         supervised = correct(Late(Logistic(), rule="product").fit(train, y), test, other)
         model = SemiSupervised(Logistic()).learn(Fit(train, y, test, pool))
         gains.append(correct(model, test, other) - supervised)
@@ -40,11 +42,22 @@ def test_without_unlabelled_samples_it_is_late_fusion_by_the_product():
     train, y = views()
     holes = Views(without(train.image, slice(0, 5)), without(train.text, slice(3, 9)))
     expected = Late(Logistic(), rule="product").fit(holes, y).predict_proba(holes)
-    np.testing.assert_allclose(SemiSupervised(Logistic()).fit(holes, y).predict_proba(holes), expected, atol=1e-12)
+    np.testing.assert_allclose(
+        SemiSupervised(Logistic()).fit(holes, y).predict_proba(holes), expected, atol=1e-12
+    )
 
 
 def test_the_surest_of_each_class_are_chosen_within_their_quota():
-    probabilities = np.array([[.9, .1, 0], [.6, .4, 0], [.7, .2, .1], [.2, .8, 0], [.1, .3, .6], [.95, 0, .05]])
+    probabilities = np.array(
+        [
+            [0.9, 0.1, 0],
+            [0.6, 0.4, 0],
+            [0.7, 0.2, 0.1],
+            [0.2, 0.8, 0],
+            [0.1, 0.3, 0.6],
+            [0.95, 0, 0.05],
+        ]
+    )
     rows, codes = surest(probabilities, np.array([2, 3, 0]))
     assert list(rows) == [5, 0, 3]
     assert list(codes) == [0, 0, 1]
@@ -54,7 +67,8 @@ def test_the_surest_of_each_class_are_chosen_within_their_quota():
 def test_each_round_labels_its_share_and_no_more():
     (train, y), (pool, _) = independent(30, 0), independent(100, 1)
     model = SemiSupervised(Logistic(), rounds=2, per_round=0.06).fit(train, y, pool)
-    assert all(0 < count <= 2 * 6 for count in model.labelled_.values())  # two rounds of ceil(6 / 3) of three classes
+    # two rounds of ceil(6 / 3) of three classes
+    assert all(0 < count <= 2 * 6 for count in model.labelled_.values())
 
 
 def test_samples_that_lack_a_modality_are_not_labelled_for_the_other():
@@ -73,4 +87,6 @@ def test_a_sample_is_judged_by_the_modality_it_has(gone):
     left = "text" if gone == "image" else "image"
     blocks = test.blocks()
     alone = Views(**{**blocks, gone: without(blocks[gone], slice(None))})
-    np.testing.assert_allclose(model.predict_proba(alone), model.members_[left].predict_proba(test), atol=1e-9)
+    np.testing.assert_allclose(
+        model.predict_proba(alone), model.members_[left].predict_proba(test), atol=1e-9
+    )

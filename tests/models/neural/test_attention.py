@@ -91,8 +91,12 @@ def test_order_of_regions_and_tokens_makes_no_difference(network, similarity):
     (x, x_mask), (h, h_mask) = train.image.sequence(), train.text.sequence()
     i, t = rng.permutation(x.shape[1]), rng.permutation(h.shape[1])
     shuffled = Views(Block.of(x[:, i], x_mask[:, i]), Block.of(h[:, t], h_mask[:, t]))
-    np.testing.assert_allclose(fitted.predict_proba(shuffled), fitted.predict_proba(train), atol=1e-5)
-    np.testing.assert_allclose(fitted.attention(shuffled), fitted.attention(train)[:, i][:, :, t], atol=1e-5)
+    np.testing.assert_allclose(
+        fitted.predict_proba(shuffled), fitted.predict_proba(train), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        fitted.attention(shuffled), fitted.attention(train)[:, i][:, :, t], atol=1e-5
+    )
 
 
 def test_attention_weights_add_up_to_one_over_pairs_that_exist(network):
@@ -111,8 +115,12 @@ def test_attention_weights_add_up_to_one_over_pairs_that_exist(network):
 
 def test_masked_regions_and_tokens_make_no_difference(network):
     train, y = views("sequence")
-    loud = [Block(np.where(block.mask[:, :, None], block.values, np.float32(1e6)), block.index, block.mask)
-            for block in (train.image, train.text)]
+    loud = [
+        Block(
+            np.where(block.mask[:, :, None], block.values, np.float32(1e6)), block.index, block.mask
+        )
+        for block in (train.image, train.text)
+    ]
     np.testing.assert_allclose(Attention(**FEW).fit(Views(*loud), y).predict_proba(Views(*loud)),
                                Attention(**FEW).fit(train, y).predict_proba(train), atol=1e-6)
 
@@ -126,17 +134,23 @@ def only_pairs_tell(n: int, seed: int) -> tuple[Views, np.ndarray]:
     x[np.arange(n), where[:, 0], 0] += 3 * signs[:, 0]
     h[np.arange(n), where[:, 1], 0] += 3 * signs[:, 1]
     mask = np.ones((n, 3), dtype=bool)
-    return Views(Block.of(x.astype(np.float32), mask), Block.of(h.astype(np.float32), mask)), np.prod(signs, axis=1)
+    return Views(
+        Block.of(x.astype(np.float32), mask), Block.of(h.astype(np.float32), mask)
+    ), np.prod(signs, axis=1)
 
 
 def means(views: Views) -> Views:
     return Views(mean_vectors(views.image), mean_vectors(views.text))
 
 
-def test_it_learns_classes_that_only_a_pair_decides_and_pooled_features_side_by_side_do_not(network):
+def test_it_learns_classes_that_only_a_pair_decides_and_pooled_features_side_by_side_do_not(
+    network,
+):
     train, y = only_pairs_tell(400, 0)
     test, expected = only_pairs_tell(200, 1)
-    fitted = Attention(width=8, pooled=False, epochs=60, patience=20, learning_rate=0.01).fit(train, y)
+    fitted = Attention(width=8, pooled=False, epochs=60, patience=20, learning_rate=0.01).fit(
+        train, y
+    )
     assert np.mean(fitted.predict(test) == expected) > 0.95
     concat = Concat(Logistic()).fit(means(train), y)
     assert np.mean(concat.predict(means(test)) == expected) < 0.65
@@ -148,11 +162,15 @@ def test_only_its_own_seed_decides_and_the_global_state_is_left_alone(network):
     train, y = views("sequence")
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    one, other = (Attention(random_state=seed, **FEW).fit(train, y).predict_proba(train) for seed in (0, 1))
+    one, other = (
+        Attention(random_state=seed, **FEW).fit(train, y).predict_proba(train) for seed in (0, 1)
+    )
     assert not np.allclose(one, other)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(6)
-    np.testing.assert_array_equal(Attention(random_state=0, **FEW).fit(train, y).predict_proba(train), one)
+    np.testing.assert_array_equal(
+        Attention(random_state=0, **FEW).fit(train, y).predict_proba(train), one
+    )
 
 
 def test_held_out_rows_decide_when_to_stop_and_the_best_weights_are_kept(network):
@@ -162,7 +180,9 @@ def test_held_out_rows_decide_when_to_stop_and_the_best_weights_are_kept(network
     fitted = Attention(epochs=50, patience=3, learning_rate=0.02).fit(Views(noise, noise), y)
     # Pure noise: what is learned from it only makes held-out rows worse, so training ends soon.
     assert fitted.history_.kept < 15
-    shorter = Attention(epochs=fitted.history_.kept, patience=3, learning_rate=0.02).fit(Views(noise, noise), y)
+    shorter = Attention(epochs=fitted.history_.kept, patience=3, learning_rate=0.02).fit(
+        Views(noise, noise), y
+    )
     np.testing.assert_array_equal(fitted.predict_proba(Views(noise, noise)),
                                   shorter.predict_proba(Views(noise, noise)))
 
@@ -203,7 +223,8 @@ def test_reduction_keeps_the_leading_axes_of_the_training_vectors():
     flat = reduced.reshape(-1, 2)
     np.testing.assert_allclose(flat.mean(axis=0), 0, atol=1e-4)
     assert flat.var() == pytest.approx(1, rel=0.01)
-    # Everything but 0.01-sized noise is kept: distances are those of the wide vectors, times one number.
+    # Everything but 0.01-sized noise is kept: distances are those of the wide vectors, times one
+    # number.
     wide = np.linalg.norm(values[0, 0] - values[1:, 0], axis=1)
     narrow = np.linalg.norm(reduced[0, 0] - reduced[1:, 0], axis=1)
     np.testing.assert_allclose(narrow / wide, (narrow / wide)[0], rtol=0.01)

@@ -75,7 +75,8 @@ def changed(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> 
     return {name for name, tensor in before.items() if not torch.equal(tensor, after[name])}
 
 
-# --- what is trained --------------------------------------------------------------------------------------
+# --- what is trained
+# --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("unfreeze", ["last_stage", "all"])
@@ -91,13 +92,17 @@ def test_gradients_reach_both_encoders_and_change_what_is_unfrozen_only(unfreeze
         assert moved
         assert moved <= free  # batch normalisation's statistics are not among them
         assert (free == everything) == (unfreeze == "all")
-        # Nothing in a sentence vector comes from the pooler, or from the embeddings of texts' second parts.
-        assert {name for name in free - moved if "pooler" not in name and "embeddings" not in name} <= {
-            name for name in free if "key.bias" in name}
+        # Nothing in a sentence vector comes from the pooler, or from the embeddings of texts'
+        # second parts.
+        assert {
+            name for name in free - moved if "pooler" not in name and "embeddings" not in name
+        } <= {name for name in free if "key.bias" in name}
 
 
 def test_a_network_from_scratch_is_trained_whole_beside_features_that_are_not():
-    mixed = Views(small().transform(PICTURES), Block.of(pooled(np.array(["apple", "boat", "cat"])[Y])))
+    mixed = Views(
+        small().transform(PICTURES), Block.of(pooled(np.array(["apple", "boat", "cat"])[Y]))
+    )
     short, longer = (EndToEnd(epochs=epochs, patience=9).fit(mixed, Y) for epochs in (1, 3))
     moved = changed(state(short), state(longer))
     assert {name for name, _ in longer.network_.encoders["image"].named_parameters()} <= {
@@ -113,8 +118,11 @@ def test_training_starts_from_the_features_that_co_training_sees():
     plain = CoTraining(epochs=1).fit(
         Views(other, SentenceBert(max_tokens=16).transform(TEXTS)), Y)
     found = trained._asked(Views(other, block))
-    for one, expected in zip(found, plain._inputs(Views(other, SentenceBert(max_tokens=16).transform(TEXTS))),
-                             strict=True):
+    for one, expected in zip(
+        found,
+        plain._inputs(Views(other, SentenceBert(max_tokens=16).transform(TEXTS))),
+        strict=True,
+    ):
         np.testing.assert_allclose(one, expected, atol=1e-3)
 
 
@@ -138,21 +146,29 @@ def test_a_picture_network_learns_what_a_frozen_one_does_not_show():
         torch.manual_seed(0)
         frozen = train.encoder.network("all", train).module.eval()
     with torch.no_grad():
-        seen, asked = (Block.of(frozen(torch.from_numpy(block.array())).numpy()) for block in (train, test))
+        seen, asked = (
+            Block.of(frozen(torch.from_numpy(block.array())).numpy()) for block in (train, test)
+        )
     plain = CoTraining(patience=60).fit(Views(seen, texts), y).predict(Views(asked, other_texts))
     trained = EndToEnd(epochs=25, patience=25, learning_rate=3e-3).fit(Views(train, texts), y)
     assert np.mean(trained.predict(Views(test, other_texts)) == answers) > 0.95
     assert np.mean(plain == answers) < 0.85
 
 
-# --- which rows -------------------------------------------------------------------------------------------
+# --- which rows
+# -------------------------------------------------------------------------------------------
 
 
 def test_only_rows_trained_on_are_changed_at_random(monkeypatch):
     counted, shifted = [], small_networks.shifted
-    monkeypatch.setattr(small_networks, "shifted", lambda images, *rest: counted.append(len(images)) or
-                        shifted(images, *rest))
-    both = Views(small().transform(PICTURES), Block.of(pooled(np.array(["apple", "boat", "cat"])[Y])))
+    monkeypatch.setattr(
+        small_networks,
+        "shifted",
+        lambda images, *rest: counted.append(len(images)) or shifted(images, *rest),
+    )
+    both = Views(
+        small().transform(PICTURES), Block.of(pooled(np.array(["apple", "boat", "cat"])[Y]))
+    )
     fitted = EndToEnd(epochs=2).fit(both, Y)
     trained_on, held_out = split_for_stopping(Y, 0.15, np.random.default_rng(0))
     assert len(held_out)
@@ -178,18 +194,27 @@ def test_views_of_pictures_are_new_at_every_step_and_plain_otherwise():
     assert not torch.allclose(first, second)
     assert not torch.allclose(first, plain)
     network.train()
-    assert not any(module.training for module in network.net.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    assert not any(
+        module.training
+        for module in network.net.modules()
+        if isinstance(module, torch.nn.BatchNorm2d)
+    )
 
 
 def test_missing_samples_are_not_encoded_and_equal_ones_once(monkeypatch):
     both, y = views("inputs")
     asked: list[int] = []
     read = Stored.__getitem__
-    monkeypatch.setattr(Stored, "__getitem__", lambda self, rows: asked.append(len(read(self, rows))) or
-                        read(self, rows))
+    monkeypatch.setattr(
+        Stored,
+        "__getitem__",
+        lambda self, rows: asked.append(len(read(self, rows))) or read(self, rows),
+    )
     fitted = EndToEnd(epochs=2).fit(both, y)
     asked.clear()
-    repeated = Views(without(both.image, slice(0, 50)), both.text.take(np.zeros(60, dtype=np.int64)))
+    repeated = Views(
+        without(both.image, slice(0, 50)), both.text.take(np.zeros(60, dtype=np.int64))
+    )
     assert np.isfinite(fitted.predict_proba(repeated)).all()
     assert asked == [10, 1]
 
@@ -217,13 +242,19 @@ def test_parameters_that_training_cannot_honour_are_errors(wrong):
         resnet18(**wrong).identity()
 
 
-# --- the pipeline -----------------------------------------------------------------------------------------
+# --- the pipeline
+# -----------------------------------------------------------------------------------------
 
 
-SMALL = GRID.replace("[mean_colour]", "[{small_resnet: {depth: 8, width: 4}}]").replace("[bow]", "[tfidf]").replace(
-    "folds: 3", "folds: 2").replace(
-    "[majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]",
-    "[majority, {end_to_end: {epochs: 2}}]")
+SMALL = (
+    GRID.replace("[mean_colour]", "[{small_resnet: {depth: 8, width: 4}}]")
+    .replace("[bow]", "[tfidf]")
+    .replace("folds: 3", "folds: 2")
+    .replace(
+        "[majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]",
+        "[majority, {end_to_end: {epochs: 2}}]",
+    )
+)
 
 
 @pytest.fixture
@@ -247,8 +278,14 @@ def test_a_run_plans_and_reports_end_to_end_training_and_reuses_it(folder, capsy
 
 def test_a_scored_rows_picture_text_or_label_changes_no_weight(folder, monkeypatch):
     without_report(monkeypatch)
-    write_grid(folder, SMALL.replace("folds: 2", "official: true").replace("id: sku", "id: sku, split: part"))
-    rows = [[*row, "test" if number % 3 == 0 else "train"] for number, row in enumerate(read_rows(folder))]
+    write_grid(
+        folder,
+        SMALL.replace("folds: 2", "official: true").replace("id: sku", "id: sku, split: part"),
+    )
+    rows = [
+        [*row, "test" if number % 3 == 0 else "train"]
+        for number, row in enumerate(read_rows(folder))
+    ]
     write_rows(folder, rows, "part")
     states, fit = [], EndToEnd.fit
     monkeypatch.setattr(EndToEnd, "fit", lambda self, *given: fit(self, *given) and (
@@ -275,15 +312,18 @@ def test_a_refitted_model_predicts_what_is_stored(tmp_path):
     unit = plan.units[-1]
     entry = store.load(unit.ingredients)
     again = refit(unit, context, store)
-    np.testing.assert_allclose(again.predict(again.views.take(unit.fold.test)), entry.arrays["probabilities"],
-                               atol=1e-6)
+    np.testing.assert_allclose(
+        again.predict(again.views.take(unit.fold.test)), entry.arrays["probabilities"], atol=1e-6
+    )
     assert entry.facts["model_bytes"] > 10_000
     assert len(entry.facts["training"]["fitted"]) == 2
     json.dumps(entry.facts)
 
 
 def test_a_pair_of_encoders_without_a_network_is_an_error_of_the_grid(folder):
-    write_grid(folder, SMALL.replace("[{small_resnet: {depth: 8, width: 4}}]", "[handcrafted, cnn]"))
+    write_grid(
+        folder, SMALL.replace("[{small_resnet: {depth: 8, width: 4}}]", "[handcrafted, cnn]")
+    )
     with pytest.raises(GridError, match="neither handcrafted nor tfidf has a network") as caught:
         read_grid(folder / "grid.yaml")
     assert len(caught.value.problems) == 1

@@ -35,8 +35,13 @@ def found(monkeypatch):
     KEPT.clear()
     rows = []
     for cls in (SequenceReduction, BlockReduction):
-        monkeypatch.setattr(cls, "_learned", lambda self, given, learned=cls._learned: rows.append(given.shape)
-                            or learned(self, given))
+        monkeypatch.setattr(
+            cls,
+            "_learned",
+            lambda self, given, learned=cls._learned: (
+                rows.append(given.shape) or learned(self, given)
+            ),
+        )
     return rows
 
 
@@ -63,7 +68,11 @@ def test_components_of_equal_samples_are_found_once_and_are_the_same_to_the_bit(
 @every_kind
 def test_other_samples_or_parameters_have_components_of_their_own(kind, found):
     block = block_of(kind)
-    others = [block.take(np.arange(59)), block.take(np.arange(60)[::-1]), without(block, slice(7, 8))]
+    others = [
+        block.take(np.arange(59)),
+        block.take(np.arange(60)[::-1]),
+        without(block, slice(7, 8)),
+    ]
     cold = []
     for one in others:
         KEPT.clear()

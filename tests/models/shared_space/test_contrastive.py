@@ -21,14 +21,26 @@ def test_loss_is_the_formula_over_all_negatives_but_those_of_the_same_picture_or
     torch.manual_seed(0)
     network = TwoMaps(4, 3, 5, dropout=0.0).double()
     rng = np.random.default_rng(0)
-    x, y, picture, text = rng.normal(size=(6, 4)), rng.normal(size=(6, 3)), np.array([0, 1, 2, 3, 3, 4]), np.arange(6)
+    x, y, picture, text = (
+        rng.normal(size=(6, 4)),
+        rng.normal(size=(6, 3)),
+        np.array([0, 1, 2, 3, 3, 4]),
+        np.arange(6),
+    )
     text[5] = 0
-    a, b = (rows @ layer.weight.detach().numpy().T for rows, layer in ((x, network.of_picture), (y, network.of_text)))
+    a, b = (
+        rows @ layer.weight.detach().numpy().T
+        for rows, layer in ((x, network.of_picture), (y, network.of_text))
+    )
     a, b = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (a, b))
     scores = a @ b.T / 0.3
 
     def nats(i, along):
-        others = [along[j] for j in range(6) if j == i or (picture[j] != picture[i] and text[j] != text[i])]
+        others = [
+            along[j]
+            for j in range(6)
+            if j == i or (picture[j] != picture[i] and text[j] != text[i])
+        ]
         return np.log(np.sum(np.exp(others))) - along[i]
 
     expected = np.mean([nats(i, scores[i]) + nats(i, scores[:, i]) for i in range(6)]) / 2
@@ -41,8 +53,16 @@ def test_the_two_of_a_pair_lie_nearest_to_each_other():
 
     def pairs(n):
         common = rng.normal(size=(n, 6))
-        return Views(*(Block.of((common @ np.random.default_rng(side).normal(size=(6, width))).astype(np.float32))
-                       for side, width in enumerate((12, 9))))
+        return Views(
+            *(
+                Block.of(
+                    (common @ np.random.default_rng(side).normal(size=(6, width))).astype(
+                        np.float32
+                    )
+                )
+                for side, width in enumerate((12, 9))
+            )
+        )
 
     fitted = ContrastiveProjection().fit(pairs(600))
     new = pairs(50)
@@ -75,6 +95,8 @@ def test_without_two_pairs_all_lies_at_the_origin():
 
 def test_pairs_held_out_for_stopping_are_whole_groups():
     train, y = views(n=90)
-    fitted = ContrastiveProjection(epochs=1).fit(Views(train.image, train.text, np.zeros(len(y), np.int64)))
+    fitted = ContrastiveProjection(epochs=1).fit(
+        Views(train.image, train.text, np.zeros(len(y), np.int64))
+    )
     assert not fitted.history_.held_out  # a single group cannot be parted
     assert ContrastiveProjection(epochs=1).fit(train).history_.held_out

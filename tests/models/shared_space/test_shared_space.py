@@ -39,16 +39,23 @@ def test_correlations_are_those_of_the_generalised_eigenproblem(shrinkage):
 
     cross = a.T @ b / len(a)
     left = np.block([[np.zeros((5, 5)), cross], [cross.T, np.zeros((4, 4))]])
-    expected = np.sort(linalg.eigh(left, linalg.block_diag(shrunk(a), shrunk(b)), eigvals_only=True))[::-1][:4]
-    np.testing.assert_allclose(CanonicalCorrelation(regularisation=shrinkage).fit(train).correlations_, expected,
-                               atol=1e-5)
+    expected = np.sort(
+        linalg.eigh(left, linalg.block_diag(shrunk(a), shrunk(b)), eigvals_only=True)
+    )[::-1][:4]
+    np.testing.assert_allclose(
+        CanonicalCorrelation(regularisation=shrinkage).fit(train).correlations_, expected, atol=1e-5
+    )
 
 
 def test_projected_pairs_correlate_as_strongly_as_the_fit_says():
     train = paired()
     fitted = CanonicalCorrelation(regularisation=1e-9).fit(train)
-    parts = [fitted.reductions_[modality].transform(block) @ fitted.maps_[modality] / fitted.correlations_
-             for modality, block in train.blocks().items()]
+    parts = [
+        fitted.reductions_[modality].transform(block)
+        @ fitted.maps_[modality]
+        / fitted.correlations_
+        for modality, block in train.blocks().items()
+    ]
     both = np.corrcoef(*(part.T for part in parts))
     np.testing.assert_allclose(np.diag(both[:4, 4:]), fitted.correlations_, atol=1e-4)
     np.testing.assert_allclose(both[:4, :4], np.eye(4), atol=1e-4)
@@ -80,7 +87,9 @@ def test_what_is_learned_from_one_modality_holds_for_the_other(join, direction):
     assert np.mean(fitted.predict(new) == other) > 0.85
     hidden = "text" if direction.endswith("image") else "image"
     blocks = new.blocks()
-    shuffled = Views(**{**blocks, hidden: blocks[hidden].take(np.random.default_rng(0).permutation(90))})
+    shuffled = Views(
+        **{**blocks, hidden: blocks[hidden].take(np.random.default_rng(0).permutation(90))}
+    )
     np.testing.assert_array_equal(fitted.predict_proba(shuffled), fitted.predict_proba(new))
 
 
@@ -88,17 +97,23 @@ def test_the_classifier_learns_from_the_modality_it_is_told_alone():
     train, y = views()
     gone = Views(without(train.image, slice(0, 30)), train.text)
     fitted = CCA(Logistic(), direction="image_to_image")
-    # Labels of samples without a picture make no difference where the classifier learns from pictures.
+    # Labels of samples without a picture make no difference where the classifier learns from
+    # pictures.
     flipped = y.copy()
     flipped[:30] = np.roll(y, 1)[:30]
-    np.testing.assert_allclose(fitted.fit(gone, y).predict_proba(train), fitted.fit(gone, flipped).predict_proba(train))
+    np.testing.assert_allclose(
+        fitted.fit(gone, y).predict_proba(train), fitted.fit(gone, flipped).predict_proba(train)
+    )
 
 
 def test_one_projection_suffices_where_the_other_modality_is_missing():
     train, y = views(n=150)
     new, other = views(n=90, seed=7)
     fitted = CCA(Logistic()).fit(train, y)
-    for holes in (Views(without(new.image, slice(None)), new.text), Views(new.image, without(new.text, slice(None)))):
+    for holes in (
+        Views(without(new.image, slice(None)), new.text),
+        Views(new.image, without(new.text, slice(None))),
+    ):
         assert np.mean(fitted.predict(holes) == other) > 0.85
     nothing = Views(without(new.image, slice(None)), without(new.text, slice(None)))
     np.testing.assert_allclose(fitted.predict_proba(nothing), 1 / 3)
@@ -122,7 +137,9 @@ def test_reduction_keeps_the_directions_of_most_variance(kind):
     rng = np.random.default_rng(0)
     rows = (rng.normal(size=(80, 3)) @ rng.normal(size=(3, 40))).astype(np.float32)
     block = Block.of(sparse.csr_matrix(rows) if kind == "sparse" else rows)
-    reduced = BlockReduction(8).fit(without(block, slice(0, 5))).transform(without(block, slice(0, 5)))
+    reduced = (
+        BlockReduction(8).fit(without(block, slice(0, 5))).transform(without(block, slice(0, 5)))
+    )
     assert reduced.shape == (80, 3)
     assert not reduced[:5].any()
     centred = rows[5:] - rows[5:].mean(axis=0)

@@ -25,7 +25,8 @@ SPACES = ("text", "cca", "contrastive")
 def latent_classes(per_class: int = 12, noise: float = 0.3, seed: int = 0, related: bool = True):
     """Views of classes that are points in a latent space, which pictures and texts show in ways of their own.
 
-    The last UNSEEN classes are the test set. Where they are not `related`, features say nothing of the class.
+    The last UNSEEN classes are the test set. Where they are not `related`, features say nothing of
+    the class.
 
     Returns
     -------
@@ -39,7 +40,9 @@ def latent_classes(per_class: int = 12, noise: float = 0.3, seed: int = 0, relat
     points = centres[codes] if related else rng.normal(size=(len(codes), LATENT))
 
     def shown(at, mixing):
-        return Block.of((at @ mixing + noise * rng.normal(size=(len(at), mixing.shape[1]))).astype(np.float32))
+        return Block.of(
+            (at @ mixing + noise * rng.normal(size=(len(at), mixing.shape[1]))).astype(np.float32)
+        )
 
     views = Views(shown(points, of_picture), shown(points, of_text))
     seen = codes < SEEN
@@ -69,7 +72,10 @@ def test_classes_never_seen_are_recognised_by_their_texts(space, recognised_by, 
 @pytest.mark.parametrize("recognised_by", ["image", "both"])
 def test_features_that_say_nothing_of_the_class_give_chance(space, recognised_by):
     train, y, test, labels, described = latent_classes(per_class=60, related=False)
-    found = learned(ZeroShot(space, recognised_by, epochs=5), train, y, described).predict(test) == labels
+    found = (
+        learned(ZeroShot(space, recognised_by, epochs=5), train, y, described).predict(test)
+        == labels
+    )
     assert abs(found.mean() - 1 / UNSEEN) < 0.09  # 240 rows: three standard errors
 
 
@@ -85,16 +91,21 @@ def test_classes_in_pairs_are_recognised_without_any_row_having_a_text():
 def test_probabilities_are_those_of_the_formula():
     train, y, test, _, described = latent_classes()
     r, w, tau = 0.3, 0.7, 0.05
-    found = learned(ZeroShot(regularisation=r, weight=w, temperature=tau), train, y, described).predict_proba(test)
+    found = learned(
+        ZeroShot(regularisation=r, weight=w, temperature=tau), train, y, described
+    ).predict_proba(test)
     x, t = (np.asarray(block.array(), np.float64) for block in train.blocks().values())
     cx, ct = x - x.mean(axis=0), t - t.mean(axis=0)
     covariance = cx.T @ cx / len(cx)
-    shrunk = (1 - r) * covariance + r * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    shrunk = (1 - r) * covariance + r * np.trace(covariance) / len(covariance) * np.eye(
+        len(covariance)
+    )
     mapping = np.linalg.inv(shrunk) @ (cx.T @ ct / len(cx))
     picture, text = (np.asarray(block.array(), np.float64) for block in test.blocks().values())
     names = unit(np.asarray(described.texts.array(), np.float64)[SEEN:] - t.mean(axis=0))
-    for row, (one, other) in enumerate(zip(unit((picture - x.mean(axis=0)) @ mapping), unit(text - t.mean(axis=0)),
-                                           strict=True)):
+    for row, (one, other) in enumerate(
+        zip(unit((picture - x.mean(axis=0)) @ mapping), unit(text - t.mean(axis=0)), strict=True)
+    ):
         scores = [(1 - w) * one @ name + w * other @ name for name in names]
         odds = [np.exp(score / tau) for score in scores]
         np.testing.assert_allclose(found[row], [one / sum(odds) for one in odds], atol=1e-4)
@@ -105,7 +116,9 @@ def test_ridge_regression_onto_texts_is_the_least_squares_solution_where_nothing
     fitted = TextSpace(regularisation=1e-9).fit(train)
     x, t = (fitted.reductions_[modality].transform(block).astype(np.float64)
             for modality, block in train.blocks().items())
-    np.testing.assert_allclose(fitted.maps_["image"], np.linalg.lstsq(x, t, rcond=None)[0], atol=1e-4)
+    np.testing.assert_allclose(
+        fitted.maps_["image"], np.linalg.lstsq(x, t, rcond=None)[0], atol=1e-4
+    )
 
 
 def test_several_texts_of_a_class_count_as_the_mean_of_their_directions():
@@ -114,10 +127,15 @@ def test_several_texts_of_a_class_count_as_the_mean_of_their_directions():
     twice = ClassTexts(np.tile(CLASSES, 2), Block.of(np.vstack([described.texts.values, more])))
     fitted = learned(ZeroShot(), train, y, twice)
     points = fitted.projection_.project("text", twice.texts)
-    np.testing.assert_allclose(fitted.prototypes_, unit(points[SEEN:SEEN + UNSEEN] + points[-UNSEEN:]), atol=1e-6)
+    np.testing.assert_allclose(
+        fitted.prototypes_, unit(points[SEEN : SEEN + UNSEEN] + points[-UNSEEN:]), atol=1e-6
+    )
     same = ClassTexts(np.tile(CLASSES, 2), Block.of(np.tile(described.texts.values, (2, 1))))
-    np.testing.assert_allclose(learned(ZeroShot(), train, y, same).predict_proba(test),
-                               learned(ZeroShot(), train, y, described).predict_proba(test), atol=1e-6)
+    np.testing.assert_allclose(
+        learned(ZeroShot(), train, y, same).predict_proba(test),
+        learned(ZeroShot(), train, y, described).predict_proba(test),
+        atol=1e-6,
+    )
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -148,7 +166,9 @@ def test_what_it_is_not_recognised_by_makes_no_difference():
 
 def test_a_sample_that_lacks_a_modality_is_recognised_by_the_other_or_not_at_all():
     train, y, test, _, described = latent_classes()
-    both, image, text = (learned(ZeroShot(recognised_by=by), train, y, described) for by in ("both", "image", "text"))
+    both, image, text = (
+        learned(ZeroShot(recognised_by=by), train, y, described) for by in ("both", "image", "text")
+    )
     no_picture, no_text = Views(without(test.image, slice(None)), test.text), Views(
         test.image, without(test.text, slice(None)))
     np.testing.assert_allclose(both.predict_proba(no_picture), text.predict_proba(test))
@@ -175,12 +195,18 @@ def test_many_settings_share_a_space_and_give_what_one_by_one_gives(monkeypatch)
     settings[1:1] = [{"reduce": 3}]
     KEPT.clear()
     spaces, reductions, fit, reduce = [], [], TextSpace.fit, BlockReduction._learned
-    monkeypatch.setattr(TextSpace, "fit", lambda self, views: spaces.append(self) or fit(self, views))
-    monkeypatch.setattr(BlockReduction, "_learned", lambda self, rows: reductions.append(self) or reduce(self, rows))
+    monkeypatch.setattr(
+        TextSpace, "fit", lambda self, views: spaces.append(self) or fit(self, views)
+    )
+    monkeypatch.setattr(
+        BlockReduction, "_learned", lambda self, rows: reductions.append(self) or reduce(self, rows)
+    )
     many = ZeroShot().predict_many(fits, settings)[0]
     assert (len(spaces), len(reductions)) == (3, 4)
     for setting, found in zip(settings, many, strict=True):
-        np.testing.assert_allclose(found, learned(ZeroShot(**setting), train, y, described).predict_proba(test))
+        np.testing.assert_allclose(
+            found, learned(ZeroShot(**setting), train, y, described).predict_proba(test)
+        )
 
 
 def test_the_baseline_knows_only_how_many_candidates_there_are():

@@ -63,7 +63,12 @@ def test_a_fitted_model_predicts_what_many_at_once_predict(kind):
     fits = inner(*views(kind))
     for fit, many in zip(fits, Concat(Logistic()).predict_many(fits, SETTINGS), strict=True):
         for setting, one in zip(SETTINGS, many, strict=True):
-            alone = Concat(Logistic()).with_setting(setting).fit(fit.train, fit.y).predict_proba(fit.test)
+            alone = (
+                Concat(Logistic())
+                .with_setting(setting)
+                .fit(fit.train, fit.y)
+                .predict_proba(fit.test)
+            )
             np.testing.assert_allclose(one, alone, atol=2e-3)
 
 
@@ -72,9 +77,12 @@ def test_a_block_is_turned_once_for_inner_folds_weights_strengths_and_the_outer_
     Concat(Logistic()).predict_many(inner(all_views, y), SETTINGS)
     assert kept == [(90, 20), (15, 12)]
     Concat(Logistic()).fit(all_views, y)
-    ImageOnly(Logistic()).predict_many(inner(all_views, y), [{"classifier__C": 1.0}, {"classifier__C": 3.0}])
+    ImageOnly(Logistic()).predict_many(
+        inner(all_views, y), [{"classifier__C": 1.0}, {"classifier__C": 3.0}]
+    )
     assert kept == [(90, 20), (15, 12)]
-    Concat(Logistic()).fit(all_views.take(np.arange(80)), y[:80])  # other rows have axes of their own
+    # other rows have axes of their own
+    Concat(Logistic()).fit(all_views.take(np.arange(80)), y[:80])
     assert kept[2:] == [(80, 20), (15, 12)]
 
 
@@ -91,7 +99,12 @@ def test_blocks_learned_per_fold_share_the_others(kept):
     jointly = Concat(Logistic()).predict_many(fits, SETTINGS)
     assert sorted(kept) == [(60, 9)] * 3 + [(90, 20)]
     for fit, many in zip(fits, jointly, strict=True):
-        alone = Concat(Logistic()).with_setting(SETTINGS[0]).fit(fit.train, fit.y).predict_proba(fit.test)
+        alone = (
+            Concat(Logistic())
+            .with_setting(SETTINGS[0])
+            .fit(fit.train, fit.y)
+            .predict_proba(fit.test)
+        )
         np.testing.assert_allclose(many[0], alone, atol=2e-3)
 
 
@@ -111,8 +124,9 @@ def test_rows_to_predict_have_no_part_in_the_solution():
 def test_classes_an_inner_fold_lacks_are_left_out():
     all_views, y = views()
     rows = np.flatnonzero(y != "b")
-    many = Concat(Logistic()).predict_many([Fit(all_views.take(rows), y[rows], all_views), *inner(all_views, y)],
-                                           SETTINGS)
+    many = Concat(Logistic()).predict_many(
+        [Fit(all_views.take(rows), y[rows], all_views), *inner(all_views, y)], SETTINGS
+    )
     assert [one.shape for one in many[0]] == [(90, 2)] * 4
     assert many[1][0].shape == (30, 3)
 

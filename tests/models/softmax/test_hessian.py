@@ -24,7 +24,9 @@ def completed(k, weighted, penalty, leading):
     loss.at(rng.normal(size=loss.shape).astype(np.float32))
     found = loss.curvature(penalty)
     columns = np.array([1, 4, 6])
-    found.complete(found.row_weights @ np.square(X), Leading(columns, X[:, columns], 1) if leading else None)
+    found.complete(
+        found.row_weights @ np.square(X), Leading(columns, X[:, columns], 1) if leading else None
+    )
     return found
 
 
@@ -38,7 +40,9 @@ def test_under_another_penalty_it_is_what_it_would_be(k, weighted, leading):
     first = completed(k, weighted, one, leading)
     before = first.solve(vector)
     taken_over = first.under(other).solve(vector)
-    np.testing.assert_allclose(taken_over, completed(k, weighted, other, leading).solve(vector), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(
+        taken_over, completed(k, weighted, other, leading).solve(vector), rtol=1e-5, atol=1e-7
+    )
     assert np.array_equal(first.solve(vector), before)
     assert np.abs(taken_over).max() < 0.9 * np.abs(before).max()
 

@@ -16,7 +16,11 @@ def problem(k, weighted, seed=0):
     rng = np.random.default_rng(seed)
     codes = rng.permutation(np.arange(ROWS) % k)
     weights = rng.uniform(0.2, 2, ROWS).astype(np.float32) if weighted else None
-    return loss_of(codes, k, weights), codes, np.ones(ROWS) if weights is None else weights.astype(np.float64)
+    return (
+        loss_of(codes, k, weights),
+        codes,
+        np.ones(ROWS) if weights is None else weights.astype(np.float64),
+    )
 
 
 def logits(k, size=1.0, seed=1):
@@ -35,7 +39,9 @@ def value(Z, codes, weights):
     return float(((logsumexp(Z, axis=0) - Z[codes, np.arange(ROWS)]) * weights).sum())
 
 
-CASES = pytest.mark.parametrize(("k", "weighted"), [(k, weighted) for k in (2, 3, 7) for weighted in (False, True)])
+CASES = pytest.mark.parametrize(
+    ("k", "weighted"), [(k, weighted) for k in (2, 3, 7) for weighted in (False, True)]
+)
 
 
 @CASES
@@ -48,7 +54,9 @@ def test_value_and_residual_are_those_of_the_cross_entropy(k, weighted, size):
     wrong = 1 - softmax(full(Z), axis=0)[codes, np.arange(ROWS)]
     assert loss.doubt() == pytest.approx(float(wrong @ weights), rel=1e-4)
     residual = (softmax(full(Z), axis=0) - np.eye(k)[codes].T) * weights
-    np.testing.assert_allclose(loss.residual, residual[1:] if k == 2 else residual, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        loss.residual, residual[1:] if k == 2 else residual, rtol=1e-4, atol=1e-6
+    )
     told = np.full(loss.shape, np.nan, np.float32)
     told[:loss.told] = loss.residual[:loss.told]
     np.testing.assert_allclose(loss.complete(told), loss.residual, atol=1e-6)
@@ -62,9 +70,13 @@ def test_second_derivatives_are_those_of_the_value(k, weighted):
     step = 1e-3
     for one, first in enumerate(moves):
         for other, second in enumerate(moves):
-            around = [sign * value(Z + step * (a * first + b * second).astype(np.float64), codes, weights)
-                      for sign, a, b in ((1, 1, 1), (-1, 1, -1), (-1, -1, 1), (1, -1, -1))]
-            assert loss.bends(moves)[one, other] == pytest.approx(sum(around) / (4 * step**2), rel=1e-3, abs=1e-3)
+            around = [
+                sign * value(Z + step * (a * first + b * second).astype(np.float64), codes, weights)
+                for sign, a, b in ((1, 1, 1), (-1, 1, -1), (-1, -1, 1), (1, -1, -1))
+            ]
+            assert loss.bends(moves)[one, other] == pytest.approx(
+                sum(around) / (4 * step**2), rel=1e-3, abs=1e-3
+            )
 
 
 @CASES

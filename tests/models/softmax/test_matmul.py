@@ -32,7 +32,10 @@ def matrices(n, d, c, seed=0):
 @given(st.integers(1, 700), st.integers(1, 80), st.integers(1, 80), st.booleans(), st.booleans())
 def test_tiles_give_the_product(n, d, c, turned_a, turned_b):
     B, A = matrices(n, d, c)
-    given_b, given_a = np.asfortranarray(B) if turned_b else B, np.asfortranarray(A) if turned_a else A
+    given_b, given_a = (
+        np.asfortranarray(B) if turned_b else B,
+        np.asfortranarray(A) if turned_a else A,
+    )
     with small_tiles():
         np.testing.assert_allclose(times(given_b, given_a), B.astype(np.float64) @ A.T, atol=2e-4)
 
@@ -48,7 +51,9 @@ def test_parts_of_a_larger_matrix_are_read_where_they_lie():
     B, whole = matrices(800, 60, 6)
     part = whole[100:700, 10:50]
     with small_tiles():
-        np.testing.assert_allclose(times(B[:, :40], part), B[:, :40].astype(np.float64) @ part.T, atol=1e-4)
+        np.testing.assert_allclose(
+            times(B[:, :40], part), B[:, :40].astype(np.float64) @ part.T, atol=1e-4
+        )
 
 
 def test_nothing_is_cut_where_small_products_have_no_kernel(monkeypatch):
@@ -72,7 +77,11 @@ def test_the_transposed_copy_lies_row_by_row(n, d):
 
 @pytest.mark.parametrize(("name", "architecture", "expected"), [
     ("scipy-openblas", "SkylakeX", True), ("scipy-openblas", "Haswell", False), ("accelerate", "SkylakeX", False)])
-def test_the_kernels_are_known_by_the_library_and_the_processor(monkeypatch, name, architecture, expected):
-    monkeypatch.setattr(matmul.np, "show_config", lambda mode: {"Build Dependencies": {"blas": {"name": name}}})
+def test_the_kernels_are_known_by_the_library_and_the_processor(
+    monkeypatch, name, architecture, expected
+):
+    monkeypatch.setattr(
+        matmul.np, "show_config", lambda mode: {"Build Dependencies": {"blas": {"name": name}}}
+    )
     monkeypatch.setattr(matmul, "threadpool_info", lambda: [{"architecture": architecture}])
     assert matmul.unpacked.__wrapped__() is expected

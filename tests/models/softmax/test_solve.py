@@ -47,7 +47,9 @@ def reference(X, y, problem):
 
 def objective(X, y, problem, solution):
     """What is minimised, in float64."""
-    logits = X[problem.rows].astype(np.float64) @ solution.coef.T.astype(np.float64) + solution.intercept
+    logits = (
+        X[problem.rows].astype(np.float64) @ solution.coef.T.astype(np.float64) + solution.intercept
+    )
     if logits.shape[1] == 1:
         logits = np.hstack([np.zeros_like(logits), logits])
     loss = logsumexp(logits, axis=1) - logits[np.arange(len(logits)), y[problem.rows]]
@@ -59,7 +61,9 @@ def assert_same(solution, expected, tolerance=2e-3):
     assert solution.converged
     assert solution.coef.shape == coef.shape
     assert np.abs(solution.coef - coef).max() <= tolerance * np.abs(coef).max()
-    assert solution.intercept == pytest.approx(intercept, abs=tolerance * (1 + np.abs(intercept).max()))
+    assert solution.intercept == pytest.approx(
+        intercept, abs=tolerance * (1 + np.abs(intercept).max())
+    )
 
 
 @pytest.mark.parametrize("C", [1e-3, 0.1, 10.0])
@@ -87,7 +91,9 @@ def test_objectives_are_the_smallest_to_a_millionth(n, d, k, strengths, noise):
         X = X[:, :20] @ np.random.default_rng(0).normal(size=(20, d)).astype(np.float32)
     problems = [Problem(np.arange(n), C) for C in strengths]
     for problem, solution in zip(problems, solve(X, y, problems), strict=True):
-        smallest = objective(X, y, problem, Solution(solution.classes, *reference(X, y, problem), 0, 0, 0, True))
+        smallest = objective(
+            X, y, problem, Solution(solution.classes, *reference(X, y, problem), 0, 0, 0, True)
+        )
         assert solution.converged
         assert objective(X, y, problem, solution) <= smallest * (1 + 1e-6)
 
@@ -111,7 +117,9 @@ def test_blocks_side_by_side_are_one_matrix(width):
     rows = np.arange(20)
     logits = np.hstack([dense, bag.toarray()])[rows] @ solution.coef.T + solution.intercept
     found = solution.probabilities([dense, bag], rows, 4)
-    assert found == pytest.approx(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), rel=1e-4)
+    assert found == pytest.approx(
+        np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("shape", [(150, 12), (40, 90)])
@@ -130,7 +138,9 @@ def test_a_sample_of_the_rows_suffices_for_the_preconditioner(monkeypatch):
     monkeypatch.setattr(path, "BLOCK_ROWS", 60)
     sampled = solve(X, y, [problem])[0]
     assert_same(sampled, reference(X, y, problem))
-    assert sampled.n_iter != everything.n_iter or sampled.coef.tobytes() != everything.coef.tobytes()
+    assert (
+        sampled.n_iter != everything.n_iter or sampled.coef.tobytes() != everything.coef.tobytes()
+    )
 
 
 def test_the_exact_block_saves_iterations(monkeypatch):
@@ -146,7 +156,9 @@ def test_whole_weights_are_repeated_rows():
     times = np.arange(100) % 3 + 1
     weighted, repeated = solve(X, y, [Problem(rows, 0.3, weights=times.astype(float)),
                                       Problem(np.repeat(rows, times), 0.3)])
-    assert weighted.coef == pytest.approx(repeated.coef, abs=2e-3 * float(np.abs(repeated.coef).max()))
+    assert weighted.coef == pytest.approx(
+        repeated.coef, abs=2e-3 * float(np.abs(repeated.coef).max())
+    )
 
 
 def test_absent_classes_do_not_compete():
@@ -194,8 +206,11 @@ def test_a_batch_gives_what_each_problem_gives_alone():
         alone = solve(X, y, [problem])[0]
         values = [objective(X, y, problem, solution) for solution in (together, alone)]
         assert values[0] == pytest.approx(values[1], rel=1e-6)
-        assert together.objective == pytest.approx(values[0], rel=1e-5)  # known in single precision only
-        assert together.coef == pytest.approx(alone.coef, abs=1e-3 * float(np.abs(alone.coef).max()))
+        # known in single precision only
+        assert together.objective == pytest.approx(values[0], rel=1e-5)
+        assert together.coef == pytest.approx(
+            alone.coef, abs=1e-3 * float(np.abs(alone.coef).max())
+        )
 
 
 def test_a_strength_starts_from_the_ones_before_it():
@@ -218,7 +233,9 @@ def test_solving_twice_gives_the_same_bytes():
 
 def test_all_impossible_problems_are_named():
     X, y = samples()
-    with pytest.raises(ValueError, match=r"(?s)problem 1: C must .*problem 2: its \d+ training") as raised:
+    with pytest.raises(
+        ValueError, match=r"(?s)problem 1: C must .*problem 2: its \d+ training"
+    ) as raised:
         solve(X, y, [Problem(np.arange(9), 1.0), Problem(np.arange(9), 0.0),
                      Problem(np.flatnonzero(y == 2), 1.0)])
     assert "problem 0" not in str(raised.value)
@@ -244,13 +261,17 @@ def test_weights_that_single_precision_makes_zero_are_zero():
     X, y = samples()
     weights = np.ones(100)
     weights[7] = 1e-50
-    tiny, none = solve(X, y, [Problem(np.arange(100), 1.0, weights=each) for each in (weights, np.round(weights))])
+    tiny, none = solve(
+        X, y, [Problem(np.arange(100), 1.0, weights=each) for each in (weights, np.round(weights))]
+    )
     np.testing.assert_array_equal(tiny.coef, none.coef)
 
 
 def test_too_few_iterations_are_admitted():
     X, y = samples()
-    with pytest.warns(ConvergenceWarning, match="1 softmax regressions have not converged, .* lower C"):
+    with pytest.warns(
+        ConvergenceWarning, match="1 softmax regressions have not converged, .* lower C"
+    ):
         solution = solve(X, y, [Problem(np.arange(100), 10.0)], max_iter=2)[0]
     assert not solution.converged
     assert solution.n_iter == 2
@@ -264,7 +285,9 @@ def test_the_gradient_vanishes_at_the_solution(n, d, k, strength, weighted, seed
     X, y = samples(n, d, k, seed)
     C, rows = 10.0 ** strength, np.arange(n)
     weights = np.random.default_rng(seed).uniform(0.2, 2, n) if weighted else np.ones(n)
-    solution = solve(X, y, [Problem(rows, C, weights=weights if weighted else None)], tolerance=1e-8)[0]
+    solution = solve(
+        X, y, [Problem(rows, C, weights=weights if weighted else None)], tolerance=1e-8
+    )[0]
     residual = (solution.probabilities(X, rows, k) - np.eye(k)[y]) * weights[:, None]
     gradient = residual.T @ X.astype(np.float64)
     coef = solution.coef if k > 2 else np.vstack([np.zeros(d), solution.coef])
@@ -281,8 +304,11 @@ def test_inner_folds_share_products_and_keep_their_rows(monkeypatch):
     fold = np.arange(120) % 3
     sets = [np.flatnonzero(fold != each) for each in range(3)]
     seen, logits = [], design.Arena.logits
-    monkeypatch.setattr(design.Arena, "logits",
-                        lambda self, weights, piece: seen.append(len(weights)) or logits(self, weights, piece))
+    monkeypatch.setattr(
+        design.Arena,
+        "logits",
+        lambda self, weights, piece: seen.append(len(weights)) or logits(self, weights, piece),
+    )
     solutions = solve(X, y, [Problem(rows, C) for rows in sets for C in (0.1, 1.0)])
     assert seen[:3] == [2 * 3] * 3  # each third: two sets, classes but one
     for rows, solution in zip(sets, solutions[::2], strict=True):
@@ -294,10 +320,13 @@ def test_equal_samples_are_one_row():
     rng = np.random.default_rng(3)
     texts, y = samples(n=24, d=40)
     index = rng.integers(0, 24, size=160)
-    labels = np.where(np.arange(160) % 5 == 0, (y[index] + 1) % 4, y[index])  # equal texts, different classes
+    # equal texts, different classes
+    labels = np.where(np.arange(160) % 5 == 0, (y[index] + 1) % 4, y[index])
     problem = Problem(np.arange(20, 160), 0.4)
     counts = np.bincount(index[20:], minlength=24)
-    solution = solve(Indexed(turn(texts, counts=np.maximum(counts, 1)), index), labels, [problem])[0]
+    solution = solve(Indexed(turn(texts, counts=np.maximum(counts, 1)), index), labels, [problem])[
+        0
+    ]
     assert_same(solution, reference(texts[index], labels, problem))
 
 
@@ -305,7 +334,11 @@ def test_equal_samples_are_one_row():
 def test_factors_are_multiplied_columns(other):
     X, y = samples(n=90, d=12)
     bag, _ = words(n=90)
-    more = {"tall": samples(n=90, d=7, seed=1)[0], "wide": samples(n=90, d=130, seed=1)[0], "sparse": bag}[other]
+    more = {
+        "tall": samples(n=90, d=7, seed=1)[0],
+        "wide": samples(n=90, d=130, seed=1)[0],
+        "sparse": bag,
+    }[other]
     sets = [np.flatnonzero(np.arange(90) % 3 != each) for each in range(3)]
     problems = [Problem(rows, 0.3, factors=(0.5 + number, 1.7)) for number, rows in enumerate(sets)]
     dense = more.toarray() if sparse.issparse(more) else more
@@ -318,13 +351,17 @@ def test_factors_are_multiplied_columns(other):
 def test_sets_with_little_in_common_are_solved_apart():
     X, y = samples(n=120, d=200)
     sets = [np.arange(start, start + 20) for start in range(0, 120, 20)]
-    for rows, solution in zip(sets, solve(X, y, [Problem(rows, 0.2) for rows in sets]), strict=True):
+    for rows, solution in zip(
+        sets, solve(X, y, [Problem(rows, 0.2) for rows in sets]), strict=True
+    ):
         assert_same(solution, reference(X, y, Problem(rows, 0.2)))
 
 
 def test_many_problems_go_in_portions_that_part_no_strengths_of_a_training_set(monkeypatch):
     X, y = samples()
-    problems = [Problem(np.arange(start, 100 + start), C) for C in (0.01, 0.1, 1.0) for start in (0, 20)]
+    problems = [
+        Problem(np.arange(start, 100 + start), C) for C in (0.01, 0.1, 1.0) for start in (0, 20)
+    ]
     together = solve(X, y, problems)
     portions, descend = [], solving.descend
     monkeypatch.setattr(solving, "descend", lambda arena, fits, *more: portions.append(
@@ -338,7 +375,9 @@ def test_many_problems_go_in_portions_that_part_no_strengths_of_a_training_set(m
 
 def test_products_go_in_bundles(monkeypatch):
     X, y = samples()
-    problems = [Problem(np.arange(start, 120 + start), C) for start in (0, 15, 30) for C in (0.1, 1.0)]
+    problems = [
+        Problem(np.arange(start, 120 + start), C) for start in (0, 15, 30) for C in (0.1, 1.0)
+    ]
     together = solve(X, y, problems)
     monkeypatch.setattr(path, "TOGETHER", 4)  # one fit's three vectors, not two fits'
     for problem, one, other in zip(problems, together, solve(X, y, problems), strict=True):
@@ -362,7 +401,9 @@ def test_leading_axes_come_first_and_turn_nothing_else(shape):
     weights = np.random.default_rng(0).normal(size=(3, turned.width)).astype(np.float32)
     coef, intercept = turned.raw(weights)
     np.testing.assert_allclose(X @ coef.T + intercept, turned.rows @ weights.T, atol=2e-3)
-    np.testing.assert_allclose((coef / scale) @ (coef / scale).T, weights @ weights.T, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(
+        (coef / scale) @ (coef / scale).T, weights @ weights.T, rtol=1e-4, atol=1e-3
+    )
     exact = np.linalg.svd((X - X.mean(axis=0)) * scale, compute_uv=False)
     np.testing.assert_allclose(np.linalg.norm(turned.rows[:, :5], axis=0), exact[:5], rtol=0.05)
 

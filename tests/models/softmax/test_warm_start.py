@@ -48,8 +48,12 @@ def test_the_best_combination_is_found(count, k, weighted):
     points = points[:count]
 
     def at(shares):
-        return measure(Point(sum(share * each.W for share, each in zip(shares, points, strict=True)),
-                             sum(share * each.Z for share, each in zip(shares, points, strict=True))))
+        return measure(
+            Point(
+                sum(share * each.W for share, each in zip(shares, points, strict=True)),
+                sum(share * each.Z for share, each in zip(shares, points, strict=True)),
+            )
+        )
 
     lowest = minimize(at, np.eye(count)[-1], tol=1e-12).fun
     assert measure(reached(points, penalty, loss)) == pytest.approx(lowest, rel=1e-5)

@@ -55,7 +55,10 @@ def test_a_list_where_one_value_belongs_means_compare_these():
 
 def test_a_list_where_a_list_belongs_is_one_value_and_a_list_of_lists_compares():
     assert [one.parameters["ngrams"] for one in expand({"ngrams": [1, 2]})[0]] == [(1, 2)]
-    assert [one.parameters["ngrams"] for one in expand({"ngrams": [[1, 2], [1, 3]]})[0]] == [(1, 2), (1, 3)]
+    assert [one.parameters["ngrams"] for one in expand({"ngrams": [[1, 2], [1, 3]]})[0]] == [
+        (1, 2),
+        (1, 3),
+    ]
 
 
 def test_a_list_of_a_tuned_parameter_is_what_the_inner_folds_choose_from():

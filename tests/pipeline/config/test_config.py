@@ -39,7 +39,12 @@ def problems(**changes) -> tuple[str, ...]:
 
 def test_what_is_not_given_is_filled_in():
     found = grid()
-    assert (found.name, found.seed, found.on_bad_rows, found.metric) == ("grid", 0, "fail", "balanced_accuracy")
+    assert (found.name, found.seed, found.on_bad_rows, found.metric) == (
+        "grid",
+        0,
+        "fail",
+        "balanced_accuracy",
+    )
     assert found.tuning_metric == "log_loss"
     assert found.split == Split(folds=5, repeats=1, inner=3)
     assert [one.name for one in found.classifier] == ["logistic"]
@@ -89,7 +94,9 @@ metric: acuracy
         ("grid.yaml:12: classifier.logistic.C[1]:", "greater than 0", "-1"),
         ("grid.yaml:13: metric:", "did you mean 'accuracy'?", "'acuracy'"),
     ]:
-        (line,) = [line for line in lines if line.startswith(start)] or [f"no line for {start}: {lines}"]
+        (line,) = [line for line in lines if line.startswith(start)] or [
+            f"no line for {start}: {lines}"
+        ]
         assert all(part in line for part in parts), line
     assert len(lines) == 11
 
@@ -123,8 +130,12 @@ def test_the_same_component_twice_is_a_mistake():
     assert "bow is listed twice" in problems(text=["bow", "bow"])[0]
     assert "listed twice" in problems(fusion=["text_only", "text_only"])[0]
     assert "listed twice" in problems(text=["tfidf", {"tfidf": {"ngrams": [1, 2]}}])[0]
-    assert "in one list" in problems(classifier=[{"logistic": {"C": 1}}, {"logistic": {"C": 10}}])[0]
-    assert len(grid(text=[{"sbert": {"model": "a/mini"}}, {"sbert": {"model": "b/mini"}}]).text) == 2
+    assert (
+        "in one list" in problems(classifier=[{"logistic": {"C": 1}}, {"logistic": {"C": 10}}])[0]
+    )
+    assert (
+        len(grid(text=[{"sbert": {"model": "a/mini"}}, {"sbert": {"model": "b/mini"}}]).text) == 2
+    )
 
 
 @pytest.mark.parametrize("key", ["fusion", "classifier"])
@@ -151,9 +162,14 @@ def test_paths_count_from_the_grid_file():
 
 
 def test_a_models_folder_counts_from_the_grid_file_too():
-    found = parse_grid({**GRID, "text": [{"sbert": {"model": "./minilm"}}, {"sbert": {"model": "org/name"}}]},
-                       Path("some/where/grid.yaml"))
-    assert [one.parameters["model"] for one in found.text] == [Path("some/where").resolve() / "minilm", "org/name"]
+    found = parse_grid(
+        {**GRID, "text": [{"sbert": {"model": "./minilm"}}, {"sbert": {"model": "org/name"}}]},
+        Path("some/where/grid.yaml"),
+    )
+    assert [one.parameters["model"] for one in found.text] == [
+        Path("some/where").resolve() / "minilm",
+        "org/name",
+    ]
 
 
 def test_policies_are_named_with_the_nearest():
@@ -162,7 +178,11 @@ def test_policies_are_named_with_the_nearest():
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=8)
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -186,8 +206,14 @@ def test_the_grids_we_ship_are_valid_for_reader_and_schema(path):
 def test_the_schema_refuses_what_the_reader_refuses():
     validator = jsonschema.Draft202012Validator(schema(KEYS, Split))
     assert list(validator.iter_errors(GRID)) == []
-    for wrong in ({"metric": "acuracy"}, {"text": ["tf-idf"]}, {"text": [{"bow": {"ngram": [1, 2]}}]}, {"x": 1},
-                  {"data": {"source": "tabel"}}, {"split": {"folds": 1}}):
+    for wrong in (
+        {"metric": "acuracy"},
+        {"text": ["tf-idf"]},
+        {"text": [{"bow": {"ngram": [1, 2]}}]},
+        {"x": 1},
+        {"data": {"source": "tabel"}},
+        {"split": {"folds": 1}},
+    ):
         assert list(validator.iter_errors({**GRID, **wrong})), wrong
 
 
@@ -213,17 +239,24 @@ def test_every_encoder_is_built_in_the_form_a_fusion_needs(modality, name):
 
 
 def test_cells_are_every_combination_once_with_parts_before_what_combines_them():
-    found = grid(image=["cnn"], text=["bow", "tfidf"],
-                 fusion=["majority", "text_only", "concat", {"late": {"rule": ["mean", "product"]}}],
-                 classifier=["logistic", "linear_svm"])
+    found = grid(
+        image=["cnn"],
+        text=["bow", "tfidf"],
+        fusion=["majority", "text_only", "concat", {"late": {"rule": ["mean", "product"]}}],
+        classifier=["logistic", "linear_svm"],
+    )
     cells = expand(found)
     names = [cell.name for cell in cells]
     assert len(names) == len(set(names))
-    assert len(cells) == 1 + 2 * 2 + 2 * 2 + 2 * 2 * 2 + 2  # and image_only, twice, as a part of late
+    # and image_only, twice, as a part of late
+    assert len(cells) == 1 + 2 * 2 + 2 * 2 + 2 * 2 * 2 + 2
     for cell in cells:
         assert all(names.index(part.name) < names.index(cell.name) for part in cell.parts)
     late = next(cell for cell in cells if cell.name == "cnn + bow / late / linear_svm")
-    assert [part.name for part in late.parts] == ["cnn / image_only / linear_svm", "bow / text_only / linear_svm"]
+    assert [part.name for part in late.parts] == [
+        "cnn / image_only / linear_svm",
+        "bow / text_only / linear_svm",
+    ]
 
 
 def test_random_parts_are_seeded_by_the_grids_seed_and_their_own_name():

@@ -59,11 +59,14 @@ def test_drop_leaves_bad_rows_out_and_lists_them(bad, store):
 
 def test_keep_marks_the_modality_missing_and_drops_only_what_has_nothing_left(bad, store):
     dataset = build(bad, BOTH, "keep", store)
-    assert len(dataset) == len(bad) - 3  # no label, an id that stands twice, neither picture nor text
+    # no label, an id that stands twice, neither picture nor text
+    assert len(dataset) == len(bad) - 3
     missing = {modality: [dataset.ids[row] for row in np.flatnonzero(view.index < 0)]
                for modality, view in dataset.views.items()}
     assert missing == {"image": ["id0", "id1", "id2"], "text": ["id3"]}
-    assert [line.split(":")[0] for line in dataset.dropped] == [f"items.csv row {row}" for row in (5, 7, 8)]
+    assert [line.split(":")[0] for line in dataset.dropped] == [
+        f"items.csv row {row}" for row in (5, 7, 8)
+    ]
     (picture, text) = dataset.notes
     assert "3 of 33 rows have no picture" in picture
     assert "gone.png" in picture
@@ -71,7 +74,12 @@ def test_keep_marks_the_modality_missing_and_drops_only_what_has_nothing_left(ba
 
 
 def test_a_modality_that_the_grid_does_not_use_is_not_looked_at(bad, store):
-    dataset = build(replace(bad, labels=small_samples().labels, ids=small_samples().ids), ("image",), "drop", store)
+    dataset = build(
+        replace(bad, labels=small_samples().labels, ids=small_samples().ids),
+        ("image",),
+        "drop",
+        store,
+    )
     assert set(dataset.views) == {"image"}
     assert len(dataset) == len(bad) - 4
 
@@ -144,16 +152,26 @@ def test_the_fingerprint_knows_content_not_paths(tmp_path, store):
     same = build(replace(samples, pictures=files), BOTH, "fail", store)
     original = build(samples, BOTH, "fail", store)
     assert same.fingerprint == original.fingerprint
-    for other in (changed(texts={0: "other"}), changed(labels={0: "dog"}), changed(ids={0: "other"}),
-                  changed(pictures={0: BytesPicture("row 1", png(99))})):
+    for other in (
+        changed(texts={0: "other"}),
+        changed(labels={0: "dog"}),
+        changed(ids={0: "other"}),
+        changed(pictures={0: BytesPicture("row 1", png(99))}),
+    ):
         assert build(other, BOTH, "fail", store).fingerprint != original.fingerprint
 
 
 def test_the_features_key_does_not_depend_on_the_order_of_rows(store):
     samples = small_samples()
     order = list(reversed(range(len(samples))))
-    turned = replace(samples, groups={}, **{name: [getattr(samples, name)[row] for row in order] for name in (
-        "places", "pictures", "texts", "labels", "ids")})
+    turned = replace(
+        samples,
+        groups={},
+        **{
+            name: [getattr(samples, name)[row] for row in order]
+            for name in ("places", "pictures", "texts", "labels", "ids")
+        },
+    )
     assert (build(turned, BOTH, "fail", store).views["text"].digests
             == build(samples, BOTH, "fail", store).views["text"].digests)
 

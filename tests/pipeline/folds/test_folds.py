@@ -22,7 +22,9 @@ from tests.support.samples import small_samples
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 5), st.integers(1, 3), st.integers(2, 4), st.integers(0, 2**32 - 1), st.booleans())
-def test_every_row_is_scored_once_a_repeat_and_never_learned_from(count, repeats, inner, seed, grouped):
+def test_every_row_is_scored_once_a_repeat_and_never_learned_from(
+    count, repeats, inner, seed, grouped
+):
     labels = np.repeat([0, 1, 2], 30)
     groups = np.arange(90) // 2 if grouped else None
     drawn = draw(dataset_of(labels, groups), Split(folds=count, repeats=repeats, inner=inner), seed)
@@ -56,7 +58,9 @@ def test_the_seed_alone_decides():
 
 
 def test_holdout_and_official_split():
-    data = dataset_of(np.repeat([0, 1], 50), split=["train"] * 40 + ["test"] * 10 + ["train"] * 40 + ["test"] * 10)
+    data = dataset_of(
+        np.repeat([0, 1], 50), split=["train"] * 40 + ["test"] * 10 + ["train"] * 40 + ["test"] * 10
+    )
     (held,) = draw(data, Split(holdout=0.2), 0)
     assert len(held.test) == 20
     (official,) = draw(data, Split(official=True), 0)
@@ -77,12 +81,18 @@ def test_an_official_split_that_is_not_there_is_an_error():
 def test_too_few_groups_are_an_error():
     with pytest.raises(DatasetError, match=r"split.folds: the 3 groups cannot make 5 folds"):
         draw(dataset_of([0, 1] * 15, np.arange(30) % 3), Split(folds=5), 0)
-    with pytest.raises(DatasetError, match=r"split.inner: the 2 groups of the training rows of a fold cannot make 3"):
+    with pytest.raises(
+        DatasetError,
+        match=r"split.inner: the 2 groups of the training rows of a fold cannot make 3",
+    ):
         draw(dataset_of([0, 1] * 15, np.arange(30) % 3), Split(folds=3), 0)
 
 
 def test_classes_too_small_for_the_inner_folds_are_an_error():
-    with pytest.raises(DatasetError, match=r"split.inner: the largest class of the training rows of a fold has 2 rows"):
+    with pytest.raises(
+        DatasetError,
+        match=r"split.inner: the largest class of the training rows of a fold has 2 rows",
+    ):
         draw(dataset_of(np.repeat(np.arange(50), 3)), Split(folds=3), 0)
 
 
@@ -104,7 +114,9 @@ def test_identical_samples_that_straddle_folds_are_counted():
     data = dataset_of([0, 1] * 10, index=[0, 0, *range(2, 20)])
     straddling = remarks(data, draw(data, Split(folds=10), 0))
     together = remarks(data, [Fold(0, 0, np.arange(2, 20), np.array([0, 1]), ())])
-    assert any("Identical texts straddle folds" in line and "1 test rows" in line for line in straddling)
+    assert any(
+        "Identical texts straddle folds" in line and "1 test rows" in line for line in straddling
+    )
     assert together == []
 
 
@@ -120,7 +132,9 @@ def test_what_is_saved_says_which_row_was_where(tmp_path, store):
     save(drawn, data.ids, tmp_path / "folds.npz")
     saved = np.load(tmp_path / "folds.npz", allow_pickle=False)
     assert list(saved["ids"]) == list(data.ids)
-    assert list(zip(saved["repeat"], saved["fold"], strict=True)) == [(f.repeat, f.fold) for f in drawn]
+    assert list(zip(saved["repeat"], saved["fold"], strict=True)) == [
+        (f.repeat, f.fold) for f in drawn
+    ]
     for row, fold in enumerate(drawn):
         assert list(np.flatnonzero(saved["outer"][row] == 1)) == list(fold.train)
         assert list(np.flatnonzero(saved["outer"][row] == 2)) == list(fold.test)
@@ -151,6 +165,13 @@ def test_grouped_folds_are_drawn_once_and_come_back_the_same(split, tmp_path, mo
                 for part, whole in zip(ours, theirs, strict=True):
                     np.testing.assert_array_equal(part, whole)
     if not split.official:
-        assert any(one.test.tolist() != two.test.tolist() for one, two in zip(plain, other, strict=True))
+        assert any(
+            one.test.tolist() != two.test.tolist() for one, two in zip(plain, other, strict=True)
+        )
     with pytest.raises(TypeError):
-        draw(dataset_of([1, 0] * 30, np.arange(60) // 4, split=["train"] * 44 + ["test"] * 16), split, 3, store)
+        draw(
+            dataset_of([1, 0] * 30, np.arange(60) // 4, split=["train"] * 44 + ["test"] * 16),
+            split,
+            3,
+            store,
+        )

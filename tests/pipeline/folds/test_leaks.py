@@ -68,20 +68,34 @@ def plans(monkeypatch):
 def splits(folder):
     """(train, test, ((inner train, scored), ...)) row positions of each outer fold, from the run's folds.npz."""
     saved = np.load(folder / "out" / "folds.npz")
-    return [(np.flatnonzero(outer == 1), np.flatnonzero(outer == 2), tuple(
-        (np.flatnonzero((outer == 1) & (inner != number)), np.flatnonzero(inner == number))
-        for number in range(inner.max() + 1))) for outer, inner in zip(saved["outer"], saved["inner"], strict=True)]
+    return [
+        (
+            np.flatnonzero(outer == 1),
+            np.flatnonzero(outer == 2),
+            tuple(
+                (np.flatnonzero((outer == 1) & (inner != number)), np.flatnonzero(inner == number))
+                for number in range(inner.max() + 1)
+            ),
+        )
+        for outer, inner in zip(saved["outer"], saved["inner"], strict=True)
+    ]
 
 
 def training_sets(folder):
     """Rows of every outer and inner training set."""
-    return [rows for train, _, inner in splits(folder) for rows in (train, *(inside for inside, _ in inner))]
+    return [
+        rows
+        for train, _, inner in splits(folder)
+        for rows in (train, *(inside for inside, _ in inner))
+    ]
 
 
 def counts(texts, vocabulary_of):
     """Word counts of texts (m, words) over the sorted vocabulary of other texts, by plain counting."""
     words = sorted({word for text in vocabulary_of for word in text.split()})
-    return np.array([[text.split().count(word) for word in words] for text in texts], dtype=np.float32)
+    return np.array(
+        [[text.split().count(word) for word in words] for text in texts], dtype=np.float32
+    )
 
 
 def weighted(texts, vocabulary_of):
@@ -103,14 +117,19 @@ def use(folder, encoder):
     write_grid(folder, GRID.replace("[bow]", f"[{LEARNING[encoder][0]}]"))
 
 
-# --- vocabularies, idf, vectors ---------------------------------------------------------------------------
+# --- vocabularies, idf, vectors
+# ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("encoder", LEARNING)
-def test_every_fit_of_a_run_sees_one_training_set_and_each_is_seen_once(folder, plans, monkeypatch, encoder):
+def test_every_fit_of_a_run_sees_one_training_set_and_each_is_seen_once(
+    folder, plans, monkeypatch, encoder
+):
     cls, seen = LEARNING[encoder][1], []
     fit, fit_features = cls.fit, cls.fit_features
-    monkeypatch.setattr(cls, "fit", lambda self, samples: seen.append(samples) or fit(self, samples))
+    monkeypatch.setattr(
+        cls, "fit", lambda self, samples: seen.append(samples) or fit(self, samples)
+    )
     monkeypatch.setattr(cls, "fit_features", lambda self, counts, *labels: (
         seen.append(counts.index) or fit_features(self, counts, *labels)))
     use(folder, encoder)
@@ -123,7 +142,9 @@ def test_every_fit_of_a_run_sees_one_training_set_and_each_is_seen_once(folder, 
 
 
 @pytest.mark.parametrize(("encoder", "formula"), [("bow", counts), ("tfidf", weighted)])
-def test_stored_features_have_columns_and_weights_of_training_words_only(folder, plans, encoder, formula):
+def test_stored_features_have_columns_and_weights_of_training_words_only(
+    folder, plans, encoder, formula
+):
     use(folder, encoder)
     run_grid(folder)
     plan, dataset = plans[0]
@@ -131,7 +152,9 @@ def test_stored_features_have_columns_and_weights_of_training_words_only(folder,
     assert len(learned) == 3 * (1 + 2)
     for one in learned:
         block = one.load(Store(folder / "store"), dataset.views["text"].index)
-        np.testing.assert_allclose(dense(block.array()), formula(TEXTS, texts_of(one.train)), rtol=1e-5)
+        np.testing.assert_allclose(
+            dense(block.array()), formula(TEXTS, texts_of(one.train)), rtol=1e-5
+        )
 
 
 def test_stored_word_vectors_know_no_word_of_unseen_rows(folder, plans):
@@ -145,12 +168,14 @@ def test_stored_word_vectors_know_no_word_of_unseen_rows(folder, plans):
         for label in range(3):
             same = dataset.labels == label
             inside = same & np.isin(np.arange(36), one.train)
-            # Rows of a class differ in their own word only: unseen ones must be alike to the last known word.
+            # Rows of a class differ in their own word only: unseen ones must be alike to the last
+            # known word.
             assert np.ptp(rows[same & ~inside], axis=0).max() < 1e-6
             assert np.ptp(rows[inside], axis=0).max() > 1e-3
 
 
-# --- inner folds, scalers ---------------------------------------------------------------------------------
+# --- inner folds, scalers
+# ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -189,7 +214,9 @@ def views_seen(monkeypatch):
     return seen
 
 
-def test_each_split_is_fitted_on_features_learned_from_its_own_training_rows(folder, views_seen, plans):
+def test_each_split_is_fitted_on_features_learned_from_its_own_training_rows(
+    folder, views_seen, plans
+):
     write_grid(folder, re.sub("fusion: .*", "fusion: [text_only, concat]", GRID))
     labels = np.unique(small_samples().labels, return_inverse=True)[1]
     assert run_grid(folder) == 0
@@ -199,13 +226,18 @@ def test_each_split_is_fitted_on_features_learned_from_its_own_training_rows(fol
         train, test, inner = by_fold[unit.fold.fold]
         inside, scored = ((train, test), *inner)[position]
         rows = inside if part == "train" else scored
-        np.testing.assert_array_equal(dense(block.array()), counts(texts_of(rows), texts_of(inside)))
-        # Unseen rows of a class have equal counts, their own words being unknown; which rows they are, the index says.
+        np.testing.assert_array_equal(
+            dense(block.array()), counts(texts_of(rows), texts_of(inside))
+        )
+        # Unseen rows of a class have equal counts, their own words being unknown; which rows they
+        # are, the index says.
         np.testing.assert_array_equal(block.index, plans[0][1].views["text"].index[rows])
         if y is not None:
             np.testing.assert_array_equal(y, labels[rows])
         parts[unit.cell.fusion.name, unit.fold.fold, position, part] += 1
-    assert parts == Counter(itertools.product(("text_only", "concat"), range(3), range(3), ("train", "scored")))
+    assert parts == Counter(
+        itertools.product(("text_only", "concat"), range(3), range(3), ("train", "scored"))
+    )
 
 
 def test_scalers_learn_from_the_training_rows_of_one_split_only(folder, monkeypatch, plans):
@@ -227,7 +259,8 @@ def test_scalers_learn_from_the_training_rows_of_one_split_only(folder, monkeypa
     assert seen == expected
 
 
-# --- changed test rows ------------------------------------------------------------------------------------
+# --- changed test rows
+# ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("encoder", LEARNING)
@@ -264,16 +297,25 @@ def training_features(folder, plan, dataset):
             for position, one in enumerate(many):
                 compute([one], dataset.views[modality], Store(folder / "store"))
                 block = one.load(Store(folder / "store"), dataset.views[modality].index)
-                kept[unit.fold.fold][modality, position] = dense(block.take(unit.fold.train).array()).tobytes()
+                kept[unit.fold.fold][modality, position] = dense(
+                    block.take(unit.fold.train).array()
+                ).tobytes()
     return kept
 
 
-# --- labels -----------------------------------------------------------------------------------------------
+# --- labels
+# -----------------------------------------------------------------------------------------------
 
 
 def test_labels_of_test_rows_have_no_part_in_the_predictions(folder):
-    write_grid(folder, GRID.replace("folds: 3", "official: true").replace("id: sku", "id: sku, split: part"))
-    rows = [[*row, "test" if number % 3 == 0 else "train"] for number, row in enumerate(read_rows(folder))]
+    write_grid(
+        folder,
+        GRID.replace("folds: 3", "official: true").replace("id: sku", "id: sku, split: part"),
+    )
+    rows = [
+        [*row, "test" if number % 3 == 0 else "train"]
+        for number, row in enumerate(read_rows(folder))
+    ]
     write_rows(folder, rows, "part")
     assert run_grid(folder) == 0
     for row in rows:

@@ -17,8 +17,11 @@ from tests.support.records import small_record
 from tests.support.tiny import GRID, register, run_grid, write_grid, write_table
 
 FUSIONS = "fusion: [text_only, {attention: {epochs: 3, width: 8}}, {gated: {epochs: 3}}]"
-TINY = re.sub("fusion: .*", FUSIONS, GRID).replace("text: [bow]", "text: [{word2vec: {size: 8, epochs: 1}}]").replace(
-    "[1, 100]", "[1]")
+TINY = (
+    re.sub("fusion: .*", FUSIONS, GRID)
+    .replace("text: [bow]", "text: [{word2vec: {size: 8, epochs: 1}}]")
+    .replace("[1, 100]", "[1]")
+)
 
 
 @pytest.fixture
@@ -27,7 +30,9 @@ def record_of(tmp_path, monkeypatch):
     register(monkeypatch)
     write_table(tmp_path)
     kept = []
-    monkeypatch.setattr("reports.page.render.write_report", lambda record, folder: kept.append(record))
+    monkeypatch.setattr(
+        "reports.page.render.write_report", lambda record, folder: kept.append(record)
+    )
 
     def run(grid: str = TINY) -> RunRecord:
         write_grid(tmp_path, grid)
@@ -47,11 +52,15 @@ def test_regions_and_words_of_test_rows_are_kept_with_what_the_model_predicted(r
         where = list(result.rows).index(match.row)
         np.testing.assert_allclose(match.probabilities, result.probabilities[where], atol=1e-6)
         assert len(match.tokens) >= 4  # its own number is a word that no training text has
-        assert list(match.tokens) == [word for word in record.texts[match.row].split() if word in match.tokens]
+        assert list(match.tokens) == [
+            word for word in record.texts[match.row].split() if word in match.tokens
+        ]
         assert match.alpha.shape == (4, len(match.tokens))
         assert match.alpha.sum() == pytest.approx(1, abs=1e-5)
     assert gated.cell.startswith("mean_colour + word2vec")
-    assert set(gated.rows) == set(next(one for one in record.folds if (one.cell, one.fold) == (gated.cell, 0)).rows)
+    assert set(gated.rows) == set(
+        next(one for one in record.folds if (one.cell, one.fold) == (gated.cell, 0)).rows
+    )
     assert np.all((gated.picture_weights > 0) & (gated.picture_weights < 1))
 
 
@@ -79,7 +88,10 @@ def test_courses_of_training_are_kept_with_the_results(record_of):
 
 def test_an_encoder_that_cannot_name_its_tokens_gives_regions_only(record_of):
     record = record_of(TINY.replace("{word2vec: {size: 8, epochs: 1}}", "bow"))
-    assert all(match.tokens is None and match.alpha.shape == (4, 1) for match in record.attention[0].matches)
+    assert all(
+        match.tokens is None and match.alpha.shape == (4, 1)
+        for match in record.attention[0].matches
+    )
     facts = attention.facts(record)
     assert facts.matches[0].side == 2
     assert facts.matches[0].words == ()
@@ -93,19 +105,25 @@ def test_what_goes_wrong_is_a_remark_and_the_results_stand(record_of, monkeypatc
     monkeypatch.setattr(attention_maps, "refit", fail)
     record = record_of()
     assert record.attention == ()
-    assert sum("cannot be shown: the lights went out" in warning for warning in record.warnings) == 2
+    assert (
+        sum("cannot be shown: the lights went out" in warning for warning in record.warnings) == 2
+    )
     assert not record.failures
 
 
 def test_the_shown_rows_are_the_first_of_each_class():
     labels = np.array([0, 0, 0, 1, 2, 2])
-    np.testing.assert_array_equal(attention_maps._varied(np.array([2, 1, 0, 3, 5]), labels, 4), [0, 3, 5, 1])
+    np.testing.assert_array_equal(
+        attention_maps._varied(np.array([2, 1, 0, 3, 5]), labels, 4), [0, 3, 5, 1]
+    )
 
 
 def shown() -> RunRecord:
     alpha = np.zeros((4, 2))
     alpha[3, 1], alpha[0, 0] = 0.75, 0.25
-    match = MatchRecord(0, np.array([0.2, 0.7, 0.1]), alpha, ("<script>alert(1)</script>", "dog"), b"\xff\xd8jpeg")
+    match = MatchRecord(
+        0, np.array([0.2, 0.7, 0.1]), alpha, ("<script>alert(1)</script>", "dog"), b"\xff\xd8jpeg"
+    )
     pairs = AttentionRecord("cnn + sbert / attention", 0, 0, (match,))
     gated = AttentionRecord("cnn + sbert / gated", 0, 0, rows=np.array([0, 1, 4]),
                             picture_weights=np.array([0.2, 0.4, 0.9]))
@@ -117,9 +135,15 @@ def test_facts_by_value():
     match = facts.matches[0]
     assert (match.label, match.predicted, match.right, match.side) == ("cat", "dog", False, 2)
     assert [(part.name, part.weight) for part in match.regions] == [
-        ("row 1, column 1", 0.25), ("row 1, column 2", 0), ("row 2, column 1", 0), ("row 2, column 2", 0.75)]
+        ("row 1, column 1", 0.25),
+        ("row 1, column 2", 0),
+        ("row 2, column 1", 0),
+        ("row 2, column 2", 0.75),
+    ]
     assert [part.weight for part in match.words] == [0.25, 0.75]
-    assert match.sentence.startswith("Heaviest words: “dog” (75 %) and “<script>alert(1)</script>” (25 %); an even")
+    assert match.sentence.startswith(
+        "Heaviest words: “dog” (75 %) and “<script>alert(1)</script>” (25 %); an even"
+    )
     assert [(gate.name, pytest.approx(gate.weight), gate.rows) for gate in facts.gates] == [
         ("dog", 0.9, 1), ("cat", 0.3, 2)]
     assert attention.facts(small_record()) is None

@@ -40,13 +40,20 @@ def _tiny(monkeypatch):
 def test_shares_are_nested_stratified_and_never_without_a_class(seed):
     train = np.flatnonzero(np.arange(100) % 5)
     before: set[int] = set()
-    for share, counts in ((0.01, [1, 1, 1]), (0.1, [5, 2, 1]), (0.25, [12, 6, 2]), (1, [48, 24, 8])):
+    for share, counts in (
+        (0.01, [1, 1, 1]),
+        (0.1, [5, 2, 1]),
+        (0.25, [12, 6, 2]),
+        (1, [48, 24, 8]),
+    ):
         rows = labelled_rows(train, LABELS, share, seed)
         assert np.bincount(LABELS[rows]).tolist() == counts
         assert list(rows) == sorted(set(rows) & set(train))
         assert before <= set(rows)
         before = set(rows)
-    assert set(labelled_rows(train, LABELS, 0.1, seed)) != set(labelled_rows(train, LABELS, 0.1, seed + 1))
+    assert set(labelled_rows(train, LABELS, 0.1, seed)) != set(
+        labelled_rows(train, LABELS, 0.1, seed + 1)
+    )
 
 
 @pytest.mark.parametrize("grouped", [False, True])
@@ -70,8 +77,11 @@ def test_other_training_rows_lose_their_label_and_groups_stay_apart(grouped, sha
                 for rows in (learned, unknown):
                     assert not set(groups[rows]) & (set(groups[scored]) | set(groups[test]))
         again = few_labels(fold, share, grid, data)
-        assert all(np.array_equal(a, b) for one, other in zip(few.splits(), again.splits(), strict=True)
-                   for a, b in zip(one, other, strict=True))
+        assert all(
+            np.array_equal(a, b)
+            for one, other in zip(few.splits(), again.splits(), strict=True)
+            for a, b in zip(one, other, strict=True)
+        )
         assert few_labels(fold, 1, grid, data) is fold
 
 
@@ -84,11 +94,17 @@ def test_wrong_shares_are_named(tmp_path):
         read_grid(write_grid(tmp_path, GRID + "learning_curve: [0.5, 0.5]\n"))
 
 
-# --- whole runs -------------------------------------------------------------------------------------------
+# --- whole runs
+# -------------------------------------------------------------------------------------------
 
-CURVE = re.sub(
-    "fusion: .*", "fusion: [majority, image_only, text_only, {late: {rule: [mean, stacking]}}, semi_supervised, cca]",
-    GRID) + "learning_curve: [1, 0.1, 0.5]\n"
+CURVE = (
+    re.sub(
+        "fusion: .*",
+        "fusion: [majority, image_only, text_only, {late: {rule: [mean, stacking]}}, semi_supervised, cca]",
+        GRID,
+    )
+    + "learning_curve: [1, 0.1, 0.5]\n"
+)
 
 
 @pytest.fixture
@@ -102,7 +118,9 @@ def folder(tmp_path):
 def records(monkeypatch):
     """The record of every run."""
     kept, finish = [], run._finish
-    monkeypatch.setattr(run, "_finish", lambda record, out: kept.append(record) or finish(record, out))
+    monkeypatch.setattr(
+        run, "_finish", lambda record, out: kept.append(record) or finish(record, out)
+    )
     return kept
 
 
@@ -110,7 +128,11 @@ def test_the_best_cells_are_scored_on_the_same_rows_at_every_share(folder, recor
     assert run_grid(folder) == 0
     (record,) = records
     assert [one.share for one in record.learning_curve] == [0.1, 0.5, 1]
-    assert [{entry.n_train for entry in one.folds} for one in record.learning_curve] == [{3}, {12}, {24}]
+    assert [{entry.n_train for entry in one.folds} for one in record.learning_curve] == [
+        {3},
+        {12},
+        {24},
+    ]
     whole = {(entry.cell, entry.fold): entry for entry in record.folds}
     fusions = {entry.cell.split(" / ")[1].split("(")[0] for entry in record.learning_curve[0].folds}
     assert fusions == {"image_only", "text_only", "late", "semi_supervised", "cca"}
@@ -120,7 +142,9 @@ def test_the_best_cells_are_scored_on_the_same_rows_at_every_share(folder, recor
         for entry in one.folds:
             np.testing.assert_array_equal(entry.rows, whole[entry.cell, entry.fold].rows)
             if one.share == 1:
-                np.testing.assert_array_equal(entry.probabilities, whole[entry.cell, entry.fold].probabilities)
+                np.testing.assert_array_equal(
+                    entry.probabilities, whole[entry.cell, entry.fold].probabilities
+                )
     assert all(not np.array_equal(entry.probabilities, whole[entry.cell, entry.fold].probabilities)
                for entry in record.learning_curve[0].folds)
     assert all(entry.reused for entry in record.learning_curve[-1].folds)
@@ -130,8 +154,14 @@ def test_a_second_run_and_two_workers_give_the_same_from_and_without_the_store(f
     assert run_grid(folder) == 0
     assert run_grid(folder) == 0
     assert run_grid(folder, "--store", str(folder / "other"), jobs=2) == 0
-    first, again, other = ([(entry.cell, entry.fold, entry.probabilities.tobytes())
-                            for one in record.learning_curve for entry in one.folds] for record in records)
+    first, again, other = (
+        [
+            (entry.cell, entry.fold, entry.probabilities.tobytes())
+            for one in record.learning_curve
+            for entry in one.folds
+        ]
+        for record in records
+    )
     assert first == again == other
     assert all(entry.reused for one in records[1].learning_curve for entry in one.folds)
 
@@ -167,7 +197,9 @@ def test_a_cell_that_fails_with_few_labels_fails_there_only(folder, records, mon
     assert [failure.cell.split(" with ")[1] for failure in record.failures] == ["0.1 of the labels"]
 
 
-def test_the_best_of_each_kind_and_every_fusion_that_uses_unlabelled_rows_are_chosen(folder, records):
+def test_the_best_of_each_kind_and_every_fusion_that_uses_unlabelled_rows_are_chosen(
+    folder, records
+):
     assert run_grid(folder) == 0
     cells = run._load(read_grid(folder / "grid.yaml"), Store(folder / "store"))[2]
     late = [cell for cell in cells if cell.parts]
@@ -184,15 +216,20 @@ def test_the_plan_says_that_the_curve_comes_on_top(folder, capsys):
     assert "curve:" not in capsys.readouterr().out
 
 
-# --- the section ------------------------------------------------------------------------------------------
+# --- the section
+# ------------------------------------------------------------------------------------------
 
 
 def curve_record():
     """The small record with a curve in which the fusion's gain over the text halves with all labels."""
     record = small_record()
-    whole = tuple(entry for entry in record.folds if entry.cell in (IMAGE.name, TEXT.name, FUSION.name))
-    few = tuple(replace(entry, n_train=3, scores={**entry.scores, "balanced_accuracy": value}) for entry, value in zip(
-        whole, [0.2] * 4 + [0.3] * 4 + [0.4, 0.42, 0.38, 0.4], strict=True))
+    whole = tuple(
+        entry for entry in record.folds if entry.cell in (IMAGE.name, TEXT.name, FUSION.name)
+    )
+    few = tuple(
+        replace(entry, n_train=3, scores={**entry.scores, "balanced_accuracy": value})
+        for entry, value in zip(whole, [0.2] * 4 + [0.3] * 4 + [0.4, 0.42, 0.38, 0.4], strict=True)
+    )
     return replace(record, learning_curve=(CurveRecord(0.3, few), CurveRecord(1.0, whole)))
 
 

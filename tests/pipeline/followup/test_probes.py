@@ -13,9 +13,24 @@ from models.early.concat import Concat
 from models.views import Views
 from pipeline import run
 from pipeline.folds.fold import Fold
-from pipeline.followup.alterations import SHARES, Alteration, alterations, altered, altered_views, paired_rows
+from pipeline.followup.alterations import (
+    SHARES,
+    Alteration,
+    alterations,
+    altered,
+    altered_views,
+    paired_rows,
+)
 from pipeline.followup.probe_scores import additive_projection
-from tests.support.tiny import GRID, MeanColour, register, run_grid, without_report, write_grid, write_table
+from tests.support.tiny import (
+    GRID,
+    MeanColour,
+    register,
+    run_grid,
+    without_report,
+    write_grid,
+    write_table,
+)
 
 ROWS = np.arange(20)
 FOLD = Fold(0, 1, ROWS, ROWS, ())
@@ -83,7 +98,8 @@ def test_the_projection_leaves_additive_models_alone_and_takes_interactions_away
     matching = added[np.arange(30), np.arange(30)]
     assert np.array_equal(additive_projection(added).argmax(axis=1), matching.argmax(axis=1))
     signs = rng.choice([-1, 1], (2, 40))
-    product = signs[0][:, None] * signs[1][None]  # exclusive or: neither modality says anything by itself
+    # exclusive or: neither modality says anything by itself
+    product = signs[0][:, None] * signs[1][None]
     interaction = np.stack([0.5 + 0.45 * product, 0.5 - 0.45 * product], axis=2)
     labels = (product.diagonal() < 0).astype(int)
     assert np.mean(interaction[np.arange(40), np.arange(40)].argmax(axis=1) == labels) == 1
@@ -102,9 +118,15 @@ def test_a_run_asks_the_best_cell_of_each_fusion(folder, records):
         assert len(probe.scores) == 3
         if probe.change == "none":
             assert all(score == whole[probe.cell, key[1]] for key, score in probe.scores)
-        if probe.change == "missing" and (probe.share, probe.modalities) == (1.0, ("image", "text")):
-            assert all(score == pytest.approx(1 / 3, abs=0.01) for _, score in probe.scores)  # class frequencies
-    assert {one.cell for one in record.additive} == {name for name in asked if fusions[name] in ("concat", "late")}
+        if probe.change == "missing" and (probe.share, probe.modalities) == (
+            1.0,
+            ("image", "text"),
+        ):
+            # class frequencies
+            assert all(score == pytest.approx(1 / 3, abs=0.01) for _, score in probe.scores)
+    assert {one.cell for one in record.additive} == {
+        name for name in asked if fusions[name] in ("concat", "late")
+    }
     # Neither concat with logistic regression nor the product of two models has interactions.
     concat = next(one for one in record.additive if fusions[one.cell] == "concat")
     assert (concat.rows, concat.changed, concat.score) == (36, 0.0, pytest.approx(concat.additive))
@@ -115,7 +137,11 @@ def test_late_fusion_without_a_modality_is_its_other_part(folder, records):
     (record,) = records
     table = {(probe.cell, probe.change, probe.modalities, probe.share): dict(probe.scores)
              for probe in record.probes}
-    late = next(cell for cell in record.cells if cell.parts and any(probe.cell == cell.name for probe in record.probes))
+    late = next(
+        cell
+        for cell in record.cells
+        if cell.parts and any(probe.cell == cell.name for probe in record.probes)
+    )
     image, text = late.parts
     assert table[late.name, "missing", ("text",), 1.0] == table[image, "none", (), 0.0]
     assert table[late.name, "missing", ("image",), 1.0] == table[text, "none", (), 0.0]
@@ -127,7 +153,9 @@ def test_only_the_first_repeat_is_asked(folder, records):
     assert {key[0] for probe in records[0].probes for key, _ in probe.scores} == {0}
 
 
-def test_a_second_run_asks_nothing_and_one_or_two_workers_say_the_same(folder, records, monkeypatch):
+def test_a_second_run_asks_nothing_and_one_or_two_workers_say_the_same(
+    folder, records, monkeypatch
+):
     run_grid(folder)
     (folder / "store").rename(folder / "first")
     run_grid(folder, jobs=2)
@@ -136,7 +164,11 @@ def test_a_second_run_asks_nothing_and_one_or_two_workers_say_the_same(folder, r
     monkeypatch.setattr(Concat, "fit", lambda *_: pytest.fail("fitted again"))
     MeanColour.calls.clear()
     run_grid(folder)
-    assert (MeanColour.calls, records[2].probes, records[2].additive) == ([], records[0].probes, records[0].additive)
+    assert (MeanColour.calls, records[2].probes, records[2].additive) == (
+        [],
+        records[0].probes,
+        records[0].additive,
+    )
 
 
 def test_features_that_are_gone_are_computed_again(folder, records):
@@ -161,11 +193,19 @@ def test_a_cell_that_cannot_be_asked_is_a_warning_not_a_failure(folder, records,
     monkeypatch.setattr(Concat, "predict_proba", fail_where_altered)
     assert run_grid(folder) == 0
     (record,) = records
-    assert any("could not ask mean_colour + bow / concat / logistic" in text and "no texts, no answer" in text
-               for text in record.warnings)
+    assert any(
+        "could not ask mean_colour + bow / concat / logistic" in text
+        and "no texts, no answer" in text
+        for text in record.warnings
+    )
     assert not any("concat" in probe.cell for probe in record.probes)
 
 
 def test_the_second_phase_imports_no_torch():
     code = "import sys, pipeline.followup.probe_scores; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "False\n"
+    )

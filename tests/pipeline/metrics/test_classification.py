@@ -20,8 +20,12 @@ def predictions(seed: int, n: int = 60, classes: int = 4):
 EXPECTED = {
     "accuracy": lambda y, p: reference.accuracy_score(y, p.argmax(1)),
     "balanced_accuracy": lambda y, p: reference.balanced_accuracy_score(y, p.argmax(1)),
-    "precision_macro": lambda y, p: reference.precision_score(y, p.argmax(1), average="macro", zero_division=0),
-    "recall_macro": lambda y, p: reference.recall_score(y, p.argmax(1), average="macro", zero_division=0),
+    "precision_macro": lambda y, p: reference.precision_score(
+        y, p.argmax(1), average="macro", zero_division=0
+    ),
+    "recall_macro": lambda y, p: reference.recall_score(
+        y, p.argmax(1), average="macro", zero_division=0
+    ),
     "f1_macro": lambda y, p: reference.f1_score(y, p.argmax(1), average="macro", zero_division=0),
     "log_loss": reference.log_loss,
     "roc_auc": lambda y, p: reference.roc_auc_score(y, p, multi_class="ovr", average="macro"),
@@ -37,7 +41,9 @@ def test_every_metric_has_a_reference():
 @given(seed=st.integers(0, 10_000))
 def test_a_metric_is_what_it_says(name, seed):
     labels, probabilities = predictions(seed)
-    assert METRICS[name](labels, probabilities) == pytest.approx(EXPECTED[name](labels, probabilities), abs=1e-12)
+    assert METRICS[name](labels, probabilities) == pytest.approx(
+        EXPECTED[name](labels, probabilities), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -70,4 +76,6 @@ def test_an_area_under_the_curve_of_one_class_is_not_defined():
 
 
 def test_a_probability_of_zero_for_the_truth_costs_much_but_not_everything():
-    assert METRICS["log_loss"](np.array([0]), np.array([[0.0, 1.0]])) == pytest.approx(-np.log(1e-15))
+    assert METRICS["log_loss"](np.array([0]), np.array([[0.0, 1.0]])) == pytest.approx(
+        -np.log(1e-15)
+    )

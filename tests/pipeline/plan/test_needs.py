@@ -14,7 +14,15 @@ from pipeline.plan.needs import Needs, memory_text
 from pipeline.plan.plan import make_plan
 from pipeline.run import _load
 from pipeline.store.store import Store
-from tests.support.tiny import GRID, register, results, run_grid, without_report, write_grid, write_table
+from tests.support.tiny import (
+    GRID,
+    register,
+    results,
+    run_grid,
+    without_report,
+    write_grid,
+    write_table,
+)
 
 SIZES = st.floats(1, 1e12)
 
@@ -35,9 +43,13 @@ def planned(folder):
 
 
 @given(st.lists(SIZES, max_size=20), SIZES, st.integers(1, 16))
-def test_all_work_is_done_once_and_never_more_side_by_side_than_memory_holds(sizes, available, jobs):
+def test_all_work_is_done_once_and_never_more_side_by_side_than_memory_holds(
+    sizes, available, jobs
+):
     found = waves(sizes, available, jobs)
-    assert sorted(position for wave in found.values() for position in wave) == list(range(len(sizes)))
+    assert sorted(position for wave in found.values() for position in wave) == list(
+        range(len(sizes))
+    )
     assert list(found) == sorted(found, reverse=True)
     for at_once, wave in found.items():
         for position in wave:
@@ -67,12 +79,17 @@ def test_needs_are_guessed_before_features_are_stored_and_known_afterwards(folde
 def test_the_plan_says_how_much_memory_it_takes_and_what_does_not_fit(folder, capsys, monkeypatch):
     monkeypatch.setattr("pipeline.plan.text.free", lambda: 21.5 * GIGABYTE)
     assert run_grid(folder, "--plan", jobs=2) == 0
-    assert capsys.readouterr().out.endswith("\nmemory:   about 0.5 GB with 2 processes, 21.5 GB are free\n")
+    assert capsys.readouterr().out.endswith(
+        "\nmemory:   about 0.5 GB with 2 processes, 21.5 GB are free\n"
+    )
     monkeypatch.setattr("pipeline.plan.text.free", lambda: 0.3 * GIGABYTE)
     assert run_grid(folder, "--plan", jobs=2) == 0
     text = capsys.readouterr().out
     assert "0.3 GB are free\n" in text
-    assert "\n          12 results are computed with fewer processes side by side, the largest, of " in text
+    assert (
+        "\n          12 results are computed with fewer processes side by side, the largest, of "
+        in text
+    )
     assert "1 at a time" in text
     assert "alone needs" not in text
 
@@ -93,8 +110,12 @@ def test_work_that_does_not_fit_side_by_side_is_done_one_after_the_other_with_th
     (folder / "store").rename(folder / "other")
     capsys.readouterr()
     assert run_grid(folder, out="few", jobs=2) == 0
-    assert (11, 1) in at_once  # two of the 12 that solve jointly are one task; the last ones are taken apart
-    assert "memory: 12 results are computed with fewer processes side by side" in capsys.readouterr().err
+    # two of the 12 that solve jointly are one task; the last ones are taken apart
+    assert (11, 1) in at_once
+    assert (
+        "memory: 12 results are computed with fewer processes side by side"
+        in capsys.readouterr().err
+    )
     assert results(folder, "few") == results(folder, "all")
 
 
@@ -112,7 +133,9 @@ def test_a_containers_limit_counts_where_it_is_lower_than_the_machines(tmp_path,
     machine = free()
     assert machine > 1e6
     (tmp_path / "memory.current").write_text("700\n")
-    (tmp_path / "memory.stat").write_text("anon 290\nfile 410\ninactive_file 300\nactive_file 100\n")
+    (tmp_path / "memory.stat").write_text(
+        "anon 290\nfile 410\ninactive_file 300\nactive_file 100\n"
+    )
     for limit, expected in (("max", machine), ("1000", 700.0)):
         (tmp_path / "memory.max").write_text(f"{limit}\n")
         assert free() == pytest.approx(expected, rel=0.2)

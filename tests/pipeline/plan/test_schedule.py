@@ -20,8 +20,17 @@ def scheduled(units, jobs):
     return tasks_of(units, jobs, lambda one: one.work)
 
 
-UNITS = st.lists(st.builds(unit, st.integers(0, 4), st.sampled_from([None, "cnn", "hog"]), st.booleans(),
-                           st.floats(0.1, 100)), min_size=1, max_size=40)
+UNITS = st.lists(
+    st.builds(
+        unit,
+        st.integers(0, 4),
+        st.sampled_from([None, "cnn", "hog"]),
+        st.booleans(),
+        st.floats(0.1, 100),
+    ),
+    min_size=1,
+    max_size=40,
+)
 
 
 @given(UNITS, st.integers(1, 8))
@@ -31,7 +40,15 @@ def test_every_unit_is_in_one_task_and_tasks_hold_what_shares_pictures_and_fold(
     for task in tasks:
         members = [units[position] for position in task]
         assert len(task) == 1 or all(one.estimator.classifier.joint for one in members)
-        assert len({(one.fold.fold, *(each.key for each in one.features.get("image", ()))) for one in members}) == 1
+        assert (
+            len(
+                {
+                    (one.fold.fold, *(each.key for each in one.features.get("image", ())))
+                    for one in members
+                }
+            )
+            == 1
+        )
 
 
 @given(UNITS, st.integers(1, 8))

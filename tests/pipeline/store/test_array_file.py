@@ -16,7 +16,10 @@ from pipeline.store.store import Store
 
 def pieces(values, cuts):
     for part in np.split(values, sorted(cuts)):
-        yield {"pooled": Block.of(part.mean(axis=1)), "regions": Block.of(part, np.ones(part.shape[:2], dtype=bool))}
+        yield {
+            "pooled": Block.of(part.mean(axis=1)),
+            "regions": Block.of(part, np.ones(part.shape[:2], dtype=bool)),
+        }
 
 
 @settings(max_examples=25, deadline=None)
@@ -29,7 +32,9 @@ def test_pieces_make_the_file_that_the_whole_array_makes(tmp_path_factory, rows,
     assert set(written["pooled"]) == {"values"}
     np.save(folder / "whole.npy", values)
     assert written["regions"]["values"].read_bytes() == (folder / "whole.npy").read_bytes()
-    np.testing.assert_array_equal(read_array(written["pooled"]["values"], [rows, 3]), values.mean(axis=1))
+    np.testing.assert_array_equal(
+        read_array(written["pooled"]["values"], [rows, 3]), values.mean(axis=1)
+    )
 
 
 def test_a_sparse_block_stays_one_array(tmp_path):
@@ -45,16 +50,22 @@ def test_missing_and_unlike_rows_are_errors(tmp_path):
     with pytest.raises(ValueError, match=r"with 1 rows left to write"):
         write_pieces([{None: three}, {None: three}], 4, tmp_path)
     with pytest.raises(ValueError, match=r"does not continue float32 \(2,\)"):
-        write_pieces([{None: three}, {None: Block.of(np.zeros((1, 3), dtype=np.float32))}], 4, tmp_path)
+        write_pieces(
+            [{None: three}, {None: Block.of(np.zeros((1, 3), dtype=np.float32))}], 4, tmp_path
+        )
 
 
 def test_the_store_takes_a_file_over_and_leaves_no_scratch(tmp_path):
     store = Store(tmp_path)
     values = np.arange(6, dtype=np.float32).reshape(3, 2)
     with store.lock("key"), store.scratch("key") as scratch:
-        arrays = write_pieces([{None: Block.of(values[:2])}, {None: Block.of(values[2:])}], 3, scratch)[None]
+        arrays = write_pieces(
+            [{None: Block.of(values[:2])}, {None: Block.of(values[2:])}], 3, scratch
+        )[None]
         stored = store.get({"kind": "features"}, lambda: Entry(arrays)).arrays["values"]
         assert list(scratch.iterdir()) == []
     assert list((tmp_path / "partial").iterdir()) == []
     np.testing.assert_array_equal(stored, values)
-    np.testing.assert_array_equal(Store(tmp_path).load({"kind": "features"}).arrays["values"], values)
+    np.testing.assert_array_equal(
+        Store(tmp_path).load({"kind": "features"}).arrays["values"], values
+    )

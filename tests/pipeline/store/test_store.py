@@ -38,7 +38,9 @@ class Counter:
 
 @pytest.fixture
 def counter():
-    return Counter(Entry({"values": np.arange(12, dtype=np.float32).reshape(3, 4)}, {"label": "bow"}))
+    return Counter(
+        Entry({"values": np.arange(12, dtype=np.float32).reshape(3, 4)}, {"label": "bow"})
+    )
 
 
 def test_a_value_is_computed_once_and_then_read(tmp_path, counter):
@@ -59,14 +61,28 @@ def test_checksums_tell_arrays_by_their_content(tmp_path, counter):
 
     first, again = Store(tmp_path / "first"), Store(tmp_path / "again")
     values = counter.entry.arrays["values"]
-    assert checksum(first, INGREDIENTS, values) == checksum(again, {**INGREDIENTS, "version": 2}, values.copy())
+    assert checksum(first, INGREDIENTS, values) == checksum(
+        again, {**INGREDIENTS, "version": 2}, values.copy()
+    )
     others = [values + 1, values.astype(np.float64), values.reshape(4, 3)]
-    assert len({checksum(first, {"other": number}, other) for number, other in enumerate([values, *others])}) == 4
+    assert (
+        len(
+            {
+                checksum(first, {"other": number}, other)
+                for number, other in enumerate([values, *others])
+            }
+        )
+        == 4
+    )
 
 
 @pytest.mark.parametrize(("numbers", "mapped"), [(MAPPED - 1, False), (MAPPED, True)])
 def test_arrays_that_take_memory_stay_on_disk_and_none_can_be_written(tmp_path, numbers, mapped):
-    values = Store(tmp_path).get(INGREDIENTS, lambda: Entry({"values": np.arange(numbers)})).arrays["values"]
+    values = (
+        Store(tmp_path)
+        .get(INGREDIENTS, lambda: Entry({"values": np.arange(numbers)}))
+        .arrays["values"]
+    )
     assert isinstance(values, np.memmap) == mapped
     assert not values.flags.writeable
     np.testing.assert_array_equal(values, np.arange(numbers))
@@ -194,7 +210,9 @@ def _ask(root: Path, calls: Path, barrier) -> None:
 def test_processes_that_ask_at_once_compute_once(tmp_path):
     context = multiprocessing.get_context("spawn")
     barrier, calls = context.Barrier(3), tmp_path / "calls"
-    workers = [context.Process(target=_ask, args=(tmp_path / "store", calls, barrier)) for _ in range(3)]
+    workers = [
+        context.Process(target=_ask, args=(tmp_path / "store", calls, barrier)) for _ in range(3)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:

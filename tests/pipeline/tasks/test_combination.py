@@ -31,7 +31,9 @@ from tests.support.tiny import (
 
 LEARNED = ["weighted", "stacking", "selection"]
 RULES = ["mean", "product", "max", "majority", *LEARNED]
-PAIRS = GRID.replace("[mean_colour]", "[mean_colour, {mean_colour: {power: 2}}]").replace("[bow]", "[bow, tfidf]")
+PAIRS = GRID.replace("[mean_colour]", "[mean_colour, {mean_colour: {power: 2}}]").replace(
+    "[bow]", "[bow, tfidf]"
+)
 
 
 def late(rules, more="", grid=PAIRS):
@@ -50,7 +52,9 @@ def folder(tmp_path, monkeypatch):
 def fitted(monkeypatch):
     """Names of the cells whose models were fitted, once for each fold."""
     names, result = [], fit._result
-    monkeypatch.setattr(fit, "_result", lambda unit, *rest: names.append(unit.cell.name) or result(unit, *rest))
+    monkeypatch.setattr(
+        fit, "_result", lambda unit, *rest: names.append(unit.cell.name) or result(unit, *rest)
+    )
     return names
 
 
@@ -107,7 +111,9 @@ def test_what_was_learned_is_kept_until_the_rule_changes(folder, fitted, learned
     assert len(learned) == 3 * (2 * 4 + 1)
 
 
-def test_parts_with_nothing_to_choose_are_predicted_on_inner_folds_where_a_rule_learns(folder, fitted):
+def test_parts_with_nothing_to_choose_are_predicted_on_inner_folds_where_a_rule_learns(
+    folder, fitted
+):
     write_grid(folder, late(["mean", "stacking"], grid=GRID).replace("C: [1, 100]", "C: [10]"))
     assert run_grid(folder) == 0
     assert len(fitted) == 2 * 3
@@ -115,19 +121,27 @@ def test_parts_with_nothing_to_choose_are_predicted_on_inner_folds_where_a_rule_
     assert "mean_colour + bow / late(stacking) / logistic" in found
 
 
-def test_what_a_rule_learns_from_are_predictions_of_the_folds_that_left_the_rows_out(folder, monkeypatch):
+def test_what_a_rule_learns_from_are_predictions_of_the_folds_that_left_the_rows_out(
+    folder, monkeypatch
+):
     """The stored inner predictions are those of plain fits on the other inner folds, at the chosen strength."""
     plans, make = [], run.make_plan
-    monkeypatch.setattr(run, "make_plan", lambda *given: plans.append((make(*given), given[2])) or plans[-1][0])
+    monkeypatch.setattr(
+        run, "make_plan", lambda *given: plans.append((make(*given), given[2])) or plans[-1][0]
+    )
     write_grid(folder, late(["stacking"], grid=GRID))
     run_grid(folder)
     plan, dataset = plans[0]
     for unit in (unit for unit in plan.units if unit.cell.fusion.name == "image_only"):
         entry = Store(folder / "store").load(unit.ingredients)
-        block = unit.features["image"][0].load(Store(folder / "store"), dataset.views["image"].index)
+        block = unit.features["image"][0].load(
+            Store(folder / "store"), dataset.views["image"].index
+        )
         C = entry.facts["parameters"]["classifier__C"]
         for train, left_out in unit.fold.inner:
-            model = ImageOnly(Logistic(C=C)).fit(Views(image=block.take(train)), dataset.labels[train])
+            model = ImageOnly(Logistic(C=C)).fit(
+                Views(image=block.take(train)), dataset.labels[train]
+            )
             expected = model.predict_proba(Views(image=block.take(left_out)))
             kept = entry.arrays["inner"][np.searchsorted(unit.fold.train, left_out)]
             np.testing.assert_allclose(kept, expected, atol=1e-5)
@@ -154,15 +168,26 @@ def test_scores_show_the_weights_of_the_parts(folder):
         chosen = json.loads(row["parameters"])
         weights = {name: value for name, value in chosen.items() if name.startswith("weight of ")}
         assert sum(weights.values()) == pytest.approx(1, abs=0.03)
-        known = {"mean_colour", "mean_colour(power=2.0)", "bow", "tfidf"} if "any" in row["cell"] else {"image", "text"}
+        known = (
+            {"mean_colour", "mean_colour(power=2.0)", "bow", "tfidf"}
+            if "any" in row["cell"]
+            else {"image", "text"}
+        )
         assert {name.removeprefix("weight of ") for name in weights} <= known
 
 
 def test_a_part_that_fails_fails_what_combines_it(folder):
-    write_grid(folder, late(["stacking", "selection"]).replace("{mean_colour: {power: 2}}", "broken"))
+    write_grid(
+        folder, late(["stacking", "selection"]).replace("{mean_colour: {power: 2}}", "broken")
+    )
     assert run_grid(folder) == 1
     failures = json.loads((folder / "out" / "failures.json").read_text())
     combined = {failure["cell"] for failure in failures if "it combines broken" in failure["error"]}
-    assert combined == {"broken + bow / late(stacking) / logistic", "broken + tfidf / late(stacking) / logistic",
-                        "any image + any text / late(selection) / logistic"}
-    assert "mean_colour + bow / late(stacking) / logistic" in {row["cell"] for row in scores(folder)}
+    assert combined == {
+        "broken + bow / late(stacking) / logistic",
+        "broken + tfidf / late(stacking) / logistic",
+        "any image + any text / late(selection) / logistic",
+    }
+    assert "mean_colour + bow / late(stacking) / logistic" in {
+        row["cell"] for row in scores(folder)
+    }

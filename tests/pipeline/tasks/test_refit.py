@@ -38,8 +38,11 @@ def test_refitted_models_give_the_stored_predictions_under_the_chosen_parameters
     for unit in plan.units:
         again, entry = refit(unit, context, store), store.load(unit.ingredients)
         assert len(again.views) == 36
-        np.testing.assert_allclose(again.predict(again.views.take(unit.fold.test)), entry.arrays["probabilities"],
-                                   atol=1e-6)
+        np.testing.assert_allclose(
+            again.predict(again.views.take(unit.fold.test)),
+            entry.arrays["probabilities"],
+            atol=1e-6,
+        )
         for name, value in entry.facts["parameters"].items():
             assert again.model.get_params()[name] == value
 

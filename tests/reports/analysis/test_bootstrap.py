@@ -16,7 +16,9 @@ from tests.support.records import FUSION, MAJORITY, TEXT, realistic_record, smal
 
 def predictions(rows: int, classes: int, cells: int, seed: int = 0):
     rng = np.random.default_rng(seed)
-    labels = rng.choice(classes, rows, p=np.arange(1, classes + 1) / np.arange(1, classes + 1).sum())
+    labels = rng.choice(
+        classes, rows, p=np.arange(1, classes + 1) / np.arange(1, classes + 1).sum()
+    )
     logits = rng.normal(size=(cells, rows, classes)) + 1.2 * np.eye(classes)[labels]
     odds = np.exp(logits)
     return labels, list(odds / odds.sum(axis=2, keepdims=True)), rng
@@ -31,8 +33,11 @@ def test_weighted_scores_are_those_of_rows_drawn_as_often(name):
     for row, counts in enumerate(weights.astype(int)):
         drawn = np.repeat(np.arange(120), counts[units])
         plain = [METRICS[name](labels[drawn], cell[drawn]) for cell in cells]
-        # ROC AUC is resampled through its projection: exact for the data as they are, close otherwise.
-        np.testing.assert_allclose(found[row], plain, atol=0.02 if name == "roc_auc" and row else 1e-6)
+        # ROC AUC is resampled through its projection: exact for the data as they are, close
+        # otherwise.
+        np.testing.assert_allclose(
+            found[row], plain, atol=0.02 if name == "roc_auc" and row else 1e-6
+        )
 
 
 def test_whole_classes_are_resampled_where_they_are_the_units():
@@ -40,14 +45,20 @@ def test_whole_classes_are_resampled_where_they_are_the_units():
     labels, cells, _ = predictions(6000, 40, 2)
     weights = _weights(40, 4000, seed=1)
     found = resampled("balanced_accuracy", weights, labels, labels, cells, units_are_classes=True)
-    recalls = np.array([[(cell.argmax(axis=1) == labels)[labels == code].mean() for code in range(40)]
-                        for cell in cells])
+    recalls = np.array(
+        [
+            [(cell.argmax(axis=1) == labels)[labels == code].mean() for code in range(40)]
+            for cell in cells
+        ]
+    )
     np.testing.assert_allclose(found[0], recalls.mean(axis=1), atol=1e-6)
     np.testing.assert_allclose(found[3], recalls @ weights[3] / 40, atol=1e-6)
     np.testing.assert_allclose(found[1:].std(axis=0), recalls.std(axis=1) / np.sqrt(40), rtol=0.05)
     for name in ("recall_macro", "f1_macro", "precision_macro", "log_loss", "accuracy"):
         whole = resampled(name, weights[:1], labels, labels, cells, units_are_classes=True)
-        np.testing.assert_allclose(whole[0], [METRICS[name](labels, cell) for cell in cells], atol=1e-6)
+        np.testing.assert_allclose(
+            whole[0], [METRICS[name](labels, cell) for cell in cells], atol=1e-6
+        )
 
 
 def test_a_class_that_is_not_drawn_counts_for_nothing():
@@ -56,8 +67,9 @@ def test_a_class_that_is_not_drawn_counts_for_nothing():
     for name in ("balanced_accuracy", "f1_macro", "precision_macro", "recall_macro"):
         found = resampled(name, weights, np.arange(60), labels, cells)
         for row, kept in enumerate((labels != 2, labels == 0)):
-            np.testing.assert_allclose(found[row], [METRICS[name](labels[kept], cell[kept]) for cell in cells],
-                                       atol=1e-6)
+            np.testing.assert_allclose(
+                found[row], [METRICS[name](labels[kept], cell[kept]) for cell in cells], atol=1e-6
+            )
 
 
 @pytest.mark.parametrize("name", ["balanced_accuracy", "f1_macro", "log_loss"])
@@ -69,10 +81,14 @@ def test_intervals_of_scores_and_differences_cover_the_truth(name):
     for number in range(300):
         rows = slice(250 * number, 250 * (number + 1))
         weights = _weights(250, 300, seed=number)
-        found = resampled(name, weights, np.arange(250), population[rows], [cell[rows] for cell in many])[1:]
+        found = resampled(
+            name, weights, np.arange(250), population[rows], [cell[rows] for cell in many]
+        )[1:]
         columns = np.column_stack([found, found[:, 0] - found[:, 1]])
         low, high = np.quantile(columns, [0.025, 0.975], axis=0)
-        covered.append((low <= [*truth, truth[0] - truth[1]]) & ([*truth, truth[0] - truth[1]] <= high))
+        covered.append(
+            (low <= [*truth, truth[0] - truth[1]]) & ([*truth, truth[0] - truth[1]] <= high)
+        )
     coverage = np.mean(covered, axis=0)
     assert (coverage > 0.9).all(), coverage
     assert (coverage < 0.99).all(), coverage
@@ -103,13 +119,17 @@ def test_pooled_scores_of_a_record_with_repeats():
     for cell in found.cells[:3]:
         folds = [fold for fold in record.folds if fold.cell == cell]
         rows = np.concatenate([fold.rows for fold in folds])
-        whole = METRICS["balanced_accuracy"](record.labels[rows], np.concatenate([f.probabilities for f in folds]))
+        whole = METRICS["balanced_accuracy"](
+            record.labels[rows], np.concatenate([f.probabilities for f in folds])
+        )
         interval = found.score(cell)
         assert interval.estimate == pytest.approx(whole, abs=1e-6)
         assert interval.low < interval.estimate < interval.high
     best, last = found.cells[0], "majority"
     difference = found.difference(best, last)
-    assert difference.estimate == pytest.approx(found.score(best).estimate - found.score(last).estimate)
+    assert difference.estimate == pytest.approx(
+        found.score(best).estimate - found.score(last).estimate
+    )
     assert difference.low > 0
     assert found.difference(last, best).high == pytest.approx(-difference.low)
     assert np.array_equal(pooled(record, resamples=200).replicates, found.replicates)
@@ -136,10 +156,29 @@ def test_the_best_of_many_equal_cells_is_optimistic_and_the_correction_takes_it_
     folds = []
     for cell in cells:
         odds = rng.random((200, 2))
-        folds += [FoldRecord(cell.name, 0, fold, 160, np.arange(fold, 200, 5), odds[fold::5] / odds[fold::5].sum(
-            axis=1, keepdims=True), {}, {"accuracy": 0.5}, 0, 0, False) for fold in range(5)]
-    record = replace(small_record(metric="accuracy"), cells=tuple(cells), folds=tuple(folds), labels=labels,
-                     classes=("a", "b"))
+        folds += [
+            FoldRecord(
+                cell.name,
+                0,
+                fold,
+                160,
+                np.arange(fold, 200, 5),
+                odds[fold::5] / odds[fold::5].sum(axis=1, keepdims=True),
+                {},
+                {"accuracy": 0.5},
+                0,
+                0,
+                False,
+            )
+            for fold in range(5)
+        ]
+    record = replace(
+        small_record(metric="accuracy"),
+        cells=tuple(cells),
+        folds=tuple(folds),
+        labels=labels,
+        classes=("a", "b"),
+    )
     found = optimism(record)
     assert found.optimistic > 0.54
     assert found.corrected == pytest.approx(0.5, abs=0.03)

@@ -14,7 +14,16 @@ from pipeline.folds.leaks import leaks
 from reports.analysis.checks import checks
 from reports.record import CellRecord, FoldRecord
 from reports.sections import verdict
-from tests.support.records import FUSION, IMAGE, MAJORITY, METRICS, SMALL_SCORES, TEXT, realistic_record, small_record
+from tests.support.records import (
+    FUSION,
+    IMAGE,
+    MAJORITY,
+    METRICS,
+    SMALL_SCORES,
+    TEXT,
+    realistic_record,
+    small_record,
+)
 from tests.support.samples import WORDS, small_samples
 from tests.support.tiny import GRID, register, run_grid, without_report, write_grid, write_table
 
@@ -39,8 +48,12 @@ def test_near_perfect_text():
 
 
 def test_no_better_than_the_majority():
-    weak = small_record({TEXT: (0.2, 0.3, 0.2, 0.3), IMAGE: (0.9, 0.8, 0.9, 0.8), MAJORITY: (0.25,) * 4})
-    assert "1 cell is not clearly better than the baseline “majority” (0.250): “tfidf" in sentences(weak)
+    weak = small_record(
+        {TEXT: (0.2, 0.3, 0.2, 0.3), IMAGE: (0.9, 0.8, 0.9, 0.8), MAJORITY: (0.25,) * 4}
+    )
+    assert "1 cell is not clearly better than the baseline “majority” (0.250): “tfidf" in sentences(
+        weak
+    )
     assert "no better than the majority" not in names(weak, severe=True)
     nothing = small_record({TEXT: (0.2, 0.3, 0.2, 0.3), MAJORITY: (0.25,) * 4})
     assert "no better than the majority" in names(nothing, severe=True)
@@ -67,12 +80,15 @@ def test_identical_cells_small_classes_and_uneven_folds():
         if fold.fold == 0 else fold for fold in record.folds))
     assert "they test 3 to 9 rows" in sentences(uneven)
     other = FoldRecord(FUSION.name, 0, 0, 9, np.array([0, 4, 8]), np.eye(3), {}, {}, 0, 0, False)
-    changed = tuple(other if (fold.cell, fold.fold) == (FUSION.name, 0) else fold for fold in record.folds)
+    changed = tuple(
+        other if (fold.cell, fold.fold) == (FUSION.name, 0) else fold for fold in record.folds
+    )
     assert "2 cells predict exactly the same" in sentences(replace(record, folds=changed))
     assert {metric.name for metric in METRICS} >= {"accuracy"}
 
 
-# --- what the data give away -------------------------------------------------------------------------------
+# --- what the data give away
+# -------------------------------------------------------------------------------
 
 def found(samples, store, group="none"):
     dataset = build(samples, ["image", "text"], "fail", store, group)
@@ -84,8 +100,11 @@ def test_texts_that_name_their_class_in_random_folds_are_cried_out(store):
     terms = [f"{label}_{WORDS[label].split()[row % 3]}" for label in WORDS for row in range(12)]
     samples = small_samples(texts=terms, groups={"term": terms})
     alarms = found(samples, store)
-    assert [check.name for check in alarms if check.severe] == ["known in training", "label in the text",
-                                                                "groups ignored"]
+    assert [check.name for check in alarms if check.severe] == [
+        "known in training",
+        "label in the text",
+        "groups ignored",
+    ]
     text = " ".join(check.sentence for check in alarms)
     assert "The text gives the class away: 100.0% of the test rows have a text that also stands in the " \
            "training rows, and 100.0% of these have the class it has there (9 distinct texts in 36 rows" in text
@@ -115,7 +134,10 @@ def test_alarms_reach_the_terminal_and_the_verdict(tmp_path, monkeypatch, capsys
     assert "ALARM: The text gives the class away" in error
     assert "ALARM: The text names the class" in error
     assert "ALARM: The text alone all but gives the class away" in error
-    assert verdict.facts(small_record(alarms=("The text gives it away.",))).cautions[0] == "The text gives it away."
+    assert (
+        verdict.facts(small_record(alarms=("The text gives it away.",))).cautions[0]
+        == "The text gives it away."
+    )
 
 
 def test_the_record_knows_what_was_chosen_from(tmp_path, monkeypatch):

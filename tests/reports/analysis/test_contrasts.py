@@ -10,14 +10,24 @@ import pytest
 from reports.analysis.contrasts import contrasts
 from reports.analysis.contribution import contributions, robustness
 from reports.record import CellRecord
-from tests.support.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, probed_record, small_record
+from tests.support.records import (
+    FUSION,
+    IMAGE,
+    MAJORITY,
+    SMALL_SCORES,
+    TEXT,
+    probed_record,
+    small_record,
+)
 
 LATE = CellRecord("cnn + tfidf / late", "cnn", "tfidf", "late", "logistic")
 BOW = CellRecord("bow / text_only / logistic", None, "bow", "text_only", "logistic")
 
 
 def test_the_declared_contrasts_and_holm_over_them():
-    found = contrasts(small_record({**SMALL_SCORES, LATE: (0.65, 0.64, 0.66, 0.66), BOW: (0.4, 0.41, 0.42, 0.41)}))
+    found = contrasts(
+        small_record({**SMALL_SCORES, LATE: (0.65, 0.64, 0.66, 0.66), BOW: (0.4, 0.41, 0.42, 0.41)})
+    )
     pairs = [(one.question, one.comparison.cell, one.comparison.other) for one in found.family]
     assert pairs == [("fusion", FUSION.name, TEXT.name), ("fusion", LATE.name, TEXT.name),
                      ("winner", FUSION.name, LATE.name), ("text", TEXT.name, BOW.name)]
@@ -46,8 +56,12 @@ def test_one_fold_and_one_group_per_class_conclude_nothing():
 def test_held_out_classes_are_the_units_and_no_objection():
     """Every class is either trained on or tested there: that is the question, not a flaw."""
     record = small_record()
-    held_out = contrasts(replace(record, groups=record.labels, group_name="class", unseen_classes=True))
-    assert any("Only 3 classes: how scores vary from class to class" in limit for limit in held_out.limits)
+    held_out = contrasts(
+        replace(record, groups=record.labels, group_name="class", unseen_classes=True)
+    )
+    assert any(
+        "Only 3 classes: how scores vary from class to class" in limit for limit in held_out.limits
+    )
     assert not any("One group" in limit for limit in held_out.limits)
 
 
@@ -55,7 +69,9 @@ def test_contributions_by_hand():
     (found,) = contributions(probed_record())
     assert found.cell == FUSION.name
     # .67 as it is, .45 without texts, .55 without pictures, .25 without either
-    assert (found.both, found.image, found.text, found.none) == pytest.approx((0.67, 0.45, 0.55, 0.25))
+    assert (found.both, found.image, found.text, found.none) == pytest.approx(
+        (0.67, 0.45, 0.55, 0.25)
+    )
     assert found.shapley_image == pytest.approx(((0.45 - 0.25) + (0.67 - 0.55)) / 2)
     assert found.shapley_text == pytest.approx(((0.55 - 0.25) + (0.67 - 0.45)) / 2)
     assert found.shapley_image + found.shapley_text == pytest.approx(0.67 - 0.25)
@@ -74,11 +90,23 @@ def test_a_loss_turns_contributions():
 def test_curves_start_at_the_rows_as_they_are():
     curves = robustness(probed_record())
     assert {(curve.cell, curve.kind, curve.change, curve.modality) for curve in curves} == {
-        (cell, kind, change, modality) for change in ("missing", "swapped")
-        for cell, kind, modality in ((FUSION.name, "fusion", "image"), (FUSION.name, "fusion", "text"),
-                                     (TEXT.name, "text", "text"), (IMAGE.name, "image", "image"))}
-    curve = next(one for one in curves if (one.cell, one.change, one.modality) == (FUSION.name, "missing", "text"))
+        (cell, kind, change, modality)
+        for change in ("missing", "swapped")
+        for cell, kind, modality in (
+            (FUSION.name, "fusion", "image"),
+            (FUSION.name, "fusion", "text"),
+            (TEXT.name, "text", "text"),
+            (IMAGE.name, "image", "image"),
+        )
+    }
+    curve = next(
+        one
+        for one in curves
+        if (one.cell, one.change, one.modality) == (FUSION.name, "missing", "text")
+    )
     assert [point.share for point in curve.points] == [0, 0.25, 0.5, 0.75, 1]
-    assert [point.score.mean for point in curve.points] == pytest.approx([0.67, 0.615, 0.56, 0.505, 0.45])
+    assert [point.score.mean for point in curve.points] == pytest.approx(
+        [0.67, 0.615, 0.56, 0.505, 0.45]
+    )
     assert robustness(small_record()) == ()
     assert contributions(small_record()) == ()

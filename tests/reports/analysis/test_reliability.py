@@ -29,7 +29,9 @@ def test_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7]])
     found = reliability(probabilities, np.array([0, 1, 0, 1]), bins=2)
     # one bin: confidence (.9 + .8 + .6 + .7) / 4 = .75, three of four right
-    assert [(p.confidence, p.accuracy, p.share) for p in found.points] == [(pytest.approx(0.75), 0.75, 1.0)]
+    assert [(p.confidence, p.accuracy, p.share) for p in found.points] == [
+        (pytest.approx(0.75), 0.75, 1.0)
+    ]
     assert found.ece == pytest.approx(0)
     assert found.brier == pytest.approx((0.02 + 1.28 + 0.32 + 0.18) / 4)
     fine = reliability(probabilities, np.array([0, 1, 0, 1]), bins=5)
@@ -52,23 +54,35 @@ def test_the_temperature_undoes_over_and_underconfidence(sharpness):
     probabilities, labels = predictions(sharpness)
     temperature = fitted_temperature(probabilities, labels)
     assert temperature == pytest.approx(sharpness, rel=0.08)
-    best = minimize_scalar(lambda t: reliability(tempered(probabilities, t), labels).log_loss, bounds=(0.05, 20),
-                           method="bounded", options={"xatol": 1e-8})
+    best = minimize_scalar(
+        lambda t: reliability(tempered(probabilities, t), labels).log_loss,
+        bounds=(0.05, 20),
+        method="bounded",
+        options={"xatol": 1e-8},
+    )
     assert temperature == pytest.approx(best.x, rel=1e-4)
     assert reliability(tempered(probabilities, temperature), labels).ece < 0.03
 
 
 def test_the_report_scales_as_the_models_do():
     probabilities, _ = predictions(2, rows=50)
-    np.testing.assert_allclose(module.tempered(probabilities, 1.7), tempered(probabilities, 1.7), rtol=1e-14)
+    np.testing.assert_allclose(
+        module.tempered(probabilities, 1.7), tempered(probabilities, 1.7), rtol=1e-14
+    )
 
 
 def test_a_temperature_keeps_the_order_and_has_bounds():
     probabilities, _ = predictions(1, rows=50)
-    np.testing.assert_array_equal(tempered(probabilities, 4).argsort(axis=1), probabilities.argsort(axis=1))
+    np.testing.assert_array_equal(
+        tempered(probabilities, 4).argsort(axis=1), probabilities.argsort(axis=1)
+    )
     np.testing.assert_allclose(tempered(probabilities, 1), probabilities)
-    assert fitted_temperature(np.array([[0.6, 0.4], [0.3, 0.7]]), np.array([0, 1])) == pytest.approx(0.05)
-    assert fitted_temperature(np.array([[0.6, 0.4], [0.3, 0.7]]), np.array([1, 0])) == pytest.approx(20)
+    assert fitted_temperature(
+        np.array([[0.6, 0.4], [0.3, 0.7]]), np.array([0, 1])
+    ) == pytest.approx(0.05)
+    assert fitted_temperature(
+        np.array([[0.6, 0.4], [0.3, 0.7]]), np.array([1, 0])
+    ) == pytest.approx(20)
 
 
 def test_cells_are_scaled_only_where_every_fold_has_a_temperature():
@@ -78,7 +92,9 @@ def test_cells_are_scaled_only_where_every_fold_has_a_temperature():
     first = calibration(warm)[0]
     assert (first.cell, first.temperature) == (FUSION.name, 0.5)
     assert first.scaled.points[0].confidence > first.plain.points[0].confidence
-    lacking = replace(warm, folds=tuple(replace(f, temperature=None) if f.fold == 2 else f for f in warm.folds))
+    lacking = replace(
+        warm, folds=tuple(replace(f, temperature=None) if f.fold == 2 else f for f in warm.folds)
+    )
     assert all(one.temperature is None for one in calibration(lacking))
 
 
@@ -94,4 +110,6 @@ def test_a_run_learns_temperatures_where_it_has_inner_folds(tmp_path, monkeypatc
     assert run_grid(tmp_path) == 0
     for record in kept:
         assert all((fold.temperature is None) == (fold.cell == "majority") for fold in record.folds)
-        assert all(0.05 <= fold.temperature <= 20 for fold in record.folds if fold.temperature is not None)
+        assert all(
+            0.05 <= fold.temperature <= 20 for fold in record.folds if fold.temperature is not None
+        )

@@ -13,11 +13,16 @@ from sklearn.datasets import make_moons
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.svm import SVC
 
-from reports.analysis.statistics import corrected_resampled_interval, corrected_resampled_t, correlated_bayes, holm
+from reports.analysis.statistics import (
+    corrected_resampled_interval,
+    corrected_resampled_t,
+    correlated_bayes,
+    holm,
+)
 from tests.support.simulations import null_differences
 
-# baycomp 1.0.3, two_on_single(zeros, DIFFERENCES, rope=0.01, runs=...): probabilities of the first being
-# better, of neither, and of the second.
+# baycomp 1.0.3, two_on_single(zeros, DIFFERENCES, rope=0.01, runs=...): probabilities of the first
+# being better, of neither, and of the second.
 DIFFERENCES = [-0.012, -0.028, 0.005, 0.025, 0.046, 0.015, -0.005, -0.012, 0.034, 0.061]
 BAYCOMP = {1: (0.057030916827389276, 0.3577537918138508, 0.5852152913587599),
            2: (0.10360477778168033, 0.32997609744315637, 0.5664191247751633)}
@@ -36,18 +41,23 @@ def moons():
 def test_the_published_example_of_scikit_learns_guide(moons):
     test = corrected_resampled_t(*moons)
     assert test.t == pytest.approx(0.750, abs=5e-4)
-    assert test.p_value / 2 == pytest.approx(0.227, abs=5e-4)  # the guide gives the one-sided p value
+    # the guide gives the one-sided p value
+    assert test.p_value / 2 == pytest.approx(0.227, abs=5e-4)
     assert test.freedom == 99
     assert correlated_bayes(*moons, rope=0).better == pytest.approx(0.773, abs=5e-4)
     posterior = correlated_bayes(*moons, rope=0.01)
-    assert (posterior.better, posterior.equivalent, posterior.worse) == pytest.approx((0.500, 0.432, 0.068), abs=5e-4)
+    assert (posterior.better, posterior.equivalent, posterior.worse) == pytest.approx(
+        (0.500, 0.432, 0.068), abs=5e-4
+    )
 
 
 @pytest.mark.parametrize("runs", BAYCOMP)
 def test_the_posterior_is_baycomps(runs):
     folds = len(DIFFERENCES) // runs
     posterior = correlated_bayes(DIFFERENCES, [folds - 1] * 10, [1] * 10, rope=0.01)
-    assert (posterior.worse, posterior.equivalent, posterior.better) == pytest.approx(BAYCOMP[runs], abs=1e-12)
+    assert (posterior.worse, posterior.equivalent, posterior.better) == pytest.approx(
+        BAYCOMP[runs], abs=1e-12
+    )
 
 
 def test_holm_is_that_of_statsmodels():
@@ -63,19 +73,27 @@ def test_holm_is_that_of_statsmodels():
 def test_holm_lies_between_the_p_values_and_bonferronis(p_values):
     adjusted = holm(p_values)
     bonferroni = [min(1.0, p * len(p_values)) for p in p_values]
-    assert all(p <= mine <= most + 1e-12 for p, mine, most in zip(p_values, adjusted, bonferroni, strict=True))
+    assert all(
+        p <= mine <= most + 1e-12
+        for p, mine, most in zip(p_values, adjusted, bonferroni, strict=True)
+    )
     assert [x for _, x in sorted(zip(p_values, adjusted, strict=True))] == sorted(adjusted)
 
 
 @given(st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=2, max_size=20), st.floats(0, 0.2))
 def test_interval_test_and_posterior_agree(differences, rope):
     sizes = ([80] * len(differences), [20] * len(differences))
-    interval, test = corrected_resampled_interval(differences, *sizes), corrected_resampled_t(differences, *sizes)
+    interval, test = (
+        corrected_resampled_interval(differences, *sizes),
+        corrected_resampled_t(differences, *sizes),
+    )
     posterior = correlated_bayes(differences, *sizes, rope=rope)
     assert posterior.better + posterior.equivalent + posterior.worse == pytest.approx(1)
     assert (interval.direction == 0) == (test.p_value > 0.05)
     sign = correlated_bayes(differences, *sizes, rope=0)
-    assert 2 * min(sign.better, sign.worse) == pytest.approx(test.p_value if any(differences) else 0, abs=1e-9)
+    assert 2 * min(sign.better, sign.worse) == pytest.approx(
+        test.p_value if any(differences) else 0, abs=1e-9
+    )
     turned = correlated_bayes([-value for value in differences], *sizes, rope=rope)
     assert turned.better == pytest.approx(posterior.worse)
 
@@ -90,7 +108,8 @@ def test_one_fold_concludes_nothing_and_equal_differences_are_a_point():
         correlated_bayes([0.0] * 5, [8] * 5, [2] * 5, rope=-1)
 
 
-# --- false alarms on two equally good classifiers (600 simulated data sets each) -----------------------
+# --- false alarms on two equally good classifiers (600 simulated data sets each)
+# -----------------------
 
 @pytest.mark.parametrize(("folds", "repeats"), [(5, 2), (10, 3)])
 def test_false_alarms_keep_to_their_level_where_the_naive_t_does_not(folds, repeats):

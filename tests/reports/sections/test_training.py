@@ -17,13 +17,20 @@ def trained_record():
     courses = [{"kept": kept, "fitted": [2.0, 1.5, 1.0, 0.5], "held_out": [1.0, 0.9, 0.8, loss]}
                for kept, loss in ((3, 0.9), (4, 0.4), (3, 0.9), (4, 0.6))]
     folds = iter(courses)
-    return replace(record, folds=tuple(
-        replace(one, training=next(folds)) if one.cell == FUSION.name else one for one in record.folds))
+    return replace(
+        record,
+        folds=tuple(
+            replace(one, training=next(folds)) if one.cell == FUSION.name else one
+            for one in record.folds
+        ),
+    )
 
 
 def test_facts_by_value():
     facts = training.facts(trained_record())
-    assert facts.cells == (Trained(FUSION.name, 4, (3.5, 3, 4), 2, 4, pytest.approx((0.8 + 0.4 + 0.8 + 0.6) / 4)),)
+    assert facts.cells == (
+        Trained(FUSION.name, 4, (3.5, 3, 4), 2, 4, pytest.approx((0.8 + 0.4 + 0.8 + 0.6) / 4)),
+    )
     assert facts.drawn == FUSION.name
     assert facts.held_out == (1.0, 0.9, 0.8, 0.9)
     assert training.facts(small_record()) is None

@@ -27,9 +27,15 @@ FOLDER = "cifar-10-batches-py"
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     write_cifar10(tmp_path / FOLDER, monkeypatch)
-    write_csv(tmp_path / "terms.csv", [
-        ("term", "label", "gloss", "synset"), ("tabby_cat", "cat", "a striped cat", "cat.n.01"),
-        ("cruiser", "ship", "a warship", "ship.n.01"), ("cruiser", "automobile", "a police car", "car.n.01")])
+    write_csv(
+        tmp_path / "terms.csv",
+        [
+            ("term", "label", "gloss", "synset"),
+            ("tabby_cat", "cat", "a striped cat", "cat.n.01"),
+            ("cruiser", "ship", "a warship", "ship.n.01"),
+            ("cruiser", "automobile", "a police car", "car.n.01"),
+        ],
+    )
     return tmp_path
 
 
@@ -72,11 +78,15 @@ def test_glosses_and_synsets_come_from_the_terms_by_term_and_label(place):
 
 def test_parts_conditions_and_samples_choose_rows(place):
     assert len(Cifar10(path=".", part="train").load(place)) == 20
-    chosen = Cifar10(path=".", terms="terms.csv", where={"synset": ["ship.n.01", "car.n.01"], "split": "test"})
+    chosen = Cifar10(
+        path=".", terms="terms.csv", where={"synset": ["ship.n.01", "car.n.01"], "split": "test"}
+    )
     assert chosen.load(place).places == ["test_batch row 2", "test_batch row 3"]
     samples = Cifar10(path=".", sample=8).load(place)
     assert sorted(samples.labels) == ["automobile"] * 2 + ["cat"] * 4 + ["ship"] * 2
-    pictures = {picture.name: picture.digest() for picture in Cifar10(path=".").load(place).pictures}
+    pictures = {
+        picture.name: picture.digest() for picture in Cifar10(path=".").load(place).pictures
+    }
     assert all(pictures[picture.name] == picture.digest() for picture in samples.pictures)
 
 
@@ -108,11 +118,16 @@ def test_a_batch_can_call_nothing_even_with_the_right_md5(place, monkeypatch):
 
 
 def test_what_needs_terms_and_unknown_columns_are_reported_together(place):
-    source = Cifar10(path="nowhere", text="gloss", group="synset", where={"lable": "cat", "gloss": "x"})
+    source = Cifar10(
+        path="nowhere", text="gloss", group="synset", where={"lable": "cat", "gloss": "x"}
+    )
     problems = problems_of(lambda: source.load(place))
     assert [problem.split(",")[0] for problem in problems[:2]] == ["text: 'gloss' needs terms",
                                                                    "group: 'synset' needs terms"]
-    assert problems[2] == "where: no column 'lable'; did you mean 'label'? (columns: filename, label, split, term)"
+    assert (
+        problems[2]
+        == "where: no column 'lable'; did you mean 'label'? (columns: filename, label, split, term)"
+    )
     assert problems[3].startswith("where: 'gloss' needs terms")
     assert problems[4].startswith("path: there is no cifar-10-python.tar.gz")
 
@@ -142,7 +157,9 @@ def test_a_download_goes_where_the_batches_are_then_found(tmp_path, monkeypatch)
                         lambda self: write_cifar10(tmp_path / "new" / FOLDER, monkeypatch))
     (tmp_path / "new").mkdir()
     monkeypatch.setattr(torchvision.CIFAR10, "_check_integrity", lambda self: True)
-    monkeypatch.setattr(torchvision.CIFAR10, "__init__", lambda self, root, download: self.download())
+    monkeypatch.setattr(
+        torchvision.CIFAR10, "__init__", lambda self, root, download: self.download()
+    )
     assert len(Cifar10(path="new", download=True).load(tmp_path)) == 24
 
 

@@ -16,7 +16,15 @@ def lay(root, *paths):
 
 
 def test_classes_are_folders_and_ids_are_paths(tmp_path):
-    lay(tmp_path / "set", "dog/b.JPG", "cat/deep/a.png", "cat/.hidden.png", ".git/x.png", "cat/notes.txt", "README.md")
+    lay(
+        tmp_path / "set",
+        "dog/b.JPG",
+        "cat/deep/a.png",
+        "cat/.hidden.png",
+        ".git/x.png",
+        "cat/notes.txt",
+        "README.md",
+    )
     samples = Folder(path="set").load(tmp_path)
     assert samples.ids == ["cat/deep/a.png", "dog/b.JPG"]
     assert samples.labels == ["cat", "dog"]
@@ -28,11 +36,20 @@ def test_classes_are_folders_and_ids_are_paths(tmp_path):
 @pytest.mark.parametrize("ending", [".csv", ".tsv"])
 def test_captions_are_joined_line_by_line(ending, tmp_path):
     lay(tmp_path / "set", "cat/a.png", "cat/b.png", "dog/c.png")
-    write_csv(tmp_path / f"captions{ending}", [
-        ("name", "words"), ("cat/a.png", "one, two"), ("./dog/c.png", "dog"), ("cat/a.png", "three"),
-        ("cat/b.png", "")],
-        "," if ending == ".csv" else "\t")
-    samples = Folder(path="set", captions=f"captions{ending}", file="name", caption="words").load(tmp_path)
+    write_csv(
+        tmp_path / f"captions{ending}",
+        [
+            ("name", "words"),
+            ("cat/a.png", "one, two"),
+            ("./dog/c.png", "dog"),
+            ("cat/a.png", "three"),
+            ("cat/b.png", ""),
+        ],
+        "," if ending == ".csv" else "\t",
+    )
+    samples = Folder(path="set", captions=f"captions{ending}", file="name", caption="words").load(
+        tmp_path
+    )
     assert samples.texts == ["one, two\nthree", None, "dog"]
 
 
@@ -46,7 +63,10 @@ def test_train_and_test_folders_are_the_official_split(tmp_path):
 
 def test_pictures_outside_class_folders_and_captions_of_no_picture_are_reported_together(tmp_path):
     lay(tmp_path / "set", "stray.png", "cat/apple.png", "cat/pear.png")
-    write_csv(tmp_path / "captions.csv", [("file", "caption"), ("cat/aple.png", "x"), ("", "y"), ("cat/pear.png", "z")])
+    write_csv(
+        tmp_path / "captions.csv",
+        [("file", "caption"), ("cat/aple.png", "x"), ("", "y"), ("cat/pear.png", "z")],
+    )
     problems = problems_of(lambda: Folder(path="set", captions="captions.csv").load(tmp_path))
     assert problems == [
         f"{tmp_path / 'set' / 'stray.png'}: pictures must lie in <class>/ below {tmp_path / 'set'}",

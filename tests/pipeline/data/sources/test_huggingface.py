@@ -12,7 +12,9 @@ from tests.support.source_examples import huggingface, png, problems_of
 
 def test_a_missing_library_is_told_with_its_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    [problem] = problems_of(lambda: HuggingFace(path="x", text="text", label="class").load(tmp_path))
+    [problem] = problems_of(
+        lambda: HuggingFace(path="x", text="text", label="class").load(tmp_path)
+    )
     assert "pip install modalgrid[huggingface]" in problem
 
 
@@ -27,7 +29,9 @@ def keys(tmp_path, monkeypatch):
     import datasets
 
     saved = datasets.load_from_disk(tmp_path / "saved")
-    datasets.DatasetDict({"train": saved, "test": saved.select([2, 0])}).save_to_disk(tmp_path / "splits")
+    datasets.DatasetDict({"train": saved, "test": saved.select([2, 0])}).save_to_disk(
+        tmp_path / "splits"
+    )
     (tmp_path / "files").mkdir()
     saved.to_parquet(tmp_path / "files" / "train.parquet")
     return keys
@@ -40,12 +44,22 @@ def test_class_numbers_become_names_and_pictures_stay_encoded(path, keys, tmp_pa
     assert samples.groups == {"kind": ["old", "young", "old"]}
     assert samples.texts == ["a cat", None, "a what?"]
     assert samples.ids == ["7", "8", "9"]
-    assert [picture and picture.read() for picture in samples.pictures] == [png("red"), png("blue"), None]
+    assert [picture and picture.read() for picture in samples.pictures] == [
+        png("red"),
+        png("blue"),
+        None,
+    ]
 
 
 def test_a_split_chooses_rows_in_its_order(keys, tmp_path):
-    assert HuggingFace(**{**keys, "path": "splits", "split": "test"}).load(tmp_path).ids == ["9", "7"]
-    assert HuggingFace(**{**keys, "path": "files", "split": "train[1:]"}).load(tmp_path).ids == ["8", "9"]
+    assert HuggingFace(**{**keys, "path": "splits", "split": "test"}).load(tmp_path).ids == [
+        "9",
+        "7",
+    ]
+    assert HuggingFace(**{**keys, "path": "files", "split": "train[1:]"}).load(tmp_path).ids == [
+        "8",
+        "9",
+    ]
 
 
 @pytest.mark.parametrize("path", ["saved", "splits", "files"])
@@ -57,5 +71,10 @@ def test_an_unknown_split_is_told(path, keys, tmp_path):
 
 
 def test_every_missing_column_is_reported(keys, tmp_path):
-    problems = problems_of(lambda: HuggingFace(**{**keys, "text": "txt", "label": "clas"}).load(tmp_path))
-    assert ["did you mean 'text'" in problems[0], "did you mean 'class'" in problems[1]] == [True, True]
+    problems = problems_of(
+        lambda: HuggingFace(**{**keys, "text": "txt", "label": "clas"}).load(tmp_path)
+    )
+    assert ["did you mean 'text'" in problems[0], "did you mean 'class'" in problems[1]] == [
+        True,
+        True,
+    ]

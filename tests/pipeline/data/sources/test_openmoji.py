@@ -31,10 +31,21 @@ def everything():
 
 def test_the_default_is_1644_emoji_in_eight_groups(plain):
     assert Counter(plain.labels) == {
-        "People & Body": 388, "Objects": 266, "Symbols": 224, "Travel & Places": 219, "Smileys & Emotion": 171,
-        "Animals & Nature": 160, "Food & Drink": 131, "Activities": 85}
+        "People & Body": 388,
+        "Objects": 266,
+        "Symbols": 224,
+        "Travel & Places": 219,
+        "Smileys & Emotion": 171,
+        "Animals & Nature": 160,
+        "Food & Drink": 131,
+        "Activities": 85,
+    }
     assert len(set(plain.ids)) == 1644
-    assert (plain.ids[0], plain.texts[0], plain.labels[0]) == ("1F600", "grinning face", "Smileys & Emotion")
+    assert (plain.ids[0], plain.texts[0], plain.labels[0]) == (
+        "1F600",
+        "grinning face",
+        "Smileys & Emotion",
+    )
     assert plain.group == "base"
 
 
@@ -48,7 +59,9 @@ def test_skin_tones_flags_and_components_come_only_when_asked_for(plain, everyth
 
 def test_variants_of_one_emoji_share_their_base(everything):
     bases = {}
-    for code, name, base in zip(everything.ids, everything.texts, everything.groups["base"], strict=True):
+    for code, name, base in zip(
+        everything.ids, everything.texts, everything.groups["base"], strict=True
+    ):
         bare = tuple(point for point in code.split("-") if point not in TONES | {"FE0F"})
         if bare:  # a bare skin tone is no variant of anything
             assert bases.setdefault(bare, base) == base, name

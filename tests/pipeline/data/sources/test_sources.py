@@ -131,12 +131,16 @@ def test_a_sample_depends_on_its_seed_alone():
 
 
 def test_a_sample_of_more_rows_than_there_are_is_a_problem():
-    assert problems_of(lambda: stratified(["a", "b"], 3, 0)) == ["sample: 3 is more than the 2 rows there are"]
+    assert problems_of(lambda: stratified(["a", "b"], 3, 0)) == [
+        "sample: 3 is more than the 2 rows there are"
+    ]
 
 
 def test_hints_name_the_nearest_and_the_first_few():
     known = [f"column{number:02d}" for number in range(20)]
-    assert hint("colunm07", known, "columns").startswith("; did you mean 'column07'? (columns: column00, ")
+    assert hint("colunm07", known, "columns").startswith(
+        "; did you mean 'column07'? (columns: column00, "
+    )
     assert hint("x", known, "columns").endswith("column11 and 8 more)")
     assert first_few(["p"] * 14, "such rows")[-1] == "... and 2 more such rows"
     assert first_few(["p"], "such rows") == ["p"]
@@ -154,5 +158,7 @@ def test_all_problems_of_several_steps_are_reported_once():
     def fail(*problems):
         raise SourceError(problems)
 
-    assert problems_of(lambda: all_of(lambda: 1, lambda: fail("a", "b"), lambda: fail("b", "c"))) == ["a", "b", "c"]
+    assert problems_of(
+        lambda: all_of(lambda: 1, lambda: fail("a", "b"), lambda: fail("b", "c"))
+    ) == ["a", "b", "c"]
     assert all_of(lambda: 1, lambda: None) == [1, None]

@@ -16,8 +16,13 @@ from tests.support.paths import SHARED
 from tests.support.source_examples import png, problems_of, write_csv
 
 # Every character that a file can hold, and often those that its format gives a meaning.
-NASTY = st.text(st.one_of(st.sampled_from('",;\t\n\r\'\\ |{}[]:#\u2028\u200f\u05d0\u0628\ufeff😀👩🏽‍🚀'),
-                          st.characters(exclude_categories=("Cs",))), max_size=12)
+NASTY = st.text(
+    st.one_of(
+        st.sampled_from("\",;\t\n\r'\\ |{}[]:#\u2028\u200f\u05d0\u0628\ufeff😀👩🏽‍🚀"),
+        st.characters(exclude_categories=("Cs",)),
+    ),
+    max_size=12,
+)
 ROWS = st.lists(st.tuples(NASTY, NASTY), min_size=1, max_size=6)
 
 
@@ -33,7 +38,9 @@ def write(file, names, rows):
         lines = [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in rows]
         file.write_text("\n".join(lines) + "\n", "utf-8", newline="")
     else:
-        pq.write_table(pa.table({name: [row[at] for row in rows] for at, name in enumerate(names)}), file)
+        pq.write_table(
+            pa.table({name: [row[at] for row in rows] for at, name in enumerate(names)}), file
+        )
     return file
 
 
@@ -64,8 +71,15 @@ def test_every_column_plays_its_part(tmp_path):
         ("p/1.png", "Mug", "Blue,\nlarge", "3", "007", "A", "x", "train"),
         ("", "Cup", " ", "12", "008", "B", "", "test"),
     ])
-    samples = Table(path="shop/items.csv", image="picture", text=["title", "description"], label="class", id="sku",
-                    group=["brand", "maker"], split="part").load(tmp_path)
+    samples = Table(
+        path="shop/items.csv",
+        image="picture",
+        text=["title", "description"],
+        label="class",
+        id="sku",
+        group=["brand", "maker"],
+        split="part",
+    ).load(tmp_path)
     assert samples.pictures == [FilePicture(tmp_path / "shop" / "p" / "1.png"), None]
     assert samples.texts == ["Mug\nBlue,\nlarge", "Cup"]
     assert samples.labels == ["3", "12"]
@@ -77,23 +91,34 @@ def test_every_column_plays_its_part(tmp_path):
 
 def test_values_of_any_type_become_their_plain_text(tmp_path):
     columns = {
-        "whole": pa.array([3.0, float("nan"), 2.5]), "number": pa.array([3, None, -1]),
-        "truth": pa.array([True, False, None]), "day": pa.array([0, 1, None], pa.date32()),
-        "kind": pa.array(["x", "y", None]).dictionary_encode(), "large": pa.array(["a", " ", "b"], pa.large_string()),
+        "whole": pa.array([3.0, float("nan"), 2.5]),
+        "number": pa.array([3, None, -1]),
+        "truth": pa.array([True, False, None]),
+        "day": pa.array([0, 1, None], pa.date32()),
+        "kind": pa.array(["x", "y", None]).dictionary_encode(),
+        "large": pa.array(["a", " ", "b"], pa.large_string()),
         "nothing": pa.nulls(3),
     }
     pq.write_table(pa.table(columns), tmp_path / "items.parquet")
-    found = {name: Table(path="items.parquet", text="large", label=name).load(tmp_path).labels for name in columns}
+    found = {
+        name: Table(path="items.parquet", text="large", label=name).load(tmp_path).labels
+        for name in columns
+    }
     assert found == {
-        "whole": ["3", None, "2.5"], "number": ["3", None, "-1"], "truth": ["true", "false", None],
-        "day": ["1970-01-01", "1970-01-02", None], "kind": ["x", "y", None], "large": ["a", None, "b"],
+        "whole": ["3", None, "2.5"],
+        "number": ["3", None, "-1"],
+        "truth": ["true", "false", None],
+        "day": ["1970-01-01", "1970-01-02", None],
+        "kind": ["x", "y", None],
+        "large": ["a", None, "b"],
         "nothing": [None] * 3,
     }
 
 
 def test_json_numbers_keep_their_digits_and_missing_keys_are_empty(tmp_path):
     (tmp_path / "items.jsonl").write_text(
-        '{"text": "2020-01-01", "class": 12345678901234567890}\n\n{"class": 3.0}\n{"text": true, "class": 0.10}\n')
+        '{"text": "2020-01-01", "class": 12345678901234567890}\n\n{"class": 3.0}\n{"text": true, "class": 0.10}\n'
+    )
     samples = Table(path="items.jsonl", text="text", label="class").load(tmp_path)
     assert samples.texts == ["2020-01-01", None, "true"]
     assert samples.labels == ["12345678901234567890", "3", "0.10"]
@@ -104,7 +129,12 @@ def test_encoded_pictures_are_views_into_the_table(kind, tmp_path):
     pictures = pa.array([png("red"), None, b"", png("blue")], kind)
     pq.write_table(pa.table({"image": pictures, "class": list("abab")}), tmp_path / "items.parquet")
     samples = Table(path="items.parquet", image="image", label="class").load(tmp_path)
-    assert [picture and picture.read() for picture in samples.pictures] == [png("red"), None, None, png("blue")]
+    assert [picture and picture.read() for picture in samples.pictures] == [
+        png("red"),
+        None,
+        None,
+        png("blue"),
+    ]
     assert samples.texts == [None] * 4
     picture = samples.pictures[3]
     assert isinstance(picture, BytesPicture)
@@ -115,9 +145,14 @@ def test_encoded_pictures_are_views_into_the_table(kind, tmp_path):
 
 def test_hugging_face_pictures_are_bytes_or_else_a_path(tmp_path):
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    pictures = pa.array([{"bytes": png("red"), "path": "red.png"}, {"bytes": None, "path": "p/blue.png"}, None], kind)
+    pictures = pa.array(
+        [{"bytes": png("red"), "path": "red.png"}, {"bytes": None, "path": "p/blue.png"}, None],
+        kind,
+    )
     pq.write_table(pa.table({"image": pictures, "class": list("aba")}), tmp_path / "items.parquet")
-    bytes_, path, nothing = Table(path="items.parquet", image="image", label="class").load(tmp_path).pictures
+    bytes_, path, nothing = (
+        Table(path="items.parquet", image="image", label="class").load(tmp_path).pictures
+    )
     assert bytes_.read() == png("red")
     assert path == FilePicture(tmp_path / "p" / "blue.png")
     assert nothing is None
@@ -125,8 +160,15 @@ def test_hugging_face_pictures_are_bytes_or_else_a_path(tmp_path):
 
 def test_every_missing_column_is_reported_with_the_nearest_one(tmp_path):
     write_csv(tmp_path / "items.csv", [("picture", "title", "class"), ("a", "b", "c")])
-    problems = problems_of(lambda: Table(path="items.csv", image="pictur", text=["title", "titel"], label="clas",
-                                         where={"part": "train"}).load(tmp_path))
+    problems = problems_of(
+        lambda: Table(
+            path="items.csv",
+            image="pictur",
+            text=["title", "titel"],
+            label="clas",
+            where={"part": "train"},
+        ).load(tmp_path)
+    )
     columns = "(columns: class, picture, title)"
     assert problems == [
         f"image: items.csv has no column 'pictur'; did you mean 'picture'? {columns}",
@@ -141,21 +183,40 @@ def test_a_table_needs_pictures_or_texts(tmp_path):
 
 
 def test_columns_that_cannot_play_their_part_are_reported_together(tmp_path):
-    pq.write_table(pa.table({"n": [1, 2], "many": [["a"], ["b"]], "part": ["train", "dev"], "bytes": [b"\xff", b""]}),
-                   tmp_path / "items.parquet")
-    problems = problems_of(lambda: Table(path="items.parquet", image="n", text=["many", "bytes"], label="n",
-                                         split="part").load(tmp_path))
+    pq.write_table(
+        pa.table(
+            {"n": [1, 2], "many": [["a"], ["b"]], "part": ["train", "dev"], "bytes": [b"\xff", b""]}
+        ),
+        tmp_path / "items.parquet",
+    )
+    problems = problems_of(
+        lambda: Table(
+            path="items.parquet", image="n", text=["many", "bytes"], label="n", split="part"
+        ).load(tmp_path)
+    )
     assert [problem.split(" must hold ")[0] for problem in problems] == [
-        "items.parquet column 'n'", "split: column 'part' of items.parquet", "items.parquet column 'many'",
-        "items.parquet column 'bytes'"]
+        "items.parquet column 'n'",
+        "split: column 'part' of items.parquet",
+        "items.parquet column 'many'",
+        "items.parquet column 'bytes'",
+    ]
     assert "'dev' in 1 rows" in problems[1]
     assert "where: {part: [train, test]}" in problems[1]
 
 
 def test_where_leaves_rows_of_other_parts_out_before_the_split_is_checked(tmp_path):
-    rows = [(f"t{number}", "ab"[number % 2], ("train", "test", "dev", "")[number % 4]) for number in range(12)]
+    rows = [
+        (f"t{number}", "ab"[number % 2], ("train", "test", "dev", "")[number % 4])
+        for number in range(12)
+    ]
     write_csv(tmp_path / "items.csv", [("text", "class", "part"), *rows])
-    table = Table(path="items.csv", text="text", label="class", split="part", where={"part": ["train", "test"]})
+    table = Table(
+        path="items.csv",
+        text="text",
+        label="class",
+        split="part",
+        where={"part": ["train", "test"]},
+    )
     samples = table.load(tmp_path)
     assert samples.texts == ["t0", "t1", "t4", "t5", "t8", "t9"]
     assert samples.places[-1] == "items.csv row 10"
@@ -171,28 +232,51 @@ def test_a_sample_is_stratified_and_keeps_rows_whole(tmp_path):
     assert samples.labels.count("a") == 5
     for place, text, label in zip(samples.places, samples.texts, samples.labels, strict=True):
         assert rows[int(place.split()[-1]) - 1] == (text, label)
-    other = Table(path="items.csv", text="text", label="class", sample=10, sample_seed=1).load(tmp_path)
+    other = Table(path="items.csv", text="text", label="class", sample=10, sample_seed=1).load(
+        tmp_path
+    )
     assert other.texts != samples.texts
 
 
 def join_example(folder, terms, on=("term", "label")):
-    write_csv(folder / "items.csv", [("term", "label", "text"), ("cruiser", "ship", "s"), ("cruiser", "car", "c"),
-                                     ("cat", "cat", "k"), ("", "cat", "n")])
+    write_csv(
+        folder / "items.csv",
+        [
+            ("term", "label", "text"),
+            ("cruiser", "ship", "s"),
+            ("cruiser", "car", "c"),
+            ("cat", "cat", "k"),
+            ("", "cat", "n"),
+        ],
+    )
     write_csv(folder / "more" / "terms.csv", [("term", "label", "gloss", "synset"), *terms])
     return Table(path="items.csv", text="gloss", label="label", group=["synset", "term"],
                  join={"path": "more/terms.csv", "on": list(on)})
 
 
 def test_a_joined_table_adds_columns_to_the_rows_with_the_same_key(tmp_path):
-    table = join_example(tmp_path, [("cruiser", "car", "police car", "c1"), ("cruiser", "ship", "warship", "s1"),
-                                    ("dog", "dog", "pet", "d1"), ("", "cat", "no key", "n"), ("", "cat", "", "")])
+    table = join_example(
+        tmp_path,
+        [
+            ("cruiser", "car", "police car", "c1"),
+            ("cruiser", "ship", "warship", "s1"),
+            ("dog", "dog", "pet", "d1"),
+            ("", "cat", "no key", "n"),
+            ("", "cat", "", ""),
+        ],
+    )
     samples = table.load(tmp_path)
     assert samples.texts == ["warship", "police car", None, None]
-    assert samples.groups == {"synset": ["s1", "c1", None, None], "term": ["cruiser", "cruiser", "cat", None]}
+    assert samples.groups == {
+        "synset": ["s1", "c1", None, None],
+        "term": ["cruiser", "cruiser", "cat", None],
+    }
 
 
 def test_a_key_that_stands_twice_in_the_joined_table_is_a_problem(tmp_path):
-    table = join_example(tmp_path, [("cat", "cat", "pet", "1"), ("cat", "cat", "beast", "2"), ("", "cat", "", "")])
+    table = join_example(
+        tmp_path, [("cat", "cat", "pet", "1"), ("cat", "cat", "beast", "2"), ("", "cat", "", "")]
+    )
     assert problems_of(lambda: table.load(tmp_path)) == [
         "terms.csv row 2: cat, cat stands in row 1 too, but term, label must tell the rows apart"]
 
@@ -209,7 +293,9 @@ def test_a_join_without_matches_or_with_a_column_in_both_tables_is_a_problem(tmp
 
 def test_missing_files_are_reported_together(tmp_path):
     write_csv(tmp_path / "items.csv", [("text", "class"), ("a", "b")])
-    table = Table(path="item.csv", text="text", label="class", join={"path": "terms.csv", "on": "text"})
+    table = Table(
+        path="item.csv", text="text", label="class", join={"path": "terms.csv", "on": "text"}
+    )
     problems = problems_of(lambda: table.load(tmp_path))
     assert [problem.split(":")[0] for problem in problems] == ["path", "join path"]
     assert "did you mean 'items.csv'?" in problems[0]
@@ -237,18 +323,31 @@ def test_a_damaged_table_is_told_with_every_bad_row(name, content, parts, tmp_pa
 
 def test_a_long_list_of_bad_rows_is_cut_with_the_number_left_out(tmp_path):
     (tmp_path / "items.csv").write_text("text,class\n" + "x\n" * 30)
-    problems = problems_of(lambda: Table(path="items.csv", text="text", label="class").load(tmp_path))
+    problems = problems_of(
+        lambda: Table(path="items.csv", text="text", label="class").load(tmp_path)
+    )
     assert len(problems) == 13
     assert problems[-1] == "... and 18 more such rows"
 
 
 @pytest.mark.skipif(not (SHARED / "cifar10.parquet").is_file(), reason="needs ../shared/data/cifar10.parquet")
 def test_cifar10_with_its_glosses_reads_as_one_table():
-    table = Table(path="cifar10.parquet", image="image", text="gloss", label="label", id="filename", split="split",
-                  group=["synset", "term"], where={"split": "test"}, sample=200,
-                  join={"path": "cifar10_terms.csv", "on": ["term", "label"]})
+    table = Table(
+        path="cifar10.parquet",
+        image="image",
+        text="gloss",
+        label="label",
+        id="filename",
+        split="split",
+        group=["synset", "term"],
+        where={"split": "test"},
+        sample=200,
+        join={"path": "cifar10_terms.csv", "on": ["term", "label"]},
+    )
     samples = table.load(SHARED)
-    assert {label: samples.labels.count(label) for label in samples.labels} == dict.fromkeys(samples.labels, 20)
+    assert {label: samples.labels.count(label) for label in samples.labels} == dict.fromkeys(
+        samples.labels, 20
+    )
     assert None not in samples.texts
     assert samples.group == "synset"
     assert set(samples.split) == {"test"}
