@@ -4,51 +4,42 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shlex
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from itertools import starmap
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from features.machine.cores import cores
 from features.machine.remembered import remembering
-from pipeline.config.cells import Cell, expand, sample_modalities
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
-from pipeline.data.class_texts import with_class_texts
-from pipeline.data.dataset import Dataset, DatasetError, build
+from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
-from pipeline.data.sources import SOURCES
-from pipeline.engine.attempts import Done, Failed
+from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress, say
-from pipeline.folds.draw import draw
-from pipeline.folds.fold import Fold
+from pipeline.engine.run_all import counts
 from pipeline.folds.leaks import leaks
-from pipeline.followup.attention_maps import attention_records
-from pipeline.followup.learning_curve import with_learning_curve
-from pipeline.followup.probe_scores import with_probes
-from pipeline.plan.combinations import combinations, learn_all
+from pipeline.followup.attention_maps import attention
+from pipeline.followup.learning_curve import LearningCurve, learning_curve
+from pipeline.followup.probe_scores import score_probes
+from pipeline.followup.probes import probe_all
+from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import run_plan
-from pipeline.plan.plan import make_plan
+from pipeline.plan.load import load
+from pipeline.plan.plan import Plan, make_plan
 from pipeline.plan.text import plan_text
 from pipeline.results.files import write_run
 from pipeline.results.lock import lock_text
-from pipeline.results.record import (
-    checked,
-    encoded_records,
-    package_versions,
-    record_of,
-    stage_records,
-)
-from pipeline.results.scores import collect
+from pipeline.results.record import package_versions, remarks_of, scored_record, work_record
+from pipeline.results.scores import Scores
 from pipeline.store.remember import memory
 from pipeline.store.store import DEFAULT_STORE, Store
-from pipeline.tasks.context import context_of
 from reports.analysis.checks import checks
-from reports.record import RunRecord, StepRecord
+from reports.record import FollowUpRecord, RunRecord, ScoredRecord
 
 LISTED = 10  # rows left out that the terminal names; the report names all
 
@@ -116,86 +107,78 @@ class _Clock:
         self.seconds[name] = time.perf_counter() - begun
 
 
-def _load(
-    grid: Grid, store: Store, keep: bool = True
-) -> tuple[Dataset, tuple[Fold, ...], tuple[Cell, ...]]:
-    """Data set, folds and cells of a grid; `keep` what takes long to draw in the store."""
-    cells = expand(grid)
-    source, unseen = SOURCES[grid.data.name](**grid.data.parameters), grid.split.unseen_classes
-    dataset = build(
-        source.load(grid.folder),
-        sample_modalities(cells),
-        grid.on_bad_rows,
-        store,
-        grid.split.group,
-        smallest_class=1 if unseen else grid.split.folds or 2,
-        keep_unlabelled=grid.keep_unlabelled,
-    )
-    if unseen:
-        dataset = with_class_texts(dataset, grid.class_texts, grid.folder)
-    return dataset, draw(dataset, grid.split, grid.seed, store if keep else None), cells
+def _comparison(grid: Grid, options: argparse.Namespace, *, keep: bool = True) -> Comparison:
+    return load(grid, Store(options.store), Processes(options.jobs), progress, keep=keep)
 
 
 def _planned(grid: Grid, options: argparse.Namespace) -> int:
-    store = Store(options.store)
-    dataset, folds, cells = _load(grid, store, keep=options.store.is_dir())
-    plan = make_plan(grid, cells, dataset, folds)
-    lock = lock_text(grid, package_versions(), dataset.fingerprint)
-    print(
-        plan_text(plan, cells, len(dataset.classes), store, lock, options.jobs, grid.learning_curve)
-    )
+    comparison = _comparison(grid, options, keep=options.store.is_dir())
+    plan = make_plan(comparison)
+    print(plan_text(plan, comparison, _lock(comparison)))
     return 1 if plan.failures else 0
 
 
+def _lock(comparison: Comparison) -> str:
+    return lock_text(comparison.grid, package_versions(), comparison.dataset.fingerprint)
+
+
 def _run(grid: Grid, options: argparse.Namespace) -> int:
-    clock, store = _Clock(), Store(options.store)
+    clock = _Clock()
     folder = options.out or Path("runs") / grid.name
     _make("--store", options.store)
     with clock.step("read and check the data, draw folds"):
-        dataset, folds, cells = _load(grid, store)
+        comparison = _comparison(grid, options)
     _make("--out", folder)  # where it cannot be made, better said now than after all the work
-    say(
-        f"{len(dataset)} rows, {len(dataset.classes)} classes, {len(folds)} folds, {len(cells)} cells"
-    )
-    _say_dropped(dataset.dropped)
+    _say_data(comparison)
     with clock.step("encode and fit"):
-        plan = make_plan(grid, cells, dataset, folds)
-        context = context_of(dataset, grid.tuning_metric, store)
-        features, outcomes = run_plan(plan, dataset, context, store, options.jobs, progress)
-        combined = combinations(plan, cells, folds, grid.seed)
-        learned = learn_all(combined, plan, outcomes, context, options.jobs, progress)
-    say(f"features: {_counts(features.values())}; results: {_counts(outcomes.values())}")
+        plan = make_plan(comparison)
+        outcomes = run_plan(plan, comparison)
+    features, results = outcomes.features.values(), outcomes.units.values()
+    say(f"features: {counts(features)}; results: {counts(results)}")
     with clock.step("score"):
-        found = collect(plan, outcomes, combined, dataset, context, store)
-    with clock.step("ask what was attended to"):
-        attention, remarks = attention_records(plan, found, dataset, context, grid.metric, store)
-    record = record_of(grid, options, dataset, folds, cells, found)
-    record = replace(record, encoded=encoded_records(plan, store), attention=attention,
-                     warnings=(*record.warnings, *remarks))
-    with clock.step("ask the best cells about altered rows"):
-        record, asked = with_probes(
-            record, plan, combined, dataset, context, grid.seed, options.jobs, progress
-        )
-    say(f"altered rows: {_counts(asked)}")
-    record = checked(record, [*leaks(dataset, folds), *checks(record)])
-    if grid.learning_curve:
-        with clock.step("learning curve"):
-            record = with_learning_curve(
-                record, grid, cells, plan, dataset, folds, context, store, options.jobs
-            )
-    record = replace(
-        record,
-        steps=tuple(starmap(StepRecord, clock.seconds.items())),
-        stages=stage_records(
-            plan,
-            features,
-            outcomes,
-            [(combined[position], one) for position, one in learned.items()],
-            store,
-        ),
-    )
-    write_run(record, folds, folder)
+        scores = Scores(plan, outcomes, comparison)
+        scored = scored_record(comparison, scores, _command(options))
+    follow_up = _follow_up(plan, scores, scored, comparison, clock)
+    checked = remarks_of([*leaks(comparison.dataset, comparison.folds), *checks(scored)])
+    work = work_record(plan, outcomes, comparison.store, clock.seconds)
+    record = RunRecord.of(scored, follow_up, work, checked)
+    write_run(record, comparison.folds, folder)
     return _finish(record, folder)
+
+
+def _follow_up(
+    plan: Plan, scores: Scores, scored: ScoredRecord, comparison: Comparison, clock: _Clock
+) -> FollowUpRecord:
+    """What the best cells are asked once all are scored."""
+    with clock.step("ask what was attended to"):
+        looked_at = attention(plan, scores, comparison)
+    with clock.step("ask the best cells about altered rows"):
+        probed = probe_all(scored, plan, comparison)
+        altered, additive = score_probes(probed.probes, scored, comparison)
+    say(f"altered rows: {counts(probed.outcomes.values())}")
+    few = LearningCurve((), ())
+    if comparison.grid.learning_curve:
+        with clock.step("learning curve"):
+            few = learning_curve(scored, plan, comparison)
+    return FollowUpRecord(
+        probes=altered,
+        additive=additive,
+        attention=looked_at.records,
+        learning_curve=few.curve,
+        failures=few.failures,
+        warnings=(*looked_at.remarks, *probed.problems),
+    )
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command that gives this run again."""
+    given = {"out": (options.out, None), "store": (options.store, DEFAULT_STORE)}
+    changed = [
+        f"--{name} {shlex.quote(str(value))}"
+        for name, (value, default) in given.items()
+        if value != default
+    ]
+    return " ".join(["python -m pipeline.run", shlex.quote(str(options.grid)), *changed])
 
 
 def _make(option: str, folder: Path) -> None:
@@ -207,10 +190,13 @@ def _make(option: str, folder: Path) -> None:
         ) from error
 
 
-def _counts(outcomes: Iterable[Done | Failed]) -> str:
-    done = [one for one in outcomes if isinstance(one, Done)]
-    reused = sum(one.reused for one in done)
-    return f"{len(done) - reused} computed, {reused} reused"
+def _say_data(comparison: Comparison) -> None:
+    dataset = comparison.dataset
+    say(
+        f"{len(dataset)} rows, {len(dataset.classes)} classes, {len(comparison.folds)} folds, "
+        f"{len(comparison.cells)} cells"
+    )
+    _say_dropped(dataset.dropped)
 
 
 def _say_dropped(dropped: Sequence[str]) -> None:

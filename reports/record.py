@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,9 +222,9 @@ class MetricRecord:
     unit: Literal["share", "nats"] = "share"
 
 
-@dataclass(frozen=True, eq=False)
-class RunRecord:
-    """Everything the report is made from. Labels are codes into `classes`.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ScoredRecord:
+    """What is known of a run when all its cells are scored. Labels are codes into `classes`.
 
     Parameters
     ----------
@@ -236,18 +236,12 @@ class RunRecord:
     grid : the filled-in grid as YAML text; `command` reproduces the run.
     versions : package -> version; `fingerprint` is the data's sha256.
     split : one sentence that describes how folds were drawn.
+    failures : cells that failed, with the folds on which they did.
     warnings : sentences about the data and the method that a reader must know.
-    alarms : the same, where the verdict may be worthless for them.
     dropped : one sentence for each row left out.
-    learning_curve : the best cells with fewer labels, by rising share; empty where the grid asks
-        for none.
     groups : int (n,), codes of the groups that never straddle folds (None: there are none);
         `group_name` is the column they come from.
     unseen_classes : whether folds hold out whole classes; these are the groups then.
-    probes, additive : the second phase, on the folds of the first repeat, for the best cell of each
-        fusion and the best single modalities; empty where it found nothing to look at.
-    attention : what the best attention model and the best gated one looked at.
-    encoded : what encoders met, for those that count it.
     thumbnail : gives a small JPEG of a row's picture, None where the row has none; raises OSError
         or ValueError where it cannot be had. It is asked for the few rows that the report shows.
     """
@@ -265,22 +259,82 @@ class RunRecord:
     labels: NDArray[np.int64]
     cells: tuple[CellRecord, ...]
     folds: tuple[FoldRecord, ...]
-    steps: tuple[StepRecord, ...]
-    stages: tuple[StageRecord, ...]
     split: str
     fingerprint: str
     versions: Mapping[str, str]
     data: Mapping[str, Any] = field(default_factory=dict)
     failures: tuple[FailureRecord, ...] = ()
     warnings: tuple[str, ...] = ()
-    alarms: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
-    learning_curve: tuple[CurveRecord, ...] = ()
     groups: NDArray[np.int64] | None = None
     group_name: str | None = None
     unseen_classes: bool = False
+    thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FollowUpRecord:
+    """What the best cells were asked after the comparison.
+
+    Parameters
+    ----------
+    probes, additive : the second phase, on the folds of the first repeat, for the best cell of each
+        fusion and the best single modalities; empty where it found nothing to look at.
+    attention : what the best attention model and the best gated one looked at.
+    learning_curve : the best cells with fewer labels, by rising share; empty where the grid asks
+        for none.
+    failures, warnings : what failed here, and sentences on what could not be had.
+    """
+
     probes: tuple[ProbeRecord, ...] = ()
     additive: tuple[AdditiveRecord, ...] = ()
     attention: tuple[AttentionRecord, ...] = ()
+    learning_curve: tuple[CurveRecord, ...] = ()
+    failures: tuple[FailureRecord, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class WorkRecord:
+    """What a run did, and how long it took.
+
+    Parameters
+    ----------
+    steps : wall-clock seconds of the run's steps, in order.
+    stages : work and reuse of each encoder, fusion and rule that learns.
+    encoded : what encoders met, for those that count it.
+    """
+
+    steps: tuple[StepRecord, ...]
+    stages: tuple[StageRecord, ...]
     encoded: tuple[EncodedRecord, ...] = ()
-    thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RunRecord(ScoredRecord, FollowUpRecord, WorkRecord):
+    """Everything the report is made from: what its three parts hold.
+
+    Parameters
+    ----------
+    failures, warnings : those of the scores and of what followed them.
+    alarms : sentences as the warnings are, where the verdict may be worthless for them.
+    """
+
+    alarms: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, scored: ScoredRecord, follow_up: FollowUpRecord, work: WorkRecord, remarks: Remarks
+    ) -> RunRecord:
+        """The record of a run from its parts and what the checks of its method say."""
+        parts = vars(work) | vars(follow_up) | vars(scored)
+        parts["failures"] = (*scored.failures, *follow_up.failures)
+        parts["warnings"] = (*scored.warnings, *follow_up.warnings, *remarks.warnings)
+        return cls(**parts, alarms=remarks.alarms)
+
+
+class Remarks(NamedTuple):
+    """What the checks of data and method say, one sentence each; `alarms` are the severe ones."""
+
+    alarms: tuple[str, ...]
+    warnings: tuple[str, ...]

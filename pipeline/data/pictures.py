@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.data.samples import Picture
 
 
@@ -20,6 +23,13 @@ class Pictures(Sequence[bytes]):
 
     def __len__(self) -> int:
         return len(self._pictures)
+
+    def take(self, positions: NDArray[np.int64]) -> Pictures:
+        """The pictures at some positions."""
+        return Pictures(
+            [self._pictures[position] for position in positions],
+            [self._digests[position] for position in positions],
+        )
 
     def __getitem__(self, position: Any) -> Any:
         if isinstance(position, slice):

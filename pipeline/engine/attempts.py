@@ -1,44 +1,45 @@
-"""What came of a piece of work: done, or failed with its error."""
+"""What comes of a piece of work: done, or failed with its error."""
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from pipeline.engine.task import Batch, Done, Failed, Outcome, Task
 from pipeline.store.manifest import Entry
+from pipeline.store.store import Store
 
 
-@dataclass(frozen=True)
-class Failed:
-    """What went wrong with a piece of work."""
+def attempt(work: Callable[[], Entry]) -> Outcome:
+    """The outcome of work that ends in the store.
 
-    error: str
-    traceback: str
-
-
-@dataclass(frozen=True, eq=False)
-class Done:
-    """A piece of work that is in the store: what it cost, and whether it was there before."""
-
-    seconds: float
-    reused: bool
-
-
-def failure_of(work: Callable[[], None]) -> Failed | None:
-    """Do a piece of work; a failing component fails its own cells only: its error is kept, nothing is stored."""
+    A failing component fails its own cells only: its error is kept, and nothing is stored.
+    """
     try:
-        work()
+        entry = work()
     except Exception as error:
-        return Failed(describe(error), traceback.format_exc())
-    return None
+        return failure(error)
+    return Done(entry.seconds, entry.reused)
 
 
-def attempt(work: Callable[[], Entry]) -> Done | Failed:
-    """What came of a piece of work that ends in the store; its failure is kept."""
-    done: list[Entry] = []
-    failed = failure_of(lambda: done.append(work()))
-    return failed or Done(done[0].seconds, done[0].reused)
+def computed(batch: Batch, store: Store) -> dict[str, Outcome]:
+    """Outcomes by key of tasks that are computed one after the other, here and now."""
+    outcomes: dict[str, Outcome] = {}
+    for task in batch:
+        outcomes |= _outcomes(task, store)
+    return outcomes
+
+
+def _outcomes(task: Task, store: Store) -> dict[str, Outcome]:
+    try:
+        return dict(task.compute(store))
+    except Exception as error:
+        return dict.fromkeys(task.keys, failure(error))
+
+
+def failure(error: Exception) -> Failed:
+    """An error that was caught, with where it came from."""
+    return Failed(describe(error), "".join(traceback.format_exception(error)))
 
 
 def describe(error: BaseException) -> str:

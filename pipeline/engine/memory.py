@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from features.machine.cores import CONTAINER
 
 GIGABYTE = 2**30
@@ -31,14 +29,6 @@ def free() -> float:
 def side_by_side_at_most(need: float, available: float, jobs: int) -> int:
     """Processes of 1 to `jobs` for which memory is there."""
     return max(1, min(jobs, int(available // max(need, 1.0))))
-
-
-def waves(needs: Sequence[float], available: float, jobs: int) -> dict[int, list[int]]:
-    """Positions of pieces of work by how many processes may do them side by side, most processes first."""
-    found: dict[int, list[int]] = {}
-    for position, need in enumerate(needs):
-        found.setdefault(side_by_side_at_most(need, available, jobs), []).append(position)
-    return dict(sorted(found.items(), reverse=True))
 
 
 def gigabytes(size: float) -> str:

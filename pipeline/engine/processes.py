@@ -1,49 +1,109 @@
-"""Pieces of work side by side in worker processes, each computing in one thread."""
+"""Tasks in worker processes of this machine, each computing in one thread."""
 
 from __future__ import annotations
 
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from pipeline.engine.attempts import computed
+from pipeline.engine.memory import free
+from pipeline.engine.task import Batch, Outcome, Outcomes
+from pipeline.store.store import Store
 
-def side_by_side(
-    function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], jobs: int
-) -> Iterator[tuple[int, Any]]:
-    """(position, result) of each task as it ends.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Processes:
+    """An engine of `slots` worker processes; with one slot all is computed in this process.
 
     Every task computes in one thread whatever the number of workers: sums are then taken in the
     same order, so that 1 and 2 workers give the same bits, and workers never crowd each other's
-    cores.
+    cores. A task that keeps all cores busy runs in this process.
+
+    Parameters
+    ----------
+    slots : processes side by side.
+    memory : bytes that they may take together; by default what is free when it is first asked for.
     """
-    if not tasks:
-        return
-    if jobs == 1 or len(tasks) < 2:
-        with _one_thread():
-            yield from ((position, function(*task)) for position, task in enumerate(tasks))
-        return
-    from joblib import Parallel, delayed, parallel_config
 
-    with parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
-        yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
-            delayed(_numbered)(position, function, task) for position, task in enumerate(tasks))
+    def __init__(self, slots: int, memory: float | None = None) -> None:
+        self._slots, self._memory = slots, memory
+        self._running: dict[Future[dict[str, Outcome]], Batch] = {}
+        self._ended: deque[tuple[Batch, Outcomes]] = deque()
+        self._executor: Any = None
+
+    @property
+    def slots(self) -> int:
+        """See Engine."""
+        return self._slots
+
+    @property
+    def memory(self) -> float:
+        """See Engine."""
+        if self._memory is None:
+            self._memory = free()
+        return self._memory
+
+    def submit(self, batch: Batch, store: Store, *, alone: bool) -> None:
+        """See Engine. What runs alone is computed here: no process need start for it."""
+        if alone or self._slots == 1:
+            with nullcontext() if any(task.all_cores for task in batch) else one_thread():
+                self._ended.append((batch, computed(batch, store)))
+        else:
+            future = self._workers().submit(_computed_in_worker, batch, store.root)
+            self._running[future] = batch
+
+    def finished(self) -> tuple[Batch, Outcomes]:
+        """See Engine."""
+        if not self._ended:
+            ended, _ = wait(self._running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                self._ended.append((self._running.pop(future), future.result()))
+        return self._ended.popleft()
+
+    def close(self, *, at_once: bool = False) -> None:
+        """See Engine. Workers that are idle stay for the next tasks, or end by themselves."""
+        if self._executor is not None and at_once:
+            self._executor.shutdown(wait=False, kill_workers=True)
+        self._running.clear()
+        self._ended.clear()
+        self._executor = self._memory = None
+
+    def _workers(self) -> Any:
+        if self._executor is None:
+            from joblib.externals.loky import get_reusable_executor
+
+            # It is said of workers that ended because nothing was to do, and are started again.
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
+            self._executor = get_reusable_executor(
+                self._slots, timeout=300, env=dict.fromkeys(THREADS, "1")
+            )
+        return self._executor
 
 
-def _numbered(
-    position: int, function: Callable[..., Any], task: tuple[Any, ...]
-) -> tuple[int, Any]:
-    with _one_thread():
-        return position, function(*task)
+def _computed_in_worker(batch: Batch, root: Path) -> dict[str, Outcome]:
+    with one_thread():
+        return computed(batch, _store_at(root))
+
+
+@cache
+def _store_at(root: Path) -> Store:
+    """The store of a folder; one in a process, so that a file is verified once, not for every fit."""
+    return Store(root)
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Numerical libraries use one thread, also one that is only imported inside."""
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -55,8 +115,9 @@ def _one_thread() -> Iterator[None]:
         with threadpool_limits(1):
             yield
     finally:
-        os.environ.pop("OMP_NUM_THREADS") if before is None else os.environ.update(
-            OMP_NUM_THREADS=before
-        )
+        if before is None:
+            os.environ.pop("OMP_NUM_THREADS")
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
         if torch:
             torch.set_num_threads(threads)

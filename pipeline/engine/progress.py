@@ -1,14 +1,29 @@
-"""Progress with remaining time: a bar on a terminal, plain lines elsewhere."""
+"""Progress with remaining time: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
 
-Report = Callable[..., None]  # (what has ended, how many pieces of work that were)
 LINES = 10  # plain lines a stage prints at most, besides its first and last
+
+
+class Report(Protocol):
+    """What is told of work while it goes on."""
+
+    def began(self, stage: str) -> None:
+        """A piece of work of a stage has begun."""
+
+    def ended(self, stage: str, label: str, count: int) -> None:
+        """`count` pieces of work of a stage have ended."""
+
+
+# The pieces of work of each stage -> what takes their reports.
+Progress: TypeAlias = Callable[[Mapping[str, int]], AbstractContextManager[Report]]
 
 
 def say(text: str) -> None:
@@ -17,45 +32,90 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Report]:
-    """Yield a function to call with a short text whenever one of `total` pieces of work has ended."""
-    if not total:
-        yield lambda text, count=1: None
-    elif sys.stderr.isatty():
-        with _bar(title, total) as report:
+def progress(totals: Mapping[str, int], suffix: str = "") -> Iterator[Report]:
+    """Show how far each stage has come; `suffix` is added to the stages' names."""
+    if totals and sys.stderr.isatty():
+        with _bars(totals, suffix) as report:
             yield report
     else:
-        yield _lines(title, total)
+        yield _Lines({stage: _Stage(stage + suffix, total) for stage, total in totals.items()})
 
 
 @contextmanager
-def _bar(title: str, total: int) -> Iterator[Report]:
-    from rich import progress as bars
+def silence(totals: Mapping[str, int]) -> Iterator[Report]:
+    """Show nothing."""
+    yield _Lines({})
+
+
+@dataclass
+class _Bars:
+    bars: Any
+    tasks: Mapping[str, Any]
+
+    def began(self, stage: str) -> None:
+        self.bars.start_task(self.tasks[stage])
+
+    def ended(self, stage: str, label: str, count: int) -> None:
+        self.bars.update(self.tasks[stage], advance=count, description=label)
+
+
+@contextmanager
+def _bars(totals: Mapping[str, int], suffix: str) -> Iterator[Report]:
+    from rich import progress as rich
     from rich.console import Console
 
-    columns = (bars.TextColumn(f"{title:10}"), bars.BarColumn(), bars.MofNCompleteColumn(),
-               bars.TimeElapsedColumn(), bars.TextColumn("left"), bars.TimeRemainingColumn(),
-               bars.TextColumn("[dim]{task.description}"))
-    with bars.Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda text, count=1: bar.update(task, advance=count, description=text)
+    columns = (
+        rich.TextColumn("{task.fields[stage]:12}"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TimeElapsedColumn(),
+        rich.TextColumn("left"),
+        rich.TimeRemainingColumn(),
+        rich.TextColumn("[dim]{task.description}"),
+    )
+    with rich.Progress(*columns, console=Console(stderr=True)) as bars:
+        yield _Bars(bars, {
+            stage: bars.add_task("", total=total, start=False, stage=stage + suffix)
+            for stage, total in totals.items()
+        })
 
 
-def _lines(title: str, total: int) -> Report:
-    begun, done, printed = time.monotonic(), 0, 0
-    print(f"{title}: {total} to do", file=sys.stderr, flush=True)
+@dataclass
+class _Stage:
+    """How far a stage has come."""
 
-    def report(text: str, count: int = 1) -> None:
-        nonlocal done, printed
-        done += count
-        if done * LINES // total > printed or done == total:
-            printed = done * LINES // total
-            spent = time.monotonic() - begun
-            left = spent / done * (total - done)
-            print(
-                f"{title}: {done}/{total}, {spent:.0f} s, {left:.0f} s left ({text})",
-                file=sys.stderr,
-                flush=True,
+    title: str
+    total: int
+    done: int = 0
+    printed: int = 0
+    since: float | None = None
+
+    def begin(self) -> None:
+        if self.since is None:
+            self.since = time.monotonic()
+            say(f"{self.title}: {self.total} to do")
+
+    def advance(self, label: str, count: int) -> None:
+        self.begin()
+        self.done += count
+        if self.done * LINES // self.total > self.printed or self.done == self.total:
+            self.printed = self.done * LINES // self.total
+            spent = time.monotonic() - (self.since or 0.0)
+            left = spent / self.done * (self.total - self.done)
+            say(
+                f"{self.title}: {self.done}/{self.total}, {spent:.0f} s, {left:.0f} s left "
+                f"({label})"
             )
 
-    return report
+
+@dataclass
+class _Lines:
+    stages: Mapping[str, _Stage] = field(default_factory=dict)
+
+    def began(self, stage: str) -> None:
+        if stage in self.stages:
+            self.stages[stage].begin()
+
+    def ended(self, stage: str, label: str, count: int) -> None:
+        if stage in self.stages:
+            self.stages[stage].advance(label, count)

@@ -46,7 +46,7 @@ def draw(dataset: Dataset, split: Split, seed: int, store: Store | None = None) 
     unlabelled = np.flatnonzero(dataset.labels < 0)
     if split.official and dataset.split is not None:
         unlabelled = unlabelled[dataset.split[unlabelled] == "train"]
-    return tuple(with_unlabelled(fold, unlabelled, dataset) for fold in drawn)
+    return tuple(with_unlabelled(fold, unlabelled, dataset.groups) for fold in drawn)
 
 
 def _drawn(dataset: Dataset, split: Split, seed: int) -> list[Fold]:

@@ -28,7 +28,7 @@ def few_labels(fold: Fold, share: float, grid: Grid, dataset: Dataset) -> Fold:
             fold, train=train, inner=_inner(train, dataset, grid.split.inner, seed), unlabelled=()
         ),
         hidden,
-        dataset,
+        dataset.groups,
     )
 
 

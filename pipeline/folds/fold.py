@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.dataset import Dataset
-
 Rows = NDArray[np.int64]
 Labels = NDArray[np.int64]
 Parts = tuple[Rows, Rows, Rows]  # training rows, test rows, rows to learn from without a label
@@ -32,6 +30,11 @@ class Fold:
     inner: tuple[tuple[Rows, Rows], ...]
     unlabelled: tuple[Rows, ...] = ()
 
+    def without_rows(self) -> Fold:
+        """Only its numbers: as it travels, where its rows are looked up."""
+        nothing = np.zeros(0, dtype=np.int64)
+        return Fold(self.repeat, self.fold, nothing, nothing, ())
+
     def splits(self) -> list[Parts]:
         """(train, test, unlabelled) of the outer split, then of each inner one."""
         nothing = np.zeros(0, dtype=np.int64)
@@ -40,13 +43,13 @@ class Fold:
                 for position, pair in enumerate(pairs)]
 
 
-def with_unlabelled(fold: Fold, rows: Rows, dataset: Dataset) -> Fold:
+def with_unlabelled(fold: Fold, rows: Rows, groups: Rows | None) -> Fold:
     """The fold with rows to learn from without their label: those whose group no test row of the split has."""
     if not len(rows):
         return fold
-    outer = _apart(rows, fold.test, dataset.groups)
+    outer = _apart(rows, fold.test, groups)
     return replace(
-        fold, unlabelled=(outer, *(_apart(outer, test, dataset.groups) for _, test in fold.inner))
+        fold, unlabelled=(outer, *(_apart(outer, test, groups) for _, test in fold.inner))
     )
 
 

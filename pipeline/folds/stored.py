@@ -35,22 +35,34 @@ def ingredients_of(dataset: Dataset, split: Split, seed: int) -> dict[str, Any]:
 
 def entry_of(folds: Sequence[Fold], dataset: Dataset) -> Entry:
     """Folds as the store keeps them."""
-    outer, inner = _codes(folds, len(dataset))
+    outer, inner = codes(folds, len(dataset))
     numbers = np.array([(fold.repeat, fold.fold) for fold in folds], dtype=np.int64)
     return Entry({"outer": outer, "inner": inner, "numbers": numbers}, {"label": "folds"})
 
 
 def folds_of(entry: Entry) -> list[Fold]:
     """The folds of a stored entry; rows without a label come later."""
-    found = []
-    for (repeat, fold), outer, inner in zip(
-        *(np.asarray(entry.arrays[name]) for name in ("numbers", "outer", "inner")), strict=True
-    ):
-        train = np.flatnonzero(outer == 1)
-        of = inner[train]
-        found.append(Fold(int(repeat), int(fold), train, np.flatnonzero(outer == 2), tuple(
-            (train[of != number], train[of == number]) for number in range(int(of.max()) + 1))))
-    return found
+    numbers, outer, inner = (
+        np.asarray(entry.arrays[name]) for name in ("numbers", "outer", "inner")
+    )
+    return folds_from_codes(numbers, outer, inner)
+
+
+def folds_from_codes(
+    numbers: NDArray[np.int64], outer: NDArray[np.int8], inner: NDArray[np.int16]
+) -> list[Fold]:
+    """Folds whose numbers (s, 2) and `codes` (s, n) these are, without rows that have no label."""
+    folds = []
+    for (repeat, fold), outer_codes, inner_codes in zip(numbers, outer, inner, strict=True):
+        train = np.flatnonzero(outer_codes == 1)
+        scored_by = inner_codes[train]
+        splits = tuple(
+            (train[scored_by != number], train[scored_by == number])
+            for number in range(int(scored_by.max()) + 1)
+        )
+        test = np.flatnonzero(outer_codes == 2)
+        folds.append(Fold(int(repeat), int(fold), train, test, splits))
+    return folds
 
 
 def save(folds: Sequence[Fold], ids: Sequence[str], path: Path) -> None:
@@ -61,7 +73,7 @@ def save(folds: Sequence[Fold], ids: Sequence[str], path: Path) -> None:
 
     `inner` holds the number of the inner fold that scores a training row, -1 for all other rows.
     """
-    outer, inner = _codes(folds, len(ids))
+    outer, inner = codes(folds, len(ids))
     with path.open("wb") as file:
         np.savez_compressed(
             file, ids=np.array(ids, dtype=np.str_), outer=outer, inner=inner,
@@ -70,7 +82,7 @@ def save(folds: Sequence[Fold], ids: Sequence[str], path: Path) -> None:
         )
 
 
-def _codes(folds: Sequence[Fold], rows: int) -> tuple[NDArray[np.int8], NDArray[np.int16]]:
+def codes(folds: Sequence[Fold], rows: int) -> tuple[NDArray[np.int8], NDArray[np.int16]]:
     """`outer` and `inner` as `save` has them."""
     outer = np.zeros((len(folds), rows), dtype=np.int8)
     inner = np.full((len(folds), rows), -1, dtype=np.int16)

@@ -10,99 +10,62 @@ are there whether or not somebody has labelled them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
-
-import numpy as np
-from numpy.typing import NDArray
+from itertools import chain
+from typing import NamedTuple
 
 from features.block import Form, Modality
 from models import FUSIONS
 from pipeline.config.cells import Cell
-from pipeline.config.grid import Grid
-from pipeline.data.dataset import Dataset
-from pipeline.engine.progress import Report, progress
+from pipeline.engine.progress import progress
 from pipeline.folds.few_labels import few_labels
 from pipeline.folds.fold import Fold
-from pipeline.plan.combinations import combinations, learn_all
+from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import Plan, make_plan
-from pipeline.results import scores as outcome
-from pipeline.store.store import Store
-from pipeline.tasks.context import Context
-from pipeline.tasks.features import Features, request
-from pipeline.tasks.unit import Requests
+from pipeline.results.scores import Scores
+from pipeline.tasks.features import Features
+from pipeline.tasks.requests import FeatureRequests, TrainingRows
 from reports.analysis.ranking import rank_cells
-from reports.record import CurveRecord, FailureRecord, RunRecord
-
-Rows = NDArray[np.int64]
+from reports.record import CurveRecord, FailureRecord, ScoredRecord
 
 
-def with_learning_curve(
-    record: RunRecord,
-    grid: Grid,
-    cells: Sequence[Cell],
-    plan: Plan,
-    dataset: Dataset,
-    folds: Sequence[Fold],
-    context: Context,
-    store: Store,
-    jobs: int,
-) -> RunRecord:
-    """The record with the curve of the grid's shares; what fails at a share is a failure of the cell there only."""
-    chosen = curve_cells(cells, record)
-    features = _OfWholeFolds(plan, dataset, grid.seed)
-    curve, failures = [], list(record.failures)
-    for share in grid.learning_curve:
-        few = [few_labels(fold, share, grid, dataset) for fold in folds]
-        requests = features if share < 1 else None  # the run itself, which lies in the store
-        found = _scored(grid, chosen, few, requests, dataset, context, store, jobs, share)
-        ordered = tuple(
-            found.records[cell, fold.repeat, fold.fold]
-            for cell in chosen
-            for fold in few
-            if (cell, fold.repeat, fold.fold) in found.records
-        )
-        curve.append(CurveRecord(share, ordered))
+class LearningCurve(NamedTuple):
+    """The curve by rising share, and what failed: a cell at a share, not the cell."""
+
+    curve: tuple[CurveRecord, ...]
+    failures: tuple[FailureRecord, ...]
+
+
+def learning_curve(record: ScoredRecord, plan: Plan, comparison: Comparison) -> LearningCurve:
+    """The best cells of a scored run with the shares of the labels that its grid asks for."""
+    curve: list[CurveRecord] = []
+    failures: list[FailureRecord] = []
+    for share in comparison.grid.learning_curve:
+        cells = curve_cells(comparison.cells, record)
+        scores = _scored(cells, share, plan, comparison)
+        curve.append(CurveRecord(share, scores.ordered(cells)))
         failures += [
-            FailureRecord(
-                f"{one.cell} with {share:.4g} of the labels",
-                one.repeat,
-                one.fold,
-                one.error,
-                one.traceback,
-            )
-            for one in found.failures
+            replace(failure, cell=f"{failure.cell} with {share:.4g} of the labels")
+            for failure in scores.failures
         ]
-    return replace(record, learning_curve=tuple(curve), failures=tuple(failures))
+    return LearningCurve(tuple(curve), tuple(failures))
 
 
-def _scored(
-    grid: Grid,
-    cells: Sequence[Cell],
-    folds: Sequence[Fold],
-    requests: Requests | None,
-    dataset: Dataset,
-    context: Context,
-    store: Store,
-    jobs: int,
-    share: float,
-) -> outcome.Outcome:
+def _scored(cells: Sequence[Cell], share: float, plan: Plan, comparison: Comparison) -> Scores:
     """Fit, or find in the store, and score all cells at one share."""
-    named = partial(_progress, share)
-    plan = make_plan(grid, cells, dataset, folds, requests)
-    _, outcomes = run_plan(plan, dataset, context, store, jobs, named)
-    combined = combinations(plan, cells, folds, grid.seed)
-    learn_all(combined, plan, outcomes, context, jobs, named)
-    return outcome.collect(plan, outcomes, combined, dataset, context, store)
+    folds = [
+        few_labels(fold, share, comparison.grid, comparison.dataset) for fold in comparison.folds
+    ]
+    named = partial(progress, suffix=f" with {share:.4g} of the labels")
+    few = comparison.of(cells, folds, named)
+    # All labels are the run itself, which lies in the store.
+    plan_of_few = make_plan(few, _OfWholeFolds(plan, few) if share < 1 else None)
+    return Scores(plan_of_few, run_plan(plan_of_few, few), few)
 
 
-def _progress(share: float, title: str, total: int) -> AbstractContextManager[Report]:
-    return progress(f"{title} with {share:.4g} of the labels", total)
-
-
-def curve_cells(cells: Sequence[Cell], record: RunRecord) -> list[Cell]:
+def curve_cells(cells: Sequence[Cell], record: ScoredRecord) -> list[Cell]:
     """Best cells of one modality, best other fusion, the best cell of each fusion that uses unlabelled rows.
 
     The cells that they combine come before them.
@@ -113,7 +76,8 @@ def curve_cells(cells: Sequence[Cell], record: RunRecord) -> list[Cell]:
     for standing in rank_cells(record).ranked("image", "text", "fusion"):
         cell = by_name[standing.cell.name]
         best.setdefault(cell.fusion.name if uses[cell.name] else standing.kind, cell)
-    return list(dict.fromkeys(one for cell in best.values() for one in (*cell.parts, cell)))
+    with_parts = chain.from_iterable((*cell.parts, cell) for cell in best.values())
+    return list(dict.fromkeys(with_parts))
 
 
 class _OfWholeFolds:
@@ -123,21 +87,27 @@ class _OfWholeFolds:
     rows.
     """
 
-    def __init__(self, plan: Plan, dataset: Dataset, seed: int) -> None:
-        self._known = {
+    def __init__(self, plan: Plan, few: Comparison) -> None:
+        self._whole = {
             (unit.cell, unit.fold.repeat, unit.fold.fold): unit.features for unit in plan.units
         }
-        self._dataset, self._seed = dataset, seed
+        self._context = few.context
+        self._requests = FeatureRequests(few.dataset, few.context, few.seed)
 
     def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
-        """See plan.Requests."""
-        known = self._known[cell, fold.repeat, fold.fold]
-        return {
-            modality: [self._one(known[modality][0], form, train) for train, _, _ in fold.splits()]
-            for modality, (_, form) in cell.encoders().items()
-        }
+        """See tasks.unit.Requests."""
+        whole = self._whole[cell, fold.repeat, fold.fold]
+        features: dict[Modality, list[Features]] = {}
+        for modality, (_, form) in cell.encoders().items():
+            features[modality] = [
+                self._of_split(whole[modality][0], form, fold, position)
+                for position in range(len(fold.splits()))
+            ]
+        return features
 
-    def _one(self, whole: Features, form: Form, train: Rows) -> Features:
+    def _of_split(self, whole: Features, form: Form, fold: Fold, position: int) -> Features:
         if whole.targets is None:
             return whole
-        return request(self._dataset, whole.modality, whole.component, form, train, self._seed)
+        split = self._context.reference(fold, position)
+        training = TrainingRows(fold.splits()[position][0], split)
+        return self._requests.request(whole.modality, whole.component, form, training)

@@ -2,99 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from math import nan
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import scipy
 
-from pipeline.data.dataset import Dataset
-from pipeline.engine.attempts import Done, Failed
 from pipeline.followup.alterations import alterations
-from pipeline.followup.probes import Probabilities, Probe, Rows, paired, probe_all, read
+from pipeline.followup.probe_task import Probe, paired, read
 from pipeline.metrics.classification import METRICS, Metric
-from pipeline.plan.plan import Plan
-from pipeline.tasks.combination import Combination
-from pipeline.tasks.context import Context, store_at
-from reports.record import AdditiveRecord, FoldKey, ProbeRecord, RunRecord
+from pipeline.plan.comparison import Comparison
+from pipeline.tasks.context import Probabilities
+from reports.record import AdditiveRecord, ProbeRecord, ScoredRecord
 
 LEAST = 1e-12
 
 
-def with_probes(
-    record: RunRecord,
-    plan: Plan,
-    combined: Sequence[Combination],
-    dataset: Dataset,
-    context: Context,
-    seed: int,
-    jobs: int,
-    progress: Any,
-) -> tuple[RunRecord, list[Done | Failed]]:
-    """The record with its second phase, and what came of each piece of work: done now where the store lacks it."""
-    probes, outcomes, problems = probe_all(
-        record, plan, combined, dataset, context, seed, jobs, progress
-    )
-    altered, additive = probe_records(probes, record, context)
-    return replace(
-        record, probes=altered, additive=additive, warnings=(*record.warnings, *problems)
-    ), outcomes
+class ProbeScores(NamedTuple):
+    """Scores of the second phase, cell by cell."""
+
+    altered: tuple[ProbeRecord, ...]
+    additive: tuple[AdditiveRecord, ...]
 
 
-def probe_records(
-    probes: Sequence[Probe], record: RunRecord, context: Context
-) -> tuple[tuple[ProbeRecord, ...], tuple[AdditiveRecord, ...]]:
+def score_probes(
+    probes: Sequence[Probe], record: ScoredRecord, comparison: Comparison
+) -> ProbeScores:
     """Scores of the altered rows, and of each fusion's additive projection, cell by cell."""
-    store, metric = store_at(context.store), METRICS[record.metric]
     folds = {(fold.cell, fold.repeat, fold.fold): fold for fold in record.folds}
     cells: dict[str, list[Probe]] = {}
     for probe in probes:
         cells.setdefault(probe.target.cell.name, []).append(probe)
     altered_rows: list[ProbeRecord] = []
     additive: list[AdditiveRecord] = []
-    for name, many in cells.items():
-        answers = [read(probe.ingredients, store) for probe in many]
-        keys = [(probe.target.fold.repeat, probe.target.fold.fold) for probe in many]
-        labels = [context.labels[probe.target.fold.test] for probe in many]
-        whole = tuple((key, folds[name, *key].scores[record.metric]) for key in keys)
+    for name, of_cell in cells.items():
+        asked = _Asked(name, of_cell, comparison, METRICS[record.metric])
+        whole = tuple((key, folds[name, *key].scores[record.metric]) for key in asked.keys)
         altered_rows.append(ProbeRecord(name, "none", (), 0.0, whole))
-        for place, one in enumerate(alterations(many[0].modalities)):
+        altered_rows += asked.altered()
+        additive += asked.additive()
+    return ProbeScores(tuple(altered_rows), tuple(additive))
+
+
+class _Asked:
+    """What one cell said of altered rows, on the folds of the first repeat."""
+
+    def __init__(
+        self, name: str, probes: Sequence[Probe], comparison: Comparison, metric: Metric
+    ) -> None:
+        self._name, self._probes, self._metric = name, probes, metric
+        self._context = comparison.context
+        self._answers = [read(probe.ingredients, comparison.store) for probe in probes]
+        self._labels = [self._context.labels[probe.target.fold.test] for probe in probes]
+        self.keys = [(probe.target.fold.repeat, probe.target.fold.fold) for probe in probes]
+
+    def altered(self) -> Iterator[ProbeRecord]:
+        """Scores under each alteration."""
+        for position, alteration in enumerate(alterations(self._probes[0].modalities)):
             scores = [
-                metric(y, answer["altered"][place])
-                for y, answer in zip(labels, answers, strict=True)
+                self._metric(y, answer["altered"][position])
+                for y, answer in zip(self._labels, self._answers, strict=True)
             ]
-            altered_rows.append(ProbeRecord(name, one.change, one.modalities, one.share,
-                                            tuple(zip(keys, scores, strict=True))))
-        if "pairs" in answers[0]:
-            own = [y[paired(probe, context)] for probe, y in zip(many, labels, strict=True)]
-            additive.append(
-                _additive(name, keys, own, [answer["pairs"] for answer in answers], metric)
+            yield ProbeRecord(
+                self._name,
+                alteration.change,
+                alteration.modalities,
+                alteration.share,
+                tuple(zip(self.keys, scores, strict=True)),
             )
-    return tuple(altered_rows), tuple(additive)
 
+    def additive(self) -> Iterator[AdditiveRecord]:
+        """The predictions of matching pairs against what is left of them without interactions.
 
-def _additive(
-    name: str,
-    keys: Sequence[FoldKey],
-    labels: Sequence[Rows],
-    pairs: Sequence[Probabilities],
-    metric: Metric,
-) -> AdditiveRecord:
-    """The predictions of matching pairs against what is left of them without interactions."""
-    full = [np.asarray(one[np.arange(len(one)), np.arange(len(one))]) for one in pairs]
-    projected = [additive_projection(one) for one in pairs]
-    gains = tuple(
-        (key, metric(y, one) - metric(y, other))
-        for key, y, one, other in zip(keys, labels, full, projected, strict=True)
-        if len(y)
-    )
-    y, one, other = np.concatenate(labels), np.concatenate(full), np.concatenate(projected)
-    if not len(y):
-        return AdditiveRecord(name, 0, nan, nan, (), nan)
-    changed = float(np.mean(one.argmax(axis=1) != other.argmax(axis=1)))
-    return AdditiveRecord(name, len(y), metric(y, one), metric(y, other), gains, changed)
+        Nothing for a cell that uses one modality only.
+        """
+        if "pairs" not in self._answers[0]:
+            return
+        labels = [
+            y[paired(probe, self._context)]
+            for probe, y in zip(self._probes, self._labels, strict=True)
+        ]
+        pairs = [answer["pairs"] for answer in self._answers]
+        matching = [np.asarray(p[np.arange(len(p)), np.arange(len(p))]) for p in pairs]
+        projected = [additive_projection(p) for p in pairs]
+        gains = tuple(
+            (key, self._metric(y, p) - self._metric(y, q))
+            for key, y, p, q in zip(self.keys, labels, matching, projected, strict=True)
+            if len(y)
+        )
+        y, p, q = np.concatenate(labels), np.concatenate(matching), np.concatenate(projected)
+        if not len(y):
+            yield AdditiveRecord(self._name, 0, nan, nan, (), nan)
+            return
+        changed = float(np.mean(p.argmax(axis=1) != q.argmax(axis=1)))
+        yield AdditiveRecord(
+            self._name, len(y), self._metric(y, p), self._metric(y, q), gains, changed
+        )
 
 
 def additive_projection(pairs: Probabilities) -> Probabilities:

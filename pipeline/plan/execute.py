@@ -1,101 +1,100 @@
-"""Carry out a plan: first the features, then the fits."""
+"""Carry out a plan: the features that it lacks, then fits and what combines them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
-from pipeline.data.dataset import Dataset
-from pipeline.engine.attempts import Done, Failed
-from pipeline.engine.memory import free, waves
-from pipeline.engine.processes import side_by_side
-from pipeline.engine.progress import Report, say
+from pipeline.engine.progress import say
+from pipeline.engine.task import Done, Outcome, Outcomes
+from pipeline.plan.comparison import Comparison
 from pipeline.plan.needs import Needs, memory_text
-from pipeline.plan.plan import Plan
-from pipeline.plan.schedule import tasks_of
+from pipeline.plan.plan import Plan, features_of
+from pipeline.plan.schedule import fit_tasks
 from pipeline.store.store import Store
-from pipeline.tasks.context import Context, store_at
-from pipeline.tasks.encode import encode_all
-from pipeline.tasks.features import Features, with_stages
-from pipeline.tasks.fit import fit_unit
+from pipeline.tasks.combination import Combination, CombineTask
+from pipeline.tasks.encode import encode_tasks
+from pipeline.tasks.features import Features
 from pipeline.tasks.unit import Unit
-from reports.record import FailureRecord
+
+Piece = TypeVar("Piece", Unit, Combination)
 
 
-def fit_all(
-    units: Sequence[Unit], context: Context, jobs: int, report: Report
-) -> dict[int, Done | Failed]:
-    """Put all results into the store; outcome by position in `units`.
+class PlanOutcomes(NamedTuple):
+    """What came of a plan, by key.
 
-    A task holds units that share what they prepare, so that it is prepared in one process; each
-    unit is stored as soon as it is done. Work for which memory is short goes last, with fewer
-    processes.
+    Parameters
+    ----------
+    features : of those that had to be there for what was computed now.
+    units : of all units.
+    combinations : of those that learn from inner folds.
     """
-    if not units:
-        return {}
-    outcomes = {}
-    needs, available = Needs(store_at(context.store), context.classes), free()
-    tasks = tasks_of(units, jobs, needs.work)
-    sizes = [max(needs.of(units[position]) for position in task) for task in tasks]
-    for line in memory_text(units, needs, available, jobs)[1:]:
-        say(f"memory: {line}")
-    for at_once, wave in waves(sizes, available, jobs).items():
-        work = [([units[position] for position in tasks[number]], context) for number in wave]
-        for place, found in side_by_side(_fit_each, work, at_once):
-            for position, outcome in zip(tasks[wave[place]], found, strict=True):
-                outcomes[position] = outcome
-                report(units[position].cell.name)
-    return outcomes
+
+    features: Outcomes
+    units: Outcomes
+    combinations: Outcomes
 
 
-def _fit_each(units: Sequence[Unit], context: Context) -> list[Done | Failed]:
-    return [fit_unit(unit, context) for unit in units]
-
-
-def run_plan(
-    plan: Plan, dataset: Dataset, context: Context, store: Store, jobs: int, progress: Any
-) -> tuple[dict[str, Done | Failed], dict[int, Done | Failed]]:
-    """Compute what the store lacks: first the features, then the fits.
-
-    Returns
-    -------
-    features, units : outcome of each, by key and by position in plan.units.
-    """
-    known = {position: Done(entry.seconds, reused=True) for position, unit in enumerate(plan.units)
-             if (entry := store.load(unit.ingredients)) is not None}
-    missing = [position for position in range(len(plan.units)) if position not in known]
-    wanted = with_stages(one for position in missing
-                         for many in plan.units[position].features.values() for one in many)
-    with progress("Features", len(wanted)) as report:
-        features = encode_all(list(wanted.values()), dataset, store, jobs, report)
-    failed = {key: outcome for key, outcome in features.items() if isinstance(outcome, Failed)}
-    outcomes: dict[int, Done | Failed] = dict(known)
-    for position in missing:
-        for one in _first_failed(plan.units[position], failed):
-            outcomes[position] = replace(
-                failed[one.key], error=f"{one.component.label}: {failed[one.key].error}"
-            )
-    left = [position for position in missing if position not in outcomes]
-    with progress("Fits", len(left)) as report:
-        fitted = fit_all([plan.units[position] for position in left], context, jobs, report)
-    outcomes |= {left[position]: outcome for position, outcome in fitted.items()}
-    return features, outcomes
-
-
-def _first_failed(unit: Unit, failed: Mapping[str, Failed]) -> list[Features]:
-    return [one for many in unit.features.values() for one in many if one.key in failed][:1]
-
-
-def failures(plan: Plan, outcomes: Mapping[int, Done | Failed]) -> list[FailureRecord]:
-    """Every cell and fold that failed."""
-    return [
-        *plan.failures,
-        *(
-            FailureRecord(
-                unit.cell.name, unit.fold.repeat, unit.fold.fold, outcome.error, outcome.traceback
-            )
-            for position, unit in enumerate(plan.units)
-            if isinstance(outcome := outcomes[position], Failed)
-        ),
+def run_plan(plan: Plan, comparison: Comparison) -> PlanOutcomes:
+    """Compute what the store lacks: first the features, then the fits, then what learns from these."""
+    learning = [
+        combination
+        for combination in plan.combinations
+        if combination.estimator.learns_combination and combination.is_whole
     ]
+    stored = _stored([*plan.units, *learning], comparison.store)
+    units = _missing(plan.units, stored)
+    combinations = _missing(learning, stored)
+    features = encoded(features_of(units).values(), comparison)
+    outcomes = stored | _fitted(units, combinations, comparison, {**stored, **features})
+    return PlanOutcomes(
+        features,
+        {unit.key: outcomes[unit.key] for unit in plan.units},
+        {combination.key: outcomes[combination.key] for combination in learning},
+    )
+
+
+def encoded(features: Iterable[Features], comparison: Comparison) -> dict[str, Outcome]:
+    """Put features into the store where they are not there; outcomes by key."""
+    features = list(features)
+    if not features:
+        return {}
+    comparison.context.put(comparison.store)
+    return comparison.run(encode_tasks(features, comparison.dataset, comparison.store))
+
+
+def _stored(pieces: Iterable[Unit | Combination], store: Store) -> dict[str, Outcome]:
+    entries = {piece.key: store.load(piece.ingredients) for piece in pieces}
+    return {
+        key: Done(entry.seconds, reused=True)
+        for key, entry in entries.items()
+        if entry is not None
+    }
+
+
+def _missing(
+    pieces: Iterable[Piece], stored: Outcomes
+) -> list[Piece]:
+    """Those that are not stored, each key once."""
+    return list({piece.key: piece for piece in pieces if piece.key not in stored}.values())
+
+
+def _fitted(
+    units: Sequence[Unit],
+    combinations: Sequence[Combination],
+    comparison: Comparison,
+    known: Outcomes,
+) -> dict[str, Outcome]:
+    if not units and not combinations:
+        return {}
+    context = comparison.context.put(comparison.store)
+    needs = Needs(comparison.store, comparison.context.classes)
+    for line in memory_text(units, needs, comparison.engine)[1:]:
+        say(f"memory: {line}")
+    return comparison.run(
+        [
+            *fit_tasks(units, context, needs, comparison.engine.slots),
+            *(CombineTask(piece.without_rows(), context) for piece in combinations),
+        ],
+        known,
+    )

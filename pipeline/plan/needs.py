@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from features.block import Form, Modality
 from models.softmax.solve import AT_ONCE
 from pipeline.engine.memory import GIGABYTE, gigabytes, side_by_side_at_most
+from pipeline.engine.task import Engine
 from pipeline.store.store import Store
 from pipeline.tasks.features import Features
 from pipeline.tasks.unit import Unit
@@ -81,11 +82,12 @@ class Needs:
         return self._numbers[features.key]
 
 
-def memory_text(units: Iterable[Unit], needs: Needs, available: float, jobs: int) -> list[str]:
+def memory_text(units: Iterable[Unit], needs: Needs, engine: Engine) -> list[str]:
     """What --plan and a run say of memory: the largest need; and which work goes with fewer processes, if any."""
     sizes = {unit: needs.of(unit) for unit in units}
     if not sizes:
         return []
+    available, jobs = engine.memory, engine.slots
     largest = max(sizes, key=lambda unit: sizes[unit])
     lines = [
         f"about {gigabytes(jobs * sizes[largest])} with {jobs} processes, {gigabytes(available)} are free"

@@ -1,106 +1,104 @@
-"""What a run has to do: every cell on every fold, the features each needs, and what the store already holds."""
+"""What a run has to do: every cell on every fold, and the features that each needs."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from typing import Any
+from itertools import chain
 
-import numpy as np
-from numpy.typing import NDArray
-
-from features.block import Modality
 from pipeline.config.cells import Cell
-from pipeline.config.grid import Grid
-from pipeline.data.dataset import Dataset
 from pipeline.engine.attempts import describe
-from pipeline.folds.fold import Fold
-from pipeline.tasks.digests import rows_digest
-from pipeline.tasks.features import Features, described_once, request, with_stages
-from pipeline.tasks.unit import Requests, Unit, make_unit
+from pipeline.engine.task import Failed, Outcomes
+from pipeline.plan.comparison import Comparison
+from pipeline.tasks.combination import Combination
+from pipeline.tasks.features import Features, with_stages
+from pipeline.tasks.requests import FeatureRequests
+from pipeline.tasks.unit import Requests, Unit, Units
 from reports.record import FailureRecord
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """All units of a run, all distinct features they need, and the cells that cannot even be planned."""
+    """All work of a comparison.
+
+    Parameters
+    ----------
+    units : cells that are fitted, on every fold.
+    combinations : cells that combine others, on every fold.
+    features : all distinct features that units need, by key.
+    failures : the cells that cannot even be planned.
+    """
 
     units: tuple[Unit, ...]
+    combinations: tuple[Combination, ...]
     features: Mapping[str, Features]
     failures: tuple[FailureRecord, ...]
 
-
-class _Requests:
-    """The features that units ask for, learned from their own training rows, each described once."""
-
-    def __init__(self, dataset: Dataset, seed: int) -> None:
-        self._dataset, self._seed, self._describe = dataset, seed, described_once()
-        self._known: dict[tuple[Any, ...], Features] = {}
-
-    def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
-        """See Requests."""
-        training = [fold.train, *(train for train, _ in fold.inner)]
-        found: dict[Modality, list[Features]] = {}
-        for modality, (component, form) in cell.encoders().items():
-            found[modality] = []
-            for position, rows in enumerate(training):
-                place = (modality, component, form, fold.repeat, fold.fold, position)
-                if place not in self._known:
-                    self._known[place] = request(
-                        self._dataset, modality, component, form, rows, self._seed, self._describe
-                    )
-                found[modality].append(self._known[place])
-        return found
+    def failed(self, outcomes: Outcomes) -> list[FailureRecord]:
+        """Every cell and fold that failed."""
+        failures = list(self.failures)
+        for unit in self.units:
+            outcome = outcomes[unit.key]
+            if isinstance(outcome, Failed):
+                numbers = unit.fold.repeat, unit.fold.fold
+                failures.append(
+                    FailureRecord(unit.cell.name, *numbers, outcome.error, outcome.traceback)
+                )
+        return failures
 
 
-def make_plan(
-    grid: Grid,
-    cells: Sequence[Cell],
-    dataset: Dataset,
-    folds: Sequence[Fold],
-    requests: Requests | None = None,
-) -> Plan:
+def make_plan(comparison: Comparison, requests: Requests | None = None) -> Plan:
     """Describe all work; computes no features and fits nothing.
 
     `requests` says which features the models get, where these are not learned from their own
     training rows.
     """
-    requests = requests or _Requests(dataset, grid.seed)
-    learned_from = {
-        part
-        for cell in cells
-        if cell.parts and cell.estimator(grid.seed).learns_combination
-        for part in cell.parts
-    }
-    alone = {fold: replace(fold, inner=()) for fold in folds}
-    digest = cache(partial(rows_digest, dataset))  # the same for many cells
+    grid, dataset, cells = comparison.grid, comparison.dataset, comparison.cells
+    requests = requests or FeatureRequests(dataset, comparison.context, grid.seed)
+    maker = Units(grid, dataset, requests)
+    learned_from = _learned_from(cells, grid.seed)
+    alone = {fold: replace(fold, inner=()) for fold in comparison.folds}
     units: list[Unit] = []
     failures: list[FailureRecord] = []
     for cell in (cell for cell in cells if not cell.parts):
+        folds = comparison.folds if _uses_inner(cell, learned_from) else alone.values()
         try:
-            units += [
-                make_unit(
-                    grid,
-                    cell,
-                    dataset,
-                    fold if _uses_inner(cell, learned_from) else alone[fold],
-                    requests,
-                    digest,
-                )
-                for fold in folds
-            ]
+            units += [maker.unit(cell, fold) for fold in folds]
         except Exception as error:  # a component that cannot be set up fails its cells, not the run
-            failures.append(
-                FailureRecord(cell.name, None, None, describe(error), traceback.format_exc())
-            )
-    features = with_stages(one for unit in units for many in unit.features.values() for one in many)
-    return Plan(tuple(units), features, tuple(failures))
+            trace = traceback.format_exc()
+            failures.append(FailureRecord(cell.name, None, None, describe(error), trace))
+    return Plan(
+        tuple(units), _combinations(comparison, units), features_of(units), tuple(failures)
+    )
+
+
+def features_of(units: Iterable[Unit]) -> dict[str, Features]:
+    """All distinct features that units need, by key, and the stages that these learn from."""
+    by_modality = chain.from_iterable(unit.features.values() for unit in units)
+    return with_stages(chain.from_iterable(by_modality))
+
+
+def _learned_from(cells: Iterable[Cell], seed: int) -> set[Cell]:
+    """Cells from whose predictions on inner folds others learn."""
+    learning = [
+        cell for cell in cells if cell.parts and cell.estimator(seed).learns_combination
+    ]
+    return set(chain.from_iterable(cell.parts for cell in learning))
 
 
 def _uses_inner(cell: Cell, learned_from: Collection[Cell]) -> bool:
     """Whether inner folds have a part in its results: to choose by, or for others to learn from."""
     return len(cell.settings()) > 1 or cell in learned_from
+
+
+def _combinations(comparison: Comparison, units: Iterable[Unit]) -> tuple[Combination, ...]:
+    """Every cell with parts on every fold; units of parts that could not be planned are missing."""
+    by_cell = {(unit.cell, unit.fold.repeat, unit.fold.fold): unit for unit in units}
+    combinations = []
+    for cell in (cell for cell in comparison.cells if cell.parts):
+        for fold in comparison.folds:
+            planned = [by_cell.get((part, fold.repeat, fold.fold)) for part in cell.parts]
+            parts = tuple(unit for unit in planned if unit is not None)
+            combinations.append(Combination(cell, fold, cell.estimator(comparison.seed), parts))
+    return tuple(combinations)

@@ -1,10 +1,31 @@
-"""Which units one process takes together, and in which order."""
+"""Fits as tasks: which ones a process takes together, and in which order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pipeline.plan.needs import Needs
+from pipeline.tasks.fit import FitTask
 from pipeline.tasks.unit import Unit
+
+
+def fit_tasks(units: Sequence[Unit], context: str, needs: Needs, slots: int) -> list[FitTask]:
+    """A task for each unit; those that one process takes together stand side by side.
+
+    Parameters
+    ----------
+    context : key of the Context that holds their folds.
+    slots : processes side by side.
+    """
+    tasks = []
+    for number, positions in enumerate(tasks_of(units, slots, needs.work)):
+        together = number if len(positions) > 1 else None
+        for unit in (units[position] for position in positions):
+            has_inner = bool(unit.fold.inner)
+            tasks.append(
+                FitTask(unit.without_rows(), context, has_inner, needs.of(unit), together)
+            )
+    return tasks
 
 
 def tasks_of(units: Sequence[Unit], jobs: int, work: Callable[[Unit], float]) -> list[list[int]]:

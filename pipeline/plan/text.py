@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from pipeline.config.cells import Cell
-from pipeline.engine.memory import free
+from pipeline.plan.comparison import Comparison
 from pipeline.plan.needs import Needs, memory_text
-from pipeline.plan.plan import Plan
+from pipeline.plan.plan import Plan, features_of
 from pipeline.store.manifest import Damaged, read_manifest
 from pipeline.store.store import Store
-from pipeline.tasks.features import Features, with_stages
+from pipeline.tasks.features import Features
 from pipeline.tasks.unit import Unit
 
 # Seconds per distinct sample of an encoder, and per fitted model and training row, where the store
@@ -19,51 +18,66 @@ from pipeline.tasks.unit import Unit
 GUESS = {"image": 0.03, "text": 0.003, "fit": 0.0005}
 
 
-def plan_text(
-    plan: Plan,
-    cells: Sequence[Cell],
-    classes: int,
-    store: Store,
-    grid: str,
-    jobs: int,
-    shares: Sequence[float],
-) -> str:
-    """The text of --plan; `classes` is their number, `shares` are those of the learning curve."""
+def plan_text(plan: Plan, comparison: Comparison, grid: str) -> str:
+    """The text of --plan; `grid` is the filled-in grid."""
+    store, jobs = comparison.store, comparison.engine.slots
     missing = [unit for unit in plan.units if not store.has(unit.ingredients)]
-    wanted = with_stages(one for unit in missing for many in unit.features.values() for one in many)
-    to_encode = [one for one in wanted.values() if not store.has(one.ingredients)]
+    to_encode = [
+        features
+        for features in features_of(missing).values()
+        if not store.has(features.ingredients)
+    ]
     seconds, known = _estimate(missing, to_encode, store, jobs)
+    needed_or_known = len(plan.features) - len(to_encode)
+    guess = " (a rough guess: this store has no earlier run to learn from)"
     lines = [
         grid.rstrip(),
         "",
-        f"{len(cells)} cells:",
-        *(f"  {cell.name}" for cell in cells),
+        f"{len(comparison.cells)} cells:",
+        *(f"  {cell.name}" for cell in comparison.cells),
         "",
-        f"features: {len(plan.features)} arrays, {len(plan.features) - len(to_encode)} of them not needed or in "
+        f"features: {len(plan.features)} arrays, {needed_or_known} of them not needed or in "
         f"the store, {len(to_encode)} to encode",
         f"results:  {len(plan.units)} cells x folds, {len(plan.units) - len(missing)} in the store, "
         f"{len(missing)} to compute with {sum(unit.fits for unit in missing)} fits",
         f"time:     about {_duration(seconds)} with {jobs} processes"
-        + (
-            ""
-            if known or not missing
-            else " (a rough guess: this store has no earlier run to learn from)"
-        ),
+        + ("" if known or not missing else guess),
+        *_memory_lines(missing, comparison),
+        *_training_lines(missing),
+        *_curve_lines(comparison.grid.learning_curve),
+        *(f"cannot run: {failure.cell}: {failure.error}" for failure in plan.failures),
     ]
-    lines += [
-        f"{'memory:   ' if number == 0 else '          '}{line}"
-        for number, line in enumerate(memory_text(missing, Needs(store, classes), free(), jobs))
-    ]
-    training = [unit for unit in missing if _trained(unit)]
-    if training:
-        lines.append(f"training: {sum(unit.fits for unit in training)} of these fits train encoders end to end, with "
-                     "up to as many passes over their training rows as they have epochs: use a GPU, or few rows")
-    fewer = [f"{share:.4g}" for share in shares if share < 1]
-    if fewer:
-        lines.append(f"curve:    then the best cells once more, with {', '.join(fewer)} of the labels; which "
-                     "cells, and so how many fits more, the results decide: not in these numbers")
-    lines += [f"cannot run: {failure.cell}: {failure.error}" for failure in plan.failures]
     return "\n".join(lines)
+
+
+def _memory_lines(missing: Sequence[Unit], comparison: Comparison) -> list[str]:
+    needs = Needs(comparison.store, len(comparison.dataset.classes))
+    lines = memory_text(missing, needs, comparison.engine)
+    return [
+        f"{'memory:   ' if number == 0 else '          '}{line}"
+        for number, line in enumerate(lines)
+    ]
+
+
+def _training_lines(missing: Sequence[Unit]) -> list[str]:
+    training = [unit for unit in missing if _trained(unit)]
+    if not training:
+        return []
+    return [
+        f"training: {sum(unit.fits for unit in training)} of these fits train encoders end to end, "
+        "with up to as many passes over their training rows as they have epochs: use a GPU, or few "
+        "rows"
+    ]
+
+
+def _curve_lines(shares: Sequence[float]) -> list[str]:
+    fewer = [f"{share:.4g}" for share in shares if share < 1]
+    if not fewer:
+        return []
+    return [
+        f"curve:    then the best cells once more, with {', '.join(fewer)} of the labels; which "
+        "cells, and so how many fits more, the results decide: not in these numbers"
+    ]
 
 
 def _estimate(
@@ -72,7 +86,7 @@ def _estimate(
     """Seconds, and whether the store's own history was there to learn from."""
     rates = _history(store)
     encode = sum(
-        _encode_seconds(one, rates) / (1 if one.train is None else jobs) for one in features
+        _encode_seconds(form, rates) / (1 if form.split is None else jobs) for form in features
     )
     fit = sum(
         rates.get(type(unit.estimator).__name__, _guessed_fit(unit)) * unit.fitted_rows
@@ -88,12 +102,13 @@ def _guessed_fit(unit: Unit) -> float:
     has epochs.
     """
     epochs = int(getattr(unit.estimator, "epochs", 0))
-    return GUESS["fit"] + epochs * sum(GUESS[one.modality] for one in _trained(unit))
+    return GUESS["fit"] + epochs * sum(GUESS[form.modality] for form in _trained(unit))
 
 
 def _trained(unit: Unit) -> list[Features]:
     """The encoders that a unit trains itself."""
-    return [many[0] for many in unit.features.values() if many[0].encoder.gives_inputs]
+    outer = [forms[0] for forms in unit.features.values()]
+    return [form for form in outer if form.encoder.gives_inputs]
 
 
 def _encode_seconds(features: Features, rates: dict[str, float]) -> float:

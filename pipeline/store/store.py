@@ -61,7 +61,10 @@ class Store:
 
     def load(self, ingredients: Ingredients) -> Entry | None:
         """The entry, verified; None where there is none or it is damaged."""
-        key = key_of(ingredients)
+        return self.at(key_of(ingredients))
+
+    def at(self, key: str) -> Entry | None:
+        """The entry of a key, verified; None where there is none or it is damaged."""
         try:
             return self._read(self.folder(key), key)
         except Damaged:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,14 @@ from models.classifiers.temperature import fitted_temperature
 from models.combining import Inner, Parts
 from models.fusion import Fusion
 from pipeline.config.cells import Cell
+from pipeline.engine.attempts import attempt
+from pipeline.engine.task import Outcome
 from pipeline.folds.fold import Fold
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
-from pipeline.tasks.context import Context, store_at
-from pipeline.tasks.digests import VERSIONS, plain_parameters
+from pipeline.tasks.context import Context, context_at
+from pipeline.tasks.digests import VERSIONS, model_ingredients
 from pipeline.tasks.procedures import versions_of
 from pipeline.tasks.unit import Unit, result_of
 from pipeline.tasks.views import finite
@@ -44,18 +46,83 @@ class Combination:
 
     @cached_property
     def ingredients(self) -> Ingredients:
-        """Everything that decides its predictions; see `store.key_of`. The parts' keys hold rows and labels."""
+        """Everything that decides its predictions; see `store.keys.key_of`. The parts' keys hold rows and labels."""
         return {
             "kind": "combination",
-            "parts": [key_of(unit.ingredients) for unit in self.units],
-            "model": {"class": type(self.estimator).__name__, "version": self.estimator.version,
-                      "parameters": plain_parameters(self.estimator)},
+            "parts": [unit.key for unit in self.units],
+            "model": model_ingredients(self.estimator),
             "versions": VERSIONS,
             **versions_of("combine", "temperature"),
         }
 
+    @cached_property
+    def key(self) -> str:
+        """Its key in the store."""
+        return key_of(self.ingredients)
 
-def predicted(combination: Combination, context: Context, results: Results) -> Entry:
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of its parts could be planned."""
+        return len(self.units) == len(self.cell.parts)
+
+    def without_rows(self) -> Combination:
+        """As it travels: the rows of its fold are looked up where they are needed."""
+        units = tuple(unit.without_rows() for unit in self.units)
+        return replace(self, fold=self.fold.without_rows(), units=units)
+
+    def with_fold(self, fold: Fold) -> Combination:
+        """With the rows that it is about."""
+        units = tuple(unit.with_fold(fold) for unit in self.units)
+        return replace(self, fold=fold, units=units)
+
+
+@dataclass(frozen=True, eq=False)
+class CombineTask:
+    """A cell that learns how to combine others, on a fold.
+
+    Parameters
+    ----------
+    combination : without its rows.
+    context : key of the Context that holds its fold.
+    """
+
+    stage: ClassVar[str] = "Combinations"
+    memory: ClassVar[float] = 0.0  # a few numbers for each row
+    together: ClassVar[None] = None
+    all_cores: ClassVar[bool] = False
+
+    combination: Combination
+    context: str
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """See Task."""
+        return (self.combination.key,)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """See Task."""
+        return tuple(unit.key for unit in self.combination.units)
+
+    @property
+    def label(self) -> str:
+        """See Task."""
+        return self.combination.cell.name
+
+    def compute(self, store: Store) -> dict[str, Outcome]:
+        """See Task."""
+        context = context_at(store, self.context)
+        fold = context.fold(self.combination.fold.repeat, self.combination.fold.fold)
+        combination = self.combination.with_fold(fold)
+        results = partial(result_of, store=store)
+        return {
+            combination.key: attempt(lambda: predicted(combination, context, store, results))
+        }
+
+
+def predicted(
+    combination: Combination, context: Context, store: Store, results: Results
+) -> Entry:
     """A combination's predictions: from the store where it learns, for the others cost next to nothing.
 
     Parameters
@@ -68,7 +135,7 @@ def predicted(combination: Combination, context: Context, results: Results) -> E
     weights : of each part, or None; among the facts, like the seconds.
     """
     if combination.estimator.learns_combination:
-        return store_at(context.store).get(
+        return store.get(
             combination.ingredients, lambda: _result(combination, context, results)
         )
     return _result(combination, context, results)

@@ -1,26 +1,48 @@
-"""What every fit needs of the data set."""
+"""What tasks need of the data set and its folds: arrays that lie in the store, and are known by their key."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Modality
 from pipeline.data.dataset import Dataset, Described
+from pipeline.folds.fold import Fold, with_unlabelled
+from pipeline.folds.stored import codes, folds_from_codes
+from pipeline.store.keys import Ingredients, key_of
+from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 
 Rows = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
+UNLABELLED = 3  # what `folds.stored.codes` calls rows that are learned from without a label
+
+
+class SplitReference(NamedTuple):
+    """A split of a fold, as it travels: its rows are looked up in the store.
+
+    Parameters
+    ----------
+    context : key of the Context that holds the fold.
+    repeat, fold : which outer fold it is.
+    position : 0 for the outer split, from 1 for the inner ones.
+    """
+
+    context: str
+    repeat: int
+    fold: int
+    position: int
 
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What every fit needs of the data set, small enough to be sent to workers.
+    """The rows of a data set, as models see them, and their folds.
 
     Parameters
     ----------
@@ -28,6 +50,7 @@ class Context:
     index : for each modality, the distinct sample of each row.
     groups : (n,) codes of the groups that never straddle folds, where there are any.
     described : the classes' texts, where classes are held out.
+    folds : the outer folds.
     """
 
     labels: Rows
@@ -35,12 +58,69 @@ class Context:
     index: Mapping[Modality, Rows]
     groups: Rows | None
     tuning_metric: str
-    store: Path
     described: Described | None = None
+    folds: tuple[Fold, ...] = ()
+
+    @cached_property
+    def key(self) -> str:
+        """Its key in the store."""
+        return key_of(self._ingredients)
+
+    def put(self, store: Store) -> str:
+        """Put it into the store, for tasks to find; its key."""
+        facts = {
+            "label": "rows and folds",
+            "classes": self.classes,
+            "tuning_metric": self.tuning_metric,
+        }
+        store.get(self._ingredients, lambda: Entry(self._arrays, facts))
+        return self.key
+
+    def reference(self, fold: Fold, position: int) -> SplitReference:
+        """One of the splits of a fold, as it travels."""
+        return SplitReference(self.key, fold.repeat, fold.fold, position)
+
+    def fold(self, repeat: int, fold: int, *, with_inner: bool = True) -> Fold:
+        """An outer fold by its numbers."""
+        whole = self._folds_by_number[repeat, fold]
+        return whole if with_inner else replace(whole, inner=())
+
+    @cached_property
+    def _folds_by_number(self) -> dict[tuple[int, int], Fold]:
+        return {(fold.repeat, fold.fold): fold for fold in self.folds}
+
+    @cached_property
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {"labels": self.labels}
+        arrays |= {f"index_{modality}": index for modality, index in self.index.items()}
+        if self.groups is not None:
+            arrays["groups"] = self.groups
+        if self.described is not None:
+            arrays["described_classes"] = self.described.classes
+            arrays["described_positions"] = self.described.positions
+        outer, inner = codes(self.folds, len(self.labels))
+        numbers = [(fold.repeat, fold.fold) for fold in self.folds]
+        arrays["numbers"] = np.array(numbers, dtype=np.int64).reshape(-1, 2)
+        return arrays | {"outer": outer, "inner": inner}
+
+    @cached_property
+    def _ingredients(self) -> Ingredients:
+        digests = {name: _digest(array) for name, array in self._arrays.items()}
+        return {
+            "kind": "context",
+            "arrays": digests,
+            "classes": self.classes,
+            "tuning metric": self.tuning_metric,
+        }
 
 
-def context_of(dataset: Dataset, tuning_metric: str, store: Store) -> Context:
-    """The context of a data set."""
+def _digest(array: NDArray[Any]) -> str:
+    described = f"{array.dtype.str} {array.shape} ".encode()
+    return hashlib.sha256(described + np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def context_of(dataset: Dataset, folds: Sequence[Fold], tuning_metric: str) -> Context:
+    """The context of a data set and its folds."""
     index = {modality: modal.index for modality, modal in dataset.views.items()}
     return Context(
         dataset.labels,
@@ -48,12 +128,51 @@ def context_of(dataset: Dataset, tuning_metric: str, store: Store) -> Context:
         index,
         dataset.groups,
         tuning_metric,
-        store.root,
         dataset.described,
+        tuple(folds),
     )
 
 
-@cache
-def store_at(root: Path) -> Store:
-    """The store of a folder; one per process, so that a file is verified once and not for every fit."""
-    return Store(root)
+@lru_cache(maxsize=4)
+def context_at(store: Store, key: str) -> Context:
+    """The context of a key, read once in a process.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the store no longer has it.
+    """
+    entry = store.at(key)
+    if entry is None:
+        raise FileNotFoundError(
+            "the rows and folds of this run were removed from the store while they were needed; "
+            "run again"
+        )
+    arrays = {name: np.asarray(array) for name, array in entry.arrays.items()}
+    groups = arrays.get("groups")
+    described = None
+    if "described_classes" in arrays:
+        described = Described(arrays["described_classes"], arrays["described_positions"])
+    prefix = "index_"
+    index: dict[Any, Rows] = {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+    return Context(
+        arrays["labels"],
+        int(entry.facts["classes"]),
+        index,
+        groups,
+        str(entry.facts["tuning_metric"]),
+        described,
+        _folds(arrays, groups),
+    )
+
+
+def _folds(arrays: Mapping[str, NDArray[Any]], groups: Rows | None) -> tuple[Fold, ...]:
+    folds = folds_from_codes(arrays["numbers"], arrays["outer"], arrays["inner"])
+    return tuple(
+        with_unlabelled(fold, np.flatnonzero(outer == UNLABELLED), groups)
+        for fold, outer in zip(folds, arrays["outer"], strict=True)
+    )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from features.block import Modality
+from features.estimator import Estimator
 from models.fusion import Fusion
 from pipeline.data.dataset import Dataset
 from pipeline.folds.fold import Fold
@@ -22,10 +23,19 @@ Rows = NDArray[np.int64]
 VERSIONS = {name: version(name) for name in ("numpy", "scipy", "scikit-learn", "torch")}
 
 
-def plain_parameters(estimator: Any) -> dict[str, Any]:
+def plain_parameters(estimator: Estimator) -> dict[str, Any]:
     """The estimator's own parameters as JSON values, paths left out."""
     return {name: _plain(value) for name, value in estimator.get_params(deep=False).items()
             if not isinstance(value, os.PathLike)}
+
+
+def model_ingredients(estimator: Estimator) -> dict[str, Any]:
+    """What a key says of a model: its class, version and parameters."""
+    return {
+        "class": type(estimator).__name__,
+        "version": getattr(estimator, "version", None),
+        "parameters": plain_parameters(estimator),
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -35,17 +45,14 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, BaseModel):
         return _plain(value.model_dump())
-    if hasattr(value, "get_params"):
-        return {"class": type(value).__name__, "version": getattr(value, "version", None),
-                "parameters": plain_parameters(value)}
+    if isinstance(value, Estimator):
+        return model_ingredients(value)
     return value
 
 
-def numbered_groups(dataset: Dataset, rows: Rows) -> Rows | None:
+def numbered_groups(groups: Rows | None, rows: Rows) -> Rows | None:
     """The groups of some rows, numbered among these; None where there are none."""
-    return (
-        None if dataset.groups is None else np.unique(dataset.groups[rows], return_inverse=True)[1]
-    )
+    return None if groups is None else np.unique(groups[rows], return_inverse=True)[1]
 
 
 def rows_digest(dataset: Dataset, fold: Fold, modalities: tuple[Modality, ...]) -> str:
@@ -100,7 +107,7 @@ def groups_digest(dataset: Dataset, fold: Fold) -> str | None:
 
 
 def _listed_groups(dataset: Dataset, rows: Rows) -> list[int] | None:
-    groups = numbered_groups(dataset, rows)
+    groups = numbered_groups(dataset.groups, rows)
     return None if groups is None else list(groups.tolist())
 
 

@@ -1,154 +1,195 @@
-"""Features from the store, or encoded and stored: frozen encoders once over all, learned ones per training set."""
+"""Features into the store: frozen encoders once over all samples, learned ones for each training set."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from features.block import Block
+from features.block import Block, Modality
 from features.encoder import Encoder
-from pipeline.data.dataset import Dataset, Modal
+from pipeline.data.dataset import Dataset
 from pipeline.data.pictures import Pictures
-from pipeline.engine.attempts import Done, Failed, failure_of
-from pipeline.engine.processes import side_by_side
-from pipeline.engine.progress import Report
+from pipeline.engine.attempts import failure
+from pipeline.engine.task import Done, Outcome
 from pipeline.store.array_file import write_pieces
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
-from pipeline.tasks.context import store_at
-from pipeline.tasks.features import Features, present_rows
+from pipeline.tasks.context import Context, Rows, context_at
+from pipeline.tasks.features import Features
+from pipeline.tasks.samples import SamplesReference, put_samples, samples_at
 
-Rows = NDArray[np.int64]
 PIECE = 4096  # samples whose learned stage is computed at once
 
 
-def encode_all(
-    features: Sequence[Features], dataset: Dataset, store: Store, jobs: int, report: Report
-) -> dict[str, Done | Failed]:
-    """Put all features into the store; outcome by key.
+@dataclass(frozen=True, eq=False)
+class EncodeTask:
+    """Features that differ in their form only: they may come from one pass over the same samples.
 
-    Frozen encoders run one after the other with all cores; learned ones, over folds, side by side.
+    A frozen encoder keeps all cores busy by itself; learned ones, over folds, run side by side.
     """
-    outcomes: dict[str, Done | Failed] = {}
-    groups = _by_encoder(features)
-    for many in (many for many in groups if many[0].train is None):
-        outcomes |= _encode(many, dataset.views[many[0].modality], store.root)
-        report(f"encoded {many[0].component.label}", len(many))
-    learned = [many for many in groups if many[0].train is not None]
-    tasks = [(many, dataset.views[many[0].modality], store.root) for many in learned]
-    for position, found in side_by_side(_encode, tasks, jobs):
-        outcomes |= found
-        report(f"encoded {learned[position][0].component.label}", len(found))
-    return outcomes
+
+    stage: ClassVar[str] = "Features"
+    memory: ClassVar[float] = 0.0  # not known: encoders take their samples in pieces
+    together: ClassVar[None] = None
+
+    forms: tuple[Features, ...]
+    samples: SamplesReference
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """See Task."""
+        return tuple(features.key for features in self.forms)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """See Task: the frozen features that it learns from."""
+        return tuple(form.stage.key for form in self.forms if form.stage is not None)
+
+    @property
+    def label(self) -> str:
+        """See Task."""
+        return self.forms[0].component.label
+
+    @property
+    def all_cores(self) -> bool:
+        """See Task."""
+        return self.forms[0].split is None
+
+    def compute(self, store: Store) -> dict[str, Outcome]:
+        """See Task. Where one pass fails, each form is tried alone: one may fail where others do not."""
+        forms = [_with_rows(form, store) for form in self.forms]
+        samples = samples_at(self.samples, store)
+        try:
+            return _done(compute(forms, samples, store))
+        except Exception as error:
+            if len(forms) == 1:
+                return {forms[0].key: failure(error)}
+        outcomes: dict[str, Outcome] = {}
+        for form in forms:
+            try:
+                outcomes |= _done(compute([form], samples, store))
+            except Exception as error:
+                outcomes[form.key] = failure(error)
+        return outcomes
 
 
-def _by_encoder(features: Sequence[Features]) -> list[list[Features]]:
-    """Features that differ in their form only, together: they may come from one pass over the same samples."""
+def encode_tasks(features: Iterable[Features], dataset: Dataset, store: Store) -> list[EncodeTask]:
+    """Tasks for features, frozen ones first, and what they read of the data set put into the store."""
     groups: dict[tuple[Any, ...], list[Features]] = {}
-    for one in features:
-        rows = None if one.train is None else one.train.tobytes()
-        groups.setdefault((one.modality, one.component, rows, one.count), []).append(one)
-    return list(groups.values())
+    for form in features:
+        pass_over = form.modality, form.component, form.split, form.count
+        groups.setdefault(pass_over, []).append(form)
+    references: dict[Modality, SamplesReference] = {}
+    tasks = []
+    for (modality, *_), forms in groups.items():
+        if modality not in references:
+            references[modality] = put_samples(dataset, modality, store)
+        travelling = tuple(form.without_rows() for form in forms)
+        tasks.append(EncodeTask(travelling, references[modality]))
+    return sorted(tasks, key=lambda task: not task.all_cores)
 
 
-def _encode(many: Sequence[Features], modal: Any, root: Path) -> dict[str, Done | Failed]:
-    found: dict[str, Done | Failed] = {}
-
-    def work() -> None:
-        for key, entry in compute(many, modal, store_at(root)).items():
-            found[key] = Done(entry.seconds, entry.reused)
-
-    failed = failure_of(work)
-    # one form may fail (for want of memory, say) where others do not
-    if failed is not None and len(many) > 1:
-        return {
-            key: outcome for one in many for key, outcome in _encode([one], modal, root).items()
-        }
-    return found if failed is None else {many[0].key: failed}
+def _with_rows(features: Features, store: Store) -> Features:
+    if features.split is None:
+        return features
+    return features.with_rows(context_at(store, features.split.context))
 
 
-def compute(many: Sequence[Features], modal: Modal, store: Store) -> dict[str, Entry]:
+def _done(entries: Mapping[str, Entry]) -> dict[str, Outcome]:
+    return {key: Done(entry.seconds, entry.reused) for key, entry in entries.items()}
+
+
+def compute(
+    forms: Sequence[Features], samples: Sequence[Any], store: Store
+) -> dict[str, Entry]:
     """Stored entries, by key, of features that differ in their form only; encoded now where they are not there.
 
     An encoder that gives several forms in one pass over the samples is asked for all that are
     missing at once.
     """
-    stages = [one.stage for one in many if one.stage is not None]
-    # learned, each for itself, from features that are computed together and once for all folds
-    if stages:
-        compute(stages, modal, store)
-    missing = [one.output for one in many if not store.has(one.ingredients)]
+    missing = [form.output for form in forms if not store.has(form.ingredients)]
     written: dict[str | None, dict[str, Any]] = {}
-    key = key_of({**many[0].ingredients, "encoder": many[0].component.label})
+    key = key_of({**forms[0].ingredients, "encoder": forms[0].component.label})
 
-    def encode(one: Features, scratch: Path) -> Entry:
-        if one.output not in written:
-            others = [] if one.stage else [output for output in missing if output != one.output]
-            written.update(
-                write_pieces(_pieces(one, [one.output, *others], modal, store), one.count, scratch)
-            )
-        return _entry(one, written.pop(one.output), modal)
+    def encode(form: Features, scratch: Path) -> Entry:
+        if form.output not in written:
+            others = [] if form.stage else [output for output in missing if output != form.output]
+            pieces = _pieces(form, [form.output, *others], samples, store)
+            written.update(write_pieces(pieces, form.count, scratch))
+        return _entry(form, written.pop(form.output), samples)
 
     with store.lock(key), store.scratch(key) as scratch:  # one pass at a time
-        return {one.key: store.get(one.ingredients, partial(encode, one, scratch)) for one in many}
+        return {
+            form.key: store.get(form.ingredients, partial(encode, form, scratch)) for form in forms
+        }
 
 
 def _pieces(
-    one: Features, outputs: Sequence[str | None], modal: Modal, store: Store
+    features: Features, outputs: Sequence[str | None], samples: Sequence[Any], store: Store
 ) -> Iterator[dict[str | None, Block]]:
-    if one.stage is not None:
-        return _staged_pieces(one, one.stage, modal, store)
-    return fitted_encoder(one, modal).pieces(_samples(one, modal), outputs)
+    if features.stage is not None:
+        return _staged_pieces(features, features.stage, store)
+    return fitted_encoder(features, samples, store).pieces(samples, outputs)
 
 
-def fitted_encoder(one: Features, modal: Modal) -> Encoder:
+def fitted_encoder(features: Features, samples: Sequence[Any], store: Store) -> Encoder:
     """The encoder of some features, fitted on its training samples where it learns from samples."""
-    if one.train is not None:
-        training = _samples(one, modal, modal.index[present_rows(modal, one.train)])
-        if one.targets is None:
-            one.encoder.fit(training)
+    if features.split is not None:
+        context = context_at(store, features.split.context)
+        training = _taken(samples, _training_positions(features, context))
+        if features.targets is None:
+            features.encoder.fit(training)
         else:
-            one.encoder.fit_supervised(training, one.targets)
-    return one.encoder
+            features.encoder.fit_supervised(training, features.targets)
+    return features.encoder
+
+
+def _training_positions(features: Features, context: Context) -> Rows:
+    """Which distinct sample each training row has that has one."""
+    positions = context.index[features.modality][features.train]
+    return positions[positions >= 0]
+
+
+def _taken(samples: Sequence[Any], positions: Rows) -> Sequence[Any]:
+    """The samples at some positions; pictures are read when they are asked for."""
+    if isinstance(samples, Pictures):
+        return samples.take(positions)
+    return [samples[position] for position in positions]
 
 
 def _staged_pieces(
-    one: Features, stage: Features, modal: Modal, store: Store
+    features: Features, stage: Features, store: Store
 ) -> Iterator[dict[str | None, Block]]:
     """What an encoder learns from the stored features of its frozen stage and makes of them."""
-    features = stage.load(store, np.arange(one.count))
-    if features is None or one.train is None:
+    block = stage.load(store, np.arange(features.count))
+    if block is None or features.split is None:
         raise FileNotFoundError(
             f"features of {stage.component.label} were removed while they were needed; run again"
         )
-    rows = modal.index[one.train]
-    one.encoder.fit_features(features.take(rows[rows >= 0]), one.targets)
-    # only dense blocks come in several pieces
-    at_once = max(one.count, 1) if features.is_sparse else PIECE
-    for start in range(0, max(one.count, 1), at_once):
-        piece = features.take(np.arange(start, min(start + at_once, one.count)))
-        yield {one.output: one.encoder.transform_features(piece)}
+    context = context_at(store, features.split.context)
+    features.encoder.fit_features(
+        block.take(_training_positions(features, context)), features.targets
+    )
+    # Only dense blocks come in several pieces.
+    size = max(features.count, 1) if block.is_sparse else PIECE
+    for start in range(0, max(features.count, 1), size):
+        piece = block.take(np.arange(start, min(start + size, features.count)))
+        yield {features.output: features.encoder.transform_features(piece)}
 
 
-def _entry(one: Features, arrays: Mapping[str, Any], modal: Modal) -> Entry:
+def _entry(features: Features, arrays: Mapping[str, Any], samples: Sequence[Any]) -> Entry:
     values = arrays["values"] if sparse.issparse(arrays["values"]) else None
-    return Entry(arrays, {"label": one.component.label, "class": one.work, "work": one.count,
-                          "counts": one.encoder.counts(_samples(one, modal), values)})
-
-
-def _samples(one: Features, modal: Modal, positions: Rows | None = None) -> Sequence[Any]:
-    """The distinct samples, or those at some positions; pictures are read when they are asked for."""
-    samples, digests = modal.samples, modal.digests
-    if positions is not None:
-        samples, digests = (
-            [samples[place] for place in positions],
-            tuple(digests[place] for place in positions),
-        )
-    return Pictures(samples, digests) if one.modality == "image" else samples
+    facts = {
+        "label": features.component.label,
+        "class": features.work,
+        "work": features.count,
+        "counts": features.encoder.counts(samples, values),
+    }
+    return Entry(arrays, facts)

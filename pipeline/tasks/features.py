@@ -1,27 +1,22 @@
-"""Features of one encoder for a training set, and their keys."""
+"""Features of one encoder for a training set, as the store knows them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Block, Form, Modality
+from features.block import Block, Modality
 from features.encoder import Encoder, Targets
-from pipeline.config.cells import build_encoder
 from pipeline.config.components import Component
-from pipeline.data.dataset import Dataset, Modal
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.store import Store
-from pipeline.tasks.digests import numbered_groups, plain_parameters
-from pipeline.tasks.procedures import versions_of
-
-Rows = NDArray[np.int64]
-Describe: TypeAlias = Callable[[Encoder], dict[str, Any]]
+from pipeline.tasks.context import Context, Rows, SplitReference
+from pipeline.tasks.digests import numbered_groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,20 +26,23 @@ class Features:
     Parameters
     ----------
     count : distinct samples to encode, augmented views counted.
-    ingredients : everything that decides them; see `store.key_of`.
+    ingredients : everything that decides them; see `store.keys.key_of`.
+    split : the split whose training rows it learns from; None for a frozen encoder.
+    train : these rows; None also while it travels.
+    targets : labels and groups of the training samples, where the encoder is supervised.
     stage : the frozen features that the encoder learns from, where it learns from such; see
         `Encoder.frozen_stage`.
-    targets : labels and groups of the training samples, where the encoder is supervised.
     """
 
     modality: Modality
     component: Component
     encoder: Encoder
-    train: Rows | None
     count: int
     ingredients: Ingredients
-    stage: Features | None = None
+    split: SplitReference | None = None
+    train: Rows | None = None
     targets: Targets | None = None
+    stage: Features | None = None
 
     @cached_property
     def key(self) -> str:
@@ -67,6 +65,23 @@ class Features:
             entry.checksums.get("values"),
         )
 
+    def without_rows(self) -> Features:
+        """As they travel: the rows are looked up where they are needed."""
+        stage = None if self.stage is None else self.stage.without_rows()
+        return replace(self, train=None, targets=None, stage=stage)
+
+    def with_rows(self, context: Context) -> Features:
+        """With the rows that travelled as a reference."""
+        if self.split is None:
+            return self
+        _, repeat, fold, position = self.split
+        train = context.fold(repeat, fold).splits()[position][0]
+        present = train[context.index[self.modality][train] >= 0]
+        targets = None
+        if self.encoder.supervised:
+            targets = targets_of(context.labels, context.groups, present)
+        return replace(self, train=train, targets=targets)
+
     @property
     def work(self) -> str:
         """What its cost is noted under: the encoder's class, and whether it only prepares inputs."""
@@ -81,104 +96,12 @@ class Features:
 
 def with_stages(features: Iterable[Features]) -> dict[str, Features]:
     """The features and the frozen stages that they learn from, each once, by key; stages first."""
-    wanted = list(features)
-    stages = [one.stage for one in wanted if one.stage is not None]
-    return {one.key: one for one in (*stages, *wanted)}
+    asked_for = list(features)
+    stages = [feature.stage for feature in asked_for if feature.stage is not None]
+    return {feature.key: feature for feature in (*stages, *asked_for)}
 
 
-def present_rows(modal: Modal, rows: Rows) -> Rows:
-    """Those of the rows that have a sample."""
-    return rows[modal.index[rows] >= 0]
-
-
-def request(
-    dataset: Dataset, modality: Modality, component: Component, form: Form, train: Rows, seed: int,
-    describe: Describe | None = None,
-) -> Features:
-    """The features a model needs when it is trained on the rows `train`; `describe` stands for `describe_encoder`."""
-    encoder = build_encoder(modality, component, form, seed)
-    return _request(encoder, modality, component, dataset, train, describe or describe_encoder)
-
-
-def _request(
-    encoder: Encoder,
-    modality: Modality,
-    component: Component,
-    dataset: Dataset,
-    train: Rows,
-    describe: Describe,
-) -> Features:
-    modal = dataset.views[modality]
-    targets = _targets(dataset, present_rows(modal, train)) if encoder.supervised else None
-    ingredients = {
-        "kind": "features",
-        "samples": _samples_digest(modal.digests),
-        "encoder": describe(encoder),
-        "train": _training_digest(modal, train, targets) if encoder.learns else None,
-        **versions_of("encode"),
-    }
-    frozen = encoder.frozen_stage()
-    stage = (
-        None if frozen is None else _request(frozen, modality, component, dataset, train, describe)
-    )
-    return Features(modality, component, encoder, train if encoder.learns else None,
-                    len(modal.digests) * (1 + encoder.augmented), ingredients, stage, targets)
-
-
-def describe_encoder(encoder: Encoder) -> dict[str, Any]:
-    """Class, version, parameters and identity, as JSON. A path is no ingredient: what it holds is (identity).
-
-    Nor is the seed, where nothing is drawn at random: in a frozen encoder without augmented views.
-    """
-    parameters = plain_parameters(encoder)
-    if not encoder.learns and not encoder.augmented:
-        parameters.pop("random_state", None)
-    return {
-        "class": type(encoder).__name__,
-        "version": encoder.version,
-        "parameters": parameters,
-        "identity": encoder.identity(),
-    }
-
-
-def described_once() -> Describe:
-    """As `describe_encoder`, which reads an encoder's files, but once for equal encoders."""
-    known: dict[tuple[type[Encoder], str], dict[str, Any]] = {}
-
-    def describe(encoder: Encoder) -> dict[str, Any]:
-        key = type(encoder), repr(encoder)
-        if key not in known:
-            known[key] = describe_encoder(encoder)
-        return known[key]
-
-    return describe
-
-
-@cache
-def _samples_digest(digests: tuple[str, ...]) -> str:
-    return key_of({"digests": digests})
-
-
-def _training_digest(modal: Modal, train: Rows, targets: Targets | None) -> str:
-    """Digest of the training samples, in order and with repetitions, and of what a supervised encoder is told."""
-    told: dict[str, Any] = (
-        {}
-        if targets is None
-        else {
-            "labels": targets.labels.tolist(),
-            "groups": None if targets.groups is None else targets.groups.tolist(),
-        }
-    )
-    return key_of(
-        {
-            "digests": [modal.digests[place] for place in modal.index[present_rows(modal, train)]],
-            **told,
-        }
-    )
-
-
-def _targets(dataset: Dataset, rows: Rows) -> Targets:
+def targets_of(labels: Rows, groups: Rows | None, rows: Rows) -> Targets:
     """Labels and groups of the rows, numbered among these rows: what other rows have makes no difference."""
-    return Targets(
-        np.unique(dataset.labels[rows], return_inverse=True)[1], numbered_groups(dataset, rows)
-    )
+    codes: NDArray[np.int64] = np.unique(labels[rows], return_inverse=True)[1]
+    return Targets(codes, numbered_groups(groups, rows))

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import pickle
 import time
-from typing import Any
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.classifiers.temperature import fitted_temperature
-from pipeline.engine.attempts import Done, Failed, attempt
+from pipeline.engine.attempts import attempt
+from pipeline.engine.task import Outcome
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 from pipeline.tasks.choose import choose
-from pipeline.tasks.context import Context, store_at
+from pipeline.tasks.context import Context, context_at
 from pipeline.tasks.unit import Unit
 from pipeline.tasks.views import aligned, averaged, finite, fit_of, loaded_blocks
 
@@ -22,11 +26,50 @@ Rows = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
 
 
-def fit_unit(unit: Unit, context: Context) -> Done | Failed:
-    """Put the result of a unit into the store, where it is not there."""
-    store = store_at(context.store)
-    unit.estimator.warm_up()
-    return attempt(lambda: store.get(unit.ingredients, lambda: _result(unit, context, store)))
+@dataclass(frozen=True, eq=False)
+class FitTask:
+    """A cell on a fold.
+
+    Parameters
+    ----------
+    unit : without its rows.
+    context : key of the Context that holds its fold.
+    has_inner : whether inner folds have a part in it.
+    memory, together : see Task; cells of a fold that solve jointly share what they prepare.
+    """
+
+    stage: ClassVar[str] = "Fits"
+    all_cores: ClassVar[bool] = False
+
+    unit: Unit
+    context: str
+    has_inner: bool
+    memory: float
+    together: Hashable = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """See Task."""
+        return (self.unit.key,)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """See Task."""
+        return self.unit.needs
+
+    @property
+    def label(self) -> str:
+        """See Task."""
+        return self.unit.cell.name
+
+    def compute(self, store: Store) -> dict[str, Outcome]:
+        """See Task."""
+        context = context_at(store, self.context)
+        numbers = self.unit.fold.repeat, self.unit.fold.fold
+        unit = self.unit.with_fold(context.fold(*numbers, with_inner=self.has_inner))
+        unit.estimator.warm_up()
+        work = partial(_result, unit, context, store)
+        return {unit.key: attempt(lambda: store.get(unit.ingredients, work))}
 
 
 def _result(unit: Unit, context: Context, store: Store) -> Entry:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
+from itertools import chain
 from typing import Any, Protocol
 
 from features.block import Modality
@@ -14,14 +16,15 @@ from pipeline.config.grid import Grid
 from pipeline.data.dataset import Dataset
 from pipeline.folds.fold import Fold
 from pipeline.metrics.classification import METRICS
-from pipeline.store.keys import Ingredients
+from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 from pipeline.tasks.digests import (
     VERSIONS,
     class_texts_digest,
     groups_digest,
-    plain_parameters,
+    model_ingredients,
+    rows_digest,
     unlabelled_digest,
     uses_groups,
 )
@@ -63,6 +66,31 @@ class Unit:
     keeps_inner: bool
     ingredients: Ingredients
 
+    @cached_property
+    def key(self) -> str:
+        """Its result's key in the store."""
+        return key_of(self.ingredients)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Keys of all its features."""
+        return tuple(form.key for form in chain.from_iterable(self.features.values()))
+
+    def without_rows(self) -> Unit:
+        """As it travels: the rows of its fold are looked up where they are needed."""
+        return replace(
+            self,
+            fold=self.fold.without_rows(),
+            features={
+                modality: [form.without_rows() for form in forms]
+                for modality, forms in self.features.items()
+            },
+        )
+
+    def with_fold(self, fold: Fold) -> Unit:
+        """With the rows that it is about."""
+        return replace(self, fold=fold)
+
     @property
     def fits(self) -> int:
         """Models to fit: each setting on each inner fold, and the chosen one on all training rows."""
@@ -81,42 +109,55 @@ class Requests(Protocol):
         """Features of each modality for the outer training rows and for those of every inner fold."""
 
 
-def make_unit(
-    grid: Grid, cell: Cell, dataset: Dataset, fold: Fold, requests: Requests,
-    digest: Callable[[Fold, tuple[Modality, ...]], str],
-) -> Unit:
-    """A cell on a fold, with everything that decides its result; `digest` gives that of the fold's rows."""
-    estimator, settings = cell.estimator(grid.seed), cell.settings()
-    # Where inner folds choose, their predictions cost nothing more: a rule added to the grid later
-    # finds them.
-    keeps_inner = bool(fold.inner) and cell.fusion.name in COMBINED
-    features = requests.of(cell, fold)
-    ingredients = {
-        "kind": "result",
-        "features": {modality: [one.key for one in many] for modality, many in features.items()},
-        "rows": digest(fold, tuple(features)),
-        "model": {
-            "class": type(estimator).__name__,
-            "version": estimator.version,
-            "parameters": plain_parameters(estimator),
-        },
-        **({"groups": groups_digest(dataset, fold)} if uses_groups(estimator) else {}),
-        **(
-            {"unlabelled": unlabelled_digest(dataset, fold, tuple(features))}
-            if estimator.uses_unlabelled
-            else {}
-        ),
-        **(
-            {"class texts": class_texts_digest(dataset, tuple(features))}
-            if estimator.recognises_unseen and dataset.described is not None
-            else {}
-        ),
-        "settings": [dict(setting) for setting in settings],
-        "tuning metric": [grid.tuning_metric, METRICS[grid.tuning_metric].version]
-        if len(settings) > 1
-        else None,
-        "keeps inner": keeps_inner,
-        "versions": VERSIONS,
-        **versions_of("fit", "temperature"),
-    }
-    return Unit(cell, fold, estimator, settings, features, keeps_inner, ingredients)
+class Units:
+    """Makes the units of a grid: cells on folds, with everything that decides their results.
+
+    Parameters
+    ----------
+    requests : gives the features that they need.
+    """
+
+    def __init__(self, grid: Grid, dataset: Dataset, requests: Requests) -> None:
+        self._grid, self._dataset, self._requests = grid, dataset, requests
+        # The same for all cells of the same modalities.
+        self._rows_digest = cache(partial(rows_digest, dataset))
+
+    def unit(self, cell: Cell, fold: Fold) -> Unit:
+        """A cell on a fold."""
+        estimator, settings = cell.estimator(self._grid.seed), cell.settings()
+        # Where inner folds choose, their predictions cost nothing more: a rule added to the grid
+        # later finds them.
+        keeps_inner = bool(fold.inner) and cell.fusion.name in COMBINED
+        features = self._requests.of(cell, fold)
+        ingredients = {
+            "kind": "result",
+            "features": {
+                modality: [form.key for form in forms] for modality, forms in features.items()
+            },
+            "rows": self._rows_digest(fold, tuple(features)),
+            "model": model_ingredients(estimator),
+            **self._further_rows(estimator, fold, tuple(features)),
+            "settings": [dict(setting) for setting in settings],
+            "tuning metric": self._tuning_metric() if len(settings) > 1 else None,
+            "keeps inner": keeps_inner,
+            "versions": VERSIONS,
+            **versions_of("fit", "temperature"),
+        }
+        return Unit(cell, fold, estimator, settings, features, keeps_inner, ingredients)
+
+    def _further_rows(
+        self, estimator: Fusion, fold: Fold, modalities: tuple[Modality, ...]
+    ) -> dict[str, str | None]:
+        """What decides the results of those that learn from more than labelled rows one by one."""
+        further: dict[str, str | None] = {}
+        if uses_groups(estimator):
+            further["groups"] = groups_digest(self._dataset, fold)
+        if estimator.uses_unlabelled:
+            further["unlabelled"] = unlabelled_digest(self._dataset, fold, modalities)
+        if estimator.recognises_unseen and self._dataset.described is not None:
+            further["class texts"] = class_texts_digest(self._dataset, modalities)
+        return further
+
+    def _tuning_metric(self) -> list[str | int]:
+        name = self._grid.tuning_metric
+        return [name, METRICS[name].version]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.analysis.ranking import Kind, Ranking, rank_cells, spread
-from reports.record import CellRecord, FoldRecord, RunRecord
+from reports.record import CellRecord, FoldRecord, ScoredRecord
 from reports.wording import count, figure, listed, quoted
 
 NEAR_PERFECT = 0.98
@@ -27,7 +27,7 @@ class Check:
     severe: bool = False
 
 
-def checks(record: RunRecord) -> tuple[Check, ...]:
+def checks(record: ScoredRecord) -> tuple[Check, ...]:
     """Every doubt that the record itself raises, severe ones first."""
     ranking = rank_cells(record)
     found = [
@@ -41,7 +41,7 @@ def checks(record: RunRecord) -> tuple[Check, ...]:
     return tuple(sorted(found, key=lambda check: not check.severe))
 
 
-def _near_perfect(record: RunRecord, ranking: Ranking) -> Iterator[Check]:
+def _near_perfect(record: ScoredRecord, ranking: Ranking) -> Iterator[Check]:
     nouns: dict[Kind, str] = {"text": "text", "image": "picture"}
     for kind, noun in nouns.items():
         scores = [
@@ -76,7 +76,7 @@ def _majority(ranking: Ranking) -> Iterator[Check]:
                     severe=len(weak) == len(ranking.ranked("image", "text", "fusion")))
 
 
-def _edges(record: RunRecord, ranking: Ranking) -> Iterator[Check]:
+def _edges(record: ScoredRecord, ranking: Ranking) -> Iterator[Check]:
     """Numeric parameters that lie at an end of their range on at least half of the folds of a leading cell."""
     leading = {standing.cell.name: standing for kind in ("image", "text", "fusion")
                for standing in ranking.ranked(kind)[:1]}
@@ -107,7 +107,7 @@ def _edge(
     return (float(value), number) if 2 * number >= len(entries) else None
 
 
-def _identical(record: RunRecord) -> Iterator[Check]:
+def _identical(record: ScoredRecord) -> Iterator[Check]:
     """Cells that predict the same class for every row of every fold."""
     same: dict[bytes, list[CellRecord]] = {}
     folds: dict[str, list[FoldRecord]] = {}
@@ -124,7 +124,7 @@ def _identical(record: RunRecord) -> Iterator[Check]:
                         f"{_some([cell.name for cell in cells])}. What tells them apart has no effect here.")
 
 
-def _small_classes(record: RunRecord) -> Iterator[Check]:
+def _small_classes(record: ScoredRecord) -> Iterator[Check]:
     counts = np.bincount(record.labels[record.labels >= 0], minlength=len(record.classes))
     small = [
         f"{quoted(name)} ({number})"
@@ -136,7 +136,7 @@ def _small_classes(record: RunRecord) -> Iterator[Check]:
                     f"too few to say how well such rows are found: {_listed(small)}.")
 
 
-def _fold_sizes(record: RunRecord) -> Iterator[Check]:
+def _fold_sizes(record: ScoredRecord) -> Iterator[Check]:
     sizes = {(fold.repeat, fold.fold): len(fold.rows) for fold in record.folds}
     if not sizes:
         return

@@ -17,7 +17,7 @@ from reports.analysis.statistics import (
     corrected_resampled_t,
     correlated_bayes,
 )
-from reports.record import CellRecord, FoldKey, FoldRecord, MetricRecord, RunRecord
+from reports.record import CellRecord, FoldKey, FoldRecord, MetricRecord, ScoredRecord
 
 Kind = Literal["image", "text", "fusion", "baseline"]
 # scores that differ by less are equivalent in practice (Benavoli et al. 2017 take 1 % of accuracy)
@@ -120,7 +120,7 @@ class Ranking:
 
 
 @lru_cache(maxsize=1)  # several sections ask for it
-def rank_cells(record: RunRecord) -> Ranking:
+def rank_cells(record: ScoredRecord) -> Ranking:
     """Order the cells by the mean of the run's metric over the folds.
 
     A fold on which the metric is defined for no cell (one class absent, say) counts for none. A
@@ -144,7 +144,7 @@ def rank_cells(record: RunRecord) -> Ranking:
     return Ranking(metric, defined, _in_order(standings, metric))
 
 
-def ranking_metric(record: RunRecord) -> MetricRecord:
+def ranking_metric(record: ScoredRecord) -> MetricRecord:
     """Description of the metric that cells are ranked by."""
     for metric in record.metrics:
         if metric.name == record.metric:

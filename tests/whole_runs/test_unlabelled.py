@@ -9,16 +9,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import run
 from pipeline.config.grid import Split
-from pipeline.config.parse import read_grid
 from pipeline.data.card import card
 from pipeline.data.dataset import DatasetError, build
 from pipeline.folds.draw import draw
 from pipeline.plan.plan import make_plan
 from pipeline.store.keys import key_of
-from pipeline.store.store import Store
 from pipeline.tasks import views as fold_views
+from tests.support.comparisons import comparison_of
 from tests.support.samples import small_samples
 from tests.support.tiny import (
     GRID,
@@ -148,10 +146,10 @@ def test_what_is_handed_to_a_fusion_is_apart_from_the_rows_it_is_asked_about(fol
 
 
 def test_they_are_part_of_the_keys_of_those_fusions_alone(folder):
-    grid = read_grid(folder / "grid.yaml")
-    dataset, drawn, cells = run._load(grid, Store(folder / "store"))
+    comparison = comparison_of(folder / "grid.yaml")
+    drawn, cells = comparison.folds, comparison.cells
     plans = [
-        make_plan(grid, cells, dataset, many).units
+        make_plan(replace(comparison, folds=tuple(many))).units
         for many in (
             drawn,
             [
@@ -167,13 +165,13 @@ def test_they_are_part_of_the_keys_of_those_fusions_alone(folder):
 
 
 def test_their_groups_are_part_of_the_keys_of_those_fusions_alone(folder):
-    grid = read_grid(folder / "grid.yaml")
-    dataset, drawn, cells = run._load(grid, Store(folder / "store"))
+    comparison = comparison_of(folder / "grid.yaml")
+    dataset, drawn, cells = comparison.dataset, comparison.folds, comparison.cells
     groups = dataset.groups.copy()
     groups[drawn[0].splits()[0][2][0]] = groups.max() + 1
     changed = {one.cell.name for one, other in zip(
-        make_plan(grid, cells, dataset, drawn).units,
-        make_plan(grid, cells, replace(dataset, groups=groups), drawn).units, strict=True)
+        make_plan(comparison).units,
+        make_plan(replace(comparison, dataset=replace(dataset, groups=groups))).units, strict=True)
         if key_of(one.ingredients) != key_of(other.ingredients)}
     assert changed == {cell.name for cell in cells if uses(cell.name)}
 

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 import features
 from features.block import Block, Modality
 from features.encoder import Encoder
-from pipeline import run
 from pipeline.config.grid import GridError, Split
 from pipeline.config.parse import KEYS, read_grid
 from pipeline.config.schema import schema
@@ -30,6 +29,7 @@ from pipeline.plan.plan import make_plan
 from pipeline.store.keys import key_of
 from pipeline.store.store import Store
 from pipeline.tasks import views as fold_views
+from tests.support.comparisons import comparison_of
 from tests.support.datasets import dataset_of
 from tests.support.samples import png, small_samples
 from tests.support.tiny import (
@@ -420,12 +420,11 @@ def test_rows_of_the_classes_that_are_asked_about_are_never_learned_from(folder)
 
 def test_encoders_that_learn_learn_nothing_from_class_texts(folder):
     write_grid(folder, GRID.replace("[colour_words]", "[bow]"))
-    grid = read_grid(folder / "grid.yaml")
-    store = Store(folder / "store")
-    dataset, drawn, cells = run._load(grid, store)
+    comparison = comparison_of(folder / "grid.yaml")
+    dataset = comparison.dataset
     known = {text for text in dataset.views["text"].samples if "item" not in text}
     assert known == set(COLOURS)
-    for unit in make_plan(grid, cells, dataset, drawn).units:
+    for unit in make_plan(comparison).units:
         for one in unit.features.get("text", ()):
             learned = {
                 dataset.views["text"].samples[place]
@@ -439,9 +438,8 @@ def test_encoders_that_learn_learn_nothing_from_class_texts(folder):
 def test_class_texts_are_part_of_the_keys(folder):
     def keys(texts):
         write_grid(folder, GRID.replace("id: sku", f"id: sku, class_texts: {texts}"))
-        grid = read_grid(folder / "grid.yaml")
-        dataset, drawn, cells = run._load(grid, Store(folder / "store"))
-        return [key_of(unit.ingredients) for unit in make_plan(grid, cells, dataset, drawn).units
+        comparison = comparison_of(folder / "grid.yaml")
+        return [key_of(unit.ingredients) for unit in make_plan(comparison).units
                 if "text" in unit.features]
 
     (folder / "a.csv").write_text(
@@ -458,9 +456,8 @@ def test_class_texts_are_part_of_the_keys(folder):
 def test_the_order_of_a_class_texts_is_part_of_the_keys_because_pairs_take_them_in_turn(folder):
     def keys(*texts):
         write_grid(folder, GRID.replace("id: sku", f"id: sku, class_texts: {{{', '.join(texts)}}}"))
-        grid = read_grid(folder / "grid.yaml")
-        dataset, drawn, cells = run._load(grid, Store(folder / "store"))
-        return {key_of(unit.ingredients) for unit in make_plan(grid, cells, dataset, drawn).units
+        comparison = comparison_of(folder / "grid.yaml")
+        return {key_of(unit.ingredients) for unit in make_plan(comparison).units
                 if "text" in unit.features}
 
     first, *others = COLOURS

@@ -18,7 +18,7 @@ from features.networks.last_layers import _Inputs, taken_apart, tuned
 from features.networks.pretrained import Pretrained
 from features.networks.tapped import build
 from features.training.held_out import split_for_stopping
-from pipeline.tasks.features import describe_encoder
+from pipeline.tasks.requests import describe_encoder
 from tests.support.samples import png
 from tests.support.tiny import (
     GRID,

@@ -25,8 +25,8 @@ from pipeline.store.store import Store
 from pipeline.tasks import fit as fitting
 from pipeline.tasks import refit as refits
 from pipeline.tasks.context import context_of
-from pipeline.tasks.features import describe_encoder
 from pipeline.tasks.refit import refit
+from pipeline.tasks.requests import describe_encoder
 from pipeline.tasks.views import outer_views
 from tests.support.samples import png
 from tests.support.tiny import (
@@ -213,8 +213,8 @@ def folder(tmp_path, monkeypatch):
 def plans(monkeypatch):
     """(plan, dataset) of every run."""
     made, make = [], run.make_plan
-    monkeypatch.setattr(run, "make_plan", lambda grid, cells, dataset, folds: made.append(
-        (make(grid, cells, dataset, folds), dataset)) or made[-1][0])
+    monkeypatch.setattr(run, "make_plan", lambda comparison: made.append(
+        (make(comparison), comparison.dataset)) or made[-1][0])
     return made
 
 
@@ -294,7 +294,7 @@ def test_predictions_are_averaged_over_the_views_where_asked(folder, plans, test
     plan, dataset = plans[0]
     store = Store(folder / "store")
     for unit in (unit for unit in plan.units if unit.cell.fusion.name == "concat"):
-        again = refit(unit, context_of(dataset, "log_loss", store), store)
+        again = refit(unit, context_of(dataset, (), "log_loss"), store)
         scored = again.views.take(unit.fold.test)
         by_view = again.model.predict_proba(scored.with_views()).reshape(3, len(unit.fold.test), -1)
         expected = by_view.mean(axis=0) if test_views else by_view[0]

@@ -20,19 +20,14 @@ from models.neural.end_to_end import EndToEnd
 from models.neural.end_to_end_network import Stored
 from models.trainer import split_for_stopping
 from models.views import Views
-from pipeline.config.cells import expand
 from pipeline.config.grid import GridError
 from pipeline.config.parse import read_grid
-from pipeline.data.dataset import build
-from pipeline.engine.progress import progress
-from pipeline.folds.draw import draw
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
-from pipeline.store.store import Store
-from pipeline.tasks.context import context_of
 from pipeline.tasks.refit import refit
+from tests.support.comparisons import comparison_of
 from tests.support.model_views import pooled, views, without
-from tests.support.samples import png, small_samples
+from tests.support.samples import png
 from tests.support.tiny import (
     GRID,
     read_rows,
@@ -303,12 +298,10 @@ def test_a_scored_rows_picture_text_or_label_changes_no_weight(folder, monkeypat
 
 
 def test_a_refitted_model_predicts_what_is_stored(tmp_path):
-    grid = read_grid(write_grid(tmp_path, SMALL))
-    store = Store(tmp_path / "store")
-    dataset = build(small_samples(), ["image", "text"], "fail", store)
-    plan = make_plan(grid, expand(grid), dataset, draw(dataset, grid.split, grid.seed))
-    context = context_of(dataset, grid.tuning_metric, store)
-    run_plan(plan, dataset, context, store, 1, progress)
+    write_table(tmp_path)
+    comparison = comparison_of(write_grid(tmp_path, SMALL))
+    plan, context, store = make_plan(comparison), comparison.context, comparison.store
+    run_plan(plan, comparison)
     unit = plan.units[-1]
     entry = store.load(unit.ingredients)
     again = refit(unit, context, store)

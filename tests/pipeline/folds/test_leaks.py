@@ -16,9 +16,11 @@ from features.encoders.word2vec import Word2Vec
 from models.early.pooled import PooledFusion
 from models.preparation.scaling import BlockScaler
 from pipeline import run
+from pipeline.engine.task import Done
 from pipeline.store.store import Store
 from pipeline.tasks import fit as fitting
-from pipeline.tasks.encode import compute
+from pipeline.tasks.encode import encode_tasks
+from pipeline.tasks.features import with_stages
 from tests.support.samples import png, small_samples
 from tests.support.tiny import (
     GRID,
@@ -57,8 +59,9 @@ def plans(monkeypatch):
     """(plan, dataset) of every run."""
     made, make = [], run.make_plan
 
-    def spy(grid, cells, dataset, folds):
-        made.append((make(grid, cells, dataset, folds), dataset))
+    def spy(comparison):
+        comparison.context.put(comparison.store)
+        made.append((make(comparison), comparison.dataset))
         return made[-1][0]
 
     monkeypatch.setattr(run, "make_plan", spy)
@@ -289,13 +292,19 @@ def fold_of(made, fold):
     return next(unit.fold for unit in made[0].units if unit.fold.fold == fold and unit.fold.inner)
 
 
+def encode_now(features, dataset, store):
+    """Put features into the store, with the frozen ones that they learn from."""
+    for task in encode_tasks(with_stages([features]).values(), dataset, store):
+        assert all(isinstance(outcome, Done) for outcome in task.compute(store).values())
+
+
 def training_features(folder, plan, dataset):
     """Bytes of the features of each fold's training rows, by modality and the split they were learned for."""
     kept = [{}, {}, {}]
     for unit in plan.units:
         for modality, many in unit.features.items():
             for position, one in enumerate(many):
-                compute([one], dataset.views[modality], Store(folder / "store"))
+                encode_now(one, dataset, Store(folder / "store"))
                 block = one.load(Store(folder / "store"), dataset.views[modality].index)
                 kept[unit.fold.fold][modality, position] = dense(
                     block.take(unit.fold.train).array()

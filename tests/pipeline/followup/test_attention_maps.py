@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from models.neural.attention import Attention
-from pipeline.followup import attention_maps
+from pipeline.followup import attention_task
+from pipeline.followup.attention_maps import _varied
 from pipeline.tasks import fit
 from reports.page.render import html_page, markdown_page, report_parts
 from reports.record import AttentionRecord, MatchRecord, RunRecord
@@ -66,7 +67,7 @@ def test_regions_and_words_of_test_rows_are_kept_with_what_the_model_predicted(r
 
 def test_a_second_run_fits_and_encodes_nothing_for_it(record_of, monkeypatch):
     first = record_of()
-    monkeypatch.setattr(attention_maps, "refit", None)
+    monkeypatch.setattr(attention_task, "refit", None)
     monkeypatch.setattr(fit, "_result", None)
     monkeypatch.setattr(Attention, "fit", None)
     second = record_of()
@@ -102,11 +103,11 @@ def test_what_goes_wrong_is_a_remark_and_the_results_stand(record_of, monkeypatc
     def fail(*_):
         raise RuntimeError("the lights went out")
 
-    monkeypatch.setattr(attention_maps, "refit", fail)
+    monkeypatch.setattr(attention_task, "refit", fail)
     record = record_of()
     assert record.attention == ()
     assert (
-        sum("cannot be shown: the lights went out" in warning for warning in record.warnings) == 2
+        sum("cannot be shown: RuntimeError: the lights went out" in warning for warning in record.warnings) == 2
     )
     assert not record.failures
 
@@ -114,7 +115,7 @@ def test_what_goes_wrong_is_a_remark_and_the_results_stand(record_of, monkeypatc
 def test_the_shown_rows_are_the_first_of_each_class():
     labels = np.array([0, 0, 0, 1, 2, 2])
     np.testing.assert_array_equal(
-        attention_maps._varied(np.array([2, 1, 0, 3, 5]), labels, 4), [0, 3, 5, 1]
+        _varied(np.array([2, 1, 0, 3, 5]), labels, 4), [0, 3, 5, 1]
     )
 
 

@@ -11,18 +11,16 @@ import pytest
 from pipeline import run
 from pipeline.config.grid import GridError, Split
 from pipeline.config.parse import read_grid
-from pipeline.engine.progress import progress
 from pipeline.folds.draw import draw
 from pipeline.folds.few_labels import few_labels, labelled_rows
 from pipeline.followup import learning_curve
 from pipeline.followup.learning_curve import curve_cells
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
-from pipeline.store.store import Store
 from pipeline.tasks import fit
-from pipeline.tasks.context import context_of
 from reports.record import CurveRecord
 from reports.sections import learning_curve as section
+from tests.support.comparisons import comparison_of
 from tests.support.datasets import dataset_of
 from tests.support.records import FUSION, IMAGE, TEXT, small_record
 from tests.support.tiny import GRID, register, run_grid, without_report, write_grid, write_table
@@ -167,13 +165,13 @@ def test_a_second_run_and_two_workers_give_the_same_from_and_without_the_store(f
 
 
 def test_hidden_labels_have_no_part_in_any_prediction(folder):
-    grid, store = read_grid(folder / "grid.yaml"), Store(folder / "store")
-    dataset, folds, cells = run._load(grid, store)
-    chosen = [cell for cell in cells if not cell.parts]
-    few = [few_labels(fold, 0.5, grid, dataset) for fold in folds[:1]]
-    plan = make_plan(grid, chosen, dataset, few)
-    context = context_of(dataset, grid.tuning_metric, store)
-    run_plan(plan, dataset, context, store, 1, progress)
+    whole = comparison_of(folder / "grid.yaml")
+    dataset, store = whole.dataset, whole.store
+    chosen = [cell for cell in whole.cells if not cell.parts]
+    few = [few_labels(fold, 0.5, whole.grid, dataset) for fold in whole.folds[:1]]
+    comparison = whole.of(chosen, few, whole.progress)
+    plan, context = make_plan(comparison), comparison.context
+    run_plan(plan, comparison)
     labels = dataset.labels.copy()
     hidden = few[0].splits()[0][2]
     labels[hidden] = (labels[hidden] + 1) % 3
@@ -183,15 +181,15 @@ def test_hidden_labels_have_no_part_in_any_prediction(folder):
 
 
 def test_a_cell_that_fails_with_few_labels_fails_there_only(folder, records, monkeypatch):
-    collect = learning_curve.outcome.collect
+    scored = learning_curve.Scores
 
-    def failing(*arguments):
-        found = collect(*arguments)
-        if min(len(unit.fold.train) for unit in arguments[0].units) == 3:
-            found.add(next(iter(found.records))[0], arguments[0].units[0].fold, lambda: 1 / 0)
-        return found
+    def failing(plan, *rest):
+        scores = scored(plan, *rest)
+        if min(len(unit.fold.train) for unit in plan.units) == 3:
+            scores._add(plan.units[0], lambda: 1 / 0)
+        return scores
 
-    monkeypatch.setattr(learning_curve.outcome, "collect", failing)
+    monkeypatch.setattr(learning_curve, "Scores", failing)
     assert run_grid(folder) == 1
     (record,) = records
     assert [failure.cell.split(" with ")[1] for failure in record.failures] == ["0.1 of the labels"]
@@ -201,7 +199,7 @@ def test_the_best_of_each_kind_and_every_fusion_that_uses_unlabelled_rows_are_ch
     folder, records
 ):
     assert run_grid(folder) == 0
-    cells = run._load(read_grid(folder / "grid.yaml"), Store(folder / "store"))[2]
+    cells = comparison_of(folder / "grid.yaml").cells
     late = [cell for cell in cells if cell.parts]
     chosen = curve_cells(cells, records[0])
     assert len([cell for cell in chosen if cell in late]) == 1

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pipeline.config.cells import expand
-from pipeline.config.parse import read_grid
-from pipeline.engine.memory import GIGABYTE, free, side_by_side_at_most, waves
-from pipeline.plan import execute, needs
+from pipeline.engine.memory import GIGABYTE, free, side_by_side_at_most
+from pipeline.engine.processes import Processes
+from pipeline.plan import needs
 from pipeline.plan.needs import Needs, memory_text
 from pipeline.plan.plan import make_plan
-from pipeline.run import _load
 from pipeline.store.store import Store
+from tests.support.comparisons import comparison_of
 from tests.support.tiny import (
     GRID,
     register,
@@ -23,8 +20,6 @@ from tests.support.tiny import (
     write_grid,
     write_table,
 )
-
-SIZES = st.floats(1, 1e12)
 
 
 @pytest.fixture
@@ -37,24 +32,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def planned(folder):
-    grid = read_grid(folder / "grid.yaml")
-    dataset, folds, _ = _load(grid, Store(folder / "store"), keep=False)
-    return make_plan(grid, expand(grid), dataset, folds)
-
-
-@given(st.lists(SIZES, max_size=20), SIZES, st.integers(1, 16))
-def test_all_work_is_done_once_and_never_more_side_by_side_than_memory_holds(
-    sizes, available, jobs
-):
-    found = waves(sizes, available, jobs)
-    assert sorted(position for wave in found.values() for position in wave) == list(
-        range(len(sizes))
-    )
-    assert list(found) == sorted(found, reverse=True)
-    for at_once, wave in found.items():
-        for position in wave:
-            assert at_once == 1 or at_once * sizes[position] <= available
-            assert at_once == jobs or (at_once + 1) * sizes[position] > available
+    return make_plan(comparison_of(folder / "grid.yaml"))
 
 
 def test_needs_are_guessed_before_features_are_stored_and_known_afterwards(folder):
@@ -77,12 +55,12 @@ def test_needs_are_guessed_before_features_are_stored_and_known_afterwards(folde
 
 
 def test_the_plan_says_how_much_memory_it_takes_and_what_does_not_fit(folder, capsys, monkeypatch):
-    monkeypatch.setattr("pipeline.plan.text.free", lambda: 21.5 * GIGABYTE)
+    monkeypatch.setattr("pipeline.engine.processes.free", lambda: 21.5 * GIGABYTE)
     assert run_grid(folder, "--plan", jobs=2) == 0
     assert capsys.readouterr().out.endswith(
         "\nmemory:   about 0.5 GB with 2 processes, 21.5 GB are free\n"
     )
-    monkeypatch.setattr("pipeline.plan.text.free", lambda: 0.3 * GIGABYTE)
+    monkeypatch.setattr("pipeline.engine.processes.free", lambda: 0.3 * GIGABYTE)
     assert run_grid(folder, "--plan", jobs=2) == 0
     text = capsys.readouterr().out
     assert "0.3 GB are free\n" in text
@@ -98,22 +76,31 @@ def test_work_that_does_not_fit_side_by_side_is_done_one_after_the_other_with_th
     folder, capsys, monkeypatch
 ):
     assert run_grid(folder, out="all") == 0
-    at_once = []
-    side_by_side = execute.side_by_side
+    running, submit, finished = [0], Processes.submit, Processes.finished
+    most = []
 
-    def watched(function, tasks, jobs):
-        at_once.append((len(tasks), jobs))
-        return side_by_side(function, tasks, 1)
+    def watched(self, batch, store, *, alone):
+        running[0] += 1
+        most.append((batch[0].stage, len(batch), running[0]))
+        submit(self, batch, store, alone=True)
 
-    monkeypatch.setattr(execute, "side_by_side", watched)
-    monkeypatch.setattr(execute, "free", lambda: 0.3 * GIGABYTE)
+    def ended(self):
+        running[0] -= 1
+        return finished(self)
+
+    monkeypatch.setattr(Processes, "submit", watched)
+    monkeypatch.setattr(Processes, "finished", ended)
+    monkeypatch.setattr("pipeline.engine.processes.free", lambda: 0.3 * GIGABYTE)
     (folder / "store").rename(folder / "other")
     capsys.readouterr()
     assert run_grid(folder, out="few", jobs=2) == 0
-    # two of the 12 that solve jointly are one task; the last ones are taken apart
-    assert (11, 1) in at_once
+    # two of the 12 that solve jointly go together; the last ones are taken apart
+    assert [(count, at_once) for stage, count, at_once in most if stage == "Fits"].count((2, 1)) == 1
+    assert {at_once for stage, _, at_once in most if stage == "Fits"} == {1}
+    # 12 cells and folds, of which the three of `majority` are one result
+    assert sum(count for stage, count, _ in most if stage == "Fits") == 10
     assert (
-        "memory: 12 results are computed with fewer processes side by side"
+        "memory: 10 results are computed with fewer processes side by side"
         in capsys.readouterr().err
     )
     assert results(folder, "few") == results(folder, "all")
@@ -121,10 +108,10 @@ def test_work_that_does_not_fit_side_by_side_is_done_one_after_the_other_with_th
 
 def test_what_does_not_fit_alone_is_named_with_what_to_change(folder):
     plan = planned(folder)
-    text = memory_text(plan.units, Needs(Store(folder / "store"), 3), 1000.0, 2)[-1]
+    text = memory_text(plan.units, Needs(Store(folder / "store"), 3), Processes(2, 1000.0))[-1]
     assert "mean_colour + bow / concat / logistic alone needs about" in text
     assert "data.sample" in text
-    assert memory_text([], Needs(Store(folder / "store"), 3), 1000.0, 2) == []
+    assert memory_text([], Needs(Store(folder / "store"), 3), Processes(2, 1000.0)) == []
     assert side_by_side_at_most(10.0, 1.0, 4) == 1
 
 

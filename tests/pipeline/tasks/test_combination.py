@@ -127,7 +127,7 @@ def test_what_a_rule_learns_from_are_predictions_of_the_folds_that_left_the_rows
     """The stored inner predictions are those of plain fits on the other inner folds, at the chosen strength."""
     plans, make = [], run.make_plan
     monkeypatch.setattr(
-        run, "make_plan", lambda *given: plans.append((make(*given), given[2])) or plans[-1][0]
+        run, "make_plan", lambda given: plans.append((make(given), given.dataset)) or plans[-1][0]
     )
     write_grid(folder, late(["stacking"], grid=GRID))
     run_grid(folder)

@@ -5,31 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.config.cells import expand
-from pipeline.config.parse import read_grid
-from pipeline.data.dataset import build
-from pipeline.engine.progress import progress
-from pipeline.folds.draw import draw
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
 from pipeline.store.store import Store
-from pipeline.tasks.context import context_of
 from pipeline.tasks.refit import refit
-from tests.support.samples import small_samples
-from tests.support.tiny import GRID, register, write_grid
+from tests.support.comparisons import comparison_of
+from tests.support.tiny import GRID, register, write_grid, write_table
 
 
 @pytest.fixture
 def planned(tmp_path, monkeypatch):
     """The tiny grid's plan with all of its results in the store."""
     register(monkeypatch)
-    grid = read_grid(write_grid(tmp_path, GRID))
-    store = Store(tmp_path / "store")
-    dataset = build(small_samples(), ["image", "text"], "fail", store)
-    plan = make_plan(grid, expand(grid), dataset, draw(dataset, grid.split, grid.seed))
-    context = context_of(dataset, grid.tuning_metric, store)
-    run_plan(plan, dataset, context, store, 1, progress)
-    return plan, context, store
+    write_table(tmp_path)
+    comparison = comparison_of(write_grid(tmp_path, GRID))
+    plan = make_plan(comparison)
+    run_plan(plan, comparison)
+    return plan, comparison.context, comparison.store
 
 
 def test_refitted_models_give_the_stored_predictions_under_the_chosen_parameters(planned):

@@ -1,0 +1,146 @@
+"""All tasks of a run: what needs what, how much memory there is, progress and failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+
+from pipeline.engine.progress import Progress
+from pipeline.engine.task import Batch, Done, Engine, Failed, Outcome, Outcomes, Task
+from pipeline.store.store import Store
+
+
+def run_all(
+    tasks: Sequence[Task],
+    engine: Engine,
+    store: Store,
+    progress: Progress,
+    known: Outcomes | None = None,
+) -> dict[str, Outcome]:
+    """Compute tasks; the outcome of every entry by key.
+
+    Tasks start in their order as soon as what they need is done and memory is there; where nothing
+    else runs, one starts in any case. A task that fails is told with its error, and fails only what
+    needs it: that has the first such error, with the name of what failed.
+
+    Parameters
+    ----------
+    tasks : what they need and none of them puts into the store must be there.
+    known : outcomes of what was computed before, which may have failed.
+    """
+    if not tasks:
+        return {}
+    work = _Work(tasks, engine, known or {})
+    ended = False
+    with progress(work.totals()) as report:
+        try:
+            while work.waiting or work.running:
+                for task, outcome in work.failed_before_it_began():
+                    report.ended(task.stage, task.label, len(task.keys))
+                    work.note(task, dict.fromkeys(task.keys, outcome))
+                while (batch := work.next_batch()) is not None:
+                    report.began(batch[0].stage)
+                    engine.submit(batch, store, alone=work.is_alone(batch))
+                if work.running:
+                    batch, outcomes = engine.finished()
+                    work.end(batch, outcomes)
+                    for task in batch:
+                        report.ended(task.stage, task.label, len(task.keys))
+            ended = True
+        finally:
+            engine.close(at_once=not ended)
+    return work.outcomes
+
+
+class _Work:
+    """Which batches wait, which run, and what came of those that ended."""
+
+    def __init__(self, tasks: Sequence[Task], engine: Engine, known: Outcomes) -> None:
+        self.waiting = _batches(tasks)
+        self.running: list[Batch] = []
+        self.outcomes: dict[str, Outcome] = {}
+        self._tasks, self._engine, self._known = tasks, engine, known
+        self._keys = frozenset(chain.from_iterable(task.keys for task in tasks))
+
+    def totals(self) -> dict[str, int]:
+        """Entries to compute, by stage."""
+        totals: dict[str, int] = {}
+        for task in self._tasks:
+            totals[task.stage] = totals.get(task.stage, 0) + len(task.keys)
+        return totals
+
+    def next_batch(self) -> Batch | None:
+        """The first batch that may start now, which then runs; None where none may."""
+        for position, batch in enumerate(self.waiting):
+            if self._is_ready(batch) and self._has_room(batch):
+                self.running.append(self.waiting.pop(position))
+                return batch
+        return None
+
+    def is_alone(self, batch: Batch) -> bool:
+        """Whether nothing will run beside a running batch until it ends."""
+        only_one = len(self.running) == 1 and not self.waiting
+        return only_one or any(task.all_cores for task in batch)
+
+    def failed_before_it_began(self) -> Iterator[tuple[Task, Failed]]:
+        """Waiting tasks of which something they need has failed: they wait no longer."""
+        for batch in list(self.waiting):
+            failed = {task: self._first_failure(task) for task in batch}
+            left = [task for task in batch if failed[task] is None]
+            if len(left) < len(batch):
+                position = self.waiting.index(batch)
+                self.waiting[position : position + 1] = [left] if left else []
+                yield from ((task, error) for task, error in failed.items() if error is not None)
+
+    def end(self, batch: Batch, outcomes: Outcomes) -> None:
+        """Note what came of a running batch."""
+        self.running.remove(batch)
+        for task in batch:
+            self.note(task, {key: outcomes[key] for key in task.keys})
+
+    def note(self, task: Task, outcomes: Outcomes) -> None:
+        """Note the outcomes of a task; what failed first gives its name to the failure."""
+        for key, outcome in outcomes.items():
+            if isinstance(outcome, Failed) and not outcome.label:
+                self.outcomes[key] = replace(outcome, label=task.label)
+            else:
+                self.outcomes[key] = outcome
+
+    def _first_failure(self, task: Task) -> Failed | None:
+        for key in task.needs:
+            outcome = self.outcomes.get(key, self._known.get(key))
+            if isinstance(outcome, Failed):
+                return replace(outcome, error=f"{outcome.label}: {outcome.error}")
+        return None
+
+    def _is_ready(self, batch: Batch) -> bool:
+        needed = set(chain.from_iterable(task.needs for task in batch))
+        return all(key in self.outcomes for key in needed & self._keys)
+
+    def _has_room(self, batch: Batch) -> bool:
+        if not self.running:
+            return True
+        if len(self.running) >= self._engine.slots or any(task.all_cores for task in batch):
+            return False
+        return sum(map(_memory, [*self.running, batch])) <= self._engine.memory
+
+
+def _batches(tasks: Sequence[Task]) -> list[Batch]:
+    """Tasks that one process takes together, in the order of the first of each."""
+    batches: dict[object, list[Task]] = {}
+    for position, task in enumerate(tasks):
+        name = position if task.together is None else (type(task), task.together)
+        batches.setdefault(name, []).append(task)
+    return list(batches.values())
+
+
+def _memory(batch: Batch) -> float:
+    return max(task.memory for task in batch)
+
+
+def counts(outcomes: Iterable[Outcome]) -> str:
+    """How many pieces of work were computed, and how many were there before."""
+    done = [outcome for outcome in outcomes if isinstance(outcome, Done)]
+    reused = sum(outcome.reused for outcome in done)
+    return f"{len(done) - reused} computed, {reused} reused"

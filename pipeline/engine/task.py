@@ -1,0 +1,118 @@
+"""Contracts of work: what a task is, what came of it, and what computes tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeAlias
+
+from pipeline.store.store import Store
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What went wrong with a piece of work, and what that is called."""
+
+    error: str
+    traceback: str
+    label: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """A piece of work that is in the store: what it cost, and whether it was there before."""
+
+    seconds: float
+    reused: bool
+
+
+Outcome: TypeAlias = Done | Failed
+Outcomes: TypeAlias = Mapping[str, Outcome]
+
+
+class Task(Protocol):
+    """A piece of work that puts entries into the store.
+
+    What it needs travels with it as keys of the store or as small values, never as arrays: so it can
+    be computed wherever the store can be reached. A new kind of work is a new Task; nothing else
+    starts processes.
+
+    Attributes
+    ----------
+    stage : what progress calls tasks of its kind.
+    keys : of the entries that it is for; several where they come from one pass.
+    needs : keys of entries that other tasks compute before it.
+    label : what it is called while it runs.
+    memory : bytes that its process needs at the peak.
+    together : tasks with an equal value share what they prepare: one process takes them, one after
+        the other. None: it shares nothing.
+    all_cores : whether it keeps all cores busy by itself, and so runs alone.
+    """
+
+    stage: ClassVar[str]
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """See the class."""
+
+    @property
+    def needs(self) -> Sequence[str]:
+        """See the class."""
+
+    @property
+    def label(self) -> str:
+        """See the class."""
+
+    @property
+    def memory(self) -> float:
+        """See the class."""
+
+    @property
+    def together(self) -> Hashable:
+        """See the class."""
+
+    @property
+    def all_cores(self) -> bool:
+        """See the class."""
+
+    def compute(self, store: Store) -> Outcomes:
+        """Put its entries into the store; the outcome of each by key. An error fails them all."""
+
+
+Batch: TypeAlias = Sequence[Task]
+
+
+class Engine(Protocol):
+    """Computes tasks somewhere. It knows nothing of what they are, nor which need which.
+
+    Attributes
+    ----------
+    slots : batches that it computes side by side.
+    memory : bytes that these may take together.
+    """
+
+    @property
+    def slots(self) -> int:
+        """See the class."""
+
+    @property
+    def memory(self) -> float:
+        """See the class."""
+
+    def submit(self, batch: Batch, store: Store, *, alone: bool) -> None:
+        """Take tasks that one process computes in a row.
+
+        `alone` says that none runs beside them until they end.
+        """
+
+    def finished(self) -> tuple[Batch, Outcomes]:
+        """Wait for a batch that ends; it and the outcomes of all its keys.
+
+        Raises
+        ------
+        concurrent.futures.BrokenExecutor
+            Where the engine cannot go on, because a process died.
+        """
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End. `at_once`: leave what is still running."""

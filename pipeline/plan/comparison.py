@@ -1,0 +1,55 @@
+"""What one run compares, on which rows, and where its work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from pipeline.config.cells import Cell
+from pipeline.config.grid import Grid
+from pipeline.data.dataset import Dataset
+from pipeline.engine.progress import Progress
+from pipeline.engine.run_all import run_all
+from pipeline.engine.task import Engine, Outcome, Outcomes, Task
+from pipeline.folds.fold import Fold
+from pipeline.store.store import Store
+from pipeline.tasks.context import Context, context_of
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The cells of a grid over the same folds of a data set, with the means to compute them.
+
+    Parameters
+    ----------
+    progress : shows how far the work has come.
+    """
+
+    grid: Grid
+    cells: tuple[Cell, ...]
+    dataset: Dataset
+    folds: tuple[Fold, ...]
+    store: Store
+    engine: Engine
+    progress: Progress
+
+    @cached_property
+    def context(self) -> Context:
+        """What its tasks need of the rows and folds."""
+        return context_of(self.dataset, self.folds, self.grid.tuning_metric)
+
+    @property
+    def seed(self) -> int:
+        """What every random choice derives from."""
+        return self.grid.seed
+
+    def of(
+        self, cells: Sequence[Cell], folds: Sequence[Fold], progress: Progress
+    ) -> Comparison:
+        """Other cells over other folds of the same data set."""
+        return replace(self, cells=tuple(cells), folds=tuple(folds), progress=progress)
+
+    def run(self, tasks: Sequence[Task], known: Outcomes | None = None) -> dict[str, Outcome]:
+        """Compute tasks; see `run_all`."""
+        return run_all(tasks, self.engine, self.store, self.progress, known)

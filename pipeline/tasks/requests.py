@@ -1,0 +1,130 @@
+"""The features that a cell needs on a fold, each described once."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+from features.block import Form, Modality
+from features.encoder import Encoder, Targets
+from pipeline.config.cells import Cell, build_encoder
+from pipeline.config.components import Component
+from pipeline.data.dataset import Dataset, Modal
+from pipeline.folds.fold import Fold
+from pipeline.store.keys import key_of
+from pipeline.tasks.context import Context, Rows, SplitReference
+from pipeline.tasks.digests import plain_parameters
+from pipeline.tasks.features import Features, targets_of
+from pipeline.tasks.procedures import versions_of
+
+
+class TrainingRows(NamedTuple):
+    """The rows (m,) that an encoder may learn from, and the split whose training rows they are."""
+
+    rows: Rows
+    split: SplitReference
+
+
+class FeatureRequests:
+    """The features that cells ask for, learned from their own training rows.
+
+    Parameters
+    ----------
+    context : of the same data set, with the folds whose rows are asked for.
+    seed : the grid's.
+    """
+
+    def __init__(self, dataset: Dataset, context: Context, seed: int) -> None:
+        self._dataset, self._context, self._seed = dataset, context, seed
+        self._features: dict[tuple[Modality, Component, Form, SplitReference], Features] = {}
+        self._descriptions: dict[tuple[type[Encoder], str], dict[str, Any]] = {}
+
+    def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
+        """Features of each modality for the outer training rows and for those of every inner fold."""
+        training = [
+            TrainingRows(train, self._context.reference(fold, position))
+            for position, (train, _, _) in enumerate(fold.splits())
+        ]
+        return {
+            modality: [self.request(modality, component, form, rows) for rows in training]
+            for modality, (component, form) in cell.encoders().items()
+        }
+
+    def request(
+        self, modality: Modality, component: Component, form: Form, training: TrainingRows
+    ) -> Features:
+        """The features that a model needs when it is trained on these rows."""
+        known = modality, component, form, training.split
+        if known not in self._features:
+            encoder = build_encoder(modality, component, form, self._seed)
+            self._features[known] = self._described(encoder, modality, component, training)
+        return self._features[known]
+
+    def _described(
+        self, encoder: Encoder, modality: Modality, component: Component, training: TrainingRows
+    ) -> Features:
+        modal = self._dataset.views[modality]
+        targets = None
+        if encoder.supervised:
+            present = training.rows[modal.index[training.rows] >= 0]
+            targets = targets_of(self._dataset.labels, self._dataset.groups, present)
+        ingredients = {
+            "kind": "features",
+            "samples": samples_digest(modal.digests),
+            "encoder": self._description(encoder),
+            "train": _training_digest(modal, training.rows, targets) if encoder.learns else None,
+            **versions_of("encode"),
+        }
+        frozen = encoder.frozen_stage()
+        return Features(
+            modality,
+            component,
+            encoder,
+            len(modal.digests) * (1 + encoder.augmented),
+            ingredients,
+            training.split if encoder.learns else None,
+            training.rows if encoder.learns else None,
+            targets,
+            None if frozen is None else self._described(frozen, modality, component, training),
+        )
+
+    def _description(self, encoder: Encoder) -> dict[str, Any]:
+        """As `describe_encoder`, which reads an encoder's files, but once for equal encoders."""
+        known = type(encoder), repr(encoder)
+        if known not in self._descriptions:
+            self._descriptions[known] = describe_encoder(encoder)
+        return self._descriptions[known]
+
+
+def describe_encoder(encoder: Encoder) -> dict[str, Any]:
+    """Class, version, parameters and identity, as JSON. A path is no ingredient: what it holds is (identity).
+
+    Nor is the seed, where nothing is drawn at random: in a frozen encoder without augmented views.
+    """
+    parameters = plain_parameters(encoder)
+    if not encoder.learns and not encoder.augmented:
+        parameters.pop("random_state", None)
+    return {
+        "class": type(encoder).__name__,
+        "version": encoder.version,
+        "parameters": parameters,
+        "identity": encoder.identity(),
+    }
+
+
+@cache
+def samples_digest(digests: tuple[str, ...]) -> str:
+    """Digest of the distinct samples of a modality."""
+    return key_of({"digests": digests})
+
+
+def _training_digest(modal: Modal, train: Rows, targets: Targets | None) -> str:
+    """Digest of the training samples, in order and with repetitions, and of what a supervised encoder is told."""
+    positions = modal.index[train]
+    ingredients: dict[str, Any] = {
+        "digests": [modal.digests[position] for position in positions[positions >= 0]]
+    }
+    if targets is not None:
+        ingredients["labels"] = targets.labels.tolist()
+        ingredients["groups"] = None if targets.groups is None else targets.groups.tolist()
+    return key_of(ingredients)
