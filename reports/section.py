@@ -1,4 +1,4 @@
-"""The section contract: facts first, as plain data; words and charts are made from the facts alone."""
+"""The section contract: facts first, as plain data; words and charts come from them alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def _no_charts(facts: Any) -> dict[str, Chart]:
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the report, drawn by `templates/html/<name>.html` and `templates/markdown/<name>.md`.
+    """One part of the report.
+
+    It is drawn by `templates/html/<name>.html` and `templates/markdown/<name>.md`.
 
     Parameters
     ----------

@@ -13,9 +13,10 @@ MAPS = 12
 
 @dataclass(frozen=True)
 class Square:
-    """Best score of one pair of encoders; `share` is its place between the lowest and the highest of all maps.
+    """Best score of one pair of encoders.
 
-    `above` says whether it is better than both of its encoders alone, where both were tried alone.
+    `share` is where it lies between the lowest (0) and the highest (1) of all maps. `above` says
+    whether it is better than both of its encoders alone, where both were tried alone.
     """
 
     score: float | None
@@ -25,7 +26,7 @@ class Square:
 
 @dataclass(frozen=True)
 class FusionMap:
-    """One fusion: rows are picture encoders, columns text encoders, each cell the best over classifiers."""
+    """One fusion: rows are picture encoders, columns text encoders; the best over classifiers."""
 
     fusion: str
     squares: tuple[tuple[Square, ...], ...]
@@ -80,10 +81,10 @@ class _Scale:
     def square(self, standing: Standing | None, above: bool | None = None) -> Square:
         if standing is None:
             return Square(None)
-        place = self.sign * standing.score.mean - self.low
+        height = self.sign * standing.score.mean - self.low
         return Square(
             standing.score.mean,
-            place / (self.high - self.low) if self.high > self.low else 1.0,
+            height / (self.high - self.low) if self.high > self.low else 1.0,
             above,
         )
 
@@ -96,7 +97,7 @@ def _alone(ranking: Ranking, kind: Kind, names: Iterable[str]) -> Alone:
         (kind, name): next((s for s in ranking.ranked(kind) if getattr(s.cell, kind) == name), None)
         for name in names
     }
-    return {place: standing for place, standing in best.items() if standing is not None}
+    return {name: standing for name, standing in best.items() if standing is not None}
 
 
 def _pair(

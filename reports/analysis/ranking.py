@@ -26,7 +26,7 @@ ROPE = 0.01
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean of a score over folds and its sample standard deviation (None for fewer than two folds)."""
+    """Mean of a score over folds and its sample standard deviation (None below two folds)."""
 
     mean: float
     deviation: float | None
@@ -77,7 +77,10 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """All cells, best first, incomplete ones last; `folds` are those the ranking metric is defined on."""
+    """All cells, best first, incomplete ones last.
+
+    `folds` are those that the ranking metric is defined on.
+    """
 
     metric: MetricRecord
     folds: tuple[FoldKey, ...]

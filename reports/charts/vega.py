@@ -49,7 +49,10 @@ def drawing(chart: Chart, path: Path) -> str:
 
 
 def script(page: Path) -> tuple[str, str]:
-    """The charts' JavaScript (Vega, Vega-Lite, Vega-Embed) and its seal; `page` is the last report's."""
+    """The charts' JavaScript (Vega, Vega-Lite, Vega-Embed) and its seal.
+
+    `page` is where the last report put it.
+    """
     key = f"vl-convert {version('vl-convert-python')}"
     known = _SCRIPT.search(_read(page))
     if known and known[1] == _seal(key, known[2]):

@@ -1,4 +1,4 @@
-"""The answer: whether the second modality pays, with which encoders and fusion, and how sure that is."""
+"""The answer: whether the second modality pays, with which encoders and fusion, how surely."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from reports.analysis.optimism import optimism
 from reports.analysis.ranking import Comparison, Kind, Ranking, Standing, rank_cells
 from reports.record import RunRecord
 from reports.section import Section
-from reports.sections.verdict_sentences import cautions, headline, sentences
+from reports.sentences.cautions import cautions
+from reports.sentences.findings import sentences
+from reports.sentences.headline import headline
 
 Answer = Literal[
     "pays",

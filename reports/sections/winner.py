@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.analysis.ranking import rank_cells
-from reports.charts.drawing import heat_map
+from reports.charts.heat_map import heat_map
 from reports.record import FoldRecord, RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean
@@ -32,7 +32,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Confusion:
-    """`count` rows (per repeat) of class `true` were taken for `predicted`: `share` of that class."""
+    """`count` rows (per repeat) of class `true` were taken for `predicted`: `share` of it."""
 
     true: str
     predicted: str

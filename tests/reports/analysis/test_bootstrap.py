@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.metrics.classification import METRICS
-from reports.analysis.bootstrap import FEWEST_UNITS, _weights, pooled, resampled
+from reports.analysis.bootstrap import FEWEST_UNITS, pooled, resample_weights
 from reports.analysis.optimism import optimism
 from reports.record import CellRecord, FoldRecord
 from tests.support.records import FUSION, MAJORITY, TEXT, realistic_record, small_record
@@ -28,7 +28,7 @@ def predictions(rows: int, classes: int, cells: int, seed: int = 0):
 def test_weighted_scores_are_those_of_rows_drawn_as_often(name):
     labels, cells, rng = predictions(120, 4, 3)
     units = rng.integers(0, 40, 120)  # groups of about three
-    weights = _weights(40, 25, seed=1)
+    weights = resample_weights(40, 25, seed=1)
     found = resampled(name, weights, units, labels, cells)
     for row, counts in enumerate(weights.astype(int)):
         drawn = np.repeat(np.arange(120), counts[units])
@@ -43,7 +43,7 @@ def test_weighted_scores_are_those_of_rows_drawn_as_often(name):
 def test_whole_classes_are_resampled_where_they_are_the_units():
     """The interval is as wide as the recalls of independent classes make it, not as wide as a subset of them."""
     labels, cells, _ = predictions(6000, 40, 2)
-    weights = _weights(40, 4000, seed=1)
+    weights = resample_weights(40, 4000, seed=1)
     found = resampled("balanced_accuracy", weights, labels, labels, cells, units_are_classes=True)
     recalls = np.array(
         [
@@ -80,7 +80,7 @@ def test_intervals_of_scores_and_differences_cover_the_truth(name):
     covered = []
     for number in range(300):
         rows = slice(250 * number, 250 * (number + 1))
-        weights = _weights(250, 300, seed=number)
+        weights = resample_weights(250, 300, seed=number)
         found = resampled(
             name, weights, np.arange(250), population[rows], [cell[rows] for cell in many]
         )[1:]
@@ -103,7 +103,7 @@ def test_drawing_rows_of_groups_would_be_too_narrow_and_drawing_groups_covers():
         labels = np.tile([0, 1], 250)
         cell = np.where((labels[:, None] == [0, 1]) == right[:, None], 0.9, 0.1)
         for how, units in (("rows", np.arange(500)), ("groups", np.repeat(np.arange(50), 10))):
-            weights = _weights(units.max() + 1, 200, seed=number)
+            weights = resample_weights(units.max() + 1, 200, seed=number)
             found = resampled("accuracy", weights, units, labels, [cell])[1:]
             low, high = np.quantile(found, [0.025, 0.975])
             covered[how].append(low <= 0.7 <= high)
