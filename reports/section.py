@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from reports.record import RunRecord
+
+Facts = TypeVar("Facts")  # what a section says, as plain data
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,12 @@ class Chart:
     caption: str
 
 
-def _no_charts(facts: Any) -> dict[str, Chart]:
+def _no_charts(facts: object) -> dict[str, Chart]:
     return {}
 
 
 @dataclass(frozen=True)
-class Section:
+class Section(Generic[Facts]):
     """One part of the report.
 
     It is drawn by `templates/html/<name>.html` and `templates/markdown/<name>.md`.
@@ -45,5 +47,5 @@ class Section:
     """
 
     title: str
-    facts: Callable[[RunRecord], Any | None]
-    charts: Callable[[Any], dict[str, Chart]] = _no_charts
+    facts: Callable[[RunRecord], Facts | None]
+    charts: Callable[[Facts], dict[str, Chart]] = _no_charts

@@ -121,7 +121,7 @@ def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
     )
     return Pooled(
         record.metric,
-        tuple(s.cell.name for s in standings),
+        tuple(standing.cell.name for standing in standings),
         scores[0],
         scores[1 : resamples + 1],
         scores[resamples + 1 :],

@@ -101,23 +101,29 @@ def contributions(record: RunRecord) -> tuple[Contribution, ...]:
     by_cell = []
     for name, probes in _by_cell(record.probes).items():
         table: dict[_Condition, Mapping[FoldKey, float]] = {
-            (probe.change, probe.modalities, probe.share): dict(probe.scores) for probe in probes}
+            (probe.change, probe.modalities, probe.share): dict(probe.scores) for probe in probes
+        }
         if ("missing", ("image", "text"), 1.0) in table:
             by_cell.append(_contribution(name, table, additive.get(name), sign, sizes))
     return tuple(by_cell)
 
 
 def _contribution(
-    name: str, table: Mapping[_Condition, Mapping[FoldKey, float]],
-    additive: AdditiveRecord | None, sign: float, sizes: Mapping[FoldKey, tuple[int, int]],
+    name: str,
+    table: Mapping[_Condition, Mapping[FoldKey, float]],
+    additive: AdditiveRecord | None,
+    sign: float,
+    sizes: Mapping[FoldKey, tuple[int, int]],
 ) -> Contribution:
     whole = table["none", (), 0.0]
     both = _mean(whole)
     image, text = (_mean(table["missing", (other,), 1.0]) for other in ("text", "image"))
     none = _mean(table["missing", ("image", "text"), 1.0])
-    permuted = [_interval([(key, sign * (whole[key] - score))
-                           for key, score in table["swapped", (modality,), 1.0].items()], sizes)
-                for modality in ("image", "text")]
+    permuted = []
+    for modality in ("image", "text"):
+        altered = table["swapped", (modality,), 1.0].items()
+        falls = [(key, sign * (whole[key] - score)) for key, score in altered]
+        permuted.append(_interval(falls, sizes))
     interaction = (
         _interval([(key, sign * gain) for key, gain in additive.gains], sizes) if additive else None
     )

@@ -76,8 +76,10 @@ def _calibration(standing: Standing, labels: NDArray[np.int64]) -> Calibration:
     temperatures = [entry.temperature for entry in entries if entry.temperature is not None]
     if len(temperatures) < len(entries):
         return Calibration(standing.cell.name, standing.kind, plain, None, None)
-    scaled = [tempered(entry.probabilities, temperature)
-              for entry, temperature in zip(entries, temperatures, strict=True)]
+    scaled = [
+        tempered(entry.probabilities, temperature)
+        for entry, temperature in zip(entries, temperatures, strict=True)
+    ]
     return Calibration(
         standing.cell.name,
         standing.kind,
@@ -99,11 +101,11 @@ def reliability(
     sums = [np.bincount(bin_of, weights=values, minlength=bins) for values in (confidence, right)]
     points = tuple(
         ReliabilityPoint(
-            float(sums[0][b] / counts[b]),
-            float(sums[1][b] / counts[b]),
-            float(counts[b] / len(labels)),
+            float(sums[0][number] / counts[number]),
+            float(sums[1][number] / counts[number]),
+            float(counts[number] / len(labels)),
         )
-        for b in np.flatnonzero(counts)
+        for number in np.flatnonzero(counts)
     )
     chosen = probabilities[np.arange(len(labels)), labels]
     return Reliability(

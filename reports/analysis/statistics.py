@@ -202,4 +202,5 @@ def _check(values: NDArray[np.float64], n_train: Sequence[int], n_test: Sequence
     if len(n_train) != len(values) or len(n_test) != len(values) or min(*n_train, *n_test) < 1:
         raise ValueError(
             "n_train and n_test must give a size of at least 1 for every difference; "
-            f"got {list(n_train)} and {list(n_test)} for {len(values)} differences")
+            f"got {list(n_train)} and {list(n_test)} for {len(values)} differences"
+        )

@@ -15,7 +15,11 @@ Codes = NDArray[np.int64]
 
 
 def resampled(
-    metric: str, weights: NDArray[np.float32], units: Codes, labels: Codes, cells: Sequence[object],
+    metric: str,
+    weights: NDArray[np.float32],
+    units: Codes,
+    labels: Codes,
+    cells: Sequence[object],
     units_are_classes: bool = False,
 ) -> Floats:
     """A metric of weighted predictions: (B, C).
@@ -112,8 +116,12 @@ def _accuracy(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
 
 def _balanced_accuracy(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:
     hits = _predicted(cells) == labels[:, None]
-    return sums.mean({code: _ratio(sums(hits, labels == code), sums.count(labels == code))
-                      for code in np.unique(labels).tolist()})
+    return sums.mean(
+        {
+            code: _ratio(sums(hits, labels == code), sums.count(labels == code))
+            for code in np.unique(labels).tolist()
+        }
+    )
 
 
 def _log_loss(sums: _Sums, labels: Codes, cells: Sequence[object]) -> Floats:

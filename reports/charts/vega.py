@@ -88,7 +88,13 @@ def _cleaned(node: Any) -> Any:
 
 def _with_colours(config: dict[str, Any]) -> dict[str, Any]:
     guides = {f"{part}Color": _GREY for part in ("label", "title", "grid")}
-    return {**config, "font": _FONT, "axis": {**config.get("axis", {}), **guides},
-            "text": {"color": _GREY}, "rule": {"color": _GREY}, "rect": {"color": _TONES[0]},
-            "legend": {"labelColor": _GREY, "symbolStrokeColor": _GREY},
-            "range": {"category": _TONES}}
+    return {
+        **config,
+        "font": _FONT,
+        "axis": {**config.get("axis", {}), **guides},
+        "text": {"color": _GREY},
+        "rule": {"color": _GREY},
+        "rect": {"color": _TONES[0]},
+        "legend": {"labelColor": _GREY, "symbolStrokeColor": _GREY},
+        "range": {"category": _TONES},
+    }

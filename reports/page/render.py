@@ -20,16 +20,7 @@ from reports.page.thumbnails import Thumbnails
 from reports.record import RunRecord
 from reports.section import Chart
 from reports.units import duration, size
-from reports.wording import (
-    chance,
-    clean,
-    count,
-    figure,
-    metric_label,
-    p_value,
-    short,
-    signed,
-)
+from reports.wording import chance, clean, count, figure, metric_label, p_value, short, signed
 
 FILTERS = (
     between,

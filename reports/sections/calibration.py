@@ -63,9 +63,7 @@ def _chart(shown: Sequence[tuple[Calibration, Reliability]], when: str) -> Chart
 def _curve(cell: Calibration, reliability: Reliability) -> Curve:
     points = [point for point in reliability.points if point.share >= _LEAST]
     return Curve(
-        cell.cell,
-        cell.kind,
-        [(point.confidence, point.accuracy, None, None) for point in points],
+        cell.cell, cell.kind, [(point.confidence, point.accuracy, None, None) for point in points]
     )
 
 

@@ -40,7 +40,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Sort:
+class CaseKind:
     """Rows of one kind: how many there are, and the clearest of them."""
 
     name: str
@@ -61,7 +61,7 @@ class GalleryFacts:
     compared: tuple[tuple[str, str], ...]
     rows: int
     repeats: int
-    kinds: tuple[Sort, ...]
+    kinds: tuple[CaseKind, ...]
 
 
 class _Candidate(NamedTuple):
@@ -84,7 +84,9 @@ def facts(record: RunRecord) -> GalleryFacts | None:
         for who, cell in cells.items()
     }
     votes = Votes(record, means)
-    kinds = tuple(_sort(votes, candidate) for candidate in _kinds(votes) if candidate.rows.any())
+    kinds = tuple(
+        _with_cases(votes, candidate) for candidate in _kinds(votes) if candidate.rows.any()
+    )
     repeats = set().union(*({repeat for repeat, _ in cell.folds} for cell in cells.values()))
     return GalleryFacts(
         tuple((who, cell.cell.name) for who, cell in cells.items()),
@@ -94,12 +96,12 @@ def facts(record: RunRecord) -> GalleryFacts | None:
     )
 
 
-def _sort(votes: Votes, candidate: _Candidate) -> Sort:
+def _with_cases(votes: Votes, candidate: _Candidate) -> CaseKind:
     """The clearest of the chosen rows as facts."""
     positions = np.flatnonzero(candidate.rows)
     order = positions[np.argsort(-candidate.clearness[positions], kind="stable")]
     cases = [_case(votes, int(row)) for row in _varied(order, votes.record.labels)]
-    return Sort(
+    return CaseKind(
         candidate.name, candidate.title, candidate.meaning, len(positions), tuple(cases)
     )
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,11 +100,14 @@ def fold_ranks(ranking: Ranking) -> dict[str, NDArray[np.int64]]:
         return {}
     sign = -1 if ranking.metric.greater_is_better else 1
     scores = np.array(
-        [[s.folds[key].scores[ranking.metric.name] for key in ranking.folds] for s in complete]
+        [
+            [standing.folds[key].scores[ranking.metric.name] for key in ranking.folds]
+            for standing in complete
+        ]
     )
     loss = (sign * scores).round(12)
     ranks = 1 + (loss[None] < loss[:, None]).sum(axis=1)
-    return {s.cell.name: row for s, row in zip(complete, ranks, strict=True)}
+    return {standing.cell.name: row for standing, row in zip(complete, ranks, strict=True)}
 
 
 def _middle(ranks: NDArray[np.int64] | None) -> tuple[int, float, int] | None:
@@ -166,7 +168,9 @@ def _cost(entries: Sequence[FoldRecord]) -> Cost:
     )
 
 
-def _chosen(settings: Iterable[Any]) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
+def _chosen(
+    settings: Iterable[Mapping[str, object]],
+) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
     counts: dict[str, Counter[str]] = {}
     for setting in settings:
         for name, value in setting.items():
@@ -174,7 +178,7 @@ def _chosen(settings: Iterable[Any]) -> tuple[tuple[str, tuple[tuple[str, int], 
     return tuple((name, tuple(counter.most_common())) for name, counter in counts.items())
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

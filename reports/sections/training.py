@@ -57,8 +57,12 @@ def facts(record: RunRecord) -> TrainingFacts | None:
         return None
     names = sorted(courses, key=order.index)
     first = courses[names[0]][0].training or {}
-    return TrainingFacts(tuple(_trained(name, courses[name]) for name in names), names[0],
-                         tuple(first["fitted"]), tuple(first["held_out"]))
+    return TrainingFacts(
+        tuple(_trained(name, courses[name]) for name in names),
+        names[0],
+        tuple(first["fitted"]),
+        tuple(first["held_out"]),
+    )
 
 
 def _trained(name: str, folds: list[FoldRecord]) -> Trained:

@@ -26,7 +26,11 @@ Answer = Literal[
 ]
 EQUIVALENT = 0.95
 _LABELS: dict[Kind, str] = {
-    "image": "Picture only", "text": "Text only", "fusion": "Best fusion", "baseline": "Baseline"}
+    "image": "Picture only",
+    "text": "Text only",
+    "fusion": "Best fusion",
+    "baseline": "Baseline",
+}
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def _answer(ranking: Ranking, gain: Comparison | None, contrast: Contrast | None
 def _bars(ranking: Ranking) -> tuple[Bar, ...]:
     kinds: tuple[Kind, ...] = ("image", "text", "fusion", "baseline")
     best = [standing for kind in kinds if (standing := ranking.best(kind))]
-    axis = max((s.score.mean for s in best), default=1.0)
+    axis = max((standing.score.mean for standing in best), default=1.0)
     if ranking.metric.unit == "share":
         axis = max(axis, 1.0)
     return tuple(_bar(standing, axis) for standing in best)
@@ -116,8 +120,14 @@ def _bars(ranking: Ranking) -> tuple[Bar, ...]:
 
 def _bar(standing: Standing, axis: float) -> Bar:
     share = min(1.0, max(0.0, standing.score.mean / axis)) if axis > 0 else 0.0
-    return Bar(_LABELS[standing.kind], standing.kind, standing.cell.name, standing.score.mean,
-               standing.score.deviation, share)
+    return Bar(
+        _LABELS[standing.kind],
+        standing.kind,
+        standing.cell.name,
+        standing.score.mean,
+        standing.score.deviation,
+        share,
+    )
 
 
 SECTION = Section("Verdict", facts)

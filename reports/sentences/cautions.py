@@ -23,9 +23,13 @@ def cautions(
             + ([f"{len(failed) - 3} more"] if failed[3:] else [])
         )
         yield f"{count(len(failed), 'cell')} failed and {_is(len(failed))} not ranked: {names}."
-    partial = [s for s in ranking.standings if not s.complete and s.cell.name not in failed]
+    partial = [
+        standing
+        for standing in ranking.standings
+        if not standing.complete and standing.cell.name not in failed
+    ]
     if partial:
-        names = listed(quoted(s.cell.name) for s in partial[:3])
+        names = listed(quoted(standing.cell.name) for standing in partial[:3])
         yield (
             f"{count(len(partial), 'cell')} without a score on every fold {_is(len(partial))} not "
             f"ranked: {names}{' and others' if partial[3:] else ''}."

@@ -18,9 +18,7 @@ _CONCLUSIONS = {
     "costs": "Here the second modality does harm.",
     "equivalent": "The two are equivalent in practice.",
     "unclear": "That is not enough to tell it from the folds' noise.",
-    "half compared": (
-        "The other modality alone was not compared: all of the gain may be its own."
-    ),
+    "half compared": ("The other modality alone was not compared: all of the gain may be its own."),
 }
 
 
