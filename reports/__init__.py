@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from reports.section import Section
 from reports.sections import (
     attention,
@@ -20,7 +22,7 @@ from reports.sections import (
 
 # In page order. A section is one file with facts (and charts), and a template in templates/html and
 # templates/markdown.
-SECTIONS: dict[str, Section] = {
+SECTIONS: dict[str, Section[Any]] = {
     "verdict": verdict.SECTION,
     "leaderboard": leaderboard.SECTION,
     "gains": gains.SECTION,

@@ -81,10 +81,11 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class StageRecord:
-    """Work and reuse of an encoder, a fusion or a rule; `seconds` is what this run's processes spent on it.
+    """Work and reuse of an encoder, a fusion or a rule.
 
-    They work side by side: the seconds of all stages may be more than the run took. `saved_seconds`
-    is what computing the reused part cost when it was computed.
+    `seconds` is what this run's processes spent on it. They work side by side: the seconds
+    of all stages may be more than the run took. `saved_seconds` is what computing the reused part
+    cost when it was computed.
     """
 
     name: str
@@ -96,7 +97,7 @@ class StageRecord:
 
 @dataclass(frozen=True)
 class EncodedRecord:
-    """What an encoder met in the distinct samples: how many words were unknown, texts cut off, and the like.
+    """What an encoder met in the distinct samples: words unknown, texts cut off, and the like.
 
     An encoder that learns met it once for each outer fold; `counts` are then the means.
     """
@@ -143,7 +144,9 @@ class ProbeRecord:
 
 @dataclass(frozen=True)
 class AdditiveRecord:
-    """A fusion cell against its additive projection (EMAP) on the same subsample of test rows of each fold.
+    """A fusion cell against its additive projection (EMAP).
+
+    Both are scored on the same subsample of test rows of each fold.
 
     Parameters
     ----------
@@ -204,9 +207,10 @@ class AttentionRecord:
 
 @dataclass(frozen=True, eq=False)
 class CurveRecord:
-    """Cells fitted with a part of the labels: each fold's `n_train` counts the rows that kept theirs.
+    """Cells fitted with a part of the labels.
 
-    `share` is that part of the training rows, up to 1.
+    Each fold's `n_train` counts the rows that kept theirs. `share` is that part of the training
+    rows, up to 1.
     """
 
     share: float

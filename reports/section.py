@@ -1,12 +1,14 @@
-"""The section contract: facts first, as plain data; words and charts are made from the facts alone."""
+"""The section contract: facts first, as plain data; words and charts come from them alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from reports.record import RunRecord
+
+Facts = TypeVar("Facts")  # what a section says, as plain data
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,15 @@ class Chart:
     caption: str
 
 
-def _no_charts(facts: Any) -> dict[str, Chart]:
+def _no_charts(facts: object) -> dict[str, Chart]:
     return {}
 
 
 @dataclass(frozen=True)
-class Section:
-    """One part of the report, drawn by `templates/html/<name>.html` and `templates/markdown/<name>.md`.
+class Section(Generic[Facts]):
+    """One part of the report.
+
+    It is drawn by `templates/html/<name>.html` and `templates/markdown/<name>.md`.
 
     Parameters
     ----------
@@ -43,5 +47,5 @@ class Section:
     """
 
     title: str
-    facts: Callable[[RunRecord], Any | None]
-    charts: Callable[[Any], dict[str, Chart]] = _no_charts
+    facts: Callable[[RunRecord], Facts | None]
+    charts: Callable[[Facts], dict[str, Chart]] = _no_charts

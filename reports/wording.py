@@ -1,4 +1,4 @@
-"""Numbers and names as a reader sees them: one way for the page, the Markdown file and the charts."""
+"""Numbers and names as a reader sees them: the same on the page, in Markdown and in charts."""
 
 from __future__ import annotations
 
@@ -98,31 +98,6 @@ def chance(probability: float) -> str:
 def p_value(value: float) -> str:
     """A p value with three decimals, or below the smallest of them."""
     return "< .001" if value < 0.001 else f"{value:.3f}".lstrip("0") if value < 1 else "1"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the unit a reader would choose."""
-    if not isfinite(seconds):
-        return NONE
-    if seconds < 0.0005:
-        return "0 s"
-    if seconds < 1:
-        return f"{1000 * seconds:.0f} ms"
-    if seconds < 99.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 100 else f"{seconds / 3600:.1f} h"
-
-
-def size(number: float) -> str:
-    """Bytes in the unit a reader would choose (1 MB is a million bytes)."""
-    if not isfinite(number):
-        return NONE
-    for unit, power in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= 0.9995 * power:
-            digits = 0 if number >= 99.5 * power else 1
-            return f"{number / power:.{digits}f} {unit}"
-    return f"{number:.0f} B"
 
 
 def count(number: int, singular: str, plural: str | None = None) -> str:

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.store.manifest import MANIFEST, Damaged, read_manifest
 from pipeline.store.store import DEFAULT_STORE, Store
+from reports.units import rough_size
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,7 +34,7 @@ def _run(options: argparse.Namespace) -> None:
     store = Store(options.store)
     if options.command == "ls":
         print("\n".join(_line(folder) for folder in store.entries()))
-        print(f"{len(store.entries())} entries, {_size(_bytes(store.root))} in {options.store}")
+        print(f"{len(store.entries())} entries, {rough_size(_bytes(store.root))} in {options.store}")
     elif options.command == "verify":
         sys.exit(_verify(store))
     else:
@@ -66,7 +67,7 @@ def _line(folder: Path) -> str:
     except Damaged as error:
         return f"{folder.name[:12]}  damaged: {error}"
     what = f"{manifest['ingredients'].get('kind', '?'):9} {manifest['facts'].get('label', '')}"
-    return f"{folder.name[:12]}  {_size(_bytes(folder)):>9}  {manifest['seconds']:8.2f} s  {what}"
+    return f"{folder.name[:12]}  {rough_size(_bytes(folder)):>9}  {manifest['seconds']:8.2f} s  {what}"
 
 
 def _verify(store: Store) -> int:
@@ -110,14 +111,6 @@ def _idle_days(folder: Path) -> float:
 
 def _bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
 
 
 if __name__ == "__main__":

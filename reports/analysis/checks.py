@@ -1,14 +1,15 @@
-"""Method checks: what in a run's figures should make a reader doubt the method, with the evidence."""
+"""Method checks: what in a run's figures should make a reader doubt the method."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 
-from reports.analysis.ranking import Kind, Ranking, rank_cells, spread
+from reports.analysis.ranking import Kind, Ranking, Standing, rank_cells, spread
 from reports.record import CellRecord, FoldRecord, ScoredRecord
 from reports.wording import count, figure, listed, quoted
 
@@ -20,7 +21,10 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Check:
-    """One doubt, in a sentence that holds its evidence; `severe` where the verdict may be worthless for it."""
+    """One doubt, in a sentence that holds its evidence.
+
+    `severe` where the verdict may be worthless for it.
+    """
 
     name: str
     sentence: str
@@ -30,7 +34,7 @@ class Check:
 def checks(record: ScoredRecord) -> tuple[Check, ...]:
     """Every doubt that the record itself raises, severe ones first."""
     ranking = rank_cells(record)
-    found = [
+    doubts = [
         *_near_perfect(record, ranking),
         *_majority(ranking),
         *_edges(record, ranking),
@@ -38,27 +42,27 @@ def checks(record: ScoredRecord) -> tuple[Check, ...]:
         *_small_classes(record),
         *_fold_sizes(record),
     ]
-    return tuple(sorted(found, key=lambda check: not check.severe))
+    return tuple(sorted(doubts, key=lambda check: not check.severe))
 
 
 def _near_perfect(record: ScoredRecord, ranking: Ranking) -> Iterator[Check]:
     nouns: dict[Kind, str] = {"text": "text", "image": "picture"}
     for kind, noun in nouns.items():
-        scores = [
-            (
-                spread(
-                    fold.scores.get("accuracy", float("nan")) for fold in standing.folds.values()
-                ).mean,
-                standing,
-            )
-            for standing in ranking.ranked(kind)
-        ]
-        best = max(scores, key=lambda one: one[0], default=None)
-        if best and best[0] >= NEAR_PERFECT:
+        best = max(ranking.ranked(kind), key=_accuracy, default=None)
+        if best and _accuracy(best) >= NEAR_PERFECT:
             yield Check(
-                "near-perfect", f"The {noun} alone all but gives the class away: {quoted(best[1].cell.name)} is right "
-                f"on {100 * best[0]:.1f} % of the test rows. Make sure that the {noun} does not name the class and "
-                f"that no {noun} of a test row, or one made from it, was seen in training.", severe=kind == "text")
+                "near-perfect",
+                f"The {noun} alone all but gives the class away: {quoted(best.cell.name)} is right "
+                f"on {100 * _accuracy(best):.1f} % of the test rows. Make sure that the {noun} "
+                f"does not name the class and that no {noun} of a test row, or one made from it, "
+                "was seen in training.",
+                severe=kind == "text",
+            )
+
+
+def _accuracy(standing: Standing) -> float:
+    """Mean accuracy over folds, nan where it was not measured."""
+    return spread(fold.scores.get("accuracy", nan) for fold in standing.folds.values()).mean
 
 
 def _majority(ranking: Ranking) -> Iterator[Check]:
@@ -71,25 +75,31 @@ def _majority(ranking: Ranking) -> Iterator[Check]:
         if gain is not None and (gain.interval.mean <= 0 or gain.interval.direction in (0, -1)):
             weak.append(standing.cell.name)
     if weak:
-        yield Check("no better than the majority", f"{count(len(weak), 'cell is', 'cells are')} not clearly better "
-                    f"than the baseline {quoted(baseline.cell.name)} ({figure(baseline.score.mean)}): {_some(weak)}.",
-                    severe=len(weak) == len(ranking.ranked("image", "text", "fusion")))
+        yield Check(
+            "no better than the majority",
+            f"{count(len(weak), 'cell is', 'cells are')} not clearly better than the baseline "
+            f"{quoted(baseline.cell.name)} ({figure(baseline.score.mean)}): {_some(weak)}.",
+            severe=len(weak) == len(ranking.ranked("image", "text", "fusion")),
+        )
 
 
 def _edges(record: ScoredRecord, ranking: Ranking) -> Iterator[Check]:
-    """Numeric parameters that lie at an end of their range on at least half of the folds of a leading cell."""
-    leading = {standing.cell.name: standing for kind in ("image", "text", "fusion")
-               for standing in ranking.ranked(kind)[:1]}
-    for standing in leading.values():
+    """Parameters of a leading cell at an end of their range on half of its folds or more."""
+    kinds: tuple[Kind, ...] = ("image", "text", "fusion")
+    for standing in filter(None, map(ranking.best, kinds)):
         entries = list(standing.folds.values())
         for name, values in standing.cell.candidates:
             at = _edge(name, values, entries)
             if at is not None:
                 value, number = at
-                yield Check("edge of the range", f"The {name} of {quoted(standing.cell.name)} that the inner folds "
-                            f"choose is {value:g}, the {'largest' if value == max(values) else 'smallest'} of its "
-                            f"range {listed(f'{one:g}' for one in sorted(values))}, on {number} of "
-                            f"{count(len(entries), 'fold')}: widen the range.")
+                end = "largest" if value == max(values) else "smallest"
+                yield Check(
+                    "edge of the range",
+                    f"The {name} of {quoted(standing.cell.name)} that the inner folds choose is "
+                    f"{value:g}, the {end} of its range "
+                    f"{listed(f'{candidate:g}' for candidate in sorted(values))}, on {number} of "
+                    f"{count(len(entries), 'fold')}: widen the range.",
+                )
 
 
 def _edge(
@@ -101,10 +111,8 @@ def _edge(
     if len(numbers) < 2 or len(numbers) < len(values):
         return None
     chosen = Counter(entry.parameters.get(name) for entry in entries)
-    value, number = max(
-        ((end, chosen[end]) for end in (min(numbers), max(numbers))), key=lambda one: one[1]
-    )
-    return (float(value), number) if 2 * number >= len(entries) else None
+    value = max((min(numbers), max(numbers)), key=lambda end: chosen[end])
+    return (float(value), chosen[value]) if 2 * chosen[value] >= len(entries) else None
 
 
 def _identical(record: ScoredRecord) -> Iterator[Check]:
@@ -120,8 +128,12 @@ def _identical(record: ScoredRecord) -> Iterator[Check]:
         ).append(cell)
     for cells in same.values():
         if len(cells) > 1:
-            yield Check("identical", f"{count(len(cells), 'cell')} predict exactly the same on every row: "
-                        f"{_some([cell.name for cell in cells])}. What tells them apart has no effect here.")
+            yield Check(
+                "identical",
+                f"{count(len(cells), 'cell')} predict exactly the same on every row: "
+                f"{_some([cell.name for cell in cells])}. "
+                "What tells them apart has no effect here.",
+            )
 
 
 def _small_classes(record: ScoredRecord) -> Iterator[Check]:
@@ -132,8 +144,11 @@ def _small_classes(record: ScoredRecord) -> Iterator[Check]:
         if number < SMALL_CLASS
     ]
     if small:
-        yield Check("small classes", f"{count(len(small), 'class has', 'classes have')} fewer than {SMALL_CLASS} rows, "
-                    f"too few to say how well such rows are found: {_listed(small)}.")
+        yield Check(
+            "small classes",
+            f"{count(len(small), 'class has', 'classes have')} fewer than {SMALL_CLASS} rows, "
+            f"too few to say how well such rows are found: {_listed(small)}.",
+        )
 
 
 def _fold_sizes(record: ScoredRecord) -> Iterator[Check]:
@@ -142,16 +157,22 @@ def _fold_sizes(record: ScoredRecord) -> Iterator[Check]:
         return
     least, most = min(sizes.values()), max(sizes.values())
     if most > UNEVEN_FOLDS * least:
-        yield Check("fold sizes", f"Folds are uneven: they test {least} to {most} rows, as large groups make them. "
-                    "Means over folds weigh rows of small folds more.")
+        yield Check(
+            "fold sizes",
+            f"Folds are uneven: they test {least} to {most} rows, as large groups make them. "
+            "Means over folds weigh rows of small folds more.",
+        )
     classes = (
         max(len(np.unique(record.labels[fold.rows])) for fold in record.folds)
         if record.unseen_classes
         else len(record.classes)
     )
     if least < 2 * classes:
-        yield Check("fold sizes", f"A fold tests as few as {count(least, 'row')} of {classes} classes: "
-                    "scores of single folds are rough.")
+        yield Check(
+            "fold sizes",
+            f"A fold tests as few as {count(least, 'row')} of {classes} classes: "
+            "scores of single folds are rough.",
+        )
 
 
 def _some(names: list[str]) -> str:

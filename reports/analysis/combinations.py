@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -13,9 +13,10 @@ MAPS = 12
 
 @dataclass(frozen=True)
 class Square:
-    """Best score of one pair of encoders; `share` is its place between the lowest and the highest of all maps.
+    """Best score of one pair of encoders.
 
-    `above` says whether it is better than both of its encoders alone, where both were tried alone.
+    `share` is where it lies between the lowest (0) and the highest (1) of all maps. `above` says
+    whether it is better than both of its encoders alone, where both were tried alone.
     """
 
     score: float | None
@@ -25,7 +26,7 @@ class Square:
 
 @dataclass(frozen=True)
 class FusionMap:
-    """One fusion: rows are picture encoders, columns text encoders, each cell the best over classifiers."""
+    """One fusion: rows are picture encoders, columns text encoders; the best over classifiers."""
 
     fusion: str
     squares: tuple[tuple[Square, ...], ...]
@@ -45,20 +46,22 @@ class Combinations:
 def combinations(ranking: Ranking) -> Combinations:
     """Maps of the first MAPS fusions, the one with the best cell first; complete cells only."""
     fused = ranking.ranked("fusion")
-    images = tuple(dict.fromkeys(str(s.cell.image) for s in fused))
-    texts = tuple(dict.fromkeys(str(s.cell.text) for s in fused))
+    images = tuple(dict.fromkeys(str(standing.cell.image) for standing in fused))
+    texts = tuple(dict.fromkeys(str(standing.cell.text) for standing in fused))
     alone = {**_alone(ranking, "image", images), **_alone(ranking, "text", texts)}
     shown = [*fused, *alone.values()]
     scale = _Scale(ranking, shown)
+    pairs = _pairs(fused)
+
+    def square(fusion: str, image: str, text: str) -> Square:
+        halves = alone.get(("image", image)), alone.get(("text", text))
+        return _square(pairs.get((fusion, image, text)), halves, scale)
+
     maps = [
         FusionMap(
-            fusion,
-            tuple(
-                tuple(_pair(fused, fusion, image, text, alone, scale) for text in texts)
-                for image in images
-            ),
+            fusion, tuple(tuple(square(fusion, image, text) for text in texts) for image in images)
         )
-        for fusion in list(dict.fromkeys(s.cell.fusion for s in fused))[:MAPS]
+        for fusion in list(dict.fromkeys(standing.cell.fusion for standing in fused))[:MAPS]
     ]
     return Combinations(
         images,
@@ -74,42 +77,50 @@ class _Scale:
 
     def __init__(self, ranking: Ranking, standings: Iterable[Standing]) -> None:
         self.sign = 1 if ranking.metric.greater_is_better else -1
-        scores = [self.sign * s.score.mean for s in standings if isfinite(s.score.mean)]
+        scores = [
+            self.sign * standing.score.mean
+            for standing in standings
+            if isfinite(standing.score.mean)
+        ]
         self.low, self.high = min(scores, default=0.0), max(scores, default=0.0)
 
     def square(self, standing: Standing | None, above: bool | None = None) -> Square:
         if standing is None:
             return Square(None)
-        place = self.sign * standing.score.mean - self.low
+        height = self.sign * standing.score.mean - self.low
         return Square(
             standing.score.mean,
-            place / (self.high - self.low) if self.high > self.low else 1.0,
+            height / (self.high - self.low) if self.high > self.low else 1.0,
             above,
         )
 
 
 Alone = dict[tuple[str, str], Standing]
+Pairs = dict[tuple[str, str, str], Standing]
 
 
-def _alone(ranking: Ranking, kind: Kind, names: Iterable[str]) -> Alone:
-    best = {
-        (kind, name): next((s for s in ranking.ranked(kind) if getattr(s.cell, kind) == name), None)
-        for name in names
-    }
-    return {place: standing for place, standing in best.items() if standing is not None}
+def _alone(ranking: Ranking, kind: Kind, names: Container[str]) -> Alone:
+    """Best cell of each of these encoders alone, by kind and encoder."""
+    best: Alone = {}
+    for standing in ranking.ranked(kind):
+        encoder = str(getattr(standing.cell, kind))
+        if encoder in names:
+            best.setdefault((kind, encoder), standing)
+    return best
 
 
-def _pair(
-    fused: Iterable[Standing], fusion: str, image: str, text: str, alone: Alone, scale: _Scale
-) -> Square:
-    best = next(
-        (s for s in fused if (s.cell.fusion, s.cell.image, s.cell.text) == (fusion, image, text)),
-        None,
-    )
-    halves = [alone.get(("image", image)), alone.get(("text", text))]
-    above = None
-    if best is not None and None not in halves:
-        above = all(
-            scale.sign * best.score.mean > scale.sign * half.score.mean for half in halves if half
-        )
-    return scale.square(best, above)
+def _pairs(fused: Iterable[Standing]) -> Pairs:
+    """Best cell of each fusion and pair of encoders: (fusion, picture encoder, text encoder)."""
+    best: Pairs = {}
+    for standing in fused:
+        cell = standing.cell
+        best.setdefault((cell.fusion, str(cell.image), str(cell.text)), standing)
+    return best
+
+
+def _square(best: Standing | None, halves: Sequence[Standing | None], scale: _Scale) -> Square:
+    """Its shade, and whether it is above both halves where it and they are there."""
+    if best is None or None in halves:
+        return scale.square(best)
+    heights = [scale.sign * half.score.mean for half in halves if half]
+    return scale.square(best, all(scale.sign * best.score.mean > height for height in heights))

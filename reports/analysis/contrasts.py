@@ -1,4 +1,4 @@
-"""The comparisons declared before the run, tested together, and what its folds are too few to conclude."""
+"""The comparisons declared before the run, tested together, and what its folds cannot conclude."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reports.analysis.bootstrap import FEWEST_UNITS, PooledInterval, pooled
 from reports.analysis.ranking import Comparison, Ranking, Standing, rank_cells
@@ -47,7 +48,10 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Contrasts:
-    """All contrasts of a run, fusions first, best first; `limits` are sentences on what cannot be concluded."""
+    """All contrasts of a run, fusions first, best first.
+
+    `limits` are sentences on what cannot be concluded.
+    """
 
     family: tuple[Contrast, ...]
     limits: tuple[str, ...]
@@ -56,9 +60,9 @@ class Contrasts:
         """The contrast between two cells, where it was declared."""
         return next(
             (
-                one
-                for one in self.family
-                if (one.comparison.cell, one.comparison.other) == (cell, other)
+                contrast
+                for contrast in self.family
+                if (contrast.comparison.cell, contrast.comparison.other) == (cell, other)
             ),
             None,
         )
@@ -72,18 +76,25 @@ def contrasts(record: RunRecord) -> Contrasts:
     both questions.
     """
     ranking = rank_cells(record)
-    found: dict[tuple[str, str], tuple[Question, Comparison]] = {}
+    compared: dict[tuple[str, str], tuple[Question, Comparison]] = {}
     for question, cell, other in _declared(ranking):
         comparison = ranking.compare(cell, other)
         if comparison is not None:
-            found.setdefault((comparison.cell, comparison.other), (question, comparison))
-    tested = [one.test.p_value for _, one in found.values() if one.test is not None]
-    adjusted = iter(holm(tested))
-    scores = pooled(record) if found else None
+            compared.setdefault((comparison.cell, comparison.other), (question, comparison))
+    tests = [comparison.test for _, comparison in compared.values()]
+    adjusted = iter(holm([test.p_value for test in tests if test is not None]))
+    scores = pooled(record) if compared else None
+    if scores is None:
+        return Contrasts((), tuple(_limits(record, ranking)))
     family = tuple(
-        Contrast(question, one, next(adjusted) if one.test is not None else None,
-                 scores.difference(one.cell, one.other))
-        for question, one in found.values()) if scores else ()
+        Contrast(
+            question,
+            comparison,
+            next(adjusted) if comparison.test is not None else None,
+            scores.difference(comparison.cell, comparison.other),
+        )
+        for question, comparison in compared.values()
+    )
     return Contrasts(family, tuple(_limits(record, ranking)))
 
 
@@ -109,25 +120,40 @@ def _first_two(standings: tuple[Standing, ...]) -> list[tuple[Standing, Standing
 def _limits(record: RunRecord, ranking: Ranking) -> Iterator[str]:
     folds = len(ranking.folds)
     if folds == 1:
-        yield ("One fold (a hold-out) gives one difference and no idea of its spread: it cannot be concluded that any "
-               "cell is better than another. Use several folds.")
+        yield (
+            "One fold (a hold-out) gives one difference and no idea of its spread: it cannot be "
+            "concluded that any cell is better than another. Use several folds."
+        )
     elif 1 < folds < FEW_FOLDS:
-        yield (f"Only {folds} folds: tests and intervals rest on {folds} differences; they find large effects only, "
-               f"and a difference they do not find may well be there. Use at least {FEW_FOLDS}, better 10.")
-    if record.groups is None:
-        return
-    groups, noun, nouns = len(np.unique(record.groups)), *(
-        ("class", "classes") if record.unseen_classes else ("group", "groups"))
-    if groups < FEWEST_UNITS:
-        yield (f"Only {count(groups, noun, nouns)}: how scores vary from {noun} "
-               f"to {noun} cannot be told, so the pooled scores have no interval (they need {FEWEST_UNITS}).")
+        yield (
+            f"Only {folds} folds: tests and intervals rest on {folds} differences; they find large "
+            "effects only, and a difference they do not find may well be there. "
+            f"Use at least {FEW_FOLDS}, better 10."
+        )
+    if record.groups is not None:
+        yield from _limits_of_groups(record, record.groups)
+
+
+def _limits_of_groups(record: RunRecord, groups: NDArray[np.int64]) -> Iterator[str]:
+    number = len(np.unique(groups))
+    noun, nouns = ("class", "classes") if record.unseen_classes else ("group", "groups")
+    if number < FEWEST_UNITS:
+        yield (
+            f"Only {count(number, noun, nouns)}: how scores vary from {noun} to {noun} cannot be "
+            f"told, so the pooled scores have no interval (they need {FEWEST_UNITS})."
+        )
     if record.unseen_classes:
         return
-    alone = [name for code, name in enumerate(record.classes)
-             if len(np.unique(record.groups[record.labels == code])) == 1]
+    alone = [
+        name
+        for code, name in enumerate(record.classes)
+        if len(np.unique(groups[record.labels == code])) == 1
+    ]
     if alone:
         names = listed(
             [quoted(name) for name in alone[:5]] + ([f"{len(alone) - 5} more"] if alone[5:] else [])
         )
-        yield (f"One group holds all rows of {names}: each of these classes is either trained on or tested, never "
-               "both, so nothing can be concluded about recognising them.")
+        yield (
+            f"One group holds all rows of {names}: each of these classes is either trained on or "
+            "tested, never both, so nothing can be concluded about recognising them."
+        )

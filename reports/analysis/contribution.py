@@ -1,4 +1,4 @@
-"""What each modality contributes to a fitted model, and how its score falls when one is missing or wrong."""
+"""What each modality contributes to a fitted model, and how its score falls without one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from reports.analysis.ranking import Kind, Spread, kind_of, ranking_metric, spre
 from reports.analysis.statistics import Interval, corrected_resampled_interval
 from reports.record import AdditiveRecord, FoldKey, ProbeRecord, RunRecord
 
+Change = Literal["missing", "swapped"]
 _Condition = tuple[str, tuple[str, ...], float]  # change, modalities, share
 
 
@@ -32,14 +33,14 @@ class RobustnessCurve:
 
     cell: str
     kind: Kind
-    change: Literal["missing", "swapped"]
+    change: Change
     modality: str
     points: tuple[CurvePoint, ...]
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """What the modalities contribute to one fusion cell's score, its fitted models left as they are.
+    """What the modalities contribute to a fusion cell's score, its fitted models left as they are.
 
     Scores are means over the folds of the first repeat. `v(S)` is the score with the modalities S
     there and the others marked missing on every test row; how a fusion treats missing ones is part
@@ -73,53 +74,56 @@ class Contribution:
 
 def robustness(record: RunRecord) -> tuple[RobustnessCurve, ...]:
     """Curves of every probed cell, in the record's order; none where nothing was probed."""
-    found: list[RobustnessCurve] = []
+    curves: list[RobustnessCurve] = []
     cells = {cell.name: cell for cell in record.cells}
     for name, probes in _by_cell(record.probes).items():
         whole = next(probe for probe in probes if probe.change == "none")
-        for change, modality in dict.fromkeys(
-            (probe.change, probe.modalities[0]) for probe in probes if len(probe.modalities) == 1
-        ):
-            if change != "none":
-                points = sorted(
-                    (
-                        probe
-                        for probe in probes
-                        if (probe.change, probe.modalities) == (change, (modality,))
-                    ),
-                    key=lambda p: p.share,
-                )
-                found.append(RobustnessCurve(name, kind_of(cells[name]), change, modality, tuple(
-                    CurvePoint(probe.share, spread(score for _, score in probe.scores))
-                    for probe in (whole, *points))))
-    return tuple(found)
+        altered: dict[tuple[Change, str], list[ProbeRecord]] = {}
+        for probe in probes:
+            if probe.change != "none" and len(probe.modalities) == 1:
+                altered.setdefault((probe.change, probe.modalities[0]), []).append(probe)
+        for (change, modality), with_change in altered.items():
+            ordered = sorted(with_change, key=lambda probe: probe.share)
+            points = tuple(map(_point, (whole, *ordered)))
+            curves.append(RobustnessCurve(name, kind_of(cells[name]), change, modality, points))
+    return tuple(curves)
+
+
+def _point(probe: ProbeRecord) -> CurvePoint:
+    return CurvePoint(probe.share, spread(score for _, score in probe.scores))
 
 
 def contributions(record: RunRecord) -> tuple[Contribution, ...]:
     """Contributions in every probed cell with both modalities, in the record's order."""
     sign = 1.0 if ranking_metric(record).greater_is_better else -1.0
     sizes = {(fold.repeat, fold.fold): (fold.n_train, len(fold.rows)) for fold in record.folds}
-    additive = {one.cell: one for one in record.additive}
-    found = []
+    additive = {projected.cell: projected for projected in record.additive}
+    by_cell = []
     for name, probes in _by_cell(record.probes).items():
         table: dict[_Condition, Mapping[FoldKey, float]] = {
-            (probe.change, probe.modalities, probe.share): dict(probe.scores) for probe in probes}
+            (probe.change, probe.modalities, probe.share): dict(probe.scores) for probe in probes
+        }
         if ("missing", ("image", "text"), 1.0) in table:
-            found.append(_contribution(name, table, additive.get(name), sign, sizes))
-    return tuple(found)
+            by_cell.append(_contribution(name, table, additive.get(name), sign, sizes))
+    return tuple(by_cell)
 
 
 def _contribution(
-    name: str, table: Mapping[_Condition, Mapping[FoldKey, float]],
-    additive: AdditiveRecord | None, sign: float, sizes: Mapping[FoldKey, tuple[int, int]],
+    name: str,
+    table: Mapping[_Condition, Mapping[FoldKey, float]],
+    additive: AdditiveRecord | None,
+    sign: float,
+    sizes: Mapping[FoldKey, tuple[int, int]],
 ) -> Contribution:
     whole = table["none", (), 0.0]
     both = _mean(whole)
     image, text = (_mean(table["missing", (other,), 1.0]) for other in ("text", "image"))
     none = _mean(table["missing", ("image", "text"), 1.0])
-    permuted = [_interval([(key, sign * (whole[key] - score))
-                           for key, score in table["swapped", (modality,), 1.0].items()], sizes)
-                for modality in ("image", "text")]
+    permuted = []
+    for modality in ("image", "text"):
+        altered = table["swapped", (modality,), 1.0].items()
+        falls = [(key, sign * (whole[key] - score)) for key, score in altered]
+        permuted.append(_interval(falls, sizes))
     interaction = (
         _interval([(key, sign * gain) for key, gain in additive.gains], sizes) if additive else None
     )
@@ -157,7 +161,7 @@ def _mean(scores: Mapping[FoldKey, float]) -> float:
 
 
 def _by_cell(probes: Iterable[ProbeRecord]) -> dict[str, list[ProbeRecord]]:
-    found: dict[str, list[ProbeRecord]] = {}
+    by_cell: dict[str, list[ProbeRecord]] = {}
     for probe in probes:
-        found.setdefault(probe.cell, []).append(probe)
-    return found
+        by_cell.setdefault(probe.cell, []).append(probe)
+    return by_cell

@@ -1,4 +1,4 @@
-"""Methods compared ACROSS data sets: Friedman's test, pairs by Wilcoxon and Holm, critical differences."""
+"""Methods compared ACROSS data sets: Friedman's test, pairs by Wilcoxon, critical differences."""
 
 from __future__ import annotations
 
@@ -17,9 +17,15 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Pair:
-    """Two methods over all data sets: Wilcoxon's two-sided signed-rank p value, and Holm's over all pairs."""
+    """Two methods over all data sets.
 
-    one: str
+    Parameters
+    ----------
+    wins, losses : data sets on which `method` is ahead of `other`, and behind it.
+    p_value : of Wilcoxon's two-sided signed-rank test; `adjusted`: Holm's over all pairs.
+    """
+
+    method: str
     other: str
     wins: int
     losses: int
@@ -62,8 +68,8 @@ def across(
     With r_j the mean rank of method j (ties shared), Friedman's statistic and Iman and Davenport's
     are
 
-        chi2 = 12 N / (k (k + 1)) (sum_j r_j^2 - k (k + 1)^2 / 4),   F = (N - 1) chi2 / (N (k - 1) -
-        chi2)
+        chi2 = 12 N / (k (k + 1)) (sum_j r_j^2 - k (k + 1)^2 / 4)
+        F = (N - 1) chi2 / (N (k - 1) - chi2)
 
     the second with k - 1 and (k - 1)(N - 1) degrees of freedom. Nemenyi's critical difference is
     q sqrt(k (k + 1) / (6 N)), q the studentised range of k methods over sqrt(2).
@@ -73,14 +79,18 @@ def across(
     ValueError
         For fewer than two methods or two data sets, or a score that is not finite.
 
-    References ---------- Demsar (2006), Statistical comparisons of classifiers over multiple data
-    sets, JMLR 7, 1-30. Benavoli, Corani and Mangili (2016), Should we really use post-hoc tests
-    based on mean-ranks?, JMLR 17: why pairs are tested by Wilcoxon's test with Holm's correction.
+    References
+    ----------
+    Demsar (2006), Statistical comparisons of classifiers over multiple data sets, JMLR 7, 1-30.
+    Benavoli, Corani and Mangili (2016), Should we really use post-hoc tests based on mean-ranks?,
+    JMLR 17: why pairs are tested by Wilcoxon's test with Holm's correction.
     """
     n, k = scores.shape
     if n < 2 or k < 2 or not np.isfinite(scores).all():
-        raise ValueError(f"two methods and two data sets at least, every score finite; got {k} methods on {n} data "
-                         "sets")
+        raise ValueError(
+            "two methods and two data sets at least, every score finite; "
+            f"got {k} methods on {n} data sets"
+        )
     ranks = rankdata(-scores if greater_is_better else scores, axis=1)
     means = ranks.mean(axis=0)
     order = np.argsort(means, kind="stable")
@@ -117,23 +127,24 @@ def _cliques(
     names: Sequence[str], ranks: Sequence[float], difference: float
 ) -> tuple[tuple[str, ...], ...]:
     """Longest runs of at least two methods whose mean ranks lie within the critical difference."""
-    found: list[range] = []
+    runs: list[range] = []
     for start in range(len(names)):
         stop = max(j for j in range(start, len(names)) if ranks[j] - ranks[start] <= difference) + 1
-        if stop - start > 1 and not (found and found[-1].stop >= stop):
-            found.append(range(start, stop))
-    return tuple(tuple(names[j] for j in run) for run in found)
+        if stop - start > 1 and not (runs and runs[-1].stop >= stop):
+            runs.append(range(start, stop))
+    return tuple(tuple(names[j] for j in run) for run in runs)
 
 
 def _pairs(names: Sequence[str], scores: NDArray[np.float64]) -> tuple[Pair, ...]:
     pairs = list(itertools.combinations(range(len(names)), 2))
     differences = [scores[:, i] - scores[:, j] for i, j in pairs]
     p_values = [
-        float(wilcoxon(one, method="auto").pvalue) if one.any() else 1.0 for one in differences
+        float(wilcoxon(values, method="auto").pvalue) if values.any() else 1.0
+        for values in differences
     ]
     return tuple(
-        Pair(names[i], names[j], int((one > 0).sum()), int((one < 0).sum()), p, adjusted)
-        for (i, j), one, p, adjusted in zip(
+        Pair(names[i], names[j], int((values > 0).sum()), int((values < 0).sum()), p, adjusted)
+        for (i, j), values, p, adjusted in zip(
             pairs, differences, p_values, holm(p_values), strict=True
         )
     )

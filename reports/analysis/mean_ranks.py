@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def mean_ranks(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Ranks from 1 of each column of `values` (n,) or (n, k); equal values share the mean of theirs."""
+    """Ranks from 1 of each column of `values` (n,) or (n, k); equal values share their mean."""
     order = np.argsort(values, axis=0, kind="stable")
     ordered = np.take_along_axis(values, order, axis=0)
     begins = np.ones(ordered.shape, dtype=bool)
@@ -19,6 +19,6 @@ def mean_ranks(values: NDArray[Any]) -> NDArray[np.float64]:
     position = np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))
     first = np.maximum.accumulate(np.where(begins, position, 0), axis=0)
     last = np.minimum.accumulate(np.where(ends, position, len(values))[::-1], axis=0)[::-1]
-    found = np.empty(ordered.shape)
-    np.put_along_axis(found, order, (first + last) / 2 + 1, axis=0)
-    return found
+    ranks = np.empty(ordered.shape)
+    np.put_along_axis(ranks, order, (first + last) / 2 + 1, axis=0)
+    return ranks

@@ -26,7 +26,7 @@ ROPE = 0.01
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean of a score over folds and its sample standard deviation (None for fewer than two folds)."""
+    """Mean of a score over folds and its sample standard deviation (None below two folds)."""
 
     mean: float
     deviation: float | None
@@ -35,7 +35,7 @@ class Spread:
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """One cell's place.
+    """Where one cell stands among the others.
 
     Parameters
     ----------
@@ -77,7 +77,10 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """All cells, best first, incomplete ones last; `folds` are those the ranking metric is defined on."""
+    """All cells, best first, incomplete ones last.
+
+    `folds` are those that the ranking metric is defined on.
+    """
 
     metric: MetricRecord
     folds: tuple[FoldKey, ...]
@@ -86,12 +89,21 @@ class Ranking:
     def best(self, *kinds: Kind) -> Standing | None:
         """Best complete cell of these kinds (any kind if none is named)."""
         return next(
-            (s for s in self.standings if s.complete and (not kinds or s.kind in kinds)), None
+            (
+                standing
+                for standing in self.standings
+                if standing.complete and (not kinds or standing.kind in kinds)
+            ),
+            None,
         )
 
     def ranked(self, *kinds: Kind) -> tuple[Standing, ...]:
         """Complete cells of these kinds, best first."""
-        return tuple(s for s in self.standings if s.complete and (not kinds or s.kind in kinds))
+        return tuple(
+            standing
+            for standing in self.standings
+            if standing.complete and (not kinds or standing.kind in kinds)
+        )
 
     def compare(self, cell: Standing, other: Standing) -> Comparison | None:
         """Gain of `cell` over `other`, fold by fold; None if they share no scored fold."""
@@ -136,11 +148,20 @@ def rank_cells(record: ScoredRecord) -> Ranking:
     by_cell: dict[str, dict[FoldKey, FoldRecord]] = {cell.name: {} for cell in record.cells}
     for entry in record.folds:
         by_cell[entry.cell][entry.repeat, entry.fold] = entry
-    defined = tuple(sorted({(entry.repeat, entry.fold) for entry in record.folds
-                            if isfinite(entry.scores.get(metric.name, nan))}))
+    defined = tuple(
+        sorted(
+            {
+                (entry.repeat, entry.fold)
+                for entry in record.folds
+                if isfinite(entry.scores.get(metric.name, nan))
+            }
+        )
+    )
     failed = {failure.cell for failure in record.failures}
-    standings = [_standing(cell, by_cell[cell.name], metric, defined, cell.name in failed)
-                 for cell in record.cells]
+    standings = [
+        _standing(cell, by_cell[cell.name], metric, defined, cell.name in failed)
+        for cell in record.cells
+    ]
     return Ranking(metric, defined, _in_order(standings, metric))
 
 
@@ -149,9 +170,8 @@ def ranking_metric(record: ScoredRecord) -> MetricRecord:
     for metric in record.metrics:
         if metric.name == record.metric:
             return metric
-    raise ValueError(
-        f"the run's metric {record.metric!r} is not among {[m.name for m in record.metrics]}"
-    )
+    names = [metric.name for metric in record.metrics]
+    raise ValueError(f"the run's metric {record.metric!r} is not among {names}")
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -174,8 +194,11 @@ def kind_of(cell: CellRecord) -> Kind:
 
 
 def _standing(
-    cell: CellRecord, folds: dict[FoldKey, FoldRecord], metric: MetricRecord,
-    defined: tuple[FoldKey, ...], failed: bool,
+    cell: CellRecord,
+    folds: dict[FoldKey, FoldRecord],
+    metric: MetricRecord,
+    defined: tuple[FoldKey, ...],
+    failed: bool,
 ) -> Standing:
     scores = [folds[key].scores.get(metric.name, nan) if key in folds else nan for key in defined]
     complete = bool(defined) and not failed and all(map(isfinite, scores))
@@ -184,13 +207,23 @@ def _standing(
 
 def _in_order(standings: list[Standing], metric: MetricRecord) -> tuple[Standing, ...]:
     sign = -1 if metric.greater_is_better else 1
-    complete = sorted((s for s in standings if s.complete), key=lambda s: sign * s.score.mean)
-    means = [sign * s.score.mean for s in complete]
+    complete = sorted(
+        (standing for standing in standings if standing.complete),
+        key=lambda standing: sign * standing.score.mean,
+    )
+    means = [sign * standing.score.mean for standing in complete]
     placed = [
-        Standing(s.cell, s.kind, s.folds, s.score, True, 1 + sum(other < mean for other in means))
-        for s, mean in zip(complete, means, strict=True)
+        Standing(
+            standing.cell,
+            standing.kind,
+            standing.folds,
+            standing.score,
+            True,
+            1 + sum(other < mean for other in means),
+        )
+        for standing, mean in zip(complete, means, strict=True)
     ]
-    return (*placed, *(s for s in standings if not s.complete))
+    return (*placed, *(standing for standing in standings if not standing.complete))
 
 
 def _scored(standing: Standing, key: FoldKey, metric: MetricRecord) -> bool:

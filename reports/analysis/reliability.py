@@ -19,7 +19,7 @@ CELLS = 6
 
 @dataclass(frozen=True)
 class ReliabilityPoint:
-    """Predictions of one bin: their mean confidence, the share that is right, and their share of all."""
+    """Predictions of a bin: their mean confidence, the share that is right, their share of all."""
 
     confidence: float
     accuracy: float
@@ -47,7 +47,7 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Calibration:
-    """One cell's calibration as it is, and with each fold's probabilities scaled by its temperature.
+    """A cell's calibration as it is, and with each fold's probabilities scaled by its temperature.
 
     Temperatures are learned inside the training rows, from the chosen setting's predictions on the
     inner folds: no test row has a part in them. `scaled` and `temperature` (the median over folds)
@@ -62,7 +62,7 @@ class Calibration:
 
 
 def calibration(record: RunRecord) -> tuple[Calibration, ...]:
-    """Calibration of the best cell of each modality and of each fusion, at most CELLS, best first."""
+    """Calibration of the best cell of each modality and each fusion, at most CELLS, best first."""
     best: dict[str, Standing] = {}
     for standing in rank_cells(record).ranked("image", "text", "fusion"):
         best.setdefault(standing.cell.fusion, standing)
@@ -76,8 +76,10 @@ def _calibration(standing: Standing, labels: NDArray[np.int64]) -> Calibration:
     temperatures = [entry.temperature for entry in entries if entry.temperature is not None]
     if len(temperatures) < len(entries):
         return Calibration(standing.cell.name, standing.kind, plain, None, None)
-    scaled = [tempered(entry.probabilities, temperature)
-              for entry, temperature in zip(entries, temperatures, strict=True)]
+    scaled = [
+        tempered(entry.probabilities, temperature)
+        for entry, temperature in zip(entries, temperatures, strict=True)
+    ]
     return Calibration(
         standing.cell.name,
         standing.kind,
@@ -94,20 +96,31 @@ def reliability(
     if not len(labels):
         raise ValueError("calibration needs one prediction at least")
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    counts = np.bincount(place, minlength=bins)
-    sums = [np.bincount(place, weights=values, minlength=bins) for values in (confidence, right)]
-    points = tuple(ReliabilityPoint(float(sums[0][b] / counts[b]), float(sums[1][b] / counts[b]),
-                                    float(counts[b] / len(labels))) for b in np.flatnonzero(counts))
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    counts = np.bincount(bin_of, minlength=bins)
+    sums = [np.bincount(bin_of, weights=values, minlength=bins) for values in (confidence, right)]
+    points = tuple(
+        ReliabilityPoint(
+            float(sums[0][number] / counts[number]),
+            float(sums[1][number] / counts[number]),
+            float(counts[number] / len(labels)),
+        )
+        for number in np.flatnonzero(counts)
+    )
     chosen = probabilities[np.arange(len(labels)), labels]
     return Reliability(
         ece=sum(point.share * abs(point.accuracy - point.confidence) for point in points),
         brier=float(np.mean(np.square(probabilities).sum(axis=1) - 2 * chosen + 1)),
-        log_loss=float(-np.mean(np.log(np.maximum(chosen, 1e-15)))), points=points)
+        log_loss=float(-np.mean(np.log(np.maximum(chosen, 1e-15)))),
+        points=points,
+    )
 
 
 def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
-    """Softmax of log p / temperature, (n, K), as models.classifiers.temperature has it: reports import no models."""
+    """Softmax of log p / temperature, (n, K).
+
+    As models.classifiers.temperature has it: reports import no models.
+    """
     from scipy.special import softmax
 
     return np.asarray(softmax(np.log(np.maximum(probabilities, LEAST)) / temperature, axis=1))

@@ -1,4 +1,4 @@
-"""Differences between cells scored on the same folds: intervals, a test, a posterior, many at once."""
+"""Differences between cells scored on the same folds: intervals, tests, posteriors, Holm."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Interval:
 
     @property
     def direction(self) -> int | None:
-        """1 if the whole interval is above zero, -1 if below, 0 if it holds zero, None without one."""
+        """1 if the whole interval is above zero, -1 if below, 0 if it holds zero, None without."""
         if self.low is None or self.high is None:
             return None
         return int(self.low > 0) - int(self.high < 0)
@@ -47,7 +47,10 @@ class TTest:
 
 @dataclass(frozen=True)
 class Posterior:
-    """Probabilities that a difference is above `rope`, within [-rope, rope], and below -rope; they add up to 1."""
+    """Probabilities that a difference is above `rope`, within [-rope, rope], and below -rope.
+
+    They add up to 1.
+    """
 
     better: float
     equivalent: float
@@ -58,7 +61,7 @@ class Posterior:
 def corrected_resampled_interval(
     differences: Sequence[float], n_train: Sequence[int], n_test: Sequence[int], level: float = 0.95
 ) -> Interval:
-    r"""Interval of a mean paired difference over cross-validation folds, with the corrected variance.
+    r"""Interval of a mean paired difference over folds, with the corrected variance.
 
     The J = k r differences of k folds repeated r times share training rows, so their sample
     variance s^2 over J is far too small a variance for their mean. Nadeau and Bengio replace 1/J:
@@ -79,10 +82,11 @@ def corrected_resampled_interval(
     ValueError
         If there is no difference, one is not finite, or a size is missing or below 1.
 
-    References ---------- Nadeau and Bengio (2003), Inference for the generalization error, Machine
-    Learning 52, 239-281. Bouckaert and Frank (2004), Evaluating the replicability of significance
-    tests for comparing learning algorithms, PAKDD: the same correction for repeated
-    cross-validation.
+    References
+    ----------
+    Nadeau and Bengio (2003), Inference for the generalization error, Machine Learning 52, 239-281.
+    Bouckaert and Frank (2004), Evaluating the replicability of significance tests for comparing
+    learning algorithms, PAKDD: the same correction for repeated cross-validation.
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1; got {level}")
@@ -96,13 +100,13 @@ def corrected_resampled_interval(
 def corrected_resampled_t(
     differences: Sequence[float], n_train: Sequence[int], n_test: Sequence[int]
 ) -> TTest | None:
-    """Two-sided corrected resampled t test that a mean paired difference is zero; None for fewer than two folds.
+    """Two-sided corrected resampled t test that a mean paired difference is zero.
 
         t = mean / sqrt((1 / J + n_test / n_train) * s^2), with J - 1 degrees of freedom
 
-    Differences that are all equal leave no spread to measure by: p is then 1 if they are zero and 0
-    otherwise. Parameters, errors and references as for `corrected_resampled_interval`, which holds
-    zero just where p > 1 - level.
+    None for fewer than two folds. Differences that are all equal leave no spread to measure by: p
+    is then 1 if they are zero and 0 otherwise. Parameters, errors and references as for
+    `corrected_resampled_interval`, which holds zero just where p > 1 - level.
     """
     mean, scale, count = _corrected(differences, n_train, n_test)
     if scale is None:
@@ -118,10 +122,11 @@ def corrected_resampled_t(
 def correlated_bayes(
     differences: Sequence[float], n_train: Sequence[int], n_test: Sequence[int], rope: float
 ) -> Posterior | None:
-    r"""Bayesian correlated t test: where the mean difference lies, seen from a region of practical equivalence.
+    r"""Bayesian correlated t test: where the mean difference lies.
 
-    Fold differences are taken as normal with equal correlation rho = n_test / (n_train + n_test),
-    the part of the data that is tested. Under the matching prior the posterior of their mean is
+    It is seen from a region of practical equivalence, [-rope, rope]. Fold
+    differences are taken as normal with equal correlation rho = n_test / (n_train + n_test), the
+    part of the data that is tested. Under the matching prior the posterior of their mean is
     Student's t with J - 1 degrees of freedom, location `mean` and scale
 
         sqrt((1 / J + rho / (1 - rho)) * s^2),   where rho / (1 - rho) = n_test / n_train
@@ -134,10 +139,12 @@ def correlated_bayes(
     ----------
     rope : half the width of the region: differences of at most this size do not matter in practice.
 
-    References ---------- Corani and Benavoli (2015), A Bayesian approach for comparing
-    cross-validated algorithms on multiple data sets, Machine Learning 100, 285-304. Benavoli,
-    Corani, Demsar and Zaffalon (2017), Time for a change: a tutorial for comparing multiple
-    classifiers through Bayesian analysis, JMLR 18(77), 1-36.
+    References
+    ----------
+    Corani and Benavoli (2015), A Bayesian approach for comparing cross-validated algorithms on
+    multiple data sets, Machine Learning 100, 285-304.
+    Benavoli, Corani, Demsar and Zaffalon (2017), Time for a change: a tutorial for comparing
+    multiple classifiers through Bayesian analysis, JMLR 18(77), 1-36.
     """
     if not 0 <= rope < np.inf:
         raise ValueError(f"rope must be a finite number, 0 at least; got {rope}")
@@ -151,19 +158,21 @@ def correlated_bayes(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p values, in the order given: those at most alpha may all be called at level alpha.
+    """Holm's adjusted p values, in the order given.
 
-    Sorted p_(1) <= ... <= p_(m), the adjusted p_(i) is the largest of (m - j + 1) p_(j) over j <=
-    i, at most 1. It keeps the chance of any false alarm among the m at alpha whatever their
-    dependence.
+    Those at most alpha may all be called at level alpha. Sorted p_(1) <= ... <= p_(m), the
+    adjusted p_(i) is the largest of (m - j + 1) p_(j) over j <= i, at most 1. It keeps the
+    chance of any false alarm among the m at alpha whatever their dependence.
 
     Raises
     ------
     ValueError
         If a p value does not lie between 0 and 1.
 
-    References ---------- Holm (1979), A simple sequentially rejective multiple test procedure,
-    Scandinavian J. of Statistics 6, 65-70.
+    References
+    ----------
+    Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian J. of
+    Statistics 6, 65-70.
     """
     values = np.asarray(p_values, dtype=float)
     if not ((values >= 0) & (values <= 1)).all():
@@ -178,7 +187,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _corrected(
     differences: Sequence[float], n_train: Sequence[int], n_test: Sequence[int]
 ) -> tuple[float, float | None, int]:
-    """Mean difference, its corrected standard error (None for one fold), and the number of folds."""
+    """Mean difference, its corrected standard error (None for one fold), number of folds."""
     values = np.asarray(differences, dtype=float)
     _check(values, n_train, n_test)
     if len(values) < 2:
@@ -193,4 +202,5 @@ def _check(values: NDArray[np.float64], n_train: Sequence[int], n_test: Sequence
     if len(n_train) != len(values) or len(n_test) != len(values) or min(*n_train, *n_test) < 1:
         raise ValueError(
             "n_train and n_test must give a size of at least 1 for every difference; "
-            f"got {list(n_train)} and {list(n_test)} for {len(values)} differences")
+            f"got {list(n_train)} and {list(n_test)} for {len(values)} differences"
+        )

@@ -49,7 +49,10 @@ def drawing(chart: Chart, path: Path) -> str:
 
 
 def script(page: Path) -> tuple[str, str]:
-    """The charts' JavaScript (Vega, Vega-Lite, Vega-Embed) and its seal; `page` is the last report's."""
+    """The charts' JavaScript (Vega, Vega-Lite, Vega-Embed) and its seal.
+
+    `page` is where the last report put it.
+    """
     key = f"vl-convert {version('vl-convert-python')}"
     known = _SCRIPT.search(_read(page))
     if known and known[1] == _seal(key, known[2]):
@@ -85,7 +88,13 @@ def _cleaned(node: Any) -> Any:
 
 def _with_colours(config: dict[str, Any]) -> dict[str, Any]:
     guides = {f"{part}Color": _GREY for part in ("label", "title", "grid")}
-    return {**config, "font": _FONT, "axis": {**config.get("axis", {}), **guides},
-            "text": {"color": _GREY}, "rule": {"color": _GREY}, "rect": {"color": _TONES[0]},
-            "legend": {"labelColor": _GREY, "symbolStrokeColor": _GREY},
-            "range": {"category": _TONES}}
+    return {
+        **config,
+        "font": _FONT,
+        "axis": {**config.get("axis", {}), **guides},
+        "text": {"color": _GREY},
+        "rule": {"color": _GREY},
+        "rect": {"color": _TONES[0]},
+        "legend": {"labelColor": _GREY, "symbolStrokeColor": _GREY},
+        "range": {"category": _TONES},
+    }

@@ -1,1 +1,1 @@
-"""Rendering."""
+"""Templates filled and files put in place."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -29,7 +28,7 @@ def pages(facts: AcrossFacts, metric: str) -> dict[str, str]:
     }
 
 
-def _environment(finalize: Any) -> Environment:
+def _environment(finalize: Callable[[object], object]) -> Environment:
     return Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
@@ -42,24 +41,31 @@ def _environment(finalize: Any) -> Environment:
 
 
 def diagram(facts: AcrossFacts) -> str:
-    """Critical-difference diagram (Demsar 2006, figure 1) as SVG: mean ranks, bars over what is not told apart."""
+    """Critical-difference diagram (Demsar 2006, figure 1) as SVG.
+
+    Mean ranks on an axis, and bars over the methods that are not told apart.
+    """
     parts = [*_axis(facts), *_bars(facts), *_labels(facts)]
     height = TOP + 40 + 14 * len(facts.cliques) + STEP * ((len(facts.methods) + 1) // 2)
     described = escape(
         f"Mean ranks over {len(facts.data_sets)} data sets; best is {clean(facts.methods[0])}"
     )
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" role="img" '
-            f'aria-label="{described}" font-family="sans-serif" font-size="12" fill="currentColor">'
-            f'{"".join(parts)}</svg>\n')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
+        f'role="img" aria-label="{described}" font-family="sans-serif" font-size="12" '
+        f'fill="currentColor">{"".join(parts)}</svg>\n'
+    )
 
 
-def _place(rank: float, facts: AcrossFacts) -> float:
+def _x_of(rank: float, facts: AcrossFacts) -> float:
     return LEFT + (WIDTH - 2 * LEFT) * (rank - 1) / (len(facts.methods) - 1)
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, width: int = 1) -> str:
-    return (f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="currentColor" '
-            f'stroke-width="{width}"/>')
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="currentColor" '
+        f'stroke-width="{width}"/>'
+    )
 
 
 def _text(x: float, y: float, anchor: str, content: str) -> str:
@@ -69,19 +75,19 @@ def _text(x: float, y: float, anchor: str, content: str) -> str:
 def _axis(facts: AcrossFacts) -> Iterator[str]:
     """The ranks, and above them the critical difference to scale."""
     k = len(facts.methods)
-    yield _line(_place(1, facts), TOP, _place(k, facts), TOP)
+    yield _line(_x_of(1, facts), TOP, _x_of(k, facts), TOP)
     for rank in range(1, k + 1):
-        yield _line(_place(rank, facts), TOP - 6, _place(rank, facts), TOP)
-        yield _text(_place(rank, facts), TOP - 10, "middle", str(rank))
-    yield _line(_place(1, facts), 20, min(_place(1 + facts.difference, facts), WIDTH - 5), 20, 2)
-    yield _text(_place(1, facts), 14, "start", f"critical difference {facts.difference:.2f}")
+        yield _line(_x_of(rank, facts), TOP - 6, _x_of(rank, facts), TOP)
+        yield _text(_x_of(rank, facts), TOP - 10, "middle", str(rank))
+    yield _line(_x_of(1, facts), 20, min(_x_of(1 + facts.difference, facts), WIDTH - 5), 20, 2)
+    yield _text(_x_of(1, facts), 14, "start", f"critical difference {facts.difference:.2f}")
 
 
 def _bars(facts: AcrossFacts) -> Iterator[str]:
     for number, clique in enumerate(facts.cliques):
         first, last = (facts.ranks[facts.methods.index(name)] for name in (clique[0], clique[-1]))
         y = TOP + 10 + 14 * number
-        yield _line(_place(first, facts) - 3, y, _place(last, facts) + 3, y, 4)
+        yield _line(_x_of(first, facts) - 3, y, _x_of(last, facts) + 3, y, 4)
 
 
 def _labels(facts: AcrossFacts) -> Iterator[str]:
@@ -91,6 +97,6 @@ def _labels(facts: AcrossFacts) -> Iterator[str]:
         left = number < (k + 1) // 2
         y = TOP + 24 + 14 * len(facts.cliques) + STEP * (number if left else k - 1 - number)
         x = LEFT - 15 if left else WIDTH - LEFT + 15
-        yield _line(_place(rank, facts), TOP, _place(rank, facts), y)
-        yield _line(_place(rank, facts), y, x + (5 if left else -5), y)
+        yield _line(_x_of(rank, facts), TOP, _x_of(rank, facts), y)
+        yield _line(_x_of(rank, facts), y, x + (5 if left else -5), y)
         yield _text(x, y + 4, "end" if left else "start", f"{name} ({rank:.2f})")

@@ -18,18 +18,18 @@ _ADDRESS = re.compile(r"(?i)(?<=http)(s?):(?=//)|(?<=www)()\.")
 
 
 def inline(value: object) -> Markup:
-    """One line of Markdown in which nothing of the text is formatting, HTML, a table border or a link."""
+    """One line of Markdown that shows the text: no formatting, HTML, table border or link in it."""
     text = _SPACE.sub(" ", clean(str(value)))
     text = _UNDERSCORE.sub(r"\\_", _SPECIAL.sub(r"\\\1", text))
     text = (
         text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("](", "]\\(")
     )
-    text = _ADDRESS.sub(lambda found: f"{found[1] or ''}\\{found[0][-1]}", text)
-    return Markup(_LEADING.sub(lambda found: f"{found[1][:-1]}\\{found[1][-1]}", text))
+    text = _ADDRESS.sub(lambda match: f"{match[1] or ''}\\{match[0][-1]}", text)
+    return Markup(_LEADING.sub(lambda match: f"{match[1][:-1]}\\{match[1][-1]}", text))
 
 
 def fenced(value: object, language: str = "") -> Markup:
     """A block of code, its fence longer than any row of backticks inside."""
     text = clean(str(value)).rstrip("\n")
-    fence = "`" * max(3, 1 + max((len(found) for found in _BACKTICKS.findall(text)), default=0))
+    fence = "`" * max(3, 1 + max(map(len, _BACKTICKS.findall(text)), default=0))
     return Markup(f"{fence}{language}\n{text}\n{fence}")

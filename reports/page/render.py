@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -14,22 +14,13 @@ from reports import SECTIONS
 from reports.analysis.interval_wording import between, ends, plus_minus
 from reports.charts import vega
 from reports.page import markdown
+from reports.page.files import write_whole
+from reports.page.latex import main_table
 from reports.page.thumbnails import Thumbnails
 from reports.record import RunRecord
 from reports.section import Chart
-from reports.sections.leaderboard_latex import main_table
-from reports.wording import (
-    chance,
-    clean,
-    count,
-    duration,
-    figure,
-    metric_label,
-    p_value,
-    short,
-    signed,
-    size,
-)
+from reports.units import duration, size
+from reports.wording import chance, clean, count, figure, metric_label, p_value, short, signed
 
 FILTERS = (
     between,
@@ -57,11 +48,11 @@ class Part(NamedTuple):
 
 
 def write_report(record: RunRecord, folder: Path) -> list[Path]:
-    """Write report.html, report.md, table.tex and charts/*.svg into `folder`, replacing an earlier report.
+    """Write report.html, report.md, table.tex and charts/*.svg into `folder`.
 
-    The page needs no other file and no network. Each file is written aside and then moved into
-    place, so that a reader never sees half of one. Charts and the script that draws them are taken
-    over from an earlier report in the folder where they are unchanged (see vega.py).
+    An earlier report there is replaced. The page needs no other file and no network. A reader
+    never sees half of a file. Charts and the script that draws them are taken over from the earlier
+    report where they are unchanged (see vega.py).
 
     Returns
     -------
@@ -74,11 +65,10 @@ def write_report(record: RunRecord, folder: Path) -> list[Path]:
     """
     (folder / "charts").mkdir(parents=True, exist_ok=True)
     parts = report_parts(record)
-    drawings = {
-        folder / "charts" / f"{name}.svg": chart
-        for part in parts
-        for name, chart in part.charts.items()
-    }
+    drawings: dict[Path, Chart] = {}
+    for part in parts:
+        for name, chart in part.charts.items():
+            drawings[folder / "charts" / f"{name}.svg"] = chart
     board = next((part.facts for part in parts if part.name == "leaderboard"), None)
     contents = {
         folder / "report.html": html_page(record, parts, *vega.script(folder / "report.html")),
@@ -89,21 +79,26 @@ def write_report(record: RunRecord, folder: Path) -> list[Path]:
         contents[folder / "table.tex"] = main_table(board)
     # The charts first: a report in place never points to a chart that is not.
     for path in reversed(contents):
-        _put(path, contents[path])
+        write_whole(path, _writer(contents[path]))
     return list(contents)
 
 
 def report_parts(record: RunRecord) -> list[Part]:
     """Facts and charts of every section that has something to say, in page order."""
-    found = ((name, section, section.facts(record)) for name, section in SECTIONS.items())
-    return [Part(name, section.title, facts, section.charts(facts))
-            for name, section, facts in found if facts is not None]
+    parts = []
+    for name, section in SECTIONS.items():
+        facts = section.facts(record)
+        if facts is not None:
+            parts.append(Part(name, section.title, facts, section.charts(facts)))
+    return parts
 
 
 def html_page(record: RunRecord, parts: list[Part], script: str, seal: str) -> str:
-    """The whole page; `script` draws the charts, `seal` tells a later run whether it still holds."""
-    return _environment("html").get_template("page/page.html").render(
-        record=record, parts=parts, script=Markup(script), seal=seal, thumbnail=Thumbnails(record))
+    """The whole page; `script` draws the charts, `seal` says whether it still holds later."""
+    template = _environment("html").get_template("page/page.html")
+    return template.render(
+        record=record, parts=parts, script=Markup(script), seal=seal, thumbnail=Thumbnails(record)
+    )
 
 
 def markdown_page(record: RunRecord, parts: list[Part]) -> str:
@@ -126,7 +121,7 @@ def _markdown(value: object) -> object:
 
 @cache
 def _environment(kind: Literal["html", "md"]) -> Environment:
-    """Both formats escape every expression by itself: html through autoescape, Markdown in `finalize`.
+    """Both formats escape every expression: html through autoescape, Markdown in `finalize`.
 
     Compiled templates are kept between runs in Jinja's own folder, where it keeps those of one user
     only.
@@ -151,14 +146,6 @@ def _environment(kind: Literal["html", "md"]) -> Environment:
     return environment
 
 
-def _put(path: Path, content: str) -> None:
-    """Write aside, flush to the disk, move into place."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+def _writer(content: str) -> Callable[[Path], object]:
+    """Writes the text to whatever path it is given, with the same line ends everywhere."""
+    return partial(Path.write_text, data=content, encoding="utf-8", newline="\n")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reports.record import RunRecord
 from reports.wording import count
 
-EACH = 40_000  # bytes; a JPEG of a thumbnail's size has some 4,000
+LARGEST = 40_000  # bytes; a JPEG of a thumbnail's size has some 4,000
 TOTAL = 1_500_000
 _JPEG = b"\xff\xd8\xff"
 
@@ -38,7 +38,7 @@ class Thumbnails:
             return Shown(None, f"picture unreadable: {error}")
         if data is None:
             return Shown(None, "no picture")
-        if not data.startswith(_JPEG) or len(data) > min(EACH, self._left):
+        if not data.startswith(_JPEG) or len(data) > min(LARGEST, self._left):
             return Shown(
                 None, f"picture of {count(len(data), 'byte')} left out, to keep this page small"
             )

@@ -1,4 +1,4 @@
-"""What attention models looked at: regions and words of single rows, and how much the picture weighs by class."""
+"""What attention models looked at: regions and words of rows, the picture's weight by class."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class AttentionFacts:
-    """The best model that attends to pairs (`cell`, None where there is none), and the best gated one."""
+    """The best model that attends to pairs, and the best gated one; None where there is none."""
 
     cell: str | None
     matches: tuple[Match, ...]
@@ -72,14 +72,14 @@ class AttentionFacts:
 
 
 def facts(record: RunRecord) -> AttentionFacts | None:
-    """Rows of the attention model, and classes by the gated model's weights; None where there is neither."""
-    pairs = next((one for one in record.attention if one.matches), None)
-    gated = next((one for one in record.attention if one.picture_weights is not None), None)
+    """Rows of the attention model, and classes by the gated model's weights; None without both."""
+    pairs = next((model for model in record.attention if model.matches), None)
+    gated = next((model for model in record.attention if model.picture_weights is not None), None)
     if pairs is None and gated is None:
         return None
     return AttentionFacts(
         pairs.cell if pairs else None,
-        tuple(_match(record, one) for one in pairs.matches) if pairs else (),
+        tuple(_match(record, match) for match in pairs.matches) if pairs else (),
         gated.cell if gated else None,
         _gates(record, gated) if gated else (),
     )
@@ -89,7 +89,7 @@ def _match(record: RunRecord, match: MatchRecord) -> Match:
     of_regions, of_words = match.alpha.sum(axis=1), match.alpha.sum(axis=0)
     side = isqrt(len(of_regions))
     square = side if side > 1 and side * side == len(of_regions) else None
-    regions = _parts([_place(position, square) for position in range(len(of_regions))], of_regions)
+    regions = _parts([_region(position, square) for position in range(len(of_regions))], of_regions)
     words = (
         _parts([clean(word) or "(no known word)" for word in match.tokens], of_words)
         if match.tokens
@@ -111,7 +111,8 @@ def _match(record: RunRecord, match: MatchRecord) -> Match:
     )
 
 
-def _place(position: int, side: int | None) -> str:
+def _region(position: int, side: int | None) -> str:
+    """A region's name, by row and column where regions stand in a square."""
     if side is None:
         return f"region {position + 1}"
     return f"row {position // side + 1}, column {position % side + 1}"
@@ -127,15 +128,15 @@ def _parts(names: Sequence[str], weights: NDArray[np.float64]) -> tuple[Part, ..
 
 def _sentence(regions: Sequence[Part], words: Sequence[Part]) -> str:
     """The heaviest words and regions, with what an even share would be."""
-    found = []
+    clauses = []
     for kind, parts in (("words", words), ("regions", regions)):
         if len(parts) > 1:
             heaviest = sorted(parts, key=lambda part: -part.weight)[:HEAVIEST]
             named = listed(
                 f"{_quoted(kind, part.name)} ({100 * part.weight:.0f} %)" for part in heaviest
             )
-            found.append(f"Heaviest {kind}: {named}; an even share is {100 / len(parts):.0f} %.")
-    return " ".join(found)
+            clauses.append(f"Heaviest {kind}: {named}; an even share is {100 / len(parts):.0f} %.")
+    return " ".join(clauses)
 
 
 def _quoted(kind: str, name: str) -> str:
@@ -153,13 +154,13 @@ def _gates(record: RunRecord, gated: AttentionRecord) -> tuple[Gate, ...]:
     assert gated.rows is not None
     assert gated.picture_weights is not None
     labels, weights = record.labels[gated.rows], gated.picture_weights
-    found = [
+    gates = [
         Gate(
             record.classes[code], float(weights[labels == code].mean()), int(np.sum(labels == code))
         )
         for code in np.unique(labels)
     ]
-    return tuple(sorted(found, key=lambda gate: -gate.weight))
+    return tuple(sorted(gates, key=lambda gate: -gate.weight))
 
 
 SECTION = Section("What was attended to", facts)

@@ -1,4 +1,4 @@
-"""Whether a probability of 80 % is right in 80 % of the cases: reliability curves and their errors."""
+"""Whether a probability of 80 % is right in 80 % of the cases: reliability curves, errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.analysis.reliability import Calibration, Reliability, calibration
-from reports.charts.drawing import Curve, curves
+from reports.charts.curves import Curve, curves
 from reports.record import RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean, figure
@@ -16,7 +16,7 @@ _LEAST = 0.002  # share of predictions below which a bin is noise and is not dra
 
 @dataclass(frozen=True)
 class CalibrationFacts:
-    """The best cell of each modality and of each fusion, best first; `drawn`: the best of each kind."""
+    """The best cell of each modality and fusion, best first; `drawn`: the best of each kind."""
 
     cells: tuple[Calibration, ...]
     drawn: tuple[str, ...]
@@ -24,38 +24,28 @@ class CalibrationFacts:
 
 def facts(record: RunRecord) -> CalibrationFacts | None:
     """Calibration of the best cells; None without a complete cell that uses a picture or a text."""
-    found = calibration(record)
+    cells = calibration(record)
     first: dict[str, str] = {}
-    for one in found:
-        first.setdefault(one.kind, one.cell)
-    return CalibrationFacts(found, tuple(first.values())) if found else None
+    for cell in cells:
+        first.setdefault(cell.kind, cell.cell)
+    return CalibrationFacts(cells, tuple(first.values())) if cells else None
 
 
-def charts(found: CalibrationFacts) -> dict[str, Chart]:
+def charts(calibrated: CalibrationFacts) -> dict[str, Chart]:
     """Reliability curves as the models give their probabilities, and after temperature scaling."""
-    shown = [one for one in found.cells if one.cell in found.drawn]
-    drawn = {"reliability": _chart([(one, one.plain) for one in shown], "as they are")}
-    scaled = [(one, one.scaled) for one in shown if one.scaled is not None]
+    shown = [cell for cell in calibrated.cells if cell.cell in calibrated.drawn]
+    drawn = {"reliability": _chart([(cell, cell.plain) for cell in shown], "as they are")}
+    scaled = [(cell, cell.scaled) for cell in shown if cell.scaled is not None]
     if scaled:
         drawn["reliability-scaled"] = _chart(scaled, "after temperature scaling")
     return drawn
 
 
 def _chart(shown: Sequence[tuple[Calibration, Reliability]], when: str) -> Chart:
-    lines = [
-        Curve(
-            one.cell,
-            one.kind,
-            [
-                (point.confidence, point.accuracy, None, None)
-                for point in curve.points
-                if point.share >= _LEAST
-            ],
-        )
-        for one, curve in shown
-    ]
+    lines = [_curve(cell, reliability) for cell, reliability in shown]
     errors = "; ".join(
-        f"{clean(one.cell)}: expected calibration error {figure(curve.ece)}" for one, curve in shown
+        f"{clean(cell.cell)}: expected calibration error {figure(reliability.ece)}"
+        for cell, reliability in shown
     )
     return Chart(
         curves(
@@ -65,7 +55,15 @@ def _chart(shown: Sequence[tuple[Calibration, Reliability]], when: str) -> Chart
             diagonal=True,
         ),
         f"Reliability of probabilities {when}. {errors}.",
-        f"Probabilities {when}. On the dashed line they mean what they say; below it a cell is too sure.",
+        f"Probabilities {when}. On the dashed line they mean what they say; "
+        "below it a cell is too sure.",
+    )
+
+
+def _curve(cell: Calibration, reliability: Reliability) -> Curve:
+    points = [point for point in reliability.points if point.share >= _LEAST]
+    return Curve(
+        cell.cell, cell.kind, [(point.confidence, point.accuracy, None, None) for point in points]
     )
 
 

@@ -29,10 +29,10 @@ class CostFacts:
     computed: int
     reused: int
 
-    def share(self, one: StepRecord | StageRecord) -> float:
+    def share(self, part: StepRecord | StageRecord) -> float:
         """A step's part of the run's time, or a stage's of the work, 0 to 1."""
-        whole = self.seconds if isinstance(one, StepRecord) else self.work_seconds
-        return one.seconds / whole if whole else 0.0
+        whole = self.seconds if isinstance(part, StepRecord) else self.work_seconds
+        return part.seconds / whole if whole else 0.0
 
 
 def facts(record: RunRecord) -> CostFacts | None:

@@ -1,4 +1,4 @@
-"""What each part brings: pairs of encoders under each fusion, and what a fusion adds to one modality alone."""
+"""What each part brings: pairs of encoders, and what a fusion adds to one modality alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reports.analysis.contrasts import contrasts
 from reports.analysis.contribution import Contribution, contributions
 from reports.analysis.interval_wording import between
 from reports.analysis.ranking import Comparison, Ranking, Standing, rank_cells
-from reports.charts.drawing import fold_strips
+from reports.charts.fold_strips import fold_strips
 from reports.record import RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean, count, metric_label, signed
@@ -19,14 +19,14 @@ CHART_ROWS = 30
 
 @dataclass(frozen=True)
 class Gain:
-    """One fusion cell against the best single-modality cell of its own encoders, and the best of all.
+    """One fusion cell against the best single-modality cell of its encoders, and the best of all.
 
-    `own` is None where none of its encoders was tried alone; `adjusted` is Holm's p value of
+    `over_half` is None where none of its encoders was tried alone; `adjusted` is Holm's p value of
     `overall` over all declared contrasts, None on a single fold.
     """
 
     name: str
-    own: Comparison | None
+    over_half: Comparison | None
     overall: Comparison
     adjusted: float | None
 
@@ -57,12 +57,12 @@ def facts(record: RunRecord) -> GainsFacts | None:
     for fusion in ranking.ranked("fusion"):
         overall = ranking.compare(fusion, best)
         if overall is not None:
-            own = best_own_single(fusion, ranking)
+            half = better_half(fusion, ranking)
             contrast = declared.of(overall.cell, overall.other)
             rows.append(
                 Gain(
                     fusion.cell.name,
-                    ranking.compare(fusion, own) if own else None,
+                    ranking.compare(fusion, half) if half else None,
                     overall,
                     contrast.adjusted if contrast else None,
                 )
@@ -79,8 +79,8 @@ def facts(record: RunRecord) -> GainsFacts | None:
     )
 
 
-def best_own_single(fusion: Standing, ranking: Ranking) -> Standing | None:
-    """Best complete cell that uses one of the fusion's own encoders alone (or is one of its parts)."""
+def better_half(fusion: Standing, ranking: Ranking) -> Standing | None:
+    """Best complete cell that uses one of the fusion's encoders alone (or is one of its parts)."""
     cell = fusion.cell
     for single in ranking.ranked("image", "text"):
         encoder = (
@@ -99,15 +99,20 @@ def charts(gains: GainsFacts) -> dict[str, Chart]:
     metric = metric_label(gains.metric)
     spec = fold_strips(
         [(row.name, "fusion", row.overall.interval.mean, row.overall.gains) for row in shown],
-        f"gain in {metric}", zero=True,
-        intervals=[(row.overall.interval.low, row.overall.interval.high) for row in shown])
+        f"gain in {metric}",
+        zero=True,
+        intervals=[(row.overall.interval.low, row.overall.interval.high) for row in shown],
+    )
     best = shown[0].overall.interval
-    label = (f"Gain in {metric} of {count(len(shown), 'fusion cell')} over {clean(gains.best_single)} on each fold; "
-             f"{clean(shown[0].name)} gains {signed(best.mean)} on average, 95 % interval {between(best)}.")
-    many = best.low is not None
+    label = (
+        f"Gain in {metric} of {count(len(shown), 'fusion cell')} over {clean(gains.best_single)} "
+        f"on each fold; {clean(shown[0].name)} gains {signed(best.mean)} on average, "
+        f"95 % interval {between(best)}."
+    )
+    several = best.low is not None
     caption = (
         "One dot for each fold"
-        + (", a bar at the mean, a line for its 95 % interval" if many else "")
+        + (", a bar at the mean, a line for its 95 % interval" if several else "")
         + ". Right of zero the fusion is better."
     )
     return {"gains": Chart(spec, label, caption)}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reports.analysis.ranking import Comparison, Kind, Ranking, Spread, Standing, rank_cells
 from reports.analysis.statistics import corrected_resampled_interval
-from reports.charts.drawing import Curve, curves
+from reports.charts.curves import Curve, curves
 from reports.record import CurveRecord, RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean, count, figure, metric_label
@@ -56,31 +57,37 @@ class LearningCurveFacts:
 
 
 def facts(record: RunRecord) -> LearningCurveFacts | None:
-    """The curve of every chosen cell, best at the largest share first; None where the grid asked for none."""
+    """The curve of every chosen cell, best at the largest share first; None without curves."""
     if not record.learning_curve:
         return None
-    rankings = [_ranking(one, record) for one in record.learning_curve]
+    rankings = [_ranking(curve, record) for curve in record.learning_curve]
     points = [_points(ranking) for ranking in rankings]
-    names = dict.fromkeys(
-        standing.cell.name for ranking in reversed(rankings) for standing in ranking.ranked()
-    )
-    kinds = {
-        standing.cell.name: standing.kind for ranking in rankings for standing in ranking.standings
-    }
-    labels = [[entry.n_train for entry in one.folds] for one in record.learning_curve]
+    kinds: dict[str, Kind] = {}
+    for ranking in reversed(rankings):
+        for standing in ranking.ranked():
+            kinds.setdefault(standing.cell.name, standing.kind)
     return LearningCurveFacts(
         record.metric,
         rankings[0].metric.greater_is_better,
-        tuple(one.share for one in record.learning_curve),
-        tuple(sum(many) / max(len(many), 1) for many in labels),
+        tuple(curve.share for curve in record.learning_curve),
+        tuple(_mean_labels(curve) for curve in record.learning_curve),
         tuple(
-            Line(name, kinds[name], tuple(found.get(name) for found in points)) for name in names
+            Line(name, kind, tuple(at_share.get(name) for at_share in points))
+            for name, kind in kinds.items()
         ),
     )
 
 
+def _mean_labels(curve: CurveRecord) -> float:
+    """Mean number of labelled training rows in a fold; 0 without a fold."""
+    return sum(entry.n_train for entry in curve.folds) / max(len(curve.folds), 1)
+
+
 def _ranking(curve: CurveRecord, record: RunRecord) -> Ranking:
-    """Cells at one share. Intervals count all training rows of a fold: what folds share of them is what correlates."""
+    """Cells at one share.
+
+    Intervals count all training rows of a fold: what folds share of them is what correlates.
+    """
     sizes = {(entry.repeat, entry.fold): entry.n_train for entry in record.folds}
     names = {entry.cell for entry in curve.folds}
     return rank_cells(
@@ -113,25 +120,29 @@ def _point(standing: Standing, best: Standing | None, ranking: Ranking) -> Point
 
 def charts(curve: LearningCurveFacts) -> dict[str, Chart]:
     """Score against the number of labelled rows."""
-    lines = [
-        Curve(
-            line.name,
-            line.kind,
-            [
-                (number, point.score.mean, point.low, point.high)
-                for number, point in zip(curve.labels, line.points, strict=True)
-                if point
-            ],
-        )
-        for line in curve.lines
-    ]
+    lines = [_drawn(line, curve.labels) for line in curve.lines]
     spec = curves(lines, "labelled training rows", metric_label(curve.metric), log_x=True)
     first = next((point for point in curve.lines[0].points if point), None)
-    label = (f"{metric_label(curve.metric)} of {count(len(lines), 'cell')} against the number of labelled rows, "
-             f"{curve.labels[0]:.0f} to {curve.labels[-1]:.0f}; {clean(curve.lines[0].name)} begins at "
-             f"{figure(first.score.mean if first else None)}.")
-    return {"learning_curve": Chart(spec, label, "A point at the mean over folds, a band for its 95 % interval. "
-                                                 "The number of labelled rows is on a logarithmic axis.")}
+    label = (
+        f"{metric_label(curve.metric)} of {count(len(lines), 'cell')} against the number of "
+        f"labelled rows, {curve.labels[0]:.0f} to {curve.labels[-1]:.0f}; "
+        f"{clean(curve.lines[0].name)} begins at {figure(first.score.mean if first else None)}."
+    )
+    caption = (
+        "A point at the mean over folds, a band for its 95 % interval. "
+        "The number of labelled rows is on a logarithmic axis."
+    )
+    return {"learning_curve": Chart(spec, label, caption)}
+
+
+def _drawn(line: Line, labels: Sequence[float]) -> Curve:
+    """The line where its cell has a score, against the number of labelled rows."""
+    points = [
+        (number, point.score.mean, point.low, point.high)
+        for number, point in zip(labels, line.points, strict=True)
+        if point
+    ]
+    return Curve(line.name, line.kind, points)
 
 
 SECTION = Section("Fewer labels", facts, charts)

@@ -70,7 +70,7 @@ def facts(record: RunRecord) -> MethodFacts:
         command=record.command,
         grid=record.grid,
         data=tuple((str(key), str(value)) for key, value in record.data.items()),
-        encoded=tuple((one.encoder, _met(one)) for one in record.encoded),
+        encoded=tuple((encoded.encoder, _met(encoded)) for encoded in record.encoded),
         versions=tuple((str(name), str(version)) for name, version in record.versions.items()),
         warnings=tuple(record.warnings),
         dropped=tuple(record.dropped),
@@ -78,9 +78,9 @@ def facts(record: RunRecord) -> MethodFacts:
     )
 
 
-def _met(one: EncodedRecord) -> str:
-    counts = ", ".join(f"{number:,.0f} {noun}" for noun, number in one.counts.items())
-    return f"{one.samples:,} distinct samples: {counts}"
+def _met(encoded: EncodedRecord) -> str:
+    counts = ", ".join(f"{number:,.0f} {noun}" for noun, number in encoded.counts.items())
+    return f"{encoded.samples:,} distinct samples: {counts}"
 
 
 def _range(sizes: Sequence[int]) -> tuple[int, int]:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from reports.analysis.contribution import RobustnessCurve, robustness
-from reports.analysis.ranking import rank_cells
-from reports.charts.drawing import Curve, curves
+from reports.analysis.contribution import Change, RobustnessCurve, robustness
+from reports.analysis.ranking import Kind, Standing, rank_cells
+from reports.charts.curves import Curve, curves
 from reports.record import RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean, figure, metric_label
 
 _NOUN = {"image": "picture", "text": "text"}
-_CHANGES: dict[Literal["missing", "swapped"], str] = {
-    "missing": "marked missing", "swapped": "exchanged for another row's"}
+_CHANGES: dict[Change, str] = {
+    "missing": "marked missing",
+    "swapped": "exchanged for another row's",
+}
 
 
 @dataclass(frozen=True)
 class RobustnessFacts:
-    """Curves of every probed cell; `drawn` are the cells in the chart: the best fusion and single modalities."""
+    """Curves of every probed cell.
+
+    `drawn` are the cells in the chart: the best fusion and single modalities.
+    """
 
     metric: str
     greater_is_better: bool
@@ -30,32 +35,41 @@ class RobustnessFacts:
 
 def facts(record: RunRecord) -> RobustnessFacts | None:
     """Curves from the second phase; None where nothing was probed."""
-    found = robustness(record)
-    if not found:
+    curves = robustness(record)
+    if not curves:
         return None
     ranking = rank_cells(record)
-    probed = {curve.cell for curve in found}
-    best = [next((s.cell.name for s in ranking.ranked(kind) if s.cell.name in probed), None)
-            for kind in ("fusion", "image", "text")]
-    shares = sorted({point.share for curve in found for point in curve.points})
+    probed = {curve.cell for curve in curves}
+    kinds: tuple[Kind, ...] = ("fusion", "image", "text")
+    best = [_best_of(ranking.ranked(kind), probed) for kind in kinds]
+    shares: set[float] = set()
+    shares.update(*({point.share for point in curve.points} for curve in curves))
     return RobustnessFacts(
         ranking.metric.name,
         ranking.metric.greater_is_better,
-        tuple(shares),
-        found,
+        tuple(sorted(shares)),
+        curves,
         tuple(name for name in best if name),
     )
 
 
-def charts(found: RobustnessFacts) -> dict[str, Chart]:
+def _best_of(standings: Sequence[Standing], probed: Container[str]) -> str | None:
+    """The first of them that was probed."""
+    names = (standing.cell.name for standing in standings)
+    return next((name for name in names if name in probed), None)
+
+
+def charts(robust: RobustnessFacts) -> dict[str, Chart]:
     """One chart for each change, coloured by the modality that is altered."""
     drawn = {}
     for change, words in _CHANGES.items():
         shown = [
-            curve for curve in found.curves if curve.change == change and curve.cell in found.drawn
+            curve
+            for curve in robust.curves
+            if curve.change == change and curve.cell in robust.drawn
         ]
         if shown:
-            drawn[f"robustness-{change}"] = _chart(shown, words, metric_label(found.metric))
+            drawn[f"robustness-{change}"] = _chart(shown, words, metric_label(robust.metric))
     return drawn
 
 
@@ -69,8 +83,10 @@ def _chart(shown: list[RobustnessCurve], words: str, metric: str) -> Chart:
         for curve in shown
     ]
     falls = "; ".join(
-        f"{clean(curve.cell)} with every {_NOUN[curve.modality]} {words}: {figure(curve.points[0].score.mean)} to "
-        f"{figure(curve.points[-1].score.mean)}" for curve in shown)
+        f"{clean(curve.cell)} with every {_NOUN[curve.modality]} {words}: "
+        f"{figure(curve.points[0].score.mean)} to {figure(curve.points[-1].score.mean)}"
+        for curve in shown
+    )
     return Chart(
         curves(lines, "share of test rows altered", metric),
         f"{metric} by share of rows altered. {falls}.",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from reports.analysis.ranking import rank_cells
-from reports.charts.drawing import Curve, curves
+from reports.charts.curves import Curve, curves
 from reports.record import FoldRecord, RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean, figure
@@ -18,7 +20,7 @@ class Trained:
 
     Parameters
     ----------
-    kept : mean, least and most of the epochs whose weights were kept.
+    epochs : mean, least and most of the epochs whose weights were kept.
     limited : of the `folds` trainings, how many kept their last epoch: only the limit of epochs
         ended them.
     most : that limit; None where none was limited.
@@ -27,7 +29,7 @@ class Trained:
 
     cell: str
     folds: int
-    kept: tuple[float, int, int]
+    epochs: tuple[float, int, int]
     limited: int
     most: int | None
     held_out: float | None
@@ -35,7 +37,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """All networks; and of `drawn`, the best of them, the losses of each epoch on its first fold."""
+    """All networks; and of `drawn`, the best, the losses of each epoch on its first fold."""
 
     cells: tuple[Trained, ...]
     drawn: str
@@ -44,53 +46,67 @@ class TrainingFacts:
 
 
 def facts(record: RunRecord) -> TrainingFacts | None:
-    """Every cell whose results have a course of training, in the order of the leaderboard; None without any."""
+    """Every cell with courses of training, in the order of the leaderboard; None without any."""
     ranking = rank_cells(record)
     order = [standing.cell.name for standing in ranking.ranked()]
     courses: dict[str, list[FoldRecord]] = {}
-    for one in record.folds:
-        if one.training is not None and one.cell in order:
-            courses.setdefault(one.cell, []).append(one)
+    for fold in record.folds:
+        if fold.training is not None and fold.cell in order:
+            courses.setdefault(fold.cell, []).append(fold)
     if not courses:
         return None
     names = sorted(courses, key=order.index)
     first = courses[names[0]][0].training or {}
-    return TrainingFacts(tuple(_trained(name, courses[name]) for name in names), names[0],
-                         tuple(first["fitted"]), tuple(first["held_out"]))
+    return TrainingFacts(
+        tuple(_trained(name, courses[name]) for name in names),
+        names[0],
+        tuple(first["fitted"]),
+        tuple(first["held_out"]),
+    )
 
 
 def _trained(name: str, folds: list[FoldRecord]) -> Trained:
-    found = [one.training for one in folds if one.training is not None]
-    kept = [int(one["kept"]) for one in found]
-    losses = [min(one["held_out"]) for one in found if one["held_out"]]
-    limits = [
-        epochs for epochs, one in zip(kept, found, strict=True) if epochs == len(one["fitted"])
-    ]
+    courses = [fold.training for fold in folds if fold.training is not None]
+    epochs = [int(course["kept"]) for course in courses]
+    losses = [min(course["held_out"]) for course in courses if course["held_out"]]
+    limits = [len(course["fitted"]) for course in courses if _limited(course)]
     return Trained(
         name,
-        len(found),
-        (fmean(kept), min(kept), max(kept)),
+        len(courses),
+        (fmean(epochs), min(epochs), max(epochs)),
         len(limits),
         max(limits, default=None),
         fmean(losses) if losses else None,
     )
 
 
-def charts(found: TrainingFacts) -> dict[str, Chart]:
+def _limited(course: Mapping[str, Any]) -> bool:
+    """Whether the last epoch's weights were kept, so that only the limit ended the training."""
+    return bool(int(course["kept"]) == len(course["fitted"]))
+
+
+def charts(trained: TrainingFacts) -> dict[str, Chart]:
     """Loss of each epoch, on the rows trained on and on those held out."""
-    both = (("trained on", "baseline", found.fitted), ("held out", "fusion", found.held_out))
-    lines = [Curve(name, kind, [(epoch + 1, loss, None, None) for epoch, loss in enumerate(losses)])
-             for name, kind, losses in both if losses]
+    losses = (("trained on", "baseline", trained.fitted), ("held out", "fusion", trained.held_out))
+    lines = [_curve(name, kind, values) for name, kind, values in losses if values]
     ends = "; ".join(
         f"{line.name}: {figure(line.points[0][1])} to {figure(line.points[-1][1])}"
         for line in lines
     )
     label = (
-        f"Loss of {clean(found.drawn)} over {len(found.fitted)} epochs of its first fold; {ends}."
+        f"Loss of {clean(trained.drawn)} over {len(trained.fitted)} epochs of its first fold; "
+        f"{ends}."
     )
-    caption = ("Mean loss of each epoch, with dropout on the rows trained on; the weights of the least held-out loss "
-               "are kept.")
+    caption = (
+        "Mean loss of each epoch, with dropout on the rows trained on; the weights of the least "
+        "held-out loss are kept."
+    )
     return {"training": Chart(curves(lines, "epoch", "loss"), label, caption)}
+
+
+def _curve(name: str, kind: str, losses: Sequence[float]) -> Curve:
+    points = [(epoch, loss, None, None) for epoch, loss in enumerate(losses, start=1)]
+    return Curve(name, kind, points)
 
 
 SECTION = Section("How the networks were trained", facts, charts)

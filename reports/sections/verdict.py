@@ -1,4 +1,4 @@
-"""The answer: whether the second modality pays, with which encoders and fusion, and how sure that is."""
+"""The answer: whether the second modality pays, with which encoders and fusion, how surely."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from reports.analysis.optimism import optimism
 from reports.analysis.ranking import Comparison, Kind, Ranking, Standing, rank_cells
 from reports.record import RunRecord
 from reports.section import Section
-from reports.sections.verdict_sentences import cautions, headline, sentences
+from reports.sentences.cautions import cautions
+from reports.sentences.findings import sentences
+from reports.sentences.headline import headline
 
 Answer = Literal[
     "pays",
@@ -24,7 +26,11 @@ Answer = Literal[
 ]
 EQUIVALENT = 0.95
 _LABELS: dict[Kind, str] = {
-    "image": "Picture only", "text": "Text only", "fusion": "Best fusion", "baseline": "Baseline"}
+    "image": "Picture only",
+    "text": "Text only",
+    "fusion": "Best fusion",
+    "baseline": "Baseline",
+}
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def _answer(ranking: Ranking, gain: Comparison | None, contrast: Contrast | None
 def _bars(ranking: Ranking) -> tuple[Bar, ...]:
     kinds: tuple[Kind, ...] = ("image", "text", "fusion", "baseline")
     best = [standing for kind in kinds if (standing := ranking.best(kind))]
-    axis = max((s.score.mean for s in best), default=1.0)
+    axis = max((standing.score.mean for standing in best), default=1.0)
     if ranking.metric.unit == "share":
         axis = max(axis, 1.0)
     return tuple(_bar(standing, axis) for standing in best)
@@ -114,8 +120,14 @@ def _bars(ranking: Ranking) -> tuple[Bar, ...]:
 
 def _bar(standing: Standing, axis: float) -> Bar:
     share = min(1.0, max(0.0, standing.score.mean / axis)) if axis > 0 else 0.0
-    return Bar(_LABELS[standing.kind], standing.kind, standing.cell.name, standing.score.mean,
-               standing.score.deviation, share)
+    return Bar(
+        _LABELS[standing.kind],
+        standing.kind,
+        standing.cell.name,
+        standing.score.mean,
+        standing.score.deviation,
+        share,
+    )
 
 
 SECTION = Section("Verdict", facts)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.analysis.ranking import rank_cells
-from reports.charts.drawing import heat_map
+from reports.charts.heat_map import heat_map
 from reports.record import FoldRecord, RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean
@@ -32,7 +32,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Confusion:
-    """`count` rows (per repeat) of class `true` were taken for `predicted`: `share` of that class."""
+    """`count` rows (per repeat) of class `true` were taken for `predicted`: `share` of it."""
 
     true: str
     predicted: str
@@ -72,10 +72,13 @@ def facts(record: RunRecord) -> WinnerFacts | None:
     repeats = len({entry.repeat for entry in entries})
     counts = confusion_counts(entries, record.labels, len(record.classes)) / repeats
     return WinnerFacts(
-        best.cell.name, repeats, sum(len(entry.rows) for entry in entries),
+        best.cell.name,
+        repeats,
+        sum(len(entry.rows) for entry in entries),
         tuple(_class_row(name, code, counts) for code, name in enumerate(record.classes)),
         tuple(tuple(float(value) for value in row) for row in counts),
-        _most_confused(counts, record.classes))
+        _most_confused(counts, record.classes),
+    )
 
 
 def confusion_counts(
@@ -109,8 +112,13 @@ def charts(winner: WinnerFacts) -> dict[str, Chart]:
 
 def _class_row(name: str, code: int, counts: NDArray[np.float64]) -> ClassRow:
     hits, support, predicted = counts[code, code], counts[code].sum(), counts[:, code].sum()
-    return ClassRow(name, _share(hits, predicted), _share(hits, support),
-                    _share(2 * hits, predicted + support), float(support))
+    return ClassRow(
+        name,
+        _share(hits, predicted),
+        _share(hits, support),
+        _share(2 * hits, predicted + support),
+        float(support),
+    )
 
 
 def _share(part: float, whole: float) -> float:
@@ -122,9 +130,16 @@ def _most_confused(counts: NDArray[np.float64], classes: tuple[str, ...]) -> tup
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
     pairs = (divmod(int(position), len(classes)) for position in order)
-    return tuple(Confusion(classes[true], classes[predicted], float(wrong[true, predicted]),
-                           _share(wrong[true, predicted], counts[true].sum()))
-                 for true, predicted in pairs if wrong[true, predicted])
+    return tuple(
+        Confusion(
+            classes[true],
+            classes[predicted],
+            float(wrong[true, predicted]),
+            _share(wrong[true, predicted], counts[true].sum()),
+        )
+        for true, predicted in pairs
+        if wrong[true, predicted]
+    )
 
 
 SECTION = Section("The winner, class by class", facts, charts)

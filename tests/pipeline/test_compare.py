@@ -53,13 +53,13 @@ def test_the_published_example(demsar):
 def test_pairs_are_scipys_wilcoxon_and_friedman_agrees_without_ties():
     rng = np.random.default_rng(0)
     scores = rng.random((9, 3)) + np.array([0, 0.2, 0.4])
-    found = across("abc", "123456789", scores)
-    pair = next(one for one in found.pairs if {one.one, one.other} == {"a", "c"})
+    facts = across("abc", "123456789", scores)
+    (pair,) = (pair for pair in facts.pairs if {pair.method, pair.other} == {"a", "c"})
     assert pair.p_value == wilcoxon(scores[:, 0], scores[:, 2]).pvalue
     assert pair.adjusted >= pair.p_value
     plain = friedmanchisquare(*scores.T).statistic
-    assert found.statistic == pytest.approx(8 * plain / (18 - plain))
-    assert across("abc", "123456789", -scores, greater_is_better=False).methods == found.methods
+    assert facts.statistic == pytest.approx(8 * plain / (18 - plain))
+    assert across("abc", "123456789", -scores, greater_is_better=False).methods == facts.methods
 
 
 def test_methods_within_the_critical_difference_share_a_bar(demsar):
@@ -75,11 +75,11 @@ def test_the_diagram_and_the_pages_hold_hostile_names():
     names = ("<script>alert(1)</script>", "a|b", "\x07 \u202ename")
     facts = across(names, [f"s{n}" for n in range(4)], np.random.default_rng(1).random((4, 3)))
     assert len(ElementTree.fromstring(diagram(facts))) > 5
-    found = pages(facts, "accuracy")
-    assert all("<script" not in text and "\u202e" not in text for text in found.values())
-    assert "a\\|b" in found["compare.md"]
-    assert "takes 6 at least" in found["compare.md"]
-    table = [line for line in found["compare.md"].splitlines() if line.startswith("|")]
+    files = pages(facts, "accuracy")
+    assert all("<script" not in text and "\u202e" not in text for text in files.values())
+    assert "a\\|b" in files["compare.md"]
+    assert "takes 6 at least" in files["compare.md"]
+    table = [line for line in files["compare.md"].splitlines() if line.startswith("|")]
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table[:5]}) == 1
 
 
@@ -89,31 +89,33 @@ def write_run(folder, name, scores, fingerprint=None):
     with (folder / name / "scores.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["cell", "fusion", "repeat", "fold", "balanced_accuracy", "log_loss"])
-        writer.writerows(
-            [cell, fusion, 0, fold, value, value]
-            for (fusion, cell), values in scores.items()
-            for fold, value in enumerate(values)
-        )
+        for (fusion, cell), values in scores.items():
+            rows = ([cell, fusion, 0, fold, value, value] for fold, value in enumerate(values))
+            writer.writerows(rows)
     (folder / name / "grid.lock.yaml").write_text(
-        f"name: {name}\n# data fingerprint (sha256): {fingerprint or name}\n")
+        f"name: {name}\n# data fingerprint (sha256): {fingerprint or name}\n"
+    )
     return folder / name
 
 
-SCORES = {("concat", "cnn / concat"): (0.8, 0.6), ("late", "cnn / late"): (0.7, 0.6),
-          ("majority", "majority"): (0.1, 0.1)}
+SCORES = {
+    ("concat", "cnn / concat"): (0.8, 0.6),
+    ("late", "cnn / late"): (0.7, 0.6),
+    ("majority", "majority"): (0.1, 0.1),
+}
 
 
 def test_runs_are_compared_by_what_they_share(tmp_path, capsys):
-    one = write_run(tmp_path, "one", SCORES)
-    two = write_run(
+    first = write_run(tmp_path, "one", SCORES)
+    second = write_run(
         tmp_path, "two", {**SCORES, ("late", "cnn / late"): (0.9, 0.8), ("x", "other"): (1, 1)}
     )
-    facts = compare([one, two], "balanced_accuracy")
+    facts = compare([first, second], "balanced_accuracy")
     assert set(facts.methods) == {"cnn / concat", "cnn / late", "majority"}
     assert dict(zip(facts.methods, zip(*facts.scores, strict=True), strict=True))[
         "cnn / late"
     ] == pytest.approx((0.65, 0.85))
-    assert main([str(one), str(two), "--out", str(tmp_path / "out")]) == 0
+    assert main([str(first), str(second), "--out", str(tmp_path / "out")]) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "compare.html",
         "compare.md",
@@ -123,34 +125,51 @@ def test_runs_are_compared_by_what_they_share(tmp_path, capsys):
 
 
 def test_best_cells_of_fusions_are_compared_whatever_their_encoders(tmp_path):
-    one = write_run(tmp_path, "one", {**SCORES, ("concat", "sbert / concat"): (0.9, 0.9)})
-    two = write_run(
+    first = write_run(tmp_path, "one", {**SCORES, ("concat", "sbert / concat"): (0.9, 0.9)})
+    second = write_run(
         tmp_path,
         "two",
         {(fusion, f"vit {cell}"): values for (fusion, cell), values in SCORES.items()},
     )
     with pytest.raises(CompareError, match="share 0 methods"):
-        compare([one, two], "balanced_accuracy")
-    facts = compare([one, two], "balanced_accuracy", by="fusion")
+        compare([first, second], "balanced_accuracy")
+    facts = compare([first, second], "balanced_accuracy", by="fusion")
     assert facts.methods[0] == "concat"
     assert facts.scores[0][0] == pytest.approx(0.9)
-    assert compare([one, two], "log_loss", by="fusion").methods[0] == "majority"
+    assert compare([first, second], "log_loss", by="fusion").methods[0] == "majority"
 
 
 def test_an_incomplete_cell_is_no_method(tmp_path):
-    one = write_run(tmp_path, "one", {**SCORES, ("late", "cnn / late"): (0.9, "")})
-    two = write_run(tmp_path, "two", SCORES)
-    assert "cnn / late" not in compare([one, two], "balanced_accuracy").methods
+    first = write_run(tmp_path, "one", {**SCORES, ("late", "cnn / late"): (0.9, "")})
+    second = write_run(tmp_path, "two", SCORES)
+    assert "cnn / late" not in compare([first, second], "balanced_accuracy").methods
 
 
-@pytest.mark.parametrize(("make", "metric", "said"), [
-    (lambda folder: [write_run(folder, "one", SCORES)], "balanced_accuracy", "needs two at least"),
-    (lambda folder: [write_run(folder, "one", SCORES, "x"), write_run(folder, "two", SCORES, "x")],
-     "balanced_accuracy", "one and two hold the same data"),
-    (lambda folder: [folder / "none", folder], "balanced_accuracy", "holds no finished run"),
-    (lambda folder: [folder], "balanced_acuracy", "did you mean 'balanced_accuracy'"),
-    (lambda folder: [write_run(folder, "one", SCORES), write_run(folder, "two", SCORES)], "accuracy",
-     "has no column accuracy")])
+@pytest.mark.parametrize(
+    ("make", "metric", "said"),
+    [
+        (
+            lambda folder: [write_run(folder, "one", SCORES)],
+            "balanced_accuracy",
+            "needs two at least",
+        ),
+        (
+            lambda folder: [
+                write_run(folder, "one", SCORES, "x"),
+                write_run(folder, "two", SCORES, "x"),
+            ],
+            "balanced_accuracy",
+            "one and two hold the same data",
+        ),
+        (lambda folder: [folder / "none", folder], "balanced_accuracy", "holds no finished run"),
+        (lambda folder: [folder], "balanced_acuracy", "did you mean 'balanced_accuracy'"),
+        (
+            lambda folder: [write_run(folder, "one", SCORES), write_run(folder, "two", SCORES)],
+            "accuracy",
+            "has no column accuracy",
+        ),
+    ],
+)
 def test_runs_that_cannot_be_compared(tmp_path, make, metric, said, capsys):
     assert (
         main([*map(str, make(tmp_path)), "--metric", metric, "--out", str(tmp_path / "out")]) == 2

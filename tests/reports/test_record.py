@@ -1,4 +1,4 @@
-"""What the pipeline hands to the report beyond scores: costs of every fold, and thumbnails on demand."""
+"""What the pipeline hands to the report beyond scores: costs of every fold, and thumbnails."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def record(tmp_path_factory) -> RunRecord:
     costs = [
         [
             (fold.cell, fold.encode_seconds, fold.feature_bytes, fold.model_bytes)
-            for fold in one.folds
+            for fold in record.folds
         ]
-        for one in (first, again)
+        for record in (first, again)
     ]
     assert costs[0] == costs[1]  # a reused result keeps what it cost
     return first
@@ -76,7 +76,8 @@ def test_forms_of_one_pass_share_its_seconds(tmp_path, monkeypatch):
     assert run_grid(tmp_path) == 0
     costs = {fold.cell: fold.encode_seconds for fold in records[0].folds if fold.fold == 0}
     assert costs["mean_colour + word2vec / attention"] == pytest.approx(
-        costs["mean_colour + word2vec / concat / logistic"])
+        costs["mean_colour + word2vec / concat / logistic"]
+    )
 
 
 def test_the_card_counts_what_the_report_shows(store):
@@ -96,7 +97,9 @@ def test_the_card_counts_what_the_report_shows(store):
         "distinct pictures": "35; 24 x 24 to 60 x 60 pixels, 24 x 24 in the middle",
         "distinct texts": "35; 2 to 5 words, 5 in the middle",
         "duplicate pictures": "2 rows share theirs with another row",
-        "duplicate texts": "2 rows share theirs with another row; 2 of them with one that has another class",
+        "duplicate texts": (
+            "2 rows share theirs with another row; 2 of them with one that has another class"
+        ),
     }
 
 
@@ -127,10 +130,10 @@ def test_thumbnails_show_the_row_that_is_asked_for(record):
 def test_a_thumbnail_is_small_and_knows_when_there_is_none(store):
     samples = small_samples(2)
     pictures = [BytesPicture("wide.png", png(0, size=300)), None, *samples.pictures[2:]]
-    found = dataset.build(small_samples(2, pictures=pictures), ["image", "text"], "keep", store)
-    picture = Image.open(io.BytesIO(thumbnail(found, 0)))
+    built = dataset.build(small_samples(2, pictures=pictures), ["image", "text"], "keep", store)
+    picture = Image.open(io.BytesIO(thumbnail(built, 0)))
     assert max(picture.size) == 112
-    assert thumbnail(found, 1) is None
-    found.views["image"].samples[found.views["image"].index[0]].__dict__["data"] = b"gone"
+    assert thumbnail(built, 1) is None
+    built.views["image"].samples[built.views["image"].index[0]].__dict__["data"] = b"gone"
     with pytest.raises(ValueError, match="picture"):
-        thumbnail(found, 0)
+        thumbnail(built, 0)

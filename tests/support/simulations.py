@@ -5,26 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+WIDTH = 10  # features of each classifier
+DISTANCE = 0.35  # between the class means, in each feature
+
 
 def null_differences(
-    data_sets: int,
-    folds: int,
-    repeats: int,
-    rows: int = 100,
-    width: int = 10,
-    distance: float = 0.35,
-    seed: int = 0,
+    data_sets: int, folds: int, repeats: int, rows: int = 100, seed: int = 0
 ) -> NDArray[np.float64]:
     """Accuracy differences (data_sets, folds * repeats) of two classifiers that are equally good.
 
-    Each data set has two equally frequent classes whose `2 * width` features are normal around
-    means that lie `distance` apart in each. Both classifiers take the nearer class mean of their
-    training rows, one by the first `width` features, the other by the rest: trained on as many
+    Each data set has two equally frequent classes whose 2 * WIDTH features are normal around
+    means that lie DISTANCE apart in each. Both classifiers take the nearer class mean of their
+    training rows, one by the first WIDTH features, the other by the rest: trained on as many
     rows, neither is better in expectation.
     """
     rng = np.random.default_rng(seed)
     labels = np.tile([0, 1], rows // 2)
-    X = rng.normal(size=(data_sets, rows, 2 * width)) + distance * labels[None, :, None]
+    X = rng.normal(size=(data_sets, rows, 2 * WIDTH)) + DISTANCE * labels[None, :, None]
     columns = []
     for _ in range(repeats):
         # stratified
@@ -32,10 +29,8 @@ def null_differences(
         for fold in range(folds):
             test = np.zeros(rows, dtype=bool)
             test[order[fold::folds]] = True
-            hits = [
-                _hits(X[:, :, part], labels, test) for part in (slice(0, width), slice(width, None))
-            ]
-            columns.append(hits[0] - hits[1])
+            first, second = X[:, :, :WIDTH], X[:, :, WIDTH:]
+            columns.append(_hits(first, labels, test) - _hits(second, labels, test))
     return np.stack(columns, axis=1)
 
 

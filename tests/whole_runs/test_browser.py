@@ -1,4 +1,4 @@
-"""The page in a real browser: headless Chromium through Playwright. Skipped where there is no Chromium."""
+"""The page in a real browser: headless Chromium through Playwright, skipped without Chromium."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 
 from reports.page.render import write_report
-from tests.support.records import MAJORITY, hostile, probed_record, realistic_record
+from tests.support.hostile import hostile
+from tests.support.probed import probed_record
+from tests.support.realistic import realistic_record
+from tests.support.records import MAJORITY
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -67,13 +70,13 @@ def opened(browser: Any, path: Path, width: int = 1280, scheme: str = "light") -
     page.on("dialog", lambda dialog: heard.append(f"dialog: {dialog.message}") or dialog.dismiss())
     page.goto(path.as_uri())
     page.wait_for_function(
-        "[...document.querySelectorAll('.drawing')].every(place => place.firstElementChild)"
+        "[...document.querySelectorAll('.drawing')].every(drawing => drawing.firstElementChild)"
     )
     yield page
     page.close()
-    wanted = {f"request: {path.as_uri()}"}
+    itself = f"request: {path.as_uri()}"
     assert [
-        line for line in heard if line not in wanted and not line.startswith("request: data:")
+        line for line in heard if line != itself and not line.startswith("request: data:")
     ] == []
 
 
@@ -90,14 +93,19 @@ def column(page: Any, heading: str) -> list[float]:
     """Sorting values of a leaderboard's column, from top to bottom, empty ones left out."""
     values: list[str] = page.evaluate(
         """heading => { const table = document.getElementById('cells');
-        const at = [...table.tHead.rows[0].cells].findIndex(cell => cell.textContent.trim() === heading);
-        return [...table.tBodies[0].rows].map(row => row.cells[at].dataset.value); }""", heading)
+        const headings = [...table.tHead.rows[0].cells];
+        const column = headings.findIndex(cell => cell.textContent.trim() === heading);
+        return [...table.tBodies[0].rows].map(row => row.cells[column].dataset.value); }""",
+        heading,
+    )
     return [float(value) for value in values if value]
 
 
 def test_charts_are_drawn_with_their_marks(browser, report):
     with opened(browser, report) as page:
-        charts = page.eval_on_selector_all(".drawing", "all => all.map(one => one.dataset.chart)")
+        charts = page.eval_on_selector_all(
+            ".drawing", "all => all.map(drawing => drawing.dataset.chart)"
+        )
         assert set(charts) >= {"leaderboard", "front", "gains", "confusion"}
         for chart in charts:
             drawing = page.locator(
@@ -131,8 +139,11 @@ def test_the_filter_keeps_matching_cells_and_baselines(browser, report):
     with opened(browser, report) as page:
         every = shown(page)
         page.get_by_label("Filter cells").fill("TFIDF concat")
-        assert shown(page) == [name for name in every
-                               if ("tfidf" in name and "concat" in name) or name == MAJORITY.name]
+        assert shown(page) == [
+            name
+            for name in every
+            if ("tfidf" in name and "concat" in name) or name == MAJORITY.name
+        ]
         assert page.get_by_role("status").text_content() == f"2 of {len(every)} cells"
         page.get_by_label("Filter cells").fill("no such cell")
         assert shown(page) == [MAJORITY.name]
@@ -143,15 +154,23 @@ def test_the_filter_keeps_matching_cells_and_baselines(browser, report):
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_only_tables_scroll_sideways_and_say_so(browser, report, width):
     with opened(browser, report, width) as page:
-        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        page.evaluate(
+            "document.querySelectorAll('details').forEach(details => details.open = true)"
+        )
         page.wait_for_timeout(100)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         outside = page.evaluate(
-            """[...document.querySelectorAll('main *')].filter(one => !one.closest('.scroll, pre, svg, .unseen, .hint')
-            && one.getBoundingClientRect().right > innerWidth + 1).map(one => one.outerHTML.slice(0, 120))""")
+            """[...document.querySelectorAll('main *')]
+            .filter(element => !element.closest('.scroll, pre, svg, .unseen, .hint'))
+            .filter(element => element.getBoundingClientRect().right > innerWidth + 1)
+            .map(element => element.outerHTML.slice(0, 120))"""
+        )
         assert outside == []
-        regions = page.eval_on_selector_all(".scroll", """all => all.map(one => [
-            one.scrollWidth > one.clientWidth + 1, one.classList.contains('wider'), one.tabIndex])""")
+        regions = page.eval_on_selector_all(
+            ".scroll",
+            """all => all.map(region => [region.scrollWidth > region.clientWidth + 1,
+            region.classList.contains('wider'), region.tabIndex])""",
+        )
         assert all(wide is marked and focus == 0 for wide, marked, focus in regions)
         assert page.locator("#leaderboard .hint").first.is_visible() is (width == WIDTHS["phone"])
 
@@ -172,8 +191,8 @@ def _luminance(colour: str) -> float:
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
-def _contrast(one: str, other: str) -> float:
-    darker, lighter = sorted((_luminance(one), _luminance(other)))
+def _contrast(colour: str, other: str) -> float:
+    darker, lighter = sorted((_luminance(colour), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
@@ -183,13 +202,17 @@ def test_text_is_readable_in_both_colour_schemes(browser, report, scheme):
         ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         assert (_luminance(ground) > 0.5) is (scheme == "light")
         pairs = page.evaluate("""() => {
-            const colour = one => getComputedStyle(one).backgroundColor;
-            const shade = one => colour(one).startsWith('rgb(') ? colour(one) : '';
-            const ground = one => shade(one) || (one.parentElement ? ground(one.parentElement) : 'rgb(255, 255, 255)');
-            const words = one => [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim());
-            return [...document.querySelectorAll('main *')].filter(one => !one.closest('svg, script') && words(one))
-              .filter(one => !one.closest('td[style]'))
-              .map(one => [getComputedStyle(one).color, ground(one), one.outerHTML.slice(0, 100)]); }""")
+            const colour = element => getComputedStyle(element).backgroundColor;
+            const shade = element => colour(element).startsWith('rgb(') ? colour(element) : '';
+            const behind = parent => parent ? ground(parent) : 'rgb(255, 255, 255)';
+            const ground = element => shade(element) || behind(element.parentElement);
+            const isText = node => node.nodeType === 3 && node.data.trim();
+            const words = element => [...element.childNodes].some(isText);
+            return [...document.querySelectorAll('main *')]
+              .filter(element => !element.closest('svg, script') && words(element))
+              .filter(element => !element.closest('td[style]'))
+              .map(element => [getComputedStyle(element).color, ground(element),
+                               element.outerHTML.slice(0, 100)]); }""")
         assert len(pairs) > 200
         assert [
             pair
@@ -197,12 +220,12 @@ def test_text_is_readable_in_both_colour_schemes(browser, report, scheme):
             if pair[0].startswith("rgb(") and _contrast(pair[0], pair[1]) < 4.5
         ] == []
         label = page.eval_on_selector(
-            ".drawing svg .role-axis-label text", "one => getComputedStyle(one).fill"
+            ".drawing svg .role-axis-label text", "text => getComputedStyle(text).fill"
         )
         assert (
             _contrast(
                 label,
-                page.eval_on_selector(".chart", "one => getComputedStyle(one).backgroundColor"),
+                page.eval_on_selector(".chart", "chart => getComputedStyle(chart).backgroundColor"),
             )
             > 4.5
         )
@@ -210,12 +233,14 @@ def test_text_is_readable_in_both_colour_schemes(browser, report, scheme):
 
 def test_charts_follow_the_colour_scheme(browser, report):
     with opened(browser, report) as page:
-        read = "one => getComputedStyle(one).fill"
+        read = "text => getComputedStyle(text).fill"
         light = page.eval_on_selector(".drawing svg .role-axis-label text", read)
         page.emulate_media(color_scheme="dark")
         page.wait_for_function(
-            "light => { const one = document.querySelector('.drawing svg .role-axis-label text');"
-            " return one && getComputedStyle(one).fill !== light; }", arg=light)
+            "light => { const text = document.querySelector('.drawing svg .role-axis-label text');"
+            " return text && getComputedStyle(text).fill !== light; }",
+            arg=light,
+        )
 
 
 def test_every_control_is_reached_by_keyboard_and_named(browser, report):
@@ -223,11 +248,14 @@ def test_every_control_is_reached_by_keyboard_and_named(browser, report):
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == "Skip to the verdict"
         controls = page.locator("a, button, input, summary, .scroll, pre[tabindex]")
-        unnamed = [controls.nth(position).evaluate("one => one.outerHTML.slice(0, 100)")
-                   for position in range(controls.count())
-                   if not controls.nth(position).evaluate(
-                       "one => (one.getAttribute('aria-label') || one.textContent || "
-                       "(one.labels && one.labels[0].textContent) || '').trim()")]
+        unnamed = [
+            controls.nth(position).evaluate("control => control.outerHTML.slice(0, 100)")
+            for position in range(controls.count())
+            if not controls.nth(position).evaluate(
+                "control => (control.getAttribute('aria-label') || control.textContent || "
+                "(control.labels && control.labels[0].textContent) || '').trim()"
+            )
+        ]
         assert unnamed == []
 
 
@@ -238,7 +266,7 @@ def test_thumbnails_are_shown_or_their_absence_is_told(browser, tmp_path):
         assert pictures.count() == 1
         pictures.first.scroll_into_view_if_needed()
         page.wait_for_function("document.querySelector('#gallery img').complete")
-        assert pictures.first.evaluate("one => one.naturalWidth") == 48
+        assert pictures.first.evaluate("picture => picture.naturalWidth") == 48
         assert page.locator('[data-chart^="robustness"] svg').count() == 2
 
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from pipeline.metrics.classification import METRICS
-from reports.analysis.bootstrap import FEWEST_UNITS, _weights, pooled, resampled
+from reports.analysis.bootstrap import FEWEST_UNITS, pooled, resample_weights
 from reports.analysis.optimism import optimism
+from reports.analysis.weighted_scores import resampled
 from reports.record import CellRecord, FoldRecord
-from tests.support.records import FUSION, MAJORITY, TEXT, realistic_record, small_record
+from tests.support.realistic import realistic_record
+from tests.support.records import FUSION, MAJORITY, TEXT, small_record
 
 
 def predictions(rows: int, classes: int, cells: int, seed: int = 0):
@@ -28,32 +30,32 @@ def predictions(rows: int, classes: int, cells: int, seed: int = 0):
 def test_weighted_scores_are_those_of_rows_drawn_as_often(name):
     labels, cells, rng = predictions(120, 4, 3)
     units = rng.integers(0, 40, 120)  # groups of about three
-    weights = _weights(40, 25, seed=1)
-    found = resampled(name, weights, units, labels, cells)
+    weights = resample_weights(40, 25, seed=1)
+    scores = resampled(name, weights, units, labels, cells)
     for row, counts in enumerate(weights.astype(int)):
         drawn = np.repeat(np.arange(120), counts[units])
         plain = [METRICS[name](labels[drawn], cell[drawn]) for cell in cells]
         # ROC AUC is resampled through its projection: exact for the data as they are, close
         # otherwise.
         np.testing.assert_allclose(
-            found[row], plain, atol=0.02 if name == "roc_auc" and row else 1e-6
+            scores[row], plain, atol=0.02 if name == "roc_auc" and row else 1e-6
         )
 
 
 def test_whole_classes_are_resampled_where_they_are_the_units():
-    """The interval is as wide as the recalls of independent classes make it, not as wide as a subset of them."""
+    """The interval is as wide as the recalls of independent classes make it, no wider."""
     labels, cells, _ = predictions(6000, 40, 2)
-    weights = _weights(40, 4000, seed=1)
-    found = resampled("balanced_accuracy", weights, labels, labels, cells, units_are_classes=True)
+    weights = resample_weights(40, 4000, seed=1)
+    scores = resampled("balanced_accuracy", weights, labels, labels, cells, units_are_classes=True)
     recalls = np.array(
         [
             [(cell.argmax(axis=1) == labels)[labels == code].mean() for code in range(40)]
             for cell in cells
         ]
     )
-    np.testing.assert_allclose(found[0], recalls.mean(axis=1), atol=1e-6)
-    np.testing.assert_allclose(found[3], recalls @ weights[3] / 40, atol=1e-6)
-    np.testing.assert_allclose(found[1:].std(axis=0), recalls.std(axis=1) / np.sqrt(40), rtol=0.05)
+    np.testing.assert_allclose(scores[0], recalls.mean(axis=1), atol=1e-6)
+    np.testing.assert_allclose(scores[3], recalls @ weights[3] / 40, atol=1e-6)
+    np.testing.assert_allclose(scores[1:].std(axis=0), recalls.std(axis=1) / np.sqrt(40), rtol=0.05)
     for name in ("recall_macro", "f1_macro", "precision_macro", "log_loss", "accuracy"):
         whole = resampled(name, weights[:1], labels, labels, cells, units_are_classes=True)
         np.testing.assert_allclose(
@@ -65,26 +67,28 @@ def test_a_class_that_is_not_drawn_counts_for_nothing():
     labels, cells, _ = predictions(60, 3, 2)
     weights = np.stack([(labels != 2), (labels == 0)]).astype(np.float32)
     for name in ("balanced_accuracy", "f1_macro", "precision_macro", "recall_macro"):
-        found = resampled(name, weights, np.arange(60), labels, cells)
-        for row, kept in enumerate((labels != 2, labels == 0)):
+        scores = resampled(name, weights, np.arange(60), labels, cells)
+        for row, drawn in enumerate((labels != 2, labels == 0)):
             np.testing.assert_allclose(
-                found[row], [METRICS[name](labels[kept], cell[kept]) for cell in cells], atol=1e-6
+                scores[row],
+                [METRICS[name](labels[drawn], cell[drawn]) for cell in cells],
+                atol=1e-6,
             )
 
 
 @pytest.mark.parametrize("name", ["balanced_accuracy", "f1_macro", "log_loss"])
 def test_intervals_of_scores_and_differences_cover_the_truth(name):
     """300 data sets of 250 rows from one population, of which a big sample gives the truth."""
-    population, many, _ = predictions(200_000, 3, 2, seed=5)
-    truth = np.array([METRICS[name](population, cell) for cell in many])
+    population, cells, _ = predictions(200_000, 3, 2, seed=5)
+    truth = np.array([METRICS[name](population, cell) for cell in cells])
     covered = []
     for number in range(300):
         rows = slice(250 * number, 250 * (number + 1))
-        weights = _weights(250, 300, seed=number)
-        found = resampled(
-            name, weights, np.arange(250), population[rows], [cell[rows] for cell in many]
+        weights = resample_weights(250, 300, seed=number)
+        scores = resampled(
+            name, weights, np.arange(250), population[rows], [cell[rows] for cell in cells]
         )[1:]
-        columns = np.column_stack([found, found[:, 0] - found[:, 1]])
+        columns = np.column_stack([scores, scores[:, 0] - scores[:, 1]])
         low, high = np.quantile(columns, [0.025, 0.975], axis=0)
         covered.append(
             (low <= [*truth, truth[0] - truth[1]]) & ([*truth, truth[0] - truth[1]] <= high)
@@ -103,9 +107,9 @@ def test_drawing_rows_of_groups_would_be_too_narrow_and_drawing_groups_covers():
         labels = np.tile([0, 1], 250)
         cell = np.where((labels[:, None] == [0, 1]) == right[:, None], 0.9, 0.1)
         for how, units in (("rows", np.arange(500)), ("groups", np.repeat(np.arange(50), 10))):
-            weights = _weights(units.max() + 1, 200, seed=number)
-            found = resampled("accuracy", weights, units, labels, [cell])[1:]
-            low, high = np.quantile(found, [0.025, 0.975])
+            weights = resample_weights(units.max() + 1, 200, seed=number)
+            scores = resampled("accuracy", weights, units, labels, [cell])[1:]
+            low, high = np.quantile(scores, [0.025, 0.975])
             covered[how].append(low <= 0.7 <= high)
     assert np.mean(covered["groups"]) > 0.89
     assert np.mean(covered["rows"]) < 0.7
@@ -113,43 +117,44 @@ def test_drawing_rows_of_groups_would_be_too_narrow_and_drawing_groups_covers():
 
 def test_pooled_scores_of_a_record_with_repeats():
     record = realistic_record(300, folds=3, encoders=1)
-    found = pooled(record, resamples=200)
-    assert (found.units, found.grouped) == (300, False)
-    assert len(found.cells) == len({fold.cell for fold in record.folds})
-    for cell in found.cells[:3]:
+    scores = pooled(record, resamples=200)
+    assert (scores.units, scores.grouped) == (300, False)
+    assert len(scores.cells) == len({fold.cell for fold in record.folds})
+    for cell in scores.cells[:3]:
         folds = [fold for fold in record.folds if fold.cell == cell]
         rows = np.concatenate([fold.rows for fold in folds])
         whole = METRICS["balanced_accuracy"](
             record.labels[rows], np.concatenate([f.probabilities for f in folds])
         )
-        interval = found.score(cell)
+        interval = scores.score(cell)
         assert interval.estimate == pytest.approx(whole, abs=1e-6)
         assert interval.low < interval.estimate < interval.high
-    best, last = found.cells[0], "majority"
-    difference = found.difference(best, last)
+    best, last = scores.cells[0], "majority"
+    difference = scores.difference(best, last)
     assert difference.estimate == pytest.approx(
-        found.score(best).estimate - found.score(last).estimate
+        scores.score(best).estimate - scores.score(last).estimate
     )
     assert difference.low > 0
-    assert found.difference(last, best).high == pytest.approx(-difference.low)
-    assert np.array_equal(pooled(record, resamples=200).replicates, found.replicates)
+    assert scores.difference(last, best).high == pytest.approx(-difference.low)
+    assert np.array_equal(pooled(record, resamples=200).replicates, scores.replicates)
 
 
 def test_few_groups_have_no_interval_and_an_incomplete_cell_is_an_error():
     groups = np.repeat(np.arange(FEWEST_UNITS // 2), 3)[:12]
-    found = pooled(small_record(groups=groups))
-    assert found.grouped
-    assert found.score(TEXT.name).low is None
+    scores = pooled(small_record(groups=groups))
+    assert scores.grouped
+    assert scores.score(TEXT.name).low is None
     with pytest.raises(KeyError, match="no complete set"):
-        found.score("partial")
+        scores.score("partial")
     assert pooled(replace(small_record(), folds=())) is None
     loss = pooled(small_record(metric="log_loss"))
     assert loss.difference(FUSION.name, MAJORITY.name).estimate == pytest.approx(
-        loss.score(MAJORITY.name).estimate - loss.score(FUSION.name).estimate)
+        loss.score(MAJORITY.name).estimate - loss.score(FUSION.name).estimate
+    )
 
 
 def test_the_best_of_many_equal_cells_is_optimistic_and_the_correction_takes_it_back():
-    """Twenty cells that guess: the best of them looks better than chance, the corrected score does not."""
+    """Twenty cells that guess: the best looks better than chance, the corrected score does not."""
     rng = np.random.default_rng(3)
     cells = [CellRecord(f"guess {number}", "cnn", None, "image_only", None) for number in range(20)]
     labels = rng.integers(0, 2, 200)
@@ -179,15 +184,15 @@ def test_the_best_of_many_equal_cells_is_optimistic_and_the_correction_takes_it_
         labels=labels,
         classes=("a", "b"),
     )
-    found = optimism(record)
-    assert found.optimistic > 0.54
-    assert found.corrected == pytest.approx(0.5, abs=0.03)
-    assert found.wins < 0.6
-    assert found.cells == 20
+    winner = optimism(record)
+    assert winner.optimistic > 0.54
+    assert winner.corrected == pytest.approx(0.5, abs=0.03)
+    assert winner.wins < 0.6
+    assert winner.cells == 20
 
 
 def test_a_clear_winner_is_hardly_optimistic():
     record = realistic_record(300, folds=3, encoders=1)
-    found = optimism(record)
-    assert abs(found.optimistic - found.corrected) < 0.03
+    winner = optimism(record)
+    assert abs(winner.optimistic - winner.corrected) < 0.03
     assert optimism(small_record({TEXT: (0.5,) * 4})) is None

@@ -27,13 +27,13 @@ def predictions(sharpness: float, rows: int = 4000):
 
 def test_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7]])
-    found = reliability(probabilities, np.array([0, 1, 0, 1]), bins=2)
+    measured = reliability(probabilities, np.array([0, 1, 0, 1]), bins=2)
     # one bin: confidence (.9 + .8 + .6 + .7) / 4 = .75, three of four right
-    assert [(p.confidence, p.accuracy, p.share) for p in found.points] == [
+    assert [(p.confidence, p.accuracy, p.share) for p in measured.points] == [
         (pytest.approx(0.75), 0.75, 1.0)
     ]
-    assert found.ece == pytest.approx(0)
-    assert found.brier == pytest.approx((0.02 + 1.28 + 0.32 + 0.18) / 4)
+    assert measured.ece == pytest.approx(0)
+    assert measured.brier == pytest.approx((0.02 + 1.28 + 0.32 + 0.18) / 4)
     fine = reliability(probabilities, np.array([0, 1, 0, 1]), bins=5)
     assert fine.ece == pytest.approx(0.5 * abs(0.5 - 0.85) + 0.5 * abs(1 - 0.65))
     with pytest.raises(ValueError, match="one prediction"):
@@ -42,11 +42,11 @@ def test_by_hand():
 
 def test_the_curve_is_scikit_learns():
     probabilities, labels = predictions(2)
-    found = reliability(probabilities, labels)
+    measured = reliability(probabilities, labels)
     right = probabilities.argmax(axis=1) == labels
     accuracy, confidence = calibration_curve(right, probabilities.max(axis=1), n_bins=15)
-    np.testing.assert_allclose([point.accuracy for point in found.points], accuracy)
-    np.testing.assert_allclose([point.confidence for point in found.points], confidence)
+    np.testing.assert_allclose([point.accuracy for point in measured.points], accuracy)
+    np.testing.assert_allclose([point.confidence for point in measured.points], confidence)
 
 
 @pytest.mark.parametrize("sharpness", [0.5, 1, 3])
@@ -87,7 +87,7 @@ def test_a_temperature_keeps_the_order_and_has_bounds():
 
 def test_cells_are_scaled_only_where_every_fold_has_a_temperature():
     record = small_record()
-    assert all(one.scaled is None for one in calibration(record))
+    assert all(cell.scaled is None for cell in calibration(record))
     warm = replace(record, folds=tuple(replace(fold, temperature=0.5) for fold in record.folds))
     first = calibration(warm)[0]
     assert (first.cell, first.temperature) == (FUSION.name, 0.5)
@@ -95,20 +95,20 @@ def test_cells_are_scaled_only_where_every_fold_has_a_temperature():
     lacking = replace(
         warm, folds=tuple(replace(f, temperature=None) if f.fold == 2 else f for f in warm.folds)
     )
-    assert all(one.temperature is None for one in calibration(lacking))
+    assert all(cell.temperature is None for cell in calibration(lacking))
 
 
 def test_a_run_learns_temperatures_where_it_has_inner_folds(tmp_path, monkeypatch):
     from pipeline import run
 
-    kept = []
+    records = []
     register(monkeypatch)
     without_report(monkeypatch)
-    monkeypatch.setattr(run, "write_run", lambda record, *_: kept.append(record))
+    monkeypatch.setattr(run, "write_run", lambda record, *_: records.append(record))
     write_table(tmp_path)
     assert run_grid(tmp_path) == 0
     assert run_grid(tmp_path) == 0
-    for record in kept:
+    for record in records:
         assert all((fold.temperature is None) == (fold.cell == "majority") for fold in record.folds)
         assert all(
             0.05 <= fold.temperature <= 20 for fold in record.folds if fold.temperature is not None

@@ -24,17 +24,21 @@ from tests.support.simulations import null_differences
 # baycomp 1.0.3, two_on_single(zeros, DIFFERENCES, rope=0.01, runs=...): probabilities of the first
 # being better, of neither, and of the second.
 DIFFERENCES = [-0.012, -0.028, 0.005, 0.025, 0.046, 0.015, -0.005, -0.012, 0.034, 0.061]
-BAYCOMP = {1: (0.057030916827389276, 0.3577537918138508, 0.5852152913587599),
-           2: (0.10360477778168033, 0.32997609744315637, 0.5664191247751633)}
+BAYCOMP = {
+    1: (0.057030916827389276, 0.3577537918138508, 0.5852152913587599),
+    2: (0.10360477778168033, 0.32997609744315637, 0.5664191247751633),
+}
 
 
 @pytest.fixture(scope="module")
 def moons():
-    """Differences of the example "Statistical comparison of models using grid search" of scikit-learn's guide."""
+    """Differences of scikit-learn's "Statistical comparison of models using grid search"."""
     X, y = make_moons(noise=0.352, random_state=1, n_samples=100)
     folds = RepeatedStratifiedKFold(n_splits=10, n_repeats=10, random_state=0)
-    rbf, linear = (cross_val_score(SVC(kernel=kernel), X, y, scoring="roc_auc", cv=folds)
-                   for kernel in ("rbf", "linear"))
+    rbf, linear = (
+        cross_val_score(SVC(kernel=kernel), X, y, scoring="roc_auc", cv=folds)
+        for kernel in ("rbf", "linear")
+    )
     return rbf - linear, [90] * 100, [10] * 100
 
 
@@ -62,8 +66,8 @@ def test_the_posterior_is_baycomps(runs):
 
 def test_holm_is_that_of_statsmodels():
     # statsmodels 0.14, multipletests(..., method="holm")
-    found = holm([0.0121, 0.0142, 0.1986, 0.0391, 0.0028, 0.5])
-    assert found == pytest.approx([0.0605, 0.0605, 0.3972, 0.1173, 0.0168, 0.5])
+    adjusted = holm([0.0121, 0.0142, 0.1986, 0.0391, 0.0028, 0.5])
+    assert adjusted == pytest.approx([0.0605, 0.0605, 0.3972, 0.1173, 0.0168, 0.5])
     assert holm([]) == []
     with pytest.raises(ValueError, match="between 0 and 1"):
         holm([0.1, math.nan])
@@ -80,7 +84,10 @@ def test_holm_lies_between_the_p_values_and_bonferronis(p_values):
     assert [x for _, x in sorted(zip(p_values, adjusted, strict=True))] == sorted(adjusted)
 
 
-@given(st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=2, max_size=20), st.floats(0, 0.2))
+@given(
+    st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=2, max_size=20),
+    st.floats(0, 0.2),
+)
 def test_interval_test_and_posterior_agree(differences, rope):
     sizes = ([80] * len(differences), [20] * len(differences))
     interval, test = (
@@ -109,15 +116,15 @@ def test_one_fold_concludes_nothing_and_equal_differences_are_a_point():
 
 
 # --- false alarms on two equally good classifiers (600 simulated data sets each)
-# -----------------------
+
 
 @pytest.mark.parametrize(("folds", "repeats"), [(5, 2), (10, 3)])
 def test_false_alarms_keep_to_their_level_where_the_naive_t_does_not(folds, repeats):
     rows = 100
     differences = null_differences(600, folds, repeats, rows, seed=1)
     sizes = ([rows - rows // folds] * folds * repeats, [rows // folds] * folds * repeats)
-    tests = [corrected_resampled_t(one, *sizes) for one in differences]
-    posteriors = [correlated_bayes(one, *sizes, rope=0.01) for one in differences]
+    tests = [corrected_resampled_t(values, *sizes) for values in differences]
+    posteriors = [correlated_bayes(values, *sizes, rope=0.01) for values in differences]
     assert np.mean([test.p_value <= 0.05 for test in tests]) <= 0.07
-    assert np.mean([max(one.better, one.worse) > 0.975 for one in posteriors]) <= 0.07
+    assert np.mean([max(p.better, p.worse) > 0.975 for p in posteriors]) <= 0.07
     assert np.mean(ttest_1samp(differences, 0, axis=1).pvalue <= 0.05) > 0.15

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -44,17 +45,27 @@ def _gallery_record(*folds: FoldRecord) -> RunRecord:
 
 def test_the_gallery_tells_apart_who_rescues_and_who_breaks():
     #                   text  pic  both  breaks  all   right
-    record = _gallery_record(_says(IMAGE, [1, 0, 0, 1, 0, 2]), _says(TEXT, [0, 2, 0, 1, 0, 2]),
-                             _says(FUSION, [0, 0, 1, 2, 0, 2]))
+    record = _gallery_record(
+        _says(IMAGE, [1, 0, 0, 1, 0, 2]),
+        _says(TEXT, [0, 2, 0, 1, 0, 2]),
+        _says(FUSION, [0, 0, 1, 2, 0, 2]),
+    )
     facts = gallery.facts(record)
     assert facts.compared == (("picture", IMAGE.name), ("text", TEXT.name), ("fusion", FUSION.name))
     assert (facts.rows, facts.repeats) == (6, 1)
     assert {kind.name: [case.id for case in kind.cases] for kind in facts.kinds} == {
-        "text-rescues": ["a"], "picture-rescues": ["b"], "together": ["c"], "fusion-breaks": ["d"],
-        "label-errors": ["e"]}
+        "text-rescues": ["a"],
+        "picture-rescues": ["b"],
+        "together": ["c"],
+        "fusion-breaks": ["d"],
+        "label-errors": ["e"],
+    }
     votes = facts.kinds[0].cases[0].votes
     assert [(vote.who, vote.predicted, vote.right) for vote in votes] == [
-        ("picture", "dog", False), ("text", "cat", True), ("fusion", "cat", True)]
+        ("picture", "dog", False),
+        ("text", "cat", True),
+        ("fusion", "cat", True),
+    ]
     assert votes[0].probability == pytest.approx(0.9)
     assert facts.kinds[1].cases[0].text is None
 
@@ -66,8 +77,7 @@ def test_the_gallery_counts_a_row_once_by_its_mean_over_repeats():
     ]
     others = [
         _says(cell, [0, 0, 1, 1, 2, 0], repeat=repeat)
-        for cell in (TEXT, FUSION)
-        for repeat in (0, 1)
+        for cell, repeat in itertools.product((TEXT, FUSION), (0, 1))
     ]
     facts = gallery.facts(_gallery_record(*repeats, *others))
     # row a: .25 and .9 for the cat; row f: only the picture is right
@@ -99,7 +109,7 @@ def test_the_gallery_shows_the_surest_first_and_not_one_class_only():
         ids=list(map(str, range(15))),
         texts=["t"] * 15,
     )
-    kind, = gallery.facts(record).kinds
+    (kind,) = gallery.facts(record).kinds
     assert (kind.name, kind.count) == ("label-errors", 15)
     assert [case.row for case in kind.cases] == [14, 13, 11, 10, 12, 9]
 
@@ -122,5 +132,5 @@ def test_thumbnails_are_bounded_and_what_is_wrong_with_them_is_told():
     )
     large = Thumbnails(small_record(thumbnail=lambda row: b"\xff\xd8\xff" + bytes(30_000)))
     shown = [large(row) for row in range(100)]
-    assert sum(one.uri is not None for one in shown) == 1_500_000 // 30_003
+    assert sum(picture.uri is not None for picture in shown) == 1_500_000 // 30_003
     assert "left out" in shown[-1].note

@@ -14,14 +14,16 @@ from tests.support.records import FUSION, small_record
 
 def trained_record():
     record = small_record()
-    courses = [{"kept": kept, "fitted": [2.0, 1.5, 1.0, 0.5], "held_out": [1.0, 0.9, 0.8, loss]}
-               for kept, loss in ((3, 0.9), (4, 0.4), (3, 0.9), (4, 0.6))]
+    courses = [
+        {"kept": epoch, "fitted": [2.0, 1.5, 1.0, 0.5], "held_out": [1.0, 0.9, 0.8, loss]}
+        for epoch, loss in ((3, 0.9), (4, 0.4), (3, 0.9), (4, 0.6))
+    ]
     folds = iter(courses)
     return replace(
         record,
         folds=tuple(
-            replace(one, training=next(folds)) if one.cell == FUSION.name else one
-            for one in record.folds
+            replace(fold, training=next(folds)) if fold.cell == FUSION.name else fold
+            for fold in record.folds
         ),
     )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from reports.analysis.interval_wording import ends, plus_minus
-from reports.sections.leaderboard import LeaderboardFacts, Row
-from reports.wording import MINUS, NONE, count, duration, metric_label, short
+from reports.sections.leaderboard import LeaderboardFacts
+from reports.sections.leaderboard_rows import Row
+from reports.units import duration
+from reports.wording import MINUS, NONE, count, metric_label, short
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -27,13 +29,12 @@ _PATTERN = re.compile("|".join(map(re.escape, _SPECIAL)))
 
 def escaped(text: str, limit: int = 200) -> str:
     """Text on one line in which nothing is a command of TeX's."""
-    return _PATTERN.sub(lambda found: _SPECIAL[found[0]], short(text, limit))
+    return _PATTERN.sub(lambda sign: _SPECIAL[sign[0]], short(text, limit))
 
 
 def main_table(board: LeaderboardFacts) -> str:
     """Ranked cells as a tabular with booktabs rules, the best score in bold."""
     metric = board.metrics[0]
-    better = "higher is better" if metric.greater_is_better else "lower is better"
     score = metric_label(metric.name)
     heading = ["", "Cell", score[:1].upper() + score[1:], "95\\,\\% interval", "Fit", "Predict"]
     rows = [_row(row) for row in board.rows if row.rank is not None]
@@ -42,9 +43,7 @@ def main_table(board: LeaderboardFacts) -> str:
             "% needs \\usepackage{booktabs}; names beyond Latin letters need XeLaTeX or LuaLaTeX",
             "\\begin{table}",
             "\\centering",
-            f"\\caption{{{escaped(score)} ({better}), mean ± standard deviation over {count(board.folds, 'fold')}; "
-            f"intervals: bootstrap over {board.units} of the pooled out-of-fold predictions; times: mean per "
-            "fold.}".replace("±", "$\\pm$"),
+            f"\\caption{{{_caption(board)}}}",
             "\\begin{tabular}{rlrrrr}",
             "\\toprule",
             " & ".join(escaped(cell) if "\\" not in cell else cell for cell in heading) + r" \\",
@@ -55,6 +54,16 @@ def main_table(board: LeaderboardFacts) -> str:
             "\\end{table}",
             "",
         ]
+    )
+
+
+def _caption(board: LeaderboardFacts) -> str:
+    metric = board.metrics[0]
+    better = "higher is better" if metric.greater_is_better else "lower is better"
+    return (
+        f"{escaped(metric_label(metric.name))} ({better}), mean $\\pm$ standard deviation over "
+        f"{count(board.folds, 'fold')}; intervals: bootstrap over {board.units} of the pooled "
+        "out-of-fold predictions; times: mean per fold."
     )
 
 

@@ -1,0 +1,89 @@
+"""The confusion matrix as a heat map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reports.charts.encoding import Values, specification, tooltips
+from reports.wording import distinct
+
+_TEXT_CLASSES = 20  # up to so many classes figures fit into the squares
+
+
+def heat_map(classes: Sequence[str], matrix: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Confusion matrix (K, K) as shares of the true class; figures in the squares where they fit.
+
+    The shade is one colour at varying opacity, so that it works on light and dark grounds.
+    """
+    labels = distinct(classes, 24)
+    few = len(classes) <= _TEXT_CLASSES
+    layers = [_shades()]
+    if few:
+        layers += [
+            _percents("datum.share < 0.55", {}),
+            _percents("datum.share >= 0.55", {"color": "#ffffff"}),
+        ]
+    return specification(
+        {
+            "data": {"values": _squares(labels, matrix)},
+            "layer": layers,
+            "height": (26 if few else 14) * len(labels),
+            "encoding": {
+                "x": _axis("predicted", labels)
+                | {"axis": {"labelAngle": -45, "labelLimit": 110, "orient": "bottom"}},
+                "y": _axis("true", labels) | {"axis": {"labelLimit": 150}},
+            },
+        }
+    )
+
+
+def _squares(labels: Sequence[str], matrix: Sequence[Sequence[float]]) -> Values:
+    """One value for every pair of classes that occurs."""
+    squares = []
+    for true, row in zip(labels, matrix, strict=True):
+        total = sum(row)
+        squares += [
+            {
+                "true": true,
+                "predicted": predicted,
+                "share": value / total,
+                "percent": f"{100 * value / total:.0f}",
+                "rows": f"{value:,.1f}".removesuffix(".0"),
+            }
+            for predicted, value in zip(labels, row, strict=True)
+            if value
+        ]
+    return squares
+
+
+def _axis(field: str, labels: Sequence[str]) -> dict[str, Any]:
+    return {
+        "field": field,
+        "type": "nominal",
+        "sort": labels,
+        "title": f"{field} class",
+        "scale": {"domain": labels},
+    }
+
+
+def _shades() -> dict[str, Any]:
+    opacity = {
+        "field": "share",
+        "type": "quantitative",
+        "legend": None,
+        "scale": {"domain": [0, 1], "range": [0.05, 1]},
+    }
+    tooltip = tooltips("true", "predicted", "percent", "rows")
+    return {
+        "mark": {"type": "rect", "cornerRadius": 2},
+        "encoding": {"opacity": opacity, "tooltip": tooltip},
+    }
+
+
+def _percents(test: str, mark: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "transform": [{"filter": test}],
+        "mark": {"type": "text", "fontSize": 11, **mark},
+        "encoding": {"text": {"field": "percent", "type": "nominal"}},
+    }

@@ -1,0 +1,67 @@
+"""Gains over one modality and maps of pairs of encoders, by value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reports.record import CellRecord
+from reports.sections import gains
+from tests.support.records import FUSION, IMAGE, SMALL_SCORES, TEXT, small_record
+
+
+def test_gains_compare_with_the_fusions_own_encoders():
+    bow = CellRecord("bow / text_only", None, "bow", "text_only", "logistic")
+    weak = CellRecord("cnn + bow / concat", "cnn", "bow", "concat", "logistic")
+    orphan = CellRecord("vit + sbert / concat", "vit", "sbert", "concat", "logistic")
+    record = small_record({**SMALL_SCORES, bow: (0.4,) * 4, weak: (0.58,) * 4, orphan: (0.61,) * 4})
+    rows = {row.name: row for row in gains.facts(record).rows}
+    assert list(rows) == [FUSION.name, orphan.name, weak.name]
+    assert (rows[weak.name].over_half.other, rows[weak.name].overall.other) == (
+        IMAGE.name,
+        TEXT.name,
+    )
+    assert rows[weak.name].over_half.interval.mean == pytest.approx(0.05)
+    assert rows[weak.name].overall.interval.mean == pytest.approx(-0.04)
+    assert rows[orphan.name].over_half is None
+    combined = replace(orphan, parts=(bow.name,))
+    record = small_record({**SMALL_SCORES, bow: (0.4,) * 4, combined: (0.61,) * 4})
+    assert {row.name: row for row in gains.facts(record).rows}[
+        orphan.name
+    ].over_half.other == bow.name
+
+
+def test_pairs_of_encoders_are_framed_by_each_alone():
+    bow = CellRecord("bow / text_only", None, "bow", "text_only", "logistic")
+    pair = CellRecord("cnn + bow / concat", "cnn", "bow", "concat", "logistic")
+    forest = replace(pair, name="cnn + bow / concat / forest", classifier="forest")
+    late = CellRecord("cnn + bow / late", "cnn", "bow", "late", "logistic")
+    pairs = gains.facts(
+        small_record(
+            {
+                **SMALL_SCORES,
+                bow: (0.4,) * 4,
+                pair: (0.52,) * 4,
+                forest: (0.5,) * 4,
+                late: (0.3,) * 4,
+            }
+        )
+    ).combinations
+    assert (pairs.images, pairs.texts) == (("cnn",), ("tfidf", "bow"))
+    assert [round(square.score, 3) for square in (*pairs.image_alone, *pairs.text_alone)] == [
+        0.53,
+        0.62,
+        0.4,
+    ]
+    assert [shown.fusion for shown in pairs.maps] == ["concat", "late"]
+    tfidf_pair, bow_pair = pairs.maps[0].squares[0]
+    assert (tfidf_pair.score, tfidf_pair.share, tfidf_pair.above) == (
+        pytest.approx(0.67),
+        pytest.approx(1),
+        True,
+    )
+    # the better of two classifiers, and below the picture alone
+    assert (bow_pair.score, bow_pair.above) == (pytest.approx(0.52), False)
+    assert pairs.maps[1].squares[0][0].score is None
+    assert pairs.maps[1].squares[0][1].share == 0.0

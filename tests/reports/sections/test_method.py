@@ -1,0 +1,19 @@
+"""How the figures came about, by value."""
+
+from __future__ import annotations
+
+from reports.sections import method
+from tests.support.records import small_record
+
+
+def test_method_states_what_the_folds_were():
+    facts = method.facts(small_record())
+    assert (facts.rows, facts.folds, facts.repeats, facts.n_train, facts.n_test) == (
+        12,
+        4,
+        1,
+        (9, 9),
+        (3, 3),
+    )
+    assert facts.class_sizes == (("cat", 4), ("dog", 4), ("owl", 4))
+    assert facts.compared == 3

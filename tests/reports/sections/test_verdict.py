@@ -1,0 +1,154 @@
+"""The verdict: its answer, its sentences and its cautions, by value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reports.analysis.ranking import rank_cells
+from reports.page.render import write_report
+from reports.record import CellRecord
+from reports.sections import verdict
+from tests.support.records import FUSION, MAJORITY, SMALL_SCORES, TEXT, small_record
+
+
+def test_gain_is_paired_by_fold_whatever_the_order_of_records():
+    record = small_record()
+    shuffled = replace(record, folds=tuple(reversed(record.folds)))
+    for given_record in (record, shuffled):
+        comparison = verdict.facts(given_record).gain
+        assert [round(gain, 10) for _, gain in comparison.gains] == [0.06, 0.02, 0.04, 0.08]
+        assert (comparison.cell, comparison.other, comparison.ahead) == (FUSION.name, TEXT.name, 4)
+        # n_train 9, n_test 3: the factor of the hand-computed example above
+        assert comparison.interval.low == pytest.approx(0.05 - 0.06275869, abs=1e-7)
+
+
+def test_verdict_of_the_small_record():
+    facts = verdict.facts(small_record())
+    assert facts.answer == "unclear"
+    assert [(bar.kind, round(bar.mean, 3), round(bar.share, 3)) for bar in facts.bars] == [
+        ("image", 0.53, 0.53),
+        ("text", 0.62, 0.62),
+        ("fusion", 0.67, 0.67),
+        ("baseline", 0.25, 0.25),
+    ]
+    assert "adding the picture" in facts.headline
+    assert any("Only 4 folds" in caution for caution in facts.cautions)
+
+
+@pytest.mark.parametrize(
+    ("gain", "answer", "words"),
+    [
+        ((0.10, 0.11, 0.12, 0.11), "pays", "pays: it raises balanced accuracy by 0.110"),
+        (
+            (-0.10, -0.11, -0.12, -0.11),
+            "costs",
+            "does not pay: it lowers balanced accuracy by 0.110",
+        ),
+        ((0.1, -0.1, 0.1, -0.1), "unclear", "do not show"),
+        ((0, 0, 0, 0), "equivalent", "makes no difference in practice"),
+    ],
+)
+def test_verdict_follows_the_interval(gain, answer, words):
+    fusion = tuple(text + by for text, by in zip(SMALL_SCORES[TEXT], gain, strict=True))
+    facts = verdict.facts(small_record({**SMALL_SCORES, FUSION: fusion}))
+    assert facts.answer == answer
+    assert words in facts.headline
+
+
+def test_the_first_sentence_holds_both_scores_the_interval_and_the_probability():
+    words = verdict.facts(small_record()).headline
+    assert (
+        "by 0.050, from 0.620 to 0.670 (95 % interval of the gain \N{MINUS SIGN}0.013 to +0.113"
+        in words
+    )
+    assert "; P(better) .93)" in words
+
+
+def test_many_comparisons_make_a_gain_unclear_that_its_own_interval_shows():
+    gains = (0.05, 0.09, 0.06, 0.04)
+    fusion = tuple(text + by for text, by in zip(SMALL_SCORES[TEXT], gains, strict=True))
+    others = {
+        CellRecord(f"late {number}", "cnn", "tfidf", f"late {number}", None): (0.5, 0.6, 0.62, 0.52)
+        for number in range(6)
+    }
+    assert verdict.facts(small_record({**SMALL_SCORES, FUSION: fusion})).answer == "pays"
+    facts = verdict.facts(small_record({**SMALL_SCORES, FUSION: fusion, **others}))
+    assert (facts.answer, facts.gain.interval.direction) == ("unclear", 1)
+    assert facts.adjusted > 0.05 > facts.gain.test.p_value
+    assert any("after Holm's correction" in sentence for sentence in facts.sentences)
+
+
+def test_the_cheapest_choice_that_is_as_good():
+    late = CellRecord("cnn + tfidf / late", "cnn", "tfidf", "late", None)
+    record = small_record(
+        {**SMALL_SCORES, late: tuple(value - 0.004 for value in SMALL_SCORES[FUSION])}
+    )
+    assert not any("cheapest" in sentence for sentence in verdict.facts(record).sentences)
+    dear = replace(
+        record,
+        folds=tuple(
+            replace(fold, fit_seconds=90.0) if fold.cell == FUSION.name else fold
+            for fold in record.folds
+        ),
+    )
+    (said,) = (sentence for sentence in verdict.facts(dear).sentences if "cheapest" in sentence)
+    assert (
+        "is “cnn + tfidf / late”: 6.8 s instead of 96.3 s to encode, fit and predict a fold" in said
+    )
+    assert "differs by 0.004 on average" in said
+
+
+def test_a_loss_is_better_when_lower():
+    record = replace(small_record(), metric="log_loss")
+    facts = verdict.facts(record)
+    assert facts.gain.interval.mean == pytest.approx(0.05)
+    assert rank_cells(record).best().cell == FUSION
+    pays = {**SMALL_SCORES, FUSION: tuple(value + 0.2 for value in SMALL_SCORES[TEXT])}
+    assert (
+        "pays: it lowers log loss by 0.200"
+        in verdict.facts(small_record(pays, metric="log_loss")).headline
+    )
+
+
+def test_a_hold_out_concludes_nothing(tmp_path):
+    record = small_record({cell: scores[:1] for cell, scores in SMALL_SCORES.items()})
+    facts = verdict.facts(record)
+    assert facts.answer == "one fold"
+    assert facts.gain.interval.low is None
+    assert any("hold-out" in caution for caution in facts.cautions)
+    write_report(record, tmp_path)
+    assert "nan" not in (tmp_path / "report.md").read_text().lower()
+
+
+def test_a_modality_that_was_not_tried_alone_is_not_said_to_need_the_other():
+    facts = verdict.facts(small_record({cell: SMALL_SCORES[cell] for cell in (TEXT, FUSION)}))
+    assert "the picture alone was not compared and may do as well: add image_only" in facts.headline
+    assert not any("pays" in sentence for sentence in (facts.headline, *facts.sentences))
+
+
+def test_encoders_are_told_apart_in_the_verdict():
+    bow = CellRecord("bow / text_only", None, "bow", "text_only", "logistic")
+    facts = verdict.facts(small_record({**SMALL_SCORES, bow: (0.40, 0.42, 0.44, 0.42)}))
+    assert any(
+        "Of 2 text encoders “tfidf” does best alone, ahead of “bow” by +0.200" in sentence
+        for sentence in facts.sentences
+    )
+
+
+def test_alarms_stand_before_the_verdict_and_once(tmp_path):
+    record = small_record(alarms=("The class stands in 98 % of the texts.",))
+    assert verdict.facts(record).alarms == record.alarms
+    write_report(record, tmp_path)
+    for name in ("report.html", "report.md"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert text.count("The class stands in 98 % of the texts.") == 1
+        assert text.index("The class stands in") < text.index(verdict.facts(record).headline)
+
+
+def test_a_winner_no_better_than_the_baseline_is_called_out():
+    facts = verdict.facts(small_record({**SMALL_SCORES, MAJORITY: (0.70, 0.62, 0.66, 0.71)}))
+    assert any(
+        "No cell is clearly better than the baseline" in sentence for sentence in facts.sentences
+    )

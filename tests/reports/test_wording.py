@@ -1,0 +1,35 @@
+"""Numbers and names as a reader sees them."""
+
+from __future__ import annotations
+
+import math
+
+from reports.units import duration
+from reports.wording import distinct, figure, short, signed
+
+
+def test_numbers_and_names():
+    assert (figure(0.12345), figure(-0.5), figure(-0.0001), figure(math.nan), figure(None)) == (
+        "0.123",
+        "−0.500",
+        "0.000",
+        "–",
+        "–",
+    )
+    assert (signed(0.05), signed(-0.05), signed(0.0001), signed(math.inf)) == (
+        "+0.050",
+        "−0.050",
+        "0.000",
+        "–",
+    )
+    assert [duration(s) for s in (0, 0.02, 3.14, 99.97, 3725, 36000)] == [
+        "0 s",
+        "20 ms",
+        "3.1 s",
+        "1 min 40 s",
+        "62 min 5 s",
+        "10.0 h",
+    ]
+    assert short("a  b\nc", 80) == "a b c"
+    assert len(short("x" * 500, 60)) == 60
+    assert len(set(distinct(["x" * 90, "x" * 91, "x" * 92]))) == 3
