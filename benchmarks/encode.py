@@ -209,12 +209,12 @@ def measure_pictures(model: str, count: int, rounds: int) -> None:
 
 def _with_weights(model: str) -> CNN:
     """The model's own weights where they are on this machine, else random ones."""
-    trained = CNN(model)
+    trained = CNN(model=model)
     try:
         path = trained.chosen().path
     except (ModuleNotFoundError, FileNotFoundError):
         path = None
-    return trained if path is not None and path.is_file() else CNN(model, weights="random")
+    return trained if path is not None and path.is_file() else CNN(model=model, weights="random")
 
 
 def _cosine(encoder: CNN, files: Sequence[bytes]) -> float:

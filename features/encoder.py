@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,6 @@ from scipy import sparse
 from features.block import Block, Form, IntArray, Modality, TrainableNetwork, Unfreeze
 from features.estimator import Estimator
 
-if TYPE_CHECKING:
-    pass
 
 @dataclass(frozen=True, eq=False)
 class Targets:
@@ -34,9 +32,10 @@ class Targets:
 class Encoder(Estimator):
     """Turns samples of one modality into a Block. Subclass it, and register the class in `features`.
 
-    The constructor only stores its parameters (typed, with defaults: the grid is validated against
-    them). A learned encoder is fitted on training samples only. `transform` must not depend on the
-    order, number or batching of the samples it is given together.
+    A subclass is a keyword dataclass whose fields are its parameters (typed, with defaults: the
+    grid is validated against them). A learned encoder is fitted on training samples only.
+    `transform` must not depend on the order, number or batching of the samples it is given
+    together.
 
     Attributes
     ----------

@@ -14,7 +14,8 @@ class Estimator:
     Its own BaseEstimator takes the better part of a second to import, with scipy.stats and pandas
     behind it, and a run whose results are all stored fits nothing. Clones, estimator checks and
     input checks of scikit-learn work with this class as with their own. Subclasses' constructors
-    only store their parameters.
+    only store their parameters: they are dataclasses (kw_only=True, eq=False, repr=False), whose
+    fields are the parameters.
     """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

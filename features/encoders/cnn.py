@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -29,6 +29,7 @@ Three = tuple[float, float, float]
 PREPARED_AT_ONCE = 64  # pictures
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CNN(Encoder):
     """Features of a pretrained picture network, read off inside it. Learns nothing, unless with `pca` or `finetune`.
 
@@ -82,41 +83,22 @@ class CNN(Encoder):
     forms: ClassVar[dict[Form, str | None]] = {
         "pooled": "pooled", "sequence": "regions", "inputs": "pixels"}
 
-    def __init__(
-        self,
-        model: Annotated[str, AfterValidator(known_model)] = "efficientnet_lite0",
-        weights: str | Path = "default",
-        pooling: Literal["model", "avg", "max", "gem"] = "model",
-        layer: str | None = None,
-        size: Annotated[int, Field(ge=8)] | None = None,
-        crop: Annotated[float, Field(gt=0, le=1)] | Literal["none"] | None = None,
-        interpolation: Interpolation | None = None,
-        mean: Three | None = None,
-        std: Three | None = None,
-        precision: Precision = "auto",
-        pca: Annotated[int, Field(ge=1)] | None = None,
-        whiten: bool = False,
-        finetune: Finetune | None = None,
-        output: Literal["pooled", "regions", "pixels"] = "pooled",
-        augment: Augment | None = None,
-        random_state: int = 0,
-    ) -> None:
-        self.model = model
-        self.weights = weights
-        self.pooling = pooling
-        self.layer = layer
-        self.size = size
-        self.crop = crop
-        self.interpolation = interpolation
-        self.mean = mean
-        self.std = std
-        self.precision = precision
-        self.pca = pca
-        self.whiten = whiten
-        self.finetune = finetune
-        self.output = output
-        self.augment = augment
-        self.random_state = random_state
+    model: Annotated[str, AfterValidator(known_model)] = "efficientnet_lite0"
+    weights: str | Path = "default"
+    pooling: Literal["model", "avg", "max", "gem"] = "model"
+    layer: str | None = None
+    size: Annotated[int, Field(ge=8)] | None = None
+    crop: Annotated[float, Field(gt=0, le=1)] | Literal["none"] | None = None
+    interpolation: Interpolation | None = None
+    mean: Three | None = None
+    std: Three | None = None
+    precision: Precision = "auto"
+    pca: Annotated[int, Field(ge=1)] | None = None
+    whiten: bool = False
+    finetune: Finetune | None = None
+    output: Literal["pooled", "regions", "pixels"] = "pooled"
+    augment: Augment | None = None
+    random_state: int = 0
 
     @property
     def learns(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -29,6 +30,7 @@ def _distinct_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     return parts
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Handcrafted(Encoder):
     """Colour histogram, local binary patterns and histograms of oriented gradients, side by side.
 
@@ -61,33 +63,22 @@ class Handcrafted(Encoder):
     modality: ClassVar[Modality] = "image"
     version: ClassVar[int] = 2
 
-    def __init__(
-        self,
-        parts: Annotated[tuple[Part, ...], AfterValidator(_distinct_parts)] = (
-            "colour",
-            "texture",
-            "shape",
-        ),
-        size: Annotated[int, Field(ge=32, le=1024)] = 96,
-        grid: Annotated[int, Field(ge=1, le=8)] = 2,
-        colour_space: Literal["hsv", "rgb"] = "hsv",
-        colour_bins: tuple[
-            Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
-        ] = (8, 4, 4),
-        texture_radii: Annotated[
-            tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(min_length=1)
-        ] = (1, 3),
-        shape_cells: Annotated[int, Field(ge=2, le=16)] = 8,
-        shape_orientations: Annotated[int, Field(ge=2)] = 9,
-    ) -> None:
-        self.parts = parts
-        self.size = size
-        self.grid = grid
-        self.colour_space = colour_space
-        self.colour_bins = colour_bins
-        self.texture_radii = texture_radii
-        self.shape_cells = shape_cells
-        self.shape_orientations = shape_orientations
+    parts: Annotated[tuple[Part, ...], AfterValidator(_distinct_parts)] = (
+        "colour",
+        "texture",
+        "shape",
+    )
+    size: Annotated[int, Field(ge=32, le=1024)] = 96
+    grid: Annotated[int, Field(ge=1, le=8)] = 2
+    colour_space: Literal["hsv", "rgb"] = "hsv"
+    colour_bins: tuple[
+        Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
+    ] = (8, 4, 4)
+    texture_radii: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(min_length=1)
+    ] = (1, 3)
+    shape_cells: Annotated[int, Field(ge=2, le=16)] = 8
+    shape_orientations: Annotated[int, Field(ge=2)] = 9
 
     def identity(self) -> dict[str, Any]:
         """Library versions."""

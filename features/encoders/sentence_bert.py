@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -34,6 +35,7 @@ PIECE, PIECE_WITH_TOKENS = 8192, 256
 DECIDING_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SentenceBert(Encoder):
     """Sentence vectors, or the vectors of a text's tokens (Reimers and Gurevych, 2019). Learns nothing.
 
@@ -61,21 +63,12 @@ class SentenceBert(Encoder):
     forms: ClassVar[dict[Form, str | None]] = {
         "pooled": "sentence", "sequence": "tokens", "inputs": "numbers"}
 
-    def __init__(
-        self,
-        model: str = "all-MiniLM-L6-v2",
-        prompt: str = "",
-        max_tokens: Annotated[int, Field(ge=3)] | None = None,
-        normalise: bool = True,
-        precision: Precision = "float32",
-        output: Literal["sentence", "tokens", "numbers"] = "sentence",
-    ) -> None:
-        self.model = model
-        self.prompt = prompt
-        self.max_tokens = max_tokens
-        self.normalise = normalise
-        self.precision = precision
-        self.output = output
+    model: str = "all-MiniLM-L6-v2"
+    prompt: str = ""
+    max_tokens: Annotated[int, Field(ge=3)] | None = None
+    normalise: bool = True
+    precision: Precision = "float32"
+    output: Literal["sentence", "tokens", "numbers"] = "sentence"
 
     def identity(self) -> dict[str, Any]:
         """Digest of the model's files, library versions, and the precision on this machine."""

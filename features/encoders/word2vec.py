@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -26,6 +27,7 @@ from features.texts.word_vectors import (
 )
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Word2Vec(Encoder):
     """A text's word vectors, averaged, or all of them in order (Mikolov et al., 2013).
 
@@ -61,37 +63,20 @@ class Word2Vec(Encoder):
     version: ClassVar[int] = 2
     forms: ClassVar[dict[Form, str | None]] = {"pooled": "pooled", "sequence": "tokens"}
 
-    def __init__(
-        self,
-        vectors: Literal["train", "glove-6b-50d", "file"] = "train",
-        file: Path | None = None,
-        aggregation: Aggregation = "mean",
-        size: Annotated[int, Field(ge=1)] = 100,
-        window: Annotated[int, Field(ge=1)] = 5,
-        epochs: Annotated[int, Field(ge=1)] = 20,
-        min_count: Annotated[int, Field(ge=1)] = 1,
-        algorithm: Literal["skip_gram", "cbow"] = "skip_gram",
-        language: Language = "en",
-        stop_words: StopWords = "none",
-        stem: bool = False,
-        max_tokens: Annotated[int, Field(ge=1)] = 256,
-        output: Literal["pooled", "tokens"] = "pooled",
-        random_state: int = 0,
-    ) -> None:
-        self.vectors = vectors
-        self.file = file
-        self.aggregation = aggregation
-        self.size = size
-        self.window = window
-        self.epochs = epochs
-        self.min_count = min_count
-        self.algorithm = algorithm
-        self.language = language
-        self.stop_words = stop_words
-        self.stem = stem
-        self.max_tokens = max_tokens
-        self.output = output
-        self.random_state = random_state
+    vectors: Literal["train", "glove-6b-50d", "file"] = "train"
+    file: Path | None = None
+    aggregation: Aggregation = "mean"
+    size: Annotated[int, Field(ge=1)] = 100
+    window: Annotated[int, Field(ge=1)] = 5
+    epochs: Annotated[int, Field(ge=1)] = 20
+    min_count: Annotated[int, Field(ge=1)] = 1
+    algorithm: Literal["skip_gram", "cbow"] = "skip_gram"
+    language: Language = "en"
+    stop_words: StopWords = "none"
+    stem: bool = False
+    max_tokens: Annotated[int, Field(ge=1)] = 256
+    output: Literal["pooled", "tokens"] = "pooled"
+    random_state: int = 0
 
     @property
     def learns(self) -> bool:

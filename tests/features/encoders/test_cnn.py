@@ -29,9 +29,9 @@ DAISY = 985  # its class in ImageNet
 GREY = (0.5, 0.5, 0.5)
 
 
-def cnn(*arguments: Any, **parameters: Any) -> CNN:
+def cnn(**parameters: Any) -> CNN:
     """A CNN in float32, so that equal features are equal."""
-    return CNN(*arguments, **{"precision": "float32", **parameters})
+    return CNN(**{"precision": "float32", **parameters})
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -108,9 +108,9 @@ TORCHVISION = [
 def test_torchvision_networks(
     model: str, width: int, regions: tuple[int, int], averaged: bool, flower: bytes
 ) -> None:
-    pooled = cnn(model, weights="random").transform([flower, flower]).array()
+    pooled = cnn(model=model, weights="random").transform([flower, flower]).array()
     values, mask = (
-        cnn(model, weights="random", output="regions").transform([flower, flower]).sequence()
+        cnn(model=model, weights="random", output="regions").transform([flower, flower]).sequence()
     )
     assert pooled.shape == (2, width)
     assert values.shape == (2, *regions)
@@ -168,12 +168,12 @@ def test_random_weights_are_the_same_each_time_and_leave_the_global_seed_alone(
 ) -> None:
     torch.manual_seed(5)
     state = torch.random.get_rng_state()
-    first = cnn("squeezenet1_1", weights="random").transform([flower]).array()
+    first = cnn(model="squeezenet1_1", weights="random").transform([flower]).array()
     assert torch.equal(torch.random.get_rng_state(), state)
     network.cache_clear()
     torch.manual_seed(6)
     np.testing.assert_array_equal(
-        cnn("squeezenet1_1", weights="random").transform([flower]).array(), first
+        cnn(model="squeezenet1_1", weights="random").transform([flower]).array(), first
     )
 
 
@@ -183,7 +183,7 @@ def test_more_pictures_than_a_batch_keep_their_places(monkeypatch: pytest.Monkey
         stream = io.BytesIO()
         Image.new("RGB", (8, 8), (shade, 0, 255 - shade)).save(stream, "PNG")
         pictures.append(stream.getvalue())
-    encoder = cnn("squeezenet1_1", weights="random", precision="float32")
+    encoder = cnn(model="squeezenet1_1", weights="random", precision="float32")
     monkeypatch.setattr(
         network(encoder.chosen(), None, "model", chosen_precision("float32")), "batch_size", 3
     )
@@ -196,14 +196,14 @@ def test_more_pictures_than_a_batch_keep_their_places(monkeypatch: pytest.Monkey
 
 def test_an_unreadable_picture_is_named(flower: bytes) -> None:
     with pytest.raises(UnreadablePicture, match="picture 1: cannot be decoded"):
-        cnn("squeezenet1_1", weights="random").transform([flower, flower[:5000]])
+        cnn(model="squeezenet1_1", weights="random").transform([flower, flower[:5000]])
 
 
 def test_unknown_names_are_refused_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"not 'resnet19'; nearest: .*resnet18"):
-        cnn("resnet19").identity()
+        cnn(model="resnet19").identity()
     with pytest.raises(ValueError, match=r"not 'IMAGENET1K_V3'; nearest: IMAGENET1K_V[12]"):
-        cnn("resnet50", weights="IMAGENET1K_V3").transform([])
+        cnn(model="resnet50", weights="IMAGENET1K_V3").transform([])
     with pytest.raises(ValueError, match=r"default, random, a file .* not 'imagenet'"):
         cnn(weights="imagenet").identity()
 
@@ -224,10 +224,10 @@ def test_names() -> None:
 
 
 def test_default_weights_share_their_key_with_their_own_name() -> None:
-    named, default = cnn("resnet50", weights="IMAGENET1K_V2").identity(), cnn("resnet50").identity()
+    named, default = cnn(model="resnet50", weights="IMAGENET1K_V2").identity(), cnn(model="resnet50").identity()
     assert named == default
     assert default["weights"] == "resnet50-11ad3fa6.pth"
-    assert cnn("resnet50", weights="IMAGENET1K_V1").identity()["weights"] != default["weights"]
+    assert cnn(model="resnet50", weights="IMAGENET1K_V1").identity()["weights"] != default["weights"]
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_missing_weights_are_named_with_where_to_put_them(cache: Path, flower: bytes) -> None:
     with pytest.raises(FileNotFoundError) as caught:
-        cnn("squeezenet1_0").transform([flower])
+        cnn(model="squeezenet1_0").transform([flower])
     assert "https://" in str(caught.value)
     assert str(cache / "squeezenet1_0-b66bff10.pth") in str(caught.value)
     assert "no network" in str(caught.value)
@@ -256,7 +256,7 @@ def test_weights_that_are_not_what_their_name_says_are_refused(cache: Path, flow
     with pytest.raises(
         ValueError, match=r"damaged: its sha256 starts with [0-9a-f]{8}, not b66bff10"
     ):
-        cnn("squeezenet1_0").transform([flower])
+        cnn(model="squeezenet1_0").transform([flower])
 
 
 def test_cached_weights_are_loaded_without_a_network(
@@ -273,11 +273,11 @@ def test_cached_weights_are_loaded_without_a_network(
     (cache / name).write_bytes(stream.getvalue())
     weights = models.SqueezeNet1_0_Weights.IMAGENET1K_V1
     monkeypatch.setattr(weights._value_, "url", f"https://example.org/{name}", raising=False)
-    encoder = cnn("squeezenet1_0")
+    encoder = cnn(model="squeezenet1_0")
     assert encoder.identity()["weights"] == name
     features = encoder.transform([flower]).array()
     assert not np.array_equal(
-        features, cnn("squeezenet1_0", weights="random").transform([flower]).array()
+        features, cnn(model="squeezenet1_0", weights="random").transform([flower]).array()
     )
 
 

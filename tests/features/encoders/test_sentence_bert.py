@@ -92,9 +92,9 @@ def test_a_prompt_stands_before_every_text() -> None:
 
 
 def test_vectors_are_left_as_long_as_the_model_gives_them_where_asked(unscaled: Path) -> None:
-    free = SentenceBert(str(unscaled), normalise=False).transform(["a small dog"]).array()
+    free = SentenceBert(model=str(unscaled), normalise=False).transform(["a small dog"]).array()
     assert np.linalg.norm(free) > 1.5
-    scaled = SentenceBert(str(unscaled)).transform(["a small dog"]).array()
+    scaled = SentenceBert(model=str(unscaled)).transform(["a small dog"]).array()
     np.testing.assert_allclose(free / np.linalg.norm(free), scaled, atol=1e-6)
 
 
@@ -137,7 +137,7 @@ def test_a_model_in_the_hubs_cache_loads_by_name_without_any_network(
         "def refuse(*arguments, **options): raise AssertionError('a network call was attempted')\n"
         "socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse\n"
         "from features.encoders.sentence_bert import SentenceBert\n"
-        "encoder = SentenceBert('all-mpnet-base-v2')\n"
+        "encoder = SentenceBert(model='all-mpnet-base-v2')\n"
         "encoder.identity()\n"
         "print(encoder.transform(['a dog']).values.shape)\n"
     )
@@ -156,7 +156,7 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
 def test_every_name_of_the_packaged_model_and_its_folder_are_one() -> None:
     folder = model_folder("all-MiniLM-L6-v2")
     assert model_folder("sentence-transformers/all-MiniLM-L6-v2") == folder
-    assert SentenceBert(str(folder)).identity() == SentenceBert().identity()
+    assert SentenceBert(model=str(folder)).identity() == SentenceBert().identity()
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_identity_changes_with_weights_and_configuration_only(copied: Path) -> None:
-    encoder = SentenceBert(str(copied))
+    encoder = SentenceBert(model=str(copied))
     before = encoder.identity()
     (copied / "README.md").write_text("changed")
     assert encoder.identity() == before
@@ -196,7 +196,7 @@ def unscaled(tmp_path: Path) -> Path:
 
 
 def test_vectors_are_scaled_where_the_model_does_not(unscaled: Path) -> None:
-    vectors = SentenceBert(str(unscaled)).transform(["a small dog"]).array()
+    vectors = SentenceBert(model=str(unscaled)).transform(["a small dog"]).array()
     np.testing.assert_allclose(
         vectors, SentenceBert().transform(["a small dog"]).array(), atol=1e-5
     )
@@ -208,15 +208,15 @@ def test_a_model_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     monkeypatch.setattr("sentence_transformers.SentenceTransformer", refuse)
     for call in (
-        SentenceBert("no-such-model-here").identity,
-        SentenceBert("no-such-model-here").transform,
+        SentenceBert(model="no-such-model-here").identity,
+        SentenceBert(model="no-such-model-here").transform,
     ):
         with pytest.raises(
             FileNotFoundError, match=r"sentence-transformers/no-such-model-here.*no network"
         ):
             call(*([["a"]] if call.__name__ == "transform" else []))
     with pytest.raises(FileNotFoundError, match="neither a folder nor a possible model name"):
-        SentenceBert(str(tmp_path / "none")).identity()
+        SentenceBert(model=str(tmp_path / "none")).identity()
 
 
 def test_many_texts_are_encoded_piece_by_piece_with_the_same_result(

@@ -44,7 +44,7 @@ def test_an_error_is_no_answer(tmp_path):
     with remembered.remembering(memory(Store(tmp_path))):
         for _ in range(2):
             with pytest.raises(ValueError, match=r"nearest: .*resnet18"):
-                CNN("resnet19").identity()
+                CNN(model="resnet19").identity()
     assert Store(tmp_path).entries() == []
 
 

@@ -33,7 +33,7 @@ def picture() -> bytes:
 
 
 def own(path: Path | str) -> CNN:
-    return CNN("squeezenet1_1", weights=path, size=64, precision="float32")
+    return CNN(model="squeezenet1_1", weights=path, size=64, precision="float32")
 
 
 def test_every_form_of_file_gives_the_same_features(tmp_path, weights, picture):
@@ -121,8 +121,8 @@ def test_timm_takes_a_checkpoint_too(tmp_path, picture):
 
     torch.manual_seed(4)
     save_file(timm.create_model("test_resnet").state_dict(), tmp_path / "own.safetensors")
-    trained = CNN("timm/test_resnet", weights=tmp_path / "own.safetensors", precision="float32")
-    plain = CNN("timm/test_resnet", weights="random", precision="float32")
+    trained = CNN(model="timm/test_resnet", weights=tmp_path / "own.safetensors", precision="float32")
+    plain = CNN(model="timm/test_resnet", weights="random", precision="float32")
     assert trained.transform([picture]).array().shape == (1, 96)
     assert not np.array_equal(
         trained.transform([picture]).array(), plain.transform([picture]).array()

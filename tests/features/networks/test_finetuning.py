@@ -41,11 +41,11 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def cnn(unfreeze: str, **parameters: Any) -> CNN:
     finetune = Finetune(**{"epochs": 3, "lr": 0.01, **parameters, "unfreeze": unfreeze})
-    return CNN("resnet18", "random", size=32, precision="float32", finetune=finetune)
+    return CNN(model="resnet18", weights="random", size=32, precision="float32", finetune=finetune)
 
 
 def chosen(model: str = "resnet18", size: int = 32) -> Pretrained:
-    return CNN(model, "random", size=size).chosen()
+    return CNN(model=model, weights="random", size=size).chosen()
 
 
 # --- the head
@@ -175,7 +175,7 @@ def test_the_encoder_gives_tuned_features_and_the_same_again(unfreeze: str) -> N
     encoder = cnn(unfreeze).fit_supervised(PICTURES, TARGETS)
     rows = encoder.transform(PICTURES).array()
     assert rows.shape == (30, 256 if unfreeze == "head" else 512)
-    frozen = CNN("resnet18", "random", size=32, precision="float32").transform(PICTURES).array()
+    frozen = CNN(model="resnet18", weights="random", size=32, precision="float32").transform(PICTURES).array()
     assert rows.shape != frozen.shape or not np.allclose(rows, frozen, atol=1e-3)
     again = cnn(unfreeze).fit_supervised(PICTURES, TARGETS)
     np.testing.assert_array_equal(again.transform(PICTURES).array(), rows)
@@ -251,7 +251,7 @@ def test_heads_learn_from_training_rows_on_features_encoded_once(folder, monkeyp
     assert passes == [36]
     rows = read_rows(folder)
     codes = {name: code for code, name in enumerate(sorted({row[3] for row in rows}))}
-    pictures = CNN("resnet18", "random", size=32, precision="float32").transform(
+    pictures = CNN(model="resnet18", weights="random", size=32, precision="float32").transform(
         [(folder / row[1]).read_bytes() for row in rows]).array()
     saved = np.load(folder / "out" / "folds.npz")
     outer, inner = saved["outer"][0], saved["inner"][0]

@@ -42,7 +42,7 @@ def pictures() -> list[bytes]:
 
 def small(**parameters: object) -> CNN:
     return CNN(
-        "timm/test_resnet",
+        model="timm/test_resnet",
         **{"weights": "random", "size": 64, "precision": "float32", **parameters},
     )
 
@@ -237,7 +237,7 @@ def test_a_transformer_without_a_classifier_gives_its_own_vector(pictures: list[
     from features.networks.tapped import Network
 
     net = timm.create_model("test_vit", num_classes=0)
-    chosen = CNN("timm/test_vit", weights="random").chosen()
+    chosen = CNN(model="timm/test_vit", weights="random").chosen()
     tapped = Network(net, chosen)
     pixels = np.stack([chosen.preparation.prepared(one) for one in pictures])
     found = tapped(pixels, ["pooled", "regions"])
@@ -253,10 +253,10 @@ def test_a_transformer_without_a_classifier_gives_its_own_vector(pictures: list[
 
 
 def test_the_preparation_is_the_models_own_unless_it_is_replaced() -> None:
-    own = CNN("resnet50", weights="random").chosen().preparation
+    own = CNN(model="resnet50", weights="random").chosen().preparation
     assert (own.size, own.shorter_side, own.interpolation) == (224, 232, "bilinear")
     replaced = CNN(
-        "resnet50",
+        model="resnet50",
         weights="random",
         size=112,
         interpolation="bicubic",
@@ -266,12 +266,12 @@ def test_the_preparation_is_the_models_own_unless_it_is_replaced() -> None:
     own = replaced.chosen().preparation
     assert (own.size, own.shorter_side, own.interpolation, own.mean, own.std) == (
         112, 116, "bicubic", (0, 0, 0), (1, 1, 1))
-    assert CNN("resnet50", weights="random", crop=0.5).chosen().preparation.shorter_side == 448
-    assert CNN("resnet50", weights="random", crop="none").chosen().preparation.shorter_side is None
+    assert CNN(model="resnet50", weights="random", crop=0.5).chosen().preparation.shorter_side == 448
+    assert CNN(model="resnet50", weights="random", crop="none").chosen().preparation.shorter_side is None
     assert CNN(weights="random").chosen().preparation.shorter_side is None
     assert CNN(weights="random", crop=1.0).chosen().preparation.shorter_side == 224
     identities = [
-        CNN("resnet50", weights="random", **changed).identity()
+        CNN(model="resnet50", weights="random", **changed).identity()
         for changed in (
             {},
             {"size": 112},
@@ -287,8 +287,8 @@ def test_the_preparation_is_the_models_own_unless_it_is_replaced() -> None:
 
 def test_a_size_that_a_network_cannot_take_is_named(pictures: list[bytes]) -> None:
     with pytest.raises(ValueError, match="model vit_b_32 cannot take pictures of 64 x 64 pixels"):
-        CNN("vit_b_32", weights="random", size=64).transform(pictures)
-    assert CNN("timm/test_vit", weights="random", size=80).transform(pictures).array().shape == (
+        CNN(model="vit_b_32", weights="random", size=64).transform(pictures)
+    assert CNN(model="timm/test_vit", weights="random", size=80).transform(pictures).array().shape == (
         6,
         64,
     )

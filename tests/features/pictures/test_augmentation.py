@@ -132,8 +132,8 @@ def test_cnn_gives_plain_features_first_and_those_of_the_views_behind() -> None:
     torch.set_num_threads(1)
     pictures = [png(seed) for seed in range(2)]
     augment = Augment(views=2, test_views=True)
-    plain = CNN("resnet18", "random")
-    block = CNN("resnet18", "random", augment=augment, random_state=7).transform(pictures)
+    plain = CNN(model="resnet18", weights="random")
+    block = CNN(model="resnet18", weights="random", augment=augment, random_state=7).transform(pictures)
     assert (len(block), block.augmented, block.averaged) == (2, 2, True)
     np.testing.assert_allclose(block.array(), plain.transform(pictures).array(), atol=1e-4)
     expected = plain.transform(list(AugmentedPictures(pictures, augment, 7)))
@@ -306,7 +306,7 @@ def test_predictions_are_averaged_over_the_views_where_asked(folder, plans, test
 
 def test_the_key_has_the_views_and_their_seed_but_no_seed_where_nothing_is_drawn(monkeypatch):
     def key(**parameters: Any) -> Any:
-        return describe_encoder(CNN("resnet18", "random", **parameters))
+        return describe_encoder(CNN(model="resnet18", weights="random", **parameters))
 
     assert key(random_state=1) == key(random_state=2)
     augment = Augment()

@@ -55,7 +55,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def resnet18(**parameters: Any) -> CNN:
-    return CNN("resnet18", "random", size=32, output="pixels", **parameters)
+    return CNN(model="resnet18", weights="random", size=32, output="pixels", **parameters)
 
 
 def sbert() -> SentenceBert:
