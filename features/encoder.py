@@ -63,12 +63,12 @@ class Encoder(Estimator):
 
     @property
     def augmented(self) -> int:
-        """Augmented views k that the block holds of each sample behind the plain ones: see Block.augmented."""
+        """How many augmented copies of each sample the block holds: see Block.augmented."""
         return 0
 
     @property
     def averaged(self) -> bool:
-        """Whether predictions are averaged over the plain sample and its views."""
+        """Whether predictions are averaged over the plain sample and its copies."""
         return False
 
     def identity(self) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Encoder(Estimator):
         """Blocks of consecutive samples, in order, for several values of the parameter `output`.
 
         Put together, the pieces are what `transform` gives for each output ([None] for an encoder
-        without `output`), followed by the rows of their augmented views. There is one piece at
+        without `output`), followed by the rows of their augmented copies. There is one piece at
         least. This plain form gives everything in one and encodes once for each output. An encoder
         whose samples need not be in memory together, or that gets all outputs from one pass,
         overrides it.

@@ -17,7 +17,7 @@ from features.machine.precision import Precision, chosen_precision
 from features.networks.catalogue import known_model, library
 from features.networks.finetuning import Finetune, Head
 from features.networks.pretrained import Pretrained, pretrained, with_preparation
-from features.pictures.augmentation import Augment, with_views
+from features.pictures.augmentation import Augment, with_copies
 from features.pictures.images import PixelArray, batches
 from features.pictures.resizing import Interpolation
 from features.principal_components import Projection
@@ -33,8 +33,8 @@ PREPARED_AT_ONCE = 64  # pictures
 class CNN(Encoder):
     """Features of a pretrained picture network, read off inside it. Learns nothing, unless with `pca` or `finetune`.
 
-    With `augment`, training sets also hold augmented views of their pictures, as further samples of
-    the class.
+    With `augment`, training sets also hold augmented copies of their pictures, as further samples
+    of the class.
 
     Parameters
     ----------
@@ -60,11 +60,11 @@ class CNN(Encoder):
         3).
     finetune : trains the network on the labelled training rows of each fold; keys epochs, lr,
         unfreeze and loss: see features.networks.finetuning.Finetune. With `augment`, it trains on
-        the views, too.
-    augment : keys views, crop, flip, colour and test_views: see
+        the copies, too.
+    augment : keys copies, crop, flip, colour and test_copies: see
         features.pictures.augmentation.Augment. Where the network is trained with what is built on
-        it (end_to_end), every step sees a new view, and `views` does not count.
-    random_state : seed of the augmented views and of fine-tuning.
+        it (end_to_end), every step sees a new copy, and `copies` does not count.
+    random_state : seed of the augmented copies and of fine-tuning.
 
     Attributes
     ----------
@@ -112,13 +112,13 @@ class CNN(Encoder):
 
     @property
     def augmented(self) -> int:
-        """Augmented views of each picture."""
-        return self.augment.views if self.augment and not self.gives_inputs else 0
+        """How many augmented copies of each picture there are."""
+        return self.augment.copies if self.augment and not self.gives_inputs else 0
 
     @property
     def averaged(self) -> bool:
-        """Whether predictions are averaged over a picture and its views."""
-        return self.augment is not None and self.augment.test_views
+        """Whether predictions are averaged over a picture and its copies."""
+        return self.augment is not None and self.augment.test_copies
 
     def frozen_stage(self) -> CNN | None:
         """The same without what is learned on frozen features, where there is such: components, or a head."""
@@ -150,7 +150,7 @@ class CNN(Encoder):
         from features.networks.last_layers import tuned
         from features.networks.tapped import Network
 
-        pictures = with_views(samples, self.augment, self.random_state)
+        pictures = with_copies(samples, self.augment, self.random_state)
         chosen = self.chosen()
         net, self.history_ = tuned(
             chosen, pictures, targets, self.finetune, self.augmented, self.random_state
@@ -181,7 +181,7 @@ class CNN(Encoder):
         }
 
     def _drawing(self) -> list[str]:
-        """Libraries that draw augmented views, and the rows by which fine-tuning stops."""
+        """Libraries that draw augmented copies, and the rows by which fine-tuning stops."""
         return ["numpy"] * (self.augment is not None) + ["scikit-learn"] * (
             self.finetune is not None
         )
@@ -191,8 +191,8 @@ class CNN(Encoder):
         wrong = [name for name in ("pca", "finetune", "layer") if getattr(self, name) is not None]
         wrong += ["pooling"] if self.pooling != "model" else []
         wrong += (
-            ["augment: {test_views: true}"]
-            if self.augment is not None and self.augment.test_views
+            ["augment: {test_copies: true}"]
+            if self.augment is not None and self.augment.test_copies
             else []
         )
         if wrong:
@@ -200,7 +200,7 @@ class CNN(Encoder):
                              f"leave out {', '.join(wrong)}")
 
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
-        """See Encoder.network; with `augment`, every step sees a new view of each picture."""
+        """See Encoder.network; with `augment`, every step sees a new copy of each picture."""
         from features.networks.trainable import picture_network
 
         self._check_trainable()
@@ -225,7 +225,7 @@ class CNN(Encoder):
     def transform(self, samples: Sequence[bytes]) -> Block:
         """Encode m picture files (bytes): float32 (m, d), or (m, t, d) with all t regions present.
 
-        With k augmented views of each picture there are m (1 + k) rows: see Block.augmented.
+        With k augmented copies of each picture there are m (1 + k) rows: see Block.augmented.
 
         Raises
         ------
@@ -265,7 +265,7 @@ class CNN(Encoder):
             self.chosen(), self.layer, self.pooling, chosen_precision(self.precision))
         names = [str(output) for output in outputs]
         self._check(net, names)
-        pictures = with_views(samples, self.augment, self.random_state)
+        pictures = with_copies(samples, self.augment, self.random_state)
         if not len(pictures):
             yield {
                 name: _block(np.empty((0, *net.shapes[name]), dtype=np.float32)) for name in names

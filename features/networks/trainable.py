@@ -76,7 +76,7 @@ class Pictures(PretrainedNetwork):
         generators = drawn().spawn(len(pixels))
 
         def view(place: int) -> PixelArray:
-            picture = augment.view(Image.fromarray(pixels[place].numpy()), generators[place])
+            picture = augment.augmented(Image.fromarray(pixels[place].numpy()), generators[place])
             side = self.preparation.size
             return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))
 

@@ -30,7 +30,7 @@ class Features:
 
     Parameters
     ----------
-    count : distinct samples to encode, augmented views counted.
+    count : distinct samples to encode, augmented copies counted.
     ingredients : everything that decides them; see `store.key_of`.
     stage : the frozen features that the encoder learns from, where it learns from such; see
         `Encoder.frozen_stage`.
@@ -128,7 +128,7 @@ def _request(
 def describe_encoder(encoder: Encoder) -> dict[str, Any]:
     """Class, version, parameters and identity, as JSON. A path is no ingredient: what it holds is (identity).
 
-    Nor is the seed, where nothing is drawn at random: in a frozen encoder without augmented views.
+    Nor is the seed, where nothing is drawn at random: in a frozen encoder without augmented copies.
     """
     parameters = plain_parameters(encoder)
     if not encoder.learns and not encoder.augmented:

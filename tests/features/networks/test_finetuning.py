@@ -73,7 +73,7 @@ def test_a_head_learns_features_in_which_classes_lie_apart(loss: str) -> None:
     assert (nearest == np.arange(90) % 3).mean() > 0.9
 
 
-def test_a_head_sees_each_position_of_a_sequence_and_keeps_masks_and_views() -> None:
+def test_a_head_sees_each_position_of_a_sequence_and_keeps_masks_and_copies() -> None:
     head = Head.learned(Block.of(clouds()), Targets(np.arange(90) % 3), Finetune(epochs=1), 0)
     rows = clouds(12)
     regions = Block(
@@ -88,7 +88,7 @@ def test_a_head_sees_each_position_of_a_sequence_and_keeps_masks_and_views() -> 
     assert (seen.index.tolist(), seen.augmented, seen.averaged) == ([1, -1], 1, True)
 
 
-def test_views_of_one_sample_are_not_parted_when_rows_are_held_out(
+def test_copies_of_one_sample_are_not_parted_when_rows_are_held_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from features.training import loop as training
@@ -140,8 +140,8 @@ def test_any_network_istaken_apart_before_its_classifier(model: str, size: int, 
     assert head not in layers
 
 
-def test_each_epoch_takes_the_next_view_and_held_out_rows_none() -> None:
-    # 2 pictures, 2 views of each
+def test_each_epoch_takes_the_next_copy_and_held_out_rows_none() -> None:
+    # 2 pictures, 2 copies of each
     shades = [png(0, (shade, shade, shade)) for shade in (50, 60, 70, 80, 90, 100)]
     inputs = _Inputs(shades, chosen().preparation, 2, 2)
 
