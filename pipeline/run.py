@@ -14,7 +14,7 @@ from itertools import starmap
 from pathlib import Path
 
 from features.machine.cores import cores
-from features.machine.remembered import remembering
+from features.machine.facts import caching_facts
 from pipeline.config.cells import Cell, expand, sample_modalities
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
@@ -44,7 +44,7 @@ from pipeline.results.record import (
     stage_records,
 )
 from pipeline.results.scores import collect
-from pipeline.store.remember import memory
+from pipeline.store.remember import fact_cache
 from pipeline.store.store import DEFAULT_STORE, Store
 from pipeline.tasks.context import context_of
 from reports.analysis.checks import checks
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        with remembering(memory(Store(options.store))):
+        with caching_facts(fact_cache(Store(options.store))):
             grid = read_grid(options.grid)
             return _planned(grid, options) if options.plan else _run(grid, options)
     except (GridError, SourceError, DatasetError) as error:

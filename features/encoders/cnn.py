@@ -18,12 +18,12 @@ from features.networks.catalogue import known_model, library
 from features.networks.finetuning import Finetune, Head
 from features.networks.pretrained import Pretrained, pretrained, with_preparation
 from features.pictures.augmentation import Augment, with_copies
-from features.pictures.images import PixelArray, batches
+from features.pictures.preparation import PixelArray, batches
 from features.pictures.resizing import Interpolation
-from features.principal_components import Projection
+from features.principal_components import PrincipalComponents
 
 if TYPE_CHECKING:
-    from features.networks.tapped import Network
+    from features.networks.inference.feature_extractor import FeatureExtractor
 
 Three = tuple[float, float, float]
 PREPARED_AT_ONCE = 64  # pictures
@@ -68,14 +68,14 @@ class CNN(Encoder):
 
     Attributes
     ----------
-    projection_ : Projection learned from the training samples; only with `pca`.
+    components_ : PrincipalComponents learned from the training samples; only with `pca`.
     head_ : Head learned from them; only with finetune: {unfreeze: head}.
     net_, history_ : the tuned network, and the losses of each epoch; only with other forms of
         finetune.
 
     See Also
     --------
-    features.networks.tapped.Network : how the places are found in any network.
+    features.networks.inference.feature_extractor.FeatureExtractor : where features are read off.
     """
 
     modality: ClassVar[Modality] = "image"
@@ -136,7 +136,7 @@ class CNN(Encoder):
     def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
         """Learn the components, or the head, from the training pictures' features."""
         if self.pca is not None:
-            self.projection_ = Projection.learned(features, self.pca, self.whiten)
+            self.components_ = PrincipalComponents.learned(features, self.pca, self.whiten)
         elif self.finetune is not None and targets is not None:
             self.head_ = Head.learned(features, targets, self.finetune, self.random_state)
         else:
@@ -147,20 +147,22 @@ class CNN(Encoder):
         """Tune the head, the last layers or all of them on n labelled picture files."""
         if self.finetune is None or self._tunes_head:
             return super().fit_supervised(samples, targets)
+        from features.networks.inference.feature_extractor import FeatureExtractor
         from features.networks.last_layers import tuned
-        from features.networks.tapped import Network
 
         pictures = with_copies(samples, self.augment, self.random_state)
         chosen = self.chosen()
         net, self.history_ = tuned(
             chosen, pictures, targets, self.finetune, self.augmented, self.random_state
         )
-        self.net_ = Network(net, chosen, self.layer, self.pooling, chosen_precision(self.precision))
+        self.net_ = FeatureExtractor(
+            net, chosen, self.layer, self.pooling, chosen_precision(self.precision)
+        )
         return self
 
     def transform_features(self, features: Block) -> Block:
         """The features of pictures in the components, (m, pca) or (m, t, pca), or in the head's hidden layer."""
-        return self.projection_(features) if self.pca is not None else self.head_(features)
+        return self.components_(features) if self.pca is not None else self.head_(features)
 
     def identity(self) -> dict[str, Any]:
         """Weights' digest, preparation, precision and library versions."""
@@ -229,7 +231,7 @@ class CNN(Encoder):
 
         Raises
         ------
-        features.pictures.images.UnreadablePicture
+        features.pictures.decoding.UnreadablePicture
             For a file that does not decode, naming its position.
         FileNotFoundError
             Where the weights are neither in torch's cache folder nor can be downloaded.
@@ -258,10 +260,10 @@ class CNN(Encoder):
             for piece in stage.pieces(samples, outputs):
                 yield {output: self.transform_features(block) for output, block in piece.items()}
             return
-        from features.networks.inference import encoded
-        from features.networks.tapped import network
+        from features.networks.inference.encoding import encoded
+        from features.networks.inference.feature_extractor import feature_extractor
 
-        net = self.net_ if self.finetune else network(
+        net = self.net_ if self.finetune else feature_extractor(
             self.chosen(), self.layer, self.pooling, chosen_precision(self.precision))
         names = [str(output) for output in outputs]
         self._check(net, names)
@@ -281,7 +283,7 @@ class CNN(Encoder):
         for _, pixels in batches(samples, preparation, PREPARED_AT_ONCE):
             yield {"pixels": Block.of(pixels, encoder=self)}
 
-    def _check(self, net: Network, outputs: Sequence[str]) -> None:
+    def _check(self, net: FeatureExtractor, outputs: Sequence[str]) -> None:
         missing = [output for output in outputs if output not in net.shapes]
         if missing:
             raise ValueError(f"layer {self.layer} of {self.model} gives one vector for each picture, so there are no "

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 from features.block import Block, FloatArray, Modality
 from features.encoder import Encoder
 from features.machine.identity import versions
-from features.pictures.images import PixelArray, Preparation, batches
+from features.pictures.preparation import PixelArray, Preparation, batches
 
 Part = Literal["colour", "texture", "shape"]
 NEIGHBOURS = 8  # of local binary patterns, at every radius: P + 2 = 10 uniform patterns
@@ -99,7 +99,7 @@ class Handcrafted(Encoder):
 
         Raises
         ------
-        features.pictures.images.UnreadablePicture
+        features.pictures.decoding.UnreadablePicture
             For a file that does not decode, naming its position.
         """
         squeezed = Preparation(self.size, None, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))

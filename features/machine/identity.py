@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from features.machine.remembered import recall
+from features.machine.facts import cached_facts
 
 LARGE = 2**20  # bytes from which on asking the memory takes less time than reading the file
 SETTLED = 60.0  # seconds since its last change after which a file's times tell any other: clocks tick, and differ
@@ -59,7 +59,7 @@ def file_digest(path: Path) -> str:
         "changed": status.st_ctime_ns,
         "inode": status.st_ino,
     }
-    return str(recall(question, lambda: {"sha256": content_digest(path)})["sha256"])
+    return str(cached_facts(question, lambda: {"sha256": content_digest(path)})["sha256"])
 
 
 def content_digest(path: Path) -> str:

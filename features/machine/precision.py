@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from features.machine.facts import cached_facts
 from features.machine.identity import versions
-from features.machine.remembered import recall
 
 DRIVER = Path("/proc/driver/nvidia")  # where Linux shows it
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -60,7 +60,7 @@ def _gpu() -> bool | None:
         question = {"question": "bfloat16 on a GPU", "libraries": versions("torch"), "gpus": gpus,
                     "visible": os.environ.get("CUDA_VISIBLE_DEVICES"),
                     "driver": (DRIVER / "version").read_text(encoding="utf-8", errors="replace")}
-        return bool(recall(question, lambda: {"bfloat16": _asked_torch()})["bfloat16"])
+        return bool(cached_facts(question, lambda: {"bfloat16": _asked_torch()})["bfloat16"])
     except _NoGPU:  # now: a driver that does not work is no answer to remember
         return None
 

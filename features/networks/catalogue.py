@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
 
+from features.machine.facts import cached_facts
 from features.machine.identity import versions
-from features.machine.remembered import recall
-from features.pictures.images import Preparation
+from features.pictures.preparation import Preparation
 from features.pictures.resizing import Interpolation
 
 LITE0 = "efficientnet_lite0"
@@ -68,7 +68,7 @@ def listed(model: str) -> dict[str, Listed]:
     question = {"network": model, "libraries": versions(library(model))}
     return {
         one["name"]: _from_json(one)
-        for one in recall(question, lambda: {"weights": ask(model)})["weights"]
+        for one in cached_facts(question, lambda: {"weights": ask(model)})["weights"]
     }
 
 

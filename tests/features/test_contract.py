@@ -328,9 +328,9 @@ def test_no_network_is_asked(name: str, monkeypatch: pytest.MonkeyPatch) -> None
         raise AssertionError("a network call was attempted")
 
     from features.encoders import sentence_bert
-    from features.networks import tapped as networks
+    from features.networks.inference.feature_extractor import feature_extractor
 
-    networks.network.cache_clear()
+    feature_extractor.cache_clear()
     sentence_bert._loaded.cache_clear()
     for function in ("connect", "connect_ex"):
         monkeypatch.setattr(socket.socket, function, refuse)

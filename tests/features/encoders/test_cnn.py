@@ -21,9 +21,10 @@ from features.encoders.cnn import CNN
 from features.machine.precision import chosen_precision
 from features.networks import pretrained as weights_module
 from features.networks.catalogue import LITE0_PREPARATION, known_model, model_names
+from features.networks.inference.feature_extractor import FeatureExtractor, feature_extractor
 from features.networks.pretrained import LITE0_PACKAGE, Pretrained, pretrained
-from features.networks.tapped import Network, network
-from features.pictures.images import Preparation, UnreadablePicture
+from features.pictures.decoding import UnreadablePicture
+from features.pictures.preparation import Preparation
 
 DAISY = 985  # its class in ImageNet
 GREY = (0.5, 0.5, 0.5)
@@ -48,7 +49,7 @@ def test_lite0_sees_a_daisy(flower: bytes) -> None:
     pytest.importorskip(LITE0_PACKAGE, reason=f"needs the pip package {LITE0_PACKAGE}")
     pooled = cnn().transform([flower]).array()
     assert pooled.shape == (1, 1280)
-    classifier = network(pretrained("efficientnet_lite0", "default")).net.classifier
+    classifier = feature_extractor(pretrained("efficientnet_lite0", "default")).net.classifier
     with torch.inference_mode():
         probabilities = classifier(torch.from_numpy(pooled)).softmax(dim=1)[0]
     assert int(probabilities.argmax()) == DAISY
@@ -91,7 +92,7 @@ def test_weights_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
         torch.save(dict(stored), path)
         chosen = Pretrained("efficientnet_lite0", "default", path, "0", LITE0_PREPARATION)
         with pytest.raises(ValueError, match=message):
-            network(chosen)
+            feature_extractor(chosen)
 
 
 # Width of the pooled features, number and width of the regions, and whether the one is the other's
@@ -133,10 +134,10 @@ def test_a_vision_transformer_gives_its_class_token_and_its_patches() -> None:
     net = VisionTransformer(
         image_size=32, patch_size=8, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=8
     )
-    tapped = Network(net, prepared(32))
+    extractor = FeatureExtractor(net, prepared(32))
     pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
-    assert tapped.shapes == {"pooled": (16,), "regions": (16, 16)}
-    features = tapped(pixels, ["pooled", "regions"])
+    assert extractor.shapes == {"pooled": (16,), "regions": (16, 16)}
+    features = extractor(pixels, ["pooled", "regions"])
     with torch.inference_mode():
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 127.5 - 1
         tokens = torch.cat([net.class_token.expand(3, -1, -1), net._process_input(images)], dim=1)
@@ -151,16 +152,16 @@ def test_a_swin_transformer_gives_its_last_stage() -> None:
     net = SwinTransformer(
         patch_size=[4, 4], embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=[4, 4]
     )
-    tapped = Network(net, prepared(64))
+    extractor = FeatureExtractor(net, prepared(64))
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
-    assert tapped.shapes == {"pooled": (16,), "regions": (64, 16)}
-    features = tapped(pixels, ["pooled", "regions"])
+    assert extractor.shapes == {"pooled": (16,), "regions": (64, 16)}
+    features = extractor(pixels, ["pooled", "regions"])
     np.testing.assert_allclose(features["regions"].mean(axis=1), features["pooled"], atol=1e-5)
 
 
 def test_a_network_without_a_head_is_an_error() -> None:
     with pytest.raises(ValueError, match="model own: no classification head"):
-        Network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), prepared(8))
+        FeatureExtractor(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), prepared(8))
 
 
 def test_random_weights_are_the_same_each_time_and_leave_the_global_seed_alone(
@@ -170,7 +171,7 @@ def test_random_weights_are_the_same_each_time_and_leave_the_global_seed_alone(
     state = torch.random.get_rng_state()
     first = cnn(model="squeezenet1_1", weights="random").transform([flower]).array()
     assert torch.equal(torch.random.get_rng_state(), state)
-    network.cache_clear()
+    feature_extractor.cache_clear()
     torch.manual_seed(6)
     np.testing.assert_array_equal(
         cnn(model="squeezenet1_1", weights="random").transform([flower]).array(), first
@@ -185,7 +186,7 @@ def test_more_pictures_than_a_batch_keep_their_places(monkeypatch: pytest.Monkey
         pictures.append(stream.getvalue())
     encoder = cnn(model="squeezenet1_1", weights="random", precision="float32")
     monkeypatch.setattr(
-        network(encoder.chosen(), None, "model", chosen_precision("float32")), "batch_size", 3
+        feature_extractor(encoder.chosen(), None, "model", chosen_precision("float32")), "batch_size", 3
     )
     together = encoder.transform(pictures).array()
     for row, picture in enumerate(pictures):
@@ -265,7 +266,7 @@ def test_cached_weights_are_loaded_without_a_network(
     from torchvision import models
 
     cache.mkdir(parents=True)
-    monkeypatch.setattr("features.machine.remembered._known", {})
+    monkeypatch.setattr("features.machine.facts._established", {})
     stream = io.BytesIO()
     torch.manual_seed(3)
     torch.save(models.squeezenet1_0().state_dict(), stream)

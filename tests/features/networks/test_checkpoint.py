@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torchvision import models
 
 from features.encoders.cnn import CNN
-from features.networks.tapped import network
+from features.networks.inference.feature_extractor import feature_extractor
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_timm_takes_a_checkpoint_too(tmp_path, picture):
     assert not np.array_equal(
         trained.transform([picture]).array(), plain.transform([picture]).array()
     )
-    network.cache_clear()
+    feature_extractor.cache_clear()
 
 
 def test_a_grid_names_a_checkpoint_by_its_place_beside_the_grid(tmp_path, weights):

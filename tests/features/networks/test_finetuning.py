@@ -13,10 +13,10 @@ from torch import nn
 from features.block import Block
 from features.encoder import Targets
 from features.encoders.cnn import CNN
+from features.networks.building import build
 from features.networks.finetuning import Finetune, Head
 from features.networks.last_layers import _Inputs, taken_apart, tuned
 from features.networks.pretrained import Pretrained
-from features.networks.tapped import build
 from features.training.held_out import split_for_stopping
 from pipeline.tasks.features import describe_encoder
 from tests.support.samples import png
@@ -234,12 +234,12 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_heads_learn_from_training_rows_on_features_encoded_once(folder, monkeypatch):
-    from features.networks import inference
+    from features.networks.inference import encoding
 
     passes, fits = [], []
-    encoded, fit = inference.encoded, CNN.fit_features
+    encoded, fit = encoding.encoded, CNN.fit_features
     monkeypatch.setattr(
-        inference,
+        encoding,
         "encoded",
         lambda net, pictures, outputs: (
             passes.append(len(pictures)) or encoded(net, pictures, outputs)

@@ -18,7 +18,7 @@ import features
 from features.block import Block
 from features.encoders.cnn import CNN
 from features.pictures.augmentation import Augment, AugmentedPictures
-from features.pictures.images import decode
+from features.pictures.decoding import decode
 from models.early.pooled import PooledFusion
 from models.views import Views
 from pipeline import run
