@@ -230,7 +230,8 @@ def measure_texts(rounds: int) -> None:
     """Print the rows of Sentence-BERT: batches in the order of the texts, and ours."""
     from sentence_transformers import SentenceTransformer
 
-    from features.encoders.sentence_bert import MINILM, SentenceBert, model_folder
+    from features.encoders.sentence_bert import SentenceBert
+    from features.texts.sentence_models import MINILM, model_folder
 
     words = [
         "red",

@@ -40,7 +40,7 @@ class TrainableNetwork(NamedTuple):
 
 
 class HasNetwork(Protocol):
-    """What a block of inputs knows of the encoder that prepared them: its network can be trained."""
+    """What a block of inputs knows of the encoder that prepared them: that it has a network."""
 
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
         """See features.encoder.Encoder.network."""

@@ -30,12 +30,12 @@ class Targets:
 
 
 class Encoder(Estimator):
-    """Turns samples of one modality into a Block. Subclass it, and register the class in `features`.
+    """Turns samples of one modality into a Block.
 
-    A subclass is a keyword dataclass whose fields are its parameters (typed, with defaults: the
-    grid is validated against them). A learned encoder is fitted on training samples only.
-    `transform` must not depend on the order, number or batching of the samples it is given
-    together.
+    Subclass it, and register the class in `features`. A subclass is a keyword dataclass whose
+    fields are its parameters (typed, with defaults: the grid is validated against them). A learned
+    encoder is fitted on training samples only. `transform` must not depend on the order, number or
+    batching of the samples it is given together.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Encoder(Estimator):
 
     @property
     def supervised(self) -> bool:
-        """Whether it learns from labels too: it is then fitted by `fit_supervised`, not by `fit`."""
+        """Whether it learns from labels too: `fit_supervised` then fits it, not `fit`."""
         return False
 
     @property
@@ -72,20 +72,26 @@ class Encoder(Estimator):
         return False
 
     def identity(self) -> dict[str, Any]:
-        """Everything beyond the parameters that decides the output, as JSON: weights' hash, versions."""
+        """What decides the output beyond the parameters, as JSON: weights' hash, versions."""
         return {}
 
     def frozen_stage(self) -> Encoder | None:
-        """The frozen encoder on whose features this one learns; None where it learns from the samples themselves.
+        """The frozen encoder on whose features this one learns.
 
-        The pipeline encodes all samples with it once, and gives rows of what is stored to
-        `fit_features` and `transform_features` of every fold. With a frozen stage, `fit` and
-        `transform` are these two on its features, or have the same result.
+        None where it learns from the samples themselves. The pipeline encodes all samples with it
+        once, and gives rows of what is stored to `fit_features` and `transform_features` of every
+        fold. With a frozen stage, `fit` and `transform` are these two on its features, or have the
+        same result.
         """
         return None
 
     def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
-        """Learn from the frozen stage's features of the training samples, and their labels where it is supervised."""
+        """Learn from the frozen stage's features of the training samples.
+
+        Parameters
+        ----------
+        targets : their labels, where it is supervised.
+        """
         raise NotImplementedError
 
     def transform_features(self, features: Block) -> Block:
@@ -110,11 +116,11 @@ class Encoder(Estimator):
 
     @property
     def gives_inputs(self) -> bool:
-        """Whether its output is what its network takes, and not features. It then learns nothing itself."""
+        """Whether its output is what its network takes, not features; it then learns nothing."""
         return "inputs" in self.forms and getattr(self, "output", None) == self.forms["inputs"]
 
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
-        """The network that makes the pooled features of its inputs (the form "inputs"), to be trained.
+        """The network that makes pooled features of its inputs (the form "inputs"), to be trained.
 
         Parameters
         ----------
@@ -132,7 +138,7 @@ class Encoder(Estimator):
     def counts(
         self, samples: Sequence[Any], values: sparse.csr_matrix | None = None
     ) -> dict[str, int]:
-        """What a reader should know of how these samples were encoded: how many were empty, cut off, unknown.
+        """What a reader should know of their encoding: how many were empty, cut off, unknown.
 
         Names are plural nouns ("texts without words") and read well after a number. Nothing by
         default. `values` are what the samples were encoded as, where they are sparse and at hand:
@@ -141,7 +147,7 @@ class Encoder(Estimator):
         return {}
 
     def tokens(self, samples: Sequence[Any]) -> list[list[str]]:
-        """What stands at each position of the sequence form, one list for each sample, as a reader would write it.
+        """What stands at each position of the sequence form, a list of names for each sample.
 
         Raises
         ------
@@ -151,7 +157,11 @@ class Encoder(Estimator):
         raise NotImplementedError(f"{type(self).__name__} has no tokens")
 
     def shown(self, samples: Sequence[Any]) -> NDArray[np.uint8]:
-        """What the sequence form covers of each picture, uint8 (m, height, width, 3), its regions row by row.
+        """What the sequence form covers of each picture, its regions row by row.
+
+        Returns
+        -------
+        uint8 (m, height, width, 3)
 
         Raises
         ------

@@ -10,31 +10,30 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from features.block import Block, FloatArray, Form, Modality, TrainableNetwork, Unfreeze, joined
+from features.block import Block, Form, Modality, TrainableNetwork, Unfreeze, joined
 from features.encoder import Encoder, Targets
 from features.machine.identity import versions
 from features.machine.precision import Precision, chosen_precision
 from features.networks.catalogue import known_model, library
 from features.networks.finetuning import Finetune, Head
-from features.networks.pretrained import Pretrained, pretrained, with_preparation
+from features.networks.pretrained import Pretrained, pretrained
 from features.pictures.augmentation import Augment, with_copies
-from features.pictures.preparation import PixelArray, batches
+from features.pictures.blocks import picture_block, pixel_blocks
+from features.pictures.preparation import Channels, PixelArray
 from features.pictures.resizing import Interpolation
 from features.principal_components import PrincipalComponents
 
 if TYPE_CHECKING:
     from features.networks.inference.feature_extractor import FeatureExtractor
 
-Three = tuple[float, float, float]
-PREPARED_AT_ONCE = 64  # pictures
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CNN(Encoder):
-    """Features of a pretrained picture network, read off inside it. Learns nothing, unless with `pca` or `finetune`.
+    """Features of a pretrained picture network, read off inside it.
 
-    With `augment`, training sets also hold augmented copies of their pictures, as further samples
-    of the class.
+    Learns nothing, unless with `pca` or `finetune`. With `augment`, training sets also hold
+    augmented copies of their pictures, as further samples of the class.
 
     Parameters
     ----------
@@ -90,8 +89,8 @@ class CNN(Encoder):
     size: Annotated[int, Field(ge=8)] | None = None
     crop: Annotated[float, Field(gt=0, le=1)] | Literal["none"] | None = None
     interpolation: Interpolation | None = None
-    mean: Three | None = None
-    std: Three | None = None
+    mean: Channels | None = None
+    std: Channels | None = None
     precision: Precision = "auto"
     pca: Annotated[int, Field(ge=1)] | None = None
     whiten: bool = False
@@ -121,7 +120,7 @@ class CNN(Encoder):
         return self.augment is not None and self.augment.test_copies
 
     def frozen_stage(self) -> CNN | None:
-        """The same without what is learned on frozen features, where there is such: components, or a head."""
+        """The same without the components, or the head, that are learned on frozen features."""
         if self.pca is None and not self._tunes_head:
             return None
         frozen: CNN = type(self)(
@@ -161,7 +160,7 @@ class CNN(Encoder):
         return self
 
     def transform_features(self, features: Block) -> Block:
-        """The features of pictures in the components, (m, pca) or (m, t, pca), or in the head's hidden layer."""
+        """The features in the components, (m, [t,] pca), or in the head's hidden layer."""
         return self.components_(features) if self.pca is not None else self.head_(features)
 
     def identity(self) -> dict[str, Any]:
@@ -184,22 +183,20 @@ class CNN(Encoder):
 
     def _drawing(self) -> list[str]:
         """Libraries that draw augmented copies, and the rows by which fine-tuning stops."""
-        return ["numpy"] * (self.augment is not None) + ["scikit-learn"] * (
-            self.finetune is not None
-        )
+        copying = ["numpy"] if self.augment is not None else []
+        stopping = ["scikit-learn"] if self.finetune is not None else []
+        return copying + stopping
 
     def _check_trainable(self) -> None:
         """Raise ValueError for parameters that change the features behind the network."""
         wrong = [name for name in ("pca", "finetune", "layer") if getattr(self, name) is not None]
         wrong += ["pooling"] if self.pooling != "model" else []
-        wrong += (
-            ["augment: {test_copies: true}"]
-            if self.augment is not None and self.augment.test_copies
-            else []
-        )
+        wrong += ["augment: {test_copies: true}"] if self.averaged else []
         if wrong:
-            raise ValueError("where the network is trained with the fusion it gives what enters its own classifier: "
-                             f"leave out {', '.join(wrong)}")
+            raise ValueError(
+                "where the network is trained with the fusion it gives what enters its own "
+                f"classifier: leave out {', '.join(wrong)}"
+            )
 
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
         """See Encoder.network; with `augment`, every step sees a new copy of each picture."""
@@ -211,18 +208,10 @@ class CNN(Encoder):
     def chosen(self) -> Pretrained:
         """The weights, and the preparation with what the parameters replace."""
         chosen = pretrained(self.model, self.weights)
-        own = chosen.preparation
-        size = self.size or own.size
-        share = own.size / own.shorter_side if self.crop is None and own.shorter_side else self.crop
-        replaced = {
-            "size": size,
-            # Rounded so that the model's own share gives its own side again.
-            "shorter_side": None if share in (None, "none") else int(size / float(share) + 1e-6),
-            "interpolation": self.interpolation or own.interpolation,
-            "mean": tuple(self.mean or own.mean),
-            "std": tuple(self.std or own.std),
-        }
-        return with_preparation(chosen, **replaced)
+        preparation = chosen.preparation.replaced(
+            self.size, self.crop, self.interpolation, self.mean, self.std
+        )
+        return replace(chosen, preparation=preparation)
 
     def transform(self, samples: Sequence[bytes]) -> Block:
         """Encode m picture files (bytes): float32 (m, d), or (m, t, d) with all t regions present.
@@ -249,9 +238,10 @@ class CNN(Encoder):
     def pieces(
         self, samples: Sequence[bytes], outputs: Sequence[str | None]
     ) -> Iterator[dict[str | None, Block]]:
-        """See Encoder.pieces: a batch of pictures each, all outputs from one pass through the network."""
+        """See Encoder.pieces: a batch of pictures each; one pass gives all outputs."""
         if "pixels" in outputs:  # no pass through the network at all
-            yield from self._pixels(samples)
+            for block in pixel_blocks(samples, self.chosen().preparation, self):
+                yield {"pixels": block}
             outputs = [output for output in outputs if output != "pixels"]
             if not outputs:
                 return
@@ -270,26 +260,16 @@ class CNN(Encoder):
         pictures = with_copies(samples, self.augment, self.random_state)
         if not len(pictures):
             yield {
-                name: _block(np.empty((0, *net.shapes[name]), dtype=np.float32)) for name in names
+                name: picture_block(np.empty((0, *net.shapes[name]), dtype=np.float32))
+                for name in names
             }
         for features in encoded(net, pictures, names):
-            yield {name: _block(features[name]) for name in names}
-
-    def _pixels(self, samples: Sequence[bytes]) -> Iterator[dict[str | None, Block]]:
-        preparation = self.chosen().preparation
-        if not len(samples):
-            side = preparation.size
-            yield {"pixels": Block.of(np.zeros((0, side, side, 3), dtype=np.uint8), encoder=self)}
-        for _, pixels in batches(samples, preparation, PREPARED_AT_ONCE):
-            yield {"pixels": Block.of(pixels, encoder=self)}
+            yield {name: picture_block(features[name]) for name in names}
 
     def _check(self, net: FeatureExtractor, outputs: Sequence[str]) -> None:
         missing = [output for output in outputs if output not in net.shapes]
         if missing:
-            raise ValueError(f"layer {self.layer} of {self.model} gives one vector for each picture, so there are no "
-                             f"{missing[0]}: name a layer that gives a map or tokens")
-
-
-def _block(values: FloatArray) -> Block:
-    """Pooled vectors (m, d), or regions (m, t, d), all of them there."""
-    return Block.of(values, np.ones(values.shape[:2], dtype=bool) if values.ndim == 3 else None)
+            raise ValueError(
+                f"layer {self.layer} of {self.model} gives one vector for each picture, so there "
+                f"are no {missing[0]}: name a layer that gives a map or tokens"
+            )

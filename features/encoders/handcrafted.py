@@ -37,11 +37,11 @@ class Handcrafted(Encoder):
     The traditional baseline that a network has to beat. Learns nothing.
 
     - colour: joint histogram of the three channels (Swain and Ballard, Color indexing, 1991);
-    - texture: histograms of uniform local binary patterns, which count how grey values change around each
-      pixel, whatever the brightness and rotation (Ojala et al., Multiresolution gray-scale and
-      rotation invariant texture classification with local binary patterns, 2002);
-    - shape: histograms of oriented gradients over overlapping blocks of 2 x 2 cells (Dalal and Triggs,
-      Histograms of oriented gradients for human detection, 2005).
+    - texture: histograms of uniform local binary patterns, which count how grey values change
+      around each pixel, whatever the brightness and rotation (Ojala et al., Multiresolution
+      gray-scale and rotation invariant texture classification with local binary patterns, 2002);
+    - shape: histograms of oriented gradients over overlapping blocks of 2 x 2 cells (Dalal and
+      Triggs, Histograms of oriented gradients for human detection, 2005).
 
     Colour and texture histograms are taken over grid x grid parts of the picture. Of each histogram
     entry the square root counts, so that dot products compare histograms by their Bhattacharyya
@@ -131,16 +131,14 @@ class Handcrafted(Encoder):
             for radius in self.texture_radii
         ]
         return np.concatenate(
-            [self._histograms(one.astype(np.int64), NEIGHBOURS + 2) for one in patterns]
+            [self._histograms(codes.astype(np.int64), NEIGHBOURS + 2) for codes in patterns]
         )
 
     def _histograms(self, bins: NDArray[np.int64], count: int) -> NDArray[np.float64]:
-        """Roots of the counts of 0..count-1 in each of the grid's parts, one part after the other."""
-        parts = [
-            part
-            for strip in np.array_split(bins, self.grid)
-            for part in np.array_split(strip, self.grid, axis=1)
-        ]
+        """Roots of the counts of 0..count-1 in each of the grid's parts, part after part."""
+        parts: list[NDArray[np.int64]] = []
+        for strip in np.array_split(bins, self.grid):
+            parts += np.array_split(strip, self.grid, axis=1)
         counts = np.concatenate([np.bincount(part.ravel(), minlength=count) for part in parts])
         return np.asarray(np.sqrt(counts, dtype=np.float64))
 

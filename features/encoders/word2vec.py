@@ -15,7 +15,8 @@ from scipy import sparse
 from features.block import Block, Form, IntArray, Modality
 from features.encoder import Encoder
 from features.machine.identity import file_digest, versions
-from features.texts.tokenizer import Language, StopWords, Tokenizer
+from features.texts.languages import Language
+from features.texts.tokenizer import StopWords, Tokenizer
 from features.texts.weighting import Aggregation, averages, learned
 from features.texts.word_vectors import (
     Lookup,
@@ -84,7 +85,7 @@ class Word2Vec(Encoder):
         return self.vectors == "train" or (self.aggregation != "mean" and self.output == "pooled")
 
     def identity(self) -> dict[str, Any]:
-        """What decides the words; digests of the vectors' files, and gensim's version where it is used."""
+        """What decides the words; the vectors' digests, and gensim's version where it is used."""
         words = self._tokenizer().identity()
         if self.vectors == "glove-6b-50d":
             return {"vectors": [file_digest(path) for path in glove_files()], "words": words}
@@ -97,7 +98,7 @@ class Word2Vec(Encoder):
         return Tokenizer(self.language, self.stop_words, self.stem)
 
     def fit(self, samples: Sequence[str]) -> Self:
-        """Train vectors and learn weights on the training texts, as far as the parameters ask for it."""
+        """Train vectors and learn weights on the training texts, as the parameters ask for it."""
         if not self.learns:
             return self
         texts = self._texts(samples)
@@ -108,7 +109,7 @@ class Word2Vec(Encoder):
         return self
 
     def transform(self, samples: Sequence[str]) -> Block:
-        """Encode m texts: float32 (m, d), or (m, t, d) with a mask, t being the most words in one text."""
+        """Encode m texts: float32 (m, d), or (m, t, d) with a mask, t the most words of a text."""
         known, texts = self._word_vectors(), self._texts(samples)
         if self.output == "pooled":
             weighting = (
@@ -130,10 +131,13 @@ class Word2Vec(Encoder):
     ) -> dict[str, int]:
         """Words, words without a vector, and texts without any known word."""
         known, texts = self._word_vectors(), self._texts(samples)
-        found = [sum(word in known.rows for word in text) for text in texts]
+        known_words = [sum(word in known.rows for word in text) for text in texts]
         words = sum(map(len, texts))
-        return {"words": words, "unknown words": words - sum(found),
-                "texts without a known word": sum(not number for number in found)}
+        return {
+            "words": words,
+            "unknown words": words - sum(known_words),
+            "texts without a known word": known_words.count(0),
+        }
 
     def _texts(self, samples: Sequence[str]) -> list[list[str]]:
         tokenizer = self._tokenizer()
@@ -173,12 +177,12 @@ def _sequences(words: list[IntArray], known: Lookup) -> Block:
     longest = max([1, *(len(rows) for rows in words)])
     values = np.zeros((len(words), longest, known.width), dtype=np.float32)
     mask = np.zeros((len(words), longest), dtype=bool)
-    used, places = np.unique(
+    used, row_of_word = np.unique(
         np.concatenate([np.zeros(0, dtype=np.int64), *words]), return_inverse=True
     )
     lengths = np.array([len(rows) for rows in words], dtype=np.int64)
     texts, positions = np.repeat(np.arange(len(words)), lengths), _within(lengths)
-    values[texts, positions] = known.take(used)[places]
+    values[texts, positions] = known.take(used)[row_of_word]
     mask[texts, positions] = True
     mask[:, 0] = True
     return Block.of(values, mask)

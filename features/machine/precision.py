@@ -1,4 +1,4 @@
-"""Which number format a network computes in here: bfloat16 where the processor or GPU has it natively."""
+"""The number format of networks here: bfloat16 where the processor or GPU has it natively."""
 
 from __future__ import annotations
 
@@ -25,12 +25,18 @@ class Chosen(NamedTuple):
     device: Literal["cpu", "cuda"]
 
     def identity(self) -> str:
-        """What stands for it in a key. float32 features of a CPU and a GPU agree to about 1e-6, bfloat16 do not."""
+        """What stands for it in a key.
+
+        Features in float32 of a CPU and a GPU agree to about 1e-6, in bfloat16 they do not.
+        """
         return self.name if self.name == "float32" else f"{self.name} on {self.device}"
 
 
 def chosen_precision(asked: Precision) -> Chosen:
-    """The format that stands for "auto" on this machine, or the one asked for. Imports torch only if there is a GPU."""
+    """The format that stands for "auto" on this machine, or the one asked for.
+
+    Imports torch only if there is a GPU.
+    """
     gpu = _gpu()
     device: Literal["cpu", "cuda"] = "cpu" if gpu is None else "cuda"
     native = _processor_has_bfloat16() if gpu is None else gpu

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from features.pictures.decoding import UnreadablePicture, decode
 from features.pictures.resizing import Interpolation, resized
 
 PixelArray = NDArray[np.uint8]
+Channels = tuple[float, float, float]  # a number for each of red, green and blue
 
 # Batches being decoded while the network works on another one: enough to overlap, little to hold.
 AHEAD = 2
@@ -41,8 +43,34 @@ class Preparation:
     size: int
     shorter_side: int | None
     interpolation: Interpolation
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: Channels
+    std: Channels
+
+    def replaced(
+        self,
+        size: int | None,
+        crop: float | Literal["none"] | None,
+        interpolation: Interpolation | None,
+        mean: Channels | None,
+        std: Channels | None,
+    ) -> Preparation:
+        """The preparation with what is not None replaced.
+
+        Parameters
+        ----------
+        crop : share of the shorter side that the central square keeps; "none" squeezes the whole
+            picture into the square.
+        """
+        side = size or self.size
+        share = self.size / self.shorter_side if crop is None and self.shorter_side else crop
+        return Preparation(
+            side,
+            # Rounded so that the preparation's own share gives its own side again.
+            None if share is None or share == "none" else int(side / float(share) + 1e-6),
+            interpolation or self.interpolation,
+            mean or self.mean,
+            std or self.std,
+        )
 
     def prepared(self, encoded: bytes) -> PixelArray:
         """An encoded picture file as the network's input, uint8 (size, size, 3)."""
@@ -70,7 +98,7 @@ def _centre(picture: Image.Image) -> Image.Image:
 
 
 def prepared(pictures: Sequence[bytes], position: int, preparation: Preparation) -> PixelArray:
-    """A picture of a sequence as uint8 (size, size, 3); an `UnreadablePicture` names its position."""
+    """A picture as uint8 (size, size, 3); an `UnreadablePicture` names its position."""
     try:
         return preparation.prepared(pictures[position])
     except UnreadablePicture as error:

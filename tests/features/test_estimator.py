@@ -78,7 +78,13 @@ def test_scikit_learn_takes_classifiers_for_classifiers():
     assert cross_val_score(Logistic(), X, y, scoring="accuracy").mean() > 0.9
 
 
-@given(arrays(float, st.tuples(st.integers(0, 12), st.integers(1, 3)), elements=st.sampled_from([-1.0, 0.0, 0.5, 2.0])))
+@given(
+    arrays(
+        float,
+        st.tuples(st.integers(0, 12), st.integers(1, 3)),
+        elements=st.sampled_from([-1.0, 0.0, 0.5, 2.0]),
+    )
+)
 def test_ranks_are_scipys_with_ties_shared(values):
     np.testing.assert_array_equal(mean_ranks(values), rankdata(values, axis=0))
     np.testing.assert_array_equal(mean_ranks(values[:, 0]), rankdata(values[:, 0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import product
 
 import torch
 from PIL import Image
@@ -15,7 +16,7 @@ from features.encoders.cnn import CNN
 def photographs() -> list[bytes]:
     """Six parts of a photograph, PNG."""
     whole = Image.fromarray(load_sample_image("china.jpg"))
-    corners = [(left, top) for left in (0, 200, 400) for top in (0, 200)]
+    corners = list(product((0, 200, 400), (0, 200)))
     streams = [io.BytesIO() for _ in corners]
     for (left, top), stream in zip(corners, streams, strict=True):
         whole.crop((left, top, left + 200, top + 160)).save(stream, "PNG")

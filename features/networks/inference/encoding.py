@@ -68,7 +68,7 @@ class _Underway(NamedTuple):
 def _on_gpu(
     net: FeatureExtractor, pictures: Sequence[bytes], outputs: Sequence[str]
 ) -> Iterator[Features]:
-    """Threads decode; the GPU is given a batch before the results of the last one are waited for."""
+    """Threads decode; the GPU is given a batch before the last one's results are waited for."""
     underway: deque[_Underway] = deque()
     with closing(batches(pictures, net.preparation, net.batch_size)) as prepared_batches:
         for _, pixels in prepared_batches:

@@ -84,10 +84,10 @@ def test_regions_are_where_things_are() -> None:
 def test_weights_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
     import timm
 
-    wanted = list(timm.create_model("tf_efficientnet_lite0").state_dict().items())
+    expected = list(timm.create_model("tf_efficientnet_lite0").state_dict().items())
     # Of the same shape, and yet the wrong way round: the first layer's mean and variance.
-    swapped = [*wanted[:3], wanted[4], wanted[3], *wanted[5:]]
-    for stored, message in ((wanted[:1], "1 entries for 296"), (swapped, "2 of different kind")):
+    swapped = [*expected[:3], expected[4], expected[3], *expected[5:]]
+    for stored, message in ((expected[:1], "1 entries for 296"), (swapped, "2 of different kind")):
         path = tmp_path / f"{len(stored)}.pth"
         torch.save(dict(stored), path)
         chosen = Pretrained("efficientnet_lite0", "default", path, "0", LITE0_PREPARATION)
@@ -186,7 +186,9 @@ def test_more_pictures_than_a_batch_keep_their_places(monkeypatch: pytest.Monkey
         pictures.append(stream.getvalue())
     encoder = cnn(model="squeezenet1_1", weights="random", precision="float32")
     monkeypatch.setattr(
-        feature_extractor(encoder.chosen(), None, "model", chosen_precision("float32")), "batch_size", 3
+        feature_extractor(encoder.chosen(), None, "model", chosen_precision("float32")),
+        "batch_size",
+        3,
     )
     together = encoder.transform(pictures).array()
     for row, picture in enumerate(pictures):
@@ -225,10 +227,13 @@ def test_names() -> None:
 
 
 def test_default_weights_share_their_key_with_their_own_name() -> None:
-    named, default = cnn(model="resnet50", weights="IMAGENET1K_V2").identity(), cnn(model="resnet50").identity()
+    default = cnn(model="resnet50").identity()
+    named, other = (
+        cnn(model="resnet50", weights=f"IMAGENET1K_V{number}").identity() for number in (2, 1)
+    )
     assert named == default
     assert default["weights"] == "resnet50-11ad3fa6.pth"
-    assert cnn(model="resnet50", weights="IMAGENET1K_V1").identity()["weights"] != default["weights"]
+    assert other["weights"] != default["weights"]
 
 
 @pytest.fixture

@@ -14,8 +14,10 @@ import pytest
 
 from features.block import joined
 from features.encoders import sentence_bert
-from features.encoders.sentence_bert import MINILM_PACKAGE, SentenceBert, model_folder
+from features.encoders.sentence_bert import SentenceBert
 from features.machine import precision
+from features.texts import sentence_models
+from features.texts.sentence_models import MINILM_PACKAGE, model_folder
 from tests.support.paths import ROOT
 
 pytest.importorskip(MINILM_PACKAGE, reason=f"needs the pip package {MINILM_PACKAGE}")
@@ -125,7 +127,7 @@ def test_bfloat16_of_a_gpu_is_another_key_than_a_processors(
 def test_a_model_in_the_hubs_cache_loads_by_name_without_any_network(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The cache as the hub's own library lays it out, under the name of a model that is not packaged."""
+    """The cache as the hub's own library lays it out, with a model that is not packaged."""
     snapshot = (
         tmp_path / "models--sentence-transformers--all-mpnet-base-v2" / "snapshots" / ("0" * 40)
     )
@@ -148,7 +150,7 @@ def test_a_model_in_the_hubs_cache_loads_by_name_without_any_network(
 
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    sentence_bert._loaded.cache_clear()
+    sentence_models.loaded.cache_clear()
     SentenceBert().transform(["a dog"] * 40)
     assert capfd.readouterr() == ("", "")
 
@@ -231,10 +233,10 @@ def test_many_texts_are_encoded_piece_by_piece_with_the_same_result(
     pieces = list(SentenceBert().pieces(texts, ["sentence", "tokens"]))
     assert [len(piece["tokens"]) for piece in pieces] == [2, 2, 1]
     for output, block in whole.items():
-        found = joined([piece[output] for piece in pieces])
-        np.testing.assert_allclose(found.values, block.values, atol=1e-5)
-        assert (found.mask is None) == (block.mask is None)
-        assert block.mask is None or np.array_equal(found.mask, block.mask)
+        together = joined([piece[output] for piece in pieces])
+        np.testing.assert_allclose(together.values, block.values, atol=1e-5)
+        assert (together.mask is None) == (block.mask is None)
+        assert block.mask is None or np.array_equal(together.mask, block.mask)
     np.testing.assert_allclose(
         SentenceBert().transform(texts).values, whole["sentence"].values, atol=1e-5
     )

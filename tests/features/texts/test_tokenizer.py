@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from features.encoders.bag_of_words import BagOfWords, MinDf, Ngrams, Tfidf
-from features.texts.tokenizer import NO_STOP_WORDS, STEMMERS, Language, Tokenizer
+from features.encoders.bag_of_words import BagOfWords, MinDf, Ngrams
+from features.encoders.tfidf import Tfidf
+from features.texts.languages import NO_STOP_WORDS, STEMMERS, Language
+from features.texts.tokenizer import Tokenizer
 
 TEXTS = ["a red car", "a blue car and a red bus", "the bus", ""]
 
@@ -52,7 +54,7 @@ def test_words_by_language(tokenizer: Tokenizer, text: str, words: list[str]) ->
 
 @pytest.mark.parametrize("language", get_args(Language))
 def test_every_language_has_what_its_tables_say(language: str) -> None:
-    """Stop words are words as the tokeniser gives them; what is missing is refused with the languages that have it."""
+    """Stop words are the tokeniser's own words; what is missing is refused, with who has it."""
     plain = Tokenizer(language)  # type: ignore[arg-type]
     if language in NO_STOP_WORDS:
         with pytest.raises(ValueError, match=f"no list for '{language}'.*en, "):
@@ -171,12 +173,12 @@ def test_terms_chosen_from_counts_of_all_texts_are_those_of_the_training_texts(
         data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=10)), dtype=np.int64
     )
     encoder = cls(ngrams=(1, 2), min_df=min_df, max_df=max_df, max_features=most)
-    plain = encoder.unfitted().fit([texts[place] for place in training])
+    plain = encoder.unfitted().fit([texts[row] for row in training])
     stage = encoder.frozen_stage().transform(texts)
     staged = encoder.fit_features(stage.take(training))
-    expected, found = plain.transform(texts).values, staged.transform_features(stage).values
-    np.testing.assert_array_equal(found.toarray(), expected.toarray())
-    assert staged.counts(texts, found) == plain.counts(texts)
+    expected, values = plain.transform(texts).values, staged.transform_features(stage).values
+    np.testing.assert_array_equal(values.toarray(), expected.toarray())
+    assert staged.counts(texts, values) == plain.counts(texts)
 
 
 @pytest.mark.parametrize("cls", [BagOfWords, Tfidf])
