@@ -7,7 +7,7 @@ minute slows all of them; the table gives medians of the rounds. Pictures per se
 - tutorial: open a file, transform it, run the model in float32, one picture or 32 at a time;
 - bare: the same network as ours on tensors that are ready in memory, at the fastest of several settings (batches,
   and threads that share a batch or take one each), found before the rounds;
-- ours: `features.networks.inference.encoded`, from files in memory to features.
+- ours: `features.networks.inference.encoding.encoded`, from files in memory to features.
 
 The pictures are those of ../shared/data/flipkart1050.parquet where that is there, else photographs
 made up. Weights are random where none are at hand; speed is the same. With a GPU all sides run on
@@ -34,9 +34,10 @@ from PIL import Image
 
 from features.encoders.cnn import CNN
 from features.machine.precision import chosen_precision
-from features.networks.inference import encoded
+from features.networks.building import build
+from features.networks.inference.encoding import encoded
+from features.networks.inference.feature_extractor import FeatureExtractor, feature_extractor
 from features.networks.pretrained import Pretrained
-from features.networks.tapped import Network, build, network
 
 MODELS = ("efficientnet_lite0", "resnet50")
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "flipkart1050.parquet"
@@ -112,7 +113,7 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def bare(net: Network, ready: Sequence[torch.Tensor], lanes: int) -> None:
+def bare(net: FeatureExtractor, ready: Sequence[torch.Tensor], lanes: int) -> None:
     """The network on ready batches; `lanes` of them side by side, the processor's threads shared among them."""
     def run(part: Sequence[torch.Tensor], threads: int) -> None:
         torch.set_num_threads(threads)
@@ -126,7 +127,7 @@ def bare(net: Network, ready: Sequence[torch.Tensor], lanes: int) -> None:
         torch.cuda.synchronize()
 
 
-def best_bare(net: Network, count: int) -> tuple[Side, str]:
+def best_bare(net: FeatureExtractor, count: int) -> tuple[Side, str]:
     """The fastest setting of the bare network, and its name."""
     own = net.preparation.size
     pixels = torch.from_numpy(
@@ -145,7 +146,7 @@ def best_bare(net: Network, count: int) -> tuple[Side, str]:
     return settings[size, many], f"batches of {size}, {many} at once"
 
 
-def ours(net: Network, files: Sequence[bytes]) -> None:
+def ours(net: FeatureExtractor, files: Sequence[bytes]) -> None:
     """From files to features, none of which is kept."""
     for _ in encoded(net, files, ["pooled"]):
         pass
@@ -177,7 +178,7 @@ def measure_pictures(model: str, count: int, rounds: int) -> None:
     """Print one model's rows."""
     encoder = _with_weights(model)
     chosen, precision = encoder.chosen(), chosen_precision("auto")
-    net = network(chosen, None, "model", precision)
+    net = feature_extractor(chosen, None, "model", precision)
     plain = build(chosen).eval().to(net.device)
     files = picture_files(count)
     alone, setting = best_bare(net, count)
@@ -209,12 +210,12 @@ def measure_pictures(model: str, count: int, rounds: int) -> None:
 
 def _with_weights(model: str) -> CNN:
     """The model's own weights where they are on this machine, else random ones."""
-    trained = CNN(model)
+    trained = CNN(model=model)
     try:
         path = trained.chosen().path
     except (ModuleNotFoundError, FileNotFoundError):
         path = None
-    return trained if path is not None and path.is_file() else CNN(model, weights="random")
+    return trained if path is not None and path.is_file() else CNN(model=model, weights="random")
 
 
 def _cosine(encoder: CNN, files: Sequence[bytes]) -> float:
@@ -229,7 +230,8 @@ def measure_texts(rounds: int) -> None:
     """Print the rows of Sentence-BERT: batches in the order of the texts, and ours."""
     from sentence_transformers import SentenceTransformer
 
-    from features.encoders.sentence_bert import MINILM, SentenceBert, model_folder
+    from features.encoders.sentence_bert import SentenceBert
+    from features.texts.sentence_models import MINILM, model_folder
 
     words = [
         "red",

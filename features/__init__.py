@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from features.encoder import Encoder
-from features.encoders.bag_of_words import BagOfWords, Tfidf
+from features.encoders.bag_of_words import BagOfWords
 from features.encoders.cnn import CNN
 from features.encoders.handcrafted import Handcrafted
 from features.encoders.sentence_bert import SentenceBert
 from features.encoders.small_cnn import SmallResNet, SmallVGG
+from features.encoders.tfidf import Tfidf
 from features.encoders.word2vec import Word2Vec
 
 IMAGE_ENCODERS: dict[str, type[Encoder]] = {

@@ -40,7 +40,7 @@ class TrainableNetwork(NamedTuple):
 
 
 class HasNetwork(Protocol):
-    """What a block of inputs knows of the encoder that prepared them: its network can be trained."""
+    """What a block of inputs knows of the encoder that prepared them: that it has a network."""
 
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
         """See features.encoder.Encoder.network."""
@@ -53,8 +53,8 @@ class Block:
 
     Identical samples are encoded once, so `values` holds the m distinct ones and `index` says which
     of them each sample is. Slicing moves only the index: memory-mapped values stay on disk. Behind
-    the m plain ones, `values` may hold augmented views of them, which nothing sees unless it asks
-    for a view.
+    the m plain ones, `values` may hold augmented copies of them, which nothing sees unless it asks
+    for the copies.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ class Block:
     mask : bool (m, t), optional
         Sequences only: True where a region or token exists.
     augmented : k
-        Augmented views of each sample: `values` (and `mask`) then have m (1 + k) rows, first the m
-        plain ones, then view 1 of each, and so on.
-    averaged : whether predictions are averaged over the plain sample and its views.
+        Augmented copies of each sample: `values` (and `mask`) then have m (1 + k) rows, first the m
+        plain ones, then copy 1 of each, and so on.
+    averaged : whether predictions are averaged over the plain sample and its copies.
     encoder : whose network takes the values; None for features.
     digest : tells the values by their content, where that is known: they are equal where it is.
     """
@@ -133,19 +133,19 @@ class Block:
         """Block whose samples are these rows of `values`, one by one; none is missing."""
         return replace(self, index=positions)
 
-    def with_views(self) -> Block:
-        """Block of the n samples as they are, then view 1 of each, and so on: n (1 + k) samples."""
-        count = self.values.shape[0] // (1 + self.augmented)
-        views = [
-            np.where(self.present, self.index + view * count, -1)
-            for view in range(1 + self.augmented)
+    def with_copies(self) -> Block:
+        """Block of the n samples as they are, then copy 1 of each, and so on: n (1 + k) samples."""
+        plain = self.values.shape[0] // (1 + self.augmented)
+        rows = [
+            np.where(self.present, self.index + copy * plain, -1)
+            for copy in range(1 + self.augmented)
         ]
         return Block(
-            self.values, np.concatenate(views), self.mask, encoder=self.encoder, digest=self.digest
+            self.values, np.concatenate(rows), self.mask, encoder=self.encoder, digest=self.digest
         )
 
     def array(self) -> Any:
-        """Pooled features (n, d), dense or CSR, or inputs (n, ...); a missing sample is a row of zeros.
+        """Pooled features (n, d), dense or CSR, or inputs (n, ...); zeros for a missing sample.
 
         Raises
         ------
@@ -182,10 +182,10 @@ class Block:
             dense: FloatArray = pooled.toarray() if self.is_sparse else pooled
             return dense[:, None, :], self.present[:, None].copy()
         assert self.mask is not None
-        where = np.maximum(self.index, 0)
+        rows = np.maximum(self.index, 0)
         if not len(self.values):
             return self._zeros(), np.zeros((len(self), self.values.shape[1]), dtype=bool)
-        values, mask = np.asarray(self.values[where]), np.asarray(self.mask[where])
+        values, mask = np.asarray(self.values[rows]), np.asarray(self.mask[rows])
         mask = mask & self.present[:, None]
         values[~mask] = 0.0
         return values, mask

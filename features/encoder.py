@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,6 @@ from scipy import sparse
 from features.block import Block, Form, IntArray, Modality, TrainableNetwork, Unfreeze
 from features.estimator import Estimator
 
-if TYPE_CHECKING:
-    pass
 
 @dataclass(frozen=True, eq=False)
 class Targets:
@@ -32,11 +30,12 @@ class Targets:
 
 
 class Encoder(Estimator):
-    """Turns samples of one modality into a Block. Subclass it, and register the class in `features`.
+    """Turns samples of one modality into a Block.
 
-    The constructor only stores its parameters (typed, with defaults: the grid is validated against
-    them). A learned encoder is fitted on training samples only. `transform` must not depend on the
-    order, number or batching of the samples it is given together.
+    Subclass it, and register the class in `features`. A subclass is a keyword dataclass whose
+    fields are its parameters (typed, with defaults: the grid is validated against them). A learned
+    encoder is fitted on training samples only. `transform` must not depend on the order, number or
+    batching of the samples it is given together.
 
     Attributes
     ----------
@@ -59,34 +58,40 @@ class Encoder(Estimator):
 
     @property
     def supervised(self) -> bool:
-        """Whether it learns from labels too: it is then fitted by `fit_supervised`, not by `fit`."""
+        """Whether it learns from labels too: `fit_supervised` then fits it, not `fit`."""
         return False
 
     @property
     def augmented(self) -> int:
-        """Augmented views k that the block holds of each sample behind the plain ones: see Block.augmented."""
+        """How many augmented copies of each sample the block holds: see Block.augmented."""
         return 0
 
     @property
     def averaged(self) -> bool:
-        """Whether predictions are averaged over the plain sample and its views."""
+        """Whether predictions are averaged over the plain sample and its copies."""
         return False
 
     def identity(self) -> dict[str, Any]:
-        """Everything beyond the parameters that decides the output, as JSON: weights' hash, versions."""
+        """What decides the output beyond the parameters, as JSON: weights' hash, versions."""
         return {}
 
     def frozen_stage(self) -> Encoder | None:
-        """The frozen encoder on whose features this one learns; None where it learns from the samples themselves.
+        """The frozen encoder on whose features this one learns.
 
-        The pipeline encodes all samples with it once, and gives rows of what is stored to
-        `fit_features` and `transform_features` of every fold. With a frozen stage, `fit` and
-        `transform` are these two on its features, or have the same result.
+        None where it learns from the samples themselves. The pipeline encodes all samples with it
+        once, and gives rows of what is stored to `fit_features` and `transform_features` of every
+        fold. With a frozen stage, `fit` and `transform` are these two on its features, or have the
+        same result.
         """
         return None
 
     def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
-        """Learn from the frozen stage's features of the training samples, and their labels where it is supervised."""
+        """Learn from the frozen stage's features of the training samples.
+
+        Parameters
+        ----------
+        targets : their labels, where it is supervised.
+        """
         raise NotImplementedError
 
     def transform_features(self, features: Block) -> Block:
@@ -111,11 +116,11 @@ class Encoder(Estimator):
 
     @property
     def gives_inputs(self) -> bool:
-        """Whether its output is what its network takes, and not features. It then learns nothing itself."""
+        """Whether its output is what its network takes, not features; it then learns nothing."""
         return "inputs" in self.forms and getattr(self, "output", None) == self.forms["inputs"]
 
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
-        """The network that makes the pooled features of its inputs (the form "inputs"), to be trained.
+        """The network that makes pooled features of its inputs (the form "inputs"), to be trained.
 
         Parameters
         ----------
@@ -133,7 +138,7 @@ class Encoder(Estimator):
     def counts(
         self, samples: Sequence[Any], values: sparse.csr_matrix | None = None
     ) -> dict[str, int]:
-        """What a reader should know of how these samples were encoded: how many were empty, cut off, unknown.
+        """What a reader should know of their encoding: how many were empty, cut off, unknown.
 
         Names are plural nouns ("texts without words") and read well after a number. Nothing by
         default. `values` are what the samples were encoded as, where they are sparse and at hand:
@@ -142,7 +147,7 @@ class Encoder(Estimator):
         return {}
 
     def tokens(self, samples: Sequence[Any]) -> list[list[str]]:
-        """What stands at each position of the sequence form, one list for each sample, as a reader would write it.
+        """What stands at each position of the sequence form, a list of names for each sample.
 
         Raises
         ------
@@ -152,7 +157,11 @@ class Encoder(Estimator):
         raise NotImplementedError(f"{type(self).__name__} has no tokens")
 
     def shown(self, samples: Sequence[Any]) -> NDArray[np.uint8]:
-        """What the sequence form covers of each picture, uint8 (m, height, width, 3), its regions row by row.
+        """What the sequence form covers of each picture, its regions row by row.
+
+        Returns
+        -------
+        uint8 (m, height, width, 3)
 
         Raises
         ------
@@ -167,7 +176,7 @@ class Encoder(Estimator):
         """Blocks of consecutive samples, in order, for several values of the parameter `output`.
 
         Put together, the pieces are what `transform` gives for each output ([None] for an encoder
-        without `output`), followed by the rows of their augmented views. There is one piece at
+        without `output`), followed by the rows of their augmented copies. There is one piece at
         least. This plain form gives everything in one and encodes once for each output. An encoder
         whose samples need not be in memory together, or that gets all outputs from one pass,
         overrides it.

@@ -14,17 +14,19 @@ class Estimator:
     Its own BaseEstimator takes the better part of a second to import, with scipy.stats and pandas
     behind it, and a run whose results are all stored fits nothing. Clones, estimator checks and
     input checks of scikit-learn work with this class as with their own. Subclasses' constructors
-    only store their parameters.
+    only store their parameters: they are dataclasses (kw_only=True, eq=False, repr=False), whose
+    fields are the parameters.
     """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters by name; if `deep`, those of parameters that are estimators too, as `parameter__name`."""
-        found: dict[str, Any] = {}
+        """Parameters by name; if `deep`, those of inner estimators too, as `parameter__name`."""
+        parameters: dict[str, Any] = {}
         for name in _names(type(self).__init__):
-            value = found[name] = getattr(self, name)
+            value = parameters[name] = getattr(self, name)
             if deep and hasattr(value, "get_params") and not isinstance(value, type):
-                found |= {f"{name}__{inner}": one for inner, one in value.get_params().items()}
-        return found
+                inner = value.get_params()
+                parameters |= {f"{name}__{inner_name}": inner[inner_name] for inner_name in inner}
+        return parameters
 
     def set_params(self, **parameters: Any) -> Self:
         """Set parameters by name, those of an inner estimator as `parameter__name`.
@@ -36,17 +38,18 @@ class Estimator:
         """
         names, nested = _names(type(self).__init__), dict[str, dict[str, Any]]()
         for name, value in parameters.items():
-            own, _, inner = name.partition("__")
-            if own not in names:
+            outer, _, inner = name.partition("__")
+            if outer not in names:
                 raise ValueError(
-                    f"{type(self).__name__} has no parameter {own!r}; it has {', '.join(names) or 'none'}"
+                    f"{type(self).__name__} has no parameter {outer!r}; "
+                    f"it has {', '.join(names) or 'none'}"
                 )
             if inner:
-                nested.setdefault(own, {})[inner] = value
+                nested.setdefault(outer, {})[inner] = value
             else:
-                setattr(self, own, value)
-        for own, inside in nested.items():
-            getattr(self, own).set_params(**inside)
+                setattr(self, outer, value)
+        for outer, values in nested.items():
+            getattr(self, outer).set_params(**values)
         return self
 
     def unfitted(self) -> Self:

@@ -17,8 +17,8 @@ SMALLEST = (
 
 
 @dataclass(frozen=True, eq=False)
-class Projection:
-    """A linear map onto principal axes: (x - mean) @ axes.
+class PrincipalComponents:
+    """Coordinates on principal axes: (x - mean) @ axes.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ class Projection:
     axes: FloatArray
 
     @classmethod
-    def learned(cls, features: Block, components: int, whiten: bool) -> Projection:
-        """The first principal axes of all vectors of a block (regions of a picture count one by one).
+    def learned(cls, features: Block, components: int, whiten: bool) -> PrincipalComponents:
+        """The first principal axes of all vectors of a block, each region of a picture by itself.
 
         An axis points where its largest coordinate is positive, so that the result has one sign.
 
@@ -44,10 +44,12 @@ class Projection:
         count = sum(len(vectors) for vectors in _vectors(features))
         most = min(count - 1, features.width)
         if components > most:
-            raise ValueError(f"pca: {components} components cannot be learned from {count} vectors of "
-                             f"{features.width} coordinates; {most} at most")
-        mean = sum((vectors.sum(axis=0, dtype=np.float64) for vectors in _vectors(features)),
-                   start=np.zeros(features.width)) / count
+            raise ValueError(
+                f"pca: {components} components cannot be learned from {count} vectors of "
+                f"{features.width} coordinates; {most} at most"
+            )
+        sums = (vectors.sum(axis=0, dtype=np.float64) for vectors in _vectors(features))
+        mean = sum(sums, start=np.zeros(features.width)) / count
         scatter = np.zeros((features.width, features.width))
         for vectors in _vectors(features):
             centred = vectors - mean.astype(np.float32)

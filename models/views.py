@@ -86,23 +86,23 @@ class Views:
         """Those samples that lack no modality."""
         return self.take(np.all([block.present for block in self.blocks().values()], axis=0))
 
-    def with_views(self) -> Views:
-        """The n samples as they are, then augmented view 1 of each, and so on: n (1 + k) samples.
+    def with_copies(self) -> Views:
+        """The n samples as they are, then augmented copy 1 of each, and so on: n (1 + k) samples.
 
-        A modality without augmented views is repeated.
+        A modality without augmented copies is repeated.
         """
         times = 1 + max(block.augmented for block in self.blocks().values())
         if times == 1:
             return self
         rows = np.tile(np.arange(len(self)), times)
-        return Views(**{modality: block.with_views() if block.augmented else block.take(rows)
+        return Views(**{modality: block.with_copies() if block.augmented else block.take(rows)
                         for modality, block in self.blocks().items()},
                      groups=rows if self.groups is None else self.groups[rows])
 
     def for_prediction(self) -> Views:
-        """What to predict for these samples: with their views where predictions are averaged over them."""
+        """What to predict for these samples: with copies where predictions are averaged over them."""
         return (
-            self.with_views() if any(block.averaged for block in self.blocks().values()) else self
+            self.with_copies() if any(block.averaged for block in self.blocks().values()) else self
         )
 
 

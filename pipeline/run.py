@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from features.machine.cores import cores
-from features.machine.remembered import remembering
+from features.machine.facts import caching_facts
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
 from pipeline.data.dataset import DatasetError
@@ -36,7 +36,7 @@ from pipeline.results.files import write_run
 from pipeline.results.lock import lock_text
 from pipeline.results.record import package_versions, remarks_of, scored_record, work_record
 from pipeline.results.scores import Scores
-from pipeline.store.remember import memory
+from pipeline.store.remember import fact_cache
 from pipeline.store.store import DEFAULT_STORE, Store
 from reports.analysis.checks import checks
 from reports.record import FollowUpRecord, RunRecord, ScoredRecord
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        with remembering(memory(Store(options.store))):
+        with caching_facts(fact_cache(Store(options.store))):
             grid = read_grid(options.grid)
             return _planned(grid, options) if options.plan else _run(grid, options)
     except (GridError, SourceError, DatasetError) as error:

@@ -1,9 +1,11 @@
-"""Bag of words and TF-IDF: texts as sparse counts of the words and phrases seen in training."""
+"""Bag of words: texts as sparse counts of the words and phrases seen in training."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -13,7 +15,8 @@ from scipy import sparse
 from features.block import Block, Modality
 from features.encoder import Encoder, Targets
 from features.machine.identity import versions
-from features.texts.tokenizer import Language, StopWords, Tokenizer
+from features.texts.languages import Language
+from features.texts.tokenizer import StopWords, Tokenizer
 
 
 def _ordered(ngrams: tuple[int, int]) -> tuple[int, int]:
@@ -42,11 +45,12 @@ MinDf = Annotated[float, Field(gt=0), AfterValidator(_count_or_share)]
 MaxDf = Annotated[float, Field(gt=0, le=1)]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class TermCounts(Encoder):
-    """How often each word and phrase of all the texts occurs in each: what BagOfWords chooses terms from.
+    """How often each word and phrase of all the texts occurs in each.
 
-    Its columns are the terms of the texts it is given, in alphabetical order. It is no encoder for
-    a grid: what it gives for a text depends on the others.
+    BagOfWords chooses its terms from these. Its columns are the terms of the texts it is given, in
+    alphabetical order. It is no encoder for a grid: what it gives for a text depends on the others.
 
     Parameters
     ----------
@@ -56,17 +60,10 @@ class TermCounts(Encoder):
     modality: ClassVar[Modality] = "text"
     version: ClassVar[int] = 1
 
-    def __init__(
-        self,
-        ngrams: Ngrams = (1, 1),
-        language: Language = "en",
-        stop_words: StopWords = "none",
-        stem: bool = False,
-    ) -> None:
-        self.ngrams = ngrams
-        self.language = language
-        self.stop_words = stop_words
-        self.stem = stem
+    ngrams: Ngrams = (1, 1)
+    language: Language = "en"
+    stop_words: StopWords = "none"
+    stem: bool = False
 
     def identity(self) -> dict[str, Any]:
         """Library versions, and what decides the words."""
@@ -81,6 +78,7 @@ class TermCounts(Encoder):
         return Block.of(BagOfWords(**self.get_params()).counts_of_training(samples))
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class BagOfWords(Encoder):
     """How often each word and phrase of the training texts occurs in a text.
 
@@ -105,23 +103,13 @@ class BagOfWords(Encoder):
     modality: ClassVar[Modality] = "text"
     version: ClassVar[int] = 1
 
-    def __init__(
-        self,
-        ngrams: Ngrams = (1, 1),
-        min_df: MinDf = 1,
-        max_df: MaxDf = 1.0,
-        max_features: Annotated[int, Field(ge=1)] | None = None,
-        language: Language = "en",
-        stop_words: StopWords = "none",
-        stem: bool = False,
-    ) -> None:
-        self.ngrams = ngrams
-        self.min_df = min_df
-        self.max_df = max_df
-        self.max_features = max_features
-        self.language = language
-        self.stop_words = stop_words
-        self.stem = stem
+    ngrams: Ngrams = (1, 1)
+    min_df: MinDf = 1
+    max_df: MaxDf = 1.0
+    max_features: Annotated[int, Field(ge=1)] | None = None
+    language: Language = "en"
+    stop_words: StopWords = "none"
+    stem: bool = False
 
     @property
     def learns(self) -> bool:
@@ -133,11 +121,17 @@ class BagOfWords(Encoder):
         return self.frozen_stage().identity()
 
     def frozen_stage(self) -> TermCounts:
-        """Counts of all terms: texts are split once for all folds, and each chooses the terms of its training texts.
+        """Counts of all terms: texts are split once for all folds.
 
-        `fit` and `transform` take the texts themselves, with the same result.
+        Each fold chooses the terms of its training texts. `fit` and `transform` take the texts
+        themselves, with the same result.
         """
-        return TermCounts(self.ngrams, self.language, self.stop_words, self.stem)
+        return TermCounts(
+            ngrams=self.ngrams,
+            language=self.language,
+            stop_words=self.stop_words,
+            stem=self.stem,
+        )
 
     def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
         """Learn the vocabulary of the training texts."""
@@ -153,11 +147,11 @@ class BagOfWords(Encoder):
         training = _rows(features)
         texts = np.bincount(training.indices, minlength=training.shape[1])
         fewest, most = self._limits(training.shape[0])
-        kept = np.flatnonzero((texts >= max(fewest, 1)) & (texts <= most))
+        columns = np.flatnonzero((texts >= max(fewest, 1)) & (texts <= most))
         if self.max_features is not None:
-            often = np.asarray(training.sum(axis=0)).ravel()[kept]
-            kept = np.sort(kept[(-often).argsort()[:self.max_features]])
-        self.columns_ = kept
+            often = np.asarray(training.sum(axis=0)).ravel()[columns]
+            columns = np.sort(columns[(-often).argsort()[:self.max_features]])
+        self.columns_ = columns
         return self._of_columns(features)
 
     def _of_columns(self, features: Block) -> sparse.csr_matrix:
@@ -216,76 +210,10 @@ class BagOfWords(Encoder):
     def _some_term_is_kept(self, samples: Sequence[str]) -> bool:
         """Whether any term occurs in as many training texts as min_df and max_df ask."""
         analyze = self.vectorizer_.build_analyzer()
-        texts = Counter(term for text in samples for term in set(analyze(text))).values()
+        terms = Counter(chain.from_iterable(set(analyze(text)) for text in samples))
         fewest, most = self._limits(len(samples))
-        return any(fewest <= count <= most for count in texts)
+        return any(fewest <= texts <= most for texts in terms.values())
 
 
 def _rows(features: Block) -> sparse.csr_matrix:
     return sparse.csr_matrix(features.values)[features.index]
-
-
-class Tfidf(BagOfWords):
-    """Counts of words and phrases, weighted by how rare they are in the training texts.
-
-    A term that occurs tf times in a text, and in df of n training texts, weighs tf * (ln((1 + n) /
-    (1 + df)) + 1); each text's row is then scaled to unit length (the smoothed form of
-    scikit-learn; Sparck Jones, 1972). Learns the vocabulary and the document frequencies.
-
-    Parameters
-    ----------
-    ngrams : shortest and longest phrase in words; (1, 2) for single words and pairs.
-    min_df : leave out terms that occur in fewer training texts than this: a number, or a share
-        below 1.
-    max_df : leave out terms that occur in more than this share of the training texts.
-    max_features : keep only this many terms, those that occur most often in the training texts.
-    language, stop_words, stem : see features.texts.tokenizer.Tokenizer; phrases are formed from the
-        words it leaves.
-
-    Attributes
-    ----------
-    vocabulary_ : dict of term -> column.
-    weighting_ : the fitted idf weights; None where the vocabulary is empty.
-    """
-
-    def __init__(
-        self,
-        ngrams: Ngrams = (1, 2),
-        min_df: MinDf = 1,
-        max_df: MaxDf = 1.0,
-        max_features: Annotated[int, Field(ge=1)] | None = None,
-        language: Language = "en",
-        stop_words: StopWords = "none",
-        stem: bool = False,
-    ) -> None:
-        super().__init__(ngrams, min_df, max_df, max_features, language, stop_words, stem)
-
-    def fit(self, samples: Sequence[str]) -> Self:
-        """Learn the vocabulary and idf weights of the training texts."""
-        self._weigh(self.counts_of_training(samples))
-        return self
-
-    def transform(self, samples: Sequence[str]) -> Block:
-        """TF-IDF of m texts, CSR float32 (m, terms), rows of unit length or zero."""
-        return self._weighted(self._counts(samples))
-
-    def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
-        """Learn the vocabulary and idf weights of the training texts."""
-        self._weigh(self._chosen_counts(features))
-        return self
-
-    def transform_features(self, features: Block) -> Block:
-        """TF-IDF of m texts, CSR float32 (m, terms), rows of unit length or zero."""
-        return self._weighted(self._of_columns(features))
-
-    def _weigh(self, counts: sparse.csr_matrix) -> None:
-        from sklearn.feature_extraction.text import TfidfTransformer
-
-        self.weighting_ = TfidfTransformer().fit(counts) if counts.nnz else None
-
-    def _weighted(self, counts: sparse.csr_matrix) -> Block:
-        if self.weighting_ is None or not counts.shape[0]:
-            return Block.of(counts)
-        return Block.of(
-            sparse.csr_matrix(self.weighting_.transform(counts, copy=False), dtype=np.float32)
-        )

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from features.block import Block, FloatArray, Form, Modality, TrainableNetwork, Unfreeze, joined
+from features.block import Block, Form, Modality, TrainableNetwork, Unfreeze, joined
 from features.encoder import Encoder, Targets
 from features.machine.identity import versions
 from features.machine.precision import Precision, chosen_precision
 from features.networks.catalogue import known_model, library
 from features.networks.finetuning import Finetune, Head
-from features.networks.pretrained import Pretrained, pretrained, with_preparation
-from features.pictures.augmentation import Augment, with_views
-from features.pictures.images import PixelArray, batches
+from features.networks.pretrained import Pretrained, pretrained
+from features.pictures.augmentation import Augment, with_copies
+from features.pictures.blocks import picture_block, pixel_blocks
+from features.pictures.preparation import Channels, PixelArray
 from features.pictures.resizing import Interpolation
-from features.principal_components import Projection
+from features.principal_components import PrincipalComponents
 
 if TYPE_CHECKING:
-    from features.networks.tapped import Network
-
-Three = tuple[float, float, float]
-PREPARED_AT_ONCE = 64  # pictures
+    from features.networks.inference.feature_extractor import FeatureExtractor
 
 
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class CNN(Encoder):
-    """Features of a pretrained picture network, read off inside it. Learns nothing, unless with `pca` or `finetune`.
+    """Features of a pretrained picture network, read off inside it.
 
-    With `augment`, training sets also hold augmented views of their pictures, as further samples of
-    the class.
+    Learns nothing, unless with `pca` or `finetune`. With `augment`, training sets also hold
+    augmented copies of their pictures, as further samples of the class.
 
     Parameters
     ----------
@@ -59,22 +59,22 @@ class CNN(Encoder):
         3).
     finetune : trains the network on the labelled training rows of each fold; keys epochs, lr,
         unfreeze and loss: see features.networks.finetuning.Finetune. With `augment`, it trains on
-        the views, too.
-    augment : keys views, crop, flip, colour and test_views: see
+        the copies, too.
+    augment : keys copies, crop, flip, colour and test_copies: see
         features.pictures.augmentation.Augment. Where the network is trained with what is built on
-        it (end_to_end), every step sees a new view, and `views` does not count.
-    random_state : seed of the augmented views and of fine-tuning.
+        it (end_to_end), every step sees a new copy, and `copies` does not count.
+    random_state : seed of the augmented copies and of fine-tuning.
 
     Attributes
     ----------
-    projection_ : Projection learned from the training samples; only with `pca`.
+    components_ : PrincipalComponents learned from the training samples; only with `pca`.
     head_ : Head learned from them; only with finetune: {unfreeze: head}.
     net_, history_ : the tuned network, and the losses of each epoch; only with other forms of
         finetune.
 
     See Also
     --------
-    features.networks.tapped.Network : how the places are found in any network.
+    features.networks.inference.feature_extractor.FeatureExtractor : where features are read off.
     """
 
     modality: ClassVar[Modality] = "image"
@@ -82,41 +82,22 @@ class CNN(Encoder):
     forms: ClassVar[dict[Form, str | None]] = {
         "pooled": "pooled", "sequence": "regions", "inputs": "pixels"}
 
-    def __init__(
-        self,
-        model: Annotated[str, AfterValidator(known_model)] = "efficientnet_lite0",
-        weights: str | Path = "default",
-        pooling: Literal["model", "avg", "max", "gem"] = "model",
-        layer: str | None = None,
-        size: Annotated[int, Field(ge=8)] | None = None,
-        crop: Annotated[float, Field(gt=0, le=1)] | Literal["none"] | None = None,
-        interpolation: Interpolation | None = None,
-        mean: Three | None = None,
-        std: Three | None = None,
-        precision: Precision = "auto",
-        pca: Annotated[int, Field(ge=1)] | None = None,
-        whiten: bool = False,
-        finetune: Finetune | None = None,
-        output: Literal["pooled", "regions", "pixels"] = "pooled",
-        augment: Augment | None = None,
-        random_state: int = 0,
-    ) -> None:
-        self.model = model
-        self.weights = weights
-        self.pooling = pooling
-        self.layer = layer
-        self.size = size
-        self.crop = crop
-        self.interpolation = interpolation
-        self.mean = mean
-        self.std = std
-        self.precision = precision
-        self.pca = pca
-        self.whiten = whiten
-        self.finetune = finetune
-        self.output = output
-        self.augment = augment
-        self.random_state = random_state
+    model: Annotated[str, AfterValidator(known_model)] = "efficientnet_lite0"
+    weights: str | Path = "default"
+    pooling: Literal["model", "avg", "max", "gem"] = "model"
+    layer: str | None = None
+    size: Annotated[int, Field(ge=8)] | None = None
+    crop: Annotated[float, Field(gt=0, le=1)] | Literal["none"] | None = None
+    interpolation: Interpolation | None = None
+    mean: Channels | None = None
+    std: Channels | None = None
+    precision: Precision = "auto"
+    pca: Annotated[int, Field(ge=1)] | None = None
+    whiten: bool = False
+    finetune: Finetune | None = None
+    output: Literal["pooled", "regions", "pixels"] = "pooled"
+    augment: Augment | None = None
+    random_state: int = 0
 
     @property
     def learns(self) -> bool:
@@ -130,16 +111,16 @@ class CNN(Encoder):
 
     @property
     def augmented(self) -> int:
-        """Augmented views of each picture."""
-        return self.augment.views if self.augment and not self.gives_inputs else 0
+        """How many augmented copies of each picture there are."""
+        return self.augment.copies if self.augment and not self.gives_inputs else 0
 
     @property
     def averaged(self) -> bool:
-        """Whether predictions are averaged over a picture and its views."""
-        return self.augment is not None and self.augment.test_views
+        """Whether predictions are averaged over a picture and its copies."""
+        return self.augment is not None and self.augment.test_copies
 
     def frozen_stage(self) -> CNN | None:
-        """The same without what is learned on frozen features, where there is such: components, or a head."""
+        """The same without the components, or the head, that are learned on frozen features."""
         if self.pca is None and not self._tunes_head:
             return None
         frozen: CNN = type(self)(
@@ -154,7 +135,7 @@ class CNN(Encoder):
     def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
         """Learn the components, or the head, from the training pictures' features."""
         if self.pca is not None:
-            self.projection_ = Projection.learned(features, self.pca, self.whiten)
+            self.components_ = PrincipalComponents.learned(features, self.pca, self.whiten)
         elif self.finetune is not None and targets is not None:
             self.head_ = Head.learned(features, targets, self.finetune, self.random_state)
         else:
@@ -165,20 +146,22 @@ class CNN(Encoder):
         """Tune the head, the last layers or all of them on n labelled picture files."""
         if self.finetune is None or self._tunes_head:
             return super().fit_supervised(samples, targets)
+        from features.networks.inference.feature_extractor import FeatureExtractor
         from features.networks.last_layers import tuned
-        from features.networks.tapped import Network
 
-        pictures = with_views(samples, self.augment, self.random_state)
+        pictures = with_copies(samples, self.augment, self.random_state)
         chosen = self.chosen()
         net, self.history_ = tuned(
             chosen, pictures, targets, self.finetune, self.augmented, self.random_state
         )
-        self.net_ = Network(net, chosen, self.layer, self.pooling, chosen_precision(self.precision))
+        self.net_ = FeatureExtractor(
+            net, chosen, self.layer, self.pooling, chosen_precision(self.precision)
+        )
         return self
 
     def transform_features(self, features: Block) -> Block:
-        """The features of pictures in the components, (m, pca) or (m, t, pca), or in the head's hidden layer."""
-        return self.projection_(features) if self.pca is not None else self.head_(features)
+        """The features in the components, (m, [t,] pca), or in the head's hidden layer."""
+        return self.components_(features) if self.pca is not None else self.head_(features)
 
     def identity(self) -> dict[str, Any]:
         """Weights' digest, preparation, precision and library versions."""
@@ -199,26 +182,24 @@ class CNN(Encoder):
         }
 
     def _drawing(self) -> list[str]:
-        """Libraries that draw augmented views, and the rows by which fine-tuning stops."""
-        return ["numpy"] * (self.augment is not None) + ["scikit-learn"] * (
-            self.finetune is not None
-        )
+        """Libraries that draw augmented copies, and the rows by which fine-tuning stops."""
+        copying = ["numpy"] if self.augment is not None else []
+        stopping = ["scikit-learn"] if self.finetune is not None else []
+        return copying + stopping
 
     def _check_trainable(self) -> None:
         """Raise ValueError for parameters that change the features behind the network."""
         wrong = [name for name in ("pca", "finetune", "layer") if getattr(self, name) is not None]
         wrong += ["pooling"] if self.pooling != "model" else []
-        wrong += (
-            ["augment: {test_views: true}"]
-            if self.augment is not None and self.augment.test_views
-            else []
-        )
+        wrong += ["augment: {test_copies: true}"] if self.averaged else []
         if wrong:
-            raise ValueError("where the network is trained with the fusion it gives what enters its own classifier: "
-                             f"leave out {', '.join(wrong)}")
+            raise ValueError(
+                "where the network is trained with the fusion it gives what enters its own "
+                f"classifier: leave out {', '.join(wrong)}"
+            )
 
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
-        """See Encoder.network; with `augment`, every step sees a new view of each picture."""
+        """See Encoder.network; with `augment`, every step sees a new copy of each picture."""
         from features.networks.trainable import picture_network
 
         self._check_trainable()
@@ -227,27 +208,19 @@ class CNN(Encoder):
     def chosen(self) -> Pretrained:
         """The weights, and the preparation with what the parameters replace."""
         chosen = pretrained(self.model, self.weights)
-        own = chosen.preparation
-        size = self.size or own.size
-        share = own.size / own.shorter_side if self.crop is None and own.shorter_side else self.crop
-        replaced = {
-            "size": size,
-            # Rounded so that the model's own share gives its own side again.
-            "shorter_side": None if share in (None, "none") else int(size / float(share) + 1e-6),
-            "interpolation": self.interpolation or own.interpolation,
-            "mean": tuple(self.mean or own.mean),
-            "std": tuple(self.std or own.std),
-        }
-        return with_preparation(chosen, **replaced)
+        preparation = chosen.preparation.replaced(
+            self.size, self.crop, self.interpolation, self.mean, self.std
+        )
+        return replace(chosen, preparation=preparation)
 
     def transform(self, samples: Sequence[bytes]) -> Block:
         """Encode m picture files (bytes): float32 (m, d), or (m, t, d) with all t regions present.
 
-        With k augmented views of each picture there are m (1 + k) rows: see Block.augmented.
+        With k augmented copies of each picture there are m (1 + k) rows: see Block.augmented.
 
         Raises
         ------
-        features.pictures.images.UnreadablePicture
+        features.pictures.decoding.UnreadablePicture
             For a file that does not decode, naming its position.
         FileNotFoundError
             Where the weights are neither in torch's cache folder nor can be downloaded.
@@ -265,9 +238,10 @@ class CNN(Encoder):
     def pieces(
         self, samples: Sequence[bytes], outputs: Sequence[str | None]
     ) -> Iterator[dict[str | None, Block]]:
-        """See Encoder.pieces: a batch of pictures each, all outputs from one pass through the network."""
+        """See Encoder.pieces: a batch of pictures each; one pass gives all outputs."""
         if "pixels" in outputs:  # no pass through the network at all
-            yield from self._pixels(samples)
+            for block in pixel_blocks(samples, self.chosen().preparation, self):
+                yield {"pixels": block}
             outputs = [output for output in outputs if output != "pixels"]
             if not outputs:
                 return
@@ -276,36 +250,26 @@ class CNN(Encoder):
             for piece in stage.pieces(samples, outputs):
                 yield {output: self.transform_features(block) for output, block in piece.items()}
             return
-        from features.networks.inference import encoded
-        from features.networks.tapped import network
+        from features.networks.inference.encoding import encoded
+        from features.networks.inference.feature_extractor import feature_extractor
 
-        net = self.net_ if self.finetune else network(
+        net = self.net_ if self.finetune else feature_extractor(
             self.chosen(), self.layer, self.pooling, chosen_precision(self.precision))
         names = [str(output) for output in outputs]
         self._check(net, names)
-        pictures = with_views(samples, self.augment, self.random_state)
+        pictures = with_copies(samples, self.augment, self.random_state)
         if not len(pictures):
             yield {
-                name: _block(np.empty((0, *net.shapes[name]), dtype=np.float32)) for name in names
+                name: picture_block(np.empty((0, *net.shapes[name]), dtype=np.float32))
+                for name in names
             }
         for features in encoded(net, pictures, names):
-            yield {name: _block(features[name]) for name in names}
+            yield {name: picture_block(features[name]) for name in names}
 
-    def _pixels(self, samples: Sequence[bytes]) -> Iterator[dict[str | None, Block]]:
-        preparation = self.chosen().preparation
-        if not len(samples):
-            side = preparation.size
-            yield {"pixels": Block.of(np.zeros((0, side, side, 3), dtype=np.uint8), encoder=self)}
-        for _, pixels in batches(samples, preparation, PREPARED_AT_ONCE):
-            yield {"pixels": Block.of(pixels, encoder=self)}
-
-    def _check(self, net: Network, outputs: Sequence[str]) -> None:
+    def _check(self, net: FeatureExtractor, outputs: Sequence[str]) -> None:
         missing = [output for output in outputs if output not in net.shapes]
         if missing:
-            raise ValueError(f"layer {self.layer} of {self.model} gives one vector for each picture, so there are no "
-                             f"{missing[0]}: name a layer that gives a map or tokens")
-
-
-def _block(values: FloatArray) -> Block:
-    """Pooled vectors (m, d), or regions (m, t, d), all of them there."""
-    return Block.of(values, np.ones(values.shape[:2], dtype=bool) if values.ndim == 3 else None)
+            raise ValueError(
+                f"layer {self.layer} of {self.model} gives one vector for each picture, so there "
+                f"are no {missing[0]}: name a layer that gives a map or tokens"
+            )

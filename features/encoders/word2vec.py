@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -14,7 +15,8 @@ from scipy import sparse
 from features.block import Block, Form, IntArray, Modality
 from features.encoder import Encoder
 from features.machine.identity import file_digest, versions
-from features.texts.tokenizer import Language, StopWords, Tokenizer
+from features.texts.languages import Language
+from features.texts.tokenizer import StopWords, Tokenizer
 from features.texts.weighting import Aggregation, averages, learned
 from features.texts.word_vectors import (
     Lookup,
@@ -26,6 +28,7 @@ from features.texts.word_vectors import (
 )
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Word2Vec(Encoder):
     """A text's word vectors, averaged, or all of them in order (Mikolov et al., 2013).
 
@@ -61,37 +64,20 @@ class Word2Vec(Encoder):
     version: ClassVar[int] = 2
     forms: ClassVar[dict[Form, str | None]] = {"pooled": "pooled", "sequence": "tokens"}
 
-    def __init__(
-        self,
-        vectors: Literal["train", "glove-6b-50d", "file"] = "train",
-        file: Path | None = None,
-        aggregation: Aggregation = "mean",
-        size: Annotated[int, Field(ge=1)] = 100,
-        window: Annotated[int, Field(ge=1)] = 5,
-        epochs: Annotated[int, Field(ge=1)] = 20,
-        min_count: Annotated[int, Field(ge=1)] = 1,
-        algorithm: Literal["skip_gram", "cbow"] = "skip_gram",
-        language: Language = "en",
-        stop_words: StopWords = "none",
-        stem: bool = False,
-        max_tokens: Annotated[int, Field(ge=1)] = 256,
-        output: Literal["pooled", "tokens"] = "pooled",
-        random_state: int = 0,
-    ) -> None:
-        self.vectors = vectors
-        self.file = file
-        self.aggregation = aggregation
-        self.size = size
-        self.window = window
-        self.epochs = epochs
-        self.min_count = min_count
-        self.algorithm = algorithm
-        self.language = language
-        self.stop_words = stop_words
-        self.stem = stem
-        self.max_tokens = max_tokens
-        self.output = output
-        self.random_state = random_state
+    vectors: Literal["train", "glove-6b-50d", "file"] = "train"
+    file: Path | None = None
+    aggregation: Aggregation = "mean"
+    size: Annotated[int, Field(ge=1)] = 100
+    window: Annotated[int, Field(ge=1)] = 5
+    epochs: Annotated[int, Field(ge=1)] = 20
+    min_count: Annotated[int, Field(ge=1)] = 1
+    algorithm: Literal["skip_gram", "cbow"] = "skip_gram"
+    language: Language = "en"
+    stop_words: StopWords = "none"
+    stem: bool = False
+    max_tokens: Annotated[int, Field(ge=1)] = 256
+    output: Literal["pooled", "tokens"] = "pooled"
+    random_state: int = 0
 
     @property
     def learns(self) -> bool:
@@ -99,7 +85,7 @@ class Word2Vec(Encoder):
         return self.vectors == "train" or (self.aggregation != "mean" and self.output == "pooled")
 
     def identity(self) -> dict[str, Any]:
-        """What decides the words; digests of the vectors' files, and gensim's version where it is used."""
+        """What decides the words; the vectors' digests, and gensim's version where it is used."""
         words = self._tokenizer().identity()
         if self.vectors == "glove-6b-50d":
             return {"vectors": [file_digest(path) for path in glove_files()], "words": words}
@@ -112,7 +98,7 @@ class Word2Vec(Encoder):
         return Tokenizer(self.language, self.stop_words, self.stem)
 
     def fit(self, samples: Sequence[str]) -> Self:
-        """Train vectors and learn weights on the training texts, as far as the parameters ask for it."""
+        """Train vectors and learn weights on the training texts, as the parameters ask for it."""
         if not self.learns:
             return self
         texts = self._texts(samples)
@@ -123,7 +109,7 @@ class Word2Vec(Encoder):
         return self
 
     def transform(self, samples: Sequence[str]) -> Block:
-        """Encode m texts: float32 (m, d), or (m, t, d) with a mask, t being the most words in one text."""
+        """Encode m texts: float32 (m, d), or (m, t, d) with a mask, t the most words of a text."""
         known, texts = self._word_vectors(), self._texts(samples)
         if self.output == "pooled":
             weighting = (
@@ -145,10 +131,13 @@ class Word2Vec(Encoder):
     ) -> dict[str, int]:
         """Words, words without a vector, and texts without any known word."""
         known, texts = self._word_vectors(), self._texts(samples)
-        found = [sum(word in known.rows for word in text) for text in texts]
+        known_words = [sum(word in known.rows for word in text) for text in texts]
         words = sum(map(len, texts))
-        return {"words": words, "unknown words": words - sum(found),
-                "texts without a known word": sum(not number for number in found)}
+        return {
+            "words": words,
+            "unknown words": words - sum(known_words),
+            "texts without a known word": known_words.count(0),
+        }
 
     def _texts(self, samples: Sequence[str]) -> list[list[str]]:
         tokenizer = self._tokenizer()
@@ -188,12 +177,12 @@ def _sequences(words: list[IntArray], known: Lookup) -> Block:
     longest = max([1, *(len(rows) for rows in words)])
     values = np.zeros((len(words), longest, known.width), dtype=np.float32)
     mask = np.zeros((len(words), longest), dtype=bool)
-    used, places = np.unique(
+    used, row_of_word = np.unique(
         np.concatenate([np.zeros(0, dtype=np.int64), *words]), return_inverse=True
     )
     lengths = np.array([len(rows) for rows in words], dtype=np.int64)
     texts, positions = np.repeat(np.arange(len(words)), lengths), _within(lengths)
-    values[texts, positions] = known.take(used)[places]
+    values[texts, positions] = known.take(used)[row_of_word]
     mask[texts, positions] = True
     mask[:, 0] = True
     return Block.of(values, mask)

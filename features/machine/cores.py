@@ -9,10 +9,10 @@ CONTAINER = Path("/sys/fs/cgroup")
 
 
 def cores() -> int:
-    """Cores that the system lets this process run on (taskset, SLURM), no more than its container's quota; at least 1.
+    """Cores that the system lets this process run on (taskset, SLURM), at least 1.
 
-    joblib.cpu_count tells the same, after an import that a run whose results are all stored has no
-    use for.
+    No more than its container's quota. joblib.cpu_count tells the same, after an import that a run
+    whose results are all stored has no use for.
     """
     allowed = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

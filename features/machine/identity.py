@@ -1,4 +1,4 @@
-"""What an encoder's `identity` is made of: versions of libraries and digests of weights, cheaply."""
+"""What an encoder's `identity` is made of: versions of libraries and digests of weights."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from features.machine.remembered import recall
+from features.machine.facts import cached_facts
 
-LARGE = 2**20  # bytes from which on asking the memory takes less time than reading the file
-SETTLED = 60.0  # seconds since its last change after which a file's times tell any other: clocks tick, and differ
+LARGE = 2**20  # bytes from which on asking the cache takes less time than reading the file
+# Seconds since its last change after which a file's times tell any other: clocks tick, and differ.
+SETTLED = 60.0
 
 
 def versions(*distributions: str) -> dict[str, str]:
-    """Installed versions by distribution name, read from the packages' metadata without importing them.
+    """Installed versions by distribution name, from the metadata of packages, without an import.
 
     Raises
     ------
@@ -41,11 +42,12 @@ def nearest_file(path: Path) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Sha256 of a file's bytes; remembered (see `features.machine.remembered`) until its size, times or inode change.
+    """Sha256 of a file's bytes.
 
-    A small file is read each time, and so is one that has changed just now: a second change within
-    the same tick of the clock would leave no trace. When it changed tells the system (on POSIX),
-    not whoever wrote it.
+    Cached (see `features.machine.facts`) until the file's size, times or inode change. A small file
+    is read each time, and so is one that has changed just now: a second change within the same tick
+    of the clock would leave no trace. When it changed tells the system (on POSIX), not whoever
+    wrote it.
     """
     status = path.stat()
     changed = status.st_ctime if os.name == "posix" else status.st_mtime
@@ -59,7 +61,7 @@ def file_digest(path: Path) -> str:
         "changed": status.st_ctime_ns,
         "inode": status.st_ino,
     }
-    return str(recall(question, lambda: {"sha256": content_digest(path)})["sha256"])
+    return str(cached_facts(question, lambda: {"sha256": content_digest(path)})["sha256"])
 
 
 def content_digest(path: Path) -> str:
@@ -69,8 +71,8 @@ def content_digest(path: Path) -> str:
 
 
 def folder_digest(folder: Path, suffixes: Iterable[str]) -> str:
-    """Sha256 over names and contents of the files under `folder` whose names end in one of `suffixes`."""
-    wanted = frozenset(suffixes)
-    files = sorted(path for path in folder.rglob("*") if path.suffix in wanted and path.is_file())
+    """Sha256 over names and contents of the files under `folder` with one of `suffixes`."""
+    endings = frozenset(suffixes)
+    files = sorted(path for path in folder.rglob("*") if path.suffix in endings and path.is_file())
     lines = (f"{path.relative_to(folder).as_posix()}\0{file_digest(path)}\n" for path in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Which number format a network computes in here: bfloat16 where the processor or GPU has it natively."""
+"""The number format of networks here: bfloat16 where the processor or GPU has it natively."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from features.machine.facts import cached_facts
 from features.machine.identity import versions
-from features.machine.remembered import recall
 
 DRIVER = Path("/proc/driver/nvidia")  # where Linux shows it
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -25,12 +25,18 @@ class Chosen(NamedTuple):
     device: Literal["cpu", "cuda"]
 
     def identity(self) -> str:
-        """What stands for it in a key. float32 features of a CPU and a GPU agree to about 1e-6, bfloat16 do not."""
+        """What stands for it in a key.
+
+        Features in float32 of a CPU and a GPU agree to about 1e-6, in bfloat16 they do not.
+        """
         return self.name if self.name == "float32" else f"{self.name} on {self.device}"
 
 
 def chosen_precision(asked: Precision) -> Chosen:
-    """The format that stands for "auto" on this machine, or the one asked for. Imports torch only if there is a GPU."""
+    """The format that stands for "auto" on this machine, or the one asked for.
+
+    Imports torch only if there is a GPU.
+    """
     gpu = _gpu()
     device: Literal["cpu", "cuda"] = "cpu" if gpu is None else "cuda"
     native = _processor_has_bfloat16() if gpu is None else gpu
@@ -60,7 +66,7 @@ def _gpu() -> bool | None:
         question = {"question": "bfloat16 on a GPU", "libraries": versions("torch"), "gpus": gpus,
                     "visible": os.environ.get("CUDA_VISIBLE_DEVICES"),
                     "driver": (DRIVER / "version").read_text(encoding="utf-8", errors="replace")}
-        return bool(recall(question, lambda: {"bfloat16": _asked_torch()})["bfloat16"])
+        return bool(cached_facts(question, lambda: {"bfloat16": _asked_torch()})["bfloat16"])
     except _NoGPU:  # now: a driver that does not work is no answer to remember
         return None
 

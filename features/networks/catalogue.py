@@ -1,7 +1,7 @@
-"""Which picture networks and weights there are, and how each wants its pictures: from pip, torchvision and timm.
+"""Which picture networks and weights there are, and how each wants its pictures.
 
-torchvision and timm are imported only where `features.machine.remembered` does not know the answer
-yet.
+They come from pip, torchvision and timm. The last two are imported only where no cache (see
+`features.machine.facts`) has the answer.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
 
+from features.machine.facts import cached_facts
 from features.machine.identity import versions
-from features.machine.remembered import recall
-from features.pictures.images import Preparation
+from features.pictures.preparation import Preparation
 from features.pictures.resizing import Interpolation
 
 LITE0 = "efficientnet_lite0"
@@ -66,10 +66,8 @@ def listed(model: str) -> dict[str, Listed]:
         return {"default": Listed("default", "", None, LITE0_PREPARATION)}
     ask = _ask_timm if model.startswith(TIMM) else _ask_torchvision
     question = {"network": model, "libraries": versions(library(model))}
-    return {
-        one["name"]: _from_json(one)
-        for one in recall(question, lambda: {"weights": ask(model)})["weights"]
-    }
+    weights = cached_facts(question, lambda: {"weights": ask(model)})["weights"]
+    return {entry["name"]: _from_json(entry) for entry in weights}
 
 
 def library(model: str) -> str:
@@ -78,13 +76,19 @@ def library(model: str) -> str:
 
 
 def known_model(name: str) -> str:
-    """The name itself, where there is a network of that name; else ValueError with the nearest names."""
+    """The name itself.
+
+    Raises
+    ------
+    ValueError
+        Where there is no network of that name, with the nearest names.
+    """
     listed(name)
     return name
 
 
 def model_names() -> list[str]:
-    """All picture networks that can be asked for: EfficientNet-Lite0, torchvision's, then timm's."""
+    """Names of all picture networks: EfficientNet-Lite0, torchvision's, then timm's."""
     import timm
     from torchvision import models
 
@@ -102,8 +106,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _unknown(model: str) -> ValueError:
-    return ValueError(f"model must be {LITE0}, a torchvision classification model or {TIMM}NAME for one of timm's, "
-                      f"not {model!r}{nearest(model, model_names())}")
+    return ValueError(
+        f"model must be {LITE0}, a torchvision classification model or {TIMM}NAME for one of "
+        f"timm's, not {model!r}{nearest(model, model_names())}"
+    )
 
 
 def _ask_torchvision(model: str) -> list[dict[str, Any]]:
@@ -115,9 +121,12 @@ def _ask_torchvision(model: str) -> list[dict[str, Any]]:
     names = list(known.__members__)
     # DEFAULT is an alias: its own name says which weights it stands for.
     ordered = dict.fromkeys([known["DEFAULT"].name, *names]) if names else {}
-    found = [Listed(name, known[name].url, None, _torchvision_preparation(known[name].transforms()))
-             for name in ordered if name != "DEFAULT"]
-    return [asdict(one) for one in found or [Listed("random", "", None, USUAL)]]
+    weights = [_of_torchvision(name, known[name]) for name in ordered if name != "DEFAULT"]
+    return list(map(asdict, weights or [Listed("random", "", None, USUAL)]))
+
+
+def _of_torchvision(name: str, weights: Any) -> Listed:
+    return Listed(name, weights.url, None, _torchvision_preparation(weights.transforms()))
 
 
 def _torchvision_preparation(transforms: Any) -> Preparation:
@@ -137,15 +146,19 @@ def _ask_timm(model: str) -> list[dict[str, Any]]:
     if not timm.is_model(name):
         raise _unknown(model)
     configurations = timm.models.get_arch_pretrained_cfgs(name)
-    if tag and tag not in {one.tag for one in configurations.values()}:
-        tags = [
-            f"{model.partition('.')[0]}.{one.tag}" for one in configurations.values() if one.tag
-        ]
-        raise ValueError(f"model {model!r}: {name} has no such weights{nearest(model, tags)}")
+    tags = [configuration.tag for configuration in configurations.values()]
+    if tag and tag not in tags:
+        names = [f"{model.partition('.')[0]}.{other}" for other in tags if other]
+        raise ValueError(f"model {model!r}: {name} has no such weights{nearest(model, names)}")
     first = timm.get_pretrained_cfg(f"{name}.{tag}" if tag else name)
-    ordered = sorted(configurations.values(), key=lambda one: one.tag != first.tag)
-    found = [_of_timm(one) for one in ordered if one.has_weights and not one.custom_load]
-    return [asdict(one) for one in found or [Listed("random", "", None, _timm_preparation(first))]]
+    ordered = sorted(configurations.values(), key=lambda other: other.tag != first.tag)
+    weights = [
+        _of_timm(configuration)
+        for configuration in ordered
+        if configuration.has_weights and not configuration.custom_load
+    ]
+    untrained = Listed("random", "", None, _timm_preparation(first))
+    return list(map(asdict, weights or [untrained]))
 
 
 def _of_timm(configuration: Any) -> Listed:
@@ -155,13 +168,14 @@ def _of_timm(configuration: Any) -> Listed:
 
 
 def _timm_preparation(configuration: Any) -> Preparation:
-    found = import_module("timm.data").resolve_data_config(pretrained_cfg=configuration.to_dict())
-    size = int(found["input_size"][-1])
-    shorter_side = None if found["crop_mode"] == "squash" else int(size / found["crop_pct"])
+    resolve = import_module("timm.data").resolve_data_config
+    wishes = resolve(pretrained_cfg=configuration.to_dict())
+    size = int(wishes["input_size"][-1])
+    shorter_side = None if wishes["crop_mode"] == "squash" else int(size / wishes["crop_pct"])
     filter_: Interpolation = (
-        found["interpolation"] if found["interpolation"] in ("bilinear", "bicubic") else "bicubic"
+        wishes["interpolation"] if wishes["interpolation"] in ("bilinear", "bicubic") else "bicubic"
     )
-    return Preparation(size, shorter_side, filter_, _three(found["mean"]), _three(found["std"]))
+    return Preparation(size, shorter_side, filter_, _three(wishes["mean"]), _three(wishes["std"]))
 
 
 def _three(values: Iterable[float]) -> tuple[float, float, float]:
@@ -169,10 +183,9 @@ def _three(values: Iterable[float]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _from_json(one: dict[str, Any]) -> Listed:
+def _from_json(entry: dict[str, Any]) -> Listed:
     """`asdict` turned round; JSON has made lists of the tuples."""
-    own = one["preparation"]
-    preparation = Preparation(own["size"], own["shorter_side"], own["interpolation"],
-                              _three(own["mean"]), _three(own["std"]))
-    repository, file = one["hub"] or ("", "")
-    return Listed(one["name"], one["url"], (repository, file) if repository else None, preparation)
+    values = entry["preparation"]
+    channels = {"mean": _three(values["mean"]), "std": _three(values["std"])}
+    hub = None if entry["hub"] is None else (entry["hub"][0], entry["hub"][1])
+    return Listed(entry["name"], entry["url"], hub, Preparation(**{**values, **channels}))

@@ -1,4 +1,4 @@
-"""Weights from a file: safetensors or a torch state dict, read without unpickling code, fitted name by name."""
+"""Weights from a file, safetensors or a torch state dict, read without unpickling code."""
 
 from __future__ import annotations
 
@@ -43,8 +43,10 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
                 stored = torch.load(path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
             reason = str(error).partition("\n")[0] or type(error).__name__
-            raise ValueError(f"weights {path} are no state dict that is safe to load (tensors by name, and nothing "
-                             f"that runs code): {reason}") from error
+            raise ValueError(
+                f"weights {path} are no state dict that is safe to load (tensors by name, and "
+                f"nothing that runs code): {reason}"
+            ) from error
     for wrapper in WRAPPERS:
         if isinstance(stored, Mapping) and isinstance(stored.get(wrapper), Mapping):
             stored = stored[wrapper]
@@ -63,14 +65,17 @@ def load_checkpoint(net: nn.Module, path: Path, model: str) -> None:
     ValueError
         With every missing, unexpected and misshapen name, where the file does not fit.
     """
-    stored, wanted = read_checkpoint(path), net.state_dict()
+    stored, expected = read_checkpoint(path), net.state_dict()
     # Counts batches during training; older files lack it, and nothing depends on it here.
     missing = [
-        name for name in wanted if name not in stored and not name.endswith("num_batches_tracked")
+        name for name in expected if name not in stored and not name.endswith("num_batches_tracked")
     ]
-    unexpected = [name for name in stored if name not in wanted]
-    misshapen = [f"{name} {tuple(stored[name].shape)} instead of {tuple(wanted[name].shape)}"
-                 for name in wanted if name in stored and stored[name].shape != wanted[name].shape]
+    unexpected = [name for name in stored if name not in expected]
+    misshapen = [
+        f"{name} {tuple(stored[name].shape)} instead of {tuple(weights.shape)}"
+        for name, weights in expected.items()
+        if name in stored and stored[name].shape != weights.shape
+    ]
     problems = [
         _listing(kind, names)
         for kind, names in (

@@ -79,7 +79,7 @@ class Head:
         from features.training.loop import device, train
 
         rows, targets = (
-            torch.from_numpy(_means(features.with_views())),
+            torch.from_numpy(_means(features.with_copies())),
             _with_views(targets, features.augmented),
         )
         # Features of all sizes learn at the same rate.

@@ -1,19 +1,24 @@
-"""Prepared pictures as a network takes them."""
+"""Prepared pictures as a network takes them, and how many at once."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from features.pictures.images import Preparation
+from features.pictures.preparation import Preparation
+
+# Pixels of a batch on a CPU: eight pictures of 224 x 224. The maps of larger batches leave the
+# processor's caches (on two cores 208 pictures/s in batches of 8, 148 in batches of 16 and 145 of
+# 32).
+CPU_PIXELS = 8 * 224 * 224
 
 
 def scale_and_shift(
-    preparation: Preparation, where: torch.device | None = None
+    preparation: Preparation, device: torch.device | None = None
 ) -> tuple[Tensor, Tensor]:
-    """What makes values of 0..255 those that the network was trained with: (1, 3, 1, 1) each, on a device."""
+    """Factor and summand, (1, 3, 1, 1) each, that normalise values of 0..255 for the network."""
     mean, std = (
-        torch.tensor(values, device=where).view(1, 3, 1, 1)
+        torch.tensor(values, device=device).view(1, 3, 1, 1)
         for values in (preparation.mean, preparation.std)
     )
     return 1.0 / (255.0 * std), -mean / std
@@ -21,5 +26,5 @@ def scale_and_shift(
 
 def network_inputs(pixels: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """Float32 (b, 3, h, w) of uint8 pixels (b, h, w, 3): pixels * scale + shift."""
-    # The transposed view of (b, h, w, 3) is a channels-last (b, 3, h, w): nothing is copied.
+    # (b, h, w, 3) transposed is a channels-last (b, 3, h, w): nothing is copied.
     return pixels.permute(0, 3, 1, 2).float().mul_(scale).add_(shift)

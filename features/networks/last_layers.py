@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from features.block import IntArray, Unfreeze
 from features.encoder import Targets
+from features.networks.building import build
+from features.networks.feature_maps import head_and_last_map
 from features.networks.finetuning import Finetune
-from features.networks.folding import replace_module
 from features.networks.inputs import network_inputs, scale_and_shift
+from features.networks.modules import replace_module
 from features.networks.pretrained import Pretrained
-from features.networks.tapped import build, find_taps
-from features.pictures.images import Preparation, batches
+from features.pictures.preparation import Preparation, batches
 from features.training.loop import History, device, train
 
 BATCH = 32  # pictures of one training step
@@ -90,7 +91,7 @@ def taken_apart(
     picture = torch.from_numpy(
         np.random.default_rng(0).normal(size=(1, 3, size, size)).astype(np.float32)
     )
-    head, _ = find_taps(net, picture, chosen.model)
+    head, _ = head_and_last_map(net, picture, chosen.model)
     place = (
         next((name for name, module in net.named_modules() if module is head), None)
         if head

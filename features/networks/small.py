@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from features.block import FloatArray, IntArray
-from features.pictures.images import PixelArray
+from features.pictures.preparation import PixelArray
 from features.training.loop import device, drawn
 
 PADDING = 4  # pixels that a crop may move a picture by, of 32: He et al. 2016

@@ -10,12 +10,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from features.block import TrainableNetwork, Unfreeze
-from features.networks.inputs import network_inputs, scale_and_shift
+from features.machine.threads import ordered
+from features.networks.building import build
+from features.networks.inputs import CPU_PIXELS, network_inputs, scale_and_shift
 from features.networks.last_layers import taken_apart, unfreeze_layers
 from features.networks.pretrained import Pretrained
-from features.networks.tapped import CPU_PIXELS, build
 from features.pictures.augmentation import Augment
-from features.pictures.images import PixelArray, ordered
+from features.pictures.preparation import PixelArray
 from features.training.loop import drawn
 
 TEXTS_AT_ONCE = 64  # texts whose vectors are computed at once where nothing is learned
@@ -76,7 +77,7 @@ class Pictures(PretrainedNetwork):
         generators = drawn().spawn(len(pixels))
 
         def view(place: int) -> PixelArray:
-            picture = augment.view(Image.fromarray(pixels[place].numpy()), generators[place])
+            picture = augment.augmented(Image.fromarray(pixels[place].numpy()), generators[place])
             side = self.preparation.size
             return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))
 

@@ -1,50 +1,62 @@
-"""Augmented views of pictures: seeded crops, mirror images and colour changes, each a function of the picture."""
+"""Augmented copies of pictures: seeded crops, mirror images and colour changes."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from features.pictures.images import decode
+from features.pictures.decoding import decode
 
-# Sides beyond this many pixels are scaled down first: networks take 224 to 512, and views are made
-# of all of it.
+# Sides beyond this many pixels are scaled down first: networks take 224 to 512, and copies are made
+# of the whole picture.
 LARGEST = 640
+# Keys of a grid by the names they had.
+RENAMED = {"views": "copies", "test_views": "test_copies"}
 
 
 class Augment(BaseModel):
-    """What augmented views of a picture look like, and what they are for.
+    """What augmented copies of a picture look like, and what they are for.
 
-    Each view is cropped to a random part (the random-resized-crop of Szegedy et al., Going deeper
+    Each copy is cropped to a random part (the random-resized-crop of Szegedy et al., Going deeper
     with convolutions, 2015: a share of the area, sides in a proportion changed by 3/4 to 4/3),
     mirrored or not, and changed in brightness, contrast and saturation by random factors.
 
     Parameters
     ----------
-    views : views of each picture beside the plain one.
-    crop : the smallest share of the area that a view may show; 1 shows all of it.
-    flip : whether half of the views are mirrored, left to right.
+    copies : of each picture, beside the plain one.
+    crop : the smallest share of the area that a copy may show; 1 shows all of it.
+    flip : whether half of the copies are mirrored, left to right.
     colour : the factors are within 1 - colour and 1 + colour; 0 changes nothing.
-    test_views : whether predictions are averaged over the plain picture and its views.
+    test_copies : whether predictions are averaged over the plain picture and its copies.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    views: int = Field(4, ge=1, le=64)
+    copies: int = Field(4, ge=1, le=64)
     crop: float = Field(0.5, gt=0, le=1)
     flip: bool = True
     colour: float = Field(0.2, ge=0, lt=1)
-    test_views: bool = False
+    test_copies: bool = False
 
-    def view(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """One random view of an RGB picture."""
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_renamed(cls, values: object) -> object:
+        """Refuse a key's old name, and name the new one."""
+        for key in values if isinstance(values, Mapping) else ():
+            if key in RENAMED:
+                raise ValueError(f"'{key}' is now '{RENAMED[key]}'")
+        return values
+
+    def augmented(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+        """A random copy of an RGB picture."""
         picture = picture.crop(self._box(*picture.size, rng))
         if self.flip and rng.random() < 0.5:
             picture = ImageOps.mirror(picture)
@@ -72,36 +84,38 @@ class Augment(BaseModel):
         return left, top, left + shown_width, top + shown_height
 
 
+@dataclass(frozen=True, eq=False)
 class AugmentedPictures(Sequence[bytes]):
-    """m encoded pictures, then view 1 of each as an encoded picture, and so on: m (1 + k) in all.
+    """m encoded pictures, then copy 1 of each as an encoded picture, and so on: m (1 + k) in all.
 
-    Each is made when it is asked for. View v of a picture is random, but decided by the seed, v and
-    the picture's bytes alone: neither its place nor the other pictures matter.
+    Each is made when it is asked for. Copy c of a picture is random, but decided by the seed, c and
+    the picture's bytes alone: neither its position nor the other pictures matter.
     """
 
-    def __init__(self, pictures: Sequence[bytes], augment: Augment, seed: int) -> None:
-        self._pictures, self._augment, self._seed = pictures, augment, seed
+    pictures: Sequence[bytes]
+    augment: Augment
+    seed: int
 
     def __len__(self) -> int:
-        return len(self._pictures) * (1 + self._augment.views)
+        return len(self.pictures) * (1 + self.augment.copies)
 
     def __getitem__(self, position: Any) -> Any:
         if isinstance(position, slice):
-            return [self[one] for one in range(*position.indices(len(self)))]
-        view, place = divmod(range(len(self))[position], len(self._pictures))
-        data = self._pictures[place]
-        return data if view == 0 else self._view(data, view)
+            return [self[row] for row in range(*position.indices(len(self)))]
+        copy, row = divmod(range(len(self))[position], len(self.pictures))
+        encoded = self.pictures[row]
+        return encoded if copy == 0 else self._copy(encoded, copy)
 
-    def _view(self, data: bytes, view: int) -> bytes:
-        digest = hashlib.sha256(f"{self._seed}/{view}/".encode() + data).digest()
-        picture = decode(data)
+    def _copy(self, encoded: bytes, copy: int) -> bytes:
+        digest = hashlib.sha256(f"{self.seed}/{copy}/".encode() + encoded).digest()
+        picture = decode(encoded)
         picture.thumbnail((LARGEST, LARGEST))
         file = io.BytesIO()
         # Without loss and nearly without work: what reads it decodes it again at once.
-        self._augment.view(picture, np.random.default_rng(list(digest))).save(file, "BMP")
+        self.augment.augmented(picture, np.random.default_rng(list(digest))).save(file, "BMP")
         return file.getvalue()
 
 
-def with_views(pictures: Sequence[bytes], augment: Augment | None, seed: int) -> Sequence[bytes]:
-    """The pictures, followed by their views where any are asked for."""
+def with_copies(pictures: Sequence[bytes], augment: Augment | None, seed: int) -> Sequence[bytes]:
+    """The pictures, followed by their augmented copies where these are asked for."""
     return pictures if augment is None else AugmentedPictures(pictures, augment, seed)

@@ -25,8 +25,7 @@ def resized(
     import torch
     from torch.nn.functional import interpolate
 
-    # The transposed view of (h, w, 3) is a channels-last (1, 3, h, w), for which the filters are
-    # written.
+    # (h, w, 3) transposed is a channels-last (1, 3, h, w), for which the filters are written.
     pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
-    found = interpolate(pixels, size=(height, width), mode=interpolation, antialias=True)
-    return np.ascontiguousarray(found[0].permute(1, 2, 0).numpy())
+    resampled = interpolate(pixels, size=(height, width), mode=interpolation, antialias=True)
+    return np.ascontiguousarray(resampled[0].permute(1, 2, 0).numpy())

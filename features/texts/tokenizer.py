@@ -1,4 +1,4 @@
-"""Texts: one preprocessing shared by bag of words, TF-IDF and Word2Vec: normalise, split, leave out, stem."""
+"""Words of a text, alike for bag of words, TF-IDF and Word2Vec."""
 
 from __future__ import annotations
 
@@ -7,100 +7,17 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from features.machine.identity import file_digest, nearest_file, versions
+from features.texts.languages import NO_STOP_WORDS, STEMMERS, Language
 
 # Writing systems end here; the planes above hold ideographs, which take no marks, and nothing else.
 LAST_LETTER = 0x20000
 
-Language = Literal[
-    "ar",
-    "bg",
-    "ca",
-    "cs",
-    "da",
-    "de",
-    "el",
-    "en",
-    "eo",
-    "es",
-    "et",
-    "eu",
-    "fa",
-    "fi",
-    "fr",
-    "ga",
-    "gu",
-    "he",
-    "hi",
-    "hu",
-    "hy",
-    "id",
-    "it",
-    "ko",
-    "lt",
-    "ms",
-    "nb",
-    "ne",
-    "nl",
-    "pl",
-    "pt",
-    "ro",
-    "ru",
-    "sk",
-    "sr",
-    "sv",
-    "ta",
-    "tr",
-    "uk",
-    "vi",
-    "yi",
-    "zh",
-]
 StopWords = Literal["none", "language"] | Path
-
-# ISO 639-1 code -> algorithm of snowballstemmer.
-STEMMERS: dict[str, str] = {
-    "ar": "arabic",
-    "ca": "catalan",
-    "cs": "czech",
-    "da": "danish",
-    "de": "german",
-    "el": "greek",
-    "en": "english",
-    "eo": "esperanto",
-    "es": "spanish",
-    "et": "estonian",
-    "eu": "basque",
-    "fa": "persian",
-    "fi": "finnish",
-    "fr": "french",
-    "ga": "irish",
-    "hi": "hindi",
-    "hu": "hungarian",
-    "hy": "armenian",
-    "id": "indonesian",
-    "it": "italian",
-    "lt": "lithuanian",
-    "nb": "norwegian",
-    "ne": "nepali",
-    "nl": "dutch",
-    "pl": "polish",
-    "pt": "portuguese",
-    "ro": "romanian",
-    "ru": "russian",
-    "sr": "serbian",
-    "sv": "swedish",
-    "ta": "tamil",
-    "tr": "turkish",
-    "yi": "yiddish",
-}
-# Languages for which the package stop-words has no list.
-NO_STOP_WORDS = frozenset({"eo", "et", "eu", "ga", "hy", "lt", "ne", "sr", "ta", "yi"})
-
 
 @cache
 def _word() -> re.Pattern[str]:
@@ -116,15 +33,15 @@ def _word() -> re.Pattern[str]:
 
 
 def _words(text: str) -> list[str]:
-    """Lowercase words of a text in Unicode's compatibility form NFKC, in which spellings of a letter are one."""
+    """Lowercase words of a text in the form NFKC, in which spellings of a letter are the same."""
     plain = unicodedata.normalize("NFKC", text).lower().replace("_", " ")
-    found: list[str] = _word().findall(plain)
-    return found
+    words: list[str] = _word().findall(plain)
+    return words
 
 
 @cache
 def _chinese() -> Callable[[str], Iterable[str]]:
-    """Jieba's segmentation of one run of letters into words (dictionary, and a hidden Markov model beyond it)."""
+    """Jieba's segmentation of a run of letters into words, by a dictionary and a Markov model."""
     import logging
 
     import jieba
@@ -134,9 +51,14 @@ def _chinese() -> Callable[[str], Iterable[str]]:
     return segment
 
 
+def _segmented(run: str) -> Iterable[str]:
+    """The words of a run of letters, where it is not all ASCII."""
+    return [run] if run.isascii() else _chinese()(run)
+
+
 @lru_cache(maxsize=16)
 def _stop_words(language: str, chosen: str | Path, modified: int) -> frozenset[str]:
-    """Words to leave out, in the form in which they come out of `_words`; `modified` is the file's time."""
+    """Words to leave out, in the form that `_words` gives; `modified` is the file's time."""
     if isinstance(chosen, Path):
         lines = chosen.read_text(encoding="utf-8").splitlines()
     elif language == "en":
@@ -150,7 +72,7 @@ def _stop_words(language: str, chosen: str | Path, modified: int) -> frozenset[s
 
         lines = get_stop_words(language)
     # A line such as "don't" is two words to the tokeniser: both are left out.
-    return frozenset(word for line in lines for word in _words(line))
+    return frozenset(chain.from_iterable(map(_words, lines)))
 
 
 @cache
@@ -195,12 +117,16 @@ class Tokenizer:
     def __post_init__(self) -> None:
         problems = []
         if self.stem and self.language not in STEMMERS:
-            problems.append(f"stem: there is no Snowball stemmer for '{self.language}' (there are for "
-                            f"{', '.join(sorted(STEMMERS))})")
+            problems.append(
+                f"stem: there is no Snowball stemmer for '{self.language}' (there are for "
+                f"{', '.join(sorted(STEMMERS))})"
+            )
         if self.stop_words == "language" and self.language in NO_STOP_WORDS:
             have = sorted(set(get_args(Language)) - NO_STOP_WORDS)
-            problems.append(f"stop_words: there is no list for '{self.language}' (there are for "
-                            f"{', '.join(have)}); give a file")
+            problems.append(
+                f"stop_words: there is no list for '{self.language}' (there are for "
+                f"{', '.join(have)}); give a file"
+            )
         if isinstance(self.stop_words, Path) and not self.stop_words.is_file():
             raise FileNotFoundError(
                 f"stop_words: there is no file {self.stop_words}{nearest_file(self.stop_words)}"
@@ -212,10 +138,7 @@ class Tokenizer:
         """The words of `text` in order; none is a possible outcome."""
         words = _words(text)
         if self.language == "zh":
-            segment = _chinese()
-            words = [
-                part for word in words for part in (segment(word) if not word.isascii() else [word])
-            ]
+            words = list(chain.from_iterable(map(_segmented, words)))
         if self.stop_words != "none":
             left_out = self._left_out()
             words = [word for word in words if word not in left_out]
@@ -235,16 +158,18 @@ class Tokenizer:
             ) from error
 
     def identity(self) -> dict[str, Any]:
-        """What decides the words beyond the parameters: the Unicode tables, libraries, the file of stop words."""
-        libraries = [name for name, used in (
-            ("jieba", self.language == "zh"),
-            ("stop-words", self.stop_words == "language" and self.language != "en"),
-            ("scikit-learn", self.stop_words == "language" and self.language == "en"),
-            ("snowballstemmer", self.stem)) if used]
-        found: dict[str, Any] = {
+        """What decides the words beyond the parameters: Unicode, libraries, a file's words."""
+        listed = self.stop_words == "language"
+        used = {
+            "jieba": self.language == "zh",
+            "stop-words": listed and self.language != "en",
+            "scikit-learn": listed and self.language == "en",
+            "snowballstemmer": self.stem,
+        }
+        identity: dict[str, Any] = {
             "unicode": unicodedata.unidata_version,
-            "libraries": versions(*libraries),
+            "libraries": versions(*(name for name, is_used in used.items() if is_used)),
         }
         if isinstance(self.stop_words, Path):
-            found["stop_words"] = file_digest(self.stop_words)
-        return found
+            identity["stop_words"] = file_digest(self.stop_words)
+        return identity

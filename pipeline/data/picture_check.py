@@ -8,7 +8,8 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from features.pictures import images
+from features.machine.threads import ordered
+from features.pictures import decoding
 from pipeline.data.samples import Picture
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -30,7 +31,7 @@ def check_pictures(
     }
 
     def compute() -> Entry:
-        found = list(images.ordered(lambda digest: _check(pictures[digest]), digests))
+        found = list(ordered(lambda digest: _check(pictures[digest]), digests))
         sizes = np.array([size for size, _ in found], dtype=np.int64).reshape(-1, 2)
         errors = {digest: error for digest, (_, error) in zip(digests, found, strict=True) if error}
         return Entry(
@@ -46,6 +47,6 @@ def check_pictures(
 
 def _check(picture: Picture) -> tuple[tuple[int, int], str]:
     try:
-        return images.check(picture.read()), ""
-    except images.UnreadablePicture as error:  # any other error may pass, so it must not be kept
+        return decoding.check(picture.read()), ""
+    except decoding.UnreadablePicture as error:  # any other error may pass, so it must not be kept
         return (0, 0), str(error)

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Literal
 
 from features.block import Modality
-from features.pictures.images import ordered
+from features.machine.threads import ordered
 from pipeline.data.picture_check import check_pictures
 from pipeline.data.samples import Picture, Samples
 from pipeline.store.store import Store

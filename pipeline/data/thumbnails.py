@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from features.pictures import images
+from features.pictures.decoding import decode
 from pipeline.data.dataset import Dataset
 
 SIDE = 112  # pixels; shown at two thirds of it, so that it is sharp on fine screens
@@ -23,7 +23,7 @@ def thumbnail(dataset: Dataset, row: int) -> bytes | None:
     position = -1 if modal is None else int(modal.index[row])
     if modal is None or position < 0:
         return None
-    picture = images.decode(modal.samples[position].read())
+    picture = decode(modal.samples[position].read())
     picture.thumbnail((SIDE, SIDE))
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=_QUALITY, optimize=True)

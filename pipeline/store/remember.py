@@ -1,18 +1,19 @@
-"""The store as memory for facts that take long to find out, so that a cached run need not ask again."""
+"""The store as cache of facts that take long to establish, for runs whose results are stored."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from features.machine.remembered import Facts, Memory
+from features.machine.facts import FactCache, Facts
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 
 
-def memory(store: Store) -> Memory:
-    """A memory for `features.machine.remembered.remembering`, whose answers are entries of the store."""
-    def remembered(question: Facts, ask: Callable[[], Facts]) -> Mapping[str, Any]:
+def fact_cache(store: Store) -> FactCache:
+    """A cache for `features.machine.facts.caching_facts`, whose facts are entries of the store."""
+
+    def cached(question: Facts, ask: Callable[[], Facts]) -> Mapping[str, Any]:
         answers: list[Facts] = []
 
         def answered() -> Entry:
@@ -26,4 +27,4 @@ def memory(store: Store) -> Memory:
         except OSError:
             return answers[0] if answers else ask()
 
-    return remembered
+    return cached

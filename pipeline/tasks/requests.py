@@ -99,7 +99,7 @@ class FeatureRequests:
 def describe_encoder(encoder: Encoder) -> dict[str, Any]:
     """Class, version, parameters and identity, as JSON. A path is no ingredient: what it holds is (identity).
 
-    Nor is the seed, where nothing is drawn at random: in a frozen encoder without augmented views.
+    Nor is the seed, where nothing is drawn at random: in a frozen encoder without augmented copies.
     """
     parameters = plain_parameters(encoder)
     if not encoder.learns and not encoder.augmented:

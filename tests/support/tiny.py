@@ -12,7 +12,7 @@ import numpy as np
 import features
 from features.block import Block, Form, Modality
 from features.encoder import Encoder
-from features.pictures.images import decode
+from features.pictures.decoding import decode
 from pipeline import run
 from tests.support.samples import small_samples
 

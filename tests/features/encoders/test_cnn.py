@@ -21,17 +21,18 @@ from features.encoders.cnn import CNN
 from features.machine.precision import chosen_precision
 from features.networks import pretrained as weights_module
 from features.networks.catalogue import LITE0_PREPARATION, known_model, model_names
+from features.networks.inference.feature_extractor import FeatureExtractor, feature_extractor
 from features.networks.pretrained import LITE0_PACKAGE, Pretrained, pretrained
-from features.networks.tapped import Network, network
-from features.pictures.images import Preparation, UnreadablePicture
+from features.pictures.decoding import UnreadablePicture
+from features.pictures.preparation import Preparation
 
 DAISY = 985  # its class in ImageNet
 GREY = (0.5, 0.5, 0.5)
 
 
-def cnn(*arguments: Any, **parameters: Any) -> CNN:
+def cnn(**parameters: Any) -> CNN:
     """A CNN in float32, so that equal features are equal."""
-    return CNN(*arguments, **{"precision": "float32", **parameters})
+    return CNN(**{"precision": "float32", **parameters})
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -48,7 +49,7 @@ def test_lite0_sees_a_daisy(flower: bytes) -> None:
     pytest.importorskip(LITE0_PACKAGE, reason=f"needs the pip package {LITE0_PACKAGE}")
     pooled = cnn().transform([flower]).array()
     assert pooled.shape == (1, 1280)
-    classifier = network(pretrained("efficientnet_lite0", "default")).net.classifier
+    classifier = feature_extractor(pretrained("efficientnet_lite0", "default")).net.classifier
     with torch.inference_mode():
         probabilities = classifier(torch.from_numpy(pooled)).softmax(dim=1)[0]
     assert int(probabilities.argmax()) == DAISY
@@ -83,15 +84,15 @@ def test_regions_are_where_things_are() -> None:
 def test_weights_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
     import timm
 
-    wanted = list(timm.create_model("tf_efficientnet_lite0").state_dict().items())
+    expected = list(timm.create_model("tf_efficientnet_lite0").state_dict().items())
     # Of the same shape, and yet the wrong way round: the first layer's mean and variance.
-    swapped = [*wanted[:3], wanted[4], wanted[3], *wanted[5:]]
-    for stored, message in ((wanted[:1], "1 entries for 296"), (swapped, "2 of different kind")):
+    swapped = [*expected[:3], expected[4], expected[3], *expected[5:]]
+    for stored, message in ((expected[:1], "1 entries for 296"), (swapped, "2 of different kind")):
         path = tmp_path / f"{len(stored)}.pth"
         torch.save(dict(stored), path)
         chosen = Pretrained("efficientnet_lite0", "default", path, "0", LITE0_PREPARATION)
         with pytest.raises(ValueError, match=message):
-            network(chosen)
+            feature_extractor(chosen)
 
 
 # Width of the pooled features, number and width of the regions, and whether the one is the other's
@@ -108,9 +109,9 @@ TORCHVISION = [
 def test_torchvision_networks(
     model: str, width: int, regions: tuple[int, int], averaged: bool, flower: bytes
 ) -> None:
-    pooled = cnn(model, weights="random").transform([flower, flower]).array()
+    pooled = cnn(model=model, weights="random").transform([flower, flower]).array()
     values, mask = (
-        cnn(model, weights="random", output="regions").transform([flower, flower]).sequence()
+        cnn(model=model, weights="random", output="regions").transform([flower, flower]).sequence()
     )
     assert pooled.shape == (2, width)
     assert values.shape == (2, *regions)
@@ -133,10 +134,10 @@ def test_a_vision_transformer_gives_its_class_token_and_its_patches() -> None:
     net = VisionTransformer(
         image_size=32, patch_size=8, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=8
     )
-    tapped = Network(net, prepared(32))
+    extractor = FeatureExtractor(net, prepared(32))
     pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
-    assert tapped.shapes == {"pooled": (16,), "regions": (16, 16)}
-    features = tapped(pixels, ["pooled", "regions"])
+    assert extractor.shapes == {"pooled": (16,), "regions": (16, 16)}
+    features = extractor(pixels, ["pooled", "regions"])
     with torch.inference_mode():
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 127.5 - 1
         tokens = torch.cat([net.class_token.expand(3, -1, -1), net._process_input(images)], dim=1)
@@ -151,16 +152,16 @@ def test_a_swin_transformer_gives_its_last_stage() -> None:
     net = SwinTransformer(
         patch_size=[4, 4], embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=[4, 4]
     )
-    tapped = Network(net, prepared(64))
+    extractor = FeatureExtractor(net, prepared(64))
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
-    assert tapped.shapes == {"pooled": (16,), "regions": (64, 16)}
-    features = tapped(pixels, ["pooled", "regions"])
+    assert extractor.shapes == {"pooled": (16,), "regions": (64, 16)}
+    features = extractor(pixels, ["pooled", "regions"])
     np.testing.assert_allclose(features["regions"].mean(axis=1), features["pooled"], atol=1e-5)
 
 
 def test_a_network_without_a_head_is_an_error() -> None:
     with pytest.raises(ValueError, match="model own: no classification head"):
-        Network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), prepared(8))
+        FeatureExtractor(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), prepared(8))
 
 
 def test_random_weights_are_the_same_each_time_and_leave_the_global_seed_alone(
@@ -168,12 +169,12 @@ def test_random_weights_are_the_same_each_time_and_leave_the_global_seed_alone(
 ) -> None:
     torch.manual_seed(5)
     state = torch.random.get_rng_state()
-    first = cnn("squeezenet1_1", weights="random").transform([flower]).array()
+    first = cnn(model="squeezenet1_1", weights="random").transform([flower]).array()
     assert torch.equal(torch.random.get_rng_state(), state)
-    network.cache_clear()
+    feature_extractor.cache_clear()
     torch.manual_seed(6)
     np.testing.assert_array_equal(
-        cnn("squeezenet1_1", weights="random").transform([flower]).array(), first
+        cnn(model="squeezenet1_1", weights="random").transform([flower]).array(), first
     )
 
 
@@ -183,9 +184,11 @@ def test_more_pictures_than_a_batch_keep_their_places(monkeypatch: pytest.Monkey
         stream = io.BytesIO()
         Image.new("RGB", (8, 8), (shade, 0, 255 - shade)).save(stream, "PNG")
         pictures.append(stream.getvalue())
-    encoder = cnn("squeezenet1_1", weights="random", precision="float32")
+    encoder = cnn(model="squeezenet1_1", weights="random", precision="float32")
     monkeypatch.setattr(
-        network(encoder.chosen(), None, "model", chosen_precision("float32")), "batch_size", 3
+        feature_extractor(encoder.chosen(), None, "model", chosen_precision("float32")),
+        "batch_size",
+        3,
     )
     together = encoder.transform(pictures).array()
     for row, picture in enumerate(pictures):
@@ -196,14 +199,14 @@ def test_more_pictures_than_a_batch_keep_their_places(monkeypatch: pytest.Monkey
 
 def test_an_unreadable_picture_is_named(flower: bytes) -> None:
     with pytest.raises(UnreadablePicture, match="picture 1: cannot be decoded"):
-        cnn("squeezenet1_1", weights="random").transform([flower, flower[:5000]])
+        cnn(model="squeezenet1_1", weights="random").transform([flower, flower[:5000]])
 
 
 def test_unknown_names_are_refused_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"not 'resnet19'; nearest: .*resnet18"):
-        cnn("resnet19").identity()
+        cnn(model="resnet19").identity()
     with pytest.raises(ValueError, match=r"not 'IMAGENET1K_V3'; nearest: IMAGENET1K_V[12]"):
-        cnn("resnet50", weights="IMAGENET1K_V3").transform([])
+        cnn(model="resnet50", weights="IMAGENET1K_V3").transform([])
     with pytest.raises(ValueError, match=r"default, random, a file .* not 'imagenet'"):
         cnn(weights="imagenet").identity()
 
@@ -224,10 +227,13 @@ def test_names() -> None:
 
 
 def test_default_weights_share_their_key_with_their_own_name() -> None:
-    named, default = cnn("resnet50", weights="IMAGENET1K_V2").identity(), cnn("resnet50").identity()
+    default = cnn(model="resnet50").identity()
+    named, other = (
+        cnn(model="resnet50", weights=f"IMAGENET1K_V{number}").identity() for number in (2, 1)
+    )
     assert named == default
     assert default["weights"] == "resnet50-11ad3fa6.pth"
-    assert cnn("resnet50", weights="IMAGENET1K_V1").identity()["weights"] != default["weights"]
+    assert other["weights"] != default["weights"]
 
 
 @pytest.fixture
@@ -244,7 +250,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_missing_weights_are_named_with_where_to_put_them(cache: Path, flower: bytes) -> None:
     with pytest.raises(FileNotFoundError) as caught:
-        cnn("squeezenet1_0").transform([flower])
+        cnn(model="squeezenet1_0").transform([flower])
     assert "https://" in str(caught.value)
     assert str(cache / "squeezenet1_0-b66bff10.pth") in str(caught.value)
     assert "no network" in str(caught.value)
@@ -256,7 +262,7 @@ def test_weights_that_are_not_what_their_name_says_are_refused(cache: Path, flow
     with pytest.raises(
         ValueError, match=r"damaged: its sha256 starts with [0-9a-f]{8}, not b66bff10"
     ):
-        cnn("squeezenet1_0").transform([flower])
+        cnn(model="squeezenet1_0").transform([flower])
 
 
 def test_cached_weights_are_loaded_without_a_network(
@@ -265,7 +271,7 @@ def test_cached_weights_are_loaded_without_a_network(
     from torchvision import models
 
     cache.mkdir(parents=True)
-    monkeypatch.setattr("features.machine.remembered._known", {})
+    monkeypatch.setattr("features.machine.facts._established", {})
     stream = io.BytesIO()
     torch.manual_seed(3)
     torch.save(models.squeezenet1_0().state_dict(), stream)
@@ -273,11 +279,11 @@ def test_cached_weights_are_loaded_without_a_network(
     (cache / name).write_bytes(stream.getvalue())
     weights = models.SqueezeNet1_0_Weights.IMAGENET1K_V1
     monkeypatch.setattr(weights._value_, "url", f"https://example.org/{name}", raising=False)
-    encoder = cnn("squeezenet1_0")
+    encoder = cnn(model="squeezenet1_0")
     assert encoder.identity()["weights"] == name
     features = encoder.transform([flower]).array()
     assert not np.array_equal(
-        features, cnn("squeezenet1_0", weights="random").transform([flower]).array()
+        features, cnn(model="squeezenet1_0", weights="random").transform([flower]).array()
     )
 
 

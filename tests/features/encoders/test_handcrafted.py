@@ -92,7 +92,10 @@ def test_the_whole_is_its_parts_side_by_side_with_equal_weight() -> None:
 
 
 @pytest.mark.parametrize("parameters", [
-    {"size": 33, "shape_cells": 16, "grid": 8}, {"size": 50, "texture_radii": (8,)}, {"shape_cells": 2}])
+    {"size": 33, "shape_cells": 16, "grid": 8},
+    {"size": 50, "texture_radii": (8,)},
+    {"shape_cells": 2},
+])
 def test_any_sizes_that_the_rules_allow_work(parameters: dict[str, Any]) -> None:
     rows = of(NOISE, solid((0, 0, 0)), **parameters)
     assert rows.shape == (2, Handcrafted(**parameters).width)

@@ -14,8 +14,10 @@ import pytest
 
 from features.block import joined
 from features.encoders import sentence_bert
-from features.encoders.sentence_bert import MINILM_PACKAGE, SentenceBert, model_folder
+from features.encoders.sentence_bert import SentenceBert
 from features.machine import precision
+from features.texts import sentence_models
+from features.texts.sentence_models import MINILM_PACKAGE, model_folder
 from tests.support.paths import ROOT
 
 pytest.importorskip(MINILM_PACKAGE, reason=f"needs the pip package {MINILM_PACKAGE}")
@@ -92,9 +94,9 @@ def test_a_prompt_stands_before_every_text() -> None:
 
 
 def test_vectors_are_left_as_long_as_the_model_gives_them_where_asked(unscaled: Path) -> None:
-    free = SentenceBert(str(unscaled), normalise=False).transform(["a small dog"]).array()
+    free = SentenceBert(model=str(unscaled), normalise=False).transform(["a small dog"]).array()
     assert np.linalg.norm(free) > 1.5
-    scaled = SentenceBert(str(unscaled)).transform(["a small dog"]).array()
+    scaled = SentenceBert(model=str(unscaled)).transform(["a small dog"]).array()
     np.testing.assert_allclose(free / np.linalg.norm(free), scaled, atol=1e-6)
 
 
@@ -125,7 +127,7 @@ def test_bfloat16_of_a_gpu_is_another_key_than_a_processors(
 def test_a_model_in_the_hubs_cache_loads_by_name_without_any_network(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The cache as the hub's own library lays it out, under the name of a model that is not packaged."""
+    """The cache as the hub's own library lays it out, with a model that is not packaged."""
     snapshot = (
         tmp_path / "models--sentence-transformers--all-mpnet-base-v2" / "snapshots" / ("0" * 40)
     )
@@ -137,7 +139,7 @@ def test_a_model_in_the_hubs_cache_loads_by_name_without_any_network(
         "def refuse(*arguments, **options): raise AssertionError('a network call was attempted')\n"
         "socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse\n"
         "from features.encoders.sentence_bert import SentenceBert\n"
-        "encoder = SentenceBert('all-mpnet-base-v2')\n"
+        "encoder = SentenceBert(model='all-mpnet-base-v2')\n"
         "encoder.identity()\n"
         "print(encoder.transform(['a dog']).values.shape)\n"
     )
@@ -148,7 +150,7 @@ def test_a_model_in_the_hubs_cache_loads_by_name_without_any_network(
 
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    sentence_bert._loaded.cache_clear()
+    sentence_models.loaded.cache_clear()
     SentenceBert().transform(["a dog"] * 40)
     assert capfd.readouterr() == ("", "")
 
@@ -156,7 +158,7 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
 def test_every_name_of_the_packaged_model_and_its_folder_are_one() -> None:
     folder = model_folder("all-MiniLM-L6-v2")
     assert model_folder("sentence-transformers/all-MiniLM-L6-v2") == folder
-    assert SentenceBert(str(folder)).identity() == SentenceBert().identity()
+    assert SentenceBert(model=str(folder)).identity() == SentenceBert().identity()
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +170,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_identity_changes_with_weights_and_configuration_only(copied: Path) -> None:
-    encoder = SentenceBert(str(copied))
+    encoder = SentenceBert(model=str(copied))
     before = encoder.identity()
     (copied / "README.md").write_text("changed")
     assert encoder.identity() == before
@@ -196,7 +198,7 @@ def unscaled(tmp_path: Path) -> Path:
 
 
 def test_vectors_are_scaled_where_the_model_does_not(unscaled: Path) -> None:
-    vectors = SentenceBert(str(unscaled)).transform(["a small dog"]).array()
+    vectors = SentenceBert(model=str(unscaled)).transform(["a small dog"]).array()
     np.testing.assert_allclose(
         vectors, SentenceBert().transform(["a small dog"]).array(), atol=1e-5
     )
@@ -208,15 +210,15 @@ def test_a_model_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     monkeypatch.setattr("sentence_transformers.SentenceTransformer", refuse)
     for call in (
-        SentenceBert("no-such-model-here").identity,
-        SentenceBert("no-such-model-here").transform,
+        SentenceBert(model="no-such-model-here").identity,
+        SentenceBert(model="no-such-model-here").transform,
     ):
         with pytest.raises(
             FileNotFoundError, match=r"sentence-transformers/no-such-model-here.*no network"
         ):
             call(*([["a"]] if call.__name__ == "transform" else []))
     with pytest.raises(FileNotFoundError, match="neither a folder nor a possible model name"):
-        SentenceBert(str(tmp_path / "none")).identity()
+        SentenceBert(model=str(tmp_path / "none")).identity()
 
 
 def test_many_texts_are_encoded_piece_by_piece_with_the_same_result(
@@ -231,10 +233,10 @@ def test_many_texts_are_encoded_piece_by_piece_with_the_same_result(
     pieces = list(SentenceBert().pieces(texts, ["sentence", "tokens"]))
     assert [len(piece["tokens"]) for piece in pieces] == [2, 2, 1]
     for output, block in whole.items():
-        found = joined([piece[output] for piece in pieces])
-        np.testing.assert_allclose(found.values, block.values, atol=1e-5)
-        assert (found.mask is None) == (block.mask is None)
-        assert block.mask is None or np.array_equal(found.mask, block.mask)
+        together = joined([piece[output] for piece in pieces])
+        np.testing.assert_allclose(together.values, block.values, atol=1e-5)
+        assert (together.mask is None) == (block.mask is None)
+        assert block.mask is None or np.array_equal(together.mask, block.mask)
     np.testing.assert_allclose(
         SentenceBert().transform(texts).values, whole["sentence"].values, atol=1e-5
     )

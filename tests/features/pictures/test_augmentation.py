@@ -1,10 +1,11 @@
-"""Augmented views: what they show, that they belong to one picture, and that only training rows are taught by them."""
+"""Augmented copies: what they show, whose they are, and that only training rows have them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,10 +18,11 @@ import features
 from features.block import Block
 from features.encoders.cnn import CNN
 from features.pictures.augmentation import Augment, AugmentedPictures
-from features.pictures.images import decode
+from features.pictures.decoding import decode
 from models.early.pooled import PooledFusion
 from models.views import Views
 from pipeline import run
+from pipeline.config.components import variants
 from pipeline.store.store import Store
 from pipeline.tasks import fit as fitting
 from pipeline.tasks import refit as refits
@@ -39,7 +41,7 @@ from tests.support.tiny import (
     write_table,
 )
 
-PLAIN = Augment(views=1, crop=1, flip=False, colour=0)
+PLAIN = Augment(copies=1, crop=1, flip=False, colour=0)
 
 
 def coordinates(width: int = 60, height: int = 40) -> Image.Image:
@@ -52,10 +54,10 @@ def coordinates(width: int = 60, height: int = 40) -> Image.Image:
 
 def drawn(augment: Augment, picture: Image.Image, count: int = 200) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
-    return [np.asarray(augment.view(picture, rng)).astype(int) for _ in range(count)]
+    return [np.asarray(augment.augmented(picture, rng)).astype(int) for _ in range(count)]
 
 
-# --- one view
+# --- one copy
 # ---------------------------------------------------------------------------------------------
 
 
@@ -77,11 +79,11 @@ def test_crops_show_a_part_of_the_asked_size_in_many_places() -> None:
     assert len(corners) > 100
 
 
-def test_half_of_the_views_are_mirrored_left_to_right() -> None:
-    views = drawn(PLAIN.model_copy(update={"flip": True}), coordinates())
-    mirrored = [bool(seen[0, 0, 0]) for seen in views]
+def test_half_of_the_copies_are_mirrored_left_to_right() -> None:
+    copies = drawn(PLAIN.model_copy(update={"flip": True}), coordinates())
+    mirrored = [bool(seen[0, 0, 0]) for seen in copies]
     assert 70 < sum(mirrored) < 130
-    for seen, turned in zip(views, mirrored, strict=True):
+    for seen, turned in zip(copies, mirrored, strict=True):
         np.testing.assert_array_equal(seen[:, ::-1] if turned else seen, np.asarray(coordinates()))
 
 
@@ -93,72 +95,82 @@ def test_colours_change_within_the_asked_range() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (3000, 2)])
-def test_any_picture_has_views(size: tuple[int, int]) -> None:
+def test_any_picture_has_copies(size: tuple[int, int]) -> None:
     assert all(seen.size for seen in drawn(Augment(crop=0.01), Image.new("RGB", size), 20))
 
 
 def test_unknown_and_impossible_keys_are_mistakes() -> None:
-    for wrong in ({"view": 2}, {"views": 0}, {"crop": 0}, {"colour": 1}):
+    for wrong in ({"copy": 2}, {"copies": 0}, {"crop": 0}, {"colour": 1}):
         with pytest.raises(ValidationError):
             Augment(**wrong)
 
 
-# --- the views of a sequence
+@pytest.mark.parametrize(("old", "new"), [("views", "copies"), ("test_views", "test_copies")])
+def test_an_old_key_is_refused_and_the_new_one_named(old: str, new: str) -> None:
+    given = {"augment": [None, {old: 1}]}
+    _, problems = variants("cnn", CNN, given, ("part",), {})
+    assert [problem.rule for problem in problems] == [f"augment: '{old}' is now '{new}'"]
+    assert problems[0].path[:3] == ("part", "augment", 1)
+
+
+# --- the copies of a sequence
 # ------------------------------------------------------------------------------
 
 
-def test_a_view_depends_on_its_picture_and_the_seed_and_nothing_else() -> None:
+def test_a_copy_depends_on_its_picture_and_the_seed_and_nothing_else() -> None:
     pictures = [png(seed) for seed in range(4)]
-    alike = AugmentedPictures(pictures, Augment(views=2), 5)
+    alike = AugmentedPictures(pictures, Augment(copies=2), 5)
     assert len(alike) == 12
     assert alike[:4] == pictures
-    turned = AugmentedPictures(pictures[::-1], Augment(views=2), 5)
-    alone = AugmentedPictures(pictures[1:2], Augment(views=3), 5)
+    turned = AugmentedPictures(pictures[::-1], Augment(copies=2), 5)
+    alone = AugmentedPictures(pictures[1:2], Augment(copies=3), 5)
     assert [alike[4 + 1], alike[8 + 1]] == [turned[4 + 2], turned[8 + 2]] == [alone[1], alone[2]]
-    assert len({alike[5], alike[9], AugmentedPictures(pictures, Augment(views=2), 6)[5]}) == 3
+    assert len({alike[5], alike[9], AugmentedPictures(pictures, Augment(copies=2), 6)[5]}) == 3
     with pytest.raises(IndexError):
         alike[12]
 
 
-def test_a_view_is_a_picture_without_loss() -> None:
-    data = png(0)
-    view = AugmentedPictures([data], PLAIN, 0)[1]
-    assert view != data
-    np.testing.assert_array_equal(np.asarray(decode(view)), np.asarray(decode(data)))
+def test_a_copy_is_a_picture_without_loss() -> None:
+    encoded = png(0)
+    copy = AugmentedPictures([encoded], PLAIN, 0)[1]
+    assert copy != encoded
+    np.testing.assert_array_equal(np.asarray(decode(copy)), np.asarray(decode(encoded)))
 
 
-def test_cnn_gives_plain_features_first_and_those_of_the_views_behind() -> None:
+def test_cnn_gives_plain_features_first_and_those_of_the_copies_behind() -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     pictures = [png(seed) for seed in range(2)]
-    augment = Augment(views=2, test_views=True)
-    plain = CNN("resnet18", "random")
-    block = CNN("resnet18", "random", augment=augment, random_state=7).transform(pictures)
+    augment = Augment(copies=2, test_copies=True)
+    plain = CNN(model="resnet18", weights="random")
+    block = CNN(
+        model="resnet18", weights="random", augment=augment, random_state=7
+    ).transform(pictures)
     assert (len(block), block.augmented, block.averaged) == (2, 2, True)
     np.testing.assert_allclose(block.array(), plain.transform(pictures).array(), atol=1e-4)
     expected = plain.transform(list(AugmentedPictures(pictures, augment, 7)))
-    np.testing.assert_allclose(block.with_views().array(), expected.array(), atol=1e-4)
+    np.testing.assert_allclose(block.with_copies().array(), expected.array(), atol=1e-4)
     torch.set_num_threads(threads)
 
 
-# --- blocks and views
+# --- blocks and views of samples
 # -------------------------------------------------------------------------------------
 
 
-def test_views_take_their_rows_of_each_view_and_repeat_what_has_none() -> None:
-    values = np.arange(12, dtype=np.float32).reshape(6, 2)  # 2 distinct pictures, 2 views of each
+def test_views_take_their_rows_of_each_copy_and_repeat_what_has_none() -> None:
+    values = np.arange(12, dtype=np.float32).reshape(6, 2)  # 2 distinct pictures, 2 copies of each
     image = Block(values, np.array([1, -1, 0]), augmented=2)
     text = Block.of(np.array([[10], [20], [30]], dtype=np.float32))
     views = Views(image, text).take(np.array([0, 1]))
     assert len(views) == 2
-    both = views.with_views()
+    both = views.with_copies()
     assert both.image.index.tolist() == [1, -1, 3, -1, 5, -1]
     assert both.image.array()[:, 0].tolist() == [2, 0, 6, 0, 10, 0]
     assert both.text.array().ravel().tolist() == [10, 20] * 3
     assert both.groups.tolist() == [0, 1] * 3
     assert both.take(np.array([1, 5])).groups.tolist() == [1, 1]
-    assert both.with_views() is both
-    assert replace(views, groups=np.array([7, 8])).with_views().groups.tolist() == [7, 8] * 3
+    assert both.with_copies() is both
+    assert replace(views, groups=np.array([7, 8])).with_copies().groups.tolist() == [7, 8] * 3
     assert views.for_prediction() is views
     averaged = Views(Block(values, np.array([1, 0]), augmented=2, averaged=True))
     assert len(averaged.for_prediction()) == 6
@@ -169,28 +181,28 @@ def test_views_take_their_rows_of_each_view_and_repeat_what_has_none() -> None:
 
 
 class Augmented(MeanColour):
-    """Mean colours of the pictures and of seeded views of them."""
+    """Mean colours of the pictures and of seeded copies of them."""
 
     augmented: ClassVar[int] = 2  # type: ignore[assignment]
 
     def __init__(
-        self, test_views: bool = False, output: str = "pooled", random_state: int = 0
+        self, test_copies: bool = False, output: str = "pooled", random_state: int = 0
     ) -> None:
-        self.test_views = test_views
+        self.test_copies = test_copies
         self.output = output
         self.random_state = random_state
         self.power = 1.0
 
     @property
     def averaged(self) -> bool:
-        return self.test_views
+        return self.test_copies
 
     def transform(self, samples: Sequence[bytes]) -> Block:
-        found = super().transform(
-            AugmentedPictures(samples, Augment(views=2, crop=0.3), self.random_state)
+        encoded = super().transform(
+            AugmentedPictures(samples, Augment(copies=2, crop=0.3), self.random_state)
         )
         return Block(
-            found.values, np.arange(len(samples)), found.mask, self.augmented, self.averaged
+            encoded.values, np.arange(len(samples)), encoded.mask, self.augmented, self.averaged
         )
 
 
@@ -220,19 +232,19 @@ def plans(monkeypatch):
 
 @pytest.fixture
 def taught(monkeypatch):
-    """(unit, position of the split, training views, labels, scored views) of every fit of a run, refits too."""
+    """(unit, position of the split, training views, labels, scored views) of every fit."""
     seen, units = [], []
     monkeypatch.setattr(
         refits, "outer_views", lambda unit, *rest: units.append(unit) or outer_views(unit, *rest)
     )
-    result, many, fit = fitting._result, PooledFusion.predict_many, PooledFusion.fit
+    result, predict_many, fit = fitting._result, PooledFusion.predict_many, PooledFusion.fit
 
     def spied_many(self, fits, settings):
         seen.extend(
-            (units[-1], number, one.train, one.y, one.test)
-            for number, one in enumerate(fits, start=1)
+            (units[-1], number, split.train, split.y, split.test)
+            for number, split in enumerate(fits, start=1)
         )
-        return many(self, fits, settings)
+        return predict_many(self, fits, settings)
 
     monkeypatch.setattr(
         fitting, "_result", lambda unit, *rest: units.append(unit) or result(unit, *rest)
@@ -243,7 +255,7 @@ def taught(monkeypatch):
     return seen
 
 
-def test_training_rows_bring_their_views_and_scored_rows_are_in_no_view(folder, taught, plans):
+def test_training_rows_bring_their_copies_and_scored_rows_are_in_none(folder, taught, plans):
     assert run_grid(folder) == 0
     _, dataset = plans[0]
     index = dataset.views["image"].index
@@ -259,15 +271,15 @@ def test_training_rows_bring_their_views_and_scored_rows_are_in_no_view(folder, 
                 views.text.index, np.tile(dataset.views["text"].index[train], times)
             )
         if views.image:
-            expected = np.concatenate([index[train] + view * 36 for view in range(3)])
+            expected = np.concatenate([index[train] + copy * 36 for copy in range(3)])
             np.testing.assert_array_equal(views.image.index, expected)
             assert not set(views.image.index % 36) & set(index[scored]), (
-                "a view of a scored row was taught"
+                "a copy of a scored row was taught"
             )
             assert test is None or test.image.index.tolist() == index[scored].tolist()
 
 
-def test_views_of_training_rows_do_not_change_with_the_scored_rows(folder, taught):
+def test_copies_of_training_rows_do_not_change_with_the_scored_rows(folder, taught):
     assert run_grid(folder) == 0
     before = {(unit.fold.fold, position): views.image.array().tobytes()
               for unit, position, views, *_ in taught if views.image}
@@ -282,12 +294,12 @@ def test_views_of_training_rows_do_not_change_with_the_scored_rows(folder, taugh
             assert same == (unit.fold.fold == 1)
 
 
-@pytest.mark.parametrize("test_views", [False, True])
-def test_predictions_are_averaged_over_the_views_where_asked(folder, plans, test_views):
+@pytest.mark.parametrize("test_copies", [False, True])
+def test_predictions_are_averaged_over_the_copies_where_asked(folder, plans, test_copies):
     write_grid(
         folder,
         AUGMENTED.replace(
-            "[augmented]", f"[{{augmented: {{test_views: {str(test_views).lower()}}}}}]"
+            "[augmented]", f"[{{augmented: {{test_copies: {str(test_copies).lower()}}}}}]"
         ),
     )
     assert run_grid(folder) == 0
@@ -296,33 +308,42 @@ def test_predictions_are_averaged_over_the_views_where_asked(folder, plans, test
     for unit in (unit for unit in plan.units if unit.cell.fusion.name == "concat"):
         again = refit(unit, context_of(dataset, (), "log_loss"), store)
         scored = again.views.take(unit.fold.test)
-        by_view = again.model.predict_proba(scored.with_views()).reshape(3, len(unit.fold.test), -1)
-        expected = by_view.mean(axis=0) if test_views else by_view[0]
+        predicted = again.model.predict_proba(scored.with_copies())
+        by_copy = predicted.reshape(3, len(unit.fold.test), -1)
+        expected = by_copy.mean(axis=0) if test_copies else by_copy[0]
         stored = store.load(unit.ingredients).arrays["probabilities"]
         np.testing.assert_allclose(stored, expected, atol=1e-6)
         np.testing.assert_allclose(again.predict(scored), stored, atol=1e-6)
-        assert not np.allclose(by_view[0], by_view.mean(axis=0), atol=1e-4)
+        assert not np.allclose(by_copy[0], by_copy.mean(axis=0), atol=1e-4)
 
 
-def test_the_key_has_the_views_and_their_seed_but_no_seed_where_nothing_is_drawn(monkeypatch):
+def test_the_key_has_the_copies_and_their_seed_but_no_seed_where_nothing_is_drawn(monkeypatch):
     def key(**parameters: Any) -> Any:
-        return describe_encoder(CNN("resnet18", "random", **parameters))
+        return describe_encoder(CNN(model="resnet18", weights="random", **parameters))
 
     assert key(random_state=1) == key(random_state=2)
     augment = Augment()
     assert key(augment=augment, random_state=1) != key(augment=augment, random_state=2)
-    changes = ({"views": 5}, {"crop": 0.6}, {"flip": False}, {"colour": 0.1}, {"test_views": True})
-    variants = [key(augment=augment.model_copy(update=change)) for change in ({}, *changes)]
-    assert all(one != other for place, one in enumerate(variants) for other in variants[:place])
+    changes: tuple[dict[str, Any], ...] = (
+        {"copies": 5},
+        {"crop": 0.6},
+        {"flip": False},
+        {"colour": 0.1},
+        {"test_copies": True},
+    )
+    keys = [key(augment=augment.model_copy(update=change)) for change in ({}, *changes)]
+    assert all(first != second for first, second in combinations(keys, 2))
 
 
 def test_a_grid_names_the_keys_of_augment(folder, capsys):
-    write_grid(folder, GRID.replace("[mean_colour]", "[{cnn: {model: resnet18, weights: random, augment: [null, "
-                                    "{views: 2, flip: false}]}}]"))
+    encoder = (
+        "{cnn: {model: resnet18, weights: random, augment: [null, {copies: 2, flip: false}]}}"
+    )
+    write_grid(folder, GRID.replace("mean_colour", encoder))
     assert run_grid(folder, "--plan") == 0
     printed = capsys.readouterr().out
-    assert "cnn(resnet18, random, augment(views=2, flip=False))" in printed
-    assert "test_views: false" in printed
-    write_grid(folder, GRID.replace("[mean_colour]", "[{cnn: {augment: {viws: 2}}}]"))
+    assert "cnn(resnet18, random, augment(copies=2, flip=False))" in printed
+    assert "test_copies: false" in printed
+    write_grid(folder, GRID.replace("[mean_colour]", "[{cnn: {augment: {copis: 2}}}]"))
     assert run_grid(folder, "--plan") == 2
-    assert "unknown key 'viws'" in capsys.readouterr().err
+    assert "unknown key 'copis'" in capsys.readouterr().err

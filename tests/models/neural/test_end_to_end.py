@@ -50,7 +50,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def resnet18(**parameters: Any) -> CNN:
-    return CNN("resnet18", "random", size=32, output="pixels", **parameters)
+    return CNN(model="resnet18", weights="random", size=32, output="pixels", **parameters)
 
 
 def sbert() -> SentenceBert:
@@ -172,7 +172,7 @@ def test_only_rows_trained_on_are_changed_at_random(monkeypatch):
     assert sum(counted) == 2 * len(trained_on)
 
 
-def test_views_of_pictures_are_new_at_every_step_and_plain_otherwise():
+def test_copies_of_pictures_are_new_at_every_step_and_plain_otherwise():
     block = resnet18(augment=Augment(crop=0.5, colour=0.4)).transform(PICTURES[:6])
     assert block.augmented == 0
     network = block.encoder.network("last_stage", block).module
@@ -231,7 +231,7 @@ def test_blocks_without_a_network_are_an_error_that_says_so():
 
 
 @pytest.mark.parametrize("wrong", [{"pca": 3}, {"layer": "layer3"}, {"pooling": "gem"},
-                                   {"augment": Augment(test_views=True)}])
+                                   {"augment": Augment(test_copies=True)}])
 def test_parameters_that_training_cannot_honour_are_errors(wrong):
     with pytest.raises(ValueError, match=f"leave out {next(iter(wrong))}"):
         resnet18(**wrong).identity()

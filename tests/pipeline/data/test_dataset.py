@@ -121,13 +121,13 @@ def test_half_characters_in_ids_and_labels_are_problems(store):
 
 
 def test_an_error_that_may_pass_is_not_kept_as_an_unreadable_picture(store, monkeypatch):
-    from features.pictures import images
+    from features.pictures import decoding
 
-    check = images.check
-    monkeypatch.setattr(images, "check", lambda data: (_ for _ in ()).throw(MemoryError()))
+    check = decoding.check
+    monkeypatch.setattr(decoding, "check", lambda data: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(MemoryError):
         build(small_samples(), BOTH, "fail", store)
-    monkeypatch.setattr(images, "check", check)
+    monkeypatch.setattr(decoding, "check", check)
     assert len(build(small_samples(), BOTH, "fail", store)) == 36
 
 
@@ -177,11 +177,11 @@ def test_the_features_key_does_not_depend_on_the_order_of_rows(store):
 
 
 def test_pictures_are_decoded_once_and_the_finding_is_kept(store, monkeypatch):
-    from features.pictures import images
+    from features.pictures import decoding
 
     calls = []
-    check = images.check
-    monkeypatch.setattr(images, "check", lambda data: calls.append(1) or check(data))
+    check = decoding.check
+    monkeypatch.setattr(decoding, "check", lambda data: calls.append(1) or check(data))
     build(small_samples(), BOTH, "fail", store)
     build(small_samples(), BOTH, "fail", store)
     assert len(calls) == 36

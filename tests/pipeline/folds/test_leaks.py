@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import sparse
 
-from features.encoders.bag_of_words import BagOfWords, Tfidf
+from features.encoders.bag_of_words import BagOfWords
+from features.encoders.tfidf import Tfidf
 from features.encoders.word2vec import Word2Vec
 from models.early.pooled import PooledFusion
 from models.preparation.scaling import BlockScaler

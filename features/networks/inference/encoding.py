@@ -1,4 +1,4 @@
-"""Pictures through a network: decoding overlaps with computing, and only a few batches exist at once."""
+"""Pictures through a network: decoding overlaps with computing, and few batches exist at once."""
 
 from __future__ import annotations
 
@@ -12,24 +12,29 @@ import torch
 from torch import Tensor
 
 from features.block import FloatArray
-from features.networks.tapped import Network
-from features.pictures.images import batches, ordered, prepared
+from features.machine.threads import ordered
+from features.networks.inference.feature_extractor import FeatureExtractor
+from features.pictures.preparation import batches, prepared
 
 Features = dict[str, FloatArray]
 
 
-def encoded(net: Network, pictures: Sequence[bytes], outputs: Sequence[str]) -> Iterator[Features]:
+def encoded(
+    net: FeatureExtractor, pictures: Sequence[bytes], outputs: Sequence[str]
+) -> Iterator[Features]:
     """Features of consecutive pictures, in order: for each output float32 (b, d) or (b, t, d).
 
     Raises
     ------
-    features.pictures.images.UnreadablePicture
+    features.pictures.decoding.UnreadablePicture
         Naming the position of the picture that cannot be decoded.
     """
     return (_on_gpu if net.device.type == "cuda" else _on_cpu)(net, pictures, outputs)
 
 
-def _on_cpu(net: Network, pictures: Sequence[bytes], outputs: Sequence[str]) -> Iterator[Features]:
+def _on_cpu(
+    net: FeatureExtractor, pictures: Sequence[bytes], outputs: Sequence[str]
+) -> Iterator[Features]:
     """Every thread takes a batch of its own from the files to the features, on one core.
 
     Threads that share the layers of one batch wait for each other after each, and for a core that
@@ -41,15 +46,14 @@ def _on_cpu(net: Network, pictures: Sequence[bytes], outputs: Sequence[str]) -> 
         torch.set_num_threads(1)  # counts for each thread that computes
         stop = min(start + net.batch_size, len(pictures))
         return net(
-            np.stack([prepared(pictures, one, net.preparation) for one in range(start, stop)]),
+            np.stack([prepared(pictures, row, net.preparation) for row in range(start, stop)]),
             outputs,
         )
 
     try:
-        with closing(
-            ordered(features, range(0, len(pictures), net.batch_size), threads, threads)
-        ) as found:
-            yield from found
+        starts = range(0, len(pictures), net.batch_size)
+        with closing(ordered(features, starts, threads, threads)) as batches_of_features:
+            yield from batches_of_features
     finally:
         torch.set_num_threads(threads)
 
@@ -61,8 +65,10 @@ class _Underway(NamedTuple):
     arrived: torch.cuda.Event
 
 
-def _on_gpu(net: Network, pictures: Sequence[bytes], outputs: Sequence[str]) -> Iterator[Features]:
-    """Threads decode; the GPU is given a batch before the results of the last one are waited for."""
+def _on_gpu(
+    net: FeatureExtractor, pictures: Sequence[bytes], outputs: Sequence[str]
+) -> Iterator[Features]:
+    """Threads decode; the GPU is given a batch before the last one's results are waited for."""
     underway: deque[_Underway] = deque()
     with closing(batches(pictures, net.preparation, net.batch_size)) as prepared_batches:
         for _, pixels in prepared_batches:

@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the convolutions before it: the same function with fewer passes over memory."""
+"""Batch normalisation folded into the convolutions before it: fewer passes over memory."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from features.networks.watching import same_outcome, watch
+from features.networks.modules import replace_module, same_outcome, watch
 
 # float32 rounds differently once the factors are multiplied out; a wrongly folded layer is off by
 # far more.
 TOLERANCE = 1e-3
 
 
-def folded(net: nn.Module, pictures: Tensor, kept: Collection[str] = ()) -> nn.Module:
+def folded(net: nn.Module, pictures: Tensor, needed: Collection[str] = ()) -> nn.Module:
     """The network with every batch normalisation that follows a convolution folded into it.
 
     Which convolution feeds which normalisation is watched in a forward pass, so any network's own
@@ -27,13 +27,13 @@ def folded(net: nn.Module, pictures: Tensor, kept: Collection[str] = ()) -> nn.M
     ----------
     net : in evaluation mode, float32.
     pictures : float32 (b, 3, h, w), not constant, to watch and to compare by.
-    kept : names of convolutions whose own output is wanted.
+    needed : names of convolutions whose own output is read off: they stay as they are.
     """
     pairs = _pairs(net, pictures)
     changed = deepcopy(net)
     modules = dict(changed.named_modules())
     for convolution, normalisation in pairs:
-        if convolution in kept:
+        if convolution in needed:
             continue
         norm = modules[normalisation]
         replace_module(changed, convolution, fuse_conv_bn_eval(modules[convolution], norm))
@@ -64,10 +64,8 @@ def _pairs(net: nn.Module, pictures: Tensor) -> list[tuple[str, str]]:
             last[:] = [(module, output)]
 
     watch(net, pictures, before, after)
-    return [(names[one], names[other]) for one, other in pairs if runs[one] == runs[other] == 1]
-
-
-def replace_module(net: nn.Module, name: str, module: nn.Module) -> None:
-    """Put a module in the place of the one of this name."""
-    parent, _, child = name.rpartition(".")
-    setattr(net.get_submodule(parent), child, module)
+    return [
+        (names[convolution], names[norm])
+        for convolution, norm in pairs
+        if runs[convolution] == runs[norm] == 1
+    ]

@@ -1,4 +1,4 @@
-"""What libraries say about themselves is remembered by the store, so a cached run loads none of them."""
+"""What libraries say about themselves is kept in the store: a cached run loads none of them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import sys
 import pytest
 
 from features.encoders.cnn import CNN
-from features.machine import identity, remembered
+from features.machine import identity
+from features.machine.facts import cached_facts, caching_facts
 from features.machine.identity import file_digest
 from features.networks import catalogue
-from pipeline.store.remember import memory
+from pipeline.store.remember import fact_cache
 from pipeline.store.store import Store
 from tests.support.paths import ROOT
 from tests.support.tiny import GRID, run_grid, without_report, write_grid, write_table
@@ -31,20 +32,20 @@ def test_an_answer_is_asked_for_once_and_kept_in_the_store(tmp_path):
         return {"answer": ["blue", 3]}
 
     for store in (Store(tmp_path), Store(tmp_path)):
-        with remembered.remembering(memory(store)):
-            assert remembered.recall(QUESTION, ask)["answer"] == ["blue", 3]
-            assert remembered.recall(QUESTION, ask)["answer"] == ["blue", 3]
+        with caching_facts(fact_cache(store)):
+            assert cached_facts(QUESTION, ask)["answer"] == ["blue", 3]
+            assert cached_facts(QUESTION, ask)["answer"] == ["blue", 3]
     assert len(asked) == 1
-    with remembered.remembering(memory(Store(tmp_path))):
-        remembered.recall({**QUESTION, "libraries": {"paint": "2"}}, ask)
+    with caching_facts(fact_cache(Store(tmp_path))):
+        cached_facts({**QUESTION, "libraries": {"paint": "2"}}, ask)
     assert len(asked) == 2, "another version may answer differently"
 
 
 def test_an_error_is_no_answer(tmp_path):
-    with remembered.remembering(memory(Store(tmp_path))):
+    with caching_facts(fact_cache(Store(tmp_path))):
         for _ in range(2):
             with pytest.raises(ValueError, match=r"nearest: .*resnet18"):
-                CNN("resnet19").identity()
+                CNN(model="resnet19").identity()
     assert Store(tmp_path).entries() == []
 
 
@@ -53,10 +54,10 @@ def test_a_store_that_cannot_be_written_to_keeps_no_answer_and_stops_nobody(tmp_
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
     monkeypatch.setattr(Store, "lock", refused)
-    with remembered.remembering(memory(Store(tmp_path))):
-        assert remembered.recall(QUESTION, lambda: {"answer": "blue"}) == {"answer": "blue"}
+    with caching_facts(fact_cache(Store(tmp_path))):
+        assert cached_facts(QUESTION, lambda: {"answer": "blue"}) == {"answer": "blue"}
         with pytest.raises(FileNotFoundError, match="nowhere"):
-            remembered.recall(
+            cached_facts(
                 {**QUESTION, "question": "form"},
                 lambda: {"answer": (tmp_path / "nowhere").read_text()},
             )
@@ -68,18 +69,20 @@ def test_an_answer_that_cannot_be_stored_is_not_asked_for_again(tmp_path, monkey
 
     asked = []
     monkeypatch.setattr(Store, "_save", refused)
-    with remembered.remembering(memory(Store(tmp_path))):
-        assert remembered.recall(QUESTION, lambda: asked.append(1) or {"answer": "blue"}) == {
+    with caching_facts(fact_cache(Store(tmp_path))):
+        assert cached_facts(QUESTION, lambda: asked.append(1) or {"answer": "blue"}) == {
             "answer": "blue"
         }
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("model", ["resnet50", "timm/test_vit", "vgg11", "timm/test_resnet.r160_in1k"])
-def test_what_is_remembered_is_what_was_answered(tmp_path, model):
-    with remembered.remembering(memory(Store(tmp_path))):
+@pytest.mark.parametrize(
+    "model", ["resnet50", "timm/test_vit", "vgg11", "timm/test_resnet.r160_in1k"]
+)
+def test_what_is_cached_is_what_was_answered(tmp_path, model):
+    with caching_facts(fact_cache(Store(tmp_path))):
         first = catalogue.listed(model)
-    with remembered.remembering(memory(Store(tmp_path))):
+    with caching_facts(fact_cache(Store(tmp_path))):
         assert catalogue.listed(model) == first
         assert list(catalogue.listed(model)) == list(first)
     assert len(Store(tmp_path).entries()) == 1
@@ -88,8 +91,10 @@ def test_what_is_remembered_is_what_was_answered(tmp_path, model):
 def test_a_cached_run_with_models_of_torchvision_and_timm_loads_neither(tmp_path, monkeypatch):
     without_report(monkeypatch)
     write_table(tmp_path)
-    pictures = ("[{cnn: {model: squeezenet1_1, weights: random, size: 64}}, "
-                "{cnn: {model: timm/test_resnet, weights: random, size: 32, pca: 2, precision: float32}}]")
+    pictures = (
+        "[{cnn: {model: squeezenet1_1, weights: random, size: 64}}, {cnn: {model: "
+        "timm/test_resnet, weights: random, size: 32, pca: 2, precision: float32}}]"
+    )
     grid = re.sub("fusion: .*", "fusion: [image_only]", GRID)
     write_grid(tmp_path, re.sub("image: .mean.*", f"image: {pictures}", grid))
     assert run_grid(tmp_path) == 0
@@ -113,20 +118,20 @@ def test_a_cached_run_with_models_of_torchvision_and_timm_loads_neither(tmp_path
 @pytest.fixture
 def read(monkeypatch):
     """Names of the files that are read for their hash, all of which count as old and large."""
-    found, digest = [], identity.content_digest
+    names, digest = [], identity.content_digest
     monkeypatch.setattr(identity, "SETTLED", 0.0)
     monkeypatch.setattr(identity, "LARGE", 0)
     monkeypatch.setattr(
-        identity, "content_digest", lambda path: found.append(path.name) or digest(path)
+        identity, "content_digest", lambda path: names.append(path.name) or digest(path)
     )
-    return found
+    return names
 
 
 def test_weights_are_read_for_their_hash_once(tmp_path, read):
     weights = tmp_path / "weights.bin"
     weights.write_bytes(b"12345")
     for _ in range(2):
-        with remembered.remembering(memory(Store(tmp_path / "store"))):
+        with caching_facts(fact_cache(Store(tmp_path / "store"))):
             assert (
                 file_digest(weights) == file_digest(weights) == hashlib.sha256(b"12345").hexdigest()
             )
@@ -138,7 +143,7 @@ def test_weights_are_read_again_where_another_file_has_their_name_size_and_time(
     weights.write_bytes(b"12345")
     other.write_bytes(b"54321")
     times = weights.stat().st_atime_ns, weights.stat().st_mtime_ns
-    with remembered.remembering(memory(Store(tmp_path / "store"))):
+    with caching_facts(fact_cache(Store(tmp_path / "store"))):
         file_digest(weights)
         other.replace(weights)
         os.utime(weights, ns=times)
@@ -149,7 +154,7 @@ def test_weights_are_read_again_where_another_file_has_their_name_size_and_time(
 def test_small_files_are_read_and_make_no_entries(tmp_path, read, monkeypatch):
     monkeypatch.setattr(identity, "LARGE", 6)
     (tmp_path / "words.txt").write_bytes(b"12345")
-    with remembered.remembering(memory(Store(tmp_path / "store"))):
+    with caching_facts(fact_cache(Store(tmp_path / "store"))):
         for _ in range(2):
             assert file_digest(tmp_path / "words.txt") == hashlib.sha256(b"12345").hexdigest()
     assert len(read) == 2
@@ -159,7 +164,7 @@ def test_small_files_are_read_and_make_no_entries(tmp_path, read, monkeypatch):
 def test_weights_that_have_just_changed_are_read_each_time(tmp_path, read, monkeypatch):
     monkeypatch.setattr(identity, "SETTLED", 60.0)
     weights = tmp_path / "weights.bin"
-    with remembered.remembering(memory(Store(tmp_path / "store"))):
+    with caching_facts(fact_cache(Store(tmp_path / "store"))):
         for content in (b"12345", b"54321"):  # perhaps within one tick of the clock
             weights.write_bytes(content)
             assert file_digest(weights) == hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""Convolutions that apply the activation behind them: on a processor, one pass over memory in place of two."""
+"""Convolutions that apply the activation behind them: one pass over memory in place of two."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from features.networks.folding import TOLERANCE, replace_module
-from features.networks.watching import same_outcome, watch
+from features.networks.inference.folding import TOLERANCE
+from features.networks.modules import replace_module, same_outcome, watch
 
 
 class Activation(NamedTuple):
@@ -54,7 +54,7 @@ class ActivatedConvolution(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Activated maps (b, c', h', w')."""
         maps = pad(maps, self.ahead) if self.ahead else maps
-        found: Tensor = torch.ops.mkldnn._convolution_pointwise(
+        activated: Tensor = torch.ops.mkldnn._convolution_pointwise(
             maps,
             self.weight,
             self.bias,
@@ -63,7 +63,7 @@ class ActivatedConvolution(nn.Module):
             self.activation.numbers,
             "",
         )
-        return found
+        return activated
 
 
 class Pair(NamedTuple):
@@ -74,7 +74,7 @@ class Pair(NamedTuple):
     size: tuple[int, int]
 
 
-def fused(net: nn.Module, pictures: Tensor, kept: Collection[str] = ()) -> nn.Module:
+def fused(net: nn.Module, pictures: Tensor, needed: Collection[str] = ()) -> nn.Module:
     """The network with every activation that follows a convolution computed by it.
 
     Which convolution feeds which activation is watched in a forward pass. Where oneDNN has no such
@@ -85,10 +85,10 @@ def fused(net: nn.Module, pictures: Tensor, kept: Collection[str] = ()) -> nn.Mo
     net : in evaluation mode, on the processor, in the format it will compute in.
     pictures : (b, 3, h, w) in that format, of the size it will see, not constant, to watch and to
         compare by.
-    kept : names of modules whose own output is wanted.
+    needed : names of modules whose own output is read off: they stay as they are.
     """
     try:
-        changed = _changed(net, _pairs(net, pictures, kept))
+        changed = _changed(net, _pairs(net, pictures, needed))
         same = same_outcome(
             net, changed, pictures, max(TOLERANCE, 8 * torch.finfo(pictures.dtype).eps)
         )
@@ -101,39 +101,42 @@ def fused(net: nn.Module, pictures: Tensor, kept: Collection[str] = ()) -> nn.Mo
 def _changed(net: nn.Module, pairs: list[Pair]) -> nn.Module:
     changed = deepcopy(net)
     modules = dict(changed.named_modules())
-    for one in pairs:
-        activation = _activation(modules[one.activation])
+    for pair in pairs:
+        activation = _activation(modules[pair.activation])
         assert activation is not None
-        convolution: Any = modules[one.convolution]
-        padded = _padded_evenly(convolution, one.size)
+        convolution: Any = modules[pair.convolution]
+        padded = _padded_evenly(convolution, pair.size)
         replace_module(
-            changed, one.convolution, ActivatedConvolution(convolution, padded, activation)
+            changed, pair.convolution, ActivatedConvolution(convolution, padded, activation)
         )
-        replace_module(changed, one.activation, nn.Identity())
+        replace_module(changed, pair.activation, nn.Identity())
     return changed
 
 
-def _pairs(net: nn.Module, pictures: Tensor, kept: Collection[str]) -> list[Pair]:
+def _pairs(net: nn.Module, pictures: Tensor, needed: Collection[str]) -> list[Pair]:
     """Each convolution and the activation that takes its output, each used once."""
     names = {module: name for name, module in net.named_modules()}
     runs: dict[nn.Module, int] = {}
     last: list[tuple[nn.Module, Tensor, tuple[int, int]]] = []
-    found: list[tuple[nn.Module, nn.Module, tuple[int, int]]] = []
+    pairs: list[tuple[nn.Module, nn.Module, tuple[int, int]]] = []
 
     def before(module: nn.Module, inputs: tuple[Any, ...]) -> None:
         runs[module] = runs.get(module, 0) + 1
         if last and _activation(module) and inputs[0] is last[0][1]:
-            found.append((last[0][0], module, last[0][2]))
+            pairs.append((last[0][0], module, last[0][2]))
 
     def after(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        if names[module] in kept:  # what is wanted is its output, not what becomes of it
+        if names[module] in needed:  # its own output, not what becomes of it
             last.clear()
         elif _is_plain(module):
             last[:] = [(module, output, tuple(inputs[0].shape[2:]))]
 
     watch(net, pictures, before, after)
-    return [Pair(names[one], names[other], size) for one, other, size in found
-            if runs[one] == runs[other] == 1]
+    return [
+        Pair(names[convolution], names[activation], size)
+        for convolution, activation, size in pairs
+        if runs[convolution] == runs[activation] == 1
+    ]
 
 
 def _activation(module: nn.Module) -> Activation | None:

@@ -1,0 +1,1 @@
+"""Pictures through a pretrained network: features read off inside it, fast."""

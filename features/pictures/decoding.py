@@ -1,0 +1,140 @@
+"""Decoding anything that Pillow reads to upright RGB pictures.
+
+Oddities are settled here once: EXIF orientation is applied, transparency is laid on white, 16-bit
+values are scaled to 8 bits, of an animation the first frame counts, and what cannot be decoded in
+full is an `UnreadablePicture`, never a silently grey or half picture.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+# A JPEG file is decoded at a half, a quarter or an eighth where that leaves this many times the
+# side that is needed: the filter of the resize that follows then still has all the detail that it
+# would keep.
+SPARE = 2
+
+
+class UnreadablePicture(ValueError):
+    """Bytes that are not a complete, sensible picture; the message says why."""
+
+
+_silence = threading.Lock()
+_silenced: list[Any] = []
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow's warnings from leaking, also from many threads at once.
+
+    `warnings.catch_warnings` alone restores the wrong filters when threads leave it out of order,
+    so the first one in sets the filter and the last one out restores it.
+    """
+    with _silence:
+        if not _silenced:
+            guard = warnings.catch_warnings()
+            guard.__enter__()
+            warnings.simplefilter("ignore")
+            _silenced.append(guard)
+        _silenced.append(None)
+    try:
+        yield
+    finally:
+        with _silence:
+            _silenced.pop()
+            if len(_silenced) == 1:
+                _silenced.pop().__exit__(None, None, None)
+
+
+def decode(encoded: bytes, side: int | None = None) -> Image.Image:
+    """Decode an encoded picture file, whatever its kind, to an upright RGB picture.
+
+    Parameters
+    ----------
+    side : pixels of the shorter side that are enough; a JPEG file may then be decoded smaller, but
+        not below `SPARE` times this, which takes a fraction of the time. None for every pixel.
+
+    Raises
+    ------
+    UnreadablePicture
+        For bytes that are no picture, a truncated or damaged file, or one with more pixels than
+        Pillow's limit against decompression bombs (`PIL.Image.MAX_IMAGE_PIXELS`).
+    """
+    if not len(encoded):
+        raise UnreadablePicture("the file is empty")
+    with _quiet():
+        try:
+            with Image.open(io.BytesIO(encoded)) as picture:
+                _check_size(picture.width, picture.height)
+                if side is not None:
+                    # does nothing for other kinds than JPEG
+                    picture.draft(None, (SPARE * side, SPARE * side))
+                picture.load()
+                return _to_rgb(_upright(picture))
+        except (UnreadablePicture, MemoryError):
+            raise
+        except UnidentifiedImageError:
+            start = bytes(encoded[:8])
+            raise UnreadablePicture(
+                f"not a picture in a known format (it starts with {start!r})"
+            ) from None
+        # Damaged files make Pillow's many decoders raise nearly every kind of exception.
+        except Exception as error:
+            raise UnreadablePicture(
+                f"cannot be decoded: {str(error) or type(error).__name__}"
+            ) from error
+
+
+def check(encoded: bytes) -> tuple[int, int]:
+    """Width and height in pixels of a picture that decodes in full; raises `UnreadablePicture`."""
+    return decode(encoded).size
+
+
+def _check_size(width: int, height: int) -> None:
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and width * height > limit:
+        raise UnreadablePicture(
+            f"{width} x {height} pixels are more than the limit of {limit} pixels"
+        )
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    # The pixels are good; only the metadata is damaged, so the picture stays as it is stored.
+    except Exception:
+        return picture
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return Image.fromarray(_to_8_bits(np.asarray(picture))).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La", "P") or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _to_8_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Grey values of 16 bits, 32 bits or floats as uint8 (h, w).
+
+    Whole numbers within 0..65535 are 16-bit values: 65535 becomes 255. Anything else has no agreed
+    white, so its own range is stretched; what is not finite becomes black.
+    """
+    grey = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = grey.min(), grey.max()
+    if values.dtype.kind in "iu" and low >= 0 and high <= 65535:
+        low, high = 0.0, 65535.0
+    spread = max(high - low, np.finfo(np.float64).tiny)
+    scaled: NDArray[np.uint8] = np.rint((grey - low) / spread * 255.0).astype(np.uint8)
+    return scaled
