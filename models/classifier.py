@@ -43,23 +43,19 @@ class Classifier(ClassifyingEstimator):
     Fusions hand it rows whose mean squared norm is 1 (see models.preparation.scaling), so a
     strength of regularisation means the same for every encoder. The constructor only stores its
     typed parameters. Where all training labels are equal, that class gets probability 1 and nothing
-    is fitted.
+    is fitted. SolvesJointly and UsesGroups (models.groups) are what only some classifiers do.
 
     Attributes
     ----------
     version : raised whenever predictions change for the same parameters and features.
     tuned : parameters chosen on inner folds, each with its default candidates.
-    uses_groups : whether it holds groups of training rows out, which then decide its results too.
     classes_ : (K,) sorted class labels, after `fit`.
     widths_ : number of columns of each block, for classifiers that treat blocks apart, after `fit`.
     groups_ : (n,) groups of the training rows, or None, after `fit`.
-    joint : whether it takes scaled blocks as they are, and many training sets together.
     """
 
     version: ClassVar[int]
-    joint: ClassVar[bool] = False
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
-    uses_groups: ClassVar[bool] = False
     classes_: NDArray[Any]
     widths_: tuple[int, ...]
     groups_: NDArray[Any] | None
@@ -141,14 +137,18 @@ class Classifier(ClassifyingEstimator):
             for train, y, test, widths, groups in fits
         ]
 
+
+class SolvesJointly(Classifier):
+    """A classifier that takes scaled blocks as they are, and many training sets together."""
+
     def predict_jointly(
         self, fits: Sequence[BlocksFit], settings: Sequence[Sequence[Mapping[str, Any]]]
     ) -> list[list[Probabilities]]:
-        """As `predict_many`, with scaled blocks in place of arrays, and settings of each fit; only if `joint`."""
+        """As `predict_many`, with scaled blocks in place of arrays, and settings of each fit."""
         raise NotImplementedError
 
     def fit_jointly(self, fit: BlocksFit) -> Self:
-        """As `fit` with the scaled blocks side by side, which `predict_proba` is then given; only if `joint`."""
+        """As `fit` with the scaled blocks side by side, which `predict_proba` is then given."""
         raise NotImplementedError
 
 

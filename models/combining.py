@@ -1,15 +1,14 @@
-"""What fusions combine: their parts' predictions."""
+"""Fusions that combine what other models predict, and these models' predictions."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.block import BoolArray
-
-Probabilities = NDArray[np.float64]
+from models.fusion import Fusion, Probabilities
 
 
 class Parts(NamedTuple):
@@ -27,7 +26,7 @@ class Parts(NamedTuple):
 
 
 class Inner(NamedTuple):
-    """What a combination learns from: its parts' predictions for training samples they were not fitted on.
+    """Its parts' predictions for training samples they were not fitted on: a combination's lesson.
 
     Parameters
     ----------
@@ -39,3 +38,44 @@ class Inner(NamedTuple):
     parts: Parts
     y: NDArray[np.int64]
     folds: NDArray[np.int64]
+
+
+class CombinesPredictions(Fusion):
+    """A fusion of the predictions of single-modality fusions: it costs no fit of features.
+
+    Attributes
+    ----------
+    combines : names of the fusions whose predictions it combines ("image_only", ...).
+    weights_ : (m,) weights of the parts, after `fit_combination`; None where the rule gives them
+        none.
+    """
+
+    combines: ClassVar[tuple[str, ...]]
+    weights_: NDArray[np.float64] | None
+
+    @property
+    def learns_combination(self) -> bool:
+        """Whether `fit_combination` needs the parts' predictions on inner folds."""
+        return False
+
+    @property
+    def combines_all(self) -> bool:
+        """Whether it combines all single-modality models of a grid's classifier.
+
+        Otherwise it combines one of each modality.
+        """
+        return False
+
+    def fit_combination(self, frequencies: Probabilities, inner: Inner | None) -> Self:
+        """Learn how to combine; the classes need not be known.
+
+        Parameters
+        ----------
+        frequencies : (K,) shares of the classes among the training samples.
+        inner : the parts' predictions on inner folds; None where there are none to learn from.
+        """
+        raise NotImplementedError
+
+    def combine(self, parts: Parts) -> Probabilities:
+        """Probabilities (n, K) from those of the parts, after `fit_combination`."""
+        raise NotImplementedError

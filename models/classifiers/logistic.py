@@ -9,7 +9,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.classifier import Array, ArrayFit, Classifier, ClassWeight, Positive, row_weights
+from models.classifier import (
+    Array,
+    ArrayFit,
+    ClassWeight,
+    Positive,
+    SolvesJointly,
+    row_weights,
+)
 from models.softmax.blocks import Strengths, predicted, scaled_coefficients, solve_blocks
 from models.softmax.problem import Problem, Solution
 from models.softmax.solve import solve
@@ -18,7 +25,7 @@ from models.views import BlocksFit
 Probabilities = NDArray[np.float64]
 
 
-class Logistic(Classifier):
+class Logistic(SolvesJointly):
     """Multinomial logistic regression: minimises C sum_i loss_i + |W|^2 / 2; the intercept is free.
 
     The solution is that of scikit-learn's LogisticRegression; models.softmax.solve finds it for all
@@ -31,7 +38,6 @@ class Logistic(Classifier):
     """
 
     version: ClassVar[int] = 9
-    joint: ClassVar[bool] = True
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (3.0, 10.0, 30.0)}
 
     def __init__(self, C: Positive = 10.0, class_weight: ClassWeight = "none") -> None:
@@ -58,7 +64,7 @@ class Logistic(Classifier):
     def predict_jointly(
         self, fits: Sequence[BlocksFit], settings: Sequence[Sequence[Mapping[str, Any]]]
     ) -> list[list[Probabilities]]:
-        """See Classifier.predict_jointly; all training sets and strengths are solved together."""
+        """See SolvesJointly.predict_jointly; all training sets and strengths are solved together."""
         strengths = [
             Strengths(
                 [float(setting.get("C", self.C)) for setting in many],
@@ -72,7 +78,7 @@ class Logistic(Classifier):
         ]
 
     def fit_jointly(self, fit: BlocksFit) -> Self:
-        """See Classifier.fit_jointly."""
+        """See SolvesJointly.fit_jointly."""
         self.classes_, self.widths_ = np.unique(fit.y), tuple(one.block.width for one in fit.train)
         self.n_features_in_ = sum(self.widths_)
         solution = solve_blocks(

@@ -25,9 +25,10 @@ from models.classifiers.calibration import (
     softmax_of_decisions,
 )
 from models.classifiers.least_squares import Lines, Task, ridge
+from models.groups import UsesGroups
 
 
-class Ridge(Classifier):
+class Ridge(Classifier, UsesGroups):
     """Ridge regression onto a target for each class, 1 for its rows and -1 for others, with probabilities.
 
     Minimises sum_i w_i |t_i - W x_i - b|^2 + alpha |W|^2 (Hoerl and Kennard 1970); the scores W x +
@@ -48,7 +49,6 @@ class Ridge(Classifier):
 
     version: ClassVar[int] = 1
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"alpha": (0.1, 0.3, 1.0, 3.0, 10.0)}
-    uses_groups: ClassVar[bool] = True
 
     def __init__(
         self, alpha: Positive = 1.0, class_weight: ClassWeight = "none", random_state: int = 0

@@ -20,13 +20,14 @@ from models.classifier import (
     row_weights,
 )
 from models.classifiers.calibration import calibration_folds, softmax_of_decisions
+from models.groups import UsesGroups
 from models.kept import KEPT
 
 # of the largest possible entry, 1: identical landmarks leave the kernel matrix singular
 JITTER = 1e-6
 
 
-class LinearSVM(Classifier):
+class LinearSVM(Classifier, UsesGroups):
     """Linear support vector machine with probabilities (Platt 1999): one-vs-rest squared hinge loss.
 
     A sigmoid per class is fitted to decision values that cross-validation inside the training rows
@@ -45,7 +46,6 @@ class LinearSVM(Classifier):
 
     version: ClassVar[int] = 1
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (0.3, 1.0, 3.0)}
-    uses_groups: ClassVar[bool] = True
 
     def __init__(
         self, C: Positive = 1.0, class_weight: ClassWeight = "none", random_state: int = 0

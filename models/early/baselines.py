@@ -9,11 +9,12 @@ import numpy as np
 from features.block import Form, Modality
 from models.classifier import Classifier
 from models.early.pooled import PooledFusion
-from models.fusion import ClassTexts, Fusion, Labels, Probabilities
+from models.fusion import ClassTexts, Labels, Probabilities
+from models.unseen_classes import RecognisesUnseenClasses
 from models.views import Views
 
 
-class Majority(Fusion):
+class Majority(RecognisesUnseenClasses):
     """Predicts the class frequencies of the training samples, whatever the features are.
 
     Of classes that no training sample has nothing is known but their number C: each gets 1/C, which
@@ -24,8 +25,6 @@ class Majority(Fusion):
 
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {}
-    takes_classifier: ClassVar[bool] = False
-    recognises_unseen: ClassVar[bool] = True
 
     def fit(self, views: Views, y: Labels, described: ClassTexts | None = None) -> Self:
         """Count the labels (n,), or the described classes that are not among them."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Modality
-from models.classifier import ArrayFit, Classifier
-from models.fusion import Fit, Fusion, Labels, Probabilities
+from models.classifier import ArrayFit, Classifier, SolvesJointly
+from models.fusion import Fit, Labels, Probabilities, TakesClassifier
 from models.preparation.scaling import BlockScaler, Scaler, scaled_views
 from models.views import BlocksFit, ScaledBlock, Views
 
@@ -27,7 +27,7 @@ class _Case(NamedTuple):
     of_classifier: Sequence[Mapping[str, Any]]
 
 
-class PooledFusion(Fusion):
+class PooledFusion(TakesClassifier):
     """Scales each pooled block it needs, puts them side by side, and lets the classifier do the rest.
 
     A sample that lacks one of the modalities has zeros in its place: the mean of the training rows.
@@ -37,7 +37,7 @@ class PooledFusion(Fusion):
 
     # parameters that `_prepare` does not look at
     after_preparation: ClassVar[frozenset[str]] = frozenset()
-    classifier: Classifier
+    classifier_: Classifier
 
     def _shares(self) -> dict[Modality, float]:
         """Each needed modality's share of the squared norm, adding up to 1; none where `_array` joins otherwise."""
@@ -47,11 +47,10 @@ class PooledFusion(Fusion):
         """Learn from n training samples with labels (n,)."""
         fit = Fit(views, y, views)
         self._prepare(fit)
-        blocks = self._blocks(fit) if self.classifier.joint else None
-        if blocks is None:
-            self._fit_classifier(views, y)
-        else:
+        if isinstance(self.classifier, SolvesJointly) and (blocks := self._blocks(fit)):
             self.classifier_ = self.classifier.unfitted().fit_jointly(blocks)
+        else:
+            self._fit_classifier(views, y)
         return self
 
     def predict_proba(self, views: Views) -> Probabilities:
@@ -108,15 +107,13 @@ class PooledFusion(Fusion):
         self, cases: Sequence[_Case], fits: Sequence[Fit]
     ) -> Iterator[list[Probabilities]]:
         """Probabilities of every case's test samples: all at once where the classifier can take blocks as they are."""
-        blocks = (
-            [case.fusion._blocks(fits[case.number]) for case in cases]
-            if self.classifier.joint
-            else [None]
-        )
-        if not any(one is None for one in blocks):
-            yield from self.classifier.predict_jointly(
-                [one for one in blocks if one is not None], [case.of_classifier for case in cases])
-            return
+        if isinstance(self.classifier, SolvesJointly):
+            blocks = [case.fusion._blocks(fits[case.number]) for case in cases]
+            scaled = [fit for fit in blocks if fit is not None]
+            if len(scaled) == len(cases):
+                of_classifier = [case.of_classifier for case in cases]
+                yield from self.classifier.predict_jointly(scaled, of_classifier)
+                return
         for case in cases:
             yield from self.classifier.predict_many(
                 [case.fusion._array_fit(fits[case.number])], case.of_classifier

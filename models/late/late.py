@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from features.block import Form, Modality
 from models.classifier import Classifier
 from models.classifiers.inner_folds import stratified_folds
-from models.combining import Inner, Parts
+from models.combining import CombinesPredictions, Inner, Parts
 from models.early.baselines import ImageOnly, SingleModality, TextOnly
-from models.fusion import Fusion, Labels, Probabilities
+from models.fusion import Labels, Probabilities, TakesClassifier
 from models.late.rules import FIXED, LEARNED, complete, equal_weights, weighted_mean
 from models.late.stacking import Stacker
 from models.views import Views
@@ -21,7 +21,7 @@ FOLDS = 3
 Rule = Literal["mean", "product", "max", "majority", "weighted", "stacking", "selection"]
 
 
-class Late(Fusion):
+class Late(TakesClassifier, CombinesPredictions):
     """Combines the probabilities p_m(k) that pictures and texts give by themselves.
 
     mean:      sum_m p_m(k) / M product:   f(k)^(1 - M) prod_m p_m(k), normalised; f are the
@@ -68,12 +68,12 @@ class Late(Fusion):
 
     @property
     def learns_combination(self) -> bool:
-        """See Fusion.learns_combination."""
+        """See CombinesPredictions.learns_combination."""
         return self.rule not in FIXED
 
     @property
     def combines_all(self) -> bool:
-        """See Fusion.combines_all."""
+        """See CombinesPredictions.combines_all."""
         return self.rule == "selection"
 
     def fit(self, views: Views, y: Labels) -> Self:
@@ -90,7 +90,7 @@ class Late(Fusion):
         return self.combine(_parts(self.members_, views, len(self.classes_)))
 
     def fit_combination(self, frequencies: Probabilities, inner: Inner | None) -> Self:
-        """See Fusion.fit_combination."""
+        """See CombinesPredictions.fit_combination."""
         self.frequencies_ = frequencies
         known = None if inner is None else complete(inner)
         self.stacker_ = (
@@ -102,7 +102,7 @@ class Late(Fusion):
         return self
 
     def combine(self, parts: Parts) -> Probabilities:
-        """See Fusion.combine."""
+        """See CombinesPredictions.combine."""
         if self.rule in FIXED:
             return FIXED[self.rule](parts, self.frequencies_)
         found = weighted_mean(

@@ -12,8 +12,9 @@ from features.block import Form, Modality
 from models.classifier import Classifier
 from models.combining import Parts
 from models.early.baselines import ImageOnly, SingleModality, TextOnly
-from models.fusion import Fusion, Labels, Probabilities
+from models.fusion import Labels, Probabilities, TakesClassifier
 from models.late.rules import product
+from models.unlabelled import LearnsFromUnlabelled
 from models.views import Views, stacked
 
 Codes = NDArray[np.int64]
@@ -21,7 +22,7 @@ MEMBERS: dict[Modality, type[SingleModality]] = {"image": ImageOnly, "text": Tex
 ORDERS: tuple[tuple[Modality, Modality], ...] = (("image", "text"), ("text", "image"))
 
 
-class SemiSupervised(Fusion):
+class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
     """Pictures teach texts and texts teach pictures: each labels for the other what it is surest of.
 
     One classifier per modality starts from the labelled samples. In each round, each predicts the
@@ -53,7 +54,6 @@ class SemiSupervised(Fusion):
 
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
-    uses_unlabelled: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -10,12 +10,15 @@ from pydantic import Field
 
 from features.block import Block, FloatArray, Form, Modality
 from models.classifier import Array, Classifier
+from models.course import TrainsNetwork
 from models.early.pooled import PooledFusion
 from models.fusion import Fit, Labels, Probabilities
+from models.groups import UsesGroups
 from models.neural.fusion import Count, NotNegative, Positive, Share
 from models.preparation.scaling import BlockScaler
 from models.shared_space.contrastive import ContrastiveProjection
 from models.shared_space.projections import CanonicalCorrelation, Projection
+from models.unlabelled import LearnsFromUnlabelled
 from models.views import Views, stacked
 
 Sides = Literal["both", "image", "text"]
@@ -49,7 +52,7 @@ def points(projection: Projection, views: Views, join: Join) -> FloatArray:
     return np.hstack([image, text]) if join == "concat" else (image + text) / np.float32(2)
 
 
-class SharedSpace(PooledFusion):
+class SharedSpace(PooledFusion, LearnsFromUnlabelled):
     """Projects both modalities into one space, learned without labels, and classifies the points there.
 
     The space is learned from samples that have both modalities, those without a label included.
@@ -61,7 +64,6 @@ class SharedSpace(PooledFusion):
     """
 
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
-    uses_unlabelled: ClassVar[bool] = True
 
     join: Join
     direction: Direction
@@ -151,7 +153,7 @@ class CCA(SharedSpace):
         )
 
 
-class Contrastive(SharedSpace):
+class Contrastive(SharedSpace, TrainsNetwork, UsesGroups):
     """Classification in the space of a contrastive projection (see ContrastiveProjection; SharedSpace).
 
     Parameters
@@ -163,7 +165,6 @@ class Contrastive(SharedSpace):
     """
 
     version: ClassVar[int] = 1
-    uses_groups: ClassVar[bool] = True
     projection_: ContrastiveProjection
 
     def __init__(
@@ -195,7 +196,7 @@ class Contrastive(SharedSpace):
         self.random_state = random_state
 
     def course(self) -> dict[str, Any] | None:
-        """See Fusion.course."""
+        """See TrainsNetwork.course."""
         history = self.projection_.history_
         return None if history is None else history.facts()
 

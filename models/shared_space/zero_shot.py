@@ -12,17 +12,20 @@ import scipy
 from pydantic import Field
 
 from features.block import Block, FloatArray, Form, Modality
-from models.fusion import ClassTexts, Fit, Fusion, Labels, Probabilities
+from models.course import TrainsNetwork
+from models.fusion import ClassTexts, Fit, Labels, Probabilities
+from models.groups import UsesGroups
 from models.neural.fusion import Count, Positive
 from models.shared_space.classification import Sides
 from models.shared_space.contrastive import ContrastiveProjection
 from models.shared_space.projections import CanonicalCorrelation, Projection, TextSpace
+from models.unseen_classes import RecognisesUnseenClasses
 from models.views import Views
 
 Cosines = dict[Modality, FloatArray]
 
 
-class ZeroShot(Fusion):
+class ZeroShot(RecognisesUnseenClasses, TrainsNetwork, UsesGroups):
     """Gives a sample the candidate class whose texts are the nearest to it in a space of pictures and texts.
 
     The space is learned from training samples that have both a picture and a text; no candidate has
@@ -65,7 +68,6 @@ class ZeroShot(Fusion):
 
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
-    takes_classifier: ClassVar[bool] = False
     # The first of equals is chosen, as where a parameter makes no difference: never an end of its
     # range.
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {
@@ -73,8 +75,6 @@ class ZeroShot(Fusion):
         "weight": (0.5, 0.25, 0.75, 0.9),
         "temperature": (0.1, 0.01, 0.03, 0.3),
     }
-    uses_groups: ClassVar[bool] = True
-    recognises_unseen: ClassVar[bool] = True
     uses_class_texts: ClassVar[bool] = True
 
     def __init__(
@@ -144,8 +144,10 @@ class ZeroShot(Fusion):
         return [self._predict_settings(fit, settings) for fit in fits]
 
     def course(self) -> dict[str, Any] | None:
-        """See Fusion.course."""
-        history = getattr(self.projection_, "history_", None)
+        """See TrainsNetwork.course."""
+        if not isinstance(self.projection_, ContrastiveProjection):
+            return None
+        history = self.projection_.history_
         return None if history is None else history.facts()
 
     def _predict_settings(

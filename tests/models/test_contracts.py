@@ -20,10 +20,12 @@ from sklearn.exceptions import NotFittedError
 import models
 from features.block import Block
 from models import CLASSIFIERS, FUSIONS
-from models.classifier import ArrayFit, Classifier
+from models.classifier import ArrayFit, Classifier, SolvesJointly
 from models.classifiers.logistic import Logistic
-from models.fusion import Fit, Fusion
+from models.combining import CombinesPredictions
+from models.fusion import Fit, Fusion, TakesClassifier
 from models.kept import KEPT
+from models.unlabelled import LearnsFromUnlabelled
 from models.views import Views
 from tests.support.model_views import CLASSES, labels, pooled, views, without
 
@@ -34,7 +36,7 @@ def built(cls: type, **parameters):
     """An estimator with few trees and epochs, over logistic regression where it takes a classifier."""
     known = inspect.signature(cls).parameters
     chosen = {name: value for name, value in FAST.items() if name in known}
-    if getattr(cls, "takes_classifier", False):
+    if issubclass(cls, TakesClassifier):
         chosen["classifier"] = Logistic()
     return cls(**(chosen | parameters))
 
@@ -248,7 +250,7 @@ def test_many_settings_at_once_give_what_one_by_one_gives(cls):
     train, y = suited(cls)
     holes = Views(without(train.image, slice(0, 4)), without(train.text, slice(2, 6)))
     half = np.arange(len(y)) % 2 == 0
-    more = holes.take(np.arange(0, len(y), 5)) if cls.uses_unlabelled else None
+    more = holes.take(np.arange(0, len(y), 5)) if issubclass(cls, LearnsFromUnlabelled) else None
     fits = [
         Fit(holes.take(half), y[half], holes.take(~half), more),
         Fit(holes.take(~half), y[~half], holes.take(half)),
@@ -257,35 +259,39 @@ def test_many_settings_at_once_give_what_one_by_one_gives(cls):
         dict(zip(cls.tuned, values, strict=True))
         for values in zip(*cls.tuned.values(), strict=True)
     ] or [{}]
-    if cls.takes_classifier:
+    if issubclass(cls, TakesClassifier):
         settings = [setting | {"classifier__C": C} for C in (3.0, 0.1) for setting in settings]
+    # Logistic regressions are solved together: objectives agree to 2e-7, so probabilities to its
+    # square root.
+    tolerance = 5e-4 if issubclass(cls, TakesClassifier) else 1e-6
     many = built(cls).predict_many(fits, settings)
     plain = Fusion.predict_many(built(cls), fits, settings)
     assert [len(row) for row in many] == [len(settings)] * 2
     for row, expected in zip(many, plain, strict=True):
         for one, other in zip(row, expected, strict=True):
-            # Logistic regressions are solved together: objectives agree to 2e-7, so probabilities
-            # to its square root.
-            np.testing.assert_allclose(one, other, atol=5e-4 if cls.takes_classifier else 1e-6)
+            np.testing.assert_allclose(one, other, atol=tolerance)
 
 
 @every_fusion
 def test_only_a_fusion_that_says_so_takes_samples_without_a_label(cls):
     train, y = suited(cls)
-    assert ("unlabelled" in inspect.signature(cls.fit).parameters) == cls.uses_unlabelled
+    learns = issubclass(cls, LearnsFromUnlabelled)
+    assert ("unlabelled" in inspect.signature(cls.fit).parameters) == learns
     few = np.arange(0, len(y), 5)
     hidden = built(cls).fit(train.take(few), y[few])
     given = built(cls).learn(Fit(train.take(few), y[few], train, unlabelled=train))
-    assert (not cls.uses_unlabelled) == np.array_equal(
+    assert (not learns) == np.array_equal(
         given.predict_proba(train), hidden.predict_proba(train)
     )
 
 
 @every_fusion
 def test_a_fusion_that_combines_names_single_modalities_and_implements_it(cls):
-    assert ("combine" in vars(cls)) == bool(cls.combines)
-    for name in cls.combines:
-        assert len(FUSIONS[name].needs) == 1
+    assert ("combine" in vars(cls)) == issubclass(cls, CombinesPredictions)
+    if issubclass(cls, CombinesPredictions):
+        assert cls.combines
+        for name in cls.combines:
+            assert len(FUSIONS[name].needs) == 1
 
 
 @every_classifier
@@ -312,10 +318,11 @@ def test_classifier_is_deterministic_and_solves_many_as_one_by_one(cls):
     np.testing.assert_array_equal(alone, built(cls).fit(X, y).predict_proba(other))
     name, value = next(iter(cls.tuned.items()), ("random_state", (0, 1)))
     settings = [{name: value[0]}, {name: value[-1]}]
+    tolerance = 5e-4 if issubclass(cls, SolvesJointly) else 1e-6
     many = built(cls).predict_many(iter([ArrayFit(X, y, other)]), settings)
     for setting, found in zip(settings, many[0], strict=True):
         expected = built(cls, **setting).fit(X, y).predict_proba(other)
-        np.testing.assert_allclose(found, expected, atol=5e-4 if cls.joint else 1e-6)
+        np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
 @every_classifier
