@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models import FUSIONS
-from models.neural.fusion import Attending
+from models.neural.fusion import Attending, AttendsToPairs, WeighsModalities
 from pipeline.config.cells import Cell
 from pipeline.data.dataset import Dataset
 from pipeline.data.pictures import Pictures
@@ -62,27 +61,27 @@ def _best_units(plan: Plan, found: Outcome, metric: str) -> list[tuple[Unit, Fol
     for (cell, _, _), one in found.records.items():
         folds.setdefault(cell, []).append(one)
     most = max(map(len, folds.values()), default=0)
-    best: dict[str, tuple[float, Unit]] = {}
+    best: dict[type[Attending], tuple[float, Unit]] = {}
     sign = 1 if METRICS[metric].greater_is_better else -1
     for unit in plan.units:
-        cls = FUSIONS[unit.cell.fusion.name]
+        kind = _kind(unit)
         many = folds.get(unit.cell, [])
         if (
             (unit.fold.repeat, unit.fold.fold) != (0, 0)
             or len(many) < most
-            or not issubclass(cls, Attending)
+            or kind is None
         ):
             continue
         score = sign * float(np.mean([one.scores[metric] for one in many]))
-        if cls.attends not in best or score > best[cls.attends][0]:
-            best[cls.attends] = score, unit
+        if kind not in best or score > best[kind][0]:
+            best[kind] = score, unit
     return [(unit, found.records[unit.cell, 0, 0]) for _, unit in best.values()]
 
 
 def _record(
     unit: Unit, result: FoldRecord, dataset: Dataset, context: Context, store: Store
 ) -> AttentionRecord:
-    pairs = _attends(unit) == "pairs"
+    pairs = _kind(unit) is AttendsToPairs
     rows = _chosen(result, dataset) if pairs else _complete(result.rows, dataset)
     if not len(rows):
         raise ValueError("no test row of its first fold has both a picture and a text")
@@ -106,9 +105,12 @@ def _record(
     )
 
 
-def _attends(unit: Unit) -> str:
-    cls: Any = FUSIONS[unit.cell.fusion.name]
-    return str(cls.attends)
+def _kind(unit: Unit) -> type[Attending] | None:
+    """What the unit's model attends to; None where it says nothing of that."""
+    for kind in (AttendsToPairs, WeighsModalities):
+        if isinstance(unit.estimator, kind):
+            return kind
+    return None
 
 
 def _complete(rows: Rows, dataset: Dataset) -> Rows:
@@ -141,15 +143,15 @@ def _refitted(unit: Unit, dataset: Dataset, context: Context, store: Store) -> R
 
 
 def _weighed(found: Refitted, rows: Rows, dataset: Dataset) -> Entry:
-    model: Any = found.model
-    return Entry({"weights": model.attention(found.views.take(rows))})
+    assert isinstance(found.model, WeighsModalities)
+    return Entry({"weights": found.model.attention(found.views.take(rows))})
 
 
 def _matched(found: Refitted, rows: Rows, dataset: Dataset) -> Entry:
     """Weights of the rows' pairs and predictions; with words and pictures, where the encoders can tell them."""
-    model: Any = found.model
+    assert isinstance(found.model, AttendsToPairs)
     views = found.views.take(rows)
-    arrays = {"alpha": model.attention(views), "probabilities": found.predict(views)}
+    arrays = {"alpha": found.model.attention(views), "probabilities": found.predict(views)}
     words = _asked(found.unit.features["text"][0], rows, dataset, _words)
     pictures = _asked(found.unit.features["image"][0], rows, dataset, _pictures)
     return Entry(arrays if pictures is None else arrays | {"pictures": pictures}, {"words": words})

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from features.block import Form, Modality
 from models import FUSIONS
+from models.unlabelled import LearnsFromUnlabelled
 from pipeline.config.cells import Cell
 from pipeline.config.grid import Grid
 from pipeline.data.dataset import Dataset
@@ -107,7 +108,9 @@ def curve_cells(cells: Sequence[Cell], record: RunRecord) -> list[Cell]:
 
     The cells that they combine come before them.
     """
-    uses = {cell.name: FUSIONS[cell.fusion.name].uses_unlabelled for cell in cells}
+    uses = {
+        cell.name: issubclass(FUSIONS[cell.fusion.name], LearnsFromUnlabelled) for cell in cells
+    }
     by_name = {cell.name: cell for cell in cells}
     best: dict[str, Cell] = {}
     for standing in rank_cells(record).ranked("image", "text", "fusion"):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from models.combining import CombinesPredictions
 from pipeline.config.cells import Cell
 from pipeline.engine.attempts import Done, Failed, attempt
 from pipeline.engine.processes import side_by_side
@@ -25,7 +26,7 @@ def combinations(
         Combination(
             cell,
             fold,
-            cell.estimator(seed),
+            _combining(cell, seed),
             tuple(
                 units[place]
                 for part in cell.parts
@@ -36,6 +37,12 @@ def combinations(
         if cell.parts
         for fold in folds
     ]
+
+
+def _combining(cell: Cell, seed: int) -> CombinesPredictions:
+    estimator = cell.estimator(seed)
+    assert isinstance(estimator, CombinesPredictions)  # only such cells have parts
+    return estimator
 
 
 def learn_all(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Modality
+from models.combining import CombinesPredictions
 from pipeline.config.cells import Cell
 from pipeline.config.grid import Grid
 from pipeline.data.dataset import Dataset
@@ -71,10 +72,7 @@ def make_plan(
     """
     requests = requests or _Requests(dataset, grid.seed)
     learned_from = {
-        part
-        for cell in cells
-        if cell.parts and cell.estimator(grid.seed).learns_combination
-        for part in cell.parts
+        part for cell in cells if _learns_combination(cell, grid.seed) for part in cell.parts
     }
     alone = {fold: replace(fold, inner=()) for fold in folds}
     digest = cache(partial(rows_digest, dataset))  # the same for many cells
@@ -99,6 +97,11 @@ def make_plan(
             )
     features = with_stages(one for unit in units for many in unit.features.values() for one in many)
     return Plan(tuple(units), features, tuple(failures))
+
+
+def _learns_combination(cell: Cell, seed: int) -> bool:
+    estimator = cell.estimator(seed) if cell.parts else None
+    return isinstance(estimator, CombinesPredictions) and estimator.learns_combination
 
 
 def _uses_inner(cell: Cell, learned_from: Collection[Cell]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from models.course import TrainsNetwork
 from pipeline.config.cells import Cell
 from pipeline.engine.memory import free
 from pipeline.plan.needs import Needs, memory_text
@@ -87,7 +88,7 @@ def _guessed_fit(unit: Unit) -> float:
     Three times as long as to encode it, and a third of the epochs before it stops: as many as it
     has epochs.
     """
-    epochs = int(getattr(unit.estimator, "epochs", 0))
+    epochs = unit.estimator.epochs if isinstance(unit.estimator, TrainsNetwork) else 0
     return GUESS["fit"] + epochs * sum(GUESS[one.modality] for one in _trained(unit))
 
 

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.classifiers.temperature import fitted_temperature
-from models.combining import Inner, Parts
-from models.fusion import Fusion
+from models.combining import CombinesPredictions, Inner, Parts
 from pipeline.config.cells import Cell
 from pipeline.folds.fold import Fold
 from pipeline.store.keys import Ingredients, key_of
@@ -39,7 +38,7 @@ class Combination:
 
     cell: Cell
     fold: Fold
-    estimator: Fusion
+    estimator: CombinesPredictions
     units: tuple[Unit, ...]
 
     @cached_property
@@ -95,7 +94,10 @@ def _result(combination: Combination, context: Context, results: Results) -> Ent
 
 
 def _temperature(
-    combination: Combination, entries: Sequence[Entry], estimator: Fusion, context: Context
+    combination: Combination,
+    entries: Sequence[Entry],
+    estimator: CombinesPredictions,
+    context: Context,
 ) -> float | None:
     """What calibrates it, from its parts' predictions on the inner folds; None where a part has none.
 
@@ -111,7 +113,9 @@ def _temperature(
     )
 
 
-def _fitted(combination: Combination, entries: Sequence[Entry], context: Context) -> Fusion:
+def _fitted(
+    combination: Combination, entries: Sequence[Entry], context: Context
+) -> CombinesPredictions:
     labels = context.labels[combination.fold.train]
     return combination.estimator.fit_combination(
         np.bincount(labels, minlength=context.classes) / len(labels),
@@ -121,7 +125,7 @@ def _fitted(combination: Combination, entries: Sequence[Entry], context: Context
     )
 
 
-def refitted(combination: Combination, context: Context, store: Store) -> Fusion:
+def refitted(combination: Combination, context: Context, store: Store) -> CombinesPredictions:
     """The combination as it learned from its parts' stored results, to combine other predictions of theirs."""
     return _fitted(combination, [result_of(unit, store) for unit in combination.units], context)
 

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from features.block import Modality
-from models.fusion import Fusion
+from features.estimator import Estimator
+from models.classifier import Classifier
+from models.fusion import Fusion, TakesClassifier
+from models.groups import UsesGroups
 from pipeline.data.dataset import Dataset
 from pipeline.folds.fold import Fold
 from pipeline.store.keys import key_of
@@ -22,7 +25,7 @@ Rows = NDArray[np.int64]
 VERSIONS = {name: version(name) for name in ("numpy", "scipy", "scikit-learn", "torch")}
 
 
-def plain_parameters(estimator: Any) -> dict[str, Any]:
+def plain_parameters(estimator: Estimator) -> dict[str, Any]:
     """The estimator's own parameters as JSON values, paths left out."""
     return {name: _plain(value) for name, value in estimator.get_params(deep=False).items()
             if not isinstance(value, os.PathLike)}
@@ -35,9 +38,12 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, BaseModel):
         return _plain(value.model_dump())
-    if hasattr(value, "get_params"):
-        return {"class": type(value).__name__, "version": getattr(value, "version", None),
-                "parameters": plain_parameters(value)}
+    if isinstance(value, Classifier):
+        return {
+            "class": type(value).__name__,
+            "version": value.version,
+            "parameters": plain_parameters(value),
+        }
     return value
 
 
@@ -63,8 +69,9 @@ def rows_digest(dataset: Dataset, fold: Fold, modalities: tuple[Modality, ...]) 
 
 def uses_groups(estimator: Fusion) -> bool:
     """Whether the fusion or its classifier learns from groups."""
-    classifier = estimator.get_params(deep=False).get("classifier")
-    return estimator.uses_groups or bool(getattr(classifier, "uses_groups", False))
+    return isinstance(estimator, UsesGroups) or (
+        isinstance(estimator, TakesClassifier) and isinstance(estimator.classifier, UsesGroups)
+    )
 
 
 def unlabelled_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modality]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.classifiers.temperature import fitted_temperature
+from models.course import TrainsNetwork
 from pipeline.engine.attempts import Done, Failed, attempt
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -54,7 +55,7 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
             "fit_seconds": fitted - begun,
             "predict_seconds": predicted - fitted,
             "model_bytes": _size(model),
-            "training": model.course(),
+            "training": model.course() if isinstance(model, TrainsNetwork) else None,
             "temperature": _temperature(inner, context.labels[unit.fold.train]),
         },
     )

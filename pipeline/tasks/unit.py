@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from features.block import Modality
 from models import FUSIONS
+from models.combining import CombinesPredictions
 from models.fusion import Fusion
+from models.unlabelled import LearnsFromUnlabelled
+from models.unseen_classes import RecognisesUnseenClasses
 from pipeline.config.cells import Cell
 from pipeline.config.grid import Grid
 from pipeline.data.dataset import Dataset
@@ -29,7 +33,11 @@ from pipeline.tasks.features import Features
 from pipeline.tasks.procedures import versions_of
 
 # Fusions whose predictions another one may combine.
-COMBINED = frozenset(name for fusion in FUSIONS.values() for name in fusion.combines)
+COMBINED = frozenset(
+    itertools.chain.from_iterable(
+        fusion.combines for fusion in FUSIONS.values() if issubclass(fusion, CombinesPredictions)
+    )
+)
 
 
 def result_of(unit: Unit, store: Store) -> Entry:
@@ -103,12 +111,12 @@ def make_unit(
         **({"groups": groups_digest(dataset, fold)} if uses_groups(estimator) else {}),
         **(
             {"unlabelled": unlabelled_digest(dataset, fold, tuple(features))}
-            if estimator.uses_unlabelled
+            if isinstance(estimator, LearnsFromUnlabelled)
             else {}
         ),
         **(
             {"class texts": class_texts_digest(dataset, tuple(features))}
-            if estimator.recognises_unseen and dataset.described is not None
+            if isinstance(estimator, RecognisesUnseenClasses) and dataset.described is not None
             else {}
         ),
         "settings": [dict(setting) for setting in settings],
