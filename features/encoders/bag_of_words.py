@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -42,6 +43,7 @@ MinDf = Annotated[float, Field(gt=0), AfterValidator(_count_or_share)]
 MaxDf = Annotated[float, Field(gt=0, le=1)]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class TermCounts(Encoder):
     """How often each word and phrase of all the texts occurs in each: what BagOfWords chooses terms from.
 
@@ -56,17 +58,10 @@ class TermCounts(Encoder):
     modality: ClassVar[Modality] = "text"
     version: ClassVar[int] = 1
 
-    def __init__(
-        self,
-        ngrams: Ngrams = (1, 1),
-        language: Language = "en",
-        stop_words: StopWords = "none",
-        stem: bool = False,
-    ) -> None:
-        self.ngrams = ngrams
-        self.language = language
-        self.stop_words = stop_words
-        self.stem = stem
+    ngrams: Ngrams = (1, 1)
+    language: Language = "en"
+    stop_words: StopWords = "none"
+    stem: bool = False
 
     def identity(self) -> dict[str, Any]:
         """Library versions, and what decides the words."""
@@ -81,6 +76,7 @@ class TermCounts(Encoder):
         return Block.of(BagOfWords(**self.get_params()).counts_of_training(samples))
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class BagOfWords(Encoder):
     """How often each word and phrase of the training texts occurs in a text.
 
@@ -105,23 +101,13 @@ class BagOfWords(Encoder):
     modality: ClassVar[Modality] = "text"
     version: ClassVar[int] = 1
 
-    def __init__(
-        self,
-        ngrams: Ngrams = (1, 1),
-        min_df: MinDf = 1,
-        max_df: MaxDf = 1.0,
-        max_features: Annotated[int, Field(ge=1)] | None = None,
-        language: Language = "en",
-        stop_words: StopWords = "none",
-        stem: bool = False,
-    ) -> None:
-        self.ngrams = ngrams
-        self.min_df = min_df
-        self.max_df = max_df
-        self.max_features = max_features
-        self.language = language
-        self.stop_words = stop_words
-        self.stem = stem
+    ngrams: Ngrams = (1, 1)
+    min_df: MinDf = 1
+    max_df: MaxDf = 1.0
+    max_features: Annotated[int, Field(ge=1)] | None = None
+    language: Language = "en"
+    stop_words: StopWords = "none"
+    stem: bool = False
 
     @property
     def learns(self) -> bool:
@@ -137,7 +123,12 @@ class BagOfWords(Encoder):
 
         `fit` and `transform` take the texts themselves, with the same result.
         """
-        return TermCounts(self.ngrams, self.language, self.stop_words, self.stem)
+        return TermCounts(
+            ngrams=self.ngrams,
+            language=self.language,
+            stop_words=self.stop_words,
+            stem=self.stem,
+        )
 
     def fit_features(self, features: Block, targets: Targets | None = None) -> Self:
         """Learn the vocabulary of the training texts."""
@@ -225,6 +216,7 @@ def _rows(features: Block) -> sparse.csr_matrix:
     return sparse.csr_matrix(features.values)[features.index]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Tfidf(BagOfWords):
     """Counts of words and phrases, weighted by how rare they are in the training texts.
 
@@ -248,17 +240,7 @@ class Tfidf(BagOfWords):
     weighting_ : the fitted idf weights; None where the vocabulary is empty.
     """
 
-    def __init__(
-        self,
-        ngrams: Ngrams = (1, 2),
-        min_df: MinDf = 1,
-        max_df: MaxDf = 1.0,
-        max_features: Annotated[int, Field(ge=1)] | None = None,
-        language: Language = "en",
-        stop_words: StopWords = "none",
-        stem: bool = False,
-    ) -> None:
-        super().__init__(ngrams, min_df, max_df, max_features, language, stop_words, stem)
+    ngrams: Ngrams = (1, 2)
 
     def fit(self, samples: Sequence[str]) -> Self:
         """Learn the vocabulary and idf weights of the training texts."""

@@ -64,9 +64,8 @@ def _shown(name: str, value: Any) -> str:
 @cache
 def parameters_of(cls: type) -> dict[str, tuple[Any, Any]]:
     """Parameters a grid may give to `cls`: name -> (type, default or ... where there is none)."""
-    constructor: Any = cls
-    hints = typing.get_type_hints(constructor.__init__, include_extras=True)
-    found = {}
+    hints = _hints(cls)
+    parameters = {}
     for name, parameter in inspect.signature(cls).parameters.items():
         if name in SET_BY_PIPELINE or parameter.kind in (
             parameter.VAR_KEYWORD,
@@ -74,8 +73,21 @@ def parameters_of(cls: type) -> dict[str, tuple[Any, Any]]:
         ):
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
-        found[name] = (hints.get(name, Any), default)
-    return found
+        parameters[name] = (hints.get(name, Any), default)
+    return parameters
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    """Types of a constructor's parameters.
+
+    A dataclass's constructor is of the module that defines the class, while a field of a base class
+    is to be read in that one's module: the fields tell it, the constructor does not.
+    """
+    defining: Any = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    is_dataclass = "__dataclass_fields__" in vars(defining)
+    return typing.get_type_hints(
+        defining if is_dataclass else defining.__init__, include_extras=True
+    )
 
 
 @cache

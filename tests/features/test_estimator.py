@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import dataclass
+from typing import Annotated, get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from pydantic import Field
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import NotFittedError
@@ -16,6 +21,7 @@ from features.encoders.bag_of_words import BagOfWords
 from models.classifiers.logistic import Logistic
 from models.early.concat import Concat
 from models.preparation.scaling import BlockScaler
+from pipeline.config.components import model_of, parameters_of, variants
 from reports.analysis.mean_ranks import mean_ranks
 
 
@@ -76,3 +82,41 @@ def test_scikit_learn_takes_classifiers_for_classifiers():
 def test_ranks_are_scipys_with_ties_shared(values):
     np.testing.assert_array_equal(mean_ranks(values), rankdata(values, axis=0))
     np.testing.assert_array_equal(mean_ranks(values[:, 0]), rankdata(values[:, 0]))
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Phrases(BagOfWords):
+    """Keyword parameters of another module's class, whose types this module does not import."""
+
+    ngrams: tuple[int, int] = (2, 3)
+    weight: Annotated[float, Field(gt=0)] = 1.0
+
+
+def test_a_keyword_dataclass_is_an_estimator_like_any_other():
+    phrases = Phrases(weight=0.5, stem=True)
+    assert list(phrases.get_params()) == [
+        "language", "max_df", "max_features", "min_df", "ngrams", "stem", "stop_words", "weight"]
+    assert repr(phrases) == (
+        "Phrases(language='en', max_df=1.0, max_features=None, min_df=1, ngrams=(2, 3), stem=True, "
+        "stop_words='none', weight=0.5)")
+    for copy in (clone(phrases), phrases.unfitted(), pickle.loads(pickle.dumps(phrases))):
+        assert repr(copy) == repr(phrases)
+        assert copy != phrases
+    assert phrases.set_params(weight=2.0).weight == 2.0
+    with pytest.raises(ValueError, match="Phrases has no parameter 'C'; it has language, max_df"):
+        phrases.set_params(C=1)
+    with pytest.raises(TypeError):
+        Phrases((1, 2))  # type: ignore[misc]
+
+
+def test_a_keyword_dataclass_tells_the_grid_its_parameters_in_the_order_of_its_fields():
+    parameters = parameters_of(Phrases)
+    assert list(parameters) == [*parameters_of(BagOfWords), "weight"]
+    assert parameters["ngrams"] == (tuple[int, int], (2, 3))
+    assert "zh" in get_args(parameters["language"][0])
+    schema = model_of(Phrases).model_json_schema()["properties"]
+    assert schema["weight"]["exclusiveMinimum"] == schema["min_df"]["exclusiveMinimum"] == 0
+    _, problems = variants("phrases", Phrases, {"weight": -1, "language": "zz"}, ("text",), {})
+    assert [problem.path for problem in problems] == [("text", "weight"), ("text", "language")]
+    (component,), problems = variants("phrases", Phrases, {"weight": 3, "min_df": 2}, ("text",), {})
+    assert (component.label, problems) == ("phrases(min_df=2, weight=3.0)", [])
