@@ -11,31 +11,32 @@ from features.block import BoolArray
 from models.fusion import Fusion, Probabilities
 
 
-class Parts(NamedTuple):
-    """What the m parts of a combination predict for the same n samples.
+class MemberPredictions(NamedTuple):
+    """What the m models that are combined, the members, predict for the same n samples.
 
     Parameters
     ----------
-    probabilities : (m, n, K); the training class frequencies where a sample lacks the part's
+    probabilities : (m, n, K); the training class frequencies where a sample lacks the member's
         modality.
-    present : bool (m, n), which samples have the part's modality.
+    present : bool (m, n), which samples have the member's modality.
     """
 
     probabilities: Probabilities
     present: BoolArray
 
 
-class Inner(NamedTuple):
-    """Its parts' predictions for training samples they were not fitted on: a combination's lesson.
+class InnerPredictions(NamedTuple):
+    """What members predict for training samples that they were not fitted on.
 
     Parameters
     ----------
-    parts : predictions for the n training samples, each by models fitted on the other inner folds.
+    members : predictions for the n training samples, each by models fitted on the other inner
+        folds.
     y : int (n,), the column of each sample's class.
     folds : int (n,), the inner fold that each sample was predicted in.
     """
 
-    parts: Parts
+    members: MemberPredictions
     y: NDArray[np.int64]
     folds: NDArray[np.int64]
 
@@ -46,7 +47,7 @@ class CombinesPredictions(Fusion):
     Attributes
     ----------
     combines : names of the fusions whose predictions it combines ("image_only", ...).
-    weights_ : (m,) weights of the parts, after `fit_combination`; None where the rule gives them
+    weights_ : (m,) weights of the members, after `fit_combination`; None where the rule gives them
         none.
     """
 
@@ -55,7 +56,7 @@ class CombinesPredictions(Fusion):
 
     @property
     def learns_combination(self) -> bool:
-        """Whether `fit_combination` needs the parts' predictions on inner folds."""
+        """Whether `fit_combination` needs the members' predictions on inner folds."""
         return False
 
     @property
@@ -66,16 +67,16 @@ class CombinesPredictions(Fusion):
         """
         return False
 
-    def fit_combination(self, frequencies: Probabilities, inner: Inner | None) -> Self:
+    def fit_combination(self, frequencies: Probabilities, inner: InnerPredictions | None) -> Self:
         """Learn how to combine; the classes need not be known.
 
         Parameters
         ----------
         frequencies : (K,) shares of the classes among the training samples.
-        inner : the parts' predictions on inner folds; None where there are none to learn from.
+        inner : the members' predictions on inner folds; None where there are none to learn from.
         """
         raise NotImplementedError
 
-    def combine(self, parts: Parts) -> Probabilities:
-        """Probabilities (n, K) from those of the parts, after `fit_combination`."""
+    def combine(self, members: MemberPredictions) -> Probabilities:
+        """Probabilities (n, K) from those of the members, after `fit_combination`."""
         raise NotImplementedError

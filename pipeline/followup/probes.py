@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Modality
-from models.combining import Parts
+from models.combining import MemberPredictions
 from models.views import Views
 from pipeline.data.dataset import Dataset
 from pipeline.engine.attempts import Done, Failed, attempt
@@ -238,7 +238,7 @@ def _ask_combination(probe: Probe, context: Context, store: Store) -> Entry:
         answers: Sequence[Probabilities], present: Sequence[NDArray[np.bool_]]
     ) -> Probabilities:
         return finite(
-            probe.target.cell.name, model.combine(Parts(np.stack(answers), np.stack(present)))
+            probe.target.cell.name, model.combine(MemberPredictions(np.stack(answers), np.stack(present)))
         )
 
     found = []

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.classifiers.temperature import fitted_temperature
-from models.combining import CombinesPredictions, Inner, Parts
+from models.combining import CombinesPredictions, InnerPredictions, MemberPredictions
 from pipeline.config.cells import Cell
 from pipeline.folds.fold import Fold
 from pipeline.store.keys import Ingredients, key_of
@@ -136,18 +136,18 @@ def _parts(
     name: str,
     rows: NDArray[np.int64],
     context: Context,
-) -> Parts:
+) -> MemberPredictions:
     """The array `name` of every part's result, and which of the rows it stands for have the part's modality."""
     index = [context.index[next(iter(unit.features))][rows] for unit in combination.units]
-    return Parts(np.stack([np.asarray(entry.arrays[name], dtype=np.float64) for entry in entries]),
+    return MemberPredictions(np.stack([np.asarray(entry.arrays[name], dtype=np.float64) for entry in entries]),
                  np.stack([one >= 0 for one in index]))
 
 
 def _inner(
     combination: Combination, entries: Sequence[Entry], labels: NDArray[np.int64], context: Context
-) -> Inner:
+) -> InnerPredictions:
     train = combination.fold.train
     folds = np.zeros(len(train), dtype=np.int64)
     for number, (_, left_out) in enumerate(combination.fold.inner):
         folds[np.searchsorted(train, left_out)] = number
-    return Inner(_parts(combination, entries, "inner", train, context), labels, folds)
+    return InnerPredictions(_parts(combination, entries, "inner", train, context), labels, folds)

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from features.block import Block
 from models.classifiers.logistic import Logistic
-from models.combining import Inner, Parts
+from models.combining import InnerPredictions, MemberPredictions
 from models.early.baselines import ImageOnly, TextOnly
 from models.late.late import Late
 from models.late.rules import FIXED, LEARNED, likeliest_weights, selected_weights
@@ -27,28 +27,28 @@ RULES = [*FIXED, *LEARNED, "stacking"]
 
 
 def combined(rule: str, image_there=ALL, text_there=ALL, frequencies=EVEN) -> np.ndarray:
-    parts = Parts(
+    members = MemberPredictions(
         np.stack([IMAGE, TEXT]), np.stack([np.asarray(image_there), np.asarray(text_there)])
     )
-    return Late(Logistic(), rule=rule).fit_combination(frequencies, None).combine(parts)
+    return Late(Logistic(), rule=rule).fit_combination(frequencies, None).combine(members)
 
 
 def normalised(rows: np.ndarray) -> np.ndarray:
     return rows / rows.sum(axis=1, keepdims=True)
 
 
-def random_parts(
-    seed: int, parts: int = 2, n: int = 200, classes: int = 4, holes: float = 0.0
-) -> Inner:
-    """Parts of which the first are the better ones, with their samples' true classes."""
+def random_members(
+    seed: int, members: int = 2, n: int = 200, classes: int = 4, holes: float = 0.0
+) -> InnerPredictions:
+    """Members of which the first are the better ones, with their samples' true classes."""
     rng = np.random.default_rng(seed)
     y = rng.integers(classes, size=n)
-    strengths = 2.0 / np.arange(1, parts + 1)
+    strengths = 2.0 / np.arange(1, members + 1)
     logits = [
         strength * np.eye(classes)[y] + rng.normal(size=(n, classes)) for strength in strengths
     ]
     probabilities = np.stack([normalised(np.exp(one)) for one in logits])
-    return Inner(Parts(probabilities, rng.random((parts, n)) >= holes), y, np.arange(n) % 3)
+    return InnerPredictions(MemberPredictions(probabilities, rng.random((members, n)) >= holes), y, np.arange(n) % 3)
 
 
 # --- fixed rules
@@ -82,8 +82,8 @@ def test_max_rule():
 
 def test_majority_counts_votes_and_the_mean_decides_between_equals():
     third = np.array([[0.4, 0.35, 0.25], [0.1, 0.1, 0.8], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
-    parts = Parts(np.stack([IMAGE, TEXT, third]), np.ones((3, 4), dtype=bool))
-    found = Late(Logistic(), rule="majority").fit_combination(EVEN, None).combine(parts)
+    members = MemberPredictions(np.stack([IMAGE, TEXT, third]), np.ones((3, 4), dtype=bool))
+    found = Late(Logistic(), rule="majority").fit_combination(EVEN, None).combine(members)
     # two votes of three; one each: the largest mean
     assert list(found.argmax(axis=1)) == [0, 2, 0, 2]
     votes = np.array([[2, 1, 0], [1, 1, 1], [2, 1, 0], [1, 0, 2]])
@@ -102,13 +102,13 @@ def test_only_modalities_that_are_there_count(rule):
 @given(st.integers(0, 2**32 - 1), st.sampled_from(RULES))
 @settings(max_examples=40, deadline=None)
 def test_combination_is_a_distribution_and_symmetric(seed, rule):
-    inner = random_parts(seed, n=40, holes=0.3)
-    turned = Parts(inner.parts.probabilities[::-1], inner.parts.present[::-1])
+    inner = random_members(seed, n=40, holes=0.3)
+    turned = MemberPredictions(inner.members.probabilities[::-1], inner.members.present[::-1])
     one, other = (
         Late(Logistic(), rule=rule)
-        .fit_combination(np.full(4, 0.25), inner._replace(parts=parts))
-        .combine(parts)
-        for parts in (inner.parts, turned)
+        .fit_combination(np.full(4, 0.25), inner._replace(members=members))
+        .combine(members)
+        for members in (inner.members, turned)
     )
     np.testing.assert_allclose(one.sum(axis=1), 1)
     np.testing.assert_allclose(one, other, atol=1e-3)
@@ -122,15 +122,15 @@ def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
     return float(-np.log(probabilities[np.arange(len(y)), y]).mean())
 
 
-@pytest.mark.parametrize("parts", [2, 4])
-def test_weights_have_the_least_log_loss_on_the_simplex(parts):
-    inner = random_parts(1, parts)
-    given = inner.parts.probabilities
+@pytest.mark.parametrize("members", [2, 4])
+def test_weights_have_the_least_log_loss_on_the_simplex(members):
+    inner = random_members(1, members)
+    given = inner.members.probabilities
 
     def loss(weights: np.ndarray) -> float:
         return log_loss(np.tensordot(weights, given, 1), inner.y)
 
-    best = minimize(loss, np.full(parts, 1 / parts), bounds=[(0, 1)] * parts, method="SLSQP",
+    best = minimize(loss, np.full(members, 1 / members), bounds=[(0, 1)] * members, method="SLSQP",
                     constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1})
     weights = likeliest_weights(inner)
     assert weights.sum() == pytest.approx(1)
@@ -139,11 +139,11 @@ def test_weights_have_the_least_log_loss_on_the_simplex(parts):
 
 
 def test_selection_takes_with_replacement_what_lowers_the_loss_most():
-    inner = random_parts(2, 4, n=60)
-    given = inner.parts.probabilities
+    inner = random_members(2, 4, n=60)
+    given = inner.members.probabilities
     taken, losses = [], []
     for _ in range(100):  # the plain form of the algorithm
-        tried = [log_loss(given[[*taken, part]].mean(axis=0), inner.y) for part in range(4)]
+        tried = [log_loss(given[[*taken, member]].mean(axis=0), inner.y) for member in range(4)]
         taken.append(int(np.argmin(tried)))
         losses.append(min(tried))
     size = int(np.argmin(losses)) + 1
@@ -154,21 +154,21 @@ def test_selection_takes_with_replacement_what_lowers_the_loss_most():
 
 
 def test_selection_leaves_out_what_does_not_help():
-    inner = random_parts(3, 2)
+    inner = random_members(3, 2)
     noise = normalised(np.random.default_rng(0).random((3, 200, 4)) ** 6)
     library = inner._replace(
-        parts=Parts(np.concatenate([inner.parts.probabilities, noise]), np.ones((5, 200), bool))
+        members=MemberPredictions(np.concatenate([inner.members.probabilities, noise]), np.ones((5, 200), bool))
     )
     weights = selected_weights(library)
     assert weights[:2].sum() > 0.9
 
 
 def test_stacking_is_the_regularised_regression_on_log_probabilities():
-    inner = random_parts(4)
+    inner = random_members(4)
     stacker = Stacker.fit(inner)
     assert stacker is not None
-    inputs = np.concatenate(list(np.log(inner.parts.probabilities)), axis=1)
-    found = stacker.probabilities(inner.parts)
+    inputs = np.concatenate(list(np.log(inner.members.probabilities)), axis=1)
+    found = stacker.probabilities(inner.members)
     expected = {
         C: LogisticRegression(C=C, max_iter=5000, tol=1e-8)
         .fit(inputs, inner.y)
@@ -180,15 +180,15 @@ def test_stacking_is_the_regularised_regression_on_log_probabilities():
 
 def test_stacking_learns_that_a_part_confuses_two_classes():
     """The image's classes 0 and 1 are swapped: no weighting of its probabilities can help, a regression can."""
-    inner = random_parts(5, n=600)
-    swapped = inner.parts.probabilities.copy()
+    inner = random_members(5, n=600)
+    swapped = inner.members.probabilities.copy()
     swapped[0] = swapped[0][:, [1, 0, 2, 3]]
-    inner = inner._replace(parts=inner.parts._replace(probabilities=swapped))
+    inner = inner._replace(members=inner.members._replace(probabilities=swapped))
     accuracy = {
         rule: np.mean(
             Late(Logistic(), rule=rule)
             .fit_combination(np.full(4, 0.25), inner)
-            .combine(inner.parts)
+            .combine(inner.members)
             .argmax(axis=1)
             == inner.y
         )
@@ -199,21 +199,21 @@ def test_stacking_learns_that_a_part_confuses_two_classes():
 
 @pytest.mark.parametrize("rule", ["weighted", "selection", "stacking"])
 def test_samples_with_one_modality_get_its_own_models_probabilities_and_teach_nothing(rule):
-    inner = random_parts(6, holes=0.3)
+    inner = random_members(6, holes=0.3)
     late = Late(Logistic(), rule=rule).fit_combination(np.full(4, 0.25), inner)
-    found = late.combine(inner.parts)
-    for part, other in ((0, 1), (1, 0)):
-        alone = inner.parts.present[part] & ~inner.parts.present[other]
-        np.testing.assert_allclose(found[alone], inner.parts.probabilities[part][alone])
-    whole = inner.parts.present.all(axis=0)
-    less = Inner(
-        Parts(inner.parts.probabilities[:, whole], inner.parts.present[:, whole]),
+    found = late.combine(inner.members)
+    for member, other in ((0, 1), (1, 0)):
+        alone = inner.members.present[member] & ~inner.members.present[other]
+        np.testing.assert_allclose(found[alone], inner.members.probabilities[member][alone])
+    whole = inner.members.present.all(axis=0)
+    less = InnerPredictions(
+        MemberPredictions(inner.members.probabilities[:, whole], inner.members.present[:, whole]),
         inner.y[whole],
         inner.folds[whole],
     )
     np.testing.assert_array_equal(
         found[whole],
-        Late(Logistic(), rule=rule).fit_combination(np.full(4, 0.25), less).combine(less.parts),
+        Late(Logistic(), rule=rule).fit_combination(np.full(4, 0.25), less).combine(less.members),
     )
 
 
@@ -229,8 +229,8 @@ def test_alone_it_gives_what_combining_the_single_modalities_gives(rule):
     given = [
         model(Logistic()).fit(holes, y).predict_proba(holes) for model in (ImageOnly, TextOnly)
     ]
-    parts = Parts(np.stack(given), np.stack([block.present for block in holes.blocks().values()]))
-    np.testing.assert_array_equal(late.predict_proba(holes), late.combine(parts))
+    members = MemberPredictions(np.stack(given), np.stack([block.present for block in holes.blocks().values()]))
+    np.testing.assert_array_equal(late.predict_proba(holes), late.combine(members))
 
 
 @pytest.mark.parametrize("rule", ["weighted", "selection", "stacking"])
@@ -246,7 +246,7 @@ def test_alone_it_learns_from_samples_that_its_models_were_not_fitted_on(rule, m
     )
     late = Late(Logistic(C=100), rule=rule).fit(Views(noise, train.text), y)
     inner, = seen
-    right = (inner.parts.probabilities.argmax(axis=2) == np.searchsorted(CLASSES, y)).mean(axis=1)
+    right = (inner.members.probabilities.argmax(axis=2) == np.searchsorted(CLASSES, y)).mean(axis=1)
     assert right[0] < 0.6
     assert right[1] > 0.9
     assert late.weights_ is None or late.weights_[1] > 0.8
