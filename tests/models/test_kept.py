@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from features.block import Block
-from models.kept import Kept
+from models.kept import RecentResults
 from models.preparation import scaling
 from models.preparation.scaling import BlockScaler
 from models.softmax.principal_axes import turn
@@ -31,7 +31,7 @@ def asked(kept, *decided_by, result=None):
 
 
 def test_equal_content_is_computed_once_wherever_it_lies():
-    kept, rows = Kept(), numbers(6, 3)
+    kept, rows = RecentResults(), numbers(6, 3)
     assert asked(kept, "sum", 2, rows)
     assert not asked(kept, "sum", 2, rows.copy())
     assert asked(kept, "csr", sparse.csr_matrix(rows))
@@ -45,20 +45,20 @@ def test_equal_content_is_computed_once_wherever_it_lies():
     ("sum", 2, sparse.csr_matrix(numbers(6, 3))), ("sum", 2, numbers(5, 3)), ("sum", 2, numbers(6, 3), numbers(0)),
 ])
 def test_anything_else_is_computed_for_itself(other):
-    kept = Kept()
+    kept = RecentResults()
     assert asked(kept, "sum", 2, numbers(6, 3))
     assert asked(kept, *other)
 
 
 def test_one_number_changed_in_place_is_another_content():
-    kept, rows = Kept(), numbers(6, 3)
+    kept, rows = RecentResults(), numbers(6, 3)
     assert asked(kept, "sum", rows)
     rows[5, 2] += 1
     assert asked(kept, "sum", rows)
 
 
 def test_two_arrays_are_not_their_concatenation():
-    kept = Kept()
+    kept = RecentResults()
     assert asked(kept, "sum", numbers(4)[:2], numbers(4)[2:])
     assert asked(kept, "sum", numbers(4))
     assert asked(kept, "sum", numbers(4)[:3], numbers(4)[3:])
@@ -66,27 +66,27 @@ def test_two_arrays_are_not_their_concatenation():
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 60)), max_size=40))
 def test_never_more_than_so_many_bytes_but_for_one_result(asks):
-    kept = Kept(most=200)
+    kept = RecentResults(most=200)
     for name, size in asks:
         kept.arrays((name, size), lambda size=size: (np.zeros(size, np.float32),))
         assert kept.bytes <= 200 or len(kept) == 1
 
 
 def test_what_was_used_last_stays():
-    kept = Kept(most=32)
+    kept = RecentResults(most=32)
     for name in ("a", "b", "a", "c"):  # 16 bytes each
         asked(kept, name)
     assert [asked(kept, name) for name in ("a", "c", "b")] == [False, False, True]
 
 
 def test_nobody_can_change_what_is_kept():
-    found, = Kept().arrays(("ones",), lambda: (np.ones(3),))
+    found, = RecentResults().arrays(("ones",), lambda: (np.ones(3),))
     with pytest.raises(ValueError, match="read-only"):
         found[0] = 2
 
 
 def test_what_fails_is_not_kept():
-    kept = Kept()
+    kept = RecentResults()
     with pytest.raises(ZeroDivisionError):
         kept.arrays(("bad",), lambda: (np.array(1 / 0),))
     assert asked(kept, "bad")
@@ -94,16 +94,16 @@ def test_what_fails_is_not_kept():
 
 def test_objects_have_no_content_to_tell_them_by():
     with pytest.raises(TypeError, match="use its codes"):
-        Kept().arrays(("labels", np.array(["a", "b"], dtype=object)), lambda: (np.ones(1),))
+        RecentResults().arrays(("labels", np.array(["a", "b"], dtype=object)), lambda: (np.ones(1),))
 
 
 def test_blocks_of_known_content_are_told_by_it(monkeypatch):
-    monkeypatch.setattr(scaling, "KEPT", Kept())
+    monkeypatch.setattr(scaling, "RECENT", RecentResults())
     block = Block(numbers(6, 3), np.array([0, 2, 2, -1, 5]), digest="first")
     own = BlockScaler().fit(block)
     again = BlockScaler().fit(replace(block, values=block.values.copy()))
     np.testing.assert_array_equal(again.mean_, own.mean_)
-    assert len(scaling.KEPT) == 1
+    assert len(scaling.RECENT) == 1
     others = [replace(block, index=np.array([0, 2, 1, -1, 5])),
               replace(block, values=numbers(6, 3, seed=1), digest="second")]
     for position, other in enumerate(others):
@@ -111,7 +111,7 @@ def test_blocks_of_known_content_are_told_by_it(monkeypatch):
         found = BlockScaler().fit(other)
         assert found.scale_ == plain.scale_
         np.testing.assert_array_equal(found.mean_, plain.mean_)
-        assert len(scaling.KEPT) == 2 + position
+        assert len(scaling.RECENT) == 2 + position
 
 
 @pytest.mark.parametrize(("shape", "form"), [((60, 8), "dense"), ((8, 500), "dense"), ((8, 500), "sparse")])
@@ -127,7 +127,7 @@ def test_turned_rows_count_with_all_that_they_hold(shape, form):
 
 
 def test_sparse_blocks_are_kept_too_and_still_have_no_mean(monkeypatch):
-    monkeypatch.setattr(scaling, "KEPT", Kept())
+    monkeypatch.setattr(scaling, "RECENT", RecentResults())
     block = Block(sparse.csr_matrix(numbers(6, 3)), np.arange(6), digest="sparse")
     for _ in range(2):
         scaler = BlockScaler().fit(block)
