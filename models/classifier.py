@@ -38,7 +38,9 @@ class ArrayFit(NamedTuple):
 
 
 class Classifier(ClassifyingEstimator):
-    """Classifies the rows of an array, dense or CSR. Subclass it, and register the class in `models`.
+    """Classifies the rows of an array, dense or CSR.
+
+    Subclass it, and register the class in `models`.
 
     Fusions hand it rows whose mean squared norm is 1 (see models.preparation.scaling), so a
     strength of regularisation means the same for every encoder. The constructor only stores its
@@ -61,11 +63,11 @@ class Classifier(ClassifyingEstimator):
     groups_: NDArray[Any] | None
 
     def _model(self, X: Any, y: NDArray[Any]) -> Any:
-        """Fitted scikit-learn estimator for two or more classes; its columns are those of `classes_`."""
+        """Fitted scikit-learn estimator for two or more classes, columns as in `classes_`."""
         raise NotImplementedError
 
     def _learn_inputs(self, X: Array) -> None:
-        """Learn from training rows what `_inputs` needs; nothing, where the model gets rows as they are."""
+        """Learn from training rows what `_inputs` needs; nothing, if rows stay as they are."""
 
     def _inputs(self, X: Array) -> Any:
         """What the model gets of rows X."""
@@ -102,9 +104,9 @@ class Classifier(ClassifyingEstimator):
         )
         if self.model_ is None or X.shape[0] == 0:
             return np.ones((X.shape[0], len(self.classes_))) / len(self.classes_)
-        found = np.asarray(self.model_.predict_proba(self._inputs(X)), dtype=np.float64)
+        shares = np.asarray(self.model_.predict_proba(self._inputs(X)), dtype=np.float64)
         # Rows computed in single precision add up to 1 only to its rounding.
-        return np.asarray(found / found.sum(axis=1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn may expect of it: CSR rows too."""
@@ -153,7 +155,10 @@ class SolvesJointly(Classifier):
 
 
 def row_weights(y: NDArray[Any], class_weight: ClassWeight) -> NDArray[np.float64] | None:
-    """Weight of each row's loss (n,): n / (K n_k) for a row of class k if balanced, so that classes count alike."""
+    """Weight of each row's loss (n,).
+
+    n / (K n_k) for a row of class k if balanced, so that classes count alike.
+    """
     if class_weight == "none":
         return None
     from sklearn.utils.class_weight import compute_sample_weight

@@ -1,8 +1,9 @@
-"""The fusion contract: a scikit-learn estimator over Views, and how many settings are tried at once."""
+"""The fusion contract: a scikit-learn estimator over Views."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -87,7 +88,7 @@ class Fusion(ClassifyingEstimator):
         raise NotImplementedError
 
     def warm_up(self) -> None:
-        """Import what learning needs: that takes seconds, once in a process, and is no part of a fit's time."""
+        """Import what learning needs: seconds, once in a process, and no part of a fit's time."""
         import sklearn.linear_model  # noqa: F401
 
     def learn(self, fit: Fit) -> Self:
@@ -101,7 +102,10 @@ class Fusion(ClassifyingEstimator):
 
     @property
     def samples_need(self) -> tuple[Modality, ...]:
-        """The modalities that samples must have for it to learn or predict; it may need others for classes' texts."""
+        """The modalities that samples must have for it to learn or predict.
+
+        It may need others for the texts of classes.
+        """
         return tuple(self.needs)
 
     def classes_of(self, fit: Fit) -> Labels:
@@ -140,30 +144,39 @@ class Fusion(ClassifyingEstimator):
 
         check_classification_targets(y)
         if len(y) != len(views) or not len(views):
-            raise ValueError(f"{len(y)} labels for {len(views)} training samples: there must be one for each, and one "
-                             "at least")
+            raise ValueError(
+                f"{len(y)} labels for {len(views)} training samples: there must be one for each, "
+                "and one at least"
+            )
         self.block_widths_ = {
             modality: block.width for modality, block in self._needed(views).items()
         }
 
     def _known(self, views: Views) -> None:
-        """Raise NotFittedError before `fit`, and ValueError for blocks unlike those it was fitted on."""
+        """Raise NotFittedError before `fit`, ValueError for blocks unlike those fitted on."""
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self, "block_widths_")
-        found = {modality: block.width for modality, block in self._needed(views).items()}
-        unlike = [f"{width} {modality} features instead of {self.block_widths_[modality]}"
-                  for modality, width in found.items() if width != self.block_widths_[modality]]
+        widths = {modality: block.width for modality, block in self._needed(views).items()}
+        unlike = [
+            f"{width} {modality} features instead of {self.block_widths_[modality]}"
+            for modality, width in widths.items()
+            if width != self.block_widths_[modality]
+        ]
         if unlike:
-            raise ValueError(f"{type(self).__name__} was fitted on other features: the samples have "
-                             f"{', '.join(unlike)}")
+            raise ValueError(
+                f"{type(self).__name__} was fitted on other features: the samples have "
+                f"{', '.join(unlike)}"
+            )
 
     def _needed(self, views: Views) -> dict[Modality, Block]:
         blocks = views.blocks()
         missing = [modality for modality in self.needs if modality not in blocks]
         if missing:
-            raise ValueError(f"{type(self).__name__} needs {' and '.join(missing)} features; the samples have only "
-                             f"{', '.join(blocks)} features")
+            raise ValueError(
+                f"{type(self).__name__} needs {' and '.join(missing)} features; the samples have "
+                f"only {', '.join(blocks)} features"
+            )
         return {modality: blocks[modality] for modality in self.needs}
 
     def with_setting(self, setting: Mapping[str, Any]) -> Self:
@@ -171,12 +184,13 @@ class Fusion(ClassifyingEstimator):
         return self.unfitted().set_params(**setting)
 
 
+@dataclass(eq=False, repr=False)
 class TakesClassifier(Fusion):
     """A fusion that leaves classification to a classifier; the grid's classifiers apply to it.
 
-    Attributes
+    Parameters
     ----------
-    classifier : the unfitted classifier, a parameter.
+    classifier : what classifies rows, unfitted.
     """
 
     classifier: Classifier

@@ -7,7 +7,6 @@ from typing import ClassVar, Self
 import numpy as np
 
 from features.block import Form, Modality
-from models.classifier import Classifier
 from models.early.pooled import PooledFusion
 from models.fusion import ClassTexts, Labels, Probabilities
 from models.unseen_classes import RecognisesUnseenClasses
@@ -51,9 +50,6 @@ class SingleModality(PooledFusion):
     ----------
     classifier : what classifies the rows.
     """
-
-    def __init__(self, classifier: Classifier) -> None:
-        self.classifier = classifier
 
     def _shares(self) -> dict[Modality, float]:
         return dict.fromkeys(self.needs, 1.0)

@@ -9,6 +9,7 @@ import pkgutil
 import subprocess
 import sys
 import typing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from models.classifier import ArrayFit, Classifier, SolvesJointly
 from models.classifiers.logistic import Logistic
 from models.combining import CombinesPredictions
 from models.fusion import Fit, Fusion, TakesClassifier
-from models.kept import KEPT
+from models.kept import RECENT
 from models.unlabelled import LearnsFromUnlabelled
 from models.views import Views
 from tests.support.model_views import CLASSES, labels, pooled, views, without
@@ -39,6 +40,15 @@ def built(cls: type, **parameters):
     if issubclass(cls, TakesClassifier):
         chosen["classifier"] = Logistic()
     return cls(**(chosen | parameters))
+
+
+def parameter_types(cls: type) -> dict[str, Any]:
+    """Types of a constructor's parameters; a dataclass's fields are read where they are declared."""
+    defining: Any = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    is_dataclass = "__dataclass_fields__" in vars(defining)
+    return typing.get_type_hints(
+        defining if is_dataclass else defining.__init__, include_extras=True
+    )
 
 
 def suited(cls: type[Fusion]) -> tuple[Views, np.ndarray]:
@@ -71,7 +81,7 @@ def test_no_estimator_is_missing_from_its_registry(base, registry):
 @every_estimator
 def test_constructor_stores_typed_parameters_that_scikit_learn_can_clone(cls):
     parameters = dict(list(inspect.signature(cls).parameters.items()))
-    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    hints = parameter_types(cls)
     for name, parameter in parameters.items():
         if name == "classifier":
             continue
@@ -86,7 +96,7 @@ def test_constructor_stores_typed_parameters_that_scikit_learn_can_clone(cls):
 
 @every_estimator
 def test_tuned_parameters_exist_and_their_candidates_are_valid(cls):
-    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    hints = parameter_types(cls)
     for name, candidates in cls.tuned.items():
         adapter = TypeAdapter(hints[name])
         assert len(set(candidates)) == len(candidates) > 1
@@ -109,7 +119,7 @@ def test_fusion_gives_probabilities_in_the_order_of_its_classes(cls):
 @every_fusion
 def test_fusion_is_deterministic_and_predicts_each_sample_by_itself(cls):
     train, y = suited(cls)
-    KEPT.clear()  # the second fit may find what the first one left in memory
+    RECENT.clear()  # the second fit may find what the first one left in memory
     first, second = built(cls).fit(train, y), built(cls)
     np.random.default_rng(3).random()
     np.random.seed(3)  # the global state must make no difference

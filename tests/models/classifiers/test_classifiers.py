@@ -18,7 +18,7 @@ from models.classifiers.neighbours import NearestNeighbours
 from models.classifiers.svm import RBFSVM, SummedRBF
 from models.classifiers.trees import HistGradientBoosting
 from models.early.concat import Concat
-from models.kept import KEPT
+from models.kept import RECENT
 from models.views import Views
 from tests.support.model_views import labels, pooled, views
 
@@ -116,14 +116,17 @@ def test_distances_are_computed_once_for_every_gamma_and_strength_and_to_the_sam
 
     def predicted(C, gamma, rows):
         return (
-            RBFSVM(C, gamma).fit(rows, np.arange(30) % 3, (4, 3)).predict_proba(train[:5]).tobytes()
+            RBFSVM(C=C, gamma=gamma)
+            .fit(rows, np.arange(30) % 3, (4, 3))
+            .predict_proba(train[:5])
+            .tobytes()
         )
 
     cold = []
     for setting in settings:
-        KEPT.clear()
+        RECENT.clear()
         cold.append([predicted(*setting, train), predicted(*setting, other)])
-    KEPT.clear()
+    RECENT.clear()
     distances = pairwise.euclidean_distances
     monkeypatch.setattr(pairwise, "euclidean_distances",
                         lambda *given, **more: computed.append(1) or distances(*given, **more))

@@ -14,7 +14,7 @@ from models.classifiers.inner_folds import stratified_folds
 from models.classifiers.logistic import Logistic
 from models.classifiers.svm import LinearSVM
 from models.early.concat import Concat
-from models.kept import KEPT
+from models.kept import RECENT
 from models.late.late import Late
 from models.views import Views
 from tests.support.model_views import views
@@ -39,7 +39,7 @@ def test_every_row_is_held_out_once_and_groups_stay_whole(n, classes, groups, co
 
 @pytest.mark.parametrize("group", [np.arange(60) // 4, None])
 def test_equal_classes_and_groups_are_divided_once_and_as_scikit_learn_does(group, monkeypatch):
-    KEPT.clear()
+    RECENT.clear()
     drawn, draw = [], inner_folds._drawn
     monkeypatch.setattr(inner_folds, "_drawn", lambda *given: drawn.append(given) or draw(*given))
     y = np.arange(60) ** 2 % 7

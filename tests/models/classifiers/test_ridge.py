@@ -9,9 +9,10 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import RidgeClassifier
 
 from models.classifier import ArrayFit
-from models.classifiers import least_squares
+from models.classifiers import least_squares, normal_equations
 from models.classifiers.calibration import calibration_folds, fitted_sigmoids
-from models.classifiers.least_squares import Task, ridge
+from models.classifiers.least_squares import ridge
+from models.classifiers.regression import Task
 from models.classifiers.ridge import Ridge
 from models.early.concat import Concat
 from models.views import Views
@@ -145,8 +146,8 @@ def test_features_without_information_get_the_shares_of_the_classes():
 
 
 def test_all_strengths_share_one_set_of_products(monkeypatch):
-    made, moments = [], least_squares._Primal._moments
-    monkeypatch.setattr(least_squares._Primal, "_moments",
+    made, moments = [], normal_equations.Primal._moments
+    monkeypatch.setattr(normal_equations.Primal, "_moments",
                         lambda self, rows: made.append(len(rows)) or moments(self, rows))
     X, y = rows(80, 20, 4)
     settings = [{"alpha": alpha} for alpha in ALPHAS]

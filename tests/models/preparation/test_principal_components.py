@@ -10,7 +10,7 @@ from features.block import Block
 from models.classifiers.logistic import Logistic
 from models.early.concat import Concat
 from models.fusion import Fit
-from models.kept import KEPT
+from models.kept import RECENT
 from models.neural.attention import Attention
 from models.preparation.principal_components import BlockReduction, SequenceReduction
 from models.shared_space.classification import CCA
@@ -32,7 +32,7 @@ def reduction_of(kind):
 @pytest.fixture(autouse=True)
 def found(monkeypatch):
     """Nothing is kept from other tests; a list of what components are found of."""
-    KEPT.clear()
+    RECENT.clear()
     rows = []
     for cls in (SequenceReduction, BlockReduction):
         monkeypatch.setattr(
@@ -60,7 +60,7 @@ def test_components_of_equal_samples_are_found_once_and_are_the_same_to_the_bit(
     again = Block(block.values.copy(), block.index, block.mask)
     assert bits(reduction_of(kind).fit(again), block) == cold
     assert len(found) == 1
-    KEPT.clear()
+    RECENT.clear()
     assert bits(reduction_of(kind).fit(block), block) == cold
     assert len(found) == 2
 
@@ -75,9 +75,9 @@ def test_other_samples_or_parameters_have_components_of_their_own(kind, found):
     ]
     cold = []
     for one in others:
-        KEPT.clear()
+        RECENT.clear()
         cold.append(bits(reduction_of(kind).fit(one), block))
-    KEPT.clear()
+    RECENT.clear()
     found.clear()
     reduction_of(kind).fit(block)
     assert [bits(reduction_of(kind).fit(one), block) for one in others] == cold

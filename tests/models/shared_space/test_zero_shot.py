@@ -10,7 +10,7 @@ import pytest
 from features.block import Block
 from models.early.baselines import Majority
 from models.fusion import ClassTexts, Fit
-from models.kept import KEPT
+from models.kept import RECENT
 from models.preparation.principal_components import BlockReduction
 from models.shared_space.projections import TextSpace
 from models.shared_space.zero_shot import ZeroShot
@@ -62,7 +62,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("recognised_by", "least"), [("image", 0.75), ("text", 0.75), ("both", 0.8)])
 def test_classes_never_seen_are_recognised_by_their_texts(space, recognised_by, least):
     train, y, test, labels, described = latent_classes()
-    fitted = learned(ZeroShot(space, recognised_by), train, y, described)
+    fitted = learned(ZeroShot(space=space, recognised_by=recognised_by), train, y, described)
     assert list(fitted.classes_) == list(CLASSES[SEEN:])
     assert np.mean(fitted.predict(test) == labels) > least
     np.testing.assert_allclose(fitted.predict_proba(test).sum(axis=1), 1)
@@ -73,7 +73,9 @@ def test_classes_never_seen_are_recognised_by_their_texts(space, recognised_by, 
 def test_features_that_say_nothing_of_the_class_give_chance(space, recognised_by):
     train, y, test, labels, described = latent_classes(per_class=60, related=False)
     found = (
-        learned(ZeroShot(space, recognised_by, epochs=5), train, y, described).predict(test)
+        learned(
+            ZeroShot(space=space, recognised_by=recognised_by, epochs=5), train, y, described
+        ).predict(test)
         == labels
     )
     assert abs(found.mean() - 1 / UNSEEN) < 0.09  # 240 rows: three standard errors
@@ -145,7 +147,7 @@ def test_the_space_is_the_same_whatever_the_candidates_are(space, pairs):
     other = np.random.default_rng(5).normal(size=(3, 7)).astype(np.float32)
     changed = ClassTexts(np.concatenate([CLASSES[:SEEN], ["x", "y", "z"]]),
                          Block.of(np.vstack([described.texts.values[:SEEN], other])))
-    model = ZeroShot(space, pairs=pairs, epochs=5)
+    model = ZeroShot(space=space, pairs=pairs, epochs=5)
     one, two = (learned(model, train, y, texts) for texts in (described, changed))
     assert list(two.classes_) == ["x", "y", "z"]
     for modality, mapping in one.projection_.maps_.items():
@@ -193,7 +195,7 @@ def test_many_settings_share_a_space_and_give_what_one_by_one_gives(monkeypatch)
     settings = [{"regularisation": r, "weight": w, "temperature": tau}
                 for r in (0.5, 0.1) for w in (0.5, 0.75) for tau in (0.1, 0.3)]
     settings[1:1] = [{"reduce": 3}]
-    KEPT.clear()
+    RECENT.clear()
     spaces, reductions, fit, reduce = [], [], TextSpace.fit, BlockReduction._learned
     monkeypatch.setattr(
         TextSpace, "fit", lambda self, views: spaces.append(self) or fit(self, views)
