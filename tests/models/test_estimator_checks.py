@@ -1,4 +1,4 @@
-"""scikit-learn's own estimator checks of every fusion, over views made of the columns of the checks' arrays.
+"""scikit-learn's own estimator checks of every fusion, over views made of the checks' columns.
 
 An array's first columns are the picture, the others the text (a single column is both). The adapter
 checks arrays, which fusions never see; all else the checks ask of the fusion: that fitting is

@@ -1,4 +1,4 @@
-"""The shared space: canonical correlations against the generalised eigenproblem, one modality for the other."""
+"""Canonical correlations against the generalised eigenproblem, and one modality for the other."""
 
 from __future__ import annotations
 
