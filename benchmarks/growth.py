@@ -23,7 +23,7 @@ from features.block import Block
 from models.classifiers.logistic import Logistic
 from models.early.concat import Concat
 from models.fusion import Fit
-from models.kept import KEPT
+from models.kept import RECENT
 from models.views import Views
 
 CLASSES = 10
@@ -54,7 +54,7 @@ def seconds(size: Size) -> float:
     image, texts = block(rng, y, 512), [block(rng, y, 128) for _ in range(size.pairs)]
     fold = np.arange(size.rows) % size.folds
     settings = [{"classifier__C": C} for C in np.geomspace(0.3, 100, size.strengths)]
-    KEPT.clear()
+    RECENT.clear()
     begun = time.perf_counter()
     for text in texts:
         views = Views(image, text)

@@ -20,7 +20,7 @@ from unittest.mock import patch
 
 from threadpoolctl import threadpool_limits
 
-from models.kept import KEPT
+from models.kept import RECENT
 from pipeline import run
 from pipeline.config.parse import read_grid
 from pipeline.engine.progress import progress
@@ -55,8 +55,8 @@ def measure(
     for unit in units:
         unit.estimator.warm_up()
     for side in ("without", "with") * repeats:
-        KEPT.clear()
-        nothing = patch.object(KEPT, "get", lambda decided_by, compute, size: compute())
+        RECENT.clear()
+        nothing = patch.object(RECENT, "get", lambda decided_by, compute, size: compute())
         with nothing if side == "without" else nullcontext():
             for unit in units:
                 begun = time.perf_counter()
@@ -94,7 +94,7 @@ def main() -> None:
             f"{name:{width}}{each['without']:10.2f}{each['with']:10.2f}{each['without'] / each['with']:8.2f}"
         )
     print(
-        f"predictions {'the same to the bit' if equal else 'DIFFER'}; {KEPT.bytes / 2**20:.0f} MB kept at the end"
+        f"predictions {'the same to the bit' if equal else 'DIFFER'}; {RECENT.bytes / 2**20:.0f} MB kept at the end"
     )
 
 

@@ -25,9 +25,10 @@ from sklearn.model_selection import GridSearchCV
 
 from benchmarks.softmax import Array, Case, features, splits, timed
 from models.classifier import ArrayFit
-from models.classifiers.least_squares import Task, ridge
+from models.classifiers.least_squares import ridge
+from models.classifiers.regression import Task
 from models.classifiers.ridge import Ridge
-from models.kept import KEPT
+from models.kept import RECENT
 
 ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0)
 QUICK = [
@@ -82,7 +83,7 @@ def ours(case: Case, X: Any, y: Array) -> Outcome:
 
 def calibrated(case: Case, X: Any, y: Array) -> None:
     """Probabilities of every fold and strength."""
-    KEPT.clear()  # of the repetition before
+    RECENT.clear()  # of the repetition before
     fits = (ArrayFit(X[train], y[train], X[test]) for train, test in splits(case))
     Ridge().predict_many(fits, [{"alpha": alpha} for alpha in case.strengths])
 

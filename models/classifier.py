@@ -38,38 +38,36 @@ class ArrayFit(NamedTuple):
 
 
 class Classifier(ClassifyingEstimator):
-    """Classifies the rows of an array, dense or CSR. Subclass it, and register the class in `models`.
+    """Classifies the rows of an array, dense or CSR.
+
+    Subclass it, and register the class in `models`.
 
     Fusions hand it rows whose mean squared norm is 1 (see models.preparation.scaling), so a
     strength of regularisation means the same for every encoder. The constructor only stores its
     typed parameters. Where all training labels are equal, that class gets probability 1 and nothing
-    is fitted.
+    is fitted. SolvesJointly and UsesGroups (models.groups) are what only some classifiers do.
 
     Attributes
     ----------
     version : raised whenever predictions change for the same parameters and features.
     tuned : parameters chosen on inner folds, each with its default candidates.
-    uses_groups : whether it holds groups of training rows out, which then decide its results too.
     classes_ : (K,) sorted class labels, after `fit`.
     widths_ : number of columns of each block, for classifiers that treat blocks apart, after `fit`.
     groups_ : (n,) groups of the training rows, or None, after `fit`.
-    joint : whether it takes scaled blocks as they are, and many training sets together.
     """
 
     version: ClassVar[int]
-    joint: ClassVar[bool] = False
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
-    uses_groups: ClassVar[bool] = False
     classes_: NDArray[Any]
     widths_: tuple[int, ...]
     groups_: NDArray[Any] | None
 
     def _model(self, X: Any, y: NDArray[Any]) -> Any:
-        """Fitted scikit-learn estimator for two or more classes; its columns are those of `classes_`."""
+        """Fitted scikit-learn estimator for two or more classes, columns as in `classes_`."""
         raise NotImplementedError
 
     def _learn_inputs(self, X: Array) -> None:
-        """Learn from training rows what `_inputs` needs; nothing, where the model gets rows as they are."""
+        """Learn from training rows what `_inputs` needs; nothing, if rows stay as they are."""
 
     def _inputs(self, X: Array) -> Any:
         """What the model gets of rows X."""
@@ -106,9 +104,9 @@ class Classifier(ClassifyingEstimator):
         )
         if self.model_ is None or X.shape[0] == 0:
             return np.ones((X.shape[0], len(self.classes_))) / len(self.classes_)
-        found = np.asarray(self.model_.predict_proba(self._inputs(X)), dtype=np.float64)
+        shares = np.asarray(self.model_.predict_proba(self._inputs(X)), dtype=np.float64)
         # Rows computed in single precision add up to 1 only to its rounding.
-        return np.asarray(found / found.sum(axis=1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn may expect of it: CSR rows too."""
@@ -141,19 +139,26 @@ class Classifier(ClassifyingEstimator):
             for train, y, test, widths, groups in fits
         ]
 
+
+class SolvesJointly(Classifier):
+    """A classifier that takes scaled blocks as they are, and many training sets together."""
+
     def predict_jointly(
         self, fits: Sequence[BlocksFit], settings: Sequence[Sequence[Mapping[str, Any]]]
     ) -> list[list[Probabilities]]:
-        """As `predict_many`, with scaled blocks in place of arrays, and settings of each fit; only if `joint`."""
+        """As `predict_many`, with scaled blocks in place of arrays, and settings of each fit."""
         raise NotImplementedError
 
     def fit_jointly(self, fit: BlocksFit) -> Self:
-        """As `fit` with the scaled blocks side by side, which `predict_proba` is then given; only if `joint`."""
+        """As `fit` with the scaled blocks side by side, which `predict_proba` is then given."""
         raise NotImplementedError
 
 
 def row_weights(y: NDArray[Any], class_weight: ClassWeight) -> NDArray[np.float64] | None:
-    """Weight of each row's loss (n,): n / (K n_k) for a row of class k if balanced, so that classes count alike."""
+    """Weight of each row's loss (n,).
+
+    n / (K n_k) for a row of class k if balanced, so that classes count alike.
+    """
     if class_weight == "none":
         return None
     from sklearn.utils.class_weight import compute_sample_weight

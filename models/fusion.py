@@ -1,8 +1,9 @@
-"""The fusion contract: a scikit-learn estimator over Views, and how many settings are tried at once."""
+"""The fusion contract: a scikit-learn estimator over Views."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.block import Block, Form, Modality
 from features.estimator import ClassifyingEstimator
-from models.combining import Inner, Parts
+from models.classifier import Classifier
 from models.views import Views
 
 Probabilities = NDArray[np.float64]
@@ -61,57 +62,38 @@ class Fit(NamedTuple):
 class Fusion(ClassifyingEstimator):
     """Classifies samples by picture, text or both. Subclass it, and register the class in `models`.
 
-    The constructor only stores its typed parameters. A fusion that takes a classifier has a
-    parameter `classifier`. Samples may lack a modality (see Block.present); the class documents
-    what it does then.
+    The constructor only stores its typed parameters. Samples may lack a modality (see
+    Block.present); the class documents what it does then. What only some fusions do is a class of
+    its own to inherit from: TakesClassifier, CombinesPredictions (models.combining), TrainsNetwork
+    (models.course), LearnsFromUnlabelled (models.unlabelled), RecognisesUnseenClasses
+    (models.unseen_classes), UsesGroups (models.groups).
 
     Attributes
     ----------
     version : raised whenever predictions change for the same parameters and features.
     needs : the modalities it uses and the form of each: "pooled" vectors or a "sequence".
-    takes_classifier : whether the grid's classifiers apply to it.
     tuned : parameters chosen on inner folds, each with its default candidates.
-    uses_groups : whether it learns from the views' groups, which then decide its results too.
-    uses_unlabelled : whether it also learns from samples without a label: its `fit` then takes them
-        as a third argument, `unlabelled`. Other fusions never see them.
-    recognises_unseen : whether it can predict classes that no training sample has: its `fit` then
-        takes what all classes are called or described by as a third argument, `described`.
-    uses_class_texts : whether what it predicts depends on these texts.
-    combines : names of single-modality fusions whose predictions it combines ("image_only", ...);
-        such a fusion costs no fit of its own features and implements `fit_combination` and
-        `combine`.
     classes_ : (K,) sorted class labels, after `fit`.
     block_widths_ : width of each needed block, after `fit`.
-    weights_ : (m,) weights of the parts, after `fit_combination`; None where the rule gives them
-        none.
     """
 
     version: ClassVar[int]
     needs: ClassVar[dict[Modality, Form]]
-    takes_classifier: ClassVar[bool] = True
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
-    uses_groups: ClassVar[bool] = False
-    uses_unlabelled: ClassVar[bool] = False
-    recognises_unseen: ClassVar[bool] = False
-    uses_class_texts: ClassVar[bool] = False
-    combines: ClassVar[tuple[str, ...]] = ()
     classes_: NDArray[Any]
-    weights_: NDArray[np.float64] | None
+    block_widths_: dict[Modality, int]
 
     def fit(self, views: Views, y: Labels) -> Self:
         """Learn from n training samples with labels (n,)."""
         raise NotImplementedError
 
     def warm_up(self) -> None:
-        """Import what learning needs: that takes seconds, once in a process, and is no part of a fit's time."""
+        """Import what learning needs: seconds, once in a process, and no part of a fit's time."""
         import sklearn.linear_model  # noqa: F401
 
     def learn(self, fit: Fit) -> Self:
         """Fit on all that this fusion may learn from."""
-        extra: dict[str, Any] = {"unlabelled": fit.unlabelled} if self.uses_unlabelled else {}
-        if self.recognises_unseen:
-            extra["described"] = fit.described
-        return self.fit(fit.train, fit.y, **extra)
+        return self.fit(fit.train, fit.y)
 
     @property
     def asked(self) -> tuple[Modality, ...]:
@@ -120,13 +102,14 @@ class Fusion(ClassifyingEstimator):
 
     @property
     def samples_need(self) -> tuple[Modality, ...]:
-        """The modalities that samples must have for it to learn or predict; it may need others for classes' texts."""
+        """The modalities that samples must have for it to learn or predict.
+
+        It may need others for the texts of classes.
+        """
         return tuple(self.needs)
 
     def classes_of(self, fit: Fit) -> Labels:
-        """`classes_` after learning from a fit: those of the training labels, or else the candidates."""
-        if self.recognises_unseen and fit.described is not None:
-            return fit.described.candidates(fit.y)
+        """`classes_` after learning from a fit: those of the training labels."""
         return np.unique(fit.y)
 
     def predict_proba(self, views: Views) -> Probabilities:
@@ -148,34 +131,6 @@ class Fusion(ClassifyingEstimator):
         return [[self.with_setting(setting).learn(fit).predict_proba(fit.test)
                  for setting in settings] for fit in fits]
 
-    def course(self) -> dict[str, Any] | None:
-        """Course of the fitted model's training as plain data (models.trainer.History); None where there is none."""
-        return None
-
-    @property
-    def learns_combination(self) -> bool:
-        """Whether `fit_combination` needs the parts' predictions on inner folds."""
-        return False
-
-    @property
-    def combines_all(self) -> bool:
-        """Whether it combines all single-modality models of a grid's classifier, not one of each modality."""
-        return False
-
-    def fit_combination(self, frequencies: Probabilities, inner: Inner | None) -> Self:
-        """Learn how to combine; only for fusions with `combines`. The classes need not be known.
-
-        Parameters
-        ----------
-        frequencies : (K,) shares of the classes among the training samples.
-        inner : the parts' predictions on inner folds; None where there are none to learn from.
-        """
-        raise NotImplementedError
-
-    def combine(self, parts: Parts) -> Probabilities:
-        """Probabilities (n, K) from those of the parts, after `fit_combination`."""
-        raise NotImplementedError
-
     def _learn_from(self, views: Views, y: Labels) -> None:
         """Remember how wide the needed blocks are.
 
@@ -189,32 +144,53 @@ class Fusion(ClassifyingEstimator):
 
         check_classification_targets(y)
         if len(y) != len(views) or not len(views):
-            raise ValueError(f"{len(y)} labels for {len(views)} training samples: there must be one for each, and one "
-                             "at least")
+            raise ValueError(
+                f"{len(y)} labels for {len(views)} training samples: there must be one for each, "
+                "and one at least"
+            )
         self.block_widths_ = {
             modality: block.width for modality, block in self._needed(views).items()
         }
 
     def _known(self, views: Views) -> None:
-        """Raise NotFittedError before `fit`, and ValueError for blocks unlike those it was fitted on."""
+        """Raise NotFittedError before `fit`, ValueError for blocks unlike those fitted on."""
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self, "block_widths_")
-        found = {modality: block.width for modality, block in self._needed(views).items()}
-        unlike = [f"{width} {modality} features instead of {self.block_widths_[modality]}"
-                  for modality, width in found.items() if width != self.block_widths_[modality]]
+        widths = {modality: block.width for modality, block in self._needed(views).items()}
+        unlike = [
+            f"{width} {modality} features instead of {self.block_widths_[modality]}"
+            for modality, width in widths.items()
+            if width != self.block_widths_[modality]
+        ]
         if unlike:
-            raise ValueError(f"{type(self).__name__} was fitted on other features: the samples have "
-                             f"{', '.join(unlike)}")
+            raise ValueError(
+                f"{type(self).__name__} was fitted on other features: the samples have "
+                f"{', '.join(unlike)}"
+            )
 
     def _needed(self, views: Views) -> dict[Modality, Block]:
         blocks = views.blocks()
         missing = [modality for modality in self.needs if modality not in blocks]
         if missing:
-            raise ValueError(f"{type(self).__name__} needs {' and '.join(missing)} features; the samples have only "
-                             f"{', '.join(blocks)} features")
+            raise ValueError(
+                f"{type(self).__name__} needs {' and '.join(missing)} features; the samples have "
+                f"only {', '.join(blocks)} features"
+            )
         return {modality: blocks[modality] for modality in self.needs}
 
     def with_setting(self, setting: Mapping[str, Any]) -> Self:
         """Unfitted copy with some parameters set."""
         return self.unfitted().set_params(**setting)
+
+
+@dataclass(eq=False, repr=False)
+class TakesClassifier(Fusion):
+    """A fusion that leaves classification to a classifier; the grid's classifiers apply to it.
+
+    Parameters
+    ----------
+    classifier : what classifies rows, unfitted.
+    """
+
+    classifier: Classifier

@@ -1,4 +1,7 @@
-"""What was worked out last, kept in memory by the content that decides it: cells of a fold share much of their work."""
+"""Results that were computed last, in memory, by the content that decides them.
+
+Cells of a fold share much of their work.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 Arrays = tuple[NDArray[Any], ...]
 
-KEPT_BYTES = 2**29  # in each process
+MOST_BYTES = 2**29  # in each process
 
 
-class Kept:
+class RecentResults:
     """Results by the digest of everything that decides them, those used last at most.
 
     Content decides, never where it lies in memory: what a process did before saves time and changes
@@ -28,13 +31,16 @@ class Kept:
     most : bytes kept. A result larger than that is kept until the next one.
     """
 
-    def __init__(self, most: int = KEPT_BYTES) -> None:
+    def __init__(self, most: int = MOST_BYTES) -> None:
         self.most = most
-        self._found: OrderedDict[bytes, tuple[Any, int]] = OrderedDict()
+        self._results: OrderedDict[bytes, tuple[Any, int]] = OrderedDict()
 
     def get(
-        self, decided_by: Sequence[Any], compute: Callable[[], Found], size: Callable[[Found], int]
-    ) -> Found:
+        self,
+        decided_by: Sequence[Any],
+        compute: Callable[[], Result],
+        size: Callable[[Result], int],
+    ) -> Result:
         """The result of `compute`, or the kept one that was computed from the same.
 
         Parameters
@@ -49,34 +55,37 @@ class Kept:
             For an array of Python objects, whose content is elsewhere.
         """
         key = _digest(decided_by)
-        if key not in self._found:
-            found = compute()
-            self._found[key] = found, size(found)
-        self._found.move_to_end(key)
-        while len(self._found) > 1 and self.bytes > self.most:
-            self._found.popitem(last=False)
-        result: Found = self._found[key][0]
+        if key not in self._results:
+            computed = compute()
+            self._results[key] = computed, size(computed)
+        self._results.move_to_end(key)
+        while len(self._results) > 1 and self.bytes > self.most:
+            self._results.popitem(last=False)
+        result: Result = self._results[key][0]
         return result
 
     def arrays(self, decided_by: Sequence[Any], compute: Callable[[], Arrays]) -> Arrays:
         """As `get`, for arrays, which nobody may change any more."""
-        return self.get(decided_by, lambda: tuple(map(_frozen, compute())),
-                        lambda found: sum(array.nbytes for array in found))
+        return self.get(
+            decided_by,
+            lambda: tuple(map(_frozen, compute())),
+            lambda arrays: sum(array.nbytes for array in arrays),
+        )
 
     @property
     def bytes(self) -> int:
         """Bytes of all that is kept."""
-        return sum(size for _, size in self._found.values())
+        return sum(size for _, size in self._results.values())
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._results)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._found.clear()
+        self._results.clear()
 
 
-KEPT = Kept()  # of this process
+RECENT = RecentResults()  # of this process
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -85,7 +94,7 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _digest(parts: Iterable[Any]) -> bytes:
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for piece in _pieces(parts):
         if isinstance(piece, np.ndarray):
             if piece.dtype.hasobject:
@@ -93,11 +102,11 @@ def _digest(parts: Iterable[Any]) -> bytes:
                     "an array of Python objects has no content to tell it by: use its codes"
                 )
             # The order in memory too: products of equal numbers may be rounded differently.
-            found.update(repr((piece.dtype.str, piece.shape, piece.flags.c_contiguous)).encode())
-            found.update(np.ascontiguousarray(piece).data)
+            digest.update(repr((piece.dtype.str, piece.shape, piece.flags.c_contiguous)).encode())
+            digest.update(np.ascontiguousarray(piece).data)
         else:
-            found.update(repr(piece).encode() + b"\n")
-    return found.digest()
+            digest.update(repr(piece).encode() + b"\n")
+    return digest.digest()
 
 
 def _pieces(parts: Iterable[Any]) -> Iterator[Any]:

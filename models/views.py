@@ -41,7 +41,7 @@ class Views:
     ----------
     image, text : Block of n samples, or None where a model does not use that modality.
     groups : (n,) what group each sample belongs to, where that is known: a model that holds samples
-        out of its training samples holds out whole groups. Augmented views of one sample are a
+        out of its training samples holds out whole groups. Augmented copies of one sample are a
         group at least.
     """
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kept import KEPT
+from models.kept import RECENT
 
 Rows = NDArray[np.int64]
 
@@ -16,7 +16,7 @@ Rows = NDArray[np.int64]
 def stratified_folds(
     y: NDArray[Any], count: int, random_state: int, groups: NDArray[Any] | None = None
 ) -> list[tuple[Rows, Rows]]:
-    """(train, held out) rows of at most `count` folds, stratified by class, groups (n,) never in two.
+    """(train, held out) rows of at most `count` folds, stratified by class, no group in two.
 
     Fewer, where the largest class has fewer rows or there are fewer groups; none, where these make
     no two folds.
@@ -28,8 +28,10 @@ def stratified_folds(
         return []
     # Drawing folds of whole groups takes as long as many a fit: other settings ask for the same
     # ones.
-    held_out, = KEPT.arrays(("stratified folds", count, random_state, codes, grouped),
-                            lambda: (_drawn(codes, count, random_state, grouped),))
+    (held_out,) = RECENT.arrays(
+        ("stratified folds", count, random_state, codes, grouped),
+        lambda: (_drawn(codes, count, random_state, grouped),),
+    )
     return [
         (np.flatnonzero(held_out != fold), np.flatnonzero(held_out == fold))
         for fold in range(count)
@@ -41,11 +43,11 @@ def _drawn(codes: Rows, count: int, random_state: int, groups: Rows | None) -> R
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    found = np.empty(len(codes), np.int64)
+    splitter = kind(count, shuffle=True, random_state=random_state)
+    fold_of_row = np.empty(len(codes), np.int64)
     with warnings.catch_warnings():
         # A class with fewer rows than folds is absent from some: nothing is learned of it there.
         warnings.simplefilter("ignore", UserWarning)
-        for fold, (_, rows) in enumerate(kind(count, shuffle=True, random_state=random_state).split(
-                codes, codes, groups)):
-            found[rows] = fold
-    return found
+        for fold, (_, rows) in enumerate(splitter.split(codes, codes, groups)):
+            fold_of_row[rows] = fold
+    return fold_of_row

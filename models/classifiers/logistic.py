@@ -9,7 +9,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.classifier import Array, ArrayFit, Classifier, ClassWeight, Positive, row_weights
+from models.classifier import (
+    Array,
+    ArrayFit,
+    ClassWeight,
+    Positive,
+    SolvesJointly,
+    row_weights,
+)
 from models.softmax.blocks import Strengths, predicted, scaled_coefficients, solve_blocks
 from models.softmax.problem import Problem, Solution
 from models.softmax.solve import solve
@@ -18,7 +25,8 @@ from models.views import BlocksFit
 Probabilities = NDArray[np.float64]
 
 
-class Logistic(Classifier):
+@dataclass(eq=False, repr=False)
+class Logistic(SolvesJointly):
     """Multinomial logistic regression: minimises C sum_i loss_i + |W|^2 / 2; the intercept is free.
 
     The solution is that of scikit-learn's LogisticRegression; models.softmax.solve finds it for all
@@ -31,12 +39,10 @@ class Logistic(Classifier):
     """
 
     version: ClassVar[int] = 9
-    joint: ClassVar[bool] = True
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (3.0, 10.0, 30.0)}
 
-    def __init__(self, C: Positive = 10.0, class_weight: ClassWeight = "none") -> None:
-        self.C = C
-        self.class_weight = class_weight
+    C: Positive = 10.0
+    class_weight: ClassWeight = "none"
 
     def _model(self, X: Array, y: NDArray[Any]) -> Any:
         return _Softmax(self._solved(X, y, [self.C])[0], len(self.classes_))
@@ -52,19 +58,19 @@ class Logistic(Classifier):
         classes = len(np.unique(fit.y))
         if classes == 1:
             return [np.ones((fit.test.shape[0], 1)) for _ in strengths]
-        return [_Softmax(solution, classes).predict_proba(fit.test)
-                for solution in self._solved(fit.train, fit.y, strengths)]
+        solutions = self._solved(fit.train, fit.y, strengths)
+        return [_Softmax(solution, classes).predict_proba(fit.test) for solution in solutions]
 
     def predict_jointly(
         self, fits: Sequence[BlocksFit], settings: Sequence[Sequence[Mapping[str, Any]]]
     ) -> list[list[Probabilities]]:
-        """See Classifier.predict_jointly; all training sets and strengths are solved together."""
+        """See SolvesJointly.predict_jointly; here all strengths are solved together too."""
         strengths = [
             Strengths(
-                [float(setting.get("C", self.C)) for setting in many],
+                [float(setting.get("C", self.C)) for setting in of_fit],
                 row_weights(fit.y, self.class_weight),
             )
-            for fit, many in zip(fits, settings, strict=True)
+            for fit, of_fit in zip(fits, settings, strict=True)
         ]
         return [
             predicted(fit, solutions)
@@ -72,8 +78,9 @@ class Logistic(Classifier):
         ]
 
     def fit_jointly(self, fit: BlocksFit) -> Self:
-        """See Classifier.fit_jointly."""
-        self.classes_, self.widths_ = np.unique(fit.y), tuple(one.block.width for one in fit.train)
+        """See SolvesJointly.fit_jointly."""
+        self.classes_ = np.unique(fit.y)
+        self.widths_ = tuple(scaled.block.width for scaled in fit.train)
         self.n_features_in_ = sum(self.widths_)
         solution = solve_blocks(
             [fit], [Strengths([self.C], row_weights(fit.y, self.class_weight))]

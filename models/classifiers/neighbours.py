@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from models.classifier import Array, Classifier, Probabilities, Whole
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class NearestNeighbours(Classifier):
     """k nearest neighbours (Cover and Hart 1967) by Euclidean distance, with probabilities.
 
@@ -26,11 +28,8 @@ class NearestNeighbours(Classifier):
     version: ClassVar[int] = 1
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"neighbours": (5, 15, 45)}
 
-    def __init__(
-        self, neighbours: Whole = 15, weights: Literal["distance", "uniform"] = "distance"
-    ) -> None:
-        self.neighbours = neighbours
-        self.weights = weights
+    neighbours: Whole = 15
+    weights: Literal["distance", "uniform"] = "distance"
 
     def _model(self, X: Array, y: NDArray[Any]) -> Any:
         from sklearn.neighbors import KNeighborsClassifier

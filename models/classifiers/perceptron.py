@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from pydantic import Field
 from models.classifier import Array, Classifier, Whole
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class MLP(Classifier):
     """Multilayer perceptron with one hidden layer (ReLU), trained by Adam on batches.
 
@@ -31,17 +33,10 @@ class MLP(Classifier):
 
     version: ClassVar[int] = 1
 
-    def __init__(
-        self,
-        hidden: Whole = 128,
-        alpha: Annotated[float, Field(ge=0)] = 0.1,
-        epochs: Whole = 100,
-        random_state: int = 0,
-    ) -> None:
-        self.hidden = hidden
-        self.alpha = alpha
-        self.epochs = epochs
-        self.random_state = random_state
+    hidden: Whole = 128
+    alpha: Annotated[float, Field(ge=0)] = 0.1
+    epochs: Whole = 100
+    random_state: int = 0
 
     def _model(self, X: Array, y: NDArray[Any]) -> Any:
         from sklearn.exceptions import ConvergenceWarning

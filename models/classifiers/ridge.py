@@ -24,11 +24,14 @@ from models.classifiers.calibration import (
     fitted_sigmoids,
     softmax_of_decisions,
 )
-from models.classifiers.least_squares import Lines, Task, ridge
+from models.classifiers.least_squares import ridge
+from models.classifiers.regression import Lines, Task
+from models.groups import UsesGroups
 
 
-class Ridge(Classifier):
-    """Ridge regression onto a target for each class, 1 for its rows and -1 for others, with probabilities.
+@dataclass(kw_only=True, eq=False, repr=False)
+class Ridge(Classifier, UsesGroups):
+    """Ridge regression onto a target for each class, 1 for its rows and -1 for others.
 
     Minimises sum_i w_i |t_i - W x_i - b|^2 + alpha |W|^2 (Hoerl and Kennard 1970); the scores W x +
     b are those of scikit-learn's RidgeClassifier. They are no probabilities, so a sigmoid per class
@@ -48,14 +51,10 @@ class Ridge(Classifier):
 
     version: ClassVar[int] = 1
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"alpha": (0.1, 0.3, 1.0, 3.0, 10.0)}
-    uses_groups: ClassVar[bool] = True
 
-    def __init__(
-        self, alpha: Positive = 1.0, class_weight: ClassWeight = "none", random_state: int = 0
-    ) -> None:
-        self.alpha = alpha
-        self.class_weight = class_weight
-        self.random_state = random_state
+    alpha: Positive = 1.0
+    class_weight: ClassWeight = "none"
+    random_state: int = 0
 
     def _model(self, X: Array, y: NDArray[Any]) -> Any:
         return self._fitted(X, y, self.groups_, [self.alpha])[0]
@@ -97,7 +96,7 @@ class Ridge(Classifier):
 
 @dataclass(frozen=True, eq=False)
 class _Calibrated:
-    """Scores and what makes them probabilities, with the method that Classifier asks of a fitted model."""
+    """Scores and what makes them probabilities: a fitted model as Classifier asks for it."""
 
     lines: Lines
     sigmoids: Sigmoids | None

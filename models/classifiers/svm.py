@@ -1,12 +1,14 @@
-"""Support vector machines with probabilities: linear, and on the sum of one RBF kernel for each block."""
+"""Support vector machines with probabilities: linear, and on a sum of one RBF kernel a block."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
+from scipy import sparse
 
 from features.block import FloatArray
 from features.estimator import Estimator
@@ -20,39 +22,25 @@ from models.classifier import (
     row_weights,
 )
 from models.classifiers.calibration import calibration_folds, softmax_of_decisions
-from models.kept import KEPT
+from models.groups import UsesGroups
+from models.kept import RECENT
 
 # of the largest possible entry, 1: identical landmarks leave the kernel matrix singular
 JITTER = 1e-6
 
 
-class LinearSVM(Classifier):
-    """Linear support vector machine with probabilities (Platt 1999): one-vs-rest squared hinge loss.
+class SupportVectorMachine(Classifier, UsesGroups):
+    """A linear support vector machine with probabilities (Platt 1999): one-vs-rest squared hinge.
 
     A sigmoid per class is fitted to decision values that cross-validation inside the training rows
     gives, with 5 stratified folds of whole groups, or as many as the smallest class has rows. Where
     a class is not among the training rows of every fold, the probabilities are the softmax of the
     plain decision values.
-
-    Parameters
-    ----------
-    C : inverse strength of the regularisation.
-    class_weight : balanced weighs each class's rows so that all classes count alike, in the
-        sigmoids too.
-    random_state : seed of the calibration folds and of the order in which the solver takes the
-        rows.
     """
 
-    version: ClassVar[int] = 1
-    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (0.3, 1.0, 3.0)}
-    uses_groups: ClassVar[bool] = True
-
-    def __init__(
-        self, C: Positive = 1.0, class_weight: ClassWeight = "none", random_state: int = 0
-    ) -> None:
-        self.C = C
-        self.class_weight = class_weight
-        self.random_state = random_state
+    C: float
+    class_weight: ClassWeight
+    random_state: int
 
     def _model(self, X: Any, y: NDArray[Any]) -> Any:
         from sklearn.calibration import CalibratedClassifierCV
@@ -69,25 +57,47 @@ class LinearSVM(Classifier):
         )
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
+class LinearSVM(SupportVectorMachine):
+    """Linear support vector machine (see SupportVectorMachine) on the rows as they are.
+
+    Parameters
+    ----------
+    C : inverse strength of the regularisation.
+    class_weight : balanced weighs each class's rows so that all classes count alike, in the
+        sigmoids too.
+    random_state : seed of the calibration folds and of the order in which the solver takes the
+        rows.
+    """
+
+    version: ClassVar[int] = 1
+    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (0.3, 1.0, 3.0)}
+
+    C: Positive = 1.0
+    class_weight: ClassWeight = "none"
+    random_state: int = 0
+
+
+@dataclass(frozen=True, eq=False)
 class _SoftmaxOfDecisions:
     """Probabilities of a fitted LinearSVC where there are too few rows to calibrate it."""
 
-    def __init__(self, svm: Any) -> None:
-        self.svm = svm
+    svm: Any
 
     def predict_proba(self, X: Array) -> Probabilities:
         return softmax_of_decisions(np.asarray(self.svm.decision_function(X), dtype=np.float64))
 
 
-class RBFSVM(LinearSVM):
+@dataclass(kw_only=True, eq=False, repr=False)
+class RBFSVM(SupportVectorMachine):
     """Support vector machine on the sum of one RBF kernel for each block, with probabilities.
 
     k(x, z) = sum_m s_m exp(-gamma |x_m - z_m|^2 / v_m) over blocks m, where v_m is the variance of
     the block's training rows (mean squared distance from their mean) and s_m = v_m / sum_j v_j:
     concat's weight weighs the kernels, and gamma is the bandwidth in units of each block's own
     spread (multiple kernel learning with fixed weights: Lanckriet et al. 2004). Rows are mapped to
-    what spans the kernel of the landmarks (Nystroem: Williams and Seeger 2001), where a LinearSVM
-    separates and calibrates them: exact where the training rows are no more than the landmarks.
+    what spans the kernel of the landmarks (Nystroem: Williams and Seeger 2001), where a linear
+    machine separates them: exact where the training rows are no more than the landmarks.
 
     Parameters
     ----------
@@ -101,25 +111,23 @@ class RBFSVM(LinearSVM):
     version: ClassVar[int] = 1
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (1.0, 10.0), "gamma": (0.3, 1.0, 3.0)}
 
-    def __init__(
-        self,
-        C: Positive = 1.0,
-        gamma: Positive = 1.0,
-        landmarks: Whole = 1000,
-        class_weight: ClassWeight = "none",
-        random_state: int = 0,
-    ) -> None:
-        super().__init__(C, class_weight, random_state)
-        self.gamma = gamma
-        self.landmarks = landmarks
+    C: Positive = 1.0
+    gamma: Positive = 1.0
+    landmarks: Whole = 1000
+    class_weight: ClassWeight = "none"
+    random_state: int = 0
 
     def _learn_inputs(self, X: Array) -> None:
-        self.map_ = SummedRBF(self.gamma, self.landmarks, self.random_state).fit(X, self.widths_)
+        kernel = SummedRBF(
+            gamma=self.gamma, landmarks=self.landmarks, random_state=self.random_state
+        )
+        self.map_ = kernel.fit(X, self.widths_)
 
     def _inputs(self, X: Array) -> FloatArray:
         return self.map_.transform(X)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SummedRBF(Estimator):
     """Map whose inner products are the kernel of RBFSVM (exactly, between landmarks and any row).
 
@@ -127,10 +135,9 @@ class SummedRBF(Estimator):
     k(landmarks, x).
     """
 
-    def __init__(self, gamma: float = 1.0, landmarks: int = 1000, random_state: int = 0) -> None:
-        self.gamma = gamma
-        self.landmarks = landmarks
-        self.random_state = random_state
+    gamma: float = 1.0
+    landmarks: int = 1000
+    random_state: int = 0
 
     def fit(self, X: Array, widths: tuple[int, ...]) -> Self:
         """Learn the blocks' variances and the landmarks from training rows (n, d)."""
@@ -154,14 +161,14 @@ class SummedRBF(Estimator):
     def kernel(self, X: Array, other: Array) -> FloatArray:
         """Kernel float32 (n, m) between rows (n, d) and others (m, d)."""
         whole = sum(self.variances_)
-        found = np.zeros((X.shape[0], other.shape[0]), dtype=np.float32)
+        kernel = np.zeros((X.shape[0], other.shape[0]), dtype=np.float32)
         for mine, theirs, variance in zip(
             self._blocks(X), self._blocks(other), self.variances_, strict=True
         ):
             if variance > 0:
                 exponents = _squared_distances(mine, theirs) * -(self.gamma / variance)
-                found += np.float32(variance / whole) * np.exp(exponents, exponents)
-        return found
+                kernel += np.float32(variance / whole) * np.exp(exponents, exponents)
+        return kernel
 
     def _blocks(self, X: Array) -> list[Array]:
         return [
@@ -173,16 +180,18 @@ def _squared_distances(rows: Array, others: Array) -> FloatArray:
     """Squared distances (n, m), once for every gamma and C."""
     from sklearn.metrics.pairwise import euclidean_distances
 
-    found, = KEPT.arrays(("squared distances", rows, others),
-                         lambda: (euclidean_distances(rows, others, squared=True),))
-    return found
+    (distances,) = RECENT.arrays(
+        ("squared distances", rows, others),
+        lambda: (euclidean_distances(rows, others, squared=True),),
+    )
+    return distances
 
 
 def _variance(rows: Any) -> float:
     """Mean squared distance of rows (n, d) from their mean."""
     squares = (
         rows.multiply(rows).sum()
-        if hasattr(rows, "multiply")
+        if sparse.issparse(rows)
         else np.square(rows, dtype=np.float64).sum()
     )
     mean = np.asarray(rows.mean(axis=0), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Temperature scaling: what makes a model's probabilities mean what they say, learned from held-out predictions."""
+"""Temperature scaling: probabilities that mean what they say, learned from held-out rows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ LEAST = 1e-12
 
 
 def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
-    """Softmax of log p / temperature, (n, K): above 1 probabilities move towards each other, below 1 apart."""
+    """Softmax of log p / temperature, (n, K).
+
+    Above 1 probabilities move towards each other, below 1 apart.
+    """
     logits = np.log(np.maximum(probabilities, LEAST)) / temperature
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def fitted_temperature(probabilities: Probabilities, labels: NDArray[np.int64]) -> float:
-    """The temperature, 0.05 to 20, with the least log loss on these predictions (n, K) and classes (n,).
+    """The temperature, 0.05 to 20, with the least log loss on predictions (n, K) of classes (n,).
 
     The loss is convex in b = 1 / temperature with derivative mean_i (E_p[l_i] - l_i,y) and second
     derivative mean_i Var_p[l_i], for l = log p of the plain probabilities: a few Newton steps find

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from models.classifier import Array, Classifier, ClassWeight, Positive, Whole
 from models.preparation.scaling import ReducedScaler
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class RandomForest(Classifier):
     """Random forest (Breiman 2001); probabilities are the mean class shares of the trees' leaves.
 
@@ -27,17 +29,10 @@ class RandomForest(Classifier):
 
     version: ClassVar[int] = 1
 
-    def __init__(
-        self,
-        trees: Whole = 300,
-        min_samples_leaf: Whole = 1,
-        class_weight: ClassWeight = "none",
-        random_state: int = 0,
-    ) -> None:
-        self.trees = trees
-        self.min_samples_leaf = min_samples_leaf
-        self.class_weight = class_weight
-        self.random_state = random_state
+    trees: Whole = 300
+    min_samples_leaf: Whole = 1
+    class_weight: ClassWeight = "none"
+    random_state: int = 0
 
     def _model(self, X: Array, y: NDArray[Any]) -> Any:
         from sklearn.ensemble import RandomForestClassifier
@@ -50,6 +45,7 @@ class RandomForest(Classifier):
         ).fit(X, y)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class HistGradientBoosting(Classifier):
     """Gradient boosting of trees over binned columns (Friedman 2001; Ke et al. 2017, LightGBM).
 
@@ -71,21 +67,12 @@ class HistGradientBoosting(Classifier):
 
     version: ClassVar[int] = 1
 
-    def __init__(
-        self,
-        iterations: Whole = 200,
-        learning_rate: Positive = 0.1,
-        leaves: Annotated[int, Field(ge=2)] = 15,
-        components: Whole = 64,
-        class_weight: ClassWeight = "none",
-        random_state: int = 0,
-    ) -> None:
-        self.iterations = iterations
-        self.learning_rate = learning_rate
-        self.leaves = leaves
-        self.components = components
-        self.class_weight = class_weight
-        self.random_state = random_state
+    iterations: Whole = 200
+    learning_rate: Positive = 0.1
+    leaves: Annotated[int, Field(ge=2)] = 15
+    components: Whole = 64
+    class_weight: ClassWeight = "none"
+    random_state: int = 0
 
     def _learn_inputs(self, X: Array) -> None:
         self.scalers_ = [ReducedScaler(self.components).fit(block) for block in self._blocks(X)]

@@ -7,13 +7,13 @@ from typing import ClassVar, Self
 import numpy as np
 
 from features.block import Form, Modality
-from models.classifier import Classifier
 from models.early.pooled import PooledFusion
-from models.fusion import ClassTexts, Fusion, Labels, Probabilities
+from models.fusion import ClassTexts, Labels, Probabilities
+from models.unseen_classes import RecognisesUnseenClasses
 from models.views import Views
 
 
-class Majority(Fusion):
+class Majority(RecognisesUnseenClasses):
     """Predicts the class frequencies of the training samples, whatever the features are.
 
     Of classes that no training sample has nothing is known but their number C: each gets 1/C, which
@@ -24,8 +24,6 @@ class Majority(Fusion):
 
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {}
-    takes_classifier: ClassVar[bool] = False
-    recognises_unseen: ClassVar[bool] = True
 
     def fit(self, views: Views, y: Labels, described: ClassTexts | None = None) -> Self:
         """Count the labels (n,), or the described classes that are not among them."""
@@ -52,9 +50,6 @@ class SingleModality(PooledFusion):
     ----------
     classifier : what classifies the rows.
     """
-
-    def __init__(self, classifier: Classifier) -> None:
-        self.classifier = classifier
 
     def _shares(self) -> dict[Modality, float]:
         return dict.fromkeys(self.needs, 1.0)

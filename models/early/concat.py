@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from features.block import Form, Modality
-from models.classifier import Classifier, Whole
+from models.classifier import Whole
 from models.early.pooled import PooledFusion
 from models.preparation.scaling import BlockScaler, ReducedScaler, Scaler
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Concat(PooledFusion):
     """Early fusion: [sqrt(1 - w) a, sqrt(w) b] for scaled picture features a and text features b.
 
@@ -32,15 +34,8 @@ class Concat(PooledFusion):
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"weight": (0.25, 0.5, 0.75)}
     after_preparation: ClassVar[frozenset[str]] = frozenset({"weight"})
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        weight: Annotated[float, Field(gt=0, lt=1)] = 0.5,
-        components: Whole | None = None,
-    ) -> None:
-        self.classifier = classifier
-        self.weight = weight
-        self.components = components
+    weight: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    components: Whole | None = None
 
     def _scaler(self) -> Scaler:
         return BlockScaler() if self.components is None else ReducedScaler(self.components)

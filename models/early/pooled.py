@@ -10,25 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Modality
-from models.classifier import ArrayFit, Classifier
-from models.fusion import Fit, Fusion, Labels, Probabilities
-from models.preparation.scaling import BlockScaler, Scaler, scaled_views
-from models.views import BlocksFit, ScaledBlock, Views
-
-OF_CLASSIFIER = "classifier__"
+from models.classifier import Array, ArrayFit, Classifier, SolvesJointly
+from models.early.settings import SharedSetting, shared_settings
+from models.fusion import Fit, Labels, Probabilities, TakesClassifier
+from models.preparation.scaling import BlockScaler, Scaler, scaled_blocks, scaled_views
+from models.views import BlocksFit, Views
 
 
 class _Case(NamedTuple):
-    """A training set under settings that share all but the classifier's parameters: one preparation serves them."""
+    """A training set, prepared once for all settings that differ in the classifier only."""
 
     fusion: PooledFusion
     number: int
-    positions: Sequence[int]
-    of_classifier: Sequence[Mapping[str, Any]]
+    setting: SharedSetting
 
 
-class PooledFusion(Fusion):
-    """Scales each pooled block it needs, puts them side by side, and lets the classifier do the rest.
+class PooledFusion(TakesClassifier):
+    """Scales each pooled block it needs, joins them, and lets the classifier do the rest.
 
     A sample that lacks one of the modalities has zeros in its place: the mean of the training rows.
     A sample that lacks all of them teaches nothing, and gets the class frequencies of the training
@@ -37,21 +35,23 @@ class PooledFusion(Fusion):
 
     # parameters that `_prepare` does not look at
     after_preparation: ClassVar[frozenset[str]] = frozenset()
-    classifier: Classifier
+    classifier_: Classifier
 
     def _shares(self) -> dict[Modality, float]:
-        """Each needed modality's share of the squared norm, adding up to 1; none where `_array` joins otherwise."""
+        """Each needed modality's share of the squared norm, adding up to 1.
+
+        No shares where `_array` joins blocks otherwise.
+        """
         return {}
 
     def fit(self, views: Views, y: Labels) -> Self:
         """Learn from n training samples with labels (n,)."""
         fit = Fit(views, y, views)
         self._prepare(fit)
-        blocks = self._blocks(fit) if self.classifier.joint else None
-        if blocks is None:
-            self._fit_classifier(views, y)
-        else:
+        if isinstance(self.classifier, SolvesJointly) and (blocks := self._blocks(fit)):
             self.classifier_ = self.classifier.unfitted().fit_jointly(blocks)
+        else:
+            self._fit_classifier(views, y)
         return self
 
     def predict_proba(self, views: Views) -> Probabilities:
@@ -62,14 +62,15 @@ class PooledFusion(Fusion):
     def predict_many(
         self, fits: Sequence[Fit], settings: Sequence[Mapping[str, Any]]
     ) -> list[list[Probabilities]]:
-        """See Fusion.predict_many; here blocks are scaled once for all settings of the classifier."""
+        """See Fusion.predict_many; here blocks are scaled once for all settings of a classifier."""
         cases = self._cases(fits, settings)
-        found: dict[tuple[int, int], Probabilities] = {}
-        for case, many in zip(cases, self._predicted(cases, fits), strict=True):
-            for position, one in zip(case.positions, many, strict=True):
-                found[case.number, position] = case.fusion._completed(one, fits[case.number].test)
+        predicted: dict[tuple[int, int], Probabilities] = {}
+        for case, of_settings in zip(cases, self._predicted(cases, fits), strict=True):
+            test = fits[case.number].test
+            for position, learned in zip(case.setting.positions, of_settings, strict=True):
+                predicted[case.number, position] = case.fusion._completed(learned, test)
         return [
-            [found[number, position] for position in range(len(settings))]
+            [predicted[number, position] for position in range(len(settings))]
             for number in range(len(fits))
         ]
 
@@ -77,88 +78,49 @@ class PooledFusion(Fusion):
         """Every training set under every setting of the fusion's own parameters, prepared."""
         prepared: dict[tuple[Any, ...], PooledFusion] = {}
         cases = []
-        for own, positions in self._by_own_setting(settings).items():
+        for setting in shared_settings(settings):
+            parameters = dict(setting.of_fusion)
             for number, fit in enumerate(fits):
-                key = (
-                    number,
-                    tuple(
-                        (name, value) for name, value in own if name not in self.after_preparation
-                    ),
-                )
+                key = (number, setting.without(self.after_preparation))
                 if key not in prepared:
-                    prepared[key] = self.with_setting(dict(own))._prepare(fit)
-                cases.append(
-                    _Case(
-                        copy(prepared[key]).set_params(**dict(own)),
-                        number,
-                        positions,
-                        [
-                            {
-                                name.removeprefix(OF_CLASSIFIER): value
-                                for name, value in settings[position].items()
-                                if name.startswith(OF_CLASSIFIER)
-                            }
-                            for position in positions
-                        ],
-                    )
-                )
+                    prepared[key] = self.with_setting(parameters)._prepare(fit)
+                fusion = copy(prepared[key]).set_params(**parameters)
+                cases.append(_Case(fusion, number, setting))
         return cases
 
     def _predicted(
         self, cases: Sequence[_Case], fits: Sequence[Fit]
     ) -> Iterator[list[Probabilities]]:
-        """Probabilities of every case's test samples: all at once where the classifier can take blocks as they are."""
-        blocks = (
-            [case.fusion._blocks(fits[case.number]) for case in cases]
-            if self.classifier.joint
-            else [None]
-        )
-        if not any(one is None for one in blocks):
-            yield from self.classifier.predict_jointly(
-                [one for one in blocks if one is not None], [case.of_classifier for case in cases])
-            return
+        """Probabilities of every case's test samples.
+
+        All at once where the classifier can take the blocks as they are.
+        """
+        if isinstance(self.classifier, SolvesJointly):
+            blocks = [case.fusion._blocks(fits[case.number]) for case in cases]
+            scaled = [fit for fit in blocks if fit is not None]
+            if len(scaled) == len(cases):
+                of_classifier = [case.setting.of_classifier for case in cases]
+                yield from self.classifier.predict_jointly(scaled, of_classifier)
+                return
         for case in cases:
             yield from self.classifier.predict_many(
-                [case.fusion._array_fit(fits[case.number])], case.of_classifier
+                [case.fusion._array_fit(fits[case.number])], case.setting.of_classifier
             )
 
     def _blocks(self, fit: Fit) -> BlocksFit | None:
-        """The fit as scaled blocks; None where samples lack one, or where a block is more than scaled."""
-        blocks, shares, train = fit.train.blocks(), self._shares(), []
+        """The fit as scaled blocks; None where the classifier has to be given rows."""
+        shares = self._shares()
         if not shares or len(self.classes_) < 2:
             return None
-        for modality, scaler in self.scalers_.items():
-            block = blocks[modality]
-            if not (isinstance(scaler, BlockScaler) and scaler.scale_ > 0 and block.present.all()):
+        train = scaled_blocks(fit.train, self.scalers_, shares)
+        if train is None:
+            return None
+        blocks = fit.test.blocks()
+        test = tuple(blocks[modality] for modality in self.scalers_)
+        for block, scaled in zip(test, train, strict=True):
+            if not block.present.all() or block.values is not scaled.block.values:
                 return None
-            train.append(
-                ScaledBlock(block, scaler.mean_, float(scaler.scale_ * np.sqrt(shares[modality])))
-            )
-        test = fit.test.blocks()
-        known = all(test[modality].present.all() and test[modality].values is one.block.values
-                    for modality, one in zip(self.scalers_, train, strict=True))
-        return (
-            BlocksFit(
-                tuple(train), np.asarray(fit.y), tuple(test[modality] for modality in self.scalers_)
-            )
-            if known
-            else None
-        )
-
-    @staticmethod
-    def _by_own_setting(
-        settings: Sequence[Mapping[str, Any]],
-    ) -> dict[tuple[tuple[str, Any], ...], list[int]]:
-        """Positions of the settings that share everything but the classifier's parameters."""
-        groups: dict[tuple[tuple[str, Any], ...], list[int]] = {}
-        for position, setting in enumerate(settings):
-            own = tuple(
-                (name, value)
-                for name, value in setting.items()
-                if not name.startswith(OF_CLASSIFIER)
-            )
-            groups.setdefault(own, []).append(position)
-        return groups
+        return BlocksFit(train, np.asarray(fit.y), test)
 
     def _prepare(self, fit: Fit) -> Self:
         """Learn from the training samples all that comes before the classifier."""
@@ -208,14 +170,14 @@ class PooledFusion(Fusion):
             train.groups,
         )
 
-    def _training_array(self, views: Views) -> Any:
+    def _training_array(self, views: Views) -> Array:
         return self._array(views)
 
-    def _array(self, views: Views) -> Any:
+    def _array(self, views: Views) -> Array:
         return scaled_views(views, self.scalers_, self._shares())
 
     def _completed(self, probabilities: Probabilities, views: Views) -> Probabilities:
-        """Columns for all classes, and the training frequencies for samples with no needed modality."""
+        """Columns for all classes; the training frequencies for samples with no needed modality."""
         complete = np.zeros((len(views), len(self.classes_)))
         complete[:, self.learned_] = probabilities
         complete[~self._seen(views)] = self.frequencies_

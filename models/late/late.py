@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Form, Modality
-from models.classifier import Classifier
 from models.classifiers.inner_folds import stratified_folds
-from models.combining import Inner, Parts
+from models.combining import CombinesPredictions, InnerPredictions, MemberPredictions
 from models.early.baselines import ImageOnly, SingleModality, TextOnly
-from models.fusion import Fusion, Labels, Probabilities
+from models.fusion import Labels, Probabilities, TakesClassifier
 from models.late.rules import FIXED, LEARNED, complete, equal_weights, weighted_mean
 from models.late.stacking import Stacker
 from models.views import Views
@@ -21,20 +21,22 @@ FOLDS = 3
 Rule = Literal["mean", "product", "max", "majority", "weighted", "stacking", "selection"]
 
 
-class Late(Fusion):
+@dataclass(kw_only=True, eq=False, repr=False)
+class Late(TakesClassifier, CombinesPredictions):
     """Combines the probabilities p_m(k) that pictures and texts give by themselves.
 
-    mean:      sum_m p_m(k) / M product:   f(k)^(1 - M) prod_m p_m(k), normalised; f are the
-    training class frequencies. This is the
-               Bayes rule for modalities that are independent within each class (Kittler et al.
-               1998, On Combining Classifiers).
-    max:       max_m p_m(k), normalised majority:  each modality votes for its most probable class;
-    of classes with equal votes the mean decides weighted:  sum_m w_m p_m(k), the weights (w_m >= 0,
-    adding up to 1) with the least log loss stacking:  multinomial logistic regression on log p_m(k)
-    (Wolpert 1992, Stacked Generalization) selection: mean over models taken greedily, with
-    replacement, from all single-modality models that a
-               grid has for the classifier, whatever their encoders (Caruana et al. 2004); alone,
-               from its own two.
+    mean:       sum_m p_m(k) / M
+    product:    f(k)^(1 - M) prod_m p_m(k), normalised; f are the training class frequencies. This
+                is the Bayes rule for modalities that are independent within each class (Kittler et
+                al. 1998, On Combining Classifiers).
+    max:        max_m p_m(k), normalised
+    majority:   each modality votes for its most probable class; of classes with equal votes the
+                mean decides
+    weighted:   sum_m w_m p_m(k), the weights (w_m >= 0, adding up to 1) with the least log loss
+    stacking:   multinomial logistic regression on log p_m(k) (Wolpert 1992, Stacked Generalization)
+    selection:  mean over models taken greedily, with replacement, from all single-modality models
+                that a grid has for the classifier, whatever their encoders (Caruana et al. 2004);
+                alone, from its own two.
 
     The last three are learned from predictions for the training samples that inner folds give: no
     model predicts a sample it was fitted on. A grid brings these with it; alone, `fit` draws 3
@@ -54,30 +56,28 @@ class Late(Fusion):
 
     Attributes
     ----------
-    weights_ : (m,) weight of each part, for weighted and selection.
+    weights_ : (m,) weight of each member, for weighted and selection.
     """
 
     version: ClassVar[int] = 2
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
     combines: ClassVar[tuple[str, ...]] = ("image_only", "text_only")
 
-    def __init__(self, classifier: Classifier, rule: Rule = "mean", random_state: int = 0) -> None:
-        self.classifier = classifier
-        self.rule = rule
-        self.random_state = random_state
+    rule: Rule = "mean"
+    random_state: int = 0
 
     @property
     def learns_combination(self) -> bool:
-        """See Fusion.learns_combination."""
+        """See CombinesPredictions.learns_combination."""
         return self.rule not in FIXED
 
     @property
     def combines_all(self) -> bool:
-        """See Fusion.combines_all."""
+        """See CombinesPredictions.combines_all."""
         return self.rule == "selection"
 
     def fit(self, views: Views, y: Labels) -> Self:
-        """Fit one classifier per modality on n training samples with labels (n,), and the combination."""
+        """Fit a classifier for each modality on n samples with labels (n,), and the rule."""
         self._learn_from(views, y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         inner = self._inner(views, codes) if self.learns_combination else None
@@ -87,10 +87,10 @@ class Late(Fusion):
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
         self._known(views)
-        return self.combine(_parts(self.members_, views, len(self.classes_)))
+        return self.combine(_predicted(self.members_, views, len(self.classes_)))
 
-    def fit_combination(self, frequencies: Probabilities, inner: Inner | None) -> Self:
-        """See Fusion.fit_combination."""
+    def fit_combination(self, frequencies: Probabilities, inner: InnerPredictions | None) -> Self:
+        """See CombinesPredictions.fit_combination."""
         self.frequencies_ = frequencies
         known = None if inner is None else complete(inner)
         self.stacker_ = (
@@ -101,45 +101,47 @@ class Late(Fusion):
         )
         return self
 
-    def combine(self, parts: Parts) -> Probabilities:
-        """See Fusion.combine."""
+    def combine(self, members: MemberPredictions) -> Probabilities:
+        """See CombinesPredictions.combine."""
         if self.rule in FIXED:
-            return FIXED[self.rule](parts, self.frequencies_)
-        found = weighted_mean(
-            parts, equal_weights(parts) if self.weights_ is None else self.weights_
-        )
+            return FIXED[self.rule](members, self.frequencies_)
+        weights = equal_weights(members) if self.weights_ is None else self.weights_
+        combined = weighted_mean(members, weights)
         if self.stacker_ is not None:
-            whole = np.flatnonzero(parts.present.all(axis=0))
-            found[whole] = self.stacker_.probabilities(
-                Parts(parts.probabilities[:, whole], parts.present[:, whole])
+            whole = np.flatnonzero(members.present.all(axis=0))
+            combined[whole] = self.stacker_.probabilities(
+                MemberPredictions(members.probabilities[:, whole], members.present[:, whole])
             )
-        return found
+        return combined
 
     def _fitted(self, views: Views, codes: NDArray[np.int64]) -> tuple[SingleModality, ...]:
         members = (ImageOnly(self.classifier.unfitted()), TextOnly(self.classifier.unfitted()))
         return tuple(member.fit(views, codes) for member in members)
 
-    def _inner(self, views: Views, codes: NDArray[np.int64]) -> Inner | None:
-        """The members' predictions for the samples of each inner fold; None where there are no such folds."""
+    def _inner(self, views: Views, codes: NDArray[np.int64]) -> InnerPredictions | None:
+        """The members' predictions for the samples of inner folds; None where there are none."""
         splits = stratified_folds(codes, FOLDS, self.random_state, views.groups)
         if not splits:
             return None
         classes = int(codes.max()) + 1
-        found = Parts(np.zeros((len(self.needs), len(codes), classes)), _present(views))
+        probabilities = np.zeros((len(self.needs), len(codes), classes))
         folds = np.zeros(len(codes), dtype=np.int64)
         for number, (train, test) in enumerate(splits):
             members = self._fitted(views.take(train), codes[train])
-            found.probabilities[:, test] = _parts(members, views.take(test), classes).probabilities
+            predicted = _predicted(members, views.take(test), classes)
+            probabilities[:, test] = predicted.probabilities
             folds[test] = number
-        return Inner(found, codes, folds)
+        return InnerPredictions(MemberPredictions(probabilities, _present(views)), codes, folds)
 
 
-def _parts(members: tuple[SingleModality, ...], views: Views, classes: int) -> Parts:
-    """Predictions of fitted members, whose classes are columns, with 0 for classes they do not know."""
+def _predicted(
+    members: tuple[SingleModality, ...], views: Views, classes: int
+) -> MemberPredictions:
+    """Predictions of fitted members, whose classes are columns; 0 for classes they do not know."""
     probabilities = np.zeros((len(members), len(views), classes))
     for position, member in enumerate(members):
         probabilities[position][:, member.classes_] = member.predict_proba(views)
-    return Parts(probabilities, _present(views))
+    return MemberPredictions(probabilities, _present(views))
 
 
 def _present(views: Views) -> NDArray[np.bool_]:

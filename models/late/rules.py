@@ -1,4 +1,4 @@
-"""Rules that combine the probabilities of several models: fixed ones, and ones learned on inner folds."""
+"""Rules that combine several models' probabilities: fixed ones, and ones learned on inner folds."""
 
 from __future__ import annotations
 
@@ -8,92 +8,100 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import BoolArray
-from models.combining import Inner, Parts
+from models.combining import InnerPredictions, MemberPredictions
 from models.fusion import Probabilities
 
 Weights = NDArray[np.float64]
-# A class that one part rules out may still be revived by the others, if they are sure enough.
+# A class that one member rules out may still be revived by the others, if they are sure enough.
 LEAST = 1e-12
 EM_STEPS, EM_TOLERANCE = 2000, 1e-7
 SELECTION_STEPS = 100
 
 
 def counted(present: BoolArray) -> BoolArray:
-    """Which parts count for each sample (m, n): those that know it; all, where none does."""
-    # Parts give the training frequencies where they lack their modality: what is left if all do.
+    """Which members count for each sample (m, n): those that know it; all, where none does."""
+    # Members give the training frequencies where they lack their modality: what is left if all do.
     return np.asarray(present | ~present.any(axis=0))
 
 
-def equal_weights(parts: Parts) -> Weights:
-    """The same weight for each of m parts: (m,)."""
-    return np.full(len(parts.present), 1 / len(parts.present))
+def equal_weights(members: MemberPredictions) -> Weights:
+    """The same weight for each of m members: (m,)."""
+    return np.full(len(members.present), 1 / len(members.present))
 
 
-def weighted_mean(parts: Parts, weights: Weights) -> Probabilities:
-    """sum_m w_m p_m(k) / sum_m w_m over the parts that know a sample; their plain mean where all have weight 0."""
-    there = counted(parts.present)
+def weighted_mean(members: MemberPredictions, weights: Weights) -> Probabilities:
+    """sum_m w_m p_m(k) / sum_m w_m over the members that know a sample.
+
+    Their plain mean, where all of these have weight 0.
+    """
+    there = counted(members.present)
     shares = weights[:, None] * there
     shares = np.where(shares.sum(axis=0) > 0, shares, there)
     shares = shares / shares.sum(axis=0)
-    return np.asarray(np.einsum("mn,mnk->nk", shares, parts.probabilities))
+    return np.asarray(np.einsum("mn,mnk->nk", shares, members.probabilities))
 
 
-def product(parts: Parts, frequencies: Probabilities) -> Probabilities:
-    """f(k)^(1 - M) prod_m p_m(k), normalised, over the M parts that know a sample; factors at least 1e-12."""
-    there = counted(parts.present)[:, :, None]
-    # Frequencies are no smaller than one sample's share, except for classes that every part rules
+def product(members: MemberPredictions, frequencies: Probabilities) -> Probabilities:
+    """f(k)^(1 - M) prod_m p_m(k), normalised, over the M members that know a sample.
+
+    Factors count as 1e-12 at least.
+    """
+    there = counted(members.present)[:, :, None]
+    # Frequencies are no smaller than one sample's share, except for classes that every member rules
     # out anyway.
     prior = np.log(np.maximum(frequencies, LEAST))
-    logs = ((np.log(np.maximum(parts.probabilities, LEAST)) - prior) * there).sum(axis=0) + prior
-    found = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(found / found.sum(axis=1, keepdims=True))
+    logs = ((np.log(np.maximum(members.probabilities, LEAST)) - prior) * there).sum(axis=0) + prior
+    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
-def maximum(parts: Parts, frequencies: Probabilities) -> Probabilities:
-    """max_m p_m(k), normalised, over the parts that know a sample."""
-    found = np.where(counted(parts.present)[:, :, None], parts.probabilities, 0).max(axis=0)
-    return np.asarray(found / found.sum(axis=1, keepdims=True))
+def maximum(members: MemberPredictions, frequencies: Probabilities) -> Probabilities:
+    """max_m p_m(k), normalised, over the members that know a sample."""
+    largest = np.where(counted(members.present)[:, :, None], members.probabilities, 0).max(axis=0)
+    return np.asarray(largest / largest.sum(axis=1, keepdims=True))
 
 
-def majority(parts: Parts, frequencies: Probabilities) -> Probabilities:
-    """(votes for k + mean_m p_m(k)) / (M + 1): the mean probability decides between classes of equal votes.
+def majority(members: MemberPredictions, frequencies: Probabilities) -> Probabilities:
+    """(votes for k + mean_m p_m(k)) / (M + 1), over the M members that know a sample.
 
-    Where one part alone knows a sample there is no vote: its probabilities stand.
+    The mean probability decides between classes of equal votes. Where one member alone knows a
+    sample there is no vote: its probabilities stand.
     """
-    mean = weighted_mean(parts, equal_weights(parts))
-    voters = parts.present.sum(axis=0)[:, None]
-    ballots = np.eye(parts.probabilities.shape[2])[parts.probabilities.argmax(axis=2)]
-    votes = (ballots * parts.present[:, :, None]).sum(axis=0)
+    mean = weighted_mean(members, equal_weights(members))
+    voters = members.present.sum(axis=0)[:, None]
+    ballots = np.eye(members.probabilities.shape[2])[members.probabilities.argmax(axis=2)]
+    votes = (ballots * members.present[:, :, None]).sum(axis=0)
     return np.asarray(np.where(voters > 1, (votes + mean) / (voters + 1), mean))
 
 
-FIXED: dict[str, Callable[[Parts, Probabilities], Probabilities]] = {
-    "mean": lambda parts, frequencies: weighted_mean(parts, equal_weights(parts)),
+FIXED: dict[str, Callable[[MemberPredictions, Probabilities], Probabilities]] = {
+    "mean": lambda members, frequencies: weighted_mean(members, equal_weights(members)),
     "product": product,
     "max": maximum,
     "majority": majority,
 }
 
 
-def complete(inner: Inner) -> Inner:
-    """The samples that every part knows: only they tell how much to trust each part."""
-    rows = np.flatnonzero(inner.parts.present.all(axis=0))
-    parts = Parts(inner.parts.probabilities[:, rows], inner.parts.present[:, rows])
-    return Inner(parts, inner.y[rows], inner.folds[rows])
+def complete(inner: InnerPredictions) -> InnerPredictions:
+    """The samples that every member knows: only they tell how much to trust each member."""
+    rows = np.flatnonzero(inner.members.present.all(axis=0))
+    members = inner.members
+    known = MemberPredictions(members.probabilities[:, rows], members.present[:, rows])
+    return InnerPredictions(known, inner.y[rows], inner.folds[rows])
 
 
-def _chances(inner: Inner) -> Probabilities:
-    """Probability that each part gave to the true class of each sample: (n, m)."""
-    return np.maximum(inner.parts.probabilities[:, np.arange(len(inner.y)), inner.y].T, LEAST)
+def _chances(inner: InnerPredictions) -> Probabilities:
+    """Probability that each member gave to the true class of each sample: (n, m)."""
+    return np.maximum(inner.members.probabilities[:, np.arange(len(inner.y)), inner.y].T, LEAST)
 
 
-def likeliest_weights(inner: Inner) -> Weights:
+def likeliest_weights(inner: InnerPredictions) -> Weights:
     """Weights (m,) on the simplex with the least log loss of the weighted mean.
 
     The loss is convex; expectation-maximisation for the shares of a mixture (Dempster, Laird and
     Rubin 1977) descends to its minimum from equal weights.
     """
-    weights = equal_weights(inner.parts)
+    weights = equal_weights(inner.members)
     if not len(inner.y):
         return weights
     chances = _chances(inner)
@@ -107,15 +115,15 @@ def likeliest_weights(inner: Inner) -> Weights:
     return np.asarray(weights)
 
 
-def selected_weights(inner: Inner) -> Weights:
-    """Weights (m,) of ensemble selection: how often each part was taken, of all that were taken.
+def selected_weights(inner: InnerPredictions) -> Weights:
+    """Weights (m,) of ensemble selection: how often each member was taken, of all that were taken.
 
-    Parts are taken one by one, with replacement, each time the one that gives the mean of all taken
-    so far the least log loss; of the first 100 ensembles the best is kept (Caruana et al. 2004,
-    Ensemble Selection from Libraries of Models).
+    Members are taken one by one, with replacement, each time the one that gives the mean of all
+    taken so far the least log loss; of the first 100 ensembles the best is kept (Caruana et al.
+    2004, Ensemble Selection from Libraries of Models).
     """
     if not len(inner.y):
-        return equal_weights(inner.parts)
+        return equal_weights(inner.members)
     chances = _chances(inner)
     taken, total = np.zeros(chances.shape[1]), np.zeros((len(chances), 1))
     best, weights = np.inf, taken
@@ -129,7 +137,7 @@ def selected_weights(inner: Inner) -> Weights:
     return weights
 
 
-LEARNED: dict[str, Callable[[Inner], Weights]] = {
+LEARNED: dict[str, Callable[[InnerPredictions], Weights]] = {
     "weighted": likeliest_weights,
     "selection": selected_weights,
 }

@@ -1,7 +1,8 @@
-"""Co-training with two views (Blum and Mitchell 1998), for many classes: few samples have a label, many do not."""
+"""Co-training by two views (Blum and Mitchell 1998): few samples have a label, many do not."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
@@ -9,11 +10,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from features.block import Form, Modality
-from models.classifier import Classifier
-from models.combining import Parts
+from models.combining import MemberPredictions
 from models.early.baselines import ImageOnly, SingleModality, TextOnly
-from models.fusion import Fusion, Labels, Probabilities
+from models.fusion import Labels, Probabilities, TakesClassifier
 from models.late.rules import product
+from models.unlabelled import LearnsFromUnlabelled
 from models.views import Views, stacked
 
 Codes = NDArray[np.int64]
@@ -21,8 +22,9 @@ MEMBERS: dict[Modality, type[SingleModality]] = {"image": ImageOnly, "text": Tex
 ORDERS: tuple[tuple[Modality, Modality], ...] = (("image", "text"), ("text", "image"))
 
 
-class SemiSupervised(Fusion):
-    """Pictures teach texts and texts teach pictures: each labels for the other what it is surest of.
+@dataclass(kw_only=True, eq=False, repr=False)
+class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
+    """Pictures teach texts and the reverse: each labels for the other what it is surest of.
 
     One classifier per modality starts from the labelled samples. In each round, each predicts the
     unlabelled samples that have both modalities, and for every class k hands the other the
@@ -53,17 +55,9 @@ class SemiSupervised(Fusion):
 
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
-    uses_unlabelled: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        rounds: Annotated[int, Field(ge=1)] = 10,
-        per_round: Annotated[float, Field(gt=0, le=1)] = 0.05,
-    ) -> None:
-        self.classifier = classifier
-        self.rounds = rounds
-        self.per_round = per_round
+    rounds: Annotated[int, Field(ge=1)] = 10
+    per_round: Annotated[float, Field(gt=0, le=1)] = 0.05
 
     def fit(self, views: Views, y: Labels, unlabelled: Views | None = None) -> Self:
         """Learn from n samples with labels (n,), and from those without."""
@@ -91,21 +85,29 @@ class SemiSupervised(Fusion):
         """Probabilities (n, K), columns in the order of `classes_`."""
         self._known(views)
         present = np.stack([views.blocks()[modality].present for modality in MEMBERS])
-        found = np.stack([member.predict_proba(views) for member in self.members_.values()])
-        found[~present] = self.frequencies_
-        return product(Parts(found, present), self.frequencies_)
+        predicted = [member.predict_proba(views) for member in self.members_.values()]
+        probabilities = np.stack(predicted)
+        probabilities[~present] = self.frequencies_
+        return product(MemberPredictions(probabilities, present), self.frequencies_)
 
     def _fitted(
         self, views: Views, taught: dict[Modality, Codes]
     ) -> dict[Modality, SingleModality]:
-        """A classifier for each modality, fitted on what has a label for it: (n,) codes, -1 for none."""
-        rows = {modality: np.flatnonzero(labels >= 0) for modality, labels in taught.items()}
-        return {modality: cls(self.classifier.unfitted()).fit(
-                    views.take(rows[modality]), taught[modality][rows[modality]])
-                for modality, cls in MEMBERS.items()}
+        """A classifier for each modality, fitted on the samples with a label for it.
+
+        Parameters
+        ----------
+        taught : (n,) codes of the labels for each modality, -1 for none.
+        """
+        members = {}
+        for modality, cls in MEMBERS.items():
+            labels = taught[modality]
+            rows = np.flatnonzero(labels >= 0)
+            members[modality] = cls(self.classifier.unfitted()).fit(views.take(rows), labels[rows])
+        return members
 
     def _teach(self, views: Views, pool: Codes, taught: dict[Modality, Codes]) -> bool:
-        """Each modality labels rows of the pool for the other, in `taught`; whether any were left."""
+        """Each modality labels rows of the pool for the other, in `taught`; whether any were."""
         quotas = np.ceil(self.per_round * len(pool) * self.frequencies_).astype(int)
         labelled = False
         for teacher, pupil in ORDERS:
@@ -117,7 +119,7 @@ class SemiSupervised(Fusion):
 
 
 def surest(probabilities: Probabilities, quotas: Codes) -> tuple[Codes, Codes]:
-    """Rows and classes of the most confident predictions: at most quotas[k] of those whose best class is k."""
+    """Rows and classes of the most confident predictions: at most quotas[k] with best class k."""
     best = probabilities.argmax(axis=1)
     confidence = probabilities[np.arange(len(best)), best]
     order = np.argsort(-confidence, kind="stable")

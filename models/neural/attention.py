@@ -10,7 +10,7 @@ import numpy as np
 from features.block import Form, Modality
 from models.neural.fusion import (
     POOLED_NORM,
-    Attending,
+    AttendsToPairs,
     ClassWeight,
     Count,
     DenseBlocks,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class SequenceAttention(Attending):
+class SequenceAttention(AttendsToPairs):
     """Attention over regions and tokens: both are reduced to their principal components.
 
     With `pooled`, the classifier also sees the means of both sequences, scaled like the blocks of
@@ -35,7 +35,6 @@ class SequenceAttention(Attending):
     """
 
     needs: ClassVar[dict[Modality, Form]] = {"image": "sequence", "text": "sequence"}
-    attends: ClassVar[Literal["pairs", "modalities"]] = "pairs"
 
     reduce: int
     pooled: bool

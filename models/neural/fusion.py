@@ -9,7 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from features.block import Block, FloatArray, Form, Modality
-from models.fusion import Fusion, Labels, Probabilities
+from models.course import TrainsNetwork
+from models.fusion import Labels, Probabilities
+from models.groups import UsesGroups
 from models.preparation.principal_components import BlockReduction
 from models.preparation.scaling import BlockScaler
 from models.views import Views
@@ -34,7 +36,7 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class NeuralFusion(Fusion):
+class NeuralFusion(TrainsNetwork, UsesGroups):
     """A network trained by models.trainer. Subclasses store the parameters below and say what goes in.
 
     Training (AdamW) stops early on 15 % of the training samples, drawn by class (and by whole
@@ -52,12 +54,9 @@ class NeuralFusion(Fusion):
         labels were equal, so that there was nothing to learn.
     """
 
-    takes_classifier: ClassVar[bool] = False
-    uses_groups: ClassVar[bool] = True
     predicts: ClassVar[str] = "forward"  # the network's method that gives class scores (n, K)
     batch: ClassVar[int] = 64  # samples of one training step
 
-    epochs: int
     patience: int
     learning_rate: float
     weight_decay: float
@@ -104,7 +103,7 @@ class NeuralFusion(Fusion):
         return None
 
     def course(self) -> dict[str, Any] | None:
-        """See Fusion.course."""
+        """See TrainsNetwork.course."""
         return self.history_.facts() if len(self.classes_) > 1 else None
 
     def fit(self, views: Views, y: Labels) -> Self:
@@ -156,14 +155,7 @@ class NeuralFusion(Fusion):
 
 
 class Attending(NeuralFusion):
-    """A network whose weights say what a prediction looked at.
-
-    Attributes
-    ----------
-    attends : what `attention` weighs: "pairs" of a region and a token, or "modalities".
-    """
-
-    attends: ClassVar[Literal["pairs", "modalities"]]
+    """A network whose weights say what a prediction looked at."""
 
     def attention(self, views: Views) -> FloatArray:
         """Weights of n samples, which add up to 1 in each: (n, i, t) of pairs, or (n, 2) of picture and text.
@@ -183,6 +175,14 @@ class Attending(NeuralFusion):
         return np.asarray(
             applied(self.network_, self._inputs(views), "attention").numpy(), dtype=np.float32
         )
+
+
+class AttendsToPairs(Attending):
+    """A network whose `attention` weighs pairs of a region and a token: (n, i, t)."""
+
+
+class WeighsModalities(Attending):
+    """A network whose `attention` weighs the picture and the text: (n, 2)."""
 
 
 class PooledNetwork(NeuralFusion):

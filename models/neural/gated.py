@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from models.neural.fusion import (
-    Attending,
     ClassWeight,
     Count,
     Loss,
@@ -14,13 +13,14 @@ from models.neural.fusion import (
     PooledNetwork,
     Positive,
     Share,
+    WeighsModalities,
 )
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class Gated(PooledNetwork, Attending):
+class Gated(PooledNetwork, WeighsModalities):
     """Gated multimodal unit over the pooled blocks (Arevalo et al. 2017).
 
     a = tanh(W_a x),  b = tanh(W_b y)
@@ -49,7 +49,6 @@ class Gated(PooledNetwork, Attending):
     """
 
     version: ClassVar[int] = 1
-    attends: ClassVar[Literal["pairs", "modalities"]] = "modalities"
 
     def __init__(
         self,

@@ -1,8 +1,9 @@
-"""Principal components of pooled vectors, and of those in sequences: wide features become cheap to train on."""
+"""Principal components of pooled vectors and of those in sequences, to train on fewer columns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -12,14 +13,15 @@ from scipy import sparse
 
 from features.block import Block, BoolArray, FloatArray
 from features.estimator import Estimator
-from models.kept import KEPT
+from models.kept import RECENT
 
 SAMPLES_AT_ONCE = 128
 RANK = 1e-6  # singular values below this fraction of the largest are rounding errors in float32
 
 
+@dataclass(eq=False, repr=False)
 class SequenceReduction(Estimator):
-    """Projects regions or tokens on their principal components, and brings them to unit mean variance.
+    """Projects regions or tokens on their principal components, of unit mean variance.
 
     Components come from the eigenvectors of the covariance of at most `vectors` vectors of the
     training samples, drawn without replacement. One number scales them all, so that leading
@@ -38,23 +40,14 @@ class SequenceReduction(Estimator):
     basis_ : float32 (d, components), scaled eigenvectors.
     """
 
-    mean_: FloatArray
-    basis_: FloatArray
-
-    def __init__(
-        self,
-        components: Annotated[int, Field(ge=1)] = 128,
-        vectors: Annotated[int, Field(ge=1)] = 8000,
-        random_state: int = 0,
-    ) -> None:
-        self.components = components
-        self.vectors = vectors
-        self.random_state = random_state
+    components: Annotated[int, Field(ge=1)] = 128
+    vectors: Annotated[int, Field(ge=1)] = 8000
+    random_state: int = 0
 
     def fit(self, block: Block) -> Self:
         """Learn the components from the training samples of a block."""
         drawn = self._drawn(block)  # decides the components: equal ones need not be found again
-        self.mean_, self.basis_ = KEPT.arrays(("sequence components", self.components, drawn),
+        self.mean_, self.basis_ = RECENT.arrays(("sequence components", self.components, drawn),
                                               lambda: self._learned(drawn))
         return self
 
@@ -83,16 +76,18 @@ class SequenceReduction(Estimator):
         return np.concatenate(reduced), np.concatenate(masks)
 
     def _drawn(self, block: Block) -> FloatArray:
-        """At most `vectors` vectors (v, d): the same number from every sample where they have as many."""
+        """At most `vectors` vectors (v, d), the same number from every sample that has as many."""
         rng = np.random.default_rng(self.random_state)
         present = np.flatnonzero(block.present)
         if not len(present):
             return np.zeros((1, block.width), dtype=np.float32)
         share = max(1, -(-self.vectors // len(present)))
         rows = rng.permutation(present)[: self.vectors]
-        drawn = [one[rng.permutation(len(one))[:share]]
-                 for values, mask in _portions(block.take(rows))
-                 for one in (vectors[there] for vectors, there in zip(values, mask, strict=True))]
+        drawn = []
+        for values, mask in _portions(block.take(rows)):
+            for vectors, there in zip(values, mask, strict=True):
+                of_sample = vectors[there]
+                drawn.append(of_sample[rng.permutation(len(of_sample))[:share]])
         return np.concatenate(drawn)
 
 
@@ -109,6 +104,7 @@ def _portions(block: Block) -> Iterator[tuple[FloatArray, BoolArray]]:
         yield block.take(np.arange(start, min(start + SAMPLES_AT_ONCE, len(block)))).sequence()
 
 
+@dataclass(eq=False, repr=False)
 class BlockReduction(Estimator):
     """Projects a pooled block on its principal components.
 
@@ -123,16 +119,13 @@ class BlockReduction(Estimator):
     random_state : seed of the randomised decomposition, which only wide blocks need.
     """
 
-    def __init__(
-        self, components: Annotated[int, Field(ge=1)] = 128, random_state: int = 0
-    ) -> None:
-        self.components = components
-        self.random_state = random_state
+    components: Annotated[int, Field(ge=1)] = 128
+    random_state: int = 0
 
     def fit(self, block: Block) -> Self:
         """Learn the components from the training samples of a block."""
         rows = block.take(block.present).array()
-        self.offset_, self.basis_ = KEPT.arrays(
+        self.offset_, self.basis_ = RECENT.arrays(
             ("components", self.components, self.random_state, rows), lambda: self._learned(rows)
         )
         return self
@@ -146,18 +139,19 @@ class BlockReduction(Estimator):
             return np.zeros(width, np.float32), np.zeros((width, 1), np.float32)
         if sparse.issparse(rows):
             offset = np.asarray(rows.mean(axis=0), np.float32).ravel()
-            found = TruncatedSVD(min(self.components, width), random_state=self.random_state).fit(
-                rows
-            )
+            svd = TruncatedSVD(min(self.components, width), random_state=self.random_state)
+            decomposition = svd.fit(rows)
         else:
             offset = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-            found = PCA(min(self.components, *rows.shape), random_state=self.random_state).fit(rows)
-        varies = found.singular_values_ > RANK * found.singular_values_[0]
-        basis = found.components_[varies].T if varies.any() else np.zeros((width, 1))
+            pca = PCA(min(self.components, *rows.shape), random_state=self.random_state)
+            decomposition = pca.fit(rows)
+        powers = decomposition.singular_values_
+        varies = powers > RANK * powers[0]
+        basis = decomposition.components_[varies].T if varies.any() else np.zeros((width, 1))
         return offset, np.ascontiguousarray(basis, np.float32)
 
     def transform(self, block: Block) -> FloatArray:
         """Components float32 (n, k), zeros where the modality is missing."""
-        found: FloatArray = np.asarray(block.array() @ self.basis_) - self.offset_ @ self.basis_
-        found[~block.present] = 0.0
-        return found
+        projected: FloatArray = np.asarray(block.array() @ self.basis_) - self.offset_ @ self.basis_
+        projected[~block.present] = 0.0
+        return projected

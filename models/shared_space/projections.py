@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Self
 
 import numpy as np
@@ -18,9 +19,10 @@ Matrix = NDArray[np.float64]
 
 
 class Projection(Estimator):
-    """Learns, without labels, from samples that have both modalities, where to put each in a common space.
+    """Learns where to put each modality in a common space, from samples that have both.
 
-    Both modalities are first reduced to their principal components (BlockReduction).
+    Labels are not looked at. Both modalities are first reduced to their principal components
+    (BlockReduction).
 
     Attributes
     ----------
@@ -32,11 +34,11 @@ class Projection(Estimator):
     maps_: dict[Modality, Matrix]
 
     def fit(self, views: Views) -> Self:
-        """Learn from n samples, labels unseen; where none has both modalities, everything is put at the origin."""
+        """Learn from n samples; where none has both modalities, everything is put at the origin."""
         raise NotImplementedError
 
     def project(self, modality: Modality, block: Block) -> FloatArray:
-        """Points float32 (n, k) of norm 1, so that their products are cosines; zeros for missing samples."""
+        """Points float32 (n, k) of norm 1: products are cosines. Zeros for missing samples."""
         points = self.reductions_[modality].transform(block) @ self.maps_[modality]
         norms = np.linalg.norm(points, axis=1, keepdims=True)
         return np.asarray(points / np.where(norms > 0, norms, 1), dtype=np.float32)
@@ -54,8 +56,11 @@ class Projection(Estimator):
         return image, text
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CanonicalCorrelation(Projection):
-    """Regularised canonical correlation analysis (Hotelling 1936; Hardoon et al. 2004), in closed form.
+    """Regularised canonical correlation analysis, in closed form.
+
+    See Hotelling (1936) and Hardoon et al. (2004).
 
     With the covariances C_a, C_b of both modalities and C_ab between them, over the pairs, the
     directions u, v are those of the greatest correlations rho:
@@ -79,17 +84,10 @@ class CanonicalCorrelation(Projection):
     correlations_ : (k,) the regularised correlations rho, falling.
     """
 
-    def __init__(
-        self,
-        dimensions: Annotated[int, Field(ge=1)] = 64,
-        regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5,
-        reduce: Annotated[int, Field(ge=1)] = 256,
-        random_state: int = 0,
-    ) -> None:
-        self.dimensions = dimensions
-        self.regularisation = regularisation
-        self.reduce = reduce
-        self.random_state = random_state
+    dimensions: Annotated[int, Field(ge=1)] = 64
+    regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5
+    reduce: Annotated[int, Field(ge=1)] = 256
+    random_state: int = 0
 
     def fit(self, views: Views) -> Self:
         """See Projection.fit."""
@@ -101,11 +99,10 @@ class CanonicalCorrelation(Projection):
         left, correlations, right = scipy.linalg.svd(
             scipy.linalg.solve_triangular(factor_b, half.T, lower=True).T, full_matrices=False)
         self.correlations_ = correlations[: self.dimensions]
-        kept = len(self.correlations_)
-        self.maps_ = {
-            "image": scipy.linalg.solve_triangular(factor_a.T, left[:, :kept]) * self.correlations_,
-            "text": scipy.linalg.solve_triangular(factor_b.T, right[:kept].T) * self.correlations_,
-        }
+        width = len(self.correlations_)
+        of_image = scipy.linalg.solve_triangular(factor_a.T, left[:, :width])
+        of_text = scipy.linalg.solve_triangular(factor_b.T, right[:width].T)
+        self.maps_ = {"image": of_image * self.correlations_, "text": of_text * self.correlations_}
         return self
 
     def _factor(self, covariance: Matrix) -> Matrix:
@@ -115,8 +112,9 @@ class CanonicalCorrelation(Projection):
         )
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class TextSpace(Projection):
-    """The texts' own space, into which pictures are mapped by ridge regression (Socher et al. 2013).
+    """The texts' own space; pictures are mapped into it by ridge regression (Socher et al. 2013).
 
     With the centred pictures x and texts y of the pairs, their covariance C_xy, and R as in
     CanonicalCorrelation:
@@ -128,15 +126,9 @@ class TextSpace(Projection):
     regularisation, reduce, random_state : see CanonicalCorrelation.
     """
 
-    def __init__(
-        self,
-        regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5,
-        reduce: Annotated[int, Field(ge=1)] = 256,
-        random_state: int = 0,
-    ) -> None:
-        self.regularisation = regularisation
-        self.reduce = reduce
-        self.random_state = random_state
+    regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5
+    reduce: Annotated[int, Field(ge=1)] = 256
+    random_state: int = 0
 
     def fit(self, views: Views) -> Self:
         """See Projection.fit."""
@@ -153,6 +145,6 @@ class TextSpace(Projection):
 
 
 def regularised(covariance: Matrix, share: float) -> Matrix:
-    """(1 - r) C + r (tr C / d) I for the share r; the unit matrix takes the place of the mean variance if that is 0."""
+    """(1 - r) C + r (tr C / d) I for the share r; r I instead of its second term if that is 0."""
     mean = float(np.trace(covariance)) / len(covariance)
     return (1 - share) * covariance + share * (mean if mean > 0 else 1.0) * np.eye(len(covariance))

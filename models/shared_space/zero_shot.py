@@ -1,33 +1,38 @@
-"""Zero-shot classification: classes that no training sample has, recognised by what they are called or described by."""
+"""Zero-shot classification: classes without training samples, recognised by texts about them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import scipy
 from pydantic import Field
 
-from features.block import Block, FloatArray, Form, Modality
-from models.fusion import ClassTexts, Fit, Fusion, Labels, Probabilities
+from features.block import FloatArray, Form, Modality
+from models.course import TrainsNetwork
+from models.fusion import ClassTexts, Fit, Labels, Probabilities
+from models.groups import UsesGroups
 from models.neural.fusion import Count, Positive
-from models.shared_space.classification import Sides
 from models.shared_space.contrastive import ContrastiveProjection
+from models.shared_space.points import Sides
 from models.shared_space.projections import CanonicalCorrelation, Projection, TextSpace
+from models.shared_space.prototypes import prototypes, texts_in_turn
+from models.unseen_classes import RecognisesUnseenClasses
 from models.views import Views
 
 Cosines = dict[Modality, FloatArray]
 
 
-class ZeroShot(Fusion):
-    """Gives a sample the candidate class whose texts are the nearest to it in a space of pictures and texts.
+@dataclass(kw_only=True, eq=False, repr=False)
+class ZeroShot(RecognisesUnseenClasses, TrainsNetwork, UsesGroups):
+    """Gives a sample the candidate class whose texts are the nearest to it in a shared space.
 
-    The space is learned from training samples that have both a picture and a text; no candidate has
-    any among them. With the unit vector a(m) of a sample's modality m in it, and the unit vector
-    t_c of the mean of the unit vectors of class c's texts:
+    The space, of pictures and texts, is learned from training samples that have both; no candidate
+    has any among them. With the unit vector a(m) of a sample's modality m in it, and the unit
+    vector t_c of the mean of the unit vectors of class c's texts:
 
         s_c = (1 - w) a(image) . t_c + w a(text) . t_c
         p_c = exp(s_c / tau) / sum_k exp(s_k / tau),   over the candidates k
@@ -65,7 +70,6 @@ class ZeroShot(Fusion):
 
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
-    takes_classifier: ClassVar[bool] = False
     # The first of equals is chosen, as where a parameter makes no difference: never an end of its
     # range.
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {
@@ -73,35 +77,19 @@ class ZeroShot(Fusion):
         "weight": (0.5, 0.25, 0.75, 0.9),
         "temperature": (0.1, 0.01, 0.03, 0.3),
     }
-    uses_groups: ClassVar[bool] = True
-    recognises_unseen: ClassVar[bool] = True
     uses_class_texts: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        space: Literal["text", "cca", "contrastive"] = "text",
-        recognised_by: Sides = "both",
-        pairs: Literal["rows", "classes"] = "rows",
-        weight: Annotated[float, Field(gt=0, lt=1)] = 0.5,
-        temperature: Positive = 0.1,
-        dimensions: Count = 64,
-        regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5,
-        reduce: Count = 256,
-        epochs: Count = 60,
-        learning_rate: Positive = 1e-2,
-        random_state: int = 0,
-    ) -> None:
-        self.space = space
-        self.recognised_by = recognised_by
-        self.pairs = pairs
-        self.weight = weight
-        self.temperature = temperature
-        self.dimensions = dimensions
-        self.regularisation = regularisation
-        self.reduce = reduce
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.random_state = random_state
+    space: Literal["text", "cca", "contrastive"] = "text"
+    recognised_by: Sides = "both"
+    pairs: Literal["rows", "classes"] = "rows"
+    weight: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    temperature: Positive = 0.1
+    dimensions: Count = 64
+    regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5
+    reduce: Count = 256
+    epochs: Count = 60
+    learning_rate: Positive = 1e-2
+    random_state: int = 0
 
     @property
     def asked(self) -> tuple[Modality, ...]:
@@ -110,26 +98,27 @@ class ZeroShot(Fusion):
 
     @property
     def samples_need(self) -> tuple[Modality, ...]:
-        """See Fusion.samples_need: with pairs of classes, rows need a text only to be recognised by it."""
+        """See Fusion.samples_need.
+
+        With pairs of classes, rows need a text only to be recognised by it.
+        """
         return ("image", "text") if self.pairs == "rows" or "text" in self.asked else ("image",)
 
     def fit(self, views: Views, y: Labels, described: ClassTexts | None = None) -> Self:
-        """Learn the space from n training samples with labels (n,), and where the candidates' texts lie in it."""
+        """Learn the space from n samples with labels (n,), and where candidates lie in it."""
         self._learn_from(views, y)
         y, texts = np.asarray(y), self._needed(views)["text"]
         if described is None:
-            self.classes_, described = (
-                np.unique(y),
-                ClassTexts(y[texts.present], texts.take(texts.present)),
-            )
+            self.classes_ = np.unique(y)
+            described = ClassTexts(y[texts.present], texts.take(texts.present))
         else:
             self.classes_ = described.candidates(y)
         if described.texts is None:
             raise ValueError("ZeroShot needs the classes' texts, not their names alone")
-        paired = replace(views, text=_texts_in_turn(described.classes, described.texts, y)) \
-            if self.pairs == "classes" else views
-        self.projection_ = self._projection().fit(paired)
-        self.prototypes_ = self._prototypes(described.classes, described.texts)
+        if self.pairs == "classes":
+            views = replace(views, text=texts_in_turn(described, y))
+        self.projection_ = self._projection().fit(views)
+        self.prototypes_ = prototypes(self.projection_, described, self.classes_)
         return self
 
     def predict_proba(self, views: Views) -> Probabilities:
@@ -144,24 +133,29 @@ class ZeroShot(Fusion):
         return [self._predict_settings(fit, settings) for fit in fits]
 
     def course(self) -> dict[str, Any] | None:
-        """See Fusion.course."""
-        history = getattr(self.projection_, "history_", None)
+        """See TrainsNetwork.course."""
+        if not isinstance(self.projection_, ContrastiveProjection):
+            return None
+        history = self.projection_.history_
         return None if history is None else history.facts()
 
     def _predict_settings(
         self, fit: Fit, settings: Sequence[Mapping[str, Any]]
     ) -> list[Probabilities]:
         learned: dict[tuple[tuple[str, Any], ...], tuple[ZeroShot, Cosines]] = {}
-        found = []
+        predicted = []
         for setting in settings:
-            own = {name: value for name, value in setting.items() if self._shapes_the_space(name)}
-            key = tuple(sorted(own.items()))
+            of_space = {
+                name: value for name, value in setting.items() if self._shapes_the_space(name)
+            }
+            key = tuple(sorted(of_space.items()))
             if key not in learned:
-                model = self.with_setting(own).fit(fit.train, fit.y, fit.described)
+                model = self.with_setting(of_space).fit(fit.train, fit.y, fit.described)
                 learned[key] = model, model._cosines(fit.test)
             model, cosines = learned[key]
-            found.append(copy(model).set_params(**setting)._probabilities(cosines, fit.test))
-        return found
+            weighed = copy(model).set_params(**setting)
+            predicted.append(weighed._probabilities(cosines, fit.test))
+        return predicted
 
     def _shapes_the_space(self, name: str) -> bool:
         unused = {"regularisation"} if self.space == "contrastive" else set()
@@ -170,27 +164,25 @@ class ZeroShot(Fusion):
     def _projection(self) -> Projection:
         """Unfitted projection with this fusion's parameters."""
         if self.space == "text":
-            return TextSpace(self.regularisation, self.reduce, self.random_state)
+            return TextSpace(
+                regularisation=self.regularisation,
+                reduce=self.reduce,
+                random_state=self.random_state,
+            )
         if self.space == "cca":
             return CanonicalCorrelation(
-                self.dimensions, self.regularisation, self.reduce, self.random_state
+                dimensions=self.dimensions,
+                regularisation=self.regularisation,
+                reduce=self.reduce,
+                random_state=self.random_state,
             )
         return ContrastiveProjection(
-            self.dimensions,
-            self.reduce,
+            dimensions=self.dimensions,
+            reduce=self.reduce,
             epochs=self.epochs,
             learning_rate=self.learning_rate,
             random_state=self.random_state,
         )
-
-    def _prototypes(self, classes: Labels, texts: Block) -> FloatArray:
-        """The candidates' unit vectors (K, k); zeros for one without texts."""
-        points = self.projection_.project("text", texts)
-        sums = np.zeros((len(self.classes_), points.shape[1]), dtype=np.float32)
-        chosen = np.isin(classes, self.classes_)
-        np.add.at(sums, np.searchsorted(self.classes_, classes[chosen]), points[chosen])
-        norms = np.linalg.norm(sums, axis=1, keepdims=True)
-        return np.asarray(sums / np.where(norms > 0, norms, 1), dtype=np.float32)
 
     def _cosines(self, views: Views) -> Cosines:
         """Cosines (n, K) of each modality that samples are recognised by with all candidates."""
@@ -211,13 +203,3 @@ class ZeroShot(Fusion):
         return np.asarray(
             scipy.special.softmax(scores / self.temperature, axis=1), dtype=np.float64
         )
-
-
-def _texts_in_turn(classes: Labels, texts: Block, y: Labels) -> Block:
-    """For each label (n,) one of its class's texts, all of them equally often; missing where the class has none."""
-    index = np.full(len(y), -1, dtype=np.int64)
-    for name in np.unique(y):
-        own, rows = np.flatnonzero(classes == name), np.flatnonzero(y == name)
-        if len(own):
-            index[rows] = texts.index[own[np.arange(len(rows)) % len(own)]]
-    return texts.at(index)

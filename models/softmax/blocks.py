@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Block
-from models.kept import KEPT
+from models.kept import RECENT
 from models.softmax.principal_axes import Indexed, IntArray, Matrix, Turned, turn, worthwhile_axes
 from models.softmax.problem import Problem, Solution
 from models.softmax.solve import solve
@@ -129,7 +129,7 @@ def _kept_turned(block: Block, used: IntArray, counts: IntArray | None, columns:
     if axes is not None:
         return turn(_rows(block.values, used), counts=counts, axes=axes)
     content = block.values if block.digest is None else block.digest
-    return KEPT.get(
+    return RECENT.get(
         ("turned", content, used, counts),
         lambda: turn(_rows(block.values, used), counts=counts),
         lambda turned: turned.bytes,

@@ -11,7 +11,8 @@ from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from features.block import Form, Modality
 from features.encoder import Encoder
 from models import CLASSIFIERS, FUSIONS
-from models.fusion import Fusion
+from models.combining import CombinesPredictions
+from models.fusion import Fusion, TakesClassifier
 from pipeline.config.components import Component
 from pipeline.config.grid import Grid
 from pipeline.config.seeds import derive
@@ -131,12 +132,14 @@ def _cells(grid: Grid, fusion: Component) -> Iterable[Cell]:
     cls = FUSIONS[fusion.name]
     images: Sequence[Component | None] = grid.image if "image" in cls.needs else (None,)
     texts: Sequence[Component | None] = grid.text if "text" in cls.needs else (None,)
-    classifiers: Iterable[Component | None] = grid.classifier if cls.takes_classifier else (None,)
+    classifiers: Iterable[Component | None] = (
+        grid.classifier if issubclass(cls, TakesClassifier) else (None,)
+    )
     for classifier in classifiers:
         parts = [
             _parts(cls, image, text, classifier) for image, text in itertools.product(images, texts)
         ]
-        if cls.combines and Cell(fusion, classifier=classifier).estimator(grid.seed).combines_all:
+        if _combines_all(Cell(fusion, classifier=classifier).estimator(grid.seed)):
             all_parts = tuple(dict.fromkeys(itertools.chain.from_iterable(parts)))
             yield Cell(fusion, _only(images), _only(texts), classifier, all_parts)
         else:
@@ -144,11 +147,16 @@ def _cells(grid: Grid, fusion: Component) -> Iterable[Cell]:
                 yield Cell(fusion, image, text, classifier, own)
 
 
+def _combines_all(estimator: Fusion) -> bool:
+    return isinstance(estimator, CombinesPredictions) and estimator.combines_all
+
+
 def _parts(
     cls: type[Fusion], image: Component | None, text: Component | None, classifier: Component | None
 ) -> tuple[Cell, ...]:
     """The cells that a fusion of these encoders combines, if any."""
-    return tuple(_part(name, image, text, classifier) for name in cls.combines)
+    combines = cls.combines if issubclass(cls, CombinesPredictions) else ()
+    return tuple(_part(name, image, text, classifier) for name in combines)
 
 
 def _only(components: Sequence[Component | None]) -> Component | None:

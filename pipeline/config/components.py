@@ -83,11 +83,11 @@ def _hints(cls: type) -> dict[str, Any]:
     A dataclass's constructor is of the module that defines the class, while a field of a base class
     is to be read in that one's module: the fields tell it, the constructor does not.
     """
-    defining: Any = next(base for base in cls.__mro__ if "__init__" in vars(base))
-    is_dataclass = "__dataclass_fields__" in vars(defining)
-    return typing.get_type_hints(
-        defining if is_dataclass else defining.__init__, include_extras=True
-    )
+    of_cls: Any = cls
+    for base in cls.__mro__:
+        if "__dataclass_fields__" in vars(base) and vars(base).get("__init__") is of_cls.__init__:
+            return typing.get_type_hints(base, include_extras=True)
+    return typing.get_type_hints(of_cls.__init__, include_extras=True)
 
 
 @cache

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from features.machine.nearest import nearest
 from models import CLASSIFIERS, FUSIONS
+from models.classifier import Classifier
+from models.fusion import Fusion
 from pipeline.config.components import Component, variants
 from pipeline.config.grid import Grid, GridError, Split
 from pipeline.config.problem import Problem
@@ -254,7 +256,8 @@ def _component(
         return []
     cls = registry[name]
     inner = path if isinstance(entry, dict) and kind in entry else (*path, name)
-    found, wrong = variants(name, cls, keys, inner, getattr(cls, "tuned", {}))
+    tuned = cls.tuned if issubclass(cls, Fusion | Classifier) else {}
+    found, wrong = variants(name, cls, keys, inner, tuned)
     problems += wrong
     return found
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import FUSIONS
+from models.unseen_classes import RecognisesUnseenClasses
 from pipeline.config.components import Component
 from pipeline.config.problem import Problem
 from pipeline.data.class_texts import GivenTexts
@@ -89,15 +90,15 @@ def unseen_problems(
 ) -> list[Problem]:
     """What does not go together with classes that are held out (`unseen`), or only with these."""
     if not unseen:
-        alone = [("fusion", name) for name in _names(fusions) if FUSIONS[name].uses_class_texts]
+        alone = [("fusion", name) for name in _names(fusions) if _uses_class_texts(name)]
         return [*(Problem((key,), f"{name} recognises classes without training rows, and this split has none: say "
                                   "split: {folds: ..., unseen_classes: true}") for key, name in alone),
                 *([Problem(("data", "class_texts"), "class_texts describe classes that are held out: say split: "
                                                     "{folds: ..., unseen_classes: true}")] if texts else [])]
-    able = ", ".join(name for name, cls in FUSIONS.items() if cls.recognises_unseen)
+    able = ", ".join(name for name in FUSIONS if _recognises_unseen(name))
     found = [Problem(("fusion",), f"{name} can only predict classes it has learned from, and split.unseen_classes "
                                   f"leaves no training row of those it would be asked about (those that can: {able})")
-             for name in _names(fusions) if not FUSIONS[name].recognises_unseen]
+             for name in _names(fusions) if not _recognises_unseen(name)]
     if metric == "roc_auc":
         found.append(Problem(("metric",), "roc_auc compares rows across folds, and with split.unseen_classes these "
                                           "have other candidates: take balanced_accuracy, f1_macro or log_loss"))
@@ -105,6 +106,15 @@ def unseen_problems(
         found.append(Problem(("learning_curve",), "a learning curve hides labels of the classes that are asked about, "
                                                   "and with split.unseen_classes none of their rows is learned from"))
     return found
+
+
+def _recognises_unseen(name: str) -> bool:
+    return issubclass(FUSIONS[name], RecognisesUnseenClasses)
+
+
+def _uses_class_texts(name: str) -> bool:
+    cls = FUSIONS[name]
+    return issubclass(cls, RecognisesUnseenClasses) and cls.uses_class_texts
 
 
 def _names(fusions: Sequence[Component]) -> list[str]:

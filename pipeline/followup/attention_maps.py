@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from models import FUSIONS
-from models.neural.fusion import Attending
+from models.neural.fusion import Attending, AttendsToPairs, WeighsModalities
 from pipeline.config.cells import Cell
 from pipeline.data.dataset import Dataset
 from pipeline.engine.task import Failed
@@ -58,25 +57,23 @@ def _best_units(plan: Plan, scores: Scores, metric: str) -> list[tuple[Unit, Fol
     for (cell, _, _), record in scores.records.items():
         folds.setdefault(cell, []).append(record)
     most = max(map(len, folds.values()), default=0)
-    best: dict[str, tuple[float, Unit]] = {}
+    best: dict[type[Attending], tuple[float, Unit]] = {}
     sign = 1 if METRICS[metric].greater_is_better else -1
     for unit in plan.units:
-        cls = FUSIONS[unit.cell.fusion.name]
+        kind = _kind(unit)
         records = folds.get(unit.cell, [])
         is_first = (unit.fold.repeat, unit.fold.fold) == (0, 0)
-        if not is_first or len(records) < most or not issubclass(cls, Attending):
+        if not is_first or len(records) < most or kind is None:
             continue
         score = sign * float(np.mean([record.scores[metric] for record in records]))
-        if cls.attends not in best or score > best[cls.attends][0]:
-            best[cls.attends] = score, unit
+        if kind not in best or score > best[kind][0]:
+            best[kind] = score, unit
     return [(unit, scores.records[unit.cell, 0, 0]) for _, unit in best.values()]
 
 
 def _record(unit: Unit, result: FoldRecord, comparison: Comparison) -> AttentionRecord:
-    cls = FUSIONS[unit.cell.fusion.name]
-    assert issubclass(cls, Attending)
     dataset = comparison.dataset
-    pairs = cls.attends == "pairs"
+    pairs = _kind(unit) is AttendsToPairs
     rows = _chosen(result, dataset) if pairs else _complete(result.rows, dataset)
     if not len(rows):
         raise ValueError("no test row of its first fold has both a picture and a text")
@@ -86,6 +83,14 @@ def _record(unit: Unit, result: FoldRecord, comparison: Comparison) -> Attention
         return AttentionRecord(*numbers, matches=_matches(entry, rows))
     weights = np.asarray(entry.arrays["weights"], dtype=np.float64)
     return AttentionRecord(*numbers, rows=rows, picture_weights=weights[:, 0])
+
+
+def _kind(unit: Unit) -> type[Attending] | None:
+    """What the unit's model attends to; None where it says nothing of that."""
+    for kind in (AttendsToPairs, WeighsModalities):
+        if isinstance(unit.estimator, kind):
+            return kind
+    return None
 
 
 def _task(unit: Unit, rows: Rows, comparison: Comparison) -> AttentionTask:

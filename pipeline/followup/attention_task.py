@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from features.block import Modality
-from models.neural.fusion import Attending
+from models.neural.fusion import AttendsToPairs, WeighsModalities
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome
 from pipeline.store.keys import Ingredients, key_of
@@ -85,12 +85,12 @@ class AttentionTask:
         fold = context.fold(self.unit.fold.repeat, self.unit.fold.fold)
         refitted = refit(self.unit.with_fold(fold), context, store)
         model = refitted.model
-        assert isinstance(model, Attending)
-        if model.attends == "pairs":
+        if isinstance(model, AttendsToPairs):
             return self._matched(refitted, model, store)
+        assert isinstance(model, WeighsModalities)
         return Entry({"weights": model.attention(refitted.views.take(np.array(self.rows)))})
 
-    def _matched(self, refitted: Refitted, model: Attending, store: Store) -> Entry:
+    def _matched(self, refitted: Refitted, model: AttendsToPairs, store: Store) -> Entry:
         """Weights of the rows' pairs and predictions; words and pictures, where encoders can tell them."""
         views = refitted.views.take(np.array(self.rows))
         arrays: dict[str, NDArray[Any]] = {

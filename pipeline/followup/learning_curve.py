@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from features.block import Form, Modality
 from models import FUSIONS
+from models.unlabelled import LearnsFromUnlabelled
 from pipeline.config.cells import Cell
 from pipeline.engine.progress import progress
 from pipeline.folds.few_labels import few_labels
@@ -70,7 +71,9 @@ def curve_cells(cells: Sequence[Cell], record: ScoredRecord) -> list[Cell]:
 
     The cells that they combine come before them.
     """
-    uses = {cell.name: FUSIONS[cell.fusion.name].uses_unlabelled for cell in cells}
+    uses = {
+        cell.name: issubclass(FUSIONS[cell.fusion.name], LearnsFromUnlabelled) for cell in cells
+    }
     by_name = {cell.name: cell for cell in cells}
     best: dict[str, Cell] = {}
     for standing in rank_cells(record).ranked("image", "text", "fusion"):

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import BoolArray, Modality
-from models.combining import Parts
-from models.fusion import Fusion
+from models.combining import CombinesPredictions, MemberPredictions
 from models.views import Views
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome
@@ -188,12 +187,12 @@ class _Combine:
     """Combines what parts predict, and sees to it that numbers come of it."""
 
     name: str
-    model: Fusion
+    model: CombinesPredictions
 
     def __call__(
         self, answers: Sequence[Probabilities], present: Sequence[BoolArray]
     ) -> Probabilities:
-        parts = Parts(np.stack(answers), np.stack(present))
+        parts = MemberPredictions(np.stack(answers), np.stack(present))
         return finite(self.name, self.model.combine(parts))
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from features.block import Form, Modality
+from models.course import TrainsNetwork
 from models.softmax.solve import AT_ONCE
+from models.unlabelled import LearnsFromUnlabelled
 from pipeline.engine.memory import GIGABYTE, gigabytes, side_by_side_at_most
 from pipeline.engine.task import Engine
 from pipeline.store.store import Store
@@ -50,14 +52,13 @@ class Needs:
 
     def of(self, unit: Unit) -> float:
         """Bytes of one unit."""
-        needs, unlabelled = (
-            unit.estimator.needs,
-            unit.fold.splits()[0][2] if unit.estimator.uses_unlabelled else (),
-        )
+        needs = unit.estimator.needs
+        learns_more = isinstance(unit.estimator, LearnsFromUnlabelled)
+        unlabelled = unit.fold.splits()[0][2] if learns_more else ()
         rows = len(unit.fold.train) + len(unlabelled)
         found = (
             NETWORKS
-            if "sequence" in needs.values() or hasattr(unit.estimator, "epochs")
+            if "sequence" in needs.values() or isinstance(unit.estimator, TrainsNetwork)
             else PROCESS
         )
         for modality, many in unit.features.items():

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from models.combining import CombinesPredictions
 from pipeline.config.cells import Cell
 from pipeline.engine.attempts import describe
 from pipeline.engine.task import Failed, Outcomes
@@ -82,9 +83,15 @@ def features_of(units: Iterable[Unit]) -> dict[str, Features]:
 def _learned_from(cells: Iterable[Cell], seed: int) -> set[Cell]:
     """Cells from whose predictions on inner folds others learn."""
     learning = [
-        cell for cell in cells if cell.parts and cell.estimator(seed).learns_combination
+        cell for cell in cells if cell.parts and _combining(cell, seed).learns_combination
     ]
     return set(chain.from_iterable(cell.parts for cell in learning))
+
+
+def _combining(cell: Cell, seed: int) -> CombinesPredictions:
+    estimator = cell.estimator(seed)
+    assert isinstance(estimator, CombinesPredictions)  # only such cells have parts
+    return estimator
 
 
 def _uses_inner(cell: Cell, learned_from: Collection[Cell]) -> bool:
@@ -100,5 +107,5 @@ def _combinations(comparison: Comparison, units: Iterable[Unit]) -> tuple[Combin
         for fold in comparison.folds:
             planned = [by_cell.get((part, fold.repeat, fold.fold)) for part in cell.parts]
             parts = tuple(unit for unit in planned if unit is not None)
-            combinations.append(Combination(cell, fold, cell.estimator(comparison.seed), parts))
+            combinations.append(Combination(cell, fold, _combining(cell, comparison.seed), parts))
     return tuple(combinations)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from models.classifier import SolvesJointly
+from models.fusion import Fusion, TakesClassifier
 from pipeline.plan.needs import Needs
 from pipeline.tasks.fit import FitTask
 from pipeline.tasks.unit import Unit
@@ -57,9 +59,15 @@ def _groups(units: Sequence[Unit]) -> list[list[int]]:
     for position, unit in sorted(
         enumerate(units), key=lambda one: (one[1].fold.repeat, one[1].fold.fold)
     ):
-        joint = getattr(getattr(unit.estimator, "classifier", None), "joint", False)
+        joint = _solves_jointly(unit.estimator)
         pictures = [one.key for one in unit.features.get("image", ())][:1]
         found.setdefault(
             (unit.fold.repeat, unit.fold.fold, *pictures) if joint else position, []
         ).append(position)
     return list(found.values())
+
+
+def _solves_jointly(estimator: Fusion) -> bool:
+    return isinstance(estimator, TakesClassifier) and isinstance(
+        estimator.classifier, SolvesJointly
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from models.course import TrainsNetwork
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.needs import Needs, memory_text
 from pipeline.plan.plan import Plan, features_of
@@ -101,7 +102,7 @@ def _guessed_fit(unit: Unit) -> float:
     Three times as long as to encode it, and a third of the epochs before it stops: as many as it
     has epochs.
     """
-    epochs = int(getattr(unit.estimator, "epochs", 0))
+    epochs = unit.estimator.epochs if isinstance(unit.estimator, TrainsNetwork) else 0
     return GUESS["fit"] + epochs * sum(GUESS[form.modality] for form in _trained(unit))
 
 

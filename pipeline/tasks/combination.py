@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.classifiers.temperature import fitted_temperature
-from models.combining import Inner, Parts
-from models.fusion import Fusion
+from models.combining import CombinesPredictions, InnerPredictions, MemberPredictions
 from pipeline.config.cells import Cell
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome
@@ -41,7 +40,7 @@ class Combination:
 
     cell: Cell
     fold: Fold
-    estimator: Fusion
+    estimator: CombinesPredictions
     units: tuple[Unit, ...]
 
     @cached_property
@@ -162,7 +161,10 @@ def _result(combination: Combination, context: Context, results: Results) -> Ent
 
 
 def _temperature(
-    combination: Combination, entries: Sequence[Entry], estimator: Fusion, context: Context
+    combination: Combination,
+    entries: Sequence[Entry],
+    estimator: CombinesPredictions,
+    context: Context,
 ) -> float | None:
     """What calibrates it, from its parts' predictions on the inner folds; None where a part has none.
 
@@ -178,7 +180,9 @@ def _temperature(
     )
 
 
-def _fitted(combination: Combination, entries: Sequence[Entry], context: Context) -> Fusion:
+def _fitted(
+    combination: Combination, entries: Sequence[Entry], context: Context
+) -> CombinesPredictions:
     labels = context.labels[combination.fold.train]
     return combination.estimator.fit_combination(
         np.bincount(labels, minlength=context.classes) / len(labels),
@@ -188,7 +192,7 @@ def _fitted(combination: Combination, entries: Sequence[Entry], context: Context
     )
 
 
-def refitted(combination: Combination, context: Context, store: Store) -> Fusion:
+def refitted(combination: Combination, context: Context, store: Store) -> CombinesPredictions:
     """The combination as it learned from its parts' stored results, to combine other predictions of theirs."""
     return _fitted(combination, [result_of(unit, store) for unit in combination.units], context)
 
@@ -199,18 +203,18 @@ def _parts(
     name: str,
     rows: NDArray[np.int64],
     context: Context,
-) -> Parts:
+) -> MemberPredictions:
     """The array `name` of every part's result, and which of the rows it stands for have the part's modality."""
     index = [context.index[next(iter(unit.features))][rows] for unit in combination.units]
-    return Parts(np.stack([np.asarray(entry.arrays[name], dtype=np.float64) for entry in entries]),
+    return MemberPredictions(np.stack([np.asarray(entry.arrays[name], dtype=np.float64) for entry in entries]),
                  np.stack([one >= 0 for one in index]))
 
 
 def _inner(
     combination: Combination, entries: Sequence[Entry], labels: NDArray[np.int64], context: Context
-) -> Inner:
+) -> InnerPredictions:
     train = combination.fold.train
     folds = np.zeros(len(train), dtype=np.int64)
     for number, (_, left_out) in enumerate(combination.fold.inner):
         folds[np.searchsorted(train, left_out)] = number
-    return Inner(_parts(combination, entries, "inner", train, context), labels, folds)
+    return InnerPredictions(_parts(combination, entries, "inner", train, context), labels, folds)

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from features.block import Modality
 from features.estimator import Estimator
-from models.fusion import Fusion
+from models.fusion import Fusion, TakesClassifier
+from models.groups import UsesGroups
 from pipeline.data.dataset import Dataset
 from pipeline.folds.fold import Fold
 from pipeline.store.keys import key_of
@@ -70,8 +71,9 @@ def rows_digest(dataset: Dataset, fold: Fold, modalities: tuple[Modality, ...]) 
 
 def uses_groups(estimator: Fusion) -> bool:
     """Whether the fusion or its classifier learns from groups."""
-    classifier = estimator.get_params(deep=False).get("classifier")
-    return estimator.uses_groups or bool(getattr(classifier, "uses_groups", False))
+    return isinstance(estimator, UsesGroups) or (
+        isinstance(estimator, TakesClassifier) and isinstance(estimator.classifier, UsesGroups)
+    )
 
 
 def unlabelled_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modality]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.classifiers.temperature import fitted_temperature
+from models.course import TrainsNetwork
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome
 from pipeline.store.manifest import Entry
@@ -97,7 +98,7 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
             "fit_seconds": fitted - begun,
             "predict_seconds": predicted - fitted,
             "model_bytes": _size(model),
-            "training": model.course(),
+            "training": model.course() if isinstance(model, TrainsNetwork) else None,
             "temperature": _temperature(inner, context.labels[unit.fold.train]),
         },
     )

@@ -10,7 +10,10 @@ from typing import Any, Protocol
 
 from features.block import Modality
 from models import FUSIONS
+from models.combining import CombinesPredictions
 from models.fusion import Fusion
+from models.unlabelled import LearnsFromUnlabelled
+from models.unseen_classes import RecognisesUnseenClasses
 from pipeline.config.cells import Cell
 from pipeline.config.grid import Grid
 from pipeline.data.dataset import Dataset
@@ -32,7 +35,11 @@ from pipeline.tasks.features import Features
 from pipeline.tasks.procedures import versions_of
 
 # Fusions whose predictions another one may combine.
-COMBINED = frozenset(name for fusion in FUSIONS.values() for name in fusion.combines)
+COMBINED = frozenset(
+    chain.from_iterable(
+        fusion.combines for fusion in FUSIONS.values() if issubclass(fusion, CombinesPredictions)
+    )
+)
 
 
 def result_of(unit: Unit, store: Store) -> Entry:
@@ -152,9 +159,9 @@ class Units:
         further: dict[str, str | None] = {}
         if uses_groups(estimator):
             further["groups"] = groups_digest(self._dataset, fold)
-        if estimator.uses_unlabelled:
+        if isinstance(estimator, LearnsFromUnlabelled):
             further["unlabelled"] = unlabelled_digest(self._dataset, fold, modalities)
-        if estimator.recognises_unseen and self._dataset.described is not None:
+        if isinstance(estimator, RecognisesUnseenClasses) and self._dataset.described:
             further["class texts"] = class_texts_digest(self._dataset, modalities)
         return further
 

@@ -1,14 +1,16 @@
-"""The contracts of fusions and classifiers, tested over the registries: a new one is tested untold."""
+"""The contracts of fusions and classifiers, over the registries: a new one is tested untold."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pickle
 import pkgutil
 import subprocess
 import sys
 import typing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,23 +22,38 @@ from sklearn.exceptions import NotFittedError
 import models
 from features.block import Block
 from models import CLASSIFIERS, FUSIONS
-from models.classifier import ArrayFit, Classifier
+from models.classifier import ArrayFit, Classifier, SolvesJointly
 from models.classifiers.logistic import Logistic
-from models.fusion import Fit, Fusion
-from models.kept import KEPT
-from models.views import Views
+from models.combining import CombinesPredictions, MemberPredictions
+from models.course import TrainsNetwork
+from models.fusion import ClassTexts, Fit, Fusion, TakesClassifier
+from models.groups import UsesGroups
+from models.kept import RECENT
+from models.neural.fusion import Attending, AttendsToPairs, WeighsModalities
+from models.unlabelled import LearnsFromUnlabelled
+from models.unseen_classes import RecognisesUnseenClasses
+from models.views import BlocksFit, ScaledBlock, Views
 from tests.support.model_views import CLASSES, labels, pooled, views, without
 
 FAST = {"trees": 20, "epochs": 40, "hidden": 16, "iterations": 20}
 
 
 def built(cls: type, **parameters):
-    """An estimator with few trees and epochs, over logistic regression where it takes a classifier."""
+    """An estimator with few trees and epochs; logistic regression is its classifier, if any."""
     known = inspect.signature(cls).parameters
     chosen = {name: value for name, value in FAST.items() if name in known}
-    if getattr(cls, "takes_classifier", False):
+    if issubclass(cls, TakesClassifier):
         chosen["classifier"] = Logistic()
     return cls(**(chosen | parameters))
+
+
+def parameter_types(cls: type) -> dict[str, Any]:
+    """Types of a constructor's parameters; fields are read in the module that declares them."""
+    defining: Any = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    is_dataclass = "__dataclass_fields__" in vars(defining)
+    return typing.get_type_hints(
+        defining if is_dataclass else defining.__init__, include_extras=True
+    )
 
 
 def suited(cls: type[Fusion]) -> tuple[Views, np.ndarray]:
@@ -46,10 +63,10 @@ def suited(cls: type[Fusion]) -> tuple[Views, np.ndarray]:
 def subclasses(base: type) -> set[type]:
     for module in pkgutil.walk_packages(models.__path__, "models."):
         importlib.import_module(module.name)
-    found = set()
+    classes = set()
     for cls in base.__subclasses__():
-        found |= {cls} | subclasses(cls)
-    return found
+        classes |= {cls} | subclasses(cls)
+    return classes
 
 
 every_fusion = pytest.mark.parametrize("cls", FUSIONS.values(), ids=FUSIONS)
@@ -69,7 +86,7 @@ def test_no_estimator_is_missing_from_its_registry(base, registry):
 @every_estimator
 def test_constructor_stores_typed_parameters_that_scikit_learn_can_clone(cls):
     parameters = dict(list(inspect.signature(cls).parameters.items()))
-    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    hints = parameter_types(cls)
     for name, parameter in parameters.items():
         if name == "classifier":
             continue
@@ -84,7 +101,7 @@ def test_constructor_stores_typed_parameters_that_scikit_learn_can_clone(cls):
 
 @every_estimator
 def test_tuned_parameters_exist_and_their_candidates_are_valid(cls):
-    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    hints = parameter_types(cls)
     for name, candidates in cls.tuned.items():
         adapter = TypeAdapter(hints[name])
         assert len(set(candidates)) == len(candidates) > 1
@@ -107,7 +124,7 @@ def test_fusion_gives_probabilities_in_the_order_of_its_classes(cls):
 @every_fusion
 def test_fusion_is_deterministic_and_predicts_each_sample_by_itself(cls):
     train, y = suited(cls)
-    KEPT.clear()  # the second fit may find what the first one left in memory
+    RECENT.clear()  # the second fit may find what the first one left in memory
     first, second = built(cls).fit(train, y), built(cls)
     np.random.default_rng(3).random()
     np.random.seed(3)  # the global state must make no difference
@@ -160,11 +177,12 @@ def test_fitting_changes_neither_the_samples_nor_the_labels(cls):
     train = Views(
         without(train.image, slice(0, 4)), without(train.text, slice(2, 6)), np.arange(len(y)) // 2
     )
-    kept = pickle.loads(pickle.dumps((train, y)))
+    views_before, y_before = pickle.loads(pickle.dumps((train, y)))
     built(cls).fit(train, y).predict_proba(train)
-    np.testing.assert_array_equal(y, kept[1])
-    np.testing.assert_array_equal(train.groups, kept[0].groups)
-    for block, before in zip(train.blocks().values(), kept[0].blocks().values(), strict=True):
+    np.testing.assert_array_equal(y, y_before)
+    np.testing.assert_array_equal(train.groups, views_before.groups)
+    blocks_before = views_before.blocks().values()
+    for block, before in zip(train.blocks().values(), blocks_before, strict=True):
         np.testing.assert_array_equal(block.values, before.values)
         np.testing.assert_array_equal(block.index, before.index)
 
@@ -192,8 +210,8 @@ def test_a_second_fit_forgets_the_first(cls):
 
 @every_fusion
 @pytest.mark.parametrize("names", [
-    np.array([7, -3, 40]), np.array([0.0, 2.0, 5.0]), np.array([False, True]), np.array(["b", "a"], dtype=object)],
-    ids=["integers", "whole floats", "booleans", "objects"])
+    np.array([7, -3, 40]), np.array([0.0, 2.0, 5.0]), np.array([False, True]),
+    np.array(["b", "a"], dtype=object)], ids=["integers", "whole floats", "booleans", "objects"])
 def test_classes_may_be_of_any_type(cls, names):
     train, y = suited(cls)
     codes = np.searchsorted(CLASSES, y) % len(names)
@@ -207,11 +225,11 @@ def test_classes_may_be_of_any_type(cls, names):
 @every_fusion
 def test_one_sample_can_be_learned_from_and_asked_about(cls):
     train, y = suited(cls)
-    one = train.take(np.array([4]))
-    assert list(built(cls).fit(one, y[[4]]).predict(one)) == [y[4]]
+    single = train.take(np.array([4]))
+    assert list(built(cls).fit(single, y[[4]]).predict(single)) == [y[4]]
     fitted = built(cls).fit(train, y)
     np.testing.assert_allclose(
-        fitted.predict_proba(one), fitted.predict_proba(train)[[4]], atol=1e-6
+        fitted.predict_proba(single), fitted.predict_proba(train)[[4]], atol=1e-6
     )
 
 
@@ -248,7 +266,7 @@ def test_many_settings_at_once_give_what_one_by_one_gives(cls):
     train, y = suited(cls)
     holes = Views(without(train.image, slice(0, 4)), without(train.text, slice(2, 6)))
     half = np.arange(len(y)) % 2 == 0
-    more = holes.take(np.arange(0, len(y), 5)) if cls.uses_unlabelled else None
+    more = holes.take(np.arange(0, len(y), 5)) if issubclass(cls, LearnsFromUnlabelled) else None
     fits = [
         Fit(holes.take(half), y[half], holes.take(~half), more),
         Fit(holes.take(~half), y[~half], holes.take(half)),
@@ -257,35 +275,156 @@ def test_many_settings_at_once_give_what_one_by_one_gives(cls):
         dict(zip(cls.tuned, values, strict=True))
         for values in zip(*cls.tuned.values(), strict=True)
     ] or [{}]
-    if cls.takes_classifier:
-        settings = [setting | {"classifier__C": C} for C in (3.0, 0.1) for setting in settings]
-    many = built(cls).predict_many(fits, settings)
+    if issubclass(cls, TakesClassifier):
+        strong, weak = (
+            [setting | {"classifier__C": C} for setting in settings] for C in (3.0, 0.1)
+        )
+        settings = strong + weak
+    # Logistic regressions are solved together: objectives agree to 2e-7, so probabilities to its
+    # square root.
+    tolerance = 5e-4 if issubclass(cls, TakesClassifier) else 1e-6
+    together = built(cls).predict_many(fits, settings)
     plain = Fusion.predict_many(built(cls), fits, settings)
-    assert [len(row) for row in many] == [len(settings)] * 2
-    for row, expected in zip(many, plain, strict=True):
-        for one, other in zip(row, expected, strict=True):
-            # Logistic regressions are solved together: objectives agree to 2e-7, so probabilities
-            # to its square root.
-            np.testing.assert_allclose(one, other, atol=5e-4 if cls.takes_classifier else 1e-6)
+    assert [len(row) for row in together] == [len(settings)] * 2
+    for row, expected in zip(together, plain, strict=True):
+        for jointly, alone in zip(row, expected, strict=True):
+            np.testing.assert_allclose(jointly, alone, atol=tolerance)
 
 
 @every_fusion
 def test_only_a_fusion_that_says_so_takes_samples_without_a_label(cls):
     train, y = suited(cls)
-    assert ("unlabelled" in inspect.signature(cls.fit).parameters) == cls.uses_unlabelled
+    learns = issubclass(cls, LearnsFromUnlabelled)
+    assert ("unlabelled" in inspect.signature(cls.fit).parameters) == learns
     few = np.arange(0, len(y), 5)
     hidden = built(cls).fit(train.take(few), y[few])
     given = built(cls).learn(Fit(train.take(few), y[few], train, unlabelled=train))
-    assert (not cls.uses_unlabelled) == np.array_equal(
+    assert (not learns) == np.array_equal(
         given.predict_proba(train), hidden.predict_proba(train)
     )
 
 
 @every_fusion
 def test_a_fusion_that_combines_names_single_modalities_and_implements_it(cls):
-    assert ("combine" in vars(cls)) == bool(cls.combines)
-    for name in cls.combines:
-        assert len(FUSIONS[name].needs) == 1
+    assert ("combine" in vars(cls)) == issubclass(cls, CombinesPredictions)
+    if issubclass(cls, CombinesPredictions):
+        assert cls.combines
+        for name in cls.combines:
+            assert len(FUSIONS[name].needs) == 1
+
+
+@every_fusion
+def test_a_fusion_over_a_classifier_fits_copies_of_it_and_tries_its_settings(cls):
+    assert ("classifier" in inspect.signature(cls).parameters) == issubclass(cls, TakesClassifier)
+    if not issubclass(cls, TakesClassifier):
+        return
+    train, y = suited(cls)
+    fusion = built(cls)
+    fusion.fit(train, y)
+    assert not [name for name in vars(fusion.classifier) if name.endswith("_")]
+    stronger = fusion.with_setting({"classifier__C": 0.01})
+    assert stronger.classifier.C == 0.01
+    assert fusion.classifier.C == Logistic().C
+    shares = [model.fit(train, y).predict_proba(train) for model in (fusion, stronger)]
+    assert not np.array_equal(*shares)
+
+
+@every_fusion
+def test_a_fusion_that_combines_gives_what_its_members_predictions_give(cls):
+    if not issubclass(cls, CombinesPredictions):
+        return
+    train, y = suited(cls)
+    frequencies = np.unique(y, return_counts=True)[1] / len(y)
+    predicted = [built(FUSIONS[name]).fit(train, y).predict_proba(train) for name in cls.combines]
+    members = MemberPredictions(np.stack(predicted), np.ones((len(predicted), len(y)), bool))
+    combined = built(cls).fit_combination(frequencies, None).combine(members)
+    assert combined.shape == (len(y), 3)
+    np.testing.assert_allclose(combined.sum(axis=1), 1, atol=1e-9)
+    if not built(cls).learns_combination:
+        fitted = built(cls).fit(train, y)
+        np.testing.assert_allclose(combined, fitted.predict_proba(train), atol=5e-4)
+
+
+@every_fusion
+def test_only_a_fusion_that_recognises_unseen_classes_is_told_of_them(cls):
+    recognises = issubclass(cls, RecognisesUnseenClasses)
+    assert ("described" in inspect.signature(cls.fit).parameters) == recognises
+    train, y = suited(cls)
+    seen = y != CLASSES[-1]
+    described = ClassTexts(y, train.text)
+    fit = Fit(train.take(seen), y[seen], train, described=described)
+    fitted = built(cls).learn(fit)
+    assert list(fitted.classes_) == list(built(cls).classes_of(fit))
+    assert list(fitted.classes_) == list(CLASSES[-1:] if recognises else CLASSES[:-1])
+    assert fitted.predict_proba(train).shape == (len(y), len(fitted.classes_))
+    plain = built(cls).learn(fit._replace(described=None))
+    assert list(plain.classes_) == list(CLASSES[:-1])
+
+
+@every_fusion
+def test_a_fusion_that_trains_a_network_has_epochs_and_a_course_as_plain_data(cls):
+    assert ("epochs" in inspect.signature(cls).parameters) == issubclass(cls, TrainsNetwork)
+    if not issubclass(cls, TrainsNetwork):
+        return
+    train, y = suited(cls)
+    course = built(cls).fit(train, y).course()
+    assert course is None or json.loads(json.dumps(course)).keys() == course.keys()
+
+
+@every_fusion
+def test_only_a_fusion_that_says_so_depends_on_groups(cls):
+    train, y = suited(cls)
+    if issubclass(cls, UsesGroups):
+        return
+    grouped = Views(train.image, train.text, np.arange(len(y)) // 3)
+    np.testing.assert_array_equal(
+        built(cls).fit(train, y).predict_proba(train),
+        built(cls).fit(grouped, y).predict_proba(grouped),
+    )
+
+
+@every_classifier
+def test_only_a_classifier_that_says_so_depends_on_groups(cls):
+    y = labels(90)
+    X, groups = pooled(y, noise=1.5), np.arange(90) // 9
+    plain, grouped = (
+        built(cls).fit(X, y, groups=given).predict_proba(X) for given in (None, groups)
+    )
+    assert np.array_equal(plain, grouped) != issubclass(cls, UsesGroups)
+
+
+@every_classifier
+def test_a_classifier_that_solves_jointly_gives_what_rows_give(cls):
+    if not issubclass(cls, SolvesJointly):
+        return
+    y = labels()
+    rows, test = np.arange(0, 60, 2), np.arange(1, 60, 2)
+    block = Block.of(pooled(y))
+    mean, factor = block.values[rows].mean(axis=0), 0.5
+    X = (block.values - mean) * np.float32(factor)
+    fit = BlocksFit((ScaledBlock(block.take(rows), mean, factor),), y[rows], (block.take(test),))
+    alone = built(cls).fit(X[rows], y[rows]).predict_proba(X[test])
+    together = built(cls).predict_jointly([fit, fit], [[{}], [{}, {}]])
+    assert [len(settings) for settings in together] == [1, 2]
+    for probabilities in (together[0][0], *together[1]):
+        np.testing.assert_allclose(probabilities, alone, atol=5e-4)
+    fitted = built(cls).fit_jointly(fit)
+    np.testing.assert_allclose(fitted.predict_proba(X[test]), alone, atol=5e-4)
+
+
+@every_fusion
+def test_attention_weighs_pairs_or_modalities_of_each_sample(cls):
+    if not issubclass(cls, Attending):
+        return
+    assert issubclass(cls, AttendsToPairs) != issubclass(cls, WeighsModalities)
+    train, y = suited(cls)
+    fitted = built(cls).fit(train, y)
+    weights = fitted.attention(train)
+    lengths = [block.values.shape[1] for block in train.blocks().values()]
+    assert weights.shape[1:] == (tuple(lengths) if issubclass(cls, AttendsToPairs) else (2,))
+    np.testing.assert_allclose(weights.reshape(len(y), -1).sum(axis=1), 1, atol=1e-5)
+    with pytest.raises(ValueError, match="no attention was learned"):
+        built(cls).fit(train, np.full(len(y), "cat")).attention(train)
 
 
 @every_classifier
@@ -312,10 +451,11 @@ def test_classifier_is_deterministic_and_solves_many_as_one_by_one(cls):
     np.testing.assert_array_equal(alone, built(cls).fit(X, y).predict_proba(other))
     name, value = next(iter(cls.tuned.items()), ("random_state", (0, 1)))
     settings = [{name: value[0]}, {name: value[-1]}]
-    many = built(cls).predict_many(iter([ArrayFit(X, y, other)]), settings)
-    for setting, found in zip(settings, many[0], strict=True):
+    tolerance = 5e-4 if issubclass(cls, SolvesJointly) else 1e-6
+    together = built(cls).predict_many(iter([ArrayFit(X, y, other)]), settings)
+    for setting, jointly in zip(settings, together[0], strict=True):
         expected = built(cls, **setting).fit(X, y).predict_proba(other)
-        np.testing.assert_allclose(found, expected, atol=5e-4 if cls.joint else 1e-6)
+        np.testing.assert_allclose(jointly, expected, atol=tolerance)
 
 
 @every_classifier
@@ -337,7 +477,7 @@ def test_classifier_with_one_class_is_certain(cls):
 
 @pytest.mark.parametrize("C", [1e-3, 1e4])
 def test_logistic_regression_ends_at_the_minimum_without_a_warning(C):
-    """At the minimum the gradient vanishes: W_k = C sum_i (y_ik - p_ik) x_i, and the residuals add up to 0."""
+    """Where the gradient vanishes W_k = C sum_i (y_ik - p_ik) x_i; the residuals add up to 0."""
     y = labels(90)
     X = pooled(y, width=40, noise=1.5)
     X /= np.sqrt((X**2).sum(axis=1).mean())

@@ -1,4 +1,4 @@
-"""scikit-learn's own estimator checks of every fusion, over views made of the columns of the checks' arrays.
+"""scikit-learn's own estimator checks of every fusion, over views made of the checks' columns.
 
 An array's first columns are the picture, the others the text (a single column is both). The adapter
 checks arrays, which fusions never see; all else the checks ask of the fusion: that fitting is
@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from features.block import Block
 from models import FUSIONS
 from models.classifiers.logistic import Logistic
-from models.fusion import Fusion
+from models.fusion import Fusion, TakesClassifier
 from models.views import Views
 from tests.support.model_views import Layers
 
@@ -66,7 +66,7 @@ class OnColumns(ClassifierMixin, BaseEstimator):
         # Half of the columns, or two passes of a network, tell the checks' classes apart less than
         # they ask for.
         tags.classifier_tags.poor_score = not (
-            self.fusion is not None and self.fusion.takes_classifier and len(self.fusion.needs) == 2
+            isinstance(self.fusion, TakesClassifier) and len(self.fusion.needs) == 2
         )
         return tags
 
@@ -74,7 +74,7 @@ class OnColumns(ClassifierMixin, BaseEstimator):
 def small(cls: type[Fusion], **parameters: Any) -> OnColumns:
     known = inspect.signature(cls).parameters
     chosen = {name: value for name, value in SMALL.items() if name in known}
-    classifier = {"classifier": Logistic()} if cls.takes_classifier else {}
+    classifier = {"classifier": Logistic()} if issubclass(cls, TakesClassifier) else {}
     return OnColumns(cls(**chosen, **classifier, **parameters))
 
 

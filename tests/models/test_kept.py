@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from features.block import Block
-from models.kept import Kept
+from models.kept import RecentResults
 from models.preparation import scaling
 from models.preparation.scaling import BlockScaler
 from models.softmax.principal_axes import turn
@@ -21,100 +21,106 @@ def numbers(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def asked(kept, *decided_by, result=None):
+def asked(recent, *decided_by, result=None):
     """Whether the result was computed."""
     computed = []
-    kept.arrays(
+    recent.arrays(
         decided_by, lambda: computed.append(1) or (numbers(4) if result is None else result,)
     )
     return bool(computed)
 
 
 def test_equal_content_is_computed_once_wherever_it_lies():
-    kept, rows = Kept(), numbers(6, 3)
-    assert asked(kept, "sum", 2, rows)
-    assert not asked(kept, "sum", 2, rows.copy())
-    assert asked(kept, "csr", sparse.csr_matrix(rows))
-    assert not asked(kept, "csr", sparse.csr_matrix(rows))
+    recent, rows = RecentResults(), numbers(6, 3)
+    assert asked(recent, "sum", 2, rows)
+    assert not asked(recent, "sum", 2, rows.copy())
+    assert asked(recent, "csr", sparse.csr_matrix(rows))
+    assert not asked(recent, "csr", sparse.csr_matrix(rows))
 
 
 @pytest.mark.parametrize("other", [
-    ("mean", 2, numbers(6, 3)), ("sum", 3, numbers(6, 3)), ("sum", 2.0, numbers(6, 3)), ("sum", None, numbers(6, 3)),
-    ("sum", 2, numbers(3, 6)), ("sum", 2, numbers(6, 3).astype(np.float64)), ("sum", 2, numbers(6, 3, seed=1)),
+    ("mean", 2, numbers(6, 3)), ("sum", 3, numbers(6, 3)), ("sum", 2.0, numbers(6, 3)),
+    ("sum", None, numbers(6, 3)), ("sum", 2, numbers(3, 6)),
+    ("sum", 2, numbers(6, 3).astype(np.float64)), ("sum", 2, numbers(6, 3, seed=1)),
     ("sum", 2, numbers(6, 3)[::-1]), ("sum", 2, np.asfortranarray(numbers(6, 3))),
-    ("sum", 2, sparse.csr_matrix(numbers(6, 3))), ("sum", 2, numbers(5, 3)), ("sum", 2, numbers(6, 3), numbers(0)),
+    ("sum", 2, sparse.csr_matrix(numbers(6, 3))), ("sum", 2, numbers(5, 3)),
+    ("sum", 2, numbers(6, 3), numbers(0)),
 ])
 def test_anything_else_is_computed_for_itself(other):
-    kept = Kept()
-    assert asked(kept, "sum", 2, numbers(6, 3))
-    assert asked(kept, *other)
+    recent = RecentResults()
+    assert asked(recent, "sum", 2, numbers(6, 3))
+    assert asked(recent, *other)
 
 
 def test_one_number_changed_in_place_is_another_content():
-    kept, rows = Kept(), numbers(6, 3)
-    assert asked(kept, "sum", rows)
+    recent, rows = RecentResults(), numbers(6, 3)
+    assert asked(recent, "sum", rows)
     rows[5, 2] += 1
-    assert asked(kept, "sum", rows)
+    assert asked(recent, "sum", rows)
 
 
 def test_two_arrays_are_not_their_concatenation():
-    kept = Kept()
-    assert asked(kept, "sum", numbers(4)[:2], numbers(4)[2:])
-    assert asked(kept, "sum", numbers(4))
-    assert asked(kept, "sum", numbers(4)[:3], numbers(4)[3:])
+    recent = RecentResults()
+    assert asked(recent, "sum", numbers(4)[:2], numbers(4)[2:])
+    assert asked(recent, "sum", numbers(4))
+    assert asked(recent, "sum", numbers(4)[:3], numbers(4)[3:])
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 60)), max_size=40))
 def test_never_more_than_so_many_bytes_but_for_one_result(asks):
-    kept = Kept(most=200)
+    recent = RecentResults(most=200)
     for name, size in asks:
-        kept.arrays((name, size), lambda size=size: (np.zeros(size, np.float32),))
-        assert kept.bytes <= 200 or len(kept) == 1
+        recent.arrays((name, size), lambda size=size: (np.zeros(size, np.float32),))
+        assert recent.bytes <= 200 or len(recent) == 1
 
 
 def test_what_was_used_last_stays():
-    kept = Kept(most=32)
+    recent = RecentResults(most=32)
     for name in ("a", "b", "a", "c"):  # 16 bytes each
-        asked(kept, name)
-    assert [asked(kept, name) for name in ("a", "c", "b")] == [False, False, True]
+        asked(recent, name)
+    assert [asked(recent, name) for name in ("a", "c", "b")] == [False, False, True]
 
 
 def test_nobody_can_change_what_is_kept():
-    found, = Kept().arrays(("ones",), lambda: (np.ones(3),))
+    ones, = RecentResults().arrays(("ones",), lambda: (np.ones(3),))
     with pytest.raises(ValueError, match="read-only"):
-        found[0] = 2
+        ones[0] = 2
 
 
 def test_what_fails_is_not_kept():
-    kept = Kept()
+    recent = RecentResults()
     with pytest.raises(ZeroDivisionError):
-        kept.arrays(("bad",), lambda: (np.array(1 / 0),))
-    assert asked(kept, "bad")
+        recent.arrays(("bad",), lambda: (np.array(1 / 0),))
+    assert asked(recent, "bad")
 
 
 def test_objects_have_no_content_to_tell_them_by():
     with pytest.raises(TypeError, match="use its codes"):
-        Kept().arrays(("labels", np.array(["a", "b"], dtype=object)), lambda: (np.ones(1),))
+        RecentResults().arrays(
+            ("labels", np.array(["a", "b"], dtype=object)), lambda: (np.ones(1),)
+        )
 
 
 def test_blocks_of_known_content_are_told_by_it(monkeypatch):
-    monkeypatch.setattr(scaling, "KEPT", Kept())
+    monkeypatch.setattr(scaling, "RECENT", RecentResults())
     block = Block(numbers(6, 3), np.array([0, 2, 2, -1, 5]), digest="first")
-    own = BlockScaler().fit(block)
+    fitted = BlockScaler().fit(block)
     again = BlockScaler().fit(replace(block, values=block.values.copy()))
-    np.testing.assert_array_equal(again.mean_, own.mean_)
-    assert len(scaling.KEPT) == 1
+    np.testing.assert_array_equal(again.mean_, fitted.mean_)
+    assert len(scaling.RECENT) == 1
     others = [replace(block, index=np.array([0, 2, 1, -1, 5])),
               replace(block, values=numbers(6, 3, seed=1), digest="second")]
     for position, other in enumerate(others):
         plain = BlockScaler().fit(replace(other, digest=None))
-        found = BlockScaler().fit(other)
-        assert found.scale_ == plain.scale_
-        np.testing.assert_array_equal(found.mean_, plain.mean_)
-        assert len(scaling.KEPT) == 2 + position
+        other_scaler = BlockScaler().fit(other)
+        assert other_scaler.scale_ == plain.scale_
+        np.testing.assert_array_equal(other_scaler.mean_, plain.mean_)
+        assert len(scaling.RECENT) == 2 + position
 
 
-@pytest.mark.parametrize(("shape", "form"), [((60, 8), "dense"), ((8, 500), "dense"), ((8, 500), "sparse")])
+@pytest.mark.parametrize(
+    ("shape", "form"), [((60, 8), "dense"), ((8, 500), "dense"), ((8, 500), "sparse")]
+)
 def test_turned_rows_count_with_all_that_they_hold(shape, form):
     rows = numbers(*shape)
     turned = turn(sparse.csr_matrix(rows) if form == "sparse" else rows)
@@ -127,7 +133,7 @@ def test_turned_rows_count_with_all_that_they_hold(shape, form):
 
 
 def test_sparse_blocks_are_kept_too_and_still_have_no_mean(monkeypatch):
-    monkeypatch.setattr(scaling, "KEPT", Kept())
+    monkeypatch.setattr(scaling, "RECENT", RecentResults())
     block = Block(sparse.csr_matrix(numbers(6, 3)), np.arange(6), digest="sparse")
     for _ in range(2):
         scaler = BlockScaler().fit(block)

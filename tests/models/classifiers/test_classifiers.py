@@ -1,4 +1,4 @@
-"""Single classifiers against plain arithmetic, class weights, and scikit-learn's own checks of all of them."""
+"""Classifiers against plain arithmetic, class weights, and scikit-learn's own checks of them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from models.classifiers.neighbours import NearestNeighbours
 from models.classifiers.svm import RBFSVM, SummedRBF
 from models.classifiers.trees import HistGradientBoosting
 from models.early.concat import Concat
-from models.kept import KEPT
+from models.kept import RECENT
 from models.views import Views
 from tests.support.model_views import labels, pooled, views
 
 SMALL = {"trees": 10, "iterations": 10, "landmarks": 50}
 ROUNDING = "features are single precision: rows predicted one by one differ in the seventh digit"
 WEIGHTS = {
-    "check_class_weight_classifiers": "class_weight is none or balanced here, not a weight for each class"
+    "check_class_weight_classifiers": "class_weight is none or balanced, not each class's weight"
 }
 FAILING = {
     "Logistic": {"check_methods_subset_invariance": ROUNDING, **WEIGHTS},
@@ -46,7 +46,9 @@ def expected_failures(estimator) -> dict[str, str]:
 
 
 @pytest.mark.filterwarnings("ignore")  # the checks ask for odd things on purpose
-@parametrize_with_checks([small(cls) for cls in CLASSIFIERS.values()], expected_failed_checks=expected_failures)
+@parametrize_with_checks(
+    [small(cls) for cls in CLASSIFIERS.values()], expected_failed_checks=expected_failures
+)
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
 
@@ -83,11 +85,11 @@ def test_kernel_is_the_sum_of_one_for_each_block_and_the_map_spans_it(form):
         rng.normal(size=(n, 7)).astype(np.float32) * [1, 1, 1, 5, 5, 5, 5] for n in (30, 12)
     )
     train, test = train.astype(np.float32), test.astype(np.float32)
-    found = SummedRBF(gamma=0.7, landmarks=30).fit(form(train), (3, 4))
+    kernel_map = SummedRBF(gamma=0.7, landmarks=30).fit(form(train), (3, 4))
     expected = summed(test, train, (3, 4), 0.7, train)
-    np.testing.assert_allclose(found.kernel(form(test), form(train)), expected, atol=1e-5)
+    np.testing.assert_allclose(kernel_map.kernel(form(test), form(train)), expected, atol=1e-5)
     np.testing.assert_allclose(
-        found.transform(form(test)) @ found.transform(form(train)).T, expected, atol=1e-3
+        kernel_map.transform(form(test)) @ kernel_map.transform(form(train)).T, expected, atol=1e-3
     )
 
 
@@ -105,25 +107,28 @@ def test_blocks_that_never_vary_have_no_part_in_the_kernel():
     alone = SummedRBF().fit(varying, (6,))
     np.testing.assert_allclose(kernel.kernel(X, X), alone.kernel(varying, varying), atol=1e-5)
     constant = np.full((6, 2), 3, dtype=np.float32)
-    found = RBFSVM().fit(constant, np.array([0, 1, 0, 1, 0, 1])).predict_proba(constant)
-    np.testing.assert_allclose(found, 0.5, atol=0.01)
+    probabilities = RBFSVM().fit(constant, np.array([0, 1, 0, 1, 0, 1])).predict_proba(constant)
+    np.testing.assert_allclose(probabilities, 0.5, atol=0.01)
 
 
 def test_distances_are_computed_once_for_every_gamma_and_strength_and_to_the_same_bits(monkeypatch):
     rng = np.random.default_rng(0)
     train, other = (rng.normal(size=(30, 7)).astype(np.float32) for _ in range(2))
-    settings, computed = [(C, gamma) for C in (1.0, 10.0) for gamma in (0.3, 1.0)], []
+    settings, computed = [(1.0, 0.3), (1.0, 1.0), (10.0, 0.3), (10.0, 1.0)], []
 
     def predicted(C, gamma, rows):
         return (
-            RBFSVM(C, gamma).fit(rows, np.arange(30) % 3, (4, 3)).predict_proba(train[:5]).tobytes()
+            RBFSVM(C=C, gamma=gamma)
+            .fit(rows, np.arange(30) % 3, (4, 3))
+            .predict_proba(train[:5])
+            .tobytes()
         )
 
     cold = []
     for setting in settings:
-        KEPT.clear()
+        RECENT.clear()
         cold.append([predicted(*setting, train), predicted(*setting, other)])
-    KEPT.clear()
+    RECENT.clear()
     distances = pairwise.euclidean_distances
     monkeypatch.setattr(pairwise, "euclidean_distances",
                         lambda *given, **more: computed.append(1) or distances(*given, **more))
@@ -169,7 +174,7 @@ def test_rbf_svm_separates_what_no_line_does():
 def test_neighbours_vote_and_the_frequencies_have_one_vote(weights):
     y = np.array([0, 0, 0, 1, 1, 2])
     X = np.array([[0.0], [1], [2], [10], [11], [30]], dtype=np.float32)
-    found = (
+    probabilities = (
         NearestNeighbours(neighbours=3, weights=weights)
         .fit(X, y)
         .predict_proba(np.array([[9.0]], np.float32))
@@ -177,7 +182,8 @@ def test_neighbours_vote_and_the_frequencies_have_one_vote(weights):
     votes = {"uniform": [Fraction(1), Fraction(1), Fraction(1)],  # of the rows at 10, 11 and 2
              "distance": [Fraction(1, 1), Fraction(1, 2), Fraction(1, 7)]}[weights]
     shares = np.array([float(votes[2]), float(votes[0] + votes[1]), 0]) / float(sum(votes))
-    np.testing.assert_allclose(found, [(3 * shares + np.array([3, 2, 1]) / 6) / 4], atol=1e-6)
+    expected = [(3 * shares + np.array([3, 2, 1]) / 6) / 4]
+    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
 
 
 # --- boosting
@@ -241,10 +247,10 @@ def test_balanced_weights_find_more_of_a_rare_class(name):
 
 
 def test_balanced_logistic_regression_is_that_on_repeated_rows():
-    """Weights n / (K n_k) are those of rows repeated so that classes are equal, at the strength that evens the sum.
+    """Weights n / (K n_k) are those of rows repeated so that classes are equal.
 
-    Both are solved to a relative objective of 2e-7, of which probabilities may differ by about the
-    square root.
+    The strength evens the sum. Both are solved to a relative objective of 2e-7, of which
+    probabilities may differ by about the square root.
     """
     y = np.repeat(["a", "b"], [40, 10])
     X = pooled(np.where(y == "a", "apple", "boat"))

@@ -14,13 +14,19 @@ from models.classifiers.inner_folds import stratified_folds
 from models.classifiers.logistic import Logistic
 from models.classifiers.svm import LinearSVM
 from models.early.concat import Concat
-from models.kept import KEPT
+from models.kept import RECENT
 from models.late.late import Late
 from models.views import Views
 from tests.support.model_views import views
 
 
-@given(st.integers(1, 40), st.integers(1, 4), st.integers(1, 12), st.integers(2, 6), st.integers(0, 2**32 - 1))
+@given(
+    st.integers(1, 40),
+    st.integers(1, 4),
+    st.integers(1, 12),
+    st.integers(2, 6),
+    st.integers(0, 2**32 - 1),
+)
 @settings(max_examples=60, deadline=None)
 def test_every_row_is_held_out_once_and_groups_stay_whole(n, classes, groups, count, seed):
     rng = np.random.default_rng(seed)
@@ -39,17 +45,17 @@ def test_every_row_is_held_out_once_and_groups_stay_whole(n, classes, groups, co
 
 @pytest.mark.parametrize("group", [np.arange(60) // 4, None])
 def test_equal_classes_and_groups_are_divided_once_and_as_scikit_learn_does(group, monkeypatch):
-    KEPT.clear()
+    RECENT.clear()
     drawn, draw = [], inner_folds._drawn
     monkeypatch.setattr(inner_folds, "_drawn", lambda *given: drawn.append(given) or draw(*given))
     y = np.arange(60) ** 2 % 7
     kind = StratifiedKFold if group is None else StratifiedGroupKFold
     for classes in (y, np.char.add("class ", y.astype(str))):
         expected = kind(4, shuffle=True, random_state=3).split(y, y, group)
-        for (train, held_out), (wanted, outside) in zip(
+        for (train, held_out), (inside, outside) in zip(
             stratified_folds(classes, 4, 3, group), expected, strict=True
         ):
-            np.testing.assert_array_equal(train, wanted)
+            np.testing.assert_array_equal(train, inside)
             np.testing.assert_array_equal(held_out, outside)
             train[:] = 0  # it is the caller's own
     assert len(drawn) == 1

@@ -1,4 +1,4 @@
-"""Ridge classification against scikit-learn: scores, what is held out, and the sigmoids that make probabilities."""
+"""Ridge classification against scikit-learn: scores, what is held out, and the sigmoids."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import RidgeClassifier
 
 from models.classifier import ArrayFit
-from models.classifiers import least_squares
+from models.classifiers import least_squares, normal_equations
 from models.classifiers.calibration import calibration_folds, fitted_sigmoids
-from models.classifiers.least_squares import Task, ridge
+from models.classifiers.least_squares import ridge
+from models.classifiers.regression import Task
 from models.classifiers.ridge import Ridge
 from models.early.concat import Concat
 from models.views import Views
@@ -42,10 +43,10 @@ def reference(alpha: float, X, y, class_weight: str = "none") -> RidgeClassifier
 
 
 def decisions(fitted: RidgeClassifier, X) -> np.ndarray:
-    found = fitted.decision_function(
+    scores = fitted.decision_function(
         np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
     )
-    return found if found.ndim == 2 else found[:, None]
+    return scores if scores.ndim == 2 else scores[:, None]
 
 
 @pytest.fixture(params=["factorised", "iterated"])
@@ -118,9 +119,9 @@ def test_a_sigmoid_is_at_the_minimum_and_keeps_the_shares_where_scores_tell_noth
     sigmoids = fitted_sigmoids(scores, positive, weights)
     p = 1 / (1 + np.exp(-(sigmoids.slope * scores + sigmoids.offset)))
     of_class = weights @ positive
-    wanted = np.where(positive, (of_class + 1) / (of_class + 2), 1 / (weights @ ~positive + 2))
-    np.testing.assert_allclose(weights @ (p - wanted) / weights.sum(), 0, atol=1e-8)
-    np.testing.assert_allclose(weights @ ((p - wanted) * scores) / weights.sum(), 0, atol=1e-6)
+    targets = np.where(positive, (of_class + 1) / (of_class + 2), 1 / (weights @ ~positive + 2))
+    np.testing.assert_allclose(weights @ (p - targets) / weights.sum(), 0, atol=1e-8)
+    np.testing.assert_allclose(weights @ ((p - targets) * scores) / weights.sum(), 0, atol=1e-6)
     np.testing.assert_allclose(p[:, 1], positive[:, 1] @ weights / weights.sum(), atol=0.01)
 
 
@@ -139,14 +140,14 @@ def test_features_without_information_get_the_shares_of_the_classes():
     y = np.repeat([0, 1, 2], [300, 200, 100])
     X = (rng.normal(size=(600, 30)) / np.sqrt(30)).astype(np.float32)
     for alpha in (0.1, 1000.0):
-        found = Ridge(alpha=alpha).fit(X, y).predict_proba(X)
-        np.testing.assert_allclose(found.mean(axis=0), [1 / 2, 1 / 3, 1 / 6], atol=0.02)
-        assert found.std(axis=0).max() < 0.1
+        probabilities = Ridge(alpha=alpha).fit(X, y).predict_proba(X)
+        np.testing.assert_allclose(probabilities.mean(axis=0), [1 / 2, 1 / 3, 1 / 6], atol=0.02)
+        assert probabilities.std(axis=0).max() < 0.1
 
 
 def test_all_strengths_share_one_set_of_products(monkeypatch):
-    made, moments = [], least_squares._Primal._moments
-    monkeypatch.setattr(least_squares._Primal, "_moments",
+    made, moments = [], normal_equations.Primal._moments
+    monkeypatch.setattr(normal_equations.Primal, "_moments",
                         lambda self, rows: made.append(len(rows)) or moments(self, rows))
     X, y = rows(80, 20, 4)
     settings = [{"alpha": alpha} for alpha in ALPHAS]

@@ -62,9 +62,9 @@ def test_test_rows_change_nothing_that_was_learned():
     altered = rows.copy()
     altered[40:] = 1e6
     train = np.arange(40)
-    one, other = (BlockScaler().fit(Block.of(values).take(train)) for values in (rows, altered))
-    np.testing.assert_array_equal(one.mean_, other.mean_)
-    assert one.scale_ == other.scale_
+    before, after = (BlockScaler().fit(Block.of(values).take(train)) for values in (rows, altered))
+    np.testing.assert_array_equal(before.mean_, after.mean_)
+    assert before.scale_ == after.scale_
 
 
 def test_missing_samples_are_left_out_of_the_statistics_and_become_the_mean():
@@ -110,7 +110,7 @@ def test_sparse_and_dense_texts_give_the_same_up_to_centring(width):
         Views(Block.of(pooled(y)), Block.of(values)) for values in (text, sparse.csr_matrix(text))
     ]
     forest = RandomForest(trees=10)
-    dense, thin = (Concat(forest).fit(one, y).predict_proba(one) for one in forms)
+    dense, thin = (Concat(forest).fit(form, y).predict_proba(form) for form in forms)
     np.testing.assert_allclose(dense, thin, atol=0.2)
     np.testing.assert_array_equal(dense.argmax(axis=1), thin.argmax(axis=1))
 

@@ -1,4 +1,4 @@
-"""Late fusion: rules against plain arithmetic, against the Bayes rule, and what they learn on inner folds."""
+"""Late fusion: rules against plain arithmetic and the Bayes rule, and what inner folds teach."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from features.block import Block
 from models.classifiers.logistic import Logistic
-from models.combining import Inner, Parts
+from models.combining import InnerPredictions, MemberPredictions
 from models.early.baselines import ImageOnly, TextOnly
 from models.late.late import Late
 from models.late.rules import FIXED, LEARNED, likeliest_weights, selected_weights
@@ -27,28 +27,29 @@ RULES = [*FIXED, *LEARNED, "stacking"]
 
 
 def combined(rule: str, image_there=ALL, text_there=ALL, frequencies=EVEN) -> np.ndarray:
-    parts = Parts(
+    members = MemberPredictions(
         np.stack([IMAGE, TEXT]), np.stack([np.asarray(image_there), np.asarray(text_there)])
     )
-    return Late(Logistic(), rule=rule).fit_combination(frequencies, None).combine(parts)
+    return Late(Logistic(), rule=rule).fit_combination(frequencies, None).combine(members)
 
 
 def normalised(rows: np.ndarray) -> np.ndarray:
     return rows / rows.sum(axis=1, keepdims=True)
 
 
-def random_parts(
-    seed: int, parts: int = 2, n: int = 200, classes: int = 4, holes: float = 0.0
-) -> Inner:
-    """Parts of which the first are the better ones, with their samples' true classes."""
+def random_members(
+    seed: int, members: int = 2, n: int = 200, classes: int = 4, holes: float = 0.0
+) -> InnerPredictions:
+    """Members of which the first are the better ones, with their samples' true classes."""
     rng = np.random.default_rng(seed)
     y = rng.integers(classes, size=n)
-    strengths = 2.0 / np.arange(1, parts + 1)
+    strengths = 2.0 / np.arange(1, members + 1)
     logits = [
         strength * np.eye(classes)[y] + rng.normal(size=(n, classes)) for strength in strengths
     ]
-    probabilities = np.stack([normalised(np.exp(one)) for one in logits])
-    return Inner(Parts(probabilities, rng.random((parts, n)) >= holes), y, np.arange(n) % 3)
+    probabilities = np.stack([normalised(np.exp(of_member)) for of_member in logits])
+    present = rng.random((members, n)) >= holes
+    return InnerPredictions(MemberPredictions(probabilities, present), y, np.arange(n) % 3)
 
 
 # --- fixed rules
@@ -66,14 +67,15 @@ def test_product_rule_is_renormalised():
 
 def test_product_rule_counts_the_class_frequencies_once():
     frequencies = np.array([0.6, 0.3, 0.1])
-    found = combined("product", frequencies=frequencies)[:2]
-    np.testing.assert_allclose(found, normalised((IMAGE * TEXT / frequencies)[:2]), atol=1e-9)
+    expected = normalised((IMAGE * TEXT / frequencies)[:2])
+    probabilities = combined("product", frequencies=frequencies)[:2]
+    np.testing.assert_allclose(probabilities, expected, atol=1e-9)
 
 
 def test_product_rule_bears_probabilities_of_zero():
-    found = combined("product")[2]
-    assert np.all(np.isfinite(found))
-    assert found.sum() == pytest.approx(1)
+    probabilities = combined("product")[2]
+    assert np.all(np.isfinite(probabilities))
+    assert probabilities.sum() == pytest.approx(1)
 
 
 def test_max_rule():
@@ -82,36 +84,37 @@ def test_max_rule():
 
 def test_majority_counts_votes_and_the_mean_decides_between_equals():
     third = np.array([[0.4, 0.35, 0.25], [0.1, 0.1, 0.8], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
-    parts = Parts(np.stack([IMAGE, TEXT, third]), np.ones((3, 4), dtype=bool))
-    found = Late(Logistic(), rule="majority").fit_combination(EVEN, None).combine(parts)
+    members = MemberPredictions(np.stack([IMAGE, TEXT, third]), np.ones((3, 4), dtype=bool))
+    probabilities = Late(Logistic(), rule="majority").fit_combination(EVEN, None).combine(members)
     # two votes of three; one each: the largest mean
-    assert list(found.argmax(axis=1)) == [0, 2, 0, 2]
+    assert list(probabilities.argmax(axis=1)) == [0, 2, 0, 2]
     votes = np.array([[2, 1, 0], [1, 1, 1], [2, 1, 0], [1, 0, 2]])
-    np.testing.assert_allclose(found, (votes + np.mean([IMAGE, TEXT, third], axis=0)) / 4)
+    np.testing.assert_allclose(probabilities, (votes + np.mean([IMAGE, TEXT, third], axis=0)) / 4)
 
 
 @pytest.mark.parametrize("rule", FIXED)
 def test_only_modalities_that_are_there_count(rule):
     frequencies = IMAGE[3]  # as members give them where they lack their modality
-    found = combined(rule, [True, False, True, False], [False, True, True, False], frequencies)
-    np.testing.assert_allclose(found[0], IMAGE[0], atol=1e-9)
-    np.testing.assert_allclose(found[1], TEXT[1], atol=1e-9)
-    np.testing.assert_allclose(found[3], frequencies, atol=1e-9)
+    has_image, has_text = [True, False, True, False], [False, True, True, False]
+    probabilities = combined(rule, has_image, has_text, frequencies)
+    np.testing.assert_allclose(probabilities[0], IMAGE[0], atol=1e-9)
+    np.testing.assert_allclose(probabilities[1], TEXT[1], atol=1e-9)
+    np.testing.assert_allclose(probabilities[3], frequencies, atol=1e-9)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(RULES))
 @settings(max_examples=40, deadline=None)
 def test_combination_is_a_distribution_and_symmetric(seed, rule):
-    inner = random_parts(seed, n=40, holes=0.3)
-    turned = Parts(inner.parts.probabilities[::-1], inner.parts.present[::-1])
-    one, other = (
+    inner = random_members(seed, n=40, holes=0.3)
+    turned = MemberPredictions(inner.members.probabilities[::-1], inner.members.present[::-1])
+    straight, reversed_ = (
         Late(Logistic(), rule=rule)
-        .fit_combination(np.full(4, 0.25), inner._replace(parts=parts))
-        .combine(parts)
-        for parts in (inner.parts, turned)
+        .fit_combination(np.full(4, 0.25), inner._replace(members=members))
+        .combine(members)
+        for members in (inner.members, turned)
     )
-    np.testing.assert_allclose(one.sum(axis=1), 1)
-    np.testing.assert_allclose(one, other, atol=1e-3)
+    np.testing.assert_allclose(straight.sum(axis=1), 1)
+    np.testing.assert_allclose(straight, reversed_, atol=1e-3)
 
 
 # --- rules that learn
@@ -122,15 +125,15 @@ def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
     return float(-np.log(probabilities[np.arange(len(y)), y]).mean())
 
 
-@pytest.mark.parametrize("parts", [2, 4])
-def test_weights_have_the_least_log_loss_on_the_simplex(parts):
-    inner = random_parts(1, parts)
-    given = inner.parts.probabilities
+@pytest.mark.parametrize("members", [2, 4])
+def test_weights_have_the_least_log_loss_on_the_simplex(members):
+    inner = random_members(1, members)
+    given = inner.members.probabilities
 
     def loss(weights: np.ndarray) -> float:
         return log_loss(np.tensordot(weights, given, 1), inner.y)
 
-    best = minimize(loss, np.full(parts, 1 / parts), bounds=[(0, 1)] * parts, method="SLSQP",
+    best = minimize(loss, np.full(members, 1 / members), bounds=[(0, 1)] * members, method="SLSQP",
                     constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1})
     weights = likeliest_weights(inner)
     assert weights.sum() == pytest.approx(1)
@@ -139,56 +142,56 @@ def test_weights_have_the_least_log_loss_on_the_simplex(parts):
 
 
 def test_selection_takes_with_replacement_what_lowers_the_loss_most():
-    inner = random_parts(2, 4, n=60)
-    given = inner.parts.probabilities
+    inner = random_members(2, 4, n=60)
+    given = inner.members.probabilities
     taken, losses = [], []
     for _ in range(100):  # the plain form of the algorithm
-        tried = [log_loss(given[[*taken, part]].mean(axis=0), inner.y) for part in range(4)]
+        tried = [log_loss(given[[*taken, member]].mean(axis=0), inner.y) for member in range(4)]
         taken.append(int(np.argmin(tried)))
         losses.append(min(tried))
     size = int(np.argmin(losses)) + 1
     np.testing.assert_allclose(
         selected_weights(inner), np.bincount(taken[:size], minlength=4) / size
     )
-    assert losses[size - 1] < min(log_loss(one, inner.y) for one in given)
+    assert losses[size - 1] < min(log_loss(alone, inner.y) for alone in given)
 
 
 def test_selection_leaves_out_what_does_not_help():
-    inner = random_parts(3, 2)
+    inner = random_members(3, 2)
     noise = normalised(np.random.default_rng(0).random((3, 200, 4)) ** 6)
-    library = inner._replace(
-        parts=Parts(np.concatenate([inner.parts.probabilities, noise]), np.ones((5, 200), bool))
+    library = MemberPredictions(
+        np.concatenate([inner.members.probabilities, noise]), np.ones((5, 200), bool)
     )
-    weights = selected_weights(library)
+    weights = selected_weights(inner._replace(members=library))
     assert weights[:2].sum() > 0.9
 
 
 def test_stacking_is_the_regularised_regression_on_log_probabilities():
-    inner = random_parts(4)
+    inner = random_members(4)
     stacker = Stacker.fit(inner)
     assert stacker is not None
-    inputs = np.concatenate(list(np.log(inner.parts.probabilities)), axis=1)
-    found = stacker.probabilities(inner.parts)
+    inputs = np.concatenate(list(np.log(inner.members.probabilities)), axis=1)
+    probabilities = stacker.probabilities(inner.members)
     expected = {
         C: LogisticRegression(C=C, max_iter=5000, tol=1e-8)
         .fit(inputs, inner.y)
         .predict_proba(inputs)
         for C in STRENGTHS
     }
-    assert min(np.abs(found - one).max() for one in expected.values()) < 2e-3
+    assert min(np.abs(probabilities - of_C).max() for of_C in expected.values()) < 2e-3
 
 
 def test_stacking_learns_that_a_part_confuses_two_classes():
-    """The image's classes 0 and 1 are swapped: no weighting of its probabilities can help, a regression can."""
-    inner = random_parts(5, n=600)
-    swapped = inner.parts.probabilities.copy()
+    """The image's classes 0 and 1 are swapped: no weight of it can help, a regression can."""
+    inner = random_members(5, n=600)
+    swapped = inner.members.probabilities.copy()
     swapped[0] = swapped[0][:, [1, 0, 2, 3]]
-    inner = inner._replace(parts=inner.parts._replace(probabilities=swapped))
+    inner = inner._replace(members=inner.members._replace(probabilities=swapped))
     accuracy = {
         rule: np.mean(
             Late(Logistic(), rule=rule)
             .fit_combination(np.full(4, 0.25), inner)
-            .combine(inner.parts)
+            .combine(inner.members)
             .argmax(axis=1)
             == inner.y
         )
@@ -199,21 +202,21 @@ def test_stacking_learns_that_a_part_confuses_two_classes():
 
 @pytest.mark.parametrize("rule", ["weighted", "selection", "stacking"])
 def test_samples_with_one_modality_get_its_own_models_probabilities_and_teach_nothing(rule):
-    inner = random_parts(6, holes=0.3)
+    inner = random_members(6, holes=0.3)
     late = Late(Logistic(), rule=rule).fit_combination(np.full(4, 0.25), inner)
-    found = late.combine(inner.parts)
-    for part, other in ((0, 1), (1, 0)):
-        alone = inner.parts.present[part] & ~inner.parts.present[other]
-        np.testing.assert_allclose(found[alone], inner.parts.probabilities[part][alone])
-    whole = inner.parts.present.all(axis=0)
-    less = Inner(
-        Parts(inner.parts.probabilities[:, whole], inner.parts.present[:, whole]),
+    given = late.combine(inner.members)
+    for member, other in ((0, 1), (1, 0)):
+        alone = inner.members.present[member] & ~inner.members.present[other]
+        np.testing.assert_allclose(given[alone], inner.members.probabilities[member][alone])
+    whole = inner.members.present.all(axis=0)
+    less = InnerPredictions(
+        MemberPredictions(inner.members.probabilities[:, whole], inner.members.present[:, whole]),
         inner.y[whole],
         inner.folds[whole],
     )
     np.testing.assert_array_equal(
-        found[whole],
-        Late(Logistic(), rule=rule).fit_combination(np.full(4, 0.25), less).combine(less.parts),
+        given[whole],
+        Late(Logistic(), rule=rule).fit_combination(np.full(4, 0.25), less).combine(less.members),
     )
 
 
@@ -229,13 +232,14 @@ def test_alone_it_gives_what_combining_the_single_modalities_gives(rule):
     given = [
         model(Logistic()).fit(holes, y).predict_proba(holes) for model in (ImageOnly, TextOnly)
     ]
-    parts = Parts(np.stack(given), np.stack([block.present for block in holes.blocks().values()]))
-    np.testing.assert_array_equal(late.predict_proba(holes), late.combine(parts))
+    present = np.stack([block.present for block in holes.blocks().values()])
+    members = MemberPredictions(np.stack(given), present)
+    np.testing.assert_array_equal(late.predict_proba(holes), late.combine(members))
 
 
 @pytest.mark.parametrize("rule", ["weighted", "selection", "stacking"])
 def test_alone_it_learns_from_samples_that_its_models_were_not_fitted_on(rule, monkeypatch):
-    """Pictures as wide as samples are learned by heart: only unseen samples show that the texts are better."""
+    """Wide pictures are learned by heart: only unseen samples show that the texts are better."""
     y = labels(60)
     train, _ = views(n=60)
     noise = Block.of(np.random.default_rng(0).normal(size=(60, 300)).astype(np.float32))
@@ -246,7 +250,7 @@ def test_alone_it_learns_from_samples_that_its_models_were_not_fitted_on(rule, m
     )
     late = Late(Logistic(C=100), rule=rule).fit(Views(noise, train.text), y)
     inner, = seen
-    right = (inner.parts.probabilities.argmax(axis=2) == np.searchsorted(CLASSES, y)).mean(axis=1)
+    right = (inner.members.probabilities.argmax(axis=2) == np.searchsorted(CLASSES, y)).mean(axis=1)
     assert right[0] < 0.6
     assert right[1] > 0.9
     assert late.weights_ is None or late.weights_[1] > 0.8
@@ -256,7 +260,9 @@ def test_alone_it_learns_from_samples_that_its_models_were_not_fitted_on(rule, m
 
 
 @pytest.mark.parametrize("rule", ["weighted", "selection", "stacking"])
-@pytest.mark.parametrize("y", [["a", "b"], ["a", "a", "b"], ["a", "a", "a"], ["a", "b", "b", "c", "c"]])
+@pytest.mark.parametrize(
+    "y", [["a", "b"], ["a", "a", "b"], ["a", "a", "a"], ["a", "b", "b", "c", "c"]]
+)
 def test_too_few_samples_for_inner_folds_are_borne(rule, y):
     train, _ = views(n=len(y))
     probabilities = Late(Logistic(), rule=rule).fit(train, np.array(y)).predict_proba(train)
@@ -276,9 +282,9 @@ def test_product_of_independent_modalities_is_the_bayes_rule_within_noise():
 
     def drawn(n: int) -> tuple[Views, np.ndarray, np.ndarray]:
         y = rng.choice(3, size=n, p=prior)
-        rows = [one[y] + rng.normal(size=(n, one.shape[1])) for one in centres]
-        logs = np.log(prior) - sum(((row[:, None] - one) ** 2).sum(axis=2) / 2
-                                   for row, one in zip(rows, centres, strict=True))
+        rows = [means[y] + rng.normal(size=(n, means.shape[1])) for means in centres]
+        logs = np.log(prior) - sum(((row[:, None] - means) ** 2).sum(axis=2) / 2
+                                   for row, means in zip(rows, centres, strict=True))
         return (
             Views(*(Block.of(row.astype(np.float32)) for row in rows)),
             y,
@@ -287,12 +293,15 @@ def test_product_of_independent_modalities_is_the_bayes_rule_within_noise():
 
     train, y, _ = drawn(6000)
     test, truth, bayes = drawn(4000)
-    found = {rule: Late(Logistic(C=1000), rule=rule).fit(train, y).predict_proba(test)
-             for rule in ("product", "mean", "stacking")}
-    accuracy = {rule: np.mean(one.argmax(axis=1) == truth) for rule, one in found.items()}
+    by_rule = {rule: Late(Logistic(C=1000), rule=rule).fit(train, y).predict_proba(test)
+               for rule in ("product", "mean", "stacking")}
+    accuracy = {
+        rule: np.mean(probabilities.argmax(axis=1) == truth)
+        for rule, probabilities in by_rule.items()
+    }
     best = np.mean(bayes.argmax(axis=1) == truth)
     assert abs(accuracy["product"] - best) < 0.01  # two standard errors of 4,000 draws
     assert abs(accuracy["stacking"] - best) < 0.01
-    assert log_loss(found["product"], truth) < log_loss(bayes, truth) + 0.01
+    assert log_loss(by_rule["product"], truth) < log_loss(bayes, truth) + 0.01
     assert accuracy["mean"] < best - 0.01
-    assert np.abs(found["product"] - bayes).mean() < 0.015
+    assert np.abs(by_rule["product"] - bayes).mean() < 0.015

@@ -75,9 +75,9 @@ def test_samples_that_lack_a_modality_are_not_labelled_for_the_other():
     (train, y), (pool, _) = independent(30, 0), independent(100, 1)
     whole = SemiSupervised(Logistic(), rounds=3).fit(train, y, pool.take(np.arange(40, 60)))
     holes = Views(without(pool.image, slice(0, 40)), without(pool.text, slice(60, 100)))
-    found = SemiSupervised(Logistic(), rounds=3).fit(train, y, holes)
-    assert found.labelled_ == whole.labelled_
-    np.testing.assert_array_equal(found.predict_proba(pool), whole.predict_proba(pool))
+    model = SemiSupervised(Logistic(), rounds=3).fit(train, y, holes)
+    assert model.labelled_ == whole.labelled_
+    np.testing.assert_array_equal(model.predict_proba(pool), whole.predict_proba(pool))
 
 
 @pytest.mark.parametrize("gone", ["image", "text"])

@@ -10,7 +10,7 @@ from features.block import Block
 from models.classifiers.logistic import Logistic
 from models.early.concat import Concat
 from models.fusion import Fit
-from models.kept import KEPT
+from models.kept import RECENT
 from models.neural.attention import Attention
 from models.preparation.principal_components import BlockReduction, SequenceReduction
 from models.shared_space.classification import CCA
@@ -30,9 +30,9 @@ def reduction_of(kind):
 
 
 @pytest.fixture(autouse=True)
-def found(monkeypatch):
-    """Nothing is kept from other tests; a list of what components are found of."""
-    KEPT.clear()
+def decomposed(monkeypatch):
+    """Nothing is kept from other tests; the shapes of all rows that are decomposed."""
+    RECENT.clear()
     rows = []
     for cls in (SequenceReduction, BlockReduction):
         monkeypatch.setattr(
@@ -54,19 +54,19 @@ def bits(reduction, block):
 
 
 @every_kind
-def test_components_of_equal_samples_are_found_once_and_are_the_same_to_the_bit(kind, found):
+def test_components_of_equal_samples_are_found_once_and_are_the_same_to_the_bit(kind, decomposed):
     block = block_of(kind)
     cold = bits(reduction_of(kind).fit(block), block)
     again = Block(block.values.copy(), block.index, block.mask)
     assert bits(reduction_of(kind).fit(again), block) == cold
-    assert len(found) == 1
-    KEPT.clear()
+    assert len(decomposed) == 1
+    RECENT.clear()
     assert bits(reduction_of(kind).fit(block), block) == cold
-    assert len(found) == 2
+    assert len(decomposed) == 2
 
 
 @every_kind
-def test_other_samples_or_parameters_have_components_of_their_own(kind, found):
+def test_other_samples_or_parameters_have_components_of_their_own(kind, decomposed):
     block = block_of(kind)
     others = [
         block.take(np.arange(59)),
@@ -74,40 +74,40 @@ def test_other_samples_or_parameters_have_components_of_their_own(kind, found):
         without(block, slice(7, 8)),
     ]
     cold = []
-    for one in others:
-        KEPT.clear()
-        cold.append(bits(reduction_of(kind).fit(one), block))
-    KEPT.clear()
-    found.clear()
+    for other in others:
+        RECENT.clear()
+        cold.append(bits(reduction_of(kind).fit(other), block))
+    RECENT.clear()
+    decomposed.clear()
     reduction_of(kind).fit(block)
-    assert [bits(reduction_of(kind).fit(one), block) for one in others] == cold
+    assert [bits(reduction_of(kind).fit(other), block) for other in others] == cold
     reduction_of(kind).set_params(components=2).fit(block)
     reduction_of(kind).set_params(random_state=1).fit(block)
-    assert len(found) == 6
+    assert len(decomposed) == 6
 
 
-def test_altered_values_are_other_samples(found):
+def test_altered_values_are_other_samples(decomposed):
     block = block_of("sequence")
     before = bits(SequenceReduction(3).fit(block), block)
     block.values[0, 0, 0] += 100
     assert bits(SequenceReduction(3).fit(block), block) != before
-    assert len(found) == 2
+    assert len(decomposed) == 2
 
 
-def test_cells_with_the_same_pictures_find_their_components_once(found):
+def test_cells_with_the_same_pictures_find_their_components_once(decomposed):
     y = labels()
     image = Block.of(*sequence(y, 4, 12))
     for seed in (1, 2):
         Attention(epochs=1, reduce=3).fit(Views(image, Block.of(*sequence(y, 3, 5, seed))), y)
-    assert found == [(240 - 20, 12), (180 - 20, 5), (180 - 20, 5)]
+    assert decomposed == [(240 - 20, 12), (180 - 20, 5), (180 - 20, 5)]
 
 
-def test_settings_that_components_do_not_depend_on_share_them(found):
+def test_settings_that_components_do_not_depend_on_share_them(decomposed):
     y = labels()
     train = Views(Block.of(pooled(y, 12)), Block.of(pooled(y, 9, 1)))
     fits = [Fit(train.take(rows), y[rows], train) for rows in (np.arange(40), np.arange(20, 60))]
     settings = [{"regularisation": share} for share in (0.1, 0.5, 0.9)]
     CCA(Logistic(), reduce=4).predict_many(fits, settings)
-    assert found == [(40, 12), (40, 9)] * 2
+    assert decomposed == [(40, 12), (40, 9)] * 2
     Concat(Logistic(), components=4).fit(fits[0].train, fits[0].y)
-    assert found[4:] == []
+    assert decomposed[4:] == []

@@ -1,4 +1,4 @@
-"""The shared space: canonical correlations against the generalised eigenproblem, one modality for the other."""
+"""Canonical correlations against the generalised eigenproblem, and one modality for the other."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from models.fusion import Fit
 from models.preparation.principal_components import BlockReduction
 from models.shared_space.classification import CCA
 from models.shared_space.projections import CanonicalCorrelation
+from models.unlabelled import LearnsFromUnlabelled
 from models.views import Views, stacked
 from tests.support.model_views import labels, pooled, views, without
 
@@ -129,7 +130,7 @@ def test_pairs_without_a_label_make_the_space_better():
     more = CCA(Logistic()).learn(Fit(train, y, new, pairs))
     correct = [np.mean(fitted.predict(new) == other) for fitted in (few, more)]
     assert correct[1] > correct[0] + 0.05
-    assert Concat.uses_unlabelled is False
+    assert not issubclass(Concat, LearnsFromUnlabelled)
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])

@@ -1,7 +1,8 @@
-"""Zero-shot classification: the formula, what it recognises and what it cannot, what it never looks at."""
+"""Zero-shot classification: the formula, what it recognises, and what it never looks at."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from features.block import Block
 from models.early.baselines import Majority
 from models.fusion import ClassTexts, Fit
-from models.kept import KEPT
+from models.kept import RECENT
 from models.preparation.principal_components import BlockReduction
 from models.shared_space.projections import TextSpace
 from models.shared_space.zero_shot import ZeroShot
@@ -23,10 +24,10 @@ SPACES = ("text", "cca", "contrastive")
 
 
 def latent_classes(per_class: int = 12, noise: float = 0.3, seed: int = 0, related: bool = True):
-    """Views of classes that are points in a latent space, which pictures and texts show in ways of their own.
+    """Views of classes that are points in a latent space.
 
-    The last UNSEEN classes are the test set. Where they are not `related`, features say nothing of
-    the class.
+    Pictures and texts show them in ways of their own. The last UNSEEN classes are the test set.
+    Where they are not `related`, features say nothing of the class.
 
     Returns
     -------
@@ -59,10 +60,12 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize(("recognised_by", "least"), [("image", 0.75), ("text", 0.75), ("both", 0.8)])
+@pytest.mark.parametrize(
+    ("recognised_by", "least"), [("image", 0.75), ("text", 0.75), ("both", 0.8)]
+)
 def test_classes_never_seen_are_recognised_by_their_texts(space, recognised_by, least):
     train, y, test, labels, described = latent_classes()
-    fitted = learned(ZeroShot(space, recognised_by), train, y, described)
+    fitted = learned(ZeroShot(space=space, recognised_by=recognised_by), train, y, described)
     assert list(fitted.classes_) == list(CLASSES[SEEN:])
     assert np.mean(fitted.predict(test) == labels) > least
     np.testing.assert_allclose(fitted.predict_proba(test).sum(axis=1), 1)
@@ -72,11 +75,13 @@ def test_classes_never_seen_are_recognised_by_their_texts(space, recognised_by, 
 @pytest.mark.parametrize("recognised_by", ["image", "both"])
 def test_features_that_say_nothing_of_the_class_give_chance(space, recognised_by):
     train, y, test, labels, described = latent_classes(per_class=60, related=False)
-    found = (
-        learned(ZeroShot(space, recognised_by, epochs=5), train, y, described).predict(test)
+    right = (
+        learned(
+            ZeroShot(space=space, recognised_by=recognised_by, epochs=5), train, y, described
+        ).predict(test)
         == labels
     )
-    assert abs(found.mean() - 1 / UNSEEN) < 0.09  # 240 rows: three standard errors
+    assert abs(right.mean() - 1 / UNSEEN) < 0.09  # 240 rows: three standard errors
 
 
 def test_classes_in_pairs_are_recognised_without_any_row_having_a_text():
@@ -91,7 +96,7 @@ def test_classes_in_pairs_are_recognised_without_any_row_having_a_text():
 def test_probabilities_are_those_of_the_formula():
     train, y, test, _, described = latent_classes()
     r, w, tau = 0.3, 0.7, 0.05
-    found = learned(
+    probabilities = learned(
         ZeroShot(regularisation=r, weight=w, temperature=tau), train, y, described
     ).predict_proba(test)
     x, t = (np.asarray(block.array(), np.float64) for block in train.blocks().values())
@@ -103,12 +108,13 @@ def test_probabilities_are_those_of_the_formula():
     mapping = np.linalg.inv(shrunk) @ (cx.T @ ct / len(cx))
     picture, text = (np.asarray(block.array(), np.float64) for block in test.blocks().values())
     names = unit(np.asarray(described.texts.array(), np.float64)[SEEN:] - t.mean(axis=0))
-    for row, (one, other) in enumerate(
+    for row, (seen, read) in enumerate(
         zip(unit((picture - x.mean(axis=0)) @ mapping), unit(text - t.mean(axis=0)), strict=True)
     ):
-        scores = [(1 - w) * one @ name + w * other @ name for name in names]
+        scores = [(1 - w) * seen @ name + w * read @ name for name in names]
         odds = [np.exp(score / tau) for score in scores]
-        np.testing.assert_allclose(found[row], [one / sum(odds) for one in odds], atol=1e-4)
+        expected = [share / sum(odds) for share in odds]
+        np.testing.assert_allclose(probabilities[row], expected, atol=1e-4)
 
 
 def test_ridge_regression_onto_texts_is_the_least_squares_solution_where_nothing_shrinks():
@@ -145,11 +151,11 @@ def test_the_space_is_the_same_whatever_the_candidates_are(space, pairs):
     other = np.random.default_rng(5).normal(size=(3, 7)).astype(np.float32)
     changed = ClassTexts(np.concatenate([CLASSES[:SEEN], ["x", "y", "z"]]),
                          Block.of(np.vstack([described.texts.values[:SEEN], other])))
-    model = ZeroShot(space, pairs=pairs, epochs=5)
-    one, two = (learned(model, train, y, texts) for texts in (described, changed))
-    assert list(two.classes_) == ["x", "y", "z"]
-    for modality, mapping in one.projection_.maps_.items():
-        np.testing.assert_array_equal(mapping, two.projection_.maps_[modality])
+    model = ZeroShot(space=space, pairs=pairs, epochs=5)
+    plain, renamed = (learned(model, train, y, texts) for texts in (described, changed))
+    assert list(renamed.classes_) == ["x", "y", "z"]
+    for modality, mapping in plain.projection_.maps_.items():
+        np.testing.assert_array_equal(mapping, renamed.projection_.maps_[modality])
 
 
 def test_what_it_is_not_recognised_by_makes_no_difference():
@@ -181,19 +187,23 @@ def test_a_sample_that_lacks_a_modality_is_recognised_by_the_other_or_not_at_all
 def test_training_samples_that_lack_a_modality_teach_nothing():
     train, y, test, _, described = latent_classes()
     holes = Views(without(train.image, slice(0, None, 3)), without(train.text, slice(1, None, 3)))
-    kept = np.arange(2, len(y), 3)
+    complete = np.arange(2, len(y), 3)
     np.testing.assert_allclose(
         learned(ZeroShot(), holes, y, described).predict_proba(test),
-        learned(ZeroShot(), train.take(kept), y[kept], described).predict_proba(test), atol=1e-5)
+        learned(ZeroShot(), train.take(complete), y[complete], described).predict_proba(test),
+        atol=1e-5,
+    )
 
 
 def test_many_settings_share_a_space_and_give_what_one_by_one_gives(monkeypatch):
     train, y, test, _, described = latent_classes()
     fits = [Fit(train, y, test, described=described)]
-    settings = [{"regularisation": r, "weight": w, "temperature": tau}
-                for r in (0.5, 0.1) for w in (0.5, 0.75) for tau in (0.1, 0.3)]
+    settings = [
+        {"regularisation": r, "weight": w, "temperature": tau}
+        for r, w, tau in itertools.product((0.5, 0.1), (0.5, 0.75), (0.1, 0.3))
+    ]
     settings[1:1] = [{"reduce": 3}]
-    KEPT.clear()
+    RECENT.clear()
     spaces, reductions, fit, reduce = [], [], TextSpace.fit, BlockReduction._learned
     monkeypatch.setattr(
         TextSpace, "fit", lambda self, views: spaces.append(self) or fit(self, views)
@@ -201,11 +211,11 @@ def test_many_settings_share_a_space_and_give_what_one_by_one_gives(monkeypatch)
     monkeypatch.setattr(
         BlockReduction, "_learned", lambda self, rows: reductions.append(self) or reduce(self, rows)
     )
-    many = ZeroShot().predict_many(fits, settings)[0]
+    together = ZeroShot().predict_many(fits, settings)[0]
     assert (len(spaces), len(reductions)) == (3, 4)
-    for setting, found in zip(settings, many, strict=True):
+    for setting, jointly in zip(settings, together, strict=True):
         np.testing.assert_allclose(
-            found, learned(ZeroShot(**setting), train, y, described).predict_proba(test)
+            jointly, learned(ZeroShot(**setting), train, y, described).predict_proba(test)
         )
 
 

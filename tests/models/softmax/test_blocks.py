@@ -12,7 +12,7 @@ from models.early.baselines import ImageOnly
 from models.early.concat import Concat
 from models.early.pooled import PooledFusion
 from models.fusion import Fit
-from models.kept import KEPT
+from models.kept import RECENT
 from models.softmax import blocks
 from models.views import Views
 
@@ -22,7 +22,7 @@ SETTINGS = [{"weight": weight, "classifier__C": C} for weight in (0.25, 0.75) fo
 @pytest.fixture(autouse=True)
 def kept(monkeypatch):
     """Nothing is kept from other tests; the blocks that are turned, in order."""
-    KEPT.clear()
+    RECENT.clear()
     turned, turn = [], blocks.turn
     monkeypatch.setattr(blocks, "turn",
                         lambda rows, **more: turned.append(rows.shape) or turn(rows, **more))
@@ -52,7 +52,7 @@ def inner(all_views, y, parts=3):
 def test_blocks_give_what_arrays_give(kind, monkeypatch):
     fits = inner(*views(kind))
     jointly = Concat(Logistic()).predict_many(fits, SETTINGS)
-    monkeypatch.setattr(Logistic, "joint", False)
+    monkeypatch.setattr(PooledFusion, "_blocks", lambda *_: None)
     for many, others in zip(jointly, Concat(Logistic()).predict_many(fits, SETTINGS), strict=True):
         for one, other in zip(many, others, strict=True):
             np.testing.assert_allclose(one, other, atol=2e-3)
@@ -132,12 +132,12 @@ def test_classes_an_inner_fold_lacks_are_left_out():
 
 
 def test_only_so_much_is_kept(monkeypatch, kept):
-    monkeypatch.setattr(KEPT, "most", 1)
+    monkeypatch.setattr(RECENT, "most", 1)
     all_views, y = views()
     for _ in range(2):
         ImageOnly(Logistic()).fit(all_views, y)
         Concat(Logistic()).fit(all_views, y)
-    assert len(KEPT) == 1
+    assert len(RECENT) == 1
     assert kept.count((90, 20)) == 2
 
 

@@ -7,13 +7,17 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.classifier import SolvesJointly
+from models.classifiers.logistic import Logistic
+from models.classifiers.neighbours import NearestNeighbours
+from models.early.concat import Concat
 from pipeline.plan.schedule import tasks_of
 
 
 def unit(fold, picture=None, joint=True, work=1.0):
     features = {} if picture is None else {"image": [SimpleNamespace(key=picture)]}
     return SimpleNamespace(fold=SimpleNamespace(repeat=0, fold=fold), features=features, work=work,
-                           estimator=SimpleNamespace(classifier=SimpleNamespace(joint=joint)))
+                           estimator=Concat(Logistic() if joint else NearestNeighbours()))
 
 
 def scheduled(units, jobs):
@@ -39,7 +43,9 @@ def test_every_unit_is_in_one_task_and_tasks_hold_what_shares_pictures_and_fold(
     assert sorted(position for task in tasks for position in task) == list(range(len(units)))
     for task in tasks:
         members = [units[position] for position in task]
-        assert len(task) == 1 or all(one.estimator.classifier.joint for one in members)
+        assert len(task) == 1 or all(
+            isinstance(one.estimator.classifier, SolvesJointly) for one in members
+        )
         assert (
             len(
                 {
