@@ -157,8 +157,8 @@ class Contrastive(SharedSpace):
     Parameters
     ----------
     classifier : what classifies the points.
-    dimensions, reduce, batch, epochs, patience, learning_rate, weight_decay, dropout, random_state
-        : see ContrastiveProjection.
+    dimensions, reduce, batch_size, epochs, patience, learning_rate, weight_decay, dropout,
+        random_state : see ContrastiveProjection.
     join, direction : see CCA.
     """
 
@@ -171,7 +171,7 @@ class Contrastive(SharedSpace):
         classifier: Classifier,
         dimensions: Count = 64,
         reduce: Count = 256,
-        batch: Count = 256,
+        batch_size: Count = 256,
         epochs: Count = 60,
         patience: Count = 6,
         learning_rate: Positive = 1e-2,
@@ -184,7 +184,7 @@ class Contrastive(SharedSpace):
         self.classifier = classifier
         self.dimensions = dimensions
         self.reduce = reduce
-        self.batch = batch
+        self.batch_size = batch_size
         self.epochs = epochs
         self.patience = patience
         self.learning_rate = learning_rate
@@ -203,7 +203,7 @@ class Contrastive(SharedSpace):
         return ContrastiveProjection(
             self.dimensions,
             self.reduce,
-            self.batch,
+            self.batch_size,
             self.epochs,
             self.patience,
             self.learning_rate,

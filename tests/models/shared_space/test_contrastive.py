@@ -1,4 +1,4 @@
-"""The contrastive projection: its loss against the formula, and one modality standing for the other."""
+"""The contrastive projection: its loss, and one modality standing for the other."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_loss_is_the_formula_over_all_negatives_but_those_of_the_same_picture_or
         return np.log(np.sum(np.exp(others))) - along[i]
 
     expected = np.mean([nats(i, scores[i]) + nats(i, scores[:, i]) for i in range(6)]) / 2
-    found = info_nce(network(*map(torch.from_numpy, (x, y, picture, text)))).item()
-    assert found == pytest.approx(expected, rel=1e-6)
+    loss = info_nce(network(*map(torch.from_numpy, (x, y, picture, text)))).item()
+    assert loss == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_two_of_a_pair_lie_nearest_to_each_other():
@@ -82,7 +82,7 @@ def test_what_is_learned_from_one_modality_holds_for_the_other(direction):
     hidden = "text" if direction.endswith("image") else "image"
     gone = Views(**{**new.blocks(), hidden: without(new.blocks()[hidden], slice(None))})
     np.testing.assert_array_equal(fitted.predict_proba(gone), fitted.predict_proba(new))
-    assert fitted.course()["kept"] == fitted.projection_.history_.kept
+    assert fitted.course()["kept"] == fitted.projection_.history_.best_epoch
 
 
 def test_without_two_pairs_all_lies_at_the_origin():
