@@ -1,4 +1,4 @@
-"""Small networks trained from scratch on the training pictures of each fold."""
+"""What the small networks share that are trained from scratch in each fold."""
 
 from __future__ import annotations
 
@@ -204,78 +204,3 @@ def _moments(pixels: PixelArray) -> tuple[FloatArray, FloatArray]:
 
 def _block(values: FloatArray) -> Block:
     return Block.of(values, np.ones(values.shape[:2], dtype=bool) if values.ndim == 3 else None)
-
-
-class SmallResNet(SmallCNN):
-    """ResNet for pictures of 32 pixels (He et al. 2016); parameters: SmallCNN.
-
-    Of depth 6n + 2: a convolution and three stages of n residual blocks, their maps 32, 16 and 8
-    pixels wide (regions: 64). With 64 channels in the end it has 0.27 million weights at depth 20.
-    """
-
-    def __init__(
-        self,
-        depth: Literal[8, 14, 20, 32, 44, 56] = 20,
-        width: Count = 16,
-        epochs: Count = 60,
-        learning_rate: Positive = 0.1,
-        optimizer: Optimizer = "sgd",
-        weight_decay: NotNegative = 5e-4,
-        loss: Loss = "cross_entropy",
-        flip: bool = True,
-        output: Output = "pooled",
-        random_state: int = 0,
-    ) -> None:
-        self.depth = depth
-        self.width = width
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.optimizer = optimizer
-        self.weight_decay = weight_decay
-        self.loss = loss
-        self.flip = flip
-        self.output = output
-        self.random_state = random_state
-
-    def _built(self, classes: int) -> SmallNetwork:
-        from features.networks.small import resnet
-
-        return resnet(self.depth, self.width, classes)
-
-
-class SmallVGG(SmallCNN):
-    """VGG for pictures of 32 pixels (Simonyan and Zisserman 2015); parameters: SmallCNN.
-
-    Five stages of convolutions with batch normalisation, halved by pooling in between (regions: 4),
-    and a linear classifier in place of the dense layers. At depth 11 and width 64 it has 9.2
-    million weights.
-    """
-
-    def __init__(
-        self,
-        depth: Literal[11, 13, 16] = 11,
-        width: Count = 64,
-        epochs: Count = 60,
-        learning_rate: Positive = 0.05,
-        optimizer: Optimizer = "sgd",
-        weight_decay: NotNegative = 5e-4,
-        loss: Loss = "cross_entropy",
-        flip: bool = True,
-        output: Output = "pooled",
-        random_state: int = 0,
-    ) -> None:
-        self.depth = depth
-        self.width = width
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.optimizer = optimizer
-        self.weight_decay = weight_decay
-        self.loss = loss
-        self.flip = flip
-        self.output = output
-        self.random_state = random_state
-
-    def _built(self, classes: int) -> SmallNetwork:
-        from features.networks.small import vgg
-
-        return vgg(self.depth, self.width, classes)

@@ -41,11 +41,11 @@ class EndToEnd(CoTraining):
     Of a pretrained encoder (cnn, sbert), the last quarter of the layers is trained, or all; it
     learns at `encoder_learning_rate` and stays in evaluation mode: batch normalisation keeps its
     statistics. Its features are centred and scaled, by numbers from the first weights and at most
-    512 training samples, so that training starts where co_training does. An encoder that starts from scratch
-    (small_resnet, small_vgg) is trained whole, at `learning_rate`; of its own parameters, only
-    those of its shape and `flip` count. An encoder without a network (bow, tfidf, word2vec,
-    handcrafted) gives its features, and only the branch on them is trained; one of the two must
-    have a network.
+    512 training samples, so that training starts where co_training does. An encoder that starts
+    from scratch (small_resnet, small_vgg) is trained whole, at `learning_rate`; of its own
+    parameters, only those of its shape and `flip` count. An encoder without a network (bow, tfidf,
+    word2vec, handcrafted) gives its features, and only the branch on them is trained; one of the
+    two must have a network.
 
     Pictures are changed at random at every step, where the encoder does that (cnn: `augment`; small
     ones: always): only those of rows trained on, never of rows held out to stop by, or predicted. A

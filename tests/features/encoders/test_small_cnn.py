@@ -13,7 +13,9 @@ import torch
 from torch import nn
 
 from features.encoder import Targets
-from features.encoders.small_cnn import SmallCNN, SmallResNet, SmallVGG
+from features.encoders.small_cnn import SmallCNN
+from features.encoders.small_resnet import SmallResNet
+from features.encoders.small_vgg import SmallVGG
 from features.networks.small import Inputs, resnet, vgg
 from features.training.batches import Batch, TrainingSamples
 from features.training.held_out import split_for_stopping

@@ -12,7 +12,7 @@ import torch
 from features.block import Block
 from features.encoders.cnn import CNN
 from features.encoders.sentence_bert import SentenceBert
-from features.encoders.small_cnn import SmallResNet
+from features.encoders.small_resnet import SmallResNet
 from features.networks import small as small_networks
 from features.pictures.augmentation import Augment
 from features.training.held_out import split_for_stopping
