@@ -6,9 +6,9 @@ Run by hand: ``python -m benchmarks.stacked [--rows N] [--repeats N]``.
 networks on drawn features of 1,280 and 384 columns, 8 classes. One thread; repetitions alternate
 the sides; medians of CPU time.
 
-- one by one: models.trainer.train, network after network.
+- one by one: features.training.loop.train, network after network.
 - stacked: torch.func.functional_call under vmap over the networks' stacked parameters. Every network keeps its own
-  rows, order of batches, optimiser and early stopping; those that have ended are taken out of the
+  rows, order of batches, optimizer and early stopping; those that have ended are taken out of the
   stack.
 
 Without dropout both sides see the same batches, and the held-out losses must agree to rounding.
@@ -44,9 +44,12 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state
 from torch.nn import functional
 
+from features.training.batches import RowBatches, TrainingSamples
+from features.training.held_out import split_for_stopping
+from features.training.loop import Course, optimizer_of, train, warm_up
+from features.training.settings import History, Training
 from models.neural.losses import classification_loss
 from models.neural.pooled_network import GatedUnit
-from models.trainer import History, Training, _Course, split_for_stopping, train, warm_up
 
 PICTURES, TEXTS, CLASSES, BATCH = 1280, 384, 8, 64
 SETTINGS = tuple(itertools.product((1e-3, 2e-3), (0.01, 0.1)))
@@ -90,8 +93,7 @@ def one_by_one(cases: Sequence[Problem], build: Callable[[], GatedUnit]) -> list
     return [
         train(
             build,
-            case.inputs,
-            case.codes,
+            TrainingSamples(RowBatches(case.inputs, BATCH), case.codes),
             classification_loss("cross_entropy", 0.0, "none", case.codes),
             case.how,
         )[1]
@@ -100,7 +102,7 @@ def one_by_one(cases: Sequence[Problem], build: Callable[[], GatedUnit]) -> list
 
 
 class Stack:
-    """Networks whose parameters are slices of stacked ones, so that each has its own optimiser over its slice."""
+    """Networks whose parameters are slices of stacked ones, so that each has its own optimizer over its slice."""
 
     def __init__(self, cases: Sequence[Problem], build: Callable[[], GatedUnit]) -> None:
         self.cases, self.rngs = (
@@ -111,8 +113,10 @@ class Stack:
                  for case, rng in zip(cases, self.rngs, strict=True)]
         self.fitted, self.held_out = zip(*split, strict=True)
         self.networks = [_seeded(build, case.how.random_state) for case in cases]
-        self.courses = [_Stacked(one, case.how, [{"params": one.parameters()}])
-                        for one, case in zip(self.networks, cases, strict=True)]
+        self.courses = [_Stacked(network, case.how, f"learning_rate {case.how.learning_rate:g}")
+                        for network, case in zip(self.networks, cases, strict=True)]
+        self.optimizers = [optimizer_of([{"params": network.parameters()}], case.how)
+                           for network, case in zip(self.networks, cases, strict=True)]
         self.shape = build().to("meta")  # what functional_call takes for the module
         folds = {case.fold: case for case in cases}
         starts = np.cumsum([0, *(len(case.codes) for case in folds.values())])
@@ -181,22 +185,22 @@ class Stack:
                 for parameter, gradient in zip(
                     map(self.networks[i].get_parameter, names), gradients, strict=True
                 ):
-                    # laid out as the parameter: the fused optimiser reads memory
+                    # laid out as the parameter: the fused optimizer reads memory
                     parameter.grad = gradient[place]
-                self.courses[i].optimiser.step()
+                self.optimizers[i].step()
         return losses.detach() * torch.tensor([len(some) for some in rows])
 
 
-class _Stacked(_Course):
+class _Stacked(Course):
     """A course that clones the best weights: a deep copy of a slice would take the whole stack."""
 
     def add(self, fitted: float, held_out: float | None) -> None:
-        least = self.least
-        network, self.network = self.network, torch.nn.Identity()
+        least = self._least
+        network, self._network = self._network, torch.nn.Identity()
         super().add(fitted, held_out)
-        self.network = network
-        if self.least < least:
-            self.best = {name: value.clone() for name, value in network.state_dict().items()}
+        self._network = network
+        if self._least < least:
+            self._best = {name: value.clone() for name, value in network.state_dict().items()}
 
 
 def _seeded(build: Callable[[], GatedUnit], seed: int) -> GatedUnit:

@@ -7,7 +7,8 @@ from features.encoders.bag_of_words import BagOfWords
 from features.encoders.cnn import CNN
 from features.encoders.handcrafted import Handcrafted
 from features.encoders.sentence_bert import SentenceBert
-from features.encoders.small_cnn import SmallResNet, SmallVGG
+from features.encoders.small_resnet import SmallResNet
+from features.encoders.small_vgg import SmallVGG
 from features.encoders.tfidf import Tfidf
 from features.encoders.word2vec import Word2Vec
 

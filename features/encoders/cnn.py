@@ -57,9 +57,9 @@ class CNN(Encoder):
     output : "pooled" for (n, d); "regions" for (n, t, d), the positions of the map (7 x 7 is t =
         49) or a transformer's patches; "pixels" for the prepared pictures, uint8 (n, size, size,
         3).
-    finetune : trains the network on the labelled training rows of each fold; keys epochs, lr,
-        unfreeze and loss: see features.networks.finetuning.Finetune. With `augment`, it trains on
-        the copies, too.
+    finetune : trains the network on the labelled training rows of each fold; keys epochs,
+        learning_rate, unfreeze and loss: see features.networks.finetuning.Finetune. With
+        `augment`, it trains on the copies, too.
     augment : keys copies, crop, flip, colour and test_copies: see
         features.pictures.augmentation.Augment. Where the network is trained with what is built on
         it (end_to_end), every step sees a new copy, and `copies` does not count.
@@ -183,9 +183,7 @@ class CNN(Encoder):
 
     def _drawing(self) -> list[str]:
         """Libraries that draw augmented copies, and the rows by which fine-tuning stops."""
-        copying = ["numpy"] if self.augment is not None else []
-        stopping = ["scikit-learn"] if self.finetune is not None else []
-        return copying + stopping
+        return ["numpy"] * (self.augment is not None or self.finetune is not None)
 
     def _check_trainable(self) -> None:
         """Raise ValueError for parameters that change the features behind the network."""

@@ -1,4 +1,4 @@
-"""Small networks trained from scratch on the training pictures of each fold."""
+"""What the small networks share that are trained from scratch in each fold."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from features.block import Block, Form, Modality, TrainableNetwork, Unfreeze, joined
+from features.block import Block, FloatArray, Form, Modality, TrainableNetwork, Unfreeze, joined
 from features.encoder import Encoder, Targets
 from features.machine.identity import versions
 from features.pictures.preparation import PixelArray, Preparation, batches
+from features.training.settings import Loss, Optimizer, Training
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from features.networks.small import SmallNetwork
 
 SIZE = 32
-BATCH = 128  # pictures of one training step
+BATCH_SIZE = 128  # pictures of one training step
+HELD_OUT = 0.1  # share of the training pictures that decides which epoch's weights are kept
 AT_ONCE = 256  # pictures encoded at once; changes no result
 PREPARATION = Preparation(SIZE, None, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0)]
-Optimizer = Literal["sgd", "adamw"]
-Loss = Literal["cross_entropy", "mse"]
 Output = Literal["pooled", "regions", "pixels"]
 
 
 class SmallCNN(Encoder):
-    """A network for small pictures, trained from scratch on the labelled training pictures of each fold.
+    """A network for small pictures, trained from scratch on each fold's labelled training rows.
 
     Pictures are squeezed to 32 x 32 pixels. About a tenth of the training pictures decides which
     epoch's weights are kept; the fold's scored pictures are never seen. While it trains, pictures
@@ -40,7 +42,9 @@ class SmallCNN(Encoder):
     ----------
     depth : layers.
     width : channels of the first stage; the later ones double it.
-    epochs, lr, optimizer, weight_decay, loss : see features.training.loop.Training.
+    epochs, optimizer, weight_decay : see features.training.settings.Training.
+    learning_rate : the highest; see its schedule one_cycle.
+    loss : "cross_entropy" or "mse": see features.training.losses.logit_loss.
     flip : whether half of the pictures are mirrored; not for letters, digits and the like.
     output : "pooled" for (n, d), the mean of the last map; "regions" for (n, t, d), its positions;
         "pixels" for the pictures as the network takes them, uint8 (n, 32, 32, 3).
@@ -50,18 +54,19 @@ class SmallCNN(Encoder):
     ----------
     net_ : the trained network.
     mean_, std_ : of the training pictures' channels, float32 (3,).
-    history_ : losses of each epoch, and the epoch kept: see features.training.loop.History.
+    history_ : losses of each epoch, and the epoch kept: see
+        features.training.settings.History.
     """
 
     modality: ClassVar[Modality] = "image"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     forms: ClassVar[dict[Form, str | None]] = {
         "pooled": "pooled", "sequence": "regions", "inputs": "pixels"}
 
     depth: int
     width: int
     epochs: int
-    lr: float
+    learning_rate: float
     optimizer: Optimizer
     weight_decay: float
     loss: Loss
@@ -81,7 +86,7 @@ class SmallCNN(Encoder):
 
     def identity(self) -> dict[str, Any]:
         """Library versions."""
-        return {"libraries": versions("torch", "pillow", "numpy", "scikit-learn")}
+        return {"libraries": versions("torch", "pillow", "numpy")}
 
     def _built(self, classes: int) -> SmallNetwork:
         """The untrained network, its weights drawn from torch's random state."""
@@ -95,32 +100,39 @@ class SmallCNN(Encoder):
         FloatingPointError
             Where the training diverges.
         """
-        import torch
-
         from features.networks.small import Inputs
-        from features.training.loop import Training, device, train
+        from features.training.batches import TrainingSamples
+        from features.training.loop import train
+        from features.training.losses import logit_loss
 
-        pixels = np.concatenate([np.zeros((0, SIZE, SIZE, 3), dtype=np.uint8), *(
-            some for _, some in batches(samples, PREPARATION, AT_ONCE))])
+        pixels = np.concatenate([
+            np.zeros((0, SIZE, SIZE, 3), dtype=np.uint8),
+            *(part for _, part in batches(samples, PREPARATION, AT_ONCE)),
+        ])
         self.mean_, self.std_ = _moments(pixels)
-        how = Training(
-            self.epochs,
-            self.epochs,
-            [self.lr],
-            self.optimizer,
-            self.weight_decay,
-            self.loss,
-            BATCH,
-            self.random_state,
+        inputs = Inputs(pixels, self.mean_, self.std_, self.flip, BATCH_SIZE, self.random_state)
+        self.net_, self.history_ = train(
+            lambda: self._built(int(targets.labels.max()) + 1),
+            TrainingSamples(inputs, targets.labels, targets.groups),
+            logit_loss(self.loss),
+            self._training(),
         )
-        inputs = Inputs(pixels, self.mean_, self.std_, self.flip, BATCH, self.random_state)
-        with torch.random.fork_rng([device()] if device().type == "cuda" else []):
-            torch.manual_seed(self.random_state)
-            self.net_ = self._built(int(targets.labels.max()) + 1).train().to(device())
-            self.history_ = train(
-                self.net_, [{"params": self.net_.parameters()}], inputs, targets, how
-            )
         return self
+
+    def _training(self) -> Training:
+        """To the end of the cycle: its last epochs, at small rates, are the best of all."""
+        return Training(
+            self.epochs,
+            self.epochs,
+            self.learning_rate,
+            self.weight_decay,
+            self.random_state,
+            BATCH_SIZE,
+            HELD_OUT,
+            self.optimizer,
+            "one_cycle",
+            "bfloat16",
+        )
 
     def transform(self, samples: Sequence[bytes]) -> Block:
         """Encode m picture files (bytes): float32 (m, d), or (m, t, d) with all t regions present.
@@ -135,19 +147,21 @@ class SmallCNN(Encoder):
     def pieces(
         self, samples: Sequence[bytes], outputs: Sequence[str | None]
     ) -> Iterator[dict[str | None, Block]]:
-        """See Encoder.pieces: a batch of pictures each, all outputs from one pass through the network."""
+        """See Encoder.pieces: a batch of pictures each, all outputs from one pass."""
         from features.networks.small import features
+        from features.training.torch_state import device
 
         if "pixels" in outputs:  # then asked for alone: the other forms are learned in the fold
             yield from self._pixels(samples)
             return
+        net = self.net_.to(device())
         if not len(samples):
             blank = np.zeros((1, SIZE, SIZE, 3), dtype=np.uint8)
-            found = features(self.net_, self._input(blank))
-            yield {output: _block(found[str(output)][:0]) for output in outputs}
+            rows = features(net, self._input(blank))
+            yield {output: _block(rows[str(output)][:0]) for output in outputs}
         for _, pixels in batches(samples, PREPARATION, AT_ONCE):
-            found = features(self.net_, self._input(pixels))
-            yield {output: _block(found[str(output)]) for output in outputs}
+            rows = features(net, self._input(pixels))
+            yield {output: _block(rows[str(output)]) for output in outputs}
 
     def _pixels(self, samples: Sequence[bytes]) -> Iterator[dict[str | None, Block]]:
         if not len(samples):
@@ -156,7 +170,7 @@ class SmallCNN(Encoder):
             yield {"pixels": Block.of(pixels, encoder=self)}
 
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
-        """See Encoder.network. It starts from scratch and is trained whole; the fusion says how long and how fast."""
+        """See Encoder.network. It starts from scratch; the fusion says how long and how fast."""
         from features.networks.small import SmallPictures
 
         mean, std = _moments(inputs.take(inputs.present).array())
@@ -165,15 +179,19 @@ class SmallCNN(Encoder):
             SmallPictures(net.body, mean, std, self.flip), net.head.in_features, pretrained=False
         )
 
-    def _input(self, pixels: PixelArray) -> Any:
+    def _input(self, pixels: PixelArray) -> Tensor:
         from features.networks.small import Inputs
 
-        inputs = Inputs(pixels, self.mean_, self.std_, flip=False, batch=len(pixels), seed=0)
-        return next(inputs(np.arange(len(pixels)), None))[0]
+        inputs = Inputs(pixels, self.mean_, self.std_, False, len(pixels), self.random_state)
+        (images,), _ = next(inputs(np.arange(len(pixels)), None))
+        return images
 
 
-def _moments(pixels: PixelArray) -> tuple[Any, Any]:
-    """Mean and standard deviation of each channel, of values scaled to 0..1; at least 1/255, float32 (3,)."""
+def _moments(pixels: PixelArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation of each channel, float32 (3,), of values scaled to 0..1.
+
+    The deviation is 1/255 at least.
+    """
     flat = pixels.reshape(-1, 3)
     levels = np.arange(256) / 255
     counts = np.stack([np.bincount(flat[:, channel], minlength=256) for channel in range(3)]) / max(
@@ -184,80 +202,5 @@ def _moments(pixels: PixelArray) -> tuple[Any, Any]:
     return mean.astype(np.float32), deviation.astype(np.float32)
 
 
-def _block(values: Any) -> Block:
+def _block(values: FloatArray) -> Block:
     return Block.of(values, np.ones(values.shape[:2], dtype=bool) if values.ndim == 3 else None)
-
-
-class SmallResNet(SmallCNN):
-    """ResNet for pictures of 32 pixels (He et al. 2016), trained from scratch in each fold; parameters: SmallCNN.
-
-    Of depth 6n + 2: a convolution and three stages of n residual blocks, their maps 32, 16 and 8
-    pixels wide (regions: 64). With 64 channels in the end it has 0.27 million weights at depth 20.
-    """
-
-    def __init__(
-        self,
-        depth: Literal[8, 14, 20, 32, 44, 56] = 20,
-        width: Count = 16,
-        epochs: Count = 60,
-        lr: Positive = 0.1,
-        optimizer: Optimizer = "sgd",
-        weight_decay: NotNegative = 5e-4,
-        loss: Loss = "cross_entropy",
-        flip: bool = True,
-        output: Output = "pooled",
-        random_state: int = 0,
-    ) -> None:
-        self.depth = depth
-        self.width = width
-        self.epochs = epochs
-        self.lr = lr
-        self.optimizer = optimizer
-        self.weight_decay = weight_decay
-        self.loss = loss
-        self.flip = flip
-        self.output = output
-        self.random_state = random_state
-
-    def _built(self, classes: int) -> SmallNetwork:
-        from features.networks.small import resnet
-
-        return resnet(self.depth, self.width, classes)
-
-
-class SmallVGG(SmallCNN):
-    """VGG for pictures of 32 pixels (Simonyan and Zisserman 2015), trained from scratch in each fold; see SmallCNN.
-
-    Five stages of convolutions with batch normalisation, halved by pooling in between (regions: 4),
-    and a linear classifier in place of the dense layers. At depth 11 and width 64 it has 9.2
-    million weights.
-    """
-
-    def __init__(
-        self,
-        depth: Literal[11, 13, 16] = 11,
-        width: Count = 64,
-        epochs: Count = 60,
-        lr: Positive = 0.05,
-        optimizer: Optimizer = "sgd",
-        weight_decay: NotNegative = 5e-4,
-        loss: Loss = "cross_entropy",
-        flip: bool = True,
-        output: Output = "pooled",
-        random_state: int = 0,
-    ) -> None:
-        self.depth = depth
-        self.width = width
-        self.epochs = epochs
-        self.lr = lr
-        self.optimizer = optimizer
-        self.weight_decay = weight_decay
-        self.loss = loss
-        self.flip = flip
-        self.output = output
-        self.random_state = random_state
-
-    def _built(self, classes: int) -> SmallNetwork:
-        from features.networks.small import vgg
-
-        return vgg(self.depth, self.width, classes)

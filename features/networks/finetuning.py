@@ -1,26 +1,22 @@
-"""How pretrained picture networks are fine-tuned on a fold's labelled training rows, and heads of frozen features."""
+"""How picture networks are fine-tuned on a fold's training rows, and heads of frozen features."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from features.block import Block, FloatArray, IntArray
+from features.block import Block, FloatArray
 from features.encoder import Targets
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from features.training.loop import History, Training
+from features.training.settings import History, Loss, Training
 
 HIDDEN = 256  # units of the head's hidden layer
-ROWS = 128  # rows of stored features of one training step
+BATCH_SIZE = 128  # rows of stored features of one training step
 PATIENCE = 3  # epochs without gain after which training stops
 WEIGHT_DECAY = 0.01
+HELD_OUT = 0.1  # share of the training rows that decides when to stop
 SLOWER = 0.1  # learning rate of pretrained layers, of the new classifier's
 
 
@@ -33,27 +29,39 @@ class Finetune(BaseModel):
     Parameters
     ----------
     epochs : most passes over the training pictures.
-    lr : highest learning rate of the new classifier; pretrained layers learn at a tenth of it.
+    learning_rate : highest one of the new classifier; pretrained layers learn at a tenth of it.
     unfreeze : "head" trains a hidden layer of 256 units and a classifier on the frozen features;
         the hidden layer's values are the features then (of each position, for regions).
         "last_stage" trains the last quarter of the layers (most networks' last stage) and "all"
         every layer, under a linear classifier; batch normalisation keeps its statistics.
-    loss : "cross_entropy" or "mse": see features.training.loop.Training.
+    loss : "cross_entropy" or "mse": see features.training.losses.logit_loss.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(20, ge=1)
-    lr: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
     unfreeze: Literal["head", "last_stage", "all"] = "head"
-    loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    loss: Loss = "cross_entropy"
 
-    def training(self, layers: int, batch: int, seed: int) -> Training:
-        """The same for the training loop, with a slower rate for every group of parameters behind the first."""
-        from features.training.loop import Training
+    def training(self, batch_size: int, random_state: int) -> Training:
+        """The same for the training loop."""
+        return Training(
+            self.epochs,
+            PATIENCE,
+            self.learning_rate,
+            WEIGHT_DECAY,
+            random_state,
+            batch_size,
+            HELD_OUT,
+            schedule="one_cycle",
+            precision="bfloat16",
+        )
 
-        rates = [self.lr, *[self.lr * SLOWER] * (layers - 1)]
-        return Training(self.epochs, PATIENCE, rates, "adamw", WEIGHT_DECAY, self.loss, batch, seed)
+    @property
+    def pretrained_learning_rate(self) -> float:
+        """Highest learning rate of pretrained layers."""
+        return self.learning_rate * SLOWER
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,37 +79,33 @@ class Head:
     history: History
 
     @classmethod
-    def learned(cls, features: Block, targets: Targets, how: Finetune, seed: int) -> Head:
-        """Train hidden layer and classifier on n samples' features (means of sequences) and their views."""
+    def learned(cls, features: Block, targets: Targets, how: Finetune, random_state: int) -> Head:
+        """Train hidden layer and classifier on n samples and their augmented copies.
+
+        Of sequences, the means are learned from.
+        """
         import torch
         from torch import nn
 
-        from features.training.loop import device, train
+        from features.training.batches import RowBatches, TrainingSamples
+        from features.training.loop import train
+        from features.training.losses import logit_loss
 
-        rows, targets = (
-            torch.from_numpy(_means(features.with_copies())),
-            _with_views(targets, features.augmented),
-        )
+        rows = torch.from_numpy(_means(features.with_copies()))
+        targets = _with_copies(targets, features.augmented)
         # Features of all sizes learn at the same rate.
         scale = float(rows.square().mean().sqrt()) or 1.0
-
-        def inputs(places: IntArray, epoch: int | None) -> Iterator[tuple[Tensor, IntArray]]:
-            for start in range(0, len(places), ROWS):
-                some = places[start:start + ROWS]
-                yield (rows[torch.from_numpy(some)] / scale).to(device()), some
-
-        with torch.random.fork_rng([device()] if device().type == "cuda" else []):
-            torch.manual_seed(seed)
-            hidden = nn.Linear(rows.shape[1], HIDDEN)
-            net = nn.Sequential(
-                hidden, nn.ReLU(), nn.Linear(HIDDEN, int(targets.labels.max()) + 1)
-            ).to(device())
-            history = train(
-                net, [{"params": net.parameters()}], inputs, targets, how.training(1, ROWS, seed)
-            )
-        weight, bias = (
-            tensor.detach().float().cpu().numpy() for tensor in (hidden.weight, hidden.bias)
+        batches = RowBatches([rows / scale], BATCH_SIZE)
+        width, classes = rows.shape[1], int(targets.labels.max()) + 1
+        network, history = train(
+            lambda: nn.Sequential(
+                nn.Linear(width, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, classes)
+            ),
+            TrainingSamples(batches, targets.labels, targets.groups),
+            logit_loss(how.loss),
+            how.training(BATCH_SIZE, random_state),
         )
+        weight, bias = (tensor.detach().numpy() for tensor in network[0].parameters())
         return cls(np.ascontiguousarray(weight.T / np.float32(scale)), bias, history)
 
     def __call__(self, features: Block) -> Block:
@@ -126,9 +130,9 @@ def _means(block: Block) -> FloatArray:
     )
 
 
-def _with_views(targets: Targets, augmented: int) -> Targets:
-    """Targets of samples and their views; what belongs to one sample is a group at least."""
-    if not augmented:
+def _with_copies(targets: Targets, copies: int) -> Targets:
+    """Targets of samples and their augmented copies; those of one sample are a group at least."""
+    if not copies:
         return targets
     groups = np.arange(len(targets.labels)) if targets.groups is None else targets.groups
-    return Targets(np.tile(targets.labels, 1 + augmented), np.tile(groups, 1 + augmented))
+    return Targets(np.tile(targets.labels, 1 + copies), np.tile(groups, 1 + copies))

@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from features.block import FloatArray, IntArray
 from features.pictures.preparation import PixelArray
-from features.training.loop import device, drawn
+from features.training.batches import Batch
+from features.training.torch_state import device, generator_from_torch
 
 PADDING = 4  # pixels that a crop may move a picture by, of 32: He et al. 2016
 # Layers of VGG's five stages by depth (Simonyan and Zisserman 2015, configurations A, B, D),
@@ -21,7 +22,10 @@ STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3)}
 
 
 class SmallNetwork(nn.Module):
-    """A body that makes a map (b, d, h, w) of pictures (b, 3, size, size), its mean, and a linear classifier."""
+    """A body, the mean of its map, and a linear classifier.
+
+    The body makes a map (b, d, h, w) of pictures (b, 3, size, size).
+    """
 
     def __init__(self, body: nn.Module, width: int, classes: int) -> None:
         super().__init__()
@@ -38,7 +42,10 @@ class SmallNetwork(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """relu(x + f(x)) with two convolutions of 3 x 3; where the size changes, x is thinned out and padded with zeros."""
+    """relu(x + f(x)) with two convolutions of 3 x 3.
+
+    Where the size changes, x is thinned out and padded with zeros.
+    """
 
     def __init__(self, entering: int, leaving: int, stride: int) -> None:
         super().__init__()
@@ -62,7 +69,10 @@ def convolution(entering: int, leaving: int, stride: int = 1) -> nn.Sequential:
 
 
 def resnet(depth: int, width: int, classes: int) -> SmallNetwork:
-    """ResNet of 6n + 2 layers: three stages of n blocks, width, 2 width and 4 width wide, on 32, 16 and 8 pixels."""
+    """ResNet of 6n + 2 layers: three stages of n blocks on 32, 16 and 8 pixels.
+
+    The stages are width, 2 width and 4 width channels wide.
+    """
     layers: list[nn.Module] = [convolution(3, width)]
     entering = width
     for stage in range(3):
@@ -74,7 +84,10 @@ def resnet(depth: int, width: int, classes: int) -> SmallNetwork:
 
 
 def vgg(depth: int, width: int, classes: int) -> SmallNetwork:
-    """VGG with batch normalisation; four poolings between five stages leave a map of 2 x 2 from 32 pixels."""
+    """VGG with batch normalisation, of five stages.
+
+    Four poolings between them leave a map of 2 x 2 from 32 pixels.
+    """
     layers: list[nn.Module] = []
     entering = 3
     for stage, count in enumerate(STAGES[depth]):
@@ -87,15 +100,15 @@ def vgg(depth: int, width: int, classes: int) -> SmallNetwork:
 
 
 class Inputs:
-    """Pictures as a network's inputs: scaled by mean and deviation, and while training shifted and mirrored.
+    """Pictures as a network's inputs, scaled; while training, also shifted and mirrored.
 
     Parameters
     ----------
     pixels : uint8 (n, size, size, 3).
     mean, std : of each channel, of values scaled to 0..1.
     flip : whether half of the training pictures are mirrored.
-    batch : pictures at once.
-    seed : of the changes.
+    batch_size : pictures at once.
+    random_state : seed of the changes.
     """
 
     def __init__(
@@ -104,25 +117,30 @@ class Inputs:
         mean: FloatArray,
         std: FloatArray,
         flip: bool,
-        batch: int,
-        seed: int,
+        batch_size: int,
+        random_state: int,
     ) -> None:
         self._images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
-        self._flip, self._batch, self._seed = flip, batch, seed
+        self._flip, self._batch_size, self._random_state = flip, batch_size, random_state
         self._mean, self._std = (
             torch.from_numpy(values).view(1, 3, 1, 1) for values in (mean, std)
         )
 
-    def __call__(self, rows: IntArray, epoch: int | None) -> Iterator[tuple[Tensor, IntArray]]:
-        """See training.Batches."""
-        rng = np.random.default_rng([self._seed, epoch or 0])
-        for start in range(0, len(rows), self._batch):
-            some = rows[start:start + self._batch]
-            images = (self._images[torch.from_numpy(some)].float() / 255 - self._mean) / self._std
-            yield (images if epoch is None else shifted(images, self._flip, rng)).to(device()), some
+    def __call__(self, rows: IntArray, epoch: int | None) -> Iterator[Batch]:
+        """See features.training.batches.Batches."""
+        rng = np.random.default_rng([self._random_state, epoch or 0])
+        for positions in torch.split(torch.from_numpy(rows), self._batch_size):
+            images = (self._images[positions].float() / 255 - self._mean) / self._std
+            if epoch is not None:
+                images = shifted(images, self._flip, rng)
+            yield [images.to(device())], positions
+
 
 def shifted(images: Tensor, flip: bool, rng: np.random.Generator) -> Tensor:
-    """Each picture moved by up to 4 pixels of 32, zeros (the mean colour) coming in, and perhaps mirrored."""
+    """Each picture moved by up to 4 pixels of 32, and perhaps mirrored.
+
+    Zeros, the mean colour, come in.
+    """
     count, size = len(images), images.shape[2]
     margin = max(1, PADDING * size // 32)
     padded = functional.pad(images, (margin,) * 4)
@@ -131,14 +149,15 @@ def shifted(images: Tensor, flip: bool, rng: np.random.Generator) -> Tensor:
     along = torch.arange(size)
     columns = torch.where(mirrored[:, None], along.flip(0)[None], along[None]) + lefts[:, None]
     down = along[None] + tops[:, None]
-    places = torch.arange(count)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[places, down[:, :, None], columns[:, None, :]].permute(
-        0, 3, 1, 2
-    )
+    pictures = torch.arange(count)[:, None, None]
+    moved = padded.permute(0, 2, 3, 1)[pictures, down[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2)
 
 
 class SmallPictures(nn.Module):
-    """Pooled features (b, d) of uint8 pictures (b, size, size, 3); while it trains, shifted and mirrored ones.
+    """Pooled features (b, d) of uint8 pictures (b, size, size, 3).
+
+    While it trains, pictures are shifted and mirrored.
 
     Parameters
     ----------
@@ -158,16 +177,16 @@ class SmallPictures(nn.Module):
         """See features.encoder.TrainableNetwork."""
         images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean.cpu()) / self.std.cpu()
         if self.training:
-            images = shifted(images, self.flip, drawn())
-        found: Tensor = self.body(images.to(self.mean.device)).mean(dim=(2, 3))
-        return found
+            images = shifted(images, self.flip, generator_from_torch())
+        features: Tensor = self.body(images.to(self.mean.device)).mean(dim=(2, 3))
+        return features
 
 
 def features(net: SmallNetwork, images: Tensor) -> dict[str, Any]:
     """Pooled features (b, d) and regions (b, h w, d) of inputs, float32."""
     with torch.inference_mode():
-        found = net.body(images).float().cpu()
+        maps = net.body(images).float().cpu()
     return {
-        "pooled": found.mean(dim=(2, 3)).numpy(),
-        "regions": found.flatten(2).transpose(1, 2).contiguous().numpy(),
+        "pooled": maps.mean(dim=(2, 3)).numpy(),
+        "regions": maps.flatten(2).transpose(1, 2).contiguous().numpy(),
     }

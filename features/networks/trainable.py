@@ -1,4 +1,4 @@
-"""Networks of pretrained encoders as parts of a larger one that is trained; imported only when one is."""
+"""Pretrained networks as parts of a larger one; imported only when that is trained."""
 
 from __future__ import annotations
 
@@ -13,26 +13,13 @@ from features.block import TrainableNetwork, Unfreeze
 from features.machine.threads import ordered
 from features.networks.building import build
 from features.networks.inputs import CPU_PIXELS, network_inputs, scale_and_shift
-from features.networks.last_layers import taken_apart, unfreeze_layers
+from features.networks.last_layers import PretrainedNetwork, taken_apart, unfreeze_layers
 from features.networks.pretrained import Pretrained
 from features.pictures.augmentation import Augment
 from features.pictures.preparation import PixelArray
-from features.training.loop import drawn
+from features.training.torch_state import generator_from_torch
 
 TEXTS_AT_ONCE = 64  # texts whose vectors are computed at once where nothing is learned
-
-
-class PretrainedNetwork(nn.Module):
-    """A network that stays in evaluation mode: batch normalisation keeps its statistics, and nothing is dropped.
-
-    Small training sets and batches would spoil statistics that come from a million pictures;
-    `finetune` does the same.
-    """
-
-    def train(self, mode: bool = True) -> PretrainedNetwork:
-        """Note whether it trains, for what it does to its inputs; the network inside stays as it is."""
-        self.training = mode
-        return self
 
 
 class Pictures(PretrainedNetwork):
@@ -41,7 +28,7 @@ class Pictures(PretrainedNetwork):
     Parameters
     ----------
     net : without its classification head, in evaluation mode.
-    augment : what a picture looks like while the network trains: a new random view at every step.
+    augment : how a picture is changed while the network trains: anew at every step.
     """
 
     scale: Tensor
@@ -58,36 +45,39 @@ class Pictures(PretrainedNetwork):
         """See features.encoder.TrainableNetwork."""
         if self.training:
             return self._features(
-                pixels if self.augment is None else self._viewed(pixels, self.augment)
+                pixels if self.augment is None else self._augmented(pixels, self.augment)
             )
-        return torch.cat([self._features(some) for some in torch.split(pixels, self._at_once)])
+        return torch.cat([self._features(part) for part in torch.split(pixels, self._at_once)])
 
     @property
     def _at_once(self) -> int:
         return max(1, CPU_PIXELS // self.preparation.size**2)
 
     def _features(self, pixels: Tensor) -> Tensor:
-        found: Tensor = self.net(
+        features: Tensor = self.net(
             network_inputs(pixels.to(self.scale.device), self.scale, self.shift)
         )
-        return found
+        return features
 
-    def _viewed(self, pixels: Tensor, augment: Augment) -> Tensor:
-        """One random view of each picture, made by threads; its own generator makes their order irrelevant."""
-        generators = drawn().spawn(len(pixels))
+    def _augmented(self, pixels: Tensor, augment: Augment) -> Tensor:
+        """One augmented copy of each picture, made by threads, whose order does not matter.
 
-        def view(place: int) -> PixelArray:
-            picture = augment.augmented(Image.fromarray(pixels[place].numpy()), generators[place])
+        Each picture has a random generator of its own.
+        """
+        generators = generator_from_torch().spawn(len(pixels))
+
+        def augmented(row: int) -> PixelArray:
+            picture = augment.augmented(Image.fromarray(pixels[row].numpy()), generators[row])
             side = self.preparation.size
             return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))
 
-        return torch.from_numpy(np.stack(list(ordered(view, range(len(pixels))))))
+        return torch.from_numpy(np.stack(list(ordered(augmented, range(len(pixels))))))
 
 
 def picture_network(
     chosen: Pretrained, augment: Augment | None, unfreeze: Unfreeze
 ) -> TrainableNetwork:
-    """A picture network without its classifier, its last quarter of layers or all of them to be trained."""
+    """A picture network without its classifier, its last quarter of layers or all to be trained."""
     net = build(chosen).eval()
     _, _, width, layers = taken_apart(net, chosen)
     unfreeze_layers(net, layers, unfreeze)
@@ -97,7 +87,7 @@ def picture_network(
 
 
 class Texts(PretrainedNetwork):
-    """Sentence vectors (b, d) of the numbers of texts' tokens, int32 (b, t), -1 behind a text's end.
+    """Sentence vectors (b, d) of texts' token numbers, int32 (b, t), -1 behind a text's end.
 
     Parameters
     ----------
@@ -113,16 +103,16 @@ class Texts(PretrainedNetwork):
         """See features.encoder.TrainableNetwork."""
         if self.training:
             return self._vectors(numbers)
-        return torch.cat([self._vectors(some) for some in torch.split(numbers, TEXTS_AT_ONCE)])
+        return torch.cat([self._vectors(part) for part in torch.split(numbers, TEXTS_AT_ONCE)])
 
     def _vectors(self, numbers: Tensor) -> Tensor:
         # Cut to the longest of these texts: what others are padded to costs no time and changes no
         # rounding.
         numbers = numbers[:, :max(int((numbers >= 0).sum(dim=1).max()), 1)].long()
         where = next(self.net.parameters()).device
-        found: Any = self.net({"input_ids": numbers.clamp(min=0).to(where),
-                               "attention_mask": (numbers >= 0).long().to(where)})
-        vectors: Tensor = found["sentence_embedding"]
+        outputs: Any = self.net({"input_ids": numbers.clamp(min=0).to(where),
+                                 "attention_mask": (numbers >= 0).long().to(where)})
+        vectors: Tensor = outputs["sentence_embedding"]
         return nn.functional.normalize(vectors, dim=1) if self.normalise else vectors
 
 
@@ -137,7 +127,8 @@ def text_network(net: nn.Module, normalise: bool, unfreeze: Unfreeze) -> Trainab
     stacks = [list(module) for module in net.modules() if isinstance(module, nn.ModuleList)]
     if not stacks:
         raise ValueError(
-            "the text model is no transformer with a list of layers: it cannot be trained end to end"
+            "the text model is no transformer with a list of layers: "
+            "it cannot be trained end to end"
         )
     unfreeze_layers(net, max(stacks, key=len), unfreeze)
     texts = Texts(net.eval(), normalise)

@@ -1,1 +1,1 @@
-"""The training loop of every network."""
+"""The one training loop, and what it needs to know of rows, devices and losses."""

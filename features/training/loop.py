@@ -1,209 +1,205 @@
-"""Training of picture networks on the labelled training rows of a fold; imported only when one is trained."""
+"""The training loop of every network; imported only when one is trained.
+
+Seeded, stopped early by rows held out of the training rows, the best weights restored, divergence
+an error. What differs between networks stands in features.training.settings.Training.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from features.block import IntArray
-from features.encoder import Targets
+from features.training.batches import Batch, TrainingSamples
 from features.training.held_out import split_for_stopping
+from features.training.settings import History, Precision, Training
+from features.training.torch_state import device, seeded
 
-Loss = Literal["cross_entropy", "mse"]
-# Inputs of the rows asked for, in portions, each with its rows; the epoch they are for, None for
-# plain inputs.
-Batches = Callable[[IntArray, int | None], Iterator[tuple[Tensor, IntArray]]]
 MOMENTUM = 0.9
 
-
-@dataclass(frozen=True)
-class Training:
-    """How to train.
-
-    Parameters
-    ----------
-    epochs : most passes over the rows trained on; the learning rate is planned for so many.
-    patience : passes without a lower loss on the rows held out after which training stops.
-    lr : highest learning rate of each group of parameters: it rises to it over the first 30 % of
-        the steps and falls to nothing in the end (the one-cycle policy of Smith and Topin,
-        Super-convergence, 2019).
-    optimizer : "sgd" with Nesterov's momentum .9, or "adamw" (Loshchilov and Hutter, 2019).
-    weight_decay : of the optimizer.
-    loss : "cross_entropy", or "mse": squared differences to the one-hot class, summed over classes
-        (Hui and Belkin, Evaluation of neural architectures trained with square loss vs
-        cross-entropy, 2021).
-    batch : rows of one step.
-    random_state : seed of the rows held out, of the order of rows, and of the inputs' changes.
-    """
-
-    epochs: int
-    patience: int
-    lr: Sequence[float]
-    optimizer: Literal["sgd", "adamw"]
-    weight_decay: float
-    loss: Loss
-    batch: int
-    random_state: int
+Objective = Callable[[Any, Tensor], Tensor]
+Network = TypeVar("Network", bound=nn.Module)
+ParameterGroups = list[dict[str, Any]]  # as torch.optim takes them
 
 
-@dataclass(frozen=True)
-class History:
-    """Course of a training.
-
-    Parameters
-    ----------
-    kept : the epoch, counted from 1, whose weights were kept.
-    fitted, held_out : mean loss of each epoch on the rows trained on (during it) and held out
-        (after it).
-    """
-
-    kept: int
-    fitted: tuple[float, ...]
-    held_out: tuple[float, ...]
-
-
-def device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def drawn() -> np.random.Generator:
-    """Random numbers that torch's random state decides."""
-    return np.random.default_rng(int(torch.randint(2**62, ())))
+def warm_up() -> None:
+    """Make an optimizer: with the first one, torch imports its compiler, unused here."""
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
 
 
 def train(
-    net: nn.Module,
-    parameters: Sequence[dict[str, Any]],
-    batches: Batches,
-    targets: Targets,
+    build: Callable[[], Network],
+    samples: TrainingSamples,
+    objective: Objective,
     how: Training,
-) -> History:
-    """Train a network until the loss on held-out rows has not fallen for `patience` epochs.
+    criterion: Objective | None = None,
+    parameters: Callable[[Network], ParameterGroups] | None = None,
+) -> tuple[Network, History]:
+    """Train a network until its loss on held-out rows has not fallen for `patience` epochs.
 
-    The weights with the least held-out loss are restored (the last ones where no rows could be held
-    out). The rows held out are training rows; no other rows are seen.
+    The weights with the least held-out loss are restored; without held-out rows, training lasts
+    `epochs`. Torch's global random state is left as it was.
 
     Parameters
     ----------
-    net : gives logits (b, K) for inputs; its mode (training or evaluation) during training is as it
-        comes.
-    parameters : groups of parameters to train, one for each of `how.lr`.
-    batches : gives the inputs of rows.
+    build : makes the network, with first weights drawn from torch's random state, which is seeded
+        before.
+    objective : mean loss of some rows from the network's output for them and their codes.
+    criterion : what is measured on the held-out rows; the objective itself where it is not given.
+    parameters : groups of the network's parameters, for those with a learning rate of their own
+        ("lr"); without it, all learn at one.
+
+    Returns
+    -------
+    network, history : the network in the main memory and in evaluation mode.
 
     Raises
     ------
     FloatingPointError
         Where the loss is no longer finite.
     """
-    fitted, held_out = split_for_stopping(targets, how.random_state)
     rng = np.random.default_rng(how.random_state)
-    course = _Course(net, parameters, how, len(fitted))
-    labels = torch.from_numpy(targets.labels).to(device())
-    for epoch in range(how.epochs):
-        mean = course.fit(batches(rng.permutation(fitted), epoch), labels)
-        course.keep(
-            mean, course.loss_of(batches(held_out, None), labels) if len(held_out) else None
-        )
-        if course.waited >= how.patience:
-            break
-    return course.end()
+    fitted, held_out = split_for_stopping(samples.codes, how.held_out, rng, samples.groups)
+    with seeded(how.random_state):
+        network = build().to(device())
+        groups = parameters(network) if parameters else [{"params": network.parameters()}]
+        steps = _Steps(network, groups, how, len(fitted))
+        course = Course(network, how, steps.rates)
+        codes = torch.from_numpy(np.asarray(samples.codes, dtype=np.int64)).to(device())
+        while not course.ended:
+            batches = samples.batches(rng.permutation(fitted), course.epochs)
+            loss = steps.descend(batches, codes, objective) / max(len(fitted), 1)
+            held_out_loss = None
+            if len(held_out):
+                batches = samples.batches(held_out, None)
+                held_out_loss = steps.measure(batches, codes, criterion or objective)
+                held_out_loss /= len(held_out)
+            course.add(loss, held_out_loss)
+    return network.cpu(), course.end()
 
 
-class _Course:
-    """Optimizer, losses so far, and the best weights."""
+class _Steps:
+    """Steps of the optimizer through batches, and what the network loses on others."""
 
     def __init__(
-        self, net: nn.Module, parameters: Sequence[dict[str, Any]], how: Training, rows: int
+        self, network: nn.Module, groups: ParameterGroups, how: Training, rows: int
     ) -> None:
-        self._net, self._how = net, how
-        self._modes = [(module, module.training) for module in net.modules()]
-        groups = [{**group, "lr": lr} for group, lr in zip(parameters, how.lr, strict=True)]
-        self._optimizer: torch.optim.Optimizer = (
-            torch.optim.AdamW(groups, weight_decay=how.weight_decay)
-            if how.optimizer == "adamw"
-            else torch.optim.SGD(
-                groups, momentum=MOMENTUM, nesterov=True, weight_decay=how.weight_decay
-            )
+        self._network, self._precision = network, how.precision
+        self._optimizer = optimizer_of(groups, how)
+        rates = [group["lr"] for group in self._optimizer.param_groups]
+        others = sorted(set(rates) - {how.learning_rate})
+        self.rates = " or ".join(
+            [f"learning_rate {how.learning_rate:g}", *(f"one of {rate:g}" for rate in others)]
         )
-        steps = how.epochs * -(-rows // how.batch)
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimizer, list(how.lr), total_steps=steps + 1, cycle_momentum=False)
-        self._best: dict[str, Tensor] | None = None
-        self._kept, self.waited = 0, 0
-        self._fitted: list[float] = []
-        self._held_out: list[float] = []
+        self._schedule = None
+        if how.schedule == "one_cycle":
+            steps = how.epochs * -(-rows // how.batch_size)
+            self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+                self._optimizer, rates, total_steps=steps + 1, cycle_momentum=False
+            )
+        self._scaler = torch.amp.GradScaler(
+            enabled=device().type == "cuda" and how.precision == "float16"
+        )
 
-    def fit(self, batches: Iterator[tuple[Tensor, IntArray]], labels: Tensor) -> float:
-        """One step for each batch; the mean loss of the rows."""
-        for module, mode in self._modes:
-            module.training = mode
-        total, count = 0.0, 0
+    def descend(self, batches: Iterator[Batch], codes: Tensor, objective: Objective) -> float:
+        """One step for each batch; the sum of the rows' losses."""
+        self._network.train()
+        total = torch.zeros((), device=codes.device)
         for inputs, rows in batches:
-            self._optimizer.zero_grad(set_to_none=True)
-            loss = self._loss(inputs, labels[torch.from_numpy(rows).to(labels.device)])
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
-            self._schedule.step()
-            total, count = total + float(loss.detach()) * len(rows), count + len(rows)
-        return self._finite(total / count)
+            loss = self._loss(inputs, codes[rows.to(codes.device)], objective)
+            self._optimizer.zero_grad()
+            torch.autograd.backward(self._scaler.scale(loss))
+            self._scaler.step(self._optimizer)
+            self._scaler.update()
+            if self._schedule is not None:
+                self._schedule.step()
+            total += loss.detach() * len(rows)
+        return float(total)
 
-    def loss_of(self, batches: Iterator[tuple[Tensor, IntArray]], labels: Tensor) -> float:
-        """Mean loss of rows, learning nothing."""
-        self._net.eval()
-        total, count = 0.0, 0
+    def measure(self, batches: Iterator[Batch], codes: Tensor, objective: Objective) -> float:
+        """The sum of the rows' losses, learning nothing."""
+        self._network.eval()
+        total = 0.0
         with torch.no_grad():
             for inputs, rows in batches:
-                loss = self._loss(inputs, labels[torch.from_numpy(rows).to(labels.device)])
-                total, count = total + float(loss) * len(rows), count + len(rows)
-        return self._finite(total / count)
+                loss = self._loss(inputs, codes[rows.to(codes.device)], objective)
+                total += float(loss) * len(rows)
+        return total
 
-    def _loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        with _precision():
-            logits: Tensor = self._net(inputs)
-        logits = logits.float()
-        if self._how.loss == "cross_entropy":
-            return functional.cross_entropy(logits, labels)
-        wanted = functional.one_hot(labels, logits.shape[1]).to(logits.dtype)
-        return (logits - wanted).square().sum(dim=1).mean()
+    def _loss(self, inputs: Any, codes: Tensor, objective: Objective) -> Tensor:
+        with _mixed_precision(self._precision):
+            return objective(self._network(*inputs), codes)
 
-    def _finite(self, loss: float) -> float:
-        if not np.isfinite(loss):
-            raise FloatingPointError(
-                f"training diverged in epoch {len(self._fitted) + 1}: the loss is {loss}; a smaller lr than "
-                f"{max(self._how.lr):g} may help")
-        return loss
 
-    def keep(self, fitted: float, held_out: float | None) -> None:
-        """Note an epoch's losses, and its weights where they are the best so far."""
-        best = min(self._held_out, default=np.inf)
+def optimizer_of(groups: ParameterGroups, how: Training) -> torch.optim.Optimizer:
+    """The optimizer asked for, over groups of parameters."""
+    if how.optimizer == "sgd":
+        return torch.optim.SGD(
+            groups,
+            how.learning_rate,
+            momentum=MOMENTUM,
+            nesterov=True,
+            weight_decay=how.weight_decay,
+        )
+    # One fused kernel steps all parameters: small networks spend their time on launching many.
+    return torch.optim.AdamW(
+        groups, lr=how.learning_rate, weight_decay=how.weight_decay, fused=True
+    )
+
+
+def _mixed_precision(precision: Precision) -> AbstractContextManager[Any]:
+    """See Training.precision."""
+    if precision == "float32" or device().type == "cpu":
+        return nullcontext()
+    if precision == "float16":
+        return torch.autocast("cuda", torch.float16)
+    return torch.autocast("cuda", torch.bfloat16, enabled=torch.cuda.is_bf16_supported())
+
+
+class Course:
+    """Losses so far, and the best weights; an error names the `rates`."""
+
+    def __init__(self, network: nn.Module, how: Training, rates: str) -> None:
+        self._network, self._how, self._rates = network, how, rates
+        self._fitted: list[float] = []
+        self._held_out: list[float] = []
+        self._best_epoch, self._least, self._best = 0, float("inf"), network.state_dict()
+
+    @property
+    def epochs(self) -> int:
+        """How many there were."""
+        return len(self._fitted)
+
+    @property
+    def ended(self) -> bool:
+        """Whether there were enough epochs, or too many without improvement."""
+        waited = self.epochs - self._best_epoch
+        return self.epochs >= self._how.epochs or waited >= self._how.patience
+
+    def add(self, fitted: float, held_out: float | None) -> None:
+        """Take note of an epoch's losses, and of its weights where they are the best so far."""
         self._fitted.append(fitted)
-        if held_out is not None:
-            self._held_out.append(held_out)
-        if held_out is None or held_out < best:
-            self._kept, self.waited = len(self._fitted), 0
-            self._best = None if held_out is None else copy.deepcopy(self._net.state_dict())
-        else:
-            self.waited += 1
+        self._held_out += [] if held_out is None else [held_out]
+        checked = fitted if held_out is None else held_out
+        if not np.isfinite(checked):
+            raise FloatingPointError(
+                f"training diverged in epoch {self.epochs}: the loss is {checked}; "
+                f"{self._rates} is too high"
+            )
+        if held_out is None:
+            self._best_epoch = self.epochs
+        elif held_out < self._least:
+            self._least, self._best_epoch = held_out, self.epochs
+            self._best = copy.deepcopy(self._network.state_dict())
 
     def end(self) -> History:
-        """Restore the best weights; the network is left in evaluation mode."""
-        if self._best is not None:
-            self._net.load_state_dict(self._best)
-        self._net.eval()
-        return History(self._kept, tuple(self._fitted), tuple(self._held_out))
-
-
-def _precision() -> AbstractContextManager[Any]:
-    """Mixed precision on a GPU that has bfloat16; float32 elsewhere."""
-    if device().type == "cuda" and torch.cuda.is_bf16_supported():
-        return torch.autocast("cuda", torch.bfloat16)
-    return nullcontext()
+        """Restore the best weights."""
+        if self._held_out:
+            self._network.load_state_dict(self._best)
+        self._network.eval()
+        return History(self._best_epoch, tuple(self._fitted), tuple(self._held_out))

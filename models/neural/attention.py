@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from features.block import Form, Modality
+from models.neural.dense_blocks import DenseBlocks
 from models.neural.fusion import (
     POOLED_NORM,
     AttendsToPairs,
     ClassWeight,
     Count,
-    DenseBlocks,
     Loss,
     NotNegative,
     Positive,
@@ -53,12 +53,17 @@ class SequenceAttention(AttendsToPairs):
             }
 
     def _inputs(self, views: Views) -> tuple[Tensor, ...]:
-        """Regions (n, i, c), their mask (n, i), tokens (n, t, c), their mask (n, t), pooled features (n, d)."""
+        """Regions, tokens and pooled features.
+
+        Regions (n, i, c), their mask (n, i), tokens (n, t, c), their mask (n, t), and pooled
+        features (n, d).
+        """
         import torch
 
         blocks = self.dense_.of(views)
-        sequences = [array for modality, block in blocks.items()
-                     for array in self.reductions_[modality].transform(block)]
+        sequences: list[Any] = []
+        for modality, block in blocks.items():
+            sequences += self.reductions_[modality].transform(block)
         pooled = (
             [
                 self.scalers_[modality].transform(mean_vectors(block)) * POOLED_NORM
@@ -71,7 +76,9 @@ class SequenceAttention(AttendsToPairs):
 
 
 class Attention(SequenceAttention):
-    """Attention over all pairs of a picture region x_i and a text token h_t, projected to one width.
+    """Attention over all pairs of a picture region x_i and a text token h_t.
+
+    Both are projected to one width:
 
     e_it = x_i . h_t / sqrt(width)   (dot; Vaswani et al. 2017, Attention Is All You Need)
     e_it = s cos(x_i, h_t)           (cosine, with a learned scale s)

@@ -48,7 +48,10 @@ def pair_attention(
 
 
 class Sequences(nn.Module):
-    """Projects regions and tokens to one width; a missing modality is a sequence of one learned vector."""
+    """Projects regions and tokens to one width.
+
+    A missing modality is a sequence of one learned vector.
+    """
 
     def __init__(self, regions: int, tokens: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -61,7 +64,10 @@ class Sequences(nn.Module):
     def forward(
         self, regions: Tensor, region_mask: Tensor, tokens: Tensor, token_mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Projected regions x (n, i, width) and tokens h (n, t, width) with their masks; no mask is all False."""
+        """Projected regions x (n, i, width) and tokens h (n, t, width) with their masks.
+
+        No mask is all False.
+        """
         x, x_mask = _with_missing(
             self._dropped(self.of_regions(regions)), region_mask, self.no_picture
         )
@@ -69,9 +75,9 @@ class Sequences(nn.Module):
         return x, h, x_mask, h_mask
 
     def _dropped(self, vectors: Tensor) -> Tensor:
-        """Vectors (n, t, width) without some of a sample's dimensions, the same for all its t vectors."""
-        kept = self.dropout(vectors.new_ones(len(vectors), 1, vectors.shape[2]))
-        return vectors * kept if self.training else vectors
+        """Vectors (n, t, width) without some of a sample's dimensions, the same for all of them."""
+        factors = self.dropout(vectors.new_ones(len(vectors), 1, vectors.shape[2]))
+        return vectors * factors if self.training else vectors
 
 
 def _with_missing(vectors: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
@@ -83,19 +89,19 @@ def _with_missing(vectors: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tenso
 
 
 class Head(nn.Module):
-    """Linear classifier over what attention found and, where there are any, pooled features."""
+    """Linear classifier over what attention gives and, where there are any, pooled features."""
 
-    def __init__(self, found: int, pooled: int, classes: int, dropout: float) -> None:
+    def __init__(self, attended: int, pooled: int, classes: int, dropout: float) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.of_found = nn.Linear(found, classes)
+        self.of_attended = nn.Linear(attended, classes)
         self.of_pooled = nn.Linear(pooled, classes, bias=False) if pooled else None
         if self.of_pooled is not None:
             nn.init.zeros_(self.of_pooled.weight)
 
-    def forward(self, found: Tensor, pooled: Tensor) -> Tensor:
+    def forward(self, attended: Tensor, pooled: Tensor) -> Tensor:
         """Class scores (n, classes)."""
-        scores: Tensor = self.of_found(self.dropout(found))
+        scores: Tensor = self.of_attended(self.dropout(attended))
         if self.of_pooled is not None:
             scores = scores + self.of_pooled(self.dropout(pooled))
         return scores
@@ -124,7 +130,7 @@ class PairAttention(nn.Module):
         self.head = Head(width, pooled, classes, dropout)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Class scores (n, classes) from regions, their mask, tokens, their mask, and pooled features."""
+        """Class scores (n, classes) from what SequenceAttention gives."""
         scores: Tensor = self.head(self._attend(inputs)[0], inputs[4])
         return scores
 
@@ -135,75 +141,3 @@ class PairAttention(nn.Module):
     def _attend(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         x, h, x_mask, h_mask = self.sequences(*inputs[:4])
         return pair_attention(x, h, x_mask, h_mask, self.similarity, self.log_scale.exp())
-
-
-class CrossAttention(nn.Module):
-    """Lets regions look at tokens and tokens at regions, and classifies the means of both and pooled features."""
-
-    def __init__(
-        self,
-        regions: int,
-        tokens: int,
-        pooled: int,
-        classes: int,
-        width: int,
-        heads: int,
-        dropout: float,
-    ) -> None:
-        super().__init__()
-        self.sequences = Sequences(regions, tokens, width, dropout)
-        self.of_regions, self.of_tokens = CoAttention(width, heads), CoAttention(width, heads)
-        self.head = Head(2 * width, pooled, classes, dropout)
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """Class scores (n, classes) from regions, their mask, tokens, their mask, and pooled features."""
-        x, h, x_mask, h_mask = self.sequences(*inputs[:4])
-        found = [
-            _mean(self.of_regions(x, h, h_mask), x_mask),
-            _mean(self.of_tokens(h, x, x_mask), h_mask),
-        ]
-        scores: Tensor = self.head(torch.cat(found, dim=1), inputs[4])
-        return scores
-
-    def attention(self, *inputs: Tensor) -> Tensor:
-        """Weights alpha (n, i, t): half from regions that look at tokens, half from tokens that look at regions."""
-        x, h, x_mask, h_mask = self.sequences(*inputs[:4])
-        from_regions = self.of_regions.weights(x, h, h_mask) * _shares(x_mask)[:, :, None]
-        from_tokens = (
-            self.of_tokens.weights(h, x, x_mask).transpose(1, 2) * _shares(h_mask)[:, None, :]
-        )
-        return (from_regions + from_tokens) / 2
-
-
-class CoAttention(nn.Module):
-    """One block in which vectors of one modality look at those of the other: attention, then two layers each."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.attend = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.layers = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width)
-        )
-        self.after_attention, self.after_layers = nn.LayerNorm(width), nn.LayerNorm(width)
-
-    def forward(self, own: Tensor, other: Tensor, other_mask: Tensor) -> Tensor:
-        """What `own` (n, a, width) became after a look at `other` (n, b, width) where `other_mask` (n, b)."""
-        seen, _ = self.attend(own, other, other, key_padding_mask=~other_mask, need_weights=False)
-        own = self.after_attention(own + seen)
-        found: Tensor = self.after_layers(own + self.layers(own))
-        return found
-
-    def weights(self, own: Tensor, other: Tensor, other_mask: Tensor) -> Tensor:
-        """How much each of `own` looks at each of `other`, (n, a, b): the heads' mean; adds up to 1 over b."""
-        found: Tensor = self.attend(own, other, other, key_padding_mask=~other_mask)[1]
-        return found
-
-
-def _shares(mask: Tensor) -> Tensor:
-    """Equal weights (n, t) of what exists, adding up to 1."""
-    return mask / mask.sum(dim=1, keepdim=True)
-
-
-def _mean(vectors: Tensor, mask: Tensor) -> Tensor:
-    """Mean (n, width) of the vectors (n, t, width) that exist."""
-    return torch.einsum("ntw,nt->nw", vectors, _shares(mask).to(vectors.dtype))

@@ -1,4 +1,4 @@
-"""Co-training: a classifier for each modality and one for both, trained together and made to agree."""
+"""Co-training: classifiers for each modality and for both, trained together to agree."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models.neural.fusion import (
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from models.trainer import Objective
+    from features.training.loop import Objective
 
 
 class CoTraining(PooledNetwork):
@@ -102,9 +102,9 @@ class CoTraining(PooledNetwork):
         from models.neural.losses import row_losses
         from models.neural.pooled_network import co_training_loss
 
-        each = row_losses(self.loss, self.label_smoothing, self.class_weight, codes)
-        return co_training_loss(each, self.branch_weight, self.agreement)
+        loss_of_rows = row_losses(self.loss, self.label_smoothing, self.class_weight, codes)
+        return co_training_loss(loss_of_rows, self.branch_weight, self.agreement)
 
     def _criterion(self, codes: Labels) -> Objective:
         of_scores = super()._objective(codes)
-        return lambda found, codes: of_scores(found.fused, codes)
+        return lambda branches, codes: of_scores(branches.fused, codes)

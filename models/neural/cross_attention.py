@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 class CrossAttention(SequenceAttention):
-    """Multi-head cross-attention both ways (Lu et al. 2019, ViLBERT; Tsai et al. 2019, Multimodal Transformer).
+    """Multi-head cross-attention both ways.
 
-    For regions X (i, width) and tokens H (t, width), projected to one width:
+    See Lu et al. 2019, ViLBERT; Tsai et al. 2019, Multimodal Transformer. For regions X (i, width)
+    and tokens H (t, width), projected to one width:
 
     A_k = softmax over tokens of (X Q_k)(H K_k)' / sqrt(width / heads)   (each region looks at the
     tokens) X' = norm(X + [A_1 H V_1, A_2 H V_2, ...] O),  X'' = norm(X' + W_2 relu(W_1 X'))
@@ -80,13 +81,15 @@ class CrossAttention(SequenceAttention):
         self.random_state = random_state
 
     def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
-        from models.neural.attention_network import CrossAttention as Network
+        from models.neural.cross_attention_network import CrossAttentionNetwork
 
         if self.width % self.heads:
             nearest = max(1, round(self.width / self.heads)) * self.heads
-            raise ValueError(f"cross_attention: width must be a multiple of heads ({self.heads}), not {self.width}; "
-                             f"the nearest is {nearest}")
+            raise ValueError(
+                f"cross_attention: width must be a multiple of heads ({self.heads}), "
+                f"not {self.width}; the nearest is {nearest}"
+            )
         regions, _, tokens, _, pooled = (tensor.shape[-1] for tensor in inputs)
-        return Network(
+        return CrossAttentionNetwork(
             regions, tokens, pooled, len(self.classes_), self.width, self.heads, self.dropout
         )

@@ -10,11 +10,11 @@ import numpy as np
 from features.block import Block, Form, Modality, Unfreeze
 from models.fusion import Labels
 from models.neural.co_training import CoTraining
+from models.neural.dense_blocks import DenseBlocks
 from models.neural.fusion import (
     POOLED_NORM,
     ClassWeight,
     Count,
-    DenseBlocks,
     Loss,
     NotNegative,
     Positive,
@@ -26,9 +26,11 @@ from models.views import Views
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from features.training.loop import ParameterGroups
+
 
 class EndToEnd(CoTraining):
-    """Co-training (see CoTraining for the loss) through which the encoders' own weights are trained too.
+    """Co-training (see CoTraining) through which the encoders' own weights are trained too.
 
     x = f(picture), y = g(text), and the gradient of L reaches the weights of f and g: one network
     of two encoders, two branches and a fused head, as in Baltrusaitis et al. (Multimodal machine
@@ -37,13 +39,13 @@ class EndToEnd(CoTraining):
     networks hard?, 2020).
 
     Of a pretrained encoder (cnn, sbert), the last quarter of the layers is trained, or all; it
-    learns at `encoder_lr` and stays in evaluation mode: batch normalisation keeps its statistics.
-    Its features are centred and scaled, by numbers from the first weights and at most 512 training
-    samples, so that training starts where co_training does. An encoder that starts from scratch
-    (small_resnet, small_vgg) is trained whole, at `learning_rate`; of its own parameters, only
-    those of its shape and `flip` count. An encoder without a network (bow, tfidf, word2vec,
-    handcrafted) gives its features, and only the branch on them is trained; one of the two must
-    have a network.
+    learns at `encoder_learning_rate` and stays in evaluation mode: batch normalisation keeps its
+    statistics. Its features are centred and scaled, by numbers from the first weights and at most
+    512 training samples, so that training starts where co_training does. An encoder that starts
+    from scratch (small_resnet, small_vgg) is trained whole, at `learning_rate`; of its own
+    parameters, only those of its shape and `flip` count. An encoder without a network (bow, tfidf,
+    word2vec, handcrafted) gives its features, and only the branch on them is trained; one of the
+    two must have a network.
 
     Pictures are changed at random at every step, where the encoder does that (cnn: `augment`; small
     ones: always): only those of rows trained on, never of rows held out to stop by, or predicted. A
@@ -54,7 +56,7 @@ class EndToEnd(CoTraining):
     Parameters
     ----------
     unfreeze : what is trained of pretrained encoders.
-    encoder_lr : learning rate of pretrained encoders.
+    encoder_learning_rate : learning rate of pretrained encoders.
     width, branch_weight, agreement, modality_dropout : see CoTraining.
     epochs, patience, learning_rate, weight_decay, dropout, loss, label_smoothing, class_weight,
         random_state : see CoTraining; `learning_rate` is that of all but pretrained encoders.
@@ -63,12 +65,12 @@ class EndToEnd(CoTraining):
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {"image": "inputs", "text": "inputs"}
     predicts: ClassVar[str] = "fused_features"
-    batch: ClassVar[int] = 32
+    batch_size: ClassVar[int] = 32
 
     def __init__(
         self,
         unfreeze: Unfreeze = "last_stage",
-        encoder_lr: Positive = 1e-4,
+        encoder_learning_rate: Positive = 1e-4,
         width: Count = 64,
         branch_weight: NotNegative = 0.5,
         agreement: NotNegative = 0.1,
@@ -99,13 +101,14 @@ class EndToEnd(CoTraining):
             random_state,
         )
         self.unfreeze = unfreeze
-        self.encoder_lr = encoder_lr
+        self.encoder_learning_rate = encoder_learning_rate
 
     def _learn_from(self, views: Views, y: Labels) -> None:
         super()._learn_from(views, y)
         if not any(block.encoder for block in self._needed(views).values()):
             raise ValueError(
-                "EndToEnd trains encoders, but neither block holds the inputs of one (Block.encoder)"
+                "EndToEnd trains encoders, but neither block holds the inputs of one "
+                "(Block.encoder)"
             )
 
     def _prepare(self, views: Views) -> None:
@@ -131,7 +134,10 @@ class EndToEnd(CoTraining):
         return Views(blocks.get("image"), blocks.get("text")) if blocks else None
 
     def _inputs(self, views: Views) -> tuple[Any, ...]:
-        """Pictures and which samples have one (n,), texts and which have one (n,): stored inputs, or features."""
+        """Pictures and which samples have one (n,), texts and which have one (n,).
+
+        They are stored inputs, or features.
+        """
         import torch
 
         from models.neural.end_to_end_network import Stored
@@ -140,29 +146,28 @@ class EndToEnd(CoTraining):
         scaled = {} if features is None else {
             modality: torch.from_numpy(self.scalers_[modality].transform(block) * POOLED_NORM)
             for modality, block in self.dense_.of(features).items()}
-        return tuple(
-            one
-            for modality, block in views.blocks().items()
-            for one in (
+        inputs: list[Any] = []
+        for modality, block in views.blocks().items():
+            inputs += [
                 scaled[modality] if modality in scaled else Stored(block),
                 torch.from_numpy(block.present),
-            )
-        )
+            ]
+        return tuple(inputs)
 
     def _asked(self, views: Views) -> tuple[Any, ...]:
-        """Features and which samples have them; each distinct sample is encoded once, however many rows have it."""
+        """Features and which samples have them; each distinct sample is encoded once."""
         inputs = list(self._inputs(views))
-        for place, (modality, block) in enumerate(views.blocks().items()):
+        for number, (modality, block) in enumerate(views.blocks().items()):
             if modality in self.trained_:
-                inputs[2 * place] = self._encoded(modality, block)
+                inputs[2 * number] = self._encoded(modality, block)
         return tuple(inputs)
 
     def _encoded(self, modality: Modality, block: Block) -> Tensor:
         """Features (n, d) of a trained encoder; zeros for missing samples."""
         import torch
 
+        from features.training.batches import applied
         from models.neural.end_to_end_network import Stored
-        from models.trainer import applied
 
         network: Any = self.network_
         encoder = network.encoders[modality]
@@ -184,19 +189,19 @@ class EndToEnd(CoTraining):
         from models.neural.pooled_network import TwoBranches
 
         encoders: dict[str, Encoded] = {
-            modality: encoder_of(one.block, self.unfreeze)
-            for modality, one in zip(self.needs, inputs[::2], strict=True)
-            if isinstance(one, Stored)
+            modality: encoder_of(rows.block, self.unfreeze)
+            for modality, rows in zip(self.needs, inputs[::2], strict=True)
+            if isinstance(rows, Stored)
         }
-        widths = [encoders[modality].width if modality in encoders else one.shape[1]
-                  for modality, one in zip(self.needs, inputs[::2], strict=True)]
+        widths = [encoders[modality].width if modality in encoders else rows.shape[1]
+                  for modality, rows in zip(self.needs, inputs[::2], strict=True)]
         branches = TwoBranches(widths[0], widths[1], len(self.classes_), self.width, self.dropout,
                                self.modality_dropout)
         return EncodersAndBranches(encoders, branches)
 
-    def _parameters(self, network: Any) -> list[dict[str, Any]]:
+    def _parameters(self, network: Any) -> ParameterGroups:
         pretrained, others = network.trained_parameters()
         return [
             {"params": others},
-            *([{"params": pretrained, "lr": self.encoder_lr}] if pretrained else []),
+            *([{"params": pretrained, "lr": self.encoder_learning_rate}] if pretrained else []),
         ]

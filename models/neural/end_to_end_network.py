@@ -1,4 +1,4 @@
-"""Two encoders and what is trained on them as one network in PyTorch; imported only when one is built."""
+"""Two encoders and co-training's branches as one network; imported only when one is built."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from torch import Tensor, nn
 from torch.nn.parameter import Parameter
 
 from features.block import Block, TrainableNetwork, Unfreeze
+from features.training.batches import applied
 from models.neural.fusion import POOLED_NORM
 from models.neural.pooled_network import Branches, TwoBranches
 from models.preparation.scaling import BlockScaler
-from models.trainer import applied
 
 SCALED_BY = 512  # training samples whose features centre and scale all
 
 
 class Stored:
-    """Inputs (n, ...) of n samples, read from their block when they are asked for: see models.trainer.Rowwise.
+    """Inputs (n, ...) of n samples, read from their block when they are asked for.
 
+    See features.training.batches.Rowwise.
     Rows stay in the main memory; the encoder's network brings them to its device, after it has
     changed them.
     """
@@ -34,8 +35,8 @@ class Stored:
 
     def __getitem__(self, rows: Any) -> Tensor:
         """Some rows; zeros for a sample that is missing."""
-        places = np.arange(len(self))[rows if isinstance(rows, slice) else rows.cpu().numpy()]
-        return torch.from_numpy(np.ascontiguousarray(self.block.take(places).array()))
+        positions = np.arange(len(self))[rows if isinstance(rows, slice) else rows.cpu().numpy()]
+        return torch.from_numpy(np.ascontiguousarray(self.block.take(positions).array()))
 
     def to(self, where: torch.device) -> Stored:
         """Itself."""
@@ -97,10 +98,10 @@ class EncodersAndBranches(nn.Module):
     def forward(self, *inputs: Any) -> Branches:
         """All scores from pictures, which are there, texts, and which are there."""
         x, has_x, y, has_y = inputs
-        found: Branches = self.branches(
+        scores: Branches = self.branches(
             self._encoded("image", x, has_x), has_x, self._encoded("text", y, has_y), has_y
         )
-        return found
+        return scores
 
     def fused_features(self, *inputs: Tensor) -> Tensor:
         """Class scores (n, K) of the fused head, from features in place of pictures and texts."""
@@ -108,12 +109,12 @@ class EncodersAndBranches(nn.Module):
 
     def trained_parameters(self) -> tuple[list[Parameter], list[Parameter]]:
         """Those of pretrained encoders, and all others."""
-        pretrained = [one for encoder in self.encoders.values() if encoder.pretrained
-                      for one in encoder.parameters() if one.requires_grad]
+        pretrained: list[Parameter] = []
+        for encoder in self.encoders.values():
+            if encoder.pretrained:
+                pretrained += _trained(encoder)
         known = set(map(id, pretrained))
-        return pretrained, [
-            one for one in self.parameters() if one.requires_grad and id(one) not in known
-        ]
+        return pretrained, [weight for weight in _trained(self) if id(weight) not in known]
 
     def _encoded(self, modality: str, inputs: Tensor, there: Tensor) -> Tensor:
         """Features (n, d); zeros where a sample has none, which is not encoded."""
@@ -124,3 +125,7 @@ class EncodersAndBranches(nn.Module):
         if bool(there.any()):
             features[there] = encoder(inputs[there.cpu()])
         return features
+
+
+def _trained(module: nn.Module) -> list[Parameter]:
+    return [weight for weight in module.parameters() if weight.requires_grad]

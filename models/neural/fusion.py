@@ -1,4 +1,4 @@
-"""What the fusions that train a network share: one constructor vocabulary, one fit, one prediction."""
+"""What the fusions that train a network share: parameters, one fit, one prediction."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from features.block import Block, FloatArray, Form, Modality
+from features.block import FloatArray, Form, Modality
+from features.training.settings import Training
 from models.course import TrainsNetwork
 from models.fusion import Labels, Probabilities
 from models.groups import UsesGroups
-from models.preparation.principal_components import BlockReduction
+from models.neural.dense_blocks import DenseBlocks
 from models.preparation.scaling import BlockScaler
 from models.views import Views
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from models.trainer import Objective
+    from features.training.loop import Objective, ParameterGroups
 
 # Rows of norm 1 have tiny columns: at the learning rate that suits projected sequences, their
 # weights would still be small when the others overfit. With norm 10 both learn at one pace
 # (attention on OpenMoji, macro-F1: norm 1 .79, 10 .82, 25 .82).
 POOLED_NORM = np.float32(10)
-# Components that stand for a sparse block, such as a bag of words.
-SPARSE_COMPONENTS = 256
 
 Loss = Literal["cross_entropy", "mse"]
 ClassWeight = Literal["none", "balanced"]
@@ -37,7 +36,9 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class NeuralFusion(TrainsNetwork, UsesGroups):
-    """A network trained by models.trainer. Subclasses store the parameters below and say what goes in.
+    """A network trained by features.training.loop.
+
+    Subclasses store the parameters below and say what goes in.
 
     Training (AdamW) stops early on 15 % of the training samples, drawn by class (and by whole
     groups, where the views know groups); the best weights are kept. It runs on the GPU where there
@@ -45,17 +46,18 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
 
     Parameters
     ----------
-    epochs, patience, learning_rate, weight_decay, random_state : see models.trainer.Training.
-    loss, label_smoothing, class_weight : see models.trainer.classification_loss.
+    epochs, patience, learning_rate, weight_decay, random_state : see
+        features.training.settings.Training.
+    loss, label_smoothing, class_weight : see models.neural.losses.row_losses.
 
     Attributes
     ----------
-    network_, history_ : the trained network and models.trainer.History; absent where all training
-        labels were equal, so that there was nothing to learn.
+    network_, history_ : the trained network and its features.training.settings.History; absent
+        where all training labels were equal, so that there was nothing to learn.
     """
 
     predicts: ClassVar[str] = "forward"  # the network's method that gives class scores (n, K)
-    batch: ClassVar[int] = 64  # samples of one training step
+    batch_size: ClassVar[int] = 64  # samples of one training step
 
     patience: int
     learning_rate: float
@@ -68,16 +70,16 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
     def warm_up(self) -> None:
         """See Fusion.warm_up."""
         super().warm_up()
-        from models import trainer
+        from features.training import loop
 
-        trainer.warm_up()
+        loop.warm_up()
 
     def _prepare(self, views: Views) -> None:
         """Learn from the training samples what `_inputs` needs."""
         raise NotImplementedError
 
     def _inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the network is called with: tensors (n, ...), or what reads their rows (models.trainer.Rowwise)."""
+        """What the network is called with, (n, ...) each: see features.training.batches.Rowwise."""
         raise NotImplementedError
 
     def _asked(self, views: Views) -> tuple[Any, ...]:
@@ -88,8 +90,11 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
         """Untrained network for inputs of these shapes and the classes of `classes_`."""
         raise NotImplementedError
 
-    def _parameters(self, network: nn.Module) -> list[dict[str, Any]]:
-        """Groups of parameters to train, for those with a learning rate of their own; see models.trainer.train."""
+    def _parameters(self, network: nn.Module) -> ParameterGroups:
+        """Groups of parameters to train, for those with a learning rate of their own.
+
+        See features.training.loop.train.
+        """
         return [{"params": network.parameters()}]
 
     def _objective(self, codes: Labels) -> Objective:
@@ -122,7 +127,8 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
             return self
         from torch import Tensor
 
-        from models.trainer import Training, train
+        from features.training.batches import RowBatches, TrainingSamples
+        from features.training.loop import train
 
         self._prepare(views)
         inputs = self._inputs(views)
@@ -130,25 +136,32 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
             bool(tensor.isfinite().all()) for tensor in inputs if isinstance(tensor, Tensor)
         ):
             raise ValueError("some features are not finite numbers")
-        how = Training(
+        self.network_, self.history_ = train(
+            lambda: self._network(inputs),
+            TrainingSamples(RowBatches(inputs, self.batch_size), codes, views.groups),
+            self._objective(codes),
+            self._training(),
+            self._criterion(codes),
+            self._parameters,
+        )
+        return self
+
+    def _training(self) -> Training:
+        return Training(
             self.epochs,
             self.patience,
             self.learning_rate,
             self.weight_decay,
             self.random_state,
-            self.batch,
+            self.batch_size,
         )
-        self.network_, self.history_ = train(
-            lambda: self._network(inputs), inputs, codes, self._objective(codes), how, views.groups,
-            self._criterion(codes), self._parameters)
-        return self
 
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
         self._known(views)
         if len(self.classes_) == 1 or not len(views):
             return np.full((len(views), len(self.classes_)), 1 / len(self.classes_))
-        from models.trainer import applied
+        from features.training.batches import applied
 
         scores = applied(self.network_, self._asked(views), self.predicts).double()
         return np.asarray(scores.softmax(dim=1).numpy(), dtype=np.float64)
@@ -158,7 +171,9 @@ class Attending(NeuralFusion):
     """A network whose weights say what a prediction looked at."""
 
     def attention(self, views: Views) -> FloatArray:
-        """Weights of n samples, which add up to 1 in each: (n, i, t) of pairs, or (n, 2) of picture and text.
+        """Weights of n samples, which add up to 1 in each.
+
+        They are (n, i, t) of pairs, or (n, 2) of picture and text.
 
         Raises
         ------
@@ -170,7 +185,7 @@ class Attending(NeuralFusion):
             raise ValueError(
                 f"no attention was learned: every training label was {self.classes_[0]}"
             )
-        from models.trainer import applied
+        from features.training.batches import applied
 
         return np.asarray(
             applied(self.network_, self._inputs(views), "attention").numpy(), dtype=np.float32
@@ -200,41 +215,7 @@ class PooledNetwork(NeuralFusion):
         """Pictures (n, d) and which samples have one (n,), texts (n, e) and which have one (n,)."""
         import torch
 
-        return tuple(
-            torch.from_numpy(array)
-            for modality, block in self.dense_.of(views).items()
-            for array in (self.scalers_[modality].transform(block) * POOLED_NORM, block.present)
-        )
-
-
-class DenseBlocks:
-    """Both blocks, a sparse one as its leading components, so that no wide array is made dense.
-
-    Parameters
-    ----------
-    random_state : seed of the components.
-    """
-
-    def __init__(self, random_state: int) -> None:
-        self._random_state = random_state
-
-    def fit(self, views: Views) -> Self:
-        """Learn the components of sparse blocks from the training samples."""
-        self._reductions = {
-            modality: BlockReduction(SPARSE_COMPONENTS, self._random_state).fit(block)
-            for modality, block in views.blocks().items()
-            if block.is_sparse
-        }
-        return self
-
-    def of(self, views: Views) -> dict[Modality, Block]:
-        """Dense blocks, pictures first."""
-        return {
-            modality: self._reduced(modality, block) for modality, block in views.blocks().items()
-        }
-
-    def _reduced(self, modality: Modality, block: Block) -> Block:
-        if modality not in self._reductions:
-            return block
-        index = np.where(block.present, np.arange(len(block), dtype=np.int64), -1)
-        return Block(self._reductions[modality].transform(block), index)
+        arrays: list[Any] = []
+        for modality, block in self.dense_.of(views).items():
+            arrays += [self.scalers_[modality].transform(block) * POOLED_NORM, block.present]
+        return tuple(map(torch.from_numpy, arrays))

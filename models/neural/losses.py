@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from models.trainer import Objective, device
+from features.training.loop import Objective
+from features.training.torch_state import device
 
 Rows = NDArray[np.int64]
 
@@ -27,8 +28,8 @@ def classification_loss(
     codes: Rows,
 ) -> Objective:
     """Mean of `row_losses` over the rows."""
-    each = row_losses(loss, label_smoothing, class_weight, codes)
-    return lambda scores, codes: each(scores, codes).mean()
+    loss_of_rows = row_losses(loss, label_smoothing, class_weight, codes)
+    return lambda scores, codes: loss_of_rows(scores, codes).mean()
 
 
 def row_losses(
@@ -59,16 +60,16 @@ def row_losses(
     def losses(scores: Tensor, codes: Tensor) -> Tensor:
         scores = at_least_single(scores)
         if loss == "cross_entropy":
-            each = functional.cross_entropy(
+            unweighted = functional.cross_entropy(
                 scores, codes, reduction="none", label_smoothing=label_smoothing
             )
         else:
             targets = functional.one_hot(codes, scores.shape[1]) * (1 - label_smoothing)
-            each = (
+            unweighted = (
                 (scores.softmax(dim=1) - targets - label_smoothing / scores.shape[1])
                 .square()
                 .sum(dim=1)
             )
-        return each * weights[codes]
+        return unweighted * weights[codes]
 
     return losses

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from features.training.loop import Objective
 from models.neural.losses import at_least_single
-from models.trainer import Objective
 
 
 class Missing(nn.Module):
@@ -73,7 +73,10 @@ class GatedUnit(nn.Module):
 
 
 class Branches(NamedTuple):
-    """Class scores (n, K) of the fused head and of each branch, and bool (n,) which samples have its modality."""
+    """Class scores (n, K) of the fused head and of each branch.
+
+    And, bool (n,), which samples have the branch's modality.
+    """
 
     fused: Tensor
     picture: Tensor
@@ -83,7 +86,7 @@ class Branches(NamedTuple):
 
 
 class TwoBranches(nn.Module):
-    """A hidden layer and a classifier for each modality, and a classifier over both hidden layers."""
+    """A hidden layer and a classifier for each modality, and a classifier over both layers."""
 
     def __init__(
         self,
@@ -114,18 +117,20 @@ class TwoBranches(nn.Module):
         return self(*inputs).fused  # type: ignore[no-any-return]
 
 
-def co_training_loss(each: Objective, branch_weight: float, agreement: float) -> Objective:
-    """Mean over samples of the loss of CoTraining; `each` gives the loss of each row of scores."""
+def co_training_loss(
+    loss_of_rows: Objective, branch_weight: float, agreement: float
+) -> Objective:
+    """Mean over samples of the loss of CoTraining, from the loss of each row of scores."""
 
-    def mean_loss(found: Branches, codes: Tensor) -> Tensor:
+    def mean_loss(scores: Branches, codes: Tensor) -> Tensor:
         branches = (
-            each(found.picture, codes) * found.has_picture
-            + each(found.text, codes) * found.has_text
+            loss_of_rows(scores.picture, codes) * scores.has_picture
+            + loss_of_rows(scores.text, codes) * scores.has_text
         )
-        total = each(found.fused, codes) + branch_weight * branches
+        total = loss_of_rows(scores.fused, codes) + branch_weight * branches
         if agreement:
-            total = total + agreement * divergence(found.picture, found.text) * (
-                found.has_picture & found.has_text
+            total = total + agreement * divergence(scores.picture, scores.text) * (
+                scores.has_picture & scores.has_text
             )
         return total.mean()
 
@@ -133,6 +138,9 @@ def co_training_loss(each: Objective, branch_weight: float, agreement: float) ->
 
 
 def divergence(first: Tensor, second: Tensor) -> Tensor:
-    """(KL(p, q) + KL(q, p)) / 2 = sum_k (p_k - q_k) (log p_k - log q_k) / 2 of each row's softmax p and q: (n,)."""
+    """(KL(p, q) + KL(q, p)) / 2 of each row's softmax p and q: (n,).
+
+    It equals sum_k (p_k - q_k) (log p_k - log q_k) / 2.
+    """
     p, q = (functional.log_softmax(at_least_single(scores), dim=1) for scores in (first, second))
     return ((p.exp() - q.exp()) * (p - q)).sum(dim=1) / 2

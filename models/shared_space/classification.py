@@ -144,7 +144,7 @@ class Contrastive(SharedSpace, TrainsNetwork, UsesGroups):
     Parameters
     ----------
     classifier : what classifies the points.
-    dimensions, reduce, batch, epochs, patience : see ContrastiveProjection.
+    dimensions, reduce, batch_size, epochs, patience : see ContrastiveProjection.
     learning_rate, weight_decay, dropout, random_state : see ContrastiveProjection.
     join, direction : see CCA.
     """
@@ -153,7 +153,7 @@ class Contrastive(SharedSpace, TrainsNetwork, UsesGroups):
 
     dimensions: Count = 64
     reduce: Count = 256
-    batch: Count = 256
+    batch_size: Count = 256
     epochs: Count = 60
     patience: Count = 6
     learning_rate: Positive = 1e-2
@@ -173,7 +173,7 @@ class Contrastive(SharedSpace, TrainsNetwork, UsesGroups):
         return ContrastiveProjection(
             dimensions=self.dimensions,
             reduce=self.reduce,
-            batch=self.batch,
+            batch_size=self.batch_size,
             epochs=self.epochs,
             patience=self.patience,
             learning_rate=self.learning_rate,

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
+from features.training.settings import History, Training
 from models.neural.fusion import Count, NotNegative, Positive, Share
 from models.shared_space.projections import Projection
 from models.views import Views
 
-if TYPE_CHECKING:
-    from models.trainer import History
-
 
 class ContrastiveProjection(Projection):
-    """Linear maps that put the picture and the text of a sample near to each other, and far from all others.
+    """Linear maps that put a sample's picture and text near to each other.
 
-    With the unit vectors a_i = W_a x_i / |W_a x_i| of pictures x and b_j = W_b y_j / |W_b y_j| of
-    texts y, the loss of a batch of m pairs is the symmetric InfoNCE with a learned temperature tau
-    (van den Oord et al. 2018; Radford et al. 2021, CLIP):
+    All others lie far from them. With the unit vectors a_i = W_a x_i / |W_a x_i| of pictures x and
+    b_j = W_b y_j / |W_b y_j| of texts y, the loss of a batch of m pairs is the symmetric InfoNCE
+    with a learned temperature tau (van den Oord et al. 2018; Radford et al. 2021, CLIP):
 
         s_ij = a_i . b_j / tau
         L = -1/(2m) sum_i [log softmax_j(s_ij) at j = i  +  log softmax_j(s_ji) at j = i]
@@ -32,16 +30,16 @@ class ContrastiveProjection(Projection):
     ----------
     dimensions : width k of the space.
     reduce : most principal components of each modality.
-    batch : pairs of one step, the others of which are a pair's negatives.
-    epochs, patience, learning_rate, weight_decay : see models.trainer.Training; early stopping
-        looks at the same loss on pairs held out by whole groups.
+    batch_size : pairs of one step, the others of which are a pair's negatives.
+    epochs, patience, learning_rate, weight_decay : see features.training.settings.Training; early
+        stopping looks at the same loss on pairs held out by whole groups.
     dropout : share of the reduced features left out at each step.
     random_state : seed of the weights, the batches, dropout and the held-out pairs.
 
     Attributes
     ----------
     temperature_ : tau; NaN where there were no two pairs to tell apart.
-    history_ : models.trainer.History; None where there were no two pairs.
+    history_ : of the training; None where there were no two pairs.
     """
 
     temperature_: float
@@ -51,7 +49,7 @@ class ContrastiveProjection(Projection):
         self,
         dimensions: Count = 64,
         reduce: Count = 256,
-        batch: Count = 256,
+        batch_size: Count = 256,
         epochs: Count = 60,
         patience: Count = 6,
         learning_rate: Positive = 1e-2,
@@ -61,7 +59,7 @@ class ContrastiveProjection(Projection):
     ) -> None:
         self.dimensions = dimensions
         self.reduce = reduce
-        self.batch = batch
+        self.batch_size = batch_size
         self.epochs = epochs
         self.patience = patience
         self.learning_rate = learning_rate
@@ -82,31 +80,30 @@ class ContrastiveProjection(Projection):
             return self
         import torch
 
+        from features.training.batches import RowBatches, TrainingSamples
+        from features.training.loop import train
         from models.shared_space.contrastive_network import TwoMaps, info_nce
-        from models.trainer import Training, train
 
         # The indices tell which samples share a picture or a text.
-        inputs = [
-            torch.from_numpy(array)
-            for array in (image, text, *(b.index for b in pairs.blocks().values()))
-        ]
-        how = Training(
-            self.epochs,
-            self.patience,
-            self.learning_rate,
-            self.weight_decay,
-            self.random_state,
-            self.batch,
-        )
+        indices = (block.index for block in pairs.blocks().values())
+        batches = RowBatches([*map(torch.from_numpy, (image, text, *indices))], self.batch_size)
         network, self.history_ = train(
             lambda: TwoMaps(image.shape[1], text.shape[1], self.dimensions, self.dropout),
-            inputs,
-            np.zeros(len(pairs), dtype=np.int64),
+            TrainingSamples(batches, np.zeros(len(pairs), dtype=np.int64), pairs.groups),
             lambda scores, _: info_nce(scores),
-            how,
-            pairs.groups,
+            self._training(),
         )
         self.maps_ = {"image": network.of_picture.weight.detach().double().numpy().T,
                       "text": network.of_text.weight.detach().double().numpy().T}
         self.temperature_ = float(1 / network.scale().detach())
         return self
+
+    def _training(self) -> Training:
+        return Training(
+            self.epochs,
+            self.patience,
+            self.learning_rate,
+            self.weight_decay,
+            self.random_state,
+            self.batch_size,
+        )

@@ -17,7 +17,10 @@ FIRST_TEMPERATURE, LEAST_TEMPERATURE = 0.3, 0.01
 
 
 class TwoMaps(nn.Module):
-    """A linear map of each modality into one space, and a temperature; see models.shared_space.contrastive."""
+    """A linear map of each modality into one space, and a temperature.
+
+    See models.shared_space.contrastive.
+    """
 
     def __init__(self, pictures: int, texts: int, dimensions: int, dropout: float) -> None:
         super().__init__()
@@ -45,7 +48,11 @@ class TwoMaps(nn.Module):
 
 
 def info_nce(scores: Tensor) -> Tensor:
-    """Symmetric InfoNCE of scores (m, m) whose diagonal are the pairs: the mean over rows and over columns."""
-    own = torch.arange(len(scores), device=scores.device)
+    """Symmetric InfoNCE of scores (m, m) whose diagonal are the pairs.
+
+    The mean over rows and over columns.
+    """
+    diagonal = torch.arange(len(scores), device=scores.device)
     scores = at_least_single(scores)
-    return (functional.cross_entropy(scores, own) + functional.cross_entropy(scores.T, own)) / 2
+    of_pictures = functional.cross_entropy(scores, diagonal)
+    return (of_pictures + functional.cross_entropy(scores.T, diagonal)) / 2

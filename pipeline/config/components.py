@@ -6,7 +6,7 @@ import inspect
 import itertools
 import os
 import typing
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from features.machine.nearest import did_you_mean, nearest
 from pipeline.config.problem import Place, Problem
+from pipeline.config.renamed import renamed_key
 
 # Set by the pipeline, never by the grid: the form a fusion asks for, the seed, the classifier it
 # wraps.
@@ -117,9 +118,23 @@ def _adapter(cls: type, name: str) -> TypeAdapter[Any]:
         ) from error
 
 
-def _rule(error: Mapping[str, Any]) -> str:
+@cache
+def _inner_keys(cls: type, name: str) -> frozenset[str]:
+    """Keys of the object that a parameter's value is, where its type is such."""
+    kind = parameters_of(cls)[name][0]
+    models = (
+        part
+        for part in (kind, *typing.get_args(kind))
+        if isinstance(part, type) and issubclass(part, BaseModel)
+    )
+    return frozenset[str]().union(*(model.model_fields for model in models))
+
+
+def _rule(error: Mapping[str, Any], known: Container[str]) -> str:
+    """The rule that a value breaks; `known` are the keys of the object that the value is."""
     if error["type"] == "extra_forbidden":
-        return f"unknown key '{error['loc'][-1]}'"
+        key = error["loc"][-1]
+        return renamed_key(key, known) or f"unknown key '{key}'"
     if error["type"] == "value_error":  # a component's own rule says all there is to say
         return str(error["ctx"]["error"])
     message = str(error["msg"]).replace("Input should", "value should")
@@ -153,9 +168,10 @@ def variants(
     known = parameters_of(cls)
     for key, value in given.items():
         if key not in known:
-            problems.append(
-                Problem((*path, key), f"unknown key '{key}' of {name}; {nearest(key, known)}")
+            rule = renamed_key(key, known) or (
+                f"unknown key '{key}' of {name}; {nearest(key, known)}"
             )
+            problems.append(Problem((*path, key), rule))
             continue
         choices[key] = _choices(cls, key, value, (*path, key), problems)
     missing = [key for key, (_, default) in known.items() if default is ... and key not in given]
@@ -182,18 +198,22 @@ def _choices(cls: type, key: str, value: Any, path: Place, problems: list[Proble
     checked, errors = _check(cls, key, value)
     if not errors:
         return [checked]
+    inner = _inner_keys(cls, key)
     # Errors inside the value, or of a component's own rule, mean that its form was right: it is one
     # value.
     is_one_value = any(error["loc"] or error["type"] == "value_error" for error in errors)
     several = isinstance(value, list) and any(not _check(cls, key, item)[1] for item in value)
     if not isinstance(value, list) or not value or (is_one_value and not several):
-        problems += [Problem((*path, *error["loc"]), f"{key}: {_rule(error)}") for error in errors]
+        problems += [
+            Problem((*path, *error["loc"]), f"{key}: {_rule(error, inner)}") for error in errors
+        ]
         return []
     chosen = []
     for position, item in enumerate(value):
         checked, errors = _check(cls, key, item)
         problems += [
-            Problem((*path, position, *error["loc"]), f"{key}: {_rule(error)}") for error in errors
+            Problem((*path, position, *error["loc"]), f"{key}: {_rule(error, inner)}")
+            for error in errors
         ]
         if not errors and checked in chosen:
             problems.append(Problem((*path, position), f"{key}: {item!r} is listed twice"))

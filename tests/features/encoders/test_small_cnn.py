@@ -1,7 +1,8 @@
-"""Networks trained in the fold: they learn, they stop by training rows only, and nothing else reaches them."""
+"""Networks trained in the fold: they learn and stop by its training rows only."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,10 +13,15 @@ import torch
 from torch import nn
 
 from features.encoder import Targets
-from features.encoders.small_cnn import SmallCNN, SmallResNet, SmallVGG
+from features.encoders.small_cnn import SmallCNN
+from features.encoders.small_resnet import SmallResNet
+from features.encoders.small_vgg import SmallVGG
 from features.networks.small import Inputs, resnet, vgg
+from features.training.batches import Batch, TrainingSamples
 from features.training.held_out import split_for_stopping
-from features.training.loop import Training, train
+from features.training.loop import train
+from features.training.losses import logit_loss
+from features.training.settings import Training
 from pipeline import run
 from pipeline.store.store import Store
 from tests.support.samples import png
@@ -39,24 +45,24 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def small(**parameters: Any) -> SmallResNet:
-    return SmallResNet(**{"depth": 8, "width": 4, "epochs": 6, "lr": 0.05, **parameters})
+    return SmallResNet(**{"depth": 8, "width": 4, "epochs": 6, "learning_rate": 0.05, **parameters})
 
 
 # --- architectures
 # ----------------------------------------------------------------------------------------
 
 
+def weights(network: nn.Module) -> int:
+    """How many numbers it learns."""
+    return sum(weight.numel() for weight in network.parameters())
+
+
 def test_the_networks_have_the_sizes_of_the_papers() -> None:
-    assert sum(one.numel() for one in resnet(20, 16, 10).parameters()) == pytest.approx(
-        0.27e6, rel=0.02
-    )
-    assert sum(one.numel() for one in resnet(56, 16, 10).parameters()) == pytest.approx(
-        0.85e6, rel=0.02
-    )
+    assert weights(resnet(20, 16, 10)) == pytest.approx(0.27e6, rel=0.02)
+    assert weights(resnet(56, 16, 10)) == pytest.approx(0.85e6, rel=0.02)
     convolutions = [module for module in vgg(16, 64, 10).modules() if isinstance(module, nn.Conv2d)]
-    assert [one.out_channels for one in convolutions] == [64] * 2 + [128] * 2 + [256] * 3 + [
-        512
-    ] * 6
+    widths = [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
+    assert [convolution.out_channels for convolution in convolutions] == widths
     images = torch.zeros(2, 3, 32, 32)
     assert resnet(20, 16, 10).body(images).shape == (2, 64, 8, 8)
     assert vgg(11, 64, 10).body(images).shape == (2, 512, 2, 2)
@@ -65,28 +71,26 @@ def test_the_networks_have_the_sizes_of_the_papers() -> None:
 def test_training_pictures_are_shifted_and_mirrored_and_others_left_alone() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
     inputs = Inputs(
-        pixels, np.zeros(3, np.float32), np.ones(3, np.float32), flip=True, batch=40, seed=0
+        pixels, np.zeros(3, np.float32), np.ones(3, np.float32), True, batch_size=40, random_state=0
     )
-    (plain, _), = inputs(np.arange(40), None)
+    ((plain,), _), = inputs(np.arange(40), None)
     np.testing.assert_allclose(plain.permute(0, 2, 3, 1).numpy() * 255, pixels, atol=1e-4)
-    (changed, _), = inputs(np.arange(40), 0)
+    ((changed,), _), = inputs(np.arange(40), 0)
     seen = set()
     for before, after in zip(plain.numpy(), changed.numpy(), strict=True):
         padded = np.pad(before, ((0, 0), (4, 4), (4, 4)))
-        found = [
+        changes = [
             (top, left, turned)
-            for top in range(9)
-            for left in range(9)
-            for turned in (False, True)
+            for top, left, turned in itertools.product(range(9), range(9), (False, True))
             if np.array_equal(
                 after[:, :, ::-1] if turned else after, padded[:, top : top + 32, left : left + 32]
             )
         ]
-        assert len(found) == 1
-        seen.add(found[0])
+        assert len(changes) == 1
+        seen.add(changes[0])
     assert {turned for *_, turned in seen} == {False, True}
     assert len(seen) > 25
-    (again, _), (other, _) = next(inputs(np.arange(40), 0)), next(inputs(np.arange(40), 1))
+    ((again,), _), ((other,), _) = next(inputs(np.arange(40), 0)), next(inputs(np.arange(40), 1))
     assert torch.equal(again, changed)
     assert not torch.equal(other, changed)
 
@@ -96,8 +100,8 @@ def test_training_pictures_are_shifted_and_mirrored_and_others_left_alone() -> N
 
 
 @pytest.mark.parametrize("encoder", [
-    small(epochs=12), small(epochs=12, loss="mse", optimizer="adamw", lr=0.01),
-    SmallVGG(width=4, epochs=8, lr=0.02)], ids=["resnet", "mse and adamw", "vgg"])
+    small(epochs=12), small(epochs=12, loss="mse", optimizer="adamw", learning_rate=0.01),
+    SmallVGG(width=4, epochs=12, learning_rate=0.02)], ids=["resnet", "mse and adamw", "vgg"])
 def test_it_learns_what_tells_pictures_apart(encoder: SmallCNN) -> None:
     encoder.fit_supervised(PICTURES, LABELS)
     assert encoder.history_.fitted[-1] < 0.6 * encoder.history_.fitted[0]
@@ -132,33 +136,13 @@ def test_the_seed_decides_the_result_whatever_torch_drew_before() -> None:
 
 
 def test_a_loss_that_is_no_number_is_an_error() -> None:
-    with pytest.raises(FloatingPointError, match=r"diverged in epoch .* a smaller lr than 1e"):
-        small(lr=1e30, epochs=3).fit_supervised(PICTURES, LABELS)
+    message = r"diverged in epoch .* learning_rate 1e\+30 is too high"
+    with pytest.raises(FloatingPointError, match=message):
+        small(learning_rate=1e30, epochs=3).fit_supervised(PICTURES, LABELS)
 
 
 # --- stopping
 # ---------------------------------------------------------------------------------------------
-
-
-def test_rows_to_stop_by_are_a_tenth_of_each_class_and_whole_groups() -> None:
-    labels = np.repeat(np.arange(4), 50)
-    fitted, held_out = split_for_stopping(Targets(labels), 0)
-    assert sorted([*fitted, *held_out]) == list(range(200))
-    assert np.bincount(labels[held_out]).tolist() == [5] * 4
-    groups = np.arange(200) // 4
-    fitted, held_out = split_for_stopping(Targets(labels, groups), 0)
-    assert not set(groups[fitted]) & set(groups[held_out])
-    assert 10 <= len(held_out) <= 30
-    assert not np.array_equal(held_out, split_for_stopping(Targets(labels, groups), 1)[1])
-
-
-def test_no_class_is_held_out_as_a_whole() -> None:
-    for seed in range(20):
-        labels = np.array([0] * 20 + [1] + [2] * 2)
-        fitted, _ = split_for_stopping(Targets(labels), seed)
-        assert set(labels[fitted]) == {0, 1, 2}
-    fitted, held_out = split_for_stopping(Targets(np.array([0, 1, 2])), 0)
-    assert (len(fitted), len(held_out)) == (3, 0)
 
 
 class _Constant(nn.Module):
@@ -175,20 +159,20 @@ class _Constant(nn.Module):
 def test_the_best_epoch_is_kept_and_training_stops_when_nothing_is_gained() -> None:
     asked: list[tuple[int | None, set[int]]] = []
     labels = np.tile([0, 1], 20)
-    targets = Targets(labels)
-    fitted, held_out = split_for_stopping(targets, 0)
+    fitted, held_out = split_for_stopping(labels, 0.1, np.random.default_rng(0))
 
-    def batches(rows: np.ndarray, epoch: int | None) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
+    def batches(rows: np.ndarray, epoch: int | None) -> Iterator[Batch]:
         asked.append((epoch, set(rows.tolist())))
-        wanted = np.eye(2, dtype=np.float32)[labels[rows]]
+        logits = np.eye(2, dtype=np.float32)[labels[rows]]
         # What is trained on asks for the opposite of what is held out, so each epoch makes that
         # worse.
-        yield torch.from_numpy(wanted if epoch is None else 1 - wanted), rows
+        changed = torch.from_numpy(logits if epoch is None else 1 - logits)
+        yield [changed], torch.from_numpy(rows)
 
-    how = Training(50, 3, [0.5], "sgd", 0.0, "cross_entropy", 64, 0)
-    net = _Constant()
-    history = train(net, [{"params": net.parameters()}], batches, targets, how)
-    assert history.kept == 1
+    how = Training(50, 3, 0.5, 0.0, 0, 64, 0.1, "sgd", "one_cycle")
+    samples = TrainingSamples(batches, labels)
+    net, history = train(_Constant, samples, logit_loss("cross_entropy"), how)
+    assert history.best_epoch == 1
     assert len(history.held_out) == 4
     assert history.held_out[0] == min(history.held_out)
     loss = nn.functional.cross_entropy(net(torch.eye(2)), torch.arange(2))
@@ -255,7 +239,8 @@ def test_a_fit_sees_pictures_and_labels_of_its_training_rows_and_no_others(folde
         *(np.flatnonzero((outer == 1) & (inner != number)) for number in range(2)),
     ]
     expected = [
-        ([pictures[row] for row in one], [codes[rows[row][3]] for row in one]) for one in sets
+        ([pictures[row] for row in training_set], [codes[rows[row][3]] for row in training_set])
+        for training_set in sets
     ]
     assert sorted(fits) == sorted(expected)
 
@@ -284,5 +269,5 @@ def test_one_and_two_workers_give_the_same(folder, monkeypatch):
 
 def features_of(root, unit):
     return np.stack(
-        [Store(root).load(one.ingredients).arrays["values"] for one in unit.features["image"]]
+        [Store(root).load(part.ingredients).arrays["values"] for part in unit.features["image"]]
     )

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def cnn(unfreeze: str, **parameters: Any) -> CNN:
-    finetune = Finetune(**{"epochs": 3, "lr": 0.01, **parameters, "unfreeze": unfreeze})
+    finetune = Finetune(**{"epochs": 3, "learning_rate": 0.01, **parameters, "unfreeze": unfreeze})
     return CNN(model="resnet18", weights="random", size=32, precision="float32", finetune=finetune)
 
 
@@ -61,9 +61,8 @@ def clouds(n: int = 90, width: int = 8, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
 def test_a_head_learns_features_in_which_classes_lie_apart(loss: str) -> None:
-    head = Head.learned(
-        Block.of(clouds()), Targets(np.arange(90) % 3), Finetune(epochs=80, lr=0.02, loss=loss), 0
-    )
+    how = Finetune(epochs=80, learning_rate=0.02, loss=loss)
+    head = Head.learned(Block.of(clouds()), Targets(np.arange(90) % 3), how, 0)
     assert head.history.fitted[-1] < 0.5 * head.history.fitted[0]
     train, test = (head(Block.of(clouds(seed=seed))).array() for seed in (0, 5))
     assert train.shape == (90, 256)
@@ -88,7 +87,7 @@ def test_a_head_sees_each_position_of_a_sequence_and_keeps_masks_and_copies() ->
     assert (seen.index.tolist(), seen.augmented, seen.averaged) == ([1, -1], 1, True)
 
 
-def test_copies_of_one_sample_are_not_parted_when_rows_are_held_out(
+def test_copies_of_a_sample_are_not_parted_when_rows_are_held_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from features.training import loop as training
@@ -97,12 +96,15 @@ def test_copies_of_one_sample_are_not_parted_when_rows_are_held_out(
     monkeypatch.setattr(
         training,
         "split_for_stopping",
-        lambda targets, seed: seen.append(targets) or split_for_stopping(targets, seed),
+        lambda codes, share, rng, groups: (
+            seen.append((codes, groups)) or split_for_stopping(codes, share, rng, groups)
+        ),
     )
     block = Block(clouds(90), np.arange(30), augmented=2)
     Head.learned(block, Targets(np.arange(30) % 3), Finetune(epochs=1), 0)
-    assert seen[0].labels.tolist() == (np.arange(30) % 3).tolist() * 3
-    assert seen[0].groups.tolist() == list(range(30)) * 3
+    ((labels, groups),) = seen
+    assert labels.tolist() == (np.arange(30) % 3).tolist() * 3
+    assert groups.tolist() == list(range(30)) * 3
 
 
 # --- layers
@@ -111,7 +113,7 @@ def test_copies_of_one_sample_are_not_parted_when_rows_are_held_out(
 
 @pytest.mark.parametrize("unfreeze", ["last_stage", "all"])
 def test_tuning_changes_what_is_unfrozen_and_reduces_the_loss(unfreeze: str) -> None:
-    how = Finetune(epochs=4, lr=0.02, unfreeze=unfreeze)
+    how = Finetune(epochs=4, learning_rate=0.02, unfreeze=unfreeze)
     net, history = tuned(chosen(), PICTURES, TARGETS, how, 0, 0)
     assert min(history.fitted[1:]) < 0.8 * history.fitted[0]
     before, after = build(chosen()).state_dict(), net.state_dict()
@@ -126,29 +128,36 @@ def test_tuning_changes_what_is_unfrozen_and_reduces_the_loss(unfreeze: str) -> 
 
 
 @pytest.mark.parametrize(("model", "size", "width"), [
-    ("squeezenet1_1", 64, 512), ("vgg11_bn", 32, 4096), ("mobilenet_v3_small", 32, 1024), ("timm/resnet10t", 32, 512)])
-def test_any_network_istaken_apart_before_its_classifier(model: str, size: int, width: int) -> None:
+    ("squeezenet1_1", 64, 512),
+    ("vgg11_bn", 32, 4096),
+    ("mobilenet_v3_small", 32, 1024),
+    ("timm/resnet10t", 32, 512),
+])
+def test_any_network_is_taken_apart_before_its_classifier(
+    model: str, size: int, width: int
+) -> None:
     net = build(chosen(model, size)).eval()
     before = len(list(net.modules()))
-    place, head, found, layers = taken_apart(net, chosen(model, size))
-    assert found == width
-    assert place
+    head_name, head, entering, layers = taken_apart(net, chosen(model, size))
+    assert entering == width
+    assert head_name
     assert isinstance(head, nn.Linear | nn.Conv2d)
-    assert isinstance(net.get_submodule(place), nn.Identity)
+    assert isinstance(net.get_submodule(head_name), nn.Identity)
     assert len(list(net.modules())) == before
     assert len(layers) > 8
     assert head not in layers
 
 
 def test_each_epoch_takes_the_next_copy_and_held_out_rows_none() -> None:
-    # 2 pictures, 2 copies of each
+    # 2 pictures, 2 augmented copies of each
     shades = [png(0, (shade, shade, shade)) for shade in (50, 60, 70, 80, 90, 100)]
     inputs = _Inputs(shades, chosen().preparation, 2, 2)
 
     def order(epoch: int | None) -> list[int]:
-        (images, rows), = inputs(np.array([1, 0]), epoch)
+        ((images,), rows), = inputs(np.array([1, 0]), epoch)
         assert rows.tolist() == [1, 0]
-        return [int(one) for one in images.mean(dim=(1, 2, 3)).argsort()] + [float(images.mean())]  # type: ignore
+        positions = [int(row) for row in images.mean(dim=(1, 2, 3)).argsort()]
+        return [*positions, float(images.mean())]  # type: ignore
 
     assert order(None) == order(0) == order(3)
     assert order(0)[-1] < order(1)[-1] < order(2)[-1]
@@ -160,7 +169,7 @@ def test_a_diverging_training_is_an_error() -> None:
             chosen(),
             PICTURES[:6],
             Targets(np.arange(6) % 3),
-            Finetune(epochs=3, lr=1e30, unfreeze="all"),
+            Finetune(epochs=3, learning_rate=1e30, unfreeze="all"),
             0,
             0,
         )
@@ -195,7 +204,7 @@ def test_the_key_has_how_it_is_tuned_and_what_cannot_be_is_said() -> None:
             {"unfreeze": "head"},
             {"unfreeze": "all"},
             {"unfreeze": "head", "epochs": 4},
-            {"unfreeze": "head", "lr": 0.1},
+            {"unfreeze": "head", "learning_rate": 0.1},
             {"unfreeze": "head", "loss": "mse"},
         )
     ]
@@ -233,48 +242,70 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_heads_learn_from_training_rows_on_features_encoded_once(folder, monkeypatch):
+@pytest.fixture
+def passes(monkeypatch):
+    """How many pictures each pass through the network has encoded."""
     from features.networks.inference import encoding
 
-    passes, fits = [], []
-    encoded, fit = encoding.encoded, CNN.fit_features
+    counts, encoded = [], encoding.encoded
     monkeypatch.setattr(
         encoding,
         "encoded",
         lambda net, pictures, outputs: (
-            passes.append(len(pictures)) or encoded(net, pictures, outputs)
+            counts.append(len(pictures)) or encoded(net, pictures, outputs)
         ),
     )
-    monkeypatch.setattr(CNN, "fit_features", lambda self, features, targets: fits.append(
+    return counts
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """(features, labels) of every head of a run."""
+    seen, fit = [], CNN.fit_features
+    monkeypatch.setattr(CNN, "fit_features", lambda self, features, targets: seen.append(
         (features.array().tobytes(), targets.labels.tolist())) or fit(self, features, targets))
+    return seen
+
+
+def training_sets(folder) -> list[np.ndarray]:
+    """Rows of the outer training set and of the inner ones."""
+    saved = np.load(folder / "out" / "folds.npz")
+    outer, inner = saved["outer"][0], saved["inner"][0]
+    return [
+        np.flatnonzero(outer == 1),
+        *(np.flatnonzero((outer == 1) & (inner != number)) for number in range(2)),
+    ]
+
+
+def relabel(folder, part: str) -> None:
+    """Give the first row of the training or test part another class."""
+    rows = read_rows(folder)
+    first = next(row for row in rows if row[-1] == part)
+    first[3] = {"cat": "dog", "dog": "car", "car": "dog"}[first[3]]
+    write_rows(folder, rows, "part")
+
+
+def test_heads_learn_from_training_rows_on_features_encoded_once(folder, passes, fits):
     assert run_grid(folder) == 0
     assert passes == [36]
     rows = read_rows(folder)
     codes = {name: code for code, name in enumerate(sorted({row[3] for row in rows}))}
     pictures = CNN(model="resnet18", weights="random", size=32, precision="float32").transform(
         [(folder / row[1]).read_bytes() for row in rows]).array()
-    saved = np.load(folder / "out" / "folds.npz")
-    outer, inner = saved["outer"][0], saved["inner"][0]
-    sets = [
-        np.flatnonzero(outer == 1),
-        *(np.flatnonzero((outer == 1) & (inner != number)) for number in range(2)),
-    ]
+    sets = training_sets(folder)
     assert sorted(labels for _, labels in fits) == sorted(
-        [codes[rows[row][3]] for row in one] for one in sets
+        [codes[rows[row][3]] for row in training_set] for training_set in sets
     )
-    for one in sets:
-        same = [features for features, labels in fits if len(labels) == len(one) and np.allclose(
-            np.frombuffer(features, dtype=np.float32), pictures[one].ravel(), atol=1e-3)]
+    for training_set in sets:
+        expected = pictures[training_set].ravel()
+        same = [features for features, labels in fits if len(labels) == len(training_set)
+                and np.allclose(np.frombuffer(features, dtype=np.float32), expected, atol=1e-3)]
         assert len(same) == 1, "a head learned from other rows than a training set's"
     passes.clear(), fits.clear()
-    mine = next(row for row in rows if row[-1] == "test")
-    mine[3] = {"cat": "dog", "dog": "car", "car": "dog"}[mine[3]]
-    write_rows(folder, rows, "part")
+    relabel(folder, "test")
     assert run_grid(folder) == 0
     assert (passes, fits) == ([], [])
-    mine = next(row for row in rows if row[-1] == "train")
-    mine[3] = {"cat": "dog", "dog": "car", "car": "dog"}[mine[3]]
-    write_rows(folder, rows, "part")
+    relabel(folder, "train")
     assert run_grid(folder) == 0
     assert passes == []
     assert any(len(labels) == 24 for _, labels in fits)

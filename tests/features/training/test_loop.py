@@ -1,20 +1,19 @@
-"""The trainer of networks: held-out rows, losses, the kept weights, divergence."""
+"""The training loop: early stopping, the best weights, groups, rates, divergence."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
-from models.neural.losses import classification_loss
-from models.trainer import Training, applied, split_for_stopping, train
-from tests.support.paths import ROOT
+from features.training.batches import RowBatches, TrainingSamples
+from features.training.held_out import split_for_stopping
+from features.training.loop import train
+from features.training.losses import logit_loss
+from features.training.settings import Training
 
 HOW = Training(epochs=30, patience=5, learning_rate=0.05, weight_decay=0.0, random_state=0)
 
@@ -29,58 +28,32 @@ def rows(n: int = 120, noise: float = 1.0) -> tuple[torch.Tensor, np.ndarray]:
     return torch.from_numpy(values.astype(np.float32)), codes
 
 
-def trained(how: Training = HOW, **changes):
-    values, codes = rows()
-    loss = classification_loss("cross_entropy", 0.0, "none", codes)
+def samples(values, codes, groups=None) -> TrainingSamples:
+    return TrainingSamples(RowBatches([values], HOW.batch_size), codes, groups)
+
+
+def trained(how: Training = HOW, objective=None, **changes):
     return train(
         lambda: nn.Linear(4, 3),
-        [values],
-        codes,
-        changes.get("objective", loss),
+        samples(*rows(), changes.get("groups")),
+        objective or logit_loss("cross_entropy"),
         how,
-        changes.get("groups"),
     )
-
-
-def test_held_out_rows_are_the_same_share_of_each_class():
-    codes = np.repeat([0, 1, 2], [100, 40, 3])
-    fitted, held_out = split_for_stopping(codes, 0.15, np.random.default_rng(0))
-    assert list(np.bincount(codes[held_out], minlength=3)) == [15, 6, 0]
-    np.testing.assert_array_equal(np.sort(np.r_[fitted, held_out]), np.arange(143))
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(1, 60), st.integers(1, 4), st.integers(1, 20), st.integers(0, 1000))
-def test_groups_are_held_out_as_a_whole_and_no_class_is_lost(n, classes, groups, seed):
-    rng = np.random.default_rng(seed)
-    codes, groups = rng.integers(0, classes, n), rng.integers(0, groups, n)
-    fitted, held_out = split_for_stopping(codes, 0.15, np.random.default_rng(seed), groups)
-    np.testing.assert_array_equal(np.sort(np.r_[fitted, held_out]), np.arange(n))
-    assert not set(groups[fitted]) & set(groups[held_out])
-    assert set(codes[fitted]) == set(codes)
-
-
-def test_groups_hold_out_about_the_share_of_every_class():
-    rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(200), 5)
-    codes = np.repeat(rng.integers(0, 4, 200), 5)
-    _, held_out = split_for_stopping(codes, 0.15, rng, groups)
-    np.testing.assert_allclose(np.bincount(codes[held_out]) / np.bincount(codes), 0.15, atol=0.02)
 
 
 def test_the_held_out_loss_stops_training_and_its_best_weights_are_kept():
     network, history = trained(Training(60, 3, 0.5, 0.0, 0))
-    assert len(history.held_out) == history.kept + 3 < 60
-    assert history.kept == 1 + int(np.argmin(history.held_out))
-    again, shorter = trained(Training(history.kept, 3, 0.5, 0.0, 0))
-    assert shorter.held_out == history.held_out[:history.kept]
-    for one, other in zip(network.parameters(), again.parameters(), strict=True):
-        assert torch.equal(one, other)
+    assert len(history.held_out) == history.best_epoch + 3 < 60
+    assert history.best_epoch == 1 + int(np.argmin(history.held_out))
+    again, shorter = trained(Training(history.best_epoch, 3, 0.5, 0.0, 0))
+    assert shorter.held_out == history.held_out[:history.best_epoch]
+    for weight, same in zip(network.parameters(), again.parameters(), strict=True):
+        assert torch.equal(weight, same)
 
 
 def test_without_held_out_rows_it_trains_to_the_end():
     _, history = trained(Training(7, 2, 0.05, 0.0, 0, held_out=0))
-    assert (history.kept, len(history.fitted), history.held_out) == (7, 7, ())
+    assert (history.best_epoch, len(history.fitted), history.held_out) == (7, 7, ())
     assert history.fitted[-1] < history.fitted[0]
 
 
@@ -95,20 +68,19 @@ def test_groups_reach_the_split():
     groups = np.arange(len(codes)) // 6
     seen = []
 
-    def objective(found, codes):
-        return found.square().mean()
+    def objective(outputs, codes):
+        return outputs.square().mean()
 
     class Spy(nn.Linear):
         def forward(self, given):
             seen.append((self.training, given[:, 0].tolist()))
             return super().forward(given)
 
-    train(lambda: Spy(4, 3), [values], codes, objective, Training(1, 1, 0.01, 0.0, 0), groups)
+    train(lambda: Spy(4, 3), samples(values, codes, groups), objective, replace(HOW, epochs=1))
     group_of = dict(zip(values[:, 0].tolist(), groups, strict=True))
-    fitted, held_out = (
-        {group_of[value] for training, some in seen for value in some if training is part}
-        for part in (True, False)
-    )
+    fitted, held_out = set(), set()
+    for training, batch in seen:
+        (fitted if training else held_out).update(group_of[value] for value in batch)
     assert fitted
     assert held_out
     assert not fitted & held_out
@@ -118,47 +90,15 @@ def test_divergence_is_an_error_that_names_the_cause():
     with pytest.raises(
         FloatingPointError, match=r"diverged in epoch 1: the loss is nan; learning_rate 0.05"
     ):
-        trained(objective=lambda found, codes: found.sum() * float("nan"))
-
-
-def test_applied_in_portions_is_what_the_network_gives():
-    network, _ = trained()
-    values, _ = rows(600)
-    torch.testing.assert_close(applied(network, [values]), network(values).detach())
-
-
-@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
-@pytest.mark.parametrize("smoothing", [0.0, 0.2])
-@pytest.mark.parametrize("class_weight", ["none", "balanced"])
-def test_losses_are_their_formulas(loss, smoothing, class_weight):
-    rng = np.random.default_rng(0)
-    training, codes = np.repeat([0, 1, 2], [10, 5, 1]), np.array([0, 2, 1, 1])
-    scores = rng.normal(size=(4, 3))
-    odds = np.exp(scores)
-    p = odds / odds.sum(axis=1, keepdims=True)
-    total = 0.0
-    for i, code in enumerate(codes):
-        weight = 16 / (3 * [10, 5, 1][code]) if class_weight == "balanced" else 1.0
-        for k in range(3):
-            t = (1 - smoothing) * (k == code) + smoothing / 3
-            total += weight * (
-                -t * np.log(p[i, k]) if loss == "cross_entropy" else (p[i, k] - t) ** 2
-            )
-    found = classification_loss(loss, smoothing, class_weight, training)(
-        torch.from_numpy(scores), torch.from_numpy(codes))
-    assert float(found) == pytest.approx(total / 4, rel=1e-5)
+        trained(objective=lambda outputs, codes: outputs.sum() * float("nan"))
 
 
 def test_groups_of_parameters_learn_at_rates_of_their_own_and_divergence_names_them():
-    values, codes = rows()
-    loss = classification_loss("cross_entropy", 0.0, "none", codes)
-
     def run(rate):
         return train(
             lambda: nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3)),
-            [values],
-            codes,
-            loss,
+            samples(*rows()),
+            logit_loss("cross_entropy"),
             HOW,
             parameters=(
                 lambda network: [
@@ -181,19 +121,80 @@ def test_groups_of_parameters_learn_at_rates_of_their_own_and_divergence_names_t
         run(1e38)
 
 
-def test_warming_up_imports_what_the_first_training_would():
-    """In a new process: what a fit imports for the first time counts as its own time."""
-    code = ("import sys; from models import FUSIONS; FUSIONS['gated']().warm_up(); before = set(sys.modules)\n"
-            "import numpy as np; from features.encoder import Block; from models.views import Views\n"
-            "one = Block.of(np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32))\n"
-            "FUSIONS['gated'](epochs=1).fit(Views(one, one), np.arange(40) % 2)\n"
-            "later = (set(sys.modules) - before) & {'sklearn', 'torch', 'torch._dynamo'}\n"
-            "sys.exit(' '.join(later) or None)\n")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
+def test_stopping_looks_at_the_criterion_where_it_is_another_loss():
+    measured = []
+
+    def criterion(outputs, codes):
+        measured.append(len(codes))
+        return outputs.new_tensor(float(len(measured)))
+
+    values, codes = rows()
+    network, history = train(
+        lambda: nn.Linear(4, 3), samples(values, codes), logit_loss("cross_entropy"), HOW, criterion
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert history.held_out == (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+    assert history.best_epoch == 1
+    assert set(measured) == {18}
+    assert not network.training
+
+
+def test_the_share_held_out_is_the_settings():
+    _, codes = rows()
+    sizes = []
+
+    def objective(outputs, codes):
+        if not outputs.requires_grad:
+            sizes.append(len(codes))
+        return nn.functional.cross_entropy(outputs, codes)
+
+    trained(replace(HOW, held_out=0.3, epochs=1), objective)
+    _, held_out = split_for_stopping(codes, 0.3, np.random.default_rng(0))
+    assert sizes == [len(held_out)] == [36]
+
+
+def rates_of_steps(monkeypatch, how: Training) -> list[list[float]]:
+    """Learning rates of the groups at each step."""
+    rates = []
+    for cls in (torch.optim.AdamW, torch.optim.SGD):
+        def step(self, *given, of=cls.step, **named):
+            rates.append([group["lr"] for group in self.param_groups])
+            return of(self, *given, **named)
+
+        monkeypatch.setattr(cls, "step", step)
+    train(
+        lambda: nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3)),
+        samples(*rows()),
+        logit_loss("mse"),
+        how,
+        parameters=lambda network: [
+            {"params": network[1].parameters()},
+            {"params": network[0].parameters(), "lr": how.learning_rate / 10},
+        ],
+    )
+    return rates
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_one_cycle_rises_to_each_groups_rate_and_falls_to_nothing(monkeypatch, optimizer):
+    how = replace(
+        HOW, epochs=20, patience=20, optimizer=optimizer, schedule="one_cycle", learning_rate=0.01
+    )
+    rates = np.array(rates_of_steps(monkeypatch, how))
+    assert len(rates) == 20 * 2  # 102 rows in batches of 64
+    np.testing.assert_allclose(rates.max(axis=0), [0.01, 0.001], rtol=1e-2)
+    np.testing.assert_allclose(rates[:, 1] * 10, rates[:, 0])
+    assert 0.25 < rates[:, 0].argmax() / len(rates) < 0.35
+    assert rates[-1, 0] < 1e-4
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_constant_rate_is_each_groups_own(monkeypatch, optimizer):
+    how = replace(HOW, epochs=3, optimizer=optimizer, learning_rate=0.01)
+    assert rates_of_steps(monkeypatch, how) == [[0.01, 0.001]] * 6
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
+def test_precision_makes_no_difference_on_a_processor(precision):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert trained(replace(HOW, precision=precision))[1] == trained()[1]

@@ -126,7 +126,7 @@ def test_masked_regions_and_tokens_make_no_difference(network):
 
 
 def only_pairs_tell(n: int, seed: int) -> tuple[Views, np.ndarray]:
-    """Each sample has a region with a sign and a token with a sign; their product alone is the class."""
+    """Each sample has a region and a token with a sign; their product alone is the class."""
     rng = np.random.default_rng(seed)
     signs = rng.choice([-1.0, 1.0], size=(n, 2))
     x, h = 0.1 * rng.normal(size=(n, 3, 4)), 0.1 * rng.normal(size=(n, 3, 4))
@@ -162,14 +162,14 @@ def test_only_its_own_seed_decides_and_the_global_state_is_left_alone(network):
     train, y = views("sequence")
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    one, other = (
+    first, second = (
         Attention(random_state=seed, **FEW).fit(train, y).predict_proba(train) for seed in (0, 1)
     )
-    assert not np.allclose(one, other)
+    assert not np.allclose(first, second)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(6)
     np.testing.assert_array_equal(
-        Attention(random_state=0, **FEW).fit(train, y).predict_proba(train), one
+        Attention(random_state=0, **FEW).fit(train, y).predict_proba(train), first
     )
 
 
@@ -179,8 +179,8 @@ def test_held_out_rows_decide_when_to_stop_and_the_best_weights_are_kept(network
     noise = Block.of(rng.normal(size=(80, 3, 5)).astype(np.float32), np.ones((80, 3), dtype=bool))
     fitted = Attention(epochs=50, patience=3, learning_rate=0.02).fit(Views(noise, noise), y)
     # Pure noise: what is learned from it only makes held-out rows worse, so training ends soon.
-    assert fitted.history_.kept < 15
-    shorter = Attention(epochs=fitted.history_.kept, patience=3, learning_rate=0.02).fit(
+    assert fitted.history_.best_epoch < 15
+    shorter = Attention(epochs=fitted.history_.best_epoch, patience=3, learning_rate=0.02).fit(
         Views(noise, noise), y
     )
     np.testing.assert_array_equal(fitted.predict_proba(Views(noise, noise)),
@@ -190,7 +190,7 @@ def test_held_out_rows_decide_when_to_stop_and_the_best_weights_are_kept(network
 def test_very_few_samples_train_without_held_out_rows(network):
     train, y = views("sequence", n=6)
     fitted = Attention(epochs=3).fit(train, y)
-    assert fitted.history_.kept == 3
+    assert fitted.history_.best_epoch == 3
     assert fitted.predict_proba(train).shape == (6, 3)
 
 
@@ -236,8 +236,8 @@ def test_reduction_draws_no_more_vectors_than_asked_and_no_masked_ones():
     reduction = SequenceReduction(3, vectors=50).fit(block)
     assert len(reduction._drawn(block)) == 50
     np.testing.assert_allclose(reduction.mean_, 100, atol=3)
-    reduced, kept = reduction.transform(block)
-    np.testing.assert_array_equal(kept, mask)
+    reduced, reduced_mask = reduction.transform(block)
+    np.testing.assert_array_equal(reduced_mask, mask)
     assert np.all(reduced[~mask] == 0)
 
 

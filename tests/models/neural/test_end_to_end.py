@@ -1,4 +1,4 @@
-"""Co-training end to end: what is trained and what stays, from which rows, and the pipeline around it."""
+"""Co-training end to end: what is trained and what stays, from which rows, and the pipeline."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import torch
 from features.block import Block
 from features.encoders.cnn import CNN
 from features.encoders.sentence_bert import SentenceBert
-from features.encoders.small_cnn import SmallResNet
+from features.encoders.small_resnet import SmallResNet
 from features.networks import small as small_networks
 from features.pictures.augmentation import Augment
+from features.training.held_out import split_for_stopping
 from models.neural.co_training import CoTraining
 from models.neural.end_to_end import EndToEnd
 from models.neural.end_to_end_network import Stored
-from models.trainer import split_for_stopping
 from models.views import Views
 from pipeline.config.grid import GridError
 from pipeline.config.parse import read_grid
@@ -77,7 +77,7 @@ def changed(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> 
 @pytest.mark.parametrize("unfreeze", ["last_stage", "all"])
 def test_gradients_reach_both_encoders_and_change_what_is_unfrozen_only(unfreeze):
     both = Views(resnet18().transform(PICTURES), sbert().transform(TEXTS))
-    fitted = EndToEnd(unfreeze=unfreeze, epochs=2, encoder_lr=1e-3).fit(both, Y)
+    fitted = EndToEnd(unfreeze=unfreeze, epochs=2, encoder_learning_rate=1e-3).fit(both, Y)
     for modality, block in both.blocks().items():
         fresh = block.encoder.network(unfreeze, block).module
         trained = fitted.network_.encoders[modality].network
@@ -109,16 +109,16 @@ def test_training_starts_from_the_features_that_co_training_sees():
     texts = sbert()
     block = texts.transform(TEXTS)
     other = Block.of(pooled(np.array(["apple", "boat", "cat"])[Y]))
-    trained = EndToEnd(epochs=1, encoder_lr=1e-12).fit(Views(other, block), Y)
+    trained = EndToEnd(epochs=1, encoder_learning_rate=1e-12).fit(Views(other, block), Y)
     plain = CoTraining(epochs=1).fit(
         Views(other, SentenceBert(max_tokens=16).transform(TEXTS)), Y)
-    found = trained._asked(Views(other, block))
-    for one, expected in zip(
-        found,
+    inputs = trained._asked(Views(other, block))
+    for array, expected in zip(
+        inputs,
         plain._inputs(Views(other, SentenceBert(max_tokens=16).transform(TEXTS))),
         strict=True,
     ):
-        np.testing.assert_allclose(one, expected, atol=1e-3)
+        np.testing.assert_allclose(array, expected, atol=1e-3)
 
 
 def pairs_of_spots(n: int, seed: int) -> tuple[Block, np.ndarray]:
@@ -320,7 +320,7 @@ def test_a_pair_of_encoders_without_a_network_is_an_error_of_the_grid(folder):
     with pytest.raises(GridError, match="neither handcrafted nor tfidf has a network") as caught:
         read_grid(folder / "grid.yaml")
     assert len(caught.value.problems) == 1
-    write_grid(folder, SMALL.replace("epochs: 2", "unfreeze: frozen, encoder_lr: 0"))
+    write_grid(folder, SMALL.replace("epochs: 2", "unfreeze: frozen, encoder_learning_rate: 0"))
     with pytest.raises(GridError, match="last_stage") as caught:
         read_grid(folder / "grid.yaml")
     assert len(caught.value.problems) == 2

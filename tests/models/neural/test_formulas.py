@@ -89,7 +89,7 @@ def co_attention(own, other, other_mask, p, heads):
 
 @pytest.mark.parametrize(("regions", "tokens"), [(4, 3), (1, 3), (4, 1), (1, 1)])
 def test_cross_attention_is_its_formula_head_by_head(regions, tokens):
-    from models.neural.attention_network import CoAttention
+    from models.neural.cross_attention_network import CoAttention
 
     x, _, h, h_mask, _ = sequences(regions, tokens)
     block = CoAttention(6, heads=2).double()
@@ -143,13 +143,13 @@ def test_heads_that_do_not_divide_the_width_are_an_error_with_the_nearest_that_d
 
 
 def networks():
-    from models.neural.attention_network import CrossAttention as Cross
     from models.neural.attention_network import PairAttention
+    from models.neural.cross_attention_network import CrossAttentionNetwork
     from models.neural.pooled_network import GatedUnit
 
     return {"dot": (PairAttention(6, 6, 2, 3, 4, "dot", 0.0), sequences()),
             "cosine": (PairAttention(6, 6, 2, 3, 4, "cosine", 0.0), sequences()),
-            "cross": (Cross(6, 6, 2, 3, 4, 2, 0.0), sequences()),
+            "cross": (CrossAttentionNetwork(6, 6, 2, 3, 4, 2, 0.0), sequences()),
             "gated": (GatedUnit(4, 4, 3, 5, 0.0, 0.0), vectors())}
 
 

@@ -1,0 +1,49 @@
+"""A small VGG, trained from scratch on the training pictures of each fold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from features.encoders.small_cnn import Count, NotNegative, Output, Positive, SmallCNN
+from features.training.settings import Loss, Optimizer
+
+if TYPE_CHECKING:
+    from features.networks.small import SmallNetwork
+
+
+class SmallVGG(SmallCNN):
+    """VGG for pictures of 32 pixels (Simonyan and Zisserman 2015); parameters: SmallCNN.
+
+    Five stages of convolutions with batch normalisation, halved by pooling in between (regions: 4),
+    and a linear classifier in place of the dense layers. At depth 11 and width 64 it has 9.2
+    million weights.
+    """
+
+    def __init__(
+        self,
+        depth: Literal[11, 13, 16] = 11,
+        width: Count = 64,
+        epochs: Count = 60,
+        learning_rate: Positive = 0.05,
+        optimizer: Optimizer = "sgd",
+        weight_decay: NotNegative = 5e-4,
+        loss: Loss = "cross_entropy",
+        flip: bool = True,
+        output: Output = "pooled",
+        random_state: int = 0,
+    ) -> None:
+        self.depth = depth
+        self.width = width
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.loss = loss
+        self.flip = flip
+        self.output = output
+        self.random_state = random_state
+
+    def _built(self, classes: int) -> SmallNetwork:
+        from features.networks.small import vgg
+
+        return vgg(self.depth, self.width, classes)

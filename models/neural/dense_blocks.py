@@ -1,0 +1,47 @@
+"""Blocks as dense ones, for networks."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from features.block import Block, Modality
+from models.preparation.principal_components import BlockReduction
+from models.views import Views
+
+# Components that stand for a sparse block, such as a bag of words.
+SPARSE_COMPONENTS = 256
+
+
+class DenseBlocks:
+    """Both blocks, a sparse one as its leading components, so that no wide array is made dense.
+
+    Parameters
+    ----------
+    random_state : seed of the components.
+    """
+
+    def __init__(self, random_state: int) -> None:
+        self._random_state = random_state
+
+    def fit(self, views: Views) -> Self:
+        """Learn the components of sparse blocks from the training samples."""
+        self._reductions = {
+            modality: BlockReduction(SPARSE_COMPONENTS, self._random_state).fit(block)
+            for modality, block in views.blocks().items()
+            if block.is_sparse
+        }
+        return self
+
+    def of(self, views: Views) -> dict[Modality, Block]:
+        """Dense blocks, pictures first."""
+        return {
+            modality: self._reduced(modality, block) for modality, block in views.blocks().items()
+        }
+
+    def _reduced(self, modality: Modality, block: Block) -> Block:
+        if modality not in self._reductions:
+            return block
+        index = np.where(block.present, np.arange(len(block), dtype=np.int64), -1)
+        return Block(self._reductions[modality].transform(block), index)
