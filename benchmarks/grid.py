@@ -124,7 +124,7 @@ def tasks_of(plan: Plan, dataset: Dataset, store: Store) -> list[Task]:
     found = []
     for unit in plan.units:
         for modality, many in unit.features.items():
-            block = many[0].load(store, dataset.views[modality].index)
+            block = many[0].load(store, dataset.modalities[modality].index)
             assert block is not None
             arrays.setdefault(many[0].key, block.array())
         parts = [arrays[many[0].key] for many in unit.features.values()]

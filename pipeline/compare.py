@@ -14,7 +14,7 @@ from statistics import fmean
 import numpy as np
 
 from features.machine.nearest import nearest
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from reports.analysis.many_data_sets import AcrossFacts, across
 from reports.page.many_pages import pages
 

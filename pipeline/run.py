@@ -18,10 +18,13 @@ from features.machine.remembered import remembering
 from pipeline.config.cells import Cell, expand, sample_modalities
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
+from pipeline.data.build import build
 from pipeline.data.class_texts import with_class_texts
-from pipeline.data.dataset import Dataset, DatasetError, build
+from pipeline.data.dataset import Dataset, DatasetError
+from pipeline.data.row_check import RowRules
 from pipeline.data.samples import SourceError
 from pipeline.data.sources import SOURCES
+from pipeline.data.sources.class_texts import read_class_texts
 from pipeline.engine.attempts import Done, Failed
 from pipeline.engine.progress import progress, say
 from pipeline.folds.draw import draw
@@ -125,14 +128,16 @@ def _load(
     dataset = build(
         source.load(grid.folder),
         sample_modalities(cells),
-        grid.on_bad_rows,
+        RowRules(
+            grid.on_bad_rows,
+            grid.split.group,
+            smallest_class=1 if unseen else grid.split.folds or 2,
+            keep_unlabelled=grid.keep_unlabelled,
+        ),
         store,
-        grid.split.group,
-        smallest_class=1 if unseen else grid.split.folds or 2,
-        keep_unlabelled=grid.keep_unlabelled,
     )
     if unseen:
-        dataset = with_class_texts(dataset, grid.class_texts, grid.folder)
+        dataset = with_class_texts(dataset, read_class_texts(grid.class_texts, grid.folder))
     return dataset, draw(dataset, grid.split, grid.seed, store if keep else None), cells
 
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.config.components import Component
-from pipeline.data.class_texts import GivenTexts
 from pipeline.data.row_check import Policy
+from pipeline.data.sources.class_texts import GivenTexts
 
 
 class Split(BaseModel):

@@ -18,10 +18,10 @@ from pipeline.config.problem import Problem
 from pipeline.config.rules import class_texts, unmet_needs, unseen_problems, untrainable
 from pipeline.config.schema import NAME
 from pipeline.config.yaml_lines import Lines, place, read_yaml
-from pipeline.data.class_texts import GivenTexts
 from pipeline.data.row_check import Policy
 from pipeline.data.sources import SOURCES
-from pipeline.metrics.classification import METRICS
+from pipeline.data.sources.class_texts import GivenTexts
+from pipeline.metrics import METRICS
 
 Registry = Mapping[str, type]
 KEYS: dict[str, str] = {

@@ -9,7 +9,7 @@ from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import FUSIONS
 from pipeline.config.components import Component
 from pipeline.config.problem import Problem
-from pipeline.data.class_texts import GivenTexts
+from pipeline.data.sources.class_texts import GivenTexts
 
 JSON_SCHEMA: dict[str, Any] = {
     "description": "what classes are described by where they are held out (default: their names): a table with the "

@@ -13,7 +13,7 @@ from pipeline.config.components import model_of
 from pipeline.config.rules import JSON_SCHEMA as CLASS_TEXTS
 from pipeline.data.row_check import Policy
 from pipeline.data.sources import SOURCES
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 
 JsonSchema = dict[str, Any]
 NAME = r"[\w][\w.-]*"  # of a run, and so of its folder

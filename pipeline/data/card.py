@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from features.block import Modality
-from pipeline.data.dataset import Dataset, Described, Modal
+from pipeline.data.dataset import ClassTextIndex, Dataset, DistinctSamples
 from pipeline.data.row_check import NOUNS
 
 SYSTEMS = 4  # writing systems that are named
@@ -25,21 +25,21 @@ def card(dataset: Dataset) -> dict[str, str]:
     if dataset.groups is not None:
         sizes = np.unique(dataset.groups, return_counts=True)[1]
         facts["groups"] = f"{len(sizes):,} ({dataset.group_name}), of up to {sizes.max():,} rows"
-    if "image" in dataset.views:
+    if "image" in dataset.modalities:
         facts |= _pictures(dataset)
-    if "text" in dataset.views:
-        view = dataset.views["text"]
+    if "text" in dataset.modalities:
+        view = dataset.modalities["text"]
         facts |= _texts([view.samples[place] for place in np.unique(view.index[view.index >= 0])])
-    if dataset.described is not None:
-        facts["classes described by"] = _described(dataset, dataset.described)
+    if dataset.class_texts is not None:
+        facts["classes described by"] = _described(dataset, dataset.class_texts)
     facts |= {f"duplicate {NOUNS[modality]}s": _duplicates(dataset, modality, modal)
-              for modality, modal in dataset.views.items()}
+              for modality, modal in dataset.modalities.items()}
     return facts
 
 
-def _described(dataset: Dataset, described: Described) -> str:
+def _described(dataset: Dataset, described: ClassTextIndex) -> str:
     """The classes' texts, the first of many."""
-    view = dataset.views["text"]
+    view = dataset.modalities["text"]
     shown = [f"{dataset.classes[code]}: {view.samples[place]}" for code, place in
              list(zip(described.classes, described.positions, strict=True))[:DESCRIBED]]
     left = len(described.classes) - len(shown)
@@ -97,7 +97,7 @@ def _system(letter: str) -> str:
     return _CJK.get(first, first.capitalize())
 
 
-def _duplicates(dataset: Dataset, modality: Modality, modal: Modal) -> str:
+def _duplicates(dataset: Dataset, modality: Modality, modal: DistinctSamples) -> str:
     """Rows that share their picture or text with another row, and whether their classes agree."""
     there = modal.index >= 0
     times = np.bincount(modal.index[there], minlength=len(modal.digests))

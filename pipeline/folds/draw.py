@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.config.grid import Split
 from pipeline.config.seeds import derive
 from pipeline.data.dataset import Dataset, DatasetError
+from pipeline.data.rows import Groups, Labels, Rows
 from pipeline.folds.fold import Fold, with_unlabelled
 from pipeline.folds.stored import entry_of, folds_of, ingredients_of
 from pipeline.folds.unseen_classes import check_official, class_folds, class_holdout
 from pipeline.store.store import Store
 
-Rows = NDArray[np.int64]
-Labels = NDArray[np.int64]
-Parts = tuple[Rows, Rows, Rows]  # training rows, test rows, rows to learn from without a label
 PARTS = 20  # a grouped hold-out is made of twentieths
 
 
@@ -107,7 +103,7 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]
 
 
 def _grouped_holdout(
-    rows: Rows, labels: Labels, groups: NDArray[Any], share: float, seed: int
+    rows: Rows, labels: Labels, groups: Groups, share: float, seed: int
 ) -> tuple[Rows, Rows]:
     """Hold out the nearest share of the rows that whole groups allow: some of up to 20 stratified parts."""
     count = min(PARTS, len(np.unique(groups)), int(np.bincount(labels).max()))
@@ -118,7 +114,7 @@ def _grouped_holdout(
 
 
 def _divided(
-    split: Split, labels: Labels, groups: NDArray[Any] | None, count: int, seed: int, key: str
+    split: Split, labels: Labels, groups: Groups | None, count: int, seed: int, key: str
 ) -> list[tuple[Rows, Rows]]:
     """(train, test) positions of folds that hold out whole classes, or rows of all."""
     if split.unseen_classes:
@@ -136,7 +132,7 @@ def _inner(dataset: Dataset, train: Rows, split: Split, seed: int) -> tuple[tupl
 
 
 def stratified(
-    rows: Rows, labels: Labels, groups: NDArray[Any] | None, count: int, seed: int, key: str
+    rows: Rows, labels: Labels, groups: Groups | None, count: int, seed: int, key: str
 ) -> list[tuple[Rows, Rows]]:
     """Stratified folds; `key` is what the grid calls their number, for messages."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold

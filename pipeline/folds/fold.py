@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.data.dataset import Dataset
+from pipeline.data.rows import Groups, Rows
 
-Rows = NDArray[np.int64]
-Labels = NDArray[np.int64]
-Parts = tuple[Rows, Rows, Rows]  # training rows, test rows, rows to learn from without a label
+
+class RowSplit(NamedTuple):
+    """Which rows are trained on, which are asked about, and which are learned from without a label."""
+
+    train: Rows
+    test: Rows
+    unlabelled: Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +37,20 @@ class Fold:
     inner: tuple[tuple[Rows, Rows], ...]
     unlabelled: tuple[Rows, ...] = ()
 
-    def splits(self) -> list[Parts]:
-        """(train, test, unlabelled) of the outer split, then of each inner one."""
-        nothing = np.zeros(0, dtype=np.int64)
+    @property
+    def outer(self) -> RowSplit:
+        """The outer split."""
+        return self.outer
+
+    def splits(self) -> list[RowSplit]:
+        """The outer split, then each inner one."""
         pairs = [(self.train, self.test), *self.inner]
-        return [(*pair, self.unlabelled[position] if self.unlabelled else nothing)
-                for position, pair in enumerate(pairs)]
+        unlabelled = self.unlabelled or [np.zeros(0, dtype=np.int64)] * len(pairs)
+        return [RowSplit(*pair, rows) for pair, rows in zip(pairs, unlabelled, strict=True)]
 
 
 def with_unlabelled(fold: Fold, rows: Rows, dataset: Dataset) -> Fold:
-    """The fold with rows to learn from without their label: those whose group no test row of the split has."""
+    """The fold with rows to learn from without their label, if no test row of a split has their group."""
     if not len(rows):
         return fold
     outer = _apart(rows, fold.test, dataset.groups)
@@ -50,7 +59,7 @@ def with_unlabelled(fold: Fold, rows: Rows, dataset: Dataset) -> Fold:
     )
 
 
-def _apart(rows: Rows, test: Rows, groups: NDArray[np.int64] | None) -> Rows:
-    return (
-        rows[~np.isin(rows, test)] if groups is None else rows[~np.isin(groups[rows], groups[test])]
-    )
+def _apart(rows: Rows, test: Rows, groups: Groups | None) -> Rows:
+    if groups is None:
+        return rows[~np.isin(rows, test)]
+    return rows[~np.isin(groups[rows], groups[test])]

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from features.block import IntArray
 from pipeline.data.dataset import Dataset
+from pipeline.data.rows import Groups, Labels
 from pipeline.folds.fold import Fold
 from reports.analysis.checks import Check
 from reports.wording import listed, quoted
 
-Rows = NDArray[np.int64]
 REPEATED = 0.2  # share of test rows known from training from which on a run measures memory
 PURE = 0.95
 NAMED = 0.5
@@ -32,7 +32,7 @@ def leaks(dataset: Dataset, folds: Sequence[Fold]) -> tuple[Check, ...]:
 
 def _known_samples(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
     """Test rows whose very text or picture stands in the training rows too, always with one class."""
-    for modality, view in dataset.views.items():
+    for modality, view in dataset.modalities.items():
         noun = "picture" if modality == "image" else "text"
         found = np.array([_known(view.index, dataset.labels, fold) for fold in folds])
         known, pure, rows = found.sum(axis=0)
@@ -44,7 +44,7 @@ def _known_samples(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
                 f"items are recognised: group the folds by what the {noun}s come from (split.group).", severe=True)
 
 
-def _known(index: Rows, labels: Rows, fold: Fold) -> tuple[int, int, int]:
+def _known(index: IntArray, labels: Labels, fold: Fold) -> tuple[int, int, int]:
     """Test rows known from training, those of them whose class is the most frequent there, and all test rows."""
     classes = int(labels.max()) + 1
     table = np.zeros((int(index.max(initial=-1)) + 1, classes), dtype=np.int64)
@@ -56,7 +56,7 @@ def _known(index: Rows, labels: Rows, fold: Fold) -> tuple[int, int, int]:
     return int(known.sum()), int((seen.argmax(axis=1) == labels[test])[known].sum()), len(fold.test)
 
 
-def _repeated(dataset: Dataset, index: Rows, noun: str) -> str:
+def _repeated(dataset: Dataset, index: IntArray, noun: str) -> str:
     """The distinct samples in numbers, and the most frequent text as an example."""
     counts = np.bincount(index[index >= 0])
     sentence = f"{len(counts):,} distinct {noun}s in {int(counts.sum()):,} rows"
@@ -69,9 +69,9 @@ def _repeated(dataset: Dataset, index: Rows, noun: str) -> str:
 
 def _named_classes(dataset: Dataset) -> Iterator[Check]:
     """Classes whose name, all of its words, stands in the texts of most of their rows, and hardly elsewhere."""
-    if "text" not in dataset.views:
+    if "text" not in dataset.modalities:
         return
-    view = dataset.views["text"]
+    view = dataset.modalities["text"]
     words = [frozenset(_WORD.findall(text.casefold())) for text in view.samples]
     named = []
     for code, name in enumerate(dataset.classes):
@@ -107,7 +107,7 @@ def _ignored_groups(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
                 f"them), and each {name} has rows in training and test. Say split.group: {name}.", severe=True)
 
 
-def _explained(codes: Rows, labels: Rows) -> tuple[float, int]:
+def _explained(codes: Groups, labels: Labels) -> tuple[float, int]:
     """Share of rows that have the most frequent class of their group, and the number of groups."""
     table = np.zeros((int(codes.max()) + 1, int(labels.max()) + 1), dtype=np.int64)
     np.add.at(table, (codes, labels), 1)

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from features.block import BoolArray
 from pipeline.data.dataset import Dataset, DatasetError
+from pipeline.data.rows import Groups, Labels, Rows
 from reports.wording import listed, quoted
 
-Rows = NDArray[np.int64]
-Codes = NDArray[np.int64]
 FEWEST = 2  # classes of a test part: of one candidate alone nothing can be said wrong
 
 
 def class_folds(
-    labels: Codes, groups: Codes | None, count: int, seed: int, key: str
+    labels: Labels, groups: Groups | None, count: int, seed: int, key: str
 ) -> list[tuple[Rows, Rows]]:
     """(train, test) positions of `count` folds, each of which tests all rows of its own classes.
 
@@ -47,7 +46,7 @@ def class_folds(
 
 
 def class_holdout(
-    labels: Codes, groups: Codes | None, share: float, seed: int
+    labels: Labels, groups: Groups | None, share: float, seed: int
 ) -> tuple[Rows, Rows]:
     """(train, test) positions: rows of the nearest share of the classes, two at least, are tested.
 
@@ -89,7 +88,7 @@ def check_official(dataset: Dataset, train: Rows, test: Rows) -> None:
                                      "true}.")
 
 
-def _names(dataset: Dataset, codes: Codes) -> str:
+def _names(dataset: Dataset, codes: Labels) -> str:
     names = [quoted(dataset.classes[code]) for code in codes]
     return listed(names[:5] + ([f"{len(names) - 5} more classes"] if names[5:] else []))
 
@@ -98,11 +97,11 @@ def _where(key: str) -> str:
     return " of the training rows of a fold" if key == "split.inner" else ""
 
 
-def _parts(test: NDArray[np.bool_]) -> tuple[Rows, Rows]:
+def _parts(test: BoolArray) -> tuple[Rows, Rows]:
     return np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def _together(classes: Codes, labels: Codes, groups: Codes | None) -> list[list[int]]:
+def _together(classes: Labels, labels: Labels, groups: Groups | None) -> list[list[int]]:
     """The classes, those that share a group in one list."""
     if groups is None:
         return [[int(code)] for code in classes]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from features.block import IntArray
 from pipeline.config.grid import Split
 from pipeline.data.dataset import Dataset
 from pipeline.folds.fold import Fold
-
-Rows = NDArray[np.int64]
 
 
 def describe(split: Split, dataset: Dataset, folds: Sequence[Fold]) -> str:
@@ -47,7 +45,7 @@ def _describe_unseen(split: Split, dataset: Dataset, folds: Sequence[Fold], grou
 def remarks(dataset: Dataset, folds: Sequence[Fold], unseen_classes: bool = False) -> list[str]:
     """What a reader must know of these folds: identical samples that straddle, classes that are absent by chance."""
     found = []
-    for modality, view in dataset.views.items():
+    for modality, view in dataset.modalities.items():
         straddling = max(_straddling(view.index, fold) for fold in folds)
         if straddling:
             noun = "picture" if modality == "image" else "text"
@@ -69,7 +67,7 @@ def _split_groups(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
             "official split."] if divided else []
 
 
-def _straddling(index: Rows, fold: Fold) -> int:
+def _straddling(index: IntArray, fold: Fold) -> int:
     """Test rows whose sample (missing ones aside) also occurs among the training rows."""
     test = index[fold.test]
     return int(np.sum(np.isin(test[test >= 0], index[fold.train])))

@@ -15,7 +15,8 @@ from models.neural.fusion import Attending
 from pipeline.config.cells import Cell
 from pipeline.data.dataset import Dataset
 from pipeline.data.pictures import Pictures
-from pipeline.metrics.classification import METRICS
+from pipeline.data.rows import Rows
+from pipeline.metrics import METRICS
 from pipeline.plan.plan import Plan
 from pipeline.results.scores import Outcome
 from pipeline.store.keys import key_of
@@ -27,8 +28,6 @@ from pipeline.tasks.features import Features
 from pipeline.tasks.refit import Refitted, refit
 from pipeline.tasks.unit import Unit
 from reports.record import AttentionRecord, FoldRecord, MatchRecord
-
-Rows = NDArray[np.int64]
 
 RIGHT, WRONG = 4, 4  # rows shown of each kind
 SIDE = 168  # pixels of a shown picture
@@ -113,7 +112,7 @@ def _attends(unit: Unit) -> str:
 
 def _complete(rows: Rows, dataset: Dataset) -> Rows:
     """Those that have both a picture and a text."""
-    return rows[np.all([modal.index[rows] >= 0 for modal in dataset.views.values()], axis=0)]
+    return rows[np.all([modal.index[rows] >= 0 for modal in dataset.modalities.values()], axis=0)]
 
 
 def _chosen(result: FoldRecord, dataset: Dataset) -> Rows:
@@ -157,7 +156,7 @@ def _matched(found: Refitted, rows: Rows, dataset: Dataset) -> Entry:
 
 def _asked(one: Features, rows: Rows, dataset: Dataset, ask: Callable[..., Any]) -> Any:
     """What an encoder tells of the samples in some rows; None from one that cannot tell."""
-    modal = dataset.views[one.modality]
+    modal = dataset.modalities[one.modality]
     try:
         return ask(one, modal, modal.index[rows])
     except NotImplementedError:

@@ -14,14 +14,12 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
 from features.block import Form, Modality
 from models import FUSIONS
 from pipeline.config.cells import Cell
 from pipeline.config.grid import Grid
 from pipeline.data.dataset import Dataset
+from pipeline.data.rows import Rows
 from pipeline.engine.progress import Report, progress
 from pipeline.folds.few_labels import few_labels
 from pipeline.folds.fold import Fold
@@ -35,8 +33,6 @@ from pipeline.tasks.features import Features, request
 from pipeline.tasks.unit import Requests
 from reports.analysis.ranking import rank_cells
 from reports.record import CurveRecord, FailureRecord, RunRecord
-
-Rows = NDArray[np.int64]
 
 
 def with_learning_curve(

@@ -11,10 +11,12 @@ import numpy as np
 import scipy
 
 from pipeline.data.dataset import Dataset
+from pipeline.data.rows import Rows
 from pipeline.engine.attempts import Done, Failed
 from pipeline.followup.alterations import alterations
-from pipeline.followup.probes import Probabilities, Probe, Rows, paired, probe_all, read
-from pipeline.metrics.classification import METRICS, Metric
+from pipeline.followup.probes import Probe, paired, probe_all, read
+from pipeline.metrics import METRICS
+from pipeline.metrics.metric import Metric, Probabilities
 from pipeline.plan.plan import Plan
 from pipeline.tasks.combination import Combination
 from pipeline.tasks.context import Context, store_at

@@ -19,6 +19,7 @@ from features.block import Modality
 from models.combining import Parts
 from models.views import Views
 from pipeline.data.dataset import Dataset
+from pipeline.data.rows import Rows
 from pipeline.engine.attempts import Done, Failed, attempt
 from pipeline.engine.memory import free, waves
 from pipeline.engine.processes import side_by_side
@@ -31,6 +32,7 @@ from pipeline.followup.alterations import (
     altered_views,
     paired_rows,
 )
+from pipeline.metrics.metric import Probabilities
 from pipeline.plan.needs import PROCESS, Needs
 from pipeline.plan.plan import Plan
 from pipeline.store.keys import Ingredients, key_of
@@ -46,8 +48,6 @@ from pipeline.tasks.views import finite
 from reports.analysis.ranking import Kind, rank_cells
 from reports.record import RunRecord
 
-Probabilities = NDArray[np.float64]
-Rows = NDArray[np.int64]
 VERSION = 1
 PORTION = 512  # pairs predicted at once: sequences of thousands of rows would not fit into memory
 

@@ -51,7 +51,7 @@ class Needs:
         """Bytes of one unit."""
         needs, unlabelled = (
             unit.estimator.needs,
-            unit.fold.splits()[0][2] if unit.estimator.uses_unlabelled else (),
+            unit.fold.outer.unlabelled if unit.estimator.uses_unlabelled else (),
         )
         rows = len(unit.fold.train) + len(unlabelled)
         found = (

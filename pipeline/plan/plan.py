@@ -8,9 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from features.block import Modality
 from pipeline.config.cells import Cell
 from pipeline.config.grid import Grid
@@ -21,8 +18,6 @@ from pipeline.tasks.digests import rows_digest
 from pipeline.tasks.features import Features, described_once, request, with_stages
 from pipeline.tasks.unit import Requests, Unit, make_unit
 from reports.record import FailureRecord
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

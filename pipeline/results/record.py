@@ -22,7 +22,7 @@ from pipeline.data.thumbnails import thumbnail
 from pipeline.engine.attempts import Done, Failed
 from pipeline.folds import wording
 from pipeline.folds.fold import Fold
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from pipeline.plan.plan import Plan
 from pipeline.results.lock import lock_text
 from pipeline.results.scores import Outcome, manifest_of

@@ -15,7 +15,7 @@ from pipeline.config.cells import Cell
 from pipeline.data.dataset import Dataset
 from pipeline.engine.attempts import Done, Failed, describe
 from pipeline.folds.fold import Fold
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from pipeline.plan.execute import failures
 from pipeline.plan.plan import Plan
 from pipeline.store.manifest import Damaged, read_manifest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from features.block import Block
+from pipeline.store.files import flush
 
 Array: TypeAlias = NDArray[Any] | sparse.csr_matrix
 
@@ -50,12 +50,6 @@ def write_array(folder: Path, name: str, array: Array | Path) -> tuple[Path, tup
             np.save(file, array, allow_pickle=False)
         flush(file)
     return path, array.shape, str(array.dtype)
-
-
-def flush(file: BinaryIO) -> None:
-    """Make sure that what was written is on the disk."""
-    file.flush()
-    os.fsync(file.fileno())
 
 
 class GrowingArray:

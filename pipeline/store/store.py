@@ -9,9 +9,7 @@ place as a whole, so an interrupted writer leaves nothing that could be taken fo
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import shutil
 import time
 import uuid
@@ -21,7 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.store.array_file import Array, flush, read_array, write_array
+from pipeline.store import files
+from pipeline.store.array_file import Array, read_array, write_array
 from pipeline.store.keys import Ingredients, canonical, key_of
 from pipeline.store.manifest import FORMAT, MANIFEST, Damaged, Entry, read_manifest, sealed
 
@@ -61,9 +60,8 @@ class Store:
 
     def load(self, ingredients: Ingredients) -> Entry | None:
         """The entry, verified; None where there is none or it is damaged."""
-        key = key_of(ingredients)
         try:
-            return self._read(self.folder(key), key)
+            return self.read(self.folder(key_of(ingredients)))
         except Damaged:
             return None
 
@@ -72,14 +70,14 @@ class Store:
 
         Processes that ask for the same entry at once wait for the first: nothing is computed twice.
         """
-        found = self.load(ingredients)
-        if found is not None:
-            return found
+        stored = self.load(ingredients)
+        if stored is not None:
+            return stored
         key = key_of(ingredients)
         with self.lock(key):
-            found = self.load(ingredients)
-            if found is not None:
-                return found
+            stored = self.load(ingredients)
+            if stored is not None:
+                return stored
             self._discard_damaged(key)
             begun = time.perf_counter()
             computed = compute()
@@ -115,17 +113,17 @@ class Store:
     def _save(self, key: str, ingredients: Ingredients, entry: Entry, seconds: float) -> None:
         """Write an entry as a whole, or not at all; the caller holds the key's lock."""
         with self.scratch(key) as partial:
-            files = {name: _write(partial, name, array) for name, array in entry.arrays.items()}
+            about = {name: _write(partial, name, array) for name, array in entry.arrays.items()}
             manifest = {
-                "format": FORMAT, "key": key, "ingredients": ingredients, "files": files,
+                "format": FORMAT, "key": key, "ingredients": ingredients, "files": about,
                 "facts": entry.facts, "seconds": seconds, "created": time.time(),
             }
-            _write_text(partial / MANIFEST, sealed(canonical(manifest)))
-            _sync_folder(partial)
+            files.write_text(partial / MANIFEST, sealed(canonical(manifest)))
+            files.sync_folder(partial)
             folder = self.folder(key)
             folder.parent.mkdir(parents=True, exist_ok=True)
             partial.rename(folder)
-            _sync_folder(folder.parent)
+            files.sync_folder(folder.parent)
 
     @contextmanager
     def scratch(self, key: str) -> Iterator[Path]:
@@ -141,15 +139,22 @@ class Store:
         """Where the entry of a key lies, or would lie."""
         return self.root / "entries" / key[:2] / key
 
-    def _read(self, folder: Path, key: str, touch: bool = True) -> Entry:
+    def read(self, folder: Path, touch: bool = True) -> Entry:
+        """The entry in a folder, verified; `touch` notes that it was used.
+
+        Raises
+        ------
+        Damaged
+            Where it is missing, or its files are not what its manifest says.
+        """
         manifest = read_manifest(folder)
-        if manifest["key"] != key:
+        if manifest["key"] != folder.name:
             raise Damaged("its manifest belongs to another key")
         arrays = {
             name: self._read_array(folder, name, about) for name, about in manifest["files"].items()
         }
         if touch:
-            _touch(folder / MANIFEST)
+            files.touch(folder / MANIFEST)
         checksums = {name: str(about["sha256"]) for name, about in manifest["files"].items()}
         return Entry(
             arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums
@@ -176,7 +181,7 @@ class Store:
             return
         if status.st_size != about["bytes"]:
             raise Damaged(f"{path.name} has {status.st_size} bytes instead of {about['bytes']}")
-        if _sha256(path) != about["sha256"]:
+        if files.sha256(path) != about["sha256"]:
             raise Damaged(f"the checksum of {path.name} is wrong")
         self._verified[path] = seen
 
@@ -187,7 +192,7 @@ class Store:
     def problem(self, folder: Path) -> str | None:
         """What is wrong with an entry's folder, if anything; reads all of it that was not read before."""
         try:
-            self._read(folder, folder.name, touch=False)
+            self.read(folder, touch=False)
         except Damaged as error:
             return str(error)
         return None
@@ -196,31 +201,4 @@ class Store:
 def _write(folder: Path, name: str, array: Array | Path) -> dict[str, Any]:
     path, shape, dtype = write_array(folder, name, array)
     return {"file": path.name, "shape": list(shape), "dtype": dtype,
-            "bytes": path.stat().st_size, "sha256": _sha256(path)}
-
-
-def _write_text(path: Path, text: str) -> None:
-    with path.open("wb") as file:
-        file.write(text.encode())
-        flush(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _touch(path: Path) -> None:
-    try:
-        os.utime(path)
-    except OSError:  # a store shared read-only has no times of last use
-        return
+            "bytes": path.stat().st_size, "sha256": files.sha256(path)}

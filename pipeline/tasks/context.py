@@ -7,15 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from features.block import Modality
-from pipeline.data.dataset import Dataset, Described
+from pipeline.data.dataset import ClassTextIndex, Dataset
+from pipeline.data.rows import Rows
 from pipeline.store.store import Store
-
-Rows = NDArray[np.int64]
-Probabilities = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +31,12 @@ class Context:
     groups: Rows | None
     tuning_metric: str
     store: Path
-    described: Described | None = None
+    described: ClassTextIndex | None = None
 
 
 def context_of(dataset: Dataset, tuning_metric: str, store: Store) -> Context:
     """The context of a data set."""
-    index = {modality: modal.index for modality, modal in dataset.views.items()}
+    index = {modality: modal.index for modality, modal in dataset.modalities.items()}
     return Context(
         dataset.labels,
         len(dataset.classes),
@@ -49,7 +44,7 @@ def context_of(dataset: Dataset, tuning_metric: str, store: Store) -> Context:
         dataset.groups,
         tuning_metric,
         store.root,
-        dataset.described,
+        dataset.class_texts,
     )
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from features.block import Block
 from features.encoder import Encoder
-from pipeline.data.dataset import Dataset, Modal
+from pipeline.data.dataset import Dataset, DistinctSamples
 from pipeline.data.pictures import Pictures
+from pipeline.data.rows import Rows
 from pipeline.engine.attempts import Done, Failed, failure_of
 from pipeline.engine.processes import side_by_side
 from pipeline.engine.progress import Report
@@ -25,7 +25,6 @@ from pipeline.store.store import Store
 from pipeline.tasks.context import store_at
 from pipeline.tasks.features import Features, present_rows
 
-Rows = NDArray[np.int64]
 PIECE = 4096  # samples whose learned stage is computed at once
 
 
@@ -39,10 +38,10 @@ def encode_all(
     outcomes: dict[str, Done | Failed] = {}
     groups = _by_encoder(features)
     for many in (many for many in groups if many[0].train is None):
-        outcomes |= _encode(many, dataset.views[many[0].modality], store.root)
+        outcomes |= _encode(many, dataset.modalities[many[0].modality], store.root)
         report(f"encoded {many[0].component.label}", len(many))
     learned = [many for many in groups if many[0].train is not None]
-    tasks = [(many, dataset.views[many[0].modality], store.root) for many in learned]
+    tasks = [(many, dataset.modalities[many[0].modality], store.root) for many in learned]
     for position, found in side_by_side(_encode, tasks, jobs):
         outcomes |= found
         report(f"encoded {learned[position][0].component.label}", len(found))
@@ -74,7 +73,7 @@ def _encode(many: Sequence[Features], modal: Any, root: Path) -> dict[str, Done 
     return found if failed is None else {many[0].key: failed}
 
 
-def compute(many: Sequence[Features], modal: Modal, store: Store) -> dict[str, Entry]:
+def compute(many: Sequence[Features], modal: DistinctSamples, store: Store) -> dict[str, Entry]:
     """Stored entries, by key, of features that differ in their form only; encoded now where they are not there.
 
     An encoder that gives several forms in one pass over the samples is asked for all that are
@@ -101,14 +100,14 @@ def compute(many: Sequence[Features], modal: Modal, store: Store) -> dict[str, E
 
 
 def _pieces(
-    one: Features, outputs: Sequence[str | None], modal: Modal, store: Store
+    one: Features, outputs: Sequence[str | None], modal: DistinctSamples, store: Store
 ) -> Iterator[dict[str | None, Block]]:
     if one.stage is not None:
         return _staged_pieces(one, one.stage, modal, store)
     return fitted_encoder(one, modal).pieces(_samples(one, modal), outputs)
 
 
-def fitted_encoder(one: Features, modal: Modal) -> Encoder:
+def fitted_encoder(one: Features, modal: DistinctSamples) -> Encoder:
     """The encoder of some features, fitted on its training samples where it learns from samples."""
     if one.train is not None:
         training = _samples(one, modal, modal.index[present_rows(modal, one.train)])
@@ -120,7 +119,7 @@ def fitted_encoder(one: Features, modal: Modal) -> Encoder:
 
 
 def _staged_pieces(
-    one: Features, stage: Features, modal: Modal, store: Store
+    one: Features, stage: Features, modal: DistinctSamples, store: Store
 ) -> Iterator[dict[str | None, Block]]:
     """What an encoder learns from the stored features of its frozen stage and makes of them."""
     features = stage.load(store, np.arange(one.count))
@@ -137,13 +136,13 @@ def _staged_pieces(
         yield {one.output: one.encoder.transform_features(piece)}
 
 
-def _entry(one: Features, arrays: Mapping[str, Any], modal: Modal) -> Entry:
+def _entry(one: Features, arrays: Mapping[str, Any], modal: DistinctSamples) -> Entry:
     values = arrays["values"] if sparse.issparse(arrays["values"]) else None
     return Entry(arrays, {"label": one.component.label, "class": one.work, "work": one.count,
                           "counts": one.encoder.counts(_samples(one, modal), values)})
 
 
-def _samples(one: Features, modal: Modal, positions: Rows | None = None) -> Sequence[Any]:
+def _samples(one: Features, modal: DistinctSamples, positions: Rows | None = None) -> Sequence[Any]:
     """The distinct samples, or those at some positions; pictures are read when they are asked for."""
     samples, digests = modal.samples, modal.digests
     if positions is not None:

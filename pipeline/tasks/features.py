@@ -8,19 +8,18 @@ from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.block import Block, Form, Modality
 from features.encoder import Encoder, Targets
 from pipeline.config.cells import build_encoder
 from pipeline.config.components import Component
-from pipeline.data.dataset import Dataset, Modal
+from pipeline.data.dataset import Dataset, DistinctSamples
+from pipeline.data.rows import Rows
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.store import Store
 from pipeline.tasks.digests import numbered_groups, plain_parameters
 from pipeline.tasks.procedures import versions_of
 
-Rows = NDArray[np.int64]
 Describe: TypeAlias = Callable[[Encoder], dict[str, Any]]
 
 
@@ -86,7 +85,7 @@ def with_stages(features: Iterable[Features]) -> dict[str, Features]:
     return {one.key: one for one in (*stages, *wanted)}
 
 
-def present_rows(modal: Modal, rows: Rows) -> Rows:
+def present_rows(modal: DistinctSamples, rows: Rows) -> Rows:
     """Those of the rows that have a sample."""
     return rows[modal.index[rows] >= 0]
 
@@ -108,7 +107,7 @@ def _request(
     train: Rows,
     describe: Describe,
 ) -> Features:
-    modal = dataset.views[modality]
+    modal = dataset.modalities[modality]
     targets = _targets(dataset, present_rows(modal, train)) if encoder.supervised else None
     ingredients = {
         "kind": "features",
@@ -159,7 +158,7 @@ def _samples_digest(digests: tuple[str, ...]) -> str:
     return key_of({"digests": digests})
 
 
-def _training_digest(modal: Modal, train: Rows, targets: Targets | None) -> str:
+def _training_digest(modal: DistinctSamples, train: Rows, targets: Targets | None) -> str:
     """Digest of the training samples, in order and with repetitions, and of what a supervised encoder is told."""
     told: dict[str, Any] = (
         {}

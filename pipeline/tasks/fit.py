@@ -7,19 +7,17 @@ import time
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.classifiers.temperature import fitted_temperature
+from pipeline.data.rows import Rows
 from pipeline.engine.attempts import Done, Failed, attempt
+from pipeline.metrics.metric import Probabilities
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 from pipeline.tasks.choose import choose
 from pipeline.tasks.context import Context, store_at
 from pipeline.tasks.unit import Unit
 from pipeline.tasks.views import aligned, averaged, finite, fit_of, loaded_blocks
-
-Rows = NDArray[np.int64]
-Probabilities = NDArray[np.float64]
 
 
 def fit_unit(unit: Unit, context: Context) -> Done | Failed:

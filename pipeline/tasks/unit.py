@@ -13,7 +13,7 @@ from pipeline.config.cells import Cell
 from pipeline.config.grid import Grid
 from pipeline.data.dataset import Dataset
 from pipeline.folds.fold import Fold
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from pipeline.store.keys import Ingredients
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -108,7 +108,7 @@ def make_unit(
         ),
         **(
             {"class texts": class_texts_digest(dataset, tuple(features))}
-            if estimator.recognises_unseen and dataset.described is not None
+            if estimator.recognises_unseen and dataset.class_texts is not None
             else {}
         ),
         "settings": [dict(setting) for setting in settings],

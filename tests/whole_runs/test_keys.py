@@ -20,7 +20,7 @@ from models import CLASSIFIERS, FUSIONS
 from models.classifiers.logistic import Logistic
 from models.early.baselines import Majority
 from models.early.concat import Concat
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from pipeline.tasks import fit, procedures, unit
 from tests.support.samples import png
 from tests.support.tiny import (

@@ -12,8 +12,10 @@ import pytest
 from pipeline import run
 from pipeline.config.grid import Split
 from pipeline.config.parse import read_grid
+from pipeline.data.build import build
 from pipeline.data.card import card
-from pipeline.data.dataset import DatasetError, build
+from pipeline.data.dataset import DatasetError
+from pipeline.data.row_check import RowRules
 from pipeline.folds.draw import draw
 from pipeline.plan.plan import make_plan
 from pipeline.store.keys import key_of
@@ -43,20 +45,20 @@ def partly(**changes):
 
 def test_a_row_without_a_label_is_bad_unless_it_is_asked_for(store):
     with pytest.raises(DatasetError, match="row 6: the label is missing"):
-        build(partly(), ("text",), "fail", store)
-    kept = build(partly(), ("text",), "fail", store, keep_unlabelled=True)
+        build(partly(), ("text",), RowRules("fail"), store)
+    kept = build(partly(), ("text",), RowRules("fail", keep_unlabelled=True), store)
     assert list(np.flatnonzero(kept.labels < 0)) == UNLABELLED
     assert kept.classes == ("car", "cat", "dog")
     assert kept.labels[1] == kept.classes.index("cat")
     assert "8 of 36 rows have no label" in kept.notes[-1]
     assert card(kept)["classes"] == "3, of 9 to 10 rows"
-    assert kept.fingerprint != build(small_samples(), ("text",), "fail", store).fingerprint
+    assert kept.fingerprint != build(small_samples(), ("text",), RowRules("fail"), store).fingerprint
 
 
 @pytest.mark.parametrize("split", [Split(folds=3, inner=2), Split(holdout=0.3, inner=2)])
 @pytest.mark.parametrize("group", [None, "pair"])
 def test_no_split_scores_them_or_has_their_group_on_both_sides(store, split, group):
-    data = build(partly(), ("text",), "fail", store, group, keep_unlabelled=True)
+    data = build(partly(), ("text",), RowRules("fail", group, keep_unlabelled=True), store)
     used = set()
     for fold in draw(data, split, 0):
         for train, test, unlabelled in fold.splits():
@@ -67,15 +69,15 @@ def test_no_split_scores_them_or_has_their_group_on_both_sides(store, split, gro
                 assert data.groups is None or not set(data.groups[unlabelled]) & set(
                     data.groups[rows]
                 )
-        assert data.groups is not None or set(fold.splits()[0][2]) == set(UNLABELLED)
+        assert data.groups is not None or set(fold.outer.unlabelled) == set(UNLABELLED)
     assert used == set(UNLABELLED) if split.folds else used
 
 
 def test_the_official_test_part_is_never_learned_from(store):
     parts = ["test" if row % 3 == 0 else "train" for row in range(36)]
-    data = build(partly(split=parts), ("text",), "fail", store, keep_unlabelled=True)
+    data = build(partly(split=parts), ("text",), RowRules("fail", keep_unlabelled=True), store)
     (fold,) = draw(data, Split(official=True, inner=2), 0)
-    assert set(fold.splits()[0][2]) == {row for row in UNLABELLED if row % 3}
+    assert set(fold.outer.unlabelled) == {row for row in UNLABELLED if row % 3}
     assert not set(UNLABELLED) & set(fold.test)
 
 
@@ -170,7 +172,7 @@ def test_their_groups_are_part_of_the_keys_of_those_fusions_alone(folder):
     grid = read_grid(folder / "grid.yaml")
     dataset, drawn, cells = run._load(grid, Store(folder / "store"))
     groups = dataset.groups.copy()
-    groups[drawn[0].splits()[0][2][0]] = groups.max() + 1
+    groups[drawn[0].outer.unlabelled[0]] = groups.max() + 1
     changed = {one.cell.name for one, other in zip(
         make_plan(grid, cells, dataset, drawn).units,
         make_plan(grid, cells, replace(dataset, groups=groups), drawn).units, strict=True)

@@ -19,13 +19,16 @@ from pipeline import run
 from pipeline.config.grid import GridError, Split
 from pipeline.config.parse import KEYS, read_grid
 from pipeline.config.schema import schema
+from pipeline.data.build import build
 from pipeline.data.card import card
 from pipeline.data.class_texts import readable, with_class_texts
-from pipeline.data.dataset import DatasetError, build
+from pipeline.data.dataset import DatasetError
+from pipeline.data.row_check import RowRules
 from pipeline.data.samples import SourceError
+from pipeline.data.sources.class_texts import read_class_texts
 from pipeline.folds.draw import draw
 from pipeline.folds.wording import describe, remarks
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from pipeline.plan.plan import make_plan
 from pipeline.store.keys import key_of
 from pipeline.store.store import Store
@@ -179,13 +182,16 @@ def test_a_classes_name_is_read_as_words(name, words):
 
 
 def test_class_texts_are_texts_that_no_row_has(store, tmp_path):
-    plain = build(small_samples(), ("image", "text"), "fail", store)
-    found = with_class_texts(plain, {"cat": ("an animal that purrs", "a pet"), "dog": ("it barks",),
-                                     "car": (" it drives ",)}, tmp_path)
-    view = found.views["text"]
+    plain = build(small_samples(), ("image", "text"), RowRules("fail"), store)
+    given = {
+        "cat": ("an animal that purrs", "a pet"), "dog": ("it barks",), "car": (" it drives ",)
+    }
+    described = with_class_texts(plain, read_class_texts(given, tmp_path))
+    extended, before = described.modalities["text"], plain.modalities["text"]
+    index = described.class_texts
     texts = {
-        (found.classes[code], view.samples[place])
-        for code, place in zip(found.described.classes, found.described.positions, strict=True)
+        (described.classes[code], extended.samples[position])
+        for code, position in zip(index.classes, index.positions, strict=True)
     }
     assert texts == {
         ("cat", "an animal that purrs"),
@@ -193,33 +199,32 @@ def test_class_texts_are_texts_that_no_row_has(store, tmp_path):
         ("dog", "it barks"),
         ("car", "it drives"),
     }
-    assert not set(found.described.positions) & set(view.index)
-    assert [view.samples[place] for place in view.index] == [plain.views["text"].samples[place]
-                                                             for place in plain.views["text"].index]
-    assert list(view.digests) == sorted(view.digests)
-    assert found.fingerprint != plain.fingerprint
-    assert card(found)["distinct texts"] == card(plain)["distinct texts"]
-    assert "cat: an animal that purrs" in card(found)["classes described by"]
-    named = with_class_texts(plain, None, tmp_path)
-    assert [named.views["text"].samples[place] for place in named.described.positions] == [
-        "car",
-        "cat",
-        "dog",
+    assert not set(index.positions) & set(extended.index)
+    assert [extended.samples[position] for position in extended.index] == [
+        before.samples[position] for position in before.index
     ]
+    assert list(extended.digests) == sorted(extended.digests)
+    assert described.fingerprint != plain.fingerprint
+    assert card(described)["distinct texts"] == card(plain)["distinct texts"]
+    assert "cat: an animal that purrs" in card(described)["classes described by"]
+    named = with_class_texts(plain, read_class_texts(None, tmp_path))
+    samples = named.modalities["text"].samples
+    assert [samples[position] for position in named.class_texts.positions] == ["car", "cat", "dog"]
 
 
-def test_rows_need_no_texts_for_their_classes_to_have_some(store, tmp_path):
-    found = with_class_texts(build(small_samples(), ("image",), "fail", store), None, tmp_path)
-    assert sorted(found.views["text"].samples) == ["car", "cat", "dog"]
-    assert set(found.views["text"].index) == {-1}
+def test_rows_need_no_texts_for_their_classes_to_have_some(store):
+    described = with_class_texts(
+        build(small_samples(), ("image",), RowRules("fail"), store), None
+    )
+    assert sorted(described.modalities["text"].samples) == ["car", "cat", "dog"]
+    assert set(described.modalities["text"].index) == {-1}
 
 
 def test_what_is_wrong_with_class_texts_is_said_all_at_once(store, tmp_path):
-    data = build(small_samples(), ("text",), "fail", store)
+    data = build(small_samples(), ("text",), RowRules("fail"), store)
+    given = {"catt": ("purrs",), "dog": ("barks", " "), "car": ("barks",)}
     with pytest.raises(DatasetError) as error:
-        with_class_texts(
-            data, {"catt": ("purrs",), "dog": ("barks", " "), "car": ("barks",)}, tmp_path
-        )
+        with_class_texts(data, read_class_texts(given, tmp_path))
     for part in ("there is no class 'catt'; did you mean 'cat'?", "class 'cat' has no text",
                  "“dog” and “car” have the same text, “barks”", "a text of class 'dog' is empty"):
         assert any(part in line for line in error.value.problems), part
@@ -227,14 +232,15 @@ def test_what_is_wrong_with_class_texts_is_said_all_at_once(store, tmp_path):
 
 
 def test_class_texts_may_stand_in_a_table(store, tmp_path):
-    data = build(small_samples(), ("text",), "fail", store)
+    data = build(small_samples(), ("text",), RowRules("fail"), store)
     (tmp_path / "texts.csv").write_text("class,text\ncat,purrs\ncat,meows\ndog,barks\ncar,drives\n")
-    assert len(with_class_texts(data, "texts.csv", tmp_path).described.classes) == 4
+    described = with_class_texts(data, read_class_texts("texts.csv", tmp_path))
+    assert len(described.class_texts.classes) == 4
     (tmp_path / "wrong.csv").write_text("class,words\ncat,purrs\n")
     with pytest.raises(SourceError, match="has no column 'text'"):
-        with_class_texts(data, "wrong.csv", tmp_path)
+        with_class_texts(data, read_class_texts("wrong.csv", tmp_path))
     with pytest.raises(SourceError, match=r"'text.csv' does not exist"):
-        with_class_texts(data, "text.csv", tmp_path)
+        with_class_texts(data, read_class_texts("text.csv", tmp_path))
 
 
 # --- whole runs
@@ -423,13 +429,13 @@ def test_encoders_that_learn_learn_nothing_from_class_texts(folder):
     grid = read_grid(folder / "grid.yaml")
     store = Store(folder / "store")
     dataset, drawn, cells = run._load(grid, store)
-    known = {text for text in dataset.views["text"].samples if "item" not in text}
+    known = {text for text in dataset.modalities["text"].samples if "item" not in text}
     assert known == set(COLOURS)
     for unit in make_plan(grid, cells, dataset, drawn).units:
         for one in unit.features.get("text", ()):
             learned = {
-                dataset.views["text"].samples[place]
-                for place in dataset.views["text"].index[one.train]
+                dataset.modalities["text"].samples[place]
+                for place in dataset.modalities["text"].index[one.train]
             }
             assert not learned & known
     # words of class texts that no training row has are unknown: no more than that

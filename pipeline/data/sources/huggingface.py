@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipeline.data.samples import Samples, SourceError
 from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import hint
-from pipeline.data.sources.rows import Names, listed, samples_from
+from pipeline.data.sources.rows import Names, Roles, samples_from
 
 # Files by which a folder that datasets saved itself (save_to_disk) is known.
 SAVED = ("dataset_dict.json", "state.json")
@@ -52,56 +52,45 @@ class HuggingFace:
         SourceError
             The library, the data set, its split or a column is missing.
         """
-        if self.image is None and not self.text:
-            raise SourceError(
-                [f"{self.path}: name the pictures' column (image), the texts' (text) or both"]
-            )
-        place = folder / Path(self.path).expanduser()
-        dataset = self._dataset(place)
-        source = (place if place.exists() else Path(self.path)) / self.split
-        keys = {"image": self.image, "text": self.text, "label": self.label, "id": self.id,
-                "group": self.group}
-        asked = [(key, name) for key, names in keys.items() for name in listed(names)]
+        roles = Roles(
+            label=self.label, image=self.image, text=self.text, id=self.id, group=self.group
+        )
+        roles.check(self.path)
+        local = folder / Path(self.path).expanduser()
+        dataset = self._dataset(local)
+        source = (local if local.exists() else Path(self.path)) / self.split
+        asked = roles.asked()
         problems = missing_columns(asked, dataset.column_names, source)
         if problems:
             raise SourceError(problems)
+        names = list(dict.fromkeys(name for _, name in asked))
         columns = Columns(
-            source,
-            tuple(dataset.column_names),
-            _arrow(dataset.select_columns(list(dict.fromkeys(name for _, name in asked)))),
+            source, tuple(dataset.column_names), _arrow(dataset.select_columns(names))
         )
-        places = [columns.place(row) for row in range(len(columns.table))]
-        return samples_from(
-            columns,
-            places,
-            label=self.label,
-            image=self.image,
-            text=self.text,
-            id=self.id,
-            group=self.group,
-            split=None,
-        )
+        locations = [columns.location(row) for row in range(len(columns.table))]
+        return samples_from(columns, locations, roles)
 
-    def _dataset(self, place: Path) -> Any:
+    def _dataset(self, local: Path) -> Any:
         try:
             import datasets  # an optional package
         except ImportError as error:
             raise SourceError(
                 ["huggingface needs the datasets library: pip install modalgrid[huggingface]"]
             ) from error
+        there = local.exists()
         try:
-            if any((place / name).is_file() for name in SAVED):
-                return _saved(datasets.load_from_disk(str(place)), self.split)
-            path = str(place) if place.exists() else self.path
+            if any((local / name).is_file() for name in SAVED):
+                return _saved(datasets.load_from_disk(str(local)), self.split)
+            path = str(local) if there else self.path
             return datasets.load_dataset(path, self.name, split=self.split)
         except (OSError, ValueError) as error:
-            where = (
-                f"from the folder {place}"
-                if place.exists()
-                else f"from the hub (no folder {place})"
-            )
-            raise SourceError([f"path: the split '{self.split}' of the data set '{self.path}' cannot be read "
-                               f"{where}: {error}"]) from error
+            where = f"from the folder {local}" if there else f"from the hub (no folder {local})"
+            raise SourceError(
+                [
+                    f"path: the split '{self.split}' of the data set '{self.path}' cannot be read "
+                    f"{where}: {error}"
+                ]
+            ) from error
 
 
 def _saved(dataset: Any, split: str) -> Any:

@@ -9,7 +9,8 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from pipeline.data.samples import SourceError
-from pipeline.data.sources.columns import Columns, missing_columns, texts
+from pipeline.data.sources.column_values import texts
+from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import first_few
 from pipeline.data.sources.rows import Names
 
@@ -82,7 +83,7 @@ def rows_by_key(columns: Columns, on: Sequence[str]) -> dict[tuple[str | None, .
         if None in key:
             continue
         if rows.setdefault(key, row) != row:
-            problems.append(f"{columns.place(row)}: {', '.join(map(str, key))} stands in row {rows[key] + 1} "
+            problems.append(f"{columns.location(row)}: {', '.join(map(str, key))} stands in row {rows[key] + 1} "
                             f"too, but {', '.join(on)} must tell the rows apart")
     if problems:
         raise SourceError(first_few(problems, "such rows"))

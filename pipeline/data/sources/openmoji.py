@@ -119,7 +119,7 @@ class OpenMoji:
             }
         emoji = list(self._emoji(names.read_text("utf-8"), drawn))
         return Samples(
-            places=[f"emoji {found.code} ({found.name})" for found in emoji],
+            locations=[f"emoji {found.code} ({found.name})" for found in emoji],
             pictures=[
                 DrawnPicture(drawings / f"{found.code}.svg", self.size, renderer) for found in emoji
             ],

@@ -23,7 +23,8 @@ from models.views import Views
 from pipeline.config.cells import expand
 from pipeline.config.grid import GridError
 from pipeline.config.parse import read_grid
-from pipeline.data.dataset import build
+from pipeline.data.build import build
+from pipeline.data.row_check import RowRules
 from pipeline.engine.progress import progress
 from pipeline.folds.draw import draw
 from pipeline.plan.execute import run_plan
@@ -305,7 +306,7 @@ def test_a_scored_rows_picture_text_or_label_changes_no_weight(folder, monkeypat
 def test_a_refitted_model_predicts_what_is_stored(tmp_path):
     grid = read_grid(write_grid(tmp_path, SMALL))
     store = Store(tmp_path / "store")
-    dataset = build(small_samples(), ["image", "text"], "fail", store)
+    dataset = build(small_samples(), ["image", "text"], RowRules("fail"), store)
     plan = make_plan(grid, expand(grid), dataset, draw(dataset, grid.split, grid.seed))
     context = context_of(dataset, grid.tuning_metric, store)
     run_plan(plan, dataset, context, store, 1, progress)

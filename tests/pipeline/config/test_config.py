@@ -20,7 +20,7 @@ from pipeline.config.grid import GridError, Split
 from pipeline.config.parse import KEYS, parse_grid, read_grid
 from pipeline.config.schema import schema
 from pipeline.data.sources import SOURCES
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from tests.support.paths import ROOT
 
 GRID = {"data": {"source": "table", "path": "a.csv", "text": "t", "label": "l"}, "text": ["bow"],

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config.grid import Split
-from pipeline.data.dataset import DatasetError, build
+from pipeline.data.build import build
+from pipeline.data.dataset import DatasetError
+from pipeline.data.row_check import RowRules
 from pipeline.folds.draw import draw
 from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save
@@ -127,7 +129,7 @@ def test_a_class_without_training_rows_is_said():
 
 
 def test_what_is_saved_says_which_row_was_where(tmp_path, store):
-    data = build(small_samples(), ("text",), "fail", store)
+    data = build(small_samples(), ("text",), RowRules("fail"), store)
     drawn = draw(data, Split(folds=3, repeats=2, inner=2), 0)
     save(drawn, data.ids, tmp_path / "folds.npz")
     saved = np.load(tmp_path / "folds.npz", allow_pickle=False)

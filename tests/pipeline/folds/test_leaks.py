@@ -136,7 +136,7 @@ def test_every_fit_of_a_run_sees_one_training_set_and_each_is_seen_once(
     assert run_grid(folder) == 0
     expected = [tuple(sorted(texts_of(rows))) for rows in training_sets(folder)]
     assert len(expected) == 3 * (1 + 2)
-    distinct = plans[0][1].views["text"].samples
+    distinct = plans[0][1].modalities["text"].samples
     assert Counter(tuple(sorted(one if isinstance(one, str) else distinct[one] for one in fitted))
                    for fitted in seen) == Counter(expected)
 
@@ -151,7 +151,7 @@ def test_stored_features_have_columns_and_weights_of_training_words_only(
     learned = [one for one in plan.features.values() if one.train is not None]
     assert len(learned) == 3 * (1 + 2)
     for one in learned:
-        block = one.load(Store(folder / "store"), dataset.views["text"].index)
+        block = one.load(Store(folder / "store"), dataset.modalities["text"].index)
         np.testing.assert_allclose(
             dense(block.array()), formula(TEXTS, texts_of(one.train)), rtol=1e-5
         )
@@ -164,7 +164,7 @@ def test_stored_word_vectors_know_no_word_of_unseen_rows(folder, plans):
     learned = [one for one in plan.features.values() if one.train is not None]
     assert len(learned) == 3 * (1 + 2)
     for one in learned:
-        rows = one.load(Store(folder / "store"), dataset.views["text"].index).array()
+        rows = one.load(Store(folder / "store"), dataset.modalities["text"].index).array()
         for label in range(3):
             same = dataset.labels == label
             inside = same & np.isin(np.arange(36), one.train)
@@ -231,7 +231,7 @@ def test_each_split_is_fitted_on_features_learned_from_its_own_training_rows(
         )
         # Unseen rows of a class have equal counts, their own words being unknown; which rows they
         # are, the index says.
-        np.testing.assert_array_equal(block.index, plans[0][1].views["text"].index[rows])
+        np.testing.assert_array_equal(block.index, plans[0][1].modalities["text"].index[rows])
         if y is not None:
             np.testing.assert_array_equal(y, labels[rows])
         parts[unit.cell.fusion.name, unit.fold.fold, position, part] += 1
@@ -251,7 +251,7 @@ def test_scalers_learn_from_the_training_rows_of_one_split_only(folder, monkeypa
     assert run_grid(folder) == 0
     plan, dataset = plans[0]
     frozen = next(one for one in plan.features.values() if one.modality == "image")
-    pictures = frozen.load(Store(folder / "store"), dataset.views["image"].index).array()
+    pictures = frozen.load(Store(folder / "store"), dataset.modalities["image"].index).array()
     assert len(np.unique(pictures, axis=0)) == 36
     expected = {values.tobytes() for rows in training_sets(folder)
                 for values in (pictures[rows], counts(texts_of(rows), texts_of(rows)))}
@@ -295,8 +295,8 @@ def training_features(folder, plan, dataset):
     for unit in plan.units:
         for modality, many in unit.features.items():
             for position, one in enumerate(many):
-                compute([one], dataset.views[modality], Store(folder / "store"))
-                block = one.load(Store(folder / "store"), dataset.views[modality].index)
+                compute([one], dataset.modalities[modality], Store(folder / "store"))
+                block = one.load(Store(folder / "store"), dataset.modalities[modality].index)
                 kept[unit.fold.fold][modality, position] = dense(
                     block.take(unit.fold.train).array()
                 ).tobytes()

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.config.cells import expand
 from pipeline.config.parse import read_grid
-from pipeline.data.dataset import build
+from pipeline.data.build import build
+from pipeline.data.row_check import RowRules
 from pipeline.engine.progress import progress
 from pipeline.folds.draw import draw
 from pipeline.plan.execute import run_plan
@@ -25,7 +26,7 @@ def planned(tmp_path, monkeypatch):
     register(monkeypatch)
     grid = read_grid(write_grid(tmp_path, GRID))
     store = Store(tmp_path / "store")
-    dataset = build(small_samples(), ["image", "text"], "fail", store)
+    dataset = build(small_samples(), ["image", "text"], RowRules("fail"), store)
     plan = make_plan(grid, expand(grid), dataset, draw(dataset, grid.split, grid.seed))
     context = context_of(dataset, grid.tuning_metric, store)
     run_plan(plan, dataset, context, store, 1, progress)

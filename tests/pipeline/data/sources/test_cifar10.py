@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.data.sources import cifar10
+from pipeline.data.sources import cifar10_archive
 from pipeline.data.sources.cifar10 import Cifar10, PixelPicture
 from tests.support.source_examples import (
     CIFAR_BATCHES,
@@ -45,7 +45,7 @@ def test_rows_come_in_the_official_order_with_terms_from_the_file_names(place):
     assert samples.labels == [label for label, _ in CIFAR_ROWS] * 6
     assert samples.texts == ["tabby cat", "cruiser", "cruiser", "mouser"] * 6
     assert samples.split == ["train"] * 20 + ["test"] * 4
-    assert samples.places[-1] == "test_batch row 4"
+    assert samples.locations[-1] == "test_batch row 4"
     assert samples.ids[0] == "tabby_cat_s_000000.png"
     assert samples.group == "term"
     assert set(samples.groups) == {"term"}
@@ -81,7 +81,7 @@ def test_parts_conditions_and_samples_choose_rows(place):
     chosen = Cifar10(
         path=".", terms="terms.csv", where={"synset": ["ship.n.01", "car.n.01"], "split": "test"}
     )
-    assert chosen.load(place).places == ["test_batch row 2", "test_batch row 3"]
+    assert chosen.load(place).locations == ["test_batch row 2", "test_batch row 3"]
     samples = Cifar10(path=".", sample=8).load(place)
     assert sorted(samples.labels) == ["automobile"] * 2 + ["cat"] * 4 + ["ship"] * 2
     pictures = {
@@ -112,7 +112,7 @@ def test_altered_and_missing_files_are_reported_together_before_anything_is_unpi
 
 def test_a_batch_can_call_nothing_even_with_the_right_md5(place, monkeypatch):
     with pytest.raises(Exception, match=r"plain values, not os\.system"):
-        cifar10._Batches(io.BytesIO(b"cos\nsystem\n(S'exit 1'\ntR.")).load()
+        cifar10_archive._Batches(io.BytesIO(b"cos\nsystem\n(S'exit 1'\ntR.")).load()
     write_pickle(place / FOLDER / "batches.meta", {"label_names": ["x"] * 10}, monkeypatch)
     assert set(Cifar10(path=".").load(place).labels) == {"x"}
 
@@ -167,5 +167,5 @@ def test_the_published_md5_are_torchvisions():
     datasets = pytest.importorskip("torchvision.datasets")
     published = dict([*datasets.CIFAR10.train_list, *datasets.CIFAR10.test_list])
     published[datasets.CIFAR10.meta["filename"]] = datasets.CIFAR10.meta["md5"]
-    assert published == cifar10.MD5
+    assert published == cifar10_archive.MD5
     assert list(published)[:6] == CIFAR_BATCHES

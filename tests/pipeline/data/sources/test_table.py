@@ -52,7 +52,7 @@ def test_any_text_comes_back_as_it_was_written(ending, tmp_path, rows):
     samples = Table(path=f"items{ending}", text="text", label="class").load(tmp_path)
     assert samples.texts == [plain(text) for text, _ in rows]
     assert samples.labels == [plain(label) for _, label in rows]
-    assert samples.places == [f"items{ending} row {number}" for number in range(1, len(rows) + 1)]
+    assert samples.locations == [f"items{ending} row {number}" for number in range(1, len(rows) + 1)]
     assert samples.pictures == [None] * len(rows)
 
 
@@ -219,7 +219,7 @@ def test_where_leaves_rows_of_other_parts_out_before_the_split_is_checked(tmp_pa
     )
     samples = table.load(tmp_path)
     assert samples.texts == ["t0", "t1", "t4", "t5", "t8", "t9"]
-    assert samples.places[-1] == "items.csv row 10"
+    assert samples.locations[-1] == "items.csv row 10"
     everything = Table(path="items.csv", text="text", label="class", split="part")
     assert "'dev' in 3 rows, nothing in 3 rows" in problems_of(lambda: everything.load(tmp_path))[0]
 
@@ -230,7 +230,7 @@ def test_a_sample_is_stratified_and_keeps_rows_whole(tmp_path):
     samples = Table(path="items.csv", text="text", label="class", sample=10).load(tmp_path)
     assert len(samples) == 10
     assert samples.labels.count("a") == 5
-    for place, text, label in zip(samples.places, samples.texts, samples.labels, strict=True):
+    for place, text, label in zip(samples.locations, samples.texts, samples.labels, strict=True):
         assert rows[int(place.split()[-1]) - 1] == (text, label)
     other = Table(path="items.csv", text="text", label="class", sample=10, sample_seed=1).load(
         tmp_path
