@@ -1,4 +1,4 @@
-"""From a source's rows to a data set: all that is wrong with them is reported before any encoding."""
+"""From a source's rows to a data set: all that is wrong with them is said before any encoding."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _distinct(
 
 
 def _notes(rows: Sequence[int], findings: Findings) -> list[str]:
-    """A sentence for each modality that some of the rows lack, with the reason for each such row."""
+    """A sentence for each modality that some of the rows lack, with the reasons."""
     notes = []
     for modality, missing in findings.missing.items():
         without = [row for row in rows if row in missing]

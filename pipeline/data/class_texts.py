@@ -1,4 +1,4 @@
-"""What classes are called or described by: further texts of the data set, which no row points at."""
+"""What classes are called or described by: further texts of the data set, which no row has."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import overload
 
 from pipeline.data.samples import Picture
 
@@ -21,7 +21,13 @@ class Pictures(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._pictures)
 
-    def __getitem__(self, position: Any) -> Any:
+    @overload
+    def __getitem__(self, position: int) -> bytes: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> Pictures: ...
+
+    def __getitem__(self, position: int | slice) -> bytes | Pictures:
         if isinstance(position, slice):
             return Pictures(self._pictures[position], self._digests[position])
         picture = self._pictures[position]

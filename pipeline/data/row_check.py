@@ -91,7 +91,7 @@ def check_rows(
     rules: RowRules,
     store: Store,
 ) -> Findings:
-    """Look at every row: decode its picture in full; see that text, label, id, group, split are there."""
+    """Look at every row: decode its picture in full, see that text, label and id are there."""
     findings = Findings(missing={modality: set() for modality in modalities})
     if "image" in findings.missing:
         _check_pictures(samples, findings, store)
@@ -116,7 +116,9 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
         there, chain.from_iterable(ordered(_digests, parts)), strict=True
     ):
         if error:
-            findings.add(row, f"{samples.locations[row]}: picture {there[row].name}: {error}", "image")
+            findings.add(
+                row, f"{samples.locations[row]}: picture {there[row].name}: {error}", "image"
+            )
         else:
             findings.digests[row] = digest
     distinct = {digest: there[row] for row, digest in findings.digests.items()}
@@ -124,7 +126,9 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
     for row, digest in list(findings.digests.items()):
         if digest in errors:
             findings.add(
-                row, f"{samples.locations[row]}: picture {there[row].name}: {errors[digest]}", "image"
+                row,
+                f"{samples.locations[row]}: picture {there[row].name}: {errors[digest]}",
+                "image",
             )
             del findings.digests[row]
 
@@ -149,10 +153,13 @@ def _check_ids(samples: Samples, ids: Sequence[str], findings: Findings) -> None
         elif name in first:
             findings.add(
                 row,
-                f"{samples.locations[row]}: the id '{name}' stands already in {samples.locations[first[name]]}",
+                f"{samples.locations[row]}: the id '{name}' stands already in "
+                f"{samples.locations[first[name]]}",
             )
         elif not _is_text(name):
-            findings.add(row, f"{samples.locations[row]}: the id {name!r} cannot be written as UTF-8")
+            findings.add(
+                row, f"{samples.locations[row]}: the id {name!r} cannot be written as UTF-8"
+            )
         else:
             first[name] = row
 
@@ -171,7 +178,8 @@ def _check_labels(samples: Samples, rules: RowRules, findings: Findings) -> None
         if samples.split is not None and samples.split[row] not in ("train", "test"):
             findings.add(
                 row,
-                f"{samples.locations[row]}: the split must be train or test, not {samples.split[row]!r}",
+                f"{samples.locations[row]}: the split must be train or test, not "
+                f"{samples.split[row]!r}",
             )
 
 
@@ -188,7 +196,8 @@ def small_classes(samples: Samples, rows: Sequence[int], smallest: int) -> dict[
     """Classes with fewer rows than the folds need, each with the sentence that says so."""
     counts = Counter(str(samples.labels[row]) for row in rows if samples.labels[row])
     return {
-        label: f"class '{label}' has {count} usable rows; the folds need {smallest} of each class at least"
+        label: f"class '{label}' has {count} usable rows; the folds need {smallest} of each class "
+               "at least"
         for label, count in sorted(counts.items())
         if count < smallest
     }

@@ -108,7 +108,7 @@ class SourceError(Exception):
 
 
 class Source(Protocol):
-    """Reads rows from somewhere. The constructor only stores its typed parameters (the grid's keys)."""
+    """Reads rows from somewhere. Its constructor only stores typed parameters, the grid's keys."""
 
     def load(self, folder: Path) -> Samples:
         """All rows; relative paths count from `folder`, where the grid file lies.

@@ -1,4 +1,4 @@
-"""Outer and inner splits: drawn once from labels, groups and seed, saved with the run, shared by every cell."""
+"""Outer and inner splits: drawn once from labels, groups and seed, shared by every cell."""
 
 from __future__ import annotations
 
@@ -46,19 +46,15 @@ def draw(dataset: Dataset, split: Split, seed: int, store: Store | None = None) 
 
 
 def _drawn(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
-    if split.official:
-        outer = [(0, 0, *_official(dataset, split.unseen_classes))]
-    else:
-        outer = [
-            (repeat, fold, train, test)
-            for repeat in range(split.repeats)
-            for fold, (train, test) in enumerate(
-                _outer(dataset, split, derive(seed, "folds", repeat))
+    folds = []
+    for repeat in range(split.repeats):
+        outer_seed = derive(seed, "folds", repeat)
+        for number, (train, test) in enumerate(_outer(dataset, split, outer_seed)):
+            inner_seed = derive(seed, "inner folds", repeat, number)
+            folds.append(
+                Fold(repeat, number, train, test, _inner(dataset, train, split, inner_seed))
             )
-        ]
-    return [Fold(repeat, fold, train, test,
-                 _inner(dataset, train, split, derive(seed, "inner folds", repeat, fold)))
-            for repeat, fold, train, test in outer]
+    return folds
 
 
 def _official(dataset: Dataset, unseen_classes: bool) -> tuple[Rows, Rows]:
@@ -78,6 +74,8 @@ def _official(dataset: Dataset, unseen_classes: bool) -> tuple[Rows, Rows]:
 
 
 def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]:
+    if split.official:
+        return [_official(dataset, split.unseen_classes)]
     rows = np.flatnonzero(dataset.labels >= 0)
     labels, groups = dataset.labels[rows], None if dataset.groups is None else dataset.groups[rows]
     if split.folds is not None:
@@ -105,11 +103,11 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]
 def _grouped_holdout(
     rows: Rows, labels: Labels, groups: Groups, share: float, seed: int
 ) -> tuple[Rows, Rows]:
-    """Hold out the nearest share of the rows that whole groups allow: some of up to 20 stratified parts."""
+    """Hold out the nearest share of rows that whole groups allow: some of 20 stratified parts."""
     count = min(PARTS, len(np.unique(groups)), int(np.bincount(labels).max()))
     parts = stratified(rows, labels, groups, count, seed, "split.holdout")
-    wanted = min(max(1, round(count * share)), count - 1)
-    test = np.sort(np.concatenate([part for _, part in parts[:wanted]]))
+    held_out = min(max(1, round(count * share)), count - 1)
+    test = np.sort(np.concatenate([part for _, part in parts[:held_out]]))
     return np.setdiff1d(np.arange(len(rows)), test), test
 
 
@@ -127,8 +125,8 @@ def _inner(dataset: Dataset, train: Rows, split: Split, seed: int) -> tuple[tupl
         dataset.labels[train],
         None if dataset.groups is None else dataset.groups[train],
     )
-    found = _divided(split, labels, groups, split.inner, seed, "split.inner")
-    return tuple((train[inside], train[outside]) for inside, outside in found)
+    drawn = _divided(split, labels, groups, split.inner, seed, "split.inner")
+    return tuple((train[inside], train[outside]) for inside, outside in drawn)
 
 
 def stratified(
@@ -147,7 +145,8 @@ def stratified(
     if largest < count:
         raise DatasetError(
             [
-                f"{key}: the largest class {where}has {largest} rows, which cannot make {count} folds"
+                f"{key}: the largest class {where}has {largest} rows, which cannot make {count} "
+                "folds"
             ],
             "Take fewer folds.",
         )

@@ -31,18 +31,19 @@ def few_labels(fold: Fold, share: float, grid: Grid, dataset: Dataset) -> Fold:
 
 
 def labelled_rows(train: Rows, labels: Labels, share: float, seed: int) -> Rows:
-    """Rows (sorted) that keep their label: round(share * n_k), one at least, of the n_k rows of each class k.
+    """Rows (sorted) that keep their label: round(share * n_k), one at least, of each class k.
 
-    A smaller share of the same seed gives some of the rows that a larger one gives.
+    n_k is the number of the class's rows. A smaller share of the same seed gives some of the rows
+    that a larger one gives.
     """
     rng = np.random.default_rng(seed)
-    kept = [rng.permutation(rows)[: max(1, round(share * len(rows)))]
-            for rows in (train[labels[train] == code] for code in np.unique(labels[train]))]
-    return np.sort(np.concatenate(kept))
+    of_classes = (train[labels[train] == code] for code in np.unique(labels[train]))
+    drawn = [rng.permutation(rows)[: max(1, round(share * len(rows)))] for rows in of_classes]
+    return np.sort(np.concatenate(drawn))
 
 
 def _inner(train: Rows, dataset: Dataset, count: int, seed: int) -> tuple[tuple[Rows, Rows], ...]:
-    """Inner folds of few labelled rows: stratified where a class has two rows; none where all are one group."""
+    """Inner folds of few rows: stratified where a class has two; none where all are one group."""
     labels, groups = (
         dataset.labels[train],
         None if dataset.groups is None else dataset.groups[train],

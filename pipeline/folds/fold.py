@@ -12,7 +12,7 @@ from pipeline.data.rows import Groups, Rows
 
 
 class RowSplit(NamedTuple):
-    """Which rows are trained on, which are asked about, and which are learned from without a label."""
+    """Rows to learn from, to ask about, and to learn from without a label."""
 
     train: Rows
     test: Rows
@@ -21,7 +21,7 @@ class RowSplit(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One outer split: sorted row positions, and the inner splits (train, test) of its training rows.
+    """An outer split, sorted positions, and the inner splits (train, test) of its training rows.
 
     Parameters
     ----------
@@ -40,17 +40,20 @@ class Fold:
     @property
     def outer(self) -> RowSplit:
         """The outer split."""
-        return self.outer
+        return self.splits()[0]
 
     def splits(self) -> list[RowSplit]:
         """The outer split, then each inner one."""
         pairs = [(self.train, self.test), *self.inner]
-        unlabelled = self.unlabelled or [np.zeros(0, dtype=np.int64)] * len(pairs)
-        return [RowSplit(*pair, rows) for pair, rows in zip(pairs, unlabelled, strict=True)]
+        nothing = np.zeros(0, dtype=np.int64)
+        return [
+            RowSplit(*pair, self.unlabelled[position] if self.unlabelled else nothing)
+            for position, pair in enumerate(pairs)
+        ]
 
 
 def with_unlabelled(fold: Fold, rows: Rows, dataset: Dataset) -> Fold:
-    """The fold with rows to learn from without their label, if no test row of a split has their group."""
+    """The fold with those of the rows to learn from without a label whose group is not tested."""
     if not len(rows):
         return fold
     outer = _apart(rows, fold.test, dataset.groups)

@@ -42,15 +42,18 @@ def entry_of(folds: Sequence[Fold], dataset: Dataset) -> Entry:
 
 def folds_of(entry: Entry) -> list[Fold]:
     """The folds of a stored entry; rows without a label come later."""
-    found = []
+    folds = []
     for (repeat, fold), outer, inner in zip(
         *(np.asarray(entry.arrays[name]) for name in ("numbers", "outer", "inner")), strict=True
     ):
         train = np.flatnonzero(outer == 1)
-        of = inner[train]
-        found.append(Fold(int(repeat), int(fold), train, np.flatnonzero(outer == 2), tuple(
-            (train[of != number], train[of == number]) for number in range(int(of.max()) + 1))))
-    return found
+        numbers = inner[train]
+        splits = tuple(
+            (train[numbers != number], train[numbers == number])
+            for number in range(int(numbers.max()) + 1)
+        )
+        folds.append(Fold(int(repeat), int(fold), train, np.flatnonzero(outer == 2), splits))
+    return folds
 
 
 def save(folds: Sequence[Fold], ids: Sequence[str], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Splits that hold out whole classes: what a model is asked about it has never seen an example of."""
+"""Splits that hold out whole classes: a model never saw an example of what it is asked about."""
 
 from __future__ import annotations
 
@@ -35,13 +35,23 @@ def class_folds(
     """
     classes = np.unique(labels)
     if len(classes) < FEWEST * count:
-        raise DatasetError([f"{key}: {len(classes)} classes{_where(key)} cannot make {count} folds of unseen classes, "
-                            f"which test {FEWEST} classes each at least"], "Take fewer folds.")
+        raise DatasetError(
+            [
+                f"{key}: {len(classes)} classes{_where(key)} cannot make {count} folds of unseen "
+                f"classes, which test {FEWEST} classes each at least"
+            ],
+            "Take fewer folds.",
+        )
     parts = _dealt(_together(classes, labels, groups), count, seed)
     if min(map(len, parts)) < FEWEST:
-        raise DatasetError([f"{key}: groups that hold rows of several classes keep these classes in one fold, so that "
-                            f"no {count} folds of unseen classes{_where(key)} can test {FEWEST} classes each"],
-                           "Take fewer folds, another group column, or group: none.")
+        raise DatasetError(
+            [
+                f"{key}: groups that hold rows of several classes keep these classes in one fold, "
+                f"so that no {count} folds of unseen classes{_where(key)} can test {FEWEST} "
+                "classes each"
+            ],
+            "Take fewer folds, another group column, or group: none.",
+        )
     return [_parts(np.isin(labels, part)) for part in parts]
 
 
@@ -56,36 +66,43 @@ def class_holdout(
         Where fewer than two classes would be left to learn from.
     """
     classes = np.unique(labels)
-    wanted = max(FEWEST, round(share * len(classes)))
+    held_out = max(FEWEST, round(share * len(classes)))
     test: list[int] = []
     for unit in _shuffled(_together(classes, labels, groups), seed):
-        if len(test) < wanted:
+        if len(test) < held_out:
             test += unit
     if len(classes) - len(test) < FEWEST:
-        raise DatasetError([f"split.holdout: with {len(test)} of {len(classes)} classes held out, {FEWEST} classes "
-                            "are not left to learn from"], "Take a smaller share, or group: none.")
+        raise DatasetError(
+            [
+                f"split.holdout: with {len(test)} of {len(classes)} classes held out, {FEWEST} "
+                "classes are not left to learn from"
+            ],
+            "Take a smaller share, or group: none.",
+        )
     return _parts(np.isin(labels, test))
 
 
 def check_official(dataset: Dataset, train: Rows, test: Rows) -> None:
-    """Raise DatasetError where a class has rows in both parts, or where a part has fewer than two classes."""
+    """Raise DatasetError where a class has rows in both parts, or a part fewer than two classes."""
     parts = [np.unique(dataset.labels[rows]) for rows in (train, test)]
     both = np.intersect1d(parts[0], parts[1])
-    problems = (
-        [
-            f"split.unseen_classes: the official split has rows of {_names(dataset, both)} in both parts"
-        ]
-        if len(both)
-        else []
-    )
+    problems = []
+    if len(both):
+        names = _names(dataset, both)
+        problems.append(
+            f"split.unseen_classes: the official split has rows of {names} in both parts"
+        )
     problems += [
         f"split.unseen_classes: the {name} part of the official split has one class only"
         for name, part in zip(("training", "test"), parts, strict=True)
         if len(part) < FEWEST
     ]
     if problems:
-        raise DatasetError(problems, "Mend the split column, or let classes be held out: {folds: ..., unseen_classes: "
-                                     "true}.")
+        raise DatasetError(
+            problems,
+            "Mend the split column, or let classes be held out: "
+            "{folds: ..., unseen_classes: true}.",
+        )
 
 
 def _names(dataset: Dataset, codes: Labels) -> str:
@@ -109,16 +126,16 @@ def _together(classes: Labels, labels: Labels, groups: Groups | None) -> list[li
 
     columns = np.unique(groups, return_inverse=True)[1]
     table = sparse.csr_matrix((np.ones(len(labels)), (np.searchsorted(classes, labels), columns)))
-    number, found = connected_components(table @ table.T, directed=False)
-    return [classes[found == one].tolist() for one in range(number)]
+    number, units = connected_components(table @ table.T, directed=False)
+    return [classes[units == unit].tolist() for unit in range(number)]
 
 
 def _shuffled(units: Sequence[list[int]], seed: int) -> list[list[int]]:
-    return [units[place] for place in np.random.default_rng(seed).permutation(len(units))]
+    return [units[position] for position in np.random.default_rng(seed).permutation(len(units))]
 
 
 def _dealt(units: Sequence[list[int]], count: int, seed: int) -> list[list[int]]:
-    """Units dealt out to `count` parts, the largest first, each to the part with the fewest classes so far."""
+    """Units dealt out to `count` parts, the largest first, always to the part with the fewest."""
     parts: list[list[int]] = [[] for _ in range(count)]
     for unit in sorted(_shuffled(units, seed), key=len, reverse=True):
         min(parts, key=len).extend(unit)

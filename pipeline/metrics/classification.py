@@ -30,19 +30,19 @@ def balanced_accuracy(labels: Labels, probabilities: Probabilities) -> float:
 
 
 def precision_macro(labels: Labels, probabilities: Probabilities) -> float:
-    """Unweighted mean precision over the classes that occur or are predicted; never predicted counts 0."""
+    """Unweighted mean precision over classes that occur or are predicted; never predicted: 0."""
     hits, _, predicted = _counts(labels, probabilities)
     return float(np.mean(hits / np.maximum(predicted, 1)))
 
 
 def recall_macro(labels: Labels, probabilities: Probabilities) -> float:
-    """Unweighted mean recall over the classes that occur or are predicted; one that does not occur counts 0."""
+    """Unweighted mean recall over classes that occur or are predicted; one that never occurs: 0."""
     hits, true, _ = _counts(labels, probabilities)
     return float(np.mean(hits / np.maximum(true, 1)))
 
 
 def f1_macro(labels: Labels, probabilities: Probabilities) -> float:
-    """Unweighted mean F1 = 2 hits / (true + predicted) over the classes that occur or are predicted."""
+    """Unweighted mean F1 = 2 hits / (true + predicted) over classes that occur or are predicted."""
     hits, true, predicted = _counts(labels, probabilities)
     return float(np.mean(2 * hits / (true + predicted)))
 

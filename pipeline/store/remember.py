@@ -1,4 +1,4 @@
-"""The store as memory for facts that take long to find out, so that a cached run need not ask again."""
+"""The store as memory for facts that take long to find out: a cached run need not ask again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.store.store import Store
 
 
 def memory(store: Store) -> Memory:
-    """A memory for `features.machine.remembered.remembering`, whose answers are entries of the store."""
+    """A memory for `features.machine.remembered.remembering`: answers are entries here."""
     def remembered(question: Facts, ask: Callable[[], Facts]) -> Mapping[str, Any]:
         answers: list[Facts] = []
 

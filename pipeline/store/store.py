@@ -1,8 +1,9 @@
-"""Content-addressed store of arrays and results: complete keys, verified on read, written atomically.
+"""Content-addressed store of arrays and results.
 
-An entry is a folder named by its key, with one file per array (`.npy`, or `.npz` for CSR; never
-pickled) and a manifest written last. The folder is filled under another name and then moved into
-place as a whole, so an interrupted writer leaves nothing that could be taken for a value.
+Keys hold everything that decides a value, and entries are verified when they are read. An entry is
+a folder named by its key, with one file per array (`.npy`, or `.npz` for CSR; never pickled) and a
+manifest written last. The folder is filled under another name and then moved into place as a whole,
+so an interrupted writer leaves nothing that could be taken for a value.
 
     python -m pipeline.store ls | verify | prune
 """
@@ -13,16 +14,15 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pipeline.store import files
 from pipeline.store.array_file import Array, read_array, write_array
 from pipeline.store.keys import Ingredients, canonical, key_of
-from pipeline.store.manifest import FORMAT, MANIFEST, Damaged, Entry, read_manifest, sealed
+from pipeline.store.manifest import FORMAT, MANIFEST, Damaged, Entry, StoredFile, read_manifest, sealed
 
 DEFAULT_STORE = Path("runs") / "store"
 logger = logging.getLogger("modalgrid.store")
@@ -52,7 +52,7 @@ class Store:
             return None
 
     def size(self, ingredients: Ingredients, array: str) -> int | None:
-        """Bytes of the file of one of an entry's arrays, from its manifest alone; None where it is not there."""
+        """Bytes of an array's file, from the entry's manifest alone; None where it is not there."""
         try:
             return int(read_manifest(self.folder(key_of(ingredients)))["files"][array]["bytes"])
         except (Damaged, KeyError):
@@ -66,7 +66,7 @@ class Store:
             return None
 
     def get(self, ingredients: Ingredients, compute: Callable[[], Entry]) -> Entry:
-        """The entry, computed and stored where it is not there; a damaged one is reported and replaced.
+        """The entry, computed and stored where it is missing; a damaged one is said and replaced.
 
         Processes that ask for the same entry at once wait for the first: nothing is computed twice.
         """
@@ -85,7 +85,8 @@ class Store:
             stored = self.load(ingredients)
         if stored is None:
             raise OSError(
-                f"what was just written to {self.root} cannot be read back: is the disk full or faulty?"
+                f"what was just written to {self.root} cannot be read back: is the disk full or "
+                "faulty?"
             )
         return replace(stored, reused=False)
 
@@ -127,7 +128,7 @@ class Store:
 
     @contextmanager
     def scratch(self, key: str) -> Iterator[Path]:
-        """An empty folder on the store's disk, removed in the end; the caller holds the key's lock."""
+        """An empty folder on the store's disk, removed in the end; hold the key's lock."""
         folder = self.root / "partial" / f"{key}.{uuid.uuid4().hex}"
         folder.mkdir(parents=True)
         try:
@@ -160,8 +161,8 @@ class Store:
             arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums
         )
 
-    def _read_array(self, folder: Path, name: str, about: Mapping[str, Any]) -> Array:
-        path = folder / str(about["file"])
+    def _read_array(self, folder: Path, name: str, about: StoredFile) -> Array:
+        path = folder / about["file"]
         try:
             self._verify(path, about)
             array = read_array(path, about["shape"])
@@ -173,8 +174,8 @@ class Store:
             )
         return array
 
-    def _verify(self, path: Path, about: Mapping[str, Any]) -> None:
-        """Compare size and checksum; a file this process has verified is not read again until it changes."""
+    def _verify(self, path: Path, about: StoredFile) -> None:
+        """Compare size and checksum; a verified file is not read again until it changes."""
         status = path.stat()
         seen = (status.st_size, status.st_mtime_ns, status.st_ino)
         if self._verified.get(path) == seen:
@@ -190,7 +191,7 @@ class Store:
         return sorted(path for path in (self.root / "entries").glob("??/*") if path.is_dir())
 
     def problem(self, folder: Path) -> str | None:
-        """What is wrong with an entry's folder, if anything; reads all of it that was not read before."""
+        """What is wrong with an entry's folder, if anything; reads what was not read before."""
         try:
             self.read(folder, touch=False)
         except Damaged as error:
@@ -198,7 +199,7 @@ class Store:
         return None
 
 
-def _write(folder: Path, name: str, array: Array | Path) -> dict[str, Any]:
+def _write(folder: Path, name: str, array: Array | Path) -> StoredFile:
     path, shape, dtype = write_array(folder, name, array)
     return {"file": path.name, "shape": list(shape), "dtype": dtype,
             "bytes": path.stat().st_size, "sha256": files.sha256(path)}

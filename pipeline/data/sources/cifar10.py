@@ -56,11 +56,11 @@ class PixelPicture:
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar10:
-    """CIFAR-10 (Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009), 60,000 pictures.
+    """CIFAR-10, 60,000 pictures, with the terms they were searched by.
 
-    Each picture's file name keeps the term it was found with (abandoned_ship_s_000004.png). A term
-    all but names its class, so random folds measure memory: group the rows by term or, better, by
-    synset.
+    From Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009. Each picture's
+    file name keeps the term it was found with (abandoned_ship_s_000004.png). A term all but names
+    its class, so random folds measure memory: group the rows by term or, better, by synset.
 
     Parameters
     ----------

@@ -26,17 +26,18 @@ def texts(columns: Columns, name: str) -> list[str | None]:
     try:
         values = column.cast(pa.large_string()).to_pylist()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise SourceError([f"{columns.file.name} column '{name}' must hold text, numbers, dates or true and "
-                           f"false, not {column.type}"]) from error
+        raise SourceError([f"{columns.file.name} column '{name}' must hold text, numbers, dates or "
+                           f"true and false, not {column.type}"]) from error
     if floating:
         values = [None if text in {None, "nan"} else whole_number(text) for text in values]
     return [text.strip() or None if text else None for text in values]
 
 
 def pictures(columns: Columns, name: str, locations: Sequence[str]) -> list[Picture | None]:
-    """Collect the pictures of column `name`: encoded bytes, paths relative to the file's folder, or {bytes, path}.
+    """Collect the pictures of a column: encoded bytes, paths, or both in the form {bytes, path}.
 
-    Bytes are not copied: each picture is a view into the table.
+    Paths are relative to the file's folder. Bytes are not copied: each picture is a view into the
+    table.
 
     Raises
     ------
@@ -54,8 +55,8 @@ def pictures(columns: Columns, name: str, locations: Sequence[str]) -> list[Pict
         return _from_paths(column, columns.file.parent)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return _from_bytes(column, locations)
-    raise SourceError([f"{columns.file.name} column '{name}' must hold picture paths or encoded pictures' "
-                       f"bytes, not {kind}"])
+    raise SourceError([f"{columns.file.name} column '{name}' must hold picture paths or encoded "
+                       f"pictures' bytes, not {kind}"])
 
 
 def _from_bytes(column: pa.ChunkedArray, locations: Sequence[str]) -> list[Picture | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,14 +64,14 @@ def read_columns(file: Path, asked: Collection[str]) -> Columns:
             return _read_parquet(file, asked)
     except (pa.ArrowException, OSError, csv.Error) as error:
         raise SourceError([f"{file} cannot be read: {error}"]) from error
-    raise SourceError([f"{file}: a table's ending says its kind, and '{ending}' is none of the known "
-                       f"ones{hint(ending, ENDINGS, 'known')}"])
+    raise SourceError([f"{file}: a table's ending says its kind, and '{ending}' is none of the "
+                       f"known ones{hint(ending, ENDINGS, 'known')}"])
 
 
 def missing_columns(
     asked: Sequence[tuple[str, str]], known: Collection[str], file: Path
 ) -> list[str]:
-    """One problem for each column that is asked for, as pairs of grid key and name, and does not exist."""
+    """A problem for each column that does not exist, of those asked for (grid key, name)."""
     return [f"{key}: {file.name} has no column '{name}'{hint(name, known, 'columns')}"
             for key, name in asked if name not in known]
 
@@ -108,8 +109,9 @@ def _read_delimited(file: Path, delimiter: str, asked: Collection[str]) -> Colum
     wrong: list[str] = []
 
     def refuse(row: Any) -> str:
-        wrong.append(f"{file.name} row {row.number - 1}: {row.actual_columns} fields where the header has "
-                     f"{row.expected_columns}; put fields with '{delimiter}' or line breaks in quotes")
+        wrong.append(f"{file.name} row {row.number - 1}: {row.actual_columns} fields where the "
+                     f"header has {row.expected_columns}; put fields with '{delimiter}' or line "
+                     "breaks in quotes")
         return "skip"
 
     table = pa_csv.read_csv(
@@ -139,16 +141,18 @@ def _read_json_lines(file: Path, asked: Collection[str]) -> Columns:
             problems.append(f"{file.name} row {number}: {error}")
     if problems:
         raise SourceError(first_few(problems, "such rows"))
-    names = tuple(dict.fromkeys(name for row in rows for name in row))
+    names = tuple(dict.fromkeys(itertools.chain.from_iterable(rows)))
     values = {name: [row.get(name) for row in rows] for name in names if name in asked}
     arrays = {name: pa.array(column, pa.large_string()) for name, column in values.items()}
     return Columns(file, names, pa.table(arrays))
 
 
 def _json_row(line: bytes, asked: Collection[str]) -> dict[str, str | None]:
-    """Parse one line's object, with the values asked for as text; numbers stay as they are written."""
+    """Parse a line's object, the values asked for as text; numbers stay as they are written."""
     try:
-        row = json.loads(line, parse_int=str, parse_float=whole_number, parse_constant=lambda _: None)
+        row = json.loads(
+            line, parse_int=str, parse_float=whole_number, parse_constant=lambda _: None
+        )
     except json.JSONDecodeError as error:
         raise ValueError(f"every line must be a JSON object: {error}") from error
     if not isinstance(row, dict):

@@ -19,9 +19,10 @@ PARTS = ("train", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
-    """Pictures in one folder per class, at any depth; hidden files and what is no picture are passed over.
+    """Pictures in one folder per class, at any depth.
 
-    A picture's id is its path relative to `path`, with forward slashes.
+    Hidden files and what is no picture are passed over. A picture's id is its path relative to
+    `path`, with forward slashes.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def _no_picture(name: str | None, ids: Sequence[str]) -> str:
 
 
 def _pictures_below(root: Path) -> Iterator[str]:
-    """Yield the paths below `root` of files that Pillow reads, by their ending, in the order of names."""
+    """Yield the paths below `root` of files with an ending that Pillow reads, ordered by name."""
     endings = _readable_endings()
     for directory, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

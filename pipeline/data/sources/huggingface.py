@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -13,15 +13,18 @@ from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import hint
 from pipeline.data.sources.rows import Names, Roles, samples_from
 
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
 # Files by which a folder that datasets saved itself (save_to_disk) is known.
 SAVED = ("dataset_dict.json", "state.json")
 
 
 @dataclass(frozen=True, kw_only=True)
 class HuggingFace:
-    """Rows of a data set on the Hugging Face hub or in a local folder. `image` or `text` may be absent.
+    """Rows of a data set on the Hugging Face hub or in a local folder.
 
-    Needs the datasets library: pip install modalgrid[huggingface].
+    `image` or `text` may be absent. Needs the datasets library: pip install modalgrid[huggingface].
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ class HuggingFace:
         locations = [columns.location(row) for row in range(len(columns.table))]
         return samples_from(columns, locations, roles)
 
-    def _dataset(self, local: Path) -> Any:
+    def _dataset(self, local: Path) -> Dataset:
         try:
             import datasets  # an optional package
         except ImportError as error:
@@ -93,7 +96,7 @@ class HuggingFace:
             ) from error
 
 
-def _saved(dataset: Any, split: str) -> Any:
+def _saved(dataset: Dataset | DatasetDict, split: str) -> Dataset:
     """Take the split of what save_to_disk wrote: one data set, or several by split."""
     splits = dataset if isinstance(dataset, dict) else {str(dataset.split or "train"): dataset}
     if split not in splits:
@@ -101,8 +104,8 @@ def _saved(dataset: Any, split: str) -> Any:
     return splits[split]
 
 
-def _arrow(dataset: Any) -> pa.Table:
-    """Turn all rows into an Arrow table, with pictures as {bytes, path} and class numbers as class names."""
+def _arrow(dataset: Dataset) -> pa.Table:
+    """Turn all rows into an Arrow table: pictures as {bytes, path}, class numbers as names."""
     from datasets import ClassLabel  # an optional package
 
     table = dataset.with_format("arrow")[:]  # this format leaves pictures encoded, as {bytes, path}

@@ -22,7 +22,9 @@ from pipeline.data.sources.subset import Where, rows_where, stratified
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of a CSV, TSV, JSON Lines or Parquet file; its ending says which. `image` or `text` may be absent.
+    """Rows of a CSV, TSV, JSON Lines or Parquet file; its ending says which.
+
+    `image` or `text` may be absent.
 
     Parameters
     ----------
