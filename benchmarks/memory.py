@@ -77,8 +77,8 @@ def measure(rows: int) -> dict[str, float]:
         store = Store(Path(folder))
         dataset = build(samples, ["image"], RowRules("fail"), store)
         peaks["data set"] = _peak()
-        wanted = request(dataset, "image", ENCODER, "pooled", np.arange(rows), 0)
-        stored = compute([wanted], dataset.modalities["image"], store)[wanted.key]
+        features = request(dataset, "image", ENCODER, "pooled", np.arange(rows), 0)
+        stored = compute([features], dataset.modalities["image"], store)[features.key]
         peaks["features"] = _peak()
         assert stored.arrays["values"].shape == (rows, 96)
     return peaks

@@ -1,4 +1,4 @@
-"""The whole flow on a small table: files, scores, predictions, reuse, failures, plan, determinism."""
+"""The whole flow on a small table: files, scores, predictions, reuse, failures, determinism."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def test_the_scores_are_those_of_the_written_predictions(folder):
             assert float(row[name]) == pytest.approx(
                 metric(codes[mine], probabilities[mine]), abs=1e-6
             )
-    own = dict(zip(small_samples().ids, small_samples().labels, strict=True))
-    assert all(own[name] == label for name, label in zip(table["id"], table["label"], strict=True))
+    label_of = dict(zip(small_samples().ids, small_samples().labels, strict=True))
+    assert [label_of[name] for name in table["id"]] == table["label"]
 
 
 def test_the_lock_file_is_a_grid_that_gives_the_same_run(folder):

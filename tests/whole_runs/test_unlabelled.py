@@ -1,4 +1,4 @@
-"""Rows without a label: seen by the fusions that learn from them, never scored, never near a test row's group."""
+"""Rows without a label: for the fusions that learn from them, never scored, apart from groups."""
 
 from __future__ import annotations
 
@@ -46,13 +46,14 @@ def partly(**changes):
 def test_a_row_without_a_label_is_bad_unless_it_is_asked_for(store):
     with pytest.raises(DatasetError, match="row 6: the label is missing"):
         build(partly(), ("text",), RowRules("fail"), store)
-    kept = build(partly(), ("text",), RowRules("fail", keep_unlabelled=True), store)
-    assert list(np.flatnonzero(kept.labels < 0)) == UNLABELLED
-    assert kept.classes == ("car", "cat", "dog")
-    assert kept.labels[1] == kept.classes.index("cat")
-    assert "8 of 36 rows have no label" in kept.notes[-1]
-    assert card(kept)["classes"] == "3, of 9 to 10 rows"
-    assert kept.fingerprint != build(small_samples(), ("text",), RowRules("fail"), store).fingerprint
+    dataset = build(partly(), ("text",), RowRules("fail", keep_unlabelled=True), store)
+    assert list(np.flatnonzero(dataset.labels < 0)) == UNLABELLED
+    assert dataset.classes == ("car", "cat", "dog")
+    assert dataset.labels[1] == dataset.classes.index("cat")
+    assert "8 of 36 rows have no label" in dataset.notes[-1]
+    assert card(dataset)["classes"] == "3, of 9 to 10 rows"
+    labelled = build(small_samples(), ("text",), RowRules("fail"), store)
+    assert dataset.fingerprint != labelled.fingerprint
 
 
 @pytest.mark.parametrize("split", [Split(folds=3, inner=2), Split(holdout=0.3, inner=2)])
@@ -109,8 +110,19 @@ def predictions(folder, out="out"):
     """id, fold and class probabilities by cell."""
     table = pq.read_table(folder / out / "predictions.parquet").drop_columns(["label", "predicted"])
     cells = table["cell"].to_pylist()
-    return {cell: table.filter([one == cell for one in cells]).drop_columns(["cell"]).to_pylist()
-            for cell in dict.fromkeys(cells)}
+    return {
+        cell: table.filter([name == cell for name in cells]).drop_columns(["cell"]).to_pylist()
+        for cell in dict.fromkeys(cells)
+    }
+
+
+def changed_cells(units, others):
+    """Names of the cells whose keys differ between two plans of the same cells."""
+    return {
+        unit.cell.name
+        for unit, other in zip(units, others, strict=True)
+        if key_of(unit.ingredients) != key_of(other.ingredients)
+    }
 
 
 def uses(cell):
@@ -141,7 +153,7 @@ def test_what_is_handed_to_a_fusion_is_apart_from_the_rows_it_is_asked_about(fol
 
     monkeypatch.setattr(fold_views, "fit_on", spy)
     assert run_grid(folder) == 0
-    handed = [one for one in seen if one[-1].unlabelled is not None]
+    handed = [call for call in seen if call[-1].unlabelled is not None]
     assert len(handed) > 10
     for (_, test, rows), groups, fit in handed:
         assert not set(groups[rows]) & set(groups[test])
@@ -152,18 +164,11 @@ def test_what_is_handed_to_a_fusion_is_apart_from_the_rows_it_is_asked_about(fol
 def test_they_are_part_of_the_keys_of_those_fusions_alone(folder):
     grid = read_grid(folder / "grid.yaml")
     dataset, drawn, cells = run._load(grid, Store(folder / "store"))
-    plans = [
-        make_plan(grid, cells, dataset, many).units
-        for many in (
-            drawn,
-            [
-                replace(fold, unlabelled=tuple(rows[1:] for rows in fold.unlabelled))
-                for fold in drawn
-            ],
-        )
+    fewer = [
+        replace(fold, unlabelled=tuple(rows[1:] for rows in fold.unlabelled)) for fold in drawn
     ]
-    changed = {one.cell.name for one, other in zip(*plans, strict=True)
-               if key_of(one.ingredients) != key_of(other.ingredients)}
+    plans = [make_plan(grid, cells, dataset, folds).units for folds in (drawn, fewer)]
+    changed = changed_cells(*plans)
     assert changed == {cell.name for cell in cells if uses(cell.name)}
     assert len(changed) == 2
 
@@ -173,10 +178,9 @@ def test_their_groups_are_part_of_the_keys_of_those_fusions_alone(folder):
     dataset, drawn, cells = run._load(grid, Store(folder / "store"))
     groups = dataset.groups.copy()
     groups[drawn[0].outer.unlabelled[0]] = groups.max() + 1
-    changed = {one.cell.name for one, other in zip(
-        make_plan(grid, cells, dataset, drawn).units,
-        make_plan(grid, cells, replace(dataset, groups=groups), drawn).units, strict=True)
-        if key_of(one.ingredients) != key_of(other.ingredients)}
+    regrouped = replace(dataset, groups=groups)
+    plans = [make_plan(grid, cells, rows, drawn).units for rows in (dataset, regrouped)]
+    changed = changed_cells(*plans)
     assert changed == {cell.name for cell in cells if uses(cell.name)}
 
 

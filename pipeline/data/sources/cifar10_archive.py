@@ -88,7 +88,8 @@ def read_batches(archive: Path, part: str) -> dict[str, Batch]:
     ]
     if problems:
         raise SourceError(problems)
-    return {name: _Batches(io.BytesIO(contents[name]), encoding="latin1").load() for name in names}
+    files = {name: io.BytesIO(contents[name]) for name in names}
+    return {name: BatchUnpickler(file, encoding="latin1").load() for name, file in files.items()}
 
 
 def _from_folder(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
@@ -109,7 +110,7 @@ def _from_archive(file: Path, names: Sequence[str]) -> dict[str, bytes]:
     return contents
 
 
-class _Batches(pickle.Unpickler):
+class BatchUnpickler(pickle.Unpickler):
     """Reads dicts, lists, numbers, text and numpy arrays, and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:

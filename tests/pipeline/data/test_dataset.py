@@ -1,4 +1,4 @@
-"""All that is wrong with the rows is found before any encoding, reported at once, and nothing is lost in silence."""
+"""What is wrong with the rows is found before any encoding and reported at once."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def test_keep_marks_the_modality_missing_and_drops_only_what_has_nothing_left(ba
     dataset = build(bad, BOTH, RowRules("keep"), store)
     # no label, an id that stands twice, neither picture nor text
     assert len(dataset) == len(bad) - 3
-    missing = {modality: [dataset.ids[row] for row in np.flatnonzero(view.index < 0)]
-               for modality, view in dataset.modalities.items()}
+    missing = {modality: [dataset.ids[row] for row in np.flatnonzero(distinct.index < 0)]
+               for modality, distinct in dataset.modalities.items()}
     assert missing == {"image": ["id0", "id1", "id2"], "text": ["id3"]}
     assert [line.split(":")[0] for line in dataset.dropped] == [
         f"items.csv row {row}" for row in (5, 7, 8)
@@ -118,7 +118,9 @@ def test_cells_that_use_no_modality_keep_all_rows(store):
 
 def test_half_characters_in_ids_and_labels_are_problems(store):
     with pytest.raises(DatasetError) as error:
-        build(changed(ids={0: "a\ud800"}, labels={1: "b\ud800"}), ("text",), RowRules("fail"), store)
+        build(
+            changed(ids={0: "a\ud800"}, labels={1: "b\ud800"}), ("text",), RowRules("fail"), store
+        )
     assert len([line for line in error.value.problems if "cannot be written as UTF-8" in line]) == 2
 
 
