@@ -12,7 +12,7 @@ import pytest
 
 from features.encoders.bag_of_words import BagOfWords
 from models.early.concat import Concat
-from pipeline.metrics import classification as metrics
+from pipeline.metrics import METRICS
 from pipeline.results.files import SCORE_COLUMNS
 from tests.support.samples import small_samples
 from tests.support.tiny import (
@@ -109,7 +109,7 @@ def test_the_scores_are_those_of_the_written_predictions(folder):
     for row in scores(folder):
         mine = np.array([cell == row["cell"] and fold == int(row["fold"])
                          for cell, fold in zip(table["cell"], table["fold"], strict=True)])
-        for name, metric in metrics.METRICS.items():
+        for name, metric in METRICS.items():
             assert float(row[name]) == pytest.approx(
                 metric(codes[mine], probabilities[mine]), abs=1e-6
             )
