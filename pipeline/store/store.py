@@ -22,7 +22,15 @@ from pathlib import Path
 from pipeline.store import files
 from pipeline.store.array_file import Array, read_array, write_array
 from pipeline.store.keys import Ingredients, canonical, key_of
-from pipeline.store.manifest import FORMAT, MANIFEST, Damaged, Entry, StoredFile, read_manifest, sealed
+from pipeline.store.manifest import (
+    FORMAT,
+    MANIFEST,
+    Damaged,
+    Entry,
+    StoredFile,
+    read_manifest,
+    sealed,
+)
 
 DEFAULT_STORE = Path("runs") / "store"
 logger = logging.getLogger("modalgrid.store")
