@@ -1,12 +1,12 @@
-"""Encoding speed: our way from files to features against the loop of tutorials and against the model alone.
+"""Encoding speed: our way from files to features, the loop of tutorials, and the model alone.
 
 Run by hand: ``python -m benchmarks.encode [--models NAME ...] [--pictures N] [--rounds N]
 [--no-texts]``. Every round measures all sides of a model one after the other, so that a slower
 minute slows all of them; the table gives medians of the rounds. Pictures per second of
 
 - tutorial: open a file, transform it, run the model in float32, one picture or 32 at a time;
-- bare: the same network as ours on tensors that are ready in memory, at the fastest of several settings (batches,
-  and threads that share a batch or take one each), found before the rounds;
+- bare: the same network as ours on tensors that are ready in memory, at the fastest of several
+  settings (batches, and threads that share a batch or take one each), found before the rounds;
 - ours: `features.networks.inference.encoding.encoded`, from files in memory to features.
 
 The pictures are those of ../shared/data/flipkart1050.parquet where that is there, else photographs
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import statistics
 import subprocess
 import time
@@ -68,11 +69,12 @@ def picture_files(count: int) -> list[bytes]:
     if SHARED.is_file():
         import pyarrow.parquet as pq
 
-        found = [bytes(one.as_py()) for one in pq.read_table(SHARED, columns=["image"])["image"]]
+        column = pq.read_table(SHARED, columns=["image"])["image"]
+        files = [bytes(picture.as_py()) for picture in column]
     else:
         rng = np.random.default_rng(0)
-        found = [_made_up(rng) for _ in range(min(count, 256))]
-    return [found[position % len(found)] for position in range(count)]
+        files = [_made_up(rng) for _ in range(min(count, 256))]
+    return [files[position % len(files)] for position in range(count)]
 
 
 def _made_up(rng: np.random.Generator) -> bytes:
@@ -86,15 +88,20 @@ def _made_up(rng: np.random.Generator) -> bytes:
 
 
 def tutorial(net: torch.nn.Module, chosen: Pretrained, files: Sequence[bytes], batch: int) -> None:
-    """What tutorials show: torchvision's transforms and a plain float32 model, batch after batch."""
+    """What tutorials show: torchvision's transforms and a plain float32 model, batch by batch."""
     from torchvision import transforms
 
-    own = chosen.preparation
-    resize = transforms.Resize(
-        (own.size, own.size) if own.shorter_side is None else own.shorter_side
+    preparation = chosen.preparation
+    size = preparation.size
+    resized = (size, size) if preparation.shorter_side is None else preparation.shorter_side
+    transform = transforms.Compose(
+        [
+            transforms.Resize(resized),
+            transforms.CenterCrop(size),
+            transforms.ToTensor(),
+            transforms.Normalize(preparation.mean, preparation.std),
+        ]
     )
-    transform = transforms.Compose([resize, transforms.CenterCrop(own.size), transforms.ToTensor(),
-                                    transforms.Normalize(own.mean, own.std)])
     device = next(net.parameters()).device
     for start in range(0, len(files), batch):
         images = torch.stack([transform(Image.open(io.BytesIO(data)).convert("RGB"))
@@ -114,7 +121,7 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def bare(net: FeatureExtractor, ready: Sequence[torch.Tensor], lanes: int) -> None:
-    """The network on ready batches; `lanes` of them side by side, the processor's threads shared among them."""
+    """The network on ready batches, `lanes` of them side by side, which share the threads."""
     def run(part: Sequence[torch.Tensor], threads: int) -> None:
         torch.set_num_threads(threads)
         for pixels in part:
@@ -129,9 +136,9 @@ def bare(net: FeatureExtractor, ready: Sequence[torch.Tensor], lanes: int) -> No
 
 def best_bare(net: FeatureExtractor, count: int) -> tuple[Side, str]:
     """The fastest setting of the bare network, and its name."""
-    own = net.preparation.size
+    side = net.preparation.size
     pixels = torch.from_numpy(
-        np.random.default_rng(0).integers(0, 256, (count, own, own, 3), dtype=np.uint8)
+        np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
     )
     pixels = pixels.to(net.device)
     cores = torch.get_num_threads()
@@ -139,11 +146,15 @@ def best_bare(net: FeatureExtractor, count: int) -> tuple[Side, str]:
     sizes = sorted(
         {net.batch_size, BATCH, 4} if net.device.type == "cpu" else {net.batch_size, 128, 256}
     )
-    settings = {(size, many): Side(partial(bare, net, pixels.split(size), many), count)
-                for size in sizes for many in lanes}
-    speeds = median_speeds({f"{size} {many}": side for (size, many), side in settings.items()}, 2)
-    size, many = max(settings, key=lambda one: speeds[f"{one[0]} {one[1]}"])
-    return settings[size, many], f"batches of {size}, {many} at once"
+    settings = {
+        f"batches of {size}, {at_once} at once": Side(
+            partial(bare, net, pixels.split(size), at_once), count
+        )
+        for size, at_once in itertools.product(sizes, lanes)
+    }
+    speeds = median_speeds(settings, 2)
+    fastest = max(settings, key=lambda name: speeds[name])
+    return settings[fastest], fastest
 
 
 def ours(net: FeatureExtractor, files: Sequence[bytes]) -> None:
@@ -194,13 +205,16 @@ def measure_pictures(model: str, count: int, rounds: int) -> None:
         f"ours, from files ({precision.name})": Side(lambda: ours(net, files), count),
     }
     speeds = median_speeds(sides, rounds)
-    one, many, bare_speed, own = speeds.values()
+    single, batched, bare_speed, our_speed = speeds.values()
     for name, speed in speeds.items():
         print(f"{model:20} {name:44} {speed:10.1f} pictures/s")
-    print(f"{model:20} ours / bare {own / bare_speed:.2f} (target 0.9); "
-          f"ours / tutorial {own / one:.1f} (one), {own / many:.1f} (batch) (target 4)")
     print(
-        f"{model:20} cosine to float32 {_cosine(encoder, files[:64]):.4f} ({precision.name}, mean of 64 pictures)"
+        f"{model:20} ours / bare {our_speed / bare_speed:.2f} (target 0.9); ours / tutorial "
+        f"{our_speed / single:.1f} (one), {our_speed / batched:.1f} (batch) (target 4)"
+    )
+    print(
+        f"{model:20} cosine to float32 {_cosine(encoder, files[:64]):.4f} ({precision.name}, mean "
+        "of 64 pictures)"
     )
     if net.device.type == "cuda":
         with BusyShare() as busy:
@@ -219,11 +233,11 @@ def _with_weights(model: str) -> CNN:
 
 
 def _cosine(encoder: CNN, files: Sequence[bytes]) -> float:
-    one, other = (
+    features, exact = (
         encoder.set_params(precision=name).transform(files).array() for name in ("auto", "float32")
     )
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    return float(np.mean((one * other).sum(axis=1) / lengths))
+    lengths = np.linalg.norm(features, axis=1) * np.linalg.norm(exact, axis=1)
+    return float(np.mean((features * exact).sum(axis=1) / lengths))
 
 
 def measure_texts(rounds: int) -> None:

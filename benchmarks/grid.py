@@ -1,4 +1,4 @@
-"""A whole grid: ours against the same grid in plain scikit-learn, and against the best scikit-learn can do.
+"""A whole grid: ours, the same grid in plain scikit-learn, and the best scikit-learn can do.
 
 Run by hand: ``python -m benchmarks.grid [--rows N] [--repeats N] [--cells N] [--side
 plain|best|both] [--tol TOL ...]``.
@@ -10,10 +10,13 @@ loss on 3 inner folds. All encoders are frozen, and their features are extracted
 anything is measured, for all sides (kept in ``--store``). Repetitions alternate the sides; the
 table gives medians.
 
-- ours: `pipeline.plan.execute.run_plan`, with 2 processes, from an empty store of results to stored predictions.
-- plain: GridSearchCV over a Pipeline (scaler, LogisticRegression) with memory=, n_jobs=2, cell by cell.
-- best: LogisticRegressionCV for every cell and fold, 2 processes of one thread: the strengths share warm starts.
-  Its scaler sees all training rows of the outer fold, also those that an inner fold leaves out.
+- ours: `pipeline.plan.execute.run_plan`, with 2 processes, from an empty store of results to stored
+  predictions.
+- plain: GridSearchCV over a Pipeline (scaler, LogisticRegression) with memory=, n_jobs=2, cell by
+  cell.
+- best: LogisticRegressionCV for every cell and fold, 2 processes of one thread: the strengths share
+  warm starts. Its scaler sees all training rows of the outer fold, also those that an inner fold
+  leaves out.
 
 At its default tolerance (1e-4) scikit-learn stops early where C is large: it chooses other
 strengths, and scores differ, most where many test rows share one text and change sides together.
@@ -39,6 +42,7 @@ fitted) make it smaller.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import shutil
 import statistics
@@ -67,6 +71,7 @@ from pipeline.plan.plan import Plan, make_plan
 from pipeline.store.store import Store
 from pipeline.tasks.context import context_of
 from pipeline.tasks.encode import encode_all
+from pipeline.tasks.features import Features
 
 Array = NDArray[Any]
 
@@ -99,8 +104,8 @@ def quiet(title: str, total: int) -> Iterator[Any]:
     yield lambda name, count=1: None
 
 
-def ours(plan: Plan, dataset: Dataset, store: Store) -> dict[Key, Array]:
-    """The pipeline, on a store that holds the features only."""
+def ours(plan: Plan, dataset: Dataset, store: Store) -> tuple[dict[Key, Array], float]:
+    """The pipeline on a store that holds the features only; predictions and seconds."""
     with tempfile.TemporaryDirectory(dir=store.root.parent) as folder:
         shutil.copytree(store.root, folder, copy_function=os.link, dirs_exist_ok=True)
         empty = Store(Path(folder))
@@ -109,26 +114,25 @@ def ours(plan: Plan, dataset: Dataset, store: Store) -> dict[Key, Array]:
             plan, dataset, context_of(dataset, "log_loss", empty), empty, 2, quiet
         )
         assert not any(hasattr(outcome, "error") for outcome in outcomes.values()), outcomes
-        found = {}
+        predictions = {}
         for unit in plan.units:
             entry = empty.load(unit.ingredients)
             assert entry is not None
-            found[unit.cell.name, unit.fold.fold] = np.array(entry.arrays["probabilities"])
-        ours.seconds = time.perf_counter() - begun  # type: ignore[attr-defined]
-    return found
+            predictions[unit.cell.name, unit.fold.fold] = np.array(entry.arrays["probabilities"])
+        return predictions, time.perf_counter() - begun
 
 
 def tasks_of(plan: Plan, dataset: Dataset, store: Store) -> list[Task]:
     """The same work with features in memory, as arrays."""
     arrays: dict[str, Array] = {}
-    found = []
+    tasks = []
     for unit in plan.units:
-        for modality, many in unit.features.items():
-            block = many[0].load(store, dataset.views[modality].index)
+        for modality, of_splits in unit.features.items():
+            block = of_splits[0].load(store, dataset.modalities[modality].index)
             assert block is not None
-            arrays.setdefault(many[0].key, block.array())
-        parts = [arrays[many[0].key] for many in unit.features.values()]
-        found.append(
+            arrays.setdefault(of_splits[0].key, block.array())
+        parts = [arrays[of_splits[0].key] for of_splits in unit.features.values()]
+        tasks.append(
             Task(
                 (unit.cell.name, unit.fold.fold),
                 np.hstack(parts) if len(parts) > 1 else parts[0],
@@ -137,17 +141,17 @@ def tasks_of(plan: Plan, dataset: Dataset, store: Store) -> list[Task]:
                 unit.fold,
             )
         )
-    return found
+    return tasks
 
 
 def scores(
-    found: dict[Key, Array], cells: Sequence[Cell], folds: Sequence[Fold], dataset: Dataset
+    predictions: dict[Key, Array], cells: Sequence[Cell], folds: Sequence[Fold], dataset: Dataset
 ) -> dict[Key, float]:
     """Macro F1 of every cell and fold, late fusion included where both its parts are there."""
-    complete = dict(found)
+    complete = dict(predictions)
     for cell in (cell for cell in cells if cell.parts):
         for fold in folds:
-            parts = [found.get((part.name, fold.fold)) for part in cell.parts]
+            parts = [predictions.get((part.name, fold.fold)) for part in cell.parts]
             if all(part is not None for part in parts):
                 complete[cell.name, fold.fold] = np.mean(np.array(parts), axis=0)
     test = {fold.fold: fold.test for fold in folds}
@@ -169,18 +173,21 @@ def prepared(
         dataset, folds, every = run._load(grid, store)
     plan = make_plan(grid, every, dataset, folds)
     names = list(dict.fromkeys(unit.cell.name for unit in plan.units))
-    kept = set(
+    chosen = set(
         names if cells >= len(names) else [names[i * len(names) // cells] for i in range(cells)]
     )
-    units = tuple(unit for unit in plan.units if unit.cell.name in kept)
-    wanted = {one.key: one for unit in units for many in unit.features.values() for one in many}
-    with progress("Features", len(wanted)) as report:
-        encode_all(list(wanted.values()), dataset, store, 2, report)
-    return plan.__class__(units, wanted, ()), dataset, folds, every, store
+    units = tuple(unit for unit in plan.units if unit.cell.name in chosen)
+    features: dict[str, Features] = {}
+    for unit in units:
+        needed = itertools.chain.from_iterable(unit.features.values())
+        features |= {encoded.key: encoded for encoded in needed}
+    with progress("Features", len(features)) as report:
+        encode_all(list(features.values()), dataset, store, 2, report)
+    return plan.__class__(units, features, ()), dataset, folds, every, store
 
 
-def main() -> None:
-    """Measure and print."""
+def options_of_command() -> argparse.Namespace:
+    """What the command line says."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -194,7 +201,12 @@ def main() -> None:
         "--tol", type=float, nargs="+", default=[1e-4], help="scikit-learn's tolerances"
     )
     parser.add_argument("--store", type=Path, default=Path("runs/benchmark_store"))
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and print."""
+    options = options_of_command()
     if not DATA.is_dir():
         sys.exit(
             f"{DATA} is not there: this benchmark needs the CIFAR-10 table beside the repository"
@@ -203,32 +215,43 @@ def main() -> None:
     tasks = tasks_of(plan, dataset, store)
     fits = sum(unit.fits for unit in plan.units)
     print(
-        f"{len(dataset)} rows, {len(plan.units)} cells x folds, {fits} fits, {options.repeats} repetitions"
+        f"{len(dataset)} rows, {len(plan.units)} cells x folds, {fits} fits, "
+        f"{options.repeats} repetitions"
     )
-    sides = {f"{name} {tol:g}": partial(side, tol=tol) for tol in options.tol
-             for name, side in (("plain", plain), ("best", best)) if options.side in (name, "both")}
+    chosen = [side for side in (plain, best) if options.side in (side.__name__, "both")]
+    sides = {
+        f"{side.__name__} {tol:g}": partial(side, tol=tol)
+        for tol, side in itertools.product(options.tol, chosen)
+    }
     seconds: dict[str, list[float]] = {name: [] for name in ("ours", *sides)}
-    found: dict[str, dict[Key, float]] = {}
+    f1: dict[str, dict[Key, float]] = {}
     for _ in range(options.repeats):
-        mine = ours(plan, dataset, store)
-        seconds["ours"].append(ours.seconds)  # type: ignore[attr-defined]
-        found["ours"] = scores(mine, cells, folds, dataset)
+        mine, taken = ours(plan, dataset, store)
+        seconds["ours"].append(taken)
+        f1["ours"] = scores(mine, cells, folds, dataset)
         for name, side in sides.items():
             begun = time.perf_counter()
             theirs = side(tasks)
             seconds[name].append(time.perf_counter() - begun)
-            found[name] = scores(theirs, cells, folds, dataset)
-            print(f"{name} {seconds[name][-1]:.1f} s, ours {seconds['ours'][-1]:.1f} s", flush=True)
+            f1[name] = scores(theirs, cells, folds, dataset)
+            print(f"{name} {seconds[name][-1]:.1f} s, ours {taken:.1f} s", flush=True)
+    print_table(seconds, f1)
+
+
+def print_table(seconds: dict[str, list[float]], f1: dict[str, dict[Key, float]]) -> None:
+    """Medians of the seconds of each side, and how far its scores lie from ours."""
     print(
-        f"{'side, tol':14}{'median s':>10}{'ratio':>8}{'mean F1':>10}{'largest diff.':>15}{'mean diff.':>12}"
+        f"{'side, tol':14}{'median s':>10}{'ratio':>8}{'mean F1':>10}"
+        f"{'largest diff.':>15}{'mean diff.':>12}"
     )
     for name, times in seconds.items():
         ratio = statistics.median(
-            other / own for other, own in zip(times, seconds["ours"], strict=True)
+            theirs / mine for theirs, mine in zip(times, seconds["ours"], strict=True)
         )
-        differences = np.array([found[name][key] - score for key, score in found["ours"].items()])
+        differences = np.array([f1[name][key] - score for key, score in f1["ours"].items()])
+        mean = np.mean(list(f1[name].values()))
         print(
-            f"{name:14}{statistics.median(times):10.1f}{ratio:8.1f}{np.mean(list(found[name].values())):10.4f}"
+            f"{name:14}{statistics.median(times):10.1f}{ratio:8.1f}{mean:10.4f}"
             f"{np.abs(differences).max():15.5f}{differences.mean():12.5f}"
         )
 

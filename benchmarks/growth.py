@@ -1,4 +1,4 @@
-"""How time grows with rows, folds, strengths and pairs of encoders: fitted exponents of our own grid of fits.
+"""How time grows with rows, folds, strengths and pairs of encoders: exponents of our own fits.
 
 Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.growth [--repeats N] [--rows N]``. For each of
 the four, one size after another is solved while the others stay as they are, in turn, and a power
@@ -30,7 +30,7 @@ CLASSES = 10
 
 
 class Size(NamedTuple):
-    """What is solved: rows, inner folds, strengths, and text encoders beside one picture encoder."""
+    """What is solved: rows, inner folds, strengths, and text encoders beside a picture encoder."""
 
     rows: int
     folds: int = 3
@@ -60,11 +60,11 @@ def seconds(size: Size) -> float:
         views = Views(image, text)
         fits = [
             Fit(
-                views.take(np.flatnonzero(fold != each)),
-                y[fold != each],
-                views.take(np.flatnonzero(fold == each)),
+                views.take(np.flatnonzero(fold != number)),
+                y[fold != number],
+                views.take(np.flatnonzero(fold == number)),
             )
-            for each in range(size.folds)
+            for number in range(size.folds)
         ]
         Concat(Logistic()).predict_many(fits, settings)
     return time.perf_counter() - begun
@@ -94,7 +94,7 @@ def main() -> None:
         print(
             f"{name:10} {exponent:8.2f}  "
             + "  ".join(
-                f"{value}: {each:.2f}" for value, each in zip(values, medians, strict=True)
+                f"{value}: {median:.2f}" for value, median in zip(values, medians, strict=True)
             ),
             flush=True,
         )

@@ -51,7 +51,7 @@ def measure(
 ) -> tuple[Measured, bool]:
     """Seconds of every cell by side, and whether all predictions were equal."""
     seconds: Measured = {unit.cell.name: {"without": [], "with": []} for unit in units}
-    found: dict[str, set[bytes]] = {unit.cell.name: set() for unit in units}
+    predictions: dict[str, set[bytes]] = {unit.cell.name: set() for unit in units}
     for unit in units:
         unit.estimator.warm_up()
     for side in ("without", "with") * repeats:
@@ -62,8 +62,8 @@ def measure(
                 begun = time.perf_counter()
                 probabilities: Any = _result(unit, context, store).arrays["probabilities"]
                 seconds[unit.cell.name][side].append(time.perf_counter() - begun)
-                found[unit.cell.name].add(probabilities.tobytes())
-    return seconds, all(len(each) == 1 for each in found.values())
+                predictions[unit.cell.name].add(probabilities.tobytes())
+    return seconds, all(len(different) == 1 for different in predictions.values())
 
 
 def main() -> None:
@@ -85,16 +85,16 @@ def main() -> None:
     medians = {name: {side: statistics.median(times) for side, times in sides.items()}
                for name, sides in seconds.items()}
     medians["all"] = {
-        side: sum(each[side] for each in medians.values()) for side in ("without", "with")
+        side: sum(of_cell[side] for of_cell in medians.values()) for side in ("without", "with")
     }
     width = max(map(len, medians))
     print(f"{'cell':{width}}{'without':>10}{'with':>10}{'ratio':>8}")
-    for name, each in medians.items():
-        print(
-            f"{name:{width}}{each['without']:10.2f}{each['with']:10.2f}{each['without'] / each['with']:8.2f}"
-        )
+    for name, of_cell in medians.items():
+        without, shared = of_cell["without"], of_cell["with"]
+        print(f"{name:{width}}{without:10.2f}{shared:10.2f}{without / shared:8.2f}")
     print(
-        f"predictions {'the same to the bit' if equal else 'DIFFER'}; {RECENT.bytes / 2**20:.0f} MB kept at the end"
+        f"predictions {'the same to the bit' if equal else 'DIFFER'}; {RECENT.bytes / 2**20:.0f} MB "
+        "kept at the end"
     )
 
 

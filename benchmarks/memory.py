@@ -26,7 +26,8 @@ import numpy as np
 from PIL import Image
 
 from pipeline.config.components import Component
-from pipeline.data.dataset import build
+from pipeline.data.build import build
+from pipeline.data.row_check import RowRules
 from pipeline.data.samples import Samples
 from pipeline.store.store import Store
 from pipeline.tasks.encode import compute
@@ -65,7 +66,7 @@ def measure(rows: int) -> dict[str, float]:
     """Peak resident MB of this process after each step."""
     peaks = {}
     samples = Samples(
-        places=[f"row {row}" for row in range(rows)],
+        locations=[f"row {row}" for row in range(rows)],
         pictures=[MadePicture(row) for row in range(rows)],
         texts=[None] * rows,
         labels=["ab"[row % 2] for row in range(rows)],
@@ -74,10 +75,10 @@ def measure(rows: int) -> dict[str, float]:
     peaks["rows"] = _peak()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
-        dataset = build(samples, ["image"], "fail", store)
+        dataset = build(samples, ["image"], RowRules("fail"), store)
         peaks["data set"] = _peak()
-        wanted = request(dataset, "image", ENCODER, "pooled", np.arange(rows), 0)
-        stored = compute([wanted], dataset.views["image"], store)[wanted.key]
+        features = request(dataset, "image", ENCODER, "pooled", np.arange(rows), 0)
+        stored = compute([features], dataset.modalities["image"], store)[features.key]
         peaks["features"] = _peak()
         assert stored.arrays["values"].shape == (rows, 96)
     return peaks

@@ -1,4 +1,4 @@
-"""Products of the features with a few vectors: in tiles (models.softmax.matmul) against NumPy's on the whole.
+"""Products of the features with a few vectors: in tiles (models.softmax.matmul), and NumPy's.
 
 Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.products [--rows N] [--seconds S]``. Both
 sides alternate; the table gives medians in billions of operations a second, a wide product's for
@@ -35,9 +35,9 @@ def speeds(
     taken: list[list[float]] = [[] for _ in sides]
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(taken[-1]) < 5:
-        for side, each in zip(sides, taken, strict=True):
-            each.append(timed(side)[0])
-    return [operations / statistics.median(each) / 1e9 for each in taken]
+        for side, times_taken in zip(sides, taken, strict=True):
+            times_taken.append(timed(side)[0])
+    return [operations / statistics.median(times_taken) / 1e9 for times_taken in taken]
 
 
 def main() -> None:
@@ -50,11 +50,12 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     print(
-        f"tiles are taken here: {unpacked()}; a wide product {peak() / 1e9:.0f} billion operations a second"
+        f"tiles are taken here: {unpacked()}; a wide product {peak() / 1e9:.0f} billion operations "
+        "a second"
     )
     print(
-        f"{'d':>6}{'vectors':>9}{'W A-T whole':>13}{'tiles':>7}{'R A whole':>11}{'tiles':>7}{'difference':>12}"
-        f"{'copy s':>8}"
+        f"{'d':>6}{'vectors':>9}{'W A-T whole':>13}{'tiles':>7}{'R A whole':>11}{'tiles':>7}"
+        f"{'difference':>12}{'copy s':>8}"
     )
     for d in (100, 384, 1280, 2304, 4000):
         A = rng.normal(size=(options.rows, d)).astype(np.float32)
@@ -63,11 +64,16 @@ def main() -> None:
             W, R = (rng.normal(size=(c, size)).astype(np.float32) for size in (d, options.rows))
             sides = (partial(np.matmul, W, A.T), partial(times, W, A),
                      partial(np.matmul, R, A), partial(times, R, turned))
-            found = speeds(sides, 2.0 * A.size * c, options.seconds)
-            apart = max(float(np.abs(one() - other()).max() / np.abs(one()).max()) for one, other in
-                        (sides[:2], sides[2:]))
+            logits, tiled_logits, gradients, tiled_gradients = speeds(
+                sides, 2.0 * A.size * c, options.seconds
+            )
+            apart = max(
+                float(np.abs(whole() - tiled()).max() / np.abs(whole()).max())
+                for whole, tiled in (sides[:2], sides[2:])
+            )
             print(
-                f"{d:6}{c:9}{found[0]:13.0f}{found[1]:7.0f}{found[2]:11.0f}{found[3]:7.0f}{apart:12.1e}{copied:8.3f}",
+                f"{d:6}{c:9}{logits:13.0f}{tiled_logits:7.0f}{gradients:11.0f}"
+                f"{tiled_gradients:7.0f}{apart:12.1e}{copied:8.3f}",
                 flush=True,
             )
 

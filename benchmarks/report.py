@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import tempfile
 import time
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ CLASSES = 10
 
 
 def large_record(n_cells: int, n_rows: int, n_folds: int) -> RunRecord:
-    """Cells of four fusions over pairs of encoders and their halves, with predictions that agree in part."""
+    """Cells of four fusions over pairs of encoders and their halves, which agree in part."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, CLASSES, n_rows)
     order = np.lexsort((rng.random(n_rows), labels))
@@ -79,9 +80,11 @@ def _cells(n_cells: int) -> tuple[CellRecord, ...]:
     alone += [
         CellRecord(f"{name} / text_only", None, name, "text_only", "logistic") for name in texts
     ]
-    fused = [CellRecord(f"{image} + {text} / {fusion}", image, text, fusion, "logistic")
-             for fusion in ("concat", "late", "attention", "co_training", "shared")
-             for image in images for text in texts]
+    fusions = ("concat", "late", "attention", "co_training", "shared")
+    fused = [
+        CellRecord(f"{image} + {text} / {fusion}", image, text, fusion, "logistic")
+        for fusion, image, text in itertools.product(fusions, images, texts)
+    ]
     return tuple([*alone, *fused][:n_cells])
 
 
@@ -129,7 +132,8 @@ def timed(what: str) -> Iterator[None]:
     wall, processor = time.perf_counter(), time.process_time()
     yield
     print(
-        f"{what:<34}{time.perf_counter() - wall:8.2f} s wall {time.process_time() - processor:8.2f} s processor"
+        f"{what:<34}{time.perf_counter() - wall:8.2f} s wall "
+        f"{time.process_time() - processor:8.2f} s processor"
     )
 
 
@@ -144,7 +148,8 @@ def main() -> None:
     options = parser.parse_args()
     record = large_record(options.cells, options.rows, options.folds)
     print(
-        f"{len(record.cells)} cells x {options.folds} folds, {options.rows:,} rows, {CLASSES} classes"
+        f"{len(record.cells)} cells x {options.folds} folds, {options.rows:,} rows, {CLASSES} "
+        "classes"
     )
     for name, section in SECTIONS.items():
         with timed(f"section {name}"):

@@ -1,4 +1,4 @@
-"""Ridge classification over folds and strengths: models.classifiers.least_squares against scikit-learn, side by side.
+"""Ridge classification over folds and strengths: models.classifiers.least_squares, scikit-learn.
 
 Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.ridge [--quick]``. Every repetition measures,
 in turn, ours, GridSearchCV over RidgeClassifier, and (dense rows) RidgeClassifierCV in each fold,
@@ -75,8 +75,12 @@ def ours(case: Case, X: Any, y: Array) -> Outcome:
     right = []
     for train, test in splits(case):
         task = Task(X[train], targets(y[train]), np.ones(len(train)))
-        right.append([float((chosen(each.lines.scores(X[test])) == y[test]).mean())
-                      for each in ridge(task, case.strengths)])
+        right.append(
+            [
+                float((chosen(solution.lines.scores(X[test])) == y[test]).mean())
+                for solution in ridge(task, case.strengths)
+            ]
+        )
     means = np.mean(right, axis=0)
     return Outcome(case.strengths[int(means.argmax())], float(means.max()))
 
@@ -107,15 +111,15 @@ def left_one_out(case: Case, X: Any, y: Array) -> Outcome:
 
 
 def difference(case: Case, X: Any, y: Array) -> tuple[float, float]:
-    """Largest difference between scores relative to the largest, and the share of rows predicted alike."""
+    """Largest difference of scores, relative to the largest, and share of rows predicted alike."""
     train, test = splits(case)[0]
     errors, equal = [], []
     task = Task(X[train], targets(y[train]), np.ones(len(train)))
     exact: dict[str, Any] = {"solver": "sparse_cg", "tol": 1e-10} if sparse.issparse(X) else {}
-    for alpha, each in zip(case.strengths, ridge(task, case.strengths), strict=True):
+    for alpha, solution in zip(case.strengths, ridge(task, case.strengths), strict=True):
         model = RidgeClassifier(alpha=alpha, **exact).fit(X[train].astype(np.float64), y[train])
         theirs = model.decision_function(X[test].astype(np.float64)).reshape(len(test), -1)
-        scores = each.lines.scores(X[test])
+        scores = solution.lines.scores(X[test])
         errors.append(float(np.abs(scores - theirs).max() / np.abs(theirs).max()))
         equal.append(float((chosen(scores) == chosen(theirs)).mean()))
     return max(errors), min(equal)
@@ -127,18 +131,21 @@ def compare(case: Case) -> str:
     sides: list[Callable[[Case, Any, Array], Any]] = [ours, calibrated, searched]
     if not sparse.issparse(X):
         sides.append(left_one_out)
-    seconds, found = [], []
+    seconds, outcomes = [], []
     for _ in range(case.repeats):
         measured = [timed(side, case, X, y) for side in sides]
-        seconds.append([each for each, _ in measured])
-        found = [outcome for _, outcome in measured]
+        seconds.append([taken for taken, _ in measured])
+        outcomes = [outcome for _, outcome in measured]
     mine, whole, search, *cv = np.median(seconds, axis=0)
     error, equal = difference(case, X, y)
     kind = "sparse" if sparse.issparse(X) else "dense"
-    return (f"{case.n:7d}{case.d:7d}{case.k:5d} {kind:7}{mine:9.3f}{whole:12.3f}{search:9.3f}"
-            f"{cv[0] if cv else np.nan:9.3f}{search / mine:7.1f}  {found[0].accuracy:.4f} {found[2].accuracy:.4f} "
-            f"{found[-1].accuracy if cv else np.nan:.4f} {found[0].alpha == found[2].alpha!s:>5} {error:8.1e} "
-            f"{equal:8.2%}")
+    solved, chosen_by_search = outcomes[0], outcomes[2]
+    return (
+        f"{case.n:7d}{case.d:7d}{case.k:5d} {kind:7}{mine:9.3f}{whole:12.3f}{search:9.3f}"
+        f"{cv[0] if cv else np.nan:9.3f}{search / mine:7.1f}  {solved.accuracy:.4f} "
+        f"{chosen_by_search.accuracy:.4f} {outcomes[-1].accuracy if cv else np.nan:.4f} "
+        f"{solved.alpha == chosen_by_search.alpha!s:>5} {error:8.1e} {equal:8.2%}"
+    )
 
 
 def main() -> None:
@@ -149,10 +156,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the small cases only")
     options = parser.parse_args()
     print(
-        "5 folds x 5 strengths; seconds of each; ratio: search to ours; accuracies of ours, search and CV"
+        "5 folds x 5 strengths; seconds of each; ratio: search to ours; accuracies of ours, search "
+        "and CV"
     )
-    print(f"{'n':>7}{'d':>7}{'k':>5} {'kind':7}{'ours':>9}{'calibrated':>12}{'search':>9}{'CV':>9}{'ratio':>7}"
-          f"  {'ours':6} {'search':6} {'CV':6} {'same':>5} {'error':>8} {'equal':>8}")
+    print(
+        f"{'n':>7}{'d':>7}{'k':>5} {'kind':7}{'ours':>9}{'calibrated':>12}{'search':>9}{'CV':>9}"
+        f"{'ratio':>7}  {'ours':6} {'search':6} {'CV':6} {'same':>5} {'error':>8} {'equal':>8}"
+    )
     for case in QUICK if options.quick else CASES:
         print(compare(case), flush=True)
 

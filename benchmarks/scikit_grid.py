@@ -65,7 +65,7 @@ class Blocks(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 def plain(tasks: Sequence[Task], tol: float) -> dict[Key, Array]:
     """What a user would write: one search after the other, each over two processes."""
-    found = {}
+    predictions = {}
     with tempfile.TemporaryDirectory() as memory:
         for task in tasks:
             model = Pipeline(
@@ -79,8 +79,8 @@ def plain(tasks: Sequence[Task], tol: float) -> dict[Key, Array]:
                 model, {"model__C": STRENGTHS}, cv=task.inner(), scoring="neg_log_loss", n_jobs=2
             )
             search.fit(task.X[task.fold.train], task.y[task.fold.train])
-            found[task.key] = search.predict_proba(task.X[task.fold.test])
-    return found
+            predictions[task.key] = search.predict_proba(task.X[task.fold.test])
+    return predictions
 
 
 def best(tasks: Sequence[Task], tol: float) -> dict[Key, Array]:

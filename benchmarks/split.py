@@ -37,15 +37,15 @@ def piece(name: str, X: Array, y: Array, fold: int, threads: int) -> float:
     model, settings = WORK[name]
     test = np.arange(len(y)) % FOLDS == fold
     with threadpool_limits(threads):
-        [found] = model.predict_many([ArrayFit(X[~test], y[~test], X[test])], settings)
-    return max(float((each.argmax(axis=1) == y[test]).mean()) for each in found)
+        [probabilities] = model.predict_many([ArrayFit(X[~test], y[~test], X[test])], settings)
+    return max(float((chosen.argmax(axis=1) == y[test]).mean()) for chosen in probabilities)
 
 
 def work(name: str, X: Array, y: Array, processes: int, threads: int) -> float:
     """Mean accuracy over the folds."""
-    found = Parallel(n_jobs=processes, batch_size=1)(
+    accuracies = Parallel(n_jobs=processes, batch_size=1)(
         delayed(piece)(name, X, y, fold, threads) for fold in range(FOLDS))
-    return float(np.mean(list(found)))
+    return float(np.mean(list(accuracies)))
 
 
 def main() -> None:
@@ -56,9 +56,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2000)
     options = parser.parse_args()
     cores = os.cpu_count() or 1
-    splits = [(each, cores // each) for each in range(cores, 0, -1) if cores % each == 0] + [
-        (cores, cores)
-    ]
+    divisors = [count for count in range(cores, 0, -1) if cores % count == 0]
+    splits = [*((processes, cores // processes) for processes in divisors), (cores, cores)]
     X, y = scaled(Case(options.rows, 1664, 10, FOLDS, ALPHAS))
     print(f"{options.rows} rows, 1664 columns, {FOLDS} folds, {cores} cores")
     print(f"{'model':10}{'processes':>10}{'threads':>9}{'seconds':>9}{'accuracy':>10}")
@@ -70,8 +69,9 @@ def main() -> None:
                 taken, accuracy[split] = timed(work, name, X, y, *split)
                 seconds[split] += [taken] if repetition else []
         for split in splits:
+            median = statistics.median(seconds[split])
             print(
-                f"{name:10}{split[0]:10}{split[1]:9}{statistics.median(seconds[split]):9.2f}{accuracy[split]:10.4f}",
+                f"{name:10}{split[0]:10}{split[1]:9}{median:9.2f}{accuracy[split]:10.4f}",
                 flush=True,
             )
 

@@ -1,4 +1,4 @@
-"""How long a run takes whose results are all stored, beside the imports of a script that fits the same models.
+"""How long a run takes whose results are all stored, beside the imports of a script like it.
 
     python -m benchmarks.start [grid.yaml] [--store FOLDER]
 
@@ -34,16 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", type=Path, default=Path("runs") / "store")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as out:
-        run = [
-            sys.executable,
-            "-m",
-            "pipeline.run",
-            str(options.grid),
-            "--store",
-            str(options.store),
-            "--out",
-            out,
-        ]
+        run = [sys.executable, "-m", "pipeline.run", str(options.grid)]
+        run += ["--store", str(options.store), "--out", out]
         subprocess.run(run, check=True)
         sides = {
             "a cached run, to the finished report": run,
@@ -56,9 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 took, text = _timed(command)
                 seconds[name].append(took)
                 computed += sum(map(int, re.findall(r"(\d+) computed", text)))
-    for name, each in seconds.items():
+    for name, taken in seconds.items():
         print(
-            f"{name}: median {statistics.median(each):.2f} s ({min(each):.2f} to {max(each):.2f}, {TIMES} times)"
+            f"{name}: median {statistics.median(taken):.2f} s ({min(taken):.2f} to "
+            f"{max(taken):.2f}, {TIMES} times)"
         )
     print(f"computed in the cached runs: {computed}")
     return int(computed > 0)

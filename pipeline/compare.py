@@ -1,9 +1,10 @@
-"""`python -m pipeline.compare RUN RUN ...`: methods across data sets, from the scores of finished runs."""
+"""`python -m pipeline.compare RUN RUN ...`: methods across data sets, from finished runs."""
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ from statistics import fmean
 import numpy as np
 
 from features.machine.nearest import nearest
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from reports.analysis.many_data_sets import AcrossFacts, across
 from reports.page.many_pages import pages
 
@@ -33,7 +34,7 @@ class Run:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write compare.html, compare.md and compare.svg. Exit code 2 where the runs cannot be compared."""
+    """Write compare.html, compare.md, compare.svg. Exit code 2 where runs cannot be compared."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.compare", description=__doc__)
     parser.add_argument(
         "runs", type=Path, nargs="+", help="folders of finished runs, one data set each"
@@ -77,14 +78,13 @@ def compare(folders: Sequence[Path], metric: str, by: str = "cell") -> AcrossFac
     greater = METRICS[metric].greater_is_better
     runs = [read_run(folder, metric, by, greater) for folder in folders]
     if len(runs) < 2:
-        raise CompareError("one run is one data set: a comparison across data sets needs two at least (for one, see "
-                           "its own report)")
-    for place, run in enumerate(runs):
-        for other in runs[:place]:
-            if run.fingerprint == other.fingerprint:
-                raise CompareError(
-                    f"{other.name} and {run.name} hold the same data: data sets must be different"
-                )
+        raise CompareError("one run is one data set: a comparison across data sets needs two at "
+                           "least (for one, see its own report)")
+    for other, run in itertools.combinations(runs, 2):
+        if run.fingerprint == other.fingerprint:
+            raise CompareError(
+                f"{other.name} and {run.name} hold the same data: data sets must be different"
+            )
     shared = [name for name in runs[0].scores if all(name in run.scores for run in runs)]
     if len(shared) < 2:
         lists = "\n".join(f"  {run.name}: {', '.join(run.scores) or 'none'}" for run in runs)

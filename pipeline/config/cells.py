@@ -48,27 +48,24 @@ class Cell:
         return " / ".join(part for part in parts if part)
 
     def encoder_labels(self) -> dict[Modality, str]:
-        """What to call the encoder of each modality it uses; "any ..." where it combines several."""
-        own: dict[Modality, Component | None] = {"image": self.image, "text": self.text}
-        named = {
-            modality: component.label
-            for modality, component in own.items()
-            if component is not None
-        }
-        combined = dict.fromkeys(
-            modality for part in self.parts for modality in part.encoder_labels()
-        )
-        return {**{modality: f"any {modality}" for modality in combined}, **named}
+        """What to call each modality's encoder; "any ..." where it combines several."""
+        labels: dict[Modality, str] = {}
+        for part in self.parts:
+            labels |= {modality: f"any {modality}" for modality in part.encoder_labels()}
+        return labels | {modality: component.label for modality, component in self._named().items()}
+
+    def _named(self) -> dict[Modality, Component]:
+        """The encoders it names itself."""
+        encoders: dict[Modality, Component | None] = {"image": self.image, "text": self.text}
+        return {name: encoder for name, encoder in encoders.items() if encoder is not None}
 
     def encoders(self) -> dict[Modality, tuple[Component, Form]]:
         """The encoders it needs, and in which form their features."""
-        chosen: dict[Modality, Component | None] = {"image": self.image, "text": self.text}
         needs: Mapping[Modality, Form] = FUSIONS[self.fusion.name].needs
-        return {modality: (component, needs[modality])
-                for modality, component in chosen.items() if component is not None}
+        return {name: (encoder, needs[name]) for name, encoder in self._named().items()}
 
     def recognised_by(self) -> Modality | None:
-        """The only modality of a sample that decides its prediction, where it needs another for other ends."""
+        """The only modality of a sample that decides, where it needs another for other ends."""
         asked = self.estimator(0).asked
         return asked[0] if len(asked) < len(FUSIONS[self.fusion.name].needs) else None
 
@@ -115,8 +112,10 @@ def build_encoder(modality: Modality, component: Component, form: Form, seed: in
 
 def sample_modalities(cells: Iterable[Cell]) -> list[Modality]:
     """The modalities that rows must have for these cells, sorted."""
-    return sorted({modality for cell in cells for modality in cell.estimator(0).samples_need
-                   if modality in cell.encoders()})
+    modalities: set[Modality] = set()
+    for cell in cells:
+        modalities |= cell.encoders().keys() & set(cell.estimator(0).samples_need)
+    return sorted(modalities)
 
 
 def expand(grid: Grid) -> tuple[Cell, ...]:
@@ -136,15 +135,14 @@ def _cells(grid: Grid, fusion: Component) -> Iterable[Cell]:
         grid.classifier if issubclass(cls, TakesClassifier) else (None,)
     )
     for classifier in classifiers:
-        parts = [
-            _parts(cls, image, text, classifier) for image, text in itertools.product(images, texts)
-        ]
+        pairs = list(itertools.product(images, texts))
+        parts = [_parts(cls, image, text, classifier) for image, text in pairs]
         if _combines_all(Cell(fusion, classifier=classifier).estimator(grid.seed)):
             all_parts = tuple(dict.fromkeys(itertools.chain.from_iterable(parts)))
             yield Cell(fusion, _only(images), _only(texts), classifier, all_parts)
         else:
-            for (image, text), own in zip(itertools.product(images, texts), parts, strict=True):
-                yield Cell(fusion, image, text, classifier, own)
+            for (image, text), combined in zip(pairs, parts, strict=True):
+                yield Cell(fusion, image, text, classifier, combined)
 
 
 def _combines_all(estimator: Fusion) -> bool:

@@ -1,4 +1,4 @@
-"""Components named in the grid: their constructors' signatures are the rules their keys are checked by."""
+"""Components named in the grid: their constructors' signatures are the rules for their keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create
 from pydantic.errors import PydanticSchemaGenerationError
 
 from features.machine.nearest import did_you_mean, nearest
-from pipeline.config.problem import Place, Problem
+from pipeline.config.problem import KeyPath, Problem
 from pipeline.config.renamed import renamed_key
 
 # Set by the pipeline, never by the grid: the form a fusion asks for, the seed, the classifier it
@@ -56,7 +56,7 @@ def _shown(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, BaseModel):
-        given = [_shown(key, one) for key, one in value.model_dump(exclude_defaults=True).items()]
+        given = [_shown(*item) for item in value.model_dump(exclude_defaults=True).items()]
         return f"{name}({', '.join(given)})" if given else name
     text = "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return f"{name}={text}"
@@ -151,7 +151,7 @@ def variants(
     name: str,
     cls: type,
     given: Mapping[str, Any],
-    path: Place,
+    path: KeyPath,
     tuned: Mapping[str, tuple[Any, ...]],
 ) -> tuple[list[Component], list[Problem]]:
     """Components that `given` stands for: a list where one value belongs means "compare these".
@@ -193,8 +193,8 @@ def variants(
     ], []
 
 
-def _choices(cls: type, key: str, value: Any, path: Place, problems: list[Problem]) -> list[Any]:
-    """The values a key stands for: the value itself, or each of a list where the type is no list."""
+def _choices(cls: type, key: str, value: Any, path: KeyPath, problems: list[Problem]) -> list[Any]:
+    """The values a key stands for: the value itself, or those of a list that the type is not."""
     checked, errors = _check(cls, key, value)
     if not errors:
         return [checked]

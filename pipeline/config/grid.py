@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.config.components import Component
-from pipeline.data.class_texts import GivenTexts
 from pipeline.data.row_check import Policy
+from pipeline.data.sources.class_texts import GivenTexts
 
 
 class Split(BaseModel):
-    """How outer folds are drawn: `folds` (times `repeats`), or one or more `holdout`s, or the `official` split.
+    """How outer folds are drawn: `folds` (times `repeats`), `holdout`s, or the `official` split.
 
     `group` names the column whose rows never straddle folds ("none": no groups; by default the one
     the source declares). `inner` is the number of folds, inside the training rows, that choose
@@ -36,7 +36,7 @@ class Split(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _default_folds(cls, given: Any) -> Any:
+    def _default_folds(cls, given: object) -> object:
         if isinstance(given, dict) and given.get("holdout") is None and not given.get("official"):
             return {"folds": 5, **given}
         return given
@@ -53,7 +53,7 @@ class Split(BaseModel):
 
 @dataclass(frozen=True)
 class Grid:
-    """Everything one run compares, filled in. Lists of components are the rows and columns of the grid."""
+    """Everything one run compares, filled in; lists of components are what the grid crosses."""
 
     name: str
     seed: int
@@ -73,7 +73,7 @@ class Grid:
 
 
 class GridError(Exception):
-    """A grid file with mistakes; `problems` has one line for each, with its place, rule and value."""
+    """A grid file with mistakes; `problems` has a line for each: where, the rule and the value."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
-Place = tuple[str | int, ...]
+KeyPath: TypeAlias = tuple[str | int, ...]  # keys and positions, like ("text", 1, "tfidf")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in the grid: where, and which rule it breaks (with the value and the nearest valid one)."""
+    """One mistake in the grid: where, and which rule it breaks (and the value)."""
 
-    path: Place
+    path: KeyPath
     rule: str

@@ -1,4 +1,4 @@
-"""JSON Schema of a grid file, put together from the registries, so that editors complete and check it."""
+"""JSON Schema of a grid file, made from the registries, so that editors complete and check it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config.components import model_of
-from pipeline.config.rules import JSON_SCHEMA as CLASS_TEXTS
+from pipeline.config.data_key import CLASS_TEXTS_SCHEMA
 from pipeline.data.row_check import Policy
 from pipeline.data.sources import SOURCES
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 
 JsonSchema = dict[str, Any]
 NAME = r"[\w][\w.-]*"  # of a run, and so of its folder
@@ -75,7 +75,7 @@ def _source(name: str, cls: type, parts: JsonSchema) -> JsonSchema:
             "source": {"const": name},
             "on_bad_rows": policy,
             "keep_unlabelled": {"type": "boolean", "default": False},
-            "class_texts": CLASS_TEXTS,
+            "class_texts": CLASS_TEXTS_SCHEMA,
             **properties,
         },
         "required": ["source", *required],
@@ -89,14 +89,16 @@ def _summary(cls: type) -> str:
 
 def _list_of(title: str, kind: str, registry: Mapping[str, type], parts: JsonSchema) -> JsonSchema:
     """One component or a list of them."""
-    forms = [form for name, cls in registry.items() for form in _forms(kind, name, cls, parts)]
-    parts[title] = {"anyOf": [{"enum": sorted(registry)}, *forms]}
-    one = {"$ref": f"#/$defs/{title}"}
-    return {"anyOf": [one, {"type": "array", "items": one}]}
+    forms: list[JsonSchema] = [{"enum": sorted(registry)}]
+    for name, cls in registry.items():
+        forms += _forms(kind, name, cls, parts)
+    parts[title] = {"anyOf": forms}
+    component = {"$ref": f"#/$defs/{title}"}
+    return {"anyOf": [component, {"type": "array", "items": component}]}
 
 
 def _forms(kind: str, name: str, cls: type, parts: JsonSchema) -> list[JsonSchema]:
-    """`{name: {key: value}}` and `{kind: name, key: value}`; a list of values means "compare these"."""
+    """`{name: {key: value}}` and `{kind: name, key: value}`; lists of values are compared."""
     single, required = _parameters(cls, parts)
     properties = {
         key: {"anyOf": [value, {"type": "array", "items": value}]} for key, value in single.items()

@@ -6,6 +6,6 @@ import hashlib
 
 
 def derive(seed: int, *names: object) -> int:
-    """Seed in 0..2**32-1 for the component `names`, the same in any order of work and on any machine."""
+    """Seed in 0..2**32-1 for the component `names`, whatever the order of work and the machine."""
     text = "/".join(map(str, (seed, *names)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from pipeline.config.problem import Problem
+from pipeline.config.problem import KeyPath, Problem
 
-Lines = dict[tuple[str | int, ...], int]
+Lines: TypeAlias = dict[KeyPath, int]
 
 
 def read_yaml(path: Path) -> tuple[Any, Lines, list[Problem]]:
-    """Plain Python content of a YAML 1.2 file, the line of every path in it, and what is wrong with it.
+    """Plain Python content of a YAML 1.2 file, the line of every path in it, and what is wrong.
 
     Only plain values are built (no objects). A key that stands twice is a problem.
     """
@@ -24,15 +24,8 @@ def read_yaml(path: Path) -> tuple[Any, Lines, list[Problem]]:
     except OSError as error:
         return None, {}, [Problem((), f"cannot be read: {error.strerror or error}")]
     except UnicodeDecodeError as error:
-        return (
-            None,
-            {},
-            [
-                Problem(
-                    (), f"is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
-                )
-            ],
-        )
+        byte = f"byte {error.start} is {error.object[error.start]:#04x}"
+        return None, {}, [Problem((), f"is not UTF-8 text: {byte}")]
     reader = YAML(typ="rt", pure=True)
     try:
         content = reader.load(text)
@@ -46,7 +39,7 @@ def read_yaml(path: Path) -> tuple[Any, Lines, list[Problem]]:
     return _plain(content, (), lines), lines, []
 
 
-def _plain(node: Any, path: tuple[str | int, ...], lines: Lines) -> Any:
+def _plain(node: object, path: KeyPath, lines: Lines) -> Any:
     """The node without YAML's own types; records the line of every entry."""
     if isinstance(node, CommentedMap):
         for key in node:
@@ -66,12 +59,11 @@ def _plain(node: Any, path: tuple[str | int, ...], lines: Lines) -> Any:
     return str(node)
 
 
-def place(file: str, path: tuple[str | int, ...], lines: Lines) -> str:
+def location(file: str, path: KeyPath, lines: Lines) -> str:
     """Where a path stands in the file, like "grid.yaml:12: text[1].tfidf.ngrams"."""
     known = path
     while known and known not in lines:
         known = known[:-1]
-    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(
-        "."
-    )
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    dotted = "".join(parts).lstrip(".")
     return f"{file}:{lines.get(known, 1)}" + (f": {dotted}" if dotted else "")

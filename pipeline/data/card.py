@@ -1,4 +1,4 @@
-"""Plain facts about a data set, for the report: what a reader must know before believing any score on it."""
+"""Plain facts about a data set, for the report: what to know before believing any score on it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from features.block import Modality
-from pipeline.data.dataset import Dataset, Described, Modal
+from features.block import IntArray
+from pipeline.data.dataset import ClassTextIndex, Dataset, DistinctSamples
 from pipeline.data.row_check import NOUNS
 
 SYSTEMS = 4  # writing systems that are named
@@ -25,24 +25,27 @@ def card(dataset: Dataset) -> dict[str, str]:
     if dataset.groups is not None:
         sizes = np.unique(dataset.groups, return_counts=True)[1]
         facts["groups"] = f"{len(sizes):,} ({dataset.group_name}), of up to {sizes.max():,} rows"
-    if "image" in dataset.views:
+    if "image" in dataset.modalities:
         facts |= _pictures(dataset)
-    if "text" in dataset.views:
-        view = dataset.views["text"]
-        facts |= _texts([view.samples[place] for place in np.unique(view.index[view.index >= 0])])
-    if dataset.described is not None:
-        facts["classes described by"] = _described(dataset, dataset.described)
-    facts |= {f"duplicate {NOUNS[modality]}s": _duplicates(dataset, modality, modal)
-              for modality, modal in dataset.views.items()}
+    if "text" in dataset.modalities:
+        texts = dataset.modalities["text"]
+        used = np.unique(texts.index[texts.index >= 0])  # not those of classes
+        facts |= _texts([texts.samples[position] for position in used])
+    if dataset.class_texts is not None:
+        facts["classes described by"] = _described(dataset, dataset.class_texts)
+    facts |= {
+        f"duplicate {NOUNS[modality]}s": _duplicates(dataset, distinct)
+        for modality, distinct in dataset.modalities.items()
+    }
     return facts
 
 
-def _described(dataset: Dataset, described: Described) -> str:
-    """The classes' texts, the first of many."""
-    view = dataset.views["text"]
-    shown = [f"{dataset.classes[code]}: {view.samples[place]}" for code, place in
-             list(zip(described.classes, described.positions, strict=True))[:DESCRIBED]]
-    left = len(described.classes) - len(shown)
+def _described(dataset: Dataset, described: ClassTextIndex) -> str:
+    """The first of the classes' texts."""
+    texts = dataset.modalities["text"].samples
+    pairs = list(zip(described.classes, described.positions, strict=True))
+    shown = [f"{dataset.classes[code]}: {texts[position]}" for code, position in pairs[:DESCRIBED]]
+    left = len(pairs) - len(shown)
     return "; ".join(shown) + (f"; and {left:,} more" if left else "")
 
 
@@ -50,23 +53,22 @@ def _pictures(dataset: Dataset) -> dict[str, str]:
     count = f"{len(dataset.sizes):,}"
     if not len(dataset.sizes):
         return {"distinct pictures": count}
-    low, middle, high = (dataset.sizes[order] for order in _places(dataset.sizes.prod(axis=1)))
-    same = "all of them" if (dataset.sizes == dataset.sizes[0]).all() else ""
-    size = (
-        f"{middle[0]} x {middle[1]} pixels, {same}"
-        if same
-        else (
-            f"{low[0]} x {low[1]} to {high[0]} x {high[1]} pixels, {middle[0]} x {middle[1]} in the middle"
-        )
-    )
-    return {"distinct pictures": f"{count}; {size}"}
+    low, middle, high = (dataset.sizes[order] for order in _extremes(dataset.sizes.prod(axis=1)))
+    if (dataset.sizes == dataset.sizes[0]).all():
+        return {"distinct pictures": f"{count}; {_pixels(middle)}, all of them"}
+    sizes = f"{low[0]} x {low[1]} to {_pixels(high)}, {middle[0]} x {middle[1]} in the middle"
+    return {"distinct pictures": f"{count}; {sizes}"}
+
+
+def _pixels(size: IntArray) -> str:
+    return f"{size[0]} x {size[1]} pixels"
 
 
 def _texts(texts: Sequence[str]) -> dict[str, str]:
     if not texts:
         return {"distinct texts": "0"}
     words = np.array([len(text.split()) for text in texts])
-    low, middle, high = (words[order] for order in _places(words))
+    low, middle, high = (words[order] for order in _extremes(words))
     letters: Counter[str] = Counter()
     for text in texts:
         letters.update(text)
@@ -83,7 +85,7 @@ def _texts(texts: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _places(values: np.ndarray) -> tuple[int, int, int]:
+def _extremes(values: IntArray) -> tuple[int, int, int]:
     """Positions of the smallest, the middle and the largest value."""
     order = np.argsort(values, kind="stable")
     return int(order[0]), int(order[len(order) // 2]), int(order[-1])
@@ -97,16 +99,16 @@ def _system(letter: str) -> str:
     return _CJK.get(first, first.capitalize())
 
 
-def _duplicates(dataset: Dataset, modality: Modality, modal: Modal) -> str:
+def _duplicates(dataset: Dataset, distinct: DistinctSamples) -> str:
     """Rows that share their picture or text with another row, and whether their classes agree."""
-    there = modal.index >= 0
-    times = np.bincount(modal.index[there], minlength=len(modal.digests))
-    shared = np.flatnonzero(there)[times[modal.index[there]] > 1]
+    there = distinct.index >= 0
+    times = np.bincount(distinct.index[there], minlength=len(distinct.digests))
+    shared = np.flatnonzero(there)[times[distinct.index[there]] > 1]
     if not len(shared):
         return "none"
-    pairs = np.unique(np.stack([modal.index[shared], dataset.labels[shared]]), axis=1)[0]
+    pairs = np.unique(np.stack([distinct.index[shared], dataset.labels[shared]]), axis=1)[0]
     torn = np.unique(pairs, return_counts=True)
     clashing = set(torn[0][torn[1] > 1].tolist())
-    rows = sum(int(modal.index[row]) in clashing for row in shared)
+    rows = sum(int(distinct.index[row]) in clashing for row in shared)
     clash = f"; {rows:,} of them with one that has another class" if rows else ""
     return f"{len(shared):,} rows share theirs with another row{clash}"

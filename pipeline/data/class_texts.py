@@ -1,61 +1,50 @@
-"""What classes are called or described by, as further samples of the text modality that no row points at."""
+"""What classes are called or described by: further texts of the data set, which no row has."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from features.block import IntArray
 from features.machine.nearest import nearest
-from pipeline.data.dataset import Dataset, DatasetError, Described, Modal, text_digest
-from pipeline.data.samples import SourceError
-from pipeline.data.sources.columns import missing_columns, read_columns, texts
-from pipeline.data.sources.problems import existing
+from pipeline.data.dataset import (
+    ClassTextIndex,
+    Dataset,
+    DatasetError,
+    DistinctSamples,
+    text_digest,
+)
 from pipeline.store.keys import key_of
 from reports.wording import listed, quoted
 
-GivenTexts = str | Mapping[str, tuple[str, ...]]  # a table's path, or the texts of each class
-KEY = "data.class_texts"
-COLUMNS = ("class", "text")
-Pairs = Sequence[tuple[str, str]]
+KEY = "data.class_texts"  # what the grid calls them, for messages
+Pairs = Sequence[tuple[str, str]]  # class and text
 
 
-def with_class_texts(dataset: Dataset, given: GivenTexts | None, folder: Path) -> Dataset:
+def with_class_texts(dataset: Dataset, pairs: Pairs | None) -> Dataset:
     """The data set with the texts of its classes: those given, or else the classes' names.
 
     They become distinct samples of the text modality, encoded like every text. Encoders that learn
     never learn from them, for no row has them.
-
-    Parameters
-    ----------
-    folder : what a table's path counts from.
 
     Raises
     ------
     DatasetError
         With every class that lacks a text, every text of an unknown class, every empty one and
         every one that several classes have.
-    SourceError
-        For a table that cannot be read.
     """
-    pairs: Pairs
-    if given is None:
+    if pairs is None:
         pairs = [(name, readable(name)) for name in dataset.classes]
-    elif isinstance(given, str):
-        pairs = _table(given, folder)
-    else:
-        pairs = [(name, text) for name, many in given.items() for text in many]
     _check(pairs, dataset.classes)
     pairs = tuple(dict.fromkeys((name, text.strip()) for name, text in pairs))
-    view, positions = _extended(dataset, [text for _, text in pairs])
+    extended, positions = _extended(dataset, [text for _, text in pairs])
     codes = np.array([dataset.classes.index(name) for name, _ in pairs], dtype=np.int64)
     return replace(
         dataset,
-        views={**dataset.views, "text": view},
-        described=Described(codes, positions),
+        modalities={**dataset.modalities, "text": extended},
+        class_texts=ClassTextIndex(codes, positions),
         fingerprint=key_of({"rows": dataset.fingerprint, "class texts": sorted(pairs)}),
     )
 
@@ -65,24 +54,13 @@ def readable(name: str) -> str:
     return " ".join(name.replace("_", " ").replace("-", " ").split()) or name
 
 
-def _table(given: str, folder: Path) -> Pairs:
-    file = existing(given, folder, KEY)
-    columns = read_columns(file, COLUMNS)
-    missing = missing_columns([(KEY, name) for name in COLUMNS], columns.names, file)
-    if missing:
-        raise SourceError(missing)
-    return [
-        (name or "", text or "")
-        for name, text in zip(*(texts(columns, name) for name in COLUMNS), strict=True)
-    ]
-
-
 def _check(pairs: Pairs, classes: Sequence[str]) -> None:
     described = {name for name, _ in pairs}
-    problems = [f"{KEY}: there is no class '{name}'; {nearest(name, classes)}"
-                for name in dict.fromkeys(name for name, _ in pairs) if name not in classes]
+    unknown = dict.fromkeys(name for name, _ in pairs if name not in classes)
+    problems = [f"{KEY}: there is no class '{name}'; {nearest(name, classes)}" for name in unknown]
     problems += [
-        f"{KEY}: class '{name}' has no text; give it one, or leave class_texts out to use the classes' names"
+        f"{KEY}: class '{name}' has no text; give it one, or leave class_texts out to use the "
+        "classes' names"
         for name in classes
         if name not in described
     ]
@@ -90,7 +68,8 @@ def _check(pairs: Pairs, classes: Sequence[str]) -> None:
         f"{KEY}: a text of class '{name}' is empty" for name, text in pairs if not text.strip()
     ]
     problems += [
-        f"{KEY}: {listed(map(quoted, names))} have the same text, {quoted(text)}: nothing tells them apart"
+        f"{KEY}: {listed(map(quoted, names))} have the same text, {quoted(text)}: nothing tells "
+        "them apart"
         for text, names in _shared(pairs).items()
     ]
     if problems:
@@ -106,14 +85,16 @@ def _shared(pairs: Pairs) -> dict[str, list[str]]:
     return {text: list(names) for text, names in owners.items() if len(names) > 1}
 
 
-def _extended(dataset: Dataset, more: Sequence[str]) -> tuple[Modal, NDArray[np.int64]]:
+def _extended(dataset: Dataset, more: Sequence[str]) -> tuple[DistinctSamples, IntArray]:
     """The text modality with further texts, and which of its distinct samples each of them is."""
-    nobody = Modal((), [], np.full(len(dataset), -1, dtype=np.int64))
-    view = dataset.views.get("text", nobody)
-    known: Mapping[str, str] = dict(zip(view.digests, view.samples, strict=True))
-    samples = {**known, **{text_digest(text): text for text in more}}
+    without = DistinctSamples((), [], np.full(len(dataset), -1, dtype=np.int64))
+    before = dataset.modalities.get("text", without)
+    samples: Mapping[str, str] = {
+        **dict(zip(before.digests, before.samples, strict=True)),
+        **{text_digest(text): text for text in more},
+    }
     digests = tuple(sorted(samples))
-    place = {digest: position for position, digest in enumerate(digests)}
-    moved = np.array([place[digest] for digest in view.digests] + [-1], dtype=np.int64)
-    return (Modal(digests, [samples[digest] for digest in digests], moved[view.index]),
-            np.array([place[text_digest(text)] for text in more], dtype=np.int64))
+    position = {digest: i for i, digest in enumerate(digests)}
+    moved = np.array([position[digest] for digest in before.digests] + [-1], dtype=np.int64)
+    after = DistinctSamples(digests, [samples[digest] for digest in digests], moved[before.index])
+    return after, np.array([position[text_digest(text)] for text in more], dtype=np.int64)

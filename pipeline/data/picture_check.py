@@ -1,4 +1,4 @@
-"""Every distinct picture is decoded once before any encoding; what was found is kept in the store."""
+"""Every distinct picture is decoded once before any encoding; the store has what came of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION = 1
 def check_pictures(
     pictures: Mapping[str, Picture], store: Store
 ) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
-    """Width and height in pixels of each readable picture, and why the others are not readable, by digest."""
+    """Width and height in pixels of readable pictures, and why the others are not, by digest."""
     digests = sorted(pictures)
     ingredients = {
         "kind": "pictures",
@@ -31,9 +31,10 @@ def check_pictures(
     }
 
     def compute() -> Entry:
-        found = list(ordered(lambda digest: _check(pictures[digest]), digests))
-        sizes = np.array([size for size, _ in found], dtype=np.int64).reshape(-1, 2)
-        errors = {digest: error for digest, (_, error) in zip(digests, found, strict=True) if error}
+        checked = list(ordered(lambda digest: _check(pictures[digest]), digests))
+        sizes = np.array([size for size, _ in checked], dtype=np.int64).reshape(-1, 2)
+        reasons = zip(digests, (reason for _, reason in checked), strict=True)
+        errors = {digest: reason for digest, reason in reasons if reason}
         return Entry(
             {"sizes": sizes}, {"errors": errors, "label": f"{len(digests)} pictures checked"}
         )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import overload
 
-import numpy as np
-from numpy.typing import NDArray
-
+from pipeline.data.rows import Rows
 from pipeline.data.samples import Picture
 
 
@@ -24,14 +22,20 @@ class Pictures(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._pictures)
 
-    def take(self, positions: NDArray[np.int64]) -> Pictures:
+    def take(self, positions: Rows) -> Pictures:
         """The pictures at some positions."""
         return Pictures(
             [self._pictures[position] for position in positions],
             [self._digests[position] for position in positions],
         )
 
-    def __getitem__(self, position: Any) -> Any:
+    @overload
+    def __getitem__(self, position: int) -> bytes: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> Pictures: ...
+
+    def __getitem__(self, position: int | slice) -> bytes | Pictures:
         if isinstance(position, slice):
             return Pictures(self._pictures[position], self._digests[position])
         picture = self._pictures[position]

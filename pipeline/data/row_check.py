@@ -20,6 +20,26 @@ AT_ONCE = 64
 NOUNS: dict[Modality, str] = {"image": "picture", "text": "text"}
 
 
+@dataclass(frozen=True)
+class RowRules:
+    """What is asked of rows.
+
+    Parameters
+    ----------
+    policy : what to do with bad rows: "fail", "drop" them, or "keep" them with the bad picture or
+        text marked missing (rows with a bad label or id, or with nothing left, are dropped then
+        too).
+    group : column that groups rows; "none" for no groups; None for the source's own.
+    smallest_class : rows that a class needs, at least.
+    keep_unlabelled : whether rows without a label stay; no model that needs labels ever sees them.
+    """
+
+    policy: Policy = "fail"
+    group: str | None = None
+    smallest_class: int = 2
+    keep_unlabelled: bool = False
+
+
 @dataclass
 class Findings:
     """Everything found, by row.
@@ -46,36 +66,42 @@ class Findings:
         else:
             self.missing[modality].add(row)
 
-    def lines(self) -> list[str]:
-        """All reasons in the order of the rows."""
-        return [reason for row in sorted(self.reasons) for reason in self.reasons[row]]
+    def lines(self, rows: Iterable[int] | None = None) -> list[str]:
+        """The reasons of some rows, of all (in their order) without `rows`."""
+        lines = []
+        for row in sorted(self.reasons) if rows is None else rows:
+            lines += self.reasons[row]
+        return lines
 
-    def kept(self, count: int, policy: Policy) -> list[int]:
-        """Rows that stay: with all of the modalities in use, or (policy "keep") with one at least."""
+    def usable(self, count: int, policy: Policy) -> list[int]:
+        """Rows with all of the modalities in use, or (policy "keep") with one at least."""
         enough = all if policy == "drop" else any
-        return [row for row in range(count) if row not in self.unusable
-                and (not self.missing or enough(row not in rows for rows in self.missing.values()))]
+
+        def has_samples(row: int) -> bool:
+            return not self.missing or enough(row not in rows for rows in self.missing.values())
+
+        rows = (row for row in range(count) if row not in self.unusable)
+        return [row for row in rows if has_samples(row)]
 
 
 def check_rows(
     samples: Samples,
     ids: Sequence[str],
     modalities: Iterable[Modality],
-    group: str | None,
+    rules: RowRules,
     store: Store,
-    keep_unlabelled: bool = False,
 ) -> Findings:
-    """Look at every row: pictures are decoded in full; texts, labels, ids, groups and split values are there."""
+    """Look at every row: decode its picture in full, see that text, label and id are there."""
     findings = Findings(missing={modality: set() for modality in modalities})
     if "image" in findings.missing:
         _check_pictures(samples, findings, store)
     if "text" in findings.missing:
         for row, text in enumerate(samples.texts):
             if text is None or not text.strip():
-                findings.add(row, f"{samples.places[row]}: the text is empty", "text")
+                findings.add(row, f"{samples.locations[row]}: the text is empty", "text")
     if samples.ids is not None:
         _check_ids(samples, ids, findings)
-    _check_labels(samples, group, findings, keep_unlabelled)
+    _check_labels(samples, rules, findings)
     return findings
 
 
@@ -83,14 +109,16 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
     there = {row: picture for row, picture in enumerate(samples.pictures) if picture is not None}
     for row in range(len(samples)):
         if row not in there:
-            findings.add(row, f"{samples.places[row]}: there is no picture", "image")
+            findings.add(row, f"{samples.locations[row]}: there is no picture", "image")
     pictures = list(there.values())
     parts = [pictures[start:start + AT_ONCE] for start in range(0, len(pictures), AT_ONCE)]
     for row, (digest, error) in zip(
         there, chain.from_iterable(ordered(_digests, parts)), strict=True
     ):
         if error:
-            findings.add(row, f"{samples.places[row]}: picture {there[row].name}: {error}", "image")
+            findings.add(
+                row, f"{samples.locations[row]}: picture {there[row].name}: {error}", "image"
+            )
         else:
             findings.digests[row] = digest
     distinct = {digest: there[row] for row, digest in findings.digests.items()}
@@ -98,7 +126,9 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
     for row, digest in list(findings.digests.items()):
         if digest in errors:
             findings.add(
-                row, f"{samples.places[row]}: picture {there[row].name}: {errors[digest]}", "image"
+                row,
+                f"{samples.locations[row]}: picture {there[row].name}: {errors[digest]}",
+                "image",
             )
             del findings.digests[row]
 
@@ -119,34 +149,37 @@ def _check_ids(samples: Samples, ids: Sequence[str], findings: Findings) -> None
     first: dict[str, int] = {}
     for row, name in enumerate(ids):
         if not name:
-            findings.add(row, f"{samples.places[row]}: the id is empty")
+            findings.add(row, f"{samples.locations[row]}: the id is empty")
         elif name in first:
             findings.add(
                 row,
-                f"{samples.places[row]}: the id '{name}' stands already in {samples.places[first[name]]}",
+                f"{samples.locations[row]}: the id '{name}' stands already in "
+                f"{samples.locations[first[name]]}",
             )
         elif not _is_text(name):
-            findings.add(row, f"{samples.places[row]}: the id {name!r} cannot be written as UTF-8")
+            findings.add(
+                row, f"{samples.locations[row]}: the id {name!r} cannot be written as UTF-8"
+            )
         else:
             first[name] = row
 
 
-def _check_labels(
-    samples: Samples, group: str | None, findings: Findings, keep_unlabelled: bool
-) -> None:
+def _check_labels(samples: Samples, rules: RowRules, findings: Findings) -> None:
+    group = rules.group
     for row, label in enumerate(samples.labels):
-        if not label and not keep_unlabelled:
-            findings.add(row, f"{samples.places[row]}: the label is missing")
+        if not label and not rules.keep_unlabelled:
+            findings.add(row, f"{samples.locations[row]}: the label is missing")
         elif label and not _is_text(label):
             findings.add(
-                row, f"{samples.places[row]}: the label {label!r} cannot be written as UTF-8"
+                row, f"{samples.locations[row]}: the label {label!r} cannot be written as UTF-8"
             )
         if group is not None and not samples.groups[group][row]:
-            findings.add(row, f"{samples.places[row]}: the group '{group}' is missing")
+            findings.add(row, f"{samples.locations[row]}: the group '{group}' is missing")
         if samples.split is not None and samples.split[row] not in ("train", "test"):
             findings.add(
                 row,
-                f"{samples.places[row]}: the split must be train or test, not {samples.split[row]!r}",
+                f"{samples.locations[row]}: the split must be train or test, not "
+                f"{samples.split[row]!r}",
             )
 
 
@@ -163,7 +196,8 @@ def small_classes(samples: Samples, rows: Sequence[int], smallest: int) -> dict[
     """Classes with fewer rows than the folds need, each with the sentence that says so."""
     counts = Counter(str(samples.labels[row]) for row in rows if samples.labels[row])
     return {
-        label: f"class '{label}' has {count} usable rows; the folds need {smallest} of each class at least"
+        label: f"class '{label}' has {count} usable rows; the folds need {smallest} of each class "
+               "at least"
         for label, count in sorted(counts.items())
         if count < smallest
     }

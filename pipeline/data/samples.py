@@ -65,7 +65,7 @@ class Samples:
 
     Parameters
     ----------
-    places : where each row stands, for messages, like "items.csv row 12" (rows count from 1).
+    locations : where each row stands, for messages, like "items.csv row 12" (rows count from 1).
     ids : the rows' own ids, or None for all where the source has none.
     pictures, texts, labels : the row's picture, text and class name.
     groups : named columns that may group rows (rows of one group never straddle folds).
@@ -73,7 +73,7 @@ class Samples:
     split : "train" or "test" for each row where the source has an official split.
     """
 
-    places: Sequence[str]
+    locations: Sequence[str]
     pictures: Sequence[Picture | None]
     texts: Sequence[str | None]
     labels: Sequence[str | None]
@@ -92,11 +92,11 @@ class Samples:
             **self.groups,
         }
         for name, column in columns.items():
-            if column is not None and len(column) != len(self.places):
-                raise ValueError(f"{name} has {len(column)} entries for {len(self.places)} rows")
+            if column is not None and len(column) != len(self.locations):
+                raise ValueError(f"{name} has {len(column)} entries for {len(self.locations)} rows")
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.locations)
 
 
 class SourceError(Exception):
@@ -108,7 +108,7 @@ class SourceError(Exception):
 
 
 class Source(Protocol):
-    """Reads rows from somewhere. The constructor only stores its typed parameters (the grid's keys)."""
+    """Reads rows from somewhere. Its constructor only stores typed parameters, the grid's keys."""
 
     def load(self, folder: Path) -> Samples:
         """All rows; relative paths count from `folder`, where the grid file lies.

@@ -19,7 +19,7 @@ def thumbnail(dataset: Dataset, row: int) -> bytes | None:
     OSError, ValueError
         Where the picture has gone or can no longer be decoded.
     """
-    modal = dataset.views.get("image")
+    modal = dataset.modalities.get("image")
     position = -1 if modal is None else int(modal.index[row])
     if modal is None or position < 0:
         return None

@@ -1,24 +1,20 @@
-"""Outer and inner splits: drawn once from labels, groups and seed, saved with the run, shared by every cell."""
+"""Outer and inner splits: drawn once from labels, groups and seed, shared by every cell."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.config.grid import Split
 from pipeline.config.seeds import derive
 from pipeline.data.dataset import Dataset, DatasetError
+from pipeline.data.rows import Groups, Labels, Rows
 from pipeline.folds.fold import Fold, with_unlabelled
 from pipeline.folds.stored import entry_of, folds_of, ingredients_of
 from pipeline.folds.unseen_classes import check_official, class_folds, class_holdout
 from pipeline.store.store import Store
 
-Rows = NDArray[np.int64]
-Labels = NDArray[np.int64]
-Parts = tuple[Rows, Rows, Rows]  # training rows, test rows, rows to learn from without a label
 PARTS = 20  # a grouped hold-out is made of twentieths
 
 
@@ -50,19 +46,15 @@ def draw(dataset: Dataset, split: Split, seed: int, store: Store | None = None) 
 
 
 def _drawn(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
-    if split.official:
-        outer = [(0, 0, *_official(dataset, split.unseen_classes))]
-    else:
-        outer = [
-            (repeat, fold, train, test)
-            for repeat in range(split.repeats)
-            for fold, (train, test) in enumerate(
-                _outer(dataset, split, derive(seed, "folds", repeat))
+    folds = []
+    for repeat in range(split.repeats):
+        outer_seed = derive(seed, "folds", repeat)
+        for number, (train, test) in enumerate(_outer(dataset, split, outer_seed)):
+            inner_seed = derive(seed, "inner folds", repeat, number)
+            folds.append(
+                Fold(repeat, number, train, test, _inner(dataset, train, split, inner_seed))
             )
-        ]
-    return [Fold(repeat, fold, train, test,
-                 _inner(dataset, train, split, derive(seed, "inner folds", repeat, fold)))
-            for repeat, fold, train, test in outer]
+    return folds
 
 
 def _official(dataset: Dataset, unseen_classes: bool) -> tuple[Rows, Rows]:
@@ -82,6 +74,8 @@ def _official(dataset: Dataset, unseen_classes: bool) -> tuple[Rows, Rows]:
 
 
 def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]:
+    if split.official:
+        return [_official(dataset, split.unseen_classes)]
     rows = np.flatnonzero(dataset.labels >= 0)
     labels, groups = dataset.labels[rows], None if dataset.groups is None else dataset.groups[rows]
     if split.folds is not None:
@@ -107,18 +101,18 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]
 
 
 def _grouped_holdout(
-    rows: Rows, labels: Labels, groups: NDArray[Any], share: float, seed: int
+    rows: Rows, labels: Labels, groups: Groups, share: float, seed: int
 ) -> tuple[Rows, Rows]:
-    """Hold out the nearest share of the rows that whole groups allow: some of up to 20 stratified parts."""
+    """Hold out the nearest share of rows that whole groups allow: some of 20 stratified parts."""
     count = min(PARTS, len(np.unique(groups)), int(np.bincount(labels).max()))
     parts = stratified(rows, labels, groups, count, seed, "split.holdout")
-    wanted = min(max(1, round(count * share)), count - 1)
-    test = np.sort(np.concatenate([part for _, part in parts[:wanted]]))
+    held_out = min(max(1, round(count * share)), count - 1)
+    test = np.sort(np.concatenate([part for _, part in parts[:held_out]]))
     return np.setdiff1d(np.arange(len(rows)), test), test
 
 
 def _divided(
-    split: Split, labels: Labels, groups: NDArray[Any] | None, count: int, seed: int, key: str
+    split: Split, labels: Labels, groups: Groups | None, count: int, seed: int, key: str
 ) -> list[tuple[Rows, Rows]]:
     """(train, test) positions of folds that hold out whole classes, or rows of all."""
     if split.unseen_classes:
@@ -131,12 +125,12 @@ def _inner(dataset: Dataset, train: Rows, split: Split, seed: int) -> tuple[tupl
         dataset.labels[train],
         None if dataset.groups is None else dataset.groups[train],
     )
-    found = _divided(split, labels, groups, split.inner, seed, "split.inner")
-    return tuple((train[inside], train[outside]) for inside, outside in found)
+    drawn = _divided(split, labels, groups, split.inner, seed, "split.inner")
+    return tuple((train[inside], train[outside]) for inside, outside in drawn)
 
 
 def stratified(
-    rows: Rows, labels: Labels, groups: NDArray[Any] | None, count: int, seed: int, key: str
+    rows: Rows, labels: Labels, groups: Groups | None, count: int, seed: int, key: str
 ) -> list[tuple[Rows, Rows]]:
     """Stratified folds; `key` is what the grid calls their number, for messages."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -151,7 +145,8 @@ def stratified(
     if largest < count:
         raise DatasetError(
             [
-                f"{key}: the largest class {where}has {largest} rows, which cannot make {count} folds"
+                f"{key}: the largest class {where}has {largest} rows, which cannot make {count} "
+                "folds"
             ],
             "Take fewer folds.",
         )

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.config.grid import Grid
 from pipeline.config.seeds import derive
 from pipeline.data.dataset import Dataset
+from pipeline.data.rows import Labels, Rows
 from pipeline.folds.draw import stratified
 from pipeline.folds.fold import Fold, with_unlabelled
-
-Rows = NDArray[np.int64]
 
 
 def few_labels(fold: Fold, share: float, grid: Grid, dataset: Dataset) -> Fold:
@@ -22,7 +20,7 @@ def few_labels(fold: Fold, share: float, grid: Grid, dataset: Dataset) -> Fold:
         return fold
     seed = derive(grid.seed, "learning curve", fold.repeat, fold.fold)
     train = labelled_rows(fold.train, dataset.labels, share, seed)
-    hidden = np.union1d(np.setdiff1d(fold.train, train), fold.splits()[0][2])
+    hidden = np.union1d(np.setdiff1d(fold.train, train), fold.outer.unlabelled)
     return with_unlabelled(
         replace(
             fold, train=train, inner=_inner(train, dataset, grid.split.inner, seed), unlabelled=()
@@ -32,19 +30,20 @@ def few_labels(fold: Fold, share: float, grid: Grid, dataset: Dataset) -> Fold:
     )
 
 
-def labelled_rows(train: Rows, labels: Rows, share: float, seed: int) -> Rows:
-    """Rows (sorted) that keep their label: round(share * n_k), one at least, of the n_k rows of each class k.
+def labelled_rows(train: Rows, labels: Labels, share: float, seed: int) -> Rows:
+    """Rows (sorted) that keep their label: round(share * n_k), one at least, of each class k.
 
-    A smaller share of the same seed gives some of the rows that a larger one gives.
+    n_k is the number of the class's rows. A smaller share of the same seed gives some of the rows
+    that a larger one gives.
     """
     rng = np.random.default_rng(seed)
-    kept = [rng.permutation(rows)[: max(1, round(share * len(rows)))]
-            for rows in (train[labels[train] == code] for code in np.unique(labels[train]))]
-    return np.sort(np.concatenate(kept))
+    of_classes = (train[labels[train] == code] for code in np.unique(labels[train]))
+    drawn = [rng.permutation(rows)[: max(1, round(share * len(rows)))] for rows in of_classes]
+    return np.sort(np.concatenate(drawn))
 
 
 def _inner(train: Rows, dataset: Dataset, count: int, seed: int) -> tuple[tuple[Rows, Rows], ...]:
-    """Inner folds of few labelled rows: stratified where a class has two rows; none where all are one group."""
+    """Inner folds of few rows: stratified where a class has two; none where all are one group."""
     labels, groups = (
         dataset.labels[train],
         None if dataset.groups is None else dataset.groups[train],

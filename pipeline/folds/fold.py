@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
-Labels = NDArray[np.int64]
-Parts = tuple[Rows, Rows, Rows]  # training rows, test rows, rows to learn from without a label
+from pipeline.data.rows import Groups, Rows
+
+
+class RowSplit(NamedTuple):
+    """Rows to learn from, to ask about, and to learn from without a label."""
+
+    train: Rows
+    test: Rows
+    unlabelled: Rows
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One outer split: sorted row positions, and the inner splits (train, test) of its training rows.
+    """An outer split, sorted positions, and the inner splits (train, test) of its training rows.
 
     Parameters
     ----------
@@ -35,16 +41,23 @@ class Fold:
         nothing = np.zeros(0, dtype=np.int64)
         return Fold(self.repeat, self.fold, nothing, nothing, ())
 
-    def splits(self) -> list[Parts]:
-        """(train, test, unlabelled) of the outer split, then of each inner one."""
-        nothing = np.zeros(0, dtype=np.int64)
+    @property
+    def outer(self) -> RowSplit:
+        """The outer split."""
+        return self.splits()[0]
+
+    def splits(self) -> list[RowSplit]:
+        """The outer split, then each inner one."""
         pairs = [(self.train, self.test), *self.inner]
-        return [(*pair, self.unlabelled[position] if self.unlabelled else nothing)
-                for position, pair in enumerate(pairs)]
+        nothing = np.zeros(0, dtype=np.int64)
+        return [
+            RowSplit(*pair, self.unlabelled[position] if self.unlabelled else nothing)
+            for position, pair in enumerate(pairs)
+        ]
 
 
-def with_unlabelled(fold: Fold, rows: Rows, groups: Rows | None) -> Fold:
-    """The fold with rows to learn from without their label: those whose group no test row of the split has."""
+def with_unlabelled(fold: Fold, rows: Rows, groups: Groups | None) -> Fold:
+    """The fold with those of the rows to learn from without a label whose group is not tested."""
     if not len(rows):
         return fold
     outer = _apart(rows, fold.test, groups)
@@ -53,7 +66,7 @@ def with_unlabelled(fold: Fold, rows: Rows, groups: Rows | None) -> Fold:
     )
 
 
-def _apart(rows: Rows, test: Rows, groups: NDArray[np.int64] | None) -> Rows:
-    return (
-        rows[~np.isin(rows, test)] if groups is None else rows[~np.isin(groups[rows], groups[test])]
-    )
+def _apart(rows: Rows, test: Rows, groups: Groups | None) -> Rows:
+    if groups is None:
+        return rows[~np.isin(rows, test)]
+    return rows[~np.isin(groups[rows], groups[test])]

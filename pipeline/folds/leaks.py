@@ -1,4 +1,4 @@
-"""Ways in which a data set gives its classes away, found in the samples themselves and told with evidence."""
+"""Ways in which a data set gives its classes away, each with its evidence."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from features.block import IntArray
 from pipeline.data.dataset import Dataset
+from pipeline.data.rows import Groups, Labels
 from pipeline.folds.fold import Fold
 from reports.analysis.checks import Check
 from reports.wording import listed, quoted
 
-Rows = NDArray[np.int64]
 REPEATED = 0.2  # share of test rows known from training from which on a run measures memory
 PURE = 0.95
 NAMED = 0.5
@@ -22,30 +22,34 @@ _WORD = re.compile(r"[^\W_]+")  # "tabby_cat" names the cat
 
 def leaks(dataset: Dataset, folds: Sequence[Fold]) -> tuple[Check, ...]:
     """Every leak found, severe ones first."""
-    found = [
+    checks = [
         *_known_samples(dataset, folds),
         *_named_classes(dataset),
         *_ignored_groups(dataset, folds),
     ]
-    return tuple(sorted(found, key=lambda check: not check.severe))
+    return tuple(sorted(checks, key=lambda check: not check.severe))
 
 
 def _known_samples(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
-    """Test rows whose very text or picture stands in the training rows too, always with one class."""
-    for modality, view in dataset.views.items():
+    """Test rows whose very text or picture stands in training rows too, always with one class."""
+    for modality, distinct in dataset.modalities.items():
         noun = "picture" if modality == "image" else "text"
-        found = np.array([_known(view.index, dataset.labels, fold) for fold in folds])
-        known, pure, rows = found.sum(axis=0)
+        counts = np.array([_known(distinct.index, dataset.labels, fold) for fold in folds])
+        known, pure, rows = counts.sum(axis=0)
         if known >= REPEATED * rows and pure >= PURE * known:
             yield Check(
-                "known in training", f"The {noun} gives the class away: {known / rows:.1%} of the test rows have a "
-                f"{noun} that also stands in the training rows, and {pure / known:.1%} of these have the class it has "
-                f"there ({_repeated(dataset, view.index, noun)}). Scores with the {noun} measure memory, not how new "
-                f"items are recognised: group the folds by what the {noun}s come from (split.group).", severe=True)
+                "known in training",
+                f"The {noun} gives the class away: {known / rows:.1%} of the test rows have a "
+                f"{noun} that also stands in the training rows, and {pure / known:.1%} of these "
+                f"have the class it has there ({_repeated(dataset, distinct.index, noun)}). Scores "
+                f"with the {noun} measure memory, not how new items are recognised: group the "
+                f"folds by what the {noun}s come from (split.group).",
+                severe=True,
+            )
 
 
-def _known(index: Rows, labels: Rows, fold: Fold) -> tuple[int, int, int]:
-    """Test rows known from training, those of them whose class is the most frequent there, and all test rows."""
+def _known(index: IntArray, labels: Labels, fold: Fold) -> tuple[int, int, int]:
+    """Test rows known from training, those of them whose class leads there, and all test rows."""
     classes = int(labels.max()) + 1
     table = np.zeros((int(index.max(initial=-1)) + 1, classes), dtype=np.int64)
     train = fold.train[index[fold.train] >= 0]
@@ -56,29 +60,29 @@ def _known(index: Rows, labels: Rows, fold: Fold) -> tuple[int, int, int]:
     return int(known.sum()), int((seen.argmax(axis=1) == labels[test])[known].sum()), len(fold.test)
 
 
-def _repeated(dataset: Dataset, index: Rows, noun: str) -> str:
+def _repeated(dataset: Dataset, index: IntArray, noun: str) -> str:
     """The distinct samples in numbers, and the most frequent text as an example."""
     counts = np.bincount(index[index >= 0])
     sentence = f"{len(counts):,} distinct {noun}s in {int(counts.sum()):,} rows"
     if noun == "picture":
         return sentence
     row = int(np.flatnonzero(index == counts.argmax())[0])
-    return (f"{sentence}; {quoted(str(dataset.texts[row]))} stands in {counts.max():,} rows, of class "
-            f"{quoted(dataset.classes[dataset.labels[row]])}")
+    return (f"{sentence}; {quoted(str(dataset.texts[row]))} stands in {counts.max():,} rows, of "
+            f"class {quoted(dataset.classes[dataset.labels[row]])}")
 
 
 def _named_classes(dataset: Dataset) -> Iterator[Check]:
-    """Classes whose name, all of its words, stands in the texts of most of their rows, and hardly elsewhere."""
-    if "text" not in dataset.views:
+    """Classes whose name stands, all of its words, in most of their texts and hardly elsewhere."""
+    if "text" not in dataset.modalities:
         return
-    view = dataset.views["text"]
-    words = [frozenset(_WORD.findall(text.casefold())) for text in view.samples]
+    texts = dataset.modalities["text"]
+    words = [frozenset(_WORD.findall(text.casefold())) for text in texts.samples]
     named = []
     for code, name in enumerate(dataset.classes):
         parts = frozenset(_WORD.findall(name.casefold()))
         if not parts:
             continue
-        holds = np.array([parts <= one for one in words] + [False])[view.index]
+        holds = np.array([parts <= text for text in words] + [False])[texts.index]
         mine = dataset.labels == code
         inside, outside = holds[mine].mean(), holds[~mine].mean()
         if inside >= NAMED and outside < inside / 10:
@@ -102,12 +106,16 @@ def _ignored_groups(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
         straddle = any(np.isin(codes[fold.test], codes[fold.train]).any() for fold in folds)
         if straddle and share >= PURE and len(dataset.classes) < groups < len(dataset) / 2:
             yield Check(
-                "groups ignored", f"Folds are drawn at random although the column '{name}' all but decides the class: "
-                f"{share:.1%} of the rows have the class that is the most frequent of their {name} ({groups:,} of "
-                f"them), and each {name} has rows in training and test. Say split.group: {name}.", severe=True)
+                "groups ignored",
+                f"Folds are drawn at random although the column '{name}' all but decides the "
+                f"class: {share:.1%} of the rows have the class that is the most frequent of their "
+                f"{name} ({groups:,} of them), and each {name} has rows in training and test. Say "
+                f"split.group: {name}.",
+                severe=True,
+            )
 
 
-def _explained(codes: Rows, labels: Rows) -> tuple[float, int]:
+def _explained(codes: Groups, labels: Labels) -> tuple[float, int]:
     """Share of rows that have the most frequent class of their group, and the number of groups."""
     table = np.zeros((int(codes.max()) + 1, int(labels.max()) + 1), dtype=np.int64)
     np.add.at(table, (codes, labels), 1)

@@ -87,7 +87,7 @@ def codes(folds: Sequence[Fold], rows: int) -> tuple[NDArray[np.int8], NDArray[n
     outer = np.zeros((len(folds), rows), dtype=np.int8)
     inner = np.full((len(folds), rows), -1, dtype=np.int16)
     for position, fold in enumerate(folds):
-        for code, part in enumerate(fold.splits()[0], start=1):
+        for code, part in enumerate(fold.outer, start=1):
             outer[position, part] = code
         for number, (_, scored) in enumerate(fold.inner):
             inner[position, scored] = number

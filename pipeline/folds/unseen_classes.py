@@ -1,23 +1,22 @@
-"""Splits that hold out whole classes: what a model is asked about it has never seen an example of."""
+"""Splits that hold out whole classes: a model never saw an example of what it is asked about."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from features.block import BoolArray
 from pipeline.data.dataset import Dataset, DatasetError
+from pipeline.data.rows import Groups, Labels, Rows
 from reports.wording import listed, quoted
 
-Rows = NDArray[np.int64]
-Codes = NDArray[np.int64]
 FEWEST = 2  # classes of a test part: of one candidate alone nothing can be said wrong
 
 
 def class_folds(
-    labels: Codes, groups: Codes | None, count: int, seed: int, key: str
+    labels: Labels, groups: Groups | None, count: int, seed: int, key: str
 ) -> list[tuple[Rows, Rows]]:
     """(train, test) positions of `count` folds, each of which tests all rows of its own classes.
 
@@ -36,18 +35,28 @@ def class_folds(
     """
     classes = np.unique(labels)
     if len(classes) < FEWEST * count:
-        raise DatasetError([f"{key}: {len(classes)} classes{_where(key)} cannot make {count} folds of unseen classes, "
-                            f"which test {FEWEST} classes each at least"], "Take fewer folds.")
+        raise DatasetError(
+            [
+                f"{key}: {len(classes)} classes{_where(key)} cannot make {count} folds of unseen "
+                f"classes, which test {FEWEST} classes each at least"
+            ],
+            "Take fewer folds.",
+        )
     parts = _dealt(_together(classes, labels, groups), count, seed)
     if min(map(len, parts)) < FEWEST:
-        raise DatasetError([f"{key}: groups that hold rows of several classes keep these classes in one fold, so that "
-                            f"no {count} folds of unseen classes{_where(key)} can test {FEWEST} classes each"],
-                           "Take fewer folds, another group column, or group: none.")
+        raise DatasetError(
+            [
+                f"{key}: groups that hold rows of several classes keep these classes in one fold, "
+                f"so that no {count} folds of unseen classes{_where(key)} can test {FEWEST} "
+                "classes each"
+            ],
+            "Take fewer folds, another group column, or group: none.",
+        )
     return [_parts(np.isin(labels, part)) for part in parts]
 
 
 def class_holdout(
-    labels: Codes, groups: Codes | None, share: float, seed: int
+    labels: Labels, groups: Groups | None, share: float, seed: int
 ) -> tuple[Rows, Rows]:
     """(train, test) positions: rows of the nearest share of the classes, two at least, are tested.
 
@@ -57,39 +66,46 @@ def class_holdout(
         Where fewer than two classes would be left to learn from.
     """
     classes = np.unique(labels)
-    wanted = max(FEWEST, round(share * len(classes)))
+    held_out = max(FEWEST, round(share * len(classes)))
     test: list[int] = []
     for unit in _shuffled(_together(classes, labels, groups), seed):
-        if len(test) < wanted:
+        if len(test) < held_out:
             test += unit
     if len(classes) - len(test) < FEWEST:
-        raise DatasetError([f"split.holdout: with {len(test)} of {len(classes)} classes held out, {FEWEST} classes "
-                            "are not left to learn from"], "Take a smaller share, or group: none.")
+        raise DatasetError(
+            [
+                f"split.holdout: with {len(test)} of {len(classes)} classes held out, {FEWEST} "
+                "classes are not left to learn from"
+            ],
+            "Take a smaller share, or group: none.",
+        )
     return _parts(np.isin(labels, test))
 
 
 def check_official(dataset: Dataset, train: Rows, test: Rows) -> None:
-    """Raise DatasetError where a class has rows in both parts, or where a part has fewer than two classes."""
+    """Raise DatasetError where a class has rows in both parts, or a part fewer than two classes."""
     parts = [np.unique(dataset.labels[rows]) for rows in (train, test)]
     both = np.intersect1d(parts[0], parts[1])
-    problems = (
-        [
-            f"split.unseen_classes: the official split has rows of {_names(dataset, both)} in both parts"
-        ]
-        if len(both)
-        else []
-    )
+    problems = []
+    if len(both):
+        names = _names(dataset, both)
+        problems.append(
+            f"split.unseen_classes: the official split has rows of {names} in both parts"
+        )
     problems += [
         f"split.unseen_classes: the {name} part of the official split has one class only"
         for name, part in zip(("training", "test"), parts, strict=True)
         if len(part) < FEWEST
     ]
     if problems:
-        raise DatasetError(problems, "Mend the split column, or let classes be held out: {folds: ..., unseen_classes: "
-                                     "true}.")
+        raise DatasetError(
+            problems,
+            "Mend the split column, or let classes be held out: "
+            "{folds: ..., unseen_classes: true}.",
+        )
 
 
-def _names(dataset: Dataset, codes: Codes) -> str:
+def _names(dataset: Dataset, codes: Labels) -> str:
     names = [quoted(dataset.classes[code]) for code in codes]
     return listed(names[:5] + ([f"{len(names) - 5} more classes"] if names[5:] else []))
 
@@ -98,11 +114,11 @@ def _where(key: str) -> str:
     return " of the training rows of a fold" if key == "split.inner" else ""
 
 
-def _parts(test: NDArray[np.bool_]) -> tuple[Rows, Rows]:
+def _parts(test: BoolArray) -> tuple[Rows, Rows]:
     return np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def _together(classes: Codes, labels: Codes, groups: Codes | None) -> list[list[int]]:
+def _together(classes: Labels, labels: Labels, groups: Groups | None) -> list[list[int]]:
     """The classes, those that share a group in one list."""
     if groups is None:
         return [[int(code)] for code in classes]
@@ -110,16 +126,16 @@ def _together(classes: Codes, labels: Codes, groups: Codes | None) -> list[list[
 
     columns = np.unique(groups, return_inverse=True)[1]
     table = sparse.csr_matrix((np.ones(len(labels)), (np.searchsorted(classes, labels), columns)))
-    number, found = connected_components(table @ table.T, directed=False)
-    return [classes[found == one].tolist() for one in range(number)]
+    number, units = connected_components(table @ table.T, directed=False)
+    return [classes[units == unit].tolist() for unit in range(number)]
 
 
 def _shuffled(units: Sequence[list[int]], seed: int) -> list[list[int]]:
-    return [units[place] for place in np.random.default_rng(seed).permutation(len(units))]
+    return [units[position] for position in np.random.default_rng(seed).permutation(len(units))]
 
 
 def _dealt(units: Sequence[list[int]], count: int, seed: int) -> list[list[int]]:
-    """Units dealt out to `count` parts, the largest first, each to the part with the fewest classes so far."""
+    """Units dealt out to `count` parts, the largest first, always to the part with the fewest."""
     parts: list[list[int]] = [[] for _ in range(count)]
     for unit in sorted(_shuffled(units, seed), key=len, reverse=True):
         min(parts, key=len).extend(unit)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from features.block import IntArray
 from pipeline.config.grid import Split
 from pipeline.data.dataset import Dataset
+from pipeline.data.row_check import NOUNS
 from pipeline.folds.fold import Fold
-
-Rows = NDArray[np.int64]
 
 
 def describe(split: Split, dataset: Dataset, folds: Sequence[Fold]) -> str:
@@ -32,30 +31,34 @@ def describe(split: Split, dataset: Dataset, folds: Sequence[Fold]) -> str:
 
 def _describe_unseen(split: Split, dataset: Dataset, folds: Sequence[Fold], grouped: str) -> str:
     tested = [len(np.unique(dataset.labels[fold.test])) for fold in folds]
-    few, many = min(tested), max(tested)
-    number, chance = (f"{few}", f"{1 / few:.3g}") if few == many else (
-        f"{few} to {many}", f"{1 / many:.3g} to {1 / few:.3g}")
+    least, most = min(tested), max(tested)
+    number, chance = f"{least}", f"{1 / least:.3g}"
+    if least < most:
+        number, chance = f"{least} to {most}", f"{1 / most:.3g} to {chance}"
     times = f" drawn {split.repeats} times" if split.repeats > 1 else ""
     drawn = "The official split of the data" if split.official else (
         f"{split.folds} outer folds{times}" if split.folds else f"Hold-out{times}")
-    return (f"{drawn} of unseen classes{grouped}: a model learns from no row of the classes it is asked about, and "
-            f"tells the {number} of its fold apart (by chance: {chance} of balanced accuracy); parameters chosen on "
-            f"{split.inner} inner folds of the training classes. Rows of one class are alike, so intervals draw whole "
-            "classes. An encoder trained elsewhere may have met these classes there (Xian et al. 2018).")
+    return (f"{drawn} of unseen classes{grouped}: a model learns from no row of the classes it is "
+            f"asked about, and tells the {number} of its fold apart (by chance: {chance} of "
+            f"balanced accuracy); parameters chosen on {split.inner} inner folds of the training "
+            "classes. Rows of one class are alike, so intervals draw whole classes. An encoder "
+            "trained elsewhere may have met these classes there (Xian et al. 2018).")
 
 
 def remarks(dataset: Dataset, folds: Sequence[Fold], unseen_classes: bool = False) -> list[str]:
-    """What a reader must know of these folds: identical samples that straddle, classes that are absent by chance."""
-    found = []
-    for modality, view in dataset.views.items():
-        straddling = max(_straddling(view.index, fold) for fold in folds)
+    """What to know of these folds: identical samples that straddle, classes that are absent."""
+    sentences = []
+    for modality, distinct in dataset.modalities.items():
+        straddling = max(_straddling(distinct.index, fold) for fold in folds)
         if straddling:
-            noun = "picture" if modality == "image" else "text"
-            found.append(f"Identical {noun}s straddle folds: in the worst fold {straddling} test rows have "
-                         f"a {noun} that also stands in the training rows.")
+            noun = NOUNS[modality]
+            sentences.append(
+                f"Identical {noun}s straddle folds: in the worst fold {straddling} test rows have "
+                f"a {noun} that also stands in the training rows."
+            )
     for fold in folds if not unseen_classes else ():
-        found += _absent(dataset, fold)
-    return found + _split_groups(dataset, folds)
+        sentences += _absent(dataset, fold)
+    return sentences + _split_groups(dataset, folds)
 
 
 def _split_groups(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
@@ -65,21 +68,23 @@ def _split_groups(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
     divided = max(
         len(np.intersect1d(dataset.groups[fold.train], dataset.groups[fold.test])) for fold in folds
     )
-    return [f"{divided} groups ({dataset.group_name}) have rows in both the training and the test part of the "
-            "official split."] if divided else []
+    return [f"{divided} groups ({dataset.group_name}) have rows in both the training and the test "
+            "part of the official split."] if divided else []
 
 
-def _straddling(index: Rows, fold: Fold) -> int:
+def _straddling(index: IntArray, fold: Fold) -> int:
     """Test rows whose sample (missing ones aside) also occurs among the training rows."""
     test = index[fold.test]
     return int(np.sum(np.isin(test[test >= 0], index[fold.train])))
 
 
 def _absent(dataset: Dataset, fold: Fold) -> list[str]:
-    present = {
-        part: set(dataset.labels[rows])
-        for part, rows in (("training", fold.train), ("test", fold.test))
-    }
-    return [f"Repeat {fold.repeat}, fold {fold.fold}: no {part} row of class '{name}'."
-            for part, labels in present.items()
-            for code, name in enumerate(dataset.classes) if code not in labels]
+    sentences: list[str] = []
+    for part, rows in (("training", fold.train), ("test", fold.test)):
+        labels = set(dataset.labels[rows])
+        absent = [name for code, name in enumerate(dataset.classes) if code not in labels]
+        sentences += [
+            f"Repeat {fold.repeat}, fold {fold.fold}: no {part} row of class '{name}'."
+            for name in absent
+        ]
+    return sentences

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.block import BoolArray, Modality
 from models.views import Views
 from pipeline.config.seeds import derive
+from pipeline.data.rows import Rows
 from pipeline.folds.fold import Fold
 
-Rows = NDArray[np.int64]
 SHARES = (0.25, 0.5, 0.75, 1.0)
 PAIRED = 48  # rows of each fold whose pictures and texts are paired in all ways
 

@@ -12,15 +12,15 @@ from PIL import Image
 from models.neural.fusion import Attending, AttendsToPairs, WeighsModalities
 from pipeline.config.cells import Cell
 from pipeline.data.dataset import Dataset
+from pipeline.data.rows import Rows
 from pipeline.engine.task import Failed
 from pipeline.followup.attention_task import AttentionTask
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import encoded
 from pipeline.plan.plan import Plan
 from pipeline.results.scores import Scores
 from pipeline.store.manifest import Entry
-from pipeline.tasks.context import Rows
 from pipeline.tasks.samples import put_samples
 from pipeline.tasks.unit import Unit
 from reports.record import AttentionRecord, FoldRecord, MatchRecord
@@ -122,7 +122,7 @@ def _answer(task: AttentionTask, unit: Unit, comparison: Comparison) -> Entry:
 
 def _complete(rows: Rows, dataset: Dataset) -> Rows:
     """Those that have both a picture and a text."""
-    return rows[np.all([modal.index[rows] >= 0 for modal in dataset.views.values()], axis=0)]
+    return rows[np.all([modal.index[rows] >= 0 for modal in dataset.modalities.values()], axis=0)]
 
 
 def _chosen(result: FoldRecord, dataset: Dataset) -> Rows:

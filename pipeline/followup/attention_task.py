@@ -13,12 +13,13 @@ from PIL import Image
 
 from features.block import Modality
 from models.neural.fusion import AttendsToPairs, WeighsModalities
+from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
-from pipeline.tasks.context import Rows, context_at
+from pipeline.tasks.context import context_at
 from pipeline.tasks.encode import fitted_encoder
 from pipeline.tasks.refit import Refitted, refit
 from pipeline.tasks.samples import SamplesReference, samples_at

@@ -11,9 +11,9 @@ import scipy
 
 from pipeline.followup.alterations import alterations
 from pipeline.followup.probe_task import Probe, paired, read
-from pipeline.metrics.classification import METRICS, Metric
+from pipeline.metrics import METRICS
+from pipeline.metrics.metric import Metric, Probabilities
 from pipeline.plan.comparison import Comparison
-from pipeline.tasks.context import Probabilities
 from reports.record import AdditiveRecord, ProbeRecord, ScoredRecord
 
 LEAST = 1e-12

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from features.block import BoolArray, Modality
 from models.combining import CombinesPredictions, MemberPredictions
 from models.views import Views
+from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome
 from pipeline.folds.fold import Fold
@@ -25,11 +26,12 @@ from pipeline.followup.alterations import (
     altered_views,
     paired_rows,
 )
+from pipeline.metrics.metric import Probabilities
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 from pipeline.tasks.combination import Combination, refitted
-from pipeline.tasks.context import Context, Probabilities, Rows, context_at
+from pipeline.tasks.context import Context, context_at
 from pipeline.tasks.refit import Refitted, refit
 from pipeline.tasks.unit import Unit
 from pipeline.tasks.views import finite

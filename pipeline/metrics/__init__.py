@@ -1,1 +1,22 @@
-"""Metrics."""
+"""METRICS: name -> Metric. A new metric is a function and a line here."""
+
+from pipeline.metrics.classification import (
+    accuracy,
+    balanced_accuracy,
+    f1_macro,
+    log_loss,
+    precision_macro,
+    recall_macro,
+    roc_auc,
+)
+from pipeline.metrics.metric import Metric
+
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric(accuracy),
+    "balanced_accuracy": Metric(balanced_accuracy),
+    "precision_macro": Metric(precision_macro),
+    "recall_macro": Metric(recall_macro),
+    "f1_macro": Metric(f1_macro),
+    "log_loss": Metric(log_loss, greater_is_better=False, unit="nats"),
+    "roc_auc": Metric(roc_auc),
+}

@@ -1,4 +1,4 @@
-"""METRICS: name -> Metric. Every metric scores class probabilities against the true classes.
+"""Metrics of predicted classes: functions of labels (n,) and probabilities (n, K).
 
 They are scikit-learn's by value (tests compare them), but its functions check their input for
 milliseconds a call, and a cached run scores hundreds of folds by seven metrics.
@@ -6,40 +6,11 @@ milliseconds a call, and a cached run scores hundreds of folds by seven metrics.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.data.rows import Labels
+from pipeline.metrics.metric import Probabilities
 from reports.analysis.mean_ranks import mean_ranks
-
-Labels = NDArray[np.int64]
-Probabilities = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A score of out-of-fold predictions.
-
-    Parameters
-    ----------
-    function : (labels (n,) codes 0..K-1, probabilities (n, K)) -> float, nan where it is not
-        defined.
-    greater_is_better : False for losses.
-    unit : "share" of 1, or "nats".
-    version : raised whenever the function changes, for it may choose parameters.
-    """
-
-    function: Callable[[Labels, Probabilities], float]
-    greater_is_better: bool = True
-    unit: Literal["share", "nats"] = "share"
-    version: int = 1
-
-    def __call__(self, labels: Labels, probabilities: Probabilities) -> float:
-        """The score."""
-        return float(self.function(labels, probabilities))
 
 
 def _predicted(probabilities: Probabilities) -> Labels:
@@ -59,19 +30,19 @@ def balanced_accuracy(labels: Labels, probabilities: Probabilities) -> float:
 
 
 def precision_macro(labels: Labels, probabilities: Probabilities) -> float:
-    """Unweighted mean precision over the classes that occur or are predicted; never predicted counts 0."""
+    """Unweighted mean precision over classes that occur or are predicted; never predicted: 0."""
     hits, _, predicted = _counts(labels, probabilities)
     return float(np.mean(hits / np.maximum(predicted, 1)))
 
 
 def recall_macro(labels: Labels, probabilities: Probabilities) -> float:
-    """Unweighted mean recall over the classes that occur or are predicted; one that does not occur counts 0."""
+    """Unweighted mean recall over classes that occur or are predicted; one that never occurs: 0."""
     hits, true, _ = _counts(labels, probabilities)
     return float(np.mean(hits / np.maximum(true, 1)))
 
 
 def f1_macro(labels: Labels, probabilities: Probabilities) -> float:
-    """Unweighted mean F1 = 2 hits / (true + predicted) over the classes that occur or are predicted."""
+    """Unweighted mean F1 = 2 hits / (true + predicted) over classes that occur or are predicted."""
     hits, true, predicted = _counts(labels, probabilities)
     return float(np.mean(2 * hits / (true + predicted)))
 
@@ -109,14 +80,3 @@ def roc_auc(labels: Labels, probabilities: Probabilities) -> float:
     sums = (ranks * positive).sum(axis=0)[known]
     p, q = p[known], q[known]
     return float(np.mean((sums - p * (p + 1) / 2) / (p * q)))
-
-
-METRICS: dict[str, Metric] = {
-    "accuracy": Metric(accuracy),
-    "balanced_accuracy": Metric(balanced_accuracy),
-    "precision_macro": Metric(precision_macro),
-    "recall_macro": Metric(recall_macro),
-    "f1_macro": Metric(f1_macro),
-    "log_loss": Metric(log_loss, greater_is_better=False, unit="nats"),
-    "roc_auc": Metric(roc_auc),
-}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pipeline.config.cells import expand, sample_modalities
 from pipeline.config.grid import Grid
+from pipeline.data.build import build
 from pipeline.data.class_texts import with_class_texts
-from pipeline.data.dataset import Dataset, build
+from pipeline.data.dataset import Dataset
+from pipeline.data.row_check import RowRules
 from pipeline.data.sources import SOURCES
+from pipeline.data.sources.class_texts import read_class_texts
 from pipeline.engine.progress import Progress
 from pipeline.engine.task import Engine
 from pipeline.folds.draw import draw
@@ -31,13 +34,14 @@ def load(
 
 def _dataset(grid: Grid, store: Store) -> Dataset:
     source, unseen = SOURCES[grid.data.name](**grid.data.parameters), grid.split.unseen_classes
-    dataset = build(
-        source.load(grid.folder),
-        sample_modalities(expand(grid)),
+    rules = RowRules(
         grid.on_bad_rows,
-        store,
         grid.split.group,
         smallest_class=1 if unseen else grid.split.folds or 2,
         keep_unlabelled=grid.keep_unlabelled,
     )
-    return with_class_texts(dataset, grid.class_texts, grid.folder) if unseen else dataset
+    samples = source.load(grid.folder)
+    dataset = build(samples, sample_modalities(expand(grid)), rules, store)
+    if unseen:
+        return with_class_texts(dataset, read_class_texts(grid.class_texts, grid.folder))
+    return dataset

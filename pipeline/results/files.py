@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save as save_folds
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from reports.record import CellRecord, FoldRecord, RunRecord
 
 SCORE_COLUMNS = (

@@ -16,7 +16,7 @@ from pipeline.data.card import card
 from pipeline.data.thumbnails import thumbnail
 from pipeline.engine.task import Done, Outcome, Outcomes
 from pipeline.folds.wording import describe, remarks
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import PlanOutcomes
 from pipeline.plan.plan import Plan

@@ -14,7 +14,7 @@ from pipeline.config.cells import Cell
 from pipeline.engine.attempts import describe
 from pipeline.engine.task import Done
 from pipeline.folds.fold import Fold
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import PlanOutcomes
 from pipeline.plan.plan import Plan

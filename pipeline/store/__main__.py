@@ -1,4 +1,4 @@
-"""`python -m pipeline.store ls|verify|prune`: look at the store, check it, and clear what is not needed."""
+"""`python -m pipeline.store ls|verify|prune`: look at the store, check it, clear what is unused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(options: argparse.Namespace) -> None:
     if not options.store.is_dir():
         sys.exit(
-            f"there is no store at {options.store}: a run makes one (say --store FOLDER for another)"
+            f"there is no store at {options.store}: a run makes one (say --store FOLDER for "
+            "another)"
         )
     store = Store(options.store)
     if options.command == "ls":
@@ -79,7 +80,7 @@ def _verify(store: Store) -> int:
 
 
 def prune(store: Store, unused_days: float | None = None) -> list[Path]:
-    """Remove leftovers of interrupted writers, damaged entries, and entries unused for `unused_days`."""
+    """Remove what interrupted writers left, damaged entries, and those unused for `unused_days`."""
     def is_stale(folder: Path) -> bool:
         return bool(store.problem(folder)) or (
             unused_days is not None and _idle_days(folder) > unused_days
@@ -91,13 +92,13 @@ def prune(store: Store, unused_days: float | None = None) -> list[Path]:
     return partial + [folder for folder in store.entries() if _remove(store, folder, is_stale)]
 
 
-def _remove(store: Store, folder: Path, wanted: Callable[[Path], bool]) -> bool:
-    """Remove a folder if it is wanted so, unless somebody is at work on its key (who then holds the lock)."""
+def _remove(store: Store, folder: Path, is_stale: Callable[[Path], bool]) -> bool:
+    """Remove a stale folder, unless somebody is at work on its key (and holds the lock)."""
     locks = store.root / "locks"
     locks.mkdir(exist_ok=True)
     try:
         with FileLock(locks / f"{folder.name.split('.')[0]}.lock", timeout=0):
-            if not wanted(folder):
+            if not is_stale(folder):
                 return False
             shutil.rmtree(folder)
     except Timeout:

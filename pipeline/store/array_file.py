@@ -1,9 +1,9 @@
-"""Arrays as files: dense ones as `.npy`, memory-mapped when read and written piece by piece; CSR as `.npz`."""
+"""Arrays as files: dense ones as `.npy`, mapped when read, written in pieces; CSR as `.npz`."""
 
 from __future__ import annotations
 
+import itertools
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from features.block import Block
+from pipeline.store.files import flush
 
 Array: TypeAlias = NDArray[Any] | sparse.csr_matrix
 
@@ -21,7 +22,7 @@ MAPPED = 2**14  # numbers, from which on mapping a file takes no longer than rea
 
 
 def read_array(path: Path, shape: Sequence[int]) -> Array:
-    """The array in a file; a dense one of more than a few thousand numbers stays on disk. Nothing is unpickled."""
+    """The array in a file, on disk where it is dense and large. Nothing is unpickled."""
     if path.suffix == ".npz":
         return sparse.load_npz(path)
     if math.prod(shape) < MAPPED:
@@ -52,12 +53,6 @@ def write_array(folder: Path, name: str, array: Array | Path) -> tuple[Path, tup
     return path, array.shape, str(array.dtype)
 
 
-def flush(file: BinaryIO) -> None:
-    """Make sure that what was written is on the disk."""
-    file.flush()
-    os.fsync(file.fileno())
-
-
 class GrowingArray:
     """An array (rows, ...) written to a `.npy` file piece by piece, never in memory as a whole.
 
@@ -79,10 +74,10 @@ class GrowingArray:
         np.lib.format.write_array_header_1_0(self._file, header)
 
     def append(self, piece: NDArray[Any]) -> None:
-        """Write the next rows. Raises ValueError for rows unlike the first, or more than were announced."""
+        """Write the next rows. Raises ValueError for rows unlike the first, or too many."""
         if piece.shape[1:] != self._row or piece.dtype != self._dtype or len(piece) > self._left:
-            raise ValueError(f"{piece.dtype} {piece.shape} does not continue {self._dtype} {self._row} with "
-                             f"{self._left} rows left to write")
+            raise ValueError(f"{piece.dtype} {piece.shape} does not continue {self._dtype} "
+                             f"{self._row} with {self._left} rows left to write")
         self._file.write(np.ascontiguousarray(piece).data)
         self._left -= len(piece)
 
@@ -110,11 +105,10 @@ def write_pieces(
     growing: dict[tuple[Output, str], GrowingArray] = {}
     whole: dict[Output, dict[str, Array | Path]] = {}
     with ExitStack() as files:
-        for output, block in (named for piece in pieces for named in piece.items()):
+        for output, block in itertools.chain.from_iterable(piece.items() for piece in pieces):
             arrays = whole.setdefault(output, {})
-            if (
-                block.is_sparse
-            ):  # never as large as pictures' features: only dense blocks come in several pieces
+            # never as large as pictures' features: only dense blocks come in several pieces
+            if block.is_sparse:
                 arrays["values"] = block.values
                 continue
             for name, array in (("values", block.values), ("mask", block.mask)):
@@ -124,6 +118,6 @@ def write_pieces(
                     file = files.enter_context((folder / f"{output}.{name}.npy").open("wb"))
                     growing[output, name] = GrowingArray(file, rows, array)
                 growing[output, name].append(array)
-        for (output, name), one in growing.items():
-            whole[output][name] = one.finish()
+        for (output, name), array_file in growing.items():
+            whole[output][name] = array_file.finish()
     return whole

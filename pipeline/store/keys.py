@@ -10,8 +10,8 @@ from typing import Any
 Ingredients = Mapping[str, Any]
 
 
-def canonical(value: Any) -> str:
-    """JSON with sorted keys and no blanks: equal ingredients give equal text. No nan, no unknown types."""
+def canonical(value: object) -> str:
+    """JSON with sorted keys and no blanks: equal values, equal text. No nan, no unknown types."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True
     )

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from pipeline.store.keys import key_of
 
@@ -18,7 +18,7 @@ SEAL = ',"sha256":"'
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A stored value: arrays by name, and `facts` (plain JSON). `seconds` is what computing it cost.
+    """A stored value: arrays by name, and `facts` (plain JSON). Computing it took `seconds`.
 
     `checksums` are those of the arrays' files, by name, once it is stored. An entry to be stored
     may name, in place of an array, the `.npy` file under `Store.scratch` that holds it; the store
@@ -30,6 +30,16 @@ class Entry:
     seconds: float = 0.0
     reused: bool = False
     checksums: Mapping[str, str] = field(default_factory=dict)
+
+
+class StoredFile(TypedDict):
+    """What a manifest says of an array's file; `shape` and `dtype` are the array's."""
+
+    file: str
+    shape: list[int]
+    dtype: str
+    bytes: int
+    sha256: str
 
 
 class Damaged(Exception):

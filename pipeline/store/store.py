@@ -1,29 +1,36 @@
-"""Content-addressed store of arrays and results: complete keys, verified on read, written atomically.
+"""Content-addressed store of arrays and results.
 
-An entry is a folder named by its key, with one file per array (`.npy`, or `.npz` for CSR; never
-pickled) and a manifest written last. The folder is filled under another name and then moved into
-place as a whole, so an interrupted writer leaves nothing that could be taken for a value.
+Keys hold everything that decides a value, and entries are verified when they are read. An entry is
+a folder named by its key, with one file per array (`.npy`, or `.npz` for CSR; never pickled) and a
+manifest written last. The folder is filled under another name and then moved into place as a whole,
+so an interrupted writer leaves nothing that could be taken for a value.
 
     python -m pipeline.store ls | verify | prune
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from pipeline.store.array_file import Array, flush, read_array, write_array
+from pipeline.store import files
+from pipeline.store.array_file import Array, read_array, write_array
 from pipeline.store.keys import Ingredients, canonical, key_of
-from pipeline.store.manifest import FORMAT, MANIFEST, Damaged, Entry, read_manifest, sealed
+from pipeline.store.manifest import (
+    FORMAT,
+    MANIFEST,
+    Damaged,
+    Entry,
+    StoredFile,
+    read_manifest,
+    sealed,
+)
 
 DEFAULT_STORE = Path("runs") / "store"
 logger = logging.getLogger("modalgrid.store")
@@ -53,7 +60,7 @@ class Store:
             return None
 
     def size(self, ingredients: Ingredients, array: str) -> int | None:
-        """Bytes of the file of one of an entry's arrays, from its manifest alone; None where it is not there."""
+        """Bytes of an array's file, from the entry's manifest alone; None where it is not there."""
         try:
             return int(read_manifest(self.folder(key_of(ingredients)))["files"][array]["bytes"])
         except (Damaged, KeyError):
@@ -66,23 +73,23 @@ class Store:
     def at(self, key: str) -> Entry | None:
         """The entry of a key, verified; None where there is none or it is damaged."""
         try:
-            return self._read(self.folder(key), key)
+            return self.read(self.folder(key))
         except Damaged:
             return None
 
     def get(self, ingredients: Ingredients, compute: Callable[[], Entry]) -> Entry:
-        """The entry, computed and stored where it is not there; a damaged one is reported and replaced.
+        """The entry, computed and stored where it is missing; a damaged one is said and replaced.
 
         Processes that ask for the same entry at once wait for the first: nothing is computed twice.
         """
-        found = self.load(ingredients)
-        if found is not None:
-            return found
+        stored = self.load(ingredients)
+        if stored is not None:
+            return stored
         key = key_of(ingredients)
         with self.lock(key):
-            found = self.load(ingredients)
-            if found is not None:
-                return found
+            stored = self.load(ingredients)
+            if stored is not None:
+                return stored
             self._discard_damaged(key)
             begun = time.perf_counter()
             computed = compute()
@@ -90,7 +97,8 @@ class Store:
             stored = self.load(ingredients)
         if stored is None:
             raise OSError(
-                f"what was just written to {self.root} cannot be read back: is the disk full or faulty?"
+                f"what was just written to {self.root} cannot be read back: is the disk full or "
+                "faulty?"
             )
         return replace(stored, reused=False)
 
@@ -118,21 +126,21 @@ class Store:
     def _save(self, key: str, ingredients: Ingredients, entry: Entry, seconds: float) -> None:
         """Write an entry as a whole, or not at all; the caller holds the key's lock."""
         with self.scratch(key) as partial:
-            files = {name: _write(partial, name, array) for name, array in entry.arrays.items()}
+            about = {name: _write(partial, name, array) for name, array in entry.arrays.items()}
             manifest = {
-                "format": FORMAT, "key": key, "ingredients": ingredients, "files": files,
+                "format": FORMAT, "key": key, "ingredients": ingredients, "files": about,
                 "facts": entry.facts, "seconds": seconds, "created": time.time(),
             }
-            _write_text(partial / MANIFEST, sealed(canonical(manifest)))
-            _sync_folder(partial)
+            files.write_text(partial / MANIFEST, sealed(canonical(manifest)))
+            files.sync_folder(partial)
             folder = self.folder(key)
             folder.parent.mkdir(parents=True, exist_ok=True)
             partial.rename(folder)
-            _sync_folder(folder.parent)
+            files.sync_folder(folder.parent)
 
     @contextmanager
     def scratch(self, key: str) -> Iterator[Path]:
-        """An empty folder on the store's disk, removed in the end; the caller holds the key's lock."""
+        """An empty folder on the store's disk, removed in the end; hold the key's lock."""
         folder = self.root / "partial" / f"{key}.{uuid.uuid4().hex}"
         folder.mkdir(parents=True)
         try:
@@ -144,22 +152,29 @@ class Store:
         """Where the entry of a key lies, or would lie."""
         return self.root / "entries" / key[:2] / key
 
-    def _read(self, folder: Path, key: str, touch: bool = True) -> Entry:
+    def read(self, folder: Path, touch: bool = True) -> Entry:
+        """The entry in a folder, verified; `touch` notes that it was used.
+
+        Raises
+        ------
+        Damaged
+            Where it is missing, or its files are not what its manifest says.
+        """
         manifest = read_manifest(folder)
-        if manifest["key"] != key:
+        if manifest["key"] != folder.name:
             raise Damaged("its manifest belongs to another key")
         arrays = {
             name: self._read_array(folder, name, about) for name, about in manifest["files"].items()
         }
         if touch:
-            _touch(folder / MANIFEST)
+            files.touch(folder / MANIFEST)
         checksums = {name: str(about["sha256"]) for name, about in manifest["files"].items()}
         return Entry(
             arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums
         )
 
-    def _read_array(self, folder: Path, name: str, about: Mapping[str, Any]) -> Array:
-        path = folder / str(about["file"])
+    def _read_array(self, folder: Path, name: str, about: StoredFile) -> Array:
+        path = folder / about["file"]
         try:
             self._verify(path, about)
             array = read_array(path, about["shape"])
@@ -171,15 +186,15 @@ class Store:
             )
         return array
 
-    def _verify(self, path: Path, about: Mapping[str, Any]) -> None:
-        """Compare size and checksum; a file this process has verified is not read again until it changes."""
+    def _verify(self, path: Path, about: StoredFile) -> None:
+        """Compare size and checksum; a verified file is not read again until it changes."""
         status = path.stat()
         seen = (status.st_size, status.st_mtime_ns, status.st_ino)
         if self._verified.get(path) == seen:
             return
         if status.st_size != about["bytes"]:
             raise Damaged(f"{path.name} has {status.st_size} bytes instead of {about['bytes']}")
-        if _sha256(path) != about["sha256"]:
+        if files.sha256(path) != about["sha256"]:
             raise Damaged(f"the checksum of {path.name} is wrong")
         self._verified[path] = seen
 
@@ -188,42 +203,15 @@ class Store:
         return sorted(path for path in (self.root / "entries").glob("??/*") if path.is_dir())
 
     def problem(self, folder: Path) -> str | None:
-        """What is wrong with an entry's folder, if anything; reads all of it that was not read before."""
+        """What is wrong with an entry's folder, if anything; reads what was not read before."""
         try:
-            self._read(folder, folder.name, touch=False)
+            self.read(folder, touch=False)
         except Damaged as error:
             return str(error)
         return None
 
 
-def _write(folder: Path, name: str, array: Array | Path) -> dict[str, Any]:
+def _write(folder: Path, name: str, array: Array | Path) -> StoredFile:
     path, shape, dtype = write_array(folder, name, array)
     return {"file": path.name, "shape": list(shape), "dtype": dtype,
-            "bytes": path.stat().st_size, "sha256": _sha256(path)}
-
-
-def _write_text(path: Path, text: str) -> None:
-    with path.open("wb") as file:
-        file.write(text.encode())
-        flush(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _touch(path: Path) -> None:
-    try:
-        os.utime(path)
-    except OSError:  # a store shared read-only has no times of last use
-        return
+            "bytes": path.stat().st_size, "sha256": files.sha256(path)}

@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.block import Block, Modality
-from pipeline.metrics.classification import METRICS, Metric
+from pipeline.data.rows import Rows
+from pipeline.metrics import METRICS
+from pipeline.metrics.metric import Metric, Probabilities
 from pipeline.tasks.context import Context
 from pipeline.tasks.unit import Unit
 from pipeline.tasks.views import aligned, averaged, fit_of
-
-Rows = NDArray[np.int64]
-Probabilities = NDArray[np.float64]
 
 
 def choose(

@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Modality
-from pipeline.data.dataset import Dataset, Described
+from pipeline.data.dataset import ClassTextIndex, Dataset
+from pipeline.data.rows import Rows
 from pipeline.folds.fold import Fold, with_unlabelled
 from pipeline.folds.stored import codes, folds_from_codes
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 
-Rows = NDArray[np.int64]
-Probabilities = NDArray[np.float64]
 UNLABELLED = 3  # what `folds.stored.codes` calls rows that are learned from without a label
 
 
@@ -58,7 +57,7 @@ class Context:
     index: Mapping[Modality, Rows]
     groups: Rows | None
     tuning_metric: str
-    described: Described | None = None
+    described: ClassTextIndex | None = None
     folds: tuple[Fold, ...] = ()
 
     @cached_property
@@ -121,14 +120,14 @@ def _digest(array: NDArray[Any]) -> str:
 
 def context_of(dataset: Dataset, folds: Sequence[Fold], tuning_metric: str) -> Context:
     """The context of a data set and its folds."""
-    index = {modality: modal.index for modality, modal in dataset.views.items()}
+    index = {modality: modal.index for modality, modal in dataset.modalities.items()}
     return Context(
         dataset.labels,
         len(dataset.classes),
         index,
         dataset.groups,
         tuning_metric,
-        dataset.described,
+        dataset.class_texts,
         tuple(folds),
     )
 
@@ -152,7 +151,7 @@ def context_at(store: Store, key: str) -> Context:
     groups = arrays.get("groups")
     described = None
     if "described_classes" in arrays:
-        described = Described(arrays["described_classes"], arrays["described_positions"])
+        described = ClassTextIndex(arrays["described_classes"], arrays["described_positions"])
     prefix = "index_"
     index: dict[Any, Rows] = {
         name.removeprefix(prefix): array

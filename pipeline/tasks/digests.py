@@ -8,7 +8,6 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from features.block import Modality
@@ -16,10 +15,10 @@ from features.estimator import Estimator
 from models.fusion import Fusion, TakesClassifier
 from models.groups import UsesGroups
 from pipeline.data.dataset import Dataset
+from pipeline.data.rows import Rows
 from pipeline.folds.fold import Fold
 from pipeline.store.keys import key_of
 
-Rows = NDArray[np.int64]
 # Packages whose releases may change what a fitted model predicts.
 VERSIONS = {name: version(name) for name in ("numpy", "scipy", "scikit-learn", "torch")}
 
@@ -86,14 +85,14 @@ def unlabelled_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modalit
 
 def class_texts_digest(dataset: Dataset, modalities: Sequence[Modality]) -> str:
     """Digest of the classes' texts, in order, and that there are some, where a model uses none."""
-    assert dataset.described is not None
-    digests = dataset.views["text"].digests if "text" in modalities else ()
+    assert dataset.class_texts is not None
+    digests = dataset.modalities["text"].digests if "text" in modalities else ()
     return key_of(
         {
             "texts": [
                 [dataset.classes[code], digests[position]]
                 for code, position in zip(
-                    dataset.described.classes, dataset.described.positions, strict=True
+                    dataset.class_texts.classes, dataset.class_texts.positions, strict=True
                 )
             ]
             if digests
@@ -114,5 +113,5 @@ def _listed_groups(dataset: Dataset, rows: Rows) -> list[int] | None:
 
 
 def _sample_digests(dataset: Dataset, modality: Modality, rows: Rows) -> list[str | None]:
-    modal = dataset.views[modality]
+    modal = dataset.modalities[modality]
     return [modal.digests[position] if position >= 0 else None for position in modal.index[rows]]

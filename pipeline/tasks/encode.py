@@ -15,13 +15,14 @@ from features.block import Block, Modality
 from features.encoder import Encoder
 from pipeline.data.dataset import Dataset
 from pipeline.data.pictures import Pictures
+from pipeline.data.rows import Rows
 from pipeline.engine.attempts import failure
 from pipeline.engine.task import Done, Outcome
 from pipeline.store.array_file import write_pieces
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
-from pipeline.tasks.context import Context, Rows, context_at
+from pipeline.tasks.context import Context, context_at
 from pipeline.tasks.features import Features
 from pipeline.tasks.samples import SamplesReference, put_samples, samples_at
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from features.block import Block, Modality
 from features.encoder import Encoder, Targets
 from pipeline.config.components import Component
+from pipeline.data.rows import Rows
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.store import Store
-from pipeline.tasks.context import Context, Rows, SplitReference
+from pipeline.tasks.context import Context, SplitReference
 from pipeline.tasks.digests import numbered_groups
 
 

@@ -10,21 +10,19 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.classifiers.temperature import fitted_temperature
 from models.course import TrainsNetwork
+from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome
+from pipeline.metrics.metric import Probabilities
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 from pipeline.tasks.choose import choose
 from pipeline.tasks.context import Context, context_at
 from pipeline.tasks.unit import Unit
 from pipeline.tasks.views import aligned, averaged, finite, fit_of, loaded_blocks
-
-Rows = NDArray[np.int64]
-Probabilities = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from models.fusion import Fusion
 from models.views import Views
+from pipeline.metrics.metric import Probabilities
 from pipeline.store.store import Store
-from pipeline.tasks.context import Context, Probabilities
+from pipeline.tasks.context import Context
 from pipeline.tasks.unit import Unit, result_of
 from pipeline.tasks.views import aligned, averaged, finite, fit_on, outer_views
 
@@ -47,6 +48,6 @@ def refit(unit: Unit, context: Context, store: Store) -> Refitted:
     """
     entry = result_of(unit, store)
     views = outer_views(unit, context, store)
-    outer = fit_on(views, unit.fold.splits()[0], context)
+    outer = fit_on(views, unit.fold.outer, context)
     model = unit.estimator.with_setting(entry.facts["parameters"]).learn(outer)
     return Refitted(unit, model, views, context)

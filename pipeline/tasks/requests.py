@@ -9,10 +9,11 @@ from features.block import Form, Modality
 from features.encoder import Encoder, Targets
 from pipeline.config.cells import Cell, build_encoder
 from pipeline.config.components import Component
-from pipeline.data.dataset import Dataset, Modal
+from pipeline.data.dataset import Dataset, DistinctSamples
+from pipeline.data.rows import Rows
 from pipeline.folds.fold import Fold
 from pipeline.store.keys import key_of
-from pipeline.tasks.context import Context, Rows, SplitReference
+from pipeline.tasks.context import Context, SplitReference
 from pipeline.tasks.digests import plain_parameters
 from pipeline.tasks.features import Features, targets_of
 from pipeline.tasks.procedures import versions_of
@@ -63,7 +64,7 @@ class FeatureRequests:
     def _described(
         self, encoder: Encoder, modality: Modality, component: Component, training: TrainingRows
     ) -> Features:
-        modal = self._dataset.views[modality]
+        modal = self._dataset.modalities[modality]
         targets = None
         if encoder.supervised:
             present = training.rows[modal.index[training.rows] >= 0]
@@ -118,7 +119,7 @@ def samples_digest(digests: tuple[str, ...]) -> str:
     return key_of({"digests": digests})
 
 
-def _training_digest(modal: Modal, train: Rows, targets: Targets | None) -> str:
+def _training_digest(modal: DistinctSamples, train: Rows, targets: Targets | None) -> str:
     """Digest of the training samples, in order and with repetitions, and of what a supervised encoder is told."""
     positions = modal.index[train]
     ingredients: dict[str, Any] = {

@@ -24,7 +24,7 @@ ENCODING = "utf-8", "surrogatepass"
 
 def put_samples(dataset: Dataset, modality: Modality, store: Store) -> SamplesReference:
     """A reference to the distinct samples of a modality, for tasks to read them."""
-    modal = dataset.views[modality]
+    modal = dataset.modalities[modality]
     if modality == "image":
         return Pictures(modal.samples, modal.digests)
     ingredients = {"kind": "texts", "samples": samples_digest(modal.digests)}

@@ -18,7 +18,7 @@ from pipeline.config.cells import Cell
 from pipeline.config.grid import Grid
 from pipeline.data.dataset import Dataset
 from pipeline.folds.fold import Fold
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -161,7 +161,7 @@ class Units:
             further["groups"] = groups_digest(self._dataset, fold)
         if isinstance(estimator, LearnsFromUnlabelled):
             further["unlabelled"] = unlabelled_digest(self._dataset, fold, modalities)
-        if isinstance(estimator, RecognisesUnseenClasses) and self._dataset.described:
+        if isinstance(estimator, RecognisesUnseenClasses) and self._dataset.class_texts:
             further["class texts"] = class_texts_digest(self._dataset, modalities)
         return further
 

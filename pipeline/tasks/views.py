@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.block import Block, Modality
 from models.fusion import ClassTexts, Fit
 from models.views import Views
-from pipeline.folds.fold import Parts
+from pipeline.data.rows import Rows
+from pipeline.folds.fold import RowSplit
+from pipeline.metrics.metric import Probabilities
 from pipeline.store.store import Store
 from pipeline.tasks.context import Context
 from pipeline.tasks.features import Features
 from pipeline.tasks.unit import Unit
-
-Rows = NDArray[np.int64]
-Probabilities = NDArray[np.float64]
 
 
 def loaded_blocks(unit: Unit, context: Context, store: Store) -> dict[Modality, list[Block]]:
@@ -46,7 +44,7 @@ def fit_of(
     return fit_on(views, unit.fold.splits()[position], context)
 
 
-def fit_on(views: Views, split: Parts, context: Context) -> Fit:
+def fit_on(views: Views, split: RowSplit, context: Context) -> Fit:
     """What is learned from, and asked about, in one split of the rows.
 
     Training rows come with their augmented copies, test rows only where predictions are averaged

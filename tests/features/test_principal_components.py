@@ -106,4 +106,4 @@ def test_the_frozen_network_runs_once_and_the_components_in_every_training_set(
 
 def entries(folder):
     store = Store(folder / "store")
-    return [store._read(path, path.name) for path in store.entries()]
+    return [store.read(path) for path in store.entries()]

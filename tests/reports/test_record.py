@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from pipeline.data import dataset
+from pipeline.data.build import build
 from pipeline.data.card import card
+from pipeline.data.row_check import RowRules
 from pipeline.data.samples import BytesPicture, Samples
 from pipeline.data.thumbnails import thumbnail
 from reports.record import RunRecord
@@ -88,7 +89,7 @@ def test_the_card_counts_what_the_report_shows(store):
     pictures[5] = BytesPicture("copy", pictures[4].read())
     pictures[6] = BytesPicture("wide", png(99, size=60))
     changed = replace(samples, texts=texts, pictures=pictures, group="pair")
-    facts = card(dataset.build(changed, ["image", "text"], "fail", store))
+    facts = card(build(changed, ["image", "text"], RowRules("fail"), store))
     assert facts.pop("writing systems").startswith("Latin 9")
     assert facts == {
         "rows": "36",
@@ -111,9 +112,9 @@ def test_the_card_names_writing_systems_and_survives_empty_data(store):
         "groups": {},
         "labels": ["a", "b", "a", "b"],
         "ids": list("wxyz"),
-        "places": list("wxyz"),
+        "locations": list("wxyz"),
     }
-    facts = card(dataset.build(Samples(**columns), ["image", "text"], "keep", store))
+    facts = card(build(Samples(**columns), ["image", "text"], RowRules("keep"), store))
     assert facts["writing systems"] == "Cyrillic 62 %, Chinese characters 25 %, Japanese kana 12 %"
     assert facts["distinct pictures"] == "1; 24 x 24 pixels, all of them"
     assert (facts["duplicate texts"], facts["duplicate pictures"]) == ("none", "none")
@@ -130,10 +131,11 @@ def test_thumbnails_show_the_row_that_is_asked_for(record):
 def test_a_thumbnail_is_small_and_knows_when_there_is_none(store):
     samples = small_samples(2)
     pictures = [BytesPicture("wide.png", png(0, size=300)), None, *samples.pictures[2:]]
-    built = dataset.build(small_samples(2, pictures=pictures), ["image", "text"], "keep", store)
+    rules = RowRules("keep")
+    built = build(small_samples(2, pictures=pictures), ["image", "text"], rules, store)
     picture = Image.open(io.BytesIO(thumbnail(built, 0)))
     assert max(picture.size) == 112
     assert thumbnail(built, 1) is None
-    built.views["image"].samples[built.views["image"].index[0]].__dict__["data"] = b"gone"
+    built.modalities["image"].samples[built.modalities["image"].index[0]].__dict__["data"] = b"gone"
     with pytest.raises(ValueError, match="picture"):
         thumbnail(built, 0)

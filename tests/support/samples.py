@@ -27,7 +27,7 @@ def small_samples(per_class: int = 12, **changes) -> Samples:
     colours = {"cat": (200, 60, 60), "dog": (60, 200, 60), "car": (60, 60, 200)}
     rng = np.random.default_rng(0)
     columns = {
-        "places": [f"items.csv row {row + 1}" for row in range(len(labels))],
+        "locations": [f"items.csv row {row + 1}" for row in range(len(labels))],
         "pictures": [
             BytesPicture(f"row {row + 1}", png(row, colours[label]))
             for row, label in enumerate(labels)

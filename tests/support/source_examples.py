@@ -172,11 +172,11 @@ def write_cifar10(folder: Path, monkeypatch) -> None:
 
 def write_pickle(file: Path, content, monkeypatch) -> None:
     """Write a file in the form of Python 2's pickles, and have the source know its md5."""
-    from pipeline.data.sources import cifar10
+    from pipeline.data.sources import cifar10_archive
 
     written = b"\x80\x02" + python2(content) + b"."
     file.write_bytes(written)
-    monkeypatch.setitem(cifar10.MD5, file.name, hashlib.md5(written).hexdigest())
+    monkeypatch.setitem(cifar10_archive.MD5, file.name, hashlib.md5(written).hexdigest())
 
 
 def python2(value) -> bytes:

@@ -1,4 +1,4 @@
-"""The real thing: real encoders with real weights on the default data, against reference figures."""
+"""The real thing: real encoders with real weights on the default data, and reference figures."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def folder(tmp_path_factory):
 
 
 def test_the_default_data_reach_the_reference_figures(folder):
-    found = defaultdict(list)
+    figures = defaultdict(list)
     with (folder / "out" / "scores.csv").open() as file:
         for row in csv.DictReader(file):
-            found[row["cell"]].append(float(row["f1_macro"]))
-    assert set(found) == {"majority", *REFERENCE}
+            figures[row["cell"]].append(float(row["f1_macro"]))
+    assert set(figures) == {"majority", *REFERENCE}
     for cell, reference in REFERENCE.items():
-        assert np.mean(found[cell]) > reference - NOISE, cell
-    assert np.mean(found["cnn + sbert / concat / logistic"]) > np.mean(
-        found["sbert / text_only / logistic"]
+        assert np.mean(figures[cell]) > reference - NOISE, cell
+    assert np.mean(figures["cnn + sbert / concat / logistic"]) > np.mean(
+        figures["sbert / text_only / logistic"]
     )
 
 

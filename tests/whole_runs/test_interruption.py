@@ -1,4 +1,4 @@
-"""Runs that are killed, that share a store, that find it damaged: the results are those of a calm run."""
+"""Runs that are killed, share a store or find it damaged: the results are those of a calm run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def folder(tmp_path):
 def started(
     folder: Path, out: str, grid: str = "grid.yaml", jobs: int = 1
 ) -> Iterator[subprocess.Popen[str]]:
-    """A run in a process group of its own, with the folder's store; none of it is left over in the end."""
+    """A run in a process group of its own, with the folder's store; none of it is left over."""
     command = [sys.executable, "-m", "pipeline.run", str(folder / grid), "--out", str(folder / out),
                "--store", str(folder / "store"), "--jobs", str(jobs)]
     with subprocess.Popen(
@@ -80,10 +80,10 @@ def computed(errors: str) -> list[int]:
     return [int(number) for number in re.findall(r"(\d+) computed", errors)]
 
 
-def same(folder: Path, one: str, other: str) -> bool:
+def same(folder: Path, out: str, other: str) -> bool:
     """Whether two runs have the same scores and, to the last bit, the same predictions."""
-    tables = [pq.read_table(folder / out / "predictions.parquet") for out in (one, other)]
-    return results(folder, one) == results(folder, other) and tables[0].equals(tables[1])
+    tables = [pq.read_table(folder / name / "predictions.parquet") for name in (out, other)]
+    return results(folder, out) == results(folder, other) and tables[0].equals(tables[1])
 
 
 def calm_run(folder: Path, out: str) -> int:
@@ -100,7 +100,10 @@ def calm_run(folder: Path, out: str) -> int:
 
 
 def kill_at(process: subprocess.Popen[str], store: Store, entries: int, mid_write: bool) -> bool:
-    """Kill the run once the store has so many entries (and a writer is at work); False where it ended before."""
+    """Kill the run once the store has so many entries; False where it ended before.
+
+    With `mid_write`, a writer is at work then.
+    """
     partial = store.root / "partial"
     while True:
         try:
@@ -150,14 +153,14 @@ def test_two_runs_of_overlapping_grids_share_the_work_and_do_none_of_it_twice(fo
         write_grid(folder, TEXT_GRID.replace("[bow, tfidf]", texts))
         calm_run(folder, f"calm {name}")
         (folder / "grid.yaml").rename(folder / f"{name}.yaml")
-    with started(folder, "one", "one.yaml") as one, started(folder, "two", "two.yaml") as two:
-        errors = [process.communicate(timeout=PATIENCE)[1] for process in (one, two)]
-    assert [one.returncode, two.returncode] == [0, 0], errors
+    with started(folder, "one", "one.yaml") as first, started(folder, "two", "two.yaml") as second:
+        errors = [process.communicate(timeout=PATIENCE)[1] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], errors
     store, calm = (
         Store(folder / "store"),
         [Store(folder / f"calm {name}" / "store") for name in grids],
     )
-    names = [{entry.name for entry in one.entries()} for one in (store, *calm)]
+    names = [{entry.name for entry in opened.entries()} for opened in (store, *calm)]
     assert names[0] == names[1] | names[2]
     assert names[1] & names[2]
     assert sum(number for text in errors for number in computed(text)) == counted(store)

@@ -1,4 +1,4 @@
-"""Every ingredient of the keys, changed alone, forces the work that depends on it once, and no other work."""
+"""Every ingredient of the keys, changed alone, forces the work that depends on it, once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from models import CLASSIFIERS, FUSIONS
 from models.classifiers.logistic import Logistic
 from models.early.baselines import Majority
 from models.early.concat import Concat
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from pipeline.tasks import fit, procedures, unit
 from tests.support.samples import png
 from tests.support.tiny import (
@@ -76,7 +76,7 @@ def _tiny(monkeypatch):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """Folders of two runs with everything in their stores, to be copied."""
-    found = {}
+    folders = {}
     for name, grid in (("folds", FOLDS), ("official", OFFICIAL)):
         folder = tmp_path_factory.mktemp(name)
         write_table(folder)
@@ -95,8 +95,8 @@ def finished(tmp_path_factory):
             register(patch)
             without_report(patch)
             assert run_grid(folder) == 0
-        found[name] = folder
-    return found
+        folders[name] = folder
+    return folders
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def row(sku: str, column: int, value: str) -> Callable[..., None]:
             read_rows(folder),
             (folder / "items.csv").read_text().splitlines()[0].split(","),
         )
-        mine = next(one for one in rows if one[0] == sku)
+        mine = next(line for line in rows if line[0] == sku)
         assert mine[column] != value
         mine[column] = value
         write_rows(folder, rows, *header[4:])
@@ -261,8 +261,14 @@ def fusion_of(cell: str) -> str:
 
 
 @pytest.mark.parametrize(("change", "again"), [
-    (row("id1", 3, "dog"), {"majority", *(f"{fusion} / {one}" for fusion in LEARNED
-                                          for one in ("logistic", "random_forest"))}),
+    (
+        row("id1", 3, "dog"),
+        {
+            "majority",
+            *(f"{fusion} / logistic" for fusion in LEARNED),
+            *(f"{fusion} / random_forest" for fusion in LEARNED),
+        },
+    ),
     (grid("seed: 3", "seed: 4"), {f"{fusion} / random_forest" for fusion in LEARNED}),
     (grid("trees: 3", "trees: 4"), {f"{fusion} / random_forest" for fusion in LEARNED}),
     (grid("C: [10]", "C: [20]"), {f"{fusion} / logistic" for fusion in LEARNED}),
@@ -275,7 +281,7 @@ def test_with_given_folds_and_nothing_to_choose_a_change_encodes_nothing(
     finished, tmp_path, monkeypatch, work, change, again
 ):
     folder = copied(finished, "official", tmp_path)
-    assert next(one for one in read_rows(folder) if one[0] == "id1")[3:] == ["cat", "train"]
+    assert next(line for line in read_rows(folder) if line[0] == "id1")[3:] == ["cat", "train"]
     change(folder, monkeypatch)
     done = work(folder)
     assert Counter(short(cell) for cell, _ in done.results.elements()) == Counter(again)
@@ -324,9 +330,8 @@ def test_groups_are_an_ingredient_of_models_that_hold_out_whole_groups_only(
 ):
     folder = copied(finished, "official", tmp_path)
     rows = read_rows(folder)
-    write_rows(
-        folder, [[*one, f"pair{number // 2}"] for number, one in enumerate(rows)], "part", "brand"
-    )
+    paired = [[*line, f"pair{number // 2}"] for number, line in enumerate(rows)]
+    write_rows(folder, paired, "part", "brand")
     write_grid(
         folder,
         re.sub("fusion: .*", "fusion: [image_only, {attention: {epochs: 1}}]", OFFICIAL).replace(

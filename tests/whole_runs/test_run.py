@@ -1,4 +1,4 @@
-"""The whole flow on a small table: files, scores, predictions, reuse, failures, plan, determinism."""
+"""The whole flow on a small table: files, scores, predictions, reuse, failures, determinism."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from features.encoders.bag_of_words import BagOfWords
 from models.early.concat import Concat
-from pipeline.metrics import classification as metrics
+from pipeline.metrics import METRICS
 from pipeline.results.files import SCORE_COLUMNS
 from tests.support.samples import small_samples
 from tests.support.tiny import (
@@ -109,12 +109,12 @@ def test_the_scores_are_those_of_the_written_predictions(folder):
     for row in scores(folder):
         mine = np.array([cell == row["cell"] and fold == int(row["fold"])
                          for cell, fold in zip(table["cell"], table["fold"], strict=True)])
-        for name, metric in metrics.METRICS.items():
+        for name, metric in METRICS.items():
             assert float(row[name]) == pytest.approx(
                 metric(codes[mine], probabilities[mine]), abs=1e-6
             )
-    own = dict(zip(small_samples().ids, small_samples().labels, strict=True))
-    assert all(own[name] == label for name, label in zip(table["id"], table["label"], strict=True))
+    label_of = dict(zip(small_samples().ids, small_samples().labels, strict=True))
+    assert [label_of[name] for name in table["id"]] == table["label"]
 
 
 def test_the_lock_file_is_a_grid_that_gives_the_same_run(folder):

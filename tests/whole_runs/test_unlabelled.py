@@ -1,4 +1,4 @@
-"""Rows without a label: seen by the fusions that learn from them, never scored, never near a test row's group."""
+"""Rows without a label: for the fusions that learn from them, never scored, apart from groups."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config.grid import Split
+from pipeline.data.build import build
 from pipeline.data.card import card
-from pipeline.data.dataset import DatasetError, build
+from pipeline.data.dataset import DatasetError
+from pipeline.data.row_check import RowRules
 from pipeline.folds.draw import draw
 from pipeline.plan.plan import make_plan
 from pipeline.store.keys import key_of
@@ -41,20 +43,21 @@ def partly(**changes):
 
 def test_a_row_without_a_label_is_bad_unless_it_is_asked_for(store):
     with pytest.raises(DatasetError, match="row 6: the label is missing"):
-        build(partly(), ("text",), "fail", store)
-    kept = build(partly(), ("text",), "fail", store, keep_unlabelled=True)
-    assert list(np.flatnonzero(kept.labels < 0)) == UNLABELLED
-    assert kept.classes == ("car", "cat", "dog")
-    assert kept.labels[1] == kept.classes.index("cat")
-    assert "8 of 36 rows have no label" in kept.notes[-1]
-    assert card(kept)["classes"] == "3, of 9 to 10 rows"
-    assert kept.fingerprint != build(small_samples(), ("text",), "fail", store).fingerprint
+        build(partly(), ("text",), RowRules("fail"), store)
+    dataset = build(partly(), ("text",), RowRules("fail", keep_unlabelled=True), store)
+    assert list(np.flatnonzero(dataset.labels < 0)) == UNLABELLED
+    assert dataset.classes == ("car", "cat", "dog")
+    assert dataset.labels[1] == dataset.classes.index("cat")
+    assert "8 of 36 rows have no label" in dataset.notes[-1]
+    assert card(dataset)["classes"] == "3, of 9 to 10 rows"
+    labelled = build(small_samples(), ("text",), RowRules("fail"), store)
+    assert dataset.fingerprint != labelled.fingerprint
 
 
 @pytest.mark.parametrize("split", [Split(folds=3, inner=2), Split(holdout=0.3, inner=2)])
 @pytest.mark.parametrize("group", [None, "pair"])
 def test_no_split_scores_them_or_has_their_group_on_both_sides(store, split, group):
-    data = build(partly(), ("text",), "fail", store, group, keep_unlabelled=True)
+    data = build(partly(), ("text",), RowRules("fail", group, keep_unlabelled=True), store)
     used = set()
     for fold in draw(data, split, 0):
         for train, test, unlabelled in fold.splits():
@@ -65,15 +68,15 @@ def test_no_split_scores_them_or_has_their_group_on_both_sides(store, split, gro
                 assert data.groups is None or not set(data.groups[unlabelled]) & set(
                     data.groups[rows]
                 )
-        assert data.groups is not None or set(fold.splits()[0][2]) == set(UNLABELLED)
+        assert data.groups is not None or set(fold.outer.unlabelled) == set(UNLABELLED)
     assert used == set(UNLABELLED) if split.folds else used
 
 
 def test_the_official_test_part_is_never_learned_from(store):
     parts = ["test" if row % 3 == 0 else "train" for row in range(36)]
-    data = build(partly(split=parts), ("text",), "fail", store, keep_unlabelled=True)
+    data = build(partly(split=parts), ("text",), RowRules("fail", keep_unlabelled=True), store)
     (fold,) = draw(data, Split(official=True, inner=2), 0)
-    assert set(fold.splits()[0][2]) == {row for row in UNLABELLED if row % 3}
+    assert set(fold.outer.unlabelled) == {row for row in UNLABELLED if row % 3}
     assert not set(UNLABELLED) & set(fold.test)
 
 
@@ -105,8 +108,19 @@ def predictions(folder, out="out"):
     """id, fold and class probabilities by cell."""
     table = pq.read_table(folder / out / "predictions.parquet").drop_columns(["label", "predicted"])
     cells = table["cell"].to_pylist()
-    return {cell: table.filter([one == cell for one in cells]).drop_columns(["cell"]).to_pylist()
-            for cell in dict.fromkeys(cells)}
+    return {
+        cell: table.filter([name == cell for name in cells]).drop_columns(["cell"]).to_pylist()
+        for cell in dict.fromkeys(cells)
+    }
+
+
+def changed_cells(units, others):
+    """Names of the cells whose keys differ between two plans of the same cells."""
+    return {
+        unit.cell.name
+        for unit, other in zip(units, others, strict=True)
+        if key_of(unit.ingredients) != key_of(other.ingredients)
+    }
 
 
 def uses(cell):
@@ -137,7 +151,7 @@ def test_what_is_handed_to_a_fusion_is_apart_from_the_rows_it_is_asked_about(fol
 
     monkeypatch.setattr(fold_views, "fit_on", spy)
     assert run_grid(folder) == 0
-    handed = [one for one in seen if one[-1].unlabelled is not None]
+    handed = [call for call in seen if call[-1].unlabelled is not None]
     assert len(handed) > 10
     for (_, test, rows), groups, fit in handed:
         assert not set(groups[rows]) & set(groups[test])
@@ -147,19 +161,14 @@ def test_what_is_handed_to_a_fusion_is_apart_from_the_rows_it_is_asked_about(fol
 
 def test_they_are_part_of_the_keys_of_those_fusions_alone(folder):
     comparison = comparison_of(folder / "grid.yaml")
-    drawn, cells = comparison.folds, comparison.cells
-    plans = [
-        make_plan(replace(comparison, folds=tuple(many))).units
-        for many in (
-            drawn,
-            [
-                replace(fold, unlabelled=tuple(rows[1:] for rows in fold.unlabelled))
-                for fold in drawn
-            ],
-        )
+    cells = comparison.cells
+    fewer = [
+        replace(fold, unlabelled=tuple(rows[1:] for rows in fold.unlabelled))
+        for fold in comparison.folds
     ]
-    changed = {one.cell.name for one, other in zip(*plans, strict=True)
-               if key_of(one.ingredients) != key_of(other.ingredients)}
+    reduced = replace(comparison, folds=tuple(fewer))
+    plans = [make_plan(compared).units for compared in (comparison, reduced)]
+    changed = changed_cells(*plans)
     assert changed == {cell.name for cell in cells if uses(cell.name)}
     assert len(changed) == 2
 
@@ -168,11 +177,10 @@ def test_their_groups_are_part_of_the_keys_of_those_fusions_alone(folder):
     comparison = comparison_of(folder / "grid.yaml")
     dataset, drawn, cells = comparison.dataset, comparison.folds, comparison.cells
     groups = dataset.groups.copy()
-    groups[drawn[0].splits()[0][2][0]] = groups.max() + 1
-    changed = {one.cell.name for one, other in zip(
-        make_plan(comparison).units,
-        make_plan(replace(comparison, dataset=replace(dataset, groups=groups))).units, strict=True)
-        if key_of(one.ingredients) != key_of(other.ingredients)}
+    groups[drawn[0].outer.unlabelled[0]] = groups.max() + 1
+    regrouped = replace(comparison, dataset=replace(dataset, groups=groups))
+    plans = [make_plan(compared).units for compared in (comparison, regrouped)]
+    changed = changed_cells(*plans)
     assert changed == {cell.name for cell in cells if uses(cell.name)}
 
 

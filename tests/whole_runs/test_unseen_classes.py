@@ -1,7 +1,8 @@
-"""Splits that hold out whole classes: who is tested when, what describes the classes, and whole runs on them."""
+"""Splits that hold out whole classes: who is tested, what describes the classes, whole runs."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -18,13 +19,16 @@ from features.encoder import Encoder
 from pipeline.config.grid import GridError, Split
 from pipeline.config.parse import KEYS, read_grid
 from pipeline.config.schema import schema
+from pipeline.data.build import build
 from pipeline.data.card import card
 from pipeline.data.class_texts import readable, with_class_texts
-from pipeline.data.dataset import DatasetError, build
+from pipeline.data.dataset import DatasetError
+from pipeline.data.row_check import RowRules
 from pipeline.data.samples import SourceError
+from pipeline.data.sources.class_texts import read_class_texts
 from pipeline.folds.draw import draw
 from pipeline.folds.wording import describe, remarks
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from pipeline.plan.plan import make_plan
 from pipeline.store.keys import key_of
 from pipeline.store.store import Store
@@ -50,8 +54,14 @@ UNSEEN = Split(folds=3, inner=2, unseen_classes=True)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(2, 4), st.integers(1, 2), st.integers(2, 3), st.integers(0, 5), st.integers(0, 2**32 - 1),
-       st.booleans())
+@given(
+    st.integers(2, 4),
+    st.integers(1, 2),
+    st.integers(2, 3),
+    st.integers(0, 5),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+)
 def test_every_class_is_tested_once_a_repeat_by_models_that_saw_none_of_its_rows(
     count, repeats, inner, more, seed, grouped
 ):
@@ -63,27 +73,27 @@ def test_every_class_is_tested_once_a_repeat_by_models_that_saw_none_of_its_rows
     assert len(drawn) == count * repeats
     for repeat in range(repeats):
         tested = [set(labels[fold.test]) for fold in drawn if fold.repeat == repeat]
-        assert sorted(code for part in tested for code in part) == list(range(classes))
+        assert sorted(itertools.chain.from_iterable(tested)) == list(range(classes))
         assert max(map(len, tested)) - min(map(len, tested)) <= 1
     for fold in drawn:
         assert sorted([*fold.train, *fold.test]) == list(range(len(labels)))
         inside = [set(labels[scored]) for _, scored in fold.inner]
-        assert sorted(code for part in inside for code in part) == sorted(set(labels[fold.train]))
+        assert sorted(itertools.chain.from_iterable(inside)) == sorted(set(labels[fold.train]))
         for train, scored in ((fold.train, fold.test), *fold.inner):
             assert not set(labels[train]) & set(labels[scored])
             assert len(set(labels[scored])) >= 2
     again = draw(dataset_of(labels, groups), split, seed)
     assert all(
-        np.array_equal(one.test, other.test) for one, other in zip(drawn, again, strict=True)
+        np.array_equal(fold.test, other.test) for fold, other in zip(drawn, again, strict=True)
     )
 
 
 def test_another_seed_deals_other_classes_together():
     data = dataset_of(np.repeat(np.arange(12), 2))
-    tested = [
-        frozenset(data.labels[fold.test]) for seed in range(5) for fold in draw(data, UNSEEN, seed)
-    ]
-    assert len(set(tested)) > 10
+    tested = set()
+    for seed in range(5):
+        tested |= {frozenset(data.labels[fold.test]) for fold in draw(data, UNSEEN, seed)}
+    assert len(tested) > 10
 
 
 def test_classes_that_share_a_group_are_tested_together():
@@ -173,19 +183,26 @@ def test_folds_of_rows_and_of_classes_are_stored_apart(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "words"), [
-    ("face-smiling", "face smiling"), ("a_big__cat", "a big cat"), ("Food & Drink", "Food & Drink"), ("-", "-")])
+    ("face-smiling", "face smiling"),
+    ("a_big__cat", "a big cat"),
+    ("Food & Drink", "Food & Drink"),
+    ("-", "-"),
+])
 def test_a_classes_name_is_read_as_words(name, words):
     assert readable(name) == words
 
 
 def test_class_texts_are_texts_that_no_row_has(store, tmp_path):
-    plain = build(small_samples(), ("image", "text"), "fail", store)
-    found = with_class_texts(plain, {"cat": ("an animal that purrs", "a pet"), "dog": ("it barks",),
-                                     "car": (" it drives ",)}, tmp_path)
-    view = found.views["text"]
+    plain = build(small_samples(), ("image", "text"), RowRules("fail"), store)
+    given = {
+        "cat": ("an animal that purrs", "a pet"), "dog": ("it barks",), "car": (" it drives ",)
+    }
+    described = with_class_texts(plain, read_class_texts(given, tmp_path))
+    extended, before = described.modalities["text"], plain.modalities["text"]
+    index = described.class_texts
     texts = {
-        (found.classes[code], view.samples[place])
-        for code, place in zip(found.described.classes, found.described.positions, strict=True)
+        (described.classes[code], extended.samples[position])
+        for code, position in zip(index.classes, index.positions, strict=True)
     }
     assert texts == {
         ("cat", "an animal that purrs"),
@@ -193,33 +210,32 @@ def test_class_texts_are_texts_that_no_row_has(store, tmp_path):
         ("dog", "it barks"),
         ("car", "it drives"),
     }
-    assert not set(found.described.positions) & set(view.index)
-    assert [view.samples[place] for place in view.index] == [plain.views["text"].samples[place]
-                                                             for place in plain.views["text"].index]
-    assert list(view.digests) == sorted(view.digests)
-    assert found.fingerprint != plain.fingerprint
-    assert card(found)["distinct texts"] == card(plain)["distinct texts"]
-    assert "cat: an animal that purrs" in card(found)["classes described by"]
-    named = with_class_texts(plain, None, tmp_path)
-    assert [named.views["text"].samples[place] for place in named.described.positions] == [
-        "car",
-        "cat",
-        "dog",
+    assert not set(index.positions) & set(extended.index)
+    assert [extended.samples[position] for position in extended.index] == [
+        before.samples[position] for position in before.index
     ]
+    assert list(extended.digests) == sorted(extended.digests)
+    assert described.fingerprint != plain.fingerprint
+    assert card(described)["distinct texts"] == card(plain)["distinct texts"]
+    assert "cat: an animal that purrs" in card(described)["classes described by"]
+    named = with_class_texts(plain, read_class_texts(None, tmp_path))
+    samples = named.modalities["text"].samples
+    assert [samples[position] for position in named.class_texts.positions] == ["car", "cat", "dog"]
 
 
-def test_rows_need_no_texts_for_their_classes_to_have_some(store, tmp_path):
-    found = with_class_texts(build(small_samples(), ("image",), "fail", store), None, tmp_path)
-    assert sorted(found.views["text"].samples) == ["car", "cat", "dog"]
-    assert set(found.views["text"].index) == {-1}
+def test_rows_need_no_texts_for_their_classes_to_have_some(store):
+    described = with_class_texts(
+        build(small_samples(), ("image",), RowRules("fail"), store), None
+    )
+    assert sorted(described.modalities["text"].samples) == ["car", "cat", "dog"]
+    assert set(described.modalities["text"].index) == {-1}
 
 
 def test_what_is_wrong_with_class_texts_is_said_all_at_once(store, tmp_path):
-    data = build(small_samples(), ("text",), "fail", store)
+    data = build(small_samples(), ("text",), RowRules("fail"), store)
+    given = {"catt": ("purrs",), "dog": ("barks", " "), "car": ("barks",)}
     with pytest.raises(DatasetError) as error:
-        with_class_texts(
-            data, {"catt": ("purrs",), "dog": ("barks", " "), "car": ("barks",)}, tmp_path
-        )
+        with_class_texts(data, read_class_texts(given, tmp_path))
     for part in ("there is no class 'catt'; did you mean 'cat'?", "class 'cat' has no text",
                  "“dog” and “car” have the same text, “barks”", "a text of class 'dog' is empty"):
         assert any(part in line for line in error.value.problems), part
@@ -227,14 +243,15 @@ def test_what_is_wrong_with_class_texts_is_said_all_at_once(store, tmp_path):
 
 
 def test_class_texts_may_stand_in_a_table(store, tmp_path):
-    data = build(small_samples(), ("text",), "fail", store)
+    data = build(small_samples(), ("text",), RowRules("fail"), store)
     (tmp_path / "texts.csv").write_text("class,text\ncat,purrs\ncat,meows\ndog,barks\ncar,drives\n")
-    assert len(with_class_texts(data, "texts.csv", tmp_path).described.classes) == 4
+    described = with_class_texts(data, read_class_texts("texts.csv", tmp_path))
+    assert len(described.class_texts.classes) == 4
     (tmp_path / "wrong.csv").write_text("class,words\ncat,purrs\n")
     with pytest.raises(SourceError, match="has no column 'text'"):
-        with_class_texts(data, "wrong.csv", tmp_path)
+        with_class_texts(data, read_class_texts("wrong.csv", tmp_path))
     with pytest.raises(SourceError, match=r"'text.csv' does not exist"):
-        with_class_texts(data, "text.csv", tmp_path)
+        with_class_texts(data, read_class_texts("text.csv", tmp_path))
 
 
 # --- whole runs
@@ -265,7 +282,7 @@ fusion:
 
 
 class ColourWords(Encoder):
-    """The mean of what the colour names of a text look like, in axes of its own: a frozen encoder of meaning."""
+    """The mean of what a text's colour names look like, in axes of its own: frozen, of meaning."""
 
     modality: ClassVar[Modality] = "text"
     version: ClassVar[int] = 1
@@ -298,7 +315,7 @@ def reporting_folder(tmp_path, monkeypatch):
     register(monkeypatch)
     monkeypatch.setitem(features.TEXT_ENCODERS, "colour_words", ColourWords)
     monkeypatch.setattr(ColourWords, "seen", [])
-    items = [(colour, number) for colour in COLOURS for number in range(6)]
+    items = list(itertools.product(COLOURS, range(6)))
     for row, (colour, _) in enumerate(items):
         (tmp_path / f"{row}.png").write_bytes(png(row, COLOURS[colour]))
     write_rows(tmp_path, [[f"id{row}", f"{row}.png", f"{colour} item{number}", colour]
@@ -308,10 +325,10 @@ def reporting_folder(tmp_path, monkeypatch):
 
 
 def mean_scores(folder, out="out"):
-    found: dict[str, list[float]] = {}
+    by_cell: dict[str, list[float]] = {}
     for row in scores(folder, out):
-        found.setdefault(row["cell"], []).append(float(row["balanced_accuracy"]))
-    return {cell: np.mean(values) for cell, values in found.items()}
+        by_cell.setdefault(row["cell"], []).append(float(row["balanced_accuracy"]))
+    return {cell: np.mean(values) for cell, values in by_cell.items()}
 
 
 def predictions(folder, out="out"):
@@ -320,10 +337,10 @@ def predictions(folder, out="out"):
 
 def test_a_run_recognises_classes_it_never_saw_and_its_baseline_is_chance(folder):
     assert run_grid(folder) == 0
-    found = mean_scores(folder)
-    assert found.pop("majority") == pytest.approx(1 / 3)
-    assert found["mean_colour + colour_words / zero_shot(image)"] > 0.7
-    assert min(found.values()) > 0.7
+    means = mean_scores(folder)
+    assert means.pop("majority") == pytest.approx(1 / 3)
+    assert means["mean_colour + colour_words / zero_shot(image)"] > 0.7
+    assert min(means.values()) > 0.7
     for row in predictions(folder):
         known = {
             name.removeprefix("p_")
@@ -360,10 +377,10 @@ def test_the_report_says_what_chance_is_and_tells_the_modalities_apart(reporting
 @pytest.mark.parametrize("name", METRICS)
 def test_a_score_is_that_of_the_candidates_alone(name):
     rng = np.random.default_rng(0)
-    candidates, own = np.array([1, 4, 5]), rng.integers(0, 3, 60)
+    candidates, codes = np.array([1, 4, 5]), rng.integers(0, 3, 60)
     probabilities = rng.dirichlet(np.ones(3), 60)
-    found = METRICS[name](candidates[own], fold_views.aligned(probabilities, candidates, 7))
-    assert found == pytest.approx(METRICS[name](own, probabilities))
+    score = METRICS[name](candidates[codes], fold_views.aligned(probabilities, candidates, 7))
+    assert score == pytest.approx(METRICS[name](codes, probabilities))
 
 
 def test_inner_folds_know_nothing_of_the_classes_held_out(folder, monkeypatch):
@@ -375,7 +392,7 @@ def test_inner_folds_know_nothing_of_the_classes_held_out(folder, monkeypatch):
 
     monkeypatch.setattr(fold_views, "fit_on", spy)
     assert run_grid(folder) == 0
-    inside = [one for one in seen if len(one[0][0]) + len(one[0][1]) < 54]
+    inside = [split for split, _, _ in seen if len(split.train) + len(split.test) < 54]
     assert len(inside) > 10
     for (train, test, _), labels, fit in seen:
         assert set(fit.y) == set(labels[train])
@@ -393,7 +410,7 @@ def test_two_workers_give_what_one_gives_and_a_second_run_computes_nothing(folde
 
 
 def test_rows_of_the_classes_that_are_asked_about_are_never_learned_from(folder):
-    """Labels of one fold's test rows are exchanged, and half of their pictures are others: all else stays."""
+    """Labels of one fold's test rows are exchanged, and half of their pictures: all else stays."""
     assert run_grid(folder) == 0
     before = predictions(folder)
     mine = sorted({row["label"] for row in before if row["fold"] == 0})
@@ -421,15 +438,12 @@ def test_rows_of_the_classes_that_are_asked_about_are_never_learned_from(folder)
 def test_encoders_that_learn_learn_nothing_from_class_texts(folder):
     write_grid(folder, GRID.replace("[colour_words]", "[bow]"))
     comparison = comparison_of(folder / "grid.yaml")
-    dataset = comparison.dataset
-    known = {text for text in dataset.views["text"].samples if "item" not in text}
+    texts = comparison.dataset.modalities["text"]
+    known = {text for text in texts.samples if "item" not in text}
     assert known == set(COLOURS)
     for unit in make_plan(comparison).units:
-        for one in unit.features.get("text", ()):
-            learned = {
-                dataset.views["text"].samples[place]
-                for place in dataset.views["text"].index[one.train]
-            }
+        for bow in unit.features.get("text", ()):
+            learned = {texts.samples[position] for position in texts.index[bow.train]}
             assert not learned & known
     # words of class texts that no training row has are unknown: no more than that
     assert run_grid(folder) == 0
@@ -473,14 +487,25 @@ def test_pictures_alone_are_enough_where_rows_have_no_text(folder):
 
 
 @pytest.mark.parametrize(("old", "new", "words"), [
-    ("  - majority", "  - concat", "concat can only predict classes it has learned from, and split.unseen_classes "
-                                   "leaves no training row of those it would be asked about (those that can: majority, "
-                                   "zero_shot)"),
-    (", unseen_classes: true", "", "zero_shot recognises classes without training rows, and this split has none"),
+    (
+        "  - majority",
+        "  - concat",
+        "concat can only predict classes it has learned from, and split.unseen_classes leaves no "
+        "training row of those it would be asked about (those that can: majority, zero_shot)",
+    ),
+    (
+        ", unseen_classes: true",
+        "",
+        "zero_shot recognises classes without training rows, and this split has none",
+    ),
     ("seed: 1", "metric: roc_auc", "roc_auc compares rows across folds"),
     ("seed: 1", "learning_curve: [0.5]", "a learning curve hides labels"),
     ("id: sku", "id: sku, class_texts: 3", "class_texts must be a table"),
-    ("id: sku", "id: sku, class_texts: {red: 3}", "the text of class 'red' must be text, or a list of texts, not [3]"),
+    (
+        "id: sku",
+        "id: sku, class_texts: {red: 3}",
+        "the text of class 'red' must be text, or a list of texts, not [3]",
+    ),
 ])
 def test_what_does_not_go_with_held_out_classes_is_a_mistake_of_the_grid(folder, old, new, words):
     write_grid(folder, GRID.replace(old, new))

@@ -1,4 +1,4 @@
-"""Where the rows come from: one file per kind of source, and the registry the grid's `data: source` names."""
+"""Where the rows come from: a file per kind of source; SOURCES has the grid's names of them."""
 
 from pipeline.data.sources.cifar10 import Cifar10
 from pipeline.data.sources.folder import Folder

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.machine.nearest import did_you_mean
 from pipeline.data.samples import FilePicture, Samples, SourceError
-from pipeline.data.sources.columns import missing_columns, read_columns, texts
+from pipeline.data.sources.column_values import texts
+from pipeline.data.sources.columns import missing_columns, read_columns
 from pipeline.data.sources.problems import all_of, existing, first_few
 
 PARTS = ("train", "test")
@@ -18,9 +19,10 @@ PARTS = ("train", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
-    """Pictures in one folder per class, at any depth; hidden files and what is no picture are passed over.
+    """Pictures in one folder per class, at any depth.
 
-    A picture's id is its path relative to `path`, with forward slashes.
+    Hidden files and what is no picture are passed over. A picture's id is its path relative to
+    `path`, with forward slashes.
 
     Parameters
     ----------
@@ -55,11 +57,11 @@ class Folder:
                 [f"{root} holds no pictures (class folders with files that Pillow reads)"]
             )
         _, captioned = all_of(
-            lambda: self._check_places(root, ids),
+            lambda: self._check_locations(root, ids),
             lambda: {} if captions is None else self._captions(captions, ids),
         )
         return Samples(
-            places=[str(Path(self.path) / picture) for picture in ids],
+            locations=[str(Path(self.path) / picture) for picture in ids],
             pictures=[FilePicture(root / picture) for picture in ids],
             texts=[captioned.get(picture) for picture in ids],
             labels=[picture.split("/")[int(self.split)] for picture in ids],
@@ -67,7 +69,7 @@ class Folder:
             split=[picture.split("/")[0] for picture in ids] if self.split else None,
         )
 
-    def _check_places(self, root: Path, ids: Sequence[str]) -> None:
+    def _check_locations(self, root: Path, ids: Sequence[str]) -> None:
         """Raise for every picture that lies in no class folder, or in neither train/ nor test/."""
         depth = 2 if self.split else 1
         form = "train/<class>/ or test/<class>/" if self.split else "<class>/"
@@ -87,32 +89,33 @@ class Folder:
         )
         if missing:
             raise SourceError(missing)
-        known, found, problems = set(ids), dict[str, str](), list[str]()
+        known, captions, problems = set(ids), dict[str, str](), list[str]()
         pairs = zip(texts(columns, self.file), texts(columns, self.caption), strict=True)
         for row, (name, caption) in enumerate(pairs):
             picture = posixpath.normpath(name) if name else ""
             if picture not in known:
-                problems.append(f"{columns.place(row)}: {_no_picture(name, ids)}")
+                problems.append(f"{columns.location(row)}: {_no_picture(name, ids)}")
             elif caption:
-                found[picture] = f"{found[picture]}\n{caption}" if picture in found else caption
+                before = [captions[picture]] if picture in captions else []
+                captions[picture] = "\n".join([*before, caption])
         if problems:
             raise SourceError(first_few(problems, "such captions"))
-        return found
+        return captions
 
 
 def _no_picture(name: str | None, ids: Sequence[str]) -> str:
     if name is None:
         return "the caption names no file"
-    close = difflib.get_close_matches(name, ids, n=1)
-    return f"there is no picture '{name}'" + (f"; did you mean '{close[0]}'?" if close else "")
+    question = did_you_mean(name, ids)
+    return f"there is no picture '{name}'" + (f"; {question}" if question else "")
 
 
 def _pictures_below(root: Path) -> Iterator[str]:
-    """Yield the paths below `root` of files that Pillow reads, by their ending, in the order of names."""
+    """Yield the paths below `root` of files with an ending that Pillow reads, ordered by name."""
     endings = _readable_endings()
-    for place, folders, files in os.walk(root):
+    for directory, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        below = Path(place).relative_to(root)
+        below = Path(directory).relative_to(root)
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in endings:
                 yield (below / name).as_posix()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from pipeline.data.samples import Samples, SourceError
 from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import hint
-from pipeline.data.sources.rows import Names, listed, samples_from
+from pipeline.data.sources.rows import Names, Roles, samples_from
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
 
 # Files by which a folder that datasets saved itself (save_to_disk) is known.
 SAVED = ("dataset_dict.json", "state.json")
@@ -19,9 +22,9 @@ SAVED = ("dataset_dict.json", "state.json")
 
 @dataclass(frozen=True, kw_only=True)
 class HuggingFace:
-    """Rows of a data set on the Hugging Face hub or in a local folder. `image` or `text` may be absent.
+    """Rows of a data set on the Hugging Face hub or in a local folder.
 
-    Needs the datasets library: pip install modalgrid[huggingface].
+    `image` or `text` may be absent. Needs the datasets library: pip install modalgrid[huggingface].
 
     Parameters
     ----------
@@ -52,59 +55,48 @@ class HuggingFace:
         SourceError
             The library, the data set, its split or a column is missing.
         """
-        if self.image is None and not self.text:
-            raise SourceError(
-                [f"{self.path}: name the pictures' column (image), the texts' (text) or both"]
-            )
-        place = folder / Path(self.path).expanduser()
-        dataset = self._dataset(place)
-        source = (place if place.exists() else Path(self.path)) / self.split
-        keys = {"image": self.image, "text": self.text, "label": self.label, "id": self.id,
-                "group": self.group}
-        asked = [(key, name) for key, names in keys.items() for name in listed(names)]
+        roles = Roles(
+            label=self.label, image=self.image, text=self.text, id=self.id, group=self.group
+        )
+        roles.check(self.path)
+        local = folder / Path(self.path).expanduser()
+        dataset = self._dataset(local)
+        source = (local if local.exists() else Path(self.path)) / self.split
+        asked = roles.asked()
         problems = missing_columns(asked, dataset.column_names, source)
         if problems:
             raise SourceError(problems)
+        names = list(dict.fromkeys(name for _, name in asked))
         columns = Columns(
-            source,
-            tuple(dataset.column_names),
-            _arrow(dataset.select_columns(list(dict.fromkeys(name for _, name in asked)))),
+            source, tuple(dataset.column_names), _arrow(dataset.select_columns(names))
         )
-        places = [columns.place(row) for row in range(len(columns.table))]
-        return samples_from(
-            columns,
-            places,
-            label=self.label,
-            image=self.image,
-            text=self.text,
-            id=self.id,
-            group=self.group,
-            split=None,
-        )
+        locations = [columns.location(row) for row in range(len(columns.table))]
+        return samples_from(columns, locations, roles)
 
-    def _dataset(self, place: Path) -> Any:
+    def _dataset(self, local: Path) -> Dataset:
         try:
             import datasets  # an optional package
         except ImportError as error:
             raise SourceError(
                 ["huggingface needs the datasets library: pip install modalgrid[huggingface]"]
             ) from error
+        there = local.exists()
         try:
-            if any((place / name).is_file() for name in SAVED):
-                return _saved(datasets.load_from_disk(str(place)), self.split)
-            path = str(place) if place.exists() else self.path
+            if any((local / name).is_file() for name in SAVED):
+                return _saved(datasets.load_from_disk(str(local)), self.split)
+            path = str(local) if there else self.path
             return datasets.load_dataset(path, self.name, split=self.split)
         except (OSError, ValueError) as error:
-            where = (
-                f"from the folder {place}"
-                if place.exists()
-                else f"from the hub (no folder {place})"
-            )
-            raise SourceError([f"path: the split '{self.split}' of the data set '{self.path}' cannot be read "
-                               f"{where}: {error}"]) from error
+            where = f"from the folder {local}" if there else f"from the hub (no folder {local})"
+            raise SourceError(
+                [
+                    f"path: the split '{self.split}' of the data set '{self.path}' cannot be read "
+                    f"{where}: {error}"
+                ]
+            ) from error
 
 
-def _saved(dataset: Any, split: str) -> Any:
+def _saved(dataset: Dataset | DatasetDict, split: str) -> Dataset:
     """Take the split of what save_to_disk wrote: one data set, or several by split."""
     splits = dataset if isinstance(dataset, dict) else {str(dataset.split or "train"): dataset}
     if split not in splits:
@@ -112,8 +104,8 @@ def _saved(dataset: Any, split: str) -> Any:
     return splits[split]
 
 
-def _arrow(dataset: Any) -> pa.Table:
-    """Turn all rows into an Arrow table, with pictures as {bytes, path} and class numbers as class names."""
+def _arrow(dataset: Dataset) -> pa.Table:
+    """Turn all rows into an Arrow table: pictures as {bytes, path}, class numbers as names."""
     from datasets import ClassLabel  # an optional package
 
     table = dataset.with_format("arrow")[:]  # this format leaves pictures encoded, as {bytes, path}

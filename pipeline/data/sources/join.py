@@ -9,7 +9,8 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from pipeline.data.samples import SourceError
-from pipeline.data.sources.columns import Columns, missing_columns, texts
+from pipeline.data.sources.column_values import texts
+from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import first_few
 from pipeline.data.sources.rows import Names
 
@@ -49,7 +50,8 @@ def joined(
         *wrong_keys,
         *missing_columns(asked, {*columns.names, *other.names}, columns.file),
         *(
-            f"{key}: column '{name}' stands in {columns.file.name} and in {other.file.name}; rename one"
+            f"{key}: column '{name}' stands in {columns.file.name} and in {other.file.name}; "
+            "rename one"
             for key, name in asked
             if name in both
         ),
@@ -59,8 +61,8 @@ def joined(
     rows = rows_by_key(other, on)
     matches = [rows.get(key) for key in zip(*(texts(columns, name) for name in on), strict=True)]
     if not any(match is not None for match in matches):
-        raise SourceError([f"join: no row of {columns.file.name} agrees with any row of {other.file.name} in "
-                           f"{', '.join(on)}"])
+        raise SourceError([f"join: no row of {columns.file.name} agrees with any row of "
+                           f"{other.file.name} in {', '.join(on)}"])
     added = [name for name in other.table.column_names if name not in on]
     table, taken = columns.table, other.table.take(pa.array(matches, pa.int64()))
     for name in added:
@@ -82,8 +84,8 @@ def rows_by_key(columns: Columns, on: Sequence[str]) -> dict[tuple[str | None, .
         if None in key:
             continue
         if rows.setdefault(key, row) != row:
-            problems.append(f"{columns.place(row)}: {', '.join(map(str, key))} stands in row {rows[key] + 1} "
-                            f"too, but {', '.join(on)} must tell the rows apart")
+            problems.append(f"{columns.location(row)}: {', '.join(map(str, key))} stands in row "
+                            f"{rows[key] + 1} too, but {', '.join(on)} must tell the rows apart")
     if problems:
         raise SourceError(first_few(problems, "such rows"))
     return rows

@@ -83,7 +83,7 @@ class _Emoji:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenMoji:
-    """OpenMoji's drawings (CC BY-SA 4.0): text is the emoji's Unicode name, label its Unicode group.
+    """OpenMoji's drawings (CC BY-SA 4.0): text is the Unicode name, label the Unicode group.
 
     Group `base` is the emoji without its variations (skin tone, hair, who is in the family), so
     that variants of one emoji never straddle folds. With the packages' emoji 17.0, 1,644 rows in 8
@@ -105,7 +105,7 @@ class OpenMoji:
     components: bool = False
 
     def load(self, folder: Path) -> Samples:
-        """List the emoji that have a drawing; see pipeline.data.samples.Source. `folder` is not used.
+        """List the emoji that have a drawing (no file counts from `folder`); see samples.Source.
 
         Raises
         ------
@@ -119,19 +119,19 @@ class OpenMoji:
             }
         emoji = list(self._emoji(names.read_text("utf-8"), drawn))
         return Samples(
-            places=[f"emoji {found.code} ({found.name})" for found in emoji],
+            locations=[f"emoji {sign.code} ({sign.name})" for sign in emoji],
             pictures=[
-                DrawnPicture(drawings / f"{found.code}.svg", self.size, renderer) for found in emoji
+                DrawnPicture(drawings / f"{sign.code}.svg", self.size, renderer) for sign in emoji
             ],
-            texts=[found.name for found in emoji],
-            labels=[getattr(found, self.label) for found in emoji],
-            ids=[found.code for found in emoji],
-            groups={"base": [found.base for found in emoji]},
+            texts=[sign.name for sign in emoji],
+            labels=[getattr(sign, self.label) for sign in emoji],
+            ids=[sign.code for sign in emoji],
+            groups={"base": [sign.base for sign in emoji]},
             group="base",
         )
 
     def _emoji(self, listing: str, drawn: set[str]) -> Iterator[_Emoji]:
-        """Yield the emoji of the listing (in the form of emoji-test.txt) that are wanted and have a drawing."""
+        """Yield the emoji of the listing, in the form of emoji-test.txt, that have a drawing."""
         group = subgroup = ""
         for line in listing.splitlines():
             group = line.removeprefix("# group: ") if line.startswith("# group: ") else group
@@ -139,7 +139,7 @@ class OpenMoji:
                 line.removeprefix("# subgroup: ") if line.startswith("# subgroup: ") else subgroup
             )
             entry = LINE.match(line)
-            if entry is None or not self._wants(entry["status"], group, entry["points"].split()):
+            if entry is None or not self._takes(entry["status"], group, entry["points"].split()):
                 continue
             # Drawings are named by code points, some without the variation selector FE0F.
             code = entry["points"].replace(" ", "-")
@@ -147,7 +147,7 @@ class OpenMoji:
             if code in drawn:
                 yield _Emoji(code, entry["name"], group, subgroup)
 
-    def _wants(self, status: str, group: str, points: list[str]) -> bool:
+    def _takes(self, status: str, group: str, points: list[str]) -> bool:
         if status == "component":
             return self.components
         return (status == "fully-qualified" and (self.flags or group != "Flags")

@@ -1,4 +1,4 @@
-"""Words for what is wrong with a source: every problem with its rule, value and nearest valid value."""
+"""Words for what is wrong with a source: the rule, the value and the nearest valid value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_LISTED = 12
 
 
 def hint(name: str, known: Iterable[str], what: str) -> str:
-    """End a sentence with the valid value nearest to `name`, and what there is (the first few of many)."""
+    """End a sentence with the valid value nearest to `name`, and the first few there are."""
     names = sorted(known)
     question = did_you_mean(name, names)
     listed = ", ".join(names[:MOST_LISTED]) or "none"
@@ -35,14 +35,15 @@ def existing(path: str, folder: Path, key: str) -> Path:
     SourceError
         Where there is none, with the nearest name beside it.
     """
-    place = folder / Path(path).expanduser()
-    if place.exists():
-        return place
-    missing = next(part for part in [*reversed(place.parents), place] if not part.exists())
+    named = folder / Path(path).expanduser()
+    if named.exists():
+        return named
+    missing = next(part for part in [*reversed(named.parents), named] if not part.exists())
     beside = missing.parent
     names = [entry.name for entry in beside.iterdir()] if beside.is_dir() else []
-    raise SourceError([f"{key}: '{path}' does not exist (paths count from the grid file, here {folder}); "
-                       f"no '{missing.name}' in {beside}{hint(missing.name, names, 'there is')}"])
+    raise SourceError([f"{key}: '{path}' does not exist (paths count from the grid file, here "
+                       f"{folder}); no '{missing.name}' in "
+                       f"{beside}{hint(missing.name, names, 'there is')}"])
 
 
 def all_of(*steps: Callable[[], Any]) -> list[Any]:

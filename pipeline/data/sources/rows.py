@@ -4,47 +4,67 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from pipeline.data.samples import Samples, SourceError
-from pipeline.data.sources.columns import Columns, pictures, texts
+from pipeline.data.sources.column_values import pictures, texts
+from pipeline.data.sources.columns import Columns
 from pipeline.data.sources.problems import all_of
 
 Names = str | list[str]
 
 
-def samples_from(
-    columns: Columns,
-    places: Sequence[str],
-    *,
-    label: str,
-    image: str | None,
-    text: Names | None,
-    id: str | None,
-    group: Names | None,
-    split: str | None,
-) -> Samples:
-    """Make samples whose parts are the named columns, one for each of the n `places`.
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """Which column of a table holds what; see `pipeline.data.sources.table.Table`."""
+
+    label: str
+    image: str | None
+    text: Names | None
+    id: str | None
+    group: Names | None
+    split: str | None = None
+
+    def asked(self) -> list[tuple[str, str]]:
+        """Every column that is named, as pairs of grid key and name."""
+        pairs: list[tuple[str, str]] = []
+        for key in ("image", "text", "label", "id", "group", "split"):
+            pairs += [(key, name) for name in listed(getattr(self, key))]
+        return pairs
+
+    def check(self, path: str) -> None:
+        """Raise SourceError where neither pictures nor texts are named; `path` says of what."""
+        if self.image is None and not self.text:
+            raise SourceError(
+                [f"{path}: name the pictures' column (image), the texts' (text) or both"]
+            )
+
+
+def samples_from(columns: Columns, locations: Sequence[str], roles: Roles) -> Samples:
+    """Make samples of the columns, one for each of the n `locations`.
 
     Raises
     ------
     SourceError
         For every column that cannot play its part.
     """
-    groups, lines = listed(group), listed(text)
-    names = dict.fromkeys([label, *lines, *groups, *listed(id)])
-    found, official, *values = all_of(
-        lambda: None if image is None else pictures(columns, image, places),
+    groups, lines = listed(roles.group), listed(roles.text)
+    names = dict.fromkeys([roles.label, *lines, *groups, *listed(roles.id)])
+    image, split = roles.image, roles.split
+    shown, official, *values = all_of(
+        lambda: None if image is None else pictures(columns, image, locations),
         lambda: None if split is None else _official(columns, split),
         *(partial(texts, columns, name) for name in names),
     )
     column = dict(zip(names, values, strict=True))
+    nothing = [None] * len(locations)
     return Samples(
-        places=places,
-        pictures=found or [None] * len(places),
-        texts=_lines([column[name] for name in lines]) if lines else [None] * len(places),
-        labels=column[label],
-        ids=None if id is None else column[id],
+        locations=locations,
+        pictures=shown or nothing,
+        texts=_lines([column[name] for name in lines]) if lines else nothing,
+        labels=column[roles.label],
+        ids=None if roles.id is None else column[roles.id],
         groups={name: column[name] for name in groups},
         group=groups[0] if groups else None,
         split=official,
@@ -63,12 +83,16 @@ def _lines(parts: Sequence[Sequence[str | None]]) -> list[str | None]:
 
 def _official(columns: Columns, name: str) -> list[str | None]:
     values = texts(columns, name)
-    others = Counter("nothing" if value is None else f"'{value}'" for value in values
-                     if value not in {"train", "test"})
+    others = [value for value in values if value not in {"train", "test"}]
     if others:
-        found = ", ".join(
-            f"{value} in {count} rows" for value, count in sorted(others.items())[:12]
+        counts = Counter("nothing" if value is None else f"'{value}'" for value in others)
+        shown = ", ".join(
+            f"{value} in {count} rows" for value, count in sorted(counts.items())[:12]
         )
-        raise SourceError([f"split: column '{name}' of {columns.file.name} must hold train or test, but has "
-                           f"{found}; keep the rows you need with where: {{{name}: [train, test]}}"])
+        raise SourceError(
+            [
+                f"split: column '{name}' of {columns.file.name} must hold train or test, but has "
+                f"{shown}; keep the rows you need with where: {{{name}: [train, test]}}"
+            ]
+        )
     return values

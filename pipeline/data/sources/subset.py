@@ -1,4 +1,4 @@
-"""Part of a source's rows: those with given values, and a smaller stratified sample for quick trials."""
+"""Part of a source's rows: those with given values, and a stratified sample for quick trials."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.data.rows import Rows
 from pipeline.data.samples import SourceError
 from pipeline.data.sources.problems import hint
 
@@ -16,8 +16,8 @@ Where = dict[str, Value | list[Value]]
 Column = Sequence[str | None]
 
 
-def rows_where(columns: Mapping[str, Column], where: Where | None, n: int) -> NDArray[np.int64]:
-    """Find the positions (m,), ascending, of the rows among n that hold one of the allowed values in every column.
+def rows_where(columns: Mapping[str, Column], where: Where | None, n: int) -> Rows:
+    """Find the rows among n that hold an allowed value in every column: positions (m,), ascending.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def rows_where(columns: Mapping[str, Column], where: Where | None, n: int) -> ND
     SourceError
         For each value that never occurs, or where no row fulfils all conditions.
     """
-    kept = np.ones(n, dtype=bool)
+    fulfils = np.ones(n, dtype=bool)
     problems: list[str] = []
     for name, given in (where or {}).items():
         allowed = {_text(value) for value in (given if isinstance(given, list) else [given])}
@@ -38,12 +38,12 @@ def rows_where(columns: Mapping[str, Column], where: Where | None, n: int) -> ND
             f"where: column '{name}' never holds '{value}'{hint(value, occurring, 'it holds')}"
             for value in sorted(allowed - occurring)
         ]
-        kept &= np.fromiter((value in allowed for value in columns[name]), dtype=bool, count=n)
-    if where and not problems and not kept.any():
+        fulfils &= np.fromiter((value in allowed for value in columns[name]), dtype=bool, count=n)
+    if where and not problems and not fulfils.any():
         problems.append(f"where: no row fulfils all of {', '.join(where)}")
     if problems:
         raise SourceError(problems)
-    return np.flatnonzero(kept)
+    return np.flatnonzero(fulfils)
 
 
 def _text(value: Value) -> str:
@@ -51,7 +51,7 @@ def _text(value: Value) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
 
 
-def stratified(labels: Column, size: int | None, seed: int) -> NDArray[np.int64]:
+def stratified(labels: Column, size: int | None, seed: int) -> Rows:
     """Draw positions (size,), ascending, with the classes in the shares they have in `labels`.
 
     Shares that are no whole numbers are rounded by largest remainders; `size` None takes every row.

@@ -12,16 +12,19 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipeline.data.samples import Samples, SourceError
-from pipeline.data.sources.columns import Columns, missing_columns, read_columns, texts
+from pipeline.data.sources.column_values import texts
+from pipeline.data.sources.columns import Columns, missing_columns, read_columns
 from pipeline.data.sources.join import Join, joined
 from pipeline.data.sources.problems import all_of, existing
-from pipeline.data.sources.rows import Names, listed, samples_from
+from pipeline.data.sources.rows import Names, Roles, listed, samples_from
 from pipeline.data.sources.subset import Where, rows_where, stratified
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of a CSV, TSV, JSON Lines or Parquet file; its ending says which. `image` or `text` may be absent.
+    """Rows of a CSV, TSV, JSON Lines or Parquet file; its ending says which.
+
+    `image` or `text` may be absent.
 
     Parameters
     ----------
@@ -59,25 +62,25 @@ class Table:
             Missing files or columns, damaged rows, values of `where` and `split` that cannot be,
             ambiguous keys of `join`.
         """
-        if self.image is None and not self.text:
-            raise SourceError(
-                [f"{self.path}: name the pictures' column (image), the texts' (text) or both"]
-            )
-        columns = self._columns(folder)
+        roles = self._roles()
+        roles.check(self.path)
+        conditions = [("where", name) for name in self.where or {}]
+        columns = self._columns(folder, [*roles.asked(), *conditions])
         n = len(columns.table)
         if not n:
             raise SourceError([f"{columns.file} holds no rows"])
         rows = rows_where({name: texts(columns, name) for name in self.where or {}}, self.where, n)
         labels = texts(columns, self.label)
         rows = rows[stratified([labels[row] for row in rows], self.sample, self.sample_seed)]
-        places = [columns.place(row) for row in rows]
+        locations = [columns.location(row) for row in rows]
         if len(rows) < n:
             columns = replace(
                 columns, table=columns.table.filter(pa.array(np.isin(np.arange(n), rows)))
             )
-        return samples_from(
-            columns,
-            places,
+        return samples_from(columns, locations, roles)
+
+    def _roles(self) -> Roles:
+        return Roles(
             label=self.label,
             image=self.image,
             text=self.text,
@@ -86,23 +89,19 @@ class Table:
             split=self.split,
         )
 
-    def _asked(self) -> list[tuple[str, str]]:
-        """List every column the grid names, with the key that names it."""
-        keys = {"image": self.image, "text": self.text, "label": self.label, "id": self.id,
-                "group": self.group, "split": self.split, "where": list(self.where or {})}
-        return [(key, name) for key, names in keys.items() for name in listed(names)]
-
-    def _columns(self, folder: Path) -> Columns:
-        asked = self._asked()
-        wanted = [name for _, name in asked]
+    def _columns(self, folder: Path, asked: list[tuple[str, str]]) -> Columns:
+        """Read the columns that the grid names, as pairs of key and name, and join them."""
+        names = [name for _, name in asked]
         if self.join is None:
-            columns = read_columns(existing(self.path, folder, "path"), wanted)
+            columns = read_columns(existing(self.path, folder, "path"), names)
             problems = missing_columns(asked, columns.names, columns.file)
             if problems:
                 raise SourceError(problems)
             return columns
         on, join = listed(self.join["on"]), self.join["path"]
-        files = all_of(partial(existing, self.path, folder, "path"),
-                       partial(existing, join, folder, "join path"))
-        columns, other = all_of(*(partial(read_columns, file, [*wanted, *on]) for file in files))
+        files = all_of(
+            partial(existing, self.path, folder, "path"),
+            partial(existing, join, folder, "join path"),
+        )
+        columns, other = all_of(*(partial(read_columns, file, [*names, *on]) for file in files))
         return joined(columns, other, on, asked)

@@ -258,7 +258,7 @@ def taught(monkeypatch):
 def test_training_rows_bring_their_copies_and_scored_rows_are_in_none(folder, taught, plans):
     assert run_grid(folder) == 0
     _, dataset = plans[0]
-    index = dataset.views["image"].index
+    index = dataset.modalities["image"].index
     assert len(taught) == 3 * 3 * (
         1 + 2 + 1
     )  # outer and inner splits, and the second phase's refit of the outer one
@@ -268,7 +268,7 @@ def test_training_rows_bring_their_copies_and_scored_rows_are_in_none(folder, ta
         np.testing.assert_array_equal(y, np.tile(dataset.labels[train], times))
         if views.text:
             np.testing.assert_array_equal(
-                views.text.index, np.tile(dataset.views["text"].index[train], times)
+                views.text.index, np.tile(dataset.modalities["text"].index[train], times)
             )
         if views.image:
             expected = np.concatenate([index[train] + copy * 36 for copy in range(3)])

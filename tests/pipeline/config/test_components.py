@@ -49,16 +49,15 @@ def rules(given, cls=Encoder):
 def test_a_list_where_one_value_belongs_means_compare_these():
     components, problems = expand({"size": [50, 100], "similarity": ["dot", "cosine"]})
     assert problems == []
-    assert [dict(one.parameters) for one in components] == [
+    assert [dict(component.parameters) for component in components] == [
         {"size": 50}, {"size": 50, "similarity": "cosine"}, {}, {"similarity": "cosine"}]
 
 
 def test_a_list_where_a_list_belongs_is_one_value_and_a_list_of_lists_compares():
-    assert [one.parameters["ngrams"] for one in expand({"ngrams": [1, 2]})[0]] == [(1, 2)]
-    assert [one.parameters["ngrams"] for one in expand({"ngrams": [[1, 2], [1, 3]]})[0]] == [
-        (1, 2),
-        (1, 3),
-    ]
+    (component,), _ = expand({"ngrams": [1, 2]})
+    assert component.parameters["ngrams"] == (1, 2)
+    components, _ = expand({"ngrams": [[1, 2], [1, 3]]})
+    assert [component.parameters["ngrams"] for component in components] == [(1, 2), (1, 3)]
 
 
 def test_a_list_of_a_tuned_parameter_is_what_the_inner_folds_choose_from():
@@ -79,10 +78,10 @@ def test_an_unknown_key_is_named_with_the_nearest_one():
 
 
 def test_every_mistake_is_found_at_once():
-    found = rules({"sise": 3, "size": -1, "similarity": "cosin", "ngrams": "x"})
-    assert len(found) == 4
-    assert any("greater than 0, not -1" in rule for rule in found)
-    assert any("did you mean 'cosine'?" in rule for rule in found)
+    broken = rules({"sise": 3, "size": -1, "similarity": "cosin", "ngrams": "x"})
+    assert len(broken) == 4
+    assert any("greater than 0, not -1" in rule for rule in broken)
+    assert any("did you mean 'cosine'?" in rule for rule in broken)
 
 
 def test_a_bad_item_of_a_list_is_named_by_its_position():
@@ -120,7 +119,8 @@ def test_a_value_listed_twice_is_a_mistake():
 
 
 def test_labels_are_short_and_tell_variants_apart():
-    labels = [one.label for one in expand({"similarity": ["dot", "cosine"], "ngrams": [1, 2]})[0]]
+    components, _ = expand({"similarity": ["dot", "cosine"], "ngrams": [1, 2]})
+    labels = [component.label for component in components]
     assert labels == ["encoder(ngrams=1-2)", "encoder(ngrams=1-2, cosine)"]
     assert Component("bow").label == "bow"
 

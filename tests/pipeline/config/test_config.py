@@ -1,4 +1,4 @@
-"""The grid file: short forms, all mistakes at once with their place, and a schema that agrees with the reader."""
+"""The grid file: short forms, all mistakes at once, and a schema that agrees with the reader."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.config.grid import GridError, Split
 from pipeline.config.parse import KEYS, parse_grid, read_grid
 from pipeline.config.schema import schema
 from pipeline.data.sources import SOURCES
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from tests.support.paths import ROOT
 
 GRID = {"data": {"source": "table", "path": "a.csv", "text": "t", "label": "l"}, "text": ["bow"],
@@ -38,32 +38,30 @@ def problems(**changes) -> tuple[str, ...]:
 
 
 def test_what_is_not_given_is_filled_in():
-    found = grid()
-    assert (found.name, found.seed, found.on_bad_rows, found.metric) == (
+    filled = grid()
+    assert (filled.name, filled.seed, filled.on_bad_rows, filled.metric) == (
         "grid",
         0,
         "fail",
         "balanced_accuracy",
     )
-    assert found.tuning_metric == "log_loss"
-    assert found.split == Split(folds=5, repeats=1, inner=3)
-    assert [one.name for one in found.classifier] == ["logistic"]
-    assert found.classifier[0].candidates == {name: tuple(values) for name, values in
+    assert filled.tuning_metric == "log_loss"
+    assert filled.split == Split(folds=5, repeats=1, inner=3)
+    assert [component.name for component in filled.classifier] == ["logistic"]
+    assert filled.classifier[0].candidates == {name: tuple(values) for name, values in
                                               CLASSIFIERS["logistic"].tuned.items()}
 
 
 @pytest.mark.parametrize("entry", ["tfidf", {"tfidf": None}, {"tfidf": {"ngrams": [1, 2]}},
                                    {"encoder": "tfidf", "ngrams": [1, 2]}])
 def test_a_component_may_be_written_in_three_forms(entry):
-    (found,) = grid(text=[entry]).text
-    assert found.name == "tfidf"
-    assert found.parameters == {}
-    assert grid(text=entry).text == (found,)
+    (component,) = grid(text=[entry]).text
+    assert component.name == "tfidf"
+    assert component.parameters == {}
+    assert grid(text=entry).text == (component,)
 
 
-def test_every_mistake_is_reported_at_once_with_line_rule_value_and_nearest_name(tmp_path):
-    path = tmp_path / "grid.yaml"
-    path.write_text("""\
+MISTAKEN = """\
 nane: x
 seed: -1
 data: {source: tabel}
@@ -77,7 +75,12 @@ text:
 fusion: [text_only, concat]
 classifier: {logistic: {C: [1, -1]}}
 metric: acuracy
-""")
+"""
+
+
+def test_every_mistake_is_reported_at_once_with_line_rule_value_and_nearest_name(tmp_path):
+    path = tmp_path / "grid.yaml"
+    path.write_text(MISTAKEN)
     with pytest.raises(GridError) as error:
         read_grid(path)
     lines = error.value.problems
@@ -155,18 +158,18 @@ def test_a_name_that_is_no_folder_name_is_a_mistake(name):
 
 
 def test_paths_count_from_the_grid_file():
-    found = parse_grid({**GRID, "text": [{"word2vec": {"vectors": "file", "file": "v.kv"}}]},
+    located = parse_grid({**GRID, "text": [{"word2vec": {"vectors": "file", "file": "v.kv"}}]},
                        Path("some/where/grid.yaml"))
-    assert found.text[0].parameters["file"] == Path("some/where").resolve() / "v.kv"
-    assert found.text[0].label == "word2vec(file, v.kv)"
+    assert located.text[0].parameters["file"] == Path("some/where").resolve() / "v.kv"
+    assert located.text[0].label == "word2vec(file, v.kv)"
 
 
 def test_a_models_folder_counts_from_the_grid_file_too():
-    found = parse_grid(
+    located = parse_grid(
         {**GRID, "text": [{"sbert": {"model": "./minilm"}}, {"sbert": {"model": "org/name"}}]},
         Path("some/where/grid.yaml"),
     )
-    assert [one.parameters["model"] for one in found.text] == [
+    assert [component.parameters["model"] for component in located.text] == [
         Path("some/where").resolve() / "minilm",
         "org/name",
     ]
@@ -198,8 +201,8 @@ def documented_grids() -> list[Path]:
 
 @pytest.mark.parametrize("path", documented_grids(), ids=lambda path: path.name)
 def test_the_grids_we_ship_are_valid_for_reader_and_schema(path):
-    found = read_grid(path)
-    assert expand(found)
+    shipped = read_grid(path)
+    assert expand(shipped)
     jsonschema.validate(YAML(typ="safe").load(path.read_text()), schema(KEYS, Split))
 
 
@@ -239,13 +242,13 @@ def test_every_encoder_is_built_in_the_form_a_fusion_needs(modality, name):
 
 
 def test_cells_are_every_combination_once_with_parts_before_what_combines_them():
-    found = grid(
+    crossed = grid(
         image=["cnn"],
         text=["bow", "tfidf"],
         fusion=["majority", "text_only", "concat", {"late": {"rule": ["mean", "product"]}}],
         classifier=["logistic", "linear_svm"],
     )
-    cells = expand(found)
+    cells = expand(crossed)
     names = [cell.name for cell in cells]
     assert len(names) == len(set(names))
     # and image_only, twice, as a part of late
@@ -261,8 +264,8 @@ def test_cells_are_every_combination_once_with_parts_before_what_combines_them()
 
 def test_random_parts_are_seeded_by_the_grids_seed_and_their_own_name():
     def state(seed: int, fusion: str) -> int:
-        found = grid(seed=seed, image=["cnn"], fusion=[fusion], classifier=["random_forest"])
-        return expand(found)[0].estimator(seed).get_params()["classifier__random_state"]
+        seeded = grid(seed=seed, image=["cnn"], fusion=[fusion], classifier=["random_forest"])
+        return expand(seeded)[0].estimator(seed).get_params()["classifier__random_state"]
 
     assert state(0, "text_only") == state(0, "text_only")
     assert state(0, "text_only") != state(1, "text_only")
@@ -270,6 +273,6 @@ def test_random_parts_are_seeded_by_the_grids_seed_and_their_own_name():
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("grids/*.yaml")), ids=lambda path: path.stem)
 def test_worked_examples_are_valid_grids(path):
-    found = read_grid(path)
-    assert found.name == path.stem.replace("_", "-")
-    assert len(expand(found)) > len(found.fusion)
+    example = read_grid(path)
+    assert example.name == path.stem.replace("_", "-")
+    assert len(expand(example)) > len(example.fusion)

@@ -1,4 +1,4 @@
-"""Folds: drawn once, the same for every cell, no group in two of them, nothing scored that was learned from."""
+"""Folds: the same for every cell, no group in two of them, nothing scored that was learned from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config.grid import Split
-from pipeline.data.dataset import DatasetError, build
+from pipeline.data.build import build
+from pipeline.data.dataset import DatasetError
+from pipeline.data.row_check import RowRules
 from pipeline.folds.draw import draw
 from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save
@@ -21,7 +23,13 @@ from tests.support.samples import small_samples
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(2, 5), st.integers(1, 3), st.integers(2, 4), st.integers(0, 2**32 - 1), st.booleans())
+@given(
+    st.integers(2, 5),
+    st.integers(1, 3),
+    st.integers(2, 4),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+)
 def test_every_row_is_scored_once_a_repeat_and_never_learned_from(
     count, repeats, inner, seed, grouped
 ):
@@ -127,7 +135,7 @@ def test_a_class_without_training_rows_is_said():
 
 
 def test_what_is_saved_says_which_row_was_where(tmp_path, store):
-    data = build(small_samples(), ("text",), "fail", store)
+    data = build(small_samples(), ("text",), RowRules("fail"), store)
     drawn = draw(data, Split(folds=3, repeats=2, inner=2), 0)
     save(drawn, data.ids, tmp_path / "folds.npz")
     saved = np.load(tmp_path / "folds.npz", allow_pickle=False)
@@ -150,23 +158,24 @@ def test_the_split_is_described_in_a_sentence(split, words):
     assert words in describe(split, data, draw(data, split, 0))
 
 
-@pytest.mark.parametrize("split", [Split(folds=3, repeats=2, inner=2), Split(holdout=0.3, repeats=2),
-                                   Split(official=True)])
+@pytest.mark.parametrize("split", [
+    Split(folds=3, repeats=2, inner=2), Split(holdout=0.3, repeats=2), Split(official=True)])
 def test_grouped_folds_are_drawn_once_and_come_back_the_same(split, tmp_path, monkeypatch):
     data = dataset_of([0, 1] * 30, np.arange(60) // 4, split=["train"] * 44 + ["test"] * 16)
     plain, store = draw(data, split, 3), Store(tmp_path)
     first = draw(data, split, 3, store)
     other = draw(data, split, 4, store)
     monkeypatch.setattr("pipeline.folds.draw._drawn", None)
-    for one, two, again in zip(plain, first, draw(data, split, 3, store), strict=True):
-        for each in (two, again):
-            assert (one.repeat, one.fold) == (each.repeat, each.fold)
-            for ours, theirs in zip(one.splits(), each.splits(), strict=True):
+    for fold, stored, reread in zip(plain, first, draw(data, split, 3, store), strict=True):
+        for same in (stored, reread):
+            assert (fold.repeat, fold.fold) == (same.repeat, same.fold)
+            for ours, theirs in zip(fold.splits(), same.splits(), strict=True):
                 for part, whole in zip(ours, theirs, strict=True):
                     np.testing.assert_array_equal(part, whole)
     if not split.official:
         assert any(
-            one.test.tolist() != two.test.tolist() for one, two in zip(plain, other, strict=True)
+            fold.test.tolist() != another.test.tolist()
+            for fold, another in zip(plain, other, strict=True)
         )
     with pytest.raises(TypeError):
         draw(

@@ -1,4 +1,4 @@
-"""No scored row reaches what is learned: vocabularies, idf, vectors, scalers, inner folds, training features."""
+"""No scored row reaches what is learned: vocabularies, vectors, scalers, training features."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def plans(monkeypatch):
 
 
 def splits(folder):
-    """(train, test, ((inner train, scored), ...)) row positions of each outer fold, from the run's folds.npz."""
+    """(train, test, ((inner train, scored), ...)) rows of each outer fold, from folds.npz."""
     saved = np.load(folder / "out" / "folds.npz")
     return [
         (
@@ -87,16 +87,15 @@ def splits(folder):
 
 def training_sets(folder):
     """Rows of every outer and inner training set."""
-    return [
-        rows
-        for train, _, inner in splits(folder)
-        for rows in (train, *(inside for inside, _ in inner))
-    ]
+    sets = []
+    for train, _, inner in splits(folder):
+        sets += [train, *(inside for inside, _ in inner)]
+    return sets
 
 
 def counts(texts, vocabulary_of):
-    """Word counts of texts (m, words) over the sorted vocabulary of other texts, by plain counting."""
-    words = sorted({word for text in vocabulary_of for word in text.split()})
+    """Word counts of texts (m, words) over the sorted vocabulary of others, by plain counting."""
+    words = sorted(set(" ".join(vocabulary_of).split()))
     return np.array(
         [[text.split().count(word) for word in words] for text in texts], dtype=np.float32
     )
@@ -140,9 +139,13 @@ def test_every_fit_of_a_run_sees_one_training_set_and_each_is_seen_once(
     assert run_grid(folder) == 0
     expected = [tuple(sorted(texts_of(rows))) for rows in training_sets(folder)]
     assert len(expected) == 3 * (1 + 2)
-    distinct = plans[0][1].views["text"].samples
-    assert Counter(tuple(sorted(one if isinstance(one, str) else distinct[one] for one in fitted))
-                   for fitted in seen) == Counter(expected)
+    distinct = plans[0][1].modalities["text"].samples
+
+    def texts(fitted):
+        """What was fitted: texts, or their positions."""
+        return sorted(item if isinstance(item, str) else distinct[item] for item in fitted)
+
+    assert Counter(tuple(texts(fitted)) for fitted in seen) == Counter(expected)
 
 
 @pytest.mark.parametrize(("encoder", "formula"), [("bow", counts), ("tfidf", weighted)])
@@ -152,12 +155,12 @@ def test_stored_features_have_columns_and_weights_of_training_words_only(
     use(folder, encoder)
     run_grid(folder)
     plan, dataset = plans[0]
-    learned = [one for one in plan.features.values() if one.train is not None]
+    learned = [features for features in plan.features.values() if features.train is not None]
     assert len(learned) == 3 * (1 + 2)
-    for one in learned:
-        block = one.load(Store(folder / "store"), dataset.views["text"].index)
+    for features in learned:
+        block = features.load(Store(folder / "store"), dataset.modalities["text"].index)
         np.testing.assert_allclose(
-            dense(block.array()), formula(TEXTS, texts_of(one.train)), rtol=1e-5
+            dense(block.array()), formula(TEXTS, texts_of(features.train)), rtol=1e-5
         )
 
 
@@ -165,13 +168,13 @@ def test_stored_word_vectors_know_no_word_of_unseen_rows(folder, plans):
     use(folder, "word2vec")
     run_grid(folder)
     plan, dataset = plans[0]
-    learned = [one for one in plan.features.values() if one.train is not None]
+    learned = [features for features in plan.features.values() if features.train is not None]
     assert len(learned) == 3 * (1 + 2)
-    for one in learned:
-        rows = one.load(Store(folder / "store"), dataset.views["text"].index).array()
+    for features in learned:
+        rows = features.load(Store(folder / "store"), dataset.modalities["text"].index).array()
         for label in range(3):
             same = dataset.labels == label
-            inside = same & np.isin(np.arange(36), one.train)
+            inside = same & np.isin(np.arange(36), features.train)
             # Rows of a class differ in their own word only: unseen ones must be alike to the last
             # known word.
             assert np.ptp(rows[same & ~inside], axis=0).max() < 1e-6
@@ -189,18 +192,18 @@ def views_seen(monkeypatch):
     Position 0 is the outer split, 1 the first inner one, and so on.
     """
     seen, units = [], []
-    result, many = fitting._result, PooledFusion.predict_many
+    result, predict_many = fitting._result, PooledFusion.predict_many
     fit, predict = PooledFusion.fit, PooledFusion.predict_proba
 
     def note(position, part, views, y=None):
         if units:  # the second phase, which predicts altered rows, has tests of its own
             seen.append((units[-1], position, part, views.text, y))
 
-    def spied_many(self, fits, settings):
-        for number, one in enumerate(fits, start=1):
-            note(number, "train", one.train, one.y)
-            note(number, "scored", one.test)
-        return many(self, fits, settings)
+    def spied_predict_many(self, fits, settings):
+        for number, inner_fit in enumerate(fits, start=1):
+            note(number, "train", inner_fit.train, inner_fit.y)
+            note(number, "scored", inner_fit.test)
+        return predict_many(self, fits, settings)
 
     def spied_result(unit, *rest):
         units.append(unit)
@@ -210,7 +213,7 @@ def views_seen(monkeypatch):
             units.pop()
 
     monkeypatch.setattr(fitting, "_result", spied_result)
-    monkeypatch.setattr(PooledFusion, "predict_many", spied_many)
+    monkeypatch.setattr(PooledFusion, "predict_many", spied_predict_many)
     monkeypatch.setattr(PooledFusion, "fit",
                         lambda self, views, y: note(0, "train", views, y) or fit(self, views, y))
     monkeypatch.setattr(PooledFusion, "predict_proba",
@@ -235,7 +238,7 @@ def test_each_split_is_fitted_on_features_learned_from_its_own_training_rows(
         )
         # Unseen rows of a class have equal counts, their own words being unknown; which rows they
         # are, the index says.
-        np.testing.assert_array_equal(block.index, plans[0][1].views["text"].index[rows])
+        np.testing.assert_array_equal(block.index, plans[0][1].modalities["text"].index[rows])
         if y is not None:
             np.testing.assert_array_equal(y, labels[rows])
         parts[unit.cell.fusion.name, unit.fold.fold, position, part] += 1
@@ -254,11 +257,15 @@ def test_scalers_learn_from_the_training_rows_of_one_split_only(folder, monkeypa
     monkeypatch.setattr(BlockScaler, "fit", spy)
     assert run_grid(folder) == 0
     plan, dataset = plans[0]
-    frozen = next(one for one in plan.features.values() if one.modality == "image")
-    pictures = frozen.load(Store(folder / "store"), dataset.views["image"].index).array()
+    frozen = next(features for features in plan.features.values() if features.modality == "image")
+    pictures = frozen.load(Store(folder / "store"), dataset.modalities["image"].index).array()
     assert len(np.unique(pictures, axis=0)) == 36
-    expected = {values.tobytes() for rows in training_sets(folder)
-                for values in (pictures[rows], counts(texts_of(rows), texts_of(rows)))}
+    expected = set()
+    for rows in training_sets(folder):
+        expected |= {
+            values.tobytes()
+            for values in (pictures[rows], counts(texts_of(rows), texts_of(rows)))
+        }
     assert len(expected) == 2 * 3 * (1 + 2)
     assert seen == expected
 
@@ -285,8 +292,8 @@ def test_changed_test_rows_leave_the_training_features_byte_identical(folder, pl
         assert all(ours.keys() == theirs.keys() for ours, theirs in zip(after, before, strict=True))
         assert after[fold] == before[fold]
         # The other folds train on changed rows: what is compared does change where it may.
-        assert all(after[other][part] != before[other][part] for other in range(3) if other != fold
-                   for part in before[fold])
+        for other in {0, 1, 2} - {fold}:
+            assert all(after[other][part] != before[other][part] for part in before[fold])
 
 
 def fold_of(made, fold):
@@ -300,17 +307,17 @@ def encode_now(features, dataset, store):
 
 
 def training_features(folder, plan, dataset):
-    """Bytes of the features of each fold's training rows, by modality and the split they were learned for."""
-    kept = [{}, {}, {}]
+    """Bytes of the features of each fold's training rows, by modality and split they are for."""
+    stored = [{}, {}, {}]
     for unit in plan.units:
-        for modality, many in unit.features.items():
-            for position, one in enumerate(many):
-                encode_now(one, dataset, Store(folder / "store"))
-                block = one.load(Store(folder / "store"), dataset.views[modality].index)
-                kept[unit.fold.fold][modality, position] = dense(
+        for modality, of_splits in unit.features.items():
+            for position, features in enumerate(of_splits):
+                encode_now(features, dataset, Store(folder / "store"))
+                block = features.load(Store(folder / "store"), dataset.modalities[modality].index)
+                stored[unit.fold.fold][modality, position] = dense(
                     block.take(unit.fold.train).array()
                 ).tobytes()
-    return kept
+    return stored
 
 
 # --- labels
@@ -334,9 +341,9 @@ def test_labels_of_test_rows_have_no_part_in_the_predictions(folder):
     write_rows(folder, rows, "part")
     assert run_grid(folder, out="changed") == 0
     tables = [pq.read_table(folder / out / "predictions.parquet") for out in ("out", "changed")]
-    kept = [table.drop_columns(["label"]) for table in tables]
-    assert len(kept[0]) == 6 * 12
-    assert kept[0].equals(kept[1])
+    predicted = [table.drop_columns(["label"]) for table in tables]
+    assert len(predicted[0]) == 6 * 12
+    assert predicted[0].equals(predicted[1])
     assert not tables[0].equals(tables[1])
     assert all(float(row["accuracy"]) < 0.5 for row in scores(folder, "changed"))
 

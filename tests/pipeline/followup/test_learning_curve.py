@@ -173,7 +173,7 @@ def test_hidden_labels_have_no_part_in_any_prediction(folder):
     plan, context = make_plan(comparison), comparison.context
     run_plan(plan, comparison)
     labels = dataset.labels.copy()
-    hidden = few[0].splits()[0][2]
+    hidden = few[0].outer.unlabelled
     labels[hidden] = (labels[hidden] + 1) % 3
     for unit in plan.units:
         found = fit._result(unit, replace(context, labels=labels), store).arrays["probabilities"]

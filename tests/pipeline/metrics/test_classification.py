@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 
 
 def predictions(seed: int, n: int = 60, classes: int = 4):

@@ -115,8 +115,11 @@ def test_objects_that_would_need_pickle_are_refused_and_leave_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("change", [
-    {"kind": "result"}, {"encoder": {"class": "Bow", "version": 2}}, {"encoder": {"class": "Tfidf", "version": 1}},
-    {"train": "abc"}, {"another": 1},
+    {"kind": "result"},
+    {"encoder": {"class": "Bow", "version": 2}},
+    {"encoder": {"class": "Tfidf", "version": 1}},
+    {"train": "abc"},
+    {"another": 1},
 ])
 def test_every_ingredient_is_part_of_the_key(tmp_path, counter, change):
     store = Store(tmp_path)
@@ -266,8 +269,11 @@ def test_a_store_that_is_not_there_is_said_so(tmp_path):
 
 def test_a_reader_that_stops_early_is_no_error(tmp_path, counter):
     Store(tmp_path).get(INGREDIENTS, counter)
-    command = [sys.executable, "-c", "import sys; from pipeline.store.__main__ import main; "
-               f"sys.stdout = open(1, 'w', buffering=1); main(['--store', {str(tmp_path)!r}, 'ls'])"]
+    code = (
+        "import sys; from pipeline.store.__main__ import main; "
+        f"sys.stdout = open(1, 'w', buffering=1); main(['--store', {str(tmp_path)!r}, 'ls'])"
+    )
+    command = [sys.executable, "-c", code]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()

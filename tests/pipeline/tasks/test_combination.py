@@ -135,7 +135,7 @@ def test_what_a_rule_learns_from_are_predictions_of_the_folds_that_left_the_rows
     for unit in (unit for unit in plan.units if unit.cell.fusion.name == "image_only"):
         entry = Store(folder / "store").load(unit.ingredients)
         block = unit.features["image"][0].load(
-            Store(folder / "store"), dataset.views["image"].index
+            Store(folder / "store"), dataset.modalities["image"].index
         )
         C = entry.facts["parameters"]["classifier__C"]
         for train, left_out in unit.fold.inner:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.metrics.classification import METRICS
+from pipeline.metrics import METRICS
 from reports.analysis.bootstrap import FEWEST_UNITS, pooled, resample_weights
 from reports.analysis.optimism import optimism
 from reports.analysis.weighted_scores import resampled

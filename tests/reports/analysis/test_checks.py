@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.config.grid import Split
-from pipeline.data.dataset import build
+from pipeline.data.build import build
+from pipeline.data.row_check import RowRules
 from pipeline.folds.draw import draw
 from pipeline.folds.leaks import leaks
 from reports.analysis.checks import checks
@@ -96,7 +97,7 @@ def test_identical_cells_small_classes_and_uneven_folds():
 
 
 def raised(samples, store, group="none"):
-    dataset = build(samples, ["image", "text"], "fail", store, group)
+    dataset = build(samples, ["image", "text"], RowRules("fail", group), store)
     return leaks(dataset, draw(dataset, Split(folds=3), 0))
 
 

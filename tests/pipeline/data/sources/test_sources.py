@@ -58,7 +58,7 @@ def test_an_example_loads_into_full_rows(name, tmp_path, monkeypatch):
     assert (problems, [type(component) for component in components]) == ([], [Component])
     samples = SOURCES[name](**components[0].parameters).load(tmp_path)
     assert isinstance(samples, Samples)
-    assert len(samples) == len(set(samples.places)) > 2
+    assert len(samples) == len(set(samples.locations)) > 2
     assert samples.group is None or samples.group in samples.groups
     assert set(samples.split or ["train"]) <= {"train", "test"}
     for values in (samples.texts, samples.labels, samples.ids or [], *samples.groups.values()):

@@ -45,14 +45,17 @@ def write(file, names, rows):
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(rows=ROWS)
 def test_any_text_comes_back_as_it_was_written(ending, tmp_path, rows):
     write(tmp_path / f"items{ending}", ("text", "class"), rows)
     samples = Table(path=f"items{ending}", text="text", label="class").load(tmp_path)
     assert samples.texts == [plain(text) for text, _ in rows]
     assert samples.labels == [plain(label) for _, label in rows]
-    assert samples.places == [f"items{ending} row {number}" for number in range(1, len(rows) + 1)]
+    numbers = range(1, len(rows) + 1)
+    assert samples.locations == [f"items{ending} row {number}" for number in numbers]
     assert samples.pictures == [None] * len(rows)
 
 
@@ -100,11 +103,11 @@ def test_values_of_any_type_become_their_plain_text(tmp_path):
         "nothing": pa.nulls(3),
     }
     pq.write_table(pa.table(columns), tmp_path / "items.parquet")
-    found = {
+    labels = {
         name: Table(path="items.parquet", text="large", label=name).load(tmp_path).labels
         for name in columns
     }
-    assert found == {
+    assert labels == {
         "whole": ["3", None, "2.5"],
         "number": ["3", None, "-1"],
         "truth": ["true", "false", None],
@@ -117,7 +120,8 @@ def test_values_of_any_type_become_their_plain_text(tmp_path):
 
 def test_json_numbers_keep_their_digits_and_missing_keys_are_empty(tmp_path):
     (tmp_path / "items.jsonl").write_text(
-        '{"text": "2020-01-01", "class": 12345678901234567890}\n\n{"class": 3.0}\n{"text": true, "class": 0.10}\n'
+        '{"text": "2020-01-01", "class": 12345678901234567890}\n\n'
+        '{"class": 3.0}\n{"text": true, "class": 0.10}\n'
     )
     samples = Table(path="items.jsonl", text="text", label="class").load(tmp_path)
     assert samples.texts == ["2020-01-01", None, "true"]
@@ -219,7 +223,7 @@ def test_where_leaves_rows_of_other_parts_out_before_the_split_is_checked(tmp_pa
     )
     samples = table.load(tmp_path)
     assert samples.texts == ["t0", "t1", "t4", "t5", "t8", "t9"]
-    assert samples.places[-1] == "items.csv row 10"
+    assert samples.locations[-1] == "items.csv row 10"
     everything = Table(path="items.csv", text="text", label="class", split="part")
     assert "'dev' in 3 rows, nothing in 3 rows" in problems_of(lambda: everything.load(tmp_path))[0]
 
@@ -230,8 +234,8 @@ def test_a_sample_is_stratified_and_keeps_rows_whole(tmp_path):
     samples = Table(path="items.csv", text="text", label="class", sample=10).load(tmp_path)
     assert len(samples) == 10
     assert samples.labels.count("a") == 5
-    for place, text, label in zip(samples.places, samples.texts, samples.labels, strict=True):
-        assert rows[int(place.split()[-1]) - 1] == (text, label)
+    for location, text, label in zip(samples.locations, samples.texts, samples.labels, strict=True):
+        assert rows[int(location.split()[-1]) - 1] == (text, label)
     other = Table(path="items.csv", text="text", label="class", sample=10, sample_seed=1).load(
         tmp_path
     )
@@ -302,14 +306,25 @@ def test_missing_files_are_reported_together(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "content", "parts"), [
-    ("items.csv", b"text,class\na,b\nc\nd,e\nf,g,h\n", ["row 2: 1 fields where the header has 2", "row 4: 3 fields"]),
+    (
+        "items.csv",
+        b"text,class\na,b\nc\nd,e\nf,g,h\n",
+        ["row 2: 1 fields where the header has 2", "row 4: 3 fields"],
+    ),
     ("items.csv", b"", ["is empty"]),
     ("items.csv", b"text,class\n", ["holds no rows"]),
     ("items.csv", b"text,class,text\na,b,c\n", ["more than one column 'text'"]),
     ("items.csv", b"text,class\na,b\n\xe9,c\n", ["line 3: tables must be UTF-8", "0xe9"]),
-    ("items.jsonl", b'{"text": ["a"], "class": 1}\n[1]\n{"text": \n{"text": "\\ud800", "class": 1}\n',
-     ["row 1: 'text' must be text", "row 2: every line must be a JSON object", "row 3: every line must",
-      "row 4: 'text' holds half"]),
+    (
+        "items.jsonl",
+        b'{"text": ["a"], "class": 1}\n[1]\n{"text": \n{"text": "\\ud800", "class": 1}\n',
+        [
+            "row 1: 'text' must be text",
+            "row 2: every line must be a JSON object",
+            "row 3: every line must",
+            "row 4: 'text' holds half",
+        ],
+    ),
     ("items.parquet", b"PAR1 not really", ["cannot be read"]),
     ("items.xlsx", b"", ["'.xlsx' is none of the known ones", ".parquet"]),
 ])
@@ -330,7 +345,9 @@ def test_a_long_list_of_bad_rows_is_cut_with_the_number_left_out(tmp_path):
     assert problems[-1] == "... and 18 more such rows"
 
 
-@pytest.mark.skipif(not (SHARED / "cifar10.parquet").is_file(), reason="needs ../shared/data/cifar10.parquet")
+@pytest.mark.skipif(
+    not (SHARED / "cifar10.parquet").is_file(), reason="needs ../shared/data/cifar10.parquet"
+)
 def test_cifar10_with_its_glosses_reads_as_one_table():
     table = Table(
         path="cifar10.parquet",

@@ -1,4 +1,4 @@
-"""All that is wrong with the rows is found before any encoding, reported at once, and nothing is lost in silence."""
+"""What is wrong with the rows is found before any encoding and reported at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.data.dataset import DatasetError, build
+from pipeline.data.build import build
+from pipeline.data.dataset import DatasetError
+from pipeline.data.row_check import RowRules
 from pipeline.data.samples import BytesPicture, FilePicture
 from tests.support.samples import png, small_samples
 
@@ -37,7 +39,7 @@ def bad(tmp_path):
 
 def test_every_problem_is_reported_at_once_with_its_row_and_file(bad, store):
     with pytest.raises(DatasetError) as error:
-        build(bad, BOTH, "fail", store)
+        build(bad, BOTH, RowRules("fail"), store)
     message = str(error.value)
     for row in (1, 2, 3, 4, 5, 7):
         assert f"items.csv row {row}:" in message
@@ -49,20 +51,20 @@ def test_every_problem_is_reported_at_once_with_its_row_and_file(bad, store):
 
 
 def test_drop_leaves_bad_rows_out_and_lists_them(bad, store):
-    dataset = build(bad, BOTH, "drop", store)
+    dataset = build(bad, BOTH, RowRules("drop"), store)
     assert len(dataset) == len(bad) - 7
     assert len(dataset.dropped) == 7
     assert "there is no picture; items.csv row 7: the text is empty" in dataset.dropped[-2]
-    assert np.all(dataset.views["image"].index >= 0)
-    assert np.all(dataset.views["text"].index >= 0)
+    assert np.all(dataset.modalities["image"].index >= 0)
+    assert np.all(dataset.modalities["text"].index >= 0)
 
 
 def test_keep_marks_the_modality_missing_and_drops_only_what_has_nothing_left(bad, store):
-    dataset = build(bad, BOTH, "keep", store)
+    dataset = build(bad, BOTH, RowRules("keep"), store)
     # no label, an id that stands twice, neither picture nor text
     assert len(dataset) == len(bad) - 3
-    missing = {modality: [dataset.ids[row] for row in np.flatnonzero(view.index < 0)]
-               for modality, view in dataset.views.items()}
+    missing = {modality: [dataset.ids[row] for row in np.flatnonzero(distinct.index < 0)]
+               for modality, distinct in dataset.modalities.items()}
     assert missing == {"image": ["id0", "id1", "id2"], "text": ["id3"]}
     assert [line.split(":")[0] for line in dataset.dropped] == [
         f"items.csv row {row}" for row in (5, 7, 8)
@@ -77,18 +79,18 @@ def test_a_modality_that_the_grid_does_not_use_is_not_looked_at(bad, store):
     dataset = build(
         replace(bad, labels=small_samples().labels, ids=small_samples().ids),
         ("image",),
-        "drop",
+        RowRules("drop"),
         store,
     )
-    assert set(dataset.views) == {"image"}
+    assert set(dataset.modalities) == {"image"}
     assert len(dataset) == len(bad) - 4
 
 
 def test_a_class_too_small_for_the_folds_is_named(store):
     samples = changed(labels=dict.fromkeys(range(3), "rare"))
     with pytest.raises(DatasetError, match=r"class 'rare' has 3 usable rows; the folds need 5"):
-        build(samples, ("text",), "fail", store, smallest_class=5)
-    dataset = build(samples, ("text",), "drop", store, smallest_class=5)
+        build(samples, ("text",), RowRules("fail", smallest_class=5), store)
+    dataset = build(samples, ("text",), RowRules("drop", smallest_class=5), store)
     assert dataset.classes == ("car", "cat", "dog")
     assert len(dataset.dropped) == 3
     assert all("class 'rare' has 3 usable rows" in line for line in dataset.dropped)
@@ -98,25 +100,27 @@ def test_fewer_than_two_classes_are_an_error_under_every_policy(store):
     samples = replace(small_samples(), labels=["cat"] * 36)
     for policy in ("fail", "drop", "keep"):
         with pytest.raises(DatasetError, match="fewer than two classes"):
-            build(samples, ("text",), policy, store)
+            build(samples, ("text",), RowRules(policy), store)
 
 
 def test_a_modality_that_no_row_has_is_one_mistake_not_one_a_row(store):
     samples = replace(small_samples(), pictures=[None] * 36)
     for policy in ("fail", "drop", "keep"):
         with pytest.raises(DatasetError) as error:
-            build(samples, BOTH, policy, store)
+            build(samples, BOTH, RowRules(policy), store)
         assert len(error.value.problems) == 1
         assert "gives no picture for any row" in error.value.problems[0]
 
 
 def test_cells_that_use_no_modality_keep_all_rows(store):
-    assert len(build(small_samples(), (), "fail", store)) == 36
+    assert len(build(small_samples(), (), RowRules("fail"), store)) == 36
 
 
 def test_half_characters_in_ids_and_labels_are_problems(store):
     with pytest.raises(DatasetError) as error:
-        build(changed(ids={0: "a\ud800"}, labels={1: "b\ud800"}), ("text",), "fail", store)
+        build(
+            changed(ids={0: "a\ud800"}, labels={1: "b\ud800"}), ("text",), RowRules("fail"), store
+        )
     assert len([line for line in error.value.problems if "cannot be written as UTF-8" in line]) == 2
 
 
@@ -126,16 +130,16 @@ def test_an_error_that_may_pass_is_not_kept_as_an_unreadable_picture(store, monk
     check = decoding.check
     monkeypatch.setattr(decoding, "check", lambda data: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(MemoryError):
-        build(small_samples(), BOTH, "fail", store)
+        build(small_samples(), BOTH, RowRules("fail"), store)
     monkeypatch.setattr(decoding, "check", check)
-    assert len(build(small_samples(), BOTH, "fail", store)) == 36
+    assert len(build(small_samples(), BOTH, RowRules("fail"), store)) == 36
 
 
 def test_identical_samples_are_counted_once(store):
     samples = changed(texts={1: "same", 2: "same"}, pictures={4: BytesPicture("a", png(0)),
                                                               5: BytesPicture("b", png(0))})
-    dataset = build(samples, BOTH, "fail", store)
-    image, text = dataset.views["image"], dataset.views["text"]
+    dataset = build(samples, BOTH, RowRules("fail"), store)
+    image, text = dataset.modalities["image"], dataset.modalities["text"]
     assert len(text.samples) == len(text.digests) == 35
     assert text.index[1] == text.index[2]
     assert image.index[4] == image.index[5]
@@ -149,8 +153,8 @@ def test_the_fingerprint_knows_content_not_paths(tmp_path, store):
         path = tmp_path / f"{row}.png"
         path.write_bytes(picture.read())
         files.append(FilePicture(path))
-    same = build(replace(samples, pictures=files), BOTH, "fail", store)
-    original = build(samples, BOTH, "fail", store)
+    same = build(replace(samples, pictures=files), BOTH, RowRules("fail"), store)
+    original = build(samples, BOTH, RowRules("fail"), store)
     assert same.fingerprint == original.fingerprint
     for other in (
         changed(texts={0: "other"}),
@@ -158,7 +162,7 @@ def test_the_fingerprint_knows_content_not_paths(tmp_path, store):
         changed(ids={0: "other"}),
         changed(pictures={0: BytesPicture("row 1", png(99))}),
     ):
-        assert build(other, BOTH, "fail", store).fingerprint != original.fingerprint
+        assert build(other, BOTH, RowRules("fail"), store).fingerprint != original.fingerprint
 
 
 def test_the_features_key_does_not_depend_on_the_order_of_rows(store):
@@ -169,11 +173,11 @@ def test_the_features_key_does_not_depend_on_the_order_of_rows(store):
         groups={},
         **{
             name: [getattr(samples, name)[row] for row in order]
-            for name in ("places", "pictures", "texts", "labels", "ids")
+            for name in ("locations", "pictures", "texts", "labels", "ids")
         },
     )
-    assert (build(turned, BOTH, "fail", store).views["text"].digests
-            == build(samples, BOTH, "fail", store).views["text"].digests)
+    assert (build(turned, BOTH, RowRules("fail"), store).modalities["text"].digests
+            == build(samples, BOTH, RowRules("fail"), store).modalities["text"].digests)
 
 
 def test_pictures_are_decoded_once_and_the_finding_is_kept(store, monkeypatch):
@@ -182,23 +186,23 @@ def test_pictures_are_decoded_once_and_the_finding_is_kept(store, monkeypatch):
     calls = []
     check = decoding.check
     monkeypatch.setattr(decoding, "check", lambda data: calls.append(1) or check(data))
-    build(small_samples(), BOTH, "fail", store)
-    build(small_samples(), BOTH, "fail", store)
+    build(small_samples(), BOTH, RowRules("fail"), store)
+    build(small_samples(), BOTH, RowRules("fail"), store)
     assert len(calls) == 36
 
 
 def test_an_unknown_group_column_is_named_with_the_nearest(store):
     with pytest.raises(DatasetError, match="did you mean 'pair'"):
-        build(small_samples(), ("text",), "fail", store, group="pears")
+        build(small_samples(), ("text",), RowRules("fail", group="pears"), store)
 
 
 def test_group_none_means_no_groups_and_the_sources_own_group_is_the_default(store):
     samples = replace(small_samples(), group="pair")
-    assert build(samples, ("text",), "fail", store).group_name == "pair"
-    assert build(samples, ("text",), "fail", store, group="none").groups is None
+    assert build(samples, ("text",), RowRules("fail"), store).group_name == "pair"
+    assert build(samples, ("text",), RowRules("fail", group="none"), store).groups is None
 
 
 def test_a_missing_group_is_a_problem_of_its_row(store):
     samples = replace(small_samples(), groups={"pair": [None] + ["a"] * 35}, group="pair")
     with pytest.raises(DatasetError, match="row 1: the group 'pair' is missing"):
-        build(samples, ("text",), "fail", store)
+        build(samples, ("text",), RowRules("fail"), store)

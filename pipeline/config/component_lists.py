@@ -1,0 +1,108 @@
+"""The grid's lists of encoders, fusions and classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from features.machine.nearest import nearest
+from models.classifier import Classifier
+from models.fusion import Fusion
+from pipeline.config.components import Component, variants
+from pipeline.config.problem import KeyPath, Problem
+
+Registry = Mapping[str, type]
+
+
+def components(
+    key: str, content: Mapping[str, object], registry: Registry, problems: list[Problem]
+) -> list[Component]:
+    """Every component under a key of the grid, lists of parameter values expanded.
+
+    Mistakes are added to `problems`.
+    """
+    given = content.get(key)
+    entries = given if isinstance(given, list) else [given]
+    if given is None or not entries:
+        if key in ("fusion", "classifier"):
+            rule = f"the grid needs one {key} at least; {nearest('', registry)}"
+            problems.append(Problem((key,) if key in content else (), rule))
+        return []
+    listed: list[Component] = []
+    for position, entry in enumerate(entries):
+        path: KeyPath = (key, position) if isinstance(given, list) else (key,)
+        for component in _variants(key, entry, path, registry, problems):
+            problems += _twice(component, listed, path)
+            listed.append(component)
+    return listed
+
+
+def _twice(component: Component, listed: Sequence[Component], path: KeyPath) -> list[Problem]:
+    """What is wrong where a component stands in its list already."""
+    if component in listed:
+        return [Problem(path, f"{component.label} is listed twice")]
+    if component.label in [other.label for other in listed]:
+        return [
+            Problem(
+                path,
+                f"{component.label} stands here twice, with other values to choose from on the "
+                "inner folds: give these in one list",
+            )
+        ]
+    return []
+
+
+def _variants(
+    key: str, entry: object, path: KeyPath, registry: Registry, problems: list[Problem]
+) -> list[Component]:
+    """What an entry stands for: `name`, `{name: {key: value}}` or `{encoder: name, key: value}`.
+
+    The last form is `{fusion: name, ...}` and `{classifier: name, ...}` in their lists.
+    """
+    kind = "encoder" if key in ("image", "text") else key
+    name, keys = _name_and_keys(entry, kind)
+    if name is None:
+        rule = (
+            f"write a name, {{name: {{key: value}}}} or {{{kind}: name, key: value}}, not {entry!r}"
+        )
+        problems.append(Problem(path, rule))
+        return []
+    if name not in registry:
+        what = kind if kind == key else f"{key} {kind}"
+        problems.append(Problem(path, f"unknown {what} '{name}'; {nearest(name, registry)}"))
+        return []
+    cls = registry[name]
+    inner = path if isinstance(entry, dict) and kind in entry else (*path, name)
+    tuned = cls.tuned if issubclass(cls, Fusion | Classifier) else {}
+    listed, wrong = variants(name, cls, keys, inner, tuned)
+    problems += wrong
+    return listed
+
+
+def _name_and_keys(entry: object, kind: str) -> tuple[str | None, dict[str, Any]]:
+    if isinstance(entry, str):
+        return entry, {}
+    if not isinstance(entry, dict):
+        return None, {}
+    if isinstance(entry.get(kind), str):
+        return entry[kind], {key: value for key, value in entry.items() if key != kind}
+    if len(entry) == 1:
+        name, keys = next(iter(entry.items()))
+        if keys is None or isinstance(keys, dict):
+            return name, keys or {}
+    return None, {}
+
+
+def located(component: Component, folder: Path) -> Component:
+    """The component with its paths made absolute: they count from the grid file's folder.
+
+    Where a name or a folder may stand (as for models), ./ or ../ in front makes it a folder.
+    """
+    parameters = {
+        key: folder / value
+        if isinstance(value, Path) or str(value).startswith(("./", "../"))
+        else value
+        for key, value in component.parameters.items()
+    }
+    return Component(component.name, parameters, component.candidates)

@@ -1,0 +1,106 @@
+"""The grid's key `data`: the source, and what is asked of its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from features.machine.nearest import nearest
+from pipeline.config.components import Component, variants
+from pipeline.config.problem import Problem
+from pipeline.data.row_check import Policy
+from pipeline.data.sources import SOURCES
+from pipeline.data.sources.class_texts import GivenTexts
+
+CLASS_TEXTS_SCHEMA: dict[str, Any] = {
+    "description": "what classes are described by where they are held out (default: their names): "
+    "a table with the columns class and text, or the text or texts of each class",
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                ]
+            },
+        },
+    ],
+}
+NO_SOURCE = Component("none")  # stands for one that is wrong
+
+
+@dataclass(frozen=True)
+class DataKey:
+    """What stands under `data`; see `pipeline.config.grid.Grid`."""
+
+    source: Component = NO_SOURCE
+    policy: Policy = "fail"
+    keep_unlabelled: bool = False
+    class_texts: GivenTexts | None = None
+
+
+def data_key(given: object, problems: list[Problem]) -> DataKey:
+    """The key `data`; mistakes are added to `problems`, and defaults stand for them."""
+    if isinstance(given, str):
+        given = {"source": given}
+    if not isinstance(given, dict) or "source" not in given:
+        problems.append(Problem(("data",), f"data must name its source; {nearest('', SOURCES)}"))
+        return DataKey()
+    keys = dict(given)
+    name, policy, unlabelled = (
+        keys.pop("source"), keys.pop("on_bad_rows", "fail"), keys.pop("keep_unlabelled", False)
+    )
+    described = class_texts(keys.pop("class_texts", None), problems)
+    if not isinstance(unlabelled, bool):
+        rule = f"keep_unlabelled must be true or false, not {unlabelled!r}"
+        problems.append(Problem(("data", "keep_unlabelled"), rule))
+    if policy not in get_args(Policy):
+        rule = f"unknown policy {policy!r}; {nearest(policy, get_args(Policy))}"
+        problems.append(Problem(("data", "on_bad_rows"), rule))
+    if not isinstance(name, str) or name not in SOURCES:
+        rule = f"unknown source {name!r}; {nearest(name, SOURCES)}"
+        problems.append(Problem(("data", "source"), rule))
+        return DataKey()
+    return DataKey(_source(name, keys, problems), policy, unlabelled, described)
+
+
+def _source(name: str, keys: dict[str, Any], problems: list[Problem]) -> Component:
+    sources, wrong = variants(name, SOURCES[name], keys, ("data",), {})
+    if len(sources) > 1:
+        rule = "data is one source: its keys take one value each, no lists to compare"
+        wrong = [Problem(("data",), rule)]
+    problems += wrong
+    return sources[0] if sources else NO_SOURCE
+
+
+def class_texts(given: object, problems: list[Problem]) -> GivenTexts | None:
+    """The key data.class_texts; None where it is not given."""
+    path = ("data", "class_texts")
+    if given is None:
+        return None
+    if isinstance(given, str) and given.strip():
+        return given
+    if not isinstance(given, dict) or not given:
+        problems.append(
+            Problem(
+                path,
+                "class_texts must be a table with the columns class and text, or a mapping from "
+                f"each class to its text or texts, not {given!r}",
+            )
+        )
+        return None
+    texts = {
+        str(name): value if isinstance(value, list) else [value] for name, value in given.items()
+    }
+    problems += [
+        Problem(
+            (*path, name),
+            f"the text of class '{name}' must be text, or a list of texts, not {value!r}",
+        )
+        for name, value in texts.items()
+        if not value or not all(isinstance(text, str) for text in value)
+    ]
+    return {name: tuple(value) for name, value in texts.items()}

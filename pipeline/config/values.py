@@ -1,0 +1,85 @@
+"""Single values of the grid file, each checked; mistakes are added to a list of problems."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from features.machine.nearest import nearest
+from pipeline.config.grid import Split
+from pipeline.config.problem import KeyPath, Problem
+from pipeline.config.schema import NAME
+from pipeline.metrics import METRICS
+
+
+def run_name(value: object, problems: list[Problem]) -> Any:
+    """The key `name`."""
+    return _scalar("name", value, _is_name, "a name of letters, digits, . _ -", problems)
+
+
+def seed(value: object, problems: list[Problem]) -> Any:
+    """The key `seed`."""
+    return _scalar("seed", value, _is_seed, "a whole number from 0 to 2**32 - 1", problems)
+
+
+def metric(key: str, value: object, problems: list[Problem]) -> Any:
+    """The keys `metric` and `tuning_metric`."""
+    rule = f"a metric {nearest(value, METRICS)}"
+    return _scalar(key, value, METRICS.__contains__, rule, problems)
+
+
+def _scalar(
+    key: str, value: object, valid: Callable[[object], bool], rule: str, problems: list[Problem]
+) -> object:
+    """The value itself; a wrong one is returned too, for the problem stops the run."""
+    if isinstance(value, list | dict) or not valid(value):
+        problems.append(Problem((key,), f"{key} must be {rule}, not {value!r}"))
+    return value
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= 100 and re.fullmatch(NAME, value) is not None
+
+
+def _is_seed(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
+
+
+def label_shares(given: object, problems: list[Problem]) -> tuple[float, ...]:
+    """The key `learning_curve`: shares of the labels, rising."""
+    values: list[Any] = given if isinstance(given, list) else [given]
+    wrong = [value for value in values if not _is_share(value)]
+    problems += [
+        Problem(
+            ("learning_curve",),
+            f"a share of the labels must be above 0 and at most 1, not {value!r}",
+        )
+        for value in wrong
+    ]
+    if not wrong and len(set(values)) < len(values):
+        problems.append(Problem(("learning_curve",), "a share of the labels is listed twice"))
+    return () if wrong else tuple(sorted(float(value) for value in values))
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
+
+
+def split(given: object, problems: list[Problem]) -> Split:
+    """The key `split`; the default where it is wrong."""
+    try:
+        return Split.model_validate(given)
+    except ValidationError as error:
+        for item in error.errors():
+            path: KeyPath = ("split", *item["loc"][:1])
+            if item["type"] == "extra_forbidden":
+                key = item["loc"][0]
+                rule = f"unknown key '{key}'; {nearest(key, Split.model_fields)}"
+            else:
+                message = item["msg"].replace("Value error, ", "").replace("Input", "value")
+                rule = f"{message} (given: {(item['input'] if item['loc'] else given)!r})"
+            problems.append(Problem(path, rule))
+        return Split()

@@ -1,0 +1,205 @@
+"""From a source's rows to a data set: all that is wrong with them is said before any encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from features.block import Modality
+from features.machine.nearest import nearest
+from pipeline.data.dataset import Dataset, DatasetError, DistinctSamples, text_digest
+from pipeline.data.row_check import NOUNS, Findings, RowRules, check_rows, small_classes
+from pipeline.data.rows import Groups
+from pipeline.data.samples import Picture, Samples
+from pipeline.store.keys import key_of
+from pipeline.store.store import Store
+
+Sample = TypeVar("Sample", Picture, str)
+
+
+def build(
+    samples: Samples, modalities: Sequence[Modality], rules: RowRules, store: Store
+) -> Dataset:
+    """Check the rows of a source and make a data set of them.
+
+    Parameters
+    ----------
+    modalities : those that cells use; the others are not looked at.
+
+    Raises
+    ------
+    DatasetError
+        With all problems: unreadable pictures, empty texts, missing labels, duplicate ids, small
+        classes.
+    """
+    rules = replace(rules, group=_group_name(samples, rules.group))
+    _check_columns(samples, modalities)
+    ids = (
+        [str(row + 1) for row in range(len(samples))]
+        if samples.ids is None
+        else [id_ or "" for id_ in samples.ids]
+    )
+    findings = check_rows(samples, ids, modalities, rules, store)
+    usable = findings.usable(len(samples), rules.policy)
+    small = small_classes(samples, usable, rules.smallest_class)
+    problems = [*findings.lines(), *small.values()]
+    if problems and rules.policy == "fail":
+        raise DatasetError(problems, _advice(len(problems)))
+    rows = [row for row in usable if samples.labels[row] not in small]
+    if len({samples.labels[row] for row in rows if samples.labels[row]}) < 2:
+        raise DatasetError(
+            [*problems, f"{len(rows)} usable rows of fewer than two classes are left"],
+            "A comparison needs two classes at least.",
+        )
+    for row in set(usable) - set(rows):
+        findings.reasons.setdefault(row, []).append(
+            f"{samples.locations[row]}: {small[str(samples.labels[row])]}"
+        )
+    return _assembled(samples, rows, ids, findings, rules.group)
+
+
+def _advice(count: int) -> str:
+    return (
+        f"Problems: {count}. Mend them, or say `on_bad_rows: drop` under data: to leave such rows "
+        "out, or `keep` to keep those without a usable picture or text, marked missing (the others "
+        "are left out then too)."
+    )
+
+
+def _group_name(samples: Samples, group: str | None) -> str | None:
+    if group is None:
+        return samples.group
+    if group == "none":
+        return None
+    if group not in samples.groups:
+        raise DatasetError(
+            [
+                f"split.group: there is no group column '{group}'; "
+                f"{nearest(group, [*samples.groups, 'none'])}"
+            ],
+            "The source's key `group` names the columns that may group rows.",
+        )
+    return group
+
+
+def _check_columns(samples: Samples, modalities: Sequence[Modality]) -> None:
+    """A modality that no row has at all is one mistake in the grid, not one in each row."""
+    columns: dict[Modality, Sequence[object]] = {"image": samples.pictures, "text": samples.texts}
+    problems = [
+        f"data: the grid has {modality} encoders, but the source gives no {NOUNS[modality]} for "
+        "any row"
+        for modality in modalities
+        if not any(columns[modality])
+    ]
+    if problems:
+        raise DatasetError(problems, "Name their column under data:, or leave these encoders out.")
+
+
+def _assembled(
+    samples: Samples, rows: list[int], ids: Sequence[str], findings: Findings, group: str | None
+) -> Dataset:
+    """The data set of the rows that stay."""
+    modalities = _modalities(samples, rows, findings)
+    names = [samples.labels[row] or None for row in rows]
+    classes = tuple(sorted({name for name in names if name}))
+    codes = {name: code for code, name in enumerate(classes)}
+    groups = [str(samples.groups[group][row]) for row in rows] if group else None
+    split = [str(samples.split[row]) for row in rows] if samples.split is not None else None
+    row_ids = tuple(ids[row] for row in rows)
+    ingredients = {"ids": row_ids, "labels": names, "groups": groups, "split": split}
+    pictures = modalities["image"].digests if "image" in modalities else ()
+    sizes = [findings.sizes[digest] for digest in pictures]
+    dropped = sorted(set(range(len(samples))) - set(rows))
+    return Dataset(
+        ids=row_ids,
+        labels=np.array([codes[name] if name else -1 for name in names], dtype=np.int64),
+        classes=classes,
+        modalities=modalities,
+        texts=tuple(samples.texts[row] for row in rows),
+        groups=_codes(groups) if groups else None,
+        group_name=group,
+        split=np.array(split) if split else None,
+        fingerprint=key_of({**ingredients, **_row_digests(modalities)}),
+        sizes=np.array(sizes, dtype=np.int64).reshape(-1, 2),
+        dropped=tuple("; ".join(findings.reasons[row]) for row in dropped),
+        notes=(*_notes(rows, findings), *_unlabelled_note(names)),
+        columns={
+            name: _codes(str(column[row]) for row in rows)
+            for name, column in samples.groups.items()
+        },
+    )
+
+
+def _codes(names: Iterable[str]) -> Groups:
+    """Codes of names, numbered in their order."""
+    return np.unique(list(names), return_inverse=True)[1].astype(np.int64)
+
+
+def _row_digests(
+    modalities: Mapping[Modality, DistinctSamples],
+) -> dict[str, list[str | None]]:
+    """The digest of each row's sample, None where it has none."""
+    return {
+        modality: [distinct.digests[i] if i >= 0 else None for i in distinct.index]
+        for modality, distinct in modalities.items()
+    }
+
+
+def _modalities(
+    samples: Samples, rows: list[int], findings: Findings
+) -> dict[Modality, DistinctSamples]:
+    modalities: dict[Modality, DistinctSamples] = {}
+    if "image" in findings.missing:
+        pictures = {
+            row: picture
+            for row, picture in enumerate(samples.pictures)
+            if picture is not None
+        }
+        modalities["image"] = _distinct(rows, findings.digests, pictures)
+    if "text" in findings.missing:
+        texts = {
+            row: str(samples.texts[row]) for row in rows if row not in findings.missing["text"]
+        }
+        digests = {row: text_digest(text) for row, text in texts.items()}
+        modalities["text"] = _distinct(rows, digests, texts)
+    return modalities
+
+
+def _distinct(
+    rows: list[int], digests: Mapping[int, str], samples: Mapping[int, Sample]
+) -> DistinctSamples:
+    """The distinct samples of the rows, sorted by digest."""
+    first = {digests[row]: row for row in reversed(rows) if row in digests}
+    ordered = tuple(sorted(first))
+    position = {digest: i for i, digest in enumerate(ordered)}
+    index = [position[digests[row]] if row in digests else -1 for row in rows]
+    return DistinctSamples(
+        ordered, [samples[first[digest]] for digest in ordered], np.array(index, dtype=np.int64)
+    )
+
+
+def _notes(rows: Sequence[int], findings: Findings) -> list[str]:
+    """A sentence for each modality that some of the rows lack, with the reasons."""
+    notes = []
+    for modality, missing in findings.missing.items():
+        without = [row for row in rows if row in missing]
+        if without:
+            noun = NOUNS[modality]
+            notes.append(
+                f"{len(without)} of {len(rows)} rows have no {noun}: they are kept, with the "
+                f"{noun} marked missing: {'; '.join(findings.lines(without))}"
+            )
+    return notes
+
+
+def _unlabelled_note(names: Sequence[str | None]) -> list[str]:
+    count = names.count(None)
+    if not count:
+        return []
+    return [
+        f"{count} of {len(names)} rows have no label: they are never scored, and only fusions that "
+        "learn from unlabelled samples see them."
+    ]

@@ -1,0 +1,70 @@
+"""The texts and pictures that columns hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.data.samples import BytesPicture, FilePicture, Picture, SourceError
+from pipeline.data.sources.columns import Columns, whole_number
+
+
+def texts(columns: Columns, name: str) -> list[str | None]:
+    """Read column `name` as text without white space around it; None where nothing is left.
+
+    Raises
+    ------
+    SourceError
+        Where the column's type has no plain text (lists, structs, bytes that are no UTF-8).
+    """
+    column = columns.table[name]
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    floating = pa.types.is_floating(column.type)
+    try:
+        values = column.cast(pa.large_string()).to_pylist()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise SourceError([f"{columns.file.name} column '{name}' must hold text, numbers, dates or "
+                           f"true and false, not {column.type}"]) from error
+    if floating:
+        values = [None if text in {None, "nan"} else whole_number(text) for text in values]
+    return [text.strip() or None if text else None for text in values]
+
+
+def pictures(columns: Columns, name: str, locations: Sequence[str]) -> list[Picture | None]:
+    """Collect the pictures of a column: encoded bytes, paths, or both in the form {bytes, path}.
+
+    Paths are relative to the file's folder. Bytes are not copied: each picture is a view into the
+    table.
+
+    Raises
+    ------
+    SourceError
+        Where the column holds something else.
+    """
+    column = columns.table[name]
+    kind = column.type
+    if pa.types.is_struct(kind) and {field.name for field in kind} == {"bytes", "path"}:
+        parts = dict(zip((field.name for field in kind), column.flatten(), strict=True))
+        held = _from_bytes(parts["bytes"], locations)
+        paths = _from_paths(parts["path"], columns.file.parent)
+        return [picture or path for picture, path in zip(held, paths, strict=True)]
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
+        return _from_paths(column, columns.file.parent)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return _from_bytes(column, locations)
+    raise SourceError([f"{columns.file.name} column '{name}' must hold picture paths or encoded "
+                       f"pictures' bytes, not {kind}"])
+
+
+def _from_bytes(column: pa.ChunkedArray, locations: Sequence[str]) -> list[Picture | None]:
+    buffers = (value.as_buffer() for value in column)
+    return [BytesPicture(location, memoryview(buffer)) if buffer else None
+            for location, buffer in zip(locations, buffers, strict=True)]
+
+
+def _from_paths(column: pa.ChunkedArray, folder: Path) -> list[Picture | None]:
+    return [FilePicture(folder / path.strip()) if path and path.strip() else None
+            for path in column.to_pylist()]
