@@ -87,9 +87,9 @@ class Views:
         return self.take(np.all([block.present for block in self.blocks().values()], axis=0))
 
     def with_views(self) -> Views:
-        """The n samples as they are, then augmented copy 1 of each, and so on: n (1 + k) samples.
+        """The n samples as they are, then augmented view 1 of each, and so on: n (1 + k) samples.
 
-        A modality without augmented copies is repeated.
+        A modality without augmented views is repeated.
         """
         times = 1 + max(block.augmented for block in self.blocks().values())
         if times == 1:
@@ -100,7 +100,7 @@ class Views:
                      groups=rows if self.groups is None else self.groups[rows])
 
     def for_prediction(self) -> Views:
-        """The samples to predict; with their copies, where predictions are averaged over these."""
+        """What to predict for these samples: with their views where predictions are averaged over them."""
         return (
             self.with_views() if any(block.averaged for block in self.blocks().values()) else self
         )
