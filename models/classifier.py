@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,13 @@ class ArrayFit(NamedTuple):
     groups: NDArray[Any] | None = None
 
 
+class FittedModel(Protocol):
+    """What a classifier has fitted: it gives probabilities of rows."""
+
+    def predict_proba(self, X: Array) -> Probabilities:
+        """Probabilities (n, K) of rows (n, d)."""
+
+
 class Classifier(ClassifyingEstimator):
     """Classifies the rows of an array, dense or CSR.
 
@@ -54,6 +61,7 @@ class Classifier(ClassifyingEstimator):
     classes_ : (K,) sorted class labels, after `fit`.
     widths_ : number of columns of each block, for classifiers that treat blocks apart, after `fit`.
     groups_ : (n,) groups of the training rows, or None, after `fit`.
+    model_ : what was fitted; None where all training labels are equal.
     """
 
     version: ClassVar[int]
@@ -61,15 +69,16 @@ class Classifier(ClassifyingEstimator):
     classes_: NDArray[Any]
     widths_: tuple[int, ...]
     groups_: NDArray[Any] | None
+    model_: FittedModel | None
 
-    def _model(self, X: Any, y: NDArray[Any]) -> Any:
+    def _model(self, X: Array, y: NDArray[Any]) -> FittedModel:
         """Fitted scikit-learn estimator for two or more classes, columns as in `classes_`."""
         raise NotImplementedError
 
     def _learn_inputs(self, X: Array) -> None:
         """Learn from training rows what `_inputs` needs; nothing, if rows stay as they are."""
 
-    def _inputs(self, X: Array) -> Any:
+    def _inputs(self, X: Array) -> Array:
         """What the model gets of rows X."""
         return X
 

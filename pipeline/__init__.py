@@ -1,1 +1,1 @@
-"""The flow: grid -> config -> dataset -> folds -> features -> models -> predictions -> scores -> report."""
+"""The flow: grid -> config -> data -> folds -> features -> models -> scores -> report."""

@@ -1,4 +1,4 @@
-"""The command line: `python -m pipeline.run grid.yaml`. main() reads top to bottom as the flow of the design."""
+"""The command line: `python -m pipeline.run grid.yaml`; it reads top to bottom as the flow."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LISTED = 10  # rows left out that the terminal names; the report names all
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a grid. Exit code 0: all done; 1: some cells failed; 2: the grid or the data has mistakes."""
+    """Run a grid. Exit code 0: all done; 1: some cells failed; 2: mistakes in grid or data."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
@@ -59,8 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"stopped: {error}", file=sys.stderr)
         return 2
     except BrokenExecutor as error:
-        print(f"stopped: a worker process died, perhaps for want of memory; what is finished is kept: run the same "
-              f"command to go on, with fewer --jobs ({error})", file=sys.stderr)
+        print(
+            "stopped: a worker process died, perhaps for want of memory; what is finished is kept: "
+            f"run the same command to go on, with fewer --jobs ({error})",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print("\nstopped; what is finished is kept: run the same command to go on", file=sys.stderr)

@@ -13,6 +13,7 @@ from models.classifier import (
     Array,
     ArrayFit,
     ClassWeight,
+    FittedModel,
     Positive,
     SolvesJointly,
     row_weights,
@@ -44,7 +45,7 @@ class Logistic(SolvesJointly):
     C: Positive = 10.0
     class_weight: ClassWeight = "none"
 
-    def _model(self, X: Array, y: NDArray[Any]) -> Any:
+    def _model(self, X: Array, y: NDArray[Any]) -> FittedModel:
         return _Softmax(self._solved(X, y, [self.C])[0], len(self.classes_))
 
     def predict_many(

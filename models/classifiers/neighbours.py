@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.classifier import Array, Classifier, Probabilities, Whole
+from models.classifier import Array, Classifier, FittedModel, Probabilities, Whole
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -31,16 +31,19 @@ class NearestNeighbours(Classifier):
     neighbours: Whole = 15
     weights: Literal["distance", "uniform"] = "distance"
 
-    def _model(self, X: Array, y: NDArray[Any]) -> Any:
+    def _model(self, X: Array, y: NDArray[Any]) -> FittedModel:
         from sklearn.neighbors import KNeighborsClassifier
 
         self.frequencies_ = np.unique(y, return_counts=True)[1] / len(y)
-        return KNeighborsClassifier(min(self.neighbours, len(y)), weights=self.weights).fit(X, y)
+        model = KNeighborsClassifier(min(self.neighbours, len(y)), weights=self.weights)
+        fitted: FittedModel = model.fit(X, y)
+        return fitted
 
     def predict_proba(self, X: Array) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
         shares = super().predict_proba(X)
-        if self.model_ is None:
+        model: Any = self.model_  # scikit-learn's, which has no types
+        if model is None:
             return shares
-        count = self.model_.n_neighbors
+        count = model.n_neighbors
         return np.asarray((count * shares + self.frequencies_) / (count + 1))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from models.classifier import Array, Classifier, Whole
+from models.classifier import Array, Classifier, FittedModel, Whole
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -38,7 +38,7 @@ class MLP(Classifier):
     epochs: Whole = 100
     random_state: int = 0
 
-    def _model(self, X: Array, y: NDArray[Any]) -> Any:
+    def _model(self, X: Array, y: NDArray[Any]) -> FittedModel:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
 
@@ -55,7 +55,8 @@ class MLP(Classifier):
         with warnings.catch_warnings():
             # Reaching `epochs` is an end the user has chosen, not a fault.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return network.fit(X, y)
+            fitted: FittedModel = network.fit(X, y)
+        return fitted
 
     def _inputs(self, X: Array) -> Array:
         return X * np.float32(10)

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
-from features.block import FloatArray
+from models.classifier import Array
 from models.classifiers.inner_folds import Rows
 
 Matrix = NDArray[np.float64]
@@ -28,7 +27,7 @@ class Task(NamedTuple):
     weights : (n,), of each row's squared error.
     """
 
-    X: FloatArray | sparse.csr_matrix
+    X: Array
     targets: Matrix
     weights: Vector
 
@@ -43,7 +42,7 @@ class Lines(NamedTuple):
     coef: Matrix
     intercept: Vector
 
-    def scores(self, X: Any) -> Matrix:
+    def scores(self, X: Array) -> Matrix:
         """Scores (n, K) of rows (n, d)."""
         return np.asarray(X @ self.coef.T.astype(np.float32), dtype=np.float64) + self.intercept
 

@@ -14,6 +14,7 @@ from models.classifier import (
     ArrayFit,
     Classifier,
     ClassWeight,
+    FittedModel,
     Positive,
     Probabilities,
     row_weights,
@@ -56,7 +57,7 @@ class Ridge(Classifier, UsesGroups):
     class_weight: ClassWeight = "none"
     random_state: int = 0
 
-    def _model(self, X: Array, y: NDArray[Any]) -> Any:
+    def _model(self, X: Array, y: NDArray[Any]) -> FittedModel:
         return self._fitted(X, y, self.groups_, [self.alpha])[0]
 
     def predict_many(

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from features.block import FloatArray
 from features.estimator import Estimator
@@ -16,6 +15,7 @@ from models.classifier import (
     Array,
     Classifier,
     ClassWeight,
+    FittedModel,
     Positive,
     Probabilities,
     Whole,
@@ -42,7 +42,7 @@ class SupportVectorMachine(Classifier, UsesGroups):
     class_weight: ClassWeight
     random_state: int
 
-    def _model(self, X: Any, y: NDArray[Any]) -> Any:
+    def _model(self, X: Array, y: NDArray[Any]) -> FittedModel:
         from sklearn.calibration import CalibratedClassifierCV
         from sklearn.svm import LinearSVC
 
@@ -52,9 +52,9 @@ class SupportVectorMachine(Classifier, UsesGroups):
         svm = LinearSVC(C=self.C, dual="auto", max_iter=100_000, random_state=self.random_state)
         if not folds:
             return _SoftmaxOfDecisions(svm.fit(X, y, weights))
-        return CalibratedClassifierCV(svm, method="sigmoid", cv=folds, ensemble=False).fit(
-            X, y, weights
-        )
+        calibrated = CalibratedClassifierCV(svm, method="sigmoid", cv=folds, ensemble=False)
+        fitted: FittedModel = calibrated.fit(X, y, weights)
+        return fitted
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -187,12 +187,12 @@ def _squared_distances(rows: Array, others: Array) -> FloatArray:
     return distances
 
 
-def _variance(rows: Any) -> float:
+def _variance(rows: Array) -> float:
     """Mean squared distance of rows (n, d) from their mean."""
     squares = (
-        rows.multiply(rows).sum()
-        if sparse.issparse(rows)
-        else np.square(rows, dtype=np.float64).sum()
+        np.square(rows, dtype=np.float64).sum()
+        if isinstance(rows, np.ndarray)
+        else rows.multiply(rows).sum()
     )
     mean = np.asarray(rows.mean(axis=0), dtype=np.float64)
     variance = float(squares) / rows.shape[0] - float(np.square(mean).sum())

@@ -8,10 +8,9 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy import sparse
 
 from features.block import Block, FloatArray
-from models.classifier import Array, Classifier, ClassWeight, Positive, Whole
+from models.classifier import Array, Classifier, ClassWeight, FittedModel, Positive, Whole
 from models.preparation.scaling import ReducedScaler
 
 
@@ -34,15 +33,17 @@ class RandomForest(Classifier):
     class_weight: ClassWeight = "none"
     random_state: int = 0
 
-    def _model(self, X: Array, y: NDArray[Any]) -> Any:
+    def _model(self, X: Array, y: NDArray[Any]) -> FittedModel:
         from sklearn.ensemble import RandomForestClassifier
 
-        return RandomForestClassifier(
+        forest = RandomForestClassifier(
             n_estimators=self.trees,
             min_samples_leaf=self.min_samples_leaf,
             random_state=self.random_state,
             class_weight=None if self.class_weight == "none" else self.class_weight,
-        ).fit(X, y)
+        )
+        fitted: FittedModel = forest.fit(X, y)
+        return fitted
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -78,23 +79,29 @@ class HistGradientBoosting(Classifier):
         self.scalers_ = [ReducedScaler(self.components).fit(block) for block in self._blocks(X)]
 
     def _inputs(self, X: Array) -> FloatArray:
-        parts: list[Any] = [scaler.transform(block)
-                            for scaler, block in zip(self.scalers_, self._blocks(X), strict=True)]
-        return np.hstack([part.toarray() if sparse.issparse(part) else part for part in parts])
+        parts = [
+            scaler.transform(block)
+            for scaler, block in zip(self.scalers_, self._blocks(X), strict=True)
+        ]
+        return np.hstack([
+            part if isinstance(part, np.ndarray) else part.toarray() for part in parts
+        ])
 
     def _blocks(self, X: Array) -> list[Block]:
         ends = np.cumsum(self.widths_)
         return [Block.of(X[:, start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
-    def _model(self, X: FloatArray, y: NDArray[Any]) -> Any:
+    def _model(self, X: Array, y: NDArray[Any]) -> FittedModel:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         counts = np.unique(y, return_counts=True)[1]
-        return HistGradientBoostingClassifier(
+        boosting = HistGradientBoostingClassifier(
             max_iter=self.iterations,
             learning_rate=self.learning_rate,
             max_leaf_nodes=self.leaves,
             early_stopping=bool(counts.min() > 1 and int(0.1 * len(y)) >= len(counts)),
             class_weight=None if self.class_weight == "none" else self.class_weight,
             random_state=self.random_state,
-        ).fit(X, y)
+        )
+        fitted: FittedModel = boosting.fit(X, y)
+        return fitted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import numpy as np
 import scipy
@@ -13,6 +13,7 @@ from scipy import sparse
 
 from features.block import Block, BoolArray, FloatArray
 from features.estimator import Estimator
+from models.classifier import Array
 from models.kept import RECENT
 
 SAMPLES_AT_ONCE = 128
@@ -130,7 +131,7 @@ class BlockReduction(Estimator):
         )
         return self
 
-    def _learned(self, rows: Any) -> tuple[FloatArray, FloatArray]:
+    def _learned(self, rows: Array) -> tuple[FloatArray, FloatArray]:
         """Mean (d,) and components (d, k) of rows (n, d), dense or CSR."""
         from sklearn.decomposition import PCA, TruncatedSVD
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,12 +140,12 @@ def joined(parts: Sequence[Array]) -> Array:
     return sparse.csr_matrix(sparse.hstack([sparse.csr_matrix(part) for part in parts]))
 
 
-def _stored(part: Any) -> int:
-    return int(part.nnz if sparse.issparse(part) else part.size)
+def _stored(part: Array) -> int:
+    return int(part.size if isinstance(part, np.ndarray) else part.nnz)
 
 
-def _dense(part: Any) -> FloatArray:
-    return np.asarray(part.toarray() if sparse.issparse(part) else part)
+def _dense(part: Array) -> FloatArray:
+    return part if isinstance(part, np.ndarray) else np.asarray(part.toarray())
 
 
 def scaled_views(

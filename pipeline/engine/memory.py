@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from features.machine.cores import CONTAINER
 
-GIGABYTE = 2**30
-
 
 def free() -> float:
     """Bytes that may be used now: of the machine, or of the container where it has less."""
@@ -29,8 +27,3 @@ def free() -> float:
 def side_by_side_at_most(need: float, available: float, jobs: int) -> int:
     """Processes of 1 to `jobs` for which memory is there."""
     return max(1, min(jobs, int(available // max(need, 1.0))))
-
-
-def gigabytes(size: float) -> str:
-    """Bytes in words."""
-    return f"{size / GIGABYTE:.1f} GB"

@@ -98,7 +98,7 @@ def _computed_in_worker(batch: Batch, root: Path) -> dict[str, Outcome]:
 
 @cache
 def _store_at(root: Path) -> Store:
-    """The store of a folder; one in a process, so that a file is verified once, not for every fit."""
+    """The store of a folder; one in a process, so that a file is verified once."""
     return Store(root)
 
 

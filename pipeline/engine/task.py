@@ -33,9 +33,9 @@ Outcomes: TypeAlias = Mapping[str, Outcome]
 class Task(Protocol):
     """A piece of work that puts entries into the store.
 
-    What it needs travels with it as keys of the store or as small values, never as arrays: so it can
-    be computed wherever the store can be reached. A new kind of work is a new Task; nothing else
-    starts processes.
+    What it needs travels with it as keys of the store or as small values, never as arrays: so it
+    can be computed wherever the store can be reached. A new kind of work is a new Task; nothing
+    else starts processes.
 
     Attributes
     ----------

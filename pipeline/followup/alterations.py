@@ -1,7 +1,8 @@
-"""What is done to test rows in the second phase: modalities go missing, or are exchanged among rows."""
+"""What is done to test rows in the second phase: modalities go missing or are exchanged."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -14,6 +15,8 @@ from pipeline.config.seeds import derive
 from pipeline.data.rows import Rows
 from pipeline.folds.fold import Fold
 
+Change = Literal["missing", "swapped"]
+CHANGES: tuple[Change, ...] = ("missing", "swapped")
 SHARES = (0.25, 0.5, 0.75, 1.0)
 PAIRED = 48  # rows of each fold whose pictures and texts are paired in all ways
 
@@ -27,7 +30,7 @@ class Alteration:
     worst noise there is. Larger shares fall on the rows of the smaller ones and more.
     """
 
-    change: Literal["missing", "swapped"]
+    change: Change
     modalities: tuple[Modality, ...]
     share: float
 
@@ -35,9 +38,13 @@ class Alteration:
 def alterations(modalities: Collection[Modality]) -> list[Alteration]:
     """All that is done to the rows of a cell that uses these modalities."""
     used: list[Modality] = [modality for modality in ("image", "text") if modality in modalities]
-    found = [Alteration(change, (modality,), share)
-             for modality in used for change in ("missing", "swapped") for share in SHARES]
-    return [*found, Alteration("missing", ("image", "text"), 1.0)] if len(used) == 2 else found
+    of_single = [
+        Alteration(change, (modality,), share)
+        for modality, change, share in itertools.product(used, CHANGES, SHARES)
+    ]
+    if len(used) < 2:
+        return of_single
+    return [*of_single, Alteration("missing", ("image", "text"), 1.0)]
 
 
 def altered(index: Rows, modality: Modality, alteration: Alteration, fold: Fold, seed: int) -> Rows:
@@ -53,9 +60,9 @@ def altered(index: Rows, modality: Modality, alteration: Alteration, fold: Fold,
         return index
     rng = np.random.default_rng(derive(seed, "alteration", fold.repeat, fold.fold, modality))
     chosen = rng.permutation(len(index))[: round(alteration.share * len(index))]
-    found = index.copy()
-    found[chosen] = -1 if alteration.change == "missing" else np.roll(index[chosen], -1)
-    return found
+    changed = index.copy()
+    changed[chosen] = -1 if alteration.change == "missing" else np.roll(index[chosen], -1)
+    return changed
 
 
 def altered_views(views: Views, alteration: Alteration, fold: Fold, seed: int) -> Views:

@@ -1,4 +1,4 @@
-"""What attention models looked at, for the report: asked of refitted models once, and kept in the store."""
+"""What attention models looked at, for the report: asked of refitted models once, then stored."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Attention(NamedTuple):
 
 
 def attention(plan: Plan, scores: Scores, comparison: Comparison) -> Attention:
-    """Ask the best models; they are refitted on the first outer fold, once: their answers are stored."""
+    """Ask the best models, refitted on the first outer fold; what the store has is not asked."""
     records, remarks = [], []
     for unit, result in _best_units(plan, scores, comparison.grid.metric):
         try:
@@ -52,7 +52,7 @@ def attention(plan: Plan, scores: Scores, comparison: Comparison) -> Attention:
 
 
 def _best_units(plan: Plan, scores: Scores, metric: str) -> list[tuple[Unit, FoldRecord]]:
-    """For each kind of attention, the unit of the first fold of the cell with the best mean score."""
+    """Of each kind of attention, the first fold's unit of the cell with the best mean score."""
     folds: dict[Cell, list[FoldRecord]] = {}
     for (cell, _, _), record in scores.records.items():
         folds.setdefault(cell, []).append(record)
@@ -103,7 +103,7 @@ def _task(unit: Unit, rows: Rows, comparison: Comparison) -> AttentionTask:
 
 
 def _answer(task: AttentionTask, unit: Unit, comparison: Comparison) -> Entry:
-    """What the store has, or else what the model says now; its features are encoded again where they are lost."""
+    """What the store has, or what the model says now, whose lost features are encoded again."""
     store = comparison.store
     stored = store.load(task.ingredients)
     if stored is not None:
@@ -126,7 +126,7 @@ def _complete(rows: Rows, dataset: Dataset) -> Rows:
 
 
 def _chosen(result: FoldRecord, dataset: Dataset) -> Rows:
-    """Some rows predicted right and some wrong: the first in the data set, of different classes where there are."""
+    """Some rows predicted right and some wrong: the first, of different classes if possible."""
     complete = np.isin(result.rows, _complete(result.rows, dataset))
     right = result.probabilities.argmax(axis=1) == dataset.labels[result.rows]
     return np.concatenate([
@@ -149,21 +149,20 @@ def _matches(entry: Entry, rows: Rows) -> tuple[MatchRecord, ...]:
         np.asarray(entry.arrays[name], dtype=np.float64) for name in ("alpha", "probabilities")
     )
     words: Sequence[Sequence[str]] | None = entry.facts["words"]
-    found = []
-    for place, row in enumerate(rows):
-        tokens = None if words is None else tuple(words[place])
-        alpha = alphas[place] if tokens is None else alphas[place][:, :len(tokens)]
-        found.append(
-            MatchRecord(int(row), probabilities[place], alpha, tokens, _jpeg(entry.arrays, place))
-        )
-    return tuple(found)
+    matches = []
+    for number, row in enumerate(rows):
+        tokens = None if words is None else tuple(words[number])
+        alpha = alphas[number] if tokens is None else alphas[number][:, :len(tokens)]
+        picture = _jpeg(entry.arrays, number)
+        matches.append(MatchRecord(int(row), probabilities[number], alpha, tokens, picture))
+    return tuple(matches)
 
 
-def _jpeg(arrays: Mapping[str, Any], place: int) -> bytes | None:
+def _jpeg(arrays: Mapping[str, Any], number: int) -> bytes | None:
     if "pictures" not in arrays:
         return None
     file = io.BytesIO()
-    Image.fromarray(np.asarray(arrays["pictures"][place])).save(
+    Image.fromarray(np.asarray(arrays["pictures"][number])).save(
         file, "JPEG", quality=78, optimize=True
     )
     return file.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -79,7 +79,8 @@ class AttentionTask:
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""
-        return {self.keys[0]: attempt(lambda: store.get(self.ingredients, lambda: self._asked(store)))}
+        work = partial(self._asked, store)
+        return {self.keys[0]: attempt(lambda: store.get(self.ingredients, work))}
 
     def _asked(self, store: Store) -> Entry:
         context = context_at(store, self.context)
@@ -92,14 +93,14 @@ class AttentionTask:
         return Entry({"weights": model.attention(refitted.views.take(np.array(self.rows)))})
 
     def _matched(self, refitted: Refitted, model: AttendsToPairs, store: Store) -> Entry:
-        """Weights of the rows' pairs and predictions; words and pictures, where encoders can tell them."""
+        """Weights of pairs, and predictions; words and pictures, where encoders can tell them."""
         views = refitted.views.take(np.array(self.rows))
         arrays: dict[str, NDArray[Any]] = {
             "alpha": model.attention(views),
             "probabilities": refitted.predict(views),
         }
-        words = _told(lambda: self._words(refitted, store))
-        pictures = _told(lambda: self._pictures(refitted, store))
+        words = _unless_unable(lambda: self._words(refitted, store))
+        pictures = _unless_unable(lambda: self._pictures(refitted, store))
         if pictures is not None:
             arrays["pictures"] = pictures
         return Entry(arrays, {"words": words})
@@ -122,7 +123,7 @@ class AttentionTask:
         return np.stack(small)
 
 
-def _told(ask: Callable[[], Answer]) -> Answer | None:
+def _unless_unable(ask: Callable[[], Answer]) -> Answer | None:
     """What an encoder tells; None from one that cannot tell."""
     try:
         return ask()

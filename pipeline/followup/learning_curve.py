@@ -1,4 +1,4 @@
-"""How much the labels matter: the best cells once more, with only a share of each fold's training labels.
+"""How much labels matter: the best cells again, with a share of each fold's training labels.
 
 The test rows stay the same. Of the training rows a part keeps its labels: nested from share to
 share, stratified by class, the same for every cell. The others become rows without a label, which
@@ -67,7 +67,7 @@ def _scored(cells: Sequence[Cell], share: float, plan: Plan, comparison: Compari
 
 
 def curve_cells(cells: Sequence[Cell], record: ScoredRecord) -> list[Cell]:
-    """Best cells of one modality, best other fusion, the best cell of each fusion that uses unlabelled rows.
+    """Best cells of one modality, best other fusion, and best of each that uses unlabelled rows.
 
     The cells that they combine come before them.
     """
@@ -84,7 +84,7 @@ def curve_cells(cells: Sequence[Cell], record: ScoredRecord) -> list[Cell]:
 
 
 class _OfWholeFolds:
-    """Features as they were learned from all training rows of a fold, for every split with fewer labels.
+    """Features as learned from all training rows of a fold, for every split with fewer labels.
 
     Encoders that learn from labels are the exception: they learn from each split's own labelled
     rows.

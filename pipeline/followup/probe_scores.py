@@ -102,7 +102,7 @@ class _Asked:
 
 
 def additive_projection(pairs: Probabilities) -> Probabilities:
-    """What a fusion predicts of s samples if it may only add what their pictures and their texts say (EMAP).
+    """What a fusion predicts of s samples if it may only add what picture and text say (EMAP).
 
     With l(i, j) the log-probabilities (logits up to what is the same for all classes) of picture i
     with text j, the additive function nearest to l over all pairs gives sample i

@@ -42,7 +42,7 @@ PORTION = 512  # pairs predicted at once: sequences of thousands of rows would n
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """One unit or combination on one fold, asked about altered rows; `parts` are the probes it combines."""
+    """A unit or combination, asked about altered rows; `parts` are the probes it combines."""
 
     target: Unit | Combination
     modalities: frozenset[Modality]
@@ -169,7 +169,7 @@ def _pairs(again: Refitted, test: Views, rows: Rows) -> Probabilities:
 
 
 def _ask_combination(probe: Probe, context: Context, store: Store) -> Entry:
-    """The same of a cell that combines others, from what its parts say under the same alterations."""
+    """The same of a cell that combines others, from what its parts say of the same rows."""
     assert isinstance(probe.target, Combination)
     combine = _Combine(probe.target.cell.name, refitted(probe.target, context, store))
     fold = probe.target.fold
@@ -208,7 +208,7 @@ def _combined_pairs(parts: Sequence[_Stored], rows: Rows, combine: _Combine) -> 
 
 @dataclass(frozen=True, eq=False)
 class _Stored:
-    """What a single-modality part of a combination says of the test rows as they are, and altered."""
+    """What a single-modality part says of the test rows as they are, and altered."""
 
     modality: Modality
     index: Rows

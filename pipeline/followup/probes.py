@@ -1,8 +1,8 @@
 """The second phase: what the best cells' fitted models say of altered test rows.
 
-It looks at the best cell of each fusion and at the best single modalities, on the folds of the first
-repeat: each model is fitted once more under its chosen parameters, and what it predicts is kept in
-the store.
+It looks at the best cell of each fusion and at the best single modalities, on the folds of the
+first repeat: each model is fitted once more under its chosen parameters, and what it predicts is
+stored.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def probe_all(record: ScoredRecord, plan: Plan, comparison: Comparison) -> Probe
 
 
 def _chosen(record: ScoredRecord, probes: Sequence[Probe]) -> list[Probe]:
-    """Probes of the best complete cell of each fusion, and of each modality that it judges by alone."""
+    """Probes of the best complete cell of each fusion, and of each that judges by one modality."""
     fusions = {probe.target.cell.name: probe.target.cell.fusion.name for probe in probes}
     best: dict[tuple[str, Kind], str] = {}
     for standing in rank_cells(record).ranked("image", "text", "fusion"):

@@ -36,7 +36,7 @@ class PlanOutcomes(NamedTuple):
 
 
 def run_plan(plan: Plan, comparison: Comparison) -> PlanOutcomes:
-    """Compute what the store lacks: first the features, then the fits, then what learns from these."""
+    """Compute what the store lacks: first the features, then fits and what learns from them."""
     learning = [
         combination
         for combination in plan.combinations

@@ -8,11 +8,12 @@ from features.block import Form, Modality
 from models.course import TrainsNetwork
 from models.softmax.solve import AT_ONCE
 from models.unlabelled import LearnsFromUnlabelled
-from pipeline.engine.memory import GIGABYTE, gigabytes, side_by_side_at_most
+from pipeline.engine.memory import side_by_side_at_most
 from pipeline.engine.task import Engine
 from pipeline.store.store import Store
 from pipeline.tasks.features import Features
 from pipeline.tasks.unit import Unit
+from reports.units import GIGABYTE, gigabytes
 
 # Resident memory of a process with what it imports, measured: scikit-learn, and with torch's
 # optimisers.
@@ -40,7 +41,7 @@ GUESSED: Mapping[tuple[Modality, Form], int] = {
 
 
 class Needs:
-    """Bytes that a process needs at the peak of a unit's work, from the features in a store; each is looked up once.
+    """Bytes that a process needs at the peak of a unit's work, from the features in a store.
 
     Right within a factor of two on the grids it was measured on; what only the work itself decides
     (how many terms a text has, how deep trees grow) is not in it.
@@ -56,22 +57,22 @@ class Needs:
         learns_more = isinstance(unit.estimator, LearnsFromUnlabelled)
         unlabelled = unit.fold.splits()[0][2] if learns_more else ()
         rows = len(unit.fold.train) + len(unlabelled)
-        found = (
-            NETWORKS
-            if "sequence" in needs.values() or isinstance(unit.estimator, TrainsNetwork)
-            else PROCESS
-        )
-        for modality, many in unit.features.items():
-            form, numbers = needs[modality], self._numbers_of(many[0], needs[modality])
-            found += COPIES[form] * 4 * rows * (1 + many[0].encoder.augmented) * numbers
-            found += MAPS * BATCH * numbers if form == "inputs" else 0
-        return found + min(AT_ONCE, OF_LOGIT * rows * self._classes * unit.fits)
+        has_network = "sequence" in needs.values() or isinstance(unit.estimator, TrainsNetwork)
+        size = NETWORKS if has_network else PROCESS
+        for modality, forms in unit.features.items():
+            outer, form = forms[0], needs[modality]
+            numbers = self._numbers_of(outer, form)
+            size += COPIES[form] * 4 * rows * (1 + outer.encoder.augmented) * numbers
+            size += MAPS * BATCH * numbers if form == "inputs" else 0
+        return size + min(AT_ONCE, OF_LOGIT * rows * self._classes * unit.fits)
 
     def work(self, unit: Unit) -> float:
-        """Numbers that all fits of one unit read: what its time may be told by, where nothing else is known."""
+        """Numbers that all fits of one unit read: its time grows with them."""
         needs = unit.estimator.needs
         return unit.fitted_rows * sum(
-            self._numbers_of(many[0], needs[modality]) for modality, many in unit.features.items())
+            self._numbers_of(forms[0], needs[modality])
+            for modality, forms in unit.features.items()
+        )
 
     def _numbers_of(self, features: Features, form: Form) -> float:
         """Stored numbers of a sample, 4 bytes each; those of a sparse one with their columns."""
@@ -84,23 +85,29 @@ class Needs:
 
 
 def memory_text(units: Iterable[Unit], needs: Needs, engine: Engine) -> list[str]:
-    """What --plan and a run say of memory: the largest need; and which work goes with fewer processes, if any."""
+    """What --plan and a run say of memory: the largest need, and what goes with fewer processes."""
     sizes = {unit: needs.of(unit) for unit in units}
     if not sizes:
         return []
     available, jobs = engine.memory, engine.slots
     largest = max(sizes, key=lambda unit: sizes[unit])
     lines = [
-        f"about {gigabytes(jobs * sizes[largest])} with {jobs} processes, {gigabytes(available)} are free"
+        f"about {gigabytes(jobs * sizes[largest])} with {jobs} processes, "
+        f"{gigabytes(available)} are free"
     ]
     fewer = [
         unit for unit, need in sizes.items() if side_by_side_at_most(need, available, jobs) < jobs
     ]
     if fewer:
         at_once = side_by_side_at_most(sizes[largest], available, jobs)
-        lines.append(f"{len(fewer)} results are computed with fewer processes side by side, the largest, of "
-                     f"{largest.cell.name}, {at_once} at a time")
+        lines.append(
+            f"{len(fewer)} results are computed with fewer processes side by side, the largest, of "
+            f"{largest.cell.name}, {at_once} at a time"
+        )
     if sizes[largest] > available:
-        lines.append(f"{largest.cell.name} alone needs about {gigabytes(sizes[largest])}: it may be stopped for want "
-                     "of memory; take fewer rows (data.sample), fewer components or a smaller encoder")
+        lines.append(
+            f"{largest.cell.name} alone needs about {gigabytes(sizes[largest])}: it may be stopped "
+            "for want of memory; take fewer rows (data.sample), fewer components or a smaller "
+            "encoder"
+        )
     return lines

@@ -31,7 +31,7 @@ def fit_tasks(units: Sequence[Unit], context: str, needs: Needs, slots: int) -> 
 
 
 def tasks_of(units: Sequence[Unit], jobs: int, work: Callable[[Unit], float]) -> list[list[int]]:
-    """Positions of the units in tasks: together those that solve jointly with the same pictures, fold after fold.
+    """Positions of the units in tasks: together what solves jointly with the same pictures.
 
     Tasks of several units go first, the largest before the others. One that is larger than each
     process's share of what comes after it is taken apart, so that all processes end at about the
@@ -44,27 +44,29 @@ def tasks_of(units: Sequence[Unit], jobs: int, work: Callable[[Unit], float]) ->
     """
     groups = _groups(units)
     sizes = [sum(work(units[position]) for position in group) for group in groups]
-    ordered = sorted(
-        zip(groups, sizes, strict=True), key=lambda one: -one[1] if len(one[0]) > 1 else 0.0
-    )
+    by_size = {
+        number: -size if len(group) > 1 else 0.0
+        for number, (group, size) in enumerate(zip(groups, sizes, strict=True))
+    }
     left, tasks = sum(sizes), list[list[int]]()
-    for group, size in ordered:
+    for number in sorted(by_size, key=lambda number: by_size[number]):
+        group, size = groups[number], sizes[number]
         left -= size
         tasks += [[position] for position in group] if size > left / jobs else [group]
     return tasks
 
 
 def _groups(units: Sequence[Unit]) -> list[list[int]]:
-    found: dict[object, list[int]] = {}
-    for position, unit in sorted(
-        enumerate(units), key=lambda one: (one[1].fold.repeat, one[1].fold.fold)
-    ):
+    """Units that one process may take together, fold after fold."""
+    folds = [(unit.fold.repeat, unit.fold.fold) for unit in units]
+    groups: dict[object, list[int]] = {}
+    for position in sorted(range(len(units)), key=lambda position: folds[position]):
+        unit = units[position]
+        pictures = [form.key for form in unit.features.get("image", ())][:1]
         joint = _solves_jointly(unit.estimator)
-        pictures = [one.key for one in unit.features.get("image", ())][:1]
-        found.setdefault(
-            (unit.fold.repeat, unit.fold.fold, *pictures) if joint else position, []
-        ).append(position)
-    return list(found.values())
+        shared = (*folds[position], *pictures) if joint else position
+        groups.setdefault(shared, []).append(position)
+    return list(groups.values())
 
 
 def _solves_jointly(estimator: Fusion) -> bool:

@@ -1,4 +1,4 @@
-"""What --plan prints: the filled-in grid, cells, fits, what the store holds, and an estimate of the time."""
+"""What --plan prints: the filled-in grid, cells, fits, what the store holds, time and memory."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pipeline.store.manifest import Damaged, read_manifest
 from pipeline.store.store import Store
 from pipeline.tasks.features import Features
 from pipeline.tasks.unit import Unit
+from reports.units import rough_duration
 
 # Seconds per distinct sample of an encoder, and per fitted model and training row, where the store
 # has no figure of its own yet: rough values of a small machine (two cores, no GPU).
@@ -39,9 +40,9 @@ def plan_text(plan: Plan, comparison: Comparison, grid: str) -> str:
         "",
         f"features: {len(plan.features)} arrays, {needed_or_known} of them not needed or in "
         f"the store, {len(to_encode)} to encode",
-        f"results:  {len(plan.units)} cells x folds, {len(plan.units) - len(missing)} in the store, "
-        f"{len(missing)} to compute with {sum(unit.fits for unit in missing)} fits",
-        f"time:     about {_duration(seconds)} with {jobs} processes"
+        f"results:  {len(plan.units)} cells x folds, {len(plan.units) - len(missing)} in the "
+        f"store, {len(missing)} to compute with {sum(unit.fits for unit in missing)} fits",
+        f"time:     about {rough_duration(seconds)} with {jobs} processes"
         + ("" if known or not missing else guess),
         *_memory_lines(missing, comparison),
         *_training_lines(missing),
@@ -117,7 +118,7 @@ def _encode_seconds(features: Features, rates: dict[str, float]) -> float:
 
 
 def _history(store: Store) -> dict[str, float]:
-    """Mean seconds per unit of work of each encoder and fusion class, from what the store's entries cost."""
+    """Mean seconds per unit of work of each class, from what the store's entries cost."""
     seconds: dict[str, float] = defaultdict(float)
     work: dict[str, float] = defaultdict(float)
     for folder in store.entries():
@@ -130,9 +131,3 @@ def _history(store: Store) -> dict[str, float]:
             seconds[name] += manifest["seconds"]
             work[name] += manifest["facts"]["work"]
     return {name: seconds[name] / work[name] for name in seconds if work[name]}
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,12 +1,11 @@
-"""The run's folder: lock file, folds, scores, predictions, failures. Each file is written whole or not at all."""
+"""The run's folder: lock file, folds, scores, predictions, failures; each whole or not at all."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save as save_folds
 from pipeline.metrics import METRICS
+from reports.page.files import write_whole
 from reports.record import CellRecord, FoldRecord, RunRecord
 
 SCORE_COLUMNS = (
@@ -41,33 +41,25 @@ REPEATED = ["id", "repeat", "fold", "cell", "label", "predicted"]
 
 
 def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path) -> None:
-    """Write everything but the report into `folder`; a `failures.json` of an earlier run goes away."""
+    """Write everything but the report into `folder`; an earlier `failures.json` goes away."""
     folder.mkdir(parents=True, exist_ok=True)
-    _whole(folder / "grid.lock.yaml", lambda path: path.write_text(record.grid, encoding="utf-8"))
-    _whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
-    _whole(
+    write_whole(
+        folder / "grid.lock.yaml", lambda path: path.write_text(record.grid, encoding="utf-8")
+    )
+    write_whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
+    write_whole(
         folder / "scores.csv",
         lambda path: path.write_text(scores_csv(record), encoding="utf-8", newline=""),
     )
-    _whole(folder / "predictions.parquet", lambda path: pq.write_table(
+    write_whole(folder / "predictions.parquet", lambda path: pq.write_table(
         predictions(record), path, use_dictionary=REPEATED))
     if record.failures:
         text = json.dumps(
             [asdict(failure) for failure in record.failures], indent=2, ensure_ascii=False
         )
-        _whole(folder / "failures.json", lambda path: path.write_text(text, encoding="utf-8"))
+        write_whole(folder / "failures.json", lambda path: path.write_text(text, encoding="utf-8"))
     else:
         (folder / "failures.json").unlink(missing_ok=True)
-
-
-def _whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write aside, then move into place."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def scores_csv(record: RunRecord) -> str:
@@ -143,7 +135,10 @@ def _prediction_schema(record: RunRecord) -> pa.Schema:
 
 
 def _flat(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
-    """The values (n,) as they lie in memory. `pa.array` would import pandas to look whether they are of its kind."""
+    """The values (n,) as they lie in memory.
+
+    `pa.array` would import pandas to look whether they are of its kind.
+    """
     return pa.Array.from_buffers(
         kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))]
     )

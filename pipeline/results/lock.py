@@ -34,7 +34,7 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
         },
         "split": _plain(grid.split.model_dump()),
         **{
-            key: [_entry(one, registry) for one in getattr(grid, key)]
+            key: [_entry(component, registry) for component in getattr(grid, key)]
             for key, registry in LISTS.items()
             if getattr(grid, key)
         },

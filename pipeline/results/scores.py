@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
@@ -52,8 +53,8 @@ class Scores:
     def ordered(self, cells: Iterable[Cell]) -> tuple[FoldRecord, ...]:
         """Records of some cells, cell by cell and fold by fold."""
         numbers = [(fold.repeat, fold.fold) for fold in self._comparison.folds]
-        records = [self.records.get((cell, *fold)) for cell in cells for fold in numbers]
-        return tuple(record for record in records if record is not None)
+        keys = [(cell, *fold) for cell, fold in itertools.product(cells, numbers)]
+        return tuple(self.records[key] for key in keys if key in self.records)
 
     def _add(self, piece: Unit | Combination, make: partial[FoldRecord]) -> None:
         """Add a record; what goes wrong in making it is a failure of this cell and fold only."""
@@ -179,7 +180,7 @@ def _sum(sizes: Iterable[int | None]) -> int | None:
 def _choices(
     cell: Cell, parts: Sequence[FoldRecord], weights: Sequence[float] | None
 ) -> Mapping[str, Any]:
-    """Weights of a combination's parts, where it gives them some; of one part of each modality also its choices."""
+    """Weights of a combination's parts, where it gives some; of a pair also its parts' choices."""
     is_pair = bool(cell.image and cell.text)
     names = [
         " + ".join(part.encoder_labels() if is_pair else part.encoder_labels().values())
@@ -191,5 +192,5 @@ def _choices(
             choices[f"weight of {name}"] = round(weight, 2)
     if is_pair:
         for name, part in zip(names, parts, strict=True):
-            choices |= {f"{name}: {parameter}": value for parameter, value in part.parameters.items()}
+            choices |= {f"{name}: {key}": value for key, value in part.parameters.items()}
     return choices

@@ -35,7 +35,8 @@ def _run(options: argparse.Namespace) -> None:
     store = Store(options.store)
     if options.command == "ls":
         print("\n".join(_line(folder) for folder in store.entries()))
-        print(f"{len(store.entries())} entries, {rough_size(_bytes(store.root))} in {options.store}")
+        size = rough_size(_bytes(store.root))
+        print(f"{len(store.entries())} entries, {size} in {options.store}")
     elif options.command == "verify":
         sys.exit(_verify(store))
     else:
@@ -68,7 +69,8 @@ def _line(folder: Path) -> str:
     except Damaged as error:
         return f"{folder.name[:12]}  damaged: {error}"
     what = f"{manifest['ingredients'].get('kind', '?'):9} {manifest['facts'].get('label', '')}"
-    return f"{folder.name[:12]}  {rough_size(_bytes(folder)):>9}  {manifest['seconds']:8.2f} s  {what}"
+    size = rough_size(_bytes(folder))
+    return f"{folder.name[:12]}  {size:>9}  {manifest['seconds']:8.2f} s  {what}"
 
 
 def _verify(store: Store) -> int:

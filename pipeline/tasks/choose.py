@@ -19,40 +19,48 @@ from pipeline.tasks.views import aligned, averaged, fit_of
 def choose(
     unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
 ) -> tuple[Mapping[str, Any], list[float | None], Probabilities]:
-    """The setting with the best mean score over the inner folds (the first of equals), and all mean scores.
+    """The setting with the best mean score over the inner folds (the first of equals).
 
-    Also the chosen setting's predictions for the training rows (n_train, K), each by the fold that
-    left it out; (0, K) without inner folds.
+    Also all mean scores, and the chosen setting's predictions for the training rows (n_train, K),
+    each by the fold that left it out; (0, K) without inner folds.
     """
     inner = unit.fold.inner
     if not inner:
         return unit.settings[0], [], np.zeros((0, context.classes))
-    fits = [fit_of(unit, position + 1, blocks, context) for position in range(len(inner))]
-    predictions = [
-        [
-            averaged(aligned(one, unit.estimator.classes_of(fit), context.classes), len(test))
-            for one in many
-        ]
-        for (_, test), fit, many in zip(
-            inner, fits, unit.estimator.predict_many(fits, unit.settings), strict=True
-        )
-    ]
-    best, means = _best(
-        METRICS[context.tuning_metric], [context.labels[test] for _, test in inner], predictions
-    )
-    kept = np.zeros((len(unit.fold.train), context.classes))
-    for (_, test), many in zip(inner, predictions, strict=True):
-        kept[np.searchsorted(unit.fold.train, test)] = many[best]
-    return unit.settings[best], means if len(unit.settings) > 1 else [], kept
+    tests = [test for _, test in inner]
+    predictions = _predictions(unit, context, blocks)
+    labels = [context.labels[test] for test in tests]
+    best, means = _best(METRICS[context.tuning_metric], labels, predictions)
+    left_out = np.zeros((len(unit.fold.train), context.classes))
+    for test, by_setting in zip(tests, predictions, strict=True):
+        left_out[np.searchsorted(unit.fold.train, test)] = by_setting[best]
+    return unit.settings[best], means if len(unit.settings) > 1 else [], left_out
+
+
+def _predictions(
+    unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
+) -> list[list[Probabilities]]:
+    """Of each inner fold, under each setting: (n_test, K)."""
+    fits = [fit_of(unit, number, blocks, context) for number in range(1, len(unit.fold.inner) + 1)]
+    answers = unit.estimator.predict_many(fits, unit.settings)
+    predictions = []
+    for (_, test), fit, by_setting in zip(unit.fold.inner, fits, answers, strict=True):
+        columns = unit.estimator.classes_of(fit)
+        predictions.append([
+            averaged(aligned(probabilities, columns, context.classes), len(test))
+            for probabilities in by_setting
+        ])
+    return predictions
 
 
 def _best(
     metric: Metric, labels: Sequence[Rows], predictions: Sequence[Sequence[Probabilities]]
 ) -> tuple[int, list[float | None]]:
-    """Position of the setting with the best mean score over the inner folds, and all mean scores."""
-    scores = np.array(
-        [[metric(y, one) for one in many] for y, many in zip(labels, predictions, strict=True)]
-    )
+    """Position of the setting with the best mean score over inner folds, and all mean scores."""
+    scores = np.array([
+        [metric(y, probabilities) for probabilities in by_setting]
+        for y, by_setting in zip(labels, predictions, strict=True)
+    ])
     # An inner fold on which the metric is not defined counts for no setting; nor does a setting
     # that fails it.
     defined = scores[~np.isnan(scores).all(axis=1)]

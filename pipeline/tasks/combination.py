@@ -1,4 +1,4 @@
-"""Cells that combine the predictions of others: what they learn from inner folds, and what they predict."""
+"""Cells that combine others: what they learn from inner folds, and what they predict."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Combination:
 
     @cached_property
     def ingredients(self) -> Ingredients:
-        """Everything that decides its predictions; see `store.keys.key_of`. The parts' keys hold rows and labels."""
+        """Everything that decides its predictions: the parts' keys hold rows and labels."""
         return {
             "kind": "combination",
             "parts": [unit.key for unit in self.units],
@@ -122,7 +122,7 @@ class CombineTask:
 def predicted(
     combination: Combination, context: Context, store: Store, results: Results
 ) -> Entry:
-    """A combination's predictions: from the store where it learns, for the others cost next to nothing.
+    """A combination's predictions: from the store where it learns; others cost next to nothing.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def _temperature(
     estimator: CombinesPredictions,
     context: Context,
 ) -> float | None:
-    """What calibrates it, from its parts' predictions on the inner folds; None where a part has none.
+    """What calibrates it, from its parts' predictions on inner folds; None where a part has none.
 
     Rules that learn have learned from the same predictions: few numbers, so that their temperature
     is hardly low.
@@ -193,7 +193,7 @@ def _fitted(
 
 
 def refitted(combination: Combination, context: Context, store: Store) -> CombinesPredictions:
-    """The combination as it learned from its parts' stored results, to combine other predictions of theirs."""
+    """As it learned from its parts' stored results, to combine other predictions of theirs."""
     return _fitted(combination, [result_of(unit, store) for unit in combination.units], context)
 
 
@@ -204,10 +204,11 @@ def _parts(
     rows: NDArray[np.int64],
     context: Context,
 ) -> MemberPredictions:
-    """The array `name` of every part's result, and which of the rows it stands for have the part's modality."""
+    """The array `name` of every part's result, and which of its rows have the part's modality."""
     index = [context.index[next(iter(unit.features))][rows] for unit in combination.units]
-    return MemberPredictions(np.stack([np.asarray(entry.arrays[name], dtype=np.float64) for entry in entries]),
-                 np.stack([one >= 0 for one in index]))
+    arrays = [np.asarray(entry.arrays[name], dtype=np.float64) for entry in entries]
+    present = [positions >= 0 for positions in index]
+    return MemberPredictions(np.stack(arrays), np.stack(present))
 
 
 def _inner(

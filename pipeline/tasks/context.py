@@ -1,4 +1,4 @@
-"""What tasks need of the data set and its folds: arrays that lie in the store, and are known by their key."""
+"""What tasks need of the data set and its folds: arrays in the store, known by their key."""
 
 from __future__ import annotations
 

@@ -58,13 +58,15 @@ def numbered_groups(groups: Rows | None, rows: Rows) -> Rows | None:
 def rows_digest(dataset: Dataset, fold: Fold, modalities: tuple[Modality, ...]) -> str:
     """Digest of the samples and classes of the fold's rows, in order, and of its inner folds."""
     rows = np.concatenate([fold.train, fold.test])
-    place = {int(row): position for position, row in enumerate(fold.train)}
+    position_of = {int(row): position for position, row in enumerate(fold.train)}
     return key_of({
         "classes": dataset.classes,
         "train": len(fold.train),
         "labels": dataset.labels[rows].tolist(),
         "samples": {modality: _sample_digests(dataset, modality, rows) for modality in modalities},
-        "inner": [[[place[int(row)] for row in part] for part in split] for split in fold.inner],
+        "inner": [
+            [[position_of[int(row)] for row in part] for part in split] for split in fold.inner
+        ],
     })
 
 
@@ -76,7 +78,7 @@ def uses_groups(estimator: Fusion) -> bool:
 
 
 def unlabelled_digest(dataset: Dataset, fold: Fold, modalities: Sequence[Modality]) -> str:
-    """Digest of the samples that each split of the fold learns from without a label, in order, and of their groups."""
+    """Digest of the samples that each split learns from without a label, and of their groups."""
     return key_of({"splits": [{
         "samples": {modality: _sample_digests(dataset, modality, rows) for modality in modalities},
         "groups": _listed_groups(dataset, np.concatenate([train, rows])),

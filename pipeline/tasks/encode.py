@@ -1,4 +1,4 @@
-"""Features into the store: frozen encoders once over all samples, learned ones for each training set."""
+"""Features into the store: frozen encoders once over all, learned ones per training set."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class EncodeTask:
         return self.forms[0].split is None
 
     def compute(self, store: Store) -> dict[str, Outcome]:
-        """See Task. Where one pass fails, each form is tried alone: one may fail where others do not."""
+        """See Task. Where one pass fails, each form is tried alone: others may succeed."""
         forms = [_with_rows(form, store) for form in self.forms]
         samples = samples_at(self.samples, store)
         try:
@@ -82,7 +82,7 @@ class EncodeTask:
 
 
 def encode_tasks(features: Iterable[Features], dataset: Dataset, store: Store) -> list[EncodeTask]:
-    """Tasks for features, frozen ones first, and what they read of the data set put into the store."""
+    """Tasks for features, frozen ones first; what they read of the data set is put in the store."""
     groups: dict[tuple[Any, ...], list[Features]] = {}
     for form in features:
         pass_over = form.modality, form.component, form.split, form.count
@@ -110,7 +110,7 @@ def _done(entries: Mapping[str, Entry]) -> dict[str, Outcome]:
 def compute(
     forms: Sequence[Features], samples: Sequence[Any], store: Store
 ) -> dict[str, Entry]:
-    """Stored entries, by key, of features that differ in their form only; encoded now where they are not there.
+    """Entries, by key, of features that differ in their form only; encoded where they are missing.
 
     An encoder that gives several forms in one pass over the samples is asked for all that are
     missing at once.

@@ -22,7 +22,7 @@ from pipeline.tasks.digests import numbered_groups
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Features of one encoder in one form, for every row, learned (if it learns) from `train` rows only.
+    """Features of one encoder in one form, for every row, learned from `train` rows only.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Features:
 
     @property
     def work(self) -> str:
-        """What its cost is noted under: the encoder's class, and whether it only prepares inputs."""
+        """What its cost is noted under: its class, and whether it only prepares inputs."""
         return f"{type(self.encoder).__name__}{' inputs' if self.encoder.gives_inputs else ''}"
 
     @property
@@ -96,13 +96,13 @@ class Features:
 
 
 def with_stages(features: Iterable[Features]) -> dict[str, Features]:
-    """The features and the frozen stages that they learn from, each once, by key; stages first."""
+    """The features and the frozen stages that they learn from, by key; stages first."""
     asked_for = list(features)
     stages = [feature.stage for feature in asked_for if feature.stage is not None]
     return {feature.key: feature for feature in (*stages, *asked_for)}
 
 
 def targets_of(labels: Rows, groups: Rows | None, rows: Rows) -> Targets:
-    """Labels and groups of the rows, numbered among these rows: what other rows have makes no difference."""
+    """Labels and groups of the rows, numbered among these: other rows make no difference."""
     codes: NDArray[np.int64] = np.unique(labels[rows], return_inverse=True)[1]
     return Targets(codes, numbered_groups(groups, rows))

@@ -1,4 +1,4 @@
-"""Fit a cell on a fold: choose a setting, learn, predict. Each result is stored at once: a run can go on."""
+"""Fit a cell on a fold: choose a setting, learn, predict; each result is stored at once."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class FitTask:
 
 
 def _result(unit: Unit, context: Context, store: Store) -> Entry:
-    """Choose a setting on the inner folds, fit it on the outer training rows, predict the test rows."""
+    """Choose a setting on the inner folds, fit it on the training rows, predict the test rows."""
     blocks = loaded_blocks(unit, context, store)
     begun = time.perf_counter()
     chosen, scores, inner = choose(unit, context, blocks)
@@ -84,9 +84,11 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
         len(unit.fold.test),
     )
     predicted = time.perf_counter()
-    kept = {"inner": finite(unit.cell.name, inner).astype(np.float32)} if unit.keeps_inner else {}
+    arrays = {"probabilities": finite(unit.cell.name, probabilities)}
+    if unit.keeps_inner:
+        arrays["inner"] = finite(unit.cell.name, inner).astype(np.float32)
     return Entry(
-        {"probabilities": finite(unit.cell.name, probabilities), **kept},
+        arrays,
         {
             "label": unit.cell.name,
             "parameters": dict(chosen),
@@ -103,7 +105,7 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
 
 
 def _temperature(inner: Probabilities, labels: Rows) -> float | None:
-    """What calibrates the chosen setting's probabilities, learned from its predictions on the inner folds."""
+    """What calibrates the chosen setting, learned from its predictions on the inner folds."""
     return fitted_temperature(inner, labels) if len(inner) else None
 
 

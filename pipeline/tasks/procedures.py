@@ -1,4 +1,4 @@
-"""Versions of our own procedures whose code decides stored numbers, beside encoders and models that have their own.
+"""Versions of procedures whose code decides stored numbers; encoders and models have their own.
 
 Raise a procedure's version whenever it computes something else from the same features, models and
 rows: what was stored by the former one is then computed anew.

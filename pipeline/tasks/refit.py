@@ -1,4 +1,4 @@
-"""A cell's model on one outer fold once more, to ask of it what its stored predictions do not tell."""
+"""A cell's model on one outer fold again, to ask what its stored predictions do not tell."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def refit(unit: Unit, context: Context, store: Store) -> Refitted:
     """Fit a unit's model anew, under the parameters that stand in its stored result.
 
     Every fit is deterministic, so its predictions for the test rows are those in the store. The
-    features must be there: see `evaluate.encode_all`.
+    features must be there: see `pipeline.plan.execute.encoded`.
 
     Raises
     ------

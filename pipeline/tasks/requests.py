@@ -41,7 +41,7 @@ class FeatureRequests:
         self._descriptions: dict[tuple[type[Encoder], str], dict[str, Any]] = {}
 
     def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
-        """Features of each modality for the outer training rows and for those of every inner fold."""
+        """Features of each modality, for the outer training rows and those of every inner fold."""
         training = [
             TrainingRows(train, self._context.reference(fold, position))
             for position, (train, _, _) in enumerate(fold.splits())
@@ -98,9 +98,10 @@ class FeatureRequests:
 
 
 def describe_encoder(encoder: Encoder) -> dict[str, Any]:
-    """Class, version, parameters and identity, as JSON. A path is no ingredient: what it holds is (identity).
+    """Class, version, parameters and identity, as JSON.
 
-    Nor is the seed, where nothing is drawn at random: in a frozen encoder without augmented copies.
+    A path is no ingredient: what it holds is (identity). Nor is the seed, where nothing is drawn at
+    random: in a frozen encoder without augmented copies.
     """
     parameters = plain_parameters(encoder)
     if not encoder.learns and not encoder.augmented:
@@ -120,7 +121,7 @@ def samples_digest(digests: tuple[str, ...]) -> str:
 
 
 def _training_digest(modal: DistinctSamples, train: Rows, targets: Targets | None) -> str:
-    """Digest of the training samples, in order and with repetitions, and of what a supervised encoder is told."""
+    """Digest of the training samples, in order, and of a supervised encoder's targets."""
     positions = modal.index[train]
     ingredients: dict[str, Any] = {
         "digests": [modal.digests[position] for position in positions[positions >= 0]]

@@ -100,12 +100,12 @@ class Unit:
 
     @property
     def fits(self) -> int:
-        """Models to fit: each setting on each inner fold, and the chosen one on all training rows."""
+        """Models to fit: each setting on each inner fold, the chosen one on all training rows."""
         return len(self.settings) * len(self.fold.inner) + 1
 
     @property
     def fitted_rows(self) -> int:
-        """Training rows of all fits, counted as those of the outer fold for each: what its cost is told by."""
+        """Training rows of all fits, as many as the outer fold has for each: its cost."""
         return self.fits * len(self.fold.train)
 
 
@@ -113,7 +113,7 @@ class Requests(Protocol):
     """The features that a cell needs on a fold."""
 
     def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
-        """Features of each modality for the outer training rows and for those of every inner fold."""
+        """Features of each modality, for the outer training rows and those of every inner fold."""
 
 
 class Units:

@@ -19,28 +19,34 @@ from pipeline.tasks.unit import Unit
 
 
 def loaded_blocks(unit: Unit, context: Context, store: Store) -> dict[Modality, list[Block]]:
-    """The unit's blocks; features that several folds use are loaded once, so that models see they are the same."""
+    """The unit's blocks; features that several folds use are one block, so that models see it."""
     loaded: dict[str, Block] = {}
-    for modality, many in unit.features.items():
-        for one in many:
-            if one.key not in loaded:
-                loaded[one.key] = _loaded(one, context.index[modality], store)
-    return {modality: [loaded[one.key] for one in many] for modality, many in unit.features.items()}
+    for modality, forms in unit.features.items():
+        for form in forms:
+            if form.key not in loaded:
+                loaded[form.key] = _loaded(form, context.index[modality], store)
+    return {
+        modality: [loaded[form.key] for form in forms]
+        for modality, forms in unit.features.items()
+    }
 
 
 def _loaded(features: Features, index: Rows, store: Store) -> Block:
     block = features.load(store, index)
     if block is None:
-        raise FileNotFoundError(f"features of {features.component.label} are missing from the store or damaged; "
-                                "run again to compute them")
+        raise FileNotFoundError(
+            f"features of {features.component.label} are missing from the store or damaged; run "
+            "again to compute them"
+        )
     return block
 
 
 def fit_of(
     unit: Unit, position: int, blocks: Mapping[Modality, Sequence[Block]], context: Context
 ) -> Fit:
-    """The outer split (position 0) or an inner one, with the features that were learned from its training rows."""
-    views = _views({modality: many[position] for modality, many in blocks.items()}, context)
+    """The outer split (position 0) or an inner one, with the features learned from its rows."""
+    of_split = {modality: by_split[position] for modality, by_split in blocks.items()}
+    views = _views(of_split, context)
     return fit_on(views, unit.fold.splits()[position], context)
 
 
@@ -57,7 +63,7 @@ def fit_on(views: Views, split: RowSplit, context: Context) -> Fit:
 
 
 def _described(views: Views, labels: Rows, context: Context) -> ClassTexts | None:
-    """The texts of these labels' classes, and of no others: inner folds know nothing of the classes held out."""
+    """The texts of these labels' classes: inner folds know nothing of the classes held out."""
     if context.described is None:
         return None
     texts = None if views.text is None else views.text.at(context.described.positions)
@@ -82,8 +88,11 @@ def _views(blocks: Mapping[Modality, Block], context: Context) -> Views:
 
 def outer_views(unit: Unit, context: Context, store: Store) -> Views:
     """Features of all rows, as learned from the outer training rows of the unit's fold."""
-    return _views({modality: _loaded(many[0], context.index[modality], store)
-                   for modality, many in unit.features.items()}, context)
+    blocks = {
+        modality: _loaded(forms[0], context.index[modality], store)
+        for modality, forms in unit.features.items()
+    }
+    return _views(blocks, context)
 
 
 def finite(name: str, probabilities: Probabilities) -> Probabilities:
@@ -94,13 +103,13 @@ def finite(name: str, probabilities: Probabilities) -> Probabilities:
 
 
 def aligned(probabilities: Probabilities, columns: Rows, classes: int) -> Probabilities:
-    """Probabilities (n, K) over all classes, rows summing to 1; those that are no `columns` of a model get 0."""
+    """Probabilities (n, K) over all classes, rows summing to 1; 0 where a model has no column."""
     complete = np.zeros((len(probabilities), classes))
     complete[:, columns] = probabilities
     return np.asarray(complete / complete.sum(axis=1, keepdims=True))
 
 
 def averaged(probabilities: Probabilities, rows: int) -> Probabilities:
-    """Mean probabilities (rows, K) over predicted augmented copies: (rows (1 + k), K), or no more."""
+    """Mean probabilities (rows, K) over the augmented copies predicted: (rows (1 + k), K)."""
     times = len(probabilities) // max(rows, 1)
     return probabilities if times < 2 else probabilities.reshape(times, rows, -1).mean(axis=0)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.engine.memory import GIGABYTE, free, side_by_side_at_most
+from pipeline.engine.memory import free, side_by_side_at_most
 from pipeline.engine.processes import Processes
 from pipeline.plan import needs
 from pipeline.plan.needs import Needs, memory_text
 from pipeline.plan.plan import make_plan
 from pipeline.store.store import Store
+from reports.units import GIGABYTE
 from tests.support.comparisons import comparison_of
 from tests.support.tiny import (
     GRID,
