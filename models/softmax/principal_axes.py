@@ -24,6 +24,7 @@ LEADING_EACH, LEADING, POWERS = 20, 60, 2
 # Eigenvalues below this fraction of the largest are rounding errors in float32; so is what is no
 # larger than so many times the most negative one, where there should be none.
 RANK, NEGATIVE = 2e-7, 3
+GRAM_COLUMNS = 1024  # columns that are held in float64 at a time
 # Where no axes pay, rows with at least so many columns for each of them are still written with
 # fewer.
 FEW = 2
@@ -176,18 +177,20 @@ def _few(rows: FloatArray, scale: NDArray[Any] | None) -> Turned:
     """Dense columns X (m, d), many more than rows, as L (m, r) of X = L Q' with orthonormal columns of Q, r < m.
 
     L is the Cholesky factor of XX' with pivots (Higham, Accuracy and Stability of Numerical
-    Algorithms, 2002, section 10.3), which costs a tenth of the eigenvectors.
+    Algorithms, 2002, section 10.3), which costs a tenth of the eigenvectors. The rank is where the
+    pivots end. Both XX' and its factor are computed in double precision: in single precision a
+    pivot that should be 0 was measured to be up to m / 5 times the rounding unit of the largest,
+    which is more than RANK, and no bound between the two would keep real differences of rows.
     """
-    m = len(rows)
     mean = _mean(rows, None)
-    gram = _gram(rows, mean, scale, np.full(m, 1 / m))
-    found, pivots, r, _ = scipy.linalg.lapack.spstrf(
+    gram = _exact_gram(rows, mean, scale)
+    found, pivots, r, _ = scipy.linalg.lapack.dpstrf(
         gram, tol=RANK * float(gram.diagonal().max()), lower=1
     )
     order = pivots - 1
-    L = np.empty((m, r), np.float32)
+    L = np.empty((len(rows), r), np.float32)
     L[order] = np.tril(found[:, :r])
-    corner, leaders = found[:r, :r].astype(np.float64), order[:r]
+    corner, leaders = found[:r, :r].copy(), order[:r]
 
     def raw(weights: FloatArray) -> Raw:
         parts = scipy.linalg.solve_triangular(
@@ -229,14 +232,18 @@ def _tall(rows: FloatArray, scale: NDArray[Any] | None, counts: IntArray | None)
 def _wide(rows: Matrix, scale: NDArray[Any] | None, counts: IntArray | None) -> Turned:
     """Any columns X (m, d) with m <= d as D^-1/2 U S, from the eigenvectors U (m, r) of D^1/2 XX' D^1/2, r < m.
 
-    D holds the counts.
+    D holds the counts. The eigenvectors are computed in double precision: the coefficients are found
+    from U / S, so that where columns differ much in spread, errors of U that are small beside the
+    largest eigenvalue move the weak directions, and with them the objective by its millionth part.
     """
     m = rows.shape[0]
     shares = np.full(m, 1 / m) if counts is None else counts / counts.sum()
     mean = _mean(rows, counts)
     gram = _gram(rows, mean, scale, shares)
     roots = np.ones((len(gram), 1), np.float32) if counts is None else _roots(counts)
-    squares, U = _eigen(roots * gram * roots.T)
+    squares, U = (
+        values.astype(np.float32) for values in _eigen((roots * gram * roots.T).astype(np.float64))
+    )
     kept = squares > max(RANK * squares[-1], NEGATIVE * -squares[0], np.finfo(np.float32).tiny)
     S, U = np.sqrt(squares[kept]), U[:, kept]
 
@@ -288,8 +295,8 @@ def _roots(counts: IntArray) -> FloatArray:
     return np.sqrt(counts, dtype=np.float32)[:, None]
 
 
-def _eigen(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Eigenvalues, ascending, and eigenvectors; about twice as fast as numpy.linalg.eigh in float32."""
+def _eigen(gram: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Eigenvalues, ascending, and eigenvectors; about twice as fast as numpy.linalg.eigh."""
     values, vectors = scipy.linalg.eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
     return values, vectors
 
@@ -299,6 +306,19 @@ def _standardised(rows: FloatArray, mean: NDArray[Any], scale: NDArray[Any] | No
     if scale is not None:
         X *= scale.astype(np.float32)
     return X
+
+
+def _exact_gram(
+    rows: FloatArray, mean: NDArray[np.float64], scale: NDArray[Any] | None
+) -> NDArray[np.float64]:
+    """Products (m, m) of the centred and scaled rows with each other, in float64."""
+    gram = np.zeros((len(rows), len(rows)))
+    for start in range(0, rows.shape[1], GRAM_COLUMNS):
+        part = slice(start, start + GRAM_COLUMNS)
+        X = _standardised(rows[:, part], mean[part], None if scale is None else scale[part])
+        wide = X.astype(np.float64)
+        gram += wide @ wide.T
+    return gram
 
 
 def _gram(rows: Matrix, mean: NDArray[np.float64], scale: NDArray[Any] | None,
