@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from features.block import Form, Modality
-from models.softmax.solve import AT_ONCE
+from models.softmax.problem import AT_ONCE
 from pipeline.engine.memory import GIGABYTE, gigabytes, side_by_side_at_most
 from pipeline.store.store import Store
 from pipeline.tasks.features import Features

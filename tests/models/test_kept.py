@@ -14,7 +14,7 @@ from features.block import Block
 from models.kept import Kept
 from models.preparation import scaling
 from models.preparation.scaling import BlockScaler
-from models.softmax.principal_axes import turn
+from models.softmax.principal_axes import transform
 
 
 def numbers(*shape, seed=0):
@@ -117,7 +117,7 @@ def test_blocks_of_known_content_are_told_by_it(monkeypatch):
 @pytest.mark.parametrize(("shape", "form"), [((60, 8), "dense"), ((8, 500), "dense"), ((8, 500), "sparse")])
 def test_turned_rows_count_with_all_that_they_hold(shape, form):
     rows = numbers(*shape)
-    turned = turn(sparse.csr_matrix(rows) if form == "sparse" else rows)
+    turned = transform(sparse.csr_matrix(rows) if form == "sparse" else rows)
     small = min(shape)
     if shape[0] > shape[1]:
         assert turned.bytes == 4 * (60 * small + small * small)
