@@ -1,4 +1,4 @@
-"""Products of the features with a few vectors: in tiles (models.softmax.matmul), and NumPy's.
+"""Products of the features with a few vectors: in tiles (models.softmax.products), and NumPy's.
 
 Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.products [--rows N] [--seconds S]``. Both
 sides alternate; the table gives medians in billions of operations a second, a wide product's for
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.softmax import peak, timed
-from models.softmax.matmul import times, transposed, unpacked
+from models.softmax.products import has_small_kernels, matmul_transposed, transposed
 
 Array = NDArray[Any]
 
@@ -50,8 +50,8 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     print(
-        f"tiles are taken here: {unpacked()}; a wide product {peak() / 1e9:.0f} billion operations "
-        "a second"
+        f"tiles are taken here: {has_small_kernels()}; a wide product {peak() / 1e9:.0f} billion "
+        "operations a second"
     )
     print(
         f"{'d':>6}{'vectors':>9}{'W A-T whole':>13}{'tiles':>7}{'R A whole':>11}{'tiles':>7}"
@@ -62,8 +62,12 @@ def main() -> None:
         copied, turned = timed(transposed, A)
         for c in (1, 4, 9, 18, 36, 72, 144):
             W, R = (rng.normal(size=(c, size)).astype(np.float32) for size in (d, options.rows))
-            sides = (partial(np.matmul, W, A.T), partial(times, W, A),
-                     partial(np.matmul, R, A), partial(times, R, turned))
+            sides = (
+                partial(np.matmul, W, A.T),
+                partial(matmul_transposed, W, A),
+                partial(np.matmul, R, A),
+                partial(matmul_transposed, R, turned),
+            )
             logits, tiled_logits, gradients, tiled_gradients = speeds(
                 sides, 2.0 * A.size * c, options.seconds
             )

@@ -1,4 +1,4 @@
-"""Softmax regression over folds and strengths: models.softmax.solve against scikit-learn, side by side.
+"""Softmax regression over folds and strengths: models.softmax.solve against scikit-learn.
 
 Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.softmax [--quick | --cases 0 3 ...]
 [--same]``. Every repetition measures, in turn, `models.softmax.solve.solve`, a loop over
@@ -26,6 +26,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,7 +83,7 @@ CASES = [
 
 
 def features(case: Case) -> tuple[Any, Array]:
-    """Standardised columns of decaying spectrum, or words of a Zipf distribution; overlapping classes."""
+    """Standardised columns of decaying spectrum, or words of a Zipf distribution."""
     rng = np.random.default_rng(case.n + case.d + case.k)
     y = rng.permutation(np.arange(case.n) % case.k)
     if case.density < 1:
@@ -103,7 +104,8 @@ def splits(case: Case) -> list[tuple[Array, Array]]:
     """Training and test rows: folds, or for a single problem all rows but a fifth."""
     fold = np.arange(case.n) % max(case.folds, 5)
     return [
-        (np.flatnonzero(fold != each), np.flatnonzero(fold == each)) for each in range(case.folds)
+        (np.flatnonzero(fold != number), np.flatnonzero(fold == number))
+        for number in range(case.folds)
     ]
 
 
@@ -117,7 +119,7 @@ def loop(case: Case, X: Any, y: Array) -> list[LogisticRegression]:
 
 
 def cross_validated(case: Case, X: Any, y: Array) -> None:
-    """LogisticRegressionCV, which starts each strength from the last one's solution; no final refit."""
+    """LogisticRegressionCV, which starts each strength from the last solution; no final refit."""
     LogisticRegressionCV(
         Cs=case.strengths,
         cv=splits(case),
@@ -131,7 +133,8 @@ def cross_validated(case: Case, X: Any, y: Array) -> None:
 
 def ours(case: Case, X: Any, y: Array) -> list[Solution]:
     """All folds and strengths by models.softmax.solve."""
-    return solve(X, y, [Problem(train, C) for train, _ in splits(case) for C in case.strengths])
+    training = [train for train, _ in splits(case)]
+    return solve(X, y, [Problem(rows, C) for rows, C in product(training, case.strengths)])
 
 
 def objective(X: Any, y: Array, C: float, coef: Array, intercept: Array) -> float:
@@ -162,16 +165,16 @@ def peak() -> float:
 
 def excesses(case: Case, X: Any, y: Array, mine: Sequence[Solution],
              theirs: Sequence[LogisticRegression]) -> tuple[float, float]:
-    """Largest relative distance to the smallest objective of the first fold: ours and the loop's."""
+    """Largest distance to the smallest objective of the first fold: ours and the loop's."""
     train = splits(case)[0][0]
     tight = solve(X, y, [Problem(train, C) for C in case.strengths], tolerance=1e-9, max_iter=2000)
-    found = []
+    pairs = []
     for C, exact, solution, model in zip(case.strengths, tight, mine, theirs, strict=False):
         values = [objective(X[train], y[train], C, coef, intercept) for coef, intercept in (
             (exact.coef, exact.intercept), (solution.coef, solution.intercept),
             (model.coef_, model.intercept_))]
-        found.append((values[1] / min(values) - 1, values[2] / min(values) - 1))
-    return max(each[0] for each in found), max(each[1] for each in found)
+        pairs.append((values[1] / min(values) - 1, values[2] / min(values) - 1))
+    return max(ours for ours, _ in pairs), max(loops for _, loops in pairs)
 
 
 def error(case: Case, X: Any, y: Array, mine: Sequence[Solution]) -> float:
@@ -187,7 +190,7 @@ def error(case: Case, X: Any, y: Array, mine: Sequence[Solution]) -> float:
 
 
 def same(case: Case, X: Any, y: Array) -> float:
-    """Seconds of the loop over all folds at the loosest tolerance that brings it within a millionth."""
+    """Seconds of the loop over all folds at the loosest tolerance that comes within a millionth."""
     train = splits(case)[0][0]
     rows, labels = X[train], y[train]
     total = 0.0
@@ -218,14 +221,15 @@ def compare(case: Case, X: Any, y: Array, top: float, equal: bool) -> str:
         loop_s, theirs = timed(loop, case, X, y)
         seconds.append((mine_s, loop_s, timed(cross_validated, case, X, y)[0]))
     mine_s, loop_s, cv_s = np.median(seconds, axis=0)
-    ratio = np.median([min(others) / each for each, *others in seconds])
+    ratio = np.median([min(others) / own_s for own_s, *others in seconds])
     at_equal = f"{same(case, X, y) / mine_s:7.1f}" if equal or case.exact else " " * 7
     wrong = f"{error(case, X, y, mine):9.1e}" if case.exact else " " * 9
     excess = excesses(case, X, y, mine, theirs)
     share = operations(case, X, mine) / mine_s / top
     kind = "sparse" if sparse.issparse(X) else "dense"
-    return (f"{case.n:7d}{case.d:7d}{case.k:5d}{len(mine):5d} {kind:7}{mine_s:9.3f}{loop_s:9.3f}{cv_s:9.3f}"
-            f"{ratio:7.1f}{at_equal}  {excess[0]:8.1e} {excess[1]:8.1e} {wrong} {share:6.0%}")
+    return (f"{case.n:7d}{case.d:7d}{case.k:5d}{len(mine):5d} {kind:7}"
+            f"{mine_s:9.3f}{loop_s:9.3f}{cv_s:9.3f}{ratio:7.1f}{at_equal}"
+            f"  {excess[0]:8.1e} {excess[1]:8.1e} {wrong} {share:6.0%}")
 
 
 def main() -> None:
@@ -247,8 +251,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     top = peak()
     print(f"large float32 product: {top / 1e9:.0f} GF/s; ratio: to the faster of loop and CV")
-    print(f"{'n':>7}{'d':>7}{'k':>5}{'fits':>5} {'kind':7}{'ours s':>9}{'loop s':>9}{'CV s':>9}{'ratio':>7}{'same':>7}"
-          f"  {'excess':>8} {'theirs':>8} {'error':>9} {'peak':>6}")
+    print(f"{'n':>7}{'d':>7}{'k':>5}{'fits':>5} {'kind':7}{'ours s':>9}{'loop s':>9}{'CV s':>9}"
+          f"{'ratio':>7}{'same':>7}  {'excess':>8} {'theirs':>8} {'error':>9} {'peak':>6}")
     if options.features:
         stored = np.load(options.features)
         X, y = stored["X"], stored["y"]

@@ -1,4 +1,4 @@
-"""Small fusion networks one by one, as the grid trains them, against all at once with stacked parameters.
+"""Small fusion networks trained separately, as by the grid, against all with stacked parameters.
 
 Run by hand: ``python -m benchmarks.stacked [--rows N] [--repeats N]``.
 
@@ -7,9 +7,9 @@ networks on drawn features of 1,280 and 384 columns, 8 classes. One thread; repe
 the sides; medians of CPU time.
 
 - one by one: features.training.loop.train, network after network.
-- stacked: torch.func.functional_call under vmap over the networks' stacked parameters. Every network keeps its own
-  rows, order of batches, optimizer and early stopping; those that have ended are taken out of the
-  stack.
+- stacked: torch.func.functional_call under vmap over the networks' stacked parameters. Every
+  network keeps its own rows, order of batches, optimizer and early stopping; those that have ended
+  are taken out of the stack.
 
 Without dropout both sides see the same batches, and the held-out losses must agree to rounding.
 With dropout vmap draws the masks of all networks from one random state: they are other masks, so
@@ -19,8 +19,10 @@ gives the time of one epoch of one network too.
 Seen on two cores that others used at the same time, ``--repeats 5``, before training took its rows
 by index_select (4 % less time one by one), CPU seconds of 12 networks:
 
-- without dropout: one by one 9.78, stacked 7.93 (ratio 1.23), 222 epochs on both sides, losses 6e-8 apart at most.
-- with it: 13.89 and 12.54 (1.11; of one epoch 1.13), 229 and 233 epochs, mean losses .5696 and .5772.
+- without dropout: one by one 9.78, stacked 7.93 (ratio 1.23), 222 epochs on both sides, losses
+  6e-8 apart at most.
+- with it: 13.89 and 12.54 (1.11; of one epoch 1.13), 229 and 233 epochs, mean losses .5696 and
+  .5772.
 
 So the grid trains one by one: a step is arithmetic (matrix products a third, dropout's random
 numbers a quarter of the time), of which stacking saves none, and it would change the masks, or draw
@@ -78,9 +80,18 @@ def problems(rows: int) -> list[Problem]:
     # so that training stops early
     codes = np.where(rng.random(rows) < 0.1, rng.integers(CLASSES, size=rows), codes)
     folds = StratifiedKFold(3, shuffle=True, random_state=0).split(codes, codes)
-    return [Problem(fold, (made[0][kept], made[1][kept], made[2][kept], made[3][kept]), codes[kept],
-                    Training(60, 6, learning_rate, weight_decay, random_state=0))
-            for fold, (kept, _) in enumerate(folds) for learning_rate, weight_decay in SETTINGS]
+    training_rows = [train for train, _ in folds]
+    return [
+        Problem(
+            fold,
+            (made[0][rows], made[1][rows], made[2][rows], made[3][rows]),
+            codes[rows],
+            Training(60, 6, learning_rate, weight_decay, random_state=0),
+        )
+        for (fold, rows), (learning_rate, weight_decay) in itertools.product(
+            enumerate(training_rows), SETTINGS
+        )
+    ]
 
 
 def network(dropout: float, modality_dropout: float) -> GatedUnit:
@@ -102,7 +113,7 @@ def one_by_one(cases: Sequence[Problem], build: Callable[[], GatedUnit]) -> list
 
 
 class Stack:
-    """Networks whose parameters are slices of stacked ones, so that each has its own optimizer over its slice."""
+    """Networks whose parameters are slices of stacked ones, with an optimizer over each slice."""
 
     def __init__(self, cases: Sequence[Problem], build: Callable[[], GatedUnit]) -> None:
         self.cases, self.rngs = (
@@ -130,10 +141,11 @@ class Stack:
     def _take(self, numbers: Sequence[int]) -> None:
         """Stack the parameters of these networks only."""
         self.alive = list(numbers)
-        self.stacked, _ = stack_module_state([self.networks[i] for i in self.alive])  # type: ignore[arg-type]
-        for place, i in enumerate(self.alive):
+        networks = [self.networks[i] for i in self.alive]
+        self.stacked, _ = stack_module_state(networks)  # type: ignore[arg-type]
+        for position, i in enumerate(self.alive):
             for name, parameter in self.networks[i].named_parameters():
-                parameter.data = self.stacked[name].data[place]
+                parameter.data = self.stacked[name].data[position]
 
     def histories(self) -> list[History]:
         """Train until the last has ended."""
@@ -145,10 +157,10 @@ class Stack:
             self.shape.eval()
             with torch.no_grad():
                 held_out = self._losses([self.held_out[i] for i in self.alive])
-            for place, i in enumerate(self.alive):
+            for position, i in enumerate(self.alive):
                 self.courses[i].add(
-                    float(losses[place]) / len(self.fitted[i]),  # type: ignore[index]
-                    float(held_out[place]),
+                    float(losses[position]) / len(self.fitted[i]),  # type: ignore[index]
+                    float(held_out[position]),
                 )
             going = [i for i in self.alive if not self.courses[i].ended]
             if going != self.alive:
@@ -156,37 +168,37 @@ class Stack:
         return [course.end() for course in self.courses]
 
     def _losses(self, rows: Sequence[NDArray[np.int64]]) -> Tensor:
-        """Mean loss of each network on its rows; batches are filled to one length, and what fills them weighs 0."""
+        """Mean loss of each network on its rows; batches are padded with rows of weight 0."""
         filled = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
         weights = np.zeros(filled.shape, dtype=np.float32)
-        for place, some in enumerate(rows):
-            filled[place, :len(some)] = some + self.starts[self.alive[place]]
-            weights[place, :len(some)] = 1 / max(len(some), 1)
+        for position, some in enumerate(rows):
+            filled[position, :len(some)] = some + self.starts[self.alive[position]]
+            weights[position, :len(some)] = 1 / max(len(some), 1)
         at = torch.from_numpy(filled)
         scores = torch.vmap(
             lambda parameters, *inputs: functional_call(self.shape, parameters, inputs),
             randomness="different",
-        )(self.stacked, *(one[at] for one in self.inputs))
-        each = functional.cross_entropy(
+        )(self.stacked, *(values[at] for values in self.inputs))
+        losses = functional.cross_entropy(
             scores.flatten(0, 1), self.codes[at].flatten(), reduction="none"
         )
-        return (each.view(at.shape) * torch.from_numpy(weights)).sum(dim=1)
+        return (losses.view(at.shape) * torch.from_numpy(weights)).sum(dim=1)
 
     def _step(self, rows: Sequence[NDArray[np.int64]]) -> Tensor:
-        """One step of every network that has rows left in this epoch; the sum of their rows' losses."""
+        """A step of every network that has rows left in this epoch; the sum of their losses."""
         losses = self._losses(rows)
         names = list(self.stacked)
         gradients = [
-            found.contiguous()
-            for found in torch.autograd.grad(losses.sum(), list(self.stacked.values()))
+            gradient.contiguous()
+            for gradient in torch.autograd.grad(losses.sum(), list(self.stacked.values()))
         ]
-        for place, i in enumerate(self.alive):
-            if len(rows[place]):
+        for position, i in enumerate(self.alive):
+            if len(rows[position]):
                 for parameter, gradient in zip(
                     map(self.networks[i].get_parameter, names), gradients, strict=True
                 ):
                     # laid out as the parameter: the fused optimizer reads memory
-                    parameter.grad = gradient[place]
+                    parameter.grad = gradient[position]
                 self.optimizers[i].step()
         return losses.detach() * torch.tensor([len(some) for some in rows])
 
@@ -209,10 +221,10 @@ def _seeded(build: Callable[[], GatedUnit], seed: int) -> GatedUnit:
 
 
 def timed(work: Callable[[], list[History]]) -> tuple[float, list[History]]:
-    """CPU seconds and what was found."""
+    """CPU seconds and the histories."""
     start = time.process_time()
-    found = work()
-    return time.process_time() - start, found
+    histories = work()
+    return time.process_time() - start, histories
 
 
 def compare(cases: Sequence[Problem], dropout: float, modality_dropout: float, repeats: int) -> str:
@@ -225,15 +237,16 @@ def compare(cases: Sequence[Problem], dropout: float, modality_dropout: float, r
         "stacked": lambda: Stack(cases, lambda: network(dropout, modality_dropout)).histories()}
     for repeat in range(repeats):
         for side in sorted(sides, reverse=bool(repeat % 2)):
-            taken, found = timed(sides[side])
+            taken, histories = timed(sides[side])
             seconds[side].append(taken)
-            least[side] = np.array([min(history.held_out) for history in found])
-            epochs[side] = sum(len(history.fitted) for history in found)
-    one, stacked = (statistics.median(seconds[side]) for side in ("one", "stacked"))
-    each = [1000 * taken / epochs[side] for taken, side in ((one, "one"), (stacked, "stacked"))]
+            least[side] = np.array([min(history.held_out) for history in histories])
+            epochs[side] = sum(len(history.fitted) for history in histories)
+    separate, stacked = (statistics.median(seconds[side]) for side in ("one", "stacked"))
+    ms = [1000 * separate / epochs["one"], 1000 * stacked / epochs["stacked"]]
     apart = np.abs(least["one"] - least["stacked"]).max()
-    return (f"{dropout:7.2f}  {one:8.2f}  {stacked:7.2f}  {one / stacked:5.2f}  {epochs['one']:6d}  "
-            f"{epochs['stacked']:7d}  {each[0]:8.2f}  {each[1]:7.2f}  {each[0] / each[1]:5.2f}  "
+    return (f"{dropout:7.2f}  {separate:8.2f}  {stacked:7.2f}  {separate / stacked:5.2f}  "
+            f"{epochs['one']:6d}  {epochs['stacked']:7d}  "
+            f"{ms[0]:8.2f}  {ms[1]:7.2f}  {ms[0] / ms[1]:5.2f}  "
             f"{least['one'].mean():8.4f}  {least['stacked'].mean():7.4f}  {apart:8.1e}")
 
 
@@ -249,10 +262,12 @@ def main() -> None:
     warm_up()
     cases = problems(asked.rows)
     print(
-        "         CPU seconds of 12 networks  epochs of all    ms of an epoch            held-out loss"
+        "         CPU seconds of 12 networks  epochs of all"
+        "    ms of an epoch            held-out loss"
     )
     print(
-        "dropout   one by   stacked  ratio  one by  stacked    one by  stacked  ratio    one by  stacked  at most"
+        "dropout   one by   stacked  ratio  one by  stacked"
+        "    one by  stacked  ratio    one by  stacked  at most"
     )
     for dropout, modality_dropout in ((0.0, 0.0), (0.3, 0.1)):
         print(compare(cases, dropout, modality_dropout, asked.repeats), flush=True)

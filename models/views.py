@@ -100,7 +100,7 @@ class Views:
                      groups=rows if self.groups is None else self.groups[rows])
 
     def for_prediction(self) -> Views:
-        """What to predict for these samples: with copies where predictions are averaged over them."""
+        """What to predict of these samples: with copies where predictions are averaged."""
         return (
             self.with_copies() if any(block.averaged for block in self.blocks().values()) else self
         )

@@ -11,6 +11,7 @@ from pydantic import Field
 from features.block import Block, FloatArray, Form, Modality, TrainableNetwork, Unfreeze, joined
 from features.encoder import Encoder, Targets
 from features.machine.identity import versions
+from features.pictures.blocks import picture_block, pixel_blocks
 from features.pictures.preparation import PixelArray, Preparation, batches
 from features.training.settings import Loss, Optimizer, Training
 
@@ -152,22 +153,16 @@ class SmallCNN(Encoder):
         from features.training.torch_state import device
 
         if "pixels" in outputs:  # then asked for alone: the other forms are learned in the fold
-            yield from self._pixels(samples)
+            yield from ({"pixels": block} for block in pixel_blocks(samples, PREPARATION, self))
             return
         net = self.net_.to(device())
         if not len(samples):
             blank = np.zeros((1, SIZE, SIZE, 3), dtype=np.uint8)
             rows = features(net, self._input(blank))
-            yield {output: _block(rows[str(output)][:0]) for output in outputs}
+            yield {output: picture_block(rows[str(output)][:0]) for output in outputs}
         for _, pixels in batches(samples, PREPARATION, AT_ONCE):
             rows = features(net, self._input(pixels))
-            yield {output: _block(rows[str(output)]) for output in outputs}
-
-    def _pixels(self, samples: Sequence[bytes]) -> Iterator[dict[str | None, Block]]:
-        if not len(samples):
-            yield {"pixels": Block.of(np.zeros((0, SIZE, SIZE, 3), dtype=np.uint8), encoder=self)}
-        for _, pixels in batches(samples, PREPARATION, AT_ONCE):
-            yield {"pixels": Block.of(pixels, encoder=self)}
+            yield {output: picture_block(rows[str(output)]) for output in outputs}
 
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
         """See Encoder.network. It starts from scratch; the fusion says how long and how fast."""
@@ -200,7 +195,3 @@ def _moments(pixels: PixelArray) -> tuple[FloatArray, FloatArray]:
     mean = counts @ levels
     deviation = np.sqrt(np.maximum(counts @ levels ** 2 - mean ** 2, (1 / 255) ** 2))
     return mean.astype(np.float32), deviation.astype(np.float32)
-
-
-def _block(values: FloatArray) -> Block:
-    return Block.of(values, np.ones(values.shape[:2], dtype=bool) if values.ndim == 3 else None)

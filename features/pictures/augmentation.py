@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from features.pictures.decoding import decode
 
 # Sides beyond this many pixels are scaled down first: networks take 224 to 512, and copies are made
 # of the whole picture.
 LARGEST = 640
-# Keys of a grid by the names they had.
-RENAMED = {"views": "copies", "test_views": "test_copies"}
 
 
 class Augment(BaseModel):
@@ -45,15 +43,6 @@ class Augment(BaseModel):
     flip: bool = True
     colour: float = Field(0.2, ge=0, lt=1)
     test_copies: bool = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_renamed(cls, values: object) -> object:
-        """Refuse a key's old name, and name the new one."""
-        for key in values if isinstance(values, Mapping) else ():
-            if key in RENAMED:
-                raise ValueError(f"'{key}' is now '{RENAMED[key]}'")
-        return values
 
     def augmented(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
         """A random copy of an RGB picture."""

@@ -152,11 +152,15 @@ class SummedRBF(Estimator):
         return self
 
     def transform(self, X: Array) -> FloatArray:
-        """Mapped rows float32 (n, p)."""
-        mapped: FloatArray = scipy.linalg.solve_triangular(
-            self.factor_, self.kernel(self.chosen_, X), lower=True
+        """Mapped rows float32 (n, p).
+
+        L is as ill-conditioned as JITTER lets it be, and the order in which a solver sums depends
+        on where a row stands among the others: solved in float64, a row's float32 values do not.
+        """
+        mapped = scipy.linalg.solve_triangular(
+            self.factor_.astype(np.float64), self.kernel(self.chosen_, X), lower=True
         )
-        return np.ascontiguousarray(mapped.T)
+        return np.ascontiguousarray(mapped.T, dtype=np.float32)
 
     def kernel(self, X: Array, other: Array) -> FloatArray:
         """Kernel float32 (n, m) between rows (n, d) and others (m, d)."""

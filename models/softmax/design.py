@@ -1,39 +1,38 @@
-"""The rows of all training sets, block by block, and the products with them that a descent asks for."""
+"""The design matrix: the rows of all training sets, block by block, and the products with them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.softmax.matmul import times, transposed
-from models.softmax.principal_axes import Indexed
-from models.softmax.training_sets import Piece, TrainingSets
+from models.softmax.products import matmul_transposed, transposed
+from models.softmax.training_sets import RowGroup, TrainingSets
+from models.softmax.transformed_block import IndexedBlock
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 CHUNK = 2**18  # numbers squared at a time
-SHARED = 2  # samples per distinct row from which it pays to keep them apart
+REPEATS = 2  # samples per distinct row from which it pays to multiply with the distinct ones only
 
 
-class _Block:
-    """One block over all rows, laid out in the order of the pieces."""
+class _DesignBlock:
+    """One block over all rows, in the order of the row groups."""
 
-    def logits(self, weights: FloatArray, piece: int) -> FloatArray:
-        """Weights (c, r) times the rows of a piece: (c, m)."""
+    def logits(self, weights: FloatArray, group: int) -> FloatArray:
+        """Weights (c, r) times the rows of a group: (c, m)."""
         raise NotImplementedError
 
-    def gradients(self, residuals: FloatArray, piece: int) -> FloatArray:
-        """Residuals (c, m) times the rows of a piece: (c, r)."""
+    def gradients(self, residuals: FloatArray, group: int) -> FloatArray:
+        """Residuals (c, m) times the rows of a group: (c, r)."""
         raise NotImplementedError
 
-    def squares(self, weights: FloatArray, piece: int) -> FloatArray:
-        """Weights (c, m) times the squared rows of a piece: (c, r)."""
+    def squares(self, weights: FloatArray, group: int) -> FloatArray:
+        """Weights (c, m) times the squared rows of a group: (c, r)."""
         raise NotImplementedError
 
     def take(self, rows: IntArray, columns: IntArray) -> FloatArray:
@@ -41,77 +40,77 @@ class _Block:
         raise NotImplementedError
 
 
-class _Dense(_Block):
-    """Nearly all samples differ: the rows lie as the pieces need them."""
+class _DenseBlock(_DesignBlock):
+    """Nearly all samples differ: the rows lie as the groups need them."""
 
-    def __init__(self, A: FloatArray, pieces: Sequence[Piece], several: bool) -> None:
-        self.A, self.parts = A, [A[piece.start:piece.stop] for piece in pieces]
-        self.turned = [_turned(part, several) for part in self.parts]
+    def __init__(self, X: FloatArray, groups: Sequence[RowGroup], several: bool) -> None:
+        self.X, self.parts = X, [X[group.start:group.stop] for group in groups]
+        self.transposed = [_transposed(part, several) for part in self.parts]
 
-    def logits(self, weights: FloatArray, piece: int) -> FloatArray:
-        return times(weights, self.parts[piece])
+    def logits(self, weights: FloatArray, group: int) -> FloatArray:
+        return matmul_transposed(weights, self.parts[group])
 
-    def gradients(self, residuals: FloatArray, piece: int) -> FloatArray:
-        return times(residuals, self.turned[piece])
+    def gradients(self, residuals: FloatArray, group: int) -> FloatArray:
+        return matmul_transposed(residuals, self.transposed[group])
 
-    def squares(self, weights: FloatArray, piece: int) -> FloatArray:
-        return _squares(weights, self.turned[piece])
+    def squares(self, weights: FloatArray, group: int) -> FloatArray:
+        return _squares(weights, self.transposed[group])
 
     def take(self, rows: IntArray, columns: IntArray) -> FloatArray:
-        return self.A[np.ix_(rows, columns)]
+        return self.X[np.ix_(rows, columns)]
 
 
-class _Repeated(_Block):
+class _RepeatedBlock(_DesignBlock):
     """Few distinct rows for many samples: products are taken with the distinct ones only."""
 
     def __init__(
-        self, A: FloatArray, index: IntArray, pieces: Sequence[Piece], several: bool
+        self, X: FloatArray, index: IntArray, groups: Sequence[RowGroup], several: bool
     ) -> None:
-        self.A, self.turned, self.index = A, _turned(A, several), index
-        self.places = [index[piece.start:piece.stop] for piece in pieces]
+        self.X, self.transposed, self.index = X, _transposed(X, several), index
+        self.indices = [index[group.start:group.stop] for group in groups]
         self.sums = [
             sparse.csr_matrix(
-                (np.ones(len(place), np.float32), (place, np.arange(len(place)))),
-                shape=(len(A), len(place)),
+                (np.ones(len(of_group), np.float32), (of_group, np.arange(len(of_group)))),
+                shape=(len(X), len(of_group)),
             )
-            for place in self.places
+            for of_group in self.indices
         ]
 
-    def logits(self, weights: FloatArray, piece: int) -> FloatArray:
-        return np.take(times(weights, self.A), self.places[piece], axis=1)
+    def logits(self, weights: FloatArray, group: int) -> FloatArray:
+        return np.take(matmul_transposed(weights, self.X), self.indices[group], axis=1)
 
-    def _summed(self, values: FloatArray, piece: int) -> FloatArray:
-        summed: FloatArray = self.sums[piece] @ np.ascontiguousarray(values.T)
+    def _summed(self, values: FloatArray, group: int) -> FloatArray:
+        summed: FloatArray = self.sums[group] @ np.ascontiguousarray(values.T)
         return np.ascontiguousarray(summed.T)
 
-    def gradients(self, residuals: FloatArray, piece: int) -> FloatArray:
-        return times(self._summed(residuals, piece), self.turned)
+    def gradients(self, residuals: FloatArray, group: int) -> FloatArray:
+        return matmul_transposed(self._summed(residuals, group), self.transposed)
 
-    def squares(self, weights: FloatArray, piece: int) -> FloatArray:
-        return _squares(self._summed(weights, piece), self.turned)
+    def squares(self, weights: FloatArray, group: int) -> FloatArray:
+        return _squares(self._summed(weights, group), self.transposed)
 
     def take(self, rows: IntArray, columns: IntArray) -> FloatArray:
-        return self.A[np.ix_(self.index[rows], columns)]
+        return self.X[np.ix_(self.index[rows], columns)]
 
 
-class _Sparse(_Block):
+class _SparseBlock(_DesignBlock):
     """CSR rows."""
 
-    def __init__(self, X: sparse.csr_matrix, pieces: Sequence[Piece]) -> None:
+    def __init__(self, X: sparse.csr_matrix, groups: Sequence[RowGroup]) -> None:
         self.X = X
-        self.parts = [X[piece.start:piece.stop] for piece in pieces]
-        self.turned = [part.T.tocsr() for part in self.parts]
+        self.parts = [X[group.start:group.stop] for group in groups]
+        self.transposed = [part.T.tocsr() for part in self.parts]
 
-    def logits(self, weights: FloatArray, piece: int) -> FloatArray:
-        result: FloatArray = (self.parts[piece] @ np.ascontiguousarray(weights.T)).T
+    def logits(self, weights: FloatArray, group: int) -> FloatArray:
+        result: FloatArray = (self.parts[group] @ np.ascontiguousarray(weights.T)).T
         return result
 
-    def gradients(self, residuals: FloatArray, piece: int) -> FloatArray:
-        result: FloatArray = (self.turned[piece] @ np.ascontiguousarray(residuals.T)).T
+    def gradients(self, residuals: FloatArray, group: int) -> FloatArray:
+        result: FloatArray = (self.transposed[group] @ np.ascontiguousarray(residuals.T)).T
         return result
 
-    def squares(self, weights: FloatArray, piece: int) -> FloatArray:
-        squared = self.turned[piece].copy()
+    def squares(self, weights: FloatArray, group: int) -> FloatArray:
+        squared = self.transposed[group].copy()
         squared.data = np.square(squared.data)
         result: FloatArray = (squared @ np.ascontiguousarray(weights.T)).T
         return result
@@ -121,21 +120,22 @@ class _Sparse(_Block):
         return chosen
 
 
-def _turned(A: FloatArray, several: bool) -> FloatArray:
-    """A' (d, n), copied where several vectors at once make that worth it."""
-    return transposed(A) if several else A.T
+def _transposed(X: FloatArray, several: bool) -> FloatArray:
+    """X' (d, n), copied where several vectors at once make that worth it."""
+    return transposed(X) if several else X.T
 
 
-def _squares(weights: FloatArray, turned: FloatArray) -> FloatArray:
+def _squares(weights: FloatArray, columns: FloatArray) -> FloatArray:
     """Weights (c, m) times the squares of rows (m, d) that are given transposed: (c, d)."""
-    total = np.empty((len(weights), len(turned)), np.float32)
-    step = max(1, CHUNK // turned.shape[1])
-    for start in range(0, len(turned), step):
-        total[:, start:start + step] = times(weights, np.square(turned[start:start + step]))
+    total = np.empty((len(weights), len(columns)), np.float32)
+    step = max(1, CHUNK // columns.shape[1])
+    for start in range(0, len(columns), step):
+        squared = np.square(columns[start:start + step])
+        total[:, start:start + step] = matmul_transposed(weights, squared)
     return total
 
 
-class Arena:
+class DesignMatrix:
     """All blocks side by side, and a last column of ones for the intercept.
 
     Parameters
@@ -146,58 +146,60 @@ class Arena:
 
     Attributes
     ----------
-    width : columns of all blocks, and one
+    width : columns of all blocks, and 1
     columns : slice of each block's columns
     rotated : whether any block's columns are principal components
-    alike : whether all columns are dense ones as they were given
+    dense_as_given : whether all columns are dense ones as they were given
     """
 
-    def __init__(self, blocks: Sequence[Indexed], sets: TrainingSets, several: bool) -> None:
-        self.pieces, self.sets = sets.pieces, sets.sets
-        self.rotated = any(block.turned.rotated for block in blocks)
-        self.alike = all(block.turned.alike for block in blocks)
-        self._blocks = [_laid_out(block, sets, several) for block in blocks]
-        ends = np.cumsum([0, *(block.turned.width for block in blocks)]).tolist()
+    def __init__(
+        self, blocks: Sequence[IndexedBlock], sets: TrainingSets, several: bool
+    ) -> None:
+        self.groups, self.sets = sets.groups, sets.sets
+        self.rotated = any(block.transformed.rotated for block in blocks)
+        self.dense_as_given = all(block.transformed.dense_as_given for block in blocks)
+        self._blocks = [_design_block(block, sets, several) for block in blocks]
+        ends = np.cumsum([0, *(block.transformed.width for block in blocks)]).tolist()
         self.columns = [slice(start, stop) for start, stop in pairwise(ends)]
         self.width = ends[-1] + 1
 
-    def logits(self, weights: FloatArray, piece: int) -> FloatArray:
-        """Weights (c, width) times the rows of a piece: (c, m)."""
-        result = self._blocks[0].logits(weights[:, self.columns[0]], piece)
+    def logits(self, weights: FloatArray, group: int) -> FloatArray:
+        """Weights (c, width) times the rows of a group: (c, m)."""
+        result = self._blocks[0].logits(weights[:, self.columns[0]], group)
         for block, columns in zip(self._blocks[1:], self.columns[1:], strict=True):
-            result += block.logits(weights[:, columns], piece)
+            result += block.logits(weights[:, columns], group)
         result += weights[:, -1:]
         return result
 
-    def gradients(self, residuals: FloatArray, piece: int) -> FloatArray:
-        """Residuals (c, m) times the rows of a piece: (c, width)."""
-        return self._joined(
-            [block.gradients(residuals, piece) for block in self._blocks], residuals
-        )
+    def gradients(self, residuals: FloatArray, group: int) -> FloatArray:
+        """Residuals (c, m) times the rows of a group: (c, width)."""
+        products = [block.gradients(residuals, group) for block in self._blocks]
+        return self._with_intercept(products, residuals)
 
-    def squares(self, weights: FloatArray, piece: int) -> FloatArray:
-        """Weights (c, m) times the squared rows of a piece: (c, width)."""
-        return self._joined([block.squares(weights, piece) for block in self._blocks], weights)
+    def squares(self, weights: FloatArray, group: int) -> FloatArray:
+        """Weights (c, m) times the squared rows of a group: (c, width)."""
+        products = [block.squares(weights, group) for block in self._blocks]
+        return self._with_intercept(products, weights)
 
     @staticmethod
-    def _joined(parts: list[Any], values: FloatArray) -> FloatArray:
-        return np.concatenate([*parts, values.sum(axis=1, keepdims=True)], axis=1)
+    def _with_intercept(products: Sequence[FloatArray], values: FloatArray) -> FloatArray:
+        return np.concatenate([*products, values.sum(axis=1, keepdims=True)], axis=1)
 
     def take(self, rows: IntArray, columns: IntArray) -> FloatArray:
         """Ascending `columns` of some rows: (number of rows, number of columns)."""
-        found = [
+        parts = [
             block.take(rows, columns[(columns >= span.start) & (columns < span.stop)] - span.start)
             for block, span in zip(self._blocks, self.columns, strict=True)
         ]
         ones = np.ones((len(rows), int(columns[-1] == self.width - 1)), np.float32)
-        return np.concatenate([*found, ones], axis=1)
+        return np.concatenate([*parts, ones], axis=1)
 
 
-def _laid_out(block: Indexed, sets: TrainingSets, several: bool) -> _Block:
-    rows, index = block.turned.rows, block.index[sets.samples]
+def _design_block(block: IndexedBlock, sets: TrainingSets, several: bool) -> _DesignBlock:
+    rows, index = block.transformed.rows, block.index[sets.samples]
     if sparse.issparse(rows):
-        return _Sparse(rows[index], sets.pieces)
-    if len(index) >= SHARED * rows.shape[0]:
-        return _Repeated(rows, index, sets.pieces, several)
+        return _SparseBlock(rows[index], sets.groups)
+    if len(index) >= REPEATS * rows.shape[0]:
+        return _RepeatedBlock(rows, index, sets.groups, several)
     in_order = len(index) == rows.shape[0] and bool((index == np.arange(len(index))).all())
-    return _Dense(rows if in_order else rows[index], sets.pieces, several)
+    return _DenseBlock(rows if in_order else rows[index], sets.groups, several)

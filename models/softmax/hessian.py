@@ -1,4 +1,4 @@
-"""Curvature of a softmax regression: an approximate Hessian that is cheap to build and to invert."""
+"""Preconditioner of L-BFGS: an approximate Hessian that is cheap to build and to invert."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-# the intercept is not penalised; classified beyond doubt, nothing else curves it
-FLOOR = np.float32(1e-6)
+# the intercept is not penalised; where all rows are certain, nothing else keeps it positive
+LEAST_DIAGONAL = np.float32(1e-6)
 CACHED = 2**18  # numbers a processor keeps at hand
 ALL = slice(None)
 
 
-class Leading(NamedTuple):
-    """The columns that vary most, for one in `every` rows: they tell enough about so few columns."""
+class LeadingColumns(NamedTuple):
+    """The columns that vary most, for each `every`-th row: enough for so few columns."""
 
     columns: IntArray
     values: FloatArray
     every: int
 
 
-class Curvature:
-    r"""Hessian at the present probabilities, exact for the leading columns and diagonal for the others.
+class Preconditioner:
+    r"""Hessian at the present probabilities: a dense block of leading columns, else its diagonal.
 
     The Hessian is :math:`\sum_i w_i S_i \otimes x_i x_i^T` plus the penalty, with each row's second
-    derivatives S by its logits. It is taken in some directions of the class space, one after the
+    derivatives S by its logits. It is taken in some directions U of the class space, one after the
     other, as if they did not depend on each other outside the leading columns. Where the columns
     are principal components, few of them carry most of what the diagonal misses.
 
@@ -44,28 +44,29 @@ class Curvature:
     _penalty: FloatArray  # (width,)
     _columns: IntArray | None = None  # the leading ones
 
-    def complete(self, squares: FloatArray, leading: Leading | None) -> None:
+    def complete(self, squares: FloatArray, leading: LeadingColumns | None) -> None:
         """Take the squared columns (c, width) under `row_weights`, and the leading columns."""
         self._squares = squares
         if leading is not None:
             self._columns, self._unpenalised = leading.columns, self._block(leading)
-        self._forget()
-        self._invert()
+        self._free_memory()
+        self._factorise()
 
-    def under(self, penalty: FloatArray) -> Curvature:
+    def with_penalty(self, penalty: FloatArray) -> Preconditioner:
         """The same, completed as it is, with another penalty (width,)."""
         other = copy.copy(self)
         other._penalty = penalty
-        other._invert()
+        other._factorise()
         return other
 
-    def _invert(self) -> None:
-        self._diagonal, self._factor = np.maximum(self._squares + self._penalty, FLOOR), None
+    def _factorise(self) -> None:
+        self._diagonal = np.maximum(self._squares + self._penalty, LEAST_DIAGONAL)
+        self._factor = None
         if self._columns is None:
             return
         block = self._unpenalised.copy()
         block[np.diag_indices_from(block)] += np.tile(
-            np.maximum(self._penalty[self._columns], FLOOR), len(self._squares)
+            np.maximum(self._penalty[self._columns], LEAST_DIAGONAL), len(self._squares)
         )
         try:
             self._factor = scipy.linalg.cho_factor(
@@ -75,24 +76,24 @@ class Curvature:
         except scipy.linalg.LinAlgError:
             self._factor = None
 
-    def _forget(self) -> None:
+    def _free_memory(self) -> None:
         """Drop what is as large as the rows."""
         del self.row_weights
 
     def solve(self, vector: FloatArray) -> FloatArray:
-        """Approximate inverse Hessian times `vector` (r, width), whose rows sum to zero where there are several."""
-        turned = self._U.T @ vector
-        result = turned / self._diagonal
+        """Approximate inverse Hessian times `vector` (r, width), whose rows sum to zero if many."""
+        in_directions = self._U.T @ vector
+        result = in_directions / self._diagonal
         if self._factor is not None:
             block = scipy.linalg.cho_solve(
-                self._factor, turned[:, self._columns].ravel(), check_finite=False
+                self._factor, in_directions[:, self._columns].ravel(), check_finite=False
             )
-            result[:, self._columns] = block.reshape(len(turned), -1)
+            result[:, self._columns] = block.reshape(len(in_directions), -1)
         solution: FloatArray = self._U @ result
         return solution
 
-    def _block(self, leading: Leading) -> FloatArray:
-        """Lower triangle of the leading columns' Hessian, the penalty left out; those of a direction stand together."""
+    def _block(self, leading: LeadingColumns) -> FloatArray:
+        """Lower triangle of the leading columns' Hessian, without the penalty, by direction."""
         values = leading.values
         directions, width = self._U.shape[1], values.shape[1]
         block = np.zeros((directions, width, directions, width), np.float32)
@@ -108,38 +109,35 @@ class Curvature:
 
     def _add_rows(self, block: FloatArray, rows: slice, values: FloatArray) -> None:
         width = values.shape[1]
-        for one in range(self._U.shape[1]):
-            pairs = self._covariances(one, slice(0, one + 1), rows)
+        for a in range(self._U.shape[1]):
+            pairs = self._covariances(a, slice(0, a + 1), rows)
             weighted = (pairs.T[:, :, None] * values[:, None, :]).reshape(len(values), -1)
-            block[one, :, :one + 1] += (values.T @ weighted).reshape(width, one + 1, width)
+            block[a, :, :a + 1] += (values.T @ weighted).reshape(width, a + 1, width)
 
-    def _covariances(self, one: int | slice, others: slice, rows: slice) -> FloatArray:
-        """Second derivatives (c, m) of each row by a direction and c others."""
+    def _covariances(self, a: int | slice, others: slice, rows: slice) -> FloatArray:
+        """Second derivatives (c, m) of each row by direction a and c others."""
         raise NotImplementedError
 
 
-class OneDirection(Curvature):
+class BinaryPreconditioner(Preconditioner):
     """Of two classes with one logit.
 
     Parameters
     ----------
-    spread : float32 (m,), second derivative of each row's weighted loss
+    variances : float32 (m,), second derivative of each row's weighted loss
     penalty : float32 (width,), of each column
     """
 
-    def __init__(self, spread: FloatArray, penalty: FloatArray) -> None:
-        self._U, self._penalty, self.row_weights = (
-            np.ones((1, 1), np.float32),
-            penalty,
-            spread[None],
-        )
+    def __init__(self, variances: FloatArray, penalty: FloatArray) -> None:
+        self._U, self._penalty = np.ones((1, 1), np.float32), penalty
+        self.row_weights = variances[None]
 
-    def _covariances(self, one: int | slice, others: slice, rows: slice) -> FloatArray:
-        found: FloatArray = self.row_weights[:, rows]
-        return found
+    def _covariances(self, a: int | slice, others: slice, rows: slice) -> FloatArray:
+        variances: FloatArray = self.row_weights[:, rows]
+        return variances
 
 
-class Softmaxed(Curvature):
+class MulticlassPreconditioner(Preconditioner):
     r"""Of many classes: :math:`S_i = \mathrm{diag}(p_i) - p_i p_i^T`.
 
     The directions are the eigenvectors of its mean: classes that are confused with each other curve
@@ -148,44 +146,47 @@ class Softmaxed(Curvature):
 
     Parameters
     ----------
-    others : float32 (k, m), probabilities of the classes that are not the row's own; 0 for its own
-    missed : float32 (m,), their sums
+    others : float32 (k, m), probabilities of the classes that are not the row's label; 0 for it
+    wrong : float32 (m,), their sums
     codes : int (m,), class 0..k-1 of each row
     penalty : float32 (width,), of each column
     sample_weights : float32 (m,), optional
     """
 
-    def __init__(self, others: FloatArray, missed: FloatArray, codes: IntArray, penalty: FloatArray,
+    def __init__(self, others: FloatArray, wrong: FloatArray, codes: IntArray, penalty: FloatArray,
                  sample_weights: FloatArray | None) -> None:
         self._penalty, self._sample_weights, self._others = penalty, sample_weights, others
         P = others.copy()
-        P[codes, np.arange(len(codes))] = 1 - missed
+        P[codes, np.arange(len(codes))] = 1 - wrong
         self._U = _directions(P, sample_weights)
-        self._own, self._sums = np.take(self._U.T, codes, axis=1), self._U.T @ others
-        self._means = self._sums - self._own * missed
+        self._at_label, self._sums = np.take(self._U.T, codes, axis=1), self._U.T @ others
+        self._means = self._sums - self._at_label * wrong
         self.row_weights = np.maximum(self._covariances(ALL, ALL, ALL), 0.0)
 
-    def _forget(self) -> None:
-        super()._forget()
-        del self._others, self._own, self._sums, self._means
+    def _free_memory(self) -> None:
+        super()._free_memory()
+        del self._others, self._at_label, self._sums, self._means
 
-    def _covariances(self, one: int | slice, others: slice, rows: slice) -> FloatArray:
-        """Weighted covariances (c, m) under each row's probabilities: of a direction and c others, or of c and c.
+    def _covariances(self, a: int | slice, others: slice, rows: slice) -> FloatArray:
+        """Weighted covariances (c, m) under each row's probabilities.
 
-        Directions are counted from the row's own class, so that only the other classes'
-        probabilities are needed: they are exact where its own is almost 1.
+        They are those of direction a with c others, or of c directions with themselves. Directions
+        are counted from the row's label, so that only the other classes' probabilities are needed:
+        they are exact where the label's is almost 1.
         """
-        own, sums, means = (each[:, rows] for each in (self._own, self._sums, self._means))
-        products: FloatArray = self._U.T[one] * self._U.T[others]
-        found: FloatArray = products @ self._others[:, rows]
-        found -= (own[one] + means[one]) * means[others] + own[others] * sums[one]
+        at_label, sums, means = (
+            values[:, rows] for values in (self._at_label, self._sums, self._means)
+        )
+        products: FloatArray = self._U.T[a] * self._U.T[others]
+        covariances: FloatArray = products @ self._others[:, rows]
+        covariances -= (at_label[a] + means[a]) * means[others] + at_label[others] * sums[a]
         if self._sample_weights is not None:
-            found *= self._sample_weights[rows]
-        return found
+            covariances *= self._sample_weights[rows]
+        return covariances
 
 
 def _directions(P: FloatArray, sample_weights: FloatArray | None) -> FloatArray:
-    """Eigenvectors (k, k - 1), ascending, of the mean of diag(p) - pp' but for the constant one."""
+    """Eigenvectors (k, k - 1) of the mean of diag(p) - pp', ascending, without the constant one."""
     k = len(P)
     mean = -((P if sample_weights is None else P * sample_weights) @ P.T)
     np.fill_diagonal(mean, 0.0)

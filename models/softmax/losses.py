@@ -7,56 +7,60 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.softmax.hessian import Curvature, OneDirection, Softmaxed
+from models.softmax.hessian import (
+    BinaryPreconditioner,
+    MulticlassPreconditioner,
+    Preconditioner,
+)
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-LARGE = 60.0  # exp of it, and sums of some such, are far from float32's largest number
-CERTAIN = 43.0  # so is the square of exp of it
+LARGEST_LOGIT = 60.0  # exp of it, and sums of some such, are far from float32's largest number
+LARGEST_MARGIN = 43.0  # so is the square of exp of it
 
 
 class Loss:
-    """Sum of the rows' weighted cross-entropies at some logits Z (r, m), where `at` puts it.
+    """Sum of the rows' weighted cross-entropies at some logits Z (r, m), set by `evaluate`.
 
     Attributes
     ----------
     shape : (r, m)
-    told : how many of the r rows tell the others: products with the features are taken of these
-        only
-    Z : float32 (r, m), where it is
-    residual : float32 (r, m), derivative by the logits; overwritten by the next `at`
+    free : how many of the r rows determine the others: products with the design matrix are taken
+        of these only
+    Z : float32 (r, m), the logits
+    residuals : float32 (r, m), derivative by the logits; overwritten by the next `evaluate`
     """
 
     shape: tuple[int, int]
-    told: int
+    free: int
     Z: FloatArray
-    residual: FloatArray
+    residuals: FloatArray
     _weights: FloatArray | None
-    _missed: FloatArray  # (m,), probability of the classes that are not the row's own
+    _wrong: FloatArray  # (m,), probability of the classes that are not the row's label
 
-    def at(self, Z: FloatArray) -> None:
-        """Go to these logits (r, m)."""
+    def evaluate(self, Z: FloatArray) -> None:
+        """Set the logits (r, m)."""
         raise NotImplementedError
 
     def value(self) -> float:
         """The loss."""
         raise NotImplementedError
 
-    def doubt(self) -> float:
+    def expected_errors(self) -> float:
         """Weighted sum of the probabilities of wrong classes."""
-        return float(self._weighted(self._missed).sum())
+        return float(self._weighted(self._wrong).sum())
 
-    def bends(self, moves: Sequence[FloatArray]) -> NDArray[np.float64]:
+    def second_derivatives(self, steps: Sequence[FloatArray]) -> NDArray[np.float64]:
         """Second derivatives (b, b) along b changes of the logits, each (r, m)."""
         raise NotImplementedError
 
-    def curvature(self, penalty: FloatArray) -> Curvature:
+    def preconditioner(self, penalty: FloatArray) -> Preconditioner:
         """Approximate Hessian by the weights, with a penalty (width,) of each column."""
         raise NotImplementedError
 
-    def complete(self, values: FloatArray) -> FloatArray:
-        """Values (r, ...) with the rows filled in that the first `told` ones tell; in place."""
+    def fill_dependent(self, values: FloatArray) -> FloatArray:
+        """Values (r, ...), with the rows filled in that the first `free` ones determine."""
         raise NotImplementedError
 
     def _weighted(self, values: FloatArray) -> FloatArray:
@@ -64,7 +68,9 @@ class Loss:
 
 
 class SoftmaxLoss(Loss):
-    """Of k classes, a logit each: log sum_k exp(z_k) - z_y. Logits, residuals and weights of the classes sum to zero.
+    """Of k classes, a logit each: log sum_k exp(z_k) - z_y.
+
+    Logits, residuals and weights of the classes sum to zero.
 
     Parameters
     ----------
@@ -74,68 +80,73 @@ class SoftmaxLoss(Loss):
     """
 
     def __init__(self, codes: IntArray, n_classes: int, weights: FloatArray | None) -> None:
-        self.shape, self.told = (n_classes, len(codes)), n_classes - 1
-        self.residual = np.empty(self.shape, np.float32)
+        self.shape, self.free = (n_classes, len(codes)), n_classes - 1
+        self.residuals = np.empty(self.shape, np.float32)
         self._codes, self._weights = codes, weights
-        self._own = codes * len(codes) + np.arange(len(codes))  # places of the rows' own classes
+        # positions of the rows' labels in the flattened (k, m)
+        self._labels = codes * len(codes) + np.arange(len(codes))
 
-    def at(self, Z: FloatArray) -> None:
+    def evaluate(self, Z: FloatArray) -> None:
         """See Loss."""
-        self.Z, odds = Z, self.residual
-        top = Z.max()
-        self._top = Z.max(axis=0) if top > LARGE else np.float32(0)
-        np.exp(Z - self._top if top > LARGE else Z, out=odds)
-        own = odds.ravel()[self._own]
-        np.put(odds, self._own, 0.0)
-        # Not P - 1 for the true class: where P is almost 1 that would leave rounding errors only.
-        others = odds.sum(axis=0)
-        self._total = own + others
-        self._missed = others / self._total
-        odds /= self._total
+        self.Z, P = Z, self.residuals
+        largest = Z.max()
+        self._shift = Z.max(axis=0) if largest > LARGEST_LOGIT else np.float32(0)
+        np.exp(Z - self._shift if largest > LARGEST_LOGIT else Z, out=P)
+        label = P.ravel()[self._labels]
+        np.put(P, self._labels, 0.0)
+        # Not P - 1 for the label: where P is almost 1 that would leave rounding errors only.
+        others = P.sum(axis=0)
+        self._total = label + others
+        self._wrong = others / self._total
+        P /= self._total
         if self._weights is not None:
-            odds *= self._weights
-        np.put(odds, self._own, -self._weighted(self._missed))
+            P *= self._weights
+        np.put(P, self._labels, -self._weighted(self._wrong))
 
     def value(self) -> float:
         """See Loss."""
-        surprise = np.log(self._total) + self._top - self.Z.ravel()[self._own]
-        loss = np.where(self._missed < 0.5, -np.log1p(-np.minimum(self._missed, 0.5)), surprise)
+        entropies = np.log(self._total) + self._shift - self.Z.ravel()[self._labels]
+        loss = np.where(self._wrong < 0.5, -np.log1p(-np.minimum(self._wrong, 0.5)), entropies)
         return float(self._weighted(loss).sum(dtype=np.float64))
 
-    def bends(self, moves: Sequence[FloatArray]) -> NDArray[np.float64]:
+    def second_derivatives(self, steps: Sequence[FloatArray]) -> NDArray[np.float64]:
         """See Loss.
 
         Of the weighted residuals r: the sum of r a b - (r a) (r b) / weight - (r a) b_y - (r b) a_y
         over the rows.
         """
-        pulls = [self.residual * move for move in moves]
-        sums = [pull.sum(axis=0) for pull in pulls]
-        own = [move.ravel()[self._own] for move in moves]
-        shares = sums if self._weights is None else [each / self._weights for each in sums]
-        found = np.empty((len(moves), len(moves)))
-        for a, pull in enumerate(pulls):
+        products = [self.residuals * step for step in steps]
+        sums = [product.sum(axis=0) for product in products]
+        at_label = [step.ravel()[self._labels] for step in steps]
+        means = sums if self._weights is None else [total / self._weights for total in sums]
+        derivatives = np.empty((len(steps), len(steps)))
+        for a, product in enumerate(products):
             for b in range(a + 1):
-                found[a, b] = found[b, a] = (
-                    np.vdot(pull, moves[b])
-                    - np.vdot(sums[a], shares[b] + own[b])
-                    - np.vdot(sums[b], own[a])
+                derivatives[a, b] = derivatives[b, a] = (
+                    np.vdot(product, steps[b])
+                    - np.vdot(sums[a], means[b] + at_label[b])
+                    - np.vdot(sums[b], at_label[a])
                 )
-        return found
+        return derivatives
 
-    def curvature(self, penalty: FloatArray) -> Curvature:
+    def preconditioner(self, penalty: FloatArray) -> Preconditioner:
         """See Loss."""
-        others = self.residual.copy() if self._weights is None else self.residual / self._weights
-        np.put(others, self._own, 0.0)
-        return Softmaxed(others, self._missed, self._codes, penalty, self._weights)
+        others = (
+            self.residuals.copy() if self._weights is None else self.residuals / self._weights
+        )
+        np.put(others, self._labels, 0.0)
+        return MulticlassPreconditioner(others, self._wrong, self._codes, penalty, self._weights)
 
-    def complete(self, values: FloatArray) -> FloatArray:
+    def fill_dependent(self, values: FloatArray) -> FloatArray:
         """See Loss."""
         np.negative(values[:-1].sum(axis=0), out=values[-1])
         return values
 
 
 class BinaryLoss(Loss):
-    """Of two classes, with one logit z, of the second against the first: log(1 + exp(-s z)), s = 1 for the second.
+    """Of two classes, with one logit z, of the second against the first.
+
+    log(1 + exp(-s z)), with s = 1 for the second class and -1 for the first.
 
     Parameters
     ----------
@@ -143,40 +154,41 @@ class BinaryLoss(Loss):
     weights : float32 (m,), of each row; None for 1 each
     """
 
-    told = 1
+    free = 1
 
     def __init__(self, codes: IntArray, weights: FloatArray | None) -> None:
         self.shape, self._weights = (1, len(codes)), weights
         self._signs = (2 * codes - 1).astype(np.float32)
-        self._pull = -self._signs if weights is None else -self._signs * weights
+        self._weighted_signs = -self._signs if weights is None else -self._signs * weights
 
-    def at(self, Z: FloatArray) -> None:
+    def evaluate(self, Z: FloatArray) -> None:
         """See Loss."""
-        self.Z, self._margin = Z, self._signs * Z[0]
-        self._odds = np.exp(-np.maximum(self._margin, -CERTAIN))  # of the other class
-        self._missed = self._odds / (1 + self._odds)
-        self.residual = (self._pull * self._missed)[None]
+        self.Z, self._margins = Z, self._signs * Z[0]
+        self._odds = np.exp(-np.maximum(self._margins, -LARGEST_MARGIN))  # of the wrong class
+        self._wrong = self._odds / (1 + self._odds)
+        self.residuals = (self._weighted_signs * self._wrong)[None]
 
     def value(self) -> float:
         """See Loss."""
-        loss = np.log1p(self._odds) - np.minimum(self._margin + CERTAIN, 0)
+        loss = np.log1p(self._odds) - np.minimum(self._margins + LARGEST_MARGIN, 0)
         return float(self._weighted(loss).sum(dtype=np.float64))
 
-    def bends(self, moves: Sequence[FloatArray]) -> NDArray[np.float64]:
+    def second_derivatives(self, steps: Sequence[FloatArray]) -> NDArray[np.float64]:
         """See Loss."""
-        rows = np.concatenate(moves)
-        return np.asarray((rows * self._spread()) @ rows.T, np.float64)
+        rows = np.concatenate(steps)
+        return np.asarray((rows * self._variances()) @ rows.T, np.float64)
 
-    def curvature(self, penalty: FloatArray) -> Curvature:
+    def preconditioner(self, penalty: FloatArray) -> Preconditioner:
         """See Loss."""
-        return OneDirection(self._spread(), penalty)
+        return BinaryPreconditioner(self._variances(), penalty)
 
-    def complete(self, values: FloatArray) -> FloatArray:
+    def fill_dependent(self, values: FloatArray) -> FloatArray:
         """See Loss."""
         return values
 
-    def _spread(self) -> FloatArray:
-        return self._weighted(self._missed / (1 + self._odds))
+    def _variances(self) -> FloatArray:
+        """Weighted p (1 - p) of each row."""
+        return self._weighted(self._wrong / (1 + self._odds))
 
 
 def loss_of(codes: IntArray, n_classes: int, weights: FloatArray | None) -> Loss:
@@ -185,5 +197,5 @@ def loss_of(codes: IntArray, n_classes: int, weights: FloatArray | None) -> Loss
 
 
 def objective(loss: Loss, W: FloatArray, penalty: FloatArray) -> float:
-    """The loss where it is, and half the squared weights W (r, width) times the penalty (width,) of their columns."""
+    """The loss at its logits, plus half the squares of W (r, width) times the penalty (width,)."""
     return loss.value() + 0.5 * float(np.vdot(W * penalty, W))

@@ -1,4 +1,8 @@
-"""Many training sets over the same samples: equal samples are one row, and rows of the same sets one piece."""
+"""Many training sets over the same samples.
+
+Equal samples are one row, and rows of the same training sets one row group, so that a product with
+a group serves all problems that learn from it.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,10 @@ from numpy.typing import NDArray
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
-PIECES = 4  # more pieces than this for each training set would make the products thin
+GROUPS = 4  # more row groups than this for each training set would make the products thin
 
 
-class Piece(NamedTuple):
+class RowGroup(NamedTuple):
     """Rows start..stop, all of them in the same training sets."""
 
     start: int
@@ -29,37 +33,42 @@ class TrainingSet:
     Attributes
     ----------
     rows : int (m,), ascending
-    places : the slice of each piece's rows among these, by piece
+    group_slices : the slice of each group's rows among these, by group
     """
 
     rows: IntArray
     weights: FloatArray | None
-    places: dict[int, slice]
+    group_slices: dict[int, slice]
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingSets:
-    """All rows of some training sets, piece after piece.
+    """All rows of some training sets, group after group.
 
     Attributes
     ----------
-    samples : int (n,), one sample of each row
+    samples : int (n,), a sample of each row
     """
 
     samples: IntArray
-    pieces: list[Piece]
+    groups: list[RowGroup]
     sets: list[TrainingSet]
 
 
-def merged(indices: Sequence[IntArray], y: IntArray) -> tuple[IntArray, IntArray]:
-    """Samples that are equal: they have the same rows of all blocks, and the same class.
+def merge_equal_samples(indices: Sequence[IntArray], y: IntArray) -> tuple[IntArray, IntArray]:
+    """Samples are equal that have the same rows of all blocks, and the same class.
+
+    Parameters
+    ----------
+    indices : int (n,) of each block, the row of each sample
+    y : int (n,), class codes
 
     Returns
     -------
-    samples, row : one sample of each distinct row, and the row of every sample.
+    samples, row : a sample of each distinct row, and the row of every sample.
     """
     everyone = np.arange(len(y))
-    if any(_distinct(index) for index in indices):
+    if any(_is_distinct(index) for index in indices):
         return everyone, everyone
     key = np.asarray(y, np.int64)
     for index in indices:
@@ -68,36 +77,39 @@ def merged(indices: Sequence[IntArray], y: IntArray) -> tuple[IntArray, IntArray
     return samples, row
 
 
-def _distinct(index: IntArray) -> bool:
+def _is_distinct(index: IntArray) -> bool:
     return int(np.bincount(index).max(initial=0)) <= 1
 
 
 def training_sets(samples: IntArray, row: IntArray,
-                  wanted: Sequence[tuple[IntArray, NDArray[np.float64] | None]]) -> TrainingSets:
+                  members: Sequence[tuple[IntArray, NDArray[np.float64] | None]]) -> TrainingSets:
     """Order the rows so that those of the same training sets lie together.
 
     Parameters
     ----------
-    samples, row : see `merged`
-    wanted : for each training set its samples and their weights
+    samples, row : see `merge_equal_samples`
+    members : for each training set its samples and their weights
     """
-    counted = [_counted(row[rows], len(samples), weights) for rows, weights in wanted]
-    member = np.stack([weights != 0 for weights in counted], axis=1)
+    weights = [_row_weights(row[rows], len(samples), given) for rows, given in members]
+    member = np.stack([of_set != 0 for of_set in weights], axis=1)
     used = np.flatnonzero(member.any(axis=1))
-    signatures, kind = _kinds(member[used])
+    signatures, kind = _distinct_rows(member[used])
     order = used[np.argsort(kind, kind="stable")]
     ends = np.cumsum(np.bincount(kind)).tolist()
-    pieces = [Piece(start, stop, tuple(np.flatnonzero(signature).tolist()))
+    groups = [RowGroup(start, stop, tuple(np.flatnonzero(signature).tolist()))
               for start, stop, signature in zip([0, *ends], ends, signatures, strict=False)]
     return TrainingSets(
         samples[order],
-        pieces,
-        [_training_set(each[order], pieces, number) for number, each in enumerate(counted)],
+        groups,
+        [_training_set(of_set[order], groups, number) for number, of_set in enumerate(weights)],
     )
 
 
-def _kinds(member: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], IntArray]:
-    """The distinct rows of (n, s) and the number of each row's among them; much faster than by whole rows."""
+def _distinct_rows(member: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], IntArray]:
+    """The distinct rows of (n, s) and the number of each row's among them.
+
+    Much faster than numpy.unique over rows.
+    """
     packed = np.packbits(member, axis=1)
     key = np.zeros(len(member), np.int64)
     for column in packed.T:
@@ -106,17 +118,19 @@ def _kinds(member: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], IntArray]:
     return member[first], key
 
 
-def _counted(rows: IntArray, total: int, weights: NDArray[np.float64] | None) -> FloatArray:
-    """Weight of each of all rows in one training set: how often, or how much of it, is in it."""
+def _row_weights(rows: IntArray, total: int, weights: NDArray[np.float64] | None) -> FloatArray:
+    """Weight of each of all rows in a training set: how often, or how much of it, is in it."""
     return np.bincount(rows, weights, minlength=total).astype(np.float32)
 
 
-def _training_set(weights: FloatArray, pieces: Sequence[Piece], number: int) -> TrainingSet:
-    rows, places, start = np.flatnonzero(weights), {}, 0
-    for position, piece in enumerate(pieces):
-        if number in piece.sets:
-            stop = start + piece.stop - piece.start
-            places[position] = slice(start, stop)
+def _training_set(
+    weights: FloatArray, groups: Sequence[RowGroup], number: int
+) -> TrainingSet:
+    rows, slices, start = np.flatnonzero(weights), {}, 0
+    for position, group in enumerate(groups):
+        if number in group.sets:
+            stop = start + group.stop - group.start
+            slices[position] = slice(start, stop)
             start = stop
-    own = weights[rows]
-    return TrainingSet(rows, None if (own == 1).all() else own, places)
+    of_rows = weights[rows]
+    return TrainingSet(rows, None if (of_rows == 1).all() else of_rows, slices)

@@ -1,4 +1,4 @@
-"""Starting a softmax regression from the solutions of the same problem under stronger penalties."""
+"""Starting a problem from the solutions of the same problem under stronger penalties."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.softmax.hessian import Curvature
+from models.softmax.hessian import Preconditioner
 from models.softmax.losses import Loss
 
 FloatArray = NDArray[np.float32]
 
 POINTS = 3  # solutions to start from: more of them were measured to save nothing
 NEWTON_STEPS = 4
-ENOUGH = 1e-3  # of the objective that the last step promised: the shares need not be exact
+# of the objective that the last step promised: the coefficients need not be exact
+SMALL_DECREASE = 1e-3
 
 
 class Point(NamedTuple):
@@ -30,71 +31,79 @@ class Point(NamedTuple):
         return Point(self.W - other.W, self.Z - other.Z)
 
 
-class Earlier(NamedTuple):
-    """What solutions under stronger penalties leave to the next one.
+class WarmStart(NamedTuple):
+    """What solutions under stronger penalties leave to the next problem of a path.
 
     Attributes
     ----------
-    points : the solutions, the nearest one last
-    curvature : the last that was taken
-    doubt : the rows' doubts then
+    points : the solutions, the nearest last
+    preconditioner : the last that was built
+    expected_errors : of the rows then
     """
 
     points: tuple[Point, ...]
-    curvature: Curvature
-    doubt: float
+    preconditioner: Preconditioner
+    expected_errors: float
 
 
-def directions(points: Sequence[Point]) -> list[Point]:
-    """The last of the points, its difference from the one before, and the difference of the differences."""
-    found, level = [], list(points[-POINTS:])
+def difference_basis(points: Sequence[Point]) -> list[Point]:
+    """The last of the points, its backward difference, and the second difference."""
+    basis, level = [], list(points[-POINTS:])
     while level:
-        found.append(level[-1])
+        basis.append(level[-1])
         level = [later.minus(earlier) for earlier, later in pairwise(level)]
-    return found
+    return basis
 
 
-def combined(points: Sequence[Point], penalty: FloatArray, loss: Loss) -> FloatArray:
-    """The best combination of the points: extrapolation along the strengths, by Newton's method on the shares.
+def best_combination(points: Sequence[Point], penalty: FloatArray, loss: Loss) -> FloatArray:
+    """The combination of the points with the smallest objective: an extrapolation along the path.
 
-    The logits of a combination are the combination of the logits, so no product with the features
-    is needed.
+    Its coefficients are found by Newton's method. The logits of a combination are the combination
+    of the logits, so no product with the design matrix is needed.
 
     Parameters
     ----------
-    points : at least one, the last of them from the nearest strength
+    points : at least the last, from the nearest strength
     penalty : float32 (width,), of each column
-    loss : of the rows; it stands at the combination afterwards
+    loss : of the rows; evaluated at the combination afterwards
 
     Returns
     -------
     weights (r, width) of the combination
     """
-    basis = directions(points)
-    logits = [each.Z for each in basis]
-    bends = np.array(
-        [[np.vdot(one.W * penalty, other.W) for other in basis] for one in basis], np.float64
-    )
-    shares = np.eye(len(basis))[0]
-    loss.at(logits[0])
-    lowest = loss.value() + 0.5 * bends[0, 0]
+    basis = difference_basis(points)
+    logits = [point.Z for point in basis]
+    penalties = _penalty_products(basis, penalty)
+    a = np.eye(len(basis))[0]
+    loss.evaluate(logits[0])
+    lowest = loss.value() + 0.5 * penalties[0, 0]
     for _ in range(NEWTON_STEPS):
-        slopes = np.array([np.vdot(loss.residual, each) for each in logits]) + bends @ shares
-        change = np.linalg.lstsq(loss.bends(logits) + bends, -slopes, rcond=1e-10)[0]
-        before, promised = loss.Z, -0.5 * float(slopes @ change)
-        loss.at(_sum(logits, shares + change))
-        reached = loss.value() + 0.5 * float((shares + change) @ bends @ (shares + change))
+        gradient = np.array([np.vdot(loss.residuals, Z) for Z in logits]) + penalties @ a
+        hessian = loss.second_derivatives(logits) + penalties
+        step = np.linalg.lstsq(hessian, -gradient, rcond=1e-10)[0]
+        Z_before, expected_decrease = loss.Z, -0.5 * float(gradient @ step)
+        loss.evaluate(_combined(logits, a + step))
+        reached = loss.value() + 0.5 * float((a + step) @ penalties @ (a + step))
         if not reached < lowest:
-            loss.at(before)
+            loss.evaluate(Z_before)
             break
-        shares, lowest = shares + change, reached
-        if promised < ENOUGH * lowest:
+        a, lowest = a + step, reached
+        if expected_decrease < SMALL_DECREASE * lowest:
             break
-    return _sum([each.W for each in basis], shares)
+    return _combined([point.W for point in basis], a)
 
 
-def _sum(parts: Sequence[FloatArray], shares: NDArray[np.float64]) -> FloatArray:
-    total = parts[0] * np.float32(shares[0])
-    for part, share in zip(parts[1:], shares[1:], strict=True):
-        total += part * np.float32(share)
+def _penalty_products(basis: Sequence[Point], penalty: FloatArray) -> NDArray[np.float64]:
+    """Products (b, b) of the weights with each other, under the penalty of each column."""
+    rows = []
+    for point in basis:
+        penalised = point.W * penalty
+        rows.append([np.vdot(penalised, other.W) for other in basis])
+    return np.array(rows, np.float64)
+
+
+def _combined(parts: Sequence[FloatArray], coefficients: NDArray[np.float64]) -> FloatArray:
+    total = parts[0] * np.float32(coefficients[0])
+    for part, coefficient in zip(parts[1:], coefficients[1:], strict=True):
+        total += part * np.float32(coefficient)
     return total

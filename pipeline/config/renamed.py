@@ -8,6 +8,8 @@ RENAMED = {
     "lr": "learning_rate",
     "encoder_lr": "encoder_learning_rate",
     "batch": "batch_size",
+    "views": "copies",
+    "test_views": "test_copies",
 }
 
 

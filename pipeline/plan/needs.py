@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from features.block import Form, Modality
 from models.course import TrainsNetwork
-from models.softmax.solve import AT_ONCE
+from models.softmax.problem import AT_ONCE
 from models.unlabelled import LearnsFromUnlabelled
 from pipeline.engine.memory import side_by_side_at_most
 from pipeline.engine.task import Engine

@@ -14,7 +14,7 @@ from features.block import Block
 from models.kept import RecentResults
 from models.preparation import scaling
 from models.preparation.scaling import BlockScaler
-from models.softmax.principal_axes import turn
+from models.softmax.principal_axes import transform
 
 
 def numbers(*shape, seed=0):
@@ -123,7 +123,7 @@ def test_blocks_of_known_content_are_told_by_it(monkeypatch):
 )
 def test_turned_rows_count_with_all_that_they_hold(shape, form):
     rows = numbers(*shape)
-    turned = turn(sparse.csr_matrix(rows) if form == "sparse" else rows)
+    turned = transform(sparse.csr_matrix(rows) if form == "sparse" else rows)
     small = min(shape)
     if shape[0] > shape[1]:
         assert turned.bytes == 4 * (60 * small + small * small)

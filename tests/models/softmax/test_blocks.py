@@ -1,6 +1,8 @@
-"""Softmax regressions over scaled blocks: the same as over arrays, with what they share prepared once."""
+"""Softmax regressions over scaled blocks: the same as over arrays, prepared once."""
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 import pytest
@@ -16,17 +18,23 @@ from models.kept import RECENT
 from models.softmax import blocks
 from models.views import Views
 
-SETTINGS = [{"weight": weight, "classifier__C": C} for weight in (0.25, 0.75) for C in (1.0, 30.0)]
+SETTINGS = [
+    {"weight": weight, "classifier__C": C}
+    for weight, C in itertools.product((0.25, 0.75), (1.0, 30.0))
+]
 
 
 @pytest.fixture(autouse=True)
-def kept(monkeypatch):
-    """Nothing is kept from other tests; the blocks that are turned, in order."""
+def transformed(monkeypatch):
+    """Nothing is kept from other tests; the shapes of the blocks that are transformed, in order."""
     RECENT.clear()
-    turned, turn = [], blocks.turn
-    monkeypatch.setattr(blocks, "turn",
-                        lambda rows, **more: turned.append(rows.shape) or turn(rows, **more))
-    return turned
+    shapes, transform = [], blocks.transform
+    monkeypatch.setattr(
+        blocks,
+        "transform",
+        lambda rows, **more: shapes.append(rows.shape) or transform(rows, **more),
+    )
+    return shapes
 
 
 def views(kind="dense", n=90, seed=0):
@@ -44,8 +52,8 @@ def views(kind="dense", n=90, seed=0):
 
 def inner(all_views, y, parts=3):
     fold = np.arange(len(y)) // 3 % parts
-    return [Fit(all_views.take(np.flatnonzero(fold != each)), y[fold != each],
-                all_views.take(np.flatnonzero(fold == each))) for each in range(parts)]
+    return [Fit(all_views.take(np.flatnonzero(fold != number)), y[fold != number],
+                all_views.take(np.flatnonzero(fold == number))) for number in range(parts)]
 
 
 @pytest.mark.parametrize("kind", ["dense", "repeated", "sparse"])
@@ -53,59 +61,62 @@ def test_blocks_give_what_arrays_give(kind, monkeypatch):
     fits = inner(*views(kind))
     jointly = Concat(Logistic()).predict_many(fits, SETTINGS)
     monkeypatch.setattr(PooledFusion, "_blocks", lambda *_: None)
-    for many, others in zip(jointly, Concat(Logistic()).predict_many(fits, SETTINGS), strict=True):
-        for one, other in zip(many, others, strict=True):
-            np.testing.assert_allclose(one, other, atol=2e-3)
+    apart = Concat(Logistic()).predict_many(fits, SETTINGS)
+    for predictions, others in zip(jointly, apart, strict=True):
+        for predicted, other in zip(predictions, others, strict=True):
+            np.testing.assert_allclose(predicted, other, atol=2e-3)
 
 
 @pytest.mark.parametrize("kind", ["dense", "repeated", "sparse"])
 def test_a_fitted_model_predicts_what_many_at_once_predict(kind):
     fits = inner(*views(kind))
-    for fit, many in zip(fits, Concat(Logistic()).predict_many(fits, SETTINGS), strict=True):
-        for setting, one in zip(SETTINGS, many, strict=True):
+    for fit, predictions in zip(fits, Concat(Logistic()).predict_many(fits, SETTINGS), strict=True):
+        for setting, predicted in zip(SETTINGS, predictions, strict=True):
             alone = (
                 Concat(Logistic())
                 .with_setting(setting)
                 .fit(fit.train, fit.y)
                 .predict_proba(fit.test)
             )
-            np.testing.assert_allclose(one, alone, atol=2e-3)
+            np.testing.assert_allclose(predicted, alone, atol=2e-3)
 
 
-def test_a_block_is_turned_once_for_inner_folds_weights_strengths_and_the_outer_fit(kept):
+def test_a_block_is_transformed_once_for_inner_folds_weights_strengths_and_the_outer_fit(
+    transformed,
+):
     all_views, y = views("repeated")
     Concat(Logistic()).predict_many(inner(all_views, y), SETTINGS)
-    assert kept == [(90, 20), (15, 12)]
+    assert transformed == [(90, 20), (15, 12)]
     Concat(Logistic()).fit(all_views, y)
     ImageOnly(Logistic()).predict_many(
         inner(all_views, y), [{"classifier__C": 1.0}, {"classifier__C": 3.0}]
     )
-    assert kept == [(90, 20), (15, 12)]
+    assert transformed == [(90, 20), (15, 12)]
     # other rows have axes of their own
     Concat(Logistic()).fit(all_views.take(np.arange(80)), y[:80])
-    assert kept[2:] == [(80, 20), (15, 12)]
+    assert transformed[2:] == [(80, 20), (15, 12)]
 
 
-def test_blocks_learned_per_fold_share_the_others(kept):
+def test_blocks_learned_per_fold_share_the_others(transformed):
     """As with TF-IDF: each inner fold has texts of its own, while the pictures are the same."""
     all_views, y = views()
     fits = []
     for number, fit in enumerate(inner(all_views, y)):
-        own = Block.of(all_views.text.values[:, number:number + 9].copy())
-        learned = Views(all_views.image, own)
+        text = Block.of(all_views.text.values[:, number:number + 9].copy())
+        learned = Views(all_views.image, text)
         fold = np.arange(len(y)) // 3 % 3
         fits.append(Fit(learned.take(np.flatnonzero(fold != number)), fit.y,
                         learned.take(np.flatnonzero(fold == number))))
     jointly = Concat(Logistic()).predict_many(fits, SETTINGS)
-    assert sorted(kept) == [(60, 9)] * 3 + [(90, 20)]
-    for fit, many in zip(fits, jointly, strict=True):
+    assert sorted(transformed) == [(60, 9)] * 3 + [(90, 20)]
+    for fit, predictions in zip(fits, jointly, strict=True):
         alone = (
             Concat(Logistic())
             .with_setting(SETTINGS[0])
             .fit(fit.train, fit.y)
             .predict_proba(fit.test)
         )
-        np.testing.assert_allclose(many[0], alone, atol=2e-3)
+        np.testing.assert_allclose(predictions[0], alone, atol=2e-3)
 
 
 def test_rows_to_predict_have_no_part_in_the_solution():
@@ -124,21 +135,21 @@ def test_rows_to_predict_have_no_part_in_the_solution():
 def test_classes_an_inner_fold_lacks_are_left_out():
     all_views, y = views()
     rows = np.flatnonzero(y != "b")
-    many = Concat(Logistic()).predict_many(
+    predictions = Concat(Logistic()).predict_many(
         [Fit(all_views.take(rows), y[rows], all_views), *inner(all_views, y)], SETTINGS
     )
-    assert [one.shape for one in many[0]] == [(90, 2)] * 4
-    assert many[1][0].shape == (30, 3)
+    assert [predicted.shape for predicted in predictions[0]] == [(90, 2)] * 4
+    assert predictions[1][0].shape == (30, 3)
 
 
-def test_only_so_much_is_kept(monkeypatch, kept):
+def test_only_so_much_is_kept(monkeypatch, transformed):
     monkeypatch.setattr(RECENT, "most", 1)
     all_views, y = views()
     for _ in range(2):
         ImageOnly(Logistic()).fit(all_views, y)
         Concat(Logistic()).fit(all_views, y)
     assert len(RECENT) == 1
-    assert kept.count((90, 20)) == 2
+    assert transformed.count((90, 20)) == 2
 
 
 def test_samples_that_lack_a_block_are_fitted_as_arrays(monkeypatch):

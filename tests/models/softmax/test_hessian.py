@@ -1,4 +1,4 @@
-"""The preconditioner of a softmax regression: taken over to other penalties, and renewed where it is outdated."""
+"""The preconditioner: taken over to other penalties, and renewed where it is outdated."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from models.softmax import path
-from models.softmax.hessian import Leading
-from models.softmax.lbfgs import Descent
+from models.softmax.hessian import LeadingColumns
+from models.softmax.lbfgs import LBFGS
 from models.softmax.losses import loss_of
 from models.softmax.problem import Problem
 from models.softmax.solve import solve
@@ -16,30 +16,31 @@ M, WIDTH = 90, 7
 
 
 def completed(k, weighted, penalty, leading):
-    """Curvature at some logits, with the squares and the leading columns of some features."""
+    """Preconditioner at some logits, with the squares and the leading columns of some features."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(M, WIDTH)).astype(np.float32)
     weights = rng.uniform(0.2, 2, M).astype(np.float32) if weighted else None
     loss = loss_of(rng.integers(0, k, M), k, weights)
-    loss.at(rng.normal(size=loss.shape).astype(np.float32))
-    found = loss.curvature(penalty)
+    loss.evaluate(rng.normal(size=loss.shape).astype(np.float32))
+    preconditioner = loss.preconditioner(penalty)
     columns = np.array([1, 4, 6])
-    found.complete(
-        found.row_weights @ np.square(X), Leading(columns, X[:, columns], 1) if leading else None
+    preconditioner.complete(
+        preconditioner.row_weights @ np.square(X),
+        LeadingColumns(columns, X[:, columns], 1) if leading else None,
     )
-    return found
+    return preconditioner
 
 
 @pytest.mark.parametrize("k", [2, 5])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("leading", [False, True])
 def test_under_another_penalty_it_is_what_it_would_be(k, weighted, leading):
-    one, other = np.full(WIDTH, 0.5, np.float32), np.full(WIDTH, 20.0, np.float32)
+    penalty, other = np.full(WIDTH, 0.5, np.float32), np.full(WIDTH, 20.0, np.float32)
     vector = np.random.default_rng(1).normal(size=(1 if k == 2 else k, WIDTH)).astype(np.float32)
     vector -= 0 if k == 2 else vector.mean(axis=0)
-    first = completed(k, weighted, one, leading)
+    first = completed(k, weighted, penalty, leading)
     before = first.solve(vector)
-    taken_over = first.under(other).solve(vector)
+    taken_over = first.with_penalty(other).solve(vector)
     np.testing.assert_allclose(
         taken_over, completed(k, weighted, other, leading).solve(vector), rtol=1e-5, atol=1e-7
     )
@@ -48,25 +49,29 @@ def test_under_another_penalty_it_is_what_it_would_be(k, weighted, leading):
 
 
 def renewals(monkeypatch, X, y, strengths):
-    """How often the curvature was taken, and the solutions."""
-    taken, own = [], Descent.curvature
-    monkeypatch.setattr(Descent, "curvature", lambda self: taken.append(self) or own(self))
-    found = solve(X, y, [Problem(np.arange(len(y)), C) for C in strengths])
-    return len(taken), found
+    """How often the Hessian was taken, and the solutions."""
+    taken, original = [], LBFGS.new_preconditioner
+    monkeypatch.setattr(
+        LBFGS, "new_preconditioner", lambda self: taken.append(self) or original(self)
+    )
+    solutions = solve(X, y, [Problem(np.arange(len(y)), C) for C in strengths])
+    return len(taken), solutions
 
 
 @pytest.mark.parametrize("k", [2, 4])
-def test_it_is_renewed_where_the_doubts_have_faded_and_only_there(k, monkeypatch):
+def test_it_is_renewed_where_expected_errors_have_fallen_and_only_there(k, monkeypatch):
     rng = np.random.default_rng(2)
     y = np.arange(200) % k
     X = (rng.normal(size=(200, 12)) + 0.8 * np.eye(k, 12)[y]).astype(np.float32)
     near, _ = renewals(monkeypatch, X, y, [0.1, 0.11, 0.12, 0.13])
     assert near == 1
     separate = (X + 3 * np.eye(k, 12)[y]).astype(np.float32)
-    far, found = renewals(monkeypatch, separate, y, [0.001, 0.1, 10.0, 1000.0])
+    far, solutions = renewals(monkeypatch, separate, y, [0.001, 0.1, 10.0, 1000.0])
     assert far >= 4
-    assert all(solution.converged for solution in found)
-    monkeypatch.setattr(path, "FADED", 1e-9)
-    never, kept = renewals(monkeypatch, separate, y, [0.001, 0.1, 10.0, 1000.0])
+    assert all(solution.converged for solution in solutions)
+    monkeypatch.setattr(path, "RENEWAL_SHARE", 1e-9)
+    never, without = renewals(monkeypatch, separate, y, [0.001, 0.1, 10.0, 1000.0])
     assert never == 1
-    assert sum(solution.n_iter for solution in found) < sum(solution.n_iter for solution in kept)
+    assert sum(solution.n_iter for solution in solutions) < sum(
+        solution.n_iter for solution in without
+    )

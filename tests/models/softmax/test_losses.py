@@ -1,6 +1,8 @@
-"""Cross-entropy by the logits: value, first and second derivatives, for many classes and for two."""
+"""Cross-entropy by the logits: value and derivatives, for many classes and for two."""
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ ROWS = 60
 
 
 def problem(k, weighted, seed=0):
-    """Loss, full logits (k, m) of its own, codes, and each row's weight."""
+    """Loss, full logits (k, m) of itself, codes, and each row's weight."""
     rng = np.random.default_rng(seed)
     codes = rng.permutation(np.arange(ROWS) % k)
     weights = rng.uniform(0.2, 2, ROWS).astype(np.float32) if weighted else None
@@ -40,7 +42,7 @@ def value(Z, codes, weights):
 
 
 CASES = pytest.mark.parametrize(
-    ("k", "weighted"), [(k, weighted) for k in (2, 3, 7) for weighted in (False, True)]
+    ("k", "weighted"), list(itertools.product((2, 3, 7), (False, True)))
 )
 
 
@@ -49,55 +51,55 @@ CASES = pytest.mark.parametrize(
 def test_value_and_residual_are_those_of_the_cross_entropy(k, weighted, size):
     loss, codes, weights = problem(k, weighted)
     Z = logits(k, size)
-    loss.at(Z)
+    loss.evaluate(Z)
     assert loss.value() == pytest.approx(value(Z, codes, weights), rel=1e-5, abs=1e-4)
     wrong = 1 - softmax(full(Z), axis=0)[codes, np.arange(ROWS)]
-    assert loss.doubt() == pytest.approx(float(wrong @ weights), rel=1e-4)
+    assert loss.expected_errors() == pytest.approx(float(wrong @ weights), rel=1e-4)
     residual = (softmax(full(Z), axis=0) - np.eye(k)[codes].T) * weights
     np.testing.assert_allclose(
-        loss.residual, residual[1:] if k == 2 else residual, rtol=1e-4, atol=1e-6
+        loss.residuals, residual[1:] if k == 2 else residual, rtol=1e-4, atol=1e-6
     )
-    told = np.full(loss.shape, np.nan, np.float32)
-    told[:loss.told] = loss.residual[:loss.told]
-    np.testing.assert_allclose(loss.complete(told), loss.residual, atol=1e-6)
+    free = np.full(loss.shape, np.nan, np.float32)
+    free[:loss.free] = loss.residuals[:loss.free]
+    np.testing.assert_allclose(loss.fill_dependent(free), loss.residuals, atol=1e-6)
 
 
 @CASES
 def test_second_derivatives_are_those_of_the_value(k, weighted):
     loss, codes, weights = problem(k, weighted)
-    Z, moves = logits(k), [logits(k, 1.0, seed) for seed in (2, 3)]
-    loss.at(Z)
+    Z, steps = logits(k), [logits(k, 1.0, seed) for seed in (2, 3)]
+    loss.evaluate(Z)
     step = 1e-3
-    for one, first in enumerate(moves):
-        for other, second in enumerate(moves):
+    for a, first in enumerate(steps):
+        for b, second in enumerate(steps):
             around = [
-                sign * value(Z + step * (a * first + b * second).astype(np.float64), codes, weights)
-                for sign, a, b in ((1, 1, 1), (-1, 1, -1), (-1, -1, 1), (1, -1, -1))
+                sign * value(Z + step * (u * first + v * second).astype(np.float64), codes, weights)
+                for sign, u, v in ((1, 1, 1), (-1, 1, -1), (-1, -1, 1), (1, -1, -1))
             ]
-            assert loss.bends(moves)[one, other] == pytest.approx(
+            assert loss.second_derivatives(steps)[a, b] == pytest.approx(
                 sum(around) / (4 * step**2), rel=1e-3, abs=1e-3
             )
 
 
 @CASES
 def test_row_weights_of_the_curvature_are_second_derivatives(k, weighted):
-    """Along the directions of the class space their sum is the trace of the rows' second derivatives."""
+    """Along the directions of the class space they add up to the trace of second derivatives."""
     loss, _, weights = problem(k, weighted)
     Z = logits(k)
-    loss.at(Z)
-    found = loss.curvature(np.ones(4, np.float32)).row_weights
+    loss.evaluate(Z)
+    row_weights = loss.preconditioner(np.ones(4, np.float32)).row_weights
     P = softmax(full(Z), axis=0)
     trace = P[0] * P[1] if k == 2 else (P * (1 - P)).sum(axis=0)
-    assert found.shape == (k - 1, ROWS)
-    np.testing.assert_allclose(found.sum(axis=0), trace * weights, rtol=1e-4, atol=1e-6)
+    assert row_weights.shape == (k - 1, ROWS)
+    np.testing.assert_allclose(row_weights.sum(axis=0), trace * weights, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("k", [2, 4])
 def test_what_is_beyond_doubt_keeps_its_digits(k):
     loss, codes, _ = problem(k, weighted=False)
-    own = np.eye(k)[codes].T * 30
-    Z = (own[1:] - own[:1] if k == 2 else own).astype(np.float32)
-    loss.at(Z)
+    certain = np.eye(k)[codes].T * 30
+    Z = (certain[1:] - certain[:1] if k == 2 else certain).astype(np.float32)
+    loss.evaluate(Z)
     assert loss.value() == pytest.approx(value(Z, codes, np.ones(ROWS)), rel=1e-4)
-    missed = np.abs(loss.residual).max(axis=0)
+    missed = np.abs(loss.residuals).max(axis=0)
     np.testing.assert_allclose(missed, (k - 1) * np.exp(-30.0), rtol=1e-4)

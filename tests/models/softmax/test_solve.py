@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,11 +13,13 @@ from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from models.softmax import design, path, principal_axes
+from models.softmax import design, path, principal_axes, products
+from models.softmax import problem as batching
 from models.softmax import solve as solving
-from models.softmax.principal_axes import Indexed, turn
+from models.softmax.principal_axes import transform
 from models.softmax.problem import Problem, Solution
 from models.softmax.solve import solve
+from models.softmax.transformed_block import IndexedBlock
 
 TIGHT = {"tol": 1e-9, "max_iter": 10_000}
 
@@ -82,10 +86,16 @@ def leading(n, d, k, rank=40):
     return (5 * latent @ rng.normal(size=(rank, d)) + rng.normal(size=(n, d))).astype(np.float32), y
 
 
-@pytest.mark.parametrize(("n", "d", "k", "strengths", "noise"), [
-    (400, 1200, 2, [1.0], True), (300, 310, 4, [0.01, 0.1, 1.0], True), (300, 600, 4, [0.1, 1.0], False)])
+@pytest.mark.parametrize(
+    ("n", "d", "k", "strengths", "noise"),
+    [
+        (400, 1200, 2, [1.0], True),
+        (300, 310, 4, [0.01, 0.1, 1.0], True),
+        (300, 600, 4, [0.1, 1.0], False),
+    ],
+)
 def test_objectives_are_the_smallest_to_a_millionth(n, d, k, strengths, noise):
-    """Also where nearly all rows are classified beyond doubt, and where rows are almost or wholly dependent."""
+    """Also where nearly all rows are certain, and where rows are almost or wholly dependent."""
     X, y = leading(n, d, k)
     if not noise:
         X = X[:, :20] @ np.random.default_rng(0).normal(size=(20, d)).astype(np.float32)
@@ -116,8 +126,8 @@ def test_blocks_side_by_side_are_one_matrix(width):
     assert_same(solution, reference(np.hstack([dense, bag.toarray()]), y, problem))
     rows = np.arange(20)
     logits = np.hstack([dense, bag.toarray()])[rows] @ solution.coef.T + solution.intercept
-    found = solution.probabilities([dense, bag], rows, 4)
-    assert found == pytest.approx(
+    probabilities = solution.probabilities([dense, bag], rows, 4)
+    assert probabilities == pytest.approx(
         np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), rel=1e-4
     )
 
@@ -146,7 +156,7 @@ def test_a_sample_of_the_rows_suffices_for_the_preconditioner(monkeypatch):
 def test_the_exact_block_saves_iterations(monkeypatch):
     X, y = samples(n=300, d=40)
     with_block = solve(X, y, [Problem(np.arange(300), 10.0)])[0]
-    monkeypatch.setattr(path, "BLOCK", 0)
+    monkeypatch.setattr(path, "LARGEST_BLOCK", 0)
     assert with_block.n_iter < solve(X, y, [Problem(np.arange(300), 10.0)])[0].n_iter
 
 
@@ -169,17 +179,17 @@ def test_absent_classes_do_not_compete():
     assert solution.classes.tolist() == [0, 2, 3]
     assert_same(solution, reference(X, y, problem))
     model = LogisticRegression(C=0.2, **TIGHT).fit(X[rows], y[rows])
-    found = solution.probabilities(X, np.arange(len(y)), 5)
-    assert (found[:, [1, 4]] == 0).all()
-    assert found[:, [0, 2, 3]] == pytest.approx(model.predict_proba(X), abs=1e-3)
+    probabilities = solution.probabilities(X, np.arange(len(y)), 5)
+    assert (probabilities[:, [1, 4]] == 0).all()
+    assert probabilities[:, [0, 2, 3]] == pytest.approx(model.predict_proba(X), abs=1e-3)
 
 
 def test_two_classes_give_scikit_learns_probabilities():
     X, y = samples(k=2)
     rows = np.arange(100)
-    found = solve(X, y, [Problem(rows, 0.05)])[0].probabilities(X, np.arange(100, 150), 2)
+    probabilities = solve(X, y, [Problem(rows, 0.05)])[0].probabilities(X, np.arange(100, 150), 2)
     model = LogisticRegression(C=0.05, **TIGHT).fit(X[rows], y[rows])
-    assert found == pytest.approx(model.predict_proba(X[100:]), abs=1e-3)
+    assert probabilities == pytest.approx(model.predict_proba(X[100:]), abs=1e-3)
 
 
 @pytest.mark.parametrize("make", [samples, words])
@@ -201,7 +211,7 @@ def test_held_out_rows_have_no_influence(make):
 def test_a_batch_gives_what_each_problem_gives_alone():
     X, y = samples(n=200, d=30)
     folds = [np.flatnonzero(np.arange(200) % 5 != fold) for fold in range(5)]
-    problems = [Problem(rows, C) for C in (10.0, 0.01, 0.3) for rows in folds]
+    problems = [Problem(rows, C) for C, rows in itertools.product((10.0, 0.01, 0.3), folds)]
     for problem, together in zip(problems, solve(X, y, problems), strict=True):
         alone = solve(X, y, [problem])[0]
         values = [objective(X, y, problem, solution) for solution in (together, alone)]
@@ -228,7 +238,8 @@ def test_solving_twice_gives_the_same_bytes():
     X, y = samples()
     problems = [Problem(np.arange(100), C) for C in (0.01, 1.0)]
     first, second = solve(X, y, problems), solve(X, y, problems)
-    assert [each.coef.tobytes() for each in first] == [each.coef.tobytes() for each in second]
+    for solution, again in zip(first, second, strict=True):
+        assert solution.coef.tobytes() == again.coef.tobytes()
 
 
 def test_all_impossible_problems_are_named():
@@ -252,9 +263,11 @@ def test_strengths_that_single_precision_cannot_hold_are_refused(C):
 def test_the_strongest_and_the_weakest_penalty_are_solved(C):
     y = np.arange(40) % 3
     X = np.eye(3, dtype=np.float32)[y]
-    found = solve(X, y, [Problem(np.arange(40), C)])[0].probabilities(X, np.arange(40), 3)
-    wanted = np.bincount(y) / 40 if C < 1 else np.eye(3)[y]
-    np.testing.assert_allclose(found, np.broadcast_to(wanted, found.shape), atol=1e-3)
+    probabilities = solve(X, y, [Problem(np.arange(40), C)])[0].probabilities(X, np.arange(40), 3)
+    expected = np.bincount(y) / 40 if C < 1 else np.eye(3)[y]
+    np.testing.assert_allclose(
+        probabilities, np.broadcast_to(expected, probabilities.shape), atol=1e-3
+    )
 
 
 def test_weights_that_single_precision_makes_zero_are_zero():
@@ -262,7 +275,9 @@ def test_weights_that_single_precision_makes_zero_are_zero():
     weights = np.ones(100)
     weights[7] = 1e-50
     tiny, none = solve(
-        X, y, [Problem(np.arange(100), 1.0, weights=each) for each in (weights, np.round(weights))]
+        X,
+        y,
+        [Problem(np.arange(100), 1.0, weights=given) for given in (weights, np.round(weights))],
     )
     np.testing.assert_array_equal(tiny.coef, none.coef)
 
@@ -277,8 +292,8 @@ def test_too_few_iterations_are_admitted():
     assert solution.n_iter == 2
 
 
-@given(n=st.integers(12, 60), d=st.integers(1, 70), k=st.integers(2, 5), strength=st.floats(-3, 1.5),
-       weighted=st.booleans(), seed=st.integers(0, 10_000))
+@given(n=st.integers(12, 60), d=st.integers(1, 70), k=st.integers(2, 5),
+       strength=st.floats(-3, 1.5), weighted=st.booleans(), seed=st.integers(0, 10_000))
 @settings(max_examples=60, deadline=None)
 def test_the_gradient_vanishes_at_the_solution(n, d, k, strength, weighted, seed):
     """Checked in float64 against the objective's own gradient, from the features as they are."""
@@ -299,24 +314,25 @@ def test_the_gradient_vanishes_at_the_solution(n, d, k, strength, weighted, seed
 
 
 def test_inner_folds_share_products_and_keep_their_rows(monkeypatch):
-    """Rows of the same training sets are one piece, multiplied once for all problems that learn from them."""
+    """Rows of the same training sets are multiplied once for all problems with them."""
     X, y = samples(n=120, d=10)
     fold = np.arange(120) % 3
-    sets = [np.flatnonzero(fold != each) for each in range(3)]
-    seen, logits = [], design.Arena.logits
+    sets = [np.flatnonzero(fold != number) for number in range(3)]
+    seen, logits = [], design.DesignMatrix.logits
     monkeypatch.setattr(
-        design.Arena,
+        design.DesignMatrix,
         "logits",
-        lambda self, weights, piece: seen.append(len(weights)) or logits(self, weights, piece),
+        lambda self, weights, group: seen.append(len(weights)) or logits(self, weights, group),
     )
-    solutions = solve(X, y, [Problem(rows, C) for rows in sets for C in (0.1, 1.0)])
+    problems = [Problem(rows, C) for rows, C in itertools.product(sets, (0.1, 1.0))]
+    solutions = solve(X, y, problems)
     assert seen[:3] == [2 * 3] * 3  # each third: two sets, classes but one
     for rows, solution in zip(sets, solutions[::2], strict=True):
         assert_same(solution, reference(X, y, Problem(rows, 0.1)))
 
 
 def test_equal_samples_are_one_row():
-    """Turned once, distinct rows stand for all samples: repeated texts cost next to nothing."""
+    """Distinct rows stand for all samples: repeated texts cost next to nothing."""
     rng = np.random.default_rng(3)
     texts, y = samples(n=24, d=40)
     index = rng.integers(0, 24, size=160)
@@ -324,9 +340,8 @@ def test_equal_samples_are_one_row():
     labels = np.where(np.arange(160) % 5 == 0, (y[index] + 1) % 4, y[index])
     problem = Problem(np.arange(20, 160), 0.4)
     counts = np.bincount(index[20:], minlength=24)
-    solution = solve(Indexed(turn(texts, counts=np.maximum(counts, 1)), index), labels, [problem])[
-        0
-    ]
+    block = IndexedBlock(transform(texts, counts=np.maximum(counts, 1)), index)
+    solution = solve(block, labels, [problem])[0]
     assert_same(solution, reference(texts[index], labels, problem))
 
 
@@ -339,7 +354,7 @@ def test_factors_are_multiplied_columns(other):
         "wide": samples(n=90, d=130, seed=1)[0],
         "sparse": bag,
     }[other]
-    sets = [np.flatnonzero(np.arange(90) % 3 != each) for each in range(3)]
+    sets = [np.flatnonzero(np.arange(90) % 3 != number) for number in range(3)]
     problems = [Problem(rows, 0.3, factors=(0.5 + number, 1.7)) for number, rows in enumerate(sets)]
     dense = more.toarray() if sparse.issparse(more) else more
     for problem, solution in zip(problems, solve([X, more], y, problems), strict=True):
@@ -360,32 +375,41 @@ def test_sets_with_little_in_common_are_solved_apart():
 def test_many_problems_go_in_portions_that_part_no_strengths_of_a_training_set(monkeypatch):
     X, y = samples()
     problems = [
-        Problem(np.arange(start, 100 + start), C) for C in (0.01, 0.1, 1.0) for start in (0, 20)
+        Problem(np.arange(start, 100 + start), C)
+        for C, start in itertools.product((0.01, 0.1, 1.0), (0, 20))
     ]
     together = solve(X, y, problems)
-    portions, descend = [], solving.descend
-    monkeypatch.setattr(solving, "descend", lambda arena, fits, *more: portions.append(
-        [(fit.number, fit.C) for fit in fits]) or descend(arena, fits, *more))
-    monkeypatch.setattr(solving, "AT_ONCE", 1)
+    portions, minimise = [], solving.minimise
+
+    def recorded(design, fits, *stopping):
+        portions.append([(fit.number, fit.C) for fit in fits])
+        minimise(design, fits, *stopping)
+
+    monkeypatch.setattr(solving, "minimise", recorded)
+    monkeypatch.setattr(batching, "AT_ONCE", 1)
     apart = solve(X, y, problems)
-    assert portions == [[(number, C) for C in (0.01, 0.1, 1.0)] for number in (0, 1)]
-    for one, other in zip(together, apart, strict=True):
-        assert one.coef == pytest.approx(other.coef, abs=1e-3 * float(np.abs(other.coef).max()))
+    strengths = (0.01, 0.1, 1.0)
+    assert portions[0] == [(0, C) for C in strengths]
+    assert portions[1:] == [[(1, C) for C in strengths]]
+    for joint, other in zip(together, apart, strict=True):
+        assert joint.coef == pytest.approx(other.coef, abs=1e-3 * float(np.abs(other.coef).max()))
 
 
 def test_products_go_in_bundles(monkeypatch):
     X, y = samples()
     problems = [
-        Problem(np.arange(start, 120 + start), C) for start in (0, 15, 30) for C in (0.1, 1.0)
+        Problem(np.arange(start, 120 + start), C)
+        for start, C in itertools.product((0, 15, 30), (0.1, 1.0))
     ]
     together = solve(X, y, problems)
-    monkeypatch.setattr(path, "TOGETHER", 4)  # one fit's three vectors, not two fits'
-    for problem, one, other in zip(problems, together, solve(X, y, problems), strict=True):
+    monkeypatch.setattr(products, "MOST_VECTORS", 4)  # one fit's three vectors, not two fits'
+    bundled = solve(X, y, problems)
+    for problem, joint, other in zip(problems, together, bundled, strict=True):
         assert_same(other, reference(X, y, problem))
-        assert one.coef == pytest.approx(other.coef, abs=2e-3)
+        assert joint.coef == pytest.approx(other.coef, abs=2e-3)
 
 
-def test_random_training_sets_have_too_many_pieces_to_share():
+def test_random_training_sets_have_too_many_groups_to_share():
     X, y = samples()
     rng = np.random.default_rng(0)
     problems = [Problem(np.sort(rng.permutation(150)[:100]), 0.3) for _ in range(8)]
@@ -394,18 +418,19 @@ def test_random_training_sets_have_too_many_pieces_to_share():
 
 
 @pytest.mark.parametrize("shape", [(200, 90), (60, 150)])
-def test_leading_axes_come_first_and_turn_nothing_else(shape):
+def test_leading_axes_come_first_and_rotate_nothing_else(shape):
     X = samples(*shape)[0]
     scale = np.linspace(0.5, 2, shape[1])
-    turned = turn(X, scale, axes=20)
-    weights = np.random.default_rng(0).normal(size=(3, turned.width)).astype(np.float32)
-    coef, intercept = turned.raw(weights)
-    np.testing.assert_allclose(X @ coef.T + intercept, turned.rows @ weights.T, atol=2e-3)
+    transformed = transform(X, scale, axes=20)
+    weights = np.random.default_rng(0).normal(size=(3, transformed.width)).astype(np.float32)
+    coef, intercept = transformed.to_original(weights)
+    np.testing.assert_allclose(X @ coef.T + intercept, transformed.rows @ weights.T, atol=2e-3)
     np.testing.assert_allclose(
         (coef / scale) @ (coef / scale).T, weights @ weights.T, rtol=1e-4, atol=1e-3
     )
     exact = np.linalg.svd((X - X.mean(axis=0)) * scale, compute_uv=False)
-    np.testing.assert_allclose(np.linalg.norm(turned.rows[:, :5], axis=0), exact[:5], rtol=0.05)
+    norms = np.linalg.norm(transformed.rows[:, :5], axis=0)
+    np.testing.assert_allclose(norms, exact[:5], rtol=0.05)
 
 
 @pytest.mark.parametrize(("k", "C"), [(4, 0.1), (3, 10.0)])
@@ -416,7 +441,7 @@ def test_leading_axes_save_iterations_and_change_no_solution(k, C, monkeypatch):
     problem = Problem(np.arange(250), C)
     led = solve(X, y, [problem])[0]
     assert_same(led, reference(X, y, problem), 4e-3)
-    monkeypatch.setattr(principal_axes, "LEADING", 1)
+    monkeypatch.setattr(principal_axes, "MOST_LEADING", 1)
     assert led.n_iter < solve(X, y, [problem])[0].n_iter
 
 
@@ -428,7 +453,7 @@ def test_fewer_rows_than_columns_are_written_with_fewer_columns(C, alike, monkey
     X, y = samples(40, 90, 2)
     X = X[np.arange(40) // alike]
     problem = Problem(np.arange(40), C, np.linspace(0.5, 2, 90))
-    assert turn(X, axes=0).width == 40 // alike - 1
+    assert transform(X, axes=0).width == 40 // alike - 1
     solution = solve(X, y, [problem])[0]
     assert_same(solution, reference(X, y, problem))
 
