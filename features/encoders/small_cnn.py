@@ -153,7 +153,8 @@ class SmallCNN(Encoder):
         from features.training.torch_state import device
 
         if "pixels" in outputs:  # then asked for alone: the other forms are learned in the fold
-            yield from ({"pixels": block} for block in pixel_blocks(samples, PREPARATION, self))
+            for block in pixel_blocks(samples, PREPARATION, self):
+                yield {"pixels": block}
             return
         net = self.net_.to(device())
         if not len(samples):
