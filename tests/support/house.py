@@ -1,4 +1,4 @@
-"""How the source is built: what CONTRIBUTING asks of names, functions, comprehensions and folders, measured.
+"""How the source is built: what CONTRIBUTING asks of names, functions and folders, measured.
 
 `python -m tests.support.house [PATH...]` prints what breaks a rule.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,11 +69,11 @@ def is_crowded(node: ast.AST) -> bool:
     return len(node.generators) > 1 or sum(len(loop.ifs) for loop in node.generators) > 1
 
 
-def problems(path: Path) -> Iterator[str]:
+def problems(path: Path, root: Path = ROOT) -> Iterator[str]:
     """What in a file breaks a rule, with its line."""
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
-    where = path.relative_to(ROOT)
+    where = path.relative_to(root)
     for number, line in enumerate(text.splitlines(), start=1):
         if len(line) > LONGEST_LINE:
             yield f"{where}:{number}: line of {len(line)} characters"
@@ -92,14 +93,13 @@ def problems(path: Path) -> Iterator[str]:
 
 def crowded_folders() -> list[str]:
     """Folders of the packages with more files than one takes in at a glance."""
-    folders = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("*")
-               if path.is_file() and "__pycache__" not in path.parts}
-    counts = {
-        folder: sum(path.is_file() for path in folder.iterdir()) for folder in sorted(folders)
-    }
+    counts: Counter[Path] = Counter()
+    for package in PACKAGES:
+        files = [path for path in (ROOT / package).rglob("*") if path.is_file()]
+        counts.update(path.parent for path in files if "__pycache__" not in path.parts)
     return [
         f"{folder.relative_to(ROOT)}: {count} files"
-        for folder, count in counts.items()
+        for folder, count in sorted(counts.items())
         if count > FULLEST_FOLDER
     ]
 
