@@ -144,7 +144,7 @@ class SoftmaxLoss(Loss):
 class BinaryLoss(Loss):
     """Of two classes, with a single logit z, of the second against the first.
 
-    With two logits (benchmarks.softmax --ablate "two classes with one logit"), 1.2 to 1.3 times the
+    With two logits (benchmarks.softmax --ablate "two classes with one logit"), 1.2 to 1.5 times the
     time.
 
     The loss is log(1 + exp(-s z)), with s = 1 for the second class and -1 for the first.

@@ -133,7 +133,8 @@ def matmul_transposed(B: FloatArray, A: FloatArray) -> FloatArray:
 def transposed(A: FloatArray) -> FloatArray:
     """A copy (d, n) of A (n, d), made strip by strip.
 
-    By whole columns, each number would be fetched from memory by itself.
+    By whole columns, each number would be fetched from memory by itself. `--ablate "transposed
+    copies"`: 1.10 times the time without (20 fits of 10 classes, 1,664 columns, in tiles).
     """
     result = np.empty(A.shape[::-1], np.float32)
     for start in range(0, len(A), STRIP):
