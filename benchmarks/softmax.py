@@ -1,9 +1,10 @@
 """Softmax regression over folds and strengths: models.softmax.solve against scikit-learn.
 
 Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.softmax [--quick | --cases 0 3 ...]
-[--same]``. Every repetition measures, in turn, `models.softmax.solve.solve`, a loop over
-LogisticRegression (what GridSearchCV does), and LogisticRegressionCV, on the same folds, strengths
-and features; the table gives medians. The products of all three run on as many threads as
+[--same] | --ablate [PIECE ...]``; the last measures what the solver's pieces gain (see
+`benchmarks.softmax_ablation`). Every repetition measures, in turn, `models.softmax.solve.solve`, a
+loop over LogisticRegression (what GridSearchCV does), and LogisticRegressionCV, on the same folds,
+strengths and features; the table gives medians. The products of all three run on as many threads as
 OMP_NUM_THREADS says; one each is how they are run in several processes.
 
 At its default tolerance scikit-learn stops where the mean loss is nearly flat, which with many
@@ -232,8 +233,8 @@ def compare(case: Case, X: Any, y: Array, top: float, equal: bool) -> str:
             f"  {excess[0]:8.1e} {excess[1]:8.1e} {wrong} {share:6.0%}")
 
 
-def main() -> None:
-    """Print the table."""
+def arguments() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -247,8 +248,21 @@ def main() -> None:
     parser.add_argument(
         "--features", help="an .npz file of features X (n, d) and class codes y, instead"
     )
-    options = parser.parse_args()
+    parser.add_argument(
+        "--ablate", nargs="*", metavar="PIECE", help="switch pieces of the solver off, instead"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Print the table."""
+    options = arguments()
     warnings.simplefilter("ignore")
+    if options.ablate is not None:
+        from benchmarks.softmax_ablation import ablate
+
+        ablate(options.ablate)
+        return
     top = peak()
     print(f"large float32 product: {top / 1e9:.0f} GF/s; ratio: to the faster of loop and CV")
     print(f"{'n':>7}{'d':>7}{'k':>5}{'fits':>5} {'kind':7}{'ours s':>9}{'loop s':>9}{'CV s':>9}"

@@ -129,18 +129,13 @@ class LBFGS:
         self._step, self._slope = -q, -_dot(self._G, q)
 
     def has_ended(self, tolerance: float, max_iter: int) -> bool:
-        """Whether to stop here; only then are `objective` and `gap` up to date.
+        """Whether to stop here; brings `objective` and `gap` up to date.
 
-        The gap is estimated by Newton's decrement, with L-BFGS's approximation for the Hessian. As
-        the objective only falls, it is not computed as long as the decrement is too large for that
-        of an earlier step.
+        The gap is estimated by Newton's decrement, with L-BFGS's approximation for the Hessian.
         """
-        decrement, ended = -0.5 * self._slope, self.stuck or self.n_iter >= max_iter
-        if decrement > tolerance * self.objective and not ended:
-            return False
         self.objective = objective(self.loss, self.W, self.penalty)
-        self.gap = decrement / self.objective
-        return self.gap <= tolerance or ended
+        self.gap = -0.5 * self._slope / self.objective
+        return self.gap <= tolerance or self.stuck or self.n_iter >= max_iter
 
     @property
     def direction(self) -> FloatArray:

@@ -19,12 +19,15 @@ IntArray = NDArray[np.int64]
 
 # Iterations that may renew the preconditioner, and the share of the rows' expected errors from
 # which on it is worth it. Columns that are alike curve the objective alike, whatever the rows
-# weigh: there, nothing but their common scale is outdated.
+# weigh: there, nothing but their common scale is outdated. `--ablate renewal` of
+# benchmarks.softmax: 1.13 times the time without (20 fits of 8 classes, 1,664 columns); "renewal by
+# kind of columns": 1.20 (a fit of 2 classes, 500 columns).
 RENEWAL_ITERATIONS = frozenset({0, 4, 8, 16, 32, 64, 128, 256})
 RENEWAL_SHARE, RENEWAL_SHARE_AS_GIVEN = 0.7, 0.05
-# orders of its dense block: always cheap, and larger than that saves no time
+# Orders of its dense block: always cheap, and larger than that saves no time. `--ablate "dense
+# block"`: 1.10 (20 fits of 10 classes, 1,664 columns), though .77 for 2 classes of 100 columns.
 SMALL_BLOCK, LARGEST_BLOCK = 100, 300
-BLOCK_ROWS = 2000  # rows that suffice for it, at least
+BLOCK_ROWS = 2000  # rows that suffice for it, at least (all of 8,000: 1.29 times the time)
 BLOCK_PRICE = 0.5  # operations that it may cost, for each operation of an iteration
 # fewer leading columns save too little: with many classes the diagonal alone is faster
 BLOCK_COLUMNS = 10
@@ -93,7 +96,8 @@ class SoftmaxFit:
 class RegularisationPath:
     """Fits of the same training set and factors, by rising C.
 
-    Each starts from the solutions of those before it.
+    Each starts from the solutions of those before it (`--ablate "warm start"` of
+    benchmarks.softmax: 1.4 to 1.6 times the time without).
 
     Attributes
     ----------

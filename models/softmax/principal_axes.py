@@ -25,7 +25,8 @@ from models.softmax.transformed_block import (
     unstandardised,
 )
 
-# iterations that finding the principal axes may cost: without them, many more are needed
+# Iterations that finding the principal axes may cost: without them, many more are needed
+# (benchmarks.softmax --ablate "principal axes": 1.2 to 2.7 times the time of 20 fits and more).
 PRICE = 300
 # Where finding all axes does not pay, so many leading ones do, for each weight vector but the first
 # (whose iterations are cheaper than axes) and at most; and powers of X'X that bring them out.
@@ -33,10 +34,6 @@ LEADING_PER_VECTOR, MOST_LEADING, POWERS = 20, 60, 2
 # Eigenvalues below this fraction of the largest are rounding errors of the float32 rows; so is what
 # is no larger than so many times the most negative one, where there should be none.
 RANK, NEGATIVE = 2e-7, 3
-GRAM_COLUMNS = 1024  # columns that are held in float64 at a time
-# Where no axes pay, rows with at least so many columns for each of them are still written with
-# fewer.
-COLUMNS_PER_ROW = 2
 # Sparse rows are rotated, and so filled, where that leaves at most this many numbers for each
 # stored one.
 FILLED = 30
@@ -61,7 +58,7 @@ def transform(rows: Matrix, scale: NDArray[Any] | None = None, counts: IntArray 
         return (_axes_of_gram if m < d else _axes_of_covariance)(rows, scale, counts)
     if axes:
         return _leading_axes(rows, scale, axes)
-    return _low_rank(rows, scale) if m * COLUMNS_PER_ROW <= d else _centred(rows, scale)
+    return _centred(rows, scale)
 
 
 def rotation_pays(m: int, d: int, vectors: int) -> bool:
@@ -129,36 +126,6 @@ def _leading_axes(rows: FloatArray, scale: NDArray[Any] | None, axes: int) -> Tr
     X -= (X @ (Y @ M)) @ Y.T
     X[:, :r] = components
     return TransformedBlock(X, to_original, rotated=True, referenced=(rotation, Y, M))
-
-
-def _low_rank(rows: FloatArray, scale: NDArray[Any] | None) -> TransformedBlock:
-    """Dense columns X (m, d), many more than rows, as L (m, r) of X = L Q', r < m.
-
-    Q has orthonormal columns. L is the Cholesky factor of XX' with pivots (Higham, Accuracy and
-    Stability of Numerical Algorithms, 2002, section 10.3), which costs a tenth of the eigenvectors.
-    The rank is where the pivots end. Both XX' and its factor are computed in double precision: in
-    single precision a pivot that should be 0 was measured to be up to m / 5 times the rounding unit
-    of the largest, which is more than RANK, and no bound between the two would keep real
-    differences of rows.
-    """
-    mean = column_means(rows, None)
-    gram = _exact_gram(rows, mean, scale)
-    factor, pivots, r, _ = scipy.linalg.lapack.dpstrf(
-        gram, tol=RANK * float(gram.diagonal().max()), lower=1
-    )
-    order = pivots - 1
-    L = np.empty((len(rows), r), np.float32)
-    L[order] = np.tril(factor[:, :r])
-    corner, leaders = factor[:r, :r].copy(), order[:r]
-
-    def to_original(weights: FloatArray) -> Coefficients:
-        parts = scipy.linalg.solve_triangular(
-            corner, weights.T, trans="T", lower=True, check_finite=False
-        ).T
-        coef = parts.astype(np.float32) @ standardised(rows[leaders], mean, scale)
-        return unstandardised(coef, scale, mean)
-
-    return TransformedBlock(L, to_original, rotated=False, referenced=(corner, rows))
 
 
 def _randomised_axes(X: FloatArray, count: int) -> FloatArray:
@@ -231,17 +198,6 @@ def _eigen(gram: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Eigenvalues, ascending, and eigenvectors; about twice as fast as numpy.linalg.eigh."""
     values, vectors = scipy.linalg.eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
     return values, vectors
-
-
-def _exact_gram(rows: FloatArray, mean: DoubleArray, scale: NDArray[Any] | None) -> DoubleArray:
-    """Products (m, m) of the standardised rows with each other, in float64."""
-    gram = np.zeros((len(rows), len(rows)))
-    for start in range(0, rows.shape[1], GRAM_COLUMNS):
-        part = slice(start, start + GRAM_COLUMNS)
-        X = standardised(rows[:, part], mean[part], None if scale is None else scale[part])
-        exact = X.astype(np.float64)
-        gram += exact @ exact.T
-    return gram
 
 
 def _gram(

@@ -58,6 +58,9 @@ class TrainingSets:
 def merge_equal_samples(indices: Sequence[IntArray], y: IntArray) -> tuple[IntArray, IntArray]:
     """Samples are equal that have the same rows of all blocks, and the same class.
 
+    Without it, 6,000 samples of 100 distinct rows take 1.7 times the time (benchmarks.softmax
+    --ablate "equal samples merged", with DISTINCT = 100).
+
     Parameters
     ----------
     indices : int (n,) of each block, the row of each sample
