@@ -39,7 +39,7 @@ class Logistic(SolvesJointly):
     class_weight : balanced weighs each class's rows so that all classes count alike.
     """
 
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (3.0, 10.0, 30.0)}
 
     C: Positive = 10.0

@@ -108,7 +108,7 @@ class RBFSVM(SupportVectorMachine):
     random_state : seed of the landmarks, the calibration folds and the solver.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (1.0, 10.0), "gamma": (0.3, 1.0, 3.0)}
 
     C: Positive = 1.0

@@ -59,7 +59,7 @@ class Late(TakesClassifier, CombinesPredictions):
     weights_ : (m,) weight of each member, for weighted and selection.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
     combines: ClassVar[tuple[str, ...]] = ("image_only", "text_only")
 
