@@ -1,0 +1,6 @@
+"""The tests. Where several run side by side, each computes in one thread."""
+
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
