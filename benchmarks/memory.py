@@ -29,9 +29,12 @@ from pipeline.config.components import Component
 from pipeline.data.build import build
 from pipeline.data.row_check import RowRules
 from pipeline.data.samples import Samples
+from pipeline.engine.task import Done
+from pipeline.folds.fold import Fold
 from pipeline.store.store import Store
-from pipeline.tasks.encode import compute
-from pipeline.tasks.features import request
+from pipeline.tasks.context import context_of
+from pipeline.tasks.encode import encode_tasks
+from pipeline.tasks.requests import FeatureRequests, TrainingRows
 
 ROWS = (2_000, 200_000)
 ALLOWED = 300  # MB that the many rows may take beyond the few
@@ -77,8 +80,15 @@ def measure(rows: int) -> dict[str, float]:
         store = Store(Path(folder))
         dataset = build(samples, ["image"], RowRules("fail"), store)
         peaks["data set"] = _peak()
-        features = request(dataset, "image", ENCODER, "pooled", np.arange(rows), 0)
-        stored = compute([features], dataset.modalities["image"], store)[features.key]
+        whole = Fold(0, 0, np.arange(rows), np.zeros(0, dtype=np.int64), ())
+        context = context_of(dataset, [whole], "log_loss")
+        training = TrainingRows(whole.train, context.reference(whole, 0))
+        requests = FeatureRequests(dataset, context, seed=0)
+        features = requests.request("image", ENCODER, "pooled", training)
+        (task,) = encode_tasks([features], dataset, store)
+        assert all(isinstance(outcome, Done) for outcome in task.compute(store).values())
+        stored = store.load(features.ingredients)
+        assert stored is not None
         peaks["features"] = _peak()
         assert stored.arrays["values"].shape == (rows, 96)
     return peaks
