@@ -20,6 +20,7 @@ from pipeline.engine.memory import free
 from pipeline.engine.task import Batch, Outcome, Outcomes
 from pipeline.store.store import Store
 
+IDLE = 60  # seconds after which a worker that has nothing to do ends
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -37,7 +38,8 @@ class Processes:
     """
 
     def __init__(self, slots: int, memory: float | None = None) -> None:
-        self._slots, self._memory = slots, memory
+        self._slots, self._given_memory = slots, memory
+        self._free_memory: float | None = None
         self._running: dict[Future[dict[str, Outcome]], Batch] = {}
         self._ended: deque[tuple[Batch, Outcomes]] = deque()
         self._executor: Any = None
@@ -50,9 +52,11 @@ class Processes:
     @property
     def memory(self) -> float:
         """See Engine."""
-        if self._memory is None:
-            self._memory = free()
-        return self._memory
+        if self._given_memory is not None:
+            return self._given_memory
+        if self._free_memory is None:
+            self._free_memory = free()
+        return self._free_memory
 
     def submit(self, batch: Batch, store: Store, *, alone: bool) -> None:
         """See Engine. What runs alone is computed here: no process need start for it."""
@@ -75,18 +79,20 @@ class Processes:
         """See Engine. Workers that are idle stay for the next tasks, or end by themselves."""
         if self._executor is not None and at_once:
             self._executor.shutdown(wait=False, kill_workers=True)
+            self._executor = None
         self._running.clear()
         self._ended.clear()
-        self._executor = self._memory = None
+        self._free_memory = None
 
     def _workers(self) -> Any:
         if self._executor is None:
-            from joblib.externals.loky import get_reusable_executor
+            from joblib.externals.loky import ProcessPoolExecutor
 
             # It is said of workers that ended because nothing was to do, and are started again.
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
-            self._executor = get_reusable_executor(
-                self._slots, timeout=300, env=dict.fromkeys(THREADS, "1")
+            # Not the pool that joblib reuses: scikit-learn's own processes are of that one.
+            self._executor = ProcessPoolExecutor(
+                self._slots, timeout=IDLE, env=dict.fromkeys(THREADS, "1")
             )
         return self._executor
 
