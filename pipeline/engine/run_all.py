@@ -62,6 +62,7 @@ class _Work:
         self.outcomes: dict[str, Outcome] = {}
         self._tasks, self._engine, self._known = tasks, engine, known
         self._keys = frozenset(chain.from_iterable(task.keys for task in tasks))
+        self._is_single = len(self.waiting) == 1
 
     def totals(self) -> dict[str, int]:
         """Entries to compute, by stage."""
@@ -79,9 +80,8 @@ class _Work:
         return None
 
     def is_alone(self, batch: Batch) -> bool:
-        """Whether nothing will run beside a running batch until it ends."""
-        only_one = len(self.running) == 1 and not self.waiting
-        return only_one or any(task.all_cores for task in batch)
+        """Whether nothing runs beside a batch, before or after: it needs no workers then."""
+        return self._is_single or any(task.all_cores for task in batch)
 
     def failed_before_it_began(self) -> Iterator[tuple[Task, Failed]]:
         """Waiting tasks of which something they need has failed: they wait no longer."""

@@ -102,7 +102,7 @@ class Engine(Protocol):
     def submit(self, batch: Batch, store: Store, *, alone: bool) -> None:
         """Take tasks that one process computes in a row.
 
-        `alone` says that none runs beside them until they end.
+        `alone` says that none runs beside them: they keep all cores busy, or are all there is.
         """
 
     def finished(self) -> tuple[Batch, Outcomes]:
