@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from features.block import Block, Form, Modality
 from features.estimator import ClassifyingEstimator
+from models.arrays import Labels, Probabilities
 from models.classifier import Classifier
 from models.views import Views
-
-Probabilities = NDArray[np.float64]
-Labels = NDArray[Any]
 
 
 class ClassTexts(NamedTuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from models.fusion import ClassTexts, Fit, Fusion, Labels
+from models.arrays import Labels
+from models.fusion import ClassTexts, Fit, Fusion
 from models.views import Views
 
 

@@ -7,8 +7,9 @@ from typing import ClassVar, Self
 import numpy as np
 
 from features.block import Form, Modality
+from models.arrays import Labels, Probabilities
 from models.early.pooled import PooledFusion
-from models.fusion import ClassTexts, Labels, Probabilities
+from models.fusion import ClassTexts
 from models.unseen_classes import RecognisesUnseenClasses
 from models.views import Views
 

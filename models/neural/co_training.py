@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from models.fusion import Labels
+from models.arrays import Codes
 from models.neural.fusion import (
     ClassWeight,
     Count,
@@ -46,14 +46,14 @@ class TrainsBranches(PooledNetwork):
             self.modality_dropout,
         )
 
-    def _objective(self, codes: Labels) -> Objective:
+    def _objective(self, codes: Codes) -> Objective:
         from models.neural.losses import row_losses
         from models.neural.pooled_network import co_training_loss
 
         loss_of_rows = row_losses(self.loss, self.label_smoothing, self.class_weight, codes)
         return co_training_loss(loss_of_rows, self.branch_weight, self.agreement)
 
-    def _criterion(self, codes: Labels) -> Objective:
+    def _criterion(self, codes: Codes) -> Objective:
         of_scores = super()._objective(codes)
         return lambda branches, codes: of_scores(branches.fused, codes)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from features.block import Block, Form, Modality, Unfreeze
-from models.fusion import Labels
+from models.arrays import Labels
 from models.neural.co_training import TrainsBranches
 from models.neural.dense_blocks import DenseBlocks
 from models.neural.fusion import (

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from features.block import FloatArray, Form, Modality
 from features.training.settings import Training
+from models.arrays import Codes, Labels, Probabilities
 from models.course import TrainsNetwork
-from models.fusion import Labels, Probabilities
 from models.groups import UsesGroups
 from models.neural.dense_blocks import DenseBlocks
 from models.preparation.scaling import BlockScaler
@@ -97,13 +97,13 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
         """
         return [{"params": network.parameters()}]
 
-    def _objective(self, codes: Labels) -> Objective:
+    def _objective(self, codes: Codes) -> Objective:
         """Loss of the network's output: class scores (n, K), unless a subclass has it otherwise."""
         from models.neural.losses import classification_loss
 
         return classification_loss(self.loss, self.label_smoothing, self.class_weight, codes)
 
-    def _criterion(self, codes: Labels) -> Objective | None:
+    def _criterion(self, codes: Codes) -> Objective | None:
         """What early stopping looks at, where it is not the objective."""
         return None
 

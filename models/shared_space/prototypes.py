@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from features.block import Block, FloatArray
-from models.fusion import ClassTexts, Labels
+from models.arrays import Labels
+from models.fusion import ClassTexts
 from models.shared_space.projections import Projection
 
 

@@ -12,8 +12,9 @@ import scipy
 from pydantic import Field
 
 from features.block import FloatArray, Form, Modality
+from models.arrays import Labels, Probabilities
 from models.course import TrainsNetwork
-from models.fusion import ClassTexts, Fit, Labels, Probabilities
+from models.fusion import ClassTexts, Fit
 from models.groups import UsesGroups
 from models.neural.fusion import Count, Positive
 from models.shared_space.contrastive import ContrastiveProjection
