@@ -39,7 +39,8 @@ from pipeline.results.scores import Scores
 from pipeline.store.remember import fact_cache
 from pipeline.store.store import DEFAULT_STORE, Store
 from reports.analysis.checks import checks
-from reports.record import FollowUpRecord, RunRecord, ScoredRecord
+from reports.follow_up_record import FollowUpRecord
+from reports.record import RunRecord, ScoredRecord
 
 LISTED = 10  # rows left out that the terminal names; the report names all
 

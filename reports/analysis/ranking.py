@@ -17,7 +17,8 @@ from reports.analysis.statistics import (
     corrected_resampled_t,
     correlated_bayes,
 )
-from reports.record import CellRecord, FoldKey, FoldRecord, MetricRecord, ScoredRecord
+from reports.fold_record import CellRecord, FoldKey, FoldRecord
+from reports.record import MetricRecord, ScoredRecord
 
 Kind = Literal["image", "text", "fusion", "baseline"]
 # scores that differ by less are equivalent in practice (Benavoli et al. 2017 take 1 % of accuracy)

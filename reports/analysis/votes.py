@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.analysis.ranking import Kind, Ranking, Standing
-from reports.record import FoldRecord, RunRecord
+from reports.fold_record import FoldRecord
+from reports.record import RunRecord
 
 Mask = NDArray[np.bool_]
 _NAMES = {"image": "picture", "text": "text", "fusion": "fusion"}

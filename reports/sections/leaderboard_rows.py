@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from reports.analysis.bootstrap import PooledInterval, pooled
 from reports.analysis.ranking import Kind, Ranking, Spread, Standing, spread
-from reports.record import FoldKey, FoldRecord, MetricRecord, RunRecord
+from reports.fold_record import FoldKey, FoldRecord
+from reports.record import MetricRecord, RunRecord
 
 
 @dataclass(frozen=True)
