@@ -12,7 +12,8 @@ from itertools import chain
 from typing import NamedTuple
 
 from pipeline.engine.task import Done, Failed, Outcome, Outcomes
-from pipeline.followup.probe_task import Probe, ProbeTask
+from pipeline.followup.probe import Probe
+from pipeline.followup.probe_task import ProbeTask
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import encoded
 from pipeline.plan.needs import PROCESS, Needs
