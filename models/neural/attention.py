@@ -9,17 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from features.block import Form, Modality
+from models.neural.attending import AttendsToPairs
 from models.neural.dense_blocks import DenseBlocks
-from models.neural.fusion import (
-    POOLED_NORM,
-    AttendsToPairs,
-    ClassWeight,
-    Count,
-    Loss,
-    NotNegative,
-    Positive,
-    Share,
-)
+from models.neural.fusion import POOLED_NORM, ClassWeight, Count, Loss, NotNegative, Positive, Share
 from models.preparation.principal_components import SequenceReduction, mean_vectors
 from models.preparation.scaling import BlockScaler
 from models.views import Views

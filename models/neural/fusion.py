@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from features.block import FloatArray, Form, Modality
+from features.block import Form, Modality
 from features.training.settings import Training
 from models.arrays import Codes, Labels, Probabilities
 from models.course import TrainsNetwork
@@ -165,39 +165,6 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
 
         scores = applied(self.network_, self._asked(views), self.predicts).double()
         return np.asarray(scores.softmax(dim=1).numpy(), dtype=np.float64)
-
-
-class Attending(NeuralFusion):
-    """A network whose weights say what a prediction looked at."""
-
-    def attention(self, views: Views) -> FloatArray:
-        """Weights of n samples, which add up to 1 in each.
-
-        They are (n, i, t) of pairs, or (n, 2) of picture and text.
-
-        Raises
-        ------
-        ValueError
-            Where all training labels were equal, so that nothing was learned.
-        """
-        self._known(views)
-        if len(self.classes_) == 1:
-            raise ValueError(
-                f"no attention was learned: every training label was {self.classes_[0]}"
-            )
-        from features.training.batches import applied
-
-        return np.asarray(
-            applied(self.network_, self._inputs(views), "attention").numpy(), dtype=np.float32
-        )
-
-
-class AttendsToPairs(Attending):
-    """A network whose `attention` weighs pairs of a region and a token: (n, i, t)."""
-
-
-class WeighsModalities(Attending):
-    """A network whose `attention` weighs the picture and the text: (n, 2)."""
 
 
 class PooledNetwork(NeuralFusion):

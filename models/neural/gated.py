@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from models.neural.attending import WeighsModalities
 from models.neural.fusion import (
     ClassWeight,
     Count,
@@ -14,7 +15,6 @@ from models.neural.fusion import (
     PooledNetwork,
     Positive,
     Share,
-    WeighsModalities,
 )
 
 if TYPE_CHECKING:

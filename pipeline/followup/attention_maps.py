@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from models.neural.fusion import Attending, AttendsToPairs, WeighsModalities
+from models.neural.attending import Attending, AttendsToPairs, WeighsModalities
 from pipeline.config.cells import Cell
 from pipeline.data.dataset import Dataset
 from pipeline.data.rows import Rows

@@ -29,7 +29,7 @@ from models.course import TrainsNetwork
 from models.fusion import ClassTexts, Fit, Fusion, TakesClassifier
 from models.groups import UsesGroups
 from models.kept import RECENT
-from models.neural.fusion import Attending, AttendsToPairs, WeighsModalities
+from models.neural.attending import Attending, AttendsToPairs, WeighsModalities
 from models.unlabelled import LearnsFromUnlabelled
 from models.unseen_classes import RecognisesUnseenClasses
 from models.views import BlocksFit, ScaledBlock, Views
