@@ -20,7 +20,8 @@ from pipeline.plan.needs import PROCESS, Needs
 from pipeline.plan.plan import Plan
 from pipeline.tasks.features import with_stages
 from pipeline.tasks.unit import Unit
-from reports.analysis.ranking import Kind, rank_cells
+from reports.analysis.ranking import rank_cells
+from reports.analysis.standing import Kind
 from reports.record import ScoredRecord
 
 
