@@ -22,8 +22,10 @@ import numpy as np
 from PIL import Image
 
 from reports import SECTIONS
+from reports.fold_record import CellRecord, FoldRecord
 from reports.page.render import write_report
-from reports.record import CellRecord, FoldRecord, MetricRecord, RunRecord, StepRecord
+from reports.record import MetricRecord, RunRecord
+from reports.work_record import StepRecord
 
 METRICS = (
     MetricRecord("balanced_accuracy", True),

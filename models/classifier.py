@@ -12,10 +12,10 @@ from scipy import sparse
 
 from features.block import FloatArray
 from features.estimator import ClassifyingEstimator
+from models.arrays import Probabilities
 from models.views import BlocksFit
 
 Array: TypeAlias = FloatArray | sparse.csr_matrix
-Probabilities = NDArray[np.float64]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Whole = Annotated[int, Field(ge=1)]
 ClassWeight = Literal["none", "balanced"]

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import BoolArray
-from models.fusion import Fusion, Probabilities
+from models.arrays import Probabilities
+from models.fusion import Fusion
 
 
 class MemberPredictions(NamedTuple):

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from features.block import Block, Form, Modality
 from features.estimator import ClassifyingEstimator
+from models.arrays import Labels, Probabilities
 from models.classifier import Classifier
 from models.views import Views
-
-Probabilities = NDArray[np.float64]
-Labels = NDArray[Any]
 
 
 class ClassTexts(NamedTuple):
@@ -48,15 +46,15 @@ class Fit(NamedTuple):
     Parameters
     ----------
     unlabelled : further samples that may be learned from, without a label (None: there are none).
-    described : texts of the training classes and of those to be recognised, where these are other
-        ones (None: the training classes are to be recognised).
+    class_texts : of the training classes and of those to be recognised, where these are other ones
+        (None: the training classes are to be recognised).
     """
 
     train: Views
     y: Labels
     test: Views
     unlabelled: Views | None = None
-    described: ClassTexts | None = None
+    class_texts: ClassTexts | None = None
 
 
 class Fusion(ClassifyingEstimator):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
-from models.fusion import Fit, Fusion, Labels
+from models.arrays import Labels
+from models.fusion import Fit, Fusion
 from models.views import Views
 
 

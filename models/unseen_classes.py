@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from models.fusion import ClassTexts, Fit, Fusion, Labels
+from models.arrays import Labels
+from models.fusion import ClassTexts, Fit, Fusion
 from models.views import Views
 
 
@@ -20,19 +21,19 @@ class RecognisesUnseenClasses(Fusion):
 
     uses_class_texts: ClassVar[bool] = False
 
-    def fit(self, views: Views, y: Labels, described: ClassTexts | None = None) -> Self:
+    def fit(self, views: Views, y: Labels, class_texts: ClassTexts | None = None) -> Self:
         """Learn from n training samples with labels (n,) to tell the candidates apart.
 
-        Without `described` the training classes are the candidates.
+        Without `class_texts` the training classes are the candidates.
         """
         raise NotImplementedError
 
     def learn(self, fit: Fit) -> Self:
         """See Fusion.learn; here with the texts of the classes."""
-        return self.fit(fit.train, fit.y, fit.described)
+        return self.fit(fit.train, fit.y, fit.class_texts)
 
     def classes_of(self, fit: Fit) -> Labels:
         """See Fusion.classes_of; here the candidates, where classes are described."""
-        if fit.described is None:
+        if fit.class_texts is None:
             return super().classes_of(fit)
-        return fit.described.candidates(fit.y)
+        return fit.class_texts.candidates(fit.y)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from features.machine.cores import cores
 from features.machine.facts import caching_facts
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
@@ -27,6 +25,7 @@ from pipeline.followup.attention_maps import attention
 from pipeline.followup.learning_curve import LearningCurve, learning_curve
 from pipeline.followup.probe_scores import score_probes
 from pipeline.followup.probes import probe_all
+from pipeline.options import command_line, command_of
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import run_plan
 from pipeline.plan.load import load
@@ -37,16 +36,17 @@ from pipeline.results.lock import lock_text
 from pipeline.results.record import package_versions, remarks_of, scored_record, work_record
 from pipeline.results.scores import Scores
 from pipeline.store.remember import fact_cache
-from pipeline.store.store import DEFAULT_STORE, Store
+from pipeline.store.store import Store
 from reports.analysis.checks import checks
-from reports.record import FollowUpRecord, RunRecord, ScoredRecord
+from reports.follow_up_record import FollowUpRecord
+from reports.record import RunRecord, ScoredRecord
 
 LISTED = 10  # rows left out that the terminal names; the report names all
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a grid. Exit code 0: all done; 1: some cells failed; 2: mistakes in grid or data."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
         with caching_facts(fact_cache(Store(options.store))):
@@ -68,33 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; what is finished is kept: run the same command to go on", file=sys.stderr)
         return 130
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.run", description=(
-        "Compare picture and text classifiers on the same folds and write a report."))
-    parser.add_argument("grid", type=Path, help="the grid file (YAML)")
-    parser.add_argument("--out", type=Path, help="folder for the results (default: runs/NAME)")
-    parser.add_argument("--store", type=Path, default=DEFAULT_STORE,
-                        help="folder of the cached features and results (default: %(default)s)")
-    parser.add_argument(
-        "--jobs",
-        type=_jobs,
-        default=cores(),
-        help="processes that fit models side by side (default: the cores, %(default)s)",
-    )
-    parser.add_argument(
-        "--plan",
-        action="store_true",
-        help="check the grid and the data, print what there is to do, and compute nothing",
-    )
-    return parser
-
-
-def _jobs(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number of processes, 1 at least, not '{text}'")
-    return int(text)
 
 
 @dataclass
@@ -140,7 +113,7 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     say(f"features: {counts(features)}; results: {counts(results)}")
     with clock.step("score"):
         scores = Scores(plan, outcomes, comparison)
-        scored = scored_record(comparison, scores, _command(options))
+        scored = scored_record(comparison, scores, command_of(options))
     follow_up = _follow_up(plan, scores, scored, comparison, clock)
     checked = remarks_of([*leaks(comparison.dataset, comparison.folds), *checks(scored)])
     work = work_record(plan, outcomes, comparison.store, clock.seconds)
@@ -171,17 +144,6 @@ def _follow_up(
         failures=few.failures,
         warnings=(*looked_at.remarks, *probed.problems),
     )
-
-
-def _command(options: argparse.Namespace) -> str:
-    """The command that gives this run again."""
-    given = {"out": (options.out, None), "store": (options.store, DEFAULT_STORE)}
-    changed = [
-        f"--{name} {shlex.quote(str(value))}"
-        for name, (value, default) in given.items()
-        if value != default
-    ]
-    return " ".join(["python -m pipeline.run", shlex.quote(str(options.grid)), *changed])
 
 
 def _make(option: str, folder: Path) -> None:

@@ -9,40 +9,15 @@ from itertools import chain
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from scipy import sparse
 
 from features.block import Block, Modality
 from features.encoder import Encoder, Targets
 from features.machine.identity import versions
 from features.texts.languages import Language
+from features.texts.terms import MaxDf, MinDf, Ngrams
 from features.texts.tokenizer import StopWords, Tokenizer
-
-
-def _ordered(ngrams: tuple[int, int]) -> tuple[int, int]:
-    if not 1 <= ngrams[0] <= ngrams[1]:
-        raise ValueError(
-            f"ngrams are the shortest and longest phrase, 1 <= shortest <= longest, not {ngrams}"
-        )
-    return ngrams
-
-
-Ngrams = Annotated[tuple[int, int], AfterValidator(_ordered)]
-
-
-def _count_or_share(least: float) -> float:
-    """A whole number of texts, or a share of them below 1."""
-    if least < 1:
-        return least
-    if least != int(least):
-        raise ValueError(
-            f"min_df is a whole number of texts or a share of them below 1, not {least}"
-        )
-    return int(least)
-
-
-MinDf = Annotated[float, Field(gt=0), AfterValidator(_count_or_share)]
-MaxDf = Annotated[float, Field(gt=0, le=1)]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

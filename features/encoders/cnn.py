@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from features.block import Block, Form, Modality, TrainableNetwork, Unfreeze, joined
-from features.encoder import Encoder, Targets
-from features.machine.identity import versions
+from features.block import Block, Form, Modality, joined
+from features.encoder import Targets
+from features.encoders.pretrained_pictures import PretrainedPictures
 from features.machine.precision import Precision, chosen_precision
-from features.networks.catalogue import known_model, library
+from features.networks.catalogue import known_model
 from features.networks.finetuning import Finetune, Head
-from features.networks.pretrained import Pretrained, pretrained
 from features.pictures.augmentation import Augment, with_copies
 from features.pictures.blocks import picture_block, pixel_blocks
-from features.pictures.preparation import Channels, PixelArray
+from features.pictures.preparation import Channels
 from features.pictures.resizing import Interpolation
 from features.principal_components import PrincipalComponents
 
@@ -27,9 +26,8 @@ if TYPE_CHECKING:
     from features.networks.inference.feature_extractor import FeatureExtractor
 
 
-
 @dataclass(kw_only=True, eq=False, repr=False)
-class CNN(Encoder):
+class CNN(PretrainedPictures):
     """Features of a pretrained picture network, read off inside it.
 
     Learns nothing, unless with `pca` or `finetune`. With `augment`, training sets also hold
@@ -163,54 +161,6 @@ class CNN(Encoder):
         """The features in the components, (m, [t,] pca), or in the head's hidden layer."""
         return self.components_(features) if self.pca is not None else self.head_(features)
 
-    def identity(self) -> dict[str, Any]:
-        """Weights' digest, preparation, precision and library versions."""
-        if self.whiten and self.pca is None:
-            raise ValueError(
-                "whiten needs the key 'pca', the number of components to scale to equal variance"
-            )
-        if self.pca is not None and self.finetune is not None:
-            raise ValueError(
-                "pca and finetune exclude each other: components are of frozen features"
-            )
-        if self.gives_inputs:
-            self._check_trainable()
-        return {
-            **self.chosen().identity(),
-            "precision": chosen_precision(self.precision).identity(),
-            "libraries": versions("torch", "pillow", library(self.model), *self._drawing()),
-        }
-
-    def _drawing(self) -> list[str]:
-        """Libraries that draw augmented copies, and the rows by which fine-tuning stops."""
-        return ["numpy"] * (self.augment is not None or self.finetune is not None)
-
-    def _check_trainable(self) -> None:
-        """Raise ValueError for parameters that change the features behind the network."""
-        wrong = [name for name in ("pca", "finetune", "layer") if getattr(self, name) is not None]
-        wrong += ["pooling"] if self.pooling != "model" else []
-        wrong += ["augment: {test_copies: true}"] if self.averaged else []
-        if wrong:
-            raise ValueError(
-                "where the network is trained with the fusion it gives what enters its own "
-                f"classifier: leave out {', '.join(wrong)}"
-            )
-
-    def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
-        """See Encoder.network; with `augment`, every step sees a new copy of each picture."""
-        from features.networks.trainable import picture_network
-
-        self._check_trainable()
-        return picture_network(self.chosen(), self.augment, unfreeze)
-
-    def chosen(self) -> Pretrained:
-        """The weights, and the preparation with what the parameters replace."""
-        chosen = pretrained(self.model, self.weights)
-        preparation = chosen.preparation.replaced(
-            self.size, self.crop, self.interpolation, self.mean, self.std
-        )
-        return replace(chosen, preparation=preparation)
-
     def transform(self, samples: Sequence[bytes]) -> Block:
         """Encode m picture files (bytes): float32 (m, d), or (m, t, d) with all t regions present.
 
@@ -227,11 +177,6 @@ class CNN(Encoder):
         return replace(
             rows, index=rows.index[: len(samples)], augmented=self.augmented, averaged=self.averaged
         )
-
-    def shown(self, samples: Sequence[bytes]) -> PixelArray:
-        """See Encoder.shown: what is left of each picture after the network's resize and crop."""
-        preparation = self.chosen().preparation
-        return np.stack([preparation.prepared(picture) for picture in samples])
 
     def pieces(
         self, samples: Sequence[bytes], outputs: Sequence[str | None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from features.encoders.small_cnn import Count, NotNegative, Output, Positive, SmallCNN
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from features.networks.small import SmallNetwork
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SmallResNet(SmallCNN):
     """ResNet for pictures of 32 pixels (He et al. 2016); parameters: SmallCNN.
 
@@ -18,29 +20,16 @@ class SmallResNet(SmallCNN):
     pixels wide (regions: 64). With 64 channels in the end it has 0.27 million weights at depth 20.
     """
 
-    def __init__(
-        self,
-        depth: Literal[8, 14, 20, 32, 44, 56] = 20,
-        width: Count = 16,
-        epochs: Count = 60,
-        learning_rate: Positive = 0.1,
-        optimizer: Optimizer = "sgd",
-        weight_decay: NotNegative = 5e-4,
-        loss: Loss = "cross_entropy",
-        flip: bool = True,
-        output: Output = "pooled",
-        random_state: int = 0,
-    ) -> None:
-        self.depth = depth
-        self.width = width
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.optimizer = optimizer
-        self.weight_decay = weight_decay
-        self.loss = loss
-        self.flip = flip
-        self.output = output
-        self.random_state = random_state
+    depth: Literal[8, 14, 20, 32, 44, 56] = 20
+    width: Count = 16
+    epochs: Count = 60
+    learning_rate: Positive = 0.1
+    optimizer: Optimizer = "sgd"
+    weight_decay: NotNegative = 5e-4
+    loss: Loss = "cross_entropy"
+    flip: bool = True
+    output: Output = "pooled"
+    random_state: int = 0
 
     def _built(self, classes: int) -> SmallNetwork:
         from features.networks.small import resnet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from features.encoders.small_cnn import Count, NotNegative, Output, Positive, SmallCNN
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from features.networks.small import SmallNetwork
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SmallVGG(SmallCNN):
     """VGG for pictures of 32 pixels (Simonyan and Zisserman 2015); parameters: SmallCNN.
 
@@ -19,29 +21,16 @@ class SmallVGG(SmallCNN):
     million weights.
     """
 
-    def __init__(
-        self,
-        depth: Literal[11, 13, 16] = 11,
-        width: Count = 64,
-        epochs: Count = 60,
-        learning_rate: Positive = 0.05,
-        optimizer: Optimizer = "sgd",
-        weight_decay: NotNegative = 5e-4,
-        loss: Loss = "cross_entropy",
-        flip: bool = True,
-        output: Output = "pooled",
-        random_state: int = 0,
-    ) -> None:
-        self.depth = depth
-        self.width = width
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.optimizer = optimizer
-        self.weight_decay = weight_decay
-        self.loss = loss
-        self.flip = flip
-        self.output = output
-        self.random_state = random_state
+    depth: Literal[11, 13, 16] = 11
+    width: Count = 64
+    epochs: Count = 60
+    learning_rate: Positive = 0.05
+    optimizer: Optimizer = "sgd"
+    weight_decay: NotNegative = 5e-4
+    loss: Loss = "cross_entropy"
+    flip: bool = True
+    output: Output = "pooled"
+    random_state: int = 0
 
     def _built(self, classes: int) -> SmallNetwork:
         from features.networks.small import vgg

@@ -11,7 +11,8 @@ from scipy import sparse
 
 from features.block import Block
 from features.encoder import Targets
-from features.encoders.bag_of_words import BagOfWords, Ngrams
+from features.encoders.bag_of_words import BagOfWords
+from features.texts.terms import Ngrams
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import time
@@ -32,13 +31,6 @@ def versions(*distributions: str) -> dict[str, str]:
 @lru_cache(maxsize=256)
 def _version(distribution: str) -> str:
     return version(distribution)
-
-
-def nearest_file(path: Path) -> str:
-    """Hint that names the file beside `path` whose name is most like it; empty where none is."""
-    names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def file_digest(path: Path) -> str:

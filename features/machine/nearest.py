@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
@@ -16,3 +17,16 @@ def nearest(name: object, known: Iterable[str]) -> str:
     """Sentence that names the valid value nearest to `name`, and the valid values."""
     names = sorted(map(str, known))
     return f"{did_you_mean(name, names)} (known: {', '.join(names)})".lstrip()
+
+
+def nearest_few(name: str, known: Iterable[str]) -> str:
+    """End of a sentence that names the valid names nearest to `name`; empty where none is near."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"; nearest: {', '.join(close)}" if close else ""
+
+
+def nearest_file(path: Path) -> str:
+    """Hint that names the file beside `path` whose name is most like it; empty where none is."""
+    names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -6,7 +6,6 @@ They come from pip, torchvision and timm. The last two are imported only where n
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -14,6 +13,7 @@ from typing import Any
 
 from features.machine.facts import cached_facts
 from features.machine.identity import versions
+from features.machine.nearest import nearest_few
 from features.pictures.preparation import Preparation
 from features.pictures.resizing import Interpolation
 
@@ -99,16 +99,10 @@ def model_names() -> list[str]:
     ]
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """End of a sentence that names the valid names nearest to `name`; empty where none is near."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"; nearest: {', '.join(close)}" if close else ""
-
-
 def _unknown(model: str) -> ValueError:
     return ValueError(
         f"model must be {LITE0}, a torchvision classification model or {TIMM}NAME for one of "
-        f"timm's, not {model!r}{nearest(model, model_names())}"
+        f"timm's, not {model!r}{nearest_few(model, model_names())}"
     )
 
 
@@ -149,7 +143,7 @@ def _ask_timm(model: str) -> list[dict[str, Any]]:
     tags = [configuration.tag for configuration in configurations.values()]
     if tag and tag not in tags:
         names = [f"{model.partition('.')[0]}.{other}" for other in tags if other]
-        raise ValueError(f"model {model!r}: {name} has no such weights{nearest(model, names)}")
+        raise ValueError(f"model {model!r}: {name} has no such weights{nearest_few(model, names)}")
     first = timm.get_pretrained_cfg(f"{name}.{tag}" if tag else name)
     ordered = sorted(configurations.values(), key=lambda other: other.tag != first.tag)
     weights = [

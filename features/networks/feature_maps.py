@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from features.networks.catalogue import nearest
+from features.machine.nearest import nearest_few
 from features.networks.inference.fused_activations import ActivatedConvolution
 from features.networks.modules import watch
 
@@ -101,7 +101,7 @@ def named_layer(net: nn.Module, layer: str) -> nn.Module:
     modules: dict[str, nn.Module] = dict(net.named_modules())
     if layer not in modules or not layer:
         raise ValueError(f"layer must be the name of a module of the network, not {layer!r}"
-                         f"{nearest(layer, filter(None, modules))}")
+                         f"{nearest_few(layer, filter(None, modules))}")
     return modules[layer]
 
 

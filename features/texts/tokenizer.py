@@ -11,7 +11,8 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from features.machine.identity import file_digest, nearest_file, versions
+from features.machine.identity import file_digest, versions
+from features.machine.nearest import nearest_file
 from features.texts.languages import NO_STOP_WORDS, STEMMERS, Language
 
 # Writing systems end here; the planes above hold ideographs, which take no marks, and nothing else.

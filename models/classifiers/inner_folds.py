@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Codes, Rows
 from models.kept import RECENT
-
-Rows = NDArray[np.int64]
 
 
 def stratified_folds(
@@ -38,7 +37,7 @@ def stratified_folds(
     ]
 
 
-def _drawn(codes: Rows, count: int, random_state: int, groups: Rows | None) -> Rows:
+def _drawn(codes: Codes, count: int, random_state: int, groups: Codes | None) -> Rows:
     """The fold (n,) that holds each row out."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 

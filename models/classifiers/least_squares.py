@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from scipy import sparse
 
+from models.arrays import Rows
 from models.classifiers.conjugate_gradients import Gradients
-from models.classifiers.inner_folds import Rows
 from models.classifiers.normal_equations import Dual, Primal
 from models.classifiers.regression import Lines, Regressed, Solved, Task
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Probabilities
 from models.classifier import (
     Array,
     ArrayFit,
@@ -22,8 +23,6 @@ from models.softmax.blocks import Strengths, predicted, scaled_coefficients, sol
 from models.softmax.problem import Problem, Solution
 from models.softmax.solve import solve
 from models.views import BlocksFit
-
-Probabilities = NDArray[np.float64]
 
 
 @dataclass(eq=False, repr=False)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.classifier import Array, Classifier, FittedModel, Probabilities, Whole
+from models.arrays import Probabilities
+from models.classifier import Array, Classifier, FittedModel, Whole
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

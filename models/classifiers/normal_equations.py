@@ -10,7 +10,7 @@ import numpy as np
 import scipy
 from scipy import sparse
 
-from models.classifiers.inner_folds import Rows
+from models.arrays import Rows
 from models.classifiers.regression import (
     Lines,
     Matrix,

@@ -9,8 +9,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from models.arrays import Rows
 from models.classifier import Array
-from models.classifiers.inner_folds import Rows
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]

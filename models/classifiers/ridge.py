@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Probabilities
 from models.classifier import (
     Array,
     ArrayFit,
@@ -16,7 +17,6 @@ from models.classifier import (
     ClassWeight,
     FittedModel,
     Positive,
-    Probabilities,
     row_weights,
 )
 from models.classifiers.calibration import (

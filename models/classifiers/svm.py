@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from features.block import FloatArray
 from features.estimator import Estimator
+from models.arrays import Probabilities
 from models.classifier import (
     Array,
     Classifier,
     ClassWeight,
     FittedModel,
     Positive,
-    Probabilities,
     Whole,
     row_weights,
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Probabilities = NDArray[np.float64]
+from models.arrays import Codes, Probabilities
+
 VERSION = 1  # raised when the same predictions give another temperature
 LEAST = 1e-12
 
@@ -20,7 +20,7 @@ def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
-def fitted_temperature(probabilities: Probabilities, labels: NDArray[np.int64]) -> float:
+def fitted_temperature(probabilities: Probabilities, labels: Codes) -> float:
     """The temperature, 0.05 to 20, with the least log loss on predictions (n, K) of classes (n,).
 
     The loss is convex in b = 1 / temperature with derivative mean_i (E_p[l_i] - l_i,y) and second

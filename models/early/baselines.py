@@ -7,8 +7,9 @@ from typing import ClassVar, Self
 import numpy as np
 
 from features.block import Form, Modality
+from models.arrays import Labels, Probabilities
 from models.early.pooled import PooledFusion
-from models.fusion import ClassTexts, Labels, Probabilities
+from models.fusion import ClassTexts
 from models.unseen_classes import RecognisesUnseenClasses
 from models.views import Views
 
@@ -25,11 +26,11 @@ class Majority(RecognisesUnseenClasses):
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {}
 
-    def fit(self, views: Views, y: Labels, described: ClassTexts | None = None) -> Self:
+    def fit(self, views: Views, y: Labels, class_texts: ClassTexts | None = None) -> Self:
         """Count the labels (n,), or the described classes that are not among them."""
         self._learn_from(views, y)
         self.classes_, counts = np.unique(
-            y if described is None else described.candidates(y), return_counts=True
+            y if class_texts is None else class_texts.candidates(y), return_counts=True
         )
         self.frequencies_ = counts / counts.sum()
         return self

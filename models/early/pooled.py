@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Modality
+from models.arrays import Labels, Probabilities
 from models.classifier import Array, ArrayFit, Classifier, SolvesJointly
 from models.early.settings import SharedSetting, shared_settings
-from models.fusion import Fit, Labels, Probabilities, TakesClassifier
+from models.fusion import Fit, TakesClassifier
 from models.preparation.scaling import BlockScaler, Scaler, scaled_blocks, scaled_views
 from models.views import BlocksFit, Views
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Form, Modality
+from models.arrays import Codes, Labels, Probabilities
 from models.classifiers.inner_folds import stratified_folds
 from models.combining import CombinesPredictions, InnerPredictions, MemberPredictions
 from models.early.baselines import ImageOnly, SingleModality, TextOnly
-from models.fusion import Labels, Probabilities, TakesClassifier
+from models.fusion import TakesClassifier
 from models.late.rules import FIXED, LEARNED, complete, equal_weights, weighted_mean
 from models.late.stacking import Stacker
 from models.views import Views
@@ -114,11 +115,11 @@ class Late(TakesClassifier, CombinesPredictions):
             )
         return combined
 
-    def _fitted(self, views: Views, codes: NDArray[np.int64]) -> tuple[SingleModality, ...]:
+    def _fitted(self, views: Views, codes: Codes) -> tuple[SingleModality, ...]:
         members = (ImageOnly(self.classifier.unfitted()), TextOnly(self.classifier.unfitted()))
         return tuple(member.fit(views, codes) for member in members)
 
-    def _inner(self, views: Views, codes: NDArray[np.int64]) -> InnerPredictions | None:
+    def _inner(self, views: Views, codes: Codes) -> InnerPredictions | None:
         """The members' predictions for the samples of inner folds; None where there are none."""
         splits = stratified_folds(codes, FOLDS, self.random_state, views.groups)
         if not splits:

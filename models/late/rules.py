@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import BoolArray
+from models.arrays import Probabilities
 from models.combining import InnerPredictions, MemberPredictions
-from models.fusion import Probabilities
 
 Weights = NDArray[np.float64]
 # A class that one member rules out may still be revived by the others, if they are sure enough.

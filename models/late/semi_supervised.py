@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from features.block import Form, Modality
+from features.block import Form, IntArray, Modality
+from models.arrays import Codes, Labels, Probabilities, Rows
 from models.combining import MemberPredictions
 from models.early.baselines import ImageOnly, SingleModality, TextOnly
-from models.fusion import Labels, Probabilities, TakesClassifier
+from models.fusion import TakesClassifier
 from models.late.rules import product
 from models.unlabelled import LearnsFromUnlabelled
 from models.views import Views, stacked
 
-Codes = NDArray[np.int64]
 MEMBERS: dict[Modality, type[SingleModality]] = {"image": ImageOnly, "text": TextOnly}
 ORDERS: tuple[tuple[Modality, Modality], ...] = (("image", "text"), ("text", "image"))
 
@@ -106,7 +105,7 @@ class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
             members[modality] = cls(self.classifier.unfitted()).fit(views.take(rows), labels[rows])
         return members
 
-    def _teach(self, views: Views, pool: Codes, taught: dict[Modality, Codes]) -> bool:
+    def _teach(self, views: Views, pool: Rows, taught: dict[Modality, Codes]) -> bool:
         """Each modality labels rows of the pool for the other, in `taught`; whether any were."""
         quotas = np.ceil(self.per_round * len(pool) * self.frequencies_).astype(int)
         labelled = False
@@ -118,7 +117,7 @@ class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
         return labelled
 
 
-def surest(probabilities: Probabilities, quotas: Codes) -> tuple[Codes, Codes]:
+def surest(probabilities: Probabilities, quotas: IntArray) -> tuple[Rows, Codes]:
     """Rows and classes of the most confident predictions: at most quotas[k] with best class k."""
     best = probabilities.argmax(axis=1)
     confidence = probabilities[np.arange(len(best)), best]

@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Probabilities
 from models.combining import InnerPredictions, MemberPredictions
-from models.fusion import Probabilities
 from models.late.rules import LEAST
 from models.softmax.problem import Problem, Solution
 from models.softmax.solve import solve

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from features.block import Form, Modality
+from models.neural.attending import AttendsToPairs
 from models.neural.dense_blocks import DenseBlocks
-from models.neural.fusion import (
-    POOLED_NORM,
-    AttendsToPairs,
-    ClassWeight,
-    Count,
-    Loss,
-    NotNegative,
-    Positive,
-    Share,
-)
+from models.neural.fusion import POOLED_NORM, ClassWeight, Count, Loss, NotNegative, Positive, Share
 from models.preparation.principal_components import SequenceReduction, mean_vectors
 from models.preparation.scaling import BlockScaler
 from models.views import Views
@@ -75,6 +68,7 @@ class SequenceAttention(AttendsToPairs):
         return tuple(map(torch.from_numpy, (*sequences, np.hstack(pooled))))
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Attention(SequenceAttention):
     """Attention over all pairs of a picture region x_i and a text token h_t.
 
@@ -110,35 +104,19 @@ class Attention(SequenceAttention):
 
     version: ClassVar[int] = 3
 
-    def __init__(
-        self,
-        similarity: Literal["dot", "cosine"] = "dot",
-        width: Count = 32,
-        reduce: Count = 64,
-        pooled: bool = True,
-        epochs: Count = 60,
-        patience: Count = 6,
-        learning_rate: Positive = 2e-3,
-        weight_decay: NotNegative = 0.01,
-        dropout: Share = 0.3,
-        loss: Loss = "cross_entropy",
-        label_smoothing: Share = 0.0,
-        class_weight: ClassWeight = "none",
-        random_state: int = 0,
-    ) -> None:
-        self.similarity = similarity
-        self.width = width
-        self.reduce = reduce
-        self.pooled = pooled
-        self.epochs = epochs
-        self.patience = patience
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.dropout = dropout
-        self.loss = loss
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.random_state = random_state
+    similarity: Literal["dot", "cosine"] = "dot"
+    width: Count = 32
+    reduce: Count = 64
+    pooled: bool = True
+    epochs: Count = 60
+    patience: Count = 6
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 0.01
+    dropout: Share = 0.3
+    loss: Loss = "cross_entropy"
+    label_smoothing: Share = 0.0
+    class_weight: ClassWeight = "none"
+    random_state: int = 0
 
     def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
         from models.neural.attention_network import PairAttention

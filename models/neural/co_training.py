@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from models.fusion import Labels
+from models.arrays import Codes
 from models.neural.fusion import (
     ClassWeight,
     Count,
@@ -22,7 +23,43 @@ if TYPE_CHECKING:
     from features.training.loop import Objective
 
 
-class CoTraining(PooledNetwork):
+class TrainsBranches(PooledNetwork):
+    """What the forms of co-training share: its network and its loss, see CoTraining."""
+
+    predicts: ClassVar[str] = "fused"
+
+    width: int
+    branch_weight: float
+    agreement: float
+    modality_dropout: float
+    dropout: float
+
+    def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
+        from models.neural.pooled_network import TwoBranches
+
+        return TwoBranches(
+            inputs[0].shape[1],
+            inputs[2].shape[1],
+            len(self.classes_),
+            self.width,
+            self.dropout,
+            self.modality_dropout,
+        )
+
+    def _objective(self, codes: Codes) -> Objective:
+        from models.neural.losses import row_losses
+        from models.neural.pooled_network import co_training_loss
+
+        loss_of_rows = row_losses(self.loss, self.label_smoothing, self.class_weight, codes)
+        return co_training_loss(loss_of_rows, self.branch_weight, self.agreement)
+
+    def _criterion(self, codes: Codes) -> Objective:
+        of_scores = super()._objective(codes)
+        return lambda branches, codes: of_scores(branches.fused, codes)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class CoTraining(TrainsBranches):
     """Both modalities' branches and a fused head trained together; the fused head predicts.
 
     a = relu(W_a x), b = relu(W_b y)       (hidden layers of the branches)
@@ -54,57 +91,17 @@ class CoTraining(PooledNetwork):
     """
 
     version: ClassVar[int] = 1
-    predicts: ClassVar[str] = "fused"
 
-    def __init__(
-        self,
-        width: Count = 64,
-        branch_weight: NotNegative = 0.5,
-        agreement: NotNegative = 0.1,
-        modality_dropout: Share = 0.2,
-        epochs: Count = 60,
-        patience: Count = 6,
-        learning_rate: Positive = 2e-3,
-        weight_decay: NotNegative = 0.01,
-        dropout: Share = 0.3,
-        loss: Loss = "cross_entropy",
-        label_smoothing: Share = 0.0,
-        class_weight: ClassWeight = "none",
-        random_state: int = 0,
-    ) -> None:
-        self.width = width
-        self.branch_weight = branch_weight
-        self.agreement = agreement
-        self.modality_dropout = modality_dropout
-        self.epochs = epochs
-        self.patience = patience
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.dropout = dropout
-        self.loss = loss
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.random_state = random_state
-
-    def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
-        from models.neural.pooled_network import TwoBranches
-
-        return TwoBranches(
-            inputs[0].shape[1],
-            inputs[2].shape[1],
-            len(self.classes_),
-            self.width,
-            self.dropout,
-            self.modality_dropout,
-        )
-
-    def _objective(self, codes: Labels) -> Objective:
-        from models.neural.losses import row_losses
-        from models.neural.pooled_network import co_training_loss
-
-        loss_of_rows = row_losses(self.loss, self.label_smoothing, self.class_weight, codes)
-        return co_training_loss(loss_of_rows, self.branch_weight, self.agreement)
-
-    def _criterion(self, codes: Labels) -> Objective:
-        of_scores = super()._objective(codes)
-        return lambda branches, codes: of_scores(branches.fused, codes)
+    width: Count = 64
+    branch_weight: NotNegative = 0.5
+    agreement: NotNegative = 0.1
+    modality_dropout: Share = 0.2
+    epochs: Count = 60
+    patience: Count = 6
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 0.01
+    dropout: Share = 0.3
+    loss: Loss = "cross_entropy"
+    label_smoothing: Share = 0.0
+    class_weight: ClassWeight = "none"
+    random_state: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from models.neural.attention import SequenceAttention
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CrossAttention(SequenceAttention):
     """Multi-head cross-attention both ways.
 
@@ -50,35 +52,19 @@ class CrossAttention(SequenceAttention):
 
     version: ClassVar[int] = 1
 
-    def __init__(
-        self,
-        heads: Count = 4,
-        width: Count = 32,
-        reduce: Count = 64,
-        pooled: bool = True,
-        epochs: Count = 60,
-        patience: Count = 6,
-        learning_rate: Positive = 2e-3,
-        weight_decay: NotNegative = 0.01,
-        dropout: Share = 0.3,
-        loss: Loss = "cross_entropy",
-        label_smoothing: Share = 0.0,
-        class_weight: ClassWeight = "none",
-        random_state: int = 0,
-    ) -> None:
-        self.heads = heads
-        self.width = width
-        self.reduce = reduce
-        self.pooled = pooled
-        self.epochs = epochs
-        self.patience = patience
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.dropout = dropout
-        self.loss = loss
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.random_state = random_state
+    heads: Count = 4
+    width: Count = 32
+    reduce: Count = 64
+    pooled: bool = True
+    epochs: Count = 60
+    patience: Count = 6
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 0.01
+    dropout: Share = 0.3
+    loss: Loss = "cross_entropy"
+    label_smoothing: Share = 0.0
+    class_weight: ClassWeight = "none"
+    random_state: int = 0
 
     def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
         from models.neural.cross_attention_network import CrossAttentionNetwork

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from features.block import Block, Form, Modality, Unfreeze
-from models.fusion import Labels
-from models.neural.co_training import CoTraining
+from models.arrays import Labels
+from models.neural.co_training import TrainsBranches
 from models.neural.dense_blocks import DenseBlocks
 from models.neural.fusion import (
     POOLED_NORM,
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from features.training.loop import ParameterGroups
 
 
-class EndToEnd(CoTraining):
+@dataclass(kw_only=True, eq=False, repr=False)
+class EndToEnd(TrainsBranches):
     """Co-training (see CoTraining) through which the encoders' own weights are trained too.
 
     x = f(picture), y = g(text), and the gradient of L reaches the weights of f and g: one network
@@ -67,41 +69,21 @@ class EndToEnd(CoTraining):
     predicts: ClassVar[str] = "fused_features"
     batch_size: ClassVar[int] = 32
 
-    def __init__(
-        self,
-        unfreeze: Unfreeze = "last_stage",
-        encoder_learning_rate: Positive = 1e-4,
-        width: Count = 64,
-        branch_weight: NotNegative = 0.5,
-        agreement: NotNegative = 0.1,
-        modality_dropout: Share = 0.2,
-        epochs: Count = 30,
-        patience: Count = 5,
-        learning_rate: Positive = 1e-3,
-        weight_decay: NotNegative = 0.01,
-        dropout: Share = 0.3,
-        loss: Loss = "cross_entropy",
-        label_smoothing: Share = 0.0,
-        class_weight: ClassWeight = "none",
-        random_state: int = 0,
-    ) -> None:
-        super().__init__(
-            width,
-            branch_weight,
-            agreement,
-            modality_dropout,
-            epochs,
-            patience,
-            learning_rate,
-            weight_decay,
-            dropout,
-            loss,
-            label_smoothing,
-            class_weight,
-            random_state,
-        )
-        self.unfreeze = unfreeze
-        self.encoder_learning_rate = encoder_learning_rate
+    unfreeze: Unfreeze = "last_stage"
+    encoder_learning_rate: Positive = 1e-4
+    width: Count = 64
+    branch_weight: NotNegative = 0.5
+    agreement: NotNegative = 0.1
+    modality_dropout: Share = 0.2
+    epochs: Count = 30
+    patience: Count = 5
+    learning_rate: Positive = 1e-3
+    weight_decay: NotNegative = 0.01
+    dropout: Share = 0.3
+    loss: Loss = "cross_entropy"
+    label_smoothing: Share = 0.0
+    class_weight: ClassWeight = "none"
+    random_state: int = 0
 
     def _learn_from(self, views: Views, y: Labels) -> None:
         super()._learn_from(views, y)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from features.block import FloatArray, Form, Modality
+from features.block import Form, Modality
 from features.training.settings import Training
+from models.arrays import Codes, Labels, Probabilities
 from models.course import TrainsNetwork
-from models.fusion import Labels, Probabilities
 from models.groups import UsesGroups
 from models.neural.dense_blocks import DenseBlocks
 from models.preparation.scaling import BlockScaler
@@ -97,13 +97,13 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
         """
         return [{"params": network.parameters()}]
 
-    def _objective(self, codes: Labels) -> Objective:
+    def _objective(self, codes: Codes) -> Objective:
         """Loss of the network's output: class scores (n, K), unless a subclass has it otherwise."""
         from models.neural.losses import classification_loss
 
         return classification_loss(self.loss, self.label_smoothing, self.class_weight, codes)
 
-    def _criterion(self, codes: Labels) -> Objective | None:
+    def _criterion(self, codes: Codes) -> Objective | None:
         """What early stopping looks at, where it is not the objective."""
         return None
 
@@ -165,39 +165,6 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
 
         scores = applied(self.network_, self._asked(views), self.predicts).double()
         return np.asarray(scores.softmax(dim=1).numpy(), dtype=np.float64)
-
-
-class Attending(NeuralFusion):
-    """A network whose weights say what a prediction looked at."""
-
-    def attention(self, views: Views) -> FloatArray:
-        """Weights of n samples, which add up to 1 in each.
-
-        They are (n, i, t) of pairs, or (n, 2) of picture and text.
-
-        Raises
-        ------
-        ValueError
-            Where all training labels were equal, so that nothing was learned.
-        """
-        self._known(views)
-        if len(self.classes_) == 1:
-            raise ValueError(
-                f"no attention was learned: every training label was {self.classes_[0]}"
-            )
-        from features.training.batches import applied
-
-        return np.asarray(
-            applied(self.network_, self._inputs(views), "attention").numpy(), dtype=np.float32
-        )
-
-
-class AttendsToPairs(Attending):
-    """A network whose `attention` weighs pairs of a region and a token: (n, i, t)."""
-
-
-class WeighsModalities(Attending):
-    """A network whose `attention` weighs the picture and the text: (n, 2)."""
 
 
 class PooledNetwork(NeuralFusion):

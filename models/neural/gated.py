@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from models.neural.attending import WeighsModalities
 from models.neural.fusion import (
     ClassWeight,
     Count,
@@ -13,13 +15,13 @@ from models.neural.fusion import (
     PooledNetwork,
     Positive,
     Share,
-    WeighsModalities,
 )
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Gated(PooledNetwork, WeighsModalities):
     """Gated multimodal unit over the pooled blocks (Arevalo et al. 2017).
 
@@ -50,31 +52,17 @@ class Gated(PooledNetwork, WeighsModalities):
 
     version: ClassVar[int] = 1
 
-    def __init__(
-        self,
-        width: Count = 64,
-        modality_dropout: Share = 0.1,
-        epochs: Count = 60,
-        patience: Count = 6,
-        learning_rate: Positive = 2e-3,
-        weight_decay: NotNegative = 0.01,
-        dropout: Share = 0.3,
-        loss: Loss = "cross_entropy",
-        label_smoothing: Share = 0.0,
-        class_weight: ClassWeight = "none",
-        random_state: int = 0,
-    ) -> None:
-        self.width = width
-        self.modality_dropout = modality_dropout
-        self.epochs = epochs
-        self.patience = patience
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.dropout = dropout
-        self.loss = loss
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.random_state = random_state
+    width: Count = 64
+    modality_dropout: Share = 0.1
+    epochs: Count = 60
+    patience: Count = 6
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 0.01
+    dropout: Share = 0.3
+    loss: Loss = "cross_entropy"
+    label_smoothing: Share = 0.0
+    class_weight: ClassWeight = "none"
+    random_state: int = 0
 
     def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
         from models.neural.pooled_network import GatedUnit

@@ -6,14 +6,12 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from features.training.loop import Objective
 from features.training.torch_state import device
-
-Rows = NDArray[np.int64]
+from models.arrays import Codes
 
 
 def at_least_single(scores: Tensor) -> Tensor:
@@ -25,7 +23,7 @@ def classification_loss(
     loss: Literal["cross_entropy", "mse"],
     label_smoothing: float,
     class_weight: Literal["none", "balanced"],
-    codes: Rows,
+    codes: Codes,
 ) -> Objective:
     """Mean of `row_losses` over the rows."""
     loss_of_rows = row_losses(loss, label_smoothing, class_weight, codes)
@@ -36,7 +34,7 @@ def row_losses(
     loss: Literal["cross_entropy", "mse"],
     label_smoothing: float,
     class_weight: Literal["none", "balanced"],
-    codes: Rows,
+    codes: Codes,
 ) -> Objective:
     """Loss of each row, w_y l(p, t), with p the softmax of its scores and t its smoothed class.
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from features.block import Block, Form, Modality
+from models.arrays import Labels, Probabilities
 from models.classifier import Array
 from models.course import TrainsNetwork
 from models.early.pooled import PooledFusion
-from models.fusion import Fit, Labels, Probabilities
+from models.fusion import Fit
 from models.groups import UsesGroups
 from models.neural.fusion import Count, NotNegative, Positive, Share
 from models.preparation.scaling import BlockScaler

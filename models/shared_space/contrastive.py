@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from features.training.settings import History, Training
+from features.training.settings import Training
 from models.neural.fusion import Count, NotNegative, Positive, Share
 from models.shared_space.projections import Projection
 from models.views import Views
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ContrastiveProjection(Projection):
     """Linear maps that put a sample's picture and text near to each other.
 
@@ -42,30 +44,15 @@ class ContrastiveProjection(Projection):
     history_ : of the training; None where there were no two pairs.
     """
 
-    temperature_: float
-    history_: History | None
-
-    def __init__(
-        self,
-        dimensions: Count = 64,
-        reduce: Count = 256,
-        batch_size: Count = 256,
-        epochs: Count = 60,
-        patience: Count = 6,
-        learning_rate: Positive = 1e-2,
-        weight_decay: NotNegative = 0.01,
-        dropout: Share = 0.3,
-        random_state: int = 0,
-    ) -> None:
-        self.dimensions = dimensions
-        self.reduce = reduce
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.patience = patience
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.dropout = dropout
-        self.random_state = random_state
+    dimensions: Count = 64
+    reduce: Count = 256
+    batch_size: Count = 256
+    epochs: Count = 60
+    patience: Count = 6
+    learning_rate: Positive = 1e-2
+    weight_decay: NotNegative = 0.01
+    dropout: Share = 0.3
+    random_state: int = 0
 
     def fit(self, views: Views) -> Self:
         """See Projection.fit. Raises FloatingPointError where training diverges."""

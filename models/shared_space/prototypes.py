@@ -5,33 +5,34 @@ from __future__ import annotations
 import numpy as np
 
 from features.block import Block, FloatArray
-from models.fusion import ClassTexts, Labels
+from models.arrays import Labels
+from models.fusion import ClassTexts
 from models.shared_space.projections import Projection
 
 
-def prototypes(projection: Projection, described: ClassTexts, candidates: Labels) -> FloatArray:
+def prototypes(projection: Projection, class_texts: ClassTexts, candidates: Labels) -> FloatArray:
     """Unit vectors float32 (K, k) of the mean points of the candidates' texts.
 
     Zeros for a candidate without texts.
     """
-    assert described.texts is not None
-    points = projection.project("text", described.texts)
+    assert class_texts.texts is not None
+    points = projection.project("text", class_texts.texts)
     sums = np.zeros((len(candidates), points.shape[1]), dtype=np.float32)
-    chosen = np.isin(described.classes, candidates)
-    np.add.at(sums, np.searchsorted(candidates, described.classes[chosen]), points[chosen])
+    chosen = np.isin(class_texts.classes, candidates)
+    np.add.at(sums, np.searchsorted(candidates, class_texts.classes[chosen]), points[chosen])
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.asarray(sums / np.where(norms > 0, norms, 1), dtype=np.float32)
 
 
-def texts_in_turn(described: ClassTexts, y: Labels) -> Block:
+def texts_in_turn(class_texts: ClassTexts, y: Labels) -> Block:
     """For each label (n,) one of its class's texts, all of them equally often.
 
     Missing where the class has none.
     """
-    assert described.texts is not None
+    assert class_texts.texts is not None
     index = np.full(len(y), -1, dtype=np.int64)
     for name in np.unique(y):
-        of_class, rows = np.flatnonzero(described.classes == name), np.flatnonzero(y == name)
+        of_class, rows = np.flatnonzero(class_texts.classes == name), np.flatnonzero(y == name)
         if len(of_class):
-            index[rows] = described.texts.index[of_class[np.arange(len(rows)) % len(of_class)]]
-    return described.texts.at(index)
+            index[rows] = class_texts.texts.index[of_class[np.arange(len(rows)) % len(of_class)]]
+    return class_texts.texts.at(index)

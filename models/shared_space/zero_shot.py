@@ -12,8 +12,9 @@ import scipy
 from pydantic import Field
 
 from features.block import FloatArray, Form, Modality
+from models.arrays import Labels, Probabilities
 from models.course import TrainsNetwork
-from models.fusion import ClassTexts, Fit, Labels, Probabilities
+from models.fusion import ClassTexts, Fit
 from models.groups import UsesGroups
 from models.neural.fusion import Count, Positive
 from models.shared_space.contrastive import ContrastiveProjection
@@ -104,21 +105,21 @@ class ZeroShot(RecognisesUnseenClasses, TrainsNetwork, UsesGroups):
         """
         return ("image", "text") if self.pairs == "rows" or "text" in self.asked else ("image",)
 
-    def fit(self, views: Views, y: Labels, described: ClassTexts | None = None) -> Self:
+    def fit(self, views: Views, y: Labels, class_texts: ClassTexts | None = None) -> Self:
         """Learn the space from n samples with labels (n,), and where candidates lie in it."""
         self._learn_from(views, y)
         y, texts = np.asarray(y), self._needed(views)["text"]
-        if described is None:
+        if class_texts is None:
             self.classes_ = np.unique(y)
-            described = ClassTexts(y[texts.present], texts.take(texts.present))
+            class_texts = ClassTexts(y[texts.present], texts.take(texts.present))
         else:
-            self.classes_ = described.candidates(y)
-        if described.texts is None:
+            self.classes_ = class_texts.candidates(y)
+        if class_texts.texts is None:
             raise ValueError("ZeroShot needs the classes' texts, not their names alone")
         if self.pairs == "classes":
-            views = replace(views, text=texts_in_turn(described, y))
+            views = replace(views, text=texts_in_turn(class_texts, y))
         self.projection_ = self._projection().fit(views)
-        self.prototypes_ = prototypes(self.projection_, described, self.classes_)
+        self.prototypes_ = prototypes(self.projection_, class_texts, self.classes_)
         return self
 
     def predict_proba(self, views: Views) -> Probabilities:
@@ -150,7 +151,7 @@ class ZeroShot(RecognisesUnseenClasses, TrainsNetwork, UsesGroups):
             }
             key = tuple(sorted(of_space.items()))
             if key not in learned:
-                model = self.with_setting(of_space).fit(fit.train, fit.y, fit.described)
+                model = self.with_setting(of_space).fit(fit.train, fit.y, fit.class_texts)
                 learned[key] = model, model._cosines(fit.test)
             model, cosines = learned[key]
             weighed = copy(model).set_params(**setting)

@@ -15,7 +15,7 @@ from models.combining import CombinesPredictions
 from models.fusion import Fusion, TakesClassifier
 from pipeline.config.components import Component
 from pipeline.config.grid import Grid
-from pipeline.config.seeds import derive
+from pipeline.seeds import derive
 
 Estimator = TypeVar("Estimator", Encoder, Fusion)
 ENCODERS: dict[Modality, Mapping[str, type[Encoder]]] = {

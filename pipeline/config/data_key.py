@@ -53,7 +53,7 @@ def data_key(given: object, problems: list[Problem]) -> DataKey:
     name, policy, unlabelled = (
         keys.pop("source"), keys.pop("on_bad_rows", "fail"), keys.pop("keep_unlabelled", False)
     )
-    described = class_texts(keys.pop("class_texts", None), problems)
+    texts = class_texts(keys.pop("class_texts", None), problems)
     if not isinstance(unlabelled, bool):
         rule = f"keep_unlabelled must be true or false, not {unlabelled!r}"
         problems.append(Problem(("data", "keep_unlabelled"), rule))
@@ -64,7 +64,7 @@ def data_key(given: object, problems: list[Problem]) -> DataKey:
         rule = f"unknown source {name!r}; {nearest(name, SOURCES)}"
         problems.append(Problem(("data", "source"), rule))
         return DataKey()
-    return DataKey(_source(name, keys, problems), policy, unlabelled, described)
+    return DataKey(_source(name, keys, problems), policy, unlabelled, texts)
 
 
 def _source(name: str, keys: dict[str, Any], problems: list[Problem]) -> Component:

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
-from pipeline.config.components import model_of
 from pipeline.config.data_key import CLASS_TEXTS_SCHEMA
+from pipeline.config.parameters import model_of
 from pipeline.data.row_check import Policy
 from pipeline.data.sources import SOURCES
 from pipeline.metrics import METRICS

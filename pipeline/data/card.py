@@ -13,7 +13,7 @@ from pipeline.data.dataset import ClassTextIndex, Dataset, DistinctSamples
 from pipeline.data.row_check import NOUNS
 
 SYSTEMS = 4  # writing systems that are named
-DESCRIBED = 20  # class texts that are shown
+MOST_TEXTS = 20  # class texts that are shown
 _CJK = {"CJK": "Chinese characters", "HIRAGANA": "Japanese kana", "KATAKANA": "Japanese kana"}
 
 
@@ -32,7 +32,7 @@ def card(dataset: Dataset) -> dict[str, str]:
         used = np.unique(texts.index[texts.index >= 0])  # not those of classes
         facts |= _texts([texts.samples[position] for position in used])
     if dataset.class_texts is not None:
-        facts["classes described by"] = _described(dataset, dataset.class_texts)
+        facts["classes described by"] = _class_texts(dataset, dataset.class_texts)
     facts |= {
         f"duplicate {NOUNS[modality]}s": _duplicates(dataset, distinct)
         for modality, distinct in dataset.modalities.items()
@@ -40,11 +40,11 @@ def card(dataset: Dataset) -> dict[str, str]:
     return facts
 
 
-def _described(dataset: Dataset, described: ClassTextIndex) -> str:
+def _class_texts(dataset: Dataset, class_texts: ClassTextIndex) -> str:
     """The first of the classes' texts."""
     texts = dataset.modalities["text"].samples
-    pairs = list(zip(described.classes, described.positions, strict=True))
-    shown = [f"{dataset.classes[code]}: {texts[position]}" for code, position in pairs[:DESCRIBED]]
+    pairs = list(zip(class_texts.classes, class_texts.positions, strict=True))
+    shown = [f"{dataset.classes[code]}: {texts[position]}" for code, position in pairs[:MOST_TEXTS]]
     left = len(pairs) - len(shown)
     return "; ".join(shown) + (f"; and {left:,} more" if left else "")
 

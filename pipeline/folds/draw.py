@@ -7,12 +7,12 @@ import warnings
 import numpy as np
 
 from pipeline.config.grid import Split
-from pipeline.config.seeds import derive
 from pipeline.data.dataset import Dataset, DatasetError
 from pipeline.data.rows import Groups, Labels, Rows
 from pipeline.folds.fold import Fold, with_unlabelled
 from pipeline.folds.stored import entry_of, folds_of, ingredients_of
 from pipeline.folds.unseen_classes import check_official, class_folds, class_holdout
+from pipeline.seeds import derive
 from pipeline.store.store import Store
 
 PARTS = 20  # a grouped hold-out is made of twentieths

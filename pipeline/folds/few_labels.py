@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.config.grid import Grid
-from pipeline.config.seeds import derive
 from pipeline.data.dataset import Dataset
 from pipeline.data.rows import Labels, Rows
 from pipeline.folds.draw import stratified
 from pipeline.folds.fold import Fold, with_unlabelled
+from pipeline.seeds import derive
 
 
 def few_labels(fold: Fold, share: float, grid: Grid, dataset: Dataset) -> Fold:

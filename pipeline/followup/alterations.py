@@ -11,9 +11,9 @@ import numpy as np
 
 from features.block import BoolArray, Modality
 from models.views import Views
-from pipeline.config.seeds import derive
 from pipeline.data.rows import Rows
 from pipeline.folds.fold import Fold
+from pipeline.seeds import derive
 
 Change = Literal["missing", "swapped"]
 CHANGES: tuple[Change, ...] = ("missing", "swapped")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from models.neural.fusion import Attending, AttendsToPairs, WeighsModalities
+from models.neural.attending import Attending, AttendsToPairs, WeighsModalities
 from pipeline.config.cells import Cell
 from pipeline.data.dataset import Dataset
 from pipeline.data.rows import Rows
@@ -23,7 +23,8 @@ from pipeline.results.scores import Scores
 from pipeline.store.manifest import Entry
 from pipeline.tasks.samples import put_samples
 from pipeline.tasks.unit import Unit
-from reports.record import AttentionRecord, FoldRecord, MatchRecord
+from reports.fold_record import FoldRecord
+from reports.follow_up_record import AttentionRecord, MatchRecord
 
 RIGHT, WRONG = 4, 4  # rows shown of each kind
 

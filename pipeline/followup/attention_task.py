@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from features.block import Modality
-from models.neural.fusion import AttendsToPairs, WeighsModalities
+from models.neural.attending import AttendsToPairs, WeighsModalities
 from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome

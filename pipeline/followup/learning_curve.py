@@ -29,7 +29,9 @@ from pipeline.results.scores import Scores
 from pipeline.tasks.features import Features
 from pipeline.tasks.requests import FeatureRequests, TrainingRows
 from reports.analysis.ranking import rank_cells
-from reports.record import CurveRecord, FailureRecord, ScoredRecord
+from reports.fold_record import FailureRecord
+from reports.follow_up_record import CurveRecord
+from reports.record import ScoredRecord
 
 
 class LearningCurve(NamedTuple):

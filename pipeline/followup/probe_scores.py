@@ -10,11 +10,12 @@ import numpy as np
 import scipy
 
 from pipeline.followup.alterations import alterations
-from pipeline.followup.probe_task import Probe, paired, read
+from pipeline.followup.probe import Probe, paired, read
 from pipeline.metrics import METRICS
 from pipeline.metrics.metric import Metric, Probabilities
 from pipeline.plan.comparison import Comparison
-from reports.record import AdditiveRecord, ProbeRecord, ScoredRecord
+from reports.follow_up_record import AdditiveRecord, ProbeRecord
+from reports.record import ScoredRecord
 
 LEAST = 1e-12
 

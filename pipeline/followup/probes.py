@@ -12,14 +12,16 @@ from itertools import chain
 from typing import NamedTuple
 
 from pipeline.engine.task import Done, Failed, Outcome, Outcomes
-from pipeline.followup.probe_task import Probe, ProbeTask
+from pipeline.followup.probe import Probe
+from pipeline.followup.probe_task import ProbeTask
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import encoded
 from pipeline.plan.needs import PROCESS, Needs
 from pipeline.plan.plan import Plan
 from pipeline.tasks.features import with_stages
 from pipeline.tasks.unit import Unit
-from reports.analysis.ranking import Kind, rank_cells
+from reports.analysis.ranking import rank_cells
+from reports.analysis.standing import Kind
 from reports.record import ScoredRecord
 
 

@@ -12,7 +12,8 @@ from pipeline.plan.needs import Needs, memory_text
 from pipeline.plan.plan import Plan, features_of
 from pipeline.plan.schedule import fit_tasks
 from pipeline.store.store import Store
-from pipeline.tasks.combination import Combination, CombineTask
+from pipeline.tasks.combination import Combination
+from pipeline.tasks.combine import CombineTask
 from pipeline.tasks.encode import encode_tasks
 from pipeline.tasks.features import Features
 from pipeline.tasks.unit import Unit

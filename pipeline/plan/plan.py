@@ -16,7 +16,7 @@ from pipeline.tasks.combination import Combination
 from pipeline.tasks.features import Features, with_stages
 from pipeline.tasks.requests import FeatureRequests
 from pipeline.tasks.unit import Requests, Unit, Units
-from reports.record import FailureRecord
+from reports.fold_record import FailureRecord
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save as save_folds
 from pipeline.metrics import METRICS
+from reports.fold_record import CellRecord, FoldRecord
 from reports.page.files import write_whole
-from reports.record import CellRecord, FoldRecord, RunRecord
+from reports.record import RunRecord
 
 SCORE_COLUMNS = (
     "cell",

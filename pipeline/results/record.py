@@ -25,16 +25,9 @@ from pipeline.results.scores import Scores, manifest_of
 from pipeline.store.store import Store
 from pipeline.tasks.features import Features
 from reports.analysis.checks import Check
-from reports.record import (
-    CellRecord,
-    EncodedRecord,
-    MetricRecord,
-    Remarks,
-    ScoredRecord,
-    StageRecord,
-    StepRecord,
-    WorkRecord,
-)
+from reports.fold_record import CellRecord
+from reports.record import MetricRecord, Remarks, ScoredRecord
+from reports.work_record import EncodedRecord, StageRecord, StepRecord, WorkRecord
 
 PACKAGES = (
     "modalgrid",

@@ -23,7 +23,7 @@ from pipeline.store.manifest import Damaged, read_manifest
 from pipeline.store.store import Store
 from pipeline.tasks.combination import Combination, predicted
 from pipeline.tasks.unit import Unit, result_of
-from reports.record import FailureRecord, FoldRecord
+from reports.fold_record import FailureRecord, FoldRecord
 
 Key = tuple[Cell, int, int]  # cell, repeat, fold
 

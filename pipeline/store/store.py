@@ -20,17 +20,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.store import files
-from pipeline.store.array_file import Array, read_array, write_array
 from pipeline.store.keys import Ingredients, canonical, key_of
 from pipeline.store.manifest import (
     FORMAT,
     MANIFEST,
     Damaged,
     Entry,
-    StoredFile,
     read_manifest,
     sealed,
 )
+from pipeline.store.verified_files import VerifiedFiles, written
 
 DEFAULT_STORE = Path("runs") / "store"
 logger = logging.getLogger("modalgrid.store")
@@ -46,7 +45,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
-        self._verified: dict[Path, tuple[int, int, int]] = {}
+        self._files = VerifiedFiles()
 
     def has(self, ingredients: Ingredients) -> bool:
         """Whether an entry is there, without verifying its content."""
@@ -126,7 +125,7 @@ class Store:
     def _save(self, key: str, ingredients: Ingredients, entry: Entry, seconds: float) -> None:
         """Write an entry as a whole, or not at all; the caller holds the key's lock."""
         with self.scratch(key) as partial:
-            about = {name: _write(partial, name, array) for name, array in entry.arrays.items()}
+            about = {name: written(partial, name, array) for name, array in entry.arrays.items()}
             manifest = {
                 "format": FORMAT, "key": key, "ingredients": ingredients, "files": about,
                 "facts": entry.facts, "seconds": seconds, "created": time.time(),
@@ -164,7 +163,7 @@ class Store:
         if manifest["key"] != folder.name:
             raise Damaged("its manifest belongs to another key")
         arrays = {
-            name: self._read_array(folder, name, about) for name, about in manifest["files"].items()
+            name: self._files.read(folder, about) for name, about in manifest["files"].items()
         }
         if touch:
             files.touch(folder / MANIFEST)
@@ -172,31 +171,6 @@ class Store:
         return Entry(
             arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums
         )
-
-    def _read_array(self, folder: Path, name: str, about: StoredFile) -> Array:
-        path = folder / about["file"]
-        try:
-            self._verify(path, about)
-            array = read_array(path, about["shape"])
-        except OSError as error:  # also an entry that another process replaces or removes just now
-            raise Damaged(f"{path.name} cannot be read: {error}") from error
-        if list(array.shape) != about["shape"] or str(array.dtype) != about["dtype"]:
-            raise Damaged(
-                f"{path.name} holds {array.dtype} {array.shape}, not what its manifest says"
-            )
-        return array
-
-    def _verify(self, path: Path, about: StoredFile) -> None:
-        """Compare size and checksum; a verified file is not read again until it changes."""
-        status = path.stat()
-        seen = (status.st_size, status.st_mtime_ns, status.st_ino)
-        if self._verified.get(path) == seen:
-            return
-        if status.st_size != about["bytes"]:
-            raise Damaged(f"{path.name} has {status.st_size} bytes instead of {about['bytes']}")
-        if files.sha256(path) != about["sha256"]:
-            raise Damaged(f"the checksum of {path.name} is wrong")
-        self._verified[path] = seen
 
     def entries(self) -> list[Path]:
         """Folders of all entries, sound or not."""
@@ -209,9 +183,3 @@ class Store:
         except Damaged as error:
             return str(error)
         return None
-
-
-def _write(folder: Path, name: str, array: Array | Path) -> StoredFile:
-    path, shape, dtype = write_array(folder, name, array)
-    return {"file": path.name, "shape": list(shape), "dtype": dtype,
-            "bytes": path.stat().st_size, "sha256": files.sha256(path)}

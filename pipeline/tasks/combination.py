@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import ClassVar, TypeAlias
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from models.classifiers.temperature import fitted_temperature
 from models.combining import CombinesPredictions, InnerPredictions, MemberPredictions
 from pipeline.config.cells import Cell
-from pipeline.engine.attempts import attempt
-from pipeline.engine.task import Outcome
 from pipeline.folds.fold import Fold
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
-from pipeline.tasks.context import Context, context_at
+from pipeline.tasks.context import Context
 from pipeline.tasks.digests import VERSIONS, model_ingredients
 from pipeline.tasks.procedures import versions_of
 from pipeline.tasks.unit import Unit, result_of
@@ -73,50 +71,6 @@ class Combination:
         """With the rows that it is about."""
         units = tuple(unit.with_fold(fold) for unit in self.units)
         return replace(self, fold=fold, units=units)
-
-
-@dataclass(frozen=True, eq=False)
-class CombineTask:
-    """A cell that learns how to combine others, on a fold.
-
-    Parameters
-    ----------
-    combination : without its rows.
-    context : key of the Context that holds its fold.
-    """
-
-    stage: ClassVar[str] = "Combinations"
-    memory: ClassVar[float] = 0.0  # a few numbers for each row
-    together: ClassVar[None] = None
-    all_cores: ClassVar[bool] = False
-
-    combination: Combination
-    context: str
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """See Task."""
-        return (self.combination.key,)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """See Task."""
-        return tuple(unit.key for unit in self.combination.units)
-
-    @property
-    def label(self) -> str:
-        """See Task."""
-        return self.combination.cell.name
-
-    def compute(self, store: Store) -> dict[str, Outcome]:
-        """See Task."""
-        context = context_at(store, self.context)
-        fold = context.fold(self.combination.fold.repeat, self.combination.fold.fold)
-        combination = self.combination.with_fold(fold)
-        results = partial(result_of, store=store)
-        return {
-            combination.key: attempt(lambda: predicted(combination, context, store, results))
-        }
 
 
 def predicted(

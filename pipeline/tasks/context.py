@@ -48,7 +48,7 @@ class Context:
     labels : (n,) codes; `classes` is their number K.
     index : for each modality, the distinct sample of each row.
     groups : (n,) codes of the groups that never straddle folds, where there are any.
-    described : the classes' texts, where classes are held out.
+    class_texts : which texts describe which class, where classes are held out.
     folds : the outer folds.
     """
 
@@ -57,7 +57,7 @@ class Context:
     index: Mapping[Modality, Rows]
     groups: Rows | None
     tuning_metric: str
-    described: ClassTextIndex | None = None
+    class_texts: ClassTextIndex | None = None
     folds: tuple[Fold, ...] = ()
 
     @cached_property
@@ -94,9 +94,9 @@ class Context:
         arrays |= {f"index_{modality}": index for modality, index in self.index.items()}
         if self.groups is not None:
             arrays["groups"] = self.groups
-        if self.described is not None:
-            arrays["described_classes"] = self.described.classes
-            arrays["described_positions"] = self.described.positions
+        if self.class_texts is not None:  # the names of arrays are part of the key
+            arrays["described_classes"] = self.class_texts.classes
+            arrays["described_positions"] = self.class_texts.positions
         outer, inner = codes(self.folds, len(self.labels))
         numbers = [(fold.repeat, fold.fold) for fold in self.folds]
         arrays["numbers"] = np.array(numbers, dtype=np.int64).reshape(-1, 2)
@@ -114,8 +114,8 @@ class Context:
 
 
 def _digest(array: NDArray[Any]) -> str:
-    described = f"{array.dtype.str} {array.shape} ".encode()
-    return hashlib.sha256(described + np.ascontiguousarray(array).tobytes()).hexdigest()
+    dtype_and_shape = f"{array.dtype.str} {array.shape} ".encode()
+    return hashlib.sha256(dtype_and_shape + np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def context_of(dataset: Dataset, folds: Sequence[Fold], tuning_metric: str) -> Context:
@@ -149,9 +149,9 @@ def context_at(store: Store, key: str) -> Context:
         )
     arrays = {name: np.asarray(array) for name, array in entry.arrays.items()}
     groups = arrays.get("groups")
-    described = None
+    class_texts = None
     if "described_classes" in arrays:
-        described = ClassTextIndex(arrays["described_classes"], arrays["described_positions"])
+        class_texts = ClassTextIndex(arrays["described_classes"], arrays["described_positions"])
     prefix = "index_"
     index: dict[Any, Rows] = {
         name.removeprefix(prefix): array
@@ -164,7 +164,7 @@ def context_at(store: Store, key: str) -> Context:
         index,
         groups,
         str(entry.facts["tuning_metric"]),
-        described,
+        class_texts,
         _folds(arrays, groups),
     )
 

@@ -59,15 +59,15 @@ def fit_on(views: Views, split: RowSplit, context: Context) -> Fit:
     train, test, unlabelled = split
     return Fit(*training(views, train, context.labels), views.take(test).for_prediction(),
                views.take(unlabelled) if len(unlabelled) else None,
-               _described(views, context.labels[np.concatenate([train, test])], context))
+               _class_texts(views, context.labels[np.concatenate([train, test])], context))
 
 
-def _described(views: Views, labels: Rows, context: Context) -> ClassTexts | None:
+def _class_texts(views: Views, labels: Rows, context: Context) -> ClassTexts | None:
     """The texts of these labels' classes: inner folds know nothing of the classes held out."""
-    if context.described is None:
+    if context.class_texts is None:
         return None
-    texts = None if views.text is None else views.text.at(context.described.positions)
-    return ClassTexts(context.described.classes, texts).of(labels)
+    texts = None if views.text is None else views.text.at(context.class_texts.positions)
+    return ClassTexts(context.class_texts.classes, texts).of(labels)
 
 
 def training(views: Views, rows: Rows, labels: Rows) -> tuple[Views, Rows]:

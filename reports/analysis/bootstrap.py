@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.analysis.ranking import Standing, rank_cells, ranking_metric
+from reports.analysis.ranking import rank_cells, ranking_metric
+from reports.analysis.standing import Standing
 from reports.analysis.weighted_scores import Floats, resampled
 from reports.record import RunRecord
 

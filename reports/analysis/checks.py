@@ -9,8 +9,10 @@ from math import nan
 
 import numpy as np
 
-from reports.analysis.ranking import Kind, Ranking, Standing, rank_cells, spread
-from reports.record import CellRecord, FoldRecord, ScoredRecord
+from reports.analysis.ranking import Ranking, rank_cells
+from reports.analysis.standing import Kind, Standing, spread
+from reports.fold_record import CellRecord, FoldRecord
+from reports.record import ScoredRecord
 from reports.wording import count, figure, listed, quoted
 
 NEAR_PERFECT = 0.98

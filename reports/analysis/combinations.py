@@ -6,7 +6,8 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from reports.analysis.ranking import Kind, Ranking, Standing
+from reports.analysis.ranking import Ranking
+from reports.analysis.standing import Kind, Standing
 
 MAPS = 12
 

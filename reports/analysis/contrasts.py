@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.analysis.bootstrap import FEWEST_UNITS, PooledInterval, pooled
-from reports.analysis.ranking import Comparison, Ranking, Standing, rank_cells
+from reports.analysis.ranking import Comparison, Ranking, rank_cells
+from reports.analysis.standing import Standing
 from reports.analysis.statistics import holm
 from reports.record import RunRecord
 from reports.wording import count, listed, quoted

@@ -8,9 +8,12 @@ from math import isfinite
 from statistics import fmean
 from typing import Literal
 
-from reports.analysis.ranking import Kind, Spread, kind_of, ranking_metric, spread
+from reports.analysis.ranking import ranking_metric
+from reports.analysis.standing import Kind, Spread, kind_of, spread
 from reports.analysis.statistics import Interval, corrected_resampled_interval
-from reports.record import AdditiveRecord, FoldKey, ProbeRecord, RunRecord
+from reports.fold_record import FoldKey
+from reports.follow_up_record import AdditiveRecord, ProbeRecord
+from reports.record import RunRecord
 
 Change = Literal["missing", "swapped"]
 _Condition = tuple[str, tuple[str, ...], float]  # change, modalities, share

@@ -8,7 +8,8 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.analysis.ranking import Kind, Standing, rank_cells
+from reports.analysis.ranking import rank_cells
+from reports.analysis.standing import Kind, Standing
 from reports.record import RunRecord
 
 Probabilities = NDArray[np.float64]

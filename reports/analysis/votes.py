@@ -7,8 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.analysis.ranking import Kind, Ranking, Standing
-from reports.record import FoldRecord, RunRecord
+from reports.analysis.ranking import Ranking
+from reports.analysis.standing import Kind, Standing
+from reports.fold_record import FoldRecord
+from reports.record import RunRecord
 
 Mask = NDArray[np.bool_]
 _NAMES = {"image": "picture", "text": "text", "fusion": "fusion"}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reports.charts.encoding import Values, coloured, layer, specification, tooltips, two_lines
-from reports.record import FoldKey
+from reports.fold_record import FoldKey
 from reports.wording import figure, signed
 
 Strip = tuple[str, str, float, Sequence[tuple[FoldKey, float]]]

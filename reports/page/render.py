@@ -11,7 +11,6 @@ from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUn
 from markupsafe import Markup
 
 from reports import SECTIONS
-from reports.analysis.interval_wording import between, ends, plus_minus
 from reports.charts import vega
 from reports.page import markdown
 from reports.page.files import write_whole
@@ -19,6 +18,7 @@ from reports.page.latex import main_table
 from reports.page.thumbnails import Thumbnails
 from reports.record import RunRecord
 from reports.section import Chart
+from reports.sentences.intervals import between, ends, plus_minus
 from reports.units import duration, size
 from reports.wording import chance, clean, count, figure, metric_label, p_value, short, signed
 

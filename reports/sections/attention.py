@@ -10,7 +10,8 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.record import AttentionRecord, MatchRecord, RunRecord
+from reports.follow_up_record import AttentionRecord, MatchRecord
+from reports.record import RunRecord
 from reports.section import Section
 from reports.wording import clean, listed
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.record import RunRecord, StageRecord, StepRecord
+from reports.record import RunRecord
 from reports.section import Section
+from reports.work_record import StageRecord, StepRecord
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from reports.analysis.combinations import Combinations, combinations
 from reports.analysis.contrasts import contrasts
 from reports.analysis.contribution import Contribution, contributions
-from reports.analysis.interval_wording import between
-from reports.analysis.ranking import Comparison, Ranking, Standing, rank_cells
+from reports.analysis.ranking import Comparison, Ranking, rank_cells
+from reports.analysis.standing import Standing
 from reports.charts.fold_strips import fold_strips
 from reports.record import RunRecord
 from reports.section import Chart, Section
+from reports.sentences.intervals import between
 from reports.wording import clean, count, metric_label, signed
 
 CHART_ROWS = 30

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.analysis.bootstrap import PooledInterval, pooled
-from reports.analysis.ranking import Kind, Ranking, Spread, Standing, spread
-from reports.record import FoldKey, FoldRecord, MetricRecord, RunRecord
+from reports.analysis.ranking import Ranking
+from reports.analysis.standing import Kind, Spread, Standing, spread
+from reports.fold_record import FoldKey, FoldRecord
+from reports.record import MetricRecord, RunRecord
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reports.analysis.ranking import Comparison, Kind, Ranking, Spread, Standing, rank_cells
+from reports.analysis.ranking import Comparison, Ranking, rank_cells
+from reports.analysis.standing import Kind, Spread, Standing
 from reports.analysis.statistics import corrected_resampled_interval
 from reports.charts.curves import Curve, curves
-from reports.record import CurveRecord, RunRecord
+from reports.follow_up_record import CurveRecord
+from reports.record import RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean, count, figure, metric_label
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.analysis.ranking import rank_cells
-from reports.record import EncodedRecord, FailureRecord, RunRecord
+from reports.fold_record import FailureRecord
+from reports.record import RunRecord
 from reports.section import Section
 from reports.wording import metric_label
+from reports.work_record import EncodedRecord
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from reports.analysis.contribution import Change, RobustnessCurve, robustness
-from reports.analysis.ranking import Kind, Standing, rank_cells
+from reports.analysis.ranking import rank_cells
+from reports.analysis.standing import Kind, Standing
 from reports.charts.curves import Curve, curves
 from reports.record import RunRecord
 from reports.section import Chart, Section

@@ -9,7 +9,8 @@ from typing import Any
 
 from reports.analysis.ranking import rank_cells
 from reports.charts.curves import Curve, curves
-from reports.record import FoldRecord, RunRecord
+from reports.fold_record import FoldRecord
+from reports.record import RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean, figure
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 from reports.analysis.contrasts import Contrast, contrasts
 from reports.analysis.optimism import optimism
-from reports.analysis.ranking import Comparison, Kind, Ranking, Standing, rank_cells
+from reports.analysis.ranking import Comparison, Ranking, rank_cells
+from reports.analysis.standing import Kind, Standing
 from reports.record import RunRecord
 from reports.section import Section
 from reports.sentences.cautions import cautions

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from reports.analysis.ranking import rank_cells
 from reports.charts.heat_map import heat_map
-from reports.record import FoldRecord, RunRecord
+from reports.fold_record import FoldRecord
+from reports.record import RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean
 

@@ -7,8 +7,9 @@ from statistics import fmean
 from typing import Literal
 
 from reports.analysis.contrasts import Contrast
-from reports.analysis.interval_wording import between, plus_minus
-from reports.analysis.ranking import ROPE, Comparison, Ranking, Standing
+from reports.analysis.ranking import ROPE, Comparison, Ranking
+from reports.analysis.standing import Standing
+from reports.sentences.intervals import between, plus_minus
 from reports.units import duration
 from reports.wording import chance, count, figure, metric_label, p_value, quoted, signed
 

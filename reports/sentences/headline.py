@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from reports.analysis.interval_wording import between
-from reports.analysis.ranking import Comparison, Ranking, Standing
+from reports.analysis.ranking import Comparison, Ranking
+from reports.analysis.standing import Standing
+from reports.sentences.intervals import between
 from reports.wording import chance, figure, metric_label
 
 _OTHER = {"image": "the text", "text": "the picture"}

@@ -21,7 +21,8 @@ from features.encoders.bag_of_words import BagOfWords
 from models.classifiers.logistic import Logistic
 from models.early.concat import Concat
 from models.preparation.scaling import BlockScaler
-from pipeline.config.components import model_of, parameters_of, variants
+from pipeline.config.components import variants
+from pipeline.config.parameters import model_of, parameters_of
 from reports.analysis.mean_ranks import mean_ranks
 
 

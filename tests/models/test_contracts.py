@@ -29,7 +29,7 @@ from models.course import TrainsNetwork
 from models.fusion import ClassTexts, Fit, Fusion, TakesClassifier
 from models.groups import UsesGroups
 from models.kept import RECENT
-from models.neural.fusion import Attending, AttendsToPairs, WeighsModalities
+from models.neural.attending import Attending, AttendsToPairs, WeighsModalities
 from models.unlabelled import LearnsFromUnlabelled
 from models.unseen_classes import RecognisesUnseenClasses
 from models.views import BlocksFit, ScaledBlock, Views
@@ -348,16 +348,16 @@ def test_a_fusion_that_combines_gives_what_its_members_predictions_give(cls):
 @every_fusion
 def test_only_a_fusion_that_recognises_unseen_classes_is_told_of_them(cls):
     recognises = issubclass(cls, RecognisesUnseenClasses)
-    assert ("described" in inspect.signature(cls.fit).parameters) == recognises
+    assert ("class_texts" in inspect.signature(cls.fit).parameters) == recognises
     train, y = suited(cls)
     seen = y != CLASSES[-1]
     described = ClassTexts(y, train.text)
-    fit = Fit(train.take(seen), y[seen], train, described=described)
+    fit = Fit(train.take(seen), y[seen], train, class_texts=described)
     fitted = built(cls).learn(fit)
     assert list(fitted.classes_) == list(built(cls).classes_of(fit))
     assert list(fitted.classes_) == list(CLASSES[-1:] if recognises else CLASSES[:-1])
     assert fitted.predict_proba(train).shape == (len(y), len(fitted.classes_))
-    plain = built(cls).learn(fit._replace(described=None))
+    plain = built(cls).learn(fit._replace(class_texts=None))
     assert list(plain.classes_) == list(CLASSES[:-1])
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from reports.record import CellRecord, FailureRecord, FoldRecord, RunRecord, StageRecord, StepRecord
+from reports.fold_record import CellRecord, FailureRecord, FoldRecord
+from reports.record import RunRecord
+from reports.work_record import StageRecord, StepRecord
 
 NASTY = (
     "</script><script>alert(1)</script>",

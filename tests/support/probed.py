@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from reports.record import AdditiveRecord, CellRecord, FailureRecord, ProbeRecord, RunRecord
+from reports.fold_record import CellRecord, FailureRecord
+from reports.follow_up_record import AdditiveRecord, ProbeRecord
+from reports.record import RunRecord
 from tests.support.records import FUSION, IMAGE, SMALL_SCORES, TEXT, small_record
 
 SHARES = (0.25, 0.5, 0.75, 1.0)

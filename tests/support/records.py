@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from reports.record import CellRecord, FoldRecord, MetricRecord, RunRecord, StageRecord, StepRecord
+from reports.fold_record import CellRecord, FoldRecord
+from reports.record import MetricRecord, RunRecord
+from reports.work_record import StageRecord, StepRecord
 
 METRICS = (
     MetricRecord("accuracy", True),

@@ -396,8 +396,8 @@ def test_inner_folds_know_nothing_of_the_classes_held_out(folder, monkeypatch):
     assert len(inside) > 10
     for (train, test, _), labels, fit in seen:
         assert set(fit.y) == set(labels[train])
-        assert set(fit.described.classes) == set(labels[np.concatenate([train, test])])
-        assert set(fit.described.candidates(fit.y)) == set(labels[test])
+        assert set(fit.class_texts.classes) == set(labels[np.concatenate([train, test])])
+        assert set(fit.class_texts.candidates(fit.y)) == set(labels[test])
 
 
 def test_two_workers_give_what_one_gives_and_a_second_run_computes_nothing(folder):

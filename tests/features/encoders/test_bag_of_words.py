@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from features.encoders.bag_of_words import BagOfWords, MinDf, Ngrams
+from features.encoders.bag_of_words import BagOfWords
 from features.encoders.tfidf import Tfidf
+from features.texts.terms import MinDf, Ngrams
 from features.texts.tokenizer import Tokenizer
 
 TEXTS = ["a red car", "a blue car and a red bus", "the bus", ""]

@@ -11,7 +11,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from features.encoders.handcrafted import Handcrafted
-from pipeline.config.components import model_of
+from pipeline.config.parameters import model_of
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -52,7 +52,7 @@ def latent_classes(per_class: int = 12, noise: float = 0.3, seed: int = 0, relat
 
 
 def learned(model: ZeroShot, train, y, described) -> ZeroShot:
-    return model.learn(Fit(train, y, train, described=described))
+    return model.learn(Fit(train, y, train, class_texts=described))
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -197,7 +197,7 @@ def test_training_samples_that_lack_a_modality_teach_nothing():
 
 def test_many_settings_share_a_space_and_give_what_one_by_one_gives(monkeypatch):
     train, y, test, _, described = latent_classes()
-    fits = [Fit(train, y, test, described=described)]
+    fits = [Fit(train, y, test, class_texts=described)]
     settings = [
         {"regularisation": r, "weight": w, "temperature": tau}
         for r, w, tau in itertools.product((0.5, 0.1), (0.5, 0.75), (0.1, 0.3))
@@ -221,11 +221,11 @@ def test_many_settings_share_a_space_and_give_what_one_by_one_gives(monkeypatch)
 
 def test_the_baseline_knows_only_how_many_candidates_there_are():
     train, y, test, _, described = latent_classes()
-    fit = Fit(train, y, test, described=described._replace(texts=None))
+    fit = Fit(train, y, test, class_texts=described._replace(texts=None))
     chance = Majority().learn(fit)
     np.testing.assert_allclose(chance.predict_proba(test), 1 / UNSEEN)
     assert list(chance.classes_) == list(Majority().classes_of(fit)) == list(CLASSES[SEEN:])
-    assert list(Majority().classes_of(fit._replace(described=None))) == list(CLASSES[:SEEN])
+    assert list(Majority().classes_of(fit._replace(class_texts=None))) == list(CLASSES[:SEEN])
 
 
 def test_names_without_texts_are_an_error():

@@ -6,8 +6,9 @@ import pytest
 
 from features import IMAGE_ENCODERS
 from models import FUSIONS
-from pipeline.config.components import parameters_of, variants
+from pipeline.config.components import variants
 from pipeline.config.grid import GridError
+from pipeline.config.parameters import parameters_of
 from pipeline.config.parse import read_grid
 from pipeline.config.renamed import RENAMED, renamed_key
 from tests.support.tiny import GRID, register, write_grid, write_table

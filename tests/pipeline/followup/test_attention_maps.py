@@ -11,8 +11,9 @@ from models.neural.attention import Attention
 from pipeline.followup import attention_task
 from pipeline.followup.attention_maps import _varied
 from pipeline.tasks import fit
+from reports.follow_up_record import AttentionRecord, MatchRecord
 from reports.page.render import html_page, markdown_page, report_parts
-from reports.record import AttentionRecord, MatchRecord, RunRecord
+from reports.record import RunRecord
 from reports.sections import attention
 from tests.support.records import small_record
 from tests.support.tiny import GRID, register, run_grid, write_grid, write_table

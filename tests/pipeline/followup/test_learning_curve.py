@@ -18,7 +18,7 @@ from pipeline.followup.learning_curve import curve_cells
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
 from pipeline.tasks import fit
-from reports.record import CurveRecord
+from reports.follow_up_record import CurveRecord
 from reports.sections import learning_curve as section
 from tests.support.comparisons import comparison_of
 from tests.support.datasets import dataset_of

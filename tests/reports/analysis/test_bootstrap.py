@@ -11,7 +11,7 @@ from pipeline.metrics import METRICS
 from reports.analysis.bootstrap import FEWEST_UNITS, pooled, resample_weights
 from reports.analysis.optimism import optimism
 from reports.analysis.weighted_scores import resampled
-from reports.record import CellRecord, FoldRecord
+from reports.fold_record import CellRecord, FoldRecord
 from tests.support.realistic import realistic_record
 from tests.support.records import FUSION, MAJORITY, TEXT, small_record
 

@@ -14,7 +14,7 @@ from pipeline.data.row_check import RowRules
 from pipeline.folds.draw import draw
 from pipeline.folds.leaks import leaks
 from reports.analysis.checks import checks
-from reports.record import CellRecord, FoldRecord
+from reports.fold_record import CellRecord, FoldRecord
 from reports.sections import verdict
 from tests.support.realistic import realistic_record
 from tests.support.records import FUSION, IMAGE, MAJORITY, METRICS, SMALL_SCORES, TEXT, small_record

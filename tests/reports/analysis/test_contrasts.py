@@ -9,7 +9,7 @@ import pytest
 
 from reports.analysis.contrasts import contrasts
 from reports.analysis.contribution import contributions, robustness
-from reports.record import CellRecord
+from reports.fold_record import CellRecord
 from tests.support.probed import probed_record
 from tests.support.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
 

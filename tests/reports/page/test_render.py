@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 import pytest
 
 from reports import SECTIONS
+from reports.fold_record import FailureRecord
 from reports.page.render import report_parts, write_report
-from reports.record import FailureRecord
 from reports.sections import verdict
 from tests.support.paths import ROOT
 from tests.support.realistic import realistic_record

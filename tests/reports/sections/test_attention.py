@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from reports.follow_up_record import AttentionRecord, MatchRecord
 from reports.page.render import html_page, report_parts
-from reports.record import AttentionRecord, MatchRecord
 from tests.support.records import FUSION, small_record
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reports.record import StepRecord
 from reports.sections import cost
+from reports.work_record import StepRecord
 from tests.support.records import small_record
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports.record import CellRecord
+from reports.fold_record import CellRecord
 from reports.sections import gains
 from tests.support.records import FUSION, IMAGE, SMALL_SCORES, TEXT, small_record
 

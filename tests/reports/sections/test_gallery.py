@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from reports.fold_record import CellRecord, FoldRecord
 from reports.page.render import markdown_page, report_parts
 from reports.page.thumbnails import Shown, Thumbnails
-from reports.record import CellRecord, FoldRecord, RunRecord
+from reports.record import RunRecord
 from reports.sections import gallery
 from tests.support.records import FUSION, IMAGE, TEXT, small_record
 

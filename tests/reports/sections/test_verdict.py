@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from reports.analysis.ranking import rank_cells
+from reports.fold_record import CellRecord
 from reports.page.render import write_report
-from reports.record import CellRecord
 from reports.sections import verdict
 from tests.support.records import FUSION, MAJORITY, SMALL_SCORES, TEXT, small_record
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from reports.record import FoldRecord
+from reports.fold_record import FoldRecord
 from reports.sections import winner
 from tests.support.records import TEXT, small_record
 

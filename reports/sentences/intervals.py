@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.analysis.ranking import Spread
+from reports.analysis.standing import Spread
 from reports.analysis.statistics import Interval
 from reports.wording import NONE, Ends, figure, signed
 

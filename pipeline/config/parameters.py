@@ -1,0 +1,104 @@
+"""Parameters a grid may give: constructors' signatures are the rules for their keys and values."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Container, Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic.errors import PydanticSchemaGenerationError
+
+from features.machine.nearest import did_you_mean
+from pipeline.config.renamed import renamed_key
+
+# Set by the pipeline, never by the grid: the form a fusion asks for, the seed, the classifier it
+# wraps.
+SET_BY_PIPELINE = frozenset({"output", "random_state", "classifier"})
+
+
+@cache
+def parameters_of(cls: type) -> dict[str, tuple[Any, Any]]:
+    """Parameters a grid may give to `cls`: name -> (type, default or ... where there is none)."""
+    hints = _hints(cls)
+    parameters = {}
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if name in SET_BY_PIPELINE or parameter.kind in (
+            parameter.VAR_KEYWORD,
+            parameter.VAR_POSITIONAL,
+        ):
+            continue
+        default = ... if parameter.default is parameter.empty else parameter.default
+        parameters[name] = (hints.get(name, Any), default)
+    return parameters
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    """Types of a constructor's parameters.
+
+    A dataclass's constructor is of the module that defines the class, while a field of a base class
+    is to be read in that one's module: the fields tell it, the constructor does not.
+    """
+    of_cls: Any = cls
+    for base in cls.__mro__:
+        if "__dataclass_fields__" in vars(base) and vars(base).get("__init__") is of_cls.__init__:
+            return typing.get_type_hints(base, include_extras=True)
+    return typing.get_type_hints(of_cls.__init__, include_extras=True)
+
+
+@cache
+def model_of(cls: type) -> type[BaseModel]:
+    """Pydantic model of the parameters a grid may give to `cls`."""
+    fields: dict[str, Any] = parameters_of(cls)
+    config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    return create_model(cls.__name__, __config__=config, **fields)
+
+
+def checked(cls: type, name: str, value: Any) -> tuple[Any, list[Any]]:
+    """The value of one parameter as its type has it, or pydantic's errors."""
+    try:
+        return _adapter(cls, name).validate_python(value), []
+    except ValidationError as error:
+        return None, list(error.errors())
+
+
+@cache
+def _adapter(cls: type, name: str) -> TypeAdapter[Any]:
+    kind = parameters_of(cls)[name][0]
+    try:
+        return TypeAdapter(kind)
+    except PydanticSchemaGenerationError as error:
+        raise TypeError(
+            f"{cls.__name__}: the type of parameter {name} cannot be checked: {error}"
+        ) from error
+
+
+@cache
+def inner_keys(cls: type, name: str) -> frozenset[str]:
+    """Keys of the object that a parameter's value is, where its type is such."""
+    kind = parameters_of(cls)[name][0]
+    models = (
+        part
+        for part in (kind, *typing.get_args(kind))
+        if isinstance(part, type) and issubclass(part, BaseModel)
+    )
+    return frozenset[str]().union(*(model.model_fields for model in models))
+
+
+def broken_rule(error: Mapping[str, Any], known: Container[str]) -> str:
+    """The rule that a value breaks; `known` are the keys of the object that the value is."""
+    if error["type"] == "extra_forbidden":
+        key = error["loc"][-1]
+        return renamed_key(key, known) or f"unknown key '{key}'"
+    if error["type"] == "value_error":  # a component's own rule says all there is to say
+        return str(error["ctx"]["error"])
+    message = str(error["msg"]).replace("Input should", "value should")
+    rule = f"{message}, not {error['input']!r}"
+    expected = (error.get("ctx") or {}).get("expected")
+    if error["type"] == "literal_error" and expected is not None:
+        names = [part.strip(" '\"") for part in str(expected).replace(" or ", ",").split(",")]
+        hint = did_you_mean(error["input"], names)
+        rule += f"; {hint}" if hint else ""
+    return rule

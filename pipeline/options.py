@@ -1,0 +1,49 @@
+"""The options of a run, and the command that gives it again."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+from features.machine.cores import cores
+from pipeline.store.store import DEFAULT_STORE
+
+
+def command_line() -> argparse.ArgumentParser:
+    """What the command line understands."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.run", description=(
+        "Compare picture and text classifiers on the same folds and write a report."))
+    parser.add_argument("grid", type=Path, help="the grid file (YAML)")
+    parser.add_argument("--out", type=Path, help="folder for the results (default: runs/NAME)")
+    parser.add_argument("--store", type=Path, default=DEFAULT_STORE,
+                        help="folder of the cached features and results (default: %(default)s)")
+    parser.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=cores(),
+        help="processes that fit models side by side (default: the cores, %(default)s)",
+    )
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="check the grid and the data, print what there is to do, and compute nothing",
+    )
+    return parser
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of processes, 1 at least, not '{text}'")
+    return int(text)
+
+
+def command_of(options: argparse.Namespace) -> str:
+    """The command that gives this run again."""
+    given = {"out": (options.out, None), "store": (options.store, DEFAULT_STORE)}
+    changed = [
+        f"--{name} {shlex.quote(str(value))}"
+        for name, (value, default) in given.items()
+        if value != default
+    ]
+    return " ".join(["python -m pipeline.run", shlex.quote(str(options.grid)), *changed])
