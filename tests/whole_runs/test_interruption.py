@@ -96,7 +96,6 @@ def calm_run(folder: Path, out: str) -> int:
 
 
 # --- killed
-# -----------------------------------------------------------------------------------------------
 
 
 def kill_at(process: subprocess.Popen[str], store: Store, entries: int, mid_write: bool) -> bool:
@@ -141,7 +140,6 @@ def test_a_killed_run_goes_on_to_the_same_results(folder, jobs, rounds):
 
 
 # --- in company
-# -------------------------------------------------------------------------------------------
 
 
 def test_two_runs_of_overlapping_grids_share_the_work_and_do_none_of_it_twice(folder):
@@ -170,7 +168,6 @@ def test_two_runs_of_overlapping_grids_share_the_work_and_do_none_of_it_twice(fo
 
 
 # --- damaged
-# ----------------------------------------------------------------------------------------------
 
 
 def array_of(entry: Path) -> Path:
@@ -224,7 +221,6 @@ def test_damaged_entries_are_computed_again_and_the_sound_ones_are_not(folder, c
 
 
 # --- light
-# ------------------------------------------------------------------------------------------------
 
 
 def test_neither_import_nor_a_cached_run_loads_what_takes_long_to_import(folder):

@@ -49,7 +49,6 @@ def plain(module: torch.nn.Module) -> dict[str, np.ndarray]:
 
 
 # --- cross-attention
-# --------------------------------------------------------------------------------------
 
 
 def normalised(rows: np.ndarray, p: dict[str, np.ndarray], name: str) -> np.ndarray:
@@ -139,7 +138,6 @@ def test_heads_that_do_not_divide_the_width_are_an_error_with_the_nearest_that_d
 
 
 # --- gradients
-# --------------------------------------------------------------------------------------------
 
 
 def networks():
@@ -177,7 +175,6 @@ def test_gradients_of_the_co_training_loss():
 
 
 # --- gated
-# ------------------------------------------------------------------------------------------------
 
 
 def test_gated_unit_is_its_formula():
@@ -233,7 +230,6 @@ def test_gated_turns_to_the_modality_that_is_not_noise_and_beats_concat():
 
 
 # --- co-training
-# ------------------------------------------------------------------------------------------
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

@@ -93,7 +93,6 @@ def test_wrong_shares_are_named(tmp_path):
 
 
 # --- whole runs
-# -------------------------------------------------------------------------------------------
 
 CURVE = (
     re.sub(
@@ -215,7 +214,6 @@ def test_the_plan_says_that_the_curve_comes_on_top(folder, capsys):
 
 
 # --- the section
-# ------------------------------------------------------------------------------------------
 
 
 def curve_record():
