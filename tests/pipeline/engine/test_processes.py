@@ -1,4 +1,4 @@
-"""One and two worker processes give the same predictions to the last bit, for every fusion that trains a network."""
+"""Worker processes: equal results from one and from two, errors with their tracebacks, deaths."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def test_networks_are_the_same_from_one_worker_and_from_two(tmp_path):
     for slots in (1, 2):
         store = Store(tmp_path / str(slots))
         run_all([Predict(name) for name in names], Processes(slots), store, silence)
-        answers.append({name: store.load({"fusion": name}).arrays["probabilities"] for name in names})
+        entries = {name: store.load({"fusion": name}) for name in names}
+        answers.append({name: entry.arrays["probabilities"] for name, entry in entries.items()})
     alone, together = answers
     for name in names:
         np.testing.assert_array_equal(alone[name], together[name])
