@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from itertools import chain
 
@@ -18,6 +19,8 @@ from pipeline.followup import learning_curve
 from pipeline.followup.learning_curve import curve_cells
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
+from pipeline.store.manifest import MANIFEST
+from pipeline.store.store import Store
 from pipeline.tasks import fit
 from reports.record import CurveRecord
 from reports.sections import learning_curve as section
@@ -158,6 +161,24 @@ def test_a_second_run_and_two_workers_give_the_same_from_and_without_the_store(f
     assert first == again == other
     for point in records[1].learning_curve:
         assert all(entry.reused for entry in point.folds)
+
+
+def test_a_curve_added_later_finds_results_whose_rows_and_features_are_gone(folder, records):
+    """As in a store that was made before rows and folds were kept in it."""
+    write_grid(folder, CURVE.partition("learning_curve")[0])
+    assert run_grid(folder) == 0
+    for entry in Store(folder / "store").entries():
+        text = (entry / MANIFEST).read_text()
+        if any(f'"kind":"{kind}"' in text for kind in ("context", "features", "texts")):
+            shutil.rmtree(entry)
+    write_grid(folder, CURVE)
+    assert run_grid(folder) == 0
+    assert run_grid(folder, "--store", str(folder / "other")) == 0
+    later, anew = records[1:]
+    assert {point.share for point in later.learning_curve} == {0.1, 0.5, 1}
+    for point, same in zip(later.learning_curve, anew.learning_curve, strict=True):
+        for entry, same_entry in zip(point.folds, same.folds, strict=True):
+            np.testing.assert_array_equal(entry.probabilities, same_entry.probabilities)
 
 
 def test_hidden_labels_have_no_part_in_any_prediction(folder):
