@@ -91,10 +91,8 @@ def main() -> None:
     for name, of_cell in medians.items():
         without, shared = of_cell["without"], of_cell["with"]
         print(f"{name:{width}}{without:10.2f}{shared:10.2f}{without / shared:8.2f}")
-    print(
-        f"predictions {'the same to the bit' if equal else 'DIFFER'}; {RECENT.bytes / 2**20:.0f} MB "
-        "kept at the end"
-    )
+    predictions = "the same to the bit" if equal else "DIFFER"
+    print(f"predictions {predictions}; {RECENT.bytes / 2**20:.0f} MB kept at the end")
 
 
 if __name__ == "__main__":

@@ -40,14 +40,19 @@ def speeds(
     return [operations / statistics.median(times_taken) / 1e9 for times_taken in taken]
 
 
-def main() -> None:
-    """Measure and print."""
+def options_given() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=7900)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each line of the table")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and print."""
+    options = options_given()
     rng = np.random.default_rng(0)
     print(
         f"tiles are taken here: {has_small_kernels()}; a wide product {peak() / 1e9:.0f} billion "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -36,9 +36,8 @@ def run_all(
     with progress(work.totals()) as report:
         try:
             while work.waiting or work.running:
-                for task, outcome in work.failed_before_it_began():
+                for task in work.fail_before_they_begin():
                     report.ended(task.stage, task.label, len(task.keys))
-                    work.note(task, dict.fromkeys(task.keys, outcome))
                 while (batch := work.next_batch()) is not None:
                     report.began(batch[0].stage)
                     engine.submit(batch, store, alone=work.is_alone(batch))
@@ -47,6 +46,8 @@ def run_all(
                     work.end(batch, outcomes)
                     for task in batch:
                         report.ended(task.stage, task.label, len(task.keys))
+                elif work.waiting:
+                    raise RuntimeError(f"tasks wait for each other: {work.waiting_text()}")
             ended = True
         finally:
             engine.close(at_once=not ended)
@@ -83,15 +84,26 @@ class _Work:
         """Whether nothing runs beside a batch, before or after: it needs no workers then."""
         return self._is_single or any(task.all_cores for task in batch)
 
-    def failed_before_it_began(self) -> Iterator[tuple[Task, Failed]]:
-        """Waiting tasks of which something they need has failed: they wait no longer."""
-        for batch in list(self.waiting):
-            failed = {task: self._first_failure(task) for task in batch}
-            left = [task for task in batch if failed[task] is None]
-            if len(left) < len(batch):
-                position = self.waiting.index(batch)
-                self.waiting[position : position + 1] = [left] if left else []
-                yield from ((task, error) for task, error in failed.items() if error is not None)
+    def fail_before_they_begin(self) -> list[Task]:
+        """Fail waiting tasks of which something they need has failed, whatever their order."""
+        failed: list[Task] = []
+        # What has just failed may be what others need.
+        while hindered := list(filter(self._fails, chain.from_iterable(self.waiting))):
+            failed += hindered
+            gone = set(map(id, hindered))
+            left = [[task for task in batch if id(task) not in gone] for batch in self.waiting]
+            self.waiting = [batch for batch in left if batch]
+        return failed
+
+    def _fails(self, task: Task) -> bool:
+        failure = self._first_failure(task)
+        if failure is not None:
+            self.note(task, dict.fromkeys(task.keys, failure))
+        return failure is not None
+
+    def waiting_text(self) -> str:
+        """What the waiting tasks are called."""
+        return ", ".join(task.label for task in chain.from_iterable(self.waiting))
 
     def end(self, batch: Batch, outcomes: Outcomes) -> None:
         """Note what came of a running batch."""
@@ -111,7 +123,7 @@ class _Work:
         for key in task.needs:
             outcome = self.outcomes.get(key, self._known.get(key))
             if isinstance(outcome, Failed):
-                return replace(outcome, error=f"{outcome.label}: {outcome.error}")
+                return outcome.passed_on()
         return None
 
     def _is_ready(self, batch: Batch) -> bool:
@@ -121,7 +133,8 @@ class _Work:
     def _has_room(self, batch: Batch) -> bool:
         if not self.running:
             return True
-        if len(self.running) >= self._engine.slots or any(task.all_cores for task in batch):
+        beside = chain(batch, *self.running)
+        if len(self.running) >= self._engine.slots or any(task.all_cores for task in beside):
             return False
         return sum(map(_memory, [*self.running, batch])) <= self._engine.memory
 

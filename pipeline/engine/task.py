@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol, TypeAlias
 
 from pipeline.store.store import Store
@@ -16,6 +16,11 @@ class Failed:
     error: str
     traceback: str
     label: str = ""
+
+    def passed_on(self) -> Failed:
+        """As everything has it that needs the piece: the error then says what failed first."""
+        name = f"{self.label}: "
+        return self if self.error.startswith(name) else replace(self, error=name + self.error)
 
 
 @dataclass(frozen=True, eq=False)

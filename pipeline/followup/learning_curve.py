@@ -63,6 +63,9 @@ def _scored(cells: Sequence[Cell], share: float, plan: Plan, comparison: Compari
     ]
     named = partial(progress, suffix=f" with {share:.4g} of the labels")
     few = comparison.of(cells, folds, named)
+    # Features are learned from rows of the whole folds: a run whose results were all there never
+    # put these into the store.
+    comparison.context.put(comparison.store)
     # All labels are the run itself, which lies in the store.
     plan_of_few = make_plan(few, _OfWholeFolds(plan, few) if share < 1 else None)
     return Scores(plan_of_few, run_plan(plan_of_few, few), few)

@@ -65,7 +65,8 @@ class Combination:
     def without_rows(self) -> Combination:
         """As it travels: the rows of its fold are looked up where they are needed."""
         units = tuple(unit.without_rows() for unit in self.units)
-        return replace(self, fold=self.fold.without_rows(), units=units)
+        estimator = self.estimator.unfitted()  # it learns anew wherever it is asked
+        return replace(self, fold=self.fold.without_rows(), estimator=estimator, units=units)
 
     def with_fold(self, fold: Fold) -> Combination:
         """With the rows that it is about."""

@@ -67,9 +67,14 @@ class Features:
         )
 
     def without_rows(self) -> Features:
-        """As they travel: the rows are looked up where they are needed."""
+        """As they travel: the rows are looked up where they are needed.
+
+        Nor does the encoder take along what it learned, where it was fitted in this process.
+        """
         stage = None if self.stage is None else self.stage.without_rows()
-        return replace(self, train=None, targets=None, stage=stage)
+        # Its `unfitted` imports scikit-learn, which a run whose results are all stored never needs.
+        encoder = type(self.encoder)(**self.encoder.get_params(deep=False))
+        return replace(self, encoder=encoder, train=None, targets=None, stage=stage)
 
     def with_rows(self, context: Context) -> Features:
         """With the rows that travelled as a reference."""

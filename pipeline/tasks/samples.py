@@ -54,7 +54,7 @@ def _texts(key: str, store: Store) -> list[str]:
         )
     content = np.asarray(entry.arrays["bytes"]).tobytes()
     ends = np.asarray(entry.arrays["ends"]).tolist()
-    starts = [0, *ends[:-1]]
+    starts = [0, *ends][:-1]
     return [
         content[start:end].decode(*ENCODING) for start, end in zip(starts, ends, strict=True)
     ]

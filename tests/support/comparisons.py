@@ -14,7 +14,7 @@ from pipeline.store.store import Store
 
 
 def comparison_of(grid: Path, store: Store | None = None, **changes: object) -> Comparison:
-    """What a grid file compares, with some attributes replaced; by default with the store beside it."""
+    """What a grid file compares, some attributes replaced; by default with the store beside it."""
     store = store or Store(grid.parent / "store")
     comparison = load(read_grid(grid), store, Processes(1), silence, keep=False)
     return replace(comparison, **changes)

@@ -82,7 +82,8 @@ def problems(path: Path, root: Path = ROOT) -> Iterator[str]:
             yield f"{where}:{number}: vague name {name}"
     for node in ast.walk(tree):
         if is_crowded(node):
-            yield f"{where}:{getattr(node, 'lineno', 0)}: comprehension with several loops or conditions"
+            line = getattr(node, "lineno", 0)
+            yield f"{where}:{line}: comprehension with several loops or conditions"
         if not isinstance(node, ast.FunctionDef):
             continue
         if (lines := function_lines(node)) > LONGEST_FUNCTION:

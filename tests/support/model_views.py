@@ -1,4 +1,4 @@
-"""Small synthetic views with classes that both modalities tell apart, and blocks with missing samples."""
+"""Small synthetic views whose classes both modalities tell apart, and blocks that lack samples."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ class Layers(Encoder):
 
 
 def views(form: str = "pooled", n: int = 60, seed: int = 0) -> tuple[Views, np.ndarray]:
-    """Views of n samples and their labels; `form` is pooled, sparse (texts as CSR), inputs or sequence."""
+    """Views of n samples and their labels.
+
+    `form` is pooled, sparse (texts as CSR), inputs or sequence.
+    """
     y = labels(n)
     if form == "sequence":
         return Views(Block.of(*sequence(y, 4, 6, seed)), Block.of(*sequence(y, 3, 5, seed + 50))), y

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import chain
 
 import numpy as np
 from PIL import Image
@@ -22,8 +23,8 @@ def png(seed: int, colour: tuple[int, int, int] = (200, 60, 60), size: int = 24)
 
 
 def small_samples(per_class: int = 12, **changes) -> Samples:
-    """Three classes whose pictures differ in colour and whose texts differ in words, with groups of two."""
-    labels = [label for label in WORDS for _ in range(per_class)]
+    """Three classes whose pictures differ in colour and texts in words, with groups of two."""
+    labels = list(chain.from_iterable([label] * per_class for label in WORDS))
     colours = {"cat": (200, 60, 60), "dog": (60, 200, 60), "car": (60, 60, 200)}
     rng = np.random.default_rng(0)
     columns = {

@@ -59,9 +59,9 @@ def table(folder, monkeypatch):
 
 def folder(folder, monkeypatch):
     for colour in COLOURS:
-        place = folder / "classes" / ("dark" if colour == "black" else "light")
-        place.mkdir(parents=True, exist_ok=True)
-        (place / f"{colour}.png").write_bytes(png(colour))
+        of_class = folder / "classes" / ("dark" if colour == "black" else "light")
+        of_class.mkdir(parents=True, exist_ok=True)
+        (of_class / f"{colour}.png").write_bytes(png(colour))
     write_csv(
         folder / "captions.csv",
         [("file", "caption"), ("light/red.png", "red"), ("dark/black.png", "dark")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from tests.support.samples import small_samples
 
 
 class MeanColour(Encoder):
-    """Mean of each colour channel, or the four quarters' means as regions; counts what it is asked for."""
+    """Mean of each colour channel, or of the four quarters as regions; counts its samples."""
 
     modality: ClassVar[Modality] = "image"
     version: ClassVar[int] = 1
@@ -36,17 +37,20 @@ class MeanColour(Encoder):
     def transform(self, samples: Sequence[bytes]) -> Block:
         type(self).calls.append(len(samples))
         pictures = [np.asarray(decode(data), dtype=np.float32) / 255 for data in samples]
-        parts = [
-            [half for side in np.array_split(one, 2) for half in np.array_split(side, 2, axis=1)]
-            for one in pictures
-        ]
         regions = np.array(
-            [[part.mean(axis=(0, 1)) for part in four] for four in parts], dtype=np.float32
+            [[part.mean(axis=(0, 1)) for part in _quarters(pixels)] for pixels in pictures],
+            dtype=np.float32,
         )
         regions = regions.reshape(len(samples), 4, 3) ** self.power
         if self.output == "pooled":
             return Block.of(regions.mean(axis=1))
         return Block.of(regions, np.ones(regions.shape[:2], dtype=bool))
+
+
+def _quarters(pixels: np.ndarray) -> list[np.ndarray]:
+    """The upper quarters of a picture (height, width, 3), then the lower ones."""
+    halves = np.array_split(pixels, 2)
+    return list(chain.from_iterable(np.array_split(half, 2, axis=1) for half in halves))
 
 
 class Broken(MeanColour):

@@ -70,7 +70,7 @@ COUNTED = '"kind":"(features|result|combination|probes)"'
 
 
 def counted(store: Store) -> int:
-    """Entries that a run counts: not its folds, rows and texts, which its tasks find in the store."""
+    """Entries that a run counts: not its folds, rows and texts, which tasks find in the store."""
     manifests = [(entry / MANIFEST).read_text() for entry in store.entries()]
     return sum(bool(re.search(COUNTED, manifest)) for manifest in manifests)
 
@@ -96,7 +96,6 @@ def calm_run(folder: Path, out: str) -> int:
 
 
 # --- killed
-# -----------------------------------------------------------------------------------------------
 
 
 def kill_at(process: subprocess.Popen[str], store: Store, entries: int, mid_write: bool) -> bool:
@@ -141,7 +140,6 @@ def test_a_killed_run_goes_on_to_the_same_results(folder, jobs, rounds):
 
 
 # --- in company
-# -------------------------------------------------------------------------------------------
 
 
 def test_two_runs_of_overlapping_grids_share_the_work_and_do_none_of_it_twice(folder):
@@ -163,14 +161,13 @@ def test_two_runs_of_overlapping_grids_share_the_work_and_do_none_of_it_twice(fo
     names = [{entry.name for entry in opened.entries()} for opened in (store, *calm)]
     assert names[0] == names[1] | names[2]
     assert names[1] & names[2]
-    assert sum(number for text in errors for number in computed(text)) == counted(store)
+    assert sum(sum(computed(text)) for text in errors) == counted(store)
     assert not [problem for entry in store.entries() if (problem := store.problem(entry))]
     assert same(folder, "one", "calm one")
     assert same(folder, "two", "calm two")
 
 
 # --- damaged
-# ----------------------------------------------------------------------------------------------
 
 
 def array_of(entry: Path) -> Path:
@@ -224,7 +221,6 @@ def test_damaged_entries_are_computed_again_and_the_sound_ones_are_not(folder, c
 
 
 # --- light
-# ------------------------------------------------------------------------------------------------
 
 
 def test_neither_import_nor_a_cached_run_loads_what_takes_long_to_import(folder):

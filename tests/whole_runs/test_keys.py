@@ -127,7 +127,6 @@ def copied(finished: dict[str, Path], name: str, folder: Path) -> Path:
 
 
 # --- the changes
-# ------------------------------------------------------------------------------------------
 
 
 def grid(old: str, new: str) -> Callable[..., None]:
@@ -257,7 +256,6 @@ def fusion_of(cell: str) -> str:
 
 
 # --- changes that folds drawn by class would blur: on the official split
-# --------------------------------
 
 
 @pytest.mark.parametrize(("change", "again"), [

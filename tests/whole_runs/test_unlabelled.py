@@ -81,7 +81,6 @@ def test_the_official_test_part_is_never_learned_from(store):
 
 
 # --- whole runs
-# -------------------------------------------------------------------------------------------
 
 FUSIONS = (
     "fusion: [majority, image_only, text_only, concat, semi_supervised, {cca: {dimensions: 2}}]"

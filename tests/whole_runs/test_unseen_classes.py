@@ -50,7 +50,6 @@ from tests.support.tiny import (
 UNSEEN = Split(folds=3, inner=2, unseen_classes=True)
 
 # --- splits
-# -----------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=40, deadline=None)
@@ -179,7 +178,6 @@ def test_folds_of_rows_and_of_classes_are_stored_apart(tmp_path):
 
 
 # --- what describes the classes
-# ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "words"), [
@@ -255,7 +253,6 @@ def test_class_texts_may_stand_in_a_table(store, tmp_path):
 
 
 # --- whole runs
-# -------------------------------------------------------------------------------------------
 
 COLOURS = {
     "red": (220, 40, 40),

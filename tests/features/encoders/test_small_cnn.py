@@ -49,7 +49,6 @@ def small(**parameters: Any) -> SmallResNet:
 
 
 # --- architectures
-# ----------------------------------------------------------------------------------------
 
 
 def weights(network: nn.Module) -> int:
@@ -96,7 +95,6 @@ def test_training_pictures_are_shifted_and_mirrored_and_others_left_alone() -> N
 
 
 # --- training
-# ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("encoder", [
@@ -142,7 +140,6 @@ def test_a_loss_that_is_no_number_is_an_error() -> None:
 
 
 # --- stopping
-# ---------------------------------------------------------------------------------------------
 
 
 class _Constant(nn.Module):
@@ -182,7 +179,6 @@ def test_the_best_epoch_is_kept_and_training_stops_when_nothing_is_gained() -> N
 
 
 # --- the pipeline
-# -----------------------------------------------------------------------------------------
 
 
 GRID_OF_ONE = (

@@ -49,7 +49,6 @@ def chosen(model: str = "resnet18", size: int = 32) -> Pretrained:
 
 
 # --- the head
-# ---------------------------------------------------------------------------------------------
 
 
 def clouds(n: int = 90, width: int = 8, seed: int = 0) -> np.ndarray:
@@ -108,7 +107,6 @@ def test_copies_of_a_sample_are_not_parted_when_rows_are_held_out(
 
 
 # --- layers
-# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("unfreeze", ["last_stage", "all"])
@@ -176,7 +174,6 @@ def test_a_diverging_training_is_an_error() -> None:
 
 
 # --- the encoder
-# ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("unfreeze", ["head", "last_stage"])
@@ -184,7 +181,8 @@ def test_the_encoder_gives_tuned_features_and_the_same_again(unfreeze: str) -> N
     encoder = cnn(unfreeze).fit_supervised(PICTURES, TARGETS)
     rows = encoder.transform(PICTURES).array()
     assert rows.shape == (30, 256 if unfreeze == "head" else 512)
-    frozen = CNN(model="resnet18", weights="random", size=32, precision="float32").transform(PICTURES).array()
+    untuned = CNN(model="resnet18", weights="random", size=32, precision="float32")
+    frozen = untuned.transform(PICTURES).array()
     assert rows.shape != frozen.shape or not np.allclose(rows, frozen, atol=1e-3)
     again = cnn(unfreeze).fit_supervised(PICTURES, TARGETS)
     np.testing.assert_array_equal(again.transform(PICTURES).array(), rows)
@@ -217,7 +215,6 @@ def test_the_key_has_how_it_is_tuned_and_what_cannot_be_is_said() -> None:
 
 
 # --- the pipeline
-# -----------------------------------------------------------------------------------------
 
 ENCODER = ("[{cnn: {model: resnet18, weights: random, size: 32, precision: float32, "
            "finetune: {epochs: 2, unfreeze: head}}}]")

@@ -58,7 +58,6 @@ def drawn(augment: Augment, picture: Image.Image, count: int = 200) -> list[np.n
 
 
 # --- one copy
-# ---------------------------------------------------------------------------------------------
 
 
 def test_nothing_asked_for_changes_nothing() -> None:
@@ -114,7 +113,6 @@ def test_an_old_key_is_refused_and_the_new_one_named(old: str, new: str) -> None
 
 
 # --- the copies of a sequence
-# ------------------------------------------------------------------------------
 
 
 def test_a_copy_depends_on_its_picture_and_the_seed_and_nothing_else() -> None:
@@ -154,7 +152,6 @@ def test_cnn_gives_plain_features_first_and_those_of_the_copies_behind() -> None
 
 
 # --- blocks and views of samples
-# -------------------------------------------------------------------------------------
 
 
 def test_views_take_their_rows_of_each_copy_and_repeat_what_has_none() -> None:
@@ -177,7 +174,6 @@ def test_views_take_their_rows_of_each_copy_and_repeat_what_has_none() -> None:
 
 
 # --- the pipeline
-# -----------------------------------------------------------------------------------------
 
 
 class Augmented(MeanColour):

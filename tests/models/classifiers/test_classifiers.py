@@ -54,7 +54,6 @@ def test_scikit_learns_own_checks(estimator, check):
 
 
 # --- the summed kernel
-# ------------------------------------------------------------------------------------
 
 
 def summed(X: np.ndarray, Z: np.ndarray, widths, gamma: float, train: np.ndarray) -> np.ndarray:
@@ -167,7 +166,6 @@ def test_rbf_svm_separates_what_no_line_does():
 
 
 # --- nearest neighbours
-# -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
@@ -187,7 +185,6 @@ def test_neighbours_vote_and_the_frequencies_have_one_vote(weights):
 
 
 # --- boosting
-# ---------------------------------------------------------------------------------------------
 
 
 def test_boosting_reduces_wide_blocks_without_making_sparse_rows_dense(monkeypatch):
@@ -208,7 +205,6 @@ def test_boosting_reduces_wide_blocks_without_making_sparse_rows_dense(monkeypat
 
 
 # --- class weights
-# ----------------------------------------------------------------------------------------
 
 weighing = pytest.mark.parametrize(
     "name",
@@ -261,7 +257,6 @@ def test_balanced_logistic_regression_is_that_on_repeated_rows():
 
 
 # --- principal components of blocks
-# -----------------------------------------------------------------------
 
 
 def test_concat_reduces_each_wide_block_on_training_rows_only():

@@ -53,7 +53,6 @@ def random_members(
 
 
 # --- fixed rules
-# ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rule", ["mean", "weighted", "stacking", "selection"])
@@ -118,7 +117,6 @@ def test_combination_is_a_distribution_and_symmetric(seed, rule):
 
 
 # --- rules that learn
-# -------------------------------------------------------------------------------------
 
 
 def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
@@ -221,7 +219,6 @@ def test_samples_with_one_modality_get_its_own_models_probabilities_and_teach_no
 
 
 # --- as an estimator
-# --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rule", FIXED)

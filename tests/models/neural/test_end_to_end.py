@@ -71,7 +71,6 @@ def changed(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> 
 
 
 # --- what is trained
-# --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("unfreeze", ["last_stage", "all"])
@@ -151,7 +150,6 @@ def test_a_picture_network_learns_what_a_frozen_one_does_not_show():
 
 
 # --- which rows
-# -------------------------------------------------------------------------------------------
 
 
 def test_only_rows_trained_on_are_changed_at_random(monkeypatch):
@@ -238,7 +236,6 @@ def test_parameters_that_training_cannot_honour_are_errors(wrong):
 
 
 # --- the pipeline
-# -----------------------------------------------------------------------------------------
 
 
 SMALL = (

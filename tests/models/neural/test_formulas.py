@@ -1,4 +1,4 @@
-"""Cross-attention, gated fusion and co-training: formulas against NumPy, gradients, invariances, what they are for."""
+"""Cross-attention, gated fusion, co-training: formulas in NumPy, gradients, invariances, use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def sequences(regions: int = 4, tokens: int = 3, width: int = 6) -> list[torch.Tensor]:
-    """Regions, their mask, tokens, their mask, pooled features of five samples, in double precision."""
+    """Regions, their mask, tokens, their mask and pooled features of five samples, as doubles."""
     rng = np.random.default_rng(regions * 10 + tokens)
     x_mask, h_mask = rng.random((5, regions)) < 0.6, rng.random((5, tokens)) < 0.6
     x_mask[:, 0] = h_mask[:, -1] = True
@@ -49,7 +49,6 @@ def plain(module: torch.nn.Module) -> dict[str, np.ndarray]:
 
 
 # --- cross-attention
-# --------------------------------------------------------------------------------------
 
 
 def normalised(rows: np.ndarray, p: dict[str, np.ndarray], name: str) -> np.ndarray:
@@ -60,30 +59,32 @@ def normalised(rows: np.ndarray, p: dict[str, np.ndarray], name: str) -> np.ndar
     )
 
 
-def co_attention(own, other, other_mask, p, heads):
+def co_attention(asking, other, other_mask, p, heads):
     """One sample's block of the docstring, head by head; also the heads' mean weights."""
-    width = own.shape[1]
+    width = asking.shape[1]
     size = width // heads
     weights, biases = (np.split(p[f"attend.in_proj_{kind}"], 3) for kind in ("weight", "bias"))
     q, k, v = (
         rows @ weight.T + bias
-        for rows, weight, bias in zip((own, other, other), weights, biases, strict=True)
+        for rows, weight, bias in zip((asking, other, other), weights, biases, strict=True)
     )
-    seen, weights = np.zeros_like(own), np.zeros((len(own), len(other)))
+    seen, weights = np.zeros_like(asking), np.zeros((len(asking), len(other)))
     for head in range(heads):
         part = slice(head * size, (head + 1) * size)
-        for a in range(len(own)):
+        for a in range(len(asking)):
             there = np.flatnonzero(other_mask)
             energies = np.exp([q[a, part] @ k[b, part] / np.sqrt(size) for b in there])
             for b, energy in zip(there, energies / energies.sum(), strict=True):
                 seen[a, part] += energy * v[b, part]
                 weights[a, b] += energy / heads
-    own = normalised(
-        own + seen @ p["attend.out_proj.weight"].T + p["attend.out_proj.bias"], p, "after_attention"
+    attended = normalised(
+        asking + seen @ p["attend.out_proj.weight"].T + p["attend.out_proj.bias"],
+        p,
+        "after_attention",
     )
-    hidden = np.maximum(own @ p["layers.0.weight"].T + p["layers.0.bias"], 0)
+    hidden = np.maximum(attended @ p["layers.0.weight"].T + p["layers.0.bias"], 0)
     return normalised(
-        own + hidden @ p["layers.2.weight"].T + p["layers.2.bias"], p, "after_layers"
+        attended + hidden @ p["layers.2.weight"].T + p["layers.2.bias"], p, "after_layers"
     ), weights
 
 
@@ -93,7 +94,7 @@ def test_cross_attention_is_its_formula_head_by_head(regions, tokens):
 
     x, _, h, h_mask, _ = sequences(regions, tokens)
     block = CoAttention(6, heads=2).double()
-    found, weights = (
+    outputs, weights = (
         block(x, h, h_mask).detach().numpy(),
         block.weights(x, h, h_mask).detach().numpy(),
     )
@@ -101,7 +102,7 @@ def test_cross_attention_is_its_formula_head_by_head(regions, tokens):
         expected, expected_weights = co_attention(
             x[n].numpy(), h[n].numpy(), h_mask[n].numpy(), plain(block), 2
         )
-        np.testing.assert_allclose(found[n], expected, atol=1e-10)
+        np.testing.assert_allclose(outputs[n], expected, atol=1e-10)
         np.testing.assert_allclose(weights[n], expected_weights, atol=1e-10)
 
 
@@ -139,7 +140,6 @@ def test_heads_that_do_not_divide_the_width_are_an_error_with_the_nearest_that_d
 
 
 # --- gradients
-# --------------------------------------------------------------------------------------------
 
 
 def networks():
@@ -158,8 +158,10 @@ def test_gradients_of_whole_networks(name):
     torch.manual_seed(0)
     network, inputs = networks()[name]
     network.double()
-    assert torch.autograd.gradcheck(
-        network, [one.requires_grad_() if one.is_floating_point() else one for one in inputs])
+    for tensor in inputs:
+        if tensor.is_floating_point():
+            tensor.requires_grad_()
+    assert torch.autograd.gradcheck(network, inputs)
 
 
 def test_gradients_of_the_co_training_loss():
@@ -177,7 +179,6 @@ def test_gradients_of_the_co_training_loss():
 
 
 # --- gated
-# ------------------------------------------------------------------------------------------------
 
 
 def test_gated_unit_is_its_formula():
@@ -206,7 +207,10 @@ def test_gated_unit_is_its_formula():
 
 
 def one_modality_is_noise(n: int, seed: int) -> tuple[Views, np.ndarray, np.ndarray]:
-    """In each sample either the picture or the text is noise of the same size, and a column of each tells which."""
+    """In each sample either the picture or the text is noise of the same size.
+
+    A column of each tells which.
+    """
     rng = np.random.default_rng(seed)
     y = labels(n)
     noisy = rng.integers(0, 2, n)
@@ -224,7 +228,9 @@ def test_gated_turns_to_the_modality_that_is_not_noise_and_beats_concat():
     test, expected, noisy = one_modality_is_noise(300, 1)
     gated = Gated(width=16, epochs=60, patience=15, learning_rate=0.01, dropout=0.1).fit(train, y)
     concat = Concat(Logistic()).fit(train, y)
-    accuracy, of_concat = (np.mean(one.predict(test) == expected) for one in (gated, concat))
+    accuracy, of_concat = (
+        np.mean(model.predict(test) == expected) for model in (gated, concat)
+    )
     assert accuracy > 0.93
     assert accuracy > of_concat + 0.1
     weights = gated.attention(test)
@@ -233,7 +239,6 @@ def test_gated_turns_to_the_modality_that_is_not_noise_and_beats_concat():
 
 
 # --- co-training
-# ------------------------------------------------------------------------------------------
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -258,11 +263,11 @@ def test_co_training_loss_is_its_formula():
         if has_x[n] and has_y[n]:
             total += 0.7 * (np.sum(q * np.log(q / r)) + np.sum(r * np.log(r / q))) / 2
     loss = co_training_loss(row_losses("cross_entropy", 0.0, "none", codes), 0.5, 0.7)
-    found = loss(
+    computed = loss(
         Branches(*map(torch.from_numpy, (fused, picture, text)), has_x, has_y),
         torch.from_numpy(codes),
     )
-    assert float(found) == pytest.approx(total / 5, rel=1e-5)
+    assert float(computed) == pytest.approx(total / 5, rel=1e-5)
 
 
 def test_agreement_brings_the_branches_together():
@@ -272,9 +277,9 @@ def test_agreement_brings_the_branches_together():
     for agreement in (0.0, 3.0):
         fitted = CoTraining(agreement=agreement, epochs=30, patience=30).fit(train, y)
         with torch.no_grad():
-            found = fitted.network_(*fitted._inputs(train))
+            branches = fitted.network_(*fitted._inputs(train))
         disagreement.append(
-            np.abs(softmax(found.picture.numpy()) - softmax(found.text.numpy())).mean()
+            np.abs(softmax(branches.picture.numpy()) - softmax(branches.text.numpy())).mean()
         )
     assert disagreement[1] < 0.7 * disagreement[0]
 
@@ -308,7 +313,7 @@ def test_modality_dropout_takes_one_modality_of_its_share_of_complete_samples():
     assert not bool((lost_x & lost_y).any())
     a, _ = missing(x, there, y, ~there)  # a picture alone is never taken
     assert bool((a == 1).all())
-    assert all(bool((one == 1).all()) for one in missing.eval()(x, there, y, there))
+    assert all(bool((vectors == 1).all()) for vectors in missing.eval()(x, there, y, there))
 
 
 def test_wide_sparse_texts_enter_by_their_leading_components():

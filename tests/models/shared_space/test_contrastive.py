@@ -44,8 +44,8 @@ def test_loss_is_the_formula_over_all_negatives_but_those_of_the_same_picture_or
         return np.log(np.sum(np.exp(others))) - along[i]
 
     expected = np.mean([nats(i, scores[i]) + nats(i, scores[:, i]) for i in range(6)]) / 2
-    found = info_nce(network(*map(torch.from_numpy, (x, y, picture, text)))).item()
-    assert found == pytest.approx(expected, rel=1e-6)
+    computed = info_nce(network(*map(torch.from_numpy, (x, y, picture, text)))).item()
+    assert computed == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_two_of_a_pair_lie_nearest_to_each_other():

@@ -1,18 +1,24 @@
-"""One and two worker processes give the same predictions to the last bit, for every fusion that trains a network."""
+"""Worker processes: equal results from one and from two, errors with their tracebacks, deaths."""
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import pytest
 
 from models import FUSIONS
 from models.neural.fusion import NeuralFusion
 from pipeline.engine.attempts import attempt
-from pipeline.engine.processes import Processes
+from pipeline.engine.processes import Processes, one_thread
 from pipeline.engine.progress import silence
 from pipeline.engine.run_all import run_all
+from pipeline.engine.task import Done
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -57,7 +63,115 @@ def test_networks_are_the_same_from_one_worker_and_from_two(tmp_path):
     for slots in (1, 2):
         store = Store(tmp_path / str(slots))
         run_all([Predict(name) for name in names], Processes(slots), store, silence)
-        answers.append({name: store.load({"fusion": name}).arrays["probabilities"] for name in names})
+        entries = {name: store.load({"fusion": name}) for name in names}
+        answers.append({name: entry.arrays["probabilities"] for name, entry in entries.items()})
     alone, together = answers
     for name in names:
         np.testing.assert_array_equal(alone[name], together[name])
+
+
+@dataclass(frozen=True)
+class Act:
+    """A task that does something, and notes in which process."""
+
+    stage: ClassVar[str] = "Acts"
+    needs: ClassVar[tuple[str, ...]] = ()
+    memory: ClassVar[float] = 0.0
+    together: ClassVar[None] = None
+
+    label: str
+    act: Callable[[], object]
+    all_cores: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (key_of({"act": self.label}),)
+
+    def compute(self, store: Store) -> dict[str, Any]:
+        self.act()
+        process = Entry({}, {"process": os.getpid(), "threads": os.environ["OMP_NUM_THREADS"]})
+        entry = store.get({"act": self.label}, lambda: process)
+        return {self.keys[0]: Done(entry.seconds, entry.reused)}
+
+
+def nothing() -> None:
+    pass
+
+
+def fail() -> None:
+    raise ValueError("the weights melted")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def facts(store: Store, label: str) -> dict[str, Any]:
+    return dict(store.load({"act": label}).facts)
+
+
+def test_one_slot_computes_in_this_process(store):
+    tasks = [Act("a", nothing), Act("b", nothing)]
+    outcomes = run_all(tasks, Processes(1), store, silence)
+    assert {type(outcome) for outcome in outcomes.values()} == {Done}
+    assert {facts(store, task.label)["process"] for task in tasks} == {os.getpid()}
+
+
+def test_two_slots_compute_elsewhere_but_for_what_runs_alone(store):
+    tasks = [Act("busy", nothing, all_cores=True), Act("a", nothing), Act("last", nothing)]
+    engine = Processes(2)
+    for task, alone in zip(tasks, (True, False, True), strict=True):
+        engine.submit([task], store, alone=alone)
+        batch, outcomes = engine.finished()
+        assert batch == [task]
+        assert list(outcomes) == list(task.keys)
+    engine.close()
+    here = {task.label: facts(store, task.label)["process"] == os.getpid() for task in tasks}
+    assert here == {"busy": True, "a": False, "last": True}
+    assert facts(store, "a")["threads"] == facts(store, "last")["threads"] == "1"
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_an_error_in_a_task_fails_it_with_its_traceback(slots, store):
+    tasks = [Act("broken", fail), Act("a", nothing), Act("b", nothing)]
+    outcomes = run_all(tasks, Processes(slots), store, silence)
+    failed = outcomes[tasks[0].keys[0]]
+    assert (failed.label, failed.error) == ("broken", "ValueError: the weights melted")
+    assert "in fail\n" in failed.traceback
+    assert failed.traceback.endswith("ValueError: the weights melted\n")
+    assert all(isinstance(outcomes[task.keys[0]], Done) for task in tasks[1:])
+
+
+def test_a_worker_that_dies_ends_the_work_and_the_next_engine_works(store):
+    tasks = [Act("dead", die), Act("a", nothing), Act("b", nothing)]
+    with pytest.raises(BrokenExecutor):
+        run_all(tasks, Processes(2), store, silence)
+    outcomes = run_all(tasks[1:], Processes(2), store, silence)
+    assert {type(outcome) for outcome in outcomes.values()} == {Done}
+
+
+def test_an_engine_that_was_closed_takes_tasks_again(store):
+    engine = Processes(2)
+    for label in ("a", "b"):
+        tasks = [Act(f"{label}{number}", nothing) for number in range(3)]
+        assert len(run_all(tasks, engine, store, silence)) == 3
+
+
+def test_memory_is_asked_for_anew_after_a_close(monkeypatch):
+    answers = iter([5.0, 7.0])
+    monkeypatch.setattr("pipeline.engine.processes.free", lambda: next(answers))
+    engine = Processes(2)
+    assert (engine.memory, engine.memory) == (5.0, 5.0)
+    engine.close()
+    assert engine.memory == 7.0
+
+
+@pytest.mark.parametrize("before", ["3", None])
+def test_one_thread_leaves_the_setting_as_it_was(before, monkeypatch):
+    if before is None:
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    else:
+        monkeypatch.setenv("OMP_NUM_THREADS", before)
+    with one_thread():
+        assert os.environ["OMP_NUM_THREADS"] == "1"
+    assert os.environ.get("OMP_NUM_THREADS") == before

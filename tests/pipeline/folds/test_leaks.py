@@ -121,7 +121,6 @@ def use(folder, encoder):
 
 
 # --- vocabularies, idf, vectors
-# ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("encoder", LEARNING)
@@ -182,7 +181,6 @@ def test_stored_word_vectors_know_no_word_of_unseen_rows(folder, plans):
 
 
 # --- inner folds, scalers
-# ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -271,7 +269,6 @@ def test_scalers_learn_from_the_training_rows_of_one_split_only(folder, monkeypa
 
 
 # --- changed test rows
-# ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("encoder", LEARNING)
@@ -321,7 +318,6 @@ def training_features(folder, plan, dataset):
 
 
 # --- labels
-# -----------------------------------------------------------------------------------------------
 
 
 def test_labels_of_test_rows_have_no_part_in_the_predictions(folder):

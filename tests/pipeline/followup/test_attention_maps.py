@@ -11,6 +11,7 @@ from models.neural.attention import Attention
 from pipeline.followup import attention_task
 from pipeline.followup.attention_maps import _varied
 from pipeline.tasks import fit
+from reports.fold_record import FoldRecord
 from reports.follow_up_record import AttentionRecord, MatchRecord
 from reports.page.render import html_page, markdown_page, report_parts
 from reports.record import RunRecord
@@ -31,23 +32,27 @@ def record_of(tmp_path, monkeypatch):
     """Runs the tiny grid and gives the record that the report is made from."""
     register(monkeypatch)
     write_table(tmp_path)
-    kept = []
+    records = []
     monkeypatch.setattr(
-        "reports.page.render.write_report", lambda record, folder: kept.append(record)
+        "reports.page.render.write_report", lambda record, folder: records.append(record)
     )
 
     def run(grid: str = TINY) -> RunRecord:
         write_grid(tmp_path, grid)
         assert run_grid(tmp_path) == 0
-        return kept[-1]
+        return records[-1]
 
     return run
+
+
+def first_fold(record: RunRecord, cell: str) -> FoldRecord:
+    return next(result for result in record.folds if (result.cell, result.fold) == (cell, 0))
 
 
 def test_regions_and_words_of_test_rows_are_kept_with_what_the_model_predicted(record_of):
     record = record_of()
     pairs, gated = record.attention
-    result = next(one for one in record.folds if (one.cell, one.fold) == (pairs.cell, 0))
+    result = first_fold(record, pairs.cell)
     assert "attention" in pairs.cell
     assert {match.row for match in pairs.matches} <= set(result.rows)
     for match in pairs.matches:
@@ -60,9 +65,7 @@ def test_regions_and_words_of_test_rows_are_kept_with_what_the_model_predicted(r
         assert match.alpha.shape == (4, len(match.tokens))
         assert match.alpha.sum() == pytest.approx(1, abs=1e-5)
     assert gated.cell.startswith("mean_colour + word2vec")
-    assert set(gated.rows) == set(
-        next(one for one in record.folds if (one.cell, one.fold) == (gated.cell, 0)).rows
-    )
+    assert set(gated.rows) == set(first_fold(record, gated.cell).rows)
     assert np.all((gated.picture_weights > 0) & (gated.picture_weights < 1))
 
 
@@ -72,16 +75,16 @@ def test_a_second_run_fits_and_encodes_nothing_for_it(record_of, monkeypatch):
     monkeypatch.setattr(fit, "_result", None)
     monkeypatch.setattr(Attention, "fit", None)
     second = record_of()
-    for one, other in zip(first.attention, second.attention, strict=True):
-        assert one.cell == other.cell
-        for match, again in zip(one.matches, other.matches, strict=True):
+    for before, after in zip(first.attention, second.attention, strict=True):
+        assert before.cell == after.cell
+        for match, again in zip(before.matches, after.matches, strict=True):
             assert (match.row, match.tokens) == (again.row, again.tokens)
             np.testing.assert_array_equal(match.alpha, again.alpha)
 
 
 def test_courses_of_training_are_kept_with_the_results(record_of):
     record = record_of()
-    courses = {one.cell: one.training for one in record.folds}
+    courses = {result.cell: result.training for result in record.folds}
     assert courses.pop("word2vec(size=8, epochs=1) / text_only / logistic") is None
     for course in courses.values():
         assert 1 <= course["kept"] <= len(course["fitted"]) <= 3
@@ -107,9 +110,8 @@ def test_what_goes_wrong_is_a_remark_and_the_results_stand(record_of, monkeypatc
     monkeypatch.setattr(attention_task, "refit", fail)
     record = record_of()
     assert record.attention == ()
-    assert (
-        sum("cannot be shown: RuntimeError: the lights went out" in warning for warning in record.warnings) == 2
-    )
+    remark = "cannot be shown: RuntimeError: the lights went out"
+    assert sum(remark in warning for warning in record.warnings) == 2
     assert not record.failures
 
 

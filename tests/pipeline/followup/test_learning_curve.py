@@ -1,9 +1,11 @@
-"""The learning curve: nested shares of labels, the others hidden from everything, the same test rows."""
+"""The learning curve: nested shares of labels, the others hidden, the same test rows."""
 
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -17,6 +19,8 @@ from pipeline.followup import learning_curve
 from pipeline.followup.learning_curve import curve_cells
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
+from pipeline.store.manifest import MANIFEST
+from pipeline.store.store import Store
 from pipeline.tasks import fit
 from reports.follow_up_record import CurveRecord
 from reports.sections import learning_curve as section
@@ -75,11 +79,9 @@ def test_other_training_rows_lose_their_label_and_groups_stay_apart(grouped, sha
                 for rows in (learned, unknown):
                     assert not set(groups[rows]) & (set(groups[scored]) | set(groups[test]))
         again = few_labels(fold, share, grid, data)
-        assert all(
-            np.array_equal(a, b)
-            for one, other in zip(few.splits(), again.splits(), strict=True)
-            for a, b in zip(one, other, strict=True)
-        )
+        for split, same_split in zip(few.splits(), again.splits(), strict=True):
+            for rows, same_rows in zip(split, same_split, strict=True):
+                assert np.array_equal(rows, same_rows)
         assert few_labels(fold, 1, grid, data) is fold
 
 
@@ -93,12 +95,12 @@ def test_wrong_shares_are_named(tmp_path):
 
 
 # --- whole runs
-# -------------------------------------------------------------------------------------------
 
 CURVE = (
     re.sub(
         "fusion: .*",
-        "fusion: [majority, image_only, text_only, {late: {rule: [mean, stacking]}}, semi_supervised, cca]",
+        "fusion: [majority, image_only, text_only, {late: {rule: [mean, stacking]}}, "
+        "semi_supervised, cca]",
         GRID,
     )
     + "learning_curve: [1, 0.1, 0.5]\n"
@@ -115,31 +117,28 @@ def folder(tmp_path):
 @pytest.fixture
 def records(monkeypatch):
     """The record of every run."""
-    kept, finish = [], run._finish
+    records, finish = [], run._finish
     monkeypatch.setattr(
-        run, "_finish", lambda record, out: kept.append(record) or finish(record, out)
+        run, "_finish", lambda record, out: records.append(record) or finish(record, out)
     )
-    return kept
+    return records
 
 
 def test_the_best_cells_are_scored_on_the_same_rows_at_every_share(folder, records):
     assert run_grid(folder) == 0
     (record,) = records
-    assert [one.share for one in record.learning_curve] == [0.1, 0.5, 1]
-    assert [{entry.n_train for entry in one.folds} for one in record.learning_curve] == [
-        {3},
-        {12},
-        {24},
-    ]
+    assert [point.share for point in record.learning_curve] == [0.1, 0.5, 1]
+    labelled = [{entry.n_train for entry in point.folds} for point in record.learning_curve]
+    assert labelled == [{3}, {12}, {24}]
     whole = {(entry.cell, entry.fold): entry for entry in record.folds}
     fusions = {entry.cell.split(" / ")[1].split("(")[0] for entry in record.learning_curve[0].folds}
     assert fusions == {"image_only", "text_only", "late", "semi_supervised", "cca"}
-    for one in record.learning_curve:
-        assert {(entry.cell, entry.fold) for entry in one.folds} == {
+    for point in record.learning_curve:
+        assert {(entry.cell, entry.fold) for entry in point.folds} == {
             (entry.cell, entry.fold) for entry in record.learning_curve[-1].folds}
-        for entry in one.folds:
+        for entry in point.folds:
             np.testing.assert_array_equal(entry.rows, whole[entry.cell, entry.fold].rows)
-            if one.share == 1:
+            if point.share == 1:
                 np.testing.assert_array_equal(
                     entry.probabilities, whole[entry.cell, entry.fold].probabilities
                 )
@@ -155,13 +154,31 @@ def test_a_second_run_and_two_workers_give_the_same_from_and_without_the_store(f
     first, again, other = (
         [
             (entry.cell, entry.fold, entry.probabilities.tobytes())
-            for one in record.learning_curve
-            for entry in one.folds
+            for entry in chain.from_iterable(point.folds for point in record.learning_curve)
         ]
         for record in records
     )
     assert first == again == other
-    assert all(entry.reused for one in records[1].learning_curve for entry in one.folds)
+    for point in records[1].learning_curve:
+        assert all(entry.reused for entry in point.folds)
+
+
+def test_a_curve_added_later_finds_results_whose_rows_and_features_are_gone(folder, records):
+    """As in a store that was made before rows and folds were kept in it."""
+    write_grid(folder, CURVE.partition("learning_curve")[0])
+    assert run_grid(folder) == 0
+    for entry in Store(folder / "store").entries():
+        text = (entry / MANIFEST).read_text()
+        if any(f'"kind":"{kind}"' in text for kind in ("context", "features", "texts")):
+            shutil.rmtree(entry)
+    write_grid(folder, CURVE)
+    assert run_grid(folder) == 0
+    assert run_grid(folder, "--store", str(folder / "other")) == 0
+    later, anew = records[1:]
+    assert {point.share for point in later.learning_curve} == {0.1, 0.5, 1}
+    for point, same in zip(later.learning_curve, anew.learning_curve, strict=True):
+        for entry, same_entry in zip(point.folds, same.folds, strict=True):
+            np.testing.assert_array_equal(entry.probabilities, same_entry.probabilities)
 
 
 def test_hidden_labels_have_no_part_in_any_prediction(folder):
@@ -176,8 +193,8 @@ def test_hidden_labels_have_no_part_in_any_prediction(folder):
     hidden = few[0].outer.unlabelled
     labels[hidden] = (labels[hidden] + 1) % 3
     for unit in plan.units:
-        found = fit._result(unit, replace(context, labels=labels), store).arrays["probabilities"]
-        np.testing.assert_array_equal(found, store.load(unit.ingredients).arrays["probabilities"])
+        other = fit._result(unit, replace(context, labels=labels), store).arrays["probabilities"]
+        np.testing.assert_array_equal(other, store.load(unit.ingredients).arrays["probabilities"])
 
 
 def test_a_cell_that_fails_with_few_labels_fails_there_only(folder, records, monkeypatch):
@@ -203,7 +220,7 @@ def test_the_best_of_each_kind_and_every_fusion_that_uses_unlabelled_rows_are_ch
     late = [cell for cell in cells if cell.parts]
     chosen = curve_cells(cells, records[0])
     assert len([cell for cell in chosen if cell in late]) == 1
-    assert all(part in chosen for cell in chosen for part in cell.parts)
+    assert all(set(cell.parts) <= set(chosen) for cell in chosen)
 
 
 def test_the_plan_says_that_the_curve_comes_on_top(folder, capsys):
@@ -215,11 +232,10 @@ def test_the_plan_says_that_the_curve_comes_on_top(folder, capsys):
 
 
 # --- the section
-# ------------------------------------------------------------------------------------------
 
 
 def curve_record():
-    """The small record with a curve in which the fusion's gain over the text halves with all labels."""
+    """The small record with a curve: the fusion's gain over the text halves with all labels."""
     record = small_record()
     whole = tuple(
         entry for entry in record.folds if entry.cell in (IMAGE.name, TEXT.name, FUSION.name)

@@ -1,9 +1,10 @@
-"""The second phase: altered rows, additive projections, reuse, and late fusion under the same conditions."""
+"""The second phase: altered rows, additive projections, reuse; late fusion under the same rules."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -47,9 +48,9 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def records(monkeypatch):
     """The records of the runs of a test."""
-    kept = []
-    monkeypatch.setattr(run, "write_run", lambda record, *_: kept.append(record))
-    return kept
+    records = []
+    monkeypatch.setattr(run, "write_run", lambda record, *_: records.append(record))
+    return records
 
 
 def test_alterations_of_one_and_of_both_modalities():
@@ -78,10 +79,10 @@ def test_a_share_goes_missing_or_is_exchanged_and_larger_shares_hold_the_smaller
 def test_altered_views_share_their_features():
     values = np.eye(20, dtype=np.float32)
     views = Views(Block.of(values), Block.of(values))
-    found = altered_views(views, Alteration("missing", ("image",), 0.5), FOLD, seed=0)
-    assert found.image.values is values
-    assert found.image.present.sum() == 10
-    assert np.array_equal(found.text.index, views.text.index)
+    without_pictures = altered_views(views, Alteration("missing", ("image",), 0.5), FOLD, seed=0)
+    assert without_pictures.image.values is values
+    assert without_pictures.image.present.sum() == 10
+    assert np.array_equal(without_pictures.text.index, views.text.index)
 
 
 def test_pairs_are_drawn_from_rows_with_both_modalities():
@@ -124,11 +125,13 @@ def test_a_run_asks_the_best_cell_of_each_fusion(folder, records):
         ):
             # class frequencies
             assert all(score == pytest.approx(1 / 3, abs=0.01) for _, score in probe.scores)
-    assert {one.cell for one in record.additive} == {
+    assert {additive.cell for additive in record.additive} == {
         name for name in asked if fusions[name] in ("concat", "late")
     }
     # Neither concat with logistic regression nor the product of two models has interactions.
-    concat = next(one for one in record.additive if fusions[one.cell] == "concat")
+    concat = next(
+        additive for additive in record.additive if fusions[additive.cell] == "concat"
+    )
     assert (concat.rows, concat.changed, concat.score) == (36, 0.0, pytest.approx(concat.additive))
 
 
@@ -150,7 +153,8 @@ def test_late_fusion_without_a_modality_is_its_other_part(folder, records):
 def test_only_the_first_repeat_is_asked(folder, records):
     write_grid(folder, GRID.replace("folds: 3", "folds: 3, repeats: 2"))
     run_grid(folder)
-    assert {key[0] for probe in records[0].probes for key, _ in probe.scores} == {0}
+    scores = chain.from_iterable(probe.scores for probe in records[0].probes)
+    assert {key[0] for key, _ in scores} == {0}
 
 
 def test_a_second_run_asks_nothing_and_one_or_two_workers_say_the_same(

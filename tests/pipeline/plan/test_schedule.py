@@ -1,7 +1,12 @@
-"""Which units one process takes together: all of them once, large ones first, no process left with a long one."""
+"""Which units one process takes together.
+
+All of them once, large ones first, no process left with a long one.
+"""
 
 from __future__ import annotations
 
+from itertools import chain
+from operator import attrgetter
 from types import SimpleNamespace
 
 from hypothesis import given
@@ -21,7 +26,7 @@ def unit(fold, picture=None, joint=True, work=1.0):
 
 
 def scheduled(units, jobs):
-    return tasks_of(units, jobs, lambda one: one.work)
+    return tasks_of(units, jobs, attrgetter("work"))
 
 
 UNITS = st.lists(
@@ -37,24 +42,20 @@ UNITS = st.lists(
 )
 
 
+def fold_and_pictures(unit):
+    return unit.fold.fold, *(features.key for features in unit.features.get("image", ()))
+
+
 @given(UNITS, st.integers(1, 8))
 def test_every_unit_is_in_one_task_and_tasks_hold_what_shares_pictures_and_fold(units, jobs):
     tasks = scheduled(units, jobs)
-    assert sorted(position for task in tasks for position in task) == list(range(len(units)))
+    assert sorted(chain.from_iterable(tasks)) == list(range(len(units)))
     for task in tasks:
         members = [units[position] for position in task]
         assert len(task) == 1 or all(
-            isinstance(one.estimator.classifier, SolvesJointly) for one in members
+            isinstance(member.estimator.classifier, SolvesJointly) for member in members
         )
-        assert (
-            len(
-                {
-                    (one.fold.fold, *(each.key for each in one.features.get("image", ())))
-                    for one in members
-                }
-            )
-            == 1
-        )
+        assert len(set(map(fold_and_pictures, members))) == 1
 
 
 @given(UNITS, st.integers(1, 8))
@@ -64,17 +65,17 @@ def test_no_process_works_alone_for_longer_than_a_task_that_could_not_be_taken_a
     ends = [0.0] * jobs
     for size in sizes:  # each goes to the process that is free first
         ends[ends.index(min(ends))] += size
-    assert max(ends) - sum(sizes) / jobs <= max(one.work for one in units) + 1e-6
+    assert max(ends) - sum(sizes) / jobs <= max(unit.work for unit in units) + 1e-6
 
 
 def test_the_largest_group_goes_first_and_single_units_come_last_fold_after_fold():
     units = [unit(1, joint=False, work=50), unit(0, joint=False),
-             *(unit(fold, "cnn", work=2) for fold in (0, 1) for _ in range(2)),
-             *(unit(fold, "hog", work=5) for fold in (0, 1) for _ in range(2))]
+             *(unit(fold, "cnn", work=2) for fold in (0, 0, 1, 1)),
+             *(unit(fold, "hog", work=5) for fold in (0, 0, 1, 1))]
     assert scheduled(units, 2) == [[6, 7], [8, 9], [2, 3], [4, 5], [1], [0]]
 
 
 def test_the_last_group_is_taken_apart():
-    units = [unit(fold, "cnn") for fold in range(3) for _ in range(4)]
+    units = [unit(position // 4, "cnn") for position in range(12)]
     assert scheduled(units, 2) == [[0, 1, 2, 3], [4], [5], [6], [7], [8], [9], [10], [11]]
     assert scheduled(units[:4], 2) == [[0], [1], [2], [3]]

@@ -1,4 +1,7 @@
-"""Late fusion in a run: unimodal models fitted once serve every pair and rule; rules learn from inner folds only."""
+"""Late fusion in a run: unimodal models fitted once serve every pair and rule.
+
+Rules learn from inner folds only.
+"""
 
 from __future__ import annotations
 
@@ -117,14 +120,17 @@ def test_parts_with_nothing_to_choose_are_predicted_on_inner_folds_where_a_rule_
     write_grid(folder, late(["mean", "stacking"], grid=GRID).replace("C: [1, 100]", "C: [10]"))
     assert run_grid(folder) == 0
     assert len(fitted) == 2 * 3
-    found = {row["cell"]: float(row["log_loss"]) for row in scores(folder)}
-    assert "mean_colour + bow / late(stacking) / logistic" in found
+    losses = {row["cell"]: float(row["log_loss"]) for row in scores(folder)}
+    assert "mean_colour + bow / late(stacking) / logistic" in losses
 
 
 def test_what_a_rule_learns_from_are_predictions_of_the_folds_that_left_the_rows_out(
     folder, monkeypatch
 ):
-    """The stored inner predictions are those of plain fits on the other inner folds, at the chosen strength."""
+    """The stored inner predictions are those of plain fits on the other inner folds.
+
+    Each at the chosen strength.
+    """
     plans, make = [], run.make_plan
     monkeypatch.setattr(
         run, "make_plan", lambda given: plans.append((make(given), given.dataset)) or plans[-1][0]
@@ -143,8 +149,8 @@ def test_what_a_rule_learns_from_are_predictions_of_the_folds_that_left_the_rows
                 Views(image=block.take(train)), dataset.labels[train]
             )
             expected = model.predict_proba(Views(image=block.take(left_out)))
-            kept = entry.arrays["inner"][np.searchsorted(unit.fold.train, left_out)]
-            np.testing.assert_allclose(kept, expected, atol=1e-5)
+            stored = entry.arrays["inner"][np.searchsorted(unit.fold.train, left_out)]
+            np.testing.assert_allclose(stored, expected, atol=1e-5)
         assert entry.arrays["inner"].shape == (len(unit.fold.train), 3)
     assert MeanColour.calls == [36]
 
