@@ -21,13 +21,14 @@ from unittest.mock import patch
 from threadpoolctl import threadpool_limits
 
 from models.kept import RECENT
-from pipeline import run
 from pipeline.config.parse import read_grid
+from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress
+from pipeline.plan.execute import encoded
+from pipeline.plan.load import load
 from pipeline.plan.plan import make_plan
 from pipeline.store.store import DEFAULT_STORE, Store
-from pipeline.tasks.context import Context, context_of
-from pipeline.tasks.encode import encode_all
+from pipeline.tasks.context import Context
 from pipeline.tasks.fit import _result
 from pipeline.tasks.unit import Unit
 
@@ -36,14 +37,12 @@ Measured = dict[str, dict[str, list[float]]]
 
 def prepared(path: Path, pattern: str, store: Store) -> tuple[list[Unit], Context]:
     """The matching cells on the first fold, with their features in the store."""
-    grid = read_grid(path)
-    dataset, folds, cells = run._load(grid, store)
-    plan = make_plan(
-        grid, [cell for cell in cells if re.search(pattern, cell.name)], dataset, folds[:1]
-    )
-    with progress("Features", len(plan.features)) as report:
-        encode_all(list(plan.features.values()), dataset, store, 1, report)
-    return list(plan.units), context_of(dataset, grid.tuning_metric, store)
+    whole = load(read_grid(path), store, Processes(1), progress)
+    cells = [cell for cell in whole.cells if re.search(pattern, cell.name)]
+    comparison = whole.of(cells, whole.folds[:1], progress)
+    plan = make_plan(comparison)
+    encoded(plan.features.values(), comparison)
+    return list(plan.units), comparison.context
 
 
 def measure(
@@ -93,8 +92,8 @@ def main() -> None:
         without, shared = of_cell["without"], of_cell["with"]
         print(f"{name:{width}}{without:10.2f}{shared:10.2f}{without / shared:8.2f}")
     print(
-        f"predictions {'the same to the bit' if equal else 'DIFFER'}; {RECENT.bytes / 2**20:.0f} MB "
-        "kept at the end"
+        f"predictions {'the same to the bit' if equal else 'DIFFER'}; "
+        f"{RECENT.bytes / 2**20:.0f} MB kept at the end"
     )
 
 

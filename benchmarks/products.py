@@ -40,6 +40,11 @@ def speeds(
     return [operations / statistics.median(times_taken) / 1e9 for times_taken in taken]
 
 
+def difference(whole: Callable[[], Array], tiled: Callable[[], Array]) -> float:
+    """Largest difference of two results, relative to the largest number of the first."""
+    return float(np.abs(whole() - tiled()).max() / np.abs(whole()).max())
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -68,16 +73,11 @@ def main() -> None:
                 partial(np.matmul, R, A),
                 partial(matmul_transposed, R, turned),
             )
-            logits, tiled_logits, gradients, tiled_gradients = speeds(
-                sides, 2.0 * A.size * c, options.seconds
-            )
-            apart = max(
-                float(np.abs(whole() - tiled()).max() / np.abs(whole()).max())
-                for whole, tiled in (sides[:2], sides[2:])
-            )
+            measured = speeds(sides, 2.0 * A.size * c, options.seconds)
+            apart = max(difference(*sides[:2]), difference(*sides[2:]))
             print(
-                f"{d:6}{c:9}{logits:13.0f}{tiled_logits:7.0f}{gradients:11.0f}"
-                f"{tiled_gradients:7.0f}{apart:12.1e}{copied:8.3f}",
+                f"{d:6}{c:9}{measured[0]:13.0f}{measured[1]:7.0f}{measured[2]:11.0f}"
+                f"{measured[3]:7.0f}{apart:12.1e}{copied:8.3f}",
                 flush=True,
             )
 
