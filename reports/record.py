@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+# A metric: labels (m,) and probabilities (m, K) -> score.
+Score: TypeAlias = Callable[[NDArray[np.int64], NDArray[np.float64]], float]
 
 
 @dataclass(frozen=True)
@@ -248,6 +251,7 @@ class ScoredRecord:
     unseen_classes : whether folds hold out whole classes; these are the groups then.
     thumbnail : gives a small JPEG of a row's picture, None where the row has none; raises OSError
         or ValueError where it cannot be had. It is asked for the few rows that the report shows.
+    score : `metric` as a function of labels (m,) and probabilities (m, K), to score resamples by.
     """
 
     name: str
@@ -274,6 +278,7 @@ class ScoredRecord:
     group_name: str | None = None
     unseen_classes: bool = False
     thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)
+    score: Score | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
