@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from reports.fold_record import CellRecord, FailureRecord, FoldRecord
 from reports.follow_up_record import FollowUpRecord
 from reports.work_record import WorkRecord
+
+# A metric: labels (m,) and probabilities (m, K) -> score.
+Score: TypeAlias = Callable[[NDArray[np.int64], NDArray[np.float64]], float]
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class ScoredRecord:
     unseen_classes : whether folds hold out whole classes; these are the groups then.
     thumbnail : gives a small JPEG of a row's picture, None where the row has none; raises OSError
         or ValueError where it cannot be had. It is asked for the few rows that the report shows.
+    score : `metric` as a function of labels (m,) and probabilities (m, K), to score resamples by.
     """
 
     name: str
@@ -71,6 +75,7 @@ class ScoredRecord:
     group_name: str | None = None
     unseen_classes: bool = False
     thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)
+    score: Score | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

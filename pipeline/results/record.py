@@ -52,6 +52,7 @@ def scored_record(comparison: Comparison, scores: Scores, command: str) -> Score
         command=command,
         grid=lock_text(grid, versions, dataset.fingerprint),
         metric=grid.metric,
+        score=METRICS[grid.metric],
         metrics=tuple(
             MetricRecord(name, metric.greater_is_better, metric.unit)
             for name, metric in METRICS.items()

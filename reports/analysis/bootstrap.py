@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from reports.analysis.ranking import rank_cells, ranking_metric
 from reports.analysis.standing import Standing
-from reports.analysis.weighted_scores import Floats, resampled
+from reports.analysis.weighted_scores import WEIGHTED, Floats, redrawn, resampled
 from reports.record import RunRecord
 
 RESAMPLES = 1000
@@ -100,7 +100,8 @@ def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
     3.8). Where whole classes are held out these are the groups, and a class that is drawn twice
     counts as two in a mean over classes. All predictions of a row, one per repeat, go with it. ROC
     AUC is resampled through its projection on single rows (DeLong et al. 1988), the other metrics
-    exactly. None without a complete cell.
+    exactly; those without a weighted form take longer, and to them a class that is drawn twice is
+    one with twice the rows. None without a complete cell.
     """
     standings = rank_cells(record).ranked()
     if not standings:
@@ -112,14 +113,12 @@ def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
     weights = resample_weights(len(names), resamples, record.seed)
     left_out = (weights[1:] == 0).astype(np.float32)
     metric = ranking_metric(record)
-    scores = resampled(
-        record.metric,
-        np.concatenate([weights, left_out]),
-        units,
-        record.labels[rows],
-        [_Predictions(standing, keys) for standing in standings],
-        record.unseen_classes,
-    )
+    drawings = np.concatenate([weights, left_out]), units, record.labels[rows]
+    cells = [_Predictions(standing, keys) for standing in standings]
+    if record.metric in WEIGHTED or record.score is None:
+        scores = resampled(record.metric, *drawings, cells, record.unseen_classes)
+    else:
+        scores = redrawn(record.score, *drawings, cells)
     return Pooled(
         record.metric,
         tuple(standing.cell.name for standing in standings),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from reports.analysis.mean_ranks import mean_ranks
+from reports.record import Score
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -26,7 +27,7 @@ def resampled(
 
     Parameters
     ----------
-    metric : name of one of the run's metrics.
+    metric : one of `WEIGHTED`.
     weights : (B, U), how often each unit counts.
     units : (m,), the unit of each prediction; labels (m,) its true class.
     cells : C arrays (m, K) of probabilities.
@@ -35,14 +36,36 @@ def resampled(
     Raises
     ------
     KeyError
-        For an unknown metric.
+        For another metric.
     """
     sums = _Sums(
         weights,
         units,
         dict(zip(labels.tolist(), units.tolist(), strict=True)) if units_are_classes else None,
     )
-    return _SCORES[metric](sums, labels, cells)
+    return WEIGHTED[metric](sums, labels, cells)
+
+
+def redrawn(
+    score: Score,
+    weights: NDArray[np.float32],
+    units: Codes,
+    labels: Codes,
+    cells: Sequence[object],
+) -> Floats:
+    """Any metric of predictions that are taken as often as their units: (B, C).
+
+    As `resampled`, for metrics that have no weighted form, one resample after the other; nan where
+    it has no predictions.
+    """
+    scores = np.full((len(weights), len(cells)), np.nan)
+    for column, cell in enumerate(cells):
+        probabilities = np.asarray(cell)
+        for number, counts in enumerate(weights):
+            drawn = np.repeat(np.arange(len(labels)), counts[units].astype(np.int64))
+            if len(drawn):
+                scores[number, column] = score(labels[drawn], probabilities[drawn])
+    return scores
 
 
 class _Sums:
@@ -194,7 +217,8 @@ def _placements(probabilities: Floats, labels: Codes) -> NDArray[np.float32]:
     return placements
 
 
-_SCORES: dict[str, Callable[[_Sums, Codes, Sequence[object]], Floats]] = {
+# Metrics with a weighted form, by name: of these all resamples are scored in one go.
+WEIGHTED: dict[str, Callable[[_Sums, Codes, Sequence[object]], Floats]] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
     "precision_macro": _of_counts(lambda hits, true, predicted: hits / np.maximum(predicted, 1)),

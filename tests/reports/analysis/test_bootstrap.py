@@ -10,8 +10,9 @@ import pytest
 from pipeline.metrics import METRICS
 from reports.analysis.bootstrap import FEWEST_UNITS, pooled, resample_weights
 from reports.analysis.optimism import optimism
-from reports.analysis.weighted_scores import resampled
+from reports.analysis.weighted_scores import WEIGHTED, redrawn, resampled
 from reports.fold_record import CellRecord, FoldRecord
+from reports.record import MetricRecord
 from tests.support.realistic import realistic_record
 from tests.support.records import FUSION, MAJORITY, TEXT, small_record
 
@@ -26,7 +27,7 @@ def predictions(rows: int, classes: int, cells: int, seed: int = 0):
     return labels, list(odds / odds.sum(axis=2, keepdims=True)), rng
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", WEIGHTED)
 def test_weighted_scores_are_those_of_rows_drawn_as_often(name):
     labels, cells, rng = predictions(120, 4, 3)
     units = rng.integers(0, 40, 120)  # groups of about three
@@ -40,6 +41,39 @@ def test_weighted_scores_are_those_of_rows_drawn_as_often(name):
         np.testing.assert_allclose(
             scores[row], plain, atol=0.02 if name == "roc_auc" and row else 1e-6
         )
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_without_a_weighted_form_is_asked_about_rows_drawn_as_often(name):
+    labels, cells, rng = predictions(120, 4, 2)
+    units = rng.integers(0, 40, 120)
+    weights = np.concatenate([resample_weights(40, 5, seed=1), np.zeros((1, 40), np.float32)])
+    scores = redrawn(METRICS[name], weights, units, labels, cells)
+    assert np.isnan(scores[-1]).all()
+    if name in WEIGHTED and name != "roc_auc":
+        weighted = resampled(name, weights[:-1], units, labels, cells)
+        np.testing.assert_allclose(scores[:-1], weighted, atol=1e-6)
+    np.testing.assert_allclose(scores[0], [METRICS[name](labels, cell) for cell in cells])
+
+
+def test_intervals_of_a_metric_without_a_weighted_form_come_from_its_function():
+    record = small_record()
+    renamed = replace(
+        record,
+        metric="share of hits",
+        metrics=(MetricRecord("share of hits", True),),
+        folds=tuple(
+            replace(fold, scores={"share of hits": fold.scores["accuracy"]})
+            for fold in record.folds
+        ),
+        score=METRICS["accuracy"],
+    )
+    plain = pooled(replace(record, metric="accuracy"), 50)
+    asked = pooled(renamed, 50)
+    assert plain is not None
+    assert asked is not None
+    assert asked.cells == plain.cells
+    np.testing.assert_allclose(asked.replicates, plain.replicates, atol=1e-6)
 
 
 def test_whole_classes_are_resampled_where_they_are_the_units():
