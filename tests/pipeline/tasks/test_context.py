@@ -232,5 +232,5 @@ def test_folds_are_known_by_their_numbers_and_may_leave_out_the_inner_ones():
 
 
 def test_a_context_that_was_removed_is_an_error_that_says_what_to_do(store):
-    with pytest.raises(FileNotFoundError, match="rows and folds .* were removed .* run again"):
+    with pytest.raises(FileNotFoundError, match=r"rows and folds .* were removed .* run again"):
         context_at(store, whole().key)

@@ -49,7 +49,7 @@ def test_equal_texts_have_an_equal_reference_and_others_another(store):
 
 def test_texts_that_were_removed_are_an_error_that_says_what_to_do(tmp_path, store):
     reference = put_samples(with_texts(["a"]), "text", store)
-    with pytest.raises(FileNotFoundError, match="texts of this run were removed .* run again"):
+    with pytest.raises(FileNotFoundError, match=r"texts of this run were removed .* run again"):
         samples_at(reference, Store(tmp_path / "other"))
 
 
