@@ -18,7 +18,7 @@ class TrainsNetwork(Fusion):
     epochs: int
 
     def course(self) -> dict[str, Any] | None:
-        """Course of the fitted model's training as plain data (models.trainer.History).
+        """Course of the fitted model's training as plain data (features.training.settings.History).
 
         None where nothing had to be trained.
         """
