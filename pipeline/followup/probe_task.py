@@ -51,7 +51,7 @@ class Probe:
 
     @cached_property
     def ingredients(self) -> Ingredients:
-        """Everything that decides what is kept of it; see `store.keys.key_of`."""
+        """Everything that decides what is kept of it; see `pipeline.store.keys.key_of`."""
         return {
             "kind": "probes",
             "version": VERSION,
