@@ -1,4 +1,4 @@
-"""Encoders: pictures and texts in, Blocks out. These two dicts are the only registries."""
+"""Encoders by the name that a grid calls them: pictures and texts in, Blocks out."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Gradients:
         self.task, self.held_out = task, held_out
 
     def __call__(self, without: int | None, strengths: Sequence[float]) -> Solved:
-        """See least_squares.Method."""
+        """See models.classifiers.least_squares.Method."""
         rows = np.arange(self.task.X.shape[0])
         if without is not None:
             rows = np.setdiff1d(rows, self.held_out[without])

@@ -77,7 +77,7 @@ class Primal:
         )
 
     def __call__(self, without: int | None, strengths: Sequence[float]) -> Solved:
-        """See least_squares.Method."""
+        """See models.classifiers.least_squares.Method."""
         sums = self.whole if without is None else self.whole.minus(self.folds[without])
         mean, level = sums.rows / sums.weight, sums.targets / sums.weight
         squares = sums.squares - np.outer(mean, sums.rows)

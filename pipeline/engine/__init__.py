@@ -1,1 +1,1 @@
-"""Doing work: processes, memory, progress, attempts."""
+"""Doing work: tasks, what runs them and where; memory, progress, attempts."""

@@ -17,7 +17,7 @@ from pipeline.store.manifest import Entry
 
 
 def ingredients_of(dataset: Dataset, split: Split, seed: int) -> dict[str, Any]:
-    """Everything that decides the folds; see `store.keys.key_of`."""
+    """Everything that decides the folds; see `pipeline.store.keys.key_of`."""
     groups = None if dataset.groups is None else dataset.groups.tolist()
     return {
         "kind": "folds",

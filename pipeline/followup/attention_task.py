@@ -54,7 +54,7 @@ class AttentionTask:
 
     @cached_property
     def ingredients(self) -> Ingredients:
-        """Everything that decides what is kept; see `store.keys.key_of`."""
+        """Everything that decides what is kept; see `pipeline.store.keys.key_of`."""
         return {
             "kind": "attention",
             "version": VERSION,

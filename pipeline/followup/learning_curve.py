@@ -103,7 +103,7 @@ class _OfWholeFolds:
         self._requests = FeatureRequests(few.dataset, few.context, few.seed)
 
     def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
-        """See tasks.unit.Requests."""
+        """See pipeline.tasks.unit.Requests."""
         whole = self._whole[cell, fold.repeat, fold.fold]
         features: dict[Modality, list[Features]] = {}
         for modality, (_, form) in cell.encoders().items():

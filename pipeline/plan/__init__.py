@@ -1,1 +1,1 @@
-"""What there is to do, what it needs, its text."""
+"""What there is to do, what it needs, its text; and doing it."""

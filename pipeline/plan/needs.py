@@ -1,4 +1,4 @@
-"""How much memory fits take, how much there is, and so how many processes may work side by side."""
+"""How much memory fits take, and what --plan and a run say of it."""
 
 from __future__ import annotations
 

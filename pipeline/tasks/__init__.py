@@ -1,1 +1,1 @@
-"""What is worked on: encode, fit, choose, combine, refit."""
+"""What is worked on: encode, fit, choose, combine, refit; and the keys of what comes of it."""

@@ -27,7 +27,7 @@ class Features:
     Parameters
     ----------
     count : distinct samples to encode, augmented copies counted.
-    ingredients : everything that decides them; see `store.keys.key_of`.
+    ingredients : everything that decides them; see `pipeline.store.keys.key_of`.
     split : the split whose training rows it learns from; None for a frozen encoder.
     train : these rows; None also while it travels.
     targets : labels and groups of the training samples, where the encoder is supervised.

@@ -105,7 +105,9 @@ class OpenMoji:
     components: bool = False
 
     def load(self, folder: Path) -> Samples:
-        """List the emoji that have a drawing (no file counts from `folder`); see samples.Source.
+        """List the emoji that have a drawing; see pipeline.data.samples.Source.
+
+        No file counts from `folder`.
 
         Raises
         ------
