@@ -49,8 +49,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,18 +60,18 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
 from benchmarks.scikit_grid import STRENGTHS, Key, Task, best, plain
-from pipeline import run
 from pipeline.config.cells import Cell
 from pipeline.config.parse import read_grid
 from pipeline.data.dataset import Dataset
-from pipeline.engine.progress import progress
+from pipeline.engine.processes import Processes
+from pipeline.engine.progress import progress, silence
+from pipeline.engine.task import Failed
 from pipeline.folds.fold import Fold
-from pipeline.plan.execute import run_plan
-from pipeline.plan.plan import Plan, make_plan
+from pipeline.plan.comparison import Comparison
+from pipeline.plan.execute import encoded, run_plan
+from pipeline.plan.load import load
+from pipeline.plan.plan import Plan, features_of, make_plan
 from pipeline.store.store import Store
-from pipeline.tasks.context import context_of
-from pipeline.tasks.encode import encode_all
-from pipeline.tasks.features import Features
 
 Array = NDArray[Any]
 
@@ -98,22 +98,16 @@ metric: f1_macro
 """
 
 
-@contextmanager
-def quiet(title: str, total: int) -> Iterator[Any]:
-    """Progress that shows nothing."""
-    yield lambda name, count=1: None
-
-
-def ours(plan: Plan, dataset: Dataset, store: Store) -> tuple[dict[Key, Array], float]:
+def ours(plan: Plan, comparison: Comparison) -> tuple[dict[Key, Array], float]:
     """The pipeline on a store that holds the features only; predictions and seconds."""
+    store = comparison.store
     with tempfile.TemporaryDirectory(dir=store.root.parent) as folder:
         shutil.copytree(store.root, folder, copy_function=os.link, dirs_exist_ok=True)
         empty = Store(Path(folder))
+        quiet = replace(comparison, store=empty, engine=Processes(2), progress=silence)
         begun = time.perf_counter()
-        _, outcomes = run_plan(
-            plan, dataset, context_of(dataset, "log_loss", empty), empty, 2, quiet
-        )
-        assert not any(hasattr(outcome, "error") for outcome in outcomes.values()), outcomes
+        outcomes = run_plan(plan, quiet).units
+        assert not any(isinstance(outcome, Failed) for outcome in outcomes.values()), outcomes
         predictions = {}
         for unit in plan.units:
             entry = empty.load(unit.ingredients)
@@ -161,29 +155,22 @@ def scores(
     }
 
 
-def prepared(
-    rows: int, root: Path, cells: int
-) -> tuple[Plan, Dataset, tuple[Fold, ...], tuple[Cell, ...], Store]:
+def prepared(rows: int, root: Path, cells: int) -> tuple[Plan, Comparison]:
     """The plan, with all features in the store."""
     store = Store(root)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "grid.yaml"
         path.write_text(GRID.format(data=DATA, rows=rows, strengths=STRENGTHS), encoding="utf-8")
-        grid = read_grid(path)
-        dataset, folds, every = run._load(grid, store)
-    plan = make_plan(grid, every, dataset, folds)
+        comparison = load(read_grid(path), store, Processes(2), progress)
+    plan = make_plan(comparison)
     names = list(dict.fromkeys(unit.cell.name for unit in plan.units))
     chosen = set(
         names if cells >= len(names) else [names[i * len(names) // cells] for i in range(cells)]
     )
     units = tuple(unit for unit in plan.units if unit.cell.name in chosen)
-    features: dict[str, Features] = {}
-    for unit in units:
-        needed = itertools.chain.from_iterable(unit.features.values())
-        features |= {encoded.key: encoded for encoded in needed}
-    with progress("Features", len(features)) as report:
-        encode_all(list(features.values()), dataset, store, 2, report)
-    return plan.__class__(units, features, ()), dataset, folds, every, store
+    features = features_of(units)
+    encoded(features.values(), comparison)
+    return Plan(units, (), features, ()), comparison
 
 
 def options_of_command() -> argparse.Namespace:
@@ -211,8 +198,10 @@ def main() -> None:
         sys.exit(
             f"{DATA} is not there: this benchmark needs the CIFAR-10 table beside the repository"
         )
-    plan, dataset, folds, cells, store = prepared(options.rows, options.store, options.cells)
-    tasks = tasks_of(plan, dataset, store)
+    plan, comparison = prepared(options.rows, options.store, options.cells)
+    dataset = comparison.dataset
+    scored = partial(scores, cells=comparison.cells, folds=comparison.folds, dataset=dataset)
+    tasks = tasks_of(plan, dataset, comparison.store)
     fits = sum(unit.fits for unit in plan.units)
     print(
         f"{len(dataset)} rows, {len(plan.units)} cells x folds, {fits} fits, "
@@ -226,14 +215,14 @@ def main() -> None:
     seconds: dict[str, list[float]] = {name: [] for name in ("ours", *sides)}
     f1: dict[str, dict[Key, float]] = {}
     for _ in range(options.repeats):
-        mine, taken = ours(plan, dataset, store)
+        mine, taken = ours(plan, comparison)
         seconds["ours"].append(taken)
-        f1["ours"] = scores(mine, cells, folds, dataset)
+        f1["ours"] = scored(mine)
         for name, side in sides.items():
             begun = time.perf_counter()
             theirs = side(tasks)
             seconds[name].append(time.perf_counter() - begun)
-            f1[name] = scores(theirs, cells, folds, dataset)
+            f1[name] = scored(theirs)
             print(f"{name} {seconds[name][-1]:.1f} s, ours {taken:.1f} s", flush=True)
     print_table(seconds, f1)
 

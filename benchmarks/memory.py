@@ -30,8 +30,10 @@ from pipeline.data.build import build
 from pipeline.data.row_check import RowRules
 from pipeline.data.samples import Samples
 from pipeline.store.store import Store
+from pipeline.tasks.context import SplitReference, context_of
 from pipeline.tasks.encode import compute
-from pipeline.tasks.features import request
+from pipeline.tasks.requests import FeatureRequests, TrainingRows
+from pipeline.tasks.samples import put_samples, samples_at
 
 ROWS = (2_000, 200_000)
 ALLOWED = 300  # MB that the many rows may take beyond the few
@@ -77,8 +79,13 @@ def measure(rows: int) -> dict[str, float]:
         store = Store(Path(folder))
         dataset = build(samples, ["image"], RowRules("fail"), store)
         peaks["data set"] = _peak()
-        features = request(dataset, "image", ENCODER, "pooled", np.arange(rows), 0)
-        stored = compute([features], dataset.modalities["image"], store)[features.key]
+        context = context_of(dataset, [], "log_loss")
+        # A frozen encoder: which rows it would learn from makes no difference.
+        training = TrainingRows(np.arange(rows), SplitReference(context.key, 0, 0, 0))
+        requests = FeatureRequests(dataset, context, 0)
+        features = requests.request("image", ENCODER, "pooled", training)
+        pictures = samples_at(put_samples(dataset, "image", store), store)
+        stored = compute([features], pictures, store)[features.key]
         peaks["features"] = _peak()
         assert stored.arrays["values"].shape == (rows, 96)
     return peaks
