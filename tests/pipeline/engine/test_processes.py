@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 
 from models import FUSIONS
 from models.neural.fusion import NeuralFusion
@@ -175,3 +177,13 @@ def test_one_thread_leaves_the_setting_as_it_was(before, monkeypatch):
     with one_thread():
         assert os.environ["OMP_NUM_THREADS"] == "1"
     assert os.environ.get("OMP_NUM_THREADS") == before
+
+
+def test_processes_of_joblib_work_beside_ours(store):
+    """A classifier with `n_jobs` may start joblib's own pool in the process of the run."""
+    engine = Processes(2)
+    run_all([Act("a", nothing), Act("b", nothing)], engine, store, silence)
+    roots = Parallel(n_jobs=2)(delayed(math.sqrt)(number) for number in (4.0, 9.0))
+    assert roots == [2.0, 3.0]
+    outcomes = run_all([Act("c", nothing), Act("d", nothing)], engine, store, silence)
+    assert {type(outcome) for outcome in outcomes.values()} == {Done}

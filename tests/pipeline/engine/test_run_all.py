@@ -341,10 +341,13 @@ def test_a_task_that_needs_much_memory_lets_smaller_ones_pass():
     assert [task.label for task in submitted_pieces(engine)] == ["first", "small", "large"]
 
 
-def test_the_last_task_is_alone_and_an_earlier_one_is_not():
+def test_a_batch_is_alone_where_it_is_all_there_is():
     engine = Engine(slots=2)
     run_all([piece("a"), piece("b", "a")], engine, STORE, silence)
-    assert [batch[0].label for batch in engine.alone] == ["b"]
+    assert engine.alone == []
+    single = Engine(slots=2)
+    run_all([piece("a", together=1), piece("b", together=1)], single, STORE, silence)
+    assert [[task.label for task in batch] for batch in single.alone] == [["a", "b"]]
 
 
 def test_tasks_that_wait_for_each_other_are_an_error_and_no_endless_wait():

@@ -62,13 +62,13 @@ def contexts(draw: st.DrawFn) -> Context:
         modality: draw(positions(n, n - 1))
         for modality in draw(st.sets(st.sampled_from(["image", "text"]), min_size=1))
     }
-    described = None
+    class_texts = None
     if draw(st.booleans()):
         size = draw(st.integers(0, 4))
-        described = ClassTextIndex(draw(positions(size, 2)), draw(positions(size, 5)))
+        class_texts = ClassTextIndex(draw(positions(size, 2)), draw(positions(size, 5)))
     folds = [draw(folds_of(labels, groups, number)) for number in range(draw(st.integers(0, 3)))]
     metric = draw(st.sampled_from(["log_loss", "accuracy"]))
-    return Context(labels, CLASSES, index, groups, metric, described, tuple(folds))
+    return Context(labels, CLASSES, index, groups, metric, class_texts, tuple(folds))
 
 
 def assert_equal_rows(first: NDArray[np.int64] | None, second: NDArray[np.int64] | None) -> None:
@@ -93,10 +93,10 @@ def assert_equal(first: Context, second: Context) -> None:
     assert set(first.index) == set(second.index)
     for modality, rows in first.index.items():
         assert_equal_rows(rows, second.index[modality])
-    assert (first.described is None) == (second.described is None)
-    if first.described is not None:
-        assert_equal_rows(first.described.classes, second.described.classes)
-        assert_equal_rows(first.described.positions, second.described.positions)
+    assert (first.class_texts is None) == (second.class_texts is None)
+    if first.class_texts is not None:
+        assert_equal_rows(first.class_texts.classes, second.class_texts.classes)
+        assert_equal_rows(first.class_texts.positions, second.class_texts.positions)
     for fold, same in zip(first.folds, second.folds, strict=True):
         assert_equal_folds(fold, same)
 
@@ -141,8 +141,8 @@ def whole() -> Context:
     inner = ((train[2:], train[:2]), (train[:4], train[4:]))
     fold = with_unlabelled(Fold(0, 0, train, test, inner), np.array([8, 9]), groups)
     index = {"image": np.arange(10), "text": np.arange(10)[::-1].copy()}
-    described = ClassTextIndex(np.arange(3), np.arange(3))
-    return Context(labels, 3, index, groups, "log_loss", described, (fold,))
+    class_texts = ClassTextIndex(np.arange(3), np.arange(3))
+    return Context(labels, 3, index, groups, "log_loss", class_texts, (fold,))
 
 
 def other(rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -168,12 +168,12 @@ CHANGES: dict[str, Callable[[Context], Context]] = {
     "no groups": lambda context: replace(context, groups=None),
     "the metric": lambda context: replace(context, tuning_metric="accuracy"),
     "a class text": lambda context: replace(
-        context, described=ClassTextIndex(np.arange(3), other(np.arange(3)))
+        context, class_texts=ClassTextIndex(np.arange(3), other(np.arange(3)))
     ),
     "a text's class": lambda context: replace(
-        context, described=ClassTextIndex(other(np.arange(3)), np.arange(3))
+        context, class_texts=ClassTextIndex(other(np.arange(3)), np.arange(3))
     ),
-    "no class texts": lambda context: replace(context, described=None),
+    "no class texts": lambda context: replace(context, class_texts=None),
     "no folds": lambda context: replace(context, folds=()),
     "a fold more": lambda context: replace(
         context, folds=(*context.folds, replace(context.folds[0], fold=1))
@@ -208,7 +208,7 @@ def test_equal_content_has_an_equal_key(context):
         {modality: context.index[modality] for modality in reversed(list(context.index))},
         None if context.groups is None else context.groups.copy(),
         context.tuning_metric,
-        context.described,
+        context.class_texts,
         context.folds,
     )
     assert copied.key == context.key
