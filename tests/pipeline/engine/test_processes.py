@@ -91,7 +91,8 @@ class Act:
 
     def compute(self, store: Store) -> dict[str, Any]:
         self.act()
-        process = Entry({}, {"process": os.getpid(), "threads": os.environ["OMP_NUM_THREADS"]})
+        threads = os.environ.get("OMP_NUM_THREADS")
+        process = Entry({}, {"process": os.getpid(), "threads": threads})
         entry = store.get({"act": self.label}, lambda: process)
         return {self.keys[0]: Done(entry.seconds, entry.reused)}
 
