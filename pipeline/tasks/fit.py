@@ -7,12 +7,13 @@ import time
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from models.classifiers.temperature import fitted_temperature
 from models.course import TrainsNetwork
+from models.fusion import Fusion
 from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome
@@ -115,13 +116,13 @@ class _Counter:
     def __init__(self) -> None:
         self.bytes = 0
 
-    def write(self, data: Any) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         size = memoryview(data).nbytes
         self.bytes += size
         return size
 
 
-def _size(model: Any) -> int | None:
+def _size(model: Fusion) -> int | None:
     """Bytes of a fitted model as it would be sent or kept; None for one that cannot be."""
     counter = _Counter()
     try:
