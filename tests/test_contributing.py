@@ -10,6 +10,8 @@ import sys
 from itertools import chain
 from pathlib import Path
 
+import pytest
+
 from tests.support.house import PACKAGES, problems
 from tests.support.paths import ROOT
 from tests.support.samples import small_samples
@@ -96,3 +98,18 @@ def test_a_grid_runs_with_every_worked_example(tmp_path: Path):
     assert {row["fusion"] for row in scores} == {"majority", "image_only", "centroids"}
     assert max(float(row["matthews"]) for row in scores) > 0.5
     assert "## Class sizes" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("README.md", r"(?:features|models|pipeline|reports|tests|grids)/[\w/]+\.\w+"),
+        ("CONTRIBUTING.md", r"(?:features|models|pipeline|reports|tests|grids)/[\w/]+\.\w+"),
+        ("models/softmax/README.md", r"\w+\.py"),
+    ],
+)
+def test_every_file_that_a_text_names_is_there(text: str, pattern: str):
+    path = ROOT / text
+    named = re.findall(f"`({pattern})`", path.read_text("utf-8"))
+    assert named
+    assert [name for name in named if not (path.parent / name).exists()] == []
