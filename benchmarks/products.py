@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.softmax import peak, timed
+from benchmarks.softmax import peak
+from benchmarks.softmax_cases import timed
 from models.softmax.products import has_small_kernels, matmul_transposed, transposed
 
 Array = NDArray[Any]

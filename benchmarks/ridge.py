@@ -23,7 +23,7 @@ from scipy import sparse
 from sklearn.linear_model import RidgeClassifier, RidgeClassifierCV
 from sklearn.model_selection import GridSearchCV
 
-from benchmarks.softmax import Array, Case, features, splits, timed
+from benchmarks.softmax_cases import Array, Case, features, splits, timed
 from models.classifier import ArrayFit
 from models.classifiers.least_squares import ridge
 from models.classifiers.regression import Task

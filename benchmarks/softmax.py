@@ -24,37 +24,19 @@ the largest coefficient. Peak is the share of the speed of a large square float3
 from __future__ import annotations
 
 import argparse
-import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
+from benchmarks.softmax_cases import FIVE, Array, Case, features, splits, timed
 from models.softmax.problem import Problem, Solution
 from models.softmax.solve import solve
 
-Array = NDArray[Any]
-
-
-class Case(NamedTuple):
-    """Shape of a comparison; `density` 1 is dense, below that the share of words in a text."""
-
-    n: int
-    d: int
-    k: int
-    folds: int
-    strengths: tuple[float, ...]
-    density: float = 1.0
-    repeats: int = 5
-    exact: bool = True
-
-
-FIVE = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 QUICK = [
     Case(300, 20, 3, 1, (0.1,)),
     Case(1000, 100, 3, 1, (0.1,)),
@@ -81,33 +63,6 @@ CASES = [
     Case(50_000, 4_000, 10, 5, FIVE, density=0.005, repeats=1, exact=False),
     Case(8_000, 4_000, 10, 3, FIVE, repeats=1, exact=False),
 ]
-
-
-def features(case: Case) -> tuple[Any, Array]:
-    """Standardised columns of decaying spectrum, or words of a Zipf distribution."""
-    rng = np.random.default_rng(case.n + case.d + case.k)
-    y = rng.permutation(np.arange(case.n) % case.k)
-    if case.density < 1:
-        words = rng.zipf(1.3, size=(case.k, case.d)).clip(max=30) ** -1.0
-        rates = words * case.density * case.d / words.sum(axis=1, keepdims=True)
-        counts = [sparse.csr_matrix(rng.poisson(rates[label]), dtype=np.float32) for label in y]
-        return sparse.vstack(counts, format="csr"), y
-    rank = min(case.d, 200)
-    centres = rng.normal(size=(case.k, rank)) * 0.25
-    spread = np.arange(1, rank + 1) ** -0.5
-    latent = (rng.normal(size=(case.n, rank)) + centres[y]) * spread
-    X = latent @ rng.normal(size=(rank, case.d)) + rng.normal(size=(case.n, case.d)) * 0.2
-    X = np.maximum(X, 0)
-    return ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32), y
-
-
-def splits(case: Case) -> list[tuple[Array, Array]]:
-    """Training and test rows: folds, or for a single problem all rows but a fifth."""
-    fold = np.arange(case.n) % max(case.folds, 5)
-    return [
-        (np.flatnonzero(fold != number), np.flatnonzero(fold == number))
-        for number in range(case.folds)
-    ]
 
 
 def loop(case: Case, X: Any, y: Array) -> list[LogisticRegression]:
@@ -149,13 +104,6 @@ def objective(X: Any, y: Array, C: float, coef: Array, intercept: Array) -> floa
         np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top - logits[np.arange(len(y)), y]
     )
     return float(surprise.sum() + 0.5 / C * (coef**2).sum())
-
-
-def timed(function: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
-    """Seconds and result."""
-    start = time.perf_counter()
-    result = function(*arguments)
-    return time.perf_counter() - start, result
 
 
 def peak() -> float:

@@ -19,7 +19,7 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import softmax
+from benchmarks.softmax_cases import Case, features, splits
 from models.softmax import design, lbfgs, path, principal_axes, products, warm_start
 from models.softmax import solve as solving
 from models.softmax.losses import Loss, SoftmaxLoss
@@ -34,15 +34,15 @@ FIVE = (1e-4, *FOUR)
 DISTINCT = 1500  # rows of the case whose samples repeat
 PAIRS, SECONDS = 3, 0.12  # pairs of measurements, and how long a side of a pair takes at least
 CASES = {
-    "1000 x 500, 2 classes, 1 fit": softmax.Case(1000, 500, 2, 1, (0.1,)),
-    "2000 x 1000, 10 classes, 1 fit": softmax.Case(2000, 1000, 10, 1, (0.1,)),
-    "1000 x 1664, 8 classes, 20 fits": softmax.Case(1000, 1664, 8, 5, FOUR),
-    "10000 x 100, 2 classes, 25 fits": softmax.Case(10_000, 100, 2, 5, FIVE),
-    "5000 x 300, 30 classes, 20 fits": softmax.Case(5000, 300, 30, 5, FOUR),
-    "5000 x 1664, 10 classes, 20 fits": softmax.Case(5000, 1664, 10, 5, FOUR),
-    "sparse 5000 x 8000, 8 classes, 20 fits": softmax.Case(5000, 8000, 8, 5, FOUR, density=0.004),
-    "sparse 1640 x 5000, 8 classes, 25 fits": softmax.Case(1640, 5000, 8, 5, FIVE, density=0.004),
-    "repeated 6000 x 300, 8 classes, 20 fits": softmax.Case(6000, 300, 8, 5, FOUR),
+    "1000 x 500, 2 classes, 1 fit": Case(1000, 500, 2, 1, (0.1,)),
+    "2000 x 1000, 10 classes, 1 fit": Case(2000, 1000, 10, 1, (0.1,)),
+    "1000 x 1664, 8 classes, 20 fits": Case(1000, 1664, 8, 5, FOUR),
+    "10000 x 100, 2 classes, 25 fits": Case(10_000, 100, 2, 5, FIVE),
+    "5000 x 300, 30 classes, 20 fits": Case(5000, 300, 30, 5, FOUR),
+    "5000 x 1664, 10 classes, 20 fits": Case(5000, 1664, 10, 5, FOUR),
+    "sparse 5000 x 8000, 8 classes, 20 fits": Case(5000, 8000, 8, 5, FOUR, density=0.004),
+    "sparse 1640 x 5000, 8 classes, 25 fits": Case(1640, 5000, 8, 5, FIVE, density=0.004),
+    "repeated 6000 x 300, 8 classes, 20 fits": Case(6000, 300, 8, 5, FOUR),
 }
 
 
@@ -113,25 +113,25 @@ SWITCHES: dict[str, list[Patch]] = {
 }
 
 
-def features(name: str, case: softmax.Case) -> tuple[Any, NDArray[Any]]:
+def case_features(name: str, case: Case) -> tuple[Any, NDArray[Any]]:
     """The features and class codes; of repeated rows, the distinct rows and an index."""
     if not name.startswith("repeated"):
-        return softmax.features(case)
+        return features(case)
     rng = np.random.default_rng(0)
-    X, codes = softmax.features(case._replace(n=DISTINCT))
+    X, codes = features(case._replace(n=DISTINCT))
     index = rng.integers(0, DISTINCT, case.n)
     other = rng.integers(0, case.k, case.n)
     return (X, index), np.where(rng.random(case.n) < 0.5, codes[index], other)
 
 
-def solved(X: Any, y: NDArray[Any], case: softmax.Case) -> list[Solution]:
+def solved(X: Any, y: NDArray[Any], case: Case) -> list[Solution]:
     """All folds and strengths."""
     if isinstance(X, tuple):
         rows, index = X
         counts = np.maximum(np.bincount(index, minlength=len(rows)), 1)
         X = IndexedBlock(transform(rows, counts=counts), index)
     problems = []
-    for train, _ in softmax.splits(case):
+    for train, _ in splits(case):
         problems += [Problem(train, C) for C in case.strengths]
     return solving.solve(X, y, problems)
 
@@ -165,7 +165,7 @@ def ablate(switches: Sequence[str]) -> None:
     """Print the table, of these switches or of all."""
     print(f"{'case':40}{'switched off':30}{'on':>10}{'off/on':>7}{'iterations off, on':>34}")
     for name, case in CASES.items():
-        X, y = features(name, case)
+        X, y = case_features(name, case)
         work = partial(solved, X, y, case)
         for switch in switches or SWITCHES:
             print(f"{name:40}{switch:30}{compare(work, switch)}", flush=True)

@@ -20,7 +20,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from benchmarks.ridge import ALPHAS, scaled
-from benchmarks.softmax import Array, Case, timed
+from benchmarks.softmax_cases import Array, Case, timed
 from models.classifier import ArrayFit, Classifier
 from models.classifiers.logistic import Logistic
 from models.classifiers.ridge import Ridge
