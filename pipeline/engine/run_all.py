@@ -64,6 +64,7 @@ class _Work:
         self._tasks, self._engine, self._known = tasks, engine, known
         self._keys = frozenset(chain.from_iterable(task.keys for task in tasks))
         self._is_single = len(self.waiting) == 1
+        self._has_new_failures = any(isinstance(outcome, Failed) for outcome in known.values())
 
     def totals(self) -> dict[str, int]:
         """Entries to compute, by stage."""
@@ -74,6 +75,8 @@ class _Work:
 
     def next_batch(self) -> Batch | None:
         """The first batch that may start now, which then runs; None where none may."""
+        if len(self.running) >= self._engine.slots:
+            return None
         for position, batch in enumerate(self.waiting):
             if self._is_ready(batch) and self._has_room(batch):
                 self.running.append(self.waiting.pop(position))
@@ -87,8 +90,9 @@ class _Work:
     def fail_before_they_begin(self) -> list[Task]:
         """Fail waiting tasks of which something they need has failed, whatever their order."""
         failed: list[Task] = []
-        # What has just failed may be what others need.
-        while hindered := list(filter(self._fails, chain.from_iterable(self.waiting))):
+        while self._has_new_failures:  # what has just failed may be what others need
+            self._has_new_failures = False
+            hindered = list(filter(self._fails, chain.from_iterable(self.waiting)))
             failed += hindered
             gone = set(map(id, hindered))
             left = [[task for task in batch if id(task) not in gone] for batch in self.waiting]
@@ -114,8 +118,9 @@ class _Work:
     def note(self, task: Task, outcomes: Outcomes) -> None:
         """Note the outcomes of a task; what failed first gives its name to the failure."""
         for key, outcome in outcomes.items():
-            if isinstance(outcome, Failed) and not outcome.label:
-                self.outcomes[key] = replace(outcome, label=task.label)
+            if isinstance(outcome, Failed):
+                self._has_new_failures = True
+                self.outcomes[key] = replace(outcome, label=outcome.label or task.label)
             else:
                 self.outcomes[key] = outcome
 
@@ -134,7 +139,7 @@ class _Work:
         if not self.running:
             return True
         beside = chain(batch, *self.running)
-        if len(self.running) >= self._engine.slots or any(task.all_cores for task in beside):
+        if any(task.all_cores for task in beside):
             return False
         return sum(map(_memory, [*self.running, batch])) <= self._engine.memory
 
