@@ -31,6 +31,9 @@ in the mean); ours 52.9 s, best 263.2 s (``--side best --repeats 5``, of a versi
 1``, while the machine was slower): ours 79.6 s, best 1458 s (18.3), the scores .00209 apart at most
 and .00006 in the mean.
 
+On two cores of an AMD EPYC, where OpenBLAS takes its kernels for Haswell: ours 53.0 s (median of
+four), plain 414 s (one repetition, beside other work at its beginning): ratio 7.8.
+
 The first repetition starts our worker processes, some seconds; with few rows that outweighs the
 fits.
 
