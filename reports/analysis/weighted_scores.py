@@ -84,13 +84,10 @@ class _Sums:
         summed = values if rows is None else values[rows]
         present, positions = np.unique(units, return_inverse=True)
         selector = sparse.csr_matrix(
-            (np.ones(len(units), np.float32), (positions, np.arange(len(units))))
+            (np.ones(len(units), np.float32), (positions, np.arange(len(units)))),
+            shape=(len(present), len(units)),  # stated: no cell may predict a class, no rows then
         )
-        by_unit = (
-            np.asarray(selector @ summed.astype(np.float32))
-            if len(units)
-            else np.zeros((0, summed.shape[1]))
-        )
+        by_unit = np.asarray(selector @ summed.astype(np.float32))
         whole = len(present) == self._weights.shape[1]
         weights = self._weights if whole else self._weights[:, present]
         return np.asarray(weights @ by_unit, dtype=np.float64)

@@ -43,6 +43,20 @@ def test_weighted_scores_are_those_of_rows_drawn_as_often(name):
         )
 
 
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_a_class_that_no_cell_predicts_is_scored_as_the_metric_does(name):
+    """The matrix that selects rows has no entry then, and once had no shape."""
+    labels, cells, rng = predictions(120, 4, 2)
+    for cell in cells:
+        cell[:, 0] = 0.0  # true of some rows, predicted for none
+        np.divide(cell, cell.sum(axis=1, keepdims=True), out=cell)
+    units = rng.integers(0, 40, 120)
+    scores = resampled(name, np.ones((1, 40), np.float32), units, labels, cells)
+    np.testing.assert_allclose(
+        scores[0], [METRICS[name](labels, cell) for cell in cells], atol=1e-5
+    )
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_a_metric_without_a_weighted_form_is_asked_about_rows_drawn_as_often(name):
     labels, cells, rng = predictions(120, 4, 2)
