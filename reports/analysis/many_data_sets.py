@@ -56,6 +56,18 @@ class AcrossFacts:
     cliques: tuple[tuple[str, ...], ...]
     pairs: tuple[Pair, ...]
 
+    @property
+    def conclusion(self) -> str:
+        """What Friedman's test says, and what Nemenyi's bars leave of it."""
+        if self.p_value > ALPHA:
+            return "no difference between the methods is shown."
+        if len(self.methods) in map(len, self.cliques):
+            return (
+                "some methods differ, but Nemenyi's test, which compares every pair, tells none "
+                "apart: its bar joins them all."
+            )
+        return "the methods differ."
+
 
 def across(
     methods: Sequence[str],
@@ -68,10 +80,12 @@ def across(
     With r_j the mean rank of method j (ties shared), Friedman's statistic and Iman and Davenport's
     are
 
-        chi2 = 12 N / (k (k + 1)) (sum_j r_j^2 - k (k + 1)^2 / 4)
+        chi2 = (k - 1) N^2 sum_j (r_j - (k + 1) / 2)^2 / (sum_ij r_ij^2 - N k (k + 1)^2 / 4)
         F = (N - 1) chi2 / (N (k - 1) - chi2)
 
-    the second with k - 1 and (k - 1)(N - 1) degrees of freedom. Nemenyi's critical difference is
+    with r_ij the rank of method j on data set i: chi2 in the form that ties need (without ties the
+    divisor is N k (k + 1) (k - 1) / 12, Demsar's form). Where all methods tie on every data set p
+    is 1. F has k - 1 and (k - 1)(N - 1) degrees of freedom. Nemenyi's critical difference is
     q sqrt(k (k + 1) / (6 N)), q the studentised range of k methods over sqrt(2).
 
     Raises
@@ -81,6 +95,7 @@ def across(
 
     References
     ----------
+    Conover (1999), Practical nonparametric statistics, 3rd edition, section 5.8: ties.
     Demsar (2006), Statistical comparisons of classifiers over multiple data sets, JMLR 7, 1-30.
     Benavoli, Corani and Mangili (2016), Should we really use post-hoc tests based on mean-ranks?,
     JMLR 17: why pairs are tested by Wilcoxon's test with Holm's correction.
@@ -94,7 +109,7 @@ def across(
     ranks = rankdata(-scores if greater_is_better else scores, axis=1)
     means = ranks.mean(axis=0)
     order = np.argsort(means, kind="stable")
-    statistic, p_value = _friedman(means, n)
+    statistic, p_value = _friedman(ranks)
     difference = float(
         studentized_range.isf(ALPHA, k, np.inf) / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * n))
     )
@@ -113,9 +128,14 @@ def across(
     )
 
 
-def _friedman(means: NDArray[np.float64], n: int) -> tuple[float, float]:
-    k = len(means)
-    plain = 12 * n / (k * (k + 1)) * (float(np.square(means).sum()) - k * (k + 1) ** 2 / 4)
+def _friedman(ranks: NDArray[np.float64]) -> tuple[float, float]:
+    """Statistic and p value from the ranks (N, k) within data sets."""
+    n, k = ranks.shape
+    between = n**2 * float(np.square(ranks.mean(axis=0) - (k + 1) / 2).sum())
+    total = float(np.square(ranks).sum()) - n * k * (k + 1) ** 2 / 4
+    if total <= 1e-9:  # every method ties on every data set
+        return 0.0, 1.0
+    plain = (k - 1) * between / total
     left = n * (k - 1) - plain
     if left <= 1e-9:  # all data sets agree on every rank
         return float("inf"), float(chi2.sf(plain, k - 1))
