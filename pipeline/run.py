@@ -40,6 +40,7 @@ from pipeline.store.store import Store
 from reports.analysis.checks import checks
 from reports.follow_up_record import FollowUpRecord
 from reports.record import RunRecord, ScoredRecord
+from reports.wording import count
 
 LISTED = 10  # rows left out that the terminal names; the report names all
 
@@ -158,20 +159,21 @@ def _make(option: str, folder: Path) -> None:
 def _say_data(comparison: Comparison) -> None:
     dataset = comparison.dataset
     say(
-        f"{len(dataset)} rows, {len(dataset.classes)} classes, {len(comparison.folds)} folds, "
-        f"{len(comparison.cells)} cells"
+        f"{count(len(dataset), 'row')}, {count(len(dataset.classes), 'class', 'classes')}, "
+        f"{count(len(comparison.folds), 'fold')}, {count(len(comparison.cells), 'cell')}"
     )
     _say_dropped(dataset.dropped)
 
 
 def _say_dropped(dropped: Sequence[str]) -> None:
     if dropped:
+        subject = count(len(dropped), "row is", "rows are")
         more = (
             f"\n  ... and {len(dropped) - LISTED} more: see the report"
             if len(dropped) > LISTED
             else ""
         )
-        say("\n  ".join([f"warning: {len(dropped)} rows are left out:", *dropped[:LISTED]]) + more)
+        say("\n  ".join([f"warning: {subject} left out:", *dropped[:LISTED]]) + more)
 
 
 def _finish(record: RunRecord, folder: Path) -> int:

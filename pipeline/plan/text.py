@@ -14,6 +14,7 @@ from pipeline.store.store import Store
 from pipeline.tasks.features import Features
 from pipeline.tasks.unit import Unit
 from reports.units import rough_duration
+from reports.wording import count
 
 # Seconds per distinct sample of an encoder, and per fitted model and training row, where the store
 # has no figure of its own yet: rough values of a small machine (two cores, no GPU).
@@ -35,7 +36,7 @@ def plan_text(plan: Plan, comparison: Comparison, grid: str) -> str:
     lines = [
         grid.rstrip(),
         "",
-        f"{len(comparison.cells)} cells:",
+        f"{count(len(comparison.cells), 'cell')}:",
         *(f"  {cell.name}" for cell in comparison.cells),
         "",
         f"features: {len(plan.features)} arrays, {needed_or_known} of them not needed or in "

@@ -15,6 +15,7 @@ from reports.analysis.ranking import Ranking
 from reports.analysis.standing import Kind, Spread, Standing, spread
 from reports.fold_record import FoldKey, FoldRecord
 from reports.record import MetricRecord, RunRecord
+from reports.wording import count
 
 
 @dataclass(frozen=True)
@@ -192,5 +193,7 @@ def _note(standing: Standing, expected: int, record: RunRecord) -> str | None:
         return None
     done = len(standing.folds)
     return (
-        f"only {done} of {expected} folds" if done < expected else "score not defined on every fold"
+        f"only {done} of {count(expected, 'fold')}"
+        if done < expected
+        else "score not defined on every fold"
     )

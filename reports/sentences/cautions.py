@@ -51,7 +51,8 @@ def _optimism(ranking: Ranking, winner: Optimism | None) -> Iterator[str]:
         return
     sign = 1 if ranking.metric.greater_is_better else -1
     much = ""
-    if winner is not None and sign * (winner.optimistic - winner.corrected) > 0:
+    shown = winner is not None and figure(winner.optimistic) != figure(winner.corrected)
+    if winner is not None and shown and sign * (winner.optimistic - winner.corrected) > 0:
         much = (
             " Corrected for the choice (bootstrap bias correction) the pooled "
             f"{metric_label(ranking.metric.name)} of the winner is {figure(winner.corrected)} "

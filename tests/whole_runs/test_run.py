@@ -246,4 +246,4 @@ def test_rows_that_are_left_out_are_named_at_once(folder, capsys):
     (folder / "3.png").write_bytes(b"no picture")
     write_grid(folder, GRID.replace("id: sku", "id: sku, on_bad_rows: drop"))
     run_grid(folder)
-    assert "warning: 1 rows are left out:\n  items.csv row 4: picture" in capsys.readouterr().err
+    assert "warning: 1 row is left out:\n  items.csv row 4: picture" in capsys.readouterr().err

@@ -98,6 +98,14 @@ def test_the_cheapest_choice_that_is_as_good():
         "is “cnn + tfidf / late”: 6.8 s instead of 96.3 s to encode, fit and predict a fold" in said
     )
     assert "differs by 0.004 on average" in said
+    hardly = replace(
+        record,
+        folds=tuple(
+            replace(fold, fit_seconds=1.05 * fold.fit_seconds) if fold.cell == FUSION.name else fold
+            for fold in record.folds
+        ),
+    )
+    assert not any("cheapest" in sentence for sentence in verdict.facts(hardly).sentences)
 
 
 def test_a_loss_is_better_when_lower():
@@ -135,6 +143,9 @@ def test_encoders_are_told_apart_in_the_verdict():
         "Of 2 text encoders “tfidf” does best alone, ahead of “bow” by +0.200" in sentence
         for sentence in facts.sentences
     )
+    level = verdict.facts(small_record({**SMALL_SCORES, bow: SMALL_SCORES[TEXT]}))
+    (said,) = (sentence for sentence in level.sentences if "text encoders" in sentence)
+    assert said.endswith("do best alone, equally well on average.")
 
 
 def test_alarms_stand_before_the_verdict_and_once(tmp_path):
