@@ -123,6 +123,17 @@ class Classifier(ClassifyingEstimator):
         tags.input_tags.sparse = True
         return tags
 
+    def prior(self, frequencies: Probabilities) -> Probabilities:
+        """Shares of the classes (K,) that its probabilities take for granted.
+
+        `frequencies` (K,), those of the training rows, or the same for every class that has rows
+        where class_weight is balanced: rows weighted so stand for classes drawn alike.
+        """
+        if getattr(self, "class_weight", "none") == "none":
+            return frequencies
+        there = frequencies > 0
+        return np.asarray(there / there.sum())
+
     def predict(self, X: Array) -> NDArray[Any]:
         """Most probable class of each row (n,)."""
         probabilities = self.predict_proba(X)

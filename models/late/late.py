@@ -27,9 +27,11 @@ class Late(TakesClassifier, CombinesPredictions):
     """Combines the probabilities p_m(k) that pictures and texts give by themselves.
 
     mean:       sum_m p_m(k) / M
-    product:    f(k)^(1 - M) prod_m p_m(k), normalised; f are the training class frequencies. This
-                is the Bayes rule for modalities that are independent within each class (Kittler et
-                al. 1998, On Combining Classifiers).
+    product:    pi(k)^(1 - M) prod_m p_m(k), normalised; pi is the class prior that the classifier's
+                probabilities take for granted: the training class frequencies, or the same for
+                every class where class_weight is balanced. This is the Bayes rule for modalities
+                that are independent within each class (Kittler et al. 1998, On Combining
+                Classifiers).
     max:        max_m p_m(k), normalised
     majority:   each modality votes for its most probable class; of classes with equal votes the
                 mean decides
@@ -60,7 +62,7 @@ class Late(TakesClassifier, CombinesPredictions):
     weights_ : (m,) weight of each member, for weighted and selection.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
     combines: ClassVar[tuple[str, ...]] = ("image_only", "text_only")
 
@@ -92,7 +94,7 @@ class Late(TakesClassifier, CombinesPredictions):
 
     def fit_combination(self, frequencies: Probabilities, inner: InnerPredictions | None) -> Self:
         """See CombinesPredictions.fit_combination."""
-        self.frequencies_ = frequencies
+        self.prior_ = self.classifier.prior(frequencies)
         known = None if inner is None else complete(inner)
         self.stacker_ = (
             Stacker.fit(known) if known is not None and self.rule == "stacking" else None
@@ -105,7 +107,7 @@ class Late(TakesClassifier, CombinesPredictions):
     def combine(self, members: MemberPredictions) -> Probabilities:
         """See CombinesPredictions.combine."""
         if self.rule in FIXED:
-            return FIXED[self.rule](members, self.frequencies_)
+            return FIXED[self.rule](members, self.prior_)
         weights = equal_weights(members) if self.weights_ is None else self.weights_
         combined = weighted_mean(members, weights)
         if self.stacker_ is not None:

@@ -41,27 +41,30 @@ def weighted_mean(members: MemberPredictions, weights: Weights) -> Probabilities
     return np.asarray(np.einsum("mn,mnk->nk", shares, members.probabilities))
 
 
-def product(members: MemberPredictions, frequencies: Probabilities) -> Probabilities:
-    """f(k)^(1 - M) prod_m p_m(k), normalised, over the M members that know a sample.
+def product(members: MemberPredictions, prior: Probabilities) -> Probabilities:
+    """pi(k)^(1 - M) prod_m p_m(k), normalised, over the M members that know a sample.
 
-    Factors count as 1e-12 at least.
+    With pi the class prior (K,) that every member's probabilities take for granted. Factors count
+    as 1e-12 at least. Where no member knows a sample: their mean.
     """
-    there = counted(members.present)[:, :, None]
-    # Frequencies are no smaller than one sample's share, except for classes that every member rules
-    # out anyway.
-    prior = np.log(np.maximum(frequencies, LEAST))
-    logs = ((np.log(np.maximum(members.probabilities, LEAST)) - prior) * there).sum(axis=0) + prior
-    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+    # A prior is no smaller than one sample's share, except for classes that every member rules out
+    # anyway.
+    logs = np.log(np.maximum(prior, LEAST))
+    likelihoods = np.log(np.maximum(members.probabilities, LEAST)) - logs
+    sums = (likelihoods * members.present[:, :, None]).sum(axis=0) + logs
+    odds = np.exp(sums - sums.max(axis=1, keepdims=True))
+    mean = weighted_mean(members, equal_weights(members))
+    known = np.any(members.present, axis=0, keepdims=True).T
+    return np.asarray(np.where(known, odds / odds.sum(axis=1, keepdims=True), mean))
 
 
-def maximum(members: MemberPredictions, frequencies: Probabilities) -> Probabilities:
+def maximum(members: MemberPredictions, prior: Probabilities) -> Probabilities:
     """max_m p_m(k), normalised, over the members that know a sample."""
     largest = np.where(counted(members.present)[:, :, None], members.probabilities, 0).max(axis=0)
     return np.asarray(largest / largest.sum(axis=1, keepdims=True))
 
 
-def majority(members: MemberPredictions, frequencies: Probabilities) -> Probabilities:
+def majority(members: MemberPredictions, prior: Probabilities) -> Probabilities:
     """(votes for k + mean_m p_m(k)) / (M + 1), over the M members that know a sample.
 
     The mean probability decides between classes of equal votes. Where one member alone knows a
@@ -75,7 +78,7 @@ def majority(members: MemberPredictions, frequencies: Probabilities) -> Probabil
 
 
 FIXED: dict[str, Callable[[MemberPredictions, Probabilities], Probabilities]] = {
-    "mean": lambda members, frequencies: weighted_mean(members, equal_weights(members)),
+    "mean": lambda members, prior: weighted_mean(members, equal_weights(members)),
     "product": product,
     "max": maximum,
     "majority": majority,

@@ -33,9 +33,9 @@ class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
     samples that it takes for k with the most confidence, f(k) being the frequency of k among the
     labelled samples; then both are fitted anew. Sharpening each other works where the modalities
     are independent given the class, and each alone suffices to tell it. In the end a sample gets
-    the product of both modalities' probabilities over f, as in late fusion (Blum and Mitchell 1998,
-    Combining Labeled and Unlabeled Data with Co-Training; here with all unlabelled samples as the
-    pool, and a training set of its own for each modality).
+    the product of both modalities' probabilities over their prior, as in late fusion (Blum and
+    Mitchell 1998, Combining Labeled and Unlabeled Data with Co-Training; here with all unlabelled
+    samples as the pool, and a training set of its own for each modality).
 
     Without unlabelled samples this is late fusion by the product rule. A sample that lacks a
     modality teaches, and is judged by, its other one; one that lacks both gets the class
@@ -52,7 +52,7 @@ class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
     labelled_ : how many unlabelled samples each modality was taught by the other.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
 
     rounds: Annotated[int, Field(ge=1)] = 10
@@ -87,7 +87,8 @@ class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
         predicted = [member.predict_proba(views) for member in self.members_.values()]
         probabilities = np.stack(predicted)
         probabilities[~present] = self.frequencies_
-        return product(MemberPredictions(probabilities, present), self.frequencies_)
+        prior = self.classifier.prior(self.frequencies_)
+        return product(MemberPredictions(probabilities, present), prior)
 
     def _fitted(
         self, views: Views, taught: dict[Modality, Codes]

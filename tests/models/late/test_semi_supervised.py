@@ -38,12 +38,14 @@ def test_unlabelled_samples_help_where_two_views_are_independent_and_labels_are_
     assert min(gains) > 0
 
 
-def test_without_unlabelled_samples_it_is_late_fusion_by_the_product():
+@pytest.mark.parametrize("class_weight", ["none", "balanced"])
+def test_without_unlabelled_samples_it_is_late_fusion_by_the_product(class_weight):
+    classifier = Logistic(class_weight=class_weight)
     train, y = views()
     holes = Views(without(train.image, slice(0, 5)), without(train.text, slice(3, 9)))
-    expected = Late(Logistic(), rule="product").fit(holes, y).predict_proba(holes)
+    expected = Late(classifier, rule="product").fit(holes, y).predict_proba(holes)
     np.testing.assert_allclose(
-        SemiSupervised(Logistic()).fit(holes, y).predict_proba(holes), expected, atol=1e-12
+        SemiSupervised(classifier).fit(holes, y).predict_proba(holes), expected, atol=1e-12
     )
 
 
