@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -11,6 +13,9 @@ from pipeline.config.grid import Split
 from pipeline.data.dataset import Dataset
 from pipeline.data.row_check import NOUNS
 from pipeline.folds.fold import Fold
+from reports.wording import count, listed, quoted
+
+NAMED = 5  # classes that a sentence on absent ones names
 
 
 def describe(split: Split, dataset: Dataset, folds: Sequence[Fold]) -> str:
@@ -53,11 +58,12 @@ def remarks(dataset: Dataset, folds: Sequence[Fold], unseen_classes: bool = Fals
         if straddling:
             noun = NOUNS[modality]
             sentences.append(
-                f"Identical {noun}s straddle folds: in the worst fold {straddling} test rows have "
-                f"a {noun} that also stands in the training rows."
+                f"Identical {noun}s straddle folds: in the worst fold "
+                f"{count(straddling, 'test row has', 'test rows have')} a {noun} that also stands "
+                "in the training rows."
             )
-    for fold in folds if not unseen_classes else ():
-        sentences += _absent(dataset, fold)
+    if not unseen_classes:
+        sentences += _absent(dataset, folds)
     return sentences + _split_groups(dataset, folds)
 
 
@@ -68,8 +74,13 @@ def _split_groups(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
     divided = max(
         len(np.intersect1d(dataset.groups[fold.train], dataset.groups[fold.test])) for fold in folds
     )
-    return [f"{divided} groups ({dataset.group_name}) have rows in both the training and the test "
-            "part of the official split."] if divided else []
+    if not divided:
+        return []
+    subject = count(divided, "group has", "groups have")
+    return [
+        f"{subject} rows in both the training and the test part of the official split "
+        f"({dataset.group_name})."
+    ]
 
 
 def _straddling(index: IntArray, fold: Fold) -> int:
@@ -78,13 +89,27 @@ def _straddling(index: IntArray, fold: Fold) -> int:
     return int(np.sum(np.isin(test[test >= 0], index[fold.train])))
 
 
-def _absent(dataset: Dataset, fold: Fold) -> list[str]:
+def _absent(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
+    """A sentence for each part of the folds that lacks classes, those that lack most first."""
     sentences: list[str] = []
-    for part, rows in (("training", fold.train), ("test", fold.test)):
-        labels = set(dataset.labels[rows])
-        absent = [name for code, name in enumerate(dataset.classes) if code not in labels]
-        sentences += [
-            f"Repeat {fold.repeat}, fold {fold.fold}: no {part} row of class '{name}'."
-            for name in absent
+    for part in ("train", "test"):
+        lacking = Counter(
+            chain.from_iterable(_classes_without(dataset, getattr(fold, part)) for fold in folds)
+        )
+        if not lacking:
+            continue
+        named = [
+            f"{quoted(name)} in {number} of {count(len(folds), 'fold')}"
+            for name, number in lacking.most_common(NAMED)
         ]
+        if len(lacking) > NAMED:
+            named.append(count(len(lacking) - NAMED, "more class", "more classes"))
+        rows = "training rows" if part == "train" else "test rows"
+        sentences.append(f"Classes without {rows}: {listed(named)}.")
     return sentences
+
+
+def _classes_without(dataset: Dataset, rows: IntArray) -> list[str]:
+    """Names of the classes that none of the rows has."""
+    labels = set(dataset.labels[rows].tolist())
+    return [name for code, name in enumerate(dataset.classes) if code not in labels]

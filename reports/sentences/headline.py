@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reports.analysis.ranking import Comparison, Ranking
 from reports.analysis.standing import Standing
-from reports.sentences.intervals import between
-from reports.wording import chance, figure, metric_label
+from reports.sentences.intervals import between, plus_minus
+from reports.wording import chance, figure, metric_label, quoted
 
 _OTHER = {"image": "the text", "text": "the picture"}
 
@@ -16,7 +16,7 @@ def headline(answer: str, ranking: Ranking, gain: Comparison | None) -> str:
     if answer == "no result":
         return "No cell has a complete set of scores, so nothing can be compared."
     if gain is None or single is None:
-        return f"{_untested(ranking)} does a second modality pay? This run did not compare the two."
+        return _best_alone(ranking)
     added, gain_by, size = _OTHER[single.kind], gain.interval.mean, figure(abs(gain.interval.mean))
     # A gain raises a score of which more is better, and lowers a loss.
     raises = (gain_by > 0) == ranking.metric.greater_is_better
@@ -38,9 +38,17 @@ def headline(answer: str, ranking: Ranking, gain: Comparison | None) -> str:
     }[answer]
 
 
-def _untested(ranking: Ranking) -> str:
-    missing = "no fusion" if ranking.best("fusion") is None else "no single modality"
-    return f"With {missing} to compare,"
+def _best_alone(ranking: Ranking) -> str:
+    """What is best and how good, where two modalities were not compared with one."""
+    best = ranking.best("image", "text", "fusion")
+    if best is None:
+        return "Only baselines have a complete set of scores, so nothing can be compared."
+    missing = "fusion" if ranking.best("fusion") is None else "single modality"
+    return (
+        f"{quoted(best.cell.name)} is best, with {metric_label(ranking.metric.name)} "
+        f"{plus_minus(best.score)}; this run has no {missing} that would say whether a second "
+        "modality pays."
+    )
 
 
 def _alone(single: Standing) -> str:

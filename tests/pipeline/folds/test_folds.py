@@ -115,7 +115,7 @@ def test_a_grouped_hold_out_takes_the_share_that_is_asked_for(share):
 def test_groups_that_the_official_split_divides_are_counted():
     data = dataset_of([0, 1] * 10, groups=[0, 0, 0, *range(1, 18)], split=["train", "test"] * 10)
     lines = remarks(data, draw(data, Split(official=True), 0))
-    assert any("1 groups (g) have rows in both" in line for line in lines)
+    assert any("1 group has rows in both" in line for line in lines)
 
 
 def test_identical_samples_that_straddle_folds_are_counted():
@@ -123,7 +123,8 @@ def test_identical_samples_that_straddle_folds_are_counted():
     straddling = remarks(data, draw(data, Split(folds=10), 0))
     together = remarks(data, [Fold(0, 0, np.arange(2, 20), np.array([0, 1]), ())])
     assert any(
-        "Identical texts straddle folds" in line and "1 test rows" in line for line in straddling
+        "Identical texts straddle folds" in line and "1 test row has a text" in line
+        for line in straddling
     )
     assert together == []
 
@@ -131,7 +132,16 @@ def test_identical_samples_that_straddle_folds_are_counted():
 def test_a_class_without_training_rows_is_said():
     data = dataset_of([0] * 10 + [1] * 10)
     lines = remarks(data, [Fold(0, 3, np.arange(10), np.arange(10, 20), ())])
-    assert "Repeat 0, fold 3: no training row of class '1'." in lines
+    assert "Classes without training rows: “1” in 1 of 1 fold." in lines
+
+
+def test_absent_classes_are_said_in_one_line_however_many_there_are():
+    data = dataset_of([0] * 40 + list(range(1, 41)))
+    lines = remarks(data, draw(data, Split(folds=5, repeats=2), 0))
+    (line,) = (line for line in lines if "test rows" in line)
+    assert line.startswith("Classes without test rows: “")
+    assert line.count(" in 8 of 10 folds") == 5
+    assert line.endswith(" and 35 more classes.")
 
 
 def test_what_is_saved_says_which_row_was_where(tmp_path, store):

@@ -130,6 +130,18 @@ def test_a_hold_out_concludes_nothing(tmp_path):
     assert "nan" not in (tmp_path / "report.md").read_text().lower()
 
 
+def test_one_modality_alone_is_told_what_is_best_and_how_good():
+    alone = verdict.facts(small_record({cell: SMALL_SCORES[cell] for cell in (TEXT, MAJORITY)}))
+    assert alone.headline == (
+        "“tfidf / text_only / logistic” is best, with balanced accuracy 0.620 ± 0.016; this run "
+        "has no fusion that would say whether a second modality pays."
+    )
+    fused = verdict.facts(small_record({FUSION: SMALL_SCORES[FUSION]}))
+    assert "this run has no single modality that would say" in fused.headline
+    nothing = verdict.facts(small_record({MAJORITY: SMALL_SCORES[MAJORITY]}))
+    assert nothing.headline.startswith("Only baselines")
+
+
 def test_a_modality_that_was_not_tried_alone_is_not_said_to_need_the_other():
     facts = verdict.facts(small_record({cell: SMALL_SCORES[cell] for cell in (TEXT, FUSION)}))
     assert "the picture alone was not compared and may do as well: add image_only" in facts.headline
