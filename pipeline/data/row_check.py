@@ -13,6 +13,7 @@ from features.machine.threads import ordered
 from pipeline.data.picture_check import check_pictures
 from pipeline.data.samples import Picture, Samples
 from pipeline.store.store import Store
+from reports.wording import count
 
 Policy = Literal["fail", "drop", "keep"]
 # pictures that a thread reads before it reports: asking for each takes longer than its digest
@@ -196,8 +197,8 @@ def small_classes(samples: Samples, rows: Sequence[int], smallest: int) -> dict[
     """Classes with fewer rows than the folds need, each with the sentence that says so."""
     counts = Counter(str(samples.labels[row]) for row in rows if samples.labels[row])
     return {
-        label: f"class '{label}' has {count} usable rows; the folds need {smallest} of each class "
-               "at least"
-        for label, count in sorted(counts.items())
-        if count < smallest
+        label: f"class '{label}' has {count(size, 'usable row')}; the folds need {smallest} of "
+               "each class at least"
+        for label, size in sorted(counts.items())
+        if size < smallest
     }
