@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -32,6 +33,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 Output = Literal["pooled", "regions", "pixels"]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SmallCNN(Encoder):
     """A network for small pictures, trained from scratch on each fold's labelled training rows.
 
@@ -66,14 +68,14 @@ class SmallCNN(Encoder):
 
     depth: int
     width: int
-    epochs: int
-    learning_rate: float
-    optimizer: Optimizer
-    weight_decay: float
-    loss: Loss
-    flip: bool
-    output: Output
-    random_state: int
+    epochs: Count = 60
+    learning_rate: Positive
+    optimizer: Optimizer = "sgd"
+    weight_decay: NotNegative = 5e-4
+    loss: Loss = "cross_entropy"
+    flip: bool = True
+    output: Output = "pooled"
+    random_state: int = 0
 
     @property
     def learns(self) -> bool:

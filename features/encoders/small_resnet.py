@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from features.encoders.small_cnn import Count, NotNegative, Output, Positive, SmallCNN
-from features.training.settings import Loss, Optimizer
+from features.encoders.small_cnn import Count, Positive, SmallCNN
 
 if TYPE_CHECKING:
     from features.networks.small import SmallNetwork
@@ -22,14 +21,7 @@ class SmallResNet(SmallCNN):
 
     depth: Literal[8, 14, 20, 32, 44, 56] = 20
     width: Count = 16
-    epochs: Count = 60
     learning_rate: Positive = 0.1
-    optimizer: Optimizer = "sgd"
-    weight_decay: NotNegative = 5e-4
-    loss: Loss = "cross_entropy"
-    flip: bool = True
-    output: Output = "pooled"
-    random_state: int = 0
 
     def _built(self, classes: int) -> SmallNetwork:
         from features.networks.small import resnet

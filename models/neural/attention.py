@@ -11,7 +11,7 @@ import numpy as np
 from features.block import Form, Modality
 from models.neural.attending import AttendsToPairs
 from models.neural.dense_blocks import DenseBlocks
-from models.neural.fusion import POOLED_NORM, ClassWeight, Count, Loss, NotNegative, Positive, Share
+from models.neural.fusion import POOLED_NORM, Count
 from models.preparation.principal_components import SequenceReduction, mean_vectors
 from models.preparation.scaling import BlockScaler
 from models.views import Views
@@ -108,15 +108,6 @@ class Attention(SequenceAttention):
     width: Count = 32
     reduce: Count = 64
     pooled: bool = True
-    epochs: Count = 60
-    patience: Count = 6
-    learning_rate: Positive = 2e-3
-    weight_decay: NotNegative = 0.01
-    dropout: Share = 0.3
-    loss: Loss = "cross_entropy"
-    label_smoothing: Share = 0.0
-    class_weight: ClassWeight = "none"
-    random_state: int = 0
 
     def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
         from models.neural.attention_network import PairAttention

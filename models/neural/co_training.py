@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from models.arrays import Codes
 from models.neural.fusion import (
-    ClassWeight,
     Count,
-    Loss,
     NotNegative,
     PooledNetwork,
-    Positive,
     Share,
 )
 
@@ -23,16 +20,16 @@ if TYPE_CHECKING:
     from features.training.loop import Objective
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class TrainsBranches(PooledNetwork):
     """What the forms of co-training share: its network and its loss, see CoTraining."""
 
     predicts: ClassVar[str] = "fused"
 
-    width: int
-    branch_weight: float
-    agreement: float
-    modality_dropout: float
-    dropout: float
+    width: Count = 64
+    branch_weight: NotNegative = 0.5
+    agreement: NotNegative = 0.1
+    modality_dropout: Share = 0.2
 
     def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
         from models.neural.pooled_network import TwoBranches
@@ -91,17 +88,3 @@ class CoTraining(TrainsBranches):
     """
 
     version: ClassVar[int] = 1
-
-    width: Count = 64
-    branch_weight: NotNegative = 0.5
-    agreement: NotNegative = 0.1
-    modality_dropout: Share = 0.2
-    epochs: Count = 60
-    patience: Count = 6
-    learning_rate: Positive = 2e-3
-    weight_decay: NotNegative = 0.01
-    dropout: Share = 0.3
-    loss: Loss = "cross_entropy"
-    label_smoothing: Share = 0.0
-    class_weight: ClassWeight = "none"
-    random_state: int = 0

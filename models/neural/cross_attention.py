@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from models.neural.attention import SequenceAttention
-from models.neural.fusion import ClassWeight, Count, Loss, NotNegative, Positive, Share
+from models.neural.fusion import Count
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -56,15 +56,6 @@ class CrossAttention(SequenceAttention):
     width: Count = 32
     reduce: Count = 64
     pooled: bool = True
-    epochs: Count = 60
-    patience: Count = 6
-    learning_rate: Positive = 2e-3
-    weight_decay: NotNegative = 0.01
-    dropout: Share = 0.3
-    loss: Loss = "cross_entropy"
-    label_smoothing: Share = 0.0
-    class_weight: ClassWeight = "none"
-    random_state: int = 0
 
     def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
         from models.neural.cross_attention_network import CrossAttentionNetwork

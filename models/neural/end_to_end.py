@@ -14,12 +14,8 @@ from models.neural.co_training import TrainsBranches
 from models.neural.dense_blocks import DenseBlocks
 from models.neural.fusion import (
     POOLED_NORM,
-    ClassWeight,
     Count,
-    Loss,
-    NotNegative,
     Positive,
-    Share,
 )
 from models.preparation.scaling import BlockScaler
 from models.views import Views
@@ -71,19 +67,9 @@ class EndToEnd(TrainsBranches):
 
     unfreeze: Unfreeze = "last_stage"
     encoder_learning_rate: Positive = 1e-4
-    width: Count = 64
-    branch_weight: NotNegative = 0.5
-    agreement: NotNegative = 0.1
-    modality_dropout: Share = 0.2
     epochs: Count = 30
     patience: Count = 5
     learning_rate: Positive = 1e-3
-    weight_decay: NotNegative = 0.01
-    dropout: Share = 0.3
-    loss: Loss = "cross_entropy"
-    label_smoothing: Share = 0.0
-    class_weight: ClassWeight = "none"
-    random_state: int = 0
 
     def _learn_from(self, views: Views, y: Labels) -> None:
         super()._learn_from(views, y)

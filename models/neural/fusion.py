@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -35,10 +36,11 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class NeuralFusion(TrainsNetwork, UsesGroups):
     """A network trained by features.training.loop.
 
-    Subclasses store the parameters below and say what goes in.
+    Subclasses inherit the parameters below, add their own and say what goes in.
 
     Training (AdamW) stops early on 15 % of the training samples, drawn by class (and by whole
     groups, where the views know groups); the best weights are kept. It runs on the GPU where there
@@ -48,6 +50,7 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
     ----------
     epochs, patience, learning_rate, weight_decay, random_state : see
         features.training.settings.Training.
+    dropout : share left out at each step; of what, the subclass says.
     loss, label_smoothing, class_weight : see models.neural.losses.row_losses.
 
     Attributes
@@ -59,13 +62,15 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
     predicts: ClassVar[str] = "forward"  # the network's method that gives class scores (n, K)
     batch_size: ClassVar[int] = 64  # samples of one training step
 
-    patience: int
-    learning_rate: float
-    weight_decay: float
-    loss: Loss
-    label_smoothing: float
-    class_weight: ClassWeight
-    random_state: int
+    epochs: Count = 60
+    patience: Count = 6
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 0.01
+    dropout: Share = 0.3
+    loss: Loss = "cross_entropy"
+    label_smoothing: Share = 0.0
+    class_weight: ClassWeight = "none"
+    random_state: int = 0
 
     def warm_up(self) -> None:
         """See Fusion.warm_up."""

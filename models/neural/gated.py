@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from models.neural.attending import WeighsModalities
 from models.neural.fusion import (
-    ClassWeight,
     Count,
-    Loss,
-    NotNegative,
     PooledNetwork,
-    Positive,
     Share,
 )
 
@@ -54,15 +50,6 @@ class Gated(PooledNetwork, WeighsModalities):
 
     width: Count = 64
     modality_dropout: Share = 0.1
-    epochs: Count = 60
-    patience: Count = 6
-    learning_rate: Positive = 2e-3
-    weight_decay: NotNegative = 0.01
-    dropout: Share = 0.3
-    loss: Loss = "cross_entropy"
-    label_smoothing: Share = 0.0
-    class_weight: ClassWeight = "none"
-    random_state: int = 0
 
     def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
         from models.neural.pooled_network import GatedUnit
