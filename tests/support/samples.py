@@ -12,6 +12,8 @@ from pipeline.data.samples import BytesPicture, Samples
 
 WORDS = {"cat": "whiskers purr meow", "dog": "bark tail fetch", "car": "wheel engine road"}
 
+COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200))
+
 
 def png(seed: int, colour: tuple[int, int, int] = (200, 60, 60), size: int = 24) -> bytes:
     """A noisy picture of one main colour."""
@@ -22,10 +24,15 @@ def png(seed: int, colour: tuple[int, int, int] = (200, 60, 60), size: int = 24)
     return file.getvalue()
 
 
+def coloured(count: int) -> list[bytes]:
+    """Noisy pictures of the three colours in turn."""
+    return [png(row, COLOURS[row % 3]) for row in range(count)]
+
+
 def small_samples(per_class: int = 12, **changes) -> Samples:
     """Three classes whose pictures differ in colour and texts in words, with groups of two."""
     labels = list(chain.from_iterable([label] * per_class for label in WORDS))
-    colours = {"cat": (200, 60, 60), "dog": (60, 200, 60), "car": (60, 60, 200)}
+    colours = dict(zip(WORDS, COLOURS, strict=True))
     rng = np.random.default_rng(0)
     columns = {
         "locations": [f"items.csv row {row + 1}" for row in range(len(labels))],

@@ -24,7 +24,7 @@ from features.training.losses import logit_loss
 from features.training.settings import Training
 from pipeline import run
 from pipeline.store.store import Store
-from tests.support.samples import png
+from tests.support.samples import COLOURS, coloured, png
 from tests.support.tiny import (
     GRID,
     read_rows,
@@ -36,8 +36,7 @@ from tests.support.tiny import (
     write_table,
 )
 
-COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200))
-PICTURES = [png(row, COLOURS[row % 3]) for row in range(30)]
+PICTURES = coloured(30)
 LABELS = Targets(np.arange(30) % 3)
 
 

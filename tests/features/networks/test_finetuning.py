@@ -19,7 +19,7 @@ from features.networks.last_layers import _Inputs, taken_apart, tuned
 from features.networks.pretrained import Pretrained
 from features.training.held_out import split_for_stopping
 from pipeline.tasks.requests import describe_encoder
-from tests.support.samples import png
+from tests.support.samples import coloured, png
 from tests.support.tiny import (
     GRID,
     read_rows,
@@ -31,8 +31,7 @@ from tests.support.tiny import (
     write_table,
 )
 
-COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200))
-PICTURES = [png(row, COLOURS[row % 3]) for row in range(30)]
+PICTURES = coloured(30)
 TARGETS = Targets(np.arange(30) % 3)
 
 

@@ -27,7 +27,7 @@ from pipeline.plan.plan import make_plan
 from pipeline.tasks.refit import refit
 from tests.support.comparisons import comparison_of
 from tests.support.model_views import pooled, views, without
-from tests.support.samples import png
+from tests.support.samples import coloured, png
 from tests.support.tiny import (
     GRID,
     read_rows,
@@ -40,8 +40,7 @@ from tests.support.tiny import (
     write_table,
 )
 
-COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200))
-PICTURES = [png(row, COLOURS[row % 3]) for row in range(24)]
+PICTURES = coloured(24)
 WORDS = ("a cat that purrs", "the dog barks", "a fast red car")
 TEXTS = [f"{WORDS[row % 3]}, number {row}" for row in range(24)]
 Y = np.arange(24) % 3
