@@ -6,7 +6,7 @@ import argparse
 import logging
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from pipeline.data.samples import SourceError
 from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress, say
 from pipeline.engine.run_all import counts
-from pipeline.folds.leaks import leaks
+from pipeline.folds.checks import checks_before_fits
 from pipeline.followup.attention_maps import attention
 from pipeline.followup.learning_curve import LearningCurve, learning_curve
 from pipeline.followup.probe_scores import score_probes
@@ -32,12 +32,13 @@ from pipeline.plan.load import load
 from pipeline.plan.plan import Plan, make_plan
 from pipeline.plan.text import plan_text
 from pipeline.results.files import write_run
+from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.lock import lock_text
 from pipeline.results.record import package_versions, remarks_of, scored_record, work_record
 from pipeline.results.scores import Scores
 from pipeline.store.remember import fact_cache
 from pipeline.store.store import Store
-from reports.analysis.checks import checks
+from reports.analysis.checks import Check, checks
 from reports.follow_up_record import FollowUpRecord
 from reports.record import RunRecord, ScoredRecord
 from reports.wording import count
@@ -92,7 +93,19 @@ def _planned(grid: Grid, options: argparse.Namespace) -> int:
     comparison = _comparison(grid, options, keep=options.store.is_dir())
     plan = make_plan(comparison)
     print(plan_text(plan, comparison, _lock(comparison)))
+    _say_checks(_checked(comparison))
     return 1 if plan.failures else 0
+
+
+def _checked(comparison: Comparison) -> tuple[Check, ...]:
+    """What can be said against the run before the first fit."""
+    unseen = comparison.grid.split.unseen_classes
+    return checks_before_fits(comparison.dataset, comparison.folds, unseen)
+
+
+def _say_checks(checked: Sequence[Check]) -> None:
+    for check in checked:
+        say(f"{'ALARM' if check.severe else 'warning'}: {check.sentence}")
 
 
 def _lock(comparison: Comparison) -> str:
@@ -107,6 +120,8 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
         comparison = _comparison(grid, options)
     _make("--out", folder)  # where it cannot be made, better said now than after all the work
     _say_data(comparison)
+    before = _checked(comparison)
+    _say_checks(before)
     with clock.step("encode and fit"):
         plan = make_plan(comparison)
         outcomes = run_plan(plan, comparison)
@@ -115,12 +130,16 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     with clock.step("score"):
         scores = Scores(plan, outcomes, comparison)
         scored = scored_record(comparison, scores, command_of(options))
+    with clock.step("fit on inner folds what could be chosen"):
+        scored, chosen_by = with_inner_scores(scored, plan, comparison)
+    if chosen_by:
+        say(f"inner folds of what could be chosen: {counts(chosen_by.values())}")
     follow_up = _follow_up(plan, scores, scored, comparison, clock)
-    checked = remarks_of([*leaks(comparison.dataset, comparison.folds), *checks(scored)])
+    checked = remarks_of([*before, *checks(scored)])
     work = work_record(plan, outcomes, comparison.store, clock.seconds)
     record = RunRecord.of(scored, follow_up, work, checked)
     write_run(record, comparison.folds, folder)
-    return _finish(record, folder)
+    return _finish(record, folder, said={check.sentence for check in before if not check.severe})
 
 
 def _follow_up(
@@ -176,18 +195,21 @@ def _say_dropped(dropped: Sequence[str]) -> None:
         say("\n  ".join([f"warning: {subject} left out:", *dropped[:LISTED]]) + more)
 
 
-def _finish(record: RunRecord, folder: Path) -> int:
+def _finish(record: RunRecord, folder: Path, said: Collection[str]) -> int:
+    """Write the report and say what it holds; alarms twice, warnings where they were not `said`."""
     from reports.page.render import write_report
+    from reports.page.terminal import closing
 
     write_report(record, folder)
     for alarm in record.alarms:
         say(f"ALARM: {alarm}")
-    for warning in record.warnings:
+    for warning in (warning for warning in record.warnings if warning not in said):
         say(f"warning: {warning}")
     for cell in dict.fromkeys(failure.cell for failure in record.failures):
         error = next(failure.error for failure in record.failures if failure.cell == cell)
         say(f"failed: {cell}: {error}")
     print(f"report: {folder / 'report.html'}")
+    print(closing(record))
     return 1 if record.failures else 0
 
 

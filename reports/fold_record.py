@@ -48,6 +48,8 @@ class FoldRecord:
         modalities.
     feature_bytes : size of those features in memory.
     model_bytes : size of the fitted model, encoders not counted; None where it is not known.
+    inner_score : mean of the run's metric over the inner folds of its training rows, under the
+        parameters that were chosen; None where nothing was predicted there.
     temperature : what calibrates its probabilities (see reports/analysis/reliability.py), learned
         from the predictions on inner folds; None where there were none.
     training : course of a network's training on the outer training rows: "kept", the epoch whose
@@ -69,6 +71,7 @@ class FoldRecord:
     encode_seconds: float = 0.0
     feature_bytes: int = 0
     model_bytes: int | None = None
+    inner_score: float | None = None
     temperature: float | None = None
     training: Mapping[str, Any] | None = None
 

@@ -19,11 +19,12 @@ Score: TypeAlias = Callable[[NDArray[np.int64], NDArray[np.float64]], float]
 
 @dataclass(frozen=True)
 class MetricRecord:
-    """How to read a score column."""
+    """How to read a score column; differences of at most `rope` do not matter in practice."""
 
     name: str
     greater_is_better: bool
     unit: Literal["share", "nats"] = "share"
+    rope: float = 0.01
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

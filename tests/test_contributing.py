@@ -19,7 +19,7 @@ from tests.support.samples import small_samples
 GRID = """
 name: examples
 data: {source: sidecar, path: items}
-split: {folds: 2, inner: 2}
+split: {folds: 2, repeats: 1, inner: 2}
 image: [{colour_moments: {gamma: 2.2}}]
 text: [bow]
 fusion: [majority, image_only, centroids]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,15 +13,20 @@ from pipeline.config.components import Component
 from pipeline.data.row_check import Policy
 from pipeline.data.sources.class_texts import GivenTexts
 
+REPEATS = 5  # of folds, by default
+
 
 class Split(BaseModel):
     """How outer folds are drawn: `folds` (times `repeats`), `holdout`s, or the `official` split.
 
-    `group` names the column whose rows never straddle folds ("none": no groups; by default the one
-    the source declares). `inner` is the number of folds, inside the training rows, that choose
-    parameters. `unseen_classes` holds out whole classes instead of rows, outside and inside: the
-    share of a `holdout` is then one of classes, and no class of the `official` split may have rows
-    in both parts.
+    `group` names the column whose rows never straddle folds ("text", "image": rows of the same text
+    or picture; "none": no groups; by default the one the source declares). `inner` is the number of
+    folds, inside the training rows, that choose parameters. `unseen_classes` holds out whole
+    classes instead of rows, outside and inside: the share of a `holdout` is then one of classes,
+    and no class of the `official` split may have rows in both parts.
+
+    Folds are drawn five times unless `repeats` says otherwise: one draw's answer can be another
+    draw's denial. A hold-out is drawn once.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,7 +43,7 @@ class Split(BaseModel):
     @classmethod
     def _default_folds(cls, given: object) -> object:
         if isinstance(given, dict) and given.get("holdout") is None and not given.get("official"):
-            return {"folds": 5, **given}
+            return {"folds": 5, "repeats": REPEATS, **given}
         return given
 
     @model_validator(mode="after")
@@ -53,7 +58,10 @@ class Split(BaseModel):
 
 @dataclass(frozen=True)
 class Grid:
-    """Everything one run compares, filled in; lists of components are what the grid crosses."""
+    """Everything one run compares, filled in; lists of components are what the grid crosses.
+
+    `rope` is the smallest difference that matters, for the metrics that it names.
+    """
 
     name: str
     seed: int
@@ -68,6 +76,7 @@ class Grid:
     classifier: tuple[Component, ...]
     metric: str
     tuning_metric: str
+    rope: Mapping[str, float]
     learning_curve: tuple[float, ...]
     folder: Path
 

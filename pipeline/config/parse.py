@@ -32,6 +32,8 @@ KEYS: dict[str, str] = {
     "metric": "what cells are ranked by (default balanced_accuracy)",
     "tuning_metric": "what parameters are chosen by on the inner folds (default log_loss: it is "
     "smooth, and keeps the probabilities that late fusion combines comparable)",
+    "rope": "the smallest difference that matters: a number for the run's metric, or {METRIC: "
+    "number} (default .01, log_loss .02)",
     "learning_curve": "shares of the training labels, like [0.01, 0.05, 0.1, 0.25, 1], with which "
     "the best cells are fitted once more (default: none)",
 }
@@ -41,6 +43,8 @@ REGISTRIES: dict[str, Registry] = {
     "fusion": FUSIONS,
     "classifier": CLASSIFIERS,
 }
+TUNED_BY = "tuning_metric"
+METRIC, TUNING = "balanced_accuracy", "log_loss"  # by default
 _COMPARED = {("image",), ("text",), ("fusion",)}
 
 
@@ -93,10 +97,9 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
         class_texts=data.class_texts,
         split=split,
         **{key: _located(listed, folder) for key, listed in lists.items()},
-        metric=values.metric("metric", content.get("metric", "balanced_accuracy"), problems),
-        tuning_metric=values.metric(
-            "tuning_metric", content.get("tuning_metric", "log_loss"), problems
-        ),
+        metric=values.metric("metric", content.get("metric", METRIC), problems),
+        tuning_metric=values.metric(TUNED_BY, content.get(TUNED_BY, TUNING), problems),
+        rope=values.rope(content.get("rope"), content.get("metric", METRIC), problems),
         learning_curve=curve,
         folder=folder,
     )

@@ -16,6 +16,7 @@ from pipeline.data.sources import SOURCES
 from pipeline.metrics import METRICS
 
 JsonSchema = dict[str, Any]
+_SIZE: JsonSchema = {"type": "number", "exclusiveMinimum": 0}
 NAME = r"[\w][\w.-]*"  # of a run, and so of its folder
 
 
@@ -38,6 +39,7 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
         "classifier": _list_of("classifier", "classifier", CLASSIFIERS, parts),
         "metric": {"enum": sorted(METRICS), "default": "balanced_accuracy"},
         "tuning_metric": {"enum": sorted(METRICS), "default": "log_loss"},
+        "rope": {"anyOf": [_SIZE, _by_metric(_SIZE)]},
         "learning_curve": {
             "type": "array",
             "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
@@ -54,6 +56,11 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
         "additionalProperties": False,
         "$defs": parts,
     }
+
+
+def _by_metric(value: JsonSchema) -> JsonSchema:
+    properties = dict.fromkeys(sorted(METRICS), value)
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _parameters(cls: type, parts: JsonSchema) -> tuple[dict[str, JsonSchema], list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
@@ -46,6 +46,30 @@ def _is_name(value: object) -> bool:
 
 def _is_seed(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
+
+
+def rope(given: object, metric: object, problems: list[Problem]) -> dict[str, float]:
+    """The key `rope`: the smallest difference that matters, of the run's metric or by metric."""
+    if given is None:
+        return {}
+    pairs = list(given.items()) if isinstance(given, dict) else [(metric, given)]
+    problems += [
+        Problem(("rope", str(name)), f"unknown metric {name!r}; {nearest(name, METRICS)}")
+        for name, _ in pairs
+        if isinstance(given, dict) and name not in METRICS
+    ]
+    problems += [
+        Problem(("rope",), f"the smallest difference that matters must be above 0, not {size!r}")
+        for _, size in pairs
+        if not _is_size(size)
+    ]
+    return {str(name): float(size) for name, size in pairs if _is_size(size)}
+
+
+def _is_size(value: object) -> TypeGuard[int | float]:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return 0 < value < float("inf")
 
 
 def label_shares(given: object, problems: list[Problem]) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ from features.machine.nearest import nearest
 from pipeline.data.dataset import Dataset, DatasetError, DistinctSamples, text_digest
 from pipeline.data.row_check import NOUNS, Findings, RowRules, check_rows, small_classes
 from pipeline.data.rows import Groups
-from pipeline.data.samples import Picture, Samples
+from pipeline.data.samples import OF_SAMPLES, Picture, Samples
 from pipeline.store.keys import key_of
 from pipeline.store.store import Store
 
@@ -74,13 +74,14 @@ def _group_name(samples: Samples, group: str | None) -> str | None:
         return samples.group
     if group == "none":
         return None
-    if group not in samples.groups:
+    if group not in samples.groups and group not in OF_SAMPLES:
         raise DatasetError(
             [
                 f"split.group: there is no group column '{group}'; "
-                f"{nearest(group, [*samples.groups, 'none'])}"
+                f"{nearest(group, [*samples.groups, *OF_SAMPLES, 'none'])}"
             ],
-            "The source's key `group` names the columns that may group rows.",
+            "The source's key `group` names the columns that may group rows; text and image group "
+            "rows of the same text or picture.",
         )
     return group
 
@@ -106,7 +107,7 @@ def _assembled(
     names = [samples.labels[row] or None for row in rows]
     classes = tuple(sorted({name for name in names if name}))
     codes = {name: code for code, name in enumerate(classes)}
-    groups = [str(samples.groups[group][row]) for row in rows] if group else None
+    groups = _group_values(samples, rows, findings, group) if group else None
     split = [str(samples.split[row]) for row in rows] if samples.split is not None else None
     row_ids = tuple(ids[row] for row in rows)
     ingredients = {"ids": row_ids, "labels": names, "groups": groups, "split": split}
@@ -131,6 +132,24 @@ def _assembled(
             for name, column in samples.groups.items()
         },
     )
+
+
+def _group_values(
+    samples: Samples, rows: Sequence[int], findings: Findings, group: str
+) -> list[str]:
+    """What groups each row: its value in a column, or its very text or picture.
+
+    A row without the text or picture is a group of its own.
+    """
+    if group in samples.groups:
+        return [str(samples.groups[group][row]) for row in rows]
+    if group == "image":
+        return [findings.digests.get(row, f"row {row}") for row in rows]
+    texts = [samples.texts[row] for row in rows]
+    return [
+        text_digest(text) if text and text.strip() else f"row {row}"
+        for row, text in zip(rows, texts, strict=True)
+    ]
 
 
 def _codes(names: Iterable[str]) -> Groups:

@@ -174,7 +174,7 @@ def _check_labels(samples: Samples, rules: RowRules, findings: Findings) -> None
             findings.add(
                 row, f"{samples.locations[row]}: the label {label!r} cannot be written as UTF-8"
             )
-        if group is not None and not samples.groups[group][row]:
+        if group in samples.groups and not samples.groups[group][row]:
             findings.add(row, f"{samples.locations[row]}: the group '{group}' is missing")
         if samples.split is not None and samples.split[row] not in ("train", "test"):
             findings.add(

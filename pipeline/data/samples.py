@@ -59,6 +59,10 @@ class BytesPicture:
         return hashlib.sha256(self.data).hexdigest()
 
 
+# Names of groups that need no column: rows of the same text, or the same picture.
+OF_SAMPLES = ("text", "image")
+
+
 @dataclass(frozen=True)
 class Samples:
     """A source's rows. Every list has one entry per row; None where the row has no value.
@@ -69,7 +73,7 @@ class Samples:
     ids : the rows' own ids, or None for all where the source has none.
     pictures, texts, labels : the row's picture, text and class name.
     groups : named columns that may group rows (rows of one group never straddle folds).
-    group : name of the column that groups by default, if any.
+    group : name of the column that groups by default, if any; or one of OF_SAMPLES.
     split : "train" or "test" for each row where the source has an official split.
     """
 

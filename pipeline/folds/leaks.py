@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from features.block import IntArray
 from pipeline.data.dataset import Dataset
+from pipeline.data.row_check import NOUNS
 from pipeline.data.rows import Groups, Labels
 from pipeline.folds.fold import Fold
 from reports.analysis.checks import Check
-from reports.wording import listed, quoted
+from reports.wording import count, listed, quoted
 
-REPEATED = 0.2  # share of test rows known from training from which on a run measures memory
+LIFT = 0.1  # accuracy that remembering is worth, from which on a run measures memory
+ABOVE_CHANCE = 0.2  # by which known rows must be right more often than the most frequent class
 PURE = 0.95
 NAMED = 0.5
 _WORD = re.compile(r"[^\W_]+")  # "tabby_cat" names the cat
@@ -31,25 +34,47 @@ def leaks(dataset: Dataset, folds: Sequence[Fold]) -> tuple[Check, ...]:
 
 
 def _known_samples(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
-    """Test rows whose very text or picture stands in training rows too, always with one class."""
+    """Test rows whose very text or picture stands in training rows too: severe where it tells.
+
+    What remembering alone is worth is the share of test rows that are known, times how much more
+    often the most frequent class of their sample in training is theirs than the most frequent class
+    of all would be. Known texts whose classes differ as much as those of all rows tell nothing.
+    """
     for modality, distinct in dataset.modalities.items():
-        noun = "picture" if modality == "image" else "text"
-        counts = np.array([_known(distinct.index, dataset.labels, fold) for fold in folds])
-        known, pure, rows = counts.sum(axis=0)
-        if known >= REPEATED * rows and pure >= PURE * known:
+        noun = NOUNS[modality]
+        counts = [_known(distinct.index, dataset.labels, fold) for fold in folds]
+        known = sum(counts, Counter[str]())
+        if not known["rows"]:
+            continue
+        right, by_chance = known["right"] / known["rows"], known["by chance"] / known["rows"]
+        lift = known["rows"] / known["tested"] * (right - by_chance)
+        if lift >= LIFT and right - by_chance >= ABOVE_CHANCE:
             yield Check(
                 "known in training",
-                f"The {noun} gives the class away: {known / rows:.1%} of the test rows have a "
-                f"{noun} that also stands in the training rows, and {pure / known:.1%} of these "
-                f"have the class it has there ({_repeated(dataset, distinct.index, noun)}). Scores "
-                f"with the {noun} measure memory, not how new items are recognised: group the "
-                f"folds by what the {noun}s come from (split.group).",
+                f"The {noun} gives the class away: {known['rows'] / known['tested']:.1%} of the "
+                f"test rows have a {noun} that also stands in the training rows, and {right:.1%} "
+                f"of these have the class that is the most frequent with it there, where "
+                f"{by_chance:.1%} would have the most frequent class of all "
+                f"({_repeated(dataset, distinct.index, noun)}). Remembering alone is worth about "
+                f"{lift:.2f} of accuracy; new items bring new {noun}s. Keep rows of one {noun} "
+                f"in one fold with this line of the grid: split: {{group: {modality}}}",
                 severe=True,
+            )
+        else:
+            worst = max(of_fold["rows"] for of_fold in counts)
+            yield Check(
+                "identical across folds",
+                f"Identical {noun}s straddle folds: in the worst fold "
+                f"{count(worst, 'test row has', 'test rows have')} a {noun} that also stands in "
+                "the training rows.",
             )
 
 
-def _known(index: IntArray, labels: Labels, fold: Fold) -> tuple[int, int, int]:
-    """Test rows known from training, those of them whose class leads there, and all test rows."""
+def _known(index: IntArray, labels: Labels, fold: Fold) -> Counter[str]:
+    """Test rows, those known from training, and of these the ones whose class leads there.
+
+    Also those that the most frequent class of the training rows would be right on.
+    """
     classes = int(labels.max()) + 1
     table = np.zeros((int(index.max(initial=-1)) + 1, classes), dtype=np.int64)
     train = fold.train[index[fold.train] >= 0]
@@ -57,7 +82,13 @@ def _known(index: IntArray, labels: Labels, fold: Fold) -> tuple[int, int, int]:
     test = fold.test[index[fold.test] >= 0]
     seen = table[index[test]]
     known = seen.sum(axis=1) > 0
-    return int(known.sum()), int((seen.argmax(axis=1) == labels[test])[known].sum()), len(fold.test)
+    leading = int(table.sum(axis=0).argmax())
+    return Counter({
+        "tested": len(fold.test),
+        "rows": int(known.sum()),
+        "right": int((seen.argmax(axis=1) == labels[test])[known].sum()),
+        "by chance": int((labels[test][known] == leading).sum()),
+    })
 
 
 def _repeated(dataset: Dataset, index: IntArray, noun: str) -> str:
@@ -109,8 +140,8 @@ def _ignored_groups(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
                 "groups ignored",
                 f"Folds are drawn at random although the column '{name}' all but decides the "
                 f"class: {share:.1%} of the rows have the class that is the most frequent of their "
-                f"{name} ({groups:,} of them), and each {name} has rows in training and test. Say "
-                f"split.group: {name}.",
+                f"{name} ({groups:,} of them), and each {name} has rows in training and test. Keep "
+                f"them together with this line of the grid: split: {{group: {name}}}",
                 severe=True,
             )
 

@@ -11,7 +11,6 @@ import numpy as np
 from features.block import IntArray
 from pipeline.config.grid import Split
 from pipeline.data.dataset import Dataset
-from pipeline.data.row_check import NOUNS
 from pipeline.folds.fold import Fold
 from reports.wording import count, listed, quoted
 
@@ -51,20 +50,9 @@ def _describe_unseen(split: Split, dataset: Dataset, folds: Sequence[Fold], grou
 
 
 def remarks(dataset: Dataset, folds: Sequence[Fold], unseen_classes: bool = False) -> list[str]:
-    """What to know of these folds: identical samples that straddle, classes that are absent."""
-    sentences = []
-    for modality, distinct in dataset.modalities.items():
-        straddling = max(_straddling(distinct.index, fold) for fold in folds)
-        if straddling:
-            noun = NOUNS[modality]
-            sentences.append(
-                f"Identical {noun}s straddle folds: in the worst fold "
-                f"{count(straddling, 'test row has', 'test rows have')} a {noun} that also stands "
-                "in the training rows."
-            )
-    if not unseen_classes:
-        sentences += _absent(dataset, folds)
-    return sentences + _split_groups(dataset, folds)
+    """What to know of these folds: classes that are absent, groups that an official split parts."""
+    absent = [] if unseen_classes else _absent(dataset, folds)
+    return [*absent, *_split_groups(dataset, folds)]
 
 
 def _split_groups(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
@@ -81,12 +69,6 @@ def _split_groups(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:
         f"{subject} rows in both the training and the test part of the official split "
         f"({dataset.group_name})."
     ]
-
-
-def _straddling(index: IntArray, fold: Fold) -> int:
-    """Test rows whose sample (missing ones aside) also occurs among the training rows."""
-    test = index[fold.test]
-    return int(np.sum(np.isin(test[test >= 0], index[fold.train])))
 
 
 def _absent(dataset: Dataset, folds: Sequence[Fold]) -> list[str]:

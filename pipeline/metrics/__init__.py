@@ -17,6 +17,6 @@ METRICS: dict[str, Metric] = {
     "precision_macro": Metric(precision_macro),
     "recall_macro": Metric(recall_macro),
     "f1_macro": Metric(f1_macro),
-    "log_loss": Metric(log_loss, greater_is_better=False, unit="nats"),
+    "log_loss": Metric(log_loss, greater_is_better=False, unit="nats", rope=0.02),
     "roc_auc": Metric(roc_auc),
 }

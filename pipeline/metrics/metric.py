@@ -24,12 +24,15 @@ class Metric:
         defined.
     greater_is_better : False for losses.
     unit : "share" of 1, or "nats".
+    rope : half the region of practical equivalence: differences of at most this size do not matter,
+        unless the grid says otherwise (Benavoli et al. 2017 take 1 % of accuracy).
     version : raised whenever the function changes, for it may choose parameters.
     """
 
     function: Callable[[Labels, Probabilities], float]
     greater_is_better: bool = True
     unit: Literal["share", "nats"] = "share"
+    rope: float = 0.01
     version: int = 1
 
     def __call__(self, labels: Labels, probabilities: Probabilities) -> float:

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save as save_folds
 from pipeline.metrics import METRICS
+from pipeline.results.answer_files import contrasts_csv, verdict_json
 from reports.fold_record import CellRecord, FoldRecord
 from reports.page.files import write_whole
 from reports.record import RunRecord
@@ -54,6 +56,11 @@ def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path) -> None:
     )
     write_whole(folder / "predictions.parquet", lambda path: pq.write_table(
         predictions(record), path, use_dictionary=REPEATED))
+    for name, content in {
+        "verdict.json": verdict_json(record),
+        "contrasts.csv": contrasts_csv(record),
+    }.items():
+        write_whole(folder / name, partial(_write_text, content))
     if record.failures:
         text = json.dumps(
             [asdict(failure) for failure in record.failures], indent=2, ensure_ascii=False
@@ -61,6 +68,10 @@ def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path) -> None:
         write_whole(folder / "failures.json", lambda path: path.write_text(text, encoding="utf-8"))
     else:
         (folder / "failures.json").unlink(missing_ok=True)
+
+
+def _write_text(content: str, path: Path) -> None:
+    path.write_text(content, encoding="utf-8", newline="")
 
 
 def scores_csv(record: RunRecord) -> str:

@@ -40,6 +40,7 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
         },
         "metric": grid.metric,
         "tuning_metric": grid.tuning_metric,
+        **({"rope": dict(grid.rope)} if grid.rope else {}),
         **({"learning_curve": list(grid.learning_curve)} if grid.learning_curve else {}),
     }
     text = io.StringIO()

@@ -15,7 +15,7 @@ from pipeline.config.cells import Cell
 from pipeline.data.card import card
 from pipeline.data.thumbnails import thumbnail
 from pipeline.engine.task import Done, Outcome, Outcomes
-from pipeline.folds.wording import describe, remarks
+from pipeline.folds.wording import describe
 from pipeline.metrics import METRICS
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import PlanOutcomes
@@ -54,7 +54,9 @@ def scored_record(comparison: Comparison, scores: Scores, command: str) -> Score
         metric=grid.metric,
         score=METRICS[grid.metric],
         metrics=tuple(
-            MetricRecord(name, metric.greater_is_better, metric.unit)
+            MetricRecord(
+                name, metric.greater_is_better, metric.unit, grid.rope.get(name, metric.rope)
+            )
             for name, metric in METRICS.items()
         ),
         seed=grid.seed,
@@ -69,7 +71,6 @@ def scored_record(comparison: Comparison, scores: Scores, command: str) -> Score
         versions=versions,
         data=card(dataset),
         failures=tuple(scores.failures),
-        warnings=(*dataset.notes, *remarks(dataset, folds, unseen)),
         dropped=dataset.dropped,
         groups=dataset.labels if unseen else dataset.groups,
         group_name="class" if unseen else dataset.group_name,

@@ -15,6 +15,7 @@ from models.classifiers.temperature import fitted_temperature
 from models.combining import CombinesPredictions, InnerPredictions, MemberPredictions
 from pipeline.config.cells import Cell
 from pipeline.folds.fold import Fold
+from pipeline.metrics.metric import Probabilities
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -139,12 +140,53 @@ def _fitted(
     combination: Combination, entries: Sequence[Entry], context: Context
 ) -> CombinesPredictions:
     labels = context.labels[combination.fold.train]
-    return combination.estimator.fit_combination(
-        np.bincount(labels, minlength=context.classes) / len(labels),
-        _inner(combination, entries, labels, context)
-        if combination.estimator.learns_combination
-        else None,
-    )
+    if combination.estimator.learns_combination:
+        inner = _inner(combination, entries, labels, context)
+        return _learned(combination, inner, context.classes)
+    return combination.estimator.fit_combination(_frequencies(labels, context.classes), None)
+
+
+def _learned(
+    combination: Combination, inner: InnerPredictions, classes: int
+) -> CombinesPredictions:
+    """The rule that knows these rows; what it predicts for them is used only where it learns."""
+    learns = combination.estimator.learns_combination
+    frequencies = _frequencies(inner.y, classes)
+    return combination.estimator.fit_combination(frequencies, inner if learns else None)
+
+
+def _frequencies(labels: NDArray[np.int64], classes: int) -> Probabilities:
+    """Shares (K,) of the classes."""
+    return np.asarray(np.bincount(labels, minlength=classes) / len(labels))
+
+
+def inner_predictions(
+    combination: Combination, entries: Sequence[Entry], context: Context
+) -> Probabilities:
+    """Predictions (n_train, K) from those of its parts on the inner folds.
+
+    For each inner fold the rule knows the labels of the others alone, and learns from these where
+    it learns: its predictions are for rows that it has not seen.
+
+    Parameters
+    ----------
+    entries : hold the parts' predictions on the inner folds as `inner`.
+    """
+    labels = context.labels[combination.fold.train]
+    inner = _inner(combination, entries, labels, context)
+    predicted = np.zeros((len(labels), context.classes))
+    for number in np.unique(inner.folds):
+        outside = inner.folds == number
+        learned_from = InnerPredictions(
+            _rows_of(inner.members, ~outside), labels[~outside], inner.folds[~outside]
+        )
+        rule = _learned(combination, learned_from, context.classes)
+        predicted[outside] = rule.combine(_rows_of(inner.members, outside))
+    return predicted
+
+
+def _rows_of(members: MemberPredictions, rows: NDArray[np.bool_]) -> MemberPredictions:
+    return MemberPredictions(members.probabilities[:, rows], members.present[:, rows])
 
 
 def refitted(combination: Combination, context: Context, store: Store) -> CombinesPredictions:

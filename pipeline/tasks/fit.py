@@ -20,8 +20,8 @@ from pipeline.engine.task import Outcome
 from pipeline.metrics.metric import Probabilities
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
-from pipeline.tasks.choose import choose
 from pipeline.tasks.context import Context, context_at
+from pipeline.tasks.inner import choose
 from pipeline.tasks.unit import Unit
 from pipeline.tasks.views import aligned, averaged, finite, fit_of, loaded_blocks
 

@@ -9,8 +9,6 @@ from itertools import chain
 from typing import Any, Protocol
 
 from features.block import Modality
-from models import FUSIONS
-from models.combining import CombinesPredictions
 from models.fusion import Fusion
 from models.unlabelled import LearnsFromUnlabelled
 from models.unseen_classes import RecognisesUnseenClasses
@@ -34,13 +32,6 @@ from pipeline.tasks.digests import (
 from pipeline.tasks.features import Features
 from pipeline.tasks.procedures import versions_of
 
-# Fusions whose predictions another one may combine.
-COMBINED = frozenset(
-    chain.from_iterable(
-        fusion.combines for fusion in FUSIONS.values() if issubclass(fusion, CombinesPredictions)
-    )
-)
-
 
 def result_of(unit: Unit, store: Store) -> Entry:
     """A unit's stored result. Raises FileNotFoundError where it is no longer there."""
@@ -62,7 +53,7 @@ class Unit:
         fold's.
     settings : parameter settings that the inner folds choose among.
     keeps_inner : whether the result holds the chosen setting's predictions on the inner folds, to
-        learn a combination from.
+        choose a cell by and to learn a combination from.
     """
 
     cell: Cell
@@ -132,9 +123,9 @@ class Units:
     def unit(self, cell: Cell, fold: Fold) -> Unit:
         """A cell on a fold."""
         estimator, settings = cell.estimator(self._grid.seed), cell.settings()
-        # Where inner folds choose, their predictions cost nothing more: a rule added to the grid
-        # later finds them.
-        keeps_inner = bool(fold.inner) and cell.fusion.name in COMBINED
+        # Where inner folds choose a setting, their predictions cost nothing more: cells are chosen
+        # by them too, and a rule added to the grid later finds them.
+        keeps_inner = bool(fold.inner)
         features = self._requests.of(cell, fold)
         ingredients = {
             "kind": "result",

@@ -8,23 +8,25 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
 
-from reports.analysis.ranking import rank_cells, ranking_metric
+from reports.analysis.ranking import FEWEST_UNITS, rank_cells, ranking_metric
 from reports.analysis.standing import Standing
 from reports.analysis.weighted_scores import WEIGHTED, Floats, redrawn, resampled
 from reports.record import RunRecord
 
 RESAMPLES = 1000
-FEWEST_UNITS = 10  # fewer rows or groups say too little about those that were not drawn
 
 
 @dataclass(frozen=True)
 class PooledInterval:
     """A score of the pooled out-of-fold predictions, or a difference of two, and its interval.
 
-    The interval lies between percentiles of the resamples. It is conditional on the fitted models:
-    it shows how much the score would vary over other test rows (or groups), not over other
-    training rows.
+    The interval lies between percentiles of the resamples, each end moved away from the estimate by
+    t(G - 1) / z for G units: resamples of few are too alike, as a sample's own variance is too
+    small (Davison and Hinkley 1997, Bootstrap Methods and their Application, section 2.4). It is
+    conditional on the fitted models: it shows how much the score would vary over other test rows
+    (or groups), not over other training rows.
 
     Parameters
     ----------
@@ -47,8 +49,7 @@ class Pooled:
     Parameters
     ----------
     cells : names of the complete cells.
-    estimates : (C,); `replicates` : (B, C); `outside` : (B, C), scores of the units that a resample
-        left out.
+    estimates : (C,); `replicates` : (B, C).
     greater_is_better : of the metric, for the sign of differences.
     """
 
@@ -56,7 +57,6 @@ class Pooled:
     cells: tuple[str, ...]
     estimates: Floats
     replicates: Floats
-    outside: Floats
     units: int
     grouped: bool
     greater_is_better: bool
@@ -87,7 +87,9 @@ class Pooled:
         known = replicates[np.isfinite(replicates)]
         if self.units < FEWEST_UNITS or not len(known):
             return PooledInterval(estimate, None, None, self.units, self.grouped, level)
-        low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+        tails = (1 - level) / 2, (1 + level) / 2
+        wider = float(stdtrit(self.units - 1, tails[1]) / ndtri(tails[1]))
+        low, high = (estimate + wider * (np.quantile(known, tail) - estimate) for tail in tails)
         return PooledInterval(estimate, float(low), float(high), self.units, self.grouped, level)
 
 
@@ -106,14 +108,13 @@ def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
     standings = rank_cells(record).ranked()
     if not standings:
         return None
-    keys = sorted(standings[0].folds)
+    keys = rank_cells(record).folds
     rows = np.concatenate([standings[0].folds[key].rows for key in keys])
     drawn = rows if record.groups is None else record.groups[rows]
     names, units = np.unique(drawn, return_inverse=True)
     weights = resample_weights(len(names), resamples, record.seed)
-    left_out = (weights[1:] == 0).astype(np.float32)
     metric = ranking_metric(record)
-    drawings = np.concatenate([weights, left_out]), units, record.labels[rows]
+    drawings = weights, units, record.labels[rows]
     cells = [_Predictions(standing, keys) for standing in standings]
     if record.metric in WEIGHTED or record.score is None:
         scores = resampled(record.metric, *drawings, cells, record.unseen_classes)
@@ -123,8 +124,7 @@ def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
         record.metric,
         tuple(standing.cell.name for standing in standings),
         scores[0],
-        scores[1 : resamples + 1],
-        scores[resamples + 1 :],
+        scores[1:],
         len(names),
         record.groups is not None,
         metric.greater_is_better,

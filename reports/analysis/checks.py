@@ -16,8 +16,6 @@ from reports.record import ScoredRecord
 from reports.wording import count, figure, listed, quoted
 
 NEAR_PERFECT = 0.98
-SMALL_CLASS = 10
-UNEVEN_FOLDS = 1.5
 SHOWN = 5
 
 
@@ -41,8 +39,6 @@ def checks(record: ScoredRecord) -> tuple[Check, ...]:
         *_majority(ranking),
         *_edges(record, ranking),
         *_identical(record),
-        *_small_classes(record),
-        *_fold_sizes(record),
     ]
     return tuple(sorted(doubts, key=lambda check: not check.severe))
 
@@ -136,45 +132,6 @@ def _identical(record: ScoredRecord) -> Iterator[Check]:
                 f"{_some([cell.name for cell in cells])}. "
                 "What tells them apart has no effect here.",
             )
-
-
-def _small_classes(record: ScoredRecord) -> Iterator[Check]:
-    counts = np.bincount(record.labels[record.labels >= 0], minlength=len(record.classes))
-    small = [
-        f"{quoted(name)} ({number})"
-        for name, number in zip(record.classes, counts, strict=True)
-        if number < SMALL_CLASS
-    ]
-    if small:
-        yield Check(
-            "small classes",
-            f"{count(len(small), 'class has', 'classes have')} fewer than {SMALL_CLASS} rows, "
-            f"too few to say how well such rows are found: {_listed(small)}.",
-        )
-
-
-def _fold_sizes(record: ScoredRecord) -> Iterator[Check]:
-    sizes = {(fold.repeat, fold.fold): len(fold.rows) for fold in record.folds}
-    if not sizes:
-        return
-    least, most = min(sizes.values()), max(sizes.values())
-    if most > UNEVEN_FOLDS * least:
-        yield Check(
-            "fold sizes",
-            f"Folds are uneven: they test {least} to {most} rows, as large groups make them. "
-            "Means over folds weigh rows of small folds more.",
-        )
-    classes = (
-        max(len(np.unique(record.labels[fold.rows])) for fold in record.folds)
-        if record.unseen_classes
-        else len(record.classes)
-    )
-    if least < 2 * classes:
-        yield Check(
-            "fold sizes",
-            f"A fold tests as few as {count(least, 'row')} of {classes} classes: "
-            "scores of single folds are rough.",
-        )
 
 
 def _some(names: list[str]) -> str:

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.analysis.bootstrap import FEWEST_UNITS, PooledInterval, pooled
-from reports.analysis.ranking import Comparison, Ranking, rank_cells
+from reports.analysis.bootstrap import PooledInterval, pooled
+from reports.analysis.ranking import FEWEST_UNITS, Comparison, Ranking, rank_cells
 from reports.analysis.standing import Standing
 from reports.analysis.statistics import holm
 from reports.record import RunRecord
@@ -73,15 +73,16 @@ class Contrasts:
 def contrasts(record: RunRecord) -> Contrasts:
     """Every declared contrast of a run, with Holm's correction over all of them.
 
-    Each pair of cells is tested once: a fusion that wins before the best single modality answers
-    both questions.
+    Each pair of cells is tested once, whichever of the two is named first: a fusion that wins
+    before the best single modality, or the other way round, answers both questions.
     """
     ranking = rank_cells(record)
-    compared: dict[tuple[str, str], tuple[Question, Comparison]] = {}
+    compared: dict[frozenset[str], tuple[Question, Comparison]] = {}
     for question, cell, other in _declared(ranking):
         comparison = ranking.compare(cell, other)
         if comparison is not None:
-            compared.setdefault((comparison.cell, comparison.other), (question, comparison))
+            pair = frozenset((comparison.cell, comparison.other))
+            compared.setdefault(pair, (question, comparison))
     tests = [comparison.test for _, comparison in compared.values()]
     adjusted = iter(holm([test.p_value for test in tests if test is not None]))
     scores = pooled(record) if compared else None

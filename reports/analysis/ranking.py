@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite, nan
+
+import numpy as np
 
 from reports.analysis.standing import Kind, Standing, kind_of, spread
 from reports.analysis.statistics import (
@@ -18,16 +22,18 @@ from reports.analysis.statistics import (
 from reports.fold_record import CellRecord, FoldKey, FoldRecord
 from reports.record import MetricRecord, ScoredRecord
 
-# scores that differ by less are equivalent in practice (Benavoli et al. 2017 take 1 % of accuracy)
-ROPE = 0.01
+# Fewer independent units (groups, or rows where there are none): drawing the folds again deals the
+# same few out anew, so that a test counts the folds of one repeat only.
+FEW_UNITS = 30
+FEWEST_UNITS = 10  # fewer say too little about those that were not drawn
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One cell against another on the same folds; a positive gain means that `cell` is better.
 
-    `gains` holds ((repeat, fold), gain) in fold order. `test` and `posterior` (with the region
-    ROPE) are None on a single fold.
+    `gains` holds ((repeat, fold), gain) in fold order. `test` and `posterior` (with the region of
+    differences that do not matter, [-rope, rope] of the metric) are None on a single fold.
     """
 
     cell: str
@@ -42,17 +48,29 @@ class Comparison:
         """Number of folds on which `cell` is strictly better."""
         return sum(gain > 0 for _, gain in self.gains)
 
+    @property
+    def positive(self) -> float | None:
+        """Probability of a gain above zero: 1 - p / 2 of the test where the mean is above zero."""
+        if self.test is None:
+            return None
+        half = self.test.p_value / 2
+        return 1 - half if self.interval.mean > 0 else half
+
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """All cells, best first, incomplete ones last.
 
-    `folds` are those that the ranking metric is defined on.
+    Parameters
+    ----------
+    folds : those that the ranking metric is defined on.
+    units : what was drawn independently and tested: groups, or rows where there are none.
     """
 
     metric: MetricRecord
     folds: tuple[FoldKey, ...]
     standings: tuple[Standing, ...]
+    units: int
 
     def best(self, *kinds: Kind) -> Standing | None:
         """Best complete cell of these kinds (any kind if none is named)."""
@@ -89,14 +107,31 @@ class Ranking:
         ]
         n_train = [cell.folds[key].n_train for key in shared]
         n_test = [len(cell.folds[key].rows) for key in shared]
+        freedom = self._freedom(shared)
         return Comparison(
             cell.cell.name,
             other.cell.name,
             tuple(zip(shared, gains, strict=True)),
-            corrected_resampled_interval(gains, n_train, n_test),
-            corrected_resampled_t(gains, n_train, n_test),
-            correlated_bayes(gains, n_train, n_test, ROPE),
+            corrected_resampled_interval(gains, n_train, n_test, freedom=freedom),
+            corrected_resampled_t(gains, n_train, n_test, freedom),
+            correlated_bayes(gains, n_train, n_test, self.metric.rope, freedom),
         )
+
+    def interval(self, cell: Standing) -> Interval:
+        """Mean score of a complete cell over the folds, with the corrected interval."""
+        records = [cell.folds[key] for key in self.folds]
+        return corrected_resampled_interval(
+            [entry.scores[self.metric.name] for entry in records],
+            [entry.n_train for entry in records],
+            [len(entry.rows) for entry in records],
+            freedom=self._freedom(self.folds),
+        )
+
+    def _freedom(self, folds: Sequence[FoldKey]) -> int | None:
+        """Degrees of freedom of a test over these folds; None for the number of folds less one."""
+        if self.units >= FEW_UNITS:
+            return None
+        return max(1, max(Counter(repeat for repeat, _ in folds).values()) - 1)
 
 
 @lru_cache(maxsize=1)  # several sections ask for it
@@ -130,7 +165,14 @@ def rank_cells(record: ScoredRecord) -> Ranking:
         _standing(cell, by_cell[cell.name], metric, defined, cell.name in failed)
         for cell in record.cells
     ]
-    return Ranking(metric, defined, _in_order(standings, metric))
+    return Ranking(metric, defined, _in_order(standings, metric), _units(record))
+
+
+def _units(record: ScoredRecord) -> int:
+    """Number of distinct groups, or rows, among the test rows."""
+    tested = [np.zeros(0, dtype=np.int64), *(entry.rows for entry in record.folds)]
+    rows = np.unique(np.concatenate(tested))
+    return len(rows if record.groups is None else np.unique(record.groups[rows]))
 
 
 def ranking_metric(record: ScoredRecord) -> MetricRecord:

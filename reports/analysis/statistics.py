@@ -59,7 +59,11 @@ class Posterior:
 
 
 def corrected_resampled_interval(
-    differences: Sequence[float], n_train: Sequence[int], n_test: Sequence[int], level: float = 0.95
+    differences: Sequence[float],
+    n_train: Sequence[int],
+    n_test: Sequence[int],
+    level: float = 0.95,
+    freedom: int | None = None,
 ) -> Interval:
     r"""Interval of a mean paired difference over folds, with the corrected variance.
 
@@ -76,6 +80,8 @@ def corrected_resampled_interval(
     differences : (J,) one per fold, both cells scored on the same test rows.
     n_train, n_test : (J,) numbers of training and test rows of those folds.
     level : 0.95 for a 95 % interval.
+    freedom : degrees of freedom of t; J - 1, if None. Fewer where repeats of the folds say little
+        new: few groups are dealt out to the same parts again and again.
 
     Raises
     ------
@@ -93,12 +99,15 @@ def corrected_resampled_interval(
     mean, scale, count = _corrected(differences, n_train, n_test)
     if scale is None:
         return Interval(mean, None, None, count, level)
-    half = float(stdtrit(count - 1, (1 + level) / 2)) * scale
+    half = float(stdtrit(freedom or count - 1, (1 + level) / 2)) * scale
     return Interval(mean, mean - half, mean + half, count, level)
 
 
 def corrected_resampled_t(
-    differences: Sequence[float], n_train: Sequence[int], n_test: Sequence[int]
+    differences: Sequence[float],
+    n_train: Sequence[int],
+    n_test: Sequence[int],
+    freedom: int | None = None,
 ) -> TTest | None:
     """Two-sided corrected resampled t test that a mean paired difference is zero.
 
@@ -111,16 +120,21 @@ def corrected_resampled_t(
     mean, scale, count = _corrected(differences, n_train, n_test)
     if scale is None:
         return None
+    freedom = freedom or count - 1
     if scale == 0:
         return TTest(
-            float(np.copysign(np.inf, mean)) if mean else 0.0, count - 1, 0.0 if mean else 1.0
+            float(np.copysign(np.inf, mean)) if mean else 0.0, freedom, 0.0 if mean else 1.0
         )
     t = mean / scale
-    return TTest(t, count - 1, float(2 * stdtr(count - 1, -abs(t))))
+    return TTest(t, freedom, float(2 * stdtr(freedom, -abs(t))))
 
 
 def correlated_bayes(
-    differences: Sequence[float], n_train: Sequence[int], n_test: Sequence[int], rope: float
+    differences: Sequence[float],
+    n_train: Sequence[int],
+    n_test: Sequence[int],
+    rope: float,
+    freedom: int | None = None,
 ) -> Posterior | None:
     r"""Bayesian correlated t test: where the mean difference lies.
 
@@ -153,7 +167,8 @@ def correlated_bayes(
         return None
     if scale == 0:
         return Posterior(float(mean > rope), float(abs(mean) <= rope), float(mean < -rope), rope)
-    better, worse = (float(stdtr(count - 1, (side - rope) / scale)) for side in (mean, -mean))
+    freedom = freedom or count - 1
+    better, worse = (float(stdtr(freedom, (side - rope) / scale)) for side in (mean, -mean))
     return Posterior(better, max(0.0, 1 - better - worse), worse, rope)
 
 

@@ -10,12 +10,13 @@ from math import isfinite, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.analysis.bootstrap import PooledInterval, pooled
+from reports.analysis.bootstrap import pooled
 from reports.analysis.ranking import Ranking
 from reports.analysis.standing import Kind, Spread, Standing, spread
+from reports.answer.verdict import verdict
 from reports.fold_record import FoldKey, FoldRecord
 from reports.record import MetricRecord, RunRecord
-from reports.wording import count
+from reports.wording import Ends, count
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class Row:
     parameters : (name, ((value, number of folds it was chosen on), ...)), most frequent first.
     ranks : lowest, middle and highest of its ranks on single folds among complete cells (equals
         share the best of theirs); None for an incomplete cell.
-    interval : bootstrap interval of the score of the pooled out-of-fold predictions; None for an
-        incomplete cell.
+    interval : bootstrap interval of the score of the pooled out-of-fold predictions; for the winner
+        the interval of what choosing among all cells reaches; None for an incomplete cell.
     front : no other complete cell is at least as good and cheaper in seconds, or better and no
         dearer.
     note : what went wrong, for a cell that failed or is incomplete.
@@ -71,7 +72,7 @@ class Row:
     parameters: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
     cost: Cost
     ranks: tuple[int, float, int] | None = None
-    interval: PooledInterval | None = None
+    interval: Ends | None = None
     front: bool = False
     note: str | None = None
 
@@ -81,16 +82,29 @@ def leaderboard_rows(
 ) -> tuple[Row, ...]:
     """Rows of all cells in the ranking's order; each should have `expected` folds."""
     rows = [_row(standing, ranking, metrics, expected, record) for standing in ranking.standings]
-    ranks, scores = fold_ranks(ranking), pooled(record)
+    ranks, intervals = fold_ranks(ranking), _intervals(record, ranking)
     return tuple(
         replace(
             row,
             ranks=_middle(ranks.get(row.name)),
             front=_on_front(row, rows),
-            interval=None if row.rank is None or scores is None else scores.score(row.name),
+            interval=intervals.get(row.name),
         )
         for row in rows
     )
+
+
+def _intervals(record: RunRecord, ranking: Ranking) -> dict[str, Ends]:
+    """Of each complete cell its own; of the winner that of choosing it, where it was chosen."""
+    scores, winner = pooled(record), ranking.best("image", "text", "fusion")
+    if scores is None:
+        return {}
+    names = [standing.cell.name for standing in ranking.ranked()]
+    intervals: dict[str, Ends] = {name: scores.score(name) for name in names}
+    reached = verdict(record).score
+    if winner is not None and reached is not None:
+        intervals[winner.cell.name] = reached
+    return intervals
 
 
 def fold_ranks(ranking: Ranking) -> dict[str, NDArray[np.int64]]:

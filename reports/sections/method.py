@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.analysis.ranking import rank_cells
+from reports.analysis.ranking import rank_cells, ranking_metric
 from reports.fold_record import FailureRecord
 from reports.record import RunRecord
 from reports.section import Section
@@ -24,6 +24,7 @@ class MethodFacts:
     class_sizes : (class, rows of the data set that have it).
     repeats, folds : of the outer split; `folds` counts all of them.
     n_train, n_test : smallest and largest number of rows.
+    rope : differences of at most this size do not matter.
     compared : complete cells, other than baselines, that the winner was chosen from.
     data : what the source says about itself, as text.
     encoded : (encoder, what it met: words it did not know, texts it cut off).
@@ -38,6 +39,7 @@ class MethodFacts:
     folds: int
     n_train: tuple[int, int]
     n_test: tuple[int, int]
+    rope: float
     compared: int
     fingerprint: str
     command: str
@@ -67,6 +69,7 @@ def facts(record: RunRecord) -> MethodFacts:
         folds=len(keys),
         n_train=_range([entry.n_train for entry in record.folds]),
         n_test=_range([len(entry.rows) for entry in record.folds]),
+        rope=ranking_metric(record).rope,
         compared=len(rank_cells(record).ranked("image", "text", "fusion")),
         fingerprint=record.fingerprint,
         command=record.command,

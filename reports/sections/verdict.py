@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from reports.analysis.contrasts import Contrast, contrasts
-from reports.analysis.optimism import optimism
+from reports.analysis.contrasts import contrasts
 from reports.analysis.ranking import Comparison, Ranking, rank_cells
 from reports.analysis.standing import Kind, Standing
+from reports.analysis.statistics import Interval
+from reports.answer.verdict import Answer, verdict
 from reports.record import RunRecord
 from reports.section import Section
 from reports.sentences.cautions import cautions
 from reports.sentences.findings import sentences
 from reports.sentences.headline import headline
 
-Answer = Literal[
-    "pays",
-    "costs",
-    "equivalent",
-    "unclear",
-    "one fold",
-    "half compared",
-    "not compared",
-    "no result",
-]
-EQUIVALENT = 0.95
 _LABELS: dict[Kind, str] = {
     "image": "Picture only",
     "text": "Text only",
@@ -52,13 +41,10 @@ class VerdictFacts:
 
     Parameters
     ----------
-    answer : "pays" or "costs" where the gain stands at 5 % after Holm's correction over the
-        declared contrasts, "equivalent" where it is within the region of practical equivalence with
-        a probability of EQUIVALENT, "unclear" where it is neither, "one fold" where there is no
-        interval, "half compared" where one modality was not tried alone, "not compared" without a
-        fusion or a single modality, "no result" without any complete cell.
-    gain : best fusion against best single modality on the same folds; `adjusted` is its p value
-        after Holm's correction.
+    answer : see `reports.answer.verdict.Verdict`, and `reports.answer.rules` for the five of them.
+    gain : choosing among the cells with both modalities over choosing among those with one.
+    winner : name of the cell with the best mean score.
+    score : what choosing among all cells reaches: what to expect of the winner.
     bars : best cell of each kind, single modalities first.
     headline, sentences, cautions : the same in words; cautions say what the figures do not.
     alarms : those of the cautions for which the verdict may be worthless.
@@ -68,7 +54,8 @@ class VerdictFacts:
     greater_is_better: bool
     answer: Answer
     gain: Comparison | None
-    adjusted: float | None
+    winner: str | None
+    score: Interval | None
     bars: tuple[Bar, ...]
     headline: str
     sentences: tuple[str, ...]
@@ -77,37 +64,22 @@ class VerdictFacts:
 
 
 def facts(record: RunRecord) -> VerdictFacts:
-    """Compare the best fusion with the best single modality."""
-    ranking = rank_cells(record)
-    fusion, single = ranking.best("fusion"), ranking.best("image", "text")
-    gain = ranking.compare(fusion, single) if fusion and single else None
-    declared = contrasts(record)
-    contrast = declared.of(gain.cell, gain.other) if gain else None
-    answer = _answer(ranking, gain, contrast)
+    """What the run answers, with what it rests on."""
+    ranking, reached = rank_cells(record), verdict(record)
+    best = ranking.best("image", "text", "fusion")
     return VerdictFacts(
         metric=record.metric,
         greater_is_better=ranking.metric.greater_is_better,
-        answer=answer,
-        gain=gain,
-        adjusted=contrast.adjusted if contrast else None,
+        answer=reached.answer,
+        gain=reached.gain,
+        winner=None if best is None else best.cell.name,
+        score=reached.score,
         bars=_bars(ranking),
-        headline=headline(answer, ranking, gain),
-        sentences=tuple(sentences(answer, ranking, gain, contrast, record.unseen_classes)),
-        cautions=tuple(cautions(record, ranking, declared, optimism(record))),
+        headline=headline(reached, ranking),
+        sentences=tuple(sentences(reached, ranking, record.unseen_classes)),
+        cautions=tuple(cautions(record, ranking, reached, contrasts(record))),
         alarms=tuple(record.alarms),
     )
-
-
-def _answer(ranking: Ranking, gain: Comparison | None, contrast: Contrast | None) -> Answer:
-    if ranking.best() is None or gain is None:
-        return "no result" if ranking.best() is None else "not compared"
-    if gain.posterior is None or contrast is None:
-        return "one fold"
-    if not (ranking.best("image") and ranking.best("text")):
-        return "half compared"
-    if gain.posterior.equivalent >= EQUIVALENT or not contrast.conclusive:
-        return "equivalent" if gain.posterior.equivalent >= EQUIVALENT else "unclear"
-    return "pays" if gain.interval.mean > 0 else "costs"
 
 
 def _bars(ranking: Ranking) -> tuple[Bar, ...]:

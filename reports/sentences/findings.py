@@ -6,41 +6,29 @@ from collections.abc import Iterator
 from statistics import fmean
 from typing import Literal
 
-from reports.analysis.contrasts import Contrast
-from reports.analysis.ranking import ROPE, Comparison, Ranking
+from reports.analysis.ranking import Comparison, Ranking
 from reports.analysis.standing import Standing
+from reports.answer.verdict import Verdict
+from reports.sentences.decision import decision, winner
 from reports.sentences.intervals import between, plus_minus
 from reports.units import duration
-from reports.wording import chance, count, figure, metric_label, p_value, quoted, signed
+from reports.wording import chance, count, figure, metric_label, quoted, signed
 
 _NOUN = {"image": "the picture", "text": "the text"}
-_CONCLUSIONS = {
-    "pays": "Here the second modality pays.",
-    "costs": "Here the second modality does harm.",
-    "equivalent": "The two are equivalent in practice.",
-    "unclear": "That is not enough to tell it from the folds' noise.",
-    "half compared": ("The other modality alone was not compared: all of the gain may be its own."),
-}
 LEAST_SAVING = 0.1  # share of the best cell's time: timings vary by more than less
 
 
-def sentences(
-    answer: str,
-    ranking: Ranking,
-    gain: Comparison | None,
-    contrast: Contrast | None,
-    unseen_classes: bool = False,
-) -> Iterator[str]:
+def sentences(verdict: Verdict, ranking: Ranking, unseen_classes: bool = False) -> Iterator[str]:
     """What a run has shown.
 
-    In order: single modalities, fusion, its gain, the cheapest choice, the runner-up, encoders, the
-    baseline.
+    In order: the comparison that decides, the winner, single modalities and fusion, the cheapest
+    choice, the runner-up, encoders, the baseline.
     """
+    yield from decision(verdict, ranking)
+    yield from filter(None, [winner(verdict, ranking)])
     yield from _best_cells(ranking)
-    if gain is not None:
-        yield _gain(answer, ranking, gain, contrast)
     yield from _cheapest(ranking)
-    yield from _runner_up(ranking, gain)
+    yield from _runner_up(ranking)
     for modality in ("image", "text"):
         yield from _encoders(ranking, modality)
     yield from _baseline(
@@ -74,34 +62,6 @@ def _article(noun: str) -> str:
     return "an" if noun[0] in "aeiou" else "a"
 
 
-def _gain(answer: str, ranking: Ranking, gain: Comparison, contrast: Contrast | None) -> str:
-    folds, metric = count(gain.interval.folds, "fold"), metric_label(ranking.metric.name)
-    better = (
-        ""
-        if ranking.metric.greater_is_better
-        else " (lower is better; a positive gain is an improvement)"
-    )
-    if answer == "one fold":
-        return (
-            f"Against the best single modality the fusion gains {signed(gain.interval.mean)} "
-            f"{metric}{better}. A single hold-out gives one difference and no idea of its spread: "
-            "use several folds."
-        )
-    return (
-        f"On the same {folds} it gains {signed(gain.interval.mean)} over the best single "
-        f"modality{better}, 95 % interval {between(gain.interval)}, and is ahead on {gain.ahead} "
-        f"of {gain.interval.folds}{_holm(contrast)}. {_CONCLUSIONS[answer]}"
-    )
-
-
-def _holm(contrast: Contrast | None) -> str:
-    if contrast is None or contrast.adjusted is None:
-        return ""
-    return (
-        f" (p {p_value(contrast.adjusted)} after Holm's correction over the declared comparisons)"
-    )
-
-
 def _cheapest(ranking: Ranking) -> Iterator[str]:
     """The cheapest cell that is equivalent to the best one on average, where it is another."""
     best, *others = ranking.ranked("image", "text", "fusion") or (None,)
@@ -111,7 +71,7 @@ def _cheapest(ranking: Ranking) -> Iterator[str]:
     for standing in others:
         comparison, cost = ranking.compare(best, standing), _seconds(standing)
         saves = cost <= (1 - LEAST_SAVING) * _seconds(best)
-        if comparison and comparison.interval.mean <= ROPE and saves:
+        if comparison and comparison.interval.mean <= ranking.metric.rope and saves:
             equal.append((cost, comparison))
     if not equal:
         return
@@ -119,8 +79,9 @@ def _cheapest(ranking: Ranking) -> Iterator[str]:
     sure = ""
     if comparison.posterior is not None:
         sure = f"; P(the best is better by more) {chance(comparison.posterior.better)}"
+    near = f"The cheapest choice within {ranking.metric.rope:g} of the best"
     yield (
-        f"The cheapest choice within {ROPE:g} of the best is {quoted(comparison.other)}: "
+        f"{near} is {quoted(comparison.other)}: "
         f"{duration(cost)} instead of {duration(_seconds(best))} to encode, fit and predict a "
         f"fold; its {metric_label(ranking.metric.name)} differs by "
         f"{figure(comparison.interval.mean)} on average{sure}."
@@ -135,13 +96,10 @@ def _seconds(standing: Standing) -> float:
     )
 
 
-def _runner_up(ranking: Ranking, gain: Comparison | None) -> Iterator[str]:
+def _runner_up(ranking: Ranking) -> Iterator[str]:
     first, second, *_ = (*ranking.ranked("image", "text", "fusion"), None, None)
     lead = ranking.compare(first, second) if first and second else None
-    said = (
-        gain is not None and lead is not None and (gain.cell, gain.other) == (lead.cell, lead.other)
-    )
-    if lead is None or lead.interval.direction is None or said:
+    if lead is None or lead.interval.direction is None:
         return
     subject = (
         "Its lead"

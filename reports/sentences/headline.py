@@ -3,39 +3,55 @@
 from __future__ import annotations
 
 from reports.analysis.ranking import Comparison, Ranking
-from reports.analysis.standing import Standing
+from reports.analysis.standing import Kind, Standing
+from reports.answer.verdict import Verdict
 from reports.sentences.intervals import between, plus_minus
-from reports.wording import chance, figure, metric_label, quoted
+from reports.wording import chance, count, figure, metric_label, quoted
 
-_OTHER = {"image": "the text", "text": "the picture"}
+_OTHER: dict[Kind, str] = {"image": "the text", "text": "the picture"}
 
 
-def headline(answer: str, ranking: Ranking, gain: Comparison | None) -> str:
+def headline(verdict: Verdict, ranking: Ranking) -> str:
     """One sentence that answers the question of the run."""
-    single, metric = ranking.best("image", "text"), metric_label(ranking.metric.name)
-    if answer == "no result":
+    if verdict.answer == "no result":
         return "No cell has a complete set of scores, so nothing can be compared."
-    if gain is None or single is None:
+    if verdict.answer == "not compared":
         return _best_alone(ranking)
-    added, gain_by, size = _OTHER[single.kind], gain.interval.mean, figure(abs(gain.interval.mean))
-    # A gain raises a score of which more is better, and lowers a loss.
-    raises = (gain_by > 0) == ranking.metric.greater_is_better
-    verb = "changes" if not float(size) else "raises" if raises else "lowers"
-    change = f"{verb} {metric} by {size}{_from_to(ranking, gain)}"
-    if answer == "half compared":
+    if verdict.gain is None:
         return (
-            f"Adding {added} {change}, but {added} alone was not compared and may do as well: "
-            f"add {_alone(single)} to the grid."
+            "No cell could be chosen on the inner folds of all folds, so nothing can be said "
+            "of what choosing among them gets: see the failures."
         )
+    added, change = added_modality(verdict, ranking), _change(verdict, verdict.gain, ranking)
     return {
         "pays": f"Adding {added} pays: it {change}.",
+        "probably pays": f"Adding {added} probably pays: it {change}.",
         "costs": f"Adding {added} does not pay: it {change}.",
-        "equivalent": f"Adding {added} makes no difference in practice: it {change}.",
-        "unclear": f"These folds do not show that adding {added} pays: it {change}.",
-        "one fold": (
-            f"On the only fold, adding {added} {change}; one fold cannot tell that from chance."
-        ),
-    }[answer]
+        "no difference that matters": f"Adding {added} makes no difference that matters: it "
+        f"{change}.",
+        "no difference shown": f"These folds do not show that adding {added} pays: it {change}.",
+        "one fold": f"On the only fold, adding {added} {change}; one fold cannot tell that from "
+        "chance.",
+        "few units": f"On only {count(ranking.units, 'group')} adding {added} {change}; so few "
+        "cannot tell that from chance.",
+        "half compared": _half_compared(added, change, ranking),
+    }[verdict.answer]
+
+
+def added_modality(verdict: Verdict, ranking: Ranking) -> str:
+    """What a fusion adds to the single modality that the inner folds choose."""
+    kinds = {standing.cell.name: standing.kind for standing in ranking.standings}
+    single = verdict.procedures.get("single")
+    chosen = {kinds[name] for name in single.chosen.values()} if single else set()
+    return _OTHER[chosen.pop()] if len(chosen) == 1 else "a second modality"
+
+
+def _half_compared(added: str, change: str, ranking: Ranking) -> str:
+    single = ranking.best("image", "text")
+    advice = "" if single is None else f": add {_alone(single)} to the grid"
+    return (
+        f"Adding {added} {change}, but {added} alone was not compared and may do as well{advice}."
+    )
 
 
 def _best_alone(ranking: Ranking) -> str:
@@ -57,22 +73,26 @@ def _alone(single: Standing) -> str:
     return f"{other}_only" if single.cell.recognised_by is None else f"recognised_by: {other}"
 
 
-def _from_to(ranking: Ranking, gain: Comparison) -> str:
-    """The two means, and how sure their difference is.
+def _change(verdict: Verdict, gain: Comparison, ranking: Ranking) -> str:
+    """What adding the modality does to the score, and how sure that is.
 
-    As in ", from .61 to .74 (95 % interval ...; P(better) .98)".
+    As in "raises accuracy by .13, from .61 to .74 (95 % interval ...; P(gain above 0) > .99)".
     """
-    means = {standing.cell.name: figure(standing.score.mean) for standing in ranking.ranked()}
-    from_to = f", from {means[gain.other]} to {means[gain.cell]}"
-    if gain.posterior is None:
-        return from_to
-    better = gain.posterior.better >= gain.posterior.worse
-    which, probability = (
-        ("better", gain.posterior.better) if better else ("worse", gain.posterior.worse)
-    )
-    if gain.posterior.equivalent > probability:
-        which, probability = "equivalent", gain.posterior.equivalent
-    return (
-        f"{from_to} (95 % interval of the gain {between(gain.interval)}; "
-        f"P({which}) {chance(probability)})"
-    )
+    size = figure(abs(gain.interval.mean))
+    # A gain raises a score of which more is better, and lowers a loss.
+    raises = (gain.interval.mean > 0) == ranking.metric.greater_is_better
+    verb = "changes" if not float(size) else "raises" if raises else "lowers"
+    means = [figure(verdict.procedures[pool].standing.score.mean) for pool in ("single", "both")]
+    change = f"{verb} {metric_label(ranking.metric.name)} by {size}, from {' to '.join(means)}"
+    return change + _sureness(verdict, gain)
+
+
+def _sureness(verdict: Verdict, gain: Comparison) -> str:
+    """The interval and the probability that decide the answer; nothing where none decides."""
+    if gain.posterior is None or gain.positive is None or verdict.answer == "few units":
+        return ""
+    probability = f"P(gain above 0) {chance(gain.positive)}"
+    if verdict.answer == "no difference that matters":
+        rope = f"{gain.posterior.rope:g}"
+        probability = f"P(less than {rope} either way) {chance(gain.posterior.equivalent)}"
+    return f" (95 % interval of the gain {between(gain.interval)}; {probability})"

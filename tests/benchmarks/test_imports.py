@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
-NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
+FILES = sorted((ROOT / "benchmarks").rglob("[!_]*.py"))
+NAMES = [".".join(path.relative_to(ROOT / "benchmarks").with_suffix("").parts) for path in FILES]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def small_record(
         "texts": ["a text"] * 12,
         "labels": labels,
         "cells": tuple(table),
-        "folds": tuple(_folds(table, labels)),
+        "folds": tuple(_folds(table, labels, changes.get("metric", "balanced_accuracy"))),
         "steps": (StepRecord("encode and fit", 7.5), StepRecord("score", 0.5)),
         "stages": _STAGES,
         "split": "Stratified into four folds.",
@@ -79,14 +80,15 @@ _STAGES = (
 
 
 def _folds(
-    table: Mapping[CellRecord, Sequence[float | None]], labels: NDArray[np.int64]
+    table: Mapping[CellRecord, Sequence[float | None]], labels: NDArray[np.int64], metric: str
 ) -> Iterator[FoldRecord]:
-    """Every cell on every fold that it has a score on."""
+    """Every cell on every fold that it has a score on; inner folds score as the fold itself."""
     n_folds = max(2, *map(len, table.values()))
     for cell, values in table.items():
         for fold, value in enumerate(values):
             if value is not None:
-                yield _small_fold(cell, fold, n_folds, value, labels)
+                made = _small_fold(cell, fold, n_folds, value, labels)
+                yield replace(made, inner_score=made.scores.get(metric))
 
 
 def small_jpeg(row: int) -> bytes | None:

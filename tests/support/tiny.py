@@ -64,7 +64,7 @@ GRID = """
 name: tiny
 seed: 3
 data: {source: table, path: items.csv, image: picture, text: words, label: kind, id: sku}
-split: {folds: 3, inner: 2}
+split: {folds: 3, repeats: 1, inner: 2}
 image: [mean_colour]
 text: [bow]
 fusion: [majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]

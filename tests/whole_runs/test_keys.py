@@ -258,32 +258,34 @@ def fusion_of(cell: str) -> str:
 # --- changes that folds drawn by class would blur: on the official split
 
 
-@pytest.mark.parametrize(("change", "again"), [
+# Fits of encoders are those of inner folds that were drawn anew: cells are chosen there.
+@pytest.mark.parametrize(("change", "expected"), [
     (
         row("id1", 3, "dog"),
-        {
+        ({
             "majority",
             *(f"{fusion} / logistic" for fusion in LEARNED),
             *(f"{fusion} / random_forest" for fusion in LEARNED),
-        },
+        }, [12, 12]),
     ),
-    (grid("seed: 3", "seed: 4"), {f"{fusion} / random_forest" for fusion in LEARNED}),
-    (grid("trees: 3", "trees: 4"), {f"{fusion} / random_forest" for fusion in LEARNED}),
-    (grid("C: [10]", "C: [20]"), {f"{fusion} / logistic" for fusion in LEARNED}),
-    (grid("inner: 2", "inner: 3"), set()),
-    (grid("seed: 3", "seed: 3\ntuning_metric: accuracy"), set()),
-    (grid("seed: 3", "seed: 3\nmetric: accuracy"), set()),
+    (grid("seed: 3", "seed: 4"), ({f"{fusion} / random_forest" for fusion in LEARNED}, [12, 12])),
+    (grid("trees: 3", "trees: 4"), ({f"{fusion} / random_forest" for fusion in LEARNED}, [])),
+    (grid("C: [10]", "C: [20]"), ({f"{fusion} / logistic" for fusion in LEARNED}, [])),
+    (grid("inner: 2", "inner: 3"), (set(), [16, 16, 16])),
+    (grid("seed: 3", "seed: 3\ntuning_metric: accuracy"), (set(), [])),
+    (grid("seed: 3", "seed: 3\nmetric: accuracy"), (set(), [])),
 ], ids=["label of a training row", "random state", "classifier parameter", "single candidate",
         "inner folds that choose nothing", "tuning metric that chooses nothing", "ranking metric"])
-def test_with_given_folds_and_nothing_to_choose_a_change_encodes_nothing(
-    finished, tmp_path, monkeypatch, work, change, again
+def test_with_given_folds_a_change_encodes_for_new_inner_folds_at_most(
+    finished, tmp_path, monkeypatch, work, change, expected
 ):
+    again, fits = expected
     folder = copied(finished, "official", tmp_path)
     assert next(line for line in read_rows(folder) if line[0] == "id1")[3:] == ["cat", "train"]
     change(folder, monkeypatch)
     done = work(folder)
     assert Counter(short(cell) for cell, _ in done.results.elements()) == Counter(again)
-    assert (done.passes, done.fits) == ([], [])
+    assert (done.passes, done.fits) == ([], fits)
     assert work(folder) == NOTHING
 
 
@@ -298,7 +300,7 @@ def test_an_inner_folds_label_learns_only_the_inner_folds_texts_again(
 ):
     folder = copied(finished, "official", tmp_path)
     grid("C: [10]", "C: [1, 100]")(folder, monkeypatch)
-    assert work(folder).fits == [12, 12]  # the outer training set's vocabulary is there
+    assert work(folder).fits == []  # cells of one setting were chosen among on inner folds too
     row("id1", 3, "dog")(folder, monkeypatch)
     done = work(folder)
     assert done.passes == []

@@ -61,13 +61,19 @@ def count(monkeypatch):
 
 def test_a_run_writes_every_file_and_says_where_the_report_lies(reported, capsys):
     assert run_grid(reported) == 0
-    assert capsys.readouterr().out == f"report: {reported / 'out' / 'report.html'}\n"
+    first, _, answer, *_, best = capsys.readouterr().out.splitlines()
+    assert first == f"report: {reported / 'out' / 'report.html'}"
+    written_answer = json.loads((reported / "out" / "verdict.json").read_text())
+    assert answer == written_answer["headline"]
+    assert best.endswith(written_answer["cells"][4]["name"])
     written = {path.name for path in (reported / "out").iterdir()}
     assert {
         "grid.lock.yaml",
         "folds.npz",
         "scores.csv",
         "predictions.parquet",
+        "verdict.json",
+        "contrasts.csv",
         "report.md",
         "report.html",
     } <= written

@@ -47,7 +47,7 @@ from tests.support.tiny import (
     write_rows,
 )
 
-UNSEEN = Split(folds=3, inner=2, unseen_classes=True)
+UNSEEN = Split(folds=3, repeats=1, inner=2, unseen_classes=True)
 
 # --- splits
 
@@ -111,10 +111,11 @@ def test_too_few_classes_and_groups_that_tie_them_are_errors_that_say_so():
         DatasetError, match=r"5 classes cannot make 3 folds of unseen classes, which test 2"
     ):
         draw(dataset_of(np.repeat(np.arange(5), 4)), UNSEEN, 0)
+    too_many = Split(folds=3, repeats=1, unseen_classes=True)
     with pytest.raises(
         DatasetError, match=r"4 classes of the training rows of a fold cannot make 3 folds"
     ):
-        draw(dataset_of(np.repeat(np.arange(6), 4)), Split(folds=3, unseen_classes=True), 0)
+        draw(dataset_of(np.repeat(np.arange(6), 4)), too_many, 0)
     with pytest.raises(
         DatasetError,
         match=r"split.folds: groups that hold rows of several classes (.|\n)*group: none",
@@ -157,7 +158,7 @@ def test_an_official_split_must_keep_classes_apart():
 
 def test_the_split_is_described_with_what_chance_would_give():
     data = dataset_of(np.repeat(np.arange(7), 4))
-    split = Split(folds=3, inner=2, unseen_classes=True)
+    split = Split(folds=3, repeats=1, inner=2, unseen_classes=True)
     text = describe(split, data, draw(data, split, 0))
     assert "3 outer folds of unseen classes" in text
     assert (
@@ -172,7 +173,7 @@ def test_the_split_is_described_with_what_chance_would_give():
 
 def test_folds_of_rows_and_of_classes_are_stored_apart(tmp_path):
     data, store = dataset_of(np.repeat(np.arange(12), 6)), Store(tmp_path)
-    rows = draw(data, Split(folds=3, inner=2), 0, store)
+    rows = draw(data, Split(folds=3, repeats=1, inner=2), 0, store)
     for _ in range(2):  # drawn, then read
         classes = draw(data, UNSEEN, 0, store)
         assert all(len(set(data.labels[fold.test])) == 4 for fold in classes)
@@ -271,7 +272,7 @@ GRID = """
 name: colours
 seed: 1
 data: {source: table, path: items.csv, image: picture, text: words, label: kind, id: sku}
-split: {folds: 3, inner: 2, unseen_classes: true}
+split: {folds: 3, repeats: 1, inner: 2, unseen_classes: true}
 image: [mean_colour]
 text: [colour_words]
 fusion:
@@ -536,7 +537,7 @@ def test_the_schema_knows_class_texts():
         ({}, False),
     ):
         grid = {"data": {**data, "class_texts": texts}, "fusion": ["zero_shot"],
-                "split": {"folds": 3, "unseen_classes": True}}
+                "split": {"folds": 3, "repeats": 1, "unseen_classes": True}}
         assert validator.is_valid(grid) == right, texts
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from pipeline.data.samples import SourceError
+from pipeline.data.samples import OF_SAMPLES, SourceError
 from pipeline.data.sources.problems import first_few, hint
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -71,9 +71,16 @@ def read_columns(file: Path, asked: Collection[str]) -> Columns:
 def missing_columns(
     asked: Sequence[tuple[str, str]], known: Collection[str], file: Path
 ) -> list[str]:
-    """A problem for each column that does not exist, of those asked for (grid key, name)."""
-    return [f"{key}: {file.name} has no column '{name}'{hint(name, known, 'columns')}"
-            for key, name in asked if name not in known]
+    """A problem for each column that does not exist, of those asked for (grid key, name).
+
+    Rows may be grouped by their texts or pictures without a column of that name.
+    """
+    needed = [(key, name) for key, name in asked if key != "group" or name not in OF_SAMPLES]
+    return [
+        f"{key}: {file.name} has no column '{name}'{hint(name, known, 'columns')}"
+        for key, name in needed
+        if name not in known
+    ]
 
 
 def _utf8(file: Path) -> bytes:

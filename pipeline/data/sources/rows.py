@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from pipeline.data.samples import Samples, SourceError
+from pipeline.data.samples import OF_SAMPLES, Samples, SourceError
 from pipeline.data.sources.column_values import pictures, texts
 from pipeline.data.sources.columns import Columns
 from pipeline.data.sources.problems import all_of
@@ -49,7 +49,10 @@ def samples_from(columns: Columns, locations: Sequence[str], roles: Roles) -> Sa
     SourceError
         For every column that cannot play its part.
     """
-    groups, lines = listed(roles.group), listed(roles.text)
+    lines, grouping = listed(roles.text), listed(roles.group)
+    groups = [
+        name for name in grouping if name in columns.names or name not in OF_SAMPLES
+    ]
     names = dict.fromkeys([roles.label, *lines, *groups, *listed(roles.id)])
     image, split = roles.image, roles.split
     shown, official, *values = all_of(
@@ -66,7 +69,7 @@ def samples_from(columns: Columns, locations: Sequence[str], roles: Roles) -> Sa
         labels=column[roles.label],
         ids=None if roles.id is None else column[roles.id],
         groups={name: column[name] for name in groups},
-        group=groups[0] if groups else None,
+        group=grouping[0] if grouping else None,
         split=official,
     )
 

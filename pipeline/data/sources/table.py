@@ -35,6 +35,7 @@ class Table:
     text : column with the text, or several whose non-empty texts are joined line by line.
     id, split : columns with the row's own id, and with "train" or "test".
     group : column, or columns, by whose values rows may be grouped; the first is the default.
+        `text` and `image` group rows of the same text or picture where no column is called so.
     where : column -> allowed value or values; only such rows are read.
     sample : number of rows to take, at random (from `sample_seed`) and stratified by class.
     join : second table, whose columns can be named like the table's own: `path` and the key columns

@@ -46,7 +46,7 @@ def test_what_is_not_given_is_filled_in():
         "balanced_accuracy",
     )
     assert filled.tuning_metric == "log_loss"
-    assert filled.split == Split(folds=5, repeats=1, inner=3)
+    assert filled.split == Split(folds=5, repeats=5, inner=3)
     assert [component.name for component in filled.classifier] == ["logistic"]
     assert filled.classifier[0].candidates == {name: tuple(values) for name, values in
                                               CLASSIFIERS["logistic"].tuned.items()}

@@ -53,7 +53,7 @@ def test_every_row_is_scored_once_a_repeat_and_never_learned_from(
 
 
 def test_folds_are_stratified():
-    drawn = draw(dataset_of([0] * 80 + [1] * 20), Split(folds=5), 0)
+    drawn = draw(dataset_of([0] * 80 + [1] * 20), Split(folds=5, repeats=1), 0)
     assert [int(np.sum(fold.test >= 80)) for fold in drawn] == [4] * 5
 
 
@@ -88,12 +88,12 @@ def test_an_official_split_that_is_not_there_is_an_error():
 
 def test_too_few_groups_are_an_error():
     with pytest.raises(DatasetError, match=r"split.folds: the 3 groups cannot make 5 folds"):
-        draw(dataset_of([0, 1] * 15, np.arange(30) % 3), Split(folds=5), 0)
+        draw(dataset_of([0, 1] * 15, np.arange(30) % 3), Split(folds=5, repeats=1), 0)
     with pytest.raises(
         DatasetError,
         match=r"split.inner: the 2 groups of the training rows of a fold cannot make 3",
     ):
-        draw(dataset_of([0, 1] * 15, np.arange(30) % 3), Split(folds=3), 0)
+        draw(dataset_of([0, 1] * 15, np.arange(30) % 3), Split(folds=3, repeats=1), 0)
 
 
 def test_classes_too_small_for_the_inner_folds_are_an_error():
@@ -101,7 +101,7 @@ def test_classes_too_small_for_the_inner_folds_are_an_error():
         DatasetError,
         match=r"split.inner: the largest class of the training rows of a fold has 2 rows",
     ):
-        draw(dataset_of(np.repeat(np.arange(50), 3)), Split(folds=3), 0)
+        draw(dataset_of(np.repeat(np.arange(50), 3)), Split(folds=3, repeats=1), 0)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.4, 0.7])
@@ -116,17 +116,6 @@ def test_groups_that_the_official_split_divides_are_counted():
     data = dataset_of([0, 1] * 10, groups=[0, 0, 0, *range(1, 18)], split=["train", "test"] * 10)
     lines = remarks(data, draw(data, Split(official=True), 0))
     assert any("1 group has rows in both" in line for line in lines)
-
-
-def test_identical_samples_that_straddle_folds_are_counted():
-    data = dataset_of([0, 1] * 10, index=[0, 0, *range(2, 20)])
-    straddling = remarks(data, draw(data, Split(folds=10), 0))
-    together = remarks(data, [Fold(0, 0, np.arange(2, 20), np.array([0, 1]), ())])
-    assert any(
-        "Identical texts straddle folds" in line and "1 test row has a text" in line
-        for line in straddling
-    )
-    assert together == []
 
 
 def test_a_class_without_training_rows_is_said():

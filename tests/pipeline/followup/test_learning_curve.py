@@ -63,7 +63,7 @@ def test_shares_are_nested_stratified_and_never_without_a_class(seed):
 def test_other_training_rows_lose_their_label_and_groups_stay_apart(grouped, share, tmp_path):
     groups = np.arange(100) // 2 if grouped else None
     data = dataset_of(LABELS, groups)
-    grid = replace(read_grid(write_grid(tmp_path, GRID)), split=Split(folds=5, inner=3))
+    grid = replace(read_grid(write_grid(tmp_path, GRID)), split=Split(folds=5, repeats=1, inner=3))
     for fold in draw(data, grid.split, 0):
         few = few_labels(fold, share, grid, data)
         np.testing.assert_array_equal(few.test, fold.test)
@@ -119,7 +119,9 @@ def records(monkeypatch):
     """The record of every run."""
     records, finish = [], run._finish
     monkeypatch.setattr(
-        run, "_finish", lambda record, out: records.append(record) or finish(record, out)
+        run,
+        "_finish",
+        lambda record, *rest, **said: records.append(record) or finish(record, *rest, **said),
     )
     return records
 

@@ -151,7 +151,7 @@ def test_late_fusion_without_a_modality_is_its_other_part(folder, records):
 
 
 def test_only_the_first_repeat_is_asked(folder, records):
-    write_grid(folder, GRID.replace("folds: 3", "folds: 3, repeats: 2"))
+    write_grid(folder, GRID.replace("repeats: 1", "repeats: 2"))
     run_grid(folder)
     scores = chain.from_iterable(probe.scores for probe in records[0].probes)
     assert {key[0] for key, _ in scores} == {0}

@@ -127,7 +127,7 @@ def test_folds_of_few_labels_come_back(grouped, share, seed):
     tested = rng.permutation(12)[:4] if grouped else rng.permutation(36)[:12]
     test = np.flatnonzero(np.isin(groups if grouped else np.arange(36), tested))
     train = np.setdiff1d(np.arange(36), test)
-    grid = SimpleNamespace(seed=seed, split=Split(folds=3, inner=3))
+    grid = SimpleNamespace(seed=seed, split=Split(folds=3, repeats=1, inner=3))
     fold = few_labels(Fold(0, 0, train, test, ()), share, grid, dataset)
     assert len(fold.outer.unlabelled)
     assert_equal_folds(fold, there_and_back(context_of(dataset, [fold], "log_loss")).fold(0, 0))

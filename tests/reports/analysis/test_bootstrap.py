@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import norm, t
 
 from pipeline.metrics import METRICS
-from reports.analysis.bootstrap import FEWEST_UNITS, pooled, resample_weights
-from reports.analysis.optimism import optimism
+from reports.analysis.bootstrap import pooled, resample_weights
+from reports.analysis.ranking import FEWEST_UNITS
 from reports.analysis.weighted_scores import WEIGHTED, redrawn, resampled
-from reports.fold_record import CellRecord, FoldRecord
 from reports.record import MetricRecord
 from tests.support.realistic import realistic_record
 from tests.support.records import FUSION, MAJORITY, TEXT, small_record
@@ -201,46 +201,12 @@ def test_few_groups_have_no_interval_and_an_incomplete_cell_is_an_error():
     )
 
 
-def test_the_best_of_many_equal_cells_is_optimistic_and_the_correction_takes_it_back():
-    """Twenty cells that guess: the best looks better than chance, the corrected score does not."""
-    rng = np.random.default_rng(3)
-    cells = [CellRecord(f"guess {number}", "cnn", None, "image_only", None) for number in range(20)]
-    labels = rng.integers(0, 2, 200)
-    folds = []
-    for cell in cells:
-        odds = rng.random((200, 2))
-        folds += [
-            FoldRecord(
-                cell.name,
-                0,
-                fold,
-                160,
-                np.arange(fold, 200, 5),
-                odds[fold::5] / odds[fold::5].sum(axis=1, keepdims=True),
-                {},
-                {"accuracy": 0.5},
-                0,
-                0,
-                False,
-            )
-            for fold in range(5)
-        ]
-    record = replace(
-        small_record(metric="accuracy"),
-        cells=tuple(cells),
-        folds=tuple(folds),
-        labels=labels,
-        classes=("a", "b"),
-    )
-    winner = optimism(record)
-    assert winner.optimistic > 0.54
-    assert winner.corrected == pytest.approx(0.5, abs=0.03)
-    assert winner.wins < 0.6
-    assert winner.cells == 20
-
-
-def test_a_clear_winner_is_hardly_optimistic():
-    record = realistic_record(300, folds=3, encoders=1)
-    winner = optimism(record)
-    assert abs(winner.optimistic - winner.corrected) < 0.03
-    assert optimism(small_record({TEXT: (0.5,) * 4})) is None
+def test_few_units_have_wider_intervals_than_their_percentiles():
+    """Each end lies t(G - 1) / z times as far from the estimate as the percentile does."""
+    scores = pooled(small_record())
+    interval = scores.score(FUSION.name)
+    column = scores.replicates[:, scores.cells.index(FUSION.name)]
+    low = np.quantile(column, 0.025)
+    wider = t.ppf(0.975, scores.units - 1) / norm.ppf(0.975)
+    assert interval.estimate - interval.low == pytest.approx(wider * (interval.estimate - low))
+    assert wider > 1.1

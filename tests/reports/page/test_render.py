@@ -33,7 +33,7 @@ SECOND_PHASE = {"attention", "robustness", "training", "learning_curve"}
         ([FUSION], "not compared", {"gains"}),
         ([IMAGE, TEXT], "not compared", {"gains"}),
         ([TEXT, FUSION], "half compared", set()),
-        ([IMAGE, TEXT, FUSION], "unclear", set()),
+        ([IMAGE, TEXT, FUSION], "probably pays", set()),
     ],
 )
 def test_sections_without_facts_are_left_out(cells, answer, left_out, tmp_path):

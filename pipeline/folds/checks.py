@@ -1,0 +1,69 @@
+"""What rows and folds alone say against a run: known, and told, before the first fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pipeline.data.dataset import Dataset
+from pipeline.folds.fold import Fold
+from pipeline.folds.leaks import leaks
+from pipeline.folds.wording import remarks
+from reports.analysis.checks import Check
+from reports.wording import count, listed, quoted
+
+SMALL_CLASS = 10
+UNEVEN_FOLDS = 1.5
+SHOWN = 5
+
+
+def checks_before_fits(
+    dataset: Dataset, folds: Sequence[Fold], unseen_classes: bool
+) -> tuple[Check, ...]:
+    """Every doubt that rows and folds raise, severe ones first."""
+    doubts = [
+        *leaks(dataset, folds),
+        *(Check("rows", note) for note in dataset.notes),
+        *(Check("folds", remark) for remark in remarks(dataset, folds, unseen_classes)),
+        *_small_classes(dataset),
+        *_fold_sizes(dataset, folds, unseen_classes),
+    ]
+    return tuple(sorted(doubts, key=lambda check: not check.severe))
+
+
+def _small_classes(dataset: Dataset) -> Iterator[Check]:
+    labelled = dataset.labels[dataset.labels >= 0]
+    counts = np.bincount(labelled, minlength=len(dataset.classes))
+    small = [
+        f"{quoted(name)} ({number})"
+        for name, number in zip(dataset.classes, counts, strict=True)
+        if number < SMALL_CLASS
+    ]
+    if small:
+        shown = small[:SHOWN] + ([f"{len(small) - SHOWN} more"] if small[SHOWN:] else [])
+        yield Check(
+            "small classes",
+            f"{count(len(small), 'class has', 'classes have')} fewer than {SMALL_CLASS} rows, "
+            f"too few to say how well such rows are found: {listed(shown)}.",
+        )
+
+
+def _fold_sizes(
+    dataset: Dataset, folds: Sequence[Fold], unseen_classes: bool
+) -> Iterator[Check]:
+    least, most = (choose(len(fold.test) for fold in folds) for choose in (min, max))
+    if most > UNEVEN_FOLDS * least:
+        yield Check(
+            "fold sizes",
+            f"Folds are uneven: they test {least} to {most} rows, as large groups make them. "
+            "Means over folds weigh rows of small folds more.",
+        )
+    tested = [len(np.unique(dataset.labels[fold.test])) for fold in folds]
+    classes = max(tested) if unseen_classes else len(dataset.classes)
+    if least < 2 * classes:
+        yield Check(
+            "fold sizes",
+            f"A fold tests as few as {count(least, 'row')} of {classes} classes: "
+            "scores of single folds are rough.",
+        )

@@ -1,0 +1,146 @@
+"""Work on the inner folds of an outer one: choosing a setting, predicting for a choice of cells.
+
+Where inner folds choose a setting, the result of a unit holds these predictions. A cell of one
+setting has none, and a rule that learned from its parts' has learned from the very rows: what is
+computed here is predicted by what has not seen them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from features.block import Block, Modality
+from pipeline.data.rows import Rows
+from pipeline.engine.attempts import attempt
+from pipeline.engine.task import Outcome
+from pipeline.metrics import METRICS
+from pipeline.metrics.metric import Metric, Probabilities
+from pipeline.store.keys import Ingredients, key_of
+from pipeline.store.manifest import Entry
+from pipeline.store.store import Store
+from pipeline.tasks.combination import Combination, inner_predictions
+from pipeline.tasks.context import Context, context_at
+from pipeline.tasks.unit import Unit, result_of
+from pipeline.tasks.views import aligned, averaged, finite, fit_of, loaded_blocks
+
+
+@dataclass(frozen=True, eq=False)
+class InnerTask:
+    """A cell on the inner folds of an outer one.
+
+    Parameters
+    ----------
+    piece : without its rows; a unit of one setting, or a combination that learns.
+    context : key of the Context that holds its fold.
+    memory : see Task.
+    """
+
+    stage: ClassVar[str] = "Inner folds"
+    together: ClassVar[None] = None
+    all_cores: ClassVar[bool] = False
+
+    piece: Unit | Combination
+    context: str
+    memory: float
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """See Task."""
+        return (key_of(inner_ingredients(self.piece)),)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """See Task."""
+        if isinstance(self.piece, Unit):
+            return self.piece.needs
+        return tuple(unit.key for unit in self.piece.units)
+
+    @property
+    def label(self) -> str:
+        """See Task."""
+        return f"{self.piece.cell.name}, inner folds"
+
+    def compute(self, store: Store) -> dict[str, Outcome]:
+        """See Task."""
+        context = context_at(store, self.context)
+        fold = context.fold(self.piece.fold.repeat, self.piece.fold.fold)
+        piece = self.piece.with_fold(fold)
+        ingredients = inner_ingredients(piece)
+
+        def work() -> Entry:
+            predicted = _predicted(piece, context, store)
+            arrays = {"inner": finite(piece.cell.name, predicted).astype(np.float32)}
+            return Entry(arrays, {"label": self.label})
+
+        return {key_of(ingredients): attempt(lambda: store.get(ingredients, work))}
+
+
+def inner_ingredients(piece: Unit | Combination) -> Ingredients:
+    """Everything that decides the predictions on inner folds: what decides the result does."""
+    return {**piece.ingredients, "kind": "inner predictions"}
+
+
+def _predicted(piece: Unit | Combination, context: Context, store: Store) -> Probabilities:
+    if isinstance(piece, Unit):
+        piece.estimator.warm_up()
+        return choose(piece, context, loaded_blocks(piece, context, store))[2]
+    return inner_predictions(piece, [result_of(unit, store) for unit in piece.units], context)
+
+
+def choose(
+    unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
+) -> tuple[Mapping[str, Any], list[float | None], Probabilities]:
+    """The setting with the best mean score over the inner folds (the first of equals).
+
+    Also all mean scores, and the chosen setting's predictions for the training rows (n_train, K),
+    each by the fold that left it out; (0, K) without inner folds.
+    """
+    inner = unit.fold.inner
+    if not inner:
+        return unit.settings[0], [], np.zeros((0, context.classes))
+    tests = [test for _, test in inner]
+    predictions = _predictions(unit, context, blocks)
+    labels = [context.labels[test] for test in tests]
+    best, means = _best(METRICS[context.tuning_metric], labels, predictions)
+    left_out = np.zeros((len(unit.fold.train), context.classes))
+    for test, by_setting in zip(tests, predictions, strict=True):
+        left_out[np.searchsorted(unit.fold.train, test)] = by_setting[best]
+    return unit.settings[best], means if len(unit.settings) > 1 else [], left_out
+
+
+def _predictions(
+    unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
+) -> list[list[Probabilities]]:
+    """Of each inner fold, under each setting: (n_test, K)."""
+    fits = [fit_of(unit, number, blocks, context) for number in range(1, len(unit.fold.inner) + 1)]
+    answers = unit.estimator.predict_many(fits, unit.settings)
+    predictions = []
+    for (_, test), fit, by_setting in zip(unit.fold.inner, fits, answers, strict=True):
+        columns = unit.estimator.classes_of(fit)
+        predictions.append([
+            averaged(aligned(probabilities, columns, context.classes), len(test))
+            for probabilities in by_setting
+        ])
+    return predictions
+
+
+def _best(
+    metric: Metric, labels: Sequence[Rows], predictions: Sequence[Sequence[Probabilities]]
+) -> tuple[int, list[float | None]]:
+    """Position of the setting with the best mean score over inner folds, and all mean scores."""
+    scores = np.array([
+        [metric(y, probabilities) for probabilities in by_setting]
+        for y, by_setting in zip(labels, predictions, strict=True)
+    ])
+    # An inner fold on which the metric is not defined counts for no setting; nor does a setting
+    # that fails it.
+    defined = scores[~np.isnan(scores).all(axis=1)]
+    means = defined.mean(axis=0) if len(defined) else np.zeros(scores.shape[1])
+    worst = -np.inf if metric.greater_is_better else np.inf
+    means = np.where(np.isfinite(means), means, worst)
+    best = int(np.argmax(means if metric.greater_is_better else -means))
+    return best, [float(score) if np.isfinite(score) else None for score in means]

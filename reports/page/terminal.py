@@ -1,0 +1,38 @@
+"""What a run says at its end: the answer, how steady it is, and the best cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reports.analysis.ranking import Ranking, rank_cells
+from reports.answer.verdict import verdict
+from reports.record import RunRecord
+from reports.sentences.decision import decision
+from reports.sentences.headline import headline
+from reports.sentences.intervals import plus_minus
+from reports.wording import clean, count, metric_label
+
+SHOWN = 5
+
+
+def closing(record: RunRecord) -> str:
+    """The headline, what a reader must know to weigh it, and the five best cells."""
+    ranking, reached = rank_cells(record), verdict(record)
+    weighed = [f"  {sentence}" for sentence in decision(reached, ranking)]
+    return "\n".join(["", headline(reached, ranking), *weighed, *_best(ranking)])
+
+
+def _best(ranking: Ranking) -> Iterator[str]:
+    """The five best cells, one a line, under what is shown of them."""
+    standings = ranking.ranked()[:SHOWN]
+    if not standings:
+        return
+    loss = "" if ranking.metric.greater_is_better else ", lower is better"
+    scores = [plus_minus(standing.score) for standing in standings]
+    width = max(map(len, scores))
+    yield (
+        f"best cells ({metric_label(ranking.metric.name)} over "
+        f"{count(len(ranking.folds), 'fold')}{loss}):"
+    )
+    for standing, score in zip(standings, scores, strict=True):
+        yield f"  {standing.rank}  {score:<{width}}  {clean(standing.cell.name)}"

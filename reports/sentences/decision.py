@@ -1,0 +1,140 @@
+"""What decided the answer, how steady it is and what would settle it, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reports.analysis.procedures import Pool, Procedure
+from reports.analysis.ranking import Ranking
+from reports.answer.rules import Judged
+from reports.answer.verdict import SecondOpinion, Verdict
+from reports.sentences.intervals import between, ends
+from reports.wording import count, figure, listed, metric_label, quoted, signed
+
+ANSWERS: dict[Judged, str] = {
+    "pays": "adding a modality pays",
+    "probably pays": "it probably pays",
+    "no difference shown": "no difference is shown",
+    "no difference that matters": "it makes no difference that matters",
+    "costs": "it does harm",
+}
+
+
+def decision(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
+    """In order: the comparison behind the answer, its steadiness, what would settle it."""
+    both, single = verdict.procedures.get("both"), verdict.procedures.get("single")
+    if verdict.gain is None or both is None or single is None:
+        return
+    folds = count(verdict.gain.interval.folds, "fold")
+    yield (
+        f"The gain compares two choices: {_pool(both)} against {_pool(single)}, each made on the "
+        f"inner folds of every outer fold. It is ahead on {verdict.gain.ahead} of {folds}; no fold "
+        "that scores had a part in choosing."
+    )
+    yield from _agreement(verdict)
+    yield from _second(verdict)
+    yield from _settling(verdict, ranking)
+
+
+def winner(verdict: Verdict, ranking: Ranking) -> str | None:
+    """What the winner is worth: the score of choosing it; None without a choice among several."""
+    choosing, best = verdict.procedures.get("all"), ranking.best("image", "text", "fusion")
+    if choosing is None or best is None or verdict.score is None or len(choosing.candidates) < 2:
+        return None
+    chosen = list(choosing.chosen.values()).count(best.cell.name)
+    interval = "" if verdict.score.low is None else f" (95 % interval {ends(verdict.score)})"
+    expected = f"{metric_label(ranking.metric.name)} {figure(verdict.score.mean)}{interval}"
+    return (
+        f"Take {quoted(best.cell.name)}. What to expect of it is {expected}: what choosing among "
+        f"{count(len(choosing.candidates), 'cell')} on inner folds reaches, which choose it on "
+        f"{chosen} of {count(len(choosing.chosen), 'fold')}. Its own {figure(best.score.mean)} is "
+        "the best of them all on the folds that score it."
+    )
+
+
+def left_out(verdict: Verdict) -> Iterator[str]:
+    """Which cells could not be chosen, and why."""
+    names: dict[str, None] = {}
+    for choosing in verdict.procedures.values():
+        names |= dict.fromkeys(choosing.left_out)
+    if names:
+        listed_names = [quoted(name) for name in list(names)[:3]]
+        more = [f"{len(names) - 3} more"] if len(names) > 3 else []
+        yield (
+            f"{count(len(names), 'cell', 'cells')} had no part in the choice on inner folds, too "
+            f"far behind on the outer ones to be fitted there as well: "
+            f"{listed(listed_names + more)}."
+        )
+
+
+def _pool(procedure: Procedure) -> str:
+    modalities: dict[Pool, str] = {
+        "both": "with both modalities", "single": "with one modality", "all": "of any kind"
+    }
+    which = modalities[procedure.pool]
+    if len(procedure.candidates) == 1:
+        return f"the only cell {which}, {quoted(procedure.candidates[0])}"
+    name, number = procedure.favourite
+    return (
+        f"the best of {len(procedure.candidates)} cells {which} (mostly {quoted(name)}: "
+        f"{number} of {len(procedure.chosen)})"
+    )
+
+
+def _agreement(verdict: Verdict) -> Iterator[str]:
+    agreement, answer = verdict.agreement, verdict.answer
+    if agreement is None or answer not in ANSWERS:
+        return
+    differing = [other for other in agreement.answers if other != answer]
+    pairs = len(agreement.answers)
+    if not differing:
+        yield f"Steady: each of the {pairs} pairs of repeats, taken alone, gives the same answer."
+        return
+    others = listed(
+        f"“{ANSWERS[other]}” ({differing.count(other)})" for other in dict.fromkeys(differing)
+    )
+    yield (
+        f"Of {pairs} pairs of repeats, taken alone, {len(differing)} would have reached another "
+        f"answer: {others}."
+    )
+
+
+def _second(verdict: Verdict) -> Iterator[str]:
+    if verdict.second is None:
+        return
+    name, gain = metric_label(verdict.second.metric.name), verdict.second.gain
+    figures = f"{signed(gain.interval.mean)} ({between(gain.interval)})"
+    if verdict.disagree:
+        yield (
+            f"By {name} the same choices come to another answer: a gain of {figures}, by which "
+            f"{ANSWERS[verdict.second.answer]}.{_why(verdict.second)}: decide by which mistakes "
+            "cost you more."
+        )
+    else:
+        yield f"By {name} the gain is {figures}, which agrees."
+
+
+def _why(second: SecondOpinion) -> str:
+    by_row = second.metric.name == "accuracy"
+    measured = "every row alike" if by_row else "every class alike, however rare"
+    return f" {metric_label(second.metric.name).capitalize()} weighs {measured}"
+
+
+def _settling(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
+    settling = verdict.settling
+    if settling is None:
+        return
+    if settling.repeats is not None:
+        yield f"Should the gain stay as it is, `repeats: {settling.repeats}` would settle it."
+        return
+    if settling.times is None or settling.units is None:
+        yield (
+            "No number of repeats would settle it, nor would a hundred times as many rows: take "
+            "what is simpler or cheaper."
+        )
+        return
+    yield (
+        f"Should the gain stay as it is, about {settling.units:,} rows or groups "
+        f"({settling.times:.1f} times the {ranking.units:,} there are) would settle it; more "
+        "repeats alone would not."
+    )
