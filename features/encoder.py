@@ -146,6 +146,14 @@ class Encoder(Estimator):
         """
         return {}
 
+    def unfit(self, samples: Sequence[Any]) -> str | None:
+        """Why it cannot read these samples as it is set, with the remedy; None where it can.
+
+        A clause that reads well after its name ("tfidf: ..."). It is asked before anything is
+        encoded and learned, and looks at some of the samples only.
+        """
+        return None
+
     def tokens(self, samples: Sequence[Any]) -> list[list[str]]:
         """What stands at each position of the sequence form, a list of names for each sample.
 

@@ -20,12 +20,12 @@ from pipeline.data.samples import SourceError
 from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress, say
 from pipeline.engine.run_all import counts
-from pipeline.folds.checks import checks_before_fits
 from pipeline.followup.attention_maps import attention
 from pipeline.followup.learning_curve import LearningCurve, learning_curve
 from pipeline.followup.probe_scores import score_probes
 from pipeline.followup.probes import probe_all
 from pipeline.options import command_line, command_of
+from pipeline.plan.checks import checks_before_fits
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import run_plan
 from pipeline.plan.load import load
@@ -38,7 +38,7 @@ from pipeline.results.record import package_versions, remarks_of, scored_record,
 from pipeline.results.scores import Scores
 from pipeline.store.remember import fact_cache
 from pipeline.store.store import Store
-from reports.analysis.checks import Check, checks
+from reports.analysis.checks import Check, checks, encoding_checks
 from reports.follow_up_record import FollowUpRecord
 from reports.record import RunRecord, ScoredRecord
 from reports.wording import count
@@ -93,14 +93,8 @@ def _planned(grid: Grid, options: argparse.Namespace) -> int:
     comparison = _comparison(grid, options, keep=options.store.is_dir())
     plan = make_plan(comparison)
     print(plan_text(plan, comparison, _lock(comparison)))
-    _say_checks(_checked(comparison))
+    _say_checks(checks_before_fits(comparison))
     return 1 if plan.failures else 0
-
-
-def _checked(comparison: Comparison) -> tuple[Check, ...]:
-    """What can be said against the run before the first fit."""
-    unseen = comparison.grid.split.unseen_classes
-    return checks_before_fits(comparison.dataset, comparison.folds, unseen)
 
 
 def _say_checks(checked: Sequence[Check]) -> None:
@@ -120,7 +114,7 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
         comparison = _comparison(grid, options)
     _make("--out", folder)  # where it cannot be made, better said now than after all the work
     _say_data(comparison)
-    before = _checked(comparison)
+    before = checks_before_fits(comparison)
     _say_checks(before)
     with clock.step("encode and fit"):
         plan = make_plan(comparison)
@@ -135,8 +129,8 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     if chosen_by:
         say(f"inner folds of what could be chosen: {counts(chosen_by.values())}")
     follow_up = _follow_up(plan, scores, scored, comparison, clock)
-    checked = remarks_of([*before, *checks(scored)])
     work = work_record(plan, outcomes, comparison.store, clock.seconds)
+    checked = remarks_of([*before, *checks(scored), *encoding_checks(work.encoded)])
     record = RunRecord.of(scored, follow_up, work, checked)
     write_run(record, comparison.folds, folder)
     return _finish(record, folder, said={check.sentence for check in before if not check.severe})

@@ -17,10 +17,10 @@ class CellRecord:
     """One cell of the grid: what was compared.
 
     `name` is unique and readable; `parts` are the names of the single-modality cells whose
-    predictions this one combines (late fusion). `candidates` are the tuned parameters and the
-    values that the inner folds choose from. `recognised_by` is the only modality of a sample that
-    decides its prediction, where the other encoder serves other ends (zero-shot: the classes'
-    texts).
+    predictions this one combines (late fusion). `candidates` are the tuned parameters whose values
+    the grid gives, and these values: others are widened where a choice falls on their end.
+    `recognised_by` is the only modality of a sample that decides its prediction, where the other
+    encoder serves other ends (zero-shot: the classes' texts).
     """
 
     name: str

@@ -18,6 +18,7 @@ from features.machine.identity import versions
 from features.texts.languages import Language
 from features.texts.terms import MaxDf, MinDf, Ngrams
 from features.texts.tokenizer import StopWords, Tokenizer
+from features.texts.writing_systems import unsplit_remark
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -147,6 +148,10 @@ class BagOfWords(Encoder):
         """Texts that hold none of the learned terms."""
         values = self._counts(samples) if values is None else values
         return {"texts without a known term": int((np.diff(values.indptr) == 0).sum())}
+
+    def unfit(self, samples: Sequence[str]) -> str | None:
+        """Texts in a script whose words this language's rules do not find."""
+        return unsplit_remark(samples, self.language)
 
     def fit(self, samples: Sequence[str]) -> Self:
         """Learn the vocabulary of the training texts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from features.encoder import Encoder
 from features.machine.identity import folder_digest, versions
 from features.machine.precision import Precision, chosen_precision
 from features.texts.sentence_models import loaded, model_folder
+from features.texts.writing_systems import foreign_remark
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
 BATCH_SIZE = 32
 # Texts whose vectors are in memory together: sentences alone are small, tokens are not.
 PIECE, PIECE_WITH_TOKENS = 8192, 256
+# Much used models that have learned from English texts alone.
+ENGLISH = frozenset(
+    {"all-MiniLM-L6-v2", "all-MiniLM-L12-v2", "all-mpnet-base-v2", "all-distilroberta-v1",
+     "multi-qa-MiniLM-L6-cos-v1", "multi-qa-mpnet-base-dot-v1", "paraphrase-MiniLM-L6-v2",
+     "paraphrase-mpnet-base-v2", "bge-small-en-v1.5", "bge-base-en-v1.5", "bge-large-en-v1.5",
+     "e5-small-v2", "e5-base-v2", "e5-large-v2"})
 # Weights, configuration and vocabulary; not read-me files and the like.
 DECIDING_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
 
@@ -166,6 +174,14 @@ class SentenceBert(Encoder):
             else 0
         )
         return {"empty texts": sum(not text.strip() for text in samples), "texts cut off": cut}
+
+    def unfit(self, samples: Sequence[str]) -> str | None:
+        """Texts in another script than an English model has learned from."""
+        if Path(self.model).name not in ENGLISH:
+            return None
+        return foreign_remark(
+            samples, "take a multilingual model, model: paraphrase-multilingual-MiniLM-L12-v2 say"
+        )
 
     def tokens(self, samples: Sequence[str]) -> list[list[str]]:
         """The word pieces of each text as the model reads them, with its start and end marks."""

@@ -26,6 +26,7 @@ from features.texts.word_vectors import (
     glove,
     glove_files,
 )
+from features.texts.writing_systems import foreign_remark, unsplit_remark
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -83,6 +84,13 @@ class Word2Vec(Encoder):
     def learns(self) -> bool:
         """Whether vectors or weights come from the training texts."""
         return self.vectors == "train" or (self.aggregation != "mean" and self.output == "pooled")
+
+    def unfit(self, samples: Sequence[str]) -> str | None:
+        """Texts in a script that the language's rules do not split, or the vectors do not hold."""
+        unsplit = unsplit_remark(samples, self.language)
+        if unsplit is not None or self.vectors != "glove-6b-50d":
+            return unsplit
+        return foreign_remark(samples, "say vectors: train, or a file of that language's vectors")
 
     def identity(self) -> dict[str, Any]:
         """What decides the words; the vectors' digests, and gensim's version where it is used."""

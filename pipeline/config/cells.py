@@ -13,7 +13,7 @@ from features.encoder import Encoder
 from models import CLASSIFIERS, FUSIONS
 from models.combining import CombinesPredictions
 from models.fusion import Fusion, TakesClassifier
-from pipeline.config.components import Component
+from pipeline.config.components import Component, beyond
 from pipeline.config.grid import Grid
 from pipeline.seeds import derive
 
@@ -80,6 +80,35 @@ class Cell:
             dict(zip(candidates, values, strict=True))
             for values in itertools.product(*candidates.values())
         ]
+
+    def wider(
+        self, settings: Sequence[Mapping[str, Any]], best: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Further settings, where the best of those tried is at an end of candidates by default.
+
+        One for each such parameter: the next value beyond that end, the others as they are in the
+        best.
+        """
+        parts: list[tuple[str, type, Component]] = [
+            ("", FUSIONS[self.fusion.name], self.fusion)
+        ]
+        if self.classifier is not None:
+            parts.append(("classifier__", CLASSIFIERS[self.classifier.name], self.classifier))
+        further = []
+        for prefix, cls, component in parts:
+            for name in sorted(component.by_default):
+                key = f"{prefix}{name}"
+                tried = {setting[key] for setting in settings}
+                value = beyond(cls, name, tried, best[key])
+                if value is not None:
+                    further.append({**best, key: value})
+        return further
+
+    @property
+    def by_default(self) -> list[str]:
+        """Tuned parameters whose candidates the grid does not give, sorted."""
+        of_classifier = self.classifier.by_default if self.classifier else frozenset[str]()
+        return sorted(self.fusion.by_default | of_classifier)
 
     def estimator(self, seed: int) -> Fusion:
         """Unfitted estimator, every random part seeded by the grid's seed and its own name."""

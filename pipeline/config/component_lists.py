@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,4 +106,4 @@ def located(component: Component, folder: Path) -> Component:
         else value
         for key, value in component.parameters.items()
     }
-    return Component(component.name, parameters, component.candidates)
+    return replace(component, parameters=parameters)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ class Component:
     parameters : constructor parameters other than the defaults, one value each, in the
         constructor's order.
     candidates : tuned parameters and the values the inner folds choose among.
+    by_default : those of them that the grid says nothing of: their values may be widened.
     """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     candidates: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    by_default: frozenset[str] = frozenset()
 
     def __hash__(self) -> int:
         return hash((self.name, repr(self.parameters), repr(self.candidates)))
@@ -92,13 +94,16 @@ def variants(
         dict(zip(ordered, values, strict=True)) for values in itertools.product(*ordered.values())
     )
     return [
-        Component(
-            name,
-            {key: value for key, value in parameters.items() if value != known[key][1]},
-            candidates,
-        )
+        Component(name, _changed(parameters, known), candidates, frozenset(tuned).difference(given))
         for parameters in combinations
     ], []
+
+
+def _changed(
+    parameters: Mapping[str, Any], known: Mapping[str, tuple[Any, Any]]
+) -> dict[str, Any]:
+    """Those that are not the defaults."""
+    return {key: value for key, value in parameters.items() if value != known[key][1]}
 
 
 def _choices(cls: type, key: str, value: Any, path: KeyPath, problems: list[Problem]) -> list[Any]:
@@ -128,6 +133,30 @@ def _choices(cls: type, key: str, value: Any, path: KeyPath, problems: list[Prob
             problems.append(Problem((*path, position), f"{key}: {item!r} is listed twice"))
         chosen.append(parsed)
     return chosen
+
+
+def beyond(cls: type, key: str, values: Collection[Any], end: Any) -> Any | None:
+    """The next value of a parameter beyond an end of those tried; None where there is none.
+
+    It is as many times larger, or smaller, as the end is than the value next to it; where the
+    parameter's type refuses that (a share above 1, say), half way to 1. Values that are no numbers
+    have nothing beyond them.
+    """
+    ordered = sorted(value for value in values if _is_number(value))
+    if len(ordered) < max(2, len(values)) or end not in (ordered[0], ordered[-1]):
+        return None
+    neighbour = ordered[1] if end == ordered[0] else ordered[-2]
+    if not neighbour:
+        return None
+    for value in (end * (end / neighbour), (1 + end) / 2):
+        parsed, errors = checked(cls, key, round(value) if isinstance(end, int) else value)
+        if not errors and parsed not in values:
+            return parsed
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def filled_in(component: Component, cls: type) -> dict[str, Any]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from features.block import IntArray
+from features.texts.writing_systems import letters_by_system
 from pipeline.data.dataset import ClassTextIndex, Dataset, DistinctSamples
 from pipeline.data.row_check import NOUNS
 
 SYSTEMS = 4  # writing systems that are named
 MOST_TEXTS = 20  # class texts that are shown
-_CJK = {"CJK": "Chinese characters", "HIRAGANA": "Japanese kana", "KATAKANA": "Japanese kana"}
 
 
 def card(dataset: Dataset) -> dict[str, str]:
@@ -69,13 +67,7 @@ def _texts(texts: Sequence[str]) -> dict[str, str]:
         return {"distinct texts": "0"}
     words = np.array([len(text.split()) for text in texts])
     low, middle, high = (words[order] for order in _extremes(words))
-    letters: Counter[str] = Counter()
-    for text in texts:
-        letters.update(text)
-    systems: Counter[str] = Counter()
-    for letter, count in letters.items():
-        systems[_system(letter)] += count
-    del systems[""]
+    systems = letters_by_system(texts)
     total = systems.total()
     shares = [f"{name} {100 * count / total:.0f} %" if count < total else name
               for name, count in systems.most_common(SYSTEMS) if count >= 0.005 * total]
@@ -89,14 +81,6 @@ def _extremes(values: IntArray) -> tuple[int, int, int]:
     """Positions of the smallest, the middle and the largest value."""
     order = np.argsort(values, kind="stable")
     return int(order[0]), int(order[len(order) // 2]), int(order[-1])
-
-
-def _system(letter: str) -> str:
-    """Writing system of a letter, by its Unicode name; nothing for a sign that is no letter."""
-    if not letter.isalpha():
-        return ""
-    first = unicodedata.name(letter, "").split(" ")[0]
-    return _CJK.get(first, first.capitalize())
 
 
 def _duplicates(dataset: Dataset, distinct: DistinctSamples) -> str:

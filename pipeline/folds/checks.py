@@ -18,7 +18,7 @@ UNEVEN_FOLDS = 1.5
 SHOWN = 5
 
 
-def checks_before_fits(
+def checks_of_folds(
     dataset: Dataset, folds: Sequence[Fold], unseen_classes: bool
 ) -> tuple[Check, ...]:
     """Every doubt that rows and folds raise, severe ones first."""

@@ -85,6 +85,8 @@ def cell_record(cell: Cell) -> CellRecord:
     candidates = {**cell.fusion.candidates}
     if cell.classifier:
         candidates |= cell.classifier.candidates
+    for name in cell.by_default:
+        del candidates[name]
     return CellRecord(
         name=cell.name,
         image=labels.get("image"),

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from features.block import Block, Modality
+from models.fusion import Fit
 from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome
@@ -26,6 +27,8 @@ from pipeline.tasks.combination import Combination, inner_predictions
 from pipeline.tasks.context import Context, context_at
 from pipeline.tasks.unit import Unit, result_of
 from pipeline.tasks.views import aligned, averaged, finite, fit_of, loaded_blocks
+
+WIDENINGS = 6  # times that candidates by default are widened at most: C by 3 ** 6, say
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,28 +99,42 @@ def choose(
 ) -> tuple[Mapping[str, Any], list[float | None], Probabilities]:
     """The setting with the best mean score over the inner folds (the first of equals).
 
+    While it lies at an end of candidates that the grid does not give, further ones are tried beyond
+    that end, WIDENINGS times at most.
+
     Also all mean scores, and the chosen setting's predictions for the training rows (n_train, K),
     each by the fold that left it out; (0, K) without inner folds.
     """
     inner = unit.fold.inner
     if not inner:
         return unit.settings[0], [], np.zeros((0, context.classes))
-    tests = [test for _, test in inner]
-    predictions = _predictions(unit, context, blocks)
-    labels = [context.labels[test] for test in tests]
-    best, means = _best(METRICS[context.tuning_metric], labels, predictions)
+    labels = [context.labels[test] for _, test in inner]
+    fits = [fit_of(unit, number, blocks, context) for number in range(1, len(inner) + 1)]
+    settings = list(unit.settings)
+    further: Sequence[Mapping[str, Any]] = unit.settings
+    predictions: list[list[Probabilities]] = [[] for _ in inner]
+    best, means = 0, list[float | None]()
+    for widenings in range(1 + WIDENINGS):
+        for by_setting, more in zip(
+            predictions, _predictions(unit, context, fits, further), strict=True
+        ):
+            by_setting.extend(more)
+        best, means = _best(METRICS[context.tuning_metric], labels, predictions)
+        further = unit.cell.wider(settings, settings[best]) if len(settings) > 1 else []
+        if not further or widenings == WIDENINGS:
+            break
+        settings += further
     left_out = np.zeros((len(unit.fold.train), context.classes))
-    for test, by_setting in zip(tests, predictions, strict=True):
+    for (_, test), by_setting in zip(inner, predictions, strict=True):
         left_out[np.searchsorted(unit.fold.train, test)] = by_setting[best]
-    return unit.settings[best], means if len(unit.settings) > 1 else [], left_out
+    return settings[best], means if len(settings) > 1 else [], left_out
 
 
 def _predictions(
-    unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
+    unit: Unit, context: Context, fits: Sequence[Fit], settings: Sequence[Mapping[str, Any]]
 ) -> list[list[Probabilities]]:
     """Of each inner fold, under each setting: (n_test, K)."""
-    fits = [fit_of(unit, number, blocks, context) for number in range(1, len(unit.fold.inner) + 1)]
-    answers = unit.estimator.predict_many(fits, unit.settings)
+    answers = unit.estimator.predict_many(fits, settings)
     predictions = []
     for (_, test), fit, by_setting in zip(unit.fold.inner, fits, answers, strict=True):
         columns = unit.estimator.classes_of(fit)

@@ -12,7 +12,7 @@ VERSIONS: dict[str, int] = {
     # pipeline.tasks.encode: which samples an encoder learns from, in which pieces it transforms
     # them
     "encode": 1,
-    # pipeline.tasks.fit: the choice of a setting, what is fitted on, aligned and averaged
+    # pipeline.tasks.fit and inner: the choice of a setting, what is fitted on, aligned and averaged
     # predictions
     "fit": 1,
     "combine": 1,  # pipeline.tasks.combination: which predictions a rule learns from and combines

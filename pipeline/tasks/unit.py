@@ -137,6 +137,7 @@ class Units:
             **self._further_rows(estimator, fold, tuple(features)),
             "settings": [dict(setting) for setting in settings],
             "tuning metric": self._tuning_metric() if len(settings) > 1 else None,
+            **({"widened": cell.by_default} if len(settings) > 1 and cell.by_default else {}),
             "keeps inner": keeps_inner,
             "versions": VERSIONS,
             **versions_of("fit", "temperature"),

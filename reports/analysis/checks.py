@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import nan
 
 import numpy as np
 
+from reports.analysis.procedures import procedures
 from reports.analysis.ranking import Ranking, rank_cells
 from reports.analysis.standing import Kind, Standing, spread
 from reports.fold_record import CellRecord, FoldRecord
 from reports.record import ScoredRecord
 from reports.wording import count, figure, listed, quoted
+from reports.work_record import EncodedRecord
 
 NEAR_PERFECT = 0.98
 SHOWN = 5
+UNREAD = 0.05  # share of samples of which an encoder lacks something
+# What encoders count that they did not read, and what helps.
+REMEDIES = {
+    "texts cut off": "take a model that reads more of each text, or put what matters first",
+    "texts without a known term": "lower min_df, or take an encoder that knows words from "
+    "elsewhere",
+    "texts without a known word": "take other vectors, or vectors: train",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,18 @@ def checks(record: ScoredRecord) -> tuple[Check, ...]:
         *_identical(record),
     ]
     return tuple(sorted(doubts, key=lambda check: not check.severe))
+
+
+def encoding_checks(encoded: Iterable[EncodedRecord]) -> tuple[Check, ...]:
+    """What encoders did not read of the samples, where that is much."""
+    return tuple(
+        Check(
+            "not read",
+            f"{entry.encoder}: {entry.counts[noun]:,.0f} of {entry.samples:,} {noun}: {remedy}.",
+        )
+        for entry, (noun, remedy) in itertools.product(encoded, REMEDIES.items())
+        if entry.counts.get(noun, 0) > UNREAD * entry.samples
+    )
 
 
 def _near_perfect(record: ScoredRecord, ranking: Ranking) -> Iterator[Check]:
@@ -82,22 +105,32 @@ def _majority(ranking: Ranking) -> Iterator[Check]:
 
 
 def _edges(record: ScoredRecord, ranking: Ranking) -> Iterator[Check]:
-    """Parameters of a leading cell at an end of their range on half of its folds or more."""
-    kinds: tuple[Kind, ...] = ("image", "text", "fusion")
-    for standing in filter(None, map(ranking.best, kinds)):
+    """Parameters at an end of the grid's range, on half of the folds or more, in cells that matter.
+
+    These are the cells that the choices on inner folds take most often, and the best.
+    """
+    matter = {choosing.favourite[0] for choosing in procedures(record).values()}
+    best = ranking.best("image", "text", "fusion")
+    matter |= set() if best is None else {best.cell.name}
+    on_edges = []
+    for standing in (other for other in ranking.ranked() if other.cell.name in matter):
         entries = list(standing.folds.values())
         for name, values in standing.cell.candidates:
             at = _edge(name, values, entries)
             if at is not None:
                 value, number = at
                 end = "largest" if value == max(values) else "smallest"
-                yield Check(
-                    "edge of the range",
-                    f"The {name} of {quoted(standing.cell.name)} that the inner folds choose is "
-                    f"{value:g}, the {end} of its range "
+                on_edges.append(
+                    f"the {name} of {quoted(standing.cell.name)} is {value:g}, the {end} of "
                     f"{listed(f'{candidate:g}' for candidate in sorted(values))}, on {number} of "
-                    f"{count(len(entries), 'fold')}: widen the range.",
+                    f"{count(len(entries), 'fold')}"
                 )
+    if on_edges:
+        yield Check(
+            "edge of the range",
+            f"Inner folds choose what stands at the end of the grid's range: {'; '.join(on_edges)}."
+            " Widen the range, or leave it out of the grid: it is then widened where that helps.",
+        )
 
 
 def _edge(

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
+import pytest
 from pydantic import AfterValidator, Field
 
 from features.machine.nearest import nearest
-from pipeline.config.components import Component, filled_in, variants
+from models.classifiers.logistic import Logistic
+from models.classifiers.neighbours import NearestNeighbours
+from models.early.concat import Concat
+from pipeline.config.components import Component, beyond, filled_in, variants
 
 
 class Encoder:
@@ -128,3 +132,29 @@ def test_labels_are_short_and_tell_variants_apart():
 def test_nearest_names_what_is_close_and_all_that_is_known():
     assert nearest("tfdif", ["bow", "tfidf"]) == "did you mean 'tfidf'? (known: bow, tfidf)"
     assert nearest("zzz", ["bow", "tfidf"]) == "(known: bow, tfidf)"
+
+
+@pytest.mark.parametrize(
+    ("cls", "key", "values", "end", "expected"),
+    [
+        (Logistic, "C", (3.0, 10.0, 30.0), 30.0, 90.0),
+        (Logistic, "C", (3.0, 10.0, 30.0), 3.0, 0.9),
+        (Logistic, "C", (3.0, 10.0, 30.0), 10.0, None),  # not at an end
+        (Logistic, "C", (3.0,), 3.0, None),
+        (Concat, "weight", (0.25, 0.5, 0.75), 0.75, 0.875),  # 1.125 is no share
+        (Concat, "weight", (0.25, 0.5, 0.75), 0.25, 0.125),
+        (NearestNeighbours, "neighbours", (5, 15, 45), 45, 135),
+        (NearestNeighbours, "neighbours", (1, 2), 1, None),  # half a neighbour is none
+        (Logistic, "class_weight", ("none", "balanced"), "none", None),
+    ],
+)
+def test_what_lies_beyond_the_end_of_candidates(cls, key, values, end, expected):
+    value = beyond(cls, key, values, end)
+    assert value == (None if expected is None else pytest.approx(expected))
+    assert type(value) is type(expected)
+
+
+def test_only_what_the_grid_does_not_give_may_be_widened():
+    (default,), _ = variants("logistic", Logistic, {}, (), Logistic.tuned)
+    (given,), _ = variants("logistic", Logistic, {"C": [1, 10]}, (), Logistic.tuned)
+    assert (default.by_default, given.by_default) == (frozenset({"C"}), frozenset())

@@ -10,7 +10,7 @@ import pytest
 from pipeline.config.grid import Split
 from pipeline.data.build import build
 from pipeline.data.row_check import RowRules
-from pipeline.folds.checks import checks_before_fits
+from pipeline.folds.checks import checks_of_folds
 from pipeline.folds.draw import draw
 from pipeline.folds.fold import Fold
 from pipeline.folds.leaks import leaks
@@ -98,17 +98,17 @@ def test_a_class_name_that_stands_everywhere_names_no_class(store):
 def test_small_classes_and_uneven_folds():
     data = dataset_of([0] * 40 + [1] * 40 + [2] * 6)
     folds = draw(data, Split(folds=5, repeats=1), 0)
-    (small,) = checks_before_fits(data, folds, False)
+    (small,) = checks_of_folds(data, folds, False)
     assert "1 class has fewer than 10 rows, too few to say how well" in small.sentence
     assert "“2” (6)" in small.sentence
     groups = [0] * 50 + list(range(1, 37))
     uneven = dataset_of([0, 1] * 43, groups)
     drawn = draw(uneven, Split(folds=3, repeats=1), 0)
-    names = [check.name for check in checks_before_fits(uneven, drawn, False)]
+    names = [check.name for check in checks_of_folds(uneven, drawn, False)]
     assert "fold sizes" in names
     rough = dataset_of(np.repeat(np.arange(10), 5))
     drawn = draw(rough, Split(folds=3, repeats=1), 0)
-    said = " ".join(check.sentence for check in checks_before_fits(rough, drawn, False))
+    said = " ".join(check.sentence for check in checks_of_folds(rough, drawn, False))
     fewest = min(len(fold.test) for fold in drawn)
     assert f"A fold tests as few as {fewest} rows of 10 classes" in said
     assert "10 classes have fewer than 10 rows" in said

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.analysis.checks import checks
+from reports.analysis.checks import checks, encoding_checks
 from reports.fold_record import CellRecord, FoldRecord
 from reports.sections import verdict
+from reports.work_record import EncodedRecord
 from tests.support.realistic import realistic_record
 from tests.support.records import FUSION, IMAGE, MAJORITY, METRICS, SMALL_SCORES, TEXT, small_record
 from tests.support.tiny import register, run_grid, without_report, write_table
@@ -49,8 +50,8 @@ def test_no_better_than_the_majority():
 @pytest.mark.parametrize(
     ("candidates", "said"),
     [
-        ((0.01, 0.1), "is 0.1, the largest of its range 0.01 and 0.1, on 3 of 4 folds"),
-        ((0.1, 1.0), "is 0.1, the smallest of its range 0.1 and 1, on 3 of 4 folds"),
+        ((0.01, 0.1), "is 0.1, the largest of 0.01 and 0.1, on 3 of 4 folds"),
+        ((0.1, 1.0), "is 0.1, the smallest of 0.1 and 1, on 3 of 4 folds"),
         ((0.01, 0.1, 1.0), None),
         ((0.1,), None),
         (("a", 0.1), None),
@@ -61,6 +62,32 @@ def test_a_parameter_on_the_edge_of_its_range(candidates, said):
     record = small_record({cell: SMALL_SCORES[TEXT], MAJORITY: (0.25,) * 4})
     assert ("edge of the range" in names(record)) == (said is not None)
     assert said is None or said in sentences(record)
+
+
+def test_edges_are_told_in_one_line_and_of_cells_that_matter_alone():
+    def on_edge(cell):
+        return replace(cell, candidates=(("C", (0.01, 0.1)),))
+
+    cells = {cell: on_edge(cell) for cell in (IMAGE, TEXT, FUSION)}
+    record = small_record({cells[cell]: SMALL_SCORES[cell] for cell in cells})
+    (said,) = (check.sentence for check in checks(record) if check.name == "edge of the range")
+    assert TEXT.name in said  # the best single modality
+    assert FUSION.name in said
+    assert IMAGE.name not in said
+
+
+def test_what_encoders_did_not_read_is_told_where_it_is_much():
+    encoded = [
+        EncodedRecord("sbert", 1966, {"empty texts": 0, "texts cut off": 672}),
+        EncodedRecord("tfidf", 100, {"texts without a known term": 5}),
+        EncodedRecord("word2vec", 100, {"words": 900, "texts without a known word": 30}),
+    ]
+    said = [check.sentence for check in encoding_checks(encoded)]
+    assert said == [
+        "sbert: 672 of 1,966 texts cut off: take a model that reads more of each text, or put what "
+        "matters first.",
+        "word2vec: 30 of 100 texts without a known word: take other vectors, or vectors: train.",
+    ]
 
 
 def test_identical_cells():

@@ -1,0 +1,37 @@
+"""Everything that can be said against a run before its first fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from features.block import Modality
+from pipeline.config.cells import build_encoder
+from pipeline.config.components import Component
+from pipeline.folds.checks import checks_of_folds
+from pipeline.plan.comparison import Comparison
+from reports.analysis.checks import Check
+
+
+def checks_before_fits(comparison: Comparison) -> tuple[Check, ...]:
+    """What rows, folds and encoders show, severe ones first; nothing is encoded."""
+    unseen = comparison.grid.split.unseen_classes
+    doubts = [
+        *checks_of_folds(comparison.dataset, comparison.folds, unseen),
+        *_unfit_encoders(comparison),
+    ]
+    return tuple(sorted(doubts, key=lambda check: not check.severe))
+
+
+def _unfit_encoders(comparison: Comparison) -> Iterator[Check]:
+    """Encoders that cannot read the samples as they are set."""
+    encoders: dict[tuple[Modality, Component], None] = {}
+    for cell in comparison.cells:
+        for modality, (component, _) in cell.encoders().items():
+            encoders[modality, component] = None
+    for modality, component in encoders:
+        if modality not in comparison.dataset.modalities:
+            continue
+        encoder = build_encoder(modality, component, "pooled", comparison.seed)
+        reason = encoder.unfit(comparison.dataset.modalities[modality].samples)
+        if reason is not None:
+            yield Check("unfit encoder", f"{component.label}: {reason}.")
