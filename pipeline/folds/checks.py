@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from features.block import Modality
 from pipeline.data.dataset import Dataset
+from pipeline.data.near_duplicates import Pairs
 from pipeline.folds.fold import Fold
 from pipeline.folds.leaks import leaks
 from pipeline.folds.wording import remarks
@@ -19,11 +21,14 @@ SHOWN = 5
 
 
 def checks_of_folds(
-    dataset: Dataset, folds: Sequence[Fold], unseen_classes: bool
+    dataset: Dataset,
+    folds: Sequence[Fold],
+    unseen_classes: bool,
+    near: Mapping[Modality, Pairs] | None = None,
 ) -> tuple[Check, ...]:
-    """Every doubt that rows and folds raise, severe ones first."""
+    """Every doubt that rows and folds raise, severe ones first; `near` as for `leaks`."""
     doubts = [
-        *leaks(dataset, folds),
+        *leaks(dataset, folds, near),
         *(Check("rows", note) for note in dataset.notes),
         *(Check("folds", remark) for remark in remarks(dataset, folds, unseen_classes)),
         *_small_classes(dataset),

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from scipy import sparse
 
-from features.block import IntArray
+from features.block import IntArray, Modality
 from pipeline.data.dataset import Dataset
+from pipeline.data.near_duplicates import Pairs
 from pipeline.data.row_check import NOUNS
 from pipeline.data.rows import Groups, Labels
 from pipeline.folds.fold import Fold
 from reports.analysis.checks import Check
-from reports.wording import count, listed, quoted
+from reports.wording import count, listed, quoted, short
 
 LIFT = 0.1  # accuracy that remembering is worth, from which on a run measures memory
 ABOVE_CHANCE = 0.2  # by which known rows must be right more often than the most frequent class
 PURE = 0.95
 NAMED = 0.5
+EXAMPLES = 3  # pairs that are named
 _WORD = re.compile(r"[^\W_]+")  # "tabby_cat" names the cat
 
 
-def leaks(dataset: Dataset, folds: Sequence[Fold]) -> tuple[Check, ...]:
-    """Every leak found, severe ones first."""
+def leaks(
+    dataset: Dataset, folds: Sequence[Fold], near: Mapping[Modality, Pairs] | None = None
+) -> tuple[Check, ...]:
+    """Every leak found, severe ones first.
+
+    `near` are pairs of distinct samples that are nearly the same, where these were looked for.
+    """
     checks = [
         *_known_samples(dataset, folds),
+        *_nearly_known(dataset, folds, near or {}),
         *_named_classes(dataset),
         *_ignored_groups(dataset, folds),
     ]
@@ -68,6 +77,75 @@ def _known_samples(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
                 f"{count(worst, 'test row has', 'test rows have')} a {noun} that also stands in "
                 "the training rows.",
             )
+
+
+def _nearly_known(
+    dataset: Dataset, folds: Sequence[Fold], near: Mapping[Modality, Pairs]
+) -> Iterator[Check]:
+    """Test rows whose text or picture is nearly one of the training rows: severe where it tells.
+
+    Samples that are joined by pairs count as one; rows whose very sample is known are left out, for
+    another check tells of them.
+    """
+    for modality, pairs in near.items():
+        index, noun = dataset.modalities[modality].index, NOUNS[modality]
+        alike = _joined(index, pairs)
+        counts = [
+            _known(alike, dataset.labels, fold) - _known(index, dataset.labels, fold)
+            for fold in folds
+        ]
+        worst = max(of_fold["rows"] for of_fold in counts)
+        if not worst:
+            continue
+        lift = sum(of_fold["right"] - of_fold["by chance"] for of_fold in counts) / sum(
+            len(fold.test) for fold in folds
+        )
+        examples = _examples(dataset, _straddling(index, pairs, folds), noun)
+        yield Check(
+            "nearly the same across folds",
+            f"Nearly the same {noun}s straddle folds: in the worst fold "
+            f"{count(worst, 'test row has', 'test rows have')} a {noun} that, though not byte for "
+            f"byte, also stands in the training rows, as in {examples}. Give such rows a column of "
+            "their own to group by (split.group), or leave all but one of them out.",
+            severe=lift >= LIFT,
+        )
+
+
+def _joined(index: IntArray, pairs: Pairs) -> IntArray:
+    """The index with samples that pairs join, one with another, under one number."""
+    from scipy.sparse.csgraph import connected_components
+
+    size = int(index.max(initial=-1)) + 1
+    inside = pairs[(pairs < size).all(axis=1)]
+    table = sparse.csr_matrix((np.ones(len(inside)), tuple(inside.T)), shape=(size, size))
+    joined = connected_components(table, directed=False)[1] if size else np.zeros(0, dtype=np.int64)
+    return np.where(index >= 0, joined[index], -1).astype(np.int64)
+
+
+def _straddling(index: IntArray, pairs: Pairs, folds: Sequence[Fold]) -> Pairs:
+    """Rows (p, 2) of pairs of which a fold tests one and learns from the other."""
+    size = int(index.max(initial=-1)) + 1
+    first = np.full(max(size, int(pairs.max(initial=-1)) + 1), -1, dtype=np.int64)
+    there = np.flatnonzero(index >= 0)[::-1]
+    first[index[there]] = there
+    rows = first[pairs]
+    straddle = np.zeros(len(rows), dtype=bool)
+    for fold in folds:
+        tested, learned = (np.isin(rows, part) for part in (fold.test, fold.train))
+        straddle |= (tested & learned[:, ::-1]).any(axis=1)
+    return rows[straddle]
+
+
+def _examples(dataset: Dataset, rows: Pairs, noun: str) -> str:
+    """The first pairs of rows (p, 2) by their ids, of texts with the texts."""
+    shown = []
+    for pair in rows[:EXAMPLES].tolist():
+        names = [f"row {short(dataset.ids[row], 40)}" for row in pair]
+        if noun == "text":
+            texts = [quoted(short(str(dataset.texts[row]), 60)) for row in pair]
+            names = [f"{name} ({text})" for name, text in zip(names, texts, strict=True)]
+        shown.append(" and ".join(names))
+    return "; ".join(shown)
 
 
 def _known(index: IntArray, labels: Labels, fold: Fold) -> Counter[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from features.block import Modality
 from pipeline.config.cells import build_encoder
 from pipeline.config.components import Component
+from pipeline.data.near_duplicates import near_duplicates
 from pipeline.folds.checks import checks_of_folds
 from pipeline.plan.comparison import Comparison
 from reports.analysis.checks import Check
@@ -15,8 +16,9 @@ from reports.analysis.checks import Check
 def checks_before_fits(comparison: Comparison) -> tuple[Check, ...]:
     """What rows, folds and encoders show, severe ones first; nothing is encoded."""
     unseen = comparison.grid.split.unseen_classes
+    near = near_duplicates(comparison.dataset, comparison.store)
     doubts = [
-        *checks_of_folds(comparison.dataset, comparison.folds, unseen),
+        *checks_of_folds(comparison.dataset, comparison.folds, unseen, near),
         *_unfit_encoders(comparison),
     ]
     return tuple(sorted(doubts, key=lambda check: not check.severe))

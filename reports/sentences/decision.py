@@ -26,10 +26,11 @@ def decision(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
     if verdict.gain is None or both is None or single is None:
         return
     folds = count(verdict.gain.interval.folds, "fold")
+    chosen = len(both.candidates) > 1 or len(single.candidates) > 1
+    how = " chosen on the inner folds of every outer fold, which no test row has a part in"
     yield (
-        f"The gain compares two choices: {_pool(both)} against {_pool(single)}, each made on the "
-        f"inner folds of every outer fold. It is ahead on {verdict.gain.ahead} of {folds}; no fold "
-        "that scores had a part in choosing."
+        f"The gain compares {_pool(both)} with {_pool(single)}{',' + how if chosen else ''}. It is "
+        f"above zero on {verdict.gain.ahead} of {folds}."
     )
     yield from _agreement(verdict)
     yield from _second(verdict)
