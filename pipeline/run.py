@@ -21,6 +21,7 @@ from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress, say
 from pipeline.engine.run_all import counts
 from pipeline.followup.attention_maps import attention
+from pipeline.followup.label_issues import label_issues
 from pipeline.followup.learning_curve import LearningCurve, learning_curve
 from pipeline.followup.probe_scores import score_probes
 from pipeline.followup.probes import probe_all
@@ -146,6 +147,8 @@ def _follow_up(
         probed = probe_all(scored, plan, comparison)
         altered, additive = score_probes(probed.probes, scored, comparison)
     say(f"altered rows: {counts(probed.outcomes.values())}")
+    with clock.step("look for doubtful labels"):
+        doubtful = label_issues(scored, comparison.store)
     few = LearningCurve((), ())
     if comparison.grid.learning_curve:
         with clock.step("learning curve"):
@@ -155,8 +158,9 @@ def _follow_up(
         additive=additive,
         attention=looked_at.records,
         learning_curve=few.curve,
+        label_issues=doubtful.record,
         failures=few.failures,
-        warnings=(*looked_at.remarks, *probed.problems),
+        warnings=(*looked_at.remarks, *probed.problems, *doubtful.problems),
     )
 
 

@@ -96,6 +96,23 @@ class AttentionRecord:
 
 
 @dataclass(frozen=True, eq=False)
+class LabelsRecord:
+    """Labels that a cell's out-of-fold probabilities speak against, the most doubtful first.
+
+    Parameters
+    ----------
+    cell : whose probabilities they are; it scored `scored` rows.
+    rows : int (m,), positions in the data set.
+    probabilities : float (m, K), the mean over repeats.
+    """
+
+    cell: str
+    scored: int
+    rows: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class CurveRecord:
     """Cells fitted with a part of the labels.
 
@@ -118,6 +135,7 @@ class FollowUpRecord:
     attention : what the best attention model and the best gated one looked at.
     learning_curve : the best cells with fewer labels, by rising share; empty where the grid asks
         for none.
+    label_issues : doubtful labels; None where they were not looked for.
     failures, warnings : what failed here, and sentences on what could not be had.
     """
 
@@ -125,5 +143,6 @@ class FollowUpRecord:
     additive: tuple[AdditiveRecord, ...] = ()
     attention: tuple[AttentionRecord, ...] = ()
     learning_curve: tuple[CurveRecord, ...] = ()
+    label_issues: LabelsRecord | None = None
     failures: tuple[FailureRecord, ...] = ()
     warnings: tuple[str, ...] = ()

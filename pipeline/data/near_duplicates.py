@@ -29,8 +29,9 @@ MOST = 20_000  # distinct samples that are compared, each with every other
 SIDE, MOST_BITS = 16, 16
 BLOCK = 2048  # pictures compared with all others at once
 # Texts share so much of their runs of SHINGLE letters (Jaccard): an edition, a size or a number
-# differs, not the subject.
+# differs, not the subject. Short ones do not tell: "ace of clubs" is not "ace of hearts".
 SHINGLE, LEAST_SHARED, PERMUTATIONS = 5, 0.9, 128
+LEAST_RUNS = 30
 
 
 def near_duplicates(dataset: Dataset, store: Store) -> dict[Modality, Pairs]:
@@ -99,7 +100,7 @@ def _similar_texts(texts: Sequence[str]) -> Pairs:
     index = MinHashLSH(threshold=LEAST_SHARED, num_perm=PERMUTATIONS)
     pairs = []
     for number, of_text in enumerate(shingles):
-        if not of_text:
+        if len(of_text) < LEAST_RUNS:
             continue
         sketch = MinHash(PERMUTATIONS, seed=1)
         sketch.update_batch([shingle.encode() for shingle in of_text])

@@ -154,4 +154,24 @@ def stratified(
     # classes that are too small are reported by `remarks`, in plain words
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return list(kind(count, shuffle=True, random_state=seed).split(rows, labels, groups))
+        drawn = list(kind(count, shuffle=True, random_state=seed).split(rows, labels, groups))
+    return drawn if groups is None else _without_empty(drawn, groups)
+
+
+def _without_empty(drawn: list[tuple[Rows, Rows]], groups: Groups) -> list[tuple[Rows, Rows]]:
+    """The folds (train, test); an empty one gets the smallest group of a large one with several.
+
+    StratifiedGroupKFold gives each group to the fold that evens the classes out best; where groups
+    are few and of one class each, an empty fold and a full one can be equally good but for a
+    rounding error, and the full one gets it.
+    """
+    tests = [test for _, test in drawn]
+    while min(map(len, tests)) == 0:
+        several = [test for test in tests if len(np.unique(groups[test])) > 1]
+        largest = max(several, key=len)
+        names, sizes = np.unique(groups[largest], return_counts=True)
+        moved = largest[groups[largest] == names[sizes.argmin()]]
+        empty = next(number for number, test in enumerate(tests) if not len(test))
+        giving = next(number for number, test in enumerate(tests) if test is largest)
+        tests[empty], tests[giving] = moved, np.setdiff1d(largest, moved)
+    return [(np.setdiff1d(np.arange(len(groups)), test), test) for test in tests]

@@ -115,11 +115,15 @@ def _joined(index: IntArray, pairs: Pairs) -> IntArray:
     """The index with samples that pairs join, one with another, under one number."""
     from scipy.sparse.csgraph import connected_components
 
-    size = int(index.max(initial=-1)) + 1
+    there = index >= 0
+    if not there.any():
+        return index
+    size = int(index.max()) + 1
     inside = pairs[(pairs < size).all(axis=1)]
     table = sparse.csr_matrix((np.ones(len(inside)), tuple(inside.T)), shape=(size, size))
-    joined = connected_components(table, directed=False)[1] if size else np.zeros(0, dtype=np.int64)
-    return np.where(index >= 0, joined[index], -1).astype(np.int64)
+    joined = index.copy()
+    joined[there] = connected_components(table, directed=False)[1][index[there]]
+    return joined
 
 
 def _straddling(index: IntArray, pairs: Pairs, folds: Sequence[Fold]) -> Pairs:

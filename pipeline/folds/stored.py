@@ -15,6 +15,8 @@ from pipeline.data.dataset import Dataset
 from pipeline.folds.fold import Fold
 from pipeline.store.manifest import Entry
 
+GROUPING = 2  # raised when groups are dealt out in another way
+
 
 def ingredients_of(dataset: Dataset, split: Split, seed: int) -> dict[str, Any]:
     """Everything that decides the folds; see `pipeline.store.keys.key_of`."""
@@ -29,6 +31,7 @@ def ingredients_of(dataset: Dataset, split: Split, seed: int) -> dict[str, Any]:
         "split": [split.official, split.folds, split.holdout, split.repeats, split.inner],
         "seed": seed,
         **({"unseen classes": True} if split.unseen_classes else {}),
+        **({"grouping": GROUPING} if groups is not None else {}),
         "versions": {name: version(name) for name in ("numpy", "scikit-learn")},
     }
 

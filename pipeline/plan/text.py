@@ -47,6 +47,7 @@ def plan_text(plan: Plan, comparison: Comparison, grid: str) -> str:
         + ("" if known or not missing else guess),
         *_memory_lines(missing, comparison),
         *_training_lines(missing),
+        *_inner_lines(plan, comparison),
         *_curve_lines(comparison.grid.learning_curve),
         *(f"cannot run: {failure.cell}: {failure.error}" for failure in plan.failures),
     ]
@@ -70,6 +71,18 @@ def _training_lines(missing: Sequence[Unit]) -> list[str]:
         f"training: {sum(unit.fits for unit in training)} of these fits train encoders end to end, "
         "with up to as many passes over their training rows as they have epochs: use a GPU, or few "
         "rows"
+    ]
+
+
+def _inner_lines(plan: Plan, comparison: Comparison) -> list[str]:
+    """Fits on inner folds that only a choice among cells needs."""
+    without = [unit for unit in plan.units if not unit.keeps_inner and unit.features]
+    fits = len(without) * comparison.grid.split.inner
+    if not fits:
+        return []
+    return [
+        f"choice:   then up to {fits} fits on inner folds, of cells with nothing to tune that may "
+        "be the best; which ones, the results decide: not in these numbers"
     ]
 
 

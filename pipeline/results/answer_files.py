@@ -1,4 +1,4 @@
-"""verdict.json and contrasts.csv: the answer for programs, and every comparison behind it."""
+"""verdict.json, contrasts.csv, labels.csv: the answer for programs, and what stands behind it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from reports.analysis.standing import Standing
 from reports.analysis.statistics import Interval
 from reports.answer.verdict import Verdict, verdict
 from reports.record import RunRecord
+from reports.sections.labels import doubts
 from reports.sections.verdict import VerdictFacts, facts
 
 FORMAT = 1  # raised whenever a key of verdict.json changes its meaning or goes
+LABEL_COLUMNS = ("rank", "id", "label", "suggested", "p_label", "p_suggested", "text")
 CONTRAST_COLUMNS = (
     "question",
     "cell",
@@ -65,6 +67,17 @@ def contrasts_csv(record: RunRecord) -> str:
     writer = csv.DictWriter(text, CONTRAST_COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(_contrast_rows(record))
+    return text.getvalue()
+
+
+def labels_csv(record: RunRecord) -> str:
+    """One row for each doubtful label, the most doubtful first."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(LABEL_COLUMNS)
+    for rank, doubt in enumerate(doubts(record), 1):
+        shares = [f"{share:.4f}" for share in (doubt.probability, doubt.suggested_probability)]
+        writer.writerow([rank, doubt.id, doubt.label, doubt.suggested, *shares, doubt.text or ""])
     return text.getvalue()
 
 

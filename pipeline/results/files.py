@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save as save_folds
 from pipeline.metrics import METRICS
-from pipeline.results.answer_files import contrasts_csv, verdict_json
+from pipeline.results.answer_files import contrasts_csv, labels_csv, verdict_json
 from reports.fold_record import CellRecord, FoldRecord
 from reports.page.files import write_whole
 from reports.record import RunRecord
@@ -59,6 +59,7 @@ def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path) -> None:
     for name, content in {
         "verdict.json": verdict_json(record),
         "contrasts.csv": contrasts_csv(record),
+        "labels.csv": labels_csv(record),
     }.items():
         write_whole(folder / name, partial(_write_text, content))
     if record.failures:

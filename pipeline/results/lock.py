@@ -49,12 +49,16 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.dump(content, text)
     facts = {"paths count from the folder of the grid file": "run a copy of this file from there",
+             "tuned parameters that are not listed": "candidates by default of these versions",
              "data fingerprint (sha256)": fingerprint, **versions}
     return text.getvalue() + "".join(f"# {name}: {value}\n" for name, value in facts.items())
 
 
 def _entry(component: Component, registry: Mapping[str, type]) -> Any:
-    parameters = _plain(filled_in(component, registry[component.name]))
+    filled = filled_in(component, registry[component.name])
+    for name in component.by_default:  # given, they would not be widened
+        del filled[name]
+    parameters = _plain(filled)
     return {component.name: parameters} if parameters else component.name
 
 

@@ -28,7 +28,7 @@ from pipeline.tasks.context import Context, context_at
 from pipeline.tasks.unit import Unit, result_of
 from pipeline.tasks.views import aligned, averaged, finite, fit_of, loaded_blocks
 
-WIDENINGS = 6  # times that candidates by default are widened at most: C by 3 ** 6, say
+WIDENINGS = 4  # times that candidates by default are widened at most: C by 3 ** 4, say
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,9 +62,8 @@ def left_out(verdict: Verdict) -> Iterator[str]:
         listed_names = [quoted(name) for name in list(names)[:3]]
         more = [f"{len(names) - 3} more"] if len(names) > 3 else []
         yield (
-            f"{count(len(names), 'cell', 'cells')} had no part in the choice on inner folds, too "
-            f"far behind on the outer ones to be fitted there as well: "
-            f"{listed(listed_names + more)}."
+            f"{count(len(names), 'cell')} had no part in the choice on inner folds, too far behind "
+            f"on the outer ones (or not to be fitted there): {listed(listed_names + more)}."
         )
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from reports.fold_record import CellRecord, FailureRecord
-from reports.follow_up_record import AdditiveRecord, ProbeRecord
+from reports.follow_up_record import AdditiveRecord, LabelsRecord, ProbeRecord
 from reports.record import RunRecord
 from tests.support.records import FUSION, IMAGE, SMALL_SCORES, TEXT, small_record
 
@@ -71,4 +73,7 @@ def eventful_record() -> RunRecord:
         warnings=("3 identical pictures lie in different folds.",),
         alarms=("The class stands in 98 % of the texts.",),
         dropped=("row-12 (items.csv, line 14): the picture cannot be read.",),
+        label_issues=LabelsRecord(
+            FUSION.name, 12, np.array([4, 0]), np.array([[0.7, 0.1, 0.2], [0.3, 0.2, 0.5]])
+        ),
     )

@@ -347,7 +347,8 @@ def test_a_run_recognises_classes_it_never_saw_and_its_baseline_is_chance(folder
             for name, value in row.items()
             if name.startswith("p_") and value
         }
-        assert not known or (row["label"] in known and len(known) == 3)
+        # of its fold's three candidates, those that are not ruled out altogether
+        assert not known or (row["label"] in known and len(known) <= 3)
     rows = {(row["repeat"], row["fold"], row["cell"]) for row in predictions(folder)}
     assert len(rows) == 3 * 4
     lock = (folder / "out" / "grid.lock.yaml").read_text()

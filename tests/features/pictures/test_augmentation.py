@@ -202,7 +202,8 @@ class Augmented(MeanColour):
         )
 
 
-AUGMENTED = re.sub("fusion: .*", "fusion: [image_only, text_only, concat]", GRID).replace(
+WEIGHTS = "{concat: {weight: [0.25, 0.5, 0.75]}}"  # given, so that they are not widened
+AUGMENTED = re.sub("fusion: .*", f"fusion: [image_only, text_only, {WEIGHTS}]", GRID).replace(
     "mean_colour", "augmented"
 )
 

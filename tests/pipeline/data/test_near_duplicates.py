@@ -87,6 +87,12 @@ def test_texts_that_differ_in_a_number(store):
     assert pairs == {frozenset(pair) for pair in [(0, 1), (0, 2), (1, 2)]}
 
 
+def test_short_names_of_a_kind_are_left_in_peace(store):
+    texts = [f"woman construction worker {number}" for number in range(12)]
+    dataset = dataset_of([png(photograph(seed)) for seed in range(12)], texts, store)
+    assert len(near_duplicates(dataset, store)["text"]) == 0
+
+
 def test_they_are_looked_for_once(store, monkeypatch):
     dataset = dataset_of(
         [png(photograph(seed)) for seed in range(12)], [f"text {n}" for n in range(12)], store

@@ -13,10 +13,11 @@ from pipeline.config.grid import Split
 from pipeline.data.build import build
 from pipeline.data.dataset import DatasetError
 from pipeline.data.row_check import RowRules
-from pipeline.folds.draw import draw
+from pipeline.folds.draw import draw, stratified
 from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save
 from pipeline.folds.wording import describe, remarks
+from pipeline.seeds import derive
 from pipeline.store.store import Store
 from tests.support.datasets import dataset_of
 from tests.support.samples import small_samples
@@ -183,3 +184,42 @@ def test_grouped_folds_are_drawn_once_and_come_back_the_same(split, tmp_path, mo
             3,
             store,
         )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "classes"),
+    [
+        ([15, 20, 34, 33, 20], 6),
+        ([10, 11, 35, 27, 29, 25, 4, 10, 2, 5], 4),
+        ([18, 33, 36, 6, 20], 2),
+    ],
+)
+def test_no_fold_is_empty_where_groups_are_as_many_as_folds(sizes, classes):
+    """Groups of one class each: scikit-learn leaves a fold empty by a rounding error, at times."""
+    rng = np.random.default_rng(0)
+    for seed in range(60):
+        labels = np.repeat(rng.integers(0, classes, len(sizes)), sizes)
+        groups = np.repeat(np.arange(len(sizes)), sizes)
+        if np.bincount(labels).max() < len(sizes):
+            continue
+        drawn = stratified(
+            np.arange(len(labels)), labels, groups, len(sizes), seed, "split.folds"
+        )
+        tested = [np.unique(groups[test]) for _, test in drawn]
+        assert all(len(of_fold) == 1 for of_fold in tested)
+        assert sorted(np.concatenate(tested)) == list(range(len(sizes)))
+        assert all(
+            sorted(np.concatenate([train, test])) == list(range(len(labels)))
+            for train, test in drawn
+        )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_five_sites_make_five_folds(seed):
+    """Sites of mixed classes, as scikit-learn's issue 34828 has them."""
+    sites = np.repeat(range(5), [3, 4, 7, 7, 7])
+    labels = np.array(
+        [0, 1, 0, 1, 0, 3, 1, 2, 3, 2, 2, 3, 2, 2, 3, 2, 1, 1, 1, 1, 3, 2, 2, 2, 0, 0, 1, 2]
+    )
+    drawn = stratified(np.arange(28), labels, sites, 5, derive(seed, "folds", 0), "split.folds")
+    assert sorted(len(test) for _, test in drawn) == [3, 4, 7, 7, 7]

@@ -128,3 +128,15 @@ def test_a_containers_limit_counts_where_it_is_lower_than_the_machines(tmp_path,
     for limit, expected in (("max", machine), ("1000", 700.0)):
         (tmp_path / "memory.max").write_text(f"{limit}\n")
         assert free() == pytest.approx(expected, rel=0.2)
+
+
+def test_the_plan_says_how_many_fits_a_choice_among_cells_may_take(tmp_path, monkeypatch, capsys):
+    register(monkeypatch)
+    write_table(tmp_path)
+    write_grid(tmp_path, GRID)
+    assert run_grid(tmp_path, "--plan") == 0
+    assert "choice: " not in capsys.readouterr().out  # every cell is predicted there to be tuned
+    write_grid(tmp_path, GRID.replace("C: [1, 100]", "C: [10]"))
+    assert run_grid(tmp_path, "--plan") == 0
+    # image_only and text_only, on three folds of two inner ones each; concat chooses its weight
+    assert "choice:   then up to 12 fits on inner folds" in capsys.readouterr().out
