@@ -126,7 +126,7 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
         scores = Scores(plan, outcomes, comparison)
         scored = scored_record(comparison, scores, command_of(options))
     with clock.step("fit on inner folds what could be chosen"):
-        scored, chosen_by = with_inner_scores(scored, plan, comparison)
+        scored, chosen_by = with_inner_scores(scored, scores, plan, comparison)
     if chosen_by:
         say(f"inner folds of what could be chosen: {counts(chosen_by.values())}")
     follow_up = _follow_up(plan, scores, scored, comparison, clock)

@@ -17,7 +17,7 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import encoded
 from pipeline.plan.needs import PROCESS, Needs
 from pipeline.plan.plan import Plan, features_of
-from pipeline.store.keys import Ingredients
+from pipeline.results.scores import Scores
 from pipeline.store.manifest import Entry
 from pipeline.tasks.combination import Combination, inner_predictions
 from pipeline.tasks.inner import InnerTask, inner_ingredients
@@ -45,14 +45,14 @@ class InnerOutcomes(NamedTuple):
 
 
 def with_inner_scores(
-    record: ScoredRecord, plan: Plan, comparison: Comparison
+    record: ScoredRecord, made: Scores, plan: Plan, comparison: Comparison
 ) -> InnerOutcomes:
     """The record with each cell's score on the inner folds of every outer fold.
 
     Cells whose results hold predictions on inner folds cost nothing more; others are fitted there
     if they could be chosen. What fails is left out of the choice, and a warning says so.
     """
-    inner = _Inner(plan, comparison)
+    inner = _Inner(plan, made, comparison)
     outcomes = inner.computed(within_reach(rank_cells(record)))
     scores = inner.scores()
     folds = tuple(
@@ -66,8 +66,8 @@ def with_inner_scores(
 class _Inner:
     """The cells of a plan on their inner folds."""
 
-    def __init__(self, plan: Plan, comparison: Comparison) -> None:
-        self._comparison = comparison
+    def __init__(self, plan: Plan, made: Scores, comparison: Comparison) -> None:
+        self._comparison, self._scores = comparison, made
         self._whole = {(fold.repeat, fold.fold): fold for fold in comparison.folds}
         requests = FeatureRequests(comparison.dataset, comparison.context, comparison.grid.seed)
         self._units = Units(comparison.grid, comparison.dataset, requests)
@@ -126,18 +126,15 @@ class _Inner:
         """Predictions (n_train, K) on the inner folds; None where there are none."""
         made = self._made(piece)
         if made is not None:
-            return self._stored(inner_ingredients(made))
+            entry = self._comparison.store.load(inner_ingredients(made))
+            return None if entry is None else np.asarray(entry.arrays["inner"])
         if isinstance(piece, Unit):
-            return self._stored(piece.ingredients)
+            return self._scores.inner(piece)
         parts = [self._predicted(unit) for unit in piece.units]
         if not piece.is_whole or any(part is None for part in parts):
             return None
         entries = [Entry({"inner": part}, {}) for part in parts if part is not None]
         return inner_predictions(piece, entries, self._comparison.context)
-
-    def _stored(self, ingredients: Ingredients) -> Probabilities | None:
-        entry = self._comparison.store.load(ingredients)
-        return None if entry is None else np.asarray(entry.arrays["inner"])
 
     def _score(self, predicted: Probabilities, fold: Fold) -> float:
         metric, labels = METRICS[self._comparison.grid.metric], self._comparison.dataset.labels

@@ -56,6 +56,12 @@ class Scores:
         keys = [(cell, *fold) for cell, fold in itertools.product(cells, numbers)]
         return tuple(self.records[key] for key in keys if key in self.records)
 
+    def inner(self, unit: Unit) -> NDArray[np.float64] | None:
+        """Predictions (n_train, K) on inner folds that a unit's result holds; None without any."""
+        if (unit.cell, unit.fold.repeat, unit.fold.fold) not in self.records:
+            return None
+        return np.asarray(self._result(unit).arrays["inner"])
+
     def _add(self, piece: Unit | Combination, make: partial[FoldRecord]) -> None:
         """Add a record; what goes wrong in making it is a failure of this cell and fold only."""
         numbers = piece.fold.repeat, piece.fold.fold

@@ -50,7 +50,7 @@ def compared(folder, grid):
     plan = make_plan(comparison)
     scores = Scores(plan, run_plan(plan, comparison), comparison)
     record = scored_record(comparison, scores, "")
-    return comparison, plan, with_inner_scores(record, plan, comparison).record
+    return comparison, plan, with_inner_scores(record, scores, plan, comparison).record
 
 
 def inner_scores(record):
