@@ -130,7 +130,7 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     if chosen_by:
         say(f"inner folds of what could be chosen: {counts(chosen_by.values())}")
     follow_up = _follow_up(plan, scores, scored, comparison, clock)
-    work = work_record(plan, outcomes, comparison.store, clock.seconds)
+    work = work_record(plan, outcomes, chosen_by, comparison.store, clock.seconds)
     checked = remarks_of([*before, *checks(scored), *encoding_checks(work.encoded)])
     record = RunRecord.of(scored, follow_up, work, checked)
     write_run(record, comparison.folds, folder)

@@ -26,6 +26,12 @@ class MetricRecord:
     unit: Literal["share", "nats"] = "share"
     rope: float = 0.01
 
+    def on_scale(self, value: float | None) -> float | None:
+        """The end of a score's interval, no further than the metric goes: shares from 0 to 1."""
+        if value is None:
+            return None
+        return min(1.0, max(0.0, value)) if self.unit == "share" else max(0.0, value)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ScoredRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import TypeAlias
 
@@ -21,7 +21,7 @@ from pipeline.store.store import Store
 
 Pairs: TypeAlias = NDArray[np.int64]  # (p, 2), positions of distinct samples, the first smaller
 
-VERSION = 1  # raised when other pairs come out
+VERSION = 2  # raised when other pairs come out
 MOST = 20_000  # distinct samples that are compared, each with every other
 # A perceptual hash of 16 x 16 signs: pictures that were scaled, brightened or compressed again
 # differ in 2 to 14 of them, other pictures of one class in 30 and more (measured on emoji, product
@@ -36,6 +36,9 @@ LEAST_RUNS = 30
 
 def near_duplicates(dataset: Dataset, store: Store) -> dict[Modality, Pairs]:
     """Pairs of distinct samples that are nearly the same, of each modality.
+
+    Each sample is paired with the first before it that is like it, so that pairs are fewer than
+    samples however many are alike; what is alike hangs together by them.
 
     Pictures by the distance of their perceptual hashes (imagehash: the signs of the lowest
     frequencies of a cosine transform), texts by the Jaccard similarity of their runs of letters,
@@ -76,11 +79,12 @@ def _similar_pictures(pictures: Sequence[Picture]) -> Pairs:
     signs = np.stack(list(ordered(_signs, pictures))).astype(np.float32)
     pairs = []
     for start in range(0, len(signs), BLOCK):
+        part = signs[start : start + BLOCK]
         # of signs +1 and -1 the product counts the equal ones less the others
-        differing = (signs.shape[1] - signs[start : start + BLOCK] @ signs.T) / 2
-        first, second = np.nonzero(differing <= MOST_BITS)
-        later = first + start < second
-        pairs.append(np.stack([first[later] + start, second[later]], axis=1))
+        alike = (signs.shape[1] - part @ signs[: start + len(part)].T) / 2 <= MOST_BITS
+        first = alike.argmax(axis=1)  # at the latest itself
+        later = np.arange(start, start + len(part))
+        pairs.append(np.stack([first, later], axis=1)[first < later])
     return np.concatenate(pairs).astype(np.int64)
 
 
@@ -104,13 +108,21 @@ def _similar_texts(texts: Sequence[str]) -> Pairs:
             continue
         sketch = MinHash(PERMUTATIONS, seed=1)
         sketch.update_batch([shingle.encode() for shingle in of_text])
-        pairs += [
-            (other, number)
-            for other in index.query(sketch)
-            if _jaccard(shingles[other], of_text) >= LEAST_SHARED
-        ]
-        index.insert(number, sketch)
+        first = _first_alike(index.query(sketch), of_text, shingles)
+        if first is None:
+            index.insert(number, sketch)
+        else:  # whoever is like it is like the first, too
+            pairs.append((first, number))
     return np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
+
+
+def _first_alike(
+    candidates: Iterable[int], of_text: frozenset[str], shingles: Sequence[frozenset[str]]
+) -> int | None:
+    alike = [
+        other for other in candidates if _jaccard(shingles[other], of_text) >= LEAST_SHARED
+    ]
+    return min(alike, default=None)
 
 
 def _shingles(text: str) -> frozenset[str]:

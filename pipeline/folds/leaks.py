@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
@@ -90,25 +91,44 @@ def _nearly_known(
     for modality, pairs in near.items():
         index, noun = dataset.modalities[modality].index, NOUNS[modality]
         alike = _joined(index, pairs)
-        counts = [
-            _known(alike, dataset.labels, fold) - _known(index, dataset.labels, fold)
-            for fold in folds
+        nearly = [
+            np.setdiff1d(_known_rows(alike, fold), _known_rows(index, fold)) for fold in folds
         ]
-        worst = max(of_fold["rows"] for of_fold in counts)
+        worst = max(map(len, nearly))
         if not worst:
             continue
-        lift = sum(of_fold["right"] - of_fold["by chance"] for of_fold in counts) / sum(
-            len(fold.test) for fold in folds
-        )
-        examples = _examples(dataset, _straddling(index, pairs, folds), noun)
+        counts = [
+            _known(alike, dataset.labels, replace(fold, test=rows))
+            for fold, rows in zip(folds, nearly, strict=True)
+        ]
+        right = sum(of_fold["right"] - of_fold["by chance"] for of_fold in counts)
+        examples = _examples(dataset, _partners(alike, folds, nearly), noun)
         yield Check(
             "nearly the same across folds",
             f"Nearly the same {noun}s straddle folds: in the worst fold "
             f"{count(worst, 'test row has', 'test rows have')} a {noun} that, though not byte for "
             f"byte, also stands in the training rows, as in {examples}. Give such rows a column of "
             "their own to group by (split.group), or leave all but one of them out.",
-            severe=lift >= LIFT,
+            severe=right / sum(len(fold.test) for fold in folds) >= LIFT,
         )
+
+
+def _known_rows(index: IntArray, fold: Fold) -> IntArray:
+    """Test rows whose sample stands in training rows, too."""
+    test = fold.test[index[fold.test] >= 0]
+    return test[np.isin(index[test], index[fold.train])]
+
+
+def _partners(
+    alike: IntArray, folds: Sequence[Fold], nearly: Sequence[IntArray]
+) -> list[tuple[int, int]]:
+    """The first test rows that are nearly known, each with a training row that is like it."""
+    pairs: dict[int, int] = {}
+    for fold, rows in zip(folds, nearly, strict=True):
+        for row in rows[:EXAMPLES].tolist():
+            pairs.setdefault(row, int(fold.train[alike[fold.train] == alike[row]][0]))
+    different = {frozenset(pair): pair for pair in pairs.items()}
+    return list(different.values())[:EXAMPLES]
 
 
 def _joined(index: IntArray, pairs: Pairs) -> IntArray:
@@ -126,24 +146,10 @@ def _joined(index: IntArray, pairs: Pairs) -> IntArray:
     return joined
 
 
-def _straddling(index: IntArray, pairs: Pairs, folds: Sequence[Fold]) -> Pairs:
-    """Rows (p, 2) of pairs of which a fold tests one and learns from the other."""
-    size = int(index.max(initial=-1)) + 1
-    first = np.full(max(size, int(pairs.max(initial=-1)) + 1), -1, dtype=np.int64)
-    there = np.flatnonzero(index >= 0)[::-1]
-    first[index[there]] = there
-    rows = first[pairs]
-    straddle = np.zeros(len(rows), dtype=bool)
-    for fold in folds:
-        tested, learned = (np.isin(rows, part) for part in (fold.test, fold.train))
-        straddle |= (tested & learned[:, ::-1]).any(axis=1)
-    return rows[straddle]
-
-
-def _examples(dataset: Dataset, rows: Pairs, noun: str) -> str:
-    """The first pairs of rows (p, 2) by their ids, of texts with the texts."""
+def _examples(dataset: Dataset, pairs: Sequence[tuple[int, int]], noun: str) -> str:
+    """Pairs of rows by their ids, of texts with the texts."""
     shown = []
-    for pair in rows[:EXAMPLES].tolist():
+    for pair in pairs:
         names = [f"row {short(dataset.ids[row], 40)}" for row in pair]
         if noun == "text":
             texts = [quoted(short(str(dataset.texts[row]), 60)) for row in pair]

@@ -53,8 +53,9 @@ def with_inner_scores(
     if they could be chosen. What fails is left out of the choice, and a warning says so.
     """
     inner = _Inner(plan, made, comparison)
-    outcomes = inner.computed(within_reach(rank_cells(record)))
-    scores = inner.scores()
+    reach = within_reach(rank_cells(record))
+    outcomes = inner.computed(reach)
+    scores = inner.scores(reach)
     folds = tuple(
         replace(fold, inner_score=scores.get((fold.cell, fold.repeat, fold.fold)))
         for fold in record.folds
@@ -68,6 +69,7 @@ class _Inner:
 
     def __init__(self, plan: Plan, made: Scores, comparison: Comparison) -> None:
         self._comparison, self._scores = comparison, made
+        self._asked: set[str] = set()
         self._whole = {(fold.repeat, fold.fold): fold for fold in comparison.folds}
         requests = FeatureRequests(comparison.dataset, comparison.context, comparison.grid.seed)
         self._units = Units(comparison.grid, comparison.dataset, requests)
@@ -105,8 +107,13 @@ class _Inner:
         needed = names | {part.name for part in parts}
         return [piece for key, piece in self._pieces.items() if key[0] in needed]
 
-    def scores(self) -> dict[_Key, float]:
-        """The mean score over the inner folds of each cell and fold that has predictions there."""
+    def scores(self, names: Iterable[str]) -> dict[_Key, float]:
+        """The mean score over the inner folds of each cell and fold that has predictions there.
+
+        Whatever other runs left in the store: of those cells alone that have them at no cost, and
+        of those of these names.
+        """
+        self._asked = {key[0] for key in map(_key, self._with_parts(set(names)))}
         scores = {}
         for key, piece in self._pieces.items():
             predicted = self._predicted(piece)
@@ -125,6 +132,8 @@ class _Inner:
     def _predicted(self, piece: Unit | Combination) -> Probabilities | None:
         """Predictions (n_train, K) on the inner folds; None where there are none."""
         made = self._made(piece)
+        if made is not None and piece.cell.name not in self._asked:
+            return None
         if made is not None:
             entry = self._comparison.store.load(inner_ingredients(made))
             return None if entry is None else np.asarray(entry.arrays["inner"])

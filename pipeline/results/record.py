@@ -100,12 +100,23 @@ def cell_record(cell: Cell) -> CellRecord:
 
 
 def work_record(
-    plan: Plan, outcomes: PlanOutcomes, store: Store, steps: Mapping[str, float]
+    plan: Plan,
+    outcomes: PlanOutcomes,
+    on_inner_folds: Outcomes,
+    store: Store,
+    steps: Mapping[str, float],
 ) -> WorkRecord:
-    """What a run did; `steps` are the wall-clock seconds of each of its steps."""
+    """What a run did.
+
+    Parameters
+    ----------
+    on_inner_folds : outcomes of what was fitted there for the choice among cells alone.
+    steps : wall-clock seconds of each of the run's steps.
+    """
+    inner = _summed(("fit on inner folds", outcome) for outcome in on_inner_folds.values())
     return WorkRecord(
         steps=tuple(starmap(StepRecord, steps.items())),
-        stages=_stage_records(plan, outcomes, store),
+        stages=(*_stage_records(plan, outcomes, store), *inner),
         encoded=_encoded_records(plan, store),
     )
 

@@ -1,8 +1,9 @@
 """Work on the inner folds of an outer one: choosing a setting, predicting for a choice of cells.
 
 Where inner folds choose a setting, the result of a unit holds these predictions. A cell of one
-setting has none, and a rule that learned from its parts' has learned from the very rows: what is
-computed here is predicted by what has not seen them.
+setting has none, and a rule that learned from its parts' has learned from the very rows: here it
+learns from the other inner folds. (Its parts' predictions for these come from models that knew the
+labels of the fold left out; the outer test rows have no part in anything.)
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy.special import ndtri, stdtrit
 from reports.analysis.ranking import FEWEST_UNITS, rank_cells, ranking_metric
 from reports.analysis.standing import Standing
 from reports.analysis.weighted_scores import WEIGHTED, Floats, redrawn, resampled
-from reports.record import RunRecord
+from reports.record import MetricRecord, RunRecord
 
 RESAMPLES = 1000
 
@@ -50,25 +50,25 @@ class Pooled:
     ----------
     cells : names of the complete cells.
     estimates : (C,); `replicates` : (B, C).
-    greater_is_better : of the metric, for the sign of differences.
     """
 
-    metric: str
+    metric: MetricRecord
     cells: tuple[str, ...]
     estimates: Floats
     replicates: Floats
     units: int
     grouped: bool
-    greater_is_better: bool
 
     def score(self, cell: str, level: float = 0.95) -> PooledInterval:
         """Score of a cell. Raises KeyError for a cell that is not complete."""
         column = self._column(cell)
-        return self._interval(float(self.estimates[column]), self.replicates[:, column], level)
+        interval = self._interval(float(self.estimates[column]), self.replicates[:, column], level)
+        low, high = (self.metric.on_scale(end) for end in (interval.low, interval.high))
+        return replace(interval, low=low, high=high)
 
     def difference(self, cell: str, other: str, level: float = 0.95) -> PooledInterval:
         """Gain of `cell` over `other` on the same resamples; positive where `cell` is better."""
-        sign = 1.0 if self.greater_is_better else -1.0
+        sign = 1.0 if self.metric.greater_is_better else -1.0
         first, second = self._column(cell), self._column(other)
         return self._interval(
             sign * float(self.estimates[first] - self.estimates[second]),
@@ -121,13 +121,12 @@ def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
     else:
         scores = redrawn(record.score, *drawings, cells)
     return Pooled(
-        record.metric,
+        metric,
         tuple(standing.cell.name for standing in standings),
         scores[0],
         scores[1:],
         len(names),
         record.groups is not None,
-        metric.greater_is_better,
     )
 
 

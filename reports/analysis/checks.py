@@ -112,8 +112,12 @@ def _edges(record: ScoredRecord, ranking: Ranking) -> Iterator[Check]:
     matter = {choosing.favourite[0] for choosing in procedures(record).values()}
     best = ranking.best("image", "text", "fusion")
     matter |= set() if best is None else {best.cell.name}
+    # What late fusion combines is chosen in its parts.
+    parts = {standing.cell.name: standing.cell.parts for standing in ranking.ranked()}
+    matter |= set(itertools.chain.from_iterable(parts.get(name, ()) for name in matter))
     on_edges = []
-    for standing in (other for other in ranking.ranked() if other.cell.name in matter):
+    tuned = [standing for standing in ranking.ranked() if not standing.cell.parts]
+    for standing in (other for other in tuned if other.cell.name in matter):
         entries = list(standing.folds.values())
         for name, values in standing.cell.candidates:
             at = _edge(name, values, entries)

@@ -36,21 +36,24 @@ class Procedure:
     """Choosing among the cells of a pool, on the inner folds of every outer fold.
 
     Each outer fold is scored with the cell that its own inner folds choose: the best mean of the
-    run's metric over them (equals: the first by name). No test row has a part in any choice, so the
-    scores hold no selection (Cawley and Talbot 2010, JMLR 11; Varma and Simon 2006, BMC
-    Bioinformatics 7), and they say what a user gets who runs the grid and takes the best.
+    run's metric over them (equals: the first by name). Its test rows have no part in that, so the
+    scores say what a user gets who runs the grid and takes the best (Cawley and Talbot 2010, JMLR
+    11; Varma and Simon 2006, BMC Bioinformatics 7). Outer folds have a say only in which cells with
+    nothing to tune are worth fitting on inner folds: see `within_reach`.
 
     Parameters
     ----------
     standing : its name, and the records of the chosen cells, as those of a cell.
     candidates : names of the cells that could be chosen.
-    left_out : complete cells of the pool without scores on the inner folds.
+    left_out : complete cells of the pool without scores on the inner folds: out of reach, or, for
+        those in `failed`, because they failed there or their scores are not defined.
     """
 
     pool: Pool
     standing: Standing
     candidates: tuple[str, ...]
     left_out: tuple[str, ...]
+    failed: tuple[str, ...]
 
     @property
     def chosen(self) -> Mapping[FoldKey, str]:
@@ -83,29 +86,33 @@ def procedure(ranking: Ranking, pool: Pool) -> Procedure | None:
     if not candidates:
         return None
     names = [standing.cell.name for standing in candidates]
+    left_out = [standing.cell.name for standing in complete if standing.cell.name not in names]
+    reach = within_reach(ranking)
     return Procedure(
         pool,
         _standing(pool, candidates, ranking),
         tuple(names),
-        tuple(standing.cell.name for standing in complete if standing.cell.name not in names),
+        tuple(left_out),
+        tuple(name for name in left_out if name in reach),
     )
 
 
 def within_reach(ranking: Ranking) -> tuple[str, ...]:
-    """Complete cells that the inner folds could choose, by kind of choice the best and those near.
+    """Complete cells that are worth fitting on inner folds where they have no predictions there.
 
-    The scores of two cells on n_train inner test rows differ from what they do on the outer ones by
-    chance: with s the standard deviation of their difference over outer folds of n_test rows, by
-    about s sqrt(n_test / n_train). A cell that is behind the best of its pool by more than REACH
-    times that, and by more than matters twice, is out of reach. The only cell of a pool needs no
-    choice.
+    Of each pool with several cells these are the best and those near it. The scores of two cells on
+    n_train inner test rows differ from what they do on the outer ones by chance: with s the
+    standard deviation of their difference over outer folds of n_test rows, by about
+    s sqrt(n_test / n_train). A cell that is behind the best of its pool by more than REACH times
+    that, and by more than matters twice, is out of reach: it would hardly ever be chosen.
     """
     names: dict[str, None] = {}
     for kinds in POOLS.values():
         best, *others = ranking.ranked(*kinds) or (None,)
-        near = [other for other in others if best is not None and _near(best, other, ranking)]
-        if best is not None and near:
-            names |= dict.fromkeys(standing.cell.name for standing in (best, *near))
+        if best is None or not others:
+            continue
+        near = [other for other in others if _near(best, other, ranking)]
+        names |= dict.fromkeys(standing.cell.name for standing in (best, *near))
     return tuple(names)
 
 

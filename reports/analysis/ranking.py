@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isfinite, nan
+from statistics import fmean
 
 import numpy as np
 
@@ -65,12 +64,21 @@ class Ranking:
     ----------
     folds : those that the ranking metric is defined on.
     units : what was drawn independently and tested: groups, or rows where there are none.
+    unit_names : what one of these is called, and several.
     """
 
     metric: MetricRecord
     folds: tuple[FoldKey, ...]
     standings: tuple[Standing, ...]
     units: int
+    unit_names: tuple[str, str] = ("row", "rows")
+
+    @property
+    def parts(self) -> int:
+        """Parts of about one fold's test rows that all rows make: k of k folds."""
+        records = list(self.standings[0].folds.values()) if self.standings else []
+        sizes = [1 + entry.n_train / len(entry.rows) for entry in records]
+        return max(2, round(fmean(sizes))) if sizes else 2
 
     def best(self, *kinds: Kind) -> Standing | None:
         """Best complete cell of these kinds (any kind if none is named)."""
@@ -107,7 +115,7 @@ class Ranking:
         ]
         n_train = [cell.folds[key].n_train for key in shared]
         n_test = [len(cell.folds[key].rows) for key in shared]
-        freedom = self._freedom(shared)
+        freedom = self.freedom(len(shared), self.units)
         return Comparison(
             cell.cell.name,
             other.cell.name,
@@ -120,18 +128,21 @@ class Ranking:
     def interval(self, cell: Standing) -> Interval:
         """Mean score of a complete cell over the folds, with the corrected interval."""
         records = [cell.folds[key] for key in self.folds]
-        return corrected_resampled_interval(
+        interval = corrected_resampled_interval(
             [entry.scores[self.metric.name] for entry in records],
             [entry.n_train for entry in records],
             [len(entry.rows) for entry in records],
-            freedom=self._freedom(self.folds),
+            freedom=self.freedom(len(self.folds), self.units),
         )
+        low, high = (self.metric.on_scale(end) for end in (interval.low, interval.high))
+        return replace(interval, low=low, high=high)
 
-    def _freedom(self, folds: Sequence[FoldKey]) -> int | None:
-        """Degrees of freedom of a test over these folds; None for the number of folds less one."""
-        if self.units >= FEW_UNITS:
-            return None
-        return max(1, max(Counter(repeat for repeat, _ in folds).values()) - 1)
+    def freedom(self, folds: int, units: int) -> int:
+        """Degrees of freedom of a test over so many folds of so many units.
+
+        One less than the folds, or, where units are few, than the parts that one draw makes.
+        """
+        return max(1, (folds if units >= FEW_UNITS else min(folds, self.parts)) - 1)
 
 
 @lru_cache(maxsize=1)  # several sections ask for it
@@ -165,7 +176,10 @@ def rank_cells(record: ScoredRecord) -> Ranking:
         _standing(cell, by_cell[cell.name], metric, defined, cell.name in failed)
         for cell in record.cells
     ]
-    return Ranking(metric, defined, _in_order(standings, metric), _units(record))
+    names = ("row", "rows")
+    if record.groups is not None:
+        names = ("class", "classes") if record.unseen_classes else ("group", "groups")
+    return Ranking(metric, defined, _in_order(standings, metric), _units(record), names)
 
 
 def _units(record: ScoredRecord) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil, inf, sqrt
 from statistics import fmean, stdev
 
 from scipy.special import stdtrit
@@ -13,7 +12,8 @@ from reports.analysis.ranking import FEW_UNITS, Comparison, Ranking
 from reports.analysis.standing import Standing
 from reports.answer.rules import LEVEL
 
-ENOUGH_REPEATS = 20  # more hardly narrow the interval: its rows stay the same
+USUAL_REPEATS = 5  # under which the rows that are needed are counted, if there are fewer
+MOST_REPEATS = 20  # more hardly narrow the interval: its rows stay the same
 MOST_TIMES = 100  # more rows than so many times as many nobody will have
 
 
@@ -24,14 +24,16 @@ class Settling:
     Parameters
     ----------
     repeats : of the folds that would do with the rows there are; None where none would.
-    times : how many times the rows (or groups) are needed under ENOUGH_REPEATS repeats or those
-        there are; None beyond MOST_TIMES.
+    times : how many times the rows (or groups) are needed under `drawn` repeats; None beyond
+        MOST_TIMES.
     units : how many these are.
+    drawn : the repeats there are, or USUAL_REPEATS.
     """
 
     repeats: int | None
     times: float | None
     units: int | None
+    drawn: int
 
 
 def settling(gain: Comparison, both: Standing, ranking: Ranking) -> Settling | None:
@@ -39,7 +41,7 @@ def settling(gain: Comparison, both: Standing, ranking: Ranking) -> Settling | N
 
     The half width of the interval over k folds repeated r times is
 
-        t(.975, k r - 1) * sqrt((1 / (k r) + n_test / n_train) * s^2)
+        t(.975, freedom) * sqrt((1 / (k r) + n_test / n_train) * s^2)
 
     and s, the deviation of the gain over folds, goes by 1 / sqrt(n) in the number of rows n. A gain
     that matters is settled when the half width is below it, one that does not when gain and half
@@ -48,24 +50,53 @@ def settling(gain: Comparison, both: Standing, ranking: Ranking) -> Settling | N
     gains = [value for _, value in gain.gains]
     if len(gains) < 2 or stdev(gains) == 0:
         return None
-    records = [both.folds[key] for key, _ in gain.gains]
-    ratio = fmean(len(entry.rows) for entry in records) / fmean(entry.n_train for entry in records)
-    folds = max(Counter(repeat for (repeat, _), _ in gain.gains).values())
+    width = _Width(ranking, both, stdev(gains), len(gains))
     repeats = len({repeat for (repeat, _), _ in gain.gains})
     size, rope = abs(gain.interval.mean), ranking.metric.rope
     allowed = size if size > rope else rope - size
-    few = ranking.units < FEW_UNITS
-
-    def half_width(times: int) -> float:
-        count = folds * times
-        freedom = folds - 1 if few else count - 1
-        quantile = float(stdtrit(max(freedom, 1), 1 - LEVEL / 2))
-        return quantile * sqrt(1 / count + ratio) * stdev(gains)
-
+    drawn = max(repeats, USUAL_REPEATS)
     enough = (
-        times for times in range(repeats + 1, ENOUGH_REPEATS + 1) if half_width(times) < allowed
+        more
+        for more in range(repeats + 1, MOST_REPEATS + 1)
+        if width.half(more / repeats, ranking.units) < allowed
     )
-    needed = (half_width(max(repeats, 5)) / allowed) ** 2 if allowed > 0 else float("inf")
-    if needed > MOST_TIMES:
-        return Settling(next(enough, None), None, None)
-    return Settling(next(enough, None), needed, ceil(needed * ranking.units))
+    times = width.times(drawn / repeats, allowed)
+    if times > MOST_TIMES:
+        return Settling(next(enough, None), None, None, drawn)
+    return Settling(next(enough, None), times, ceil(times * ranking.units), drawn)
+
+
+@dataclass(frozen=True)
+class _Width:
+    """The half width of a gain's interval, as folds are drawn more often, or from more rows.
+
+    `deviation` of the gain over `count` folds.
+    """
+
+    ranking: Ranking
+    both: Standing
+    deviation: float
+    count: int
+
+    def half(self, draws: float, units: int) -> float:
+        """With so many times the draws, and the freedom of so many units, at today's rows."""
+        records = self.both.folds.values()
+        n_test, n_train = (
+            fmean(sizes)
+            for sizes in ([len(entry.rows) for entry in records],
+                          [entry.n_train for entry in records])
+        )
+        count = round(draws * self.count)
+        quantile = float(stdtrit(self.ranking.freedom(count, units), 1 - LEVEL / 2))
+        return quantile * sqrt(1 / count + n_test / n_train) * self.deviation
+
+    def times(self, draws: float, allowed: float) -> float:
+        """How many times the rows make it as narrow as is allowed."""
+        if allowed <= 0:
+            return inf
+        units = self.ranking.units
+        as_many = (self.half(draws, FEW_UNITS) / allowed) ** 2
+        if units >= FEW_UNITS:
+            return as_many
+        few = (self.half(draws, units) / allowed) ** 2
+        return few if few * units < FEW_UNITS else max(as_many, FEW_UNITS / units)

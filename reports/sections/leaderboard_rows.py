@@ -101,9 +101,12 @@ def _intervals(record: RunRecord, ranking: Ranking) -> dict[str, Ends]:
         return {}
     names = [standing.cell.name for standing in ranking.ranked()]
     intervals: dict[str, Ends] = {name: scores.score(name) for name in names}
-    reached = verdict(record).score
-    if winner is not None and reached is not None:
-        intervals[winner.cell.name] = reached
+    reached = verdict(record)
+    choosing = reached.procedures.get("all")
+    if winner is None or choosing is None or reached.score is None:
+        return intervals
+    if winner.cell.name in choosing.candidates:
+        intervals[winner.cell.name] = reached.score
     return intervals
 
 

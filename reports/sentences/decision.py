@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reports.analysis.procedures import Pool, Procedure
 from reports.analysis.ranking import Ranking
 from reports.answer.rules import Judged
-from reports.answer.verdict import SecondOpinion, Verdict
+from reports.answer.verdict import Verdict
 from reports.sentences.intervals import between, ends
 from reports.wording import count, figure, listed, metric_label, quoted, signed
 
@@ -27,13 +27,13 @@ def decision(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
         return
     folds = count(verdict.gain.interval.folds, "fold")
     chosen = len(both.candidates) > 1 or len(single.candidates) > 1
-    how = " chosen on the inner folds of every outer fold, which no test row has a part in"
+    how = ", chosen on the inner folds of every outer fold" if chosen else ""
     yield (
-        f"The gain compares {_pool(both)} with {_pool(single)}{',' + how if chosen else ''}. It is "
-        f"above zero on {verdict.gain.ahead} of {folds}."
+        f"The gain compares {_pool(both)}, with {_pool(single)}{how}. It is above zero on "
+        f"{verdict.gain.ahead} of {folds}."
     )
     yield from _agreement(verdict)
-    yield from _second(verdict)
+    yield from _second(verdict, ranking)
     yield from _settling(verdict, ranking)
 
 
@@ -43,6 +43,15 @@ def winner(verdict: Verdict, ranking: Ranking) -> str | None:
     if choosing is None or best is None or verdict.score is None or len(choosing.candidates) < 2:
         return None
     chosen = list(choosing.chosen.values()).count(best.cell.name)
+    if 2 * chosen < len(choosing.chosen):
+        name, number = choosing.favourite
+        return (
+            f"Best on these folds is {quoted(best.cell.name)}, but inner folds choose it on only "
+            f"{chosen} of {count(len(choosing.chosen), 'fold')} (most often {quoted(name)}, on "
+            f"{number}): no cell stands out. Choosing among {len(choosing.candidates)} cells "
+            f"reaches {metric_label(ranking.metric.name)} {figure(verdict.score.mean)}"
+            f"{'' if verdict.score.low is None else f' ({ends(verdict.score)})'}."
+        )
     interval = "" if verdict.score.low is None else f" (95 % interval {ends(verdict.score)})"
     expected = f"{metric_label(ranking.metric.name)} {figure(verdict.score.mean)}{interval}"
     return (
@@ -55,16 +64,27 @@ def winner(verdict: Verdict, ranking: Ranking) -> str | None:
 
 def left_out(verdict: Verdict) -> Iterator[str]:
     """Which cells could not be chosen, and why."""
-    names: dict[str, None] = {}
+    failed: dict[str, None] = {}
+    behind: dict[str, None] = {}
     for choosing in verdict.procedures.values():
-        names |= dict.fromkeys(choosing.left_out)
-    if names:
-        listed_names = [quoted(name) for name in list(names)[:3]]
-        more = [f"{len(names) - 3} more"] if len(names) > 3 else []
+        failed |= dict.fromkeys(choosing.failed)
+        behind |= dict.fromkeys(choosing.left_out)
+    far = [name for name in behind if name not in failed]
+    if far:
         yield (
-            f"{count(len(names), 'cell')} had no part in the choice on inner folds, too far behind "
-            f"on the outer ones (or not to be fitted there): {listed(listed_names + more)}."
+            f"{count(len(far), 'cell')} with nothing to tune had no part in the choice on inner "
+            f"folds, too far behind on the outer ones to be fitted there as well: {_some(far)}."
         )
+    if failed:
+        yield (
+            f"{count(len(failed), 'cell')} could not be scored on inner folds, and had no part in "
+            f"the choice: {_some(list(failed))}."
+        )
+
+
+def _some(names: list[str]) -> str:
+    more = [f"{len(names) - 3} more"] if len(names) > 3 else []
+    return listed([quoted(name) for name in names[:3]] + more)
 
 
 def _pool(procedure: Procedure) -> str:
@@ -76,7 +96,7 @@ def _pool(procedure: Procedure) -> str:
         return f"the only cell {which}, {quoted(procedure.candidates[0])}"
     name, number = procedure.favourite
     return (
-        f"the best of {len(procedure.candidates)} cells {which} (mostly {quoted(name)}: "
+        f"the best of {len(procedure.candidates)} cells {which} (most often {quoted(name)}: "
         f"{number} of {len(procedure.chosen)})"
     )
 
@@ -99,7 +119,7 @@ def _agreement(verdict: Verdict) -> Iterator[str]:
     )
 
 
-def _second(verdict: Verdict) -> Iterator[str]:
+def _second(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
     if verdict.second is None:
         return
     name, gain = metric_label(verdict.second.metric.name), verdict.second.gain
@@ -107,17 +127,19 @@ def _second(verdict: Verdict) -> Iterator[str]:
     if verdict.disagree:
         yield (
             f"By {name} the same choices come to another answer: a gain of {figures}, by which "
-            f"{ANSWERS[verdict.second.answer]}.{_why(verdict.second)}: decide by which mistakes "
-            "cost you more."
+            f"{ANSWERS[verdict.second.answer]}. {_why(name, metric_label(ranking.metric.name))}"
+            "ecide by which mistakes cost you more."
         )
     else:
         yield f"By {name} the gain is {figures}, which agrees."
 
 
-def _why(second: SecondOpinion) -> str:
-    by_row = second.metric.name == "accuracy"
-    measured = "every row alike" if by_row else "every class alike, however rare"
-    return f" {metric_label(second.metric.name).capitalize()} weighs {measured}"
+def _why(second: str, first: str) -> str:
+    """What tells an average over classes from one over rows; "d" or "D" of the word to follow."""
+    macro = [name for name in (second, first) if name.startswith(("macro", "balanced"))]
+    if len(macro) == 1:
+        return f"It weighs every {'class' if second in macro else 'row'} alike: d"
+    return "D"
 
 
 def _settling(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
@@ -129,12 +151,14 @@ def _settling(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
         return
     if settling.times is None or settling.units is None:
         yield (
-            "No number of repeats would settle it, nor would a hundred times as many rows: take "
-            "what is simpler or cheaper."
+            "No number of repeats would settle it, nor would a hundred times as many "
+            f"{ranking.unit_names[1]}: take what is simpler or cheaper."
         )
         return
+    repeats = len({repeat for repeat, _ in ranking.folds})
+    drawn = "" if settling.drawn == repeats else f" with `repeats: {settling.drawn}`"
     yield (
-        f"Should the gain stay as it is, about {settling.units:,} rows or groups "
+        f"Should the gain stay as it is, about {count(settling.units, *ranking.unit_names)}{drawn} "
         f"({settling.times:.1f} times the {ranking.units:,} there are) would settle it; more "
         "repeats alone would not."
     )

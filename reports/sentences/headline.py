@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports.analysis.procedures import Pool
 from reports.analysis.ranking import Comparison, Ranking
 from reports.analysis.standing import Kind, Standing
 from reports.answer.verdict import Verdict
@@ -9,6 +10,7 @@ from reports.sentences.intervals import between, plus_minus
 from reports.wording import chance, count, figure, metric_label, quoted
 
 _OTHER: dict[Kind, str] = {"image": "the text", "text": "the picture"}
+NAMES_OF_POOLS: dict[Pool, str] = {"both": "both modalities", "single": "one modality"}
 
 
 def headline(verdict: Verdict, ranking: Ranking) -> str:
@@ -18,9 +20,11 @@ def headline(verdict: Verdict, ranking: Ranking) -> str:
     if verdict.answer == "not compared":
         return _best_alone(ranking)
     if verdict.gain is None:
+        lacking = [name for pool, name in NAMES_OF_POOLS.items() if pool not in verdict.procedures]
+        pools = " and none with ".join(lacking)
         return (
-            "No cell could be chosen on the inner folds of all folds, so nothing can be said "
-            "of what choosing among them gets: see the failures."
+            f"No cell with {pools} could be scored on the inner folds, so nothing can be said of "
+            "what choosing among them gets: see the warnings."
         )
     added, change = added_modality(verdict, ranking), _change(verdict, verdict.gain, ranking)
     return {
@@ -32,8 +36,8 @@ def headline(verdict: Verdict, ranking: Ranking) -> str:
         "no difference shown": f"These folds do not show that adding {added} pays: it {change}.",
         "one fold": f"On the only fold, adding {added} {change}; one fold cannot tell that from "
         "chance.",
-        "few units": f"On only {count(ranking.units, 'group')} adding {added} {change}; so few "
-        "cannot tell that from chance.",
+        "few units": f"On only {count(ranking.units, *ranking.unit_names)} adding {added} "
+        f"{change}; so few cannot tell that from chance.",
         "half compared": _half_compared(added, change, ranking),
     }[verdict.answer]
 
@@ -48,7 +52,11 @@ def added_modality(verdict: Verdict, ranking: Ranking) -> str:
 
 def _half_compared(added: str, change: str, ranking: Ranking) -> str:
     single = ranking.best("image", "text")
-    advice = "" if single is None else f": add {_alone(single)} to the grid"
+    other = "text" if single is not None and single.kind == "image" else "image"
+    if any(standing.kind == other for standing in ranking.standings):
+        advice = ": it failed, or lacks folds (see the failures)"
+    else:
+        advice = "" if single is None else f": add {_alone(single)} to the grid"
     return (
         f"Adding {added} {change}, but {added} alone was not compared and may do as well{advice}."
     )
@@ -60,9 +68,12 @@ def _best_alone(ranking: Ranking) -> str:
     if best is None:
         return "Only baselines have a complete set of scores, so nothing can be compared."
     missing = "fusion" if ranking.best("fusion") is None else "single modality"
+    kinds: tuple[Kind, ...] = ("fusion",) if missing == "fusion" else ("image", "text")
+    failed = any(standing.kind in kinds for standing in ranking.standings)
+    has = "complete scores of no" if failed else "no"
     return (
         f"{quoted(best.cell.name)} is best, with {metric_label(ranking.metric.name)} "
-        f"{plus_minus(best.score)}; this run has no {missing} that would say whether a second "
+        f"{plus_minus(best.score)}; this run has {has} {missing} that would say whether a second "
         "modality pays."
     )
 

@@ -11,6 +11,7 @@ from pipeline.engine.processes import Processes
 from pipeline.metrics import METRICS
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
+from pipeline.results import inner_scores as module
 from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.record import scored_record
 from pipeline.results.scores import Scores
@@ -127,3 +128,19 @@ def test_what_fails_there_is_left_out_of_the_choice_and_said(folder, monkeypatch
         "on inner folds failed" in line and "image_only" in line and "no memory" in line
         for line in record.warnings
     )
+
+
+def test_what_other_runs_left_in_the_store_has_no_part_in_the_choice(folder):
+    """The same grid on a fresh store and on one where all cells were fitted on inner folds."""
+    fresh = inner_scores(compared(folder, ONE_SETTING)[2])
+    comparison = comparison_of(write_grid(folder, ONE_SETTING), engine=Watched())
+    plan = make_plan(comparison)
+    scores = Scores(plan, run_plan(plan, comparison), comparison)
+    reader = module._Inner(plan, scores, comparison)
+    asked = next(cell.name for cell in comparison.cells if cell.fusion.name == "text_only")
+    by_name = reader.scores([asked])
+    assert {key[0] for key in by_name} == {
+        asked,
+        *(cell.name for cell in comparison.cells if cell.fusion.name == "concat"),
+    }
+    assert all(fresh[cell, fold] == score for (cell, _, fold), score in by_name.items())

@@ -79,6 +79,7 @@ def test_the_only_cell_of_a_pool_needs_no_inner_scores_and_others_cannot_do_with
     partial = with_inner(SCORES, {FUSION: (0.5,) * 4, LATE: (0.9, 0.9, 0.9, None)})
     both = procedures(partial)["both"]
     assert (both.candidates, both.left_out) == ((FUSION.name,), (LATE.name,))
+    assert both.failed == (LATE.name,)  # it is near enough to have been fitted there
     assert "both" not in procedures(with_inner(SCORES, {}))
 
 
@@ -90,6 +91,9 @@ def test_what_is_far_behind_needs_no_inner_folds():
     assert {FUSION.name, LATE.name} <= set(reach)
     assert worse.name not in reach
     assert MAJORITY.name not in reach
+    ahead = {**SMALL_SCORES, FUSION: (0.9, 0.92, 0.91, 0.9), LATE: (0.5, 0.52, 0.51, 0.5)}
+    # a cell far ahead of all others is to be chosen, too
+    assert FUSION.name in within_reach(rank_cells(small_record(ahead)))
     alone = {cell: SMALL_SCORES[cell] for cell in (TEXT, MAJORITY)}
     assert within_reach(rank_cells(small_record(alone))) == ()
 

@@ -16,27 +16,36 @@ from tests.support.records import FUSION, SMALL_SCORES, TEXT, small_record
 from tests.support.simulated_runs import Truth, simulated_run
 
 
-def settled(differences):
+def settled(differences, **changes):
     fusion = tuple(text + by for text, by in zip(SMALL_SCORES[TEXT], differences, strict=True))
-    record = small_record({**SMALL_SCORES, FUSION: fusion})
+    record = small_record({**SMALL_SCORES, FUSION: fusion}, **changes)
     ranking = rank_cells(record)
     both, single = ranking.best("fusion"), ranking.best("text")
     return settling(ranking.compare(both, single), both, ranking)
 
 
+def half_width(deviation, count, freedom):
+    return t.ppf(0.975, freedom) * sqrt(1 / count + 3 / 9) * deviation
+
+
 def test_rows_by_hand():
-    """Twelve rows are few units: folds - 1 degrees of freedom however often they are drawn."""
+    """Twelve rows are few units: folds - 1 degrees of freedom however often they are drawn.
+
+    With thirty of them every fold counts: that is what more rows bring beside their number.
+    """
     differences = (0.06, 0.02, 0.04, 0.08)
-    half = t.ppf(0.975, 3) * sqrt(1 / 20 + 3 / 9) * np.std(differences, ddof=1)  # 5 repeats
-    enough = [
-        repeats
-        for repeats in range(2, 21)
-        if t.ppf(0.975, 3) * sqrt(1 / (4 * repeats) + 3 / 9) * np.std(differences, ddof=1) < 0.05
+    deviation = np.std(differences, ddof=1)
+    by_repeats = [
+        repeats for repeats in range(2, 21) if half_width(deviation, 4 * repeats, 3) < 0.05
     ]
     by_hand = settled(differences)
-    assert by_hand.times == pytest.approx((half / 0.05) ** 2)
-    assert by_hand.units == int(np.ceil(12 * by_hand.times))
-    assert by_hand.repeats == next(iter(enough), None)
+    few = (half_width(deviation, 20, 3) / 0.05) ** 2
+    of_thirty = (half_width(deviation, 20, 19) / 0.05) ** 2
+    times = few if few * 12 < 30 else max(of_thirty, 30 / 12)
+    assert by_hand.times == pytest.approx(times)
+    assert by_hand.units == int(np.ceil(12 * times))
+    assert by_hand.repeats == next(iter(by_repeats), None)
+    assert by_hand.drawn == 5
 
 
 def test_what_nobody_can_settle_and_what_varies_in_nothing():

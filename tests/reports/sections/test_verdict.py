@@ -11,7 +11,7 @@ from reports.analysis.ranking import rank_cells
 from reports.fold_record import CellRecord
 from reports.page.render import write_report
 from reports.sections import verdict
-from tests.support.records import FUSION, MAJORITY, METRICS, SMALL_SCORES, TEXT, small_record
+from tests.support.records import FUSION, IMAGE, MAJORITY, METRICS, SMALL_SCORES, TEXT, small_record
 
 BOTH = CellRecord("cnn + tfidf / late", "cnn", "tfidf", "late", None)
 
@@ -120,7 +120,9 @@ def test_without_inner_scores_nothing_is_chosen_and_nothing_is_claimed():
     bare = replace(record, folds=tuple(replace(fold, inner_score=None) for fold in record.folds))
     facts = verdict.facts(bare)
     assert (facts.answer, facts.gain) == ("no choice", None)
-    assert "No cell could be chosen on the inner folds" in facts.headline
+    assert facts.headline.startswith(
+        "No cell with both modalities and none with one modality could be scored on the inner folds"
+    )
 
 
 def test_a_second_metric_is_held_beside_the_first_and_heard_where_it_disagrees():
@@ -244,3 +246,39 @@ def test_a_winner_no_better_than_the_baseline_is_called_out():
     assert any(
         "No cell is clearly better than the baseline" in sentence for sentence in facts.sentences
     )
+
+
+def test_what_failed_is_not_said_to_be_missing_from_the_grid():
+    lacking = {**SMALL_SCORES, IMAGE: (0.5, None, 0.5, 0.5)}
+    facts = verdict.facts(small_record(lacking))
+    assert facts.answer == "half compared"
+    assert "it failed, or lacks folds" in facts.headline
+    assert "add image_only" not in facts.headline
+    lacking = {**SMALL_SCORES, FUSION: (0.5, None, 0.5, 0.5)}
+    assert "has complete scores of no fusion" in verdict.facts(small_record(lacking)).headline
+
+
+def test_units_are_called_what_they_are():
+    record = small_record()
+    held_out = replace(record, groups=record.labels, group_name="class", unseen_classes=True)
+    assert verdict.facts(held_out).headline.startswith("On only 3 classes adding the picture")
+
+
+def test_the_winner_s_expectation_is_told_apart_from_what_a_choice_of_others_reaches():
+    """The inner folds choose another cell than the outer ones: none stands out."""
+    record = small_record({**SMALL_SCORES, BOTH: (0.5, 0.5, 0.5, 0.5)})
+    folds = tuple(
+        replace(fold, inner_score=0.9) if fold.cell == BOTH.name else fold for fold in record.folds
+    )
+    (said,) = (
+        line
+        for line in verdict.facts(replace(record, folds=folds)).sentences
+        if line.startswith("Best on these folds")
+    )
+    assert "but inner folds choose it on only 0 of 4 folds" in said
+    assert "no cell stands out. Choosing among 4 cells reaches balanced accuracy 0.500" in said
+
+
+def test_no_interval_leaves_the_scale():
+    record = small_record({**SMALL_SCORES, FUSION: (1.0, 0.9, 1.0, 1.0)})
+    assert verdict.facts(record).score.high == 1.0
