@@ -206,3 +206,37 @@ def test_a_missing_group_is_a_problem_of_its_row(store):
     samples = replace(small_samples(), groups={"pair": [None] + ["a"] * 35}, group="pair")
     with pytest.raises(DatasetError, match="row 1: the group 'pair' is missing"):
         build(samples, ("text",), RowRules("fail"), store)
+
+
+@pytest.mark.parametrize("with_ids", [True, False])
+def test_the_order_of_the_source_makes_no_difference(with_ids, store):
+    """Shuffled rows are the same data set: folds, models and keys go by position."""
+    samples = small_samples(groups={"brand": [f"brand {row % 5}" for row in range(36)]})
+    samples = samples if with_ids else replace(samples, ids=None)
+    order = np.random.default_rng(0).permutation(36)
+    shuffled = replace(
+        samples,
+        **{
+            name: [getattr(samples, name)[row] for row in order]
+            for name in ("locations", "pictures", "texts", "labels")
+        },
+        ids=None if samples.ids is None else [samples.ids[row] for row in order],
+        groups={"brand": [samples.groups["brand"][row] for row in order]},
+    )
+    first, second = (
+        build(rows, BOTH, RowRules("fail", "brand"), store) for rows in (samples, shuffled)
+    )
+    assert np.array_equal(first.labels, second.labels)
+    assert np.array_equal(first.groups, second.groups)
+    assert first.texts == second.texts
+    for modality in BOTH:
+        assert first.modalities[modality].digests == second.modalities[modality].digests
+        assert np.array_equal(first.modalities[modality].index, second.modalities[modality].index)
+    if with_ids:
+        assert (first.ids, first.fingerprint) == (second.ids, second.fingerprint)
+
+
+def test_ids_come_in_the_order_of_their_numbers(store):
+    ids = [f"item {number}" for number in (10, 9, 2, 1)] + [f"x{number}" for number in range(32)]
+    dataset = build(small_samples(ids=ids), BOTH, RowRules(), store)
+    assert dataset.ids[:5] == ("item 1", "item 2", "item 9", "item 10", "x0")
