@@ -240,3 +240,20 @@ def test_many_texts_are_encoded_piece_by_piece_with_the_same_result(
     np.testing.assert_allclose(
         SentenceBert().transform(texts).values, whole["sentence"].values, atol=1e-5
     )
+
+
+def test_a_text_s_vectors_do_not_depend_on_the_texts_beside_it():
+    """To the bit: any subset in any order, alone, and in pieces of any size."""
+    rng = np.random.default_rng(0)
+    words = ["red", "bicycle", "house", "with", "an", "extraordinarily", "old", "door", "and"]
+    texts = [" ".join(rng.choice(words, size)) for size in [*range(1, 40), 90, 400, 400]]
+    for output in ("sentence", "tokens"):
+        whole = SentenceBert(output=output).transform(texts)
+        for size in (1, 7, 25):
+            chosen = rng.permutation(len(texts))[:size]
+            part = SentenceBert(output=output).transform([texts[position] for position in chosen])
+            expected = whole.take(chosen).values[chosen]
+            if output == "tokens":
+                expected = expected[:, : part.values.shape[1]]
+                assert np.array_equal(part.mask, whole.mask[chosen][:, : part.values.shape[1]])
+            assert np.array_equal(part.values, expected)
