@@ -152,6 +152,24 @@ def test_splits_are_of_one_kind():
     assert grid(split={"holdout": 0.25}).split.folds is None
 
 
+def test_the_smallest_difference_that_matters_is_of_the_metric_or_by_metric():
+    assert grid().rope == {}
+    assert grid(rope=0.02, metric="log_loss").rope == {"log_loss": 0.02}
+    assert grid(rope=0.03).rope == {"balanced_accuracy": 0.03}
+    by_metric = {"accuracy": 0.02, "log_loss": 0.1}
+    assert grid(rope=by_metric).rope == by_metric
+    assert "did you mean 'accuracy'?" in problems(rope={"acuracy": 0.02})[0]
+    for wrong in (0, -0.01, "small", True, float("inf")):
+        assert "the smallest difference that matters must be above 0" in problems(rope=wrong)[0]
+
+
+def test_folds_are_drawn_five_times_and_a_hold_out_once():
+    assert grid(split={"folds": 3}).split.repeats == 5
+    assert grid(split={"folds": 3, "repeats": 1}).split.repeats == 1
+    assert grid(split={"holdout": 0.2}).split.repeats == 1
+    assert grid(split={"official": True}).split.repeats == 1
+
+
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", 3, "x" * 101, "a\n"])
 def test_a_name_that_is_no_folder_name_is_a_mistake(name):
     assert "name must be" in problems(name=name)[0]
