@@ -146,6 +146,14 @@ class Encoder(Estimator):
         """
         return {}
 
+    @property
+    def by_sample(self) -> bool:
+        """Whether what it gives for a sample may be kept for any data set that holds the sample.
+
+        So it is where nothing is learned, nothing is drawn at random, and features come out.
+        """
+        return not (self.learns or self.augmented or self.gives_inputs)
+
     def unfit(self, samples: Sequence[Any]) -> str | None:
         """Why it cannot read these samples as it is set, with the remedy; None where it can.
 

@@ -41,6 +41,11 @@ class TermCounts(Encoder):
     stop_words: StopWords = "none"
     stem: bool = False
 
+    @property
+    def by_sample(self) -> bool:
+        """Its columns are the terms of all texts that it is given."""
+        return False
+
     def identity(self) -> dict[str, Any]:
         """Library versions, and what decides the words."""
         return {"libraries": versions("scikit-learn"), "words": self.tokenizer().identity()}

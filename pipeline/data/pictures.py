@@ -22,6 +22,11 @@ class Pictures(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._pictures)
 
+    @property
+    def digests(self) -> Sequence[str]:
+        """Sha256 of each, as it was checked."""
+        return self._digests
+
     def take(self, positions: Rows) -> Pictures:
         """The pictures at some positions."""
         return Pictures(

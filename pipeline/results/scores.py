@@ -22,6 +22,7 @@ from pipeline.plan.plan import Plan
 from pipeline.store.manifest import Damaged, read_manifest
 from pipeline.store.store import Store
 from pipeline.tasks.combination import Combination, predicted
+from pipeline.tasks.features import Features
 from pipeline.tasks.unit import Unit, result_of
 from reports.fold_record import FailureRecord, FoldRecord
 
@@ -167,7 +168,14 @@ class _Costs:
         manifest = manifest_of(self._store, key)
         files = {} if manifest is None else manifest["files"]
         size = sum(int(file["bytes"]) for file in files.values())
-        return max(self._store.seconds(form.ingredients) or 0.0 for form in forms), size
+        return max(map(self._seconds, forms)), size
+
+    def _seconds(self, form: Features) -> float:
+        """What encoding took, whenever its samples were encoded."""
+        manifest = manifest_of(self._store, form.key)
+        if manifest is None:
+            return 0.0
+        return float(manifest["facts"].get("encode_seconds", manifest["seconds"]))
 
 
 def manifest_of(store: Store, key: str) -> dict[str, Any] | None:

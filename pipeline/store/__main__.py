@@ -12,7 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pipeline.store.keys import key_of
 from pipeline.store.manifest import MANIFEST, Damaged, read_manifest
+from pipeline.store.shards import Shards
 from pipeline.store.store import DEFAULT_STORE, Store
 from reports.units import rough_size
 
@@ -91,7 +93,29 @@ def prune(store: Store, unused_days: float | None = None) -> list[Path]:
     partial = [
         path for path in (store.root / "partial").glob("*") if _remove(store, path, Path.exists)
     ]
-    return partial + [folder for folder in store.entries() if _remove(store, folder, is_stale)]
+    removed = [folder for folder in store.entries() if _remove(store, folder, is_stale)]
+    merged = [store.folder(key) for key in merge_small_shards(store)]
+    removed += [folder for folder in merged if _remove(store, folder, Path.exists)]
+    for group, keys in store.groups().items():
+        for key in keys:
+            if not store.folder(key).exists():
+                store.forget(group, key)
+    return partial + removed
+
+
+def merge_small_shards(store: Store) -> list[str]:
+    """Put small shards together, maker by maker; the keys of those that are idle then."""
+    idle: list[str] = []
+    for group, keys in store.groups().items():
+        entries = (store.folder(key) for key in keys)
+        sound = next((folder for folder in entries if store.problem(folder) is None), None)
+        if sound is None:
+            continue
+        ingredients = dict(read_manifest(sound)["ingredients"])
+        del ingredients["samples"]
+        if key_of(ingredients) == group:
+            idle += Shards(store, ingredients).merge()
+    return idle
 
 
 def _remove(store: Store, folder: Path, is_stale: Callable[[Path], bool]) -> bool:

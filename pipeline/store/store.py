@@ -147,6 +147,26 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def note(self, group: str, key: str) -> None:
+        """Note that an entry belongs to a group, by which it is found later."""
+        folder = self.root / "groups" / group[:2] / group
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / key).touch()
+
+    def noted(self, group: str) -> list[str]:
+        """Keys of the entries of a group, some of which may have gone."""
+        folder = self.root / "groups" / group[:2] / group
+        return sorted(path.name for path in folder.glob("*")) if folder.is_dir() else []
+
+    def groups(self) -> dict[str, list[str]]:
+        """Keys of the entries of every group."""
+        folders = (self.root / "groups").glob("??/*")
+        return {folder.name: self.noted(folder.name) for folder in folders}
+
+    def forget(self, group: str, key: str) -> None:
+        """Take back that an entry belongs to a group."""
+        (self.root / "groups" / group[:2] / group / key).unlink(missing_ok=True)
+
     def folder(self, key: str) -> Path:
         """Where the entry of a key lies, or would lie."""
         return self.root / "entries" / key[:2] / key

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from features.block import Modality
-from pipeline.data.dataset import Dataset
+from pipeline.data.dataset import Dataset, text_digest
 from pipeline.data.pictures import Pictures
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
@@ -35,6 +35,13 @@ def put_samples(dataset: Dataset, modality: Modality, store: Store) -> SamplesRe
 def samples_at(reference: SamplesReference, store: Store) -> Sequence[bytes] | Sequence[str]:
     """The distinct samples of a reference."""
     return reference if isinstance(reference, Pictures) else _texts(reference, store)
+
+
+def digests_of(samples: Sequence[bytes] | Sequence[str]) -> list[str]:
+    """The digest of each sample."""
+    if isinstance(samples, Pictures):
+        return list(samples.digests)
+    return [text_digest(text) for text in samples if isinstance(text, str)]
 
 
 def _packed(texts: Sequence[str]) -> Entry:

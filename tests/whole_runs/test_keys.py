@@ -191,7 +191,7 @@ TEXTS = INNER + OUTER
 # the texts.
 ON_FOLDS: dict[str, tuple[Callable[..., None], set[str], list[int], list[int]]] = {
     "nothing": (lambda *_: None, set(), [], []),
-    "picture bytes": (other_bytes, WITH_IMAGE, [36], []),
+    "picture bytes": (other_bytes, WITH_IMAGE, [1], []),  # the others' features are there
     "text": (row("id5", 2, "another text"), WITH_TEXT, [], TEXTS),
     "picture encoder": (other_class(IMAGE_ENCODERS, "mean_colour"), WITH_IMAGE, [36], []),
     "picture encoder parameter": (

@@ -175,15 +175,17 @@ def test_a_second_run_asks_nothing_and_one_or_two_workers_say_the_same(
     )
 
 
-def test_features_that_are_gone_are_computed_again(folder, records):
+@pytest.mark.parametrize("gone", [("probes", "features"), ("probes", "features", "shard")])
+def test_features_that_are_gone_are_there_again(folder, records, gone):
+    """From their shards, or encoded where these are gone, too."""
     run_grid(folder)
     for entry in (folder / "store" / "entries").glob("??/*"):
         text = (entry / "manifest.json").read_text()
-        if '"kind":"probes"' in text or '"kind":"features"' in text:
+        if any(f'"kind":"{kind}"' in text for kind in gone):
             entry.rename(folder / entry.name)
     MeanColour.calls.clear()
     run_grid(folder)
-    assert MeanColour.calls
+    assert bool(MeanColour.calls) == ("shard" in gone)
     assert records[1].probes == records[0].probes
 
 
