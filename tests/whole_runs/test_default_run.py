@@ -14,7 +14,7 @@ from tests.support.paths import ROOT
 GRID = """
 name: emoji
 data: {source: openmoji}
-split: {folds: 5, repeats: 1, group: base}
+split: {folds: 5, repeats: 1, inner: 2, group: base}
 image: [cnn]
 text: [{tfidf: {ngrams: [1, 2]}}, sbert]
 fusion: [majority, image_only, text_only, concat, {late: {rule: product}}]

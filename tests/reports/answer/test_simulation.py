@@ -8,7 +8,7 @@ import pytest
 from benchmarks.answer.simulate import judge
 from tests.support.simulated_runs import Truth, distance_of
 
-DATA_SETS = 60
+DATA_SETS = 40
 
 
 def runs_of(truth: Truth, repeats: int = 1):
@@ -19,9 +19,9 @@ def runs_of(truth: Truth, repeats: int = 1):
 def test_no_gain_is_hardly_ever_called_one_and_is_not_shown_where_there_is_none(truth):
     runs = runs_of(truth)
     answers = [run.answer for run in runs]
-    # 5 % of 60 are 3; more than 7 happen in 2 % of such tests
-    assert answers.count("pays") + answers.count("costs") <= 7
-    assert sum(run.secondary for run in runs) <= 8
+    # 5 % of 40 are 2; more than 5 happen in 2 % of such tests
+    assert answers.count("pays") + answers.count("costs") <= 5
+    assert sum(run.secondary for run in runs) <= 6
     assert abs(np.mean([run.gain - run.true_gain for run in runs])) < 0.01
     if truth.fusions > truth.singles * 2:
         assert np.mean([run.shown for run in runs]) > 0.015  # as a leaderboard has it
