@@ -83,6 +83,17 @@ def test_a_damaged_or_removed_shard_is_as_if_it_had_never_been(store):
     assert [again.lacks(digest(sample)) for sample in (1, 2)].count(True) == 1
 
 
+def test_prune_keeps_a_shard_that_already_holds_what_the_others_do(store):
+    """Two runs at once may have encoded a sample each: the merged shard is one of the two."""
+    shards = Shards(store, MAKER)
+    shards.add([digest(1), digest(2)], block_of([1, 2]), 1.0)
+    Shards(store, MAKER).add([digest(2)], block_of([2]), 1.0)
+    prune(store)
+    again = Shards(Store(store.root), MAKER)
+    assert not again.lacks(digest(1))
+    assert not again.lacks(digest(2))
+
+
 def test_prune_puts_small_shards_together_and_loses_nothing(store):
     for sample in range(6):
         Shards(store, MAKER).add([digest(sample)], block_of([sample], 4), 2.0)
