@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Protocol
 
@@ -109,6 +109,12 @@ def listed(names: Iterable[str]) -> str:
     """Names in a sentence: "a", "a and b", "a, b and c"."""
     *rest, last = names
     return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def first_listed(names: Sequence[str], most: int, more: str = "more") -> str:
+    """The first names in a sentence, and how many are left: "a, b and 3 more"."""
+    left = len(names) - most
+    return listed([*names[:most], *([f"{left} {more}"] if left > 0 else [])])
 
 
 def quoted(name: str) -> str:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import BaseModel
 
@@ -142,7 +142,7 @@ def beyond(cls: type, key: str, values: Collection[Any], end: Any) -> Any | None
     parameter's type refuses that (a share above 1, say), half way to 1. Values that are no numbers
     have nothing beyond them.
     """
-    ordered = sorted(value for value in values if _is_number(value))
+    ordered = sorted(value for value in values if is_number(value))
     if len(ordered) < max(2, len(values)) or end not in (ordered[0], ordered[-1]):
         return None
     neighbour = ordered[1] if end == ordered[0] else ordered[-2]
@@ -155,7 +155,8 @@ def beyond(cls: type, key: str, values: Collection[Any], end: Any) -> Any | None
     return None
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -13,7 +13,9 @@ from pipeline.config.components import Component
 from pipeline.data.row_check import Policy
 from pipeline.data.sources.class_texts import GivenTexts
 
-REPEATS = 5  # of folds, by default
+# What a grid need not say.
+REPEATS = 5  # of folds
+METRIC, TUNING_METRIC = "balanced_accuracy", "log_loss"
 
 
 class Split(BaseModel):

@@ -13,7 +13,7 @@ from pipeline.config import values
 from pipeline.config.component_lists import Registry, components, located
 from pipeline.config.components import Component
 from pipeline.config.data_key import data_key
-from pipeline.config.grid import Grid, GridError
+from pipeline.config.grid import METRIC, TUNING_METRIC, Grid, GridError
 from pipeline.config.problem import Problem
 from pipeline.config.rules import mismatches, unseen_problems
 from pipeline.config.yaml_lines import Lines, location, read_yaml
@@ -43,8 +43,6 @@ REGISTRIES: dict[str, Registry] = {
     "fusion": FUSIONS,
     "classifier": CLASSIFIERS,
 }
-TUNED_BY = "tuning_metric"
-METRIC, TUNING = "balanced_accuracy", "log_loss"  # by default
 _COMPARED = {("image",), ("text",), ("fusion",)}
 
 
@@ -97,8 +95,8 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
         class_texts=data.class_texts,
         split=split,
         **{key: _located(listed, folder) for key, listed in lists.items()},
-        metric=values.metric("metric", content.get("metric", METRIC), problems),
-        tuning_metric=values.metric(TUNED_BY, content.get(TUNED_BY, TUNING), problems),
+        metric=values.metric("metric", content, METRIC, problems),
+        tuning_metric=values.metric("tuning_metric", content, TUNING_METRIC, problems),
         rope=values.rope(content.get("rope"), content.get("metric", METRIC), problems),
         learning_curve=curve,
         folder=folder,

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config.data_key import CLASS_TEXTS_SCHEMA
+from pipeline.config.grid import METRIC, TUNING_METRIC
 from pipeline.config.parameters import model_of
 from pipeline.data.row_check import Policy
 from pipeline.data.sources import SOURCES
@@ -37,8 +38,8 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
         "text": _list_of("text-encoder", "encoder", TEXT_ENCODERS, parts),
         "fusion": _list_of("fusion", "fusion", FUSIONS, parts),
         "classifier": _list_of("classifier", "classifier", CLASSIFIERS, parts),
-        "metric": {"enum": sorted(METRICS), "default": "balanced_accuracy"},
-        "tuning_metric": {"enum": sorted(METRICS), "default": "log_loss"},
+        "metric": {"enum": sorted(METRICS), "default": METRIC},
+        "tuning_metric": {"enum": sorted(METRICS), "default": TUNING_METRIC},
         "rope": {"anyOf": [_SIZE, _by_metric(_SIZE)]},
         "learning_curve": {
             "type": "array",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
 from features.machine.nearest import nearest
+from pipeline.config.components import is_number
 from pipeline.config.grid import Split
 from pipeline.config.problem import KeyPath, Problem
 from pipeline.config.schema import NAME
@@ -25,8 +26,11 @@ def seed(value: object, problems: list[Problem]) -> Any:
     return _scalar("seed", value, _is_seed, "a whole number from 0 to 2**32 - 1", problems)
 
 
-def metric(key: str, value: object, problems: list[Problem]) -> Any:
+def metric(
+    key: str, content: Mapping[str, Any], default: str, problems: list[Problem]
+) -> Any:
     """The keys `metric` and `tuning_metric`."""
+    value = content.get(key, default)
     rule = f"a metric {nearest(value, METRICS)}"
     return _scalar(key, value, METRICS.__contains__, rule, problems)
 
@@ -67,9 +71,7 @@ def rope(given: object, metric: object, problems: list[Problem]) -> dict[str, fl
 
 
 def _is_size(value: object) -> TypeGuard[int | float]:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    return 0 < value < float("inf")
+    return is_number(value) and 0 < value < float("inf")
 
 
 def label_shares(given: object, problems: list[Problem]) -> tuple[float, ...]:
@@ -89,7 +91,7 @@ def label_shares(given: object, problems: list[Problem]) -> tuple[float, ...]:
 
 
 def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
+    return is_number(value) and 0 < value <= 1
 
 
 def split(given: object, problems: list[Problem]) -> Split:

@@ -12,8 +12,8 @@ from pipeline.data.near_duplicates import Pairs
 from pipeline.folds.fold import Fold
 from pipeline.folds.leaks import leaks
 from pipeline.folds.wording import remarks
-from reports.analysis.checks import Check
-from reports.wording import count, listed, quoted
+from reports.analysis.checks import Check, severe_first
+from reports.wording import count, first_listed, quoted
 
 SMALL_CLASS = 10
 UNEVEN_FOLDS = 1.5
@@ -34,7 +34,7 @@ def checks_of_folds(
         *_small_classes(dataset),
         *_fold_sizes(dataset, folds, unseen_classes),
     ]
-    return tuple(sorted(doubts, key=lambda check: not check.severe))
+    return severe_first(doubts)
 
 
 def _small_classes(dataset: Dataset) -> Iterator[Check]:
@@ -46,11 +46,10 @@ def _small_classes(dataset: Dataset) -> Iterator[Check]:
         if number < SMALL_CLASS
     ]
     if small:
-        shown = small[:SHOWN] + ([f"{len(small) - SHOWN} more"] if small[SHOWN:] else [])
         yield Check(
             "small classes",
             f"{count(len(small), 'class has', 'classes have')} fewer than {SMALL_CLASS} rows, "
-            f"too few to say how well such rows are found: {listed(shown)}.",
+            f"too few to say how well such rows are found: {first_listed(small, SHOWN)}.",
         )
 
 

@@ -16,8 +16,8 @@ from pipeline.data.near_duplicates import Pairs
 from pipeline.data.row_check import NOUNS
 from pipeline.data.rows import Groups, Labels
 from pipeline.folds.fold import Fold
-from reports.analysis.checks import Check
-from reports.wording import count, listed, quoted, short
+from reports.analysis.checks import Check, severe_first
+from reports.wording import count, first_listed, quoted, short
 
 LIFT = 0.1  # accuracy that remembering is worth, from which on a run measures memory
 ABOVE_CHANCE = 0.2  # by which known rows must be right more often than the most frequent class
@@ -40,7 +40,7 @@ def leaks(
         *_named_classes(dataset),
         *_ignored_groups(dataset, folds),
     ]
-    return tuple(sorted(checks, key=lambda check: not check.severe))
+    return severe_first(checks)
 
 
 def _known_samples(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
@@ -207,10 +207,9 @@ def _named_classes(dataset: Dataset) -> Iterator[Check]:
         if inside >= NAMED and outside < inside / 10:
             named.append(f"{quoted(name)} ({inside:.0%} of its rows, {outside:.1%} of the others)")
     if named:
-        shown = named[:5] + ([f"{len(named) - 5} more"] if named[5:] else [])
         yield Check(
             "label in the text",
-            f"The text names the class: the name of {listed(shown)} stands in the texts.",
+            f"The text names the class: the name of {first_listed(named, 5)} stands in the texts.",
             severe=2 * len(named) >= len(dataset.classes),
         )
 

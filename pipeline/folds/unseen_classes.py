@@ -10,7 +10,7 @@ from scipy import sparse
 from features.block import BoolArray
 from pipeline.data.dataset import Dataset, DatasetError
 from pipeline.data.rows import Groups, Labels, Rows
-from reports.wording import listed, quoted
+from reports.wording import first_listed, quoted
 
 FEWEST = 2  # classes of a test part: of one candidate alone nothing can be said wrong
 
@@ -107,7 +107,7 @@ def check_official(dataset: Dataset, train: Rows, test: Rows) -> None:
 
 def _names(dataset: Dataset, codes: Labels) -> str:
     names = [quoted(dataset.classes[code]) for code in codes]
-    return listed(names[:5] + ([f"{len(names) - 5} more classes"] if names[5:] else []))
+    return first_listed(names, 5, "more classes")
 
 
 def _where(key: str) -> str:

@@ -10,7 +10,7 @@ from pipeline.config.components import Component
 from pipeline.data.near_duplicates import near_duplicates
 from pipeline.folds.checks import checks_of_folds
 from pipeline.plan.comparison import Comparison
-from reports.analysis.checks import Check
+from reports.analysis.checks import Check, severe_first
 
 
 def checks_before_fits(comparison: Comparison) -> tuple[Check, ...]:
@@ -21,7 +21,7 @@ def checks_before_fits(comparison: Comparison) -> tuple[Check, ...]:
         *checks_of_folds(comparison.dataset, comparison.folds, unseen, near),
         *_unfit_encoders(comparison),
     ]
-    return tuple(sorted(doubts, key=lambda check: not check.severe))
+    return severe_first(doubts)
 
 
 def _unfit_encoders(comparison: Comparison) -> Iterator[Check]:

@@ -13,7 +13,6 @@ from typing import Any
 from reports.analysis.contrasts import Contrast, contrasts
 from reports.analysis.ranking import Comparison, rank_cells
 from reports.analysis.standing import Standing
-from reports.analysis.statistics import Interval
 from reports.answer.verdict import Verdict, verdict
 from reports.record import RunRecord
 from reports.sections.labels import doubts
@@ -82,7 +81,7 @@ def labels_csv(record: RunRecord) -> str:
 
 
 def _figures(reached: Verdict, said: VerdictFacts) -> dict[str, Any]:
-    agreement, second, winner = reached.agreement, reached.second, said.winner
+    agreement, second = reached.agreement, reached.second
     return {
         "gain": None if reached.gain is None else _gain(reached.gain),
         "second_metric": None
@@ -90,8 +89,8 @@ def _figures(reached: Verdict, said: VerdictFacts) -> dict[str, Any]:
         else {"metric": second.metric.name, "answer": second.answer, **_gain(second.gain)},
         "pairs_of_repeats": None if agreement is None else list(agreement.answers),
         "settling": None if reached.settling is None else asdict(reached.settling),
-        "winner": winner,
-        "score": None if reached.score is None else _interval(reached.score),
+        "winner": said.winner,
+        "score": None if reached.score is None else asdict(reached.score),
         "chosen": {
             pool: {f"{repeat},{fold}": name for (repeat, fold), name in choosing.chosen.items()}
             for pool, choosing in reached.procedures.items()
@@ -100,23 +99,13 @@ def _figures(reached: Verdict, said: VerdictFacts) -> dict[str, Any]:
 
 
 def _gain(gain: Comparison) -> dict[str, Any]:
-    figures = {**_interval(gain.interval), "ahead": gain.ahead, "p_value": None}
+    figures = {**asdict(gain.interval), "ahead": gain.ahead, "p_value": None}
     if gain.test is not None and gain.posterior is not None:
         figures["p_value"] = gain.test.p_value
         figures["p_above_zero"] = gain.positive
         figures["p_equivalent"] = gain.posterior.equivalent
         figures["rope"] = gain.posterior.rope
     return figures
-
-
-def _interval(interval: Interval) -> dict[str, Any]:
-    return {
-        "mean": interval.mean,
-        "low": interval.low,
-        "high": interval.high,
-        "level": interval.level,
-        "folds": interval.folds,
-    }
 
 
 def _cell(standing: Standing) -> dict[str, Any]:

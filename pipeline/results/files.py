@@ -46,29 +46,23 @@ REPEATED = ["id", "repeat", "fold", "cell", "label", "predicted"]
 def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path) -> None:
     """Write everything but the report into `folder`; an earlier `failures.json` goes away."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(
-        folder / "grid.lock.yaml", lambda path: path.write_text(record.grid, encoding="utf-8")
-    )
     write_whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
-    write_whole(
-        folder / "scores.csv",
-        lambda path: path.write_text(scores_csv(record), encoding="utf-8", newline=""),
-    )
     write_whole(folder / "predictions.parquet", lambda path: pq.write_table(
         predictions(record), path, use_dictionary=REPEATED))
-    for name, content in {
+    texts = {
+        "grid.lock.yaml": record.grid,
+        "scores.csv": scores_csv(record),
         "verdict.json": verdict_json(record),
         "contrasts.csv": contrasts_csv(record),
         "labels.csv": labels_csv(record),
-    }.items():
-        write_whole(folder / name, partial(_write_text, content))
+    }
     if record.failures:
-        text = json.dumps(
-            [asdict(failure) for failure in record.failures], indent=2, ensure_ascii=False
-        )
-        write_whole(folder / "failures.json", lambda path: path.write_text(text, encoding="utf-8"))
+        failures = [asdict(failure) for failure in record.failures]
+        texts["failures.json"] = json.dumps(failures, indent=2, ensure_ascii=False)
     else:
         (folder / "failures.json").unlink(missing_ok=True)
+    for name, content in texts.items():
+        write_whole(folder / name, partial(_write_text, content))
 
 
 def _write_text(content: str, path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -52,10 +53,9 @@ def with_inner_scores(
     Cells whose results hold predictions on inner folds cost nothing more; others are fitted there
     if they could be chosen. What fails is left out of the choice, and a warning says so.
     """
-    inner = _Inner(plan, made, comparison)
-    reach = within_reach(rank_cells(record))
-    outcomes = inner.computed(reach)
-    scores = inner.scores(reach)
+    inner = _Inner(plan, made, comparison, within_reach(rank_cells(record)))
+    outcomes = inner.computed()
+    scores = inner.scores()
     folds = tuple(
         replace(fold, inner_score=scores.get((fold.cell, fold.repeat, fold.fold)))
         for fold in record.folds
@@ -65,23 +65,34 @@ def with_inner_scores(
 
 
 class _Inner:
-    """The cells of a plan on their inner folds."""
+    """The cells of a plan on their inner folds.
 
-    def __init__(self, plan: Plan, made: Scores, comparison: Comparison) -> None:
+    Parameters
+    ----------
+    names : of the cells that are fitted there where their results hold no predictions.
+    """
+
+    def __init__(
+        self, plan: Plan, made: Scores, comparison: Comparison, names: Collection[str]
+    ) -> None:
         self._comparison, self._scores = comparison, made
-        self._asked: set[str] = set()
         self._whole = {(fold.repeat, fold.fold): fold for fold in comparison.folds}
         requests = FeatureRequests(comparison.dataset, comparison.context, comparison.grid.seed)
         self._units = Units(comparison.grid, comparison.dataset, requests)
         pieces: list[Unit | Combination] = [*plan.units, *plan.combinations]
         self._pieces = {_key(piece): piece for piece in pieces}
+        parts = chain.from_iterable(
+            piece.cell.parts for piece in pieces if piece.cell.name in names
+        )
+        self._asked = frozenset(names) | {part.name for part in parts}
+        self._made = cache(self._make)
 
-    def computed(self, names: Iterable[str]) -> dict[str, Outcome]:
-        """Put into the store what cells of these names lack; outcomes by key."""
+    def computed(self) -> dict[str, Outcome]:
+        """Put into the store what the cells that are asked for lack; outcomes by key."""
         store = self._comparison.store
         lacking = [
             made
-            for made in map(self._made, self._with_parts(set(names)))
+            for made in map(self._made, self._pieces.values())
             if made is not None and not store.has(inner_ingredients(made))
         ]
         if not lacking:
@@ -100,20 +111,12 @@ class _Inner:
         ]
         return self._comparison.run(tasks, known)
 
-    def _with_parts(self, names: set[str]) -> list[Unit | Combination]:
-        """The pieces of cells of these names, and of the cells that they combine."""
-        cells = {piece.cell for key, piece in self._pieces.items() if key[0] in names}
-        parts = chain.from_iterable(cell.parts for cell in cells)
-        needed = names | {part.name for part in parts}
-        return [piece for key, piece in self._pieces.items() if key[0] in needed]
-
-    def scores(self, names: Iterable[str]) -> dict[_Key, float]:
+    def scores(self) -> dict[_Key, float]:
         """The mean score over the inner folds of each cell and fold that has predictions there.
 
         Whatever other runs left in the store: of those cells alone that have them at no cost, and
-        of those of these names.
+        of those that are asked for.
         """
-        self._asked = {key[0] for key in map(_key, self._with_parts(set(names)))}
         scores = {}
         for key, piece in self._pieces.items():
             predicted = self._predicted(piece)
@@ -121,20 +124,26 @@ class _Inner:
                 scores[key] = self._score(predicted, self._whole[key[1:]])
         return scores
 
-    def _made(self, piece: Unit | Combination) -> Unit | Combination | None:
-        """What has to be computed for a piece; None where its predictions are there, or free."""
-        if isinstance(piece, Combination):
-            return piece if piece.is_whole and piece.estimator.learns_combination else None
-        if piece.keeps_inner:
+    def _is_free(self, piece: Unit | Combination) -> bool:
+        """Whether its predictions are at hand, or made of its parts' in no time."""
+        if isinstance(piece, Unit):
+            return piece.keeps_inner
+        return not piece.estimator.learns_combination
+
+    def _make(self, piece: Unit | Combination) -> Unit | Combination | None:
+        """What is computed for a piece; None where it is free, or nobody asks for it."""
+        if self._is_free(piece) or piece.cell.name not in self._asked:
             return None
+        if isinstance(piece, Combination):
+            return piece if piece.is_whole else None
         return self._units.unit(piece.cell, self._whole[piece.fold.repeat, piece.fold.fold])
 
     def _predicted(self, piece: Unit | Combination) -> Probabilities | None:
         """Predictions (n_train, K) on the inner folds; None where there are none."""
-        made = self._made(piece)
-        if made is not None and piece.cell.name not in self._asked:
-            return None
-        if made is not None:
+        if not self._is_free(piece):
+            made = self._made(piece)
+            if made is None:
+                return None
             entry = self._comparison.store.load(inner_ingredients(made))
             return None if entry is None else np.asarray(entry.arrays["inner"])
         if isinstance(piece, Unit):

@@ -140,19 +140,9 @@ def _fitted(
     combination: Combination, entries: Sequence[Entry], context: Context
 ) -> CombinesPredictions:
     labels = context.labels[combination.fold.train]
-    if combination.estimator.learns_combination:
-        inner = _inner(combination, entries, labels, context)
-        return _learned(combination, inner, context.classes)
-    return combination.estimator.fit_combination(_frequencies(labels, context.classes), None)
-
-
-def _learned(
-    combination: Combination, inner: InnerPredictions, classes: int
-) -> CombinesPredictions:
-    """The rule that knows these rows; what it predicts for them is used only where it learns."""
     learns = combination.estimator.learns_combination
-    frequencies = _frequencies(inner.y, classes)
-    return combination.estimator.fit_combination(frequencies, inner if learns else None)
+    inner = _inner(combination, entries, labels, context) if learns else None
+    return combination.estimator.fit_combination(_frequencies(labels, context.classes), inner)
 
 
 def _frequencies(labels: NDArray[np.int64], classes: int) -> Probabilities:
@@ -172,15 +162,17 @@ def inner_predictions(
     ----------
     entries : hold the parts' predictions on the inner folds as `inner`.
     """
-    labels = context.labels[combination.fold.train]
+    estimator, labels = combination.estimator, context.labels[combination.fold.train]
     inner = _inner(combination, entries, labels, context)
     predicted = np.zeros((len(labels), context.classes))
     for number in np.unique(inner.folds):
         outside = inner.folds == number
-        learned_from = InnerPredictions(
+        known = InnerPredictions(
             _rows_of(inner.members, ~outside), labels[~outside], inner.folds[~outside]
         )
-        rule = _learned(combination, learned_from, context.classes)
+        rule = estimator.fit_combination(
+            _frequencies(known.y, context.classes), known if estimator.learns_combination else None
+        )
         predicted[outside] = rule.combine(_rows_of(inner.members, outside))
     return predicted
 

@@ -122,7 +122,7 @@ def compute(
     written: dict[str | None, dict[str, Any]] = {}
     key = key_of({**forms[0].ingredients, "encoder": forms[0].component.label})
 
-    seconds: dict[str | None, tuple[float, int]] = {}
+    sources: dict[str | None, _BySample] = {}
 
     def encode(form: Features, scratch: Path) -> Entry:
         if form.output not in written:
@@ -130,14 +130,12 @@ def compute(
             outputs = [form.output, *others]
             if form.encoder.by_sample and form.count:
                 by_output = {other.output: other for other in forms if other.output in outputs}
-                by_sample = _BySample(by_output, samples, store)
-                pieces, cost = by_sample.pieces(), by_sample.cost
+                sources.update(dict.fromkeys(outputs, _BySample(by_output, samples, store)))
+                pieces = sources[form.output].pieces()
             else:
-                pieces, cost = _pieces(form, outputs, samples, store), None
+                pieces = _pieces(form, outputs, samples, store)
             written.update(write_pieces(pieces, form.count, scratch))
-            if cost is not None:
-                seconds.update({output: cost(output) for output in outputs})
-        return _entry(form, written.pop(form.output), samples, seconds.get(form.output))
+        return _entry(form, written.pop(form.output), samples, sources.get(form.output))
 
     with store.lock(key), store.scratch(key) as scratch:  # one pass at a time
         return {
@@ -204,6 +202,10 @@ class _BySample:
     Parameters
     ----------
     forms : those that one pass over the samples gives, by output.
+
+    Attributes
+    ----------
+    encoded : samples that were encoded now.
     """
 
     def __init__(
@@ -211,7 +213,7 @@ class _BySample:
     ) -> None:
         self._forms, self._samples = forms, samples
         self._digests = digests_of(samples)
-        self._encoded = 0
+        self.encoded = 0
         self._shards = {
             output: Shards(
                 store,
@@ -227,7 +229,7 @@ class _BySample:
             for position, digest in enumerate(self._digests)
             if any(of_output.lacks(digest) for of_output in self._shards.values())
         ]
-        self._encoded = len(lacking)
+        self.encoded = len(lacking)
         if lacking:
             self._encode(lacking)
         longest = {
@@ -240,9 +242,9 @@ class _BySample:
                 for output, shards in self._shards.items()
             }
 
-    def cost(self, output: str | None) -> tuple[float, int]:
-        """Seconds that encoding them took, whenever that was, and how many were encoded now."""
-        return self._shards[output].seconds(self._digests), self._encoded
+    def seconds(self, output: str | None) -> float:
+        """What encoding all the samples took, whenever that was."""
+        return self._shards[output].seconds(self._digests)
 
     def _encode(self, lacking: Sequence[int]) -> None:
         """Encode samples in one pass, and keep each SIZE of them at once."""
@@ -267,15 +269,15 @@ def _entry(
     features: Features,
     arrays: Mapping[str, Any],
     samples: Sequence[Any],
-    cost: tuple[float, int] | None,
+    source: _BySample | None,
 ) -> Entry:
-    """`cost`: seconds of encoding all samples and how many were encoded now, where by sample."""
     values = arrays["values"] if sparse.issparse(arrays["values"]) else None
     facts = {
         "label": features.component.label,
         "class": features.work,
-        "work": features.count if cost is None else cost[1],
+        "work": features.count,
         "counts": features.encoder.counts(samples, values),
-        **({} if cost is None else {"encode_seconds": cost[0]}),
     }
+    if source is not None:  # its samples were encoded whenever they were first seen
+        facts |= {"work": source.encoded, "encode_seconds": source.seconds(features.output)}
     return Entry(arrays, facts)

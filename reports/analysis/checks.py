@@ -15,7 +15,7 @@ from reports.analysis.ranking import Ranking, rank_cells
 from reports.analysis.standing import Kind, Standing, spread
 from reports.fold_record import CellRecord, FoldRecord
 from reports.record import ScoredRecord
-from reports.wording import count, figure, listed, quoted
+from reports.wording import count, figure, first_listed, listed, quoted
 from reports.work_record import EncodedRecord
 
 NEAR_PERFECT = 0.98
@@ -51,7 +51,12 @@ def checks(record: ScoredRecord) -> tuple[Check, ...]:
         *_edges(record, ranking),
         *_identical(record),
     ]
-    return tuple(sorted(doubts, key=lambda check: not check.severe))
+    return severe_first(doubts)
+
+
+def severe_first(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """The severe ones before the others, each in their order."""
+    return tuple(sorted(checks, key=lambda check: not check.severe))
 
 
 def encoding_checks(encoded: Iterable[EncodedRecord]) -> tuple[Check, ...]:
@@ -172,8 +177,4 @@ def _identical(record: ScoredRecord) -> Iterator[Check]:
 
 
 def _some(names: list[str]) -> str:
-    return _listed([quoted(name) for name in names])
-
-
-def _listed(names: list[str]) -> str:
-    return listed(names[:SHOWN] + ([f"{len(names) - SHOWN} more"] if names[SHOWN:] else []))
+    return first_listed([quoted(name) for name in names], SHOWN)

@@ -15,7 +15,7 @@ from reports.analysis.ranking import FEWEST_UNITS, Comparison, Ranking, rank_cel
 from reports.analysis.standing import Standing
 from reports.analysis.statistics import holm
 from reports.record import RunRecord
-from reports.wording import count, listed, quoted
+from reports.wording import count, first_listed, quoted
 
 Question = Literal["fusion", "winner", "image", "text"]
 FEW_FOLDS = 5
@@ -133,12 +133,14 @@ def _limits(record: RunRecord, ranking: Ranking) -> Iterator[str]:
             f"Use at least {FEW_FOLDS}, better 10."
         )
     if record.groups is not None:
-        yield from _limits_of_groups(record, record.groups)
+        yield from _limits_of_groups(record, record.groups, ranking)
 
 
-def _limits_of_groups(record: RunRecord, groups: NDArray[np.int64]) -> Iterator[str]:
+def _limits_of_groups(
+    record: RunRecord, groups: NDArray[np.int64], ranking: Ranking
+) -> Iterator[str]:
     number = len(np.unique(groups))
-    noun, nouns = ("class", "classes") if record.unseen_classes else ("group", "groups")
+    noun, nouns = ranking.unit_names
     if number < FEWEST_UNITS:
         yield (
             f"Only {count(number, noun, nouns)}: how scores vary from {noun} to {noun} cannot be "
@@ -152,9 +154,7 @@ def _limits_of_groups(record: RunRecord, groups: NDArray[np.int64]) -> Iterator[
         if len(np.unique(groups[record.labels == code])) == 1
     ]
     if alone:
-        names = listed(
-            [quoted(name) for name in alone[:5]] + ([f"{len(alone) - 5} more"] if alone[5:] else [])
-        )
+        names = first_listed([quoted(name) for name in alone], 5)
         yield (
             f"One group holds all rows of {names}: each of these classes is either trained on or "
             "tested, never both, so nothing can be concluded about recognising them."

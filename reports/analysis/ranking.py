@@ -71,7 +71,7 @@ class Ranking:
     folds: tuple[FoldKey, ...]
     standings: tuple[Standing, ...]
     units: int
-    unit_names: tuple[str, str] = ("row", "rows")
+    unit_names: tuple[str, str]
 
     @property
     def parts(self) -> int:
@@ -176,10 +176,16 @@ def rank_cells(record: ScoredRecord) -> Ranking:
         _standing(cell, by_cell[cell.name], metric, defined, cell.name in failed)
         for cell in record.cells
     ]
-    names = ("row", "rows")
-    if record.groups is not None:
-        names = ("class", "classes") if record.unseen_classes else ("group", "groups")
-    return Ranking(metric, defined, _in_order(standings, metric), _units(record), names)
+    return Ranking(
+        metric, defined, _in_order(standings, metric), _units(record), _unit_names(record)
+    )
+
+
+def _unit_names(record: ScoredRecord) -> tuple[str, str]:
+    """What a unit is called, and several."""
+    if record.unseen_classes:
+        return "class", "classes"
+    return ("row", "rows") if record.groups is None else ("group", "groups")
 
 
 def _units(record: ScoredRecord) -> int:

@@ -51,7 +51,7 @@ def facts(record: RunRecord) -> LeaderboardFacts | None:
         leaderboard_rows(record, ranking, metrics, len(expected)),
         len(expected),
         len(expected) - len(ranking.folds),
-        "classes" if record.unseen_classes else "groups" if record.groups is not None else "rows",
+        ranking.unit_names[1],
     )
 
 

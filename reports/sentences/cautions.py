@@ -9,7 +9,7 @@ from reports.analysis.ranking import Ranking
 from reports.answer.verdict import Verdict
 from reports.record import RunRecord
 from reports.sentences.decision import left_out
-from reports.wording import count, listed, quoted
+from reports.wording import count, first_listed, listed, quoted
 
 
 def cautions(
@@ -19,10 +19,7 @@ def cautions(
     yield from record.alarms
     failed = sorted({failure.cell for failure in record.failures})
     if failed:
-        names = listed(
-            [quoted(name) for name in failed[:3]]
-            + ([f"{len(failed) - 3} more"] if failed[3:] else [])
-        )
+        names = first_listed([quoted(name) for name in failed], 3)
         yield f"{count(len(failed), 'cell')} failed and {_is(len(failed))} not ranked: {names}."
     partial = [
         standing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from reports.analysis.procedures import Pool, Procedure
@@ -9,7 +10,7 @@ from reports.analysis.ranking import Ranking
 from reports.answer.rules import Judged
 from reports.answer.verdict import Verdict
 from reports.sentences.intervals import between, ends
-from reports.wording import count, figure, listed, metric_label, quoted, signed
+from reports.wording import count, figure, first_listed, listed, metric_label, quoted, signed
 
 ANSWERS: dict[Judged, str] = {
     "pays": "adding a modality pays",
@@ -83,8 +84,7 @@ def left_out(verdict: Verdict) -> Iterator[str]:
 
 
 def _some(names: list[str]) -> str:
-    more = [f"{len(names) - 3} more"] if len(names) > 3 else []
-    return listed([quoted(name) for name in names[:3]] + more)
+    return first_listed([quoted(name) for name in names], 3)
 
 
 def _pool(procedure: Procedure) -> str:
@@ -105,17 +105,16 @@ def _agreement(verdict: Verdict) -> Iterator[str]:
     agreement, answer = verdict.agreement, verdict.answer
     if agreement is None or answer not in ANSWERS:
         return
-    differing = [other for other in agreement.answers if other != answer]
-    pairs = len(agreement.answers)
+    differing, pairs = agreement.differing(answer), len(agreement.answers)
     if not differing:
         yield f"Steady: each of the {pairs} pairs of repeats, taken alone, gives the same answer."
         return
-    others = listed(
-        f"“{ANSWERS[other]}” ({differing.count(other)})" for other in dict.fromkeys(differing)
-    )
+    times = Counter(agreement.answers)
+    del times[answer]
+    others = listed(f"“{ANSWERS[other]}” ({number})" for other, number in times.items())
     yield (
-        f"Of {pairs} pairs of repeats, taken alone, {len(differing)} would have reached another "
-        f"answer: {others}."
+        f"Of {pairs} pairs of repeats, taken alone, {differing} would have reached another answer: "
+        f"{others}."
     )
 
 

@@ -52,11 +52,12 @@ def added_modality(verdict: Verdict, ranking: Ranking) -> str:
 
 def _half_compared(added: str, change: str, ranking: Ranking) -> str:
     single = ranking.best("image", "text")
-    other = "text" if single is not None and single.kind == "image" else "image"
-    if any(standing.kind == other for standing in ranking.standings):
+    if single is None:
+        advice = ""
+    elif any(standing.kind == _other_kind(single) for standing in ranking.standings):
         advice = ": it failed, or lacks folds (see the failures)"
     else:
-        advice = "" if single is None else f": add {_alone(single)} to the grid"
+        advice = f": add {_alone(single)} to the grid"
     return (
         f"Adding {added} {change}, but {added} alone was not compared and may do as well{advice}."
     )
@@ -80,8 +81,12 @@ def _best_alone(ranking: Ranking) -> str:
 
 def _alone(single: Standing) -> str:
     """What would compare the other modality by itself."""
-    other = "text" if single.kind == "image" else "image"
+    other = _other_kind(single)
     return f"{other}_only" if single.cell.recognised_by is None else f"recognised_by: {other}"
+
+
+def _other_kind(single: Standing) -> Kind:
+    return "text" if single.kind == "image" else "image"
 
 
 def _change(verdict: Verdict, gain: Comparison, ranking: Ranking) -> str:

@@ -136,9 +136,8 @@ def test_what_other_runs_left_in_the_store_has_no_part_in_the_choice(folder):
     comparison = comparison_of(write_grid(folder, ONE_SETTING), engine=Watched())
     plan = make_plan(comparison)
     scores = Scores(plan, run_plan(plan, comparison), comparison)
-    reader = module._Inner(plan, scores, comparison)
     asked = next(cell.name for cell in comparison.cells if cell.fusion.name == "text_only")
-    by_name = reader.scores([asked])
+    by_name = module._Inner(plan, scores, comparison, [asked]).scores()
     assert {key[0] for key in by_name} == {
         asked,
         *(cell.name for cell in comparison.cells if cell.fusion.name == "concat"),
