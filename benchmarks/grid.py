@@ -74,6 +74,7 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import encoded, run_plan
 from pipeline.plan.load import load
 from pipeline.plan.plan import Plan, features_of, make_plan
+from pipeline.store.folder import FolderStore
 from pipeline.store.store import Store
 
 Array = NDArray[Any]
@@ -106,7 +107,7 @@ def ours(plan: Plan, comparison: Comparison) -> tuple[dict[Key, Array], float]:
     root = comparison.store.root
     with tempfile.TemporaryDirectory(dir=root.parent) as folder:
         shutil.copytree(root, folder, copy_function=os.link, dirs_exist_ok=True)
-        empty = Store(Path(folder))
+        empty = FolderStore(Path(folder))
         begun = time.perf_counter()
         outcomes = run_plan(plan, replace(comparison, store=empty, progress=silence)).units
         assert all(isinstance(outcome, Done) for outcome in outcomes.values()), outcomes
@@ -164,7 +165,7 @@ def prepared(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "grid.yaml"
         path.write_text(GRID.format(data=DATA, rows=rows, strengths=STRENGTHS), encoding="utf-8")
-        comparison = load(read_grid(path), Store(root), Processes(2), progress)
+        comparison = load(read_grid(path), FolderStore(root), Processes(2), progress)
     plan = make_plan(comparison)
     names = list(dict.fromkeys(unit.cell.name for unit in plan.units))
     chosen = set(

@@ -27,7 +27,8 @@ from pipeline.engine.progress import progress
 from pipeline.plan.execute import encoded
 from pipeline.plan.load import load
 from pipeline.plan.plan import make_plan
-from pipeline.store.store import DEFAULT_STORE, Store
+from pipeline.store.opening import DEFAULT_STORE, store_at
+from pipeline.store.store import Store
 from pipeline.tasks.context import Context
 from pipeline.tasks.fit import _result
 from pipeline.tasks.unit import Unit
@@ -75,9 +76,9 @@ def main() -> None:
         "--cells", default="", help="regular expression that is searched for in the cells' names"
     )
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--store", type=Path, default=DEFAULT_STORE)
+    parser.add_argument("--store", default=DEFAULT_STORE)
     options = parser.parse_args()
-    store = Store(options.store)
+    store = store_at(options.store)
     units, context = prepared(options.grid, options.cells, store)
     with threadpool_limits(1):
         seconds, equal = measure(units, context, store, options.repeats)

@@ -31,10 +31,10 @@ from pipeline.data.row_check import RowRules
 from pipeline.data.samples import Samples
 from pipeline.engine.task import Done
 from pipeline.folds.fold import Fold
-from pipeline.store.store import Store
+from pipeline.store.folder import FolderStore
 from pipeline.tasks.context import context_of
-from pipeline.tasks.encode import encode_tasks
-from pipeline.tasks.requests import FeatureRequests, TrainingRows
+from pipeline.tasks.encoding.encode import encode_tasks
+from pipeline.tasks.encoding.requests import FeatureRequests, TrainingRows
 
 ROWS = (2_000, 200_000)
 ALLOWED = 300  # MB that the many rows may take beyond the few
@@ -77,7 +77,7 @@ def measure(rows: int) -> dict[str, float]:
     )
     peaks["rows"] = _peak()
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder))
+        store = FolderStore(Path(folder))
         dataset = build(samples, ["image"], RowRules("fail"), store)
         peaks["data set"] = _peak()
         whole = Fold(0, 0, np.arange(rows), np.zeros(0, dtype=np.int64), ())

@@ -47,6 +47,25 @@ class HasNetwork(Protocol):
         ...
 
 
+class RowsOnDisk(Protocol):
+    """An array (m, ...) float32 that is not in memory: rows are read when they are taken."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.float32]
+
+    def __len__(self) -> int:
+        """See numpy.ndarray."""
+        ...
+
+    def __getitem__(self, rows: Any) -> NDArray[np.float32]:
+        """Copies of the rows at positions, of a mask or a slice."""
+        ...
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """All rows, in memory."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """Features of one modality for n samples.
@@ -72,25 +91,29 @@ class Block:
     averaged : whether predictions are averaged over the plain sample and its copies.
     encoder : whose network takes the values; None for features.
     digest : tells the values by their content, where that is known: they are equal where it is.
+    columns : names of the columns, where these depend on the samples; `joined` goes by them.
     """
 
-    values: NDArray[Any] | sparse.csr_matrix
+    values: NDArray[Any] | sparse.csr_matrix | RowsOnDisk
     index: IntArray
     mask: BoolArray | None = None
     augmented: int = 0
     averaged: bool = False
     encoder: HasNetwork | None = None
     digest: str | None = None
+    columns: Sequence[str] | None = None
 
     @classmethod
     def of(
         cls,
-        values: NDArray[Any] | sparse.csr_matrix,
+        values: NDArray[Any] | sparse.csr_matrix | RowsOnDisk,
         mask: BoolArray | None = None,
         encoder: HasNetwork | None = None,
+        columns: Sequence[str] | None = None,
     ) -> Block:
         """Block whose samples are the rows of `values`, one by one."""
-        return cls(values, np.arange(values.shape[0], dtype=np.int64), mask, encoder=encoder)
+        index = np.arange(values.shape[0], dtype=np.int64)
+        return cls(values, index, mask, encoder=encoder, columns=columns)
 
     def __post_init__(self) -> None:
         if self.values.dtype != np.float32 and self.encoder is None:
@@ -192,10 +215,31 @@ class Block:
 
 
 def joined(blocks: Sequence[Block]) -> Block:
-    """The samples of dense blocks of equal shape, one block after the other."""
+    """The samples of blocks, one block after the other.
+
+    Sparse ones have names for their columns: the joined columns are those that any of them has, in
+    alphabetical order. Dense ones are of equal shape.
+    """
+    if blocks[0].is_sparse:
+        return _joined_by_name(blocks)
     masks = [block.mask for block in blocks if block.mask is not None]
     return Block.of(
         np.concatenate([block.values for block in blocks]),
         np.concatenate(masks) if masks else None,
         blocks[0].encoder,
     )
+
+
+def _joined_by_name(blocks: Sequence[Block]) -> Block:
+    names = sorted(set().union(*(block.columns or () for block in blocks)))
+    position = {name: column for column, name in enumerate(names)}
+    parts = []
+    for block in blocks:
+        matrix = sparse.csr_matrix(block.values)
+        columns = np.array([position[name] for name in block.columns or ()], dtype=np.int32)
+        indices = columns[matrix.indices]
+        shape = matrix.shape[0], len(names)
+        part = sparse.csr_matrix((matrix.data, indices, matrix.indptr), shape=shape)
+        part.sort_indices()
+        parts.append(part)
+    return Block.of(sparse.vstack(parts, format="csr"), columns=tuple(names))

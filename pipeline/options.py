@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from features.machine.cores import cores
-from pipeline.store.store import DEFAULT_STORE
+from pipeline.store.opening import DEFAULT_STORE
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -16,8 +16,8 @@ def command_line() -> argparse.ArgumentParser:
         "Compare picture and text classifiers on the same folds and write a report."))
     parser.add_argument("grid", type=Path, help="the grid file (YAML)")
     parser.add_argument("--out", type=Path, help="folder for the results (default: runs/NAME)")
-    parser.add_argument("--store", type=Path, default=DEFAULT_STORE,
-                        help="folder of the cached features and results (default: %(default)s)")
+    parser.add_argument("--store", default=DEFAULT_STORE,
+                        help="where the cached features and results lie (default: %(default)s)")
     parser.add_argument(
         "--jobs",
         type=_jobs,

@@ -6,10 +6,11 @@ import argparse
 import logging
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from features.machine.facts import caching_facts
@@ -37,8 +38,8 @@ from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.lock import lock_text
 from pipeline.results.record import package_versions, remarks_of, scored_record, work_record
 from pipeline.results.scores import Scores
+from pipeline.store.opening import store_at
 from pipeline.store.remember import fact_cache
-from pipeline.store.store import Store
 from reports.analysis.checks import Check, checks, encoding_checks
 from reports.follow_up_record import FollowUpRecord
 from reports.record import RunRecord, ScoredRecord
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command_line().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        with caching_facts(fact_cache(Store(options.store))):
+        with caching_facts(fact_cache(store_at(options.store))):
             grid = read_grid(options.grid)
             return _planned(grid, options) if options.plan else _run(grid, options)
     except (GridError, SourceError, DatasetError) as error:
@@ -87,11 +88,11 @@ class _Clock:
 
 
 def _comparison(grid: Grid, options: argparse.Namespace, *, keep: bool = True) -> Comparison:
-    return load(grid, Store(options.store), Processes(options.jobs), progress, keep=keep)
+    return load(grid, store_at(options.store), Processes(options.jobs), progress, keep=keep)
 
 
 def _planned(grid: Grid, options: argparse.Namespace) -> int:
-    comparison = _comparison(grid, options, keep=options.store.is_dir())
+    comparison = _comparison(grid, options, keep=store_at(options.store).is_made)
     plan = make_plan(comparison)
     print(plan_text(plan, comparison, _lock(comparison)))
     _say_checks(checks_before_fits(comparison))
@@ -110,10 +111,11 @@ def _lock(comparison: Comparison) -> str:
 def _run(grid: Grid, options: argparse.Namespace) -> int:
     clock = _Clock()
     folder = options.out or Path("runs") / grid.name
-    _make("--store", options.store)
+    _made("--store", options.store, store_at(options.store).make)
     with clock.step("read and check the data, draw folds"):
         comparison = _comparison(grid, options)
-    _make("--out", folder)  # where it cannot be made, better said now than after all the work
+    # where it cannot be made, better said now than after all the work
+    _made("--out", folder, partial(folder.mkdir, parents=True, exist_ok=True))
     _say_data(comparison)
     before = checks_before_fits(comparison)
     _say_checks(before)
@@ -164,12 +166,12 @@ def _follow_up(
     )
 
 
-def _make(option: str, folder: Path) -> None:
+def _made(option: str, address: Path | str, make: Callable[[], None]) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make()
     except OSError as error:
         raise OSError(
-            f"{option} {folder} cannot be made ({error.strerror}): name another folder"
+            f"{option} {address} cannot be made ({error.strerror or error}): name another"
         ) from error
 
 

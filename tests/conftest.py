@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.store.folder import FolderStore
 from pipeline.store.store import Store
 from tests.support.paths import SHARED
 
 
 @pytest.fixture
 def store(tmp_path) -> Store:
-    return Store(tmp_path / "store")
+    return FolderStore(tmp_path / "store")
 
 
 @pytest.fixture

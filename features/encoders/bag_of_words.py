@@ -25,8 +25,8 @@ from features.texts.writing_systems import unsplit_remark
 class TermCounts(Encoder):
     """How often each word and phrase of all the texts occurs in each.
 
-    BagOfWords chooses its terms from these. Its columns are the terms of the texts it is given, in
-    alphabetical order. It is no encoder for a grid: what it gives for a text depends on the others.
+    BagOfWords chooses its terms from these. Its columns are the terms of the texts it is given, by
+    name and in alphabetical order. It is no encoder for a grid: its width depends on the texts.
 
     Parameters
     ----------
@@ -41,11 +41,6 @@ class TermCounts(Encoder):
     stop_words: StopWords = "none"
     stem: bool = False
 
-    @property
-    def by_sample(self) -> bool:
-        """Its columns are the terms of all texts that it is given."""
-        return False
-
     def identity(self) -> dict[str, Any]:
         """Library versions, and what decides the words."""
         return {"libraries": versions("scikit-learn"), "words": self.tokenizer().identity()}
@@ -55,8 +50,12 @@ class TermCounts(Encoder):
         return Tokenizer(self.language, self.stop_words, self.stem)
 
     def transform(self, samples: Sequence[str]) -> Block:
-        """Counts of m texts, CSR float32 (m, terms)."""
-        return Block.of(BagOfWords(**self.get_params()).counts_of_training(samples))
+        """Counts of m texts, CSR float32 (m, terms), with the terms as names of the columns."""
+        words = BagOfWords(**self.get_params())
+        counts = words.counts_of_training(samples)
+        # no term at all: a column that nothing is counted in
+        terms = sorted(words.vocabulary_, key=words.vocabulary_.__getitem__) or [""]
+        return Block.of(counts, columns=tuple(terms))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

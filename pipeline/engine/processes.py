@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, nullcontext
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -18,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.engine.attempts import computed
 from pipeline.engine.memory import free
 from pipeline.engine.task import Batch, Outcome, Outcomes
+from pipeline.store.opening import store_at
 from pipeline.store.store import Store
 
 IDLE = 60  # seconds after which a worker that has nothing to do ends
@@ -64,7 +63,7 @@ class Processes:
             with nullcontext() if any(task.all_cores for task in batch) else one_thread():
                 self._ended.append((batch, computed(batch, store)))
         else:
-            future = self._workers().submit(_computed_in_worker, batch, store.root)
+            future = self._workers().submit(_computed_in_worker, batch, store.address)
             self._running[future] = batch
 
     def finished(self) -> tuple[Batch, Outcomes]:
@@ -97,15 +96,9 @@ class Processes:
         return self._executor
 
 
-def _computed_in_worker(batch: Batch, root: Path) -> dict[str, Outcome]:
+def _computed_in_worker(batch: Batch, address: str) -> dict[str, Outcome]:
     with one_thread():
-        return computed(batch, _store_at(root))
-
-
-@cache
-def _store_at(root: Path) -> Store:
-    """The store of a folder; one in a process, so that a file is verified once."""
-    return Store(root)
+        return computed(batch, store_at(address))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from pipeline.plan.execute import encoded
 from pipeline.plan.plan import Plan
 from pipeline.results.scores import Scores
 from pipeline.store.manifest import Entry
-from pipeline.tasks.samples import put_samples
+from pipeline.tasks.encoding.samples import put_samples
 from pipeline.tasks.unit import Unit
 from reports.fold_record import FoldRecord
 from reports.follow_up_record import AttentionRecord, MatchRecord

@@ -20,9 +20,9 @@ from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 from pipeline.tasks.context import context_at
-from pipeline.tasks.encode import fitted_encoder
+from pipeline.tasks.encoding.encode import fitted_encoder
+from pipeline.tasks.encoding.samples import SamplesReference, samples_at
 from pipeline.tasks.refit import Refitted, refit
-from pipeline.tasks.samples import SamplesReference, samples_at
 from pipeline.tasks.unit import Unit
 
 SIDE = 168  # pixels of a shown picture

@@ -26,8 +26,8 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import Plan, make_plan
 from pipeline.results.scores import Scores
-from pipeline.tasks.features import Features
-from pipeline.tasks.requests import FeatureRequests, TrainingRows
+from pipeline.tasks.encoding.features import Features
+from pipeline.tasks.encoding.requests import FeatureRequests, TrainingRows
 from reports.analysis.ranking import rank_cells
 from reports.fold_record import FailureRecord
 from reports.follow_up_record import CurveRecord

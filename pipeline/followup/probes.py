@@ -18,7 +18,7 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import encoded
 from pipeline.plan.needs import PROCESS, Needs
 from pipeline.plan.plan import Plan
-from pipeline.tasks.features import with_stages
+from pipeline.tasks.encoding.features import with_stages
 from pipeline.tasks.unit import Unit
 from reports.analysis.ranking import rank_cells
 from reports.analysis.standing import Kind

@@ -14,8 +14,9 @@ from pipeline.plan.schedule import fit_tasks
 from pipeline.store.store import Store
 from pipeline.tasks.combination import Combination
 from pipeline.tasks.combine import CombineTask
-from pipeline.tasks.encode import encode_tasks
-from pipeline.tasks.features import Features
+from pipeline.tasks.encoding.encode import encode_tasks
+from pipeline.tasks.encoding.features import Features
+from pipeline.tasks.encoding.shard import assembled, shard_tasks
 from pipeline.tasks.unit import Unit
 
 Piece = TypeVar("Piece", Unit, Combination)
@@ -61,7 +62,22 @@ def encoded(features: Iterable[Features], comparison: Comparison) -> dict[str, O
     if not features:
         return {}
     comparison.context.put(comparison.store)
-    return comparison.run(encode_tasks(features, comparison.dataset, comparison.store))
+    by_sample = _by_sample([form for form in features if form.by_sample], comparison)
+    others = [form for form in features if not form.by_sample]
+    tasks = encode_tasks(others, comparison.dataset, comparison.store)
+    return {**by_sample, **comparison.run(tasks, by_sample)}
+
+
+def _by_sample(features: Sequence[Features], comparison: Comparison) -> dict[str, Outcome]:
+    """Encode the samples that no shard has, then put the features together."""
+    dataset, store = comparison.dataset, comparison.store
+    tasks = shard_tasks(features, dataset, store)
+    outcomes = comparison.run(tasks)
+    new: dict[str, dict[str, Outcome]] = {form.key: {} for form in features}
+    for task in tasks:
+        for form, key in zip(task.forms, task.keys, strict=True):
+            new[form.key][key] = outcomes[key]
+    return {form.key: assembled(form, dataset, store, new[form.key]) for form in features}
 
 
 def _stored(pieces: Iterable[Unit | Combination], store: Store) -> dict[str, Outcome]:

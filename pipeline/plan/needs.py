@@ -11,7 +11,7 @@ from models.unlabelled import LearnsFromUnlabelled
 from pipeline.engine.memory import side_by_side_at_most
 from pipeline.engine.task import Engine
 from pipeline.store.store import Store
-from pipeline.tasks.features import Features
+from pipeline.tasks.encoding.features import Features
 from pipeline.tasks.unit import Unit
 from reports.units import GIGABYTE, gigabytes
 
@@ -77,10 +77,9 @@ class Needs:
     def _numbers_of(self, features: Features, form: Form) -> float:
         """Stored numbers of a sample, 4 bytes each; those of a sparse one with their columns."""
         if features.key not in self._numbers:
-            size, rows = self._store.size(features.ingredients, "values"), max(features.count, 1)
-            self._numbers[features.key] = (
-                GUESSED[features.modality, form] if size is None else size / 4 / rows
-            )
+            numbers = features.numbers_of_sample(self._store)
+            guessed = GUESSED[features.modality, form]
+            self._numbers[features.key] = guessed if numbers is None else numbers
         return self._numbers[features.key]
 
 

@@ -13,8 +13,8 @@ from pipeline.engine.attempts import describe
 from pipeline.engine.task import Failed, Outcomes
 from pipeline.plan.comparison import Comparison
 from pipeline.tasks.combination import Combination
-from pipeline.tasks.features import Features, with_stages
-from pipeline.tasks.requests import FeatureRequests
+from pipeline.tasks.encoding.features import Features, with_stages
+from pipeline.tasks.encoding.requests import FeatureRequests
 from pipeline.tasks.unit import Requests, Unit, Units
 from reports.fold_record import FailureRecord
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from models.course import TrainsNetwork
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.needs import Needs, memory_text
 from pipeline.plan.plan import Plan, features_of
-from pipeline.store.manifest import Damaged, read_manifest
 from pipeline.store.store import Store
-from pipeline.tasks.features import Features
+from pipeline.tasks.encoding.features import Features
+from pipeline.tasks.encoding.shard import lacking_samples
 from pipeline.tasks.unit import Unit
 from reports.units import rough_duration
 from reports.wording import count
@@ -25,11 +25,11 @@ def plan_text(plan: Plan, comparison: Comparison, grid: str) -> str:
     """The text of --plan; `grid` is the filled-in grid."""
     store, jobs = comparison.store, comparison.engine.slots
     missing = [unit for unit in plan.units if not store.has(unit.ingredients)]
-    to_encode = [
-        features
+    to_encode = {
+        features: samples
         for features in features_of(missing).values()
-        if not store.has(features.ingredients)
-    ]
+        if (samples := _samples_to_encode(features, comparison))
+    }
     seconds, known = _estimate(missing, to_encode, store, jobs)
     needed_or_known = len(plan.features) - len(to_encode)
     guess = " (a rough guess: this store has no earlier run to learn from)"
@@ -40,7 +40,7 @@ def plan_text(plan: Plan, comparison: Comparison, grid: str) -> str:
         *(f"  {cell.name}" for cell in comparison.cells),
         "",
         f"features: {len(plan.features)} arrays, {needed_or_known} of them not needed or in "
-        f"the store, {len(to_encode)} to encode",
+        f"the store, {len(to_encode)} to encode{_some_samples(to_encode)}",
         f"results:  {len(plan.units)} cells x folds, {len(plan.units) - len(missing)} in the "
         f"store, {len(missing)} to compute with {sum(unit.fits for unit in missing)} fits",
         f"time:     about {rough_duration(seconds)} with {jobs} processes"
@@ -52,6 +52,24 @@ def plan_text(plan: Plan, comparison: Comparison, grid: str) -> str:
         *(f"cannot run: {failure.cell}: {failure.error}" for failure in plan.failures),
     ]
     return "\n".join(lines)
+
+
+def _samples_to_encode(features: Features, comparison: Comparison) -> int:
+    """How many samples of some features are not encoded yet."""
+    if features.by_sample:
+        modal = comparison.dataset.modalities[features.modality]
+        return int(lacking_samples(features, modal, comparison.store).sum())
+    return 0 if comparison.store.has(features.ingredients) else features.count
+
+
+def _some_samples(to_encode: Mapping[Features, int]) -> str:
+    """What is new, where the store has some samples of what is kept by sample."""
+    new = {
+        f"{samples} of {features.count} samples of {features.component.label}": None
+        for features, samples in to_encode.items()
+        if samples < features.count
+    }
+    return f" (new: {', '.join(new)})" if new else ""
 
 
 def _memory_lines(missing: Sequence[Unit], comparison: Comparison) -> list[str]:
@@ -97,12 +115,13 @@ def _curve_lines(shares: Sequence[float]) -> list[str]:
 
 
 def _estimate(
-    units: Sequence[Unit], features: Sequence[Features], store: Store, jobs: int
+    units: Sequence[Unit], features: Mapping[Features, int], store: Store, jobs: int
 ) -> tuple[float, bool]:
     """Seconds, and whether the store's own history was there to learn from."""
     rates = _history(store)
     encode = sum(
-        _encode_seconds(form, rates) / (1 if form.split is None else jobs) for form in features
+        rates.get(form.work, GUESS[form.modality]) * samples / (jobs if form.split else 1)
+        for form, samples in features.items()
     )
     fit = sum(
         rates.get(type(unit.estimator).__name__, _guessed_fit(unit)) * unit.fitted_rows
@@ -127,21 +146,14 @@ def _trained(unit: Unit) -> list[Features]:
     return [form for form in outer if form.encoder.gives_inputs]
 
 
-def _encode_seconds(features: Features, rates: dict[str, float]) -> float:
-    return rates.get(features.work, GUESS[features.modality]) * features.count
-
-
 def _history(store: Store) -> dict[str, float]:
     """Mean seconds per unit of work of each class, from what the store's entries cost."""
     seconds: dict[str, float] = defaultdict(float)
     work: dict[str, float] = defaultdict(float)
-    for folder in store.entries():
-        try:
-            manifest = read_manifest(folder)
-        except Damaged:
-            continue
-        if "work" in manifest["facts"]:
-            name = manifest["facts"]["class"]
-            seconds[name] += manifest["seconds"]
-            work[name] += manifest["facts"]["work"]
+    for manifest in store.manifests_at_hand():
+        facts = manifest["facts"]
+        if "work" in facts:
+            name = facts["class"]
+            seconds[name] += facts.get("encode_seconds", manifest["seconds"])
+            work[name] += facts["work"]
     return {name: seconds[name] / work[name] for name in seconds if work[name]}

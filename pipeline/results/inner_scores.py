@@ -21,8 +21,8 @@ from pipeline.plan.plan import Plan, features_of
 from pipeline.results.scores import Scores
 from pipeline.store.manifest import Entry
 from pipeline.tasks.combination import Combination, inner_predictions
+from pipeline.tasks.encoding.requests import FeatureRequests
 from pipeline.tasks.inner import InnerTask, inner_ingredients
-from pipeline.tasks.requests import FeatureRequests
 from pipeline.tasks.unit import Unit, Units
 from reports.analysis.procedures import within_reach
 from reports.analysis.ranking import rank_cells

@@ -23,7 +23,7 @@ from pipeline.plan.plan import Plan
 from pipeline.results.lock import lock_text
 from pipeline.results.scores import Scores, manifest_of
 from pipeline.store.store import Store
-from pipeline.tasks.features import Features
+from pipeline.tasks.encoding.features import Features
 from reports.analysis.checks import Check
 from reports.fold_record import CellRecord
 from reports.record import MetricRecord, Remarks, ScoredRecord
@@ -147,7 +147,7 @@ def _encoding(features: Features, outcomes: Outcomes, store: Store) -> Outcome |
     """What came of encoding features; None where nobody knows, as the store no longer has them."""
     if features.key in outcomes:
         return outcomes[features.key]
-    seconds = store.seconds(features.ingredients)
+    seconds = features.encode_seconds(store)
     return None if seconds is None else Done(seconds, reused=True)
 
 

@@ -19,10 +19,9 @@ from pipeline.metrics import METRICS
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import PlanOutcomes
 from pipeline.plan.plan import Plan
-from pipeline.store.manifest import Damaged, read_manifest
+from pipeline.store.manifest import Damaged
 from pipeline.store.store import Store
 from pipeline.tasks.combination import Combination, predicted
-from pipeline.tasks.features import Features
 from pipeline.tasks.unit import Unit, result_of
 from reports.fold_record import FailureRecord, FoldRecord
 
@@ -165,23 +164,15 @@ class _Costs:
             for other in self._plan.features.values()
             if (other.modality, other.component, other.ingredients["train"]) == pass_over
         ]
-        manifest = manifest_of(self._store, key)
-        files = {} if manifest is None else manifest["files"]
-        size = sum(int(file["bytes"]) for file in files.values())
-        return max(map(self._seconds, forms)), size
-
-    def _seconds(self, form: Features) -> float:
-        """What encoding took, whenever its samples were encoded."""
-        manifest = manifest_of(self._store, form.key)
-        if manifest is None:
-            return 0.0
-        return float(manifest["facts"].get("encode_seconds", manifest["seconds"]))
+        numbers = features.numbers_of_sample(self._store) or 0.0
+        seconds = max(form.encode_seconds(self._store) or 0.0 for form in forms)
+        return seconds, round(4 * numbers * features.count)
 
 
 def manifest_of(store: Store, key: str) -> dict[str, Any] | None:
     """The manifest of an entry; None where there is no sound one."""
     try:
-        return read_manifest(store.folder(key))
+        return store.manifest(key)
     except Damaged:
         return None
 

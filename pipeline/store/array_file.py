@@ -111,9 +111,10 @@ def write_pieces(
             if block.is_sparse:
                 arrays["values"] = block.values
                 continue
-            for name, array in (("values", block.values), ("mask", block.mask)):
-                if array is None:
-                    continue
+            arrays_of_piece: list[tuple[str, NDArray[Any]]] = [("values", np.asarray(block.values))]
+            if block.mask is not None:
+                arrays_of_piece.append(("mask", block.mask))
+            for name, array in arrays_of_piece:
                 if (output, name) not in growing:
                     file = files.enter_context((folder / f"{output}.{name}.npy").open("wb"))
                     growing[output, name] = GrowingArray(file, rows, array)

@@ -5,21 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Block
 from pipeline.store.keys import Ingredients, key_of
-from pipeline.store.manifest import Entry
+from pipeline.store.manifest import Damaged, Entry
+from pipeline.store.packed_texts import packed
 from pipeline.store.store import Store
 
-SIZE = 512  # samples of a shard: what an interrupted encoding may lose
+LACKING = -1  # number of the shard of a sample that no shard has
+BYTES = 32  # of a digest
+
+
+class Locations(NamedTuple):
+    """Where the values of m samples lie.
+
+    Parameters
+    ----------
+    keys : of the shards that hold them.
+    shard, row : int32 (m,), position in `keys` and row in that shard; LACKING where none has it.
+    """
+
+    keys: tuple[str, ...]
+    shard: NDArray[np.int32]
+    row: NDArray[np.int32]
+
+
+def shard_ingredients(maker: Ingredients, digests: Sequence[str]) -> Ingredients:
+    """Everything that decides a shard: what makes values of samples, and the samples in order."""
+    return {**maker, "samples": key_of({"digests": list(digests)})}
 
 
 @dataclass(frozen=True, eq=False)
 class Shards:
     """The values that one maker gives to samples, wherever these have been seen.
+
+    It knows the shards that were there when it was first asked, and those it put itself.
 
     Parameters
     ----------
@@ -29,110 +53,108 @@ class Shards:
     store: Store
     maker: Ingredients
 
-    @cached_property
-    def _shards(self) -> dict[str, Entry]:
-        """Sound shards by key; a damaged or removed one is as if it had never been."""
-        noted = self.store.noted(key_of(self.maker))
-        entries = {key: self.store.at(key) for key in noted}
-        return {key: entry for key, entry in entries.items() if entry is not None}
+    def put(
+        self, digests: Sequence[str], block: Block, seconds: float, kind: str | None = None
+    ) -> str:
+        """Keep the values of some samples as a shard; its key.
 
-    @cached_property
-    def _locations(self) -> dict[str, tuple[str, int]]:
-        """Key of the shard and row in it of each sample, by digest."""
-        locations: dict[str, tuple[str, int]] = {}
-        for key, entry in self._shards.items():
-            for row, digest in enumerate(np.asarray(entry.arrays["digests"])):
-                locations[digest.tobytes().hex()] = key, row
-        return locations
-
-    def lacks(self, digest: str) -> bool:
-        """Whether no shard has the sample of this digest."""
-        return digest not in self._locations
-
-    def add(self, digests: Sequence[str], block: Block, seconds: float) -> str:
-        """Keep the values of some samples, which took so long to make, as a new shard; its key."""
-        arrays: dict[str, NDArray[np.generic]] = {"values": np.asarray(block.values)}
-        if block.mask is not None:
-            arrays["mask"] = block.mask
-        arrays["digests"] = np.frombuffer(
-            bytes.fromhex("".join(digests)), dtype=np.uint8
-        ).reshape(len(digests), -1)
-        ingredients = {**self.maker, "samples": key_of({"digests": list(digests)})}
-        facts = {"label": f"{len(digests)} samples", "encode_seconds": seconds}
+        Parameters
+        ----------
+        seconds : that they took to make.
+        kind : what these are noted under, to tell how long others will take.
+        """
+        facts = {
+            "label": f"{len(digests)} samples",
+            "class": kind,
+            "work": len(digests),
+            "encode_seconds": seconds,
+        }
+        held = _searchable(digests).view(np.uint8).reshape(-1, BYTES)
+        arrays = {**_arrays(block), "digests": held}
+        ingredients = shard_ingredients(self.maker, digests)
         key = key_of(ingredients)
-        entry = self.store.get(ingredients, lambda: Entry(arrays, facts))
+        self.store.get(ingredients, lambda: Entry(arrays, facts))
         self.store.note(key_of(self.maker), key)
-        self._locations.update({digest: (key, row) for row, digest in enumerate(digests)})
-        self._shards[key] = entry
+        self._held[key] = _searchable(digests)
         return key
 
-    def merge(self) -> list[str]:
-        """Put the samples of small shards into larger ones; keys of those that are then idle."""
-        small = {
-            key: np.asarray(entry.arrays["digests"])
-            for key, entry in self._shards.items()
-            if len(entry.arrays["digests"]) < SIZE
+    @cached_property
+    def samples(self) -> dict[str, list[str]]:
+        """Digests of the samples of each shard that was there."""
+        return {
+            key: [row.tobytes().hex() for row in held.view(np.uint8).reshape(-1, BYTES)]
+            for key, held in self._held.items()
         }
-        if len(small) < 2:
-            return []
-        samples = np.concatenate(list(small.values()))
-        digests = list(dict.fromkeys(sample.tobytes().hex() for sample in samples))
-        merged = []
-        for start in range(0, len(digests), SIZE):
-            part = digests[start : start + SIZE]
-            seconds = self.seconds(part)
-            merged.append(self.add(part, self.block(part, self.longest(part)), seconds))
-        return [key for key in small if key not in merged]
 
-    def seconds(self, digests: Sequence[str]) -> float:
-        """What making the values of these samples took: their part of each shard's time."""
-        total = 0.0
-        for digest in digests:
-            entry = self._shards[self._locations[digest][0]]
-            total += float(entry.facts["encode_seconds"]) / len(entry.arrays["digests"])
-        return total
+    def locate(self, digests: Sequence[str]) -> Locations:
+        """Where the values of m distinct samples lie, in shards that are sound as a whole.
 
-    def longest(self, digests: Sequence[str]) -> int:
-        """Length of the longest sequence among these samples; 0 where they are no sequences."""
-        lengths = [0]
-        for shard, rows, _ in self._by_shard(digests):
-            mask = shard.arrays.get("mask")
-            if mask is not None:
-                there = np.asarray(mask[rows])
-                lengths.append(int((there * np.arange(1, there.shape[1] + 1)).max(initial=0)))
-        return max(lengths)
+        A damaged or removed shard is as if it had never been.
+        """
+        asked = _searchable(digests)
+        while True:
+            locations = self._searched(asked)
+            unsound = [key for key in locations.keys if self.store.at(key) is None]
+            if not unsound:
+                return locations
+            for key in unsound:
+                del self._held[key]
 
-    def block(self, digests: Sequence[str], longest: int) -> Block:
-        """The values of these samples in their order, sequences of `longest` places."""
-        values: NDArray[np.float32] | None = None
-        mask: NDArray[np.bool_] | None = None
-        for shard, rows, positions in self._by_shard(digests):
-            arrays = shard.arrays
-            part = np.asarray(arrays["values"][rows])
-            shape = part.shape[1:] if "mask" not in arrays else (longest, *part.shape[2:])
-            if values is None:
-                values = np.zeros((len(digests), *shape), dtype=part.dtype)
-            if "mask" not in arrays:
-                values[positions] = part
+    def _searched(self, asked: NDArray[np.bytes_]) -> Locations:
+        shard = np.full(len(asked), LACKING, dtype=np.int32)
+        row = np.zeros(len(asked), dtype=np.int32)
+        keys: list[str] = []
+        order = np.argsort(asked, kind="stable")
+        in_order = asked[order]
+        for key, held in self._held.items() if len(asked) else ():
+            rank = np.minimum(np.searchsorted(in_order, held), len(asked) - 1)
+            rows = np.flatnonzero(in_order[rank] == held)
+            positions = order[rank[rows]]
+            first = shard[positions] == LACKING
+            if first.any():
+                shard[positions[first]], row[positions[first]] = len(keys), rows[first]
+                keys.append(key)
+        return Locations(tuple(keys), shard, row)
+
+    @cached_property
+    def _held(self) -> dict[str, NDArray[np.bytes_]]:
+        """Digests of the samples of each shard."""
+        held = {}
+        for key in self.store.noted(key_of(self.maker)):
+            try:
+                digests = np.ascontiguousarray(self.store.array(key, "digests"))
+            except Damaged:
                 continue
-            if mask is None:
-                mask = np.zeros((len(digests), longest), dtype=bool)
-            width = min(longest, part.shape[1])
-            values[positions, :width] = part[:, :width]
-            mask[positions, :width] = np.asarray(arrays["mask"][rows])[:, :width]
-        assert values is not None
-        return Block.of(values, mask)
+            held[key] = digests.view(f"S{BYTES}").ravel()
+        return held
 
-    def _by_shard(
-        self, digests: Sequence[str]
-    ) -> list[tuple[Entry, NDArray[np.int64], NDArray[np.int64]]]:
-        """Each shard that is needed, rows of it, and where these stand in the order."""
-        by_shard: dict[str, list[tuple[int, int]]] = {}
-        for position, digest in enumerate(digests):
-            key, row = self._locations[digest]
-            by_shard.setdefault(key, []).append((row, position))
-        parts = []
-        for key, pairs in by_shard.items():
-            rows, positions = np.array(pairs, dtype=np.int64).T
-            parts.append((self._shards[key], rows, positions))
-        return parts
+    def seconds(self, locations: Locations) -> float:
+        """What making the values of these samples took: their part of each shard's time."""
+        samples = np.bincount(locations.shard, minlength=len(locations.keys))
+        return sum(
+            float(self.store.manifest(key)["facts"]["encode_seconds"])
+            * int(count)
+            / len(self._held[key])
+            for key, count in zip(locations.keys, samples, strict=True)
+        )
+
+
+def _searchable(digests: Sequence[str]) -> NDArray[np.bytes_]:
+    """Sha256 of m samples as bytes (m,), which can be sorted and searched.
+
+    NumPy leaves zeros at the end of such a value out; all being equally long, they stay distinct.
+    """
+    return np.frombuffer(bytes.fromhex("".join(digests)), dtype=f"S{BYTES}")
+
+
+def _arrays(block: Block) -> dict[str, Any]:
+    """The arrays of a shard; columns of sparse values by name, as no other shard has the same."""
+    if block.columns is not None:
+        names = packed(block.columns)
+        return {
+            "values": block.values,
+            "columns": names["bytes"],
+            "column_ends": names["ends"],
+        }
+    arrays: dict[str, Any] = {"values": np.asarray(block.values)}
+    return arrays if block.mask is None else {**arrays, "mask": block.mask}

@@ -9,8 +9,8 @@ from __future__ import annotations
 from models.classifiers.temperature import VERSION as TEMPERATURE
 
 VERSIONS: dict[str, int] = {
-    # pipeline.tasks.encode: which samples an encoder learns from, in which pieces it transforms
-    # them
+    # pipeline.tasks.encoding.encode and shard: which samples an encoder learns from, in which
+    # pieces it transforms them
     "encode": 1,
     # pipeline.tasks.fit and inner: the choice of a setting, what is fitted on, aligned and averaged
     # predictions

@@ -29,7 +29,7 @@ from pipeline.tasks.digests import (
     unlabelled_digest,
     uses_groups,
 )
-from pipeline.tasks.features import Features
+from pipeline.tasks.encoding.features import Features
 from pipeline.tasks.procedures import versions_of
 
 

@@ -14,7 +14,7 @@ from pipeline.folds.fold import RowSplit
 from pipeline.metrics.metric import Probabilities
 from pipeline.store.store import Store
 from pipeline.tasks.context import Context
-from pipeline.tasks.features import Features
+from pipeline.tasks.encoding.features import Features
 from pipeline.tasks.unit import Unit
 
 

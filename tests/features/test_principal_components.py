@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from features.block import Block
 from features.encoders.cnn import CNN
 from features.principal_components import PrincipalComponents
-from pipeline.store.store import Store
+from pipeline.store.folder import FolderStore
 from tests.support.tiny import GRID, run_grid, without_report, write_grid, write_table
 
 
@@ -98,12 +98,12 @@ def test_the_frozen_network_runs_once_and_the_components_in_every_training_set(
     widths = Counter(
         entry.arrays["values"].shape[1] for entry in entries(tmp_path) if "values" in entry.arrays
     )
-    assert widths == {512: 2, 3: 9}  # the network's features by sample, and put together
+    assert widths == {512: 1, 3: 9}  # of the network's features there is one shard
     write_grid(tmp_path, grid.replace("pca: 3", "pca: 2"))
     assert run_grid(tmp_path) == 0
     assert passes == [36], "other components use the same frozen features"
 
 
 def entries(folder):
-    store = Store(folder / "store")
-    return [store.read(path) for path in store.entries()]
+    store = FolderStore(folder / "store")
+    return [store.read(path.name) for path in store.entries()]

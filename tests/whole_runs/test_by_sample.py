@@ -11,7 +11,7 @@ import features
 from features.block import Block
 from features.encoder import Encoder
 from pipeline.store import shards
-from pipeline.tasks import encode
+from pipeline.tasks.encoding import shard
 from tests.support.tiny import (
     GRID,
     MeanColour,
@@ -123,18 +123,20 @@ def test_an_interrupted_encoding_goes_on_where_it_was(tmp_path, monkeypatch):
     write_table(tmp_path)
     write_grid(tmp_path, GRID.replace("image: [mean_colour]", "image: [piecewise]"))
     monkeypatch.setitem(features.IMAGE_ENCODERS, "piecewise", Piecewise)
-    monkeypatch.setattr(encode, "SIZE", 8)
-    add, written = shards.Shards.add, []
+    monkeypatch.setattr(shard, "SAMPLES", 8)
+    put, written = shards.Shards.put, []
 
-    def killed(self, *rest):
+    def killed(self, digests, block, *rest):
+        if block.is_sparse:  # words of the texts
+            return put(self, digests, block, *rest)
         if len(written) == 2:
             raise KeyboardInterrupt
-        written.append(rest)
-        add(self, *rest)
+        written.append(digests)
+        return put(self, digests, block, *rest)
 
-    monkeypatch.setattr(shards.Shards, "add", killed)
+    monkeypatch.setattr(shards.Shards, "put", killed)
     assert run_grid(tmp_path) == 130
-    monkeypatch.setattr(shards.Shards, "add", add)
+    monkeypatch.setattr(shards.Shards, "put", put)
     MeanColour.calls.clear()
     Piecewise.calls.clear()
     assert run_grid(tmp_path) == 0

@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.store.folder import FolderStore
 from pipeline.store.manifest import MANIFEST
 from pipeline.store.store import Store
 from tests.support.paths import ROOT
@@ -92,7 +93,7 @@ def calm_run(folder: Path, out: str) -> int:
     for name in ("items.csv", "grid.yaml"):
         (folder / out / name).write_text((folder / name).read_text())
     assert run_grid(folder / out, out=".") == 0
-    return len(Store(folder / out / "store").entries())
+    return len(FolderStore(folder / out / "store").entries())
 
 
 # --- killed
@@ -120,7 +121,7 @@ def kill_at(process: subprocess.Popen[str], store: Store, entries: int, mid_writ
 def test_a_killed_run_goes_on_to_the_same_results(folder, jobs, rounds):
     total, store, chance, kills = (
         calm_run(folder, "calm"),
-        Store(folder / "store"),
+        FolderStore(folder / "store"),
         random.Random(jobs),
         0,
     )
@@ -128,13 +129,13 @@ def test_a_killed_run_goes_on_to_the_same_results(folder, jobs, rounds):
         at = len(store.entries()) + chance.randint(0, total // 4)
         with started(folder, "out", jobs=jobs) as process:
             kills += kill_at(process, store, at, mid_write=number % 2 == 0)
-        assert not [problem for entry in store.entries() if (problem := store.problem(entry))]
+        assert not [problem for entry in store.entries() if (problem := store.problem(entry.name))]
     assert kills >= 1
     before = counted(store)
     with started(folder, "out", jobs=jobs) as process:
         errors = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 0, errors
-    assert sum(computed(errors)) == counted(Store(folder / "calm" / "store")) - before
+    assert sum(computed(errors)) == counted(FolderStore(folder / "calm" / "store")) - before
     assert len(store.entries()) == total
     assert same(folder, "out", "calm")
 
@@ -155,14 +156,14 @@ def test_two_runs_of_overlapping_grids_share_the_work_and_do_none_of_it_twice(fo
         errors = [process.communicate(timeout=PATIENCE)[1] for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], errors
     store, calm = (
-        Store(folder / "store"),
-        [Store(folder / f"calm {name}" / "store") for name in grids],
+        FolderStore(folder / "store"),
+        [FolderStore(folder / f"calm {name}" / "store") for name in grids],
     )
     names = [{entry.name for entry in opened.entries()} for opened in (store, *calm)]
     assert names[0] == names[1] | names[2]
     assert names[1] & names[2]
     assert sum(sum(computed(text)) for text in errors) == counted(store)
-    assert not [problem for entry in store.entries() if (problem := store.problem(entry))]
+    assert not [problem for entry in store.entries() if (problem := store.problem(entry.name))]
     assert same(folder, "one", "calm one")
     assert same(folder, "two", "calm two")
 
@@ -199,7 +200,7 @@ def test_damaged_entries_are_computed_again_and_the_sound_ones_are_not(folder, c
     assert run_grid(folder, out="calm") == 0
     assert run_grid(folder) == 0
     capsys.readouterr()
-    entries = Store(folder / "store").entries()
+    entries = FolderStore(folder / "store").entries()
     results_of_cells = [
         entry for entry in entries if '"kind":"result"' in (entry / MANIFEST).read_text()
     ]
@@ -216,7 +217,7 @@ def test_damaged_entries_are_computed_again_and_the_sound_ones_are_not(folder, c
     for position, entry in enumerate(entries):
         list(DAMAGES.values())[position % len(DAMAGES)](entry)
     assert run_grid(folder) == 0
-    assert sum(computed(capsys.readouterr().err)) == counted(Store(folder / "store"))
+    assert sum(computed(capsys.readouterr().err)) == counted(FolderStore(folder / "store"))
     assert same(folder, "out", "calm")
 
 

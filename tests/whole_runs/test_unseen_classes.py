@@ -30,8 +30,8 @@ from pipeline.folds.draw import draw
 from pipeline.folds.wording import describe, remarks
 from pipeline.metrics import METRICS
 from pipeline.plan.plan import make_plan
+from pipeline.store.folder import FolderStore
 from pipeline.store.keys import key_of
-from pipeline.store.store import Store
 from pipeline.tasks import views as fold_views
 from tests.support.comparisons import comparison_of
 from tests.support.datasets import dataset_of
@@ -172,7 +172,7 @@ def test_the_split_is_described_with_what_chance_would_give():
 
 
 def test_folds_of_rows_and_of_classes_are_stored_apart(tmp_path):
-    data, store = dataset_of(np.repeat(np.arange(12), 6)), Store(tmp_path)
+    data, store = dataset_of(np.repeat(np.arange(12), 6)), FolderStore(tmp_path)
     rows = draw(data, Split(folds=3, repeats=1, inner=2), 0, store)
     for _ in range(2):  # drawn, then read
         classes = draw(data, UNSEEN, 0, store)

@@ -23,7 +23,7 @@ from features.training.loop import train
 from features.training.losses import logit_loss
 from features.training.settings import Training
 from pipeline import run
-from pipeline.store.store import Store
+from pipeline.store.folder import FolderStore
 from tests.support.samples import COLOURS, coloured, png
 from tests.support.tiny import (
     GRID,
@@ -263,6 +263,7 @@ def test_one_and_two_workers_give_the_same(folder, monkeypatch):
 
 
 def features_of(root, unit):
+    store = FolderStore(root)
     return np.stack(
-        [Store(root).load(part.ingredients).arrays["values"] for part in unit.features["image"]]
+        [store.load(part.ingredients).arrays["values"] for part in unit.features["image"]]
     )

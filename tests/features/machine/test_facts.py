@@ -15,8 +15,8 @@ from features.machine import identity
 from features.machine.facts import cached_facts, caching_facts
 from features.machine.identity import file_digest
 from features.networks import catalogue
+from pipeline.store.folder import FolderStore
 from pipeline.store.remember import fact_cache
-from pipeline.store.store import Store
 from tests.support.paths import ROOT
 from tests.support.tiny import GRID, run_grid, without_report, write_grid, write_table
 
@@ -31,30 +31,30 @@ def test_an_answer_is_asked_for_once_and_kept_in_the_store(tmp_path):
         asked.append(1)
         return {"answer": ["blue", 3]}
 
-    for store in (Store(tmp_path), Store(tmp_path)):
+    for store in (FolderStore(tmp_path), FolderStore(tmp_path)):
         with caching_facts(fact_cache(store)):
             assert cached_facts(QUESTION, ask)["answer"] == ["blue", 3]
             assert cached_facts(QUESTION, ask)["answer"] == ["blue", 3]
     assert len(asked) == 1
-    with caching_facts(fact_cache(Store(tmp_path))):
+    with caching_facts(fact_cache(FolderStore(tmp_path))):
         cached_facts({**QUESTION, "libraries": {"paint": "2"}}, ask)
     assert len(asked) == 2, "another version may answer differently"
 
 
 def test_an_error_is_no_answer(tmp_path):
-    with caching_facts(fact_cache(Store(tmp_path))):
+    with caching_facts(fact_cache(FolderStore(tmp_path))):
         for _ in range(2):
             with pytest.raises(ValueError, match=r"nearest: .*resnet18"):
                 CNN(model="resnet19").identity()
-    assert Store(tmp_path).entries() == []
+    assert FolderStore(tmp_path).entries() == []
 
 
 def test_a_store_that_cannot_be_written_to_keeps_no_answer_and_stops_nobody(tmp_path, monkeypatch):
     def refused(self, key):
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
-    monkeypatch.setattr(Store, "lock", refused)
-    with caching_facts(fact_cache(Store(tmp_path))):
+    monkeypatch.setattr(FolderStore, "lock", refused)
+    with caching_facts(fact_cache(FolderStore(tmp_path))):
         assert cached_facts(QUESTION, lambda: {"answer": "blue"}) == {"answer": "blue"}
         with pytest.raises(FileNotFoundError, match="nowhere"):
             cached_facts(
@@ -68,8 +68,8 @@ def test_an_answer_that_cannot_be_stored_is_not_asked_for_again(tmp_path, monkey
         raise OSError(28, "No space left on device")
 
     asked = []
-    monkeypatch.setattr(Store, "_save", refused)
-    with caching_facts(fact_cache(Store(tmp_path))):
+    monkeypatch.setattr(FolderStore, "_save", refused)
+    with caching_facts(fact_cache(FolderStore(tmp_path))):
         assert cached_facts(QUESTION, lambda: asked.append(1) or {"answer": "blue"}) == {
             "answer": "blue"
         }
@@ -80,12 +80,12 @@ def test_an_answer_that_cannot_be_stored_is_not_asked_for_again(tmp_path, monkey
     "model", ["resnet50", "timm/test_vit", "vgg11", "timm/test_resnet.r160_in1k"]
 )
 def test_what_is_cached_is_what_was_answered(tmp_path, model):
-    with caching_facts(fact_cache(Store(tmp_path))):
+    with caching_facts(fact_cache(FolderStore(tmp_path))):
         first = catalogue.listed(model)
-    with caching_facts(fact_cache(Store(tmp_path))):
+    with caching_facts(fact_cache(FolderStore(tmp_path))):
         assert catalogue.listed(model) == first
         assert list(catalogue.listed(model)) == list(first)
-    assert len(Store(tmp_path).entries()) == 1
+    assert len(FolderStore(tmp_path).entries()) == 1
 
 
 def test_a_cached_run_with_models_of_torchvision_and_timm_loads_neither(tmp_path, monkeypatch):
@@ -131,7 +131,7 @@ def test_weights_are_read_for_their_hash_once(tmp_path, read):
     weights = tmp_path / "weights.bin"
     weights.write_bytes(b"12345")
     for _ in range(2):
-        with caching_facts(fact_cache(Store(tmp_path / "store"))):
+        with caching_facts(fact_cache(FolderStore(tmp_path / "store"))):
             assert (
                 file_digest(weights) == file_digest(weights) == hashlib.sha256(b"12345").hexdigest()
             )
@@ -143,7 +143,7 @@ def test_weights_are_read_again_where_another_file_has_their_name_size_and_time(
     weights.write_bytes(b"12345")
     other.write_bytes(b"54321")
     times = weights.stat().st_atime_ns, weights.stat().st_mtime_ns
-    with caching_facts(fact_cache(Store(tmp_path / "store"))):
+    with caching_facts(fact_cache(FolderStore(tmp_path / "store"))):
         file_digest(weights)
         other.replace(weights)
         os.utime(weights, ns=times)
@@ -154,18 +154,18 @@ def test_weights_are_read_again_where_another_file_has_their_name_size_and_time(
 def test_small_files_are_read_and_make_no_entries(tmp_path, read, monkeypatch):
     monkeypatch.setattr(identity, "LARGE", 6)
     (tmp_path / "words.txt").write_bytes(b"12345")
-    with caching_facts(fact_cache(Store(tmp_path / "store"))):
+    with caching_facts(fact_cache(FolderStore(tmp_path / "store"))):
         for _ in range(2):
             assert file_digest(tmp_path / "words.txt") == hashlib.sha256(b"12345").hexdigest()
     assert len(read) == 2
-    assert Store(tmp_path / "store").entries() == []
+    assert FolderStore(tmp_path / "store").entries() == []
 
 
 def test_weights_that_have_just_changed_are_read_each_time(tmp_path, read, monkeypatch):
     monkeypatch.setattr(identity, "SETTLED", 60.0)
     weights = tmp_path / "weights.bin"
-    with caching_facts(fact_cache(Store(tmp_path / "store"))):
+    with caching_facts(fact_cache(FolderStore(tmp_path / "store"))):
         for content in (b"12345", b"54321"):  # perhaps within one tick of the clock
             weights.write_bytes(content)
             assert file_digest(weights) == hashlib.sha256(content).hexdigest()
-    assert Store(tmp_path / "store").entries() == []
+    assert FolderStore(tmp_path / "store").entries() == []

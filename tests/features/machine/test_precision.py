@@ -14,8 +14,8 @@ from features.machine import precision
 from features.machine.facts import caching_facts
 from features.machine.precision import Chosen, chosen_precision
 from features.networks.pretrained import LITE0_PACKAGE
+from pipeline.store.folder import FolderStore
 from pipeline.store.remember import fact_cache
-from pipeline.store.store import Store
 from tests.support.picture_networks import photographs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -79,7 +79,7 @@ def test_a_gpu_is_asked_once_and_again_where_it_or_its_driver_is_another(
     monkeypatch.setattr(precision, "_asked_torch", lambda: asked.append(True) or True)
 
     def answered() -> Chosen:
-        with caching_facts(fact_cache(Store(tmp_path / "store"))):
+        with caching_facts(fact_cache(FolderStore(tmp_path / "store"))):
             return chosen_precision("auto")
 
     assert answered() == answered() == Chosen("bfloat16", "cuda")
@@ -96,10 +96,10 @@ def test_a_driver_that_does_not_work_now_is_asked_again(
     driver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with caching_facts(fact_cache(Store(tmp_path / "store"))):
+    with caching_facts(fact_cache(FolderStore(tmp_path / "store"))):
         assert chosen_precision("float32") == Chosen("float32", "cpu")
-        assert Store(tmp_path / "store").entries() == []
+        assert FolderStore(tmp_path / "store").entries() == []
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
         assert chosen_precision("auto") == Chosen("bfloat16", "cuda")
-    assert len(Store(tmp_path / "store").entries()) == 1
+    assert len(FolderStore(tmp_path / "store").entries()) == 1

@@ -18,7 +18,7 @@ from features.networks.finetuning import Finetune, Head
 from features.networks.last_layers import _Inputs, taken_apart, tuned
 from features.networks.pretrained import Pretrained
 from features.training.held_out import split_for_stopping
-from pipeline.tasks.requests import describe_encoder
+from pipeline.tasks.encoding.requests import describe_encoder
 from tests.support.samples import coloured, png
 from tests.support.tiny import (
     GRID,

@@ -23,12 +23,12 @@ from models.early.pooled import PooledFusion
 from models.views import Views
 from pipeline import run
 from pipeline.config.components import variants
-from pipeline.store.store import Store
+from pipeline.store.folder import FolderStore
 from pipeline.tasks import fit as fitting
 from pipeline.tasks import refit as refits
 from pipeline.tasks.context import context_of
+from pipeline.tasks.encoding.requests import describe_encoder
 from pipeline.tasks.refit import refit
-from pipeline.tasks.requests import describe_encoder
 from pipeline.tasks.views import outer_views
 from tests.support.samples import png
 from tests.support.tiny import (
@@ -301,7 +301,7 @@ def test_predictions_are_averaged_over_the_copies_where_asked(folder, plans, tes
     )
     assert run_grid(folder) == 0
     plan, dataset = plans[0]
-    store = Store(folder / "store")
+    store = FolderStore(folder / "store")
     for unit in (unit for unit in plan.units if unit.cell.fusion.name == "concat"):
         again = refit(unit, context_of(dataset, (), "log_loss"), store)
         scored = again.views.take(unit.fold.test)

@@ -9,10 +9,10 @@ import pytest
 
 from pipeline.engine.attempts import attempt, computed, describe, failure
 from pipeline.engine.task import Done, Failed
+from pipeline.store.folder import FolderStore
 from pipeline.store.manifest import Entry
-from pipeline.store.store import Store
 
-STORE = Store(Path("never written"))
+STORE = FolderStore(Path("never written"))
 
 
 def broken(*_: object) -> Entry:

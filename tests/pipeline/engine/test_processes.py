@@ -21,6 +21,7 @@ from pipeline.engine.processes import Processes, one_thread
 from pipeline.engine.progress import silence
 from pipeline.engine.run_all import run_all
 from pipeline.engine.task import Done
+from pipeline.store.folder import FolderStore
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -63,7 +64,7 @@ def test_networks_are_the_same_from_one_worker_and_from_two(tmp_path):
     assert {"attention", "cross_attention", "gated", "co_training", "end_to_end"} <= set(names)
     answers = []
     for slots in (1, 2):
-        store = Store(tmp_path / str(slots))
+        store = FolderStore(tmp_path / str(slots))
         run_all([Predict(name) for name in names], Processes(slots), store, silence)
         entries = {name: store.load({"fusion": name}) for name in names}
         answers.append({name: entry.arrays["probabilities"] for name, entry in entries.items()})

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from pipeline.engine.progress import silence
 from pipeline.engine.run_all import counts, run_all
 from pipeline.engine.task import Batch, Done, Failed, Outcome, Outcomes
+from pipeline.store.folder import FolderStore
 from pipeline.store.store import Store
 
-STORE = Store(Path("never written"))
+STORE = FolderStore(Path("never written"))
 BOOM = Failed("ValueError: boom", "the traceback")
 
 

@@ -18,7 +18,7 @@ from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save
 from pipeline.folds.wording import describe, remarks
 from pipeline.seeds import derive
-from pipeline.store.store import Store
+from pipeline.store.folder import FolderStore
 from tests.support.datasets import dataset_of
 from tests.support.samples import small_samples
 
@@ -162,7 +162,7 @@ def test_the_split_is_described_in_a_sentence(split, words):
     Split(folds=3, repeats=2, inner=2), Split(holdout=0.3, repeats=2), Split(official=True)])
 def test_grouped_folds_are_drawn_once_and_come_back_the_same(split, tmp_path, monkeypatch):
     data = dataset_of([0, 1] * 30, np.arange(60) // 4, split=["train"] * 44 + ["test"] * 16)
-    plain, store = draw(data, split, 3), Store(tmp_path)
+    plain, store = draw(data, split, 3), FolderStore(tmp_path)
     first = draw(data, split, 3, store)
     other = draw(data, split, 4, store)
     monkeypatch.setattr("pipeline.folds.draw._drawn", None)

@@ -18,10 +18,11 @@ from models.early.pooled import PooledFusion
 from models.preparation.scaling import BlockScaler
 from pipeline import run
 from pipeline.engine.task import Done
-from pipeline.store.store import Store
+from pipeline.store.folder import FolderStore
 from pipeline.tasks import fit as fitting
-from pipeline.tasks.encode import encode_tasks
-from pipeline.tasks.features import with_stages
+from pipeline.tasks.encoding.encode import encode_tasks
+from pipeline.tasks.encoding.features import with_stages
+from pipeline.tasks.encoding.shard import assembled, shard_tasks
 from tests.support.samples import png, small_samples
 from tests.support.tiny import (
     GRID,
@@ -157,7 +158,7 @@ def test_stored_features_have_columns_and_weights_of_training_words_only(
     learned = [features for features in plan.features.values() if features.train is not None]
     assert len(learned) == 3 * (1 + 2)
     for features in learned:
-        block = features.load(Store(folder / "store"), dataset.modalities["text"].index)
+        block = features.load(FolderStore(folder / "store"), dataset.modalities["text"].index)
         np.testing.assert_allclose(
             dense(block.array()), formula(TEXTS, texts_of(features.train)), rtol=1e-5
         )
@@ -170,7 +171,8 @@ def test_stored_word_vectors_know_no_word_of_unseen_rows(folder, plans):
     learned = [features for features in plan.features.values() if features.train is not None]
     assert len(learned) == 3 * (1 + 2)
     for features in learned:
-        rows = features.load(Store(folder / "store"), dataset.modalities["text"].index).array()
+        store = FolderStore(folder / "store")
+        rows = features.load(store, dataset.modalities["text"].index).array()
         for label in range(3):
             same = dataset.labels == label
             inside = same & np.isin(np.arange(36), features.train)
@@ -260,7 +262,7 @@ def test_scalers_learn_from_the_training_rows_of_one_split_only(folder, monkeypa
     assert run_grid(folder) == 0
     plan, dataset = plans[0]
     frozen = next(features for features in plan.features.values() if features.modality == "image")
-    pictures = frozen.load(Store(folder / "store"), dataset.modalities["image"].index).array()
+    pictures = frozen.load(FolderStore(folder / "store"), dataset.modalities["image"].index).array()
     assert len(np.unique(pictures, axis=0)) == 36
     expected = set()
     for rows in training_sets(folder):
@@ -303,7 +305,13 @@ def fold_of(made, fold):
 
 def encode_now(features, dataset, store):
     """Put features into the store, with the frozen ones that they learn from."""
-    for task in encode_tasks(with_stages([features]).values(), dataset, store):
+    needed = list(with_stages([features]).values())
+    frozen = [form for form in needed if form.by_sample]
+    for task in shard_tasks(frozen, dataset, store):
+        assert all(isinstance(outcome, Done) for outcome in task.compute(store).values())
+    for form in frozen:
+        assert isinstance(assembled(form, dataset, store, {}), Done)
+    for task in encode_tasks([form for form in needed if not form.by_sample], dataset, store):
         assert all(isinstance(outcome, Done) for outcome in task.compute(store).values())
 
 
@@ -313,8 +321,9 @@ def training_features(folder, plan, dataset):
     for unit in plan.units:
         for modality, of_splits in unit.features.items():
             for position, features in enumerate(of_splits):
-                encode_now(features, dataset, Store(folder / "store"))
-                block = features.load(Store(folder / "store"), dataset.modalities[modality].index)
+                store = FolderStore(folder / "store")
+                encode_now(features, dataset, store)
+                block = features.load(store, dataset.modalities[modality].index)
                 stored[unit.fold.fold][modality, position] = dense(
                     block.take(unit.fold.train).array()
                 ).tobytes()

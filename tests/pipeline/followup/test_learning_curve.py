@@ -19,8 +19,8 @@ from pipeline.followup import learning_curve
 from pipeline.followup.learning_curve import curve_cells
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
+from pipeline.store.folder import FolderStore
 from pipeline.store.manifest import MANIFEST
-from pipeline.store.store import Store
 from pipeline.tasks import fit
 from reports.follow_up_record import CurveRecord
 from reports.sections import learning_curve as section
@@ -169,7 +169,7 @@ def test_a_curve_added_later_finds_results_whose_rows_and_features_are_gone(fold
     """As in a store that was made before rows and folds were kept in it."""
     write_grid(folder, CURVE.partition("learning_curve")[0])
     assert run_grid(folder) == 0
-    for entry in Store(folder / "store").entries():
+    for entry in FolderStore(folder / "store").entries():
         text = (entry / MANIFEST).read_text()
         if any(f'"kind":"{kind}"' in text for kind in ("context", "features", "texts")):
             shutil.rmtree(entry)

@@ -9,7 +9,7 @@ from pipeline.engine.processes import Processes
 from pipeline.plan import needs
 from pipeline.plan.needs import Needs, memory_text
 from pipeline.plan.plan import make_plan
-from pipeline.store.store import Store
+from pipeline.store.folder import FolderStore
 from reports.units import GIGABYTE
 from tests.support.comparisons import comparison_of
 from tests.support.tiny import (
@@ -37,7 +37,7 @@ def planned(folder):
 
 
 def test_needs_are_guessed_before_features_are_stored_and_known_afterwards(folder):
-    plan, store = planned(folder), Store(folder / "store")
+    plan, store = planned(folder), FolderStore(folder / "store")
     by_name = {unit.cell.name: unit for unit in plan.units}
     guessed = {name: Needs(store, 3).of(unit) for name, unit in by_name.items()}
     assert run_grid(folder) == 0
@@ -110,10 +110,11 @@ def test_work_that_does_not_fit_side_by_side_is_done_one_after_the_other_with_th
 
 def test_what_does_not_fit_alone_is_named_with_what_to_change(folder):
     plan = planned(folder)
-    text = memory_text(plan.units, Needs(Store(folder / "store"), 3), Processes(2, 1000.0))[-1]
+    needs = Needs(FolderStore(folder / "store"), 3)
+    text = memory_text(plan.units, needs, Processes(2, 1000.0))[-1]
     assert "mean_colour + bow / concat / logistic alone needs about" in text
     assert "data.sample" in text
-    assert memory_text([], Needs(Store(folder / "store"), 3), Processes(2, 1000.0)) == []
+    assert memory_text([], Needs(FolderStore(folder / "store"), 3), Processes(2, 1000.0)) == []
     assert side_by_side_at_most(10.0, 1.0, 4) == 1
 
 

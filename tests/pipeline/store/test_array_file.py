@@ -10,8 +10,8 @@ from scipy import sparse
 
 from features.block import Block
 from pipeline.store.array_file import read_array, write_pieces
+from pipeline.store.folder import FolderStore
 from pipeline.store.manifest import Entry
-from pipeline.store.store import Store
 
 
 def pieces(values, cuts):
@@ -56,7 +56,7 @@ def test_missing_and_unlike_rows_are_errors(tmp_path):
 
 
 def test_the_store_takes_a_file_over_and_leaves_no_scratch(tmp_path):
-    store = Store(tmp_path)
+    store = FolderStore(tmp_path)
     values = np.arange(6, dtype=np.float32).reshape(3, 2)
     with store.lock("key"), store.scratch("key") as scratch:
         arrays = write_pieces(
@@ -67,5 +67,5 @@ def test_the_store_takes_a_file_over_and_leaves_no_scratch(tmp_path):
     assert list((tmp_path / "partial").iterdir()) == []
     np.testing.assert_array_equal(stored, values)
     np.testing.assert_array_equal(
-        Store(tmp_path).load({"kind": "features"}).arrays["values"], values
+        FolderStore(tmp_path).load({"kind": "features"}).arrays["values"], values
     )

@@ -17,9 +17,9 @@ from scipy import sparse
 
 from pipeline.store import __main__ as store_command
 from pipeline.store.array_file import MAPPED
+from pipeline.store.folder import FolderStore
 from pipeline.store.keys import canonical, key_of
 from pipeline.store.manifest import MANIFEST, Entry
-from pipeline.store.store import Store
 from tests.support.paths import ROOT
 
 INGREDIENTS = {"kind": "features", "encoder": {"class": "Bow", "version": 1}, "train": None}
@@ -44,8 +44,8 @@ def counter():
 
 
 def test_a_value_is_computed_once_and_then_read(tmp_path, counter):
-    first = Store(tmp_path).get(INGREDIENTS, counter)
-    again = Store(tmp_path).get(INGREDIENTS, counter)
+    first = FolderStore(tmp_path).get(INGREDIENTS, counter)
+    again = FolderStore(tmp_path).get(INGREDIENTS, counter)
     assert counter.calls == 1
     assert (first.reused, again.reused) == (False, True)
     assert not again.arrays["values"].flags.writeable
@@ -56,10 +56,10 @@ def test_a_value_is_computed_once_and_then_read(tmp_path, counter):
 def test_checksums_tell_arrays_by_their_content(tmp_path, counter):
     def checksum(store, ingredients, values):
         entry = store.get(ingredients, lambda: Entry({"values": values}))
-        assert Store(store.root).load(ingredients).checksums == entry.checksums
+        assert FolderStore(store.root).load(ingredients).checksums == entry.checksums
         return entry.checksums["values"]
 
-    first, again = Store(tmp_path / "first"), Store(tmp_path / "again")
+    first, again = FolderStore(tmp_path / "first"), FolderStore(tmp_path / "again")
     values = counter.entry.arrays["values"]
     assert checksum(first, INGREDIENTS, values) == checksum(
         again, {**INGREDIENTS, "version": 2}, values.copy()
@@ -79,7 +79,7 @@ def test_checksums_tell_arrays_by_their_content(tmp_path, counter):
 @pytest.mark.parametrize(("numbers", "mapped"), [(MAPPED - 1, False), (MAPPED, True)])
 def test_arrays_that_take_memory_stay_on_disk_and_none_can_be_written(tmp_path, numbers, mapped):
     values = (
-        Store(tmp_path)
+        FolderStore(tmp_path)
         .get(INGREDIENTS, lambda: Entry({"values": np.arange(numbers)}))
         .arrays["values"]
     )
@@ -93,7 +93,7 @@ def test_arrays_that_take_memory_stay_on_disk_and_none_can_be_written(tmp_path, 
     dtype=st.sampled_from([np.float32, np.float64, np.int64, np.bool_]),
     shape=arrays.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=5)))
 def test_any_array_comes_back_as_it_was(tmp_path_factory, array):
-    store = Store(tmp_path_factory.mktemp("store"))
+    store = FolderStore(tmp_path_factory.mktemp("store"))
     stored = store.get(INGREDIENTS, lambda: Entry({"values": array})).arrays["values"]
     assert stored.dtype == array.dtype
     np.testing.assert_array_equal(stored, array)
@@ -101,13 +101,14 @@ def test_any_array_comes_back_as_it_was(tmp_path_factory, array):
 
 def test_a_sparse_matrix_comes_back_as_it_was(tmp_path):
     matrix = sparse.random(20, 30, density=0.1, format="csr", dtype=np.float32, random_state=0)
-    stored = Store(tmp_path).get(INGREDIENTS, lambda: Entry({"values": matrix})).arrays["values"]
+    entry = FolderStore(tmp_path).get(INGREDIENTS, lambda: Entry({"values": matrix}))
+    stored = entry.arrays["values"]
     assert stored.format == "csr"
     assert (stored != matrix).nnz == 0
 
 
 def test_objects_that_would_need_pickle_are_refused_and_leave_nothing(tmp_path):
-    store = Store(tmp_path)
+    store = FolderStore(tmp_path)
     with pytest.raises(ValueError, match="allow_pickle"):
         store.get(INGREDIENTS, lambda: Entry({"values": np.array([{}], dtype=object)}))
     assert store.entries() == []
@@ -122,7 +123,7 @@ def test_objects_that_would_need_pickle_are_refused_and_leave_nothing(tmp_path):
     {"another": 1},
 ])
 def test_every_ingredient_is_part_of_the_key(tmp_path, counter, change):
-    store = Store(tmp_path)
+    store = FolderStore(tmp_path)
     store.get(INGREDIENTS, counter)
     store.get({**INGREDIENTS, **change}, counter)
     assert counter.calls == 2
@@ -156,7 +157,7 @@ def empty(path: Path) -> None:
 @pytest.mark.parametrize("harm", [truncate, alter, empty, Path.unlink])
 @pytest.mark.parametrize("name", ["values.npy", MANIFEST])
 def test_harm_is_noticed_reported_and_mended(tmp_path, counter, caplog, harm, name):
-    store = Store(tmp_path)
+    store = FolderStore(tmp_path)
     store.get(INGREDIENTS, counter)
     harm(store.folder(key_of(INGREDIENTS)) / name)
     assert store.load(INGREDIENTS) is None
@@ -167,7 +168,7 @@ def test_harm_is_noticed_reported_and_mended(tmp_path, counter, caplog, harm, na
 
 
 def test_a_manifest_whose_facts_were_edited_is_damaged(tmp_path, counter):
-    store = Store(tmp_path)
+    store = FolderStore(tmp_path)
     store.get(INGREDIENTS, counter)
     path = store.folder(key_of(INGREDIENTS)) / MANIFEST
     manifest = json.loads(path.read_text())
@@ -177,7 +178,7 @@ def test_a_manifest_whose_facts_were_edited_is_damaged(tmp_path, counter):
 
 
 def test_a_sound_entry_moved_to_another_key_is_damaged(tmp_path, counter):
-    store = Store(tmp_path)
+    store = FolderStore(tmp_path)
     store.get(INGREDIENTS, counter)
     other = {**INGREDIENTS, "kind": "result"}
     target = store.folder(key_of(other))
@@ -187,7 +188,7 @@ def test_a_sound_entry_moved_to_another_key_is_damaged(tmp_path, counter):
 
 
 def test_a_failed_computation_is_not_taken_for_a_value(tmp_path, counter):
-    store = Store(tmp_path)
+    store = FolderStore(tmp_path)
 
     def fail() -> Entry:
         raise ArithmeticError("no")
@@ -207,7 +208,7 @@ def _ask(root: Path, calls: Path, barrier) -> None:
         return Entry({"values": np.ones((1000, 100), dtype=np.float32)})
 
     barrier.wait()
-    Store(root).get(INGREDIENTS, compute)
+    FolderStore(root).get(INGREDIENTS, compute)
 
 
 def test_processes_that_ask_at_once_compute_once(tmp_path):
@@ -225,7 +226,7 @@ def test_processes_that_ask_at_once_compute_once(tmp_path):
 
 
 def test_ls_names_each_entry_and_verify_finds_the_damaged_one(tmp_path, counter, capsys):
-    store = Store(tmp_path)
+    store = FolderStore(tmp_path)
     store.get(INGREDIENTS, counter)
     store.get({**INGREDIENTS, "kind": "result"}, counter)
     alter(store.folder(key_of(INGREDIENTS)) / "values.npy")
@@ -238,7 +239,7 @@ def test_ls_names_each_entry_and_verify_finds_the_damaged_one(tmp_path, counter,
 
 
 def test_prune_removes_leftovers_damaged_and_unused_entries_only(tmp_path, counter):
-    store = Store(tmp_path)
+    store = FolderStore(tmp_path)
     for kind in ("sound", "damaged"):
         store.get({**INGREDIENTS, "kind": kind}, counter)
     alter(store.folder(key_of({**INGREDIENTS, "kind": "damaged"})) / "values.npy")
@@ -247,14 +248,14 @@ def test_prune_removes_leftovers_damaged_and_unused_entries_only(tmp_path, count
     store_command.main(["--store", str(tmp_path), "prune"])
     assert not leftover.exists()
     assert store.entries() == [store.folder(key_of({**INGREDIENTS, "kind": "sound"}))]
-    store_command.prune(Store(tmp_path), unused_days=1)
+    store_command.prune(FolderStore(tmp_path), unused_days=1)
     assert len(store.entries()) == 1
-    store_command.prune(Store(tmp_path), unused_days=0)
+    store_command.prune(FolderStore(tmp_path), unused_days=0)
     assert store.entries() == []
 
 
 def test_prune_leaves_a_writer_at_work_alone(tmp_path):
-    store = Store(tmp_path)
+    store = FolderStore(tmp_path)
     leftover = tmp_path / "partial" / "0123.abc"
     leftover.mkdir(parents=True)
     with store.lock("0123"):
@@ -268,7 +269,7 @@ def test_a_store_that_is_not_there_is_said_so(tmp_path):
 
 
 def test_a_reader_that_stops_early_is_no_error(tmp_path, counter):
-    Store(tmp_path).get(INGREDIENTS, counter)
+    FolderStore(tmp_path).get(INGREDIENTS, counter)
     code = (
         "import sys; from pipeline.store.__main__ import main; "
         f"sys.stdout = open(1, 'w', buffering=1); main(['--store', {str(tmp_path)!r}, 'ls'])"

@@ -18,7 +18,7 @@ from models.early.baselines import ImageOnly
 from models.late.late import Late
 from models.views import Views
 from pipeline import run
-from pipeline.store.store import Store
+from pipeline.store.folder import FolderStore
 from pipeline.tasks import fit, procedures
 from tests.support.tiny import (
     GRID,
@@ -139,9 +139,9 @@ def test_what_a_rule_learns_from_are_predictions_of_the_folds_that_left_the_rows
     run_grid(folder)
     plan, dataset = plans[0]
     for unit in (unit for unit in plan.units if unit.cell.fusion.name == "image_only"):
-        entry = Store(folder / "store").load(unit.ingredients)
+        entry = FolderStore(folder / "store").load(unit.ingredients)
         block = unit.features["image"][0].load(
-            Store(folder / "store"), dataset.modalities["image"].index
+            FolderStore(folder / "store"), dataset.modalities["image"].index
         )
         C = entry.facts["parameters"]["classifier__C"]
         for train, left_out in unit.fold.inner:

@@ -18,7 +18,7 @@ from pipeline.config.grid import Split
 from pipeline.data.dataset import ClassTextIndex
 from pipeline.folds.few_labels import few_labels
 from pipeline.folds.fold import Fold, with_unlabelled
-from pipeline.store.store import Store
+from pipeline.store.folder import FolderStore
 from pipeline.tasks.context import Context, context_at, context_of
 from tests.support.datasets import dataset_of
 
@@ -103,8 +103,8 @@ def assert_equal(first: Context, second: Context) -> None:
 
 def there_and_back(context: Context) -> Context:
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder))
-        return context_at(Store(Path(folder)), context.put(store))
+        store = FolderStore(Path(folder))
+        return context_at(FolderStore(Path(folder)), context.put(store))
 
 
 @settings(max_examples=60, deadline=None)

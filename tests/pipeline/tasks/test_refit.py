@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
-from pipeline.store.store import Store
+from pipeline.store.folder import FolderStore
 from pipeline.tasks.refit import refit
 from tests.support.comparisons import comparison_of
 from tests.support.tiny import GRID, register, write_grid, write_table
@@ -42,4 +42,4 @@ def test_refitted_models_give_the_stored_predictions_under_the_chosen_parameters
 def test_a_result_that_is_not_there_is_an_error(planned, tmp_path):
     plan, context, _ = planned
     with pytest.raises(FileNotFoundError, match="majority is missing from the store"):
-        refit(plan.units[0], context, Store(tmp_path / "other"))
+        refit(plan.units[0], context, FolderStore(tmp_path / "other"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from features.block import Block, Modality, joined
+from features.block import Block, Modality
 from features.encoder import Encoder
 from pipeline.data.dataset import Dataset
 from pipeline.data.pictures import Pictures
@@ -22,12 +21,11 @@ from pipeline.engine.task import Done, Outcome
 from pipeline.store.array_file import write_pieces
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
-from pipeline.store.shards import SIZE, Shards
+from pipeline.store.packed_texts import PackedTexts
 from pipeline.store.store import Store
 from pipeline.tasks.context import Context, context_at
-from pipeline.tasks.features import Features
-from pipeline.tasks.procedures import versions_of
-from pipeline.tasks.samples import SamplesReference, digests_of, put_samples, samples_at
+from pipeline.tasks.encoding.features import Features
+from pipeline.tasks.encoding.samples import SamplesReference, put_samples, samples_at
 
 PIECE = 4096  # samples whose learned stage is computed at once
 
@@ -122,20 +120,13 @@ def compute(
     written: dict[str | None, dict[str, Any]] = {}
     key = key_of({**forms[0].ingredients, "encoder": forms[0].component.label})
 
-    sources: dict[str | None, _BySample] = {}
-
     def encode(form: Features, scratch: Path) -> Entry:
         if form.output not in written:
             others = [] if form.stage else [output for output in missing if output != form.output]
             outputs = [form.output, *others]
-            if form.encoder.by_sample and form.count:
-                by_output = {other.output: other for other in forms if other.output in outputs}
-                sources.update(dict.fromkeys(outputs, _BySample(by_output, samples, store)))
-                pieces = sources[form.output].pieces()
-            else:
-                pieces = _pieces(form, outputs, samples, store)
+            pieces = _pieces(form, outputs, samples, store)
             written.update(write_pieces(pieces, form.count, scratch))
-        return _entry(form, written.pop(form.output), samples, sources.get(form.output))
+        return _entry(form, written.pop(form.output), samples)
 
     with store.lock(key), store.scratch(key) as scratch:  # one pass at a time
         return {
@@ -171,7 +162,7 @@ def _training_positions(features: Features, context: Context) -> Rows:
 
 def _taken(samples: Sequence[Any], positions: Rows) -> Sequence[Any]:
     """The samples at some positions; pictures are read when they are asked for."""
-    if isinstance(samples, Pictures):
+    if isinstance(samples, Pictures | PackedTexts):
         return samples.take(positions)
     return [samples[position] for position in positions]
 
@@ -196,88 +187,14 @@ def _staged_pieces(
         yield {features.output: features.encoder.transform_features(piece)}
 
 
-class _BySample:
-    """Features of frozen encoders from the shards at hand; what they lack is encoded into new ones.
-
-    Parameters
-    ----------
-    forms : those that one pass over the samples gives, by output.
-
-    Attributes
-    ----------
-    encoded : samples that were encoded now.
-    """
-
-    def __init__(
-        self, forms: Mapping[str | None, Features], samples: Sequence[Any], store: Store
-    ) -> None:
-        self._forms, self._samples = forms, samples
-        self._digests = digests_of(samples)
-        self.encoded = 0
-        self._shards = {
-            output: Shards(
-                store,
-                {"kind": "shard", "encoder": form.ingredients["encoder"], **versions_of("encode")},
-            )
-            for output, form in forms.items()
-        }
-
-    def pieces(self) -> Iterator[dict[str | None, Block]]:
-        """The features of all samples in their order, after what was lacking is encoded."""
-        lacking = [
-            position
-            for position, digest in enumerate(self._digests)
-            if any(of_output.lacks(digest) for of_output in self._shards.values())
-        ]
-        self.encoded = len(lacking)
-        if lacking:
-            self._encode(lacking)
-        longest = {
-            output: shards.longest(self._digests) for output, shards in self._shards.items()
-        }
-        for start in range(0, len(self._digests), PIECE):
-            part = self._digests[start : start + PIECE]
-            yield {
-                output: shards.block(part, longest[output])
-                for output, shards in self._shards.items()
-            }
-
-    def seconds(self, output: str | None) -> float:
-        """What encoding all the samples took, whenever that was."""
-        return self._shards[output].seconds(self._digests)
-
-    def _encode(self, lacking: Sequence[int]) -> None:
-        """Encode samples in one pass, and keep each SIZE of them at once."""
-        encoder = next(iter(self._forms.values())).encoder
-        samples = _taken(self._samples, np.asarray(lacking, dtype=np.int64))
-        waiting: list[dict[str | None, Block]] = []
-        begun, start = time.perf_counter(), 0
-        for blocks in encoder.pieces(samples, list(self._forms)):
-            waiting.append(blocks)
-            count = sum(len(next(iter(piece.values()))) for piece in waiting)
-            if count < SIZE and start + count < len(lacking):
-                continue
-            digests = [self._digests[position] for position in lacking[start : start + count]]
-            took = time.perf_counter() - begun
-            for output, shards in self._shards.items():
-                block = joined([piece[output] for piece in waiting])
-                shards.add(digests, block, took)
-            waiting, begun, start = [], time.perf_counter(), start + count
-
-
-def _entry(
-    features: Features,
-    arrays: Mapping[str, Any],
-    samples: Sequence[Any],
-    source: _BySample | None,
-) -> Entry:
+def _entry(features: Features, arrays: Mapping[str, Any], samples: Sequence[Any]) -> Entry:
     values = arrays["values"] if sparse.issparse(arrays["values"]) else None
-    facts = {
-        "label": features.component.label,
-        "class": features.work,
-        "work": features.count,
-        "counts": features.encoder.counts(samples, values),
-    }
-    if source is not None:  # its samples were encoded whenever they were first seen
-        facts |= {"work": source.encoded, "encode_seconds": source.seconds(features.output)}
-    return Entry(arrays, facts)
+    return Entry(
+        arrays,
+        {
+            "label": features.component.label,
+            "class": features.work,
+            "work": features.count,
+            "counts": features.encoder.counts(samples, values),
+        },
+    )

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from features import TEXT_ENCODERS
-from pipeline.tasks.requests import FeatureRequests, TrainingRows, describe_encoder, samples_digest
+from pipeline.tasks.encoding.requests import (
+    FeatureRequests,
+    TrainingRows,
+    describe_encoder,
+    samples_digest,
+)
 from tests.support.comparisons import comparison_of
 from tests.support.tiny import GRID, MeanColour, register, write_grid, write_table
 

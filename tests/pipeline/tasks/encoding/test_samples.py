@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from pipeline.data.dataset import Dataset, DistinctSamples, text_digest
 from pipeline.data.samples import BytesPicture
-from pipeline.store.store import Store
-from pipeline.tasks.samples import put_samples, samples_at
+from pipeline.store.folder import FolderStore
+from pipeline.tasks.encoding.samples import put_samples, samples_at
 from tests.support.datasets import dataset_of
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
@@ -33,10 +33,10 @@ def with_texts(texts: list[str]) -> Dataset:
 @example(["", "\ud800", "\udfff\ud800", "\U0001f600", "\x00", "a\r\nb", "é" * 500, "e\u0301"])
 def test_texts_come_back_as_they_were(texts):
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder))
+        store = FolderStore(Path(folder))
         reference = put_samples(with_texts(texts), "text", store)
         assert list(samples_at(reference, store)) == texts
-        assert list(samples_at(reference, Store(Path(folder)))) == texts
+        assert list(samples_at(reference, FolderStore(Path(folder)))) == texts
 
 
 def test_equal_texts_have_an_equal_reference_and_others_another(store):
@@ -50,7 +50,7 @@ def test_equal_texts_have_an_equal_reference_and_others_another(store):
 def test_texts_that_were_removed_are_an_error_that_says_what_to_do(tmp_path, store):
     reference = put_samples(with_texts(["a"]), "text", store)
     with pytest.raises(FileNotFoundError, match=r"texts of this run were removed .* run again"):
-        samples_at(reference, Store(tmp_path / "other"))
+        samples_at(reference, FolderStore(tmp_path / "other"))
 
 
 def test_pictures_are_read_when_they_are_asked_for(store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,8 @@ from features.encoder import Encoder, Targets
 from pipeline.config.components import Component
 from pipeline.data.rows import Rows
 from pipeline.store.keys import Ingredients, key_of
+from pipeline.store.manifest import Damaged
+from pipeline.store.sharded_rows import rows_at
 from pipeline.store.store import Store
 from pipeline.tasks.context import Context, SplitReference
 from pipeline.tasks.digests import numbered_groups
@@ -57,14 +60,40 @@ class Features:
             return None
         mask: Any = entry.arrays.get("mask")
         return Block(
-            entry.arrays["values"],
+            rows_at(store, entry),
             index,
             mask,
             self.encoder.augmented,
             self.encoder.averaged,
             self.encoder if self.encoder.gives_inputs else None,
-            entry.checksums.get("values"),
+            self.key,
         )
+
+    @property
+    def by_sample(self) -> bool:
+        """Whether they are kept by sample: see Encoder.by_sample."""
+        return self.encoder.by_sample and self.count > 0
+
+    def encode_seconds(self, store: Store) -> float | None:
+        """What encoding the samples took, whenever that was; None where nobody knows."""
+        try:
+            manifest = store.manifest(self.key)
+        except Damaged:
+            return None
+        return float(manifest["facts"].get("encode_seconds", manifest["seconds"]))
+
+    def numbers_of_sample(self, store: Store) -> float | None:
+        """Stored numbers of a sample, 4 bytes each; of a sparse one with their columns.
+
+        None where the store does not have them.
+        """
+        try:
+            manifest = store.manifest(self.key)
+        except Damaged:
+            return None
+        if "shape" in manifest["facts"]:
+            return float(math.prod(manifest["facts"]["shape"][1:]))
+        return float(manifest["files"]["values"]["bytes"] / 4 / max(self.count, 1))
 
     def without_rows(self) -> Features:
         """As they travel: the rows are looked up where they are needed.

@@ -15,7 +15,7 @@ from pipeline.folds.fold import Fold
 from pipeline.store.keys import key_of
 from pipeline.tasks.context import Context, SplitReference
 from pipeline.tasks.digests import plain_parameters
-from pipeline.tasks.features import Features, targets_of
+from pipeline.tasks.encoding.features import Features, targets_of
 from pipeline.tasks.procedures import versions_of
 
 

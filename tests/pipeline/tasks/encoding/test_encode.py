@@ -11,7 +11,7 @@ import pytest
 from features.block import Block
 from pipeline.engine.task import Done, Failed
 from pipeline.plan.plan import make_plan
-from pipeline.tasks.encode import encode_tasks
+from pipeline.tasks.encoding.encode import encode_tasks
 from tests.support.comparisons import comparison_of
 from tests.support.tiny import GRID, MeanColour, register, write_grid, write_table
 

@@ -1,0 +1,193 @@
+"""A store in a folder, which processes of one machine or of a shared file system use together."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.store import files
+from pipeline.store.array_file import Array
+from pipeline.store.keys import Ingredients, canonical
+from pipeline.store.manifest import FORMAT, MANIFEST, Damaged, Entry, read_manifest, sealed
+from pipeline.store.store import Store
+from pipeline.store.verified_files import VerifiedFiles, written
+
+
+class FolderStore(Store):
+    """Entries under one folder.
+
+    An entry is a folder named by its key. It is filled under another name and then moved into place
+    as a whole.
+
+    Parameters
+    ----------
+    root : folder; made when the first entry is written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        super().__init__(str(self.root))
+        self._files = VerifiedFiles()
+
+    def make(self) -> None:
+        """See Store."""
+        self.root.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def is_made(self) -> bool:
+        """See Store."""
+        return self.root.is_dir()
+
+    def holds(self, key: str) -> bool:
+        """See Store."""
+        return (self.folder(key) / MANIFEST).is_file()
+
+    def manifest(self, key: str) -> dict[str, Any]:
+        """See Store."""
+        manifest = read_manifest(self.folder(key))
+        if manifest["key"] != key:
+            raise Damaged("its manifest belongs to another key")
+        return manifest
+
+    def read(self, key: str) -> Entry:
+        """See Store."""
+        manifest, folder = self.manifest(key), self.folder(key)
+        arrays = {
+            name: self._files.read(folder, about) for name, about in manifest["files"].items()
+        }
+        checksums = {name: str(about["sha256"]) for name, about in manifest["files"].items()}
+        return Entry(
+            arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums
+        )
+
+    def array(self, key: str, name: str) -> Array:
+        """See Store."""
+        manifest = self.manifest(key)
+        if name not in manifest["files"]:
+            raise Damaged(f"it has no array {name}")
+        return self._files.read(self.folder(key), manifest["files"][name])
+
+    def all_keys(self) -> list[str]:
+        """See Store."""
+        return [folder.name for folder in self.entries()]
+
+    def manifests_at_hand(self) -> Iterator[dict[str, Any]]:
+        """See Store."""
+        for folder in self.entries():
+            try:
+                yield read_manifest(folder)
+            except Damaged:
+                continue
+
+    def idle_days(self, key: str) -> float:
+        """See Store."""
+        return (time.time() - (self.folder(key) / MANIFEST).stat().st_mtime) / 86400
+
+    def remove(self, key: str, is_stale: Callable[[str], bool]) -> bool:
+        """See Store."""
+        return self._removed(self.folder(key), lambda: is_stale(key))
+
+    def clear_leftovers(self) -> list[str]:
+        """See Store."""
+        partial = (self.root / "partial").glob("*")
+        return [folder.name for folder in partial if self._removed(folder, folder.exists)]
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """See Store. The system releases it when its holder dies."""
+        # it imports asyncio, and a run whose results are all stored locks nothing
+        from filelock import FileLock
+
+        with FileLock(self._lock_file(key)):
+            yield
+
+    @contextmanager
+    def scratch(self, key: str) -> Iterator[Path]:
+        """See Store. It lies on the store's disk; hold the key's lock."""
+        folder = self.root / "partial" / f"{key}.{uuid.uuid4().hex}"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def folder(self, key: str) -> Path:
+        """Where the entry of a key lies, or would lie."""
+        return self.root / "entries" / key[:2] / key
+
+    def note(self, group: str, key: str) -> None:
+        """See Store."""
+        folder = self._group(group)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / key).touch()
+
+    def noted(self, group: str) -> list[str]:
+        """See Store."""
+        folder = self._group(group)
+        return sorted(path.name for path in folder.glob("*")) if folder.is_dir() else []
+
+    def groups(self) -> dict[str, list[str]]:
+        """See Store."""
+        folders = (self.root / "groups").glob("??/*")
+        return {folder.name: self.noted(folder.name) for folder in folders}
+
+    def forget(self, group: str, key: str) -> None:
+        """See Store."""
+        (self._group(group) / key).unlink(missing_ok=True)
+
+    def _group(self, group: str) -> Path:
+        return self.root / "groups" / group[:2] / group
+
+    def entries(self) -> list[Path]:
+        """Folders of all entries, sound or not."""
+        return sorted(path for path in (self.root / "entries").glob("??/*") if path.is_dir())
+
+    def _lock_file(self, key: str) -> Path:
+        folder = self.root / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{key}.lock"
+
+    def _save(self, key: str, ingredients: Ingredients, entry: Entry, seconds: float) -> None:
+        """See Store."""
+        with self.scratch(key) as partial:
+            about = {name: written(partial, name, array) for name, array in entry.arrays.items()}
+            manifest = {
+                "format": FORMAT, "key": key, "ingredients": ingredients, "files": about,
+                "facts": entry.facts, "seconds": seconds, "created": time.time(),
+            }
+            files.write_text(partial / MANIFEST, sealed(canonical(manifest)))
+            files.sync_folder(partial)
+            folder = self.folder(key)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            partial.rename(folder)
+            files.sync_folder(folder.parent)
+
+    def _discard(self, key: str) -> bool:
+        """See Store."""
+        folder = self.folder(key)
+        if not folder.exists():
+            return False
+        shutil.rmtree(folder)
+        return True
+
+    def _touch(self, key: str) -> None:
+        """See Store."""
+        files.touch(self.folder(key) / MANIFEST)
+
+    def _removed(self, folder: Path, is_stale: Callable[[], bool]) -> bool:
+        """Remove a stale folder, unless somebody is at work on its key (and holds the lock)."""
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self._lock_file(folder.name.split(".")[0]), timeout=0):
+                if not is_stale():
+                    return False
+                shutil.rmtree(folder)
+        except Timeout:
+            return False
+        return True

@@ -1,0 +1,1 @@
+"""Features as pieces of work: what they are, and the tasks that encode them."""
