@@ -53,6 +53,11 @@ class MadePicture:
         """Its row."""
         return f"row {self.row}"
 
+    @property
+    def order(self) -> tuple[str, int]:
+        """It is made when it is asked for."""
+        return "", self.row
+
     def read(self) -> bytes:
         """A PNG file of 12 x 12 pixels."""
         file = io.BytesIO()

@@ -14,7 +14,7 @@ from features.block import Modality
 from features.machine.threads import ordered
 from features.pictures.decoding import decode
 from pipeline.data.dataset import Dataset, DistinctSamples
-from pipeline.data.samples import Picture
+from pipeline.data.samples import Picture, reading_order
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -76,7 +76,9 @@ def _similar_pictures(pictures: Sequence[Picture]) -> Pairs:
     """Pairs whose hashes differ in MOST_BITS at most."""
     if not len(pictures):
         return np.zeros((0, 2), dtype=np.int64)
-    signs = np.stack(list(ordered(_signs, pictures))).astype(np.float32)
+    order = reading_order(pictures)
+    in_order = np.stack(list(ordered(_signs, (pictures[position] for position in order))))
+    signs = in_order[np.argsort(order)].astype(np.float32)
     pairs = []
     for start in range(0, len(signs), BLOCK):
         part = signs[start : start + BLOCK]

@@ -2,48 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.block import Block
 from features.machine.threads import ordered
 from features.pictures import decoding
-from pipeline.data.samples import Picture
-from pipeline.store.manifest import Entry
+from pipeline.data.samples import Picture, reading_order
+from pipeline.store.sharded_rows import block_at
+from pipeline.store.shards import LACKING, Shards
 from pipeline.store.store import Store
 
 Sizes = NDArray[np.int64]
 VERSION = 1
+AT_ONCE = 4096  # pictures whose sizes are kept together
 
 
 def check_pictures(
     pictures: Mapping[str, Picture], store: Store
 ) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
-    """Width and height in pixels of readable pictures, and why the others are not, by digest."""
-    digests = sorted(pictures)
-    ingredients = {
-        "kind": "pictures",
-        "check": VERSION,
-        "pillow": version("pillow"),
-        "digests": digests,
+    """Width and height in pixels of readable pictures, and why the others are not, by digest.
+
+    What was readable is kept picture by picture: more pictures are checked by themselves. What was
+    not is tried again each time.
+    """
+    checked = {"kind": "pictures", "check": VERSION, "pillow": version("pillow")}
+    digests, shards = sorted(pictures), Shards(store, checked)
+    errors: dict[str, str] = {}
+    lacking = np.flatnonzero(shards.locate(digests).shard == LACKING)
+    unknown = [digests[position] for position in lacking]
+    order = reading_order([pictures[digest] for digest in unknown])
+    for start in range(0, len(order), AT_ONCE):
+        part = [unknown[position] for position in order[start : start + AT_ONCE]]
+        errors |= _checked(part, pictures, shards)
+    readable = [digest for digest in digests if digest not in errors]
+    if not readable:
+        return {}, errors
+    sizes = np.asarray(block_at(store, shards.locate(readable)).values).astype(int).tolist()
+    return {digest: tuple(size) for digest, size in zip(readable, sizes, strict=True)}, errors
+
+
+def _checked(
+    digests: Sequence[str], pictures: Mapping[str, Picture], shards: Shards
+) -> dict[str, str]:
+    """Keep the sizes of readable pictures; why the others are not, by digest."""
+    begun = time.perf_counter()
+    answers = list(ordered(lambda digest: _check(pictures[digest]), digests))
+    errors = {
+        digest: reason for digest, (_, reason) in zip(digests, answers, strict=True) if reason
     }
-
-    def compute() -> Entry:
-        checked = list(ordered(lambda digest: _check(pictures[digest]), digests))
-        sizes = np.array([size for size, _ in checked], dtype=np.int64).reshape(-1, 2)
-        reasons = zip(digests, (reason for _, reason in checked), strict=True)
-        errors = {digest: reason for digest, reason in reasons if reason}
-        return Entry(
-            {"sizes": sizes}, {"errors": errors, "label": f"{len(digests)} pictures checked"}
-        )
-
-    entry = store.get(ingredients, compute)
-    errors = dict(entry.facts["errors"])
-    sizes = {digest: (int(size[0]), int(size[1]))
-             for digest, size in zip(digests, np.asarray(entry.arrays["sizes"]), strict=True)}
-    return {digest: size for digest, size in sizes.items() if digest not in errors}, errors
+    readable = [digest for digest in digests if digest not in errors]
+    sizes = [size for size, reason in answers if not reason]
+    if readable:
+        block = Block.of(np.array(sizes, dtype=np.float32))
+        shards.put(readable, block, time.perf_counter() - begun)
+    return errors
 
 
 def _check(picture: Picture) -> tuple[tuple[int, int], str]:

@@ -16,6 +16,10 @@ class Picture(Protocol):
     def name(self) -> str:
         """What to call it in a message: a path, or the row it stands in."""
 
+    @property
+    def order(self) -> tuple[str, int]:
+        """The order in which pictures are read fastest; equal where that is all the same."""
+
     def read(self) -> bytes:
         """The encoded bytes (PNG, JPEG, ...). Raises OSError where they cannot be had."""
 
@@ -34,6 +38,11 @@ class FilePicture:
         """The file's path."""
         return str(self.path)
 
+    @property
+    def order(self) -> tuple[str, int]:
+        """Files of a folder lie near each other."""
+        return str(self.path), 0
+
     def read(self) -> bytes:
         """The file's bytes."""
         return self.path.read_bytes()
@@ -50,6 +59,15 @@ class BytesPicture:
     name: str
     data: bytes | memoryview = field(repr=False)
 
+    def __reduce__(self) -> tuple[type[BytesPicture], tuple[str, bytes]]:
+        """As it travels to another process, which has no view into this one's memory."""
+        return BytesPicture, (self.name, bytes(self.data))
+
+    @property
+    def order(self) -> tuple[str, int]:
+        """It is in memory."""
+        return "", 0
+
     def read(self) -> bytes:
         """The bytes."""
         return bytes(self.data)
@@ -57,6 +75,11 @@ class BytesPicture:
     def digest(self) -> str:
         """Sha256 of the bytes."""
         return hashlib.sha256(self.data).hexdigest()
+
+
+def reading_order(pictures: Sequence[Picture]) -> list[int]:
+    """Positions of the pictures in the order in which they are read fastest."""
+    return sorted(range(len(pictures)), key=lambda position: pictures[position].order)
 
 
 # Names of groups that need no column: rows of the same text, or the same picture.

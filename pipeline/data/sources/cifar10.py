@@ -39,6 +39,11 @@ class PixelPicture:
     name: str
     pixels: NDArray[np.uint8] = field(repr=False)
 
+    @property
+    def order(self) -> tuple[str, int]:
+        """It is in memory."""
+        return "", 0
+
     def read(self) -> bytes:
         """Encode the pixels as a PNG file."""
         from PIL import Image  # needed only where a picture is read

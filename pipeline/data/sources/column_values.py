@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipeline.data.samples import BytesPicture, FilePicture, Picture, SourceError
 from pipeline.data.sources.columns import Columns, whole_number
+from pipeline.data.sources.parquet import ParquetPicture, PictureColumn
 
 
 def texts(columns: Columns, name: str) -> list[str | None]:
@@ -36,8 +37,8 @@ def texts(columns: Columns, name: str) -> list[str | None]:
 def pictures(columns: Columns, name: str, locations: Sequence[str]) -> list[Picture | None]:
     """Collect the pictures of a column: encoded bytes, paths, or both in the form {bytes, path}.
 
-    Paths are relative to the file's folder. Bytes are not copied: each picture is a view into the
-    table.
+    Paths are relative to the file's folder. Bytes stay where they are: on disk in Parquet files,
+    else in the table, into which each picture is a view.
 
     Raises
     ------
@@ -46,13 +47,18 @@ def pictures(columns: Columns, name: str, locations: Sequence[str]) -> list[Pict
     """
     column = columns.table[name]
     kind = column.type
-    if pa.types.is_struct(kind) and {field.name for field in kind} == {"bytes", "path"}:
+    if pa.types.is_struct(kind) and "path" in {field.name for field in kind}:
         parts = dict(zip((field.name for field in kind), column.flatten(), strict=True))
-        held = _from_bytes(parts["bytes"], locations)
-        paths = _from_paths(parts["path"], columns.file.parent)
+        paths = _from_paths(parts["path"], columns.folder)
+        if name in columns.pictures:
+            held = _from_rows(parts["row"], columns.pictures[name], locations)
+        else:
+            held = _from_bytes(parts["bytes"], locations)
         return [picture or path for picture, path in zip(held, paths, strict=True)]
+    if name in columns.pictures:
+        return _from_rows(column, columns.pictures[name], locations)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
-        return _from_paths(column, columns.file.parent)
+        return _from_paths(column, columns.folder)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return _from_bytes(column, locations)
     raise SourceError([f"{columns.file.name} column '{name}' must hold picture paths or encoded "
@@ -63,6 +69,15 @@ def _from_bytes(column: pa.ChunkedArray, locations: Sequence[str]) -> list[Pictu
     buffers = (value.as_buffer() for value in column)
     return [BytesPicture(location, memoryview(buffer)) if buffer else None
             for location, buffer in zip(locations, buffers, strict=True)]
+
+
+def _from_rows(
+    column: pa.ChunkedArray, held: PictureColumn, locations: Sequence[str]
+) -> list[Picture | None]:
+    return [
+        None if row is None else ParquetPicture(location, held, row)
+        for location, row in zip(locations, column.to_pylist(), strict=True)
+    ]
 
 
 def _from_paths(column: pa.ChunkedArray, folder: Path) -> list[Picture | None]:

@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from pipeline.data.samples import OF_SAMPLES, SourceError
+from pipeline.data.sources.parquet import PictureColumn, parquet_files, read_parquet
 from pipeline.data.sources.problems import first_few, hint
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -32,22 +33,41 @@ class Columns:
     file : where they come from.
     names : every column of the file, in its order.
     table : those that were asked for and exist, m rows.
+    parts : where `file` is a folder of files, each of them and how many rows it has.
+    pictures : columns of encoded pictures, which stay on disk: `table` has the row of each.
     """
 
     file: Path
     names: tuple[str, ...]
     table: pa.Table
+    parts: tuple[tuple[Path, int], ...] = ()
+    pictures: Mapping[str, PictureColumn] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where paths in it count from."""
+        return self.file if self.parts else self.file.parent
 
     def location(self, row: int) -> str:
         """Name row `row` (counted from 0) for a message, where rows count from 1."""
+        for file, rows in self.parts:
+            if row < rows:
+                return f"{file.name} row {row + 1}"
+            row -= rows
         return f"{self.file.name} row {row + 1}"
 
 
-def read_columns(file: Path, asked: Collection[str]) -> Columns:
+def read_columns(file: Path, asked: Collection[str], pictures: Collection[str] = ()) -> Columns:
     """Read those of the `asked` columns that the file has; its ending says what kind of file it is.
+
+    A folder's Parquet files are read one after the other.
 
     CSV, TSV and JSON Lines (UTF-8, with or without a byte order mark) come as text throughout, so
     that "007" stays "007"; Parquet columns keep their types.
+
+    Parameters
+    ----------
+    pictures : which of the columns hold pictures: in Parquet files, encoded ones stay on disk.
 
     Raises
     ------
@@ -60,8 +80,10 @@ def read_columns(file: Path, asked: Collection[str]) -> Columns:
             return _read_delimited(file, DELIMITERS[ending], asked)
         if ending in JSON_LINES:
             return _read_json_lines(file, asked)
+        if file.is_dir():
+            return _read_parquet(file, parquet_files(file), asked, pictures)
         if ending == ".parquet":
-            return _read_parquet(file, asked)
+            return _read_parquet(file, [file], asked, pictures)
     except (pa.ArrowException, OSError, csv.Error) as error:
         raise SourceError([f"{file} cannot be read: {error}"]) from error
     raise SourceError([f"{file}: a table's ending says its kind, and '{ending}' is none of the "
@@ -188,7 +210,10 @@ def whole_number(number: str) -> str:
     return number.removesuffix(".0")
 
 
-def _read_parquet(file: Path, asked: Collection[str]) -> Columns:
-    with pq.ParquetFile(file) as content:
-        names = content.schema_arrow.names
-        return Columns(file, tuple(names), content.read(columns=_once(file, names, asked)))
+def _read_parquet(
+    file: Path, files: Sequence[Path], asked: Collection[str], pictures: Collection[str]
+) -> Columns:
+    names = _once(file, pq.read_schema(files[0]).names, asked)
+    held = read_parquet(files, names, pictures)
+    parts = tuple(zip(files, held.rows, strict=True)) if file.is_dir() else ()
+    return Columns(file, held.names, held.table, parts, held.pictures)

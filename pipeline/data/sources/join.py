@@ -67,7 +67,8 @@ def joined(
     table, taken = columns.table, other.table.take(pa.array(matches, pa.int64()))
     for name in added:
         table = table.append_column(name, taken[name])
-    return Columns(columns.file, (*columns.names, *added), table)
+    pictures = {**columns.pictures, **other.pictures}
+    return Columns(columns.file, (*columns.names, *added), table, columns.parts, pictures)
 
 
 def rows_by_key(columns: Columns, on: Sequence[str]) -> dict[tuple[str | None, ...], int]:

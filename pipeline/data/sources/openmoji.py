@@ -41,6 +41,11 @@ class DrawnPicture:
         """The SVG file's path."""
         return str(self.svg)
 
+    @property
+    def order(self) -> tuple[str, int]:
+        """See Picture."""
+        return str(self.svg), 0
+
     def read(self) -> bytes:
         """Draw the PNG file. Raises OSError where the SVG cannot be read or drawn."""
         import resvg_py  # it belongs to an optional install

@@ -22,13 +22,14 @@ from pipeline.data.sources.subset import Where, rows_where, stratified
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of a CSV, TSV, JSON Lines or Parquet file; its ending says which.
+    """Rows of a CSV, TSV, JSON Lines or Parquet file (its ending says which), or of a folder.
 
     `image` or `text` may be absent.
 
     Parameters
     ----------
-    path : the file, relative to the grid file.
+    path : the file, relative to the grid file; or a folder of Parquet files, which are read in the
+        order of their names.
     label : column with the class; numbers become their plain text (3, not 3.0).
     image : column with the picture: its path relative to the table's own folder, or (Parquet) its
         encoded bytes, also in the form {bytes, path} of Hugging Face files.
@@ -92,9 +93,9 @@ class Table:
 
     def _columns(self, folder: Path, asked: list[tuple[str, str]]) -> Columns:
         """Read the columns that the grid names, as pairs of key and name, and join them."""
-        names = [name for _, name in asked]
+        names, pictures = [name for _, name in asked], listed(self.image)
         if self.join is None:
-            columns = read_columns(existing(self.path, folder, "path"), names)
+            columns = read_columns(existing(self.path, folder, "path"), names, pictures)
             problems = missing_columns(asked, columns.names, columns.file)
             if problems:
                 raise SourceError(problems)
@@ -104,5 +105,7 @@ class Table:
             partial(existing, self.path, folder, "path"),
             partial(existing, join, folder, "join path"),
         )
-        columns, other = all_of(*(partial(read_columns, file, [*names, *on]) for file in files))
+        columns, other = all_of(
+            *(partial(read_columns, file, [*names, *on], pictures) for file in files)
+        )
         return joined(columns, other, on, asked)

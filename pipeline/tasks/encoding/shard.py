@@ -14,6 +14,7 @@ from features.block import Block, BoolArray, Modality, joined
 from pipeline.config.components import Component
 from pipeline.data.dataset import Dataset, DistinctSamples
 from pipeline.data.rows import Rows
+from pipeline.data.samples import reading_order
 from pipeline.engine.attempts import failure
 from pipeline.engine.task import Done, Failed, Outcome, Outcomes
 from pipeline.store.keys import key_of
@@ -126,11 +127,16 @@ def shard_tasks(features: Iterable[Features], dataset: Dataset, store: Store) ->
         samples = put_samples(dataset, modality, store)
         for lacking, positions in _alike(forms, modal, store):
             size = SAMPLES if modality == "image" or _has_sequences(lacking) else TEXTS
-            for start in range(0, len(positions), size):
-                part = positions[start : start + size]
+            in_order = _in_reading_order(positions, modal) if modality == "image" else positions
+            for start in range(0, len(in_order), size):
+                part = in_order[start : start + size]
                 digests = tuple(modal.digests[position] for position in part)
                 tasks.append(ShardTask(lacking, samples.take(part), digests))
     return tasks
+
+
+def _in_reading_order(positions: Rows, modal: DistinctSamples) -> Rows:
+    return positions[reading_order([modal.samples[position] for position in positions])]
 
 
 def _has_sequences(forms: Iterable[Features]) -> bool:

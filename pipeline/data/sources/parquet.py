@@ -1,0 +1,200 @@
+"""Columns of Parquet files: pictures in them stay on disk until they are asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.data.samples import SourceError
+
+GROUPS = 2  # row groups of pictures in memory at once, in each process
+
+
+@dataclass(frozen=True)
+class PictureColumn:
+    """A column of encoded pictures in Parquet files.
+
+    Parameters
+    ----------
+    files : the files, one after the other.
+    name : the column's; of a struct {bytes, path} with ".bytes" behind it.
+    ends : for each file, the row behind each of its row groups, counted over all files.
+    """
+
+    files: tuple[Path, ...]
+    name: str
+    ends: tuple[tuple[int, ...], ...]
+
+    def bytes_of(self, row: int) -> bytes:
+        """The encoded picture in a row. Raises OSError where it is no longer there."""
+        number = bisect_right([ends[-1] for ends in self.ends], row)
+        group = bisect_right(self.ends[number], row)
+        first = self.ends[number - 1][-1] if number else 0
+        start = self.ends[number][group - 1] if group else first
+        column = _GROUPS.column(self.files[number], group, self.name)
+        value = column[row - start] if row - start < len(column) else None
+        if value is None or not value.is_valid:
+            raise OSError(f"row {row + 1} no longer holds a picture")
+        return bytes(value.as_buffer())
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetPicture:
+    """A picture whose encoded bytes stand in a row of Parquet files, counted over all of them."""
+
+    name: str
+    column: PictureColumn
+    row: int
+
+    @property
+    def order(self) -> tuple[str, int]:
+        """See Picture: rows of a row group come from memory."""
+        return str(self.column.files[0]), self.row
+
+    def read(self) -> bytes:
+        """The bytes."""
+        return self.column.bytes_of(self.row)
+
+    def digest(self) -> str:
+        """Sha256 of the bytes."""
+        return hashlib.sha256(self.read()).hexdigest()
+
+
+class _RowGroups:
+    """The row groups that were read last: many pictures of each are asked for in a row."""
+
+    def __init__(self) -> None:
+        self._columns: OrderedDict[tuple[Path, int, int, str], pa.Array] = OrderedDict()
+        self._lock = Lock()
+
+    def column(self, file: Path, group: int, name: str) -> pa.Array:
+        known = file, file.stat().st_mtime_ns, group, name
+        with self._lock:
+            if known not in self._columns:
+                self._columns[known] = _read(file, group, name)
+            self._columns.move_to_end(known)
+            while len(self._columns) > GROUPS:
+                self._columns.popitem(last=False)
+            return self._columns[known]
+
+
+_GROUPS = _RowGroups()
+
+
+def _read(file: Path, group: int, name: str) -> pa.Array:
+    try:
+        with pq.ParquetFile(file) as content:
+            column = content.read_row_group(group, columns=[name]).column(0).combine_chunks()
+    except (pa.ArrowException, IndexError) as error:
+        raise OSError(f"{file} cannot be read: {error}") from error
+    return column.field(0) if pa.types.is_struct(column.type) else column
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    """A folder's Parquet files in the order of their names; without any raises SourceError."""
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
+        raise SourceError([f"{folder} is a folder without Parquet files: name a table"])
+    return files
+
+
+@dataclass(frozen=True)
+class ParquetTable:
+    """What some columns of Parquet files hold.
+
+    Parameters
+    ----------
+    names : all columns of the first file.
+    table : the columns asked for; in place of encoded pictures the row that each stands in.
+    rows : of each file.
+    pictures : where these are, by the name of their column.
+    """
+
+    names: tuple[str, ...]
+    table: pa.Table
+    rows: tuple[int, ...]
+    pictures: Mapping[str, PictureColumn]
+
+
+def read_parquet(
+    files: Sequence[Path], asked: Collection[str], pictures: Collection[str]
+) -> ParquetTable:
+    """Columns of files that have them in common, one after the other.
+
+    Parameters
+    ----------
+    asked : names of the columns; those that the first file lacks are left out.
+    pictures : which of them hold pictures, and stay on disk where these are encoded bytes.
+    """
+    schema, ends = pq.read_schema(files[0]), _ends(files)
+    names = [name for name in schema.names if name in asked]
+    held_back = {
+        name: column
+        for name in names
+        if name in pictures and (column := _bytes_column(schema.field(name)))
+    }
+    plain = [name for name in names if name not in held_back]
+    table = pa.concat_tables([pq.read_table(file, columns=plain) for file in files])
+    columns = {name: PictureColumn(tuple(files), path, ends) for name, path in held_back.items()}
+    for name, held in columns.items():
+        kept = _rows_of_pictures(held)
+        if pa.types.is_struct(schema.field(name).type):
+            paths = pa.concat_tables(
+                [pq.read_table(file, columns=[f"{name}.path"]) for file in files]
+            )
+            kept = pa.StructArray.from_arrays(
+                [kept, paths.flatten().column(0).combine_chunks()], ["row", "path"]
+            )
+        table = table.append_column(name, kept)
+    last = [of_file[-1] for of_file in ends]
+    rows = tuple(end - start for start, end in zip([0, *last], last, strict=False))
+    return ParquetTable(tuple(schema.names), table.select(names), rows, columns)
+
+
+def _ends(files: Sequence[Path]) -> tuple[tuple[int, ...], ...]:
+    ends, start = [], 0
+    for file in files:
+        with pq.ParquetFile(file) as content:
+            groups = content.metadata.num_row_groups
+            sizes = [content.metadata.row_group(group).num_rows for group in range(groups)]
+        of_file = tuple(accumulate(sizes, initial=start))[1:] or (start,)
+        ends.append(of_file)
+        start = of_file[-1]
+    return tuple(ends)
+
+
+def _bytes_column(field: pa.Field) -> str | None:
+    """Which part of a column holds encoded pictures; None where it holds paths, or neither."""
+    kind = field.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return str(field.name)
+    if pa.types.is_struct(kind) and {part.name for part in kind} == {"bytes", "path"}:
+        return f"{field.name}.bytes"
+    return None
+
+
+def _rows_of_pictures(column: PictureColumn) -> pa.Array:
+    """The row of each picture, counted over all files; null where there is none."""
+    parts: list[Any] = []
+    start = 0
+    for file, ends in zip(column.files, column.ends, strict=True):
+        for group, end in enumerate(ends):
+            if end == start:  # a file without rows
+                continue
+            held = _read(file, group, column.name)
+            rows = pa.array(range(start, start + len(held)), pa.int64())
+            there = pc.greater(pc.fill_null(pc.binary_length(held), 0), 0)
+            parts.append(pc.if_else(there, rows, pa.scalar(None, pa.int64())))
+            start += len(held)
+    return pa.concat_arrays(parts) if parts else pa.array([], pa.int64())
