@@ -33,8 +33,8 @@ from pipeline.engine.task import Done
 from pipeline.folds.fold import Fold
 from pipeline.store.folder import FolderStore
 from pipeline.tasks.context import context_of
-from pipeline.tasks.encoding.encode import encode_tasks
 from pipeline.tasks.encoding.requests import FeatureRequests, TrainingRows
+from pipeline.tasks.encoding.shard import assembled, shard_tasks
 
 ROWS = (2_000, 200_000)
 ALLOWED = 300  # MB that the many rows may take beyond the few
@@ -90,12 +90,13 @@ def measure(rows: int) -> dict[str, float]:
         training = TrainingRows(whole.train, context.reference(whole, 0))
         requests = FeatureRequests(dataset, context, seed=0)
         features = requests.request("image", ENCODER, "pooled", training)
-        (task,) = encode_tasks([features], dataset, store)
-        assert all(isinstance(outcome, Done) for outcome in task.compute(store).values())
-        stored = store.load(features.ingredients)
-        assert stored is not None
+        for task in shard_tasks([features], dataset, store):
+            assert all(isinstance(outcome, Done) for outcome in task.compute(store).values())
+        assert isinstance(assembled(features, dataset, store, {}), Done)
         peaks["features"] = _peak()
-        assert stored.arrays["values"].shape == (rows, 96)
+        block = features.load(store, dataset.modalities["image"].index)
+        assert block is not None
+        assert block.values.shape == (rows, 96)
     return peaks
 
 

@@ -148,8 +148,8 @@ class Block:
         """Bool (n,): which samples have this modality."""
         return self.index >= 0
 
-    def take(self, rows: NDArray[Any]) -> Block:
-        """Block of the samples `rows` (positions or a boolean mask), copying no features."""
+    def take(self, rows: NDArray[Any] | slice) -> Block:
+        """Block of the samples `rows` (positions, a boolean mask or a slice), copying nothing."""
         return replace(self, index=self.index[rows])
 
     def at(self, positions: IntArray) -> Block:

@@ -38,7 +38,7 @@ class Logistic(SolvesJointly):
     class_weight : balanced weighs each class's rows so that all classes count alike.
     """
 
-    version: ClassVar[int] = 10
+    version: ClassVar[int] = 11
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (3.0, 10.0, 30.0)}
 
     C: Positive = 10.0

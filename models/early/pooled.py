@@ -17,6 +17,8 @@ from models.fusion import Fit, TakesClassifier
 from models.preparation.scaling import BlockScaler, Scaler, scaled_blocks, scaled_views
 from models.views import BlocksFit, Views
 
+AT_ONCE = 2**15  # samples that are predicted at once: more would not fit into memory
+
 
 class _Case(NamedTuple):
     """A training set, prepared once for all settings that differ in the classifier only."""
@@ -24,6 +26,12 @@ class _Case(NamedTuple):
     fusion: PooledFusion
     number: int
     setting: SharedSetting
+
+
+def _parts(samples: int) -> list[NDArray[np.int64]]:
+    """Positions of consecutive samples that are predicted at once; one part where there is none."""
+    starts = range(0, max(samples, 1), AT_ONCE)
+    return [np.arange(start, min(start + AT_ONCE, samples)) for start in starts]
 
 
 class PooledFusion(TakesClassifier):
@@ -58,7 +66,13 @@ class PooledFusion(TakesClassifier):
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
         self._known(views)
-        return self._completed(self.classifier_.predict_proba(self._array(views)), views)
+        parts = [views.take(part) for part in _parts(len(views))]
+        return np.concatenate(
+            [self._completed(self._of_classifier(part), part) for part in parts]
+        )
+
+    def _of_classifier(self, views: Views) -> Probabilities:
+        return self.classifier_.predict_proba(self._array(views))
 
     def predict_many(
         self, fits: Sequence[Fit], settings: Sequence[Mapping[str, Any]]

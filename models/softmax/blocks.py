@@ -10,10 +10,17 @@ from numpy.typing import NDArray
 
 from features.block import Block
 from models.kept import RECENT
+from models.softmax.mapped import is_large, tiles, transform_mapped
 from models.softmax.principal_axes import axes_to_find, transform
 from models.softmax.problem import Problem, Solution
 from models.softmax.solve import solve
-from models.softmax.transformed_block import IndexedBlock, IntArray, Matrix, TransformedBlock
+from models.softmax.transformed_block import (
+    FloatArray,
+    IndexedBlock,
+    IntArray,
+    Matrix,
+    TransformedBlock,
+)
 from models.views import BlocksFit
 
 Probabilities = NDArray[np.float64]
@@ -65,8 +72,7 @@ def predicted(fit: BlocksFit, solutions: Sequence[Solution]) -> list[Probabiliti
     coefs = np.concatenate([solution.coef for solution in solutions])
     products, start = np.zeros((len(fit.test[0]), len(coefs)), np.float32), 0
     for block in fit.test:
-        rows, index = _distinct(block)
-        products += (rows @ coefs[:, start:start + block.width].T)[index]
+        products += _products(block, coefs[:, start:start + block.width])
         start += block.width
     ends = np.cumsum([len(solution.coef) for solution in solutions])[:-1]
     return [
@@ -138,6 +144,12 @@ def _remembered(
     reached.
     """
     axes = axes_to_find(len(used), block.width, USES * vectors)
+    if not block.is_sparse and is_large(len(used), block.width) and len(used) > block.width:
+        return RECENT.get(
+            ("mapped", block.digest or np.asarray(block.values), used, counts, axes),
+            lambda: transform_mapped(block.values, used, counts, axes),
+            lambda transformed: transformed.bytes,
+        )
     if axes is not None:
         return transform(_rows(block.values, used), counts=counts, axes=axes)
     content = block.values if block.digest is None else block.digest
@@ -166,6 +178,12 @@ def _side_by_side(
     return blocks
 
 
-def _distinct(block: Block) -> tuple[Matrix, IntArray]:
+def _products(block: Block, coefs: FloatArray) -> FloatArray:
+    """Products (n, c) of the block's samples with coefficients (c, d)."""
     used, index = np.unique(block.index, return_inverse=True)
-    return _rows(block.values, used), index
+    if block.is_sparse or not is_large(len(used), block.width):
+        return np.asarray((_rows(block.values, used) @ coefs.T)[index])
+    products = np.empty((len(used), len(coefs)), np.float32)
+    for tile in tiles(len(used), block.width):
+        products[tile] = _rows(block.values, used[tile]) @ coefs.T
+    return np.asarray(products[index])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from models.softmax.mapped import reordered, tiles
 from models.softmax.products import matmul_transposed, transposed
 from models.softmax.training_sets import RowGroup, TrainingSets
 from models.softmax.transformed_block import IndexedBlock
@@ -58,6 +59,41 @@ class _DenseBlock(_DesignBlock):
 
     def take(self, rows: IntArray, columns: IntArray) -> FloatArray:
         return self.X[np.ix_(rows, columns)]
+
+
+class _MappedBlock(_DesignBlock):
+    """Rows in a file: each is read once for a product, and none is copied as a whole."""
+
+    def __init__(self, X: FloatArray, groups: Sequence[RowGroup]) -> None:
+        self.X, self.parts = X, [X[group.start:group.stop] for group in groups]
+
+    def logits(self, weights: FloatArray, group: int) -> FloatArray:
+        part = self.parts[group]
+        result = np.empty((len(weights), len(part)), np.float32)
+        for tile in tiles(*part.shape):
+            result[:, tile] = matmul_transposed(weights, np.asarray(part[tile]))
+        return result
+
+    def gradients(self, residuals: FloatArray, group: int) -> FloatArray:
+        return self._summed(residuals, group, lambda rows: rows)
+
+    def squares(self, weights: FloatArray, group: int) -> FloatArray:
+        return self._summed(weights, group, np.square)
+
+    def _summed(
+        self, values: FloatArray, group: int, of_rows: Callable[[FloatArray], FloatArray]
+    ) -> FloatArray:
+        part = self.parts[group]
+        total = np.zeros((len(values), part.shape[1]), np.float32)
+        for tile in tiles(*part.shape):
+            total += values[:, tile] @ of_rows(np.asarray(part[tile]))
+        return total
+
+    def take(self, rows: IntArray, columns: IntArray) -> FloatArray:
+        chosen = np.empty((len(rows), len(columns)), np.float32)
+        for tile in tiles(len(rows), self.X.shape[1]):
+            chosen[tile] = self.X[rows[tile]][:, columns]
+        return chosen
 
 
 class _RepeatedBlock(_DesignBlock):
@@ -199,6 +235,8 @@ def _design_block(block: IndexedBlock, sets: TrainingSets, several: bool) -> _De
     rows, index = block.transformed.rows, block.index[sets.samples]
     if sparse.issparse(rows):
         return _SparseBlock(rows[index], sets.groups)
+    if block.transformed.is_mapped:
+        return _MappedBlock(reordered(rows, index), sets.groups)
     if len(index) >= REPEATS * rows.shape[0]:
         return _RepeatedBlock(rows, index, sets.groups, several)
     in_order = len(index) == rows.shape[0] and bool((index == np.arange(len(index))).all())

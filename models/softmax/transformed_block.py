@@ -30,6 +30,7 @@ class TransformedBlock:
     dense_as_given : whether the columns are dense ones as they were given: none is known to matter
         more than another
     referenced : the matrices that `to_original` holds in memory
+    is_mapped : whether the rows lie in a file
     """
 
     rows: Matrix
@@ -37,6 +38,7 @@ class TransformedBlock:
     rotated: bool
     dense_as_given: bool = False
     referenced: tuple[Matrix, ...] = ()
+    is_mapped: bool = False
 
     @property
     def width(self) -> int:
@@ -45,7 +47,7 @@ class TransformedBlock:
 
     @property
     def bytes(self) -> int:
-        """Memory that it takes."""
+        """Memory that it takes, or room in files."""
         return sum(map(_bytes, (self.rows, *self.referenced)))
 
 
