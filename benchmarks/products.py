@@ -1,4 +1,4 @@
-"""Products of the features with a few vectors: in tiles (models.softmax.products), and NumPy's.
+"""Products of the features with a few vectors: in tiles, as the solver does, and by NumPy.
 
 Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.products [--rows N] [--seconds S]``. Both
 sides alternate; the table gives medians in billions of operations a second, a wide product's for
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.softmax import peak
 from benchmarks.softmax_cases import timed
-from models.softmax.products import has_small_kernels, matmul_transposed, transposed
+from models.softmax.design_matrix.products import has_small_kernels, matmul_transposed, transposed
 
 Array = NDArray[Any]
 

@@ -65,9 +65,9 @@ def write_items(folder: Path, rows: int) -> None:
         count = min(IN_FILE, rows - start)
         kinds = rng.integers(CLASSES, size=count)
         drawn = words[rng.choice(WORDS, (count, 8), p=chances / chances.sum())]
-        told = np.where(rng.random(count) < 0.5, kinds, rng.integers(CLASSES, size=count))
+        topics = np.where(rng.random(count) < 0.5, kinds, rng.integers(CLASSES, size=count))
         texts = [
-            f"{' '.join(row)} topic{topic}" for row, topic in zip(drawn, told, strict=True)
+            f"{' '.join(row)} topic{topic}" for row, topic in zip(drawn, topics, strict=True)
         ]
         table = pa.table({
             "id": [str(row) for row in range(start, start + count)],

@@ -20,13 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.softmax_cases import Case, features, splits
-from models.softmax import design, lbfgs, path, principal_axes, products, warm_start
+from models.softmax import lbfgs, path, warm_start
 from models.softmax import solve as solving
+from models.softmax.design_matrix import design, principal_axes, products
+from models.softmax.design_matrix.principal_axes import transform
+from models.softmax.design_matrix.transformed_block import IndexedBlock
 from models.softmax.losses import Loss, SoftmaxLoss
 from models.softmax.path import SoftmaxFit
-from models.softmax.principal_axes import transform
 from models.softmax.problem import Problem, Solution
-from models.softmax.transformed_block import IndexedBlock
 from models.softmax.warm_start import Point, WarmStart
 
 FOUR = (1e-3, 1e-2, 1e-1, 1.0)

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from features.block import Block
 from models.kept import RECENT
-from models.softmax.mapped import is_large, tiles, transform_mapped
-from models.softmax.principal_axes import axes_to_find, transform
-from models.softmax.problem import Problem, Solution
-from models.softmax.solve import solve
-from models.softmax.transformed_block import (
+from models.softmax.design_matrix.mapped import is_large, tiles, transform_mapped
+from models.softmax.design_matrix.principal_axes import axes_to_find, transform
+from models.softmax.design_matrix.transformed_block import (
     FloatArray,
     IndexedBlock,
     IntArray,
     Matrix,
     TransformedBlock,
 )
+from models.softmax.problem import Problem, Solution
+from models.softmax.solve import solve
 from models.views import BlocksFit
 
 Probabilities = NDArray[np.float64]

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.softmax.design import DesignMatrix
+from models.softmax.design_matrix.design import DesignMatrix
+from models.softmax.design_matrix.products import products_with_rows, sums_over_rows
 from models.softmax.hessian import LeadingColumns
 from models.softmax.lbfgs import LBFGS
 from models.softmax.losses import loss_of
-from models.softmax.products import products_with_rows, sums_over_rows
 from models.softmax.warm_start import WarmStart
 
 FloatArray = NDArray[np.float32]

@@ -9,8 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.softmax.training_sets import TrainingSet
-from models.softmax.transformed_block import IndexedBlock, Matrix, blocks_of, split_columns
+from models.softmax.design_matrix.training_sets import TrainingSet
+from models.softmax.design_matrix.transformed_block import (
+    IndexedBlock,
+    Matrix,
+    blocks_of,
+    split_columns,
+)
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]

@@ -9,9 +9,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.softmax.design import DesignMatrix
+from models.softmax.design_matrix.design import DesignMatrix
+from models.softmax.design_matrix.principal_axes import axes_to_find, transform
+from models.softmax.design_matrix.training_sets import (
+    GROUPS,
+    TrainingSets,
+    merge_equal_samples,
+    training_sets,
+)
+from models.softmax.design_matrix.transformed_block import (
+    Features,
+    IndexedBlock,
+    Matrix,
+    blocks_of,
+    split_columns,
+)
 from models.softmax.path import SoftmaxFit, minimise
-from models.softmax.principal_axes import axes_to_find, transform
 from models.softmax.problem import (
     FloatArray,
     IntArray,
@@ -21,19 +34,6 @@ from models.softmax.problem import (
     distinct_codes,
     portions,
     training_set_numbers,
-)
-from models.softmax.training_sets import (
-    GROUPS,
-    TrainingSets,
-    merge_equal_samples,
-    training_sets,
-)
-from models.softmax.transformed_block import (
-    Features,
-    IndexedBlock,
-    Matrix,
-    blocks_of,
-    split_columns,
 )
 
 STRONGEST, WEAKEST = 1e-37, 1e37  # C in single precision

@@ -14,7 +14,7 @@ from features.block import Block
 from models.kept import RecentResults
 from models.preparation import scaling
 from models.preparation.scaling import BlockScaler
-from models.softmax.principal_axes import transform
+from models.softmax.design_matrix.principal_axes import transform
 
 
 def numbers(*shape, seed=0):

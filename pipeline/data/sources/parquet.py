@@ -148,15 +148,15 @@ def read_parquet(
     table = pa.concat_tables([pq.read_table(file, columns=plain) for file in files])
     columns = {name: PictureColumn(tuple(files), path, ends) for name, path in held_back.items()}
     for name, held in columns.items():
-        kept = _rows_of_pictures(held)
+        rows_of_pictures = _rows_of_pictures(held)
         if pa.types.is_struct(schema.field(name).type):
             paths = pa.concat_tables(
                 [pq.read_table(file, columns=[f"{name}.path"]) for file in files]
             )
-            kept = pa.StructArray.from_arrays(
-                [kept, paths.flatten().column(0).combine_chunks()], ["row", "path"]
+            rows_of_pictures = pa.StructArray.from_arrays(
+                [rows_of_pictures, paths.flatten().column(0).combine_chunks()], ["row", "path"]
             )
-        table = table.append_column(name, kept)
+        table = table.append_column(name, rows_of_pictures)
     last = [of_file[-1] for of_file in ends]
     rows = tuple(end - start for start, end in zip([0, *last], last, strict=False))
     return ParquetTable(tuple(schema.names), table.select(names), rows, columns)

@@ -13,13 +13,14 @@ from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from models.softmax import design, path, principal_axes
+from models.softmax import path
 from models.softmax import problem as batching
 from models.softmax import solve as solving
-from models.softmax.principal_axes import transform
+from models.softmax.design_matrix import design, principal_axes
+from models.softmax.design_matrix.principal_axes import transform
+from models.softmax.design_matrix.transformed_block import IndexedBlock
 from models.softmax.problem import Problem, Solution
 from models.softmax.solve import solve
-from models.softmax.transformed_block import IndexedBlock
 
 TIGHT = {"tol": 1e-9, "max_iter": 10_000}
 

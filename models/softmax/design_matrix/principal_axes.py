@@ -13,7 +13,7 @@ import scipy
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.softmax.transformed_block import (
+from models.softmax.design_matrix.transformed_block import (
     Coefficients,
     DoubleArray,
     FloatArray,

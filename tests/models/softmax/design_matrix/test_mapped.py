@@ -12,7 +12,7 @@ from models.early.concat import Concat
 from models.fusion import Fit
 from models.kept import RECENT
 from models.preparation import scaling
-from models.softmax import mapped
+from models.softmax.design_matrix import mapped
 from models.views import Views
 
 N, D, K = 600, 12, 3

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.softmax import products
-from models.softmax.products import matmul_transposed, transposed
+from models.softmax.design_matrix import products
+from models.softmax.design_matrix.products import matmul_transposed, transposed
 
 
 @contextmanager

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.softmax.mapped import reordered, tiles
-from models.softmax.products import matmul_transposed, transposed
-from models.softmax.training_sets import RowGroup, TrainingSets
-from models.softmax.transformed_block import IndexedBlock
+from models.softmax.design_matrix.mapped import reordered, tiles
+from models.softmax.design_matrix.products import matmul_transposed, transposed
+from models.softmax.design_matrix.training_sets import RowGroup, TrainingSets
+from models.softmax.design_matrix.transformed_block import IndexedBlock
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]

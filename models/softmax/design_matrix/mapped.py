@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.softmax.transformed_block import (
+from models.softmax.design_matrix.transformed_block import (
     Coefficients,
     DoubleArray,
     FloatArray,
@@ -47,7 +47,7 @@ def empty_mapped(shape: tuple[int, int]) -> FloatArray:
 def transform_mapped(
     values: Any, used: IntArray, counts: IntArray | None, axes: int | None
 ) -> TransformedBlock:
-    """Some dense rows as `models.softmax.principal_axes.transform` gives them, tile by tile.
+    """Some dense rows, tile by tile, as `principal_axes.transform` gives them.
 
     Parameters
     ----------

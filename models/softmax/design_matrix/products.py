@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
-from models.softmax.training_sets import RowGroup, TrainingSet
+from models.softmax.design_matrix.training_sets import RowGroup, TrainingSet
 
 FloatArray = NDArray[np.float32]
 Product: TypeAlias = Callable[[FloatArray, int], FloatArray]
