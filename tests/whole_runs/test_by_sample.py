@@ -10,13 +10,16 @@ import pytest
 import features
 from features.block import Block
 from features.encoder import Encoder
+from features.encoders.bag_of_words import TermCounts
 from pipeline.store import shards
 from pipeline.tasks.encoding import shard
 from tests.support.tiny import (
     GRID,
+    TEXT_GRID,
     MeanColour,
     read_rows,
     register,
+    results,
     run_grid,
     scores,
     without_report,
@@ -83,6 +86,35 @@ def test_a_changed_title_encodes_one_text(folder):
     write_rows(folder, rows)
     assert run_grid(folder) == 0
     assert encoded() == (0, 1)
+
+
+def test_words_of_a_text_are_counted_once_whatever_texts_come_to_it(tmp_path, monkeypatch):
+    """The vocabulary is learned in every fold anew; splitting a text into words learns nothing."""
+    register(monkeypatch)
+    without_report(monkeypatch)
+    counted, transform = [], TermCounts.transform
+
+    def watched(self, samples):
+        counted.extend(samples)
+        return transform(self, samples)
+
+    monkeypatch.setattr(TermCounts, "transform", watched)
+    write_table(tmp_path)
+    write_grid(tmp_path, TEXT_GRID)
+    assert run_grid(tmp_path) == 0
+    rows = read_rows(tmp_path)
+    # tfidf counts pairs of words, too
+    assert sorted(counted) == sorted(2 * [row[2] for row in rows])
+    counted.clear()
+    write_rows(tmp_path, [*rows, ["new", "", "whiskers meow zeppelin", "cat"]])
+    assert run_grid(tmp_path, out="more") == 0
+    assert counted == 2 * ["whiskers meow zeppelin"]
+    other = tmp_path / "other"
+    other.mkdir()
+    write_rows(other, read_rows(tmp_path))
+    write_grid(other, TEXT_GRID)
+    assert run_grid(other) == 0
+    assert results(other) == results(tmp_path, "more")
 
 
 def test_a_shuffled_table_computes_nothing_at_all(folder, capsys):
