@@ -12,8 +12,16 @@ from typing import Any
 
 from pipeline.store import files
 from pipeline.store.array_file import Array
-from pipeline.store.keys import Ingredients, canonical
-from pipeline.store.manifest import FORMAT, MANIFEST, Damaged, Entry, read_manifest, sealed
+from pipeline.store.keys import Ingredients
+from pipeline.store.manifest import (
+    MANIFEST,
+    Damaged,
+    Entry,
+    manifest_text,
+    of_key,
+    read_manifest,
+    stored_entry,
+)
 from pipeline.store.store import Store
 from pipeline.store.verified_files import VerifiedFiles, written
 
@@ -49,10 +57,7 @@ class FolderStore(Store):
 
     def manifest(self, key: str) -> dict[str, Any]:
         """See Store."""
-        manifest = read_manifest(self.folder(key))
-        if manifest["key"] != key:
-            raise Damaged("its manifest belongs to another key")
-        return manifest
+        return of_key(read_manifest(self.folder(key)), key)
 
     def read(self, key: str) -> Entry:
         """See Store."""
@@ -60,10 +65,7 @@ class FolderStore(Store):
         arrays = {
             name: self._files.read(folder, about) for name, about in manifest["files"].items()
         }
-        checksums = {name: str(about["sha256"]) for name, about in manifest["files"].items()}
-        return Entry(
-            arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums
-        )
+        return stored_entry(manifest, arrays)
 
     def array(self, key: str, name: str) -> Array:
         """See Store."""
@@ -156,11 +158,8 @@ class FolderStore(Store):
         """See Store."""
         with self.scratch(key) as partial:
             about = {name: written(partial, name, array) for name, array in entry.arrays.items()}
-            manifest = {
-                "format": FORMAT, "key": key, "ingredients": ingredients, "files": about,
-                "facts": entry.facts, "seconds": seconds, "created": time.time(),
-            }
-            files.write_text(partial / MANIFEST, sealed(canonical(manifest)))
+            text = manifest_text(key, ingredients, entry, seconds, about)
+            files.write_text(partial / MANIFEST, text)
             files.sync_folder(partial)
             folder = self.folder(key)
             folder.parent.mkdir(parents=True, exist_ok=True)

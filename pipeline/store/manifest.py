@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
-from pipeline.store.keys import key_of
+from pipeline.store.keys import Ingredients, canonical, key_of
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 SEAL = ',"sha256":"'
+UNREADABLE = "its manifest cannot be read"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,26 +48,64 @@ class Damaged(Exception):
     """An entry whose files are not what its manifest says."""
 
 
+def manifest_text(
+    key: str,
+    ingredients: Ingredients,
+    entry: Entry,
+    seconds: float,
+    about: Mapping[str, StoredFile],
+) -> str:
+    """The sealed manifest of an entry whose arrays lie in the files that `about` tells of."""
+    return sealed(canonical({
+        "format": FORMAT, "key": key, "ingredients": ingredients, "files": about,
+        "facts": entry.facts, "seconds": seconds, "created": time.time(),
+    }))
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of an entry, checked against its own checksum and key.
+    """The manifest in the folder of an entry, checked. Raises Damaged as `parsed` does."""
+    try:
+        content = (folder / MANIFEST).read_bytes()
+    except OSError as error:
+        raise Damaged(UNREADABLE) from error
+    return parsed(content)
+
+
+def parsed(content: bytes) -> dict[str, Any]:
+    """A manifest, checked against its own checksum and key.
 
     Raises
     ------
     Damaged
-        Where it is missing, altered, of another format, or does not fit its ingredients.
+        Where it is altered, of another format, or does not fit its ingredients.
     """
     try:
-        text = (folder / MANIFEST).read_text(encoding="utf-8")
+        text = content.decode()
         sound = text == sealed(text.rpartition(SEAL)[0] + "}")
         manifest = json.loads(text)
         sound = sound and manifest["key"] == key_of(manifest["ingredients"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Damaged("its manifest cannot be read") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Damaged(UNREADABLE) from error
     if not sound:
         raise Damaged("its manifest was altered")
     if manifest["format"] != FORMAT:
         raise Damaged(f"it has format {manifest['format']}, this version reads {FORMAT}")
     return dict(manifest)
+
+
+def of_key(manifest: dict[str, Any], key: str) -> dict[str, Any]:
+    """The same manifest. Raises Damaged where it is that of another key."""
+    if manifest["key"] != key:
+        raise Damaged("its manifest belongs to another key")
+    return manifest
+
+
+def stored_entry(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> Entry:
+    """The entry that a manifest and the arrays it names make up."""
+    checksums = {name: str(about["sha256"]) for name, about in manifest["files"].items()}
+    return Entry(
+        arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums
+    )
 
 
 def sealed(manifest: str) -> str:

@@ -25,7 +25,7 @@ class VerifiedFiles:
         """
         path = folder / about["file"]
         try:
-            self._verify(path, about)
+            self.verify(path, about)
             array = read_array(path, about["shape"])
         except OSError as error:  # also an entry that another process replaces or removes just now
             raise Damaged(f"{path.name} cannot be read: {error}") from error
@@ -35,8 +35,8 @@ class VerifiedFiles:
             )
         return array
 
-    def _verify(self, path: Path, about: StoredFile) -> None:
-        """Compare size and checksum."""
+    def verify(self, path: Path, about: StoredFile) -> None:
+        """Compare a file's size and checksum. Raises Damaged, and OSError where it is not there."""
         status = path.stat()
         seen = (status.st_size, status.st_mtime_ns, status.st_ino)
         if self._verified.get(path) == seen:
@@ -46,6 +46,10 @@ class VerifiedFiles:
         if files.sha256(path) != about["sha256"]:
             raise Damaged(f"the checksum of {path.name} is wrong")
         self._verified[path] = seen
+
+    def moved(self, source: Path, target: Path) -> None:
+        """Note that a verified file was moved: it need not be read once more for its checksum."""
+        self._verified[target] = self._verified.pop(source)
 
 
 def written(folder: Path, name: str, array: Array | Path) -> StoredFile:
