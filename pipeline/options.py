@@ -17,7 +17,8 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("grid", type=Path, help="the grid file (YAML)")
     parser.add_argument("--out", type=Path, help="folder for the results (default: runs/NAME)")
     parser.add_argument("--store", default=DEFAULT_STORE,
-                        help="where the cached features and results lie (default: %(default)s)")
+                        help="where the cached features and results lie: a folder, or "
+                             "s3://bucket/prefix (default: %(default)s)")
     parser.add_argument(
         "--jobs",
         type=_jobs,

@@ -17,6 +17,25 @@ def store(tmp_path) -> Store:
     return FolderStore(tmp_path / "store")
 
 
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[str]:
+    """The address of an S3 server of this process."""
+    from tests.support.buckets import served
+
+    with served() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(object_server, tmp_path, monkeypatch) -> str:
+    """The address of a store in a new bucket, for this process and those that it starts."""
+    from tests.support.buckets import environment, make_bucket
+
+    for name, value in environment(object_server, tmp_path / "cache").items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{make_bucket(object_server)}/some/prefix"
+
+
 @pytest.fixture
 def shared_data() -> Path:
     folder = SHARED

@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _run(options)
     except BrokenPipeError:  # the reader, head for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # a bucket that cannot be reached, for example
+        sys.exit(f"stopped: {error}")
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -44,7 +46,9 @@ def _run(options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipeline.store", description=__doc__)
     parser.add_argument(
-        "--store", default=DEFAULT_STORE, help="where it lies (default: %(default)s)"
+        "--store",
+        default=DEFAULT_STORE,
+        help="where it lies: a folder, or s3://bucket/prefix (default: %(default)s)",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser(

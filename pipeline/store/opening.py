@@ -13,5 +13,20 @@ DEFAULT_STORE = str(Path("runs") / "store")
 
 @cache
 def store_at(address: str) -> Store:
-    """The store of an address; one in a process, so that a file is verified once."""
-    return FolderStore(Path(address))
+    """The store of an address; one in a process, so that a file is verified once.
+
+    Parameters
+    ----------
+    address : a folder, or a bucket such as s3://bucket/prefix.
+
+    Raises
+    ------
+    OSError
+        Where an address of a bucket cannot be understood, or the library for it is not installed.
+    """
+    if "://" not in address:
+        return FolderStore(Path(address))
+    # an optional library, which a run on a folder need not have
+    from pipeline.store.objects.object_store import ObjectStore
+
+    return ObjectStore(address.rstrip("/"))

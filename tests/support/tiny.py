@@ -126,15 +126,17 @@ def write_grid(folder: Path, text: str) -> Path:
     return path
 
 
-def run_grid(folder: Path, *options: str, out: str = "out", jobs: int = 1) -> int:
-    """Run the folder's grid with its own store."""
+def run_grid(
+    folder: Path, *options: str, out: str = "out", jobs: int = 1, store: str | None = None
+) -> int:
+    """Run the folder's grid with its own store, or that of an address."""
     return run.main(
         [
             str(folder / "grid.yaml"),
             "--out",
             str(folder / out),
             "--store",
-            str(folder / "store"),
+            store or str(folder / "store"),
             "--jobs",
             str(jobs),
             *options,
