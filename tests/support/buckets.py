@@ -58,9 +58,14 @@ class InFolder:
 
     folder: Path
 
+    @property
+    def address(self) -> str:
+        """What opens it in another process."""
+        return str(self.folder / "store")
+
     def open(self, machine: str) -> Store:
         """The store as a process sees it that has read nothing of it yet."""
-        return FolderStore(self.folder / "store")
+        return FolderStore(Path(self.address))
 
     def change(self, key: str, name: str, change: Change) -> None:
         """Change the manifest (by its name) or an array's file."""

@@ -19,7 +19,7 @@ PARTS = 9000  # of an upload; S3 allows 10,000
 CLIENT = {
     "allow_http": True,  # only where the endpoint that was named says http://
     "connect_timeout": "5s",
-    "timeout": "60s",  # of one request, CHUNK bytes at most
+    "timeout": "60s",  # of one request, CHUNK bytes at most; REQUESTS share the line
 }
 # an endpoint that does not answer is said after half a minute at most
 RETRIES = {
@@ -69,13 +69,13 @@ class Bucket:
                 f'{self.address} needs the library obstore: pip install "modalgrid[objects]"'
             ) from error
         options: dict[str, Any] = {"client_options": CLIENT, "retry_config": RETRIES}
-        if self.address.startswith(("file:", "memory:")):
-            options = {}
+        if self.address.startswith("file:"):
+            options = {"mkdir": True}
         with self._said():
             return from_url(self.address, **options)
 
     @contextmanager
-    def _said(self) -> Iterator[None]:
+    def _said(self, *, writing: bool = False) -> Iterator[None]:
         """Errors of the library as errors of the system, in one sentence."""
         from obstore.exceptions import AlreadyExistsError, BaseError
 
@@ -83,9 +83,10 @@ class Bucket:
             yield
         except AlreadyExistsError:
             raise
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f"{self.address}: {_reason(error)}") from error
-        except (BaseError, ValueError) as error:
+        except (BaseError, ValueError, FileNotFoundError) as error:
+            if isinstance(error, FileNotFoundError) and not writing:
+                raise FileNotFoundError(f"{self.address}: {_reason(error)}") from error
+            # nothing need be there to be written over: the bucket itself is missing
             raise OSError(
                 f"{self.address} cannot be used ({_reason(error)}){self._advice()}"
             ) from error
@@ -155,7 +156,7 @@ class Bucket:
         import obstore
 
         size = content.stat().st_size if isinstance(content, Path) else len(content)
-        with self._said():
+        with self._said(writing=True):
             obstore.put(
                 self._objects,
                 path,
@@ -177,7 +178,7 @@ class Bucket:
         from obstore.exceptions import AlreadyExistsError
 
         try:
-            with self._said():
+            with self._said(writing=True):
                 obstore.put(self._objects, path, content, mode="create", use_multipart=False)
         except AlreadyExistsError:
             with suppress(FileNotFoundError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pipeline.store.folder import FolderStore
 from pipeline.store.manifest import MANIFEST
 
 LIMIT = 50 * 10**9  # bytes, unless MODALGRID_CACHE_BYTES says otherwise
+UNFINISHED = 86400.0  # seconds, after which nobody is at work on a copy any more
 UNCOUNTED = 1 / 64  # of the limit: bytes that may be added before the folder is counted again
 
 
@@ -51,17 +53,29 @@ class LocalCopies(FolderStore):
             (aside / MANIFEST).write_bytes(content)
             self.take(key, aside / MANIFEST)
 
-    def take(self, key: str, file: Path) -> Path:
-        """Move a complete file into the folder of an entry; where it is then."""
+    def take(self, key: str, file: Path) -> Path | None:
+        """Move a complete file into the folder of an entry; where it is then.
+
+        None where another process removes that folder just now: then it stays where it was.
+        """
         self._make_room(file.stat().st_size, key)
         folder = self.folder(key)
         folder.mkdir(parents=True, exist_ok=True)
         files.touch(folder / MANIFEST)
-        return file.replace(folder / file.name)
+        try:
+            return file.replace(folder / file.name)
+        except FileNotFoundError:
+            return None
 
     def drop(self, key: str) -> None:
         """Remove what is there of an entry."""
         shutil.rmtree(self.folder(key), ignore_errors=True)
+
+    def clear_leftovers(self) -> list[str]:
+        """Remove folders of unfinished copies; who copies holds no lock, so only old ones."""
+        partial = (self.root / "partial").glob("*")
+        old = [folder for folder in partial if time.time() - folder.stat().st_mtime > UNFINISHED]
+        return [folder.name for folder in old if self._removed(folder, folder.exists)]
 
     def _make_room(self, size: int, key: str) -> None:
         """Remove what was not used for longest, until `size` bytes of an entry fit."""
@@ -79,11 +93,12 @@ class LocalCopies(FolderStore):
 
 
 def _used(folder: Path) -> tuple[float, int, str]:
-    """When a copy was used last, its bytes, and its key."""
+    """When a copy was used last (that of its manifest is noted), its bytes, and its key."""
     last, size = 0.0, 0
     with suppress(OSError):  # another process removes it just now
         for file in os.scandir(folder):
             status = file.stat()
             size += status.st_size
-            last = max(last, status.st_mtime)
+            if file.name == MANIFEST:
+                last = status.st_mtime
     return last, size, folder.name

@@ -141,9 +141,17 @@ class _Lease:
         self._thread.join()
         if self._is_lost:
             return
-        # older ones first: were this the first to go, an expired one would seem to be held
         with suppress(OSError):
-            for generation in _generations(self._bucket, self._key):
-                if generation < self._generation:
-                    self._bucket.delete(_path(self._key, generation))
+            # older ones first: were this the first to go, an expired one would seem to be held
+            for generation in self._older():
+                self._bucket.delete(_path(self._key, generation))
             self._bucket.delete(self._path)
+
+    def _older(self) -> list[int]:
+        if self._generation == 1:
+            return []
+        return [
+            generation
+            for generation in _generations(self._bucket, self._key)
+            if generation < self._generation
+        ]

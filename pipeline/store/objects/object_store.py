@@ -153,7 +153,10 @@ class ObjectStore(Store):
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        """See Store. Processes of one machine wait for each other there."""
+        """See Store. A dead holder's is free when it has been silent for `locks.EXPIRES` seconds.
+
+        Processes of one machine wait for each other there.
+        """
         with self.cache.lock(key), held(self._bucket, key):
             yield
 
@@ -211,14 +214,19 @@ class ObjectStore(Store):
             return take(fresh)
 
     def _array(self, key: str, about: StoredFile) -> Array:
-        """An array from its local copy, which is made where it is missing or damaged."""
-        folder = self.cache.folder(key)
+        """An array from its local copy, which is made where it is missing or damaged.
+
+        It is open before its file is moved: whoever makes room next may take it away.
+        """
         with suppress(Damaged):
-            return self._files.read(folder, about)
+            return self._files.read(self.cache.folder(key), about)
         with self.cache.scratch(key) as aside:
             file = self._downloaded(key, about, aside)
-            self._files.moved(file, self.cache.take(key, file))
-        return self._files.read(folder, about)
+            array = self._files.read(aside, about)
+            copy = self.cache.take(key, file)
+            if copy is not None:
+                self._files.moved(file, copy)
+        return array
 
     def _downloaded(self, key: str, about: StoredFile, aside: Path) -> Path:
         """A file of an entry from the bucket, verified, in the folder `aside`. Raises Damaged."""

@@ -15,6 +15,7 @@ from pipeline.store import __main__ as store_command
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Damaged, Entry
 from pipeline.store.objects import locks
+from pipeline.store.opening import store_at
 from tests.support.buckets import InBucket, InFolder
 
 INGREDIENTS = {"kind": "features", "encoder": {"class": "Bow", "version": 1}}
@@ -218,20 +219,20 @@ def test_processes_that_ask_at_once_compute_once(stored, tmp_path):
     assert stored.open("c").clear_leftovers() == []
 
 
-def _stop_at_work(stored, begun) -> None:
+def _stop_at_work(address: str, begun) -> None:
     def compute() -> Entry:
         begun.set()
         signal.pause()
         raise AssertionError
 
-    stored.open("a").get(INGREDIENTS, compute)
+    store_at(address).get(INGREDIENTS, compute)
 
 
 def test_a_killed_writer_leaves_nothing_and_another_goes_on(stored, counter, monkeypatch):
     monkeypatch.setattr(locks, "EXPIRES", 0.3)
     context = multiprocessing.get_context("spawn")
     begun = context.Event()
-    writer = context.Process(target=_stop_at_work, args=(stored, begun))
+    writer = context.Process(target=_stop_at_work, args=(stored.address, begun))
     writer.start()
     assert begun.wait(60)
     store = stored.open("b")

@@ -1,9 +1,8 @@
-"""The store: complete keys, verified reads, atomic writes, one computation however many ask."""
+"""A folder as store: complete keys, verified reads, atomic writes. `test_contract` has the rest."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from scipy import sparse
 
 from pipeline.store import __main__ as store_command
 from pipeline.store.array_file import MAPPED
@@ -41,16 +39,6 @@ def counter():
     return Counter(
         Entry({"values": np.arange(12, dtype=np.float32).reshape(3, 4)}, {"label": "bow"})
     )
-
-
-def test_a_value_is_computed_once_and_then_read(tmp_path, counter):
-    first = FolderStore(tmp_path).get(INGREDIENTS, counter)
-    again = FolderStore(tmp_path).get(INGREDIENTS, counter)
-    assert counter.calls == 1
-    assert (first.reused, again.reused) == (False, True)
-    assert not again.arrays["values"].flags.writeable
-    np.testing.assert_array_equal(again.arrays["values"], counter.entry.arrays["values"])
-    assert again.facts == {"label": "bow"}
 
 
 def test_checksums_tell_arrays_by_their_content(tmp_path, counter):
@@ -97,22 +85,6 @@ def test_any_array_comes_back_as_it_was(tmp_path_factory, array):
     stored = store.get(INGREDIENTS, lambda: Entry({"values": array})).arrays["values"]
     assert stored.dtype == array.dtype
     np.testing.assert_array_equal(stored, array)
-
-
-def test_a_sparse_matrix_comes_back_as_it_was(tmp_path):
-    matrix = sparse.random(20, 30, density=0.1, format="csr", dtype=np.float32, random_state=0)
-    entry = FolderStore(tmp_path).get(INGREDIENTS, lambda: Entry({"values": matrix}))
-    stored = entry.arrays["values"]
-    assert stored.format == "csr"
-    assert (stored != matrix).nnz == 0
-
-
-def test_objects_that_would_need_pickle_are_refused_and_leave_nothing(tmp_path):
-    store = FolderStore(tmp_path)
-    with pytest.raises(ValueError, match="allow_pickle"):
-        store.get(INGREDIENTS, lambda: Entry({"values": np.array([{}], dtype=object)}))
-    assert store.entries() == []
-    assert list((tmp_path / "partial").iterdir()) == []
 
 
 @pytest.mark.parametrize("change", [
@@ -185,44 +157,6 @@ def test_a_sound_entry_moved_to_another_key_is_damaged(tmp_path, counter):
     target.parent.mkdir(parents=True, exist_ok=True)
     store.folder(key_of(INGREDIENTS)).rename(target)
     assert store.load(other) is None
-
-
-def test_a_failed_computation_is_not_taken_for_a_value(tmp_path, counter):
-    store = FolderStore(tmp_path)
-
-    def fail() -> Entry:
-        raise ArithmeticError("no")
-
-    with pytest.raises(ArithmeticError):
-        store.get(INGREDIENTS, fail)
-    assert store.load(INGREDIENTS) is None
-    assert not store.has(INGREDIENTS)
-    store.get(INGREDIENTS, counter)
-    assert counter.calls == 1
-
-
-def _ask(root: Path, calls: Path, barrier) -> None:
-    def compute() -> Entry:
-        with calls.open("a") as file:
-            file.write("x")
-        return Entry({"values": np.ones((1000, 100), dtype=np.float32)})
-
-    barrier.wait()
-    FolderStore(root).get(INGREDIENTS, compute)
-
-
-def test_processes_that_ask_at_once_compute_once(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    barrier, calls = context.Barrier(3), tmp_path / "calls"
-    workers = [
-        context.Process(target=_ask, args=(tmp_path / "store", calls, barrier)) for _ in range(3)
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    assert calls.read_text() == "x"
 
 
 def test_ls_names_each_entry_and_verify_finds_the_damaged_one(tmp_path, counter, capsys):
