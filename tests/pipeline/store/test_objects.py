@@ -186,10 +186,10 @@ def test_silence_is_counted_from_when_a_content_was_first_seen(bucket, monkeypat
 
 
 def test_of_those_who_wait_for_a_dead_holder_one_goes_on_at_a_time(bucket, monkeypatch):
-    monkeypatch.setattr(locks, "EXPIRES", 0.1)
-    monkeypatch.setattr(locks, "HEARTBEAT", 0.01)
+    dead = "locks/key/0000000007"
+    monkeypatch.setattr(locks._Watch, "is_silent", lambda self, path: path == dead)
     objects = Bucket(bucket)
-    assert objects.create("locks/key/0000000007", b"dead 0")
+    assert objects.create(dead, b"dead 0")
     at_work, most = [], []
 
     def work() -> None:
