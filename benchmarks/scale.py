@@ -39,7 +39,7 @@ data: {source: table, path: items, image: picture, text: words, label: kind, id:
 split: {holdout: 0.2}
 image: [{cnn: {size: 32}}]
 text: [{tfidf: {ngrams: [1, 1], min_df: 5}}]
-fusion: [image_only, text_only, concat]
+fusion: [image_only, text_only, {concat: {weight: 0.5}}]
 classifier: {logistic: {C: [1, 10, 100]}}
 """
 
