@@ -71,13 +71,17 @@ def encoded(features: Iterable[Features], comparison: Comparison) -> dict[str, O
 def _by_sample(features: Sequence[Features], comparison: Comparison) -> dict[str, Outcome]:
     """Encode the samples that no shard has, then put the features together."""
     dataset, store = comparison.dataset, comparison.store
+    there = {form.key for form in features if store.holds(form.key)}
     tasks = shard_tasks(features, dataset, store)
     outcomes = comparison.run(tasks)
     new: dict[str, dict[str, Outcome]] = {form.key: {} for form in features}
     for task in tasks:
         for form, key in zip(task.forms, task.keys, strict=True):
             new[form.key][key] = outcomes[key]
-    return {form.key: assembled(form, dataset, store, new[form.key]) for form in features}
+    return {
+        form.key: assembled(form, dataset, store, new[form.key], was_there=form.key in there)
+        for form in features
+    }
 
 
 def _stored(pieces: Iterable[Unit | Combination], store: Store) -> dict[str, Outcome]:

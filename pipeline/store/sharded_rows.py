@@ -42,12 +42,13 @@ class ShardedRows:
         row = self._locations.row[rows]
         taken = np.zeros((len(row), *self.shape[1:]), dtype=self.dtype)
         for key, positions in _by_shard(self._locations.keys, self._locations.shard[rows]):
-            part = self._values(key)[row[positions]]
-            if part.ndim < 3:
-                taken[positions] = part
-            else:
-                width = min(part.shape[1], taken.shape[1])
-                taken[positions, :width] = part[:, :width]
+            values = self._values(key)
+            if taken.ndim < 3:
+                taken[positions] = values[row[positions]]
+                continue
+            length = min(values.shape[1], taken.shape[1])
+            for position, row_of_shard in zip(positions, row[positions], strict=True):
+                taken[position, :length] = values[row_of_shard, :length]
         return taken
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

@@ -166,7 +166,7 @@ def lacking_samples(features: Features, modal: DistinctSamples, store: Store) ->
 
 
 def assembled(
-    features: Features, dataset: Dataset, store: Store, new: Outcomes
+    features: Features, dataset: Dataset, store: Store, new: Outcomes, *, was_there: bool = False
 ) -> Outcome:
     """Frozen features of a data set, put together from shards; what came of it.
 
@@ -175,6 +175,8 @@ def assembled(
     Parameters
     ----------
     new : outcomes of the shards that were lacking.
+    was_there : whether they were put together before: then new shards take the room of lost ones.
+        Where they were not, whoever puts them together has computed them, of runs side by side.
     """
     failed = next((outcome for outcome in new.values() if isinstance(outcome, Failed)), None)
     if failed is not None:
@@ -189,7 +191,8 @@ def assembled(
         return failure(error)
     encoding = [outcome for outcome in new.values() if isinstance(outcome, Done)]
     seconds = entry.seconds + sum(outcome.seconds for outcome in encoding)
-    return Done(seconds, entry.reused and all(outcome.reused for outcome in encoding))
+    mended = was_there and not all(outcome.reused for outcome in encoding)
+    return Done(seconds, entry.reused and not mended)
 
 
 def _assembled(features: Features, modal: DistinctSamples, store: Store) -> Entry:
