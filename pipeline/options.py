@@ -7,6 +7,9 @@ import shlex
 from pathlib import Path
 
 from features.machine.cores import cores
+from features.machine.nearest import nearest
+from pipeline.config.grid import Run
+from pipeline.engine.opening import ENGINES, EngineName
 from pipeline.store.opening import DEFAULT_STORE
 
 
@@ -26,6 +29,18 @@ def command_line() -> argparse.ArgumentParser:
         help="processes that fit models side by side (default: the cores, %(default)s)",
     )
     parser.add_argument(
+        "--engine",
+        type=_engine,
+        metavar="{" + ",".join(ENGINES) + "}",
+        help="what computes: processes of this machine, or workers of a dask cluster (default: the "
+        "grid's `run`, else processes)",
+    )
+    parser.add_argument(
+        "--address",
+        help="the dask scheduler, like tcp://host:8786; without one, --jobs workers are started "
+        "here",
+    )
+    parser.add_argument(
         "--plan",
         action="store_true",
         help="check the grid and the data, print what there is to do, and compute nothing",
@@ -37,6 +52,19 @@ def _jobs(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number of processes, 1 at least, not '{text}'")
     return int(text)
+
+
+def _engine(text: str) -> str:
+    if text not in ENGINES:
+        raise argparse.ArgumentTypeError(f"unknown engine '{text}'; {nearest(text, ENGINES)}")
+    return text
+
+
+def engine_of(options: argparse.Namespace, run: Run) -> tuple[EngineName, str | None]:
+    """The engine and its address: those of the command line, else those of the grid."""
+    name: EngineName = options.engine or run.engine
+    from_grid = run.address if name == "dask" else None
+    return name, options.address or from_grid
 
 
 def command_of(options: argparse.Namespace) -> str:

@@ -18,15 +18,16 @@ from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
-from pipeline.engine.processes import Processes
+from pipeline.engine.opening import engine_at
 from pipeline.engine.progress import progress, say
 from pipeline.engine.run_all import counts
+from pipeline.engine.task import Engine, EngineError, NoWorkers
 from pipeline.followup.attention_maps import attention
 from pipeline.followup.label_issues import label_issues
 from pipeline.followup.learning_curve import LearningCurve, learning_curve
 from pipeline.followup.probe_scores import score_probes
 from pipeline.followup.probes import probe_all
-from pipeline.options import command_line, command_of
+from pipeline.options import command_line, command_of, engine_of
 from pipeline.plan.checks import checks_before_fits
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import run_plan
@@ -36,7 +37,13 @@ from pipeline.plan.text import plan_text
 from pipeline.results.files import write_run
 from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.lock import lock_text
-from pipeline.results.record import package_versions, remarks_of, scored_record, work_record
+from pipeline.results.record import (
+    KEYED,
+    package_versions,
+    remarks_of,
+    scored_record,
+    work_record,
+)
 from pipeline.results.scores import Scores
 from pipeline.store.opening import store_at
 from pipeline.store.remember import fact_cache
@@ -45,6 +52,7 @@ from reports.follow_up_record import FollowUpRecord
 from reports.record import RunRecord, ScoredRecord
 from reports.wording import count
 
+GO_ON = "what is finished is kept: run the same command to go on"
 LISTED = 10  # rows left out that the terminal names; the report names all
 
 
@@ -55,22 +63,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with caching_facts(fact_cache(store_at(options.store))):
             grid = read_grid(options.grid)
-            return _planned(grid, options) if options.plan else _run(grid, options)
-    except (GridError, SourceError, DatasetError) as error:
+            with engine_at(*engine_of(options, grid.run), options.jobs, KEYED) as engine:
+                begin = _planned if options.plan else _run
+                return begin(grid, options, engine)
+    except (GridError, SourceError, DatasetError, EngineError) as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
         print(f"stopped: {error}", file=sys.stderr)
         return 2
+    except NoWorkers as error:
+        print(f"stopped: {error}; {GO_ON}", file=sys.stderr)
+        return 2
     except BrokenExecutor as error:
         print(
-            "stopped: a worker process died, perhaps for want of memory; what is finished is kept: "
-            f"run the same command to go on, with fewer --jobs ({error})",
+            f"stopped: a worker process died, perhaps for want of memory; {GO_ON}, with fewer "
+            f"--jobs ({error})",
             file=sys.stderr,
         )
         return 2
     except KeyboardInterrupt:
-        print("\nstopped; what is finished is kept: run the same command to go on", file=sys.stderr)
+        print(f"\nstopped; {GO_ON}", file=sys.stderr)
         return 130
 
 
@@ -87,12 +100,9 @@ class _Clock:
         self.seconds[name] = time.perf_counter() - begun
 
 
-def _comparison(grid: Grid, options: argparse.Namespace, *, keep: bool = True) -> Comparison:
-    return load(grid, store_at(options.store), Processes(options.jobs), progress, keep=keep)
-
-
-def _planned(grid: Grid, options: argparse.Namespace) -> int:
-    comparison = _comparison(grid, options, keep=store_at(options.store).is_made)
+def _planned(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
+    store = store_at(options.store)
+    comparison = load(grid, store, engine, progress, keep=store.is_made)
     plan = make_plan(comparison)
     print(plan_text(plan, comparison, _lock(comparison)))
     _say_checks(checks_before_fits(comparison))
@@ -108,12 +118,12 @@ def _lock(comparison: Comparison) -> str:
     return lock_text(comparison.grid, package_versions(), comparison.dataset.fingerprint)
 
 
-def _run(grid: Grid, options: argparse.Namespace) -> int:
+def _run(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
     clock = _Clock()
     folder = options.out or Path("runs") / grid.name
     _made("--store", options.store, store_at(options.store).make)
     with clock.step("read and check the data, draw folds"):
-        comparison = _comparison(grid, options)
+        comparison = load(grid, store_at(options.store), engine, progress)
     # where it cannot be made, better said now than after all the work
     _made("--out", folder, partial(folder.mkdir, parents=True, exist_ok=True))
     _say_data(comparison)
@@ -132,7 +142,7 @@ def _run(grid: Grid, options: argparse.Namespace) -> int:
     if chosen_by:
         say(f"inner folds of what could be chosen: {counts(chosen_by.values())}")
     follow_up = _follow_up(plan, scores, scored, comparison, clock)
-    work = work_record(plan, outcomes, chosen_by, comparison.store, clock.seconds)
+    work = work_record(plan, outcomes, chosen_by, comparison, clock.seconds)
     checked = remarks_of([*before, *checks(scored), *encoding_checks(work.encoded)])
     record = RunRecord.of(scored, follow_up, work, checked)
     write_run(record, comparison.folds, folder)

@@ -42,6 +42,15 @@ class EncodedRecord:
     counts: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class WorkerRecord:
+    """Pieces of work that a worker of a cluster did, and their seconds; `name` has its machine."""
+
+    name: str
+    computed: int
+    seconds: float
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class WorkRecord:
     """What a run did, and how long it took.
@@ -51,8 +60,10 @@ class WorkRecord:
     steps : wall-clock seconds of the run's steps, in order.
     stages : work and reuse of each encoder, fusion and rule that learns.
     encoded : what encoders met, for those that count it.
+    workers : what workers of a cluster did; empty where all was computed on this machine.
     """
 
     steps: tuple[StepRecord, ...]
     stages: tuple[StageRecord, ...]
     encoded: tuple[EncodedRecord, ...] = ()
+    workers: tuple[WorkerRecord, ...] = ()

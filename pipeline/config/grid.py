@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pipeline.config.components import Component
 from pipeline.data.row_check import Policy
 from pipeline.data.sources.class_texts import GivenTexts
+from pipeline.engine.opening import EngineName
 
 # What a grid need not say.
 REPEATS = 5  # of folds
@@ -58,6 +59,25 @@ class Split(BaseModel):
         return self
 
 
+class Run(BaseModel):
+    """Where a run computes: with worker `processes` of this machine, or with `dask`.
+
+    `address` is that of a dask scheduler, such as tcp://host:8786; without one, dask starts workers
+    on this machine. It changes no result and is in no key.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    engine: EngineName = "processes"
+    address: Annotated[str, Field(pattern=r"^\w+://\S+$")] | None = None
+
+    @model_validator(mode="after")
+    def _with_dask(self) -> Run:
+        if self.address and self.engine != "dask":
+            raise ValueError("an address is that of a dask scheduler: say engine: dask, too")
+        return self
+
+
 @dataclass(frozen=True)
 class Grid:
     """Everything one run compares, filled in; lists of components are what the grid crosses.
@@ -80,6 +100,7 @@ class Grid:
     tuning_metric: str
     rope: Mapping[str, float]
     learning_curve: tuple[float, ...]
+    run: Run
     folder: Path
 
 

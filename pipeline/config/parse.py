@@ -36,6 +36,8 @@ KEYS: dict[str, str] = {
     "number} (default .01, log_loss .02)",
     "learning_curve": "shares of the training labels, like [0.01, 0.05, 0.1, 0.25, 1], with which "
     "the best cells are fitted once more (default: none)",
+    "run": "where it is computed: {engine: processes | dask, address: of a dask scheduler}; it "
+    "changes no result, and the command line goes before it",
 }
 REGISTRIES: dict[str, Registry] = {
     "image": IMAGE_ENCODERS,
@@ -99,6 +101,7 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
         tuning_metric=values.metric("tuning_metric", content, TUNING_METRIC, problems),
         rope=values.rope(content.get("rope"), content.get("metric", METRIC), problems),
         learning_curve=curve,
+        run=values.run(content.get("run", {}), problems),
         folder=folder,
     )
     if problems:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config.data_key import CLASS_TEXTS_SCHEMA
-from pipeline.config.grid import METRIC, TUNING_METRIC
+from pipeline.config.grid import METRIC, TUNING_METRIC, Run
 from pipeline.config.parameters import model_of
 from pipeline.data.row_check import Policy
 from pipeline.data.sources import SOURCES
@@ -18,6 +18,7 @@ from pipeline.metrics import METRICS
 
 JsonSchema = dict[str, Any]
 _SIZE: JsonSchema = {"type": "number", "exclusiveMinimum": 0}
+_SHARE: JsonSchema = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
 NAME = r"[\w][\w.-]*"  # of a run, and so of its folder
 
 
@@ -41,10 +42,8 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
         "metric": {"enum": sorted(METRICS), "default": METRIC},
         "tuning_metric": {"enum": sorted(METRICS), "default": TUNING_METRIC},
         "rope": {"anyOf": [_SIZE, _by_metric(_SIZE)]},
-        "learning_curve": {
-            "type": "array",
-            "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-        },
+        "learning_curve": {"type": "array", "items": _SHARE},
+        "run": Run.model_json_schema(),
     }
     for key, description in keys.items():
         properties[key]["description"] = description

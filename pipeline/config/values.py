@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from features.machine.nearest import nearest
 from pipeline.config.components import is_number
-from pipeline.config.grid import Split
+from pipeline.config.grid import Run, Split
 from pipeline.config.problem import KeyPath, Problem
 from pipeline.config.schema import NAME
 from pipeline.metrics import METRICS
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def run_name(value: object, problems: list[Problem]) -> Any:
@@ -96,16 +98,31 @@ def _is_share(value: object) -> bool:
 
 def split(given: object, problems: list[Problem]) -> Split:
     """The key `split`; the default where it is wrong."""
+    return _section("split", given, Split, problems)
+
+
+def run(given: object, problems: list[Problem]) -> Run:
+    """The key `run`; the default where it is wrong."""
+    return _section("run", given, Run, problems)
+
+
+def _section(name: str, given: object, model: type[Model], problems: list[Problem]) -> Model:
+    """A key that holds keys of its own."""
     try:
-        return Split.model_validate(given)
+        return model.model_validate(given)
     except ValidationError as error:
         for item in error.errors():
-            path: KeyPath = ("split", *item["loc"][:1])
+            path: KeyPath = (name, *item["loc"][:1])
             if item["type"] == "extra_forbidden":
                 key = item["loc"][0]
-                rule = f"unknown key '{key}'; {nearest(key, Split.model_fields)}"
+                rule = f"unknown key '{key}'; {nearest(key, model.model_fields)}"
+            elif item["type"] == "literal_error":
+                choices = get_args(model.model_fields[str(item["loc"][0])].annotation)
+                rule = f"unknown {item['loc'][0]} {item['input']!r}; " + nearest(
+                    item["input"], choices
+                )
             else:
                 message = item["msg"].replace("Value error, ", "").replace("Input", "value")
                 rule = f"{message} (given: {(item['input'] if item['loc'] else given)!r})"
             problems.append(Problem(path, rule))
-        return Split()
+        return model()

@@ -25,5 +25,5 @@ def free() -> float:
 
 
 def side_by_side_at_most(need: float, available: float, jobs: int) -> int:
-    """Processes of 1 to `jobs` for which memory is there."""
-    return max(1, min(jobs, int(available // max(need, 1.0))))
+    """Processes, up to `jobs`, for which memory is there; 0 where not even for a single one."""
+    return min(jobs, int(available // max(need, 1.0)))

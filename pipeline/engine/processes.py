@@ -6,16 +6,16 @@ import os
 import sys
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager, nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, ClassVar
 
 from threadpoolctl import threadpool_limits
 
 from pipeline.engine.attempts import computed
-from pipeline.engine.memory import free
-from pipeline.engine.task import Batch, Outcome, Outcomes
+from pipeline.engine.memory import free, side_by_side_at_most
+from pipeline.engine.task import Batch, Outcome, Outcomes, memory_of
 from pipeline.store.opening import store_at
 from pipeline.store.store import Store
 
@@ -35,6 +35,8 @@ class Processes:
     slots : processes side by side.
     memory : bytes that they may take together; by default what is free when it is first asked for.
     """
+
+    shares_cores: ClassVar[bool] = True
 
     def __init__(self, slots: int, memory: float | None = None) -> None:
         self._slots, self._given_memory = slots, memory
@@ -56,6 +58,14 @@ class Processes:
         if self._free_memory is None:
             self._free_memory = free()
         return self._free_memory
+
+    def side_by_side(self, need: float) -> int:
+        """See Engine."""
+        return side_by_side_at_most(need, self.memory, self._slots)
+
+    def has_room(self, running: Sequence[Batch], batch: Batch) -> bool:
+        """See Engine."""
+        return sum(map(memory_of, [*running, batch])) <= self.memory
 
     def submit(self, batch: Batch, store: Store, *, alone: bool) -> None:
         """See Engine. What runs alone is computed here: no process need start for it."""
@@ -83,6 +93,10 @@ class Processes:
         self._ended.clear()
         self._free_memory = None
 
+    def shutdown(self) -> None:
+        """See Engine."""
+        self.close(at_once=True)
+
     def _workers(self) -> Any:
         if self._executor is None:
             from joblib.externals.loky import ProcessPoolExecutor
@@ -101,17 +115,22 @@ def _computed_in_worker(batch: Batch, address: str) -> dict[str, Outcome]:
         return computed(batch, store_at(address))
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> AbstractContextManager[None]:
     """Numerical libraries use one thread, also one that is only imported inside."""
+    return threads(1)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Numerical libraries use so many threads, also one that is only imported inside."""
     before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["OMP_NUM_THREADS"] = str(count)
     torch = sys.modules.get("torch")
-    threads = torch.get_num_threads() if torch else 0
+    threads_before = torch.get_num_threads() if torch else 0
     if torch:
-        torch.set_num_threads(1)
+        torch.set_num_threads(count)
     try:
-        with threadpool_limits(1):
+        with threadpool_limits(count):
             yield
     finally:
         if before is None:
@@ -119,4 +138,4 @@ def one_thread() -> Iterator[None]:
         else:
             os.environ["OMP_NUM_THREADS"] = before
         if torch:
-            torch.set_num_threads(threads)
+            torch.set_num_threads(threads_before)

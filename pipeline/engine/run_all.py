@@ -7,7 +7,16 @@ from dataclasses import replace
 from itertools import chain
 
 from pipeline.engine.progress import Progress
-from pipeline.engine.task import Batch, Done, Engine, Failed, Outcome, Outcomes, Task
+from pipeline.engine.task import (
+    Batch,
+    Done,
+    Engine,
+    Failed,
+    Outcome,
+    Outcomes,
+    Task,
+    is_frozen,
+)
 from pipeline.store.store import Store
 
 
@@ -42,9 +51,7 @@ def run_all(
                     report.began(batch[0].stage)
                     engine.submit(batch, store, alone=work.is_alone(batch))
                 if work.running:
-                    batch, outcomes = engine.finished()
-                    work.end(batch, outcomes)
-                    for task in batch:
+                    for task in work.end(engine.finished()):
                         report.ended(task.stage, task.label, len(task.keys))
                 elif work.waiting:
                     raise RuntimeError(f"tasks wait for each other: {work.waiting_text()}")
@@ -85,7 +92,7 @@ class _Work:
 
     def is_alone(self, batch: Batch) -> bool:
         """Whether nothing runs beside a batch, before or after: it needs no workers then."""
-        return self._is_single or any(task.all_cores for task in batch)
+        return self._is_single or (self._engine.shares_cores and is_frozen(batch))
 
     def fail_before_they_begin(self) -> list[Task]:
         """Fail waiting tasks of which something they need has failed, whatever their order."""
@@ -109,11 +116,15 @@ class _Work:
         """What the waiting tasks are called."""
         return ", ".join(task.label for task in chain.from_iterable(self.waiting))
 
-    def end(self, batch: Batch, outcomes: Outcomes) -> None:
-        """Note what came of a running batch."""
+    def end(self, ended: tuple[Batch, Outcomes] | None) -> Batch:
+        """Note what came of a running batch; its tasks."""
+        if ended is None:
+            return ()
+        batch, outcomes = ended
         self.running.remove(batch)
         for task in batch:
             self.note(task, {key: outcomes[key] for key in task.keys})
+        return batch
 
     def note(self, task: Task, outcomes: Outcomes) -> None:
         """Note the outcomes of a task; what failed first gives its name to the failure."""
@@ -138,10 +149,9 @@ class _Work:
     def _has_room(self, batch: Batch) -> bool:
         if not self.running:
             return True
-        beside = chain(batch, *self.running)
-        if any(task.all_cores for task in beside):
+        if self._engine.shares_cores and any(map(is_frozen, [batch, *self.running])):
             return False
-        return sum(map(_memory, [*self.running, batch])) <= self._engine.memory
+        return self._engine.has_room(self.running, batch)
 
 
 def _batches(tasks: Sequence[Task]) -> list[Batch]:
@@ -151,10 +161,6 @@ def _batches(tasks: Sequence[Task]) -> list[Batch]:
         name = position if task.together is None else (type(task), task.together)
         batches.setdefault(name, []).append(task)
     return list(batches.values())
-
-
-def _memory(batch: Batch) -> float:
-    return max(task.memory for task in batch)
 
 
 def counts(outcomes: Iterable[Outcome]) -> str:

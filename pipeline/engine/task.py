@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol, TypeAlias
 
@@ -25,10 +26,14 @@ class Failed:
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """A piece of work that is in the store: what it cost, and whether it was there before."""
+    """A piece of work that is in the store: what it cost, and whether it was there before.
+
+    An engine of several machines adds where it was computed.
+    """
 
     seconds: float
     reused: bool
+    where: str = ""
 
 
 Outcome: TypeAlias = Done | Failed
@@ -51,7 +56,7 @@ class Task(Protocol):
     memory : bytes that its process needs at the peak.
     together : tasks with an equal value share what they prepare: one process takes them, one after
         the other. None: it shares nothing.
-    all_cores : whether it keeps all cores busy by itself, and so runs alone.
+    all_cores : whether it keeps all cores of its machine busy by itself, and so runs alone there.
     """
 
     stage: ClassVar[str]
@@ -87,14 +92,38 @@ class Task(Protocol):
 Batch: TypeAlias = Sequence[Task]
 
 
+def memory_of(batch: Batch) -> float:
+    """Bytes that the process of a batch needs at the peak."""
+    return max(task.memory for task in batch)
+
+
+def is_frozen(batch: Batch) -> bool:
+    """Whether a task of a batch keeps all cores busy, as frozen encoders do."""
+    return any(task.all_cores for task in batch)
+
+
+class EngineError(Exception):
+    """Why an engine cannot begin, in words for whoever started the run."""
+
+
+class NoWorkers(BrokenExecutor):
+    """An engine of several machines has no worker left."""
+
+
 class Engine(Protocol):
     """Computes tasks somewhere. It knows nothing of what they are, nor which need which.
+
+    It may be closed and take tasks again, any number of times, until it is shut down.
 
     Attributes
     ----------
     slots : batches that it computes side by side.
     memory : bytes that these may take together.
+    shares_cores : whether all slots have the same cores: a task that keeps all cores busy then runs
+        alone.
     """
+
+    shares_cores: ClassVar[bool]
 
     @property
     def slots(self) -> int:
@@ -104,14 +133,27 @@ class Engine(Protocol):
     def memory(self) -> float:
         """See the class."""
 
+    def side_by_side(self, need: float) -> int:
+        """Batches of `need` bytes each that have memory at once; 0 where not even a single one."""
+
+    def has_room(self, running: Sequence[Batch], batch: Batch) -> bool:
+        """Whether there is memory for a batch beside those that are running."""
+
     def submit(self, batch: Batch, store: Store, *, alone: bool) -> None:
         """Take tasks that one process computes in a row.
 
         `alone` says that none runs beside them: they keep all cores busy, or are all there is.
+
+        Raises
+        ------
+        EngineError
+            Where tasks of this store cannot be computed.
         """
 
-    def finished(self) -> tuple[Batch, Outcomes]:
+    def finished(self) -> tuple[Batch, Outcomes] | None:
         """Wait for a batch that ends; it and the outcomes of all its keys.
+
+        None where there came room for another one while it waited.
 
         Raises
         ------
@@ -120,4 +162,7 @@ class Engine(Protocol):
         """
 
     def close(self, *, at_once: bool = False) -> None:
-        """End. `at_once`: leave what is still running."""
+        """End the tasks at hand. `at_once`: leave what is still running."""
+
+    def shutdown(self) -> None:
+        """End what stays for the next tasks after a close."""

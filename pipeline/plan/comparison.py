@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pipeline.config.cells import Cell
@@ -11,7 +11,7 @@ from pipeline.config.grid import Grid
 from pipeline.data.dataset import Dataset
 from pipeline.engine.progress import Progress
 from pipeline.engine.run_all import run_all
-from pipeline.engine.task import Engine, Outcome, Outcomes, Task
+from pipeline.engine.task import Done, Engine, Outcome, Outcomes, Task
 from pipeline.folds.fold import Fold
 from pipeline.store.store import Store
 from pipeline.tasks.context import Context, context_of
@@ -24,6 +24,7 @@ class Comparison:
     Parameters
     ----------
     progress : shows how far the work has come.
+    computed : what its tasks computed so far, for it and for others of the same data set.
     """
 
     grid: Grid
@@ -33,6 +34,7 @@ class Comparison:
     store: Store
     engine: Engine
     progress: Progress
+    computed: list[Done] = field(default_factory=list)
 
     @cached_property
     def context(self) -> Context:
@@ -52,4 +54,7 @@ class Comparison:
 
     def run(self, tasks: Sequence[Task], known: Outcomes | None = None) -> dict[str, Outcome]:
         """Compute tasks; see `run_all`."""
-        return run_all(tasks, self.engine, self.store, self.progress, known)
+        outcomes = run_all(tasks, self.engine, self.store, self.progress, known)
+        done = [outcome for outcome in outcomes.values() if isinstance(outcome, Done)]
+        self.computed.extend(outcome for outcome in done if not outcome.reused)
+        return outcomes

@@ -8,7 +8,6 @@ from features.block import Form, Modality
 from models.course import TrainsNetwork
 from models.softmax.problem import AT_ONCE
 from models.unlabelled import LearnsFromUnlabelled
-from pipeline.engine.memory import side_by_side_at_most
 from pipeline.engine.task import Engine
 from pipeline.store.store import Store
 from pipeline.tasks.encoding.features import Features
@@ -95,15 +94,15 @@ def memory_text(units: Iterable[Unit], needs: Needs, engine: Engine) -> list[str
         f"{gigabytes(available)} are free"
     ]
     fewer = [
-        unit for unit, need in sizes.items() if side_by_side_at_most(need, available, jobs) < jobs
+        unit for unit, need in sizes.items() if engine.side_by_side(need) < jobs
     ]
     if fewer:
-        at_once = side_by_side_at_most(sizes[largest], available, jobs)
+        at_once = max(1, engine.side_by_side(sizes[largest]))
         lines.append(
             f"{len(fewer)} results are computed with fewer processes side by side, the largest, of "
             f"{largest.cell.name}, {at_once} at a time"
         )
-    if sizes[largest] > available:
+    if not engine.side_by_side(sizes[largest]):
         lines.append(
             f"{largest.cell.name} alone needs about {gigabytes(sizes[largest])}: it may be stopped "
             "for want of memory; take fewer rows (data.sample), fewer components or a smaller "

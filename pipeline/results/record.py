@@ -27,7 +27,13 @@ from pipeline.tasks.encoding.features import Features
 from reports.analysis.checks import Check
 from reports.fold_record import CellRecord
 from reports.record import MetricRecord, Remarks, ScoredRecord
-from reports.work_record import EncodedRecord, StageRecord, StepRecord, WorkRecord
+from reports.work_record import (
+    EncodedRecord,
+    StageRecord,
+    StepRecord,
+    WorkerRecord,
+    WorkRecord,
+)
 
 PACKAGES = (
     "modalgrid",
@@ -39,6 +45,17 @@ PACKAGES = (
     "timm",
     "sentence-transformers",
     "gensim",
+)
+# Those that are part of keys: of results (those above) and of what encoders say of themselves.
+KEYED = (
+    *PACKAGES,
+    "pillow",
+    "scikit-image",
+    "transformers",
+    "tokenizers",
+    "snowballstemmer",
+    "stop-words",
+    "jieba",
 )
 
 
@@ -103,7 +120,7 @@ def work_record(
     plan: Plan,
     outcomes: PlanOutcomes,
     on_inner_folds: Outcomes,
-    store: Store,
+    comparison: Comparison,
     steps: Mapping[str, float],
 ) -> WorkRecord:
     """What a run did.
@@ -114,10 +131,12 @@ def work_record(
     steps : wall-clock seconds of each of the run's steps.
     """
     inner = _summed(("fit on inner folds", outcome) for outcome in on_inner_folds.values())
+    store = comparison.store
     return WorkRecord(
         steps=tuple(starmap(StepRecord, steps.items())),
         stages=(*_stage_records(plan, outcomes, store), *inner),
         encoded=_encoded_records(plan, store),
+        workers=_worker_records(comparison.computed),
     )
 
 
@@ -141,6 +160,18 @@ def _stage_records(
         if combination.key in outcomes.combinations
     )
     return (*encoded, *fitted, *learned)
+
+
+def _worker_records(computed: Iterable[Done]) -> tuple[WorkerRecord, ...]:
+    """What each worker computed, for engines that say where; by name."""
+    by_worker: dict[str, list[float]] = {}
+    for done in computed:
+        if done.where:
+            by_worker.setdefault(done.where, []).append(done.seconds)
+    return tuple(
+        WorkerRecord(name, len(seconds), sum(seconds))
+        for name, seconds in sorted(by_worker.items())
+    )
 
 
 def _encoding(features: Features, outcomes: Outcomes, store: Store) -> Outcome | None:

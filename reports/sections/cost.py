@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reports.record import RunRecord
 from reports.section import Section
-from reports.work_record import StageRecord, StepRecord
+from reports.work_record import StageRecord, StepRecord, WorkerRecord
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class CostFacts:
     stages : work that processes did side by side.
     seconds : sum over steps: what the run took.
     work_seconds, saved_seconds : sums over stages.
+    workers : what workers of a cluster did, where there was one.
     computed, reused : results of cells on folds, by whether this run computed them.
     """
 
@@ -29,6 +30,7 @@ class CostFacts:
     saved_seconds: float
     computed: int
     reused: int
+    workers: tuple[WorkerRecord, ...] = ()
 
     def share(self, part: StepRecord | StageRecord) -> float:
         """A step's part of the run's time, or a stage's of the work, 0 to 1."""
@@ -49,6 +51,7 @@ def facts(record: RunRecord) -> CostFacts | None:
         sum(stage.saved_seconds for stage in record.stages),
         len(record.folds) - reused,
         reused,
+        record.workers,
     )
 
 

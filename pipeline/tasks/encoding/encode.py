@@ -25,6 +25,7 @@ from pipeline.store.packed_texts import PackedTexts
 from pipeline.store.store import Store
 from pipeline.tasks.context import Context, context_at
 from pipeline.tasks.encoding.features import Features
+from pipeline.tasks.encoding.requests import check_encoder
 from pipeline.tasks.encoding.samples import SamplesReference, put_samples, samples_at
 
 PIECE = 4096  # samples whose learned stage is computed at once
@@ -66,6 +67,7 @@ class EncodeTask:
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task. Where one pass fails, each form is tried alone: others may succeed."""
+        check_encoder(self.forms[0])
         forms = [_with_rows(form, store) for form in self.forms]
         samples = samples_at(self.samples, store)
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -12,7 +14,7 @@ from pipeline.config.components import Component
 from pipeline.data.dataset import Dataset, DistinctSamples
 from pipeline.data.rows import Rows
 from pipeline.folds.fold import Fold
-from pipeline.store.keys import key_of
+from pipeline.store.keys import canonical, key_of
 from pipeline.tasks.context import Context, SplitReference
 from pipeline.tasks.digests import plain_parameters
 from pipeline.tasks.encoding.features import Features, targets_of
@@ -112,6 +114,45 @@ def describe_encoder(encoder: Encoder) -> dict[str, Any]:
         "parameters": parameters,
         "identity": encoder.identity(),
     }
+
+
+_CHECKED: set[str] = set()  # descriptions of encoders that this process makes true
+
+
+def check_encoder(features: Features) -> None:
+    """Make sure that an encoder is here what its key says, before it encodes anything.
+
+    A machine with other weights, or one on which `precision: auto` is another number format, would
+    put other features under the same key.
+
+    Raises
+    ------
+    ValueError
+        With what differs.
+    """
+    expected = features.ingredients["encoder"]
+    text = canonical(expected)
+    if text in _CHECKED:
+        return
+    here = describe_encoder(features.encoder)
+    if canonical(here) != text:
+        raise ValueError(
+            f"{features.component.label} would make other features on {socket.gethostname()} than "
+            f"on the machine that began the run: {_differing(here, expected)}; give all machines "
+            "the same files and packages, and say precision: float32 where only some have bfloat16"
+        )
+    _CHECKED.add(text)
+
+
+def _differing(here: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+    """The parts of two descriptions of an encoder that are not the same."""
+    parts = {**here, **here["identity"]}, {**expected, **expected["identity"]}
+    names = [name for name in {**parts[0], **parts[1]} if name != "identity"]
+    return ", ".join(
+        f"{name} is {parts[0].get(name)} there, not {parts[1].get(name)}"
+        for name in names
+        if canonical(parts[0].get(name)) != canonical(parts[1].get(name))
+    )
 
 
 @cache

@@ -23,6 +23,7 @@ from pipeline.store.sharded_rows import block_at, index_entry, missing_shards
 from pipeline.store.shards import LACKING, Shards, shard_ingredients
 from pipeline.store.store import Store
 from pipeline.tasks.encoding.features import Features
+from pipeline.tasks.encoding.requests import check_encoder
 from pipeline.tasks.encoding.samples import SamplesReference, put_samples, samples_at
 from pipeline.tasks.procedures import versions_of
 
@@ -66,6 +67,7 @@ class ShardTask:
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task. Where one pass fails, each form is tried alone: others may succeed."""
+        check_encoder(self.forms[0])
         samples = samples_at(self.samples, store)
         try:
             return self._encoded(dict(zip(self.forms, self.keys, strict=True)), samples, store)

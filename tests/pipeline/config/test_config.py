@@ -21,6 +21,7 @@ from pipeline.config.parse import KEYS, parse_grid, read_grid
 from pipeline.config.schema import schema
 from pipeline.data.sources import SOURCES
 from pipeline.metrics import METRICS
+from pipeline.results.lock import lock_text
 from tests.support.paths import ROOT
 
 GRID = {"data": {"source": "table", "path": "a.csv", "text": "t", "label": "l"}, "text": ["bow"],
@@ -122,6 +123,26 @@ def test_a_file_that_is_not_there_or_not_utf8_is_named(tmp_path):
     (tmp_path / "latin.yaml").write_bytes("name: café".encode("latin-1"))
     with pytest.raises(GridError, match="not UTF-8"):
         read_grid(tmp_path / "latin.yaml")
+
+
+@pytest.mark.parametrize(("run", "words"), [
+    ({"engine": "dusk"}, "run.engine: unknown engine 'dusk'; did you mean 'dask'?"),
+    ({"engine": ["dask"]}, "run.engine: unknown engine ['dask']; did you mean 'dask'?"),
+    ({"adress": "tcp://a:1"}, "run.adress: unknown key 'adress'; did you mean 'address'?"),
+    ({"engine": "dask", "address": "a"}, "run.address: "),
+    ({"address": "tcp://a:1"}, "run: an address is that of a dask scheduler: say engine: dask"),
+    ("dask", "run: "),
+])
+def test_mistakes_of_where_a_run_computes_are_said_as_all_are(run, words):
+    (line,) = problems(run=run)
+    assert words in line
+
+
+def test_where_a_run_computes_is_in_no_grid_that_is_kept():
+    elsewhere = grid(run={"engine": "dask", "address": "tcp://a:1"})
+    assert (elsewhere.run.engine, elsewhere.run.address) == ("dask", "tcp://a:1")
+    assert (grid().run.engine, grid().run.address) == ("processes", None)
+    assert lock_text(elsewhere, {}, "") == lock_text(grid(), {}, "")
 
 
 def test_a_fusion_that_needs_a_modality_the_grid_lacks_is_a_mistake():

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.engine.progress import silence
 from pipeline.engine.run_all import counts, run_all
-from pipeline.engine.task import Batch, Done, Failed, Outcome, Outcomes
+from pipeline.engine.task import Batch, Done, Failed, Outcome, Outcomes, memory_of
 from pipeline.store.folder import FolderStore
 from pipeline.store.store import Store
 
@@ -62,6 +62,7 @@ class Engine:
     slots: int = 2
     memory: float = 10.0
     seed: int = 0
+    shares_cores: bool = True
     interrupted_by: BaseException | None = None
     submitted: list[Batch] = field(default_factory=list)
     at_once: list[list[Batch]] = field(default_factory=list)
@@ -69,9 +70,20 @@ class Engine:
     alone: list[Batch] = field(default_factory=list)
     running: list[Batch] = field(default_factory=list)
     closed: list[bool] = field(default_factory=list)
+    idle_ends: int = 0
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
+
+    def side_by_side(self, need: float) -> int:
+        raise NotImplementedError("only plans ask this")
+
+    def has_room(self, running: Sequence[Batch], batch: Batch) -> bool:
+        assert list(running) == self.running
+        return sum(map(memory_of, [*running, batch])) <= self.memory
+
+    def shutdown(self) -> None:
+        raise NotImplementedError("who made it shuts it down")
 
     def submit(self, batch: Batch, store: Store, *, alone: bool) -> None:
         assert store is STORE
@@ -84,9 +96,13 @@ class Engine:
         self.running.append(batch)
         self.at_once.append(list(self.running))
 
-    def finished(self) -> tuple[Batch, Outcomes]:
+    def finished(self) -> tuple[Batch, Outcomes] | None:
         if self.interrupted_by is not None:
             raise self.interrupted_by
+        if self.idle_ends:  # as where a machine was added
+            self.idle_ends -= 1
+            self.slots += 1
+            return None
         batch = self.running.pop(self._random.randrange(len(self.running)))
         outcomes: dict[str, Outcome] = {}
         for task in batch:
@@ -229,6 +245,27 @@ def test_what_keeps_all_cores_busy_runs_alone(tasks, engine):
         assert not busy or len(running) == 1
     for batch in engine.submitted:
         assert batch in engine.alone or not any(task.all_cores for task in batch)
+
+
+@settings(deadline=None)
+@given(pieces(), ENGINES)
+def test_where_cores_are_not_shared_only_memory_and_slots_count(tasks, engine):
+    engine.shares_cores = False
+    run_all(tasks, engine, STORE, silence)
+    assert engine.alone == [] or len(engine.submitted) == 1
+    assert len(submitted_pieces(engine)) == len({task.label for task in submitted_pieces(engine)})
+
+
+def test_what_keeps_all_cores_busy_runs_on_several_machines_at_once():
+    engine = Engine(slots=3, shares_cores=False)
+    run_all([piece(label, all_cores=True) for label in "abc"], engine, STORE, silence)
+    assert max(map(len, engine.at_once)) == 3
+
+
+def test_a_slot_that_is_added_while_all_are_busy_is_used_at_once():
+    engine = Engine(slots=1, idle_ends=1)
+    run_all([piece("a"), piece("b")], engine, STORE, silence)
+    assert [len(running) for running in engine.at_once] == [1, 2]
 
 
 @settings(deadline=None)

@@ -115,7 +115,7 @@ def test_what_does_not_fit_alone_is_named_with_what_to_change(folder):
     assert "mean_colour + bow / concat / logistic alone needs about" in text
     assert "data.sample" in text
     assert memory_text([], Needs(FolderStore(folder / "store"), 3), Processes(2, 1000.0)) == []
-    assert side_by_side_at_most(10.0, 1.0, 4) == 1
+    assert side_by_side_at_most(10.0, 1.0, 4) == 0
 
 
 def test_a_containers_limit_counts_where_it_is_lower_than_the_machines(tmp_path, monkeypatch):

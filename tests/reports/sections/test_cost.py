@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reports.page.render import write_report
 from reports.sections import cost
-from reports.work_record import StepRecord
+from reports.work_record import StepRecord, WorkerRecord
 from tests.support.records import small_record
 
 
@@ -17,3 +18,14 @@ def test_the_run_took_as_long_as_its_steps_and_not_as_its_processes_together():
     assert (facts.seconds, facts.work_seconds) == (8.0, 10.0)
     assert [facts.share(step) for step in facts.steps] == [0.9375, 0.0625]
     assert facts.share(facts.stages[0]) == 0.6
+
+
+def test_workers_of_a_cluster_are_listed_where_there_was_one(tmp_path):
+    workers = (WorkerRecord("gpu01:a", 30, 61.0), WorkerRecord("gpu02:b", 1, 2.0))
+    for record in (small_record(), replace(small_record(), workers=workers)):
+        write_report(record, tmp_path)
+        text = (tmp_path / "report.md").read_text()
+        assert ("| gpu01:a | 61.0 s | 30 |" in text) == bool(record.workers)
+        assert ("Workers of a cluster" in text) == bool(record.workers)
+        page = (tmp_path / "report.html").read_text()
+        assert ("gpu02:b" in page) == bool(record.workers)

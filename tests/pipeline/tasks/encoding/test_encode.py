@@ -11,7 +11,9 @@ import pytest
 from features.block import Block
 from pipeline.engine.task import Done, Failed
 from pipeline.plan.plan import make_plan
+from pipeline.tasks.encoding import requests
 from pipeline.tasks.encoding.encode import encode_tasks
+from pipeline.tasks.encoding.shard import shard_tasks
 from tests.support.comparisons import comparison_of
 from tests.support.tiny import GRID, MeanColour, register, write_grid, write_table
 
@@ -68,6 +70,22 @@ def test_a_learned_encoder_learns_from_the_rows_of_its_split_alone(comparison, t
         assert (len(block), block.width) == (36, len(words))
         sizes.add(len(rows))
     assert sizes == {24, 12}
+
+
+@pytest.mark.parametrize("encode", [encode_tasks, shard_tasks])
+def test_a_machine_with_other_weights_puts_nothing_under_the_key(encode, comparison, monkeypatch):
+    comparison.context.put(comparison.store)
+    features = make_plan(comparison).features.values()
+    tasks = encode([form for form in features if form.by_sample], comparison.dataset,
+                   comparison.store)
+    (pictures,) = (task for task in tasks if task.label == "mean_colour")
+    monkeypatch.setattr(requests, "_CHECKED", set())
+    monkeypatch.setattr(MeanColour, "weights", "other")
+    with pytest.raises(ValueError, match=r"mean_colour would .*: weights is other there"):
+        pictures.compute(comparison.store)
+    assert not any(map(comparison.store.holds, pictures.keys))
+    monkeypatch.setattr(MeanColour, "weights", "none")
+    assert {type(outcome) for outcome in pictures.compute(comparison.store).values()} == {Done}
 
 
 def test_where_one_pass_fails_each_form_is_tried_by_itself(comparison, pictures, monkeypatch):
