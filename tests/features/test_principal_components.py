@@ -98,7 +98,8 @@ def test_the_frozen_network_runs_once_and_the_components_in_every_training_set(
     widths = Counter(
         entry.arrays["values"].shape[1] for entry in entries(tmp_path) if "values" in entry.arrays
     )
-    assert widths == {512: 1, 3: 9}  # of the network's features there is one shard
+    # the network's features and the pictures' sizes are a shard each
+    assert widths == {512: 1, 2: 1, 3: 9}
     write_grid(tmp_path, grid.replace("pca: 3", "pca: 2"))
     assert run_grid(tmp_path) == 0
     assert passes == [36], "other components use the same frozen features"
