@@ -37,6 +37,7 @@ from pipeline.plan.text import plan_text
 from pipeline.results.files import write_run
 from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.lock import lock_text
+from pipeline.results.origin import origin_json
 from pipeline.results.record import (
     KEYED,
     package_versions,
@@ -145,7 +146,8 @@ def _run(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
     work = work_record(plan, outcomes, chosen_by, comparison, clock.seconds)
     checked = remarks_of([*before, *checks(scored), *encoding_checks(work.encoded)])
     record = RunRecord.of(scored, follow_up, work, checked)
-    write_run(record, comparison.folds, folder)
+    origin = origin_json(options.grid, comparison.store.address, folder)
+    write_run(record, comparison.folds, folder, origin)
     return _finish(record, folder, said={check.sentence for check in before if not check.severe})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated, Any, ClassVar, Self
@@ -168,32 +168,36 @@ class BagOfWords(Encoder):
 
     def counts_of_training(self, samples: Sequence[str]) -> sparse.csr_matrix:
         """Learn the vocabulary, and return the training texts' counts, CSR float32 (m, terms)."""
-        from sklearn.feature_extraction.text import CountVectorizer
-
-        self.vectorizer_ = CountVectorizer(
-            tokenizer=self.frozen_stage().tokenizer(), token_pattern=None, lowercase=False,
-            ngram_range=tuple(self.ngrams), min_df=self.min_df, max_df=float(self.max_df),
-            max_features=self.max_features, dtype=np.float32,
-        )
+        vectorizer = self._vectorizer()
         try:
-            counts = self.vectorizer_.fit_transform(samples)
+            counts = vectorizer.fit_transform(samples)
         except ValueError:
             # scikit-learn refuses an empty vocabulary; any other complaint is a real one.
             if self._some_term_is_kept(samples):
                 raise
             self.vocabulary_: dict[str, int] = {}
             return self._counts(samples)
-        self.vocabulary_ = self.vectorizer_.vocabulary_
+        self.vocabulary_ = {term: int(column) for term, column in vectorizer.vocabulary_.items()}
         return sparse.csr_matrix(counts)
+
+    def _vectorizer(self, vocabulary: Mapping[str, int] | None = None) -> Any:
+        """What counts terms: any, or those of a vocabulary."""
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        return CountVectorizer(
+            tokenizer=self.frozen_stage().tokenizer(), token_pattern=None, lowercase=False,
+            ngram_range=tuple(self.ngrams), min_df=self.min_df, max_df=float(self.max_df),
+            max_features=self.max_features, dtype=np.float32, vocabulary=vocabulary,
+        )
 
     def _counts(self, samples: Sequence[str]) -> sparse.csr_matrix:
         if not self.vocabulary_:
             return sparse.csr_matrix((len(samples), 1), dtype=np.float32)
-        return sparse.csr_matrix(self.vectorizer_.transform(samples))
+        return sparse.csr_matrix(self._vectorizer(self.vocabulary_).transform(samples))
 
     def _some_term_is_kept(self, samples: Sequence[str]) -> bool:
         """Whether any term occurs in as many training texts as min_df and max_df ask."""
-        analyze = self.vectorizer_.build_analyzer()
+        analyze = self._vectorizer().build_analyzer()
         terms = Counter(chain.from_iterable(set(analyze(text)) for text in samples))
         fewest, most = self._limits(len(samples))
         return any(fewest <= texts <= most for texts in terms.values())

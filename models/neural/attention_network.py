@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from features.training.recorded import RecordedModule
+
 Similarity = Literal["dot", "cosine"]
 FIRST_COSINE_SCALE = 10.0
 
@@ -107,7 +109,7 @@ class Head(nn.Module):
         return scores
 
 
-class PairAttention(nn.Module):
+class PairAttention(RecordedModule):
     """Attends to the pairs of a region and a token, and classifies v and pooled features."""
 
     def __init__(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from features.training.recorded import RecordedModule
 from models.neural.attention_network import Head, Sequences
 
 
-class CrossAttentionNetwork(nn.Module):
+class CrossAttentionNetwork(RecordedModule):
     """Lets regions look at tokens and tokens at regions.
 
     It classifies the means of both and pooled features.

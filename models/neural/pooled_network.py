@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from features.training.loop import Objective
+from features.training.recorded import RecordedModule
 from models.neural.losses import at_least_single
 
 
@@ -36,7 +37,7 @@ class Missing(nn.Module):
                 torch.where(has_y[:, None], y, self.no_text.to(y.dtype)))
 
 
-class GatedUnit(nn.Module):
+class GatedUnit(RecordedModule):
     """Gated multimodal unit and a linear classifier; see models.neural.gated."""
 
     def __init__(
@@ -85,7 +86,7 @@ class Branches(NamedTuple):
     has_text: Tensor
 
 
-class TwoBranches(nn.Module):
+class TwoBranches(RecordedModule):
     """A hidden layer and a classifier for each modality, and a classifier over both layers."""
 
     def __init__(

@@ -57,6 +57,13 @@ def _drawn(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
     return folds
 
 
+def inner_folds(
+    dataset: Dataset, rows: Rows, split: Split, seed: int
+) -> tuple[tuple[Rows, Rows], ...]:
+    """Inner folds (train, test) of any rows, as those of an outer fold are drawn."""
+    return _inner(dataset, rows, split, derive(seed, "inner folds of all rows"))
+
+
 def _official(dataset: Dataset, unseen_classes: bool) -> tuple[Rows, Rows]:
     if dataset.split is None:
         raise DatasetError(["split.official: the source has no official split"],

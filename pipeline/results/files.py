@@ -20,6 +20,7 @@ from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save as save_folds
 from pipeline.metrics import METRICS
 from pipeline.results.answer_files import contrasts_csv, labels_csv, verdict_json
+from pipeline.results.origin import ORIGIN
 from reports.fold_record import CellRecord, FoldRecord
 from reports.page.files import write_whole
 from reports.record import RunRecord
@@ -43,14 +44,20 @@ SCORE_COLUMNS = (
 REPEATED = ["id", "repeat", "fold", "cell", "label", "predicted"]
 
 
-def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path) -> None:
-    """Write everything but the report into `folder`; an earlier `failures.json` goes away."""
+def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path, origin: str) -> None:
+    """Write everything but the report into `folder`; an earlier `failures.json` goes away.
+
+    Parameters
+    ----------
+    origin : text of origin.json, see pipeline.results.origin.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
     write_whole(folder / "predictions.parquet", lambda path: pq.write_table(
         predictions(record), path, use_dictionary=REPEATED))
     texts = {
         "grid.lock.yaml": record.grid,
+        ORIGIN: origin,
         "scores.csv": scores_csv(record),
         "verdict.json": verdict_json(record),
         "contrasts.csv": contrasts_csv(record),

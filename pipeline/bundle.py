@@ -1,0 +1,46 @@
+"""`python -m pipeline.bundle RUN -o FOLDER`: the winner of a run, to take home."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from features.machine.cores import cores
+from pipeline.config.grid import GridError
+from pipeline.data.dataset import DatasetError
+from pipeline.data.samples import SourceError
+from pipeline.engine.processes import Processes
+from pipeline.engine.progress import progress, say
+from pipeline.use.finished_run import BEST, FinishedRun
+from pipeline.use.making import make_bundle
+from pipeline.use.problem import BundleError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write a bundle. Exit code 2 where there can be none, with the reason."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.bundle", description=(
+        "Fit a cell of a finished run on all its rows and write it into a folder that predicts."))
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("--cell", default=BEST,
+                        help="name of the cell, as the report has it (default: %(default)s)")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="folder to make")
+    options = parser.parse_args(arguments)
+    try:
+        run = FinishedRun.at(options.run)
+        name = run.cell_name(options.cell)
+        say(f"{name}: fitted on all rows")
+        make_bundle(run, name, options.out, Processes(cores()), progress)
+    except (BundleError, GridError, SourceError, DatasetError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"stopped: {error}", file=sys.stderr)
+        return 2
+    print(f"bundle: {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""`python -m pipeline.predict MODEL ITEMS -o FILE`: probabilities of new items from a bundle."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.engine.progress import say
+from pipeline.use.bundle import Bundle
+from pipeline.use.predicting import Request, predict
+from pipeline.use.problem import BundleError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write predictions. Exit code 2 where there can be none, with the reason."""
+    options = _parser().parse_args(arguments)
+    request = Request(
+        items=options.items,
+        output=options.out,
+        coverage=options.coverage,
+        image=options.image,
+        text=tuple(options.text or ()),
+        label=options.label,
+        id=options.id,
+    )
+    try:
+        summary = predict(Bundle.load(options.model), options.model, request)
+    except BundleError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"stopped: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; what is finished is kept: run the same command to go on", file=sys.stderr)
+        return 130
+    for line in summary.lines():
+        say(line)
+    print(f"predictions: {options.out}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=(
+        "Predict the classes of new items with a bundle that python -m pipeline.bundle wrote."))
+    parser.add_argument("model", type=Path, help="folder of the bundle")
+    parser.add_argument(
+        "items",
+        help="table (.csv, .tsv, .jsonl, .parquet), folder of pictures, or - for CSV from standard "
+        "input",
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True,
+                        help="file to write: .csv, .jsonl or .parquet")
+    parser.add_argument("--coverage", type=_share, metavar="SHARE",
+                        help="also sets of classes that hold the true one so often, like 0.9")
+    for name, what in (("image", "the picture (path, or bytes in Parquet)"), ("id", "the id"),
+                       ("label", "the true class, to be scored by")):
+        parser.add_argument(f"--{name}", metavar="COLUMN",
+                            help=f"column with {what} (default: as the bundle's rows had it)")
+    parser.add_argument("--text", metavar="COLUMN", action="append",
+                        help="column with the text; several are joined line by line")
+    return parser
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"a share between 0 and 1, like 0.9, not '{text}'")
+    return share
+
+
+if __name__ == "__main__":
+    sys.exit(main())

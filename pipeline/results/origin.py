@@ -1,0 +1,16 @@
+"""origin.json: where a run's grid file and store are, from its folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+ORIGIN = "origin.json"
+
+
+def origin_json(grid: Path, store: str, folder: Path) -> str:
+    """The paths relative to the run's folder, so that all may be moved together."""
+    address = store if "://" in store else os.path.relpath(store, folder)
+    content = {"grid": os.path.relpath(grid, folder), "store": address}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

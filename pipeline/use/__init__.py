@@ -1,0 +1,1 @@
+"""What is done with a cell that won: bundled, asked about new items, shown on a page."""

@@ -1,0 +1,193 @@
+"""A bundle: a folder that holds a fitted cell, can be moved, and is refused when it was touched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.store.keys import canonical
+from pipeline.store.manifest import SEAL, sealed
+from pipeline.tasks.encoding.requests import describe_encoder
+from pipeline.use.fitted import FittedCell, Items
+from pipeline.use.problem import BundleError
+from pipeline.use.state import State, put_together, taken_apart
+
+FORMAT = 1
+KIND = "modalgrid bundle"
+MANIFEST, ARRAYS, PARTS = "bundle.json", "arrays.safetensors", "sklearn"
+LIBRARIES = "libraries"  # what an encoder's identity calls the versions of packages
+
+
+class Bundle:
+    """A fitted cell, and what is known of it.
+
+    Parameters
+    ----------
+    cell : what predicts.
+    about : name of the cell, the data it learned from, its scores, versions; plain data.
+    """
+
+    def __init__(self, cell: FittedCell, about: Mapping[str, Any]) -> None:
+        self.cell, self.about = cell, about
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the columns of probabilities."""
+        return self.cell.classes
+
+    def save(self, folder: Path, texts: Mapping[str, str]) -> None:
+        """Write the bundle into a new folder, with further files of text by name.
+
+        Raises
+        ------
+        BundleError
+            Where the folder holds something already.
+        """
+        from safetensors.numpy import save_file
+
+        if folder.exists() and any(folder.iterdir()):
+            raise BundleError(f"{folder} is not empty: name a new folder")
+        (folder / PARTS).mkdir(parents=True, exist_ok=True)
+        state = taken_apart(self.cell)
+        save_file(dict(state.arrays), folder / ARRAYS)
+        parts = {path: f"{PARTS}/{number}.skops" for number, path in enumerate(state.parts)}
+        for path, name in parts.items():
+            (folder / name).write_bytes(state.parts[path])
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8", newline="")
+        files = {name: _sha256(folder / name) for name in (ARRAYS, *parts.values(), *texts)}
+        content = {
+            "kind": KIND,
+            "format": FORMAT,
+            "about": dict(self.about),
+            "classes": list(self.classes),
+            "encoders": _described(self.cell),
+            "tree": state.tree,
+            "parts": parts,
+            "files": files,
+        }
+        (folder / MANIFEST).write_text(sealed(canonical(content)), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """The bundle in a folder.
+
+        Raises
+        ------
+        BundleError
+            Where it is none, incomplete, was touched, or its encoders are other ones here; with the
+            reason.
+        """
+        folder = Path(folder)
+        manifest = read_manifest(folder)
+        with _said(folder):
+            for name, digest in manifest["files"].items():
+                if not (folder / name).is_file():
+                    raise ValueError(f"its file {name} is missing")
+                if _sha256(folder / name) != digest:
+                    raise ValueError(f"its file {name} was changed")
+            parts = {
+                path: (folder / name).read_bytes() for path, name in manifest["parts"].items()
+            }
+            cell = put_together(State(manifest["tree"], _arrays(folder), parts))
+            if not isinstance(cell, FittedCell):
+                raise ValueError("it holds no cell")
+        _check_encoders(cell, manifest["encoders"], folder)
+        return cls(cell, manifest["about"])
+
+    def predict_items(self, items: Items) -> NDArray[np.float64]:
+        """Calibrated probabilities (n, K) of n items; see FittedCell.predict_proba."""
+        return self.cell.predict_proba(items)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a bundle says of itself: plain data, read without loading anything.
+
+    Raises
+    ------
+    BundleError
+        Where there is no bundle, or its manifest was changed.
+    """
+    with _said(folder):
+        try:
+            text = (folder / MANIFEST).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ValueError(f"it has no {MANIFEST}") from error
+        if text != sealed(text.rpartition(SEAL)[0] + "}"):
+            raise ValueError(f"its {MANIFEST} was changed")
+        manifest: dict[str, Any] = json.loads(text)
+        if manifest.get("kind") != KIND:
+            raise ValueError(f"its {MANIFEST} is no bundle's")
+        if manifest["format"] != FORMAT:
+            raise ValueError(f"it has format {manifest['format']}; this version reads {FORMAT}")
+    return manifest
+
+
+@contextmanager
+def _said(folder: Path) -> Iterator[None]:
+    """What is wrong with a bundle, with its name in front."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{folder} is no bundle that can be used: {error}") from error
+
+
+def _arrays(folder: Path) -> dict[str, NDArray[Any]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return dict(load_file(folder / ARRAYS))
+    except SafetensorError as error:
+        raise ValueError(f"its {ARRAYS} cannot be read: {error}") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _described(cell: FittedCell) -> list[dict[str, Any]]:
+    """The encoders of each model by modality: class, version, parameters, identity."""
+    return [
+        {modality: describe_encoder(encoder) for modality, encoder in model.encoders.items()}
+        for model in cell.models
+    ]
+
+
+def _check_encoders(
+    cell: FittedCell, expected: list[dict[str, Any]], folder: Path
+) -> None:
+    """Refuse other weights or another version of an encoder; warn of other packages."""
+    problems: list[str] = []
+    for here, there in zip(_described(cell), expected, strict=True):
+        for modality, description in here.items():
+            differing = _differing(description, there[modality])
+            if differing == [LIBRARIES]:
+                warnings.warn(
+                    f"the {modality} encoder of {folder} was used with other packages: "
+                    f"{there[modality]['identity'][LIBRARIES]}; its features may differ a little",
+                    stacklevel=3,
+                )
+            elif differing:
+                problems.append(f"the {modality} encoder's {' and '.join(differing)}")
+    if problems:
+        raise BundleError(
+            f"{folder} was made with other encoders than there are here: {', '.join(problems)} "
+            "differ"
+        )
+
+
+def _differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
+    """Which parts of two descriptions of an encoder are not the same."""
+    flat = [{**part, **part["identity"]} for part in (json.loads(canonical(here)), there)]
+    names = [name for name in {**flat[0], **flat[1]} if name != "identity"]
+    return [name for name in names if flat[0].get(name) != flat[1].get(name)]

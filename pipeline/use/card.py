@@ -1,0 +1,84 @@
+"""The model card of a bundle: what it is, what it learned from, how good it is, and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from pipeline.use.bundle import Bundle
+from pipeline.use.finished_run import FinishedRun
+
+
+def card(bundle: Bundle, run: FinishedRun) -> str:
+    """The card as Markdown; what only its owner can say is left to be filled in."""
+    about = bundle.about
+    cell = bundle.cell
+    modalities = " and ".join({"image": "a picture", "text": "a text"}[m] for m in cell.modalities)
+    lines = [
+        f"# {about['run']}: {about['cell']}",
+        "",
+        f"Gives an item of {modalities or 'any kind'} the probabilities of {len(cell.classes)} "
+        "classes. Made by modalgrid; `grid.lock.yaml` is the comparison that it comes from.",
+        "",
+        "    python -m pipeline.predict THIS_FOLDER items.csv -o predictions.csv",
+        "",
+        "## Data",
+        "",
+        f"Fitted on all {about['rows']:,} labelled rows (fingerprint `{about['data'][:16]}`).",
+        "Origin of the pictures and texts, and terms of their use: to be filled in.",
+        "",
+        "## How good it is",
+        "",
+        _score(bundle),
+        "",
+        about["headline"],
+        "",
+        *_by_class(bundle, run),
+        "",
+        "## Intended use and limits",
+        "",
+        "For items like those that it learned from: the same kinds of pictures, texts and classes. "
+        "What is of none of its classes gets one all the same. Probabilities are calibrated on "
+        "inner folds, for items of the same mixture of classes.",
+        "To be filled in: what it is meant for, and what it must not decide.",
+        "",
+        "## Licence",
+        "",
+        "Of this model: to be filled in. Of the encoders' weights: see their sources.",
+        "",
+        "## How to cite",
+        "",
+        f"{about['run']}, {about['cell']}, fitted {about['created']} with modalgrid "
+        f"{about['versions'].get('modalgrid', '')}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _score(bundle: Bundle) -> str:
+    about, score = bundle.about, bundle.about["score"]
+    metric = str(about["metric"]).replace("_", " ")
+    if score is None:
+        return f"Mean {metric} of its cell over the folds of the comparison: {about['mean']:.3f}."
+    return (
+        f"To expect of choosing so, and of this model: {metric} {score['mean']:.3f} "
+        f"(95 % interval {score['low']:.3f} to {score['high']:.3f})."
+    )
+
+
+def _by_class(bundle: Bundle, run: FinishedRun) -> Iterator[str]:
+    """A table of each class's rows and recall, from predictions of rows that were held out."""
+    table = pq.read_table(
+        run.folder / "predictions.parquet", columns=["cell", "label", "predicted"],
+        filters=[("cell", "=", bundle.about["cell"])],
+    )
+    labels = np.array(table["label"].to_pylist())
+    predicted = np.array(table["predicted"].to_pylist())
+    yield "| class | rows tested | recall | precision |"
+    yield "|:--|--:|--:|--:|"
+    for name in bundle.classes:
+        of_class, as_class = labels == name, predicted == name
+        recall = (predicted[of_class] == name).mean() if of_class.any() else float("nan")
+        precision = (labels[as_class] == name).mean() if as_class.any() else float("nan")
+        yield f"| {name} | {int(of_class.sum()):,} | {recall:.2f} | {precision:.2f} |"

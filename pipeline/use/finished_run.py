@@ -1,0 +1,82 @@
+"""A finished run's folder: what it compared, what came of it, and where its rows came from."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from features.machine.nearest import nearest
+from pipeline.config.grid import Grid
+from pipeline.config.parse import parse_grid
+from pipeline.config.yaml_lines import read_yaml
+from pipeline.results.origin import ORIGIN
+from pipeline.use.problem import BundleError
+
+BEST = "best"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run left in its folder.
+
+    Parameters
+    ----------
+    lock : the text of its grid.lock.yaml.
+    verdict : its verdict.json.
+    grid : the grid file that it was started with.
+    store : address of its store.
+    """
+
+    folder: Path
+    lock: str
+    verdict: dict[str, Any]
+    grid_file: Path
+    store: str
+
+    @classmethod
+    def at(cls, folder: Path) -> FinishedRun:
+        """The run in a folder. Raises BundleError where none is finished there."""
+        needed = ("grid.lock.yaml", "verdict.json", ORIGIN)
+        missing = [name for name in needed if not (folder / name).is_file()]
+        if missing:
+            lacking = " and no ".join(missing)
+            raise BundleError(f"{folder} is not the folder of a finished run: it has no {lacking}")
+        origin = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+        store = origin["store"]
+        return cls(
+            folder,
+            (folder / "grid.lock.yaml").read_text(encoding="utf-8"),
+            json.loads((folder / "verdict.json").read_text(encoding="utf-8")),
+            Path(os.path.normpath(folder / origin["grid"])),
+            store if "://" in store else os.path.normpath(folder / store),
+        )
+
+    def grid(self) -> Grid:
+        """The grid as it was filled in, whose paths count from the grid file's folder.
+
+        Raises
+        ------
+        GridError
+            Where this version no longer takes it.
+        """
+        content = read_yaml(self.folder / "grid.lock.yaml")[0]
+        return parse_grid(content, self.grid_file)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the rows that it saw."""
+        match = re.search(r"^# data fingerprint \(sha256\): (\w+)$", self.lock, re.MULTILINE)
+        return match.group(1) if match else ""
+
+    def cell_name(self, asked: str) -> str:
+        """The name of a cell, the winner's for BEST. Raises BundleError with the nearest name."""
+        names = [cell["name"] for cell in self.verdict["cells"]]
+        if asked == BEST:
+            return str(self.verdict["winner"])
+        if asked not in names:
+            raise BundleError(f"--cell: the run has no cell '{asked}'; {nearest(asked, names)}")
+        return asked

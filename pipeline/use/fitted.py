@@ -1,0 +1,103 @@
+"""A cell that was fitted on all rows: from pictures and texts to probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from features.block import Block, Modality
+from features.encoder import Encoder
+from models.classifiers.temperature import tempered
+from models.combining import CombinesPredictions, MemberPredictions
+from models.fusion import Fusion
+from models.views import Views
+from pipeline.metrics.metric import Probabilities
+from pipeline.tasks.views import aligned, averaged
+from pipeline.use.conformal import LeftOut
+
+Items = Mapping[Modality, Sequence[Any]]  # pictures as bytes, texts as str; None for a missing one
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """A cell with a fit of its own.
+
+    Parameters
+    ----------
+    encoders : of each modality that the fusion needs, fitted.
+    fusion : fitted; its `classes_` are codes.
+    """
+
+    encoders: Mapping[Modality, Encoder]
+    fusion: Fusion
+
+    def predict(self, items: Items, classes: int) -> MemberPredictions:
+        """Probabilities (1, n, K) of n items, and which of them have what the model asks for."""
+        count = len(next(iter(items.values())))
+        blocks = {
+            modality: encoded(encoder, items[modality])
+            for modality, encoder in self.encoders.items()
+        }
+        nothing = Block(np.zeros((1, 1), dtype=np.float32), np.zeros(count, dtype=np.int64))
+        views = Views(blocks.get("image"), blocks.get("text")) if blocks else Views(image=nothing)
+        predicted = aligned(
+            self.fusion.predict_proba(views.for_prediction()), self.fusion.classes_, classes
+        )
+        present = [block.present for block in blocks.values()] or [np.ones(count, dtype=bool)]
+        return MemberPredictions(averaged(predicted, count)[None], np.any(present, axis=0)[None])
+
+
+@dataclass(frozen=True, eq=False)
+class FittedCell:
+    """What predicts the classes of new items.
+
+    Parameters
+    ----------
+    models : one; or those whose predictions `rule` combines.
+    rule : None for a cell with a fit of its own.
+    temperature : what calibrates its probabilities; None where inner folds could not tell.
+    left_out : how it did on rows that inner folds left out, calibrated; None likewise.
+    """
+
+    models: tuple[FittedModel, ...]
+    rule: CombinesPredictions | None
+    temperature: float | None
+    classes: tuple[str, ...]
+    left_out: LeftOut | None = None
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What it looks at of an item."""
+        asked = {modality for model in self.models for modality in model.encoders}
+        return tuple(sorted(asked))
+
+    def predict_proba(self, items: Items) -> Probabilities:
+        """Calibrated probabilities (n, K) of n items, columns as `classes`."""
+        predicted = [model.predict(items, len(self.classes)) for model in self.models]
+        if self.rule is None:
+            probabilities = predicted[0].probabilities[0]
+        else:
+            probabilities = self.rule.combine(
+                MemberPredictions(
+                    np.concatenate([of_model.probabilities for of_model in predicted]),
+                    np.concatenate([of_model.present for of_model in predicted]),
+                )
+            )
+        return probabilities if self.temperature is None else tempered(
+            probabilities, self.temperature
+        )
+
+
+def encoded(encoder: Encoder, samples: Sequence[Any]) -> Block:
+    """Features of n samples, of which those that are None lack the modality."""
+    there = [sample for sample in samples if sample is not None]
+    index = np.full(len(samples), -1, dtype=np.int64)
+    index[[sample is not None for sample in samples]] = np.arange(len(there))
+    block = encoder.transform(there)
+    return Block(
+        block.values, index, block.mask, encoder.augmented, encoder.averaged,
+        encoder if encoder.gives_inputs else None,
+    )

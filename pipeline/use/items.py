@@ -1,0 +1,163 @@
+"""Items to predict, row by row: from tables, folders of pictures and standard input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.machine.nearest import nearest
+from features.pictures.decoding import UnreadablePicture, check
+from pipeline.use.problem import BundleError
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+AT_ONCE = 512  # rows of a Parquet file that are read together
+
+
+@dataclass(frozen=True)
+class Item:
+    """A row to predict.
+
+    Parameters
+    ----------
+    name : its id, or else its number, from 1.
+    picture, text : None where it has none that can be used.
+    label : the class, where the table has one.
+    problem : why a picture or text that it names cannot be used; empty where nothing is wrong.
+    """
+
+    name: str
+    picture: bytes | None = None
+    text: str | None = None
+    label: str | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns hold what; None for what is not looked at.
+
+    Parameters
+    ----------
+    text : one, or several whose texts are joined line by line.
+    """
+
+    image: str | None = None
+    text: tuple[str, ...] = ()
+    label: str | None = None
+    id: str | None = None
+
+    def check(self, names: Sequence[str], needed: Sequence[str], file: str) -> None:
+        """Raise BundleError where the table lacks columns that the model needs."""
+        missing = [name for name in needed if name not in names]
+        if missing:
+            raise BundleError("\n".join(
+                f"{file} has no column '{name}'; {nearest(name, names)}; name another with --image "
+                "or --text" for name in missing
+            ))
+
+
+def read_items(source: str, columns: Columns) -> Iterator[Item]:
+    """The items of a CSV, TSV, JSON Lines or Parquet file, a folder of pictures, or "-" (CSV).
+
+    They are read when they are asked for; pictures that cannot be read are said in `Item.problem`.
+
+    Raises
+    ------
+    BundleError
+        Where there is no such file, it cannot be read, or lacks a column.
+    """
+    path = Path(source)
+    if source != "-" and not path.exists():
+        raise BundleError(f"{source} does not exist")
+    if source != "-" and path.is_dir():
+        yield from _of_folder(path)
+        return
+    folder = Path() if source == "-" else path.parent
+    rows = _rows(source)
+    first = next(rows, None)
+    if first is None:
+        return
+    needed = [name for name in (columns.image, *columns.text) if name]
+    columns.check(list(first), needed, source)
+    for number, row in enumerate(_again(first, rows), 1):
+        yield _item(row, number, columns, folder)
+
+
+def _again(first: Mapping[str, Any], rest: Iterator[Mapping[str, Any]]) -> Iterator[Any]:
+    yield first
+    yield from rest
+
+
+def _of_folder(folder: Path) -> Iterator[Item]:
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    if not files:
+        raise BundleError(f"{folder} holds no pictures ({', '.join(PICTURES)})")
+    for path in files:
+        picture, problem = _picture(str(path), Path())
+        yield Item(path.relative_to(folder).as_posix(), picture, problem=problem)
+
+
+def _rows(source: str) -> Iterator[Mapping[str, Any]]:
+    ending = Path(source).suffix.lower()
+    try:
+        if source == "-":
+            yield from csv.DictReader(sys.stdin)
+        elif ending in (".csv", ".tsv"):
+            with Path(source).open(encoding="utf-8-sig", newline="") as file:
+                yield from csv.DictReader(file, delimiter="\t" if ending == ".tsv" else ",")
+        elif ending in (".jsonl", ".ndjson"):
+            with Path(source).open(encoding="utf-8-sig") as file:
+                yield from (json.loads(line) for line in file if line.strip())
+        elif ending == ".parquet":
+            with pq.ParquetFile(source) as content:
+                for batch in content.iter_batches(AT_ONCE):
+                    yield from batch.to_pylist()
+        else:
+            raise BundleError(
+                f"{source}: a table's ending says its kind: .csv, .tsv, .jsonl or .parquet"
+            )
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+        raise BundleError(f"{source} cannot be read: {error}") from error
+
+
+def _item(row: Mapping[str, Any], number: int, columns: Columns, folder: Path) -> Item:
+    problems: list[str] = []
+    picture = None
+    if columns.image is not None:
+        picture, problem = _picture(row.get(columns.image), folder)
+        problems += [problem] if problem else []
+    texts = [str(row[name]).strip() for name in columns.text if row.get(name) not in (None, "")]
+    label = row.get(columns.label) if columns.label else None
+    name = row.get(columns.id) if columns.id else None
+    return Item(
+        str(number) if name in (None, "") else str(name),
+        picture,
+        "\n".join(text for text in texts if text) or None,
+        None if label in (None, "") else str(label),
+        "; ".join(problems),
+    )
+
+
+def _picture(value: Any, folder: Path) -> tuple[bytes | None, str]:
+    """The bytes of a picture that can be decoded, or why it cannot be used."""
+    if isinstance(value, dict):  # as Hugging Face's files have it
+        value = value.get("bytes") or value.get("path")
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None, ""
+    try:
+        content = value if isinstance(value, bytes) else (folder / str(value).strip()).read_bytes()
+        check(content)
+    except OSError as error:
+        return None, f"picture {value}: {error.strerror or error}"
+    except UnreadablePicture as error:
+        shown = "" if isinstance(value, bytes) else f" {value}"
+        return None, f"picture{shown}: {error}"
+    return content, ""

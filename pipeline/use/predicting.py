@@ -1,0 +1,158 @@
+"""Predict a table of items with a bundle, and say how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.use.bundle import Bundle, read_manifest
+from pipeline.use.items import Columns, Item, read_items
+from pipeline.use.predictions import Journal, predicted
+from reports.wording import count
+
+LISTED = 10  # problems that are shown; the others are counted
+ALWAYS = ("id", "predicted", "probability", "missing", "problem")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be predicted. Columns that are not given are those of the bundle's own rows.
+
+    Parameters
+    ----------
+    items : see `pipeline.use.items.read_items`.
+    coverage : share of items whose set of classes shall hold the true one; None for no sets.
+    """
+
+    items: str
+    output: Path
+    coverage: float | None = None
+    image: str | None = None
+    text: tuple[str, ...] = ()
+    label: str | None = None
+    id: str | None = None
+
+
+@dataclass
+class Summary:
+    """How many items there were, what was wrong with them, and the scores of those with a label."""
+
+    coverage: str = ""
+    items: int = 0
+    problems: list[str] = field(default_factory=list)
+    lacking: int = 0
+    confusion: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    loss: float = 0.0
+    unknown: int = 0
+
+    def lines(self) -> Iterator[str]:
+        """Sentences for the terminal."""
+        yield f"{count(self.items, 'item')} predicted"
+        if self.lacking:
+            yield f"{count(self.lacking, 'item')} lack a picture or text that the model looks at"
+        if self.problems:
+            yield f"{count(len(self.problems), 'item')} with a problem, see the column problem:"
+            yield from (f"  {problem}" for problem in self.problems[:LISTED])
+            if len(self.problems) > LISTED:
+                yield f"  ... and {len(self.problems) - LISTED} more"
+        if self.coverage:
+            yield self.coverage
+        if self.confusion.sum():
+            yield self._scores()
+
+    def add(self, rows: list[dict[str, Any]], classes: tuple[str, ...]) -> None:
+        """Count finished rows."""
+        if not self.confusion.size:
+            self.confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
+        position = {name: code for code, name in enumerate(classes)}
+        for row in rows:
+            self.items += 1
+            self.lacking += bool(row["missing"])
+            if row["problem"]:
+                self.problems.append(f"{row['id']}: {row['problem']}")
+            if row.get("label") is None or row["predicted"] is None:
+                continue
+            if row["label"] not in position:
+                self.unknown += 1
+                continue
+            self.confusion[position[row["label"]], position[row["predicted"]]] += 1
+            self.loss -= float(np.log(max(row[f"p: {row['label']}"], 1e-15)))
+
+    def _scores(self) -> str:
+        hits, true = np.diag(self.confusion), self.confusion.sum(axis=1)
+        predicted_ = self.confusion.sum(axis=0)
+        occurring = true > 0
+        recall = hits[occurring] / true[occurring]
+        known = true + predicted_ > 0
+        f1 = 2 * hits[known] / (true + predicted_)[known]
+        rows = int(true.sum())
+        text = (
+            f"of {count(rows, 'item')} with a label: accuracy {hits.sum() / rows:.3f}, balanced "
+            f"accuracy {recall.mean():.3f}, macro F1 {f1.mean():.3f}, log loss "
+            f"{self.loss / rows:.3f}"
+        )
+        if self.unknown:
+            text += f"; {count(self.unknown, 'item')} of classes that the model does not know"
+        return text
+
+
+def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:
+    """Write the predictions that are asked for.
+
+    Finished parts are kept beside the output until all are there: the same request goes on.
+
+    Raises
+    ------
+    BundleError
+        Where the items cannot be read, or what is asked for cannot be given.
+    """
+    columns = _columns(bundle, request)
+    seal = read_manifest(folder)["sha256"]
+    journal = Journal(request.output, {
+        "bundle": seal, "items": request.items, "coverage": request.coverage, **asdict(columns),
+    })
+    done = journal.done()
+    items: Iterator[Item] = islice(read_items(request.items, columns), done, None)
+    for rows in predicted(bundle, items, request.coverage):
+        journal.append(rows)
+    summary = Summary(_coverage_text(bundle, request.coverage))
+    if not journal.path.exists():
+        journal.append([])
+    for row in journal.rows():
+        summary.add([row], bundle.classes)
+    names = [
+        *ALWAYS,
+        *(["set"] if request.coverage else []),
+        *(["label"] if columns.label else []),
+        *(f"p: {name}" for name in bundle.classes),
+    ]
+    journal.finish(names)
+    return summary
+
+
+def _columns(bundle: Bundle, request: Request) -> Columns:
+    """The columns that are given, else those that the bundle's rows had, of what it looks at."""
+    known = bundle.about.get("columns", {})
+    asked = bundle.cell.modalities
+    text = request.text or tuple(known.get("text", ()))
+    return Columns(
+        (request.image or known.get("image")) if "image" in asked else None,
+        text if "text" in asked else (),
+        request.label or known.get("label"),
+        request.id or known.get("id"),
+    )
+
+
+def _coverage_text(bundle: Bundle, coverage: float | None) -> str:
+    if coverage is None or bundle.cell.left_out is None:
+        return ""
+    measured = bundle.cell.left_out.measured(coverage)
+    return (
+        f"sets of classes for a coverage of {coverage:.3g}: {measured:.3f} measured on "
+        f"{count(len(bundle.cell.left_out.scores), 'row')} that inner folds left out"
+    )

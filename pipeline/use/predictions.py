@@ -1,0 +1,161 @@
+"""Predictions of many items, part by part: what is finished is kept, and gone on from."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.block import Modality
+from pipeline.use.bundle import Bundle
+from pipeline.use.conformal import sets
+from pipeline.use.items import Item
+from pipeline.use.problem import BundleError
+
+PART = 512  # items that are predicted together: what is in memory, and what an interruption loses
+NOUNS = {"image": "picture", "text": "text"}
+ENDINGS = (".csv", ".jsonl", ".parquet")
+
+
+def predicted(
+    bundle: Bundle, items: Iterable[Item], coverage: float | None
+) -> Iterator[list[dict[str, Any]]]:
+    """Rows of predictions, a list for each part of the items.
+
+    A row has `id`, `predicted`, `probability`, `missing` (modalities that the model asks for and
+    the item lacks), `problem`, with `coverage` also `set`, and a column `p: CLASS` for each class;
+    an item of which nothing can be used has no prediction, and says so.
+    """
+    rest = iter(items)
+    threshold = None if coverage is None else _threshold(bundle, coverage)
+    while part := list(islice(rest, PART)):
+        yield _rows(bundle, part, threshold)
+
+
+def _threshold(bundle: Bundle, coverage: float) -> float:
+    if bundle.cell.left_out is None:
+        raise BundleError("--coverage: the bundle holds no predictions of rows that were left out")
+    return bundle.cell.left_out.threshold(coverage)
+
+
+def _rows(bundle: Bundle, part: list[Item], threshold: float | None) -> list[dict[str, Any]]:
+    given: dict[Modality, list[Any]] = {
+        "image": [item.picture for item in part],
+        "text": [item.text for item in part],
+    }
+    asked = bundle.cell.modalities
+    probabilities = bundle.predict_items({modality: given[modality] for modality in asked} or {
+        "image": [None] * len(part)
+    })
+    inside = None if threshold is None else sets(probabilities, threshold)
+    rows = []
+    for position, item in enumerate(part):
+        missing = [NOUNS[modality] for modality in asked if given[modality][position] is None]
+        usable = not asked or len(missing) < len(asked)
+        row: dict[str, Any] = {"id": item.name, "predicted": None, "probability": None}
+        row |= {"missing": " and ".join(missing), "problem": item.problem}
+        if usable:
+            best = int(np.argmax(probabilities[position]))
+            row["predicted"] = bundle.classes[best]
+            row["probability"] = float(probabilities[position, best])
+        elif not item.problem:
+            row["problem"] = "nothing to predict by"
+        if inside is not None:
+            names = np.array(bundle.classes)[inside[position]] if usable else []
+            row["set"] = " | ".join(names)
+        for name, share in zip(bundle.classes, probabilities[position], strict=True):
+            row[f"p: {name}"] = float(share) if usable else None
+        if item.label is not None:
+            row["label"] = item.label
+        rows.append(row)
+    return rows
+
+
+class Journal:
+    """Finished rows beside the output file, until all are there.
+
+    Parameters
+    ----------
+    output : the file to come; its ending says which kind.
+    asked : what decides the rows; another request begins anew.
+    """
+
+    def __init__(self, output: Path, asked: Mapping[str, Any]) -> None:
+        if output.suffix.lower() not in ENDINGS:
+            raise BundleError(f"-o {output}: predictions are written as {', '.join(ENDINGS)}")
+        self._output, self._asked = output, json.dumps(asked, sort_keys=True)
+        self.path = output.with_name(output.name + ".unfinished")
+
+    def done(self) -> int:
+        """Items whose rows are there already."""
+        if not self.path.exists():
+            return 0
+        whole, count = 0, -1
+        with self.path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                if count < 0 and line.decode().rstrip("\n") != self._asked:
+                    break
+                whole, count = whole + len(line), count + 1
+        if count < 0:
+            self.path.unlink()
+            return 0
+        with self.path.open("r+b") as file:
+            file.truncate(whole)
+        return count
+
+    def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Keep finished rows."""
+        is_new = not self.path.exists()
+        with self.path.open("a", encoding="utf-8") as file:
+            if is_new:
+                file.write(self._asked + "\n")
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """All rows that are kept."""
+        with self.path.open(encoding="utf-8") as file:
+            next(file)
+            yield from map(json.loads, file)
+
+    def finish(self, names: list[str]) -> None:
+        """Write the output file as a whole, with these columns, and forget the rows."""
+        aside = self._output.with_name(self._output.name + ".partial")
+        kind = self._output.suffix.lower()
+        writer = {".csv": _write_csv, ".jsonl": _write_lines, ".parquet": _write_parquet}[kind]
+        writer(aside, names, self.rows())
+        aside.replace(self._output)
+        self.path.unlink()
+
+
+def _write_csv(path: Path, names: list[str], rows: Iterator[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write_lines(path: Path, names: list[str], rows: Iterator[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            shown = {name: row.get(name) for name in names}
+            file.write(json.dumps(shown, ensure_ascii=False) + "\n")
+
+
+def _write_parquet(path: Path, names: list[str], rows: Iterator[dict[str, Any]]) -> None:
+    numbers = {name for name in names if name == "probability" or name.startswith("p: ")}
+    schema = pa.schema(
+        [(name, pa.float64() if name in numbers else pa.string()) for name in names]
+    )
+    with pq.ParquetWriter(path, schema) as writer:
+        while part := list(islice(rows, PART)):
+            shown = [{name: row.get(name) for name in names} for row in part]
+            writer.write_table(pa.Table.from_pylist(shown, schema))

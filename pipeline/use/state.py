@@ -1,0 +1,216 @@
+"""What a fitted object holds, as JSON, arrays and scikit-learn's own parts: nothing of it is code.
+
+Of an object, its class and attributes are written; it is made again without calling its
+constructor. Only classes of `pipeline.use.trusted` are, and numbers, texts and arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from pipeline.use.trusted import MODULES, OBJECTS, SKLEARN, class_of, name_of
+
+# What is read as itself. Everything else is an object with one key that says what it is.
+PLAIN = str | bool | int | None
+
+
+@dataclass(frozen=True)
+class State:
+    """A value taken apart.
+
+    Parameters
+    ----------
+    tree : JSON.
+    arrays : by the names that `tree` gives them.
+    parts : files of skops, likewise.
+    """
+
+    tree: Any
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    parts: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def taken_apart(value: Any) -> State:
+    """The state of a value.
+
+    Raises
+    ------
+    TypeError
+        Where a part of it is of a class that no bundle may hold, with the way to it.
+    """
+    writer = _Writer()
+    tree = writer.written(value, "")
+    return State(tree, writer.arrays, writer.parts)
+
+
+def put_together(state: State) -> Any:
+    """The value of a state.
+
+    Raises
+    ------
+    ValueError
+        Where it is not one that `taken_apart` gives: another class, an array that is missing.
+    """
+    return _Reader(state).read(state.tree)
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray[Any]] = {}
+        self.parts: dict[str, bytes] = {}
+
+    def written(self, value: Any, path: str) -> Any:
+        if isinstance(value, PLAIN) and not isinstance(value, np.generic):
+            return value
+        if isinstance(value, float) and not isinstance(value, np.generic):
+            return value if math.isfinite(value) else {"float": repr(value)}
+        if isinstance(value, np.ndarray | np.generic) or sparse.issparse(value):
+            return self._numbers(value, path)
+        if type(value) in (list, tuple):
+            items = [self.written(item, f"{path}.{number}") for number, item in enumerate(value)]
+            return {type(value).__name__: items}
+        if type(value) is dict:
+            pairs = [
+                [self.written(name, path), self.written(item, f"{path}.{name}")]
+                for name, item in value.items()
+            ]
+            return {"dict": pairs}
+        return self._object(value, path)
+
+    def _numbers(self, value: Any, path: str) -> Any:
+        if isinstance(value, np.generic):
+            return {"number": self._array(np.asarray(value), path)}
+        if not sparse.issparse(value):
+            return {"array": self._array(value, path)}
+        csr = sparse.csr_matrix(value)
+        names = [
+            self._array(array, f"{path}.{name}")
+            for name, array in (("data", csr.data), ("indices", csr.indices), ("ends", csr.indptr))
+        ]
+        return {"csr": [*names, list(csr.shape)]}
+
+    def _array(self, array: NDArray[Any], path: str) -> str:
+        if array.dtype.kind not in "biufU":
+            raise TypeError(f"{path} is an array of {array.dtype}, which no bundle holds")
+        self.arrays[path] = np.ascontiguousarray(array).reshape(array.shape)
+        return path
+
+    def _object(self, value: Any, path: str) -> Any:
+        name = name_of(type(value))
+        if name in MODULES:
+            return self._module(value, name, path)
+        if name in OBJECTS:
+            attributes = {
+                attribute: self.written(part, f"{path}.{attribute}")
+                for attribute, part in _attributes(value).items()
+            }
+            return {"object": [name, attributes]}
+        if type(value).__module__.split(".")[0] == "sklearn":
+            return {"sklearn": self._sklearn(value, path)}
+        raise TypeError(f"{path or 'it'} is a {name}, which no bundle may hold")
+
+    def _module(self, value: Any, name: str, path: str) -> Any:
+        arguments = self.written(value.arguments, f"{path}.arguments")
+        tensors = {
+            tensor: self._array(content.detach().cpu().numpy(), f"{path}.tensors.{tensor}")
+            for tensor, content in value.state_dict().items()
+        }
+        return {"module": [name, arguments, tensors]}
+
+    def _sklearn(self, value: Any, path: str) -> str:
+        import skops.io
+
+        self.parts[path] = skops.io.dumps(value)
+        return path
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """What an object holds, but for what it has only worked out once more."""
+    if isinstance(value, tuple):  # a NamedTuple
+        return dict(value._asdict())  # type: ignore[attr-defined]
+    return {
+        name: part
+        for name, part in vars(value).items()
+        if not isinstance(getattr(type(value), name, None), cached_property)
+    }
+
+
+class _Reader:
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def read(self, tree: Any) -> Any:
+        if isinstance(tree, PLAIN | float):
+            return tree
+        if not isinstance(tree, dict) or len(tree) != 1:
+            raise ValueError("it holds something that is no value of a bundle")
+        ((kind, content),) = tree.items()
+        reader = getattr(self, f"_read_{kind}", None)
+        if reader is None:
+            raise ValueError(f"it holds a value of the unknown kind {kind!r}")
+        return reader(content)
+
+    def _read_float(self, content: str) -> float:
+        return float(content)
+
+    def _read_number(self, content: str) -> Any:
+        return self._array(content)[()]
+
+    def _read_array(self, content: str) -> NDArray[Any]:
+        return self._array(content)
+
+    def _read_csr(self, content: Any) -> sparse.csr_matrix:
+        data, indices, ends, shape = content
+        return sparse.csr_matrix(
+            (self._array(data), self._array(indices), self._array(ends)), tuple(shape)
+        )
+
+    def _read_list(self, content: Any) -> list[Any]:
+        return [self.read(item) for item in content]
+
+    def _read_tuple(self, content: Any) -> tuple[Any, ...]:
+        return tuple(self.read(item) for item in content)
+
+    def _read_dict(self, content: Any) -> dict[Any, Any]:
+        return {self.read(name): self.read(item) for name, item in content}
+
+    def _read_object(self, content: Any) -> Any:
+        name, attributes = content
+        cls = class_of(name, OBJECTS)
+        parts = {attribute: self.read(part) for attribute, part in attributes.items()}
+        if issubclass(cls, tuple):
+            return cls(**parts)
+        value = object.__new__(cls)
+        for attribute, part in parts.items():
+            object.__setattr__(value, attribute, part)  # some are frozen
+        return value
+
+    def _read_module(self, content: Any) -> Any:
+        import torch
+
+        name, arguments, tensors = content
+        module = class_of(name, MODULES)(**self.read(arguments))
+        module.load_state_dict(
+            {tensor: torch.from_numpy(self._array(path).copy()) for tensor, path in tensors.items()}
+        )
+        return module.eval()
+
+    def _read_sklearn(self, content: str) -> Any:
+        import skops.io
+
+        if content not in self._state.parts:
+            raise ValueError(f"its part {content} is missing")
+        return skops.io.loads(self._state.parts[content], trusted=list(SKLEARN))
+
+    def _array(self, path: str) -> NDArray[Any]:
+        if path not in self._state.arrays:
+            raise ValueError(f"its array {path} is missing")
+        return self._state.arrays[path]

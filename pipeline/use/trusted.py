@@ -1,0 +1,95 @@
+"""Which classes may stand in a bundle: an explicit list, and nothing outside of it is ever made."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+# Objects of these classes are made again from what they hold, without calling anything of theirs.
+OBJECTS = frozenset({
+    "features.encoders.bag_of_words:BagOfWords",
+    "features.encoders.bag_of_words:TermCounts",
+    "features.encoders.cnn:CNN",
+    "features.encoders.handcrafted:Handcrafted",
+    "features.encoders.sentence_bert:SentenceBert",
+    "features.encoders.tfidf:Tfidf",
+    "features.encoders.word2vec:Word2Vec",
+    "features.networks.finetuning:Head",
+    "features.principal_components:PrincipalComponents",
+    "features.texts.weighting:Weighting",
+    "features.texts.word_vectors:WordVectors",
+    "features.training.settings:History",
+    "models.classifiers.calibration:Sigmoids",
+    "models.classifiers.logistic:Logistic",
+    "models.classifiers.logistic:_Softmax",
+    "models.classifiers.neighbours:NearestNeighbours",
+    "models.classifiers.perceptron:MLP",
+    "models.classifiers.regression:Lines",
+    "models.classifiers.ridge:Ridge",
+    "models.classifiers.ridge:_Calibrated",
+    "models.classifiers.svm:LinearSVM",
+    "models.classifiers.svm:RBFSVM",
+    "models.classifiers.svm:SummedRBF",
+    "models.classifiers.svm:_SoftmaxOfDecisions",
+    "models.classifiers.trees:HistGradientBoosting",
+    "models.classifiers.trees:RandomForest",
+    "models.early.baselines:ImageOnly",
+    "models.early.baselines:Majority",
+    "models.early.baselines:TextOnly",
+    "models.early.concat:Concat",
+    "models.late.late:Late",
+    "models.late.semi_supervised:SemiSupervised",
+    "models.late.stacking:Stacker",
+    "models.neural.attention:Attention",
+    "models.neural.co_training:CoTraining",
+    "models.neural.cross_attention:CrossAttention",
+    "models.neural.dense_blocks:DenseBlocks",
+    "models.neural.gated:Gated",
+    "models.preparation.principal_components:BlockReduction",
+    "models.preparation.principal_components:SequenceReduction",
+    "models.preparation.scaling:BlockScaler",
+    "models.preparation.scaling:ReducedScaler",
+    "models.shared_space.classification:CCA",
+    "models.shared_space.classification:Contrastive",
+    "models.shared_space.contrastive:ContrastiveProjection",
+    "models.shared_space.projections:CanonicalCorrelation",
+    "models.shared_space.projections:TextSpace",
+    "models.shared_space.zero_shot:ZeroShot",
+    "models.softmax.problem:Solution",
+    "pipeline.use.conformal:LeftOut",
+    "pipeline.use.fitted:FittedCell",
+    "pipeline.use.fitted:FittedModel",
+})
+# Networks of these classes are made again from the arguments that they were made with.
+MODULES = frozenset({
+    "models.neural.attention_network:PairAttention",
+    "models.neural.cross_attention_network:CrossAttentionNetwork",
+    "models.neural.pooled_network:GatedUnit",
+    "models.neural.pooled_network:TwoBranches",
+})
+# Parts of fitted scikit-learn estimators, beyond those that skops knows to be harmless.
+SKLEARN = (
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance",
+    "sklearn.metrics._dist_metrics.EuclideanDistance32",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+)
+
+
+def name_of(cls: type) -> str:
+    """How a class is called in a bundle."""
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def class_of(name: str, allowed: frozenset[str]) -> type:
+    """The class of a name. Raises ValueError where it is not one of those allowed."""
+    if name not in allowed:
+        raise ValueError(f"it holds an object of class {name}, which no bundle of ours has")
+    module, _, qualified = name.partition(":")
+    cls = getattr(import_module(module), qualified)
+    assert isinstance(cls, type)
+    return cls

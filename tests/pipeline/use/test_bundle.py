@@ -1,0 +1,191 @@
+"""Bundles: the same predictions after as before, for everything in the registries; else refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+
+from models import CLASSIFIERS, FUSIONS
+from pipeline.bundle import main
+from pipeline.store.manifest import sealed
+from pipeline.use.bundle import MANIFEST, Bundle, read_manifest
+from pipeline.use.problem import BundleError
+from pipeline.use.refit import refitted
+from tests.support.comparisons import comparison_of
+from tests.support.tiny import GRID, read_rows, write_grid, write_rows, write_table
+
+# What is bundled by itself: end_to_end trains encoders, zero_shot has folds of classes.
+QUICK = {
+    "late": "{late: {rule: [mean, max, majority, weighted, stacking, selection]}}",
+    "attention": "{attention: {epochs: 1, width: 8, similarity: [dot, cosine]}}",
+    "cross_attention": "{cross_attention: {epochs: 1}}",
+    "gated": "{gated: {epochs: 1}}",
+    "co_training": "{co_training: {epochs: 1}}",
+    "contrastive": "{contrastive: {epochs: 1}}",
+}
+APART = {"end_to_end", "zero_shot"}
+FUSION = "[majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]"
+
+
+def bundled(tmp_path, grid):
+    """Every cell of a grid, fitted; and predictions before and after it was saved and moved."""
+    write_table(tmp_path)
+    comparison = comparison_of(write_grid(tmp_path, grid))
+    pictures = [(tmp_path / f"{row}.png").read_bytes() for row in range(9)]
+    texts = [row[2] for row in read_rows(tmp_path)[:8]]
+    items = {"image": [*pictures, None], "text": [*texts, None, "bark purr unheard"]}
+    for number, cell in enumerate(comparison.cells):
+        fitted = refitted(cell, comparison)
+        folder = tmp_path / str(number)
+        Bundle(fitted, {"cell": cell.name}).save(folder, {})
+        moved = tmp_path / f"moved {number}"
+        shutil.move(folder, moved)
+        yield cell, fitted.predict_proba(items), Bundle.load(moved).predict_items(items)
+
+
+def grid_of(fusion, classifier, text="[bow]"):
+    return (
+        GRID.replace("[mean_colour]", "[handcrafted]")
+        .replace("text: [bow]", f"text: {text}")
+        .replace(FUSION, f"[{fusion}]")
+        .replace("{logistic: {C: [1, 100]}}", classifier)
+    )
+
+
+@pytest.mark.parametrize("fusion", sorted(FUSIONS.keys() - APART))
+def test_predictions_of_every_fusion_are_the_same_after_as_before(tmp_path, fusion):
+    texts = "[bow, {word2vec: {size: 4, epochs: 1}}]"
+    cells = list(bundled(tmp_path, grid_of(QUICK.get(fusion, fusion), "logistic", texts)))
+    assert {cell.fusion.name for cell, *_ in cells} >= {fusion}
+    for cell, before, after in cells:
+        assert np.array_equal(before, after), cell.name
+        np.testing.assert_allclose(after.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("classifier", sorted(CLASSIFIERS))
+def test_predictions_of_every_classifier_are_the_same_after_as_before(tmp_path, classifier):
+    for cell, before, after in bundled(tmp_path, grid_of("concat", classifier, "[tfidf]")):
+        assert np.array_equal(before, after), cell.name
+
+
+def test_a_bundle_says_what_it_is_without_being_loaded(made):
+    about = read_manifest(made.model)["about"]
+    assert about["cell"] == "handcrafted + tfidf / concat / logistic"
+    assert about["rows"] == 36
+    assert about["columns"] == {
+        "image": "picture", "label": "kind", "id": "sku", "text": ["words"]
+    }
+    assert "modalgrid" in about["versions"]
+    card = (made.model / "README.md").read_text()
+    assert "## Intended use and limits" in card
+    assert "| dog | 12 |" in card
+    assert (made.model / "grid.lock.yaml").read_text() == (
+        made.run / "grid.lock.yaml"
+    ).read_text()
+
+
+def test_it_needs_neither_rows_nor_grid(made, tmp_path):
+    shutil.copytree(made.model, tmp_path / "alone")
+    bundle = Bundle.load(tmp_path / "alone")
+    picture = (made.folder / "0.png").read_bytes()
+    probabilities = bundle.predict_items({"image": [picture], "text": ["whiskers purr meow"]})
+    assert bundle.classes[int(probabilities.argmax())] == "cat"
+
+
+def altered(model, tmp_path, alter):
+    copy = tmp_path / "copy"
+    shutil.copytree(model, copy)
+    alter(copy)
+    return copy
+
+
+def rewritten(change):
+    """The manifest with something else in it, and a sound seal: as a stranger would make it."""
+
+    def alter(folder):
+        manifest = json.loads((folder / MANIFEST).read_text())
+        del manifest["sha256"]
+        change(manifest)
+        (folder / MANIFEST).write_text(
+            sealed(json.dumps(manifest, sort_keys=True, separators=(",", ":")))
+        )
+
+    return alter
+
+
+def other_class(manifest):
+    manifest["tree"]["object"][0] = "subprocess:Popen"
+
+
+def other_weights(manifest):
+    manifest["encoders"][0]["image"]["version"] += 1
+
+
+def other_path(manifest):
+    manifest["tree"]["object"][1]["temperature"] = {"array": "nowhere"}
+
+
+BROKEN = {
+    "it has no bundle.json": lambda folder: (folder / MANIFEST).unlink(),
+    "bundle.json was changed": lambda folder: (folder / MANIFEST).write_text(
+        (folder / MANIFEST).read_text().replace('"rows":36', '"rows":37')
+    ),
+    "arrays.safetensors was changed": lambda folder: (folder / "arrays.safetensors").write_bytes(
+        (folder / "arrays.safetensors").read_bytes()[:-1] + b"?"
+    ),
+    "grid.lock.yaml is missing": lambda folder: (folder / "grid.lock.yaml").unlink(),
+    "is no bundle's": rewritten(lambda manifest: manifest.update(kind="something else")),
+    "it has format 99": rewritten(lambda manifest: manifest.update(format=99)),
+    "subprocess:Popen, which no bundle of ours has": rewritten(other_class),
+    "its array nowhere is missing": rewritten(other_path),
+    "the image encoder's version differ": rewritten(other_weights),
+}
+
+
+@pytest.mark.parametrize("reason", BROKEN)
+def test_what_was_touched_is_incomplete_or_foreign_is_refused(made, tmp_path, reason):
+    folder = altered(made.model, tmp_path, BROKEN[reason])
+    with pytest.raises(BundleError, match=reason):
+        Bundle.load(folder)
+
+
+def test_other_packages_are_warned_of(made, tmp_path):
+    def other(manifest):
+        manifest["encoders"][0]["image"]["identity"]["libraries"]["pillow"] = "1.0"
+
+    folder = altered(made.model, tmp_path, rewritten(other))
+    with pytest.warns(UserWarning, match="used with other packages"):
+        Bundle.load(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Bundle.load(made.model)
+
+
+def test_no_bundle_goes_over_another(made, capsys):
+    assert main([str(made.run), "-o", str(made.model)]) == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
+def test_an_unknown_cell_is_named_with_the_nearest(made, tmp_path, capsys):
+    assert main([str(made.run), "--cell", "tfidf / text_only", "-o", str(tmp_path / "m")]) == 2
+    assert "'tfidf / text_only / logistic'" in capsys.readouterr().err
+    assert not (tmp_path / "m").exists()
+
+
+def test_what_is_no_run_is_said(tmp_path, capsys):
+    assert main([str(tmp_path), "-o", str(tmp_path / "m")]) == 2
+    assert "is not the folder of a finished run" in capsys.readouterr().err
+
+
+def test_rows_that_changed_since_are_refused(made, tmp_path, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(made.folder, folder, ignore=shutil.ignore_patterns("store", "model"))
+    rows = read_rows(folder)
+    rows[0][2] = "another text"
+    write_rows(folder, rows)
+    assert main([str(folder / "run"), "-o", str(tmp_path / "m")]) == 2
+    assert "has changed since it was compared" in capsys.readouterr().err

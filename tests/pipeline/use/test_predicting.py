@@ -1,0 +1,194 @@
+"""New items: any table, nothing dropped in silence, and going on where it was interrupted."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.predict import main
+from pipeline.use import predictions
+from tests.support.tiny import read_rows
+
+NAMES = ["sku", "picture", "words", "kind"]
+
+
+def predicted(made, items, *options, out="p.csv", folder=None):
+    output = (folder or made.folder) / out
+    assert main([str(made.model), str(items), "-o", str(output), *options]) == 0
+    with output.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def table(made, tmp_path):
+    """The items in a folder of their own."""
+    for picture in made.folder.glob("*.png"):
+        (tmp_path / picture.name).symlink_to(picture)
+    shutil.copy(made.folder / "items.csv", tmp_path / "items.csv")
+    return tmp_path / "items.csv"
+
+
+def write(path, rows, names=NAMES):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([names, *rows])
+
+
+def test_a_table_of_items_gets_probabilities_and_scores(made, table, capsys):
+    rows = predicted(made, table, folder=table.parent)
+    assert [row["id"] for row in rows] == [row[0] for row in read_rows(made.folder)]
+    assert all(row["predicted"] == row["label"] for row in rows)
+    shares = [[float(row[f"p: {name}"]) for name in ("car", "cat", "dog")] for row in rows]
+    np.testing.assert_allclose(np.sum(shares, axis=1), 1)
+    assert "of 36 items with a label: accuracy 1.000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", [".tsv", ".jsonl", ".parquet", "-"])
+def test_every_kind_of_table_gives_the_same(made, table, ending, monkeypatch):
+    expected = predicted(made, table, folder=table.parent)
+    records = [dict(zip(NAMES, row, strict=True)) for row in read_rows(table.parent)]
+    items = table.with_suffix(ending) if ending != "-" else "-"
+    if ending == ".tsv":
+        with items.open("w", newline="") as file:
+            writer = csv.DictWriter(file, NAMES, delimiter="\t")
+            writer.writeheader()
+            writer.writerows(records)
+    elif ending == ".jsonl":
+        items.write_text("".join(json.dumps(record) + "\n" for record in records))
+    elif ending == ".parquet":
+        for record in records:
+            record["picture"] = (table.parent / record["picture"]).read_bytes()
+        pq.write_table(pa.Table.from_pylist(records), items)
+    else:
+        monkeypatch.chdir(table.parent)
+        monkeypatch.setattr("sys.stdin", io.StringIO(table.read_text()))
+    assert predicted(made, items, folder=table.parent, out="other.csv") == expected
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+def test_every_kind_of_output_says_the_same(made, table, ending):
+    expected = predicted(made, table, folder=table.parent)
+    output = table.parent / f"p{ending}"
+    assert main([str(made.model), str(table), "-o", str(output)]) == 0
+    if ending == ".jsonl":
+        rows = [json.loads(line) for line in output.read_text().splitlines()]
+    else:
+        rows = pq.read_table(output).to_pylist()
+    assert [row["predicted"] for row in rows] == [row["predicted"] for row in expected]
+    assert [row["p: cat"] for row in rows] == [float(row["p: cat"]) for row in expected]
+
+
+def test_what_cannot_be_read_is_listed_and_marked_and_nothing_is_dropped(made, table, capsys):
+    rows = read_rows(table.parent)
+    rows[2][1] = "nowhere.png"
+    rows[3][2] = ""
+    rows[4][1] = rows[4][2] = ""
+    (table.parent / "bad.png").write_bytes(b"no picture")
+    rows[5][1] = "bad.png"
+    write(table, rows)
+    given = predicted(made, table, folder=table.parent)
+    assert len(given) == 36
+    assert [row["missing"] for row in given[2:6]] == [
+        "picture", "text", "picture and text", "picture"
+    ]
+    assert [bool(row["problem"]) for row in given[2:6]] == [True, False, True, True]
+    assert given[4]["predicted"] == given[4]["p: cat"] == ""
+    assert given[2]["predicted"] == "cat"
+    said = capsys.readouterr().err
+    assert "id2: picture nowhere.png: No such file" in said
+    assert "id5: picture bad.png: not a picture" in said
+    assert "4 items lack" in said
+
+
+def test_the_label_is_never_needed_and_unknown_ones_are_counted(made, table, capsys):
+    rows = [row[:3] for row in read_rows(table.parent)]
+    write(table, rows, NAMES[:3])
+    assert len(predicted(made, table, folder=table.parent)) == 36
+    assert "with a label" not in capsys.readouterr().err
+    write(table, [[*rows[0], "zebra"], [*rows[1], "cat"]])
+    predicted(made, table, folder=table.parent, out="unknown.csv")
+    said = capsys.readouterr().err
+    assert "of 1 item with a label" in said
+    assert "1 item of classes that the model does not know" in said
+
+
+def test_columns_may_be_called_otherwise(made, table, capsys):
+    write(table, read_rows(table.parent), ["id", "photo", "title", "class"])
+    assert main([str(made.model), str(table), "-o", str(table.parent / "p.csv")]) == 2
+    assert "has no column 'picture'" in capsys.readouterr().err
+    options = ["--image", "photo", "--text", "title", "--label", "class", "--id", "id"]
+    rows = predicted(made, table, *options, folder=table.parent)
+    assert rows[0]["id"] == "id0"
+    assert rows[0]["label"] == "cat"
+
+
+def test_a_folder_of_pictures_needs_no_table(made, table):
+    rows = predicted(made, table.parent, folder=table.parent)
+    assert len(rows) == 36
+    assert rows[0]["id"] == "0.png"
+    assert all(row["missing"] == "text" for row in rows)
+
+
+def test_what_was_interrupted_goes_on(made, table, monkeypatch):
+    expected = predicted(made, table, folder=table.parent)
+    monkeypatch.setattr(predictions, "PART", 10)
+    rows_of, parts = predictions._rows, []
+
+    def interrupted(bundle, part, threshold):
+        if len(parts) == 2:
+            raise KeyboardInterrupt
+        parts.append(part)
+        return rows_of(bundle, part, threshold)
+
+    monkeypatch.setattr(predictions, "_rows", interrupted)
+    output = table.parent / "again.csv"
+    assert main([str(made.model), str(table), "-o", str(output)]) == 130
+    assert not output.exists()
+    unfinished = output.with_name("again.csv.unfinished")
+    with unfinished.open("a") as file:
+        file.write('{"id": "torn')  # as a crash leaves it
+    asked = []
+    monkeypatch.setattr(
+        predictions, "_rows", lambda *given: asked.append(len(given[1])) or rows_of(*given)
+    )
+    assert predicted(made, table, folder=table.parent, out="again.csv") == expected
+    assert asked == [10, 6]
+    assert not unfinished.exists()
+
+
+def test_another_request_begins_anew(made, table, monkeypatch):
+    output = table.parent / "p.csv"
+    unfinished = output.with_name("p.csv.unfinished")
+    unfinished.write_text('{"another": "request"}\n{"id": "x"}\n')
+    assert len(predicted(made, table, folder=table.parent)) == 36
+
+
+def test_sets_of_classes_cover_what_is_asked_for(made, table, capsys):
+    rows = predicted(made, table, "--coverage", "0.9", folder=table.parent)
+    assert all(row["predicted"] in row["set"].split(" | ") for row in rows)
+    assert "sets of classes for a coverage of 0.9" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("items", "reason"), [
+    ("nowhere.csv", "does not exist"),
+    ("items.xlsx", "a table's ending says its kind"),
+    ("broken.parquet", "cannot be read"),
+])
+def test_items_that_cannot_be_read_are_said(made, table, items, reason, capsys):
+    for name in ("items.xlsx", "broken.parquet"):
+        (table.parent / name).write_bytes(b"no table")
+    output = table.parent / "p.csv"
+    assert main([str(made.model), str(table.parent / items), "-o", str(output)]) == 2
+    assert reason in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_an_empty_table_gives_an_empty_file(made, table):
+    write(table, [])
+    assert predicted(made, table, folder=table.parent) == []
