@@ -10,50 +10,44 @@ import pyarrow.parquet as pq
 from pipeline.use.bundle import Bundle
 from pipeline.use.finished_run import FinishedRun
 
+LIMITS = """\
+For items like those that it learned from: the same kinds of pictures, texts and classes. What is of
+none of its classes gets one all the same. Probabilities are calibrated on inner folds, for items of
+the same mixture of classes.
+To be filled in: what it is meant for, and what it must not decide."""
+
 
 def card(bundle: Bundle, run: FinishedRun) -> str:
     """The card as Markdown; what only its owner can say is left to be filled in."""
     about = bundle.about
-    cell = bundle.cell
-    modalities = " and ".join({"image": "a picture", "text": "a text"}[m] for m in cell.modalities)
-    lines = [
-        f"# {about['run']}: {about['cell']}",
-        "",
-        f"Gives an item of {modalities or 'any kind'} the probabilities of {len(cell.classes)} "
-        "classes. Made by modalgrid; `grid.lock.yaml` is the comparison that it comes from.",
-        "",
-        "    python -m pipeline.predict THIS_FOLDER items.csv -o predictions.csv",
-        "",
-        "## Data",
-        "",
-        f"Fitted on all {about['rows']:,} labelled rows (fingerprint `{about['data'][:16]}`).",
-        "Origin of the pictures and texts, and terms of their use: to be filled in.",
-        "",
-        "## How good it is",
-        "",
-        _score(bundle),
-        "",
-        about["headline"],
-        "",
-        *_by_class(bundle, run),
-        "",
-        "## Intended use and limits",
-        "",
-        "For items like those that it learned from: the same kinds of pictures, texts and classes. "
-        "What is of none of its classes gets one all the same. Probabilities are calibrated on "
-        "inner folds, for items of the same mixture of classes.",
-        "To be filled in: what it is meant for, and what it must not decide.",
-        "",
-        "## Licence",
-        "",
-        "Of this model: to be filled in. Of the encoders' weights: see their sources.",
-        "",
-        "## How to cite",
-        "",
-        f"{about['run']}, {about['cell']}, fitted {about['created']} with modalgrid "
-        f"{about['versions'].get('modalgrid', '')}.",
-    ]
-    return "\n".join(lines) + "\n"
+    sections = {
+        f"# {about['run']}: {about['cell']}": _what_it_is(bundle),
+        "## Data": (
+            f"Fitted on all {about['rows']:,} labelled rows (fingerprint "
+            f"`{about['data'][:16]}`).\nOrigin of the pictures and texts, and terms of their use: "
+            "to be filled in."
+        ),
+        "## How good it is": "\n\n".join(
+            [_score(bundle), about["headline"], "\n".join(_by_class(bundle, run))]
+        ),
+        "## Intended use and limits": LIMITS,
+        "## Licence": "Of this model: to be filled in. Of the encoders' weights: see their own.",
+        "## How to cite": (
+            f"{about['run']}, {about['cell']}, fitted {about['created']} with modalgrid "
+            f"{about['versions'].get('modalgrid', '')}."
+        ),
+    }
+    return "".join(f"{title}\n\n{text}\n\n" for title, text in sections.items())
+
+
+def _what_it_is(bundle: Bundle) -> str:
+    nouns = {"image": "a picture", "text": "a text"}
+    modalities = " and ".join(nouns[modality] for modality in bundle.cell.modalities)
+    return (
+        f"Gives an item of {modalities or 'any kind'} the probabilities of {len(bundle.classes)} "
+        "classes. Made by modalgrid; `grid.lock.yaml` is the comparison that it comes from.\n\n"
+        "    python -m pipeline.predict THIS_FOLDER items.csv -o predictions.csv"
+    )
 
 
 def _score(bundle: Bundle) -> str:

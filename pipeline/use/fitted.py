@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,8 @@ class FittedCell:
     @property
     def modalities(self) -> tuple[Modality, ...]:
         """What it looks at of an item."""
-        asked = {modality for model in self.models for modality in model.encoders}
-        return tuple(sorted(asked))
+        asked = chain.from_iterable(model.encoders for model in self.models)
+        return tuple(sorted(set(asked)))
 
     def predict_proba(self, items: Items) -> Probabilities:
         """Calibrated probabilities (n, K) of n items, columns as `classes`."""
