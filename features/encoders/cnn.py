@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
@@ -23,6 +24,8 @@ from features.pictures.resizing import Interpolation
 from features.principal_components import PrincipalComponents
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from features.networks.inference.feature_extractor import FeatureExtractor
 
 
@@ -67,8 +70,8 @@ class CNN(PretrainedPictures):
     ----------
     components_ : PrincipalComponents learned from the training samples; only with `pca`.
     head_ : Head learned from them; only with finetune: {unfreeze: head}.
-    net_, history_ : the tuned network, and the losses of each epoch; only with other forms of
-        finetune.
+    net_, weights_, history_ : the tuned network, its weights by name, and the losses of each epoch;
+        only with other forms of finetune.
 
     See Also
     --------
@@ -144,18 +147,33 @@ class CNN(PretrainedPictures):
         """Tune the head, the last layers or all of them on n labelled picture files."""
         if self.finetune is None or self._tunes_head:
             return super().fit_supervised(samples, targets)
-        from features.networks.inference.feature_extractor import FeatureExtractor
         from features.networks.last_layers import tuned
+        from features.training.torch_state import arrays_of
 
         pictures = with_copies(samples, self.augment, self.random_state)
         chosen = self.chosen()
         net, self.history_ = tuned(
             chosen, pictures, targets, self.finetune, self.augmented, self.random_state
         )
-        self.net_ = FeatureExtractor(
-            net, chosen, self.layer, self.pooling, chosen_precision(self.precision)
-        )
+        self.weights_ = arrays_of(net)
+        self.net_ = self._extractor(net)
         return self
+
+    def _extractor(self, net: nn.Module) -> FeatureExtractor:
+        from features.networks.inference.feature_extractor import FeatureExtractor
+
+        return FeatureExtractor(
+            net, self.chosen(), self.layer, self.pooling, chosen_precision(self.precision)
+        )
+
+    @cached_property
+    def net_(self) -> FeatureExtractor:
+        """The tuned network, made again from its weights where it was tuned elsewhere."""
+        from features.networks.building import build
+        from features.training.torch_state import with_arrays
+
+        blank = build(replace(self.chosen(), weights="random", path=None)).eval()
+        return self._extractor(with_arrays(blank, self.weights_).requires_grad_(False))
 
     def transform_features(self, features: Block) -> Block:
         """The features in the components, (m, [t,] pca), or in the head's hidden layer."""

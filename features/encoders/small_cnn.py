@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -55,7 +56,8 @@ class SmallCNN(Encoder):
 
     Attributes
     ----------
-    net_ : the trained network.
+    net_, weights_ : the trained network, and its weights by name.
+    count_ : classes that it tells apart.
     mean_, std_ : of the training pictures' channels, float32 (3,).
     history_ : losses of each epoch, and the epoch kept: see
         features.training.settings.History.
@@ -107,6 +109,7 @@ class SmallCNN(Encoder):
         from features.training.batches import TrainingSamples
         from features.training.loop import train
         from features.training.losses import logit_loss
+        from features.training.torch_state import arrays_of
 
         pixels = np.concatenate([
             np.zeros((0, SIZE, SIZE, 3), dtype=np.uint8),
@@ -114,13 +117,24 @@ class SmallCNN(Encoder):
         ])
         self.mean_, self.std_ = _moments(pixels)
         inputs = Inputs(pixels, self.mean_, self.std_, self.flip, BATCH_SIZE, self.random_state)
+        self.count_ = int(targets.labels.max()) + 1
         self.net_, self.history_ = train(
-            lambda: self._built(int(targets.labels.max()) + 1),
+            lambda: self._built(self.count_),
             TrainingSamples(inputs, targets.labels, targets.groups),
             logit_loss(self.loss),
             self._training(),
         )
+        self.weights_ = arrays_of(self.net_)
         return self
+
+    @cached_property
+    def net_(self) -> SmallNetwork:
+        """The network, made again from its weights where it was trained elsewhere."""
+        from features.training.torch_state import with_arrays
+
+        network = self._built(self.count_)
+        with_arrays(network, self.weights_)
+        return network
 
     def _training(self) -> Training:
         """To the end of the cycle: its last epochs, at small rates, are the best of all."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
 
 def device() -> torch.device:
@@ -25,3 +28,16 @@ def seeded(random_state: int) -> Iterator[None]:
 def generator_from_torch() -> np.random.Generator:
     """NumPy's generator with a seed drawn from torch's random state."""
     return np.random.default_rng(int(torch.randint(2**62, ())))
+
+
+def arrays_of(network: nn.Module) -> dict[str, NDArray[Any]]:
+    """Weights and statistics of a network by name, in the main memory."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+
+
+def with_arrays(network: nn.Module, arrays: Mapping[str, NDArray[Any]]) -> nn.Module:
+    """The network with other weights and statistics of the same names, for evaluation."""
+    network.load_state_dict(
+        {name: torch.from_numpy(np.array(values)) for name, values in arrays.items()}
+    )
+    return network.eval()

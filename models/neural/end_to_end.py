@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from features.block import Block, Form, Modality, Unfreeze
-from models.arrays import Labels
+from models.arrays import Labels, Probabilities
 from models.neural.co_training import TrainsBranches
 from models.neural.dense_blocks import DenseBlocks
 from models.neural.fusion import (
@@ -64,6 +64,7 @@ class EndToEnd(TrainsBranches):
     needs: ClassVar[dict[Modality, Form]] = {"image": "inputs", "text": "inputs"}
     predicts: ClassVar[str] = "fused_features"
     batch_size: ClassVar[int] = 32
+    remade: ClassVar[frozenset[str]] = frozenset({"network_"})  # of `weights_`, where it is asked
 
     unfreeze: Unfreeze = "last_stage"
     encoder_learning_rate: Positive = 1e-4
@@ -121,6 +122,24 @@ class EndToEnd(TrainsBranches):
                 torch.from_numpy(block.present),
             ]
         return tuple(inputs)
+
+    def fit(self, views: Views, y: Labels) -> Self:
+        """See NeuralFusion.fit; what was learned is kept as weights, too."""
+        super().fit(views, y)
+        if len(self.classes_) > 1:
+            from features.training.torch_state import arrays_of
+
+            self.weights_ = arrays_of(self.network_)
+        return self
+
+    def predict_proba(self, views: Views) -> Probabilities:
+        """See NeuralFusion.predict_proba."""
+        if len(self.classes_) > 1 and not hasattr(self, "network_"):
+            from features.training.torch_state import with_arrays
+
+            # trained elsewhere: made again by the encoders that come with the inputs
+            self.network_ = with_arrays(self._network(self._inputs(views)), self.weights_)
+        return super().predict_proba(views)
 
     def _asked(self, views: Views) -> tuple[Any, ...]:
         """Features and which samples have them; each distinct sample is encoded once."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pipeline.use.trusted import MODULES, OBJECTS, SKLEARN, class_of, name_of
+from pipeline.use.trusted import MODULES, OBJECTS, SETTINGS, SKLEARN, class_of, name_of
 
 # What is read as itself. Everything else is an object with one key that says what it is.
 PLAIN = str | bool | int | None
@@ -113,6 +113,8 @@ class _Writer:
                 for attribute, part in _attributes(value).items()
             }
             return {"object": [name, attributes]}
+        if name in SETTINGS:
+            return {"settings": [name, value.model_dump(mode="json")]}
         if type(value).__module__.split(".")[0] == "sklearn":
             return {"sklearn": self._sklearn(value, path)}
         raise TypeError(f"{path or 'it'} is a {name}, which no bundle may hold")
@@ -133,13 +135,14 @@ class _Writer:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    """What an object holds, but for what it has only worked out once more."""
+    """What an object holds, but for what it works out once more where that is asked for."""
     if isinstance(value, tuple):  # a NamedTuple
         return dict(value._asdict())  # type: ignore[attr-defined]
+    remade = getattr(type(value), "remade", frozenset[str]())
     return {
         name: part
         for name, part in vars(value).items()
-        if not isinstance(getattr(type(value), name, None), cached_property)
+        if not (name in remade or isinstance(getattr(type(value), name, None), cached_property))
     }
 
 
@@ -192,6 +195,11 @@ class _Reader:
         for attribute, part in parts.items():
             object.__setattr__(value, attribute, part)  # some are frozen
         return value
+
+    def _read_settings(self, content: Any) -> Any:
+        name, parameters = content
+        cls: Any = class_of(name, SETTINGS)
+        return cls.model_validate(parameters)
 
     def _read_module(self, content: Any) -> Any:
         import torch

@@ -11,6 +11,8 @@ OBJECTS = frozenset({
     "features.encoders.cnn:CNN",
     "features.encoders.handcrafted:Handcrafted",
     "features.encoders.sentence_bert:SentenceBert",
+    "features.encoders.small_resnet:SmallResNet",
+    "features.encoders.small_vgg:SmallVGG",
     "features.encoders.tfidf:Tfidf",
     "features.encoders.word2vec:Word2Vec",
     "features.networks.finetuning:Head",
@@ -43,6 +45,7 @@ OBJECTS = frozenset({
     "models.neural.co_training:CoTraining",
     "models.neural.cross_attention:CrossAttention",
     "models.neural.dense_blocks:DenseBlocks",
+    "models.neural.end_to_end:EndToEnd",
     "models.neural.gated:Gated",
     "models.preparation.principal_components:BlockReduction",
     "models.preparation.principal_components:SequenceReduction",
@@ -65,6 +68,11 @@ MODULES = frozenset({
     "models.neural.cross_attention_network:CrossAttentionNetwork",
     "models.neural.pooled_network:GatedUnit",
     "models.neural.pooled_network:TwoBranches",
+})
+# Groups of parameters, which are checked again when they are made.
+SETTINGS = frozenset({
+    "features.networks.finetuning:Finetune",
+    "features.pictures.augmentation:Augment",
 })
 # Parts of fitted scikit-learn estimators, beyond those that skops knows to be harmless.
 SKLEARN = (

@@ -31,9 +31,11 @@ APART = {"end_to_end", "zero_shot"}
 FUSION = "[majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]"
 
 
-def bundled(tmp_path, grid):
+def bundled(tmp_path, grid, rows=None):
     """Every cell of a grid, fitted; and predictions before and after it was saved and moved."""
     write_table(tmp_path)
+    if rows is not None:
+        write_rows(tmp_path, rows)
     comparison = comparison_of(write_grid(tmp_path, grid))
     pictures = [(tmp_path / f"{row}.png").read_bytes() for row in range(9)]
     texts = [row[2] for row in read_rows(tmp_path)[:8]]
@@ -69,6 +71,52 @@ def test_predictions_of_every_fusion_are_the_same_after_as_before(tmp_path, fusi
 @pytest.mark.parametrize("classifier", sorted(CLASSIFIERS))
 def test_predictions_of_every_classifier_are_the_same_after_as_before(tmp_path, classifier):
     for cell, before, after in bundled(tmp_path, grid_of("concat", classifier, "[tfidf]")):
+        assert np.array_equal(before, after), cell.name
+
+
+# Encoders that learn, and parameters that are groups of their own.
+LEARNING = {
+    "small_vgg": "{small_vgg: {width: 2, epochs: 1}}",
+    "small_resnet": "{small_resnet: {width: 2, epochs: 1}}",
+    "cnn": "{cnn: {size: 32, pca: 3, augment: {copies: 1, test_copies: true}}}, "
+    "{cnn: {size: 32, precision: float32, finetune: {unfreeze: head, epochs: 1}}}, "
+    "{cnn: {size: 32, precision: float32, finetune: {unfreeze: last_stage, epochs: 1}}}",
+}
+
+
+@pytest.mark.parametrize("encoder", LEARNING)
+def test_encoders_that_learned_are_the_same_after_as_before(tmp_path, encoder, one_thread):
+    grid = GRID.replace("[mean_colour]", f"[{LEARNING[encoder]}]").replace(FUSION, "[image_only]")
+    cells = list(bundled(tmp_path, grid))
+    assert cells
+    for cell, before, after in cells:
+        assert np.array_equal(before, after), cell.name
+
+
+def test_encoders_that_were_trained_with_the_fusion_are_the_same(tmp_path, one_thread):
+    grid = grid_of("{end_to_end: {epochs: 1}}", "logistic").replace(
+        "[handcrafted]", "[{small_vgg: {width: 2}}]"
+    )
+    ((_, before, after),) = bundled(tmp_path, grid)
+    assert np.array_equal(before, after)
+
+
+def test_classes_that_are_known_by_their_texts_alone(tmp_path):
+    """Of the classes that are described, those without rows are what it recognises."""
+    texts = "{a0: whiskers purr, a1: purr meow, b0: bark tail, b1: tail fetch, c0: wheel, c1: road}"
+    grid = (
+        grid_of("{zero_shot: {space: [text, cca]}}", "logistic", "[word2vec: {size: 4, epochs: 1}]")
+        .replace("{source: table,", f"{{source: table, class_texts: {texts},")
+        .replace("inner: 2", "inner: 2, unseen_classes: true")
+        .replace("text: [word2vec: {size: 4, epochs: 1}]", "text: [{word2vec: {size: 4}}]")
+    )
+    write_table(tmp_path)
+    rows = read_rows(tmp_path)
+    for number, row in enumerate(rows):
+        row[3] = f"{'abc'[number // 12]}{number % 2}"
+    cells = list(bundled(tmp_path, grid, rows))
+    assert len(cells) == 2
+    for cell, before, after in cells:
         assert np.array_equal(before, after), cell.name
 
 
