@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.machine.nearest import nearest
+from features.machine.threads import ordered
 from features.pictures.decoding import UnreadablePicture, check
 from pipeline.use.problem import BundleError
 
@@ -67,7 +68,7 @@ class Columns:
 def read_items(source: str, columns: Columns) -> Iterator[Item]:
     """The items of a CSV, TSV, JSON Lines or Parquet file, a folder of pictures, or "-" (CSV).
 
-    They are read when they are asked for; pictures that cannot be read are said in `Item.problem`.
+    They are read when they are asked for; pictures that are not there are said in `Item.problem`.
 
     Raises
     ------
@@ -147,17 +148,29 @@ def _item(row: Mapping[str, Any], number: int, columns: Columns, folder: Path) -
 
 
 def _picture(value: Any, folder: Path) -> tuple[bytes | None, str]:
-    """The bytes of a picture that can be decoded, or why it cannot be used."""
+    """The bytes of a picture, or why they cannot be had."""
     if isinstance(value, dict):  # as Hugging Face's files have it
         value = value.get("bytes") or value.get("path")
     if value is None or (isinstance(value, str) and not value.strip()):
         return None, ""
     try:
         content = value if isinstance(value, bytes) else (folder / str(value).strip()).read_bytes()
-        check(content)
     except OSError as error:
         return None, f"picture {value}: {error.strerror or error}"
-    except UnreadablePicture as error:
-        shown = "" if isinstance(value, bytes) else f" {value}"
-        return None, f"picture{shown}: {error}"
     return content, ""
+
+
+def without_unreadable(items: Sequence[Item]) -> list[Item]:
+    """The items with pictures that decode in full; others have none, and say so."""
+    return list(ordered(_checked, items))
+
+
+def _checked(item: Item) -> Item:
+    if item.picture is None:
+        return item
+    try:
+        check(item.picture)
+    except UnreadablePicture as error:
+        problem = "; ".join(filter(None, (item.problem, f"picture: {error}")))
+        return replace(item, picture=None, problem=problem)
+    return item

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.block import Modality
+from features.pictures.decoding import UnreadablePicture
 from pipeline.use.bundle import Bundle
 from pipeline.use.conformal import sets
-from pipeline.use.items import Item
+from pipeline.use.items import Item, without_unreadable
 from pipeline.use.problem import BundleError
 
 PART = 512  # items that are predicted together: what is in memory, and what an interruption loses
@@ -36,7 +37,10 @@ def predicted(
     rest = iter(items)
     threshold = None if coverage is None else _threshold(bundle, coverage)
     while part := list(islice(rest, PART)):
-        yield _rows(bundle, part, threshold)
+        try:
+            yield _rows(bundle, part, threshold)
+        except UnreadablePicture:  # decoding each beforehand would take as long as encoding
+            yield _rows(bundle, without_unreadable(part), threshold)
 
 
 def _threshold(bundle: Bundle, coverage: float) -> float:

@@ -102,7 +102,7 @@ def test_what_cannot_be_read_is_listed_and_marked_and_nothing_is_dropped(made, t
     assert given[2]["predicted"] == "cat"
     said = capsys.readouterr().err
     assert "id2: picture nowhere.png: No such file" in said
-    assert "id5: picture bad.png: not a picture" in said
+    assert "id5: picture: not a picture in a known format" in said
     assert "4 items lack" in said
 
 
