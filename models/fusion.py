@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.block import Block, Form, Modality
 from features.estimator import ClassifyingEstimator
 from models.arrays import Labels, Probabilities
-from models.classifier import Classifier
+from models.classifier import Classifier, SolvesJointly
 from models.views import Views
 
 
@@ -192,3 +192,10 @@ class TakesClassifier(Fusion):
     """
 
     classifier: Classifier
+
+
+def solves_jointly(estimator: Fusion) -> bool:
+    """Whether its classifier takes scaled blocks as they are, and many training sets together."""
+    return isinstance(estimator, TakesClassifier) and isinstance(
+        estimator.classifier, SolvesJointly
+    )

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from features.block import Form, Modality
 from models.course import TrainsNetwork
+from models.fusion import solves_jointly
+from models.softmax.design_matrix.mapped import LARGE
 from models.softmax.problem import AT_ONCE
 from models.unlabelled import LearnsFromUnlabelled
 from pipeline.engine.task import Engine
@@ -27,6 +29,8 @@ MAPS, BATCH = 1200, 32
 # bytes that a softmax solver holds for each logit of its problems, of which few are under way at
 # once
 OF_LOGIT = 12
+# Dense rows that are larger are mapped, not held (benchmarks.scale: 1.8 GB of a million rows).
+MAPPED = 8 * LARGE
 # Numbers of 4 bytes of a sample (of pixels, one each) where its features are not stored yet: wider
 # than most are.
 GUESSED: Mapping[tuple[Modality, Form], int] = {
@@ -61,7 +65,9 @@ class Needs:
         for modality, forms in unit.features.items():
             outer, form = forms[0], needs[modality]
             numbers = self._numbers_of(outer, form)
-            size += COPIES[form] * 4 * rows * (1 + outer.encoder.augmented) * numbers
+            copies = COPIES[form] * 4 * rows * (1 + outer.encoder.augmented) * numbers
+            mapped = solves_jointly(unit.estimator) and not outer.is_sparse(self._store)
+            size += min(copies, MAPPED) if mapped else copies
             size += MAPS * BATCH * numbers if form == "inputs" else 0
         return size + min(AT_ONCE, OF_LOGIT * rows * self._classes * unit.fits)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from models.classifier import SolvesJointly
-from models.fusion import Fusion, TakesClassifier
+from models.fusion import solves_jointly
 from pipeline.plan.needs import Needs
 from pipeline.tasks.fit import FitTask
 from pipeline.tasks.unit import Unit
@@ -63,13 +62,7 @@ def _groups(units: Sequence[Unit]) -> list[list[int]]:
     for position in sorted(range(len(units)), key=lambda position: folds[position]):
         unit = units[position]
         pictures = [form.key for form in unit.features.get("image", ())][:1]
-        joint = _solves_jointly(unit.estimator)
+        joint = solves_jointly(unit.estimator)
         shared = (*folds[position], *pictures) if joint else position
         groups.setdefault(shared, []).append(position)
     return list(groups.values())
-
-
-def _solves_jointly(estimator: Fusion) -> bool:
-    return isinstance(estimator, TakesClassifier) and isinstance(
-        estimator.classifier, SolvesJointly
-    )

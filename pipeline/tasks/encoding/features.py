@@ -82,6 +82,14 @@ class Features:
             return None
         return float(manifest["facts"].get("encode_seconds", manifest["seconds"]))
 
+    def is_sparse(self, store: Store) -> bool:
+        """Whether the store has them as a sparse matrix; no where it does not have them."""
+        try:
+            files = store.manifest(self.key)["files"]
+        except Damaged:
+            return False
+        return "values" in files and str(files["values"]["file"]).endswith(".npz")
+
     def numbers_of_sample(self, store: Store) -> float | None:
         """Stored numbers of a sample, 4 bytes each; of a sparse one with their columns.
 

@@ -55,6 +55,21 @@ def test_needs_are_guessed_before_features_are_stored_and_known_afterwards(folde
     assert work[concat] > by_name[concat].fits / by_name[image].fits * work[image]
 
 
+def test_dense_rows_that_are_mapped_need_no_more_however_many(folder, monkeypatch):
+    """Those of classifiers that solve jointly, and no sparse ones."""
+    plan, store = planned(folder), FolderStore(folder / "store")
+    assert run_grid(folder) == 0
+    by_name = {unit.cell.name: unit for unit in plan.units}
+    image, text = (by_name[name] for name in (
+        "mean_colour / image_only / logistic", "bow / text_only / logistic"))
+    before = {unit: Needs(store, 3).of(unit) for unit in (image, text)}
+    monkeypatch.setattr(needs, "MAPPED", 100.0)
+    logits = 12 * len(image.fold.train) * 3 * image.fits
+    assert Needs(store, 3).of(image) == needs.PROCESS + 100 + logits
+    assert Needs(store, 3).of(image) < before[image]
+    assert Needs(store, 3).of(text) == before[text]
+
+
 def test_the_plan_says_how_much_memory_it_takes_and_what_does_not_fit(folder, capsys, monkeypatch):
     monkeypatch.setattr("pipeline.engine.processes.free", lambda: 21.5 * GIGABYTE)
     assert run_grid(folder, "--plan", jobs=2) == 0
