@@ -65,6 +65,10 @@ class RowsOnDisk(Protocol):
         """All rows, in memory."""
         ...
 
+    def reading_order(self, rows: IntArray) -> IntArray:
+        """An order (n,) of the positions `rows` (n,) in which they are read fastest."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -243,3 +247,12 @@ def _joined_by_name(blocks: Sequence[Block]) -> Block:
         part.sort_indices()
         parts.append(part)
     return Block.of(sparse.vstack(parts, format="csr"), columns=tuple(names))
+
+
+def reading_order(values: Any, rows: IntArray) -> IntArray:
+    """An order (n,) of some rows (n,) of a block's values in which they are read fastest.
+
+    Who reads them tile by tile, and may do so in any order, reads neighbours on disk together.
+    """
+    order = getattr(values, "reading_order", None)
+    return np.arange(len(rows)) if order is None else np.asarray(order(rows))

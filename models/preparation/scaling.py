@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from features.block import Block, FloatArray, Modality
+from features.block import Block, FloatArray, Modality, reading_order
 from features.estimator import Estimator
 from models.classifier import Array
 from models.kept import RECENT
@@ -93,7 +93,8 @@ def _moments(block: Block) -> tuple[FloatArray, NDArray[np.float64]]:
 def _moments_by_tiles(block: Block) -> tuple[FloatArray, NDArray[np.float64]]:
     """The same for dense samples, a few of which are in memory at once."""
     step = max(1, TILE // (4 * block.width))
-    parts = [slice(start, start + step) for start in range(0, len(block), step)]
+    order = reading_order(block.values, block.index)
+    parts = [order[start : start + step] for start in range(0, len(block), step)]
     total = sum(block.take(part).array().sum(axis=0, dtype=np.float64) for part in parts)
     mean = np.asarray(total / len(block), dtype=np.float32)
     power = 0.0

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Block
+from features.block import Block, reading_order
 from models.kept import RECENT
 from models.softmax.design_matrix.mapped import is_large, tiles, transform_mapped
 from models.softmax.design_matrix.principal_axes import axes_to_find, transform
@@ -184,6 +184,7 @@ def _products(block: Block, coefs: FloatArray) -> FloatArray:
     if block.is_sparse or not is_large(len(used), block.width):
         return np.asarray((_rows(block.values, used) @ coefs.T)[index])
     products = np.empty((len(used), len(coefs)), np.float32)
+    order = reading_order(block.values, used)
     for tile in tiles(len(used), block.width):
-        products[tile] = _rows(block.values, used[tile]) @ coefs.T
+        products[order[tile]] = _rows(block.values, used[order[tile]]) @ coefs.T
     return np.asarray(products[index])

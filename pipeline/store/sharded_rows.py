@@ -16,7 +16,7 @@ from pipeline.store.packed_texts import PackedTexts
 from pipeline.store.shards import Locations
 from pipeline.store.store import Store
 
-OPEN = 32  # shards that are open at once: each holds a file
+OPEN = 128  # shards that are open at once: each holds a file
 
 
 class ShardedRows:
@@ -54,6 +54,10 @@ class ShardedRows:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """All rows, in memory."""
         return np.asarray(self[:], dtype=dtype)
+
+    def reading_order(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Shard after shard, each from its first row."""
+        return np.lexsort((self._locations.row[rows], self._locations.shard[rows]))
 
     def _values(self, key: str) -> Array:
         if key not in self._open:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.block import reading_order
 from models.softmax.design_matrix.transformed_block import (
     Coefficients,
     DoubleArray,
@@ -58,12 +59,16 @@ def transform_mapped(
     """
     m, d = len(used), int(values.shape[1])
     shares = np.full(m, 1 / m) if counts is None else counts / counts.sum()
-    mean = _mean(values, used, shares, d)
+    order = reading_order(values, used)
+    parts = [order[tile] for tile in tiles(m, d)]
+    mean = np.zeros(d)
+    for part in parts:
+        mean += shares[part] @ np.asarray(values[used[part]], dtype=np.float64)
     V = _axes(values, used, counts, mean) if axes is None else None
     X = empty_mapped((m, d))
-    for tile in tiles(m, d):
-        rows = standardised(np.asarray(values[used[tile]]), mean, None)
-        X[tile] = rows if V is None else rows @ V
+    for part in parts:
+        rows = standardised(np.asarray(values[used[part]]), mean, None)
+        X[part] = rows if V is None else rows @ V
 
     def to_original(weights: FloatArray) -> Coefficients:
         return unstandardised(weights if V is None else weights @ V.T, None, mean)
@@ -78,13 +83,6 @@ def transform_mapped(
     )
 
 
-def _mean(values: Any, used: IntArray, shares: DoubleArray, d: int) -> DoubleArray:
-    mean = np.zeros(d)
-    for tile in tiles(len(used), d):
-        mean += shares[tile] @ np.asarray(values[used[tile]], dtype=np.float64)
-    return mean
-
-
 def _axes(
     values: Any, used: IntArray, counts: IntArray | None, mean: DoubleArray
 ) -> FloatArray:
@@ -92,10 +90,11 @@ def _axes(
     import scipy
 
     d = len(mean)
-    gram = np.zeros((d, d))
+    gram, order = np.zeros((d, d)), reading_order(values, used)
     for tile in tiles(len(used), d):
-        X = standardised(np.asarray(values[used[tile]]), mean, None)
-        counted = X if counts is None else X * np.sqrt(counts[tile], dtype=np.float32)[:, None]
+        part = order[tile]
+        X = standardised(np.asarray(values[used[part]]), mean, None)
+        counted = X if counts is None else X * np.sqrt(counts[part], dtype=np.float32)[:, None]
         gram += counted.T @ counted
     vectors: NDArray[Any] = scipy.linalg.eigh(
         gram, driver="evd", overwrite_a=True, check_finite=False

@@ -96,6 +96,16 @@ def test_features_of_the_old_form_are_read_as_they_are(store):
     assert missing_shards(store, entry) == []
 
 
+def test_rows_are_read_fastest_shard_by_shard(store):
+    shards = Shards(store, MAKER)
+    for part in ([5, 1, 3], [4, 0, 2]):
+        shards.put([digest(sample) for sample in part], block_of(part), 1.0)
+    values = block_at(store, shards.locate([digest(sample) for sample in range(6)])).values
+    order = values.reading_order(np.array([0, 1, 2, 3, 4, 5]))
+    assert order.tolist() in ([5, 1, 3, 4, 0, 2], [4, 0, 2, 5, 1, 3])
+    assert values.reading_order(np.array([3, 5])).tolist() == [1, 0]
+
+
 def test_no_more_than_a_few_shards_are_open_at_once(store, monkeypatch):
     monkeypatch.setattr(sharded_rows, "OPEN", 2)
     shards = Shards(store, MAKER)
