@@ -75,7 +75,8 @@ class Shards:
         key = key_of(ingredients)
         self.store.get(ingredients, lambda: Entry(arrays, facts))
         self.store.note(key_of(self.maker), key)
-        self._held[key] = _searchable(digests)
+        if "_held" in vars(self):  # else it is read when it is first asked for, this shard too
+            self._held[key] = _searchable(digests)
         return key
 
     @cached_property

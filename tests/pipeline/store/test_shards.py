@@ -51,6 +51,14 @@ def test_shards_know_what_they_put_themselves(store):
     assert shards.locate([digest(1)]).shard.tolist() == [0]
 
 
+def test_a_shard_is_put_without_a_look_at_the_others(store, monkeypatch):
+    """Thousands are put by tasks that know each a single one."""
+    for sample in range(3):
+        Shards(store, MAKER).put([digest(sample)], block_of([sample]), 1.0)
+    monkeypatch.setattr(store, "array", None)
+    Shards(store, MAKER).put([digest(9)], block_of([9]), 1.0)
+
+
 def test_seconds_are_shared_by_the_samples_of_a_shard(store):
     shards = Shards(store, MAKER)
     shards.put([digest(sample) for sample in range(4)], block_of(range(4)), 8.0)
