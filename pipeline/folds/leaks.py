@@ -195,10 +195,14 @@ def _named_classes(dataset: Dataset) -> Iterator[Check]:
     if "text" not in dataset.modalities:
         return
     texts = dataset.modalities["text"]
-    words = [frozenset(_WORD.findall(text.casefold())) for text in texts.samples]
+    names = [frozenset(_WORD.findall(name.casefold())) for name in dataset.classes]
+    asked = frozenset().union(*names)  # no more of each text is in memory together
+    nothing = frozenset[str]()
+    words = [
+        asked.intersection(_WORD.findall(text.casefold())) or nothing for text in texts.samples
+    ]
     named = []
-    for code, name in enumerate(dataset.classes):
-        parts = frozenset(_WORD.findall(name.casefold()))
+    for code, (name, parts) in enumerate(zip(dataset.classes, names, strict=True)):
         if not parts:
             continue
         holds = np.array([parts <= text for text in words] + [False])[texts.index]

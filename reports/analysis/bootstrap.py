@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,6 +16,7 @@ from reports.analysis.weighted_scores import WEIGHTED, Floats, redrawn, resample
 from reports.record import MetricRecord, RunRecord
 
 RESAMPLES = 1000
+AT_ONCE = 2**25  # weights in memory together: a million rows drawn a thousand times are 4 GB
 
 
 @dataclass(frozen=True)
@@ -112,16 +113,19 @@ def pooled(record: RunRecord, resamples: int = RESAMPLES) -> Pooled | None:
     rows = np.concatenate([standings[0].folds[key].rows for key in keys])
     drawn = rows if record.groups is None else record.groups[rows]
     names, units = np.unique(drawn, return_inverse=True)
-    weights = resample_weights(len(names), resamples, record.seed)
-    metric = ranking_metric(record)
-    drawings = weights, units, record.labels[rows]
+    labels = record.labels[rows]
     cells = [_Predictions(standing, keys) for standing in standings]
-    if record.metric in WEIGHTED or record.score is None:
-        scores = resampled(record.metric, *drawings, cells, record.unseen_classes)
-    else:
-        scores = redrawn(record.score, *drawings, cells)
+    parts = []
+    for weights in resample_weights(len(names), resamples, record.seed):
+        if record.metric in WEIGHTED or record.score is None:
+            parts.append(
+                resampled(record.metric, weights, units, labels, cells, record.unseen_classes)
+            )
+        else:
+            parts.append(redrawn(record.score, weights, units, labels, cells))
+    scores = np.concatenate(parts)
     return Pooled(
-        metric,
+        ranking_metric(record),
         tuple(standing.cell.name for standing in standings),
         scores[0],
         scores[1:],
@@ -141,9 +145,16 @@ class _Predictions:
         return np.concatenate([self.standing.folds[key].probabilities for key in self.keys])
 
 
-def resample_weights(units: int, resamples: int, seed: int) -> NDArray[np.float32]:
-    """How often each unit is drawn (1 + resamples, units); the first row draws each once."""
+def resample_weights(units: int, resamples: int, seed: int) -> Iterator[NDArray[np.float32]]:
+    """How often each unit is drawn: 1 + resamples rows (units,); the first draws each once.
+
+    They come in arrays of at most AT_ONCE numbers, a row at least.
+    """
     rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, units, (resamples, units), dtype=np.int32)
-    counts = [np.bincount(row, minlength=units) for row in drawn]
-    return np.stack([np.ones(units), *counts]).astype(np.float32)
+    step = max(1, AT_ONCE // max(units, 1))
+    for start in range(0, 1 + resamples, step):
+        weights = np.ones((min(step, 1 + resamples - start), units), dtype=np.float32)
+        for row in weights[1:] if start == 0 else weights:
+            drawn = rng.integers(0, units, units, dtype=np.int32)
+            row[:] = np.bincount(drawn, minlength=units)
+        yield weights

@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import norm, t
 
 from pipeline.metrics import METRICS
+from reports.analysis import bootstrap
 from reports.analysis.bootstrap import pooled, resample_weights
 from reports.analysis.ranking import FEWEST_UNITS
 from reports.analysis.weighted_scores import WEIGHTED, redrawn, resampled
@@ -31,7 +32,7 @@ def predictions(rows: int, classes: int, cells: int, seed: int = 0):
 def test_weighted_scores_are_those_of_rows_drawn_as_often(name):
     labels, cells, rng = predictions(120, 4, 3)
     units = rng.integers(0, 40, 120)  # groups of about three
-    weights = resample_weights(40, 25, seed=1)
+    weights = np.concatenate(list(resample_weights(40, 25, seed=1)))
     scores = resampled(name, weights, units, labels, cells)
     for row, counts in enumerate(weights.astype(int)):
         drawn = np.repeat(np.arange(120), counts[units])
@@ -61,7 +62,7 @@ def test_a_class_that_no_cell_predicts_is_scored_as_the_metric_does(name):
 def test_a_metric_without_a_weighted_form_is_asked_about_rows_drawn_as_often(name):
     labels, cells, rng = predictions(120, 4, 2)
     units = rng.integers(0, 40, 120)
-    weights = np.concatenate([resample_weights(40, 5, seed=1), np.zeros((1, 40), np.float32)])
+    weights = np.concatenate([*resample_weights(40, 5, seed=1), np.zeros((1, 40), np.float32)])
     scores = redrawn(METRICS[name], weights, units, labels, cells)
     assert np.isnan(scores[-1]).all()
     if name in WEIGHTED and name != "roc_auc":
@@ -93,7 +94,7 @@ def test_intervals_of_a_metric_without_a_weighted_form_come_from_its_function():
 def test_whole_classes_are_resampled_where_they_are_the_units():
     """The interval is as wide as the recalls of independent classes make it, no wider."""
     labels, cells, _ = predictions(6000, 40, 2)
-    weights = resample_weights(40, 4000, seed=1)
+    weights = np.concatenate(list(resample_weights(40, 4000, seed=1)))
     scores = resampled("balanced_accuracy", weights, labels, labels, cells, units_are_classes=True)
     recalls = np.array(
         [
@@ -132,7 +133,7 @@ def test_intervals_of_scores_and_differences_cover_the_truth(name):
     covered = []
     for number in range(300):
         rows = slice(250 * number, 250 * (number + 1))
-        weights = resample_weights(250, 300, seed=number)
+        weights = np.concatenate(list(resample_weights(250, 300, seed=number)))
         scores = resampled(
             name, weights, np.arange(250), population[rows], [cell[rows] for cell in cells]
         )[1:]
@@ -155,7 +156,7 @@ def test_drawing_rows_of_groups_would_be_too_narrow_and_drawing_groups_covers():
         labels = np.tile([0, 1], 250)
         cell = np.where((labels[:, None] == [0, 1]) == right[:, None], 0.9, 0.1)
         for how, units in (("rows", np.arange(500)), ("groups", np.repeat(np.arange(50), 10))):
-            weights = resample_weights(units.max() + 1, 200, seed=number)
+            weights = np.concatenate(list(resample_weights(units.max() + 1, 200, seed=number)))
             scores = resampled("accuracy", weights, units, labels, [cell])[1:]
             low, high = np.quantile(scores, [0.025, 0.975])
             covered[how].append(low <= 0.7 <= high)
@@ -210,3 +211,18 @@ def test_few_units_have_wider_intervals_than_their_percentiles():
     wider = t.ppf(0.975, scores.units - 1) / norm.ppf(0.975)
     assert interval.estimate - interval.low == pytest.approx(wider * (interval.estimate - low))
     assert wider > 1.1
+
+
+def test_resamples_are_the_same_in_parts_as_at_once(monkeypatch):
+    """Of very many rows, all resamples together do not fit into memory."""
+    whole = np.concatenate(list(resample_weights(40, 25, seed=1)))
+    record = small_record()
+    at_once = pooled(record)
+    monkeypatch.setattr(bootstrap, "AT_ONCE", 100)
+    parts = list(resample_weights(40, 25, seed=1))
+    assert [len(part) for part in parts] == [2] * 13
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    pooled.cache_clear()
+    in_parts = pooled(record)
+    np.testing.assert_allclose(in_parts.replicates, at_once.replicates, rtol=1e-6)
+    pooled.cache_clear()
