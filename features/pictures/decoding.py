@@ -99,6 +99,48 @@ def check(encoded: bytes) -> tuple[int, int]:
     return decode(encoded).size
 
 
+def as_png(picture: Image.Image | NDArray[Any]) -> bytes:
+    """A PNG file of a picture in memory, which decodes to the very pixels that it has.
+
+    What `decode` settles of files (orientation, transparency, 16 bits) is settled before, so that
+    the file is small and nothing is lost.
+
+    Parameters
+    ----------
+    picture : of Pillow in any mode, or uint8 (height, width) or (height, width, 3).
+
+    Raises
+    ------
+    UnreadablePicture
+        For an array of another kind, and a picture whose pixels cannot be read.
+    """
+    if isinstance(picture, np.ndarray):
+        picture = _of_array(picture)
+    file = io.BytesIO()
+    with _quiet():
+        try:
+            _check_size(picture.width, picture.height)
+            # a fast level: the file is read again at once
+            _to_rgb(_upright(picture)).save(file, "PNG", compress_level=1)
+        except (UnreadablePicture, MemoryError):
+            raise
+        except Exception as error:
+            raise UnreadablePicture(
+                f"cannot be read: {str(error) or type(error).__name__}"
+            ) from error
+    return file.getvalue()
+
+
+def _of_array(pixels: NDArray[Any]) -> Image.Image:
+    is_picture = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if pixels.dtype != np.uint8 or not is_picture or not pixels.size:
+        raise UnreadablePicture(
+            f"an array of {pixels.dtype} {pixels.shape} is no picture: it must be uint8 of (height,"
+            " width) or (height, width, 3)"
+        )
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
 def _check_size(width: int, height: int) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and width * height > limit:

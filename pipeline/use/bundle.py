@@ -18,11 +18,14 @@ from pipeline.store.manifest import SEAL, sealed
 from pipeline.tasks.encoding.requests import describe_encoder
 from pipeline.use.fitted import FittedCell, Items
 from pipeline.use.problem import BundleError
+from pipeline.use.python.explanation import Explanation, explained
+from pipeline.use.python.given import PictureLike, Pictures, Texts, given_items
 from pipeline.use.state import State, put_together, taken_apart
 
 FORMAT = 1
 KIND = "modalgrid bundle"
 MANIFEST, ARRAYS, PARTS = "bundle.json", "arrays.safetensors", "sklearn"
+AT_ONCE = 512  # items whose features are in memory together
 LIBRARIES = "libraries"  # what an encoder's identity calls the versions of packages
 
 
@@ -106,6 +109,67 @@ class Bundle:
     def predict_items(self, items: Items) -> NDArray[np.float64]:
         """Calibrated probabilities (n, K) of n items; see FittedCell.predict_proba."""
         return self.cell.predict_proba(items)
+
+    def predict_proba(
+        self, pictures: Pictures | None = None, texts: Texts | None = None
+    ) -> NDArray[np.float64]:
+        """Calibrated probabilities of items, in columns as `classes`.
+
+        Parameters
+        ----------
+        pictures : a path, an encoded file as bytes, a picture of Pillow, or a uint8 array (height,
+            width) or (height, width, 3); or n of them, where None stands for a missing one. None:
+            all are missing.
+        texts : a text, or n of them, likewise.
+
+        Returns
+        -------
+        float64 (n, K); (K,) of a single picture, text or both, given without a list.
+
+        Raises
+        ------
+        ItemError
+            With every picture that cannot be read, and every item that has nothing that the model
+            looks at: position and reason.
+        ValueError
+            Where there are not as many pictures as texts.
+        """
+        items, single = given_items(pictures, texts, self.cell.modalities)
+        count = len(next(iter(items.values())))
+        parts = [
+            self.predict_items(
+                {modality: samples[at:at + AT_ONCE] for modality, samples in items.items()}
+            )
+            for at in range(0, count, AT_ONCE)
+        ]
+        probabilities = np.concatenate([np.zeros((0, len(self.classes))), *parts])
+        return probabilities[0] if single else probabilities
+
+    def predict(
+        self, pictures: Pictures | None = None, texts: Texts | None = None
+    ) -> str | list[str]:
+        """The most probable class of each item, a single name of a single item.
+
+        Takes and raises what `predict_proba` does.
+        """
+        probabilities = self.predict_proba(pictures, texts)
+        if probabilities.ndim == 1:
+            return self.classes[int(probabilities.argmax())]
+        return [self.classes[code] for code in probabilities.argmax(axis=1)]
+
+    def explain(
+        self, picture: PictureLike | None = None, text: str | None = None
+    ) -> Explanation:
+        """What the prediction of a single item rests on: see Explanation.
+
+        Takes and raises what `predict_proba` does.
+        """
+        items, _ = given_items(
+            None if picture is None else [picture],
+            None if text is None else [text],
+            self.cell.modalities,
+        )
+        return explained(self.cell, items)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

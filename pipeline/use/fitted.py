@@ -38,17 +38,22 @@ class FittedModel:
     def predict(self, items: Items, classes: int) -> MemberPredictions:
         """Probabilities (1, n, K) of n items, and which of them have what the model asks for."""
         count = len(next(iter(items.values())))
+        views = self.views(items)
+        predicted = aligned(
+            self.fusion.predict_proba(views.for_prediction()), self.fusion.classes_, classes
+        )
+        present = np.any([block.present for block in views.blocks().values()], axis=0)
+        return MemberPredictions(averaged(predicted, count)[None], present[None])
+
+    def views(self, items: Items) -> Views:
+        """Features of n items, of what the fusion needs; of one that needs nothing, empty ones."""
+        count = len(next(iter(items.values())))
         blocks = {
             modality: encoded(encoder, items[modality])
             for modality, encoder in self.encoders.items()
         }
         nothing = Block(np.zeros((1, 1), dtype=np.float32), np.zeros(count, dtype=np.int64))
-        views = Views(blocks.get("image"), blocks.get("text")) if blocks else Views(image=nothing)
-        predicted = aligned(
-            self.fusion.predict_proba(views.for_prediction()), self.fusion.classes_, classes
-        )
-        present = [block.present for block in blocks.values()] or [np.ones(count, dtype=bool)]
-        return MemberPredictions(averaged(predicted, count)[None], np.any(present, axis=0)[None])
+        return Views(blocks.get("image"), blocks.get("text")) if blocks else Views(image=nothing)
 
 
 @dataclass(frozen=True, eq=False)
