@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from features.machine.nearest import nearest
 from pipeline.config.components import Component, variants
 from pipeline.config.problem import Problem
+from pipeline.data.frame import FRAME
 from pipeline.data.row_check import Policy
 from pipeline.data.sources import SOURCES
 from pipeline.data.sources.class_texts import GivenTexts
@@ -42,12 +44,14 @@ class DataKey:
     class_texts: GivenTexts | None = None
 
 
-def data_key(given: object, problems: list[Problem]) -> DataKey:
+def data_key(
+    given: object, problems: list[Problem], sources: Mapping[str, type] = SOURCES
+) -> DataKey:
     """The key `data`; mistakes are added to `problems`, and defaults stand for them."""
     if isinstance(given, str):
         given = {"source": given}
     if not isinstance(given, dict) or "source" not in given:
-        problems.append(Problem(("data",), f"data must name its source; {nearest('', SOURCES)}"))
+        problems.append(Problem(("data",), f"data must name its source; {nearest('', sources)}"))
         return DataKey()
     keys = dict(given)
     name, policy, unlabelled = (
@@ -60,15 +64,28 @@ def data_key(given: object, problems: list[Problem]) -> DataKey:
     if policy not in get_args(Policy):
         rule = f"unknown policy {policy!r}; {nearest(policy, get_args(Policy))}"
         problems.append(Problem(("data", "on_bad_rows"), rule))
-    if not isinstance(name, str) or name not in SOURCES:
-        rule = f"unknown source {name!r}; {nearest(name, SOURCES)}"
-        problems.append(Problem(("data", "source"), rule))
+    if not isinstance(name, str) or name not in sources:
+        problems.append(Problem(("data", "source"), _unknown(name, sources)))
         return DataKey()
-    return DataKey(_source(name, keys, problems), policy, unlabelled, texts)
+    return DataKey(_source(name, sources[name], keys, problems), policy, unlabelled, texts)
 
 
-def _source(name: str, keys: dict[str, Any], problems: list[Problem]) -> Component:
-    sources, wrong = variants(name, SOURCES[name], keys, ("data",), {})
+def _unknown(name: object, sources: Mapping[str, type]) -> str:
+    """What is said of a source that cannot be taken."""
+    if name == FRAME:
+        return (
+            "these rows were given from Python and stand in no file: give them to "
+            "pipeline.use.compare again, with this grid"
+        )
+    if FRAME in sources:
+        return f"the rows are given beside the grid: leave out source, and what only {name!r} has"
+    return f"unknown source {name!r}; {nearest(name, sources)}"
+
+
+def _source(
+    name: str, cls: type, keys: dict[str, Any], problems: list[Problem]
+) -> Component:
+    sources, wrong = variants(name, cls, keys, ("data",), {})
     if len(sources) > 1:
         rule = "data is one source: its keys take one value each, no lists to compare"
         wrong = [Problem(("data",), rule)]

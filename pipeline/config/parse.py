@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from features.machine.nearest import nearest
@@ -17,6 +17,7 @@ from pipeline.config.grid import METRIC, TUNING_METRIC, Grid, GridError
 from pipeline.config.problem import Problem
 from pipeline.config.rules import mismatches, unseen_problems
 from pipeline.config.yaml_lines import Lines, location, read_yaml
+from pipeline.data.sources import SOURCES
 
 KEYS: dict[str, str] = {
     "name": "what the run is called: its folder is runs/NAME",
@@ -45,6 +46,7 @@ REGISTRIES: dict[str, Registry] = {
     "fusion": FUSIONS,
     "classifier": CLASSIFIERS,
 }
+Sources: TypeAlias = Mapping[str, type]
 _COMPARED = {("image",), ("text",), ("fusion",)}
 
 
@@ -57,16 +59,32 @@ def read_grid(path: Path) -> Grid:
         With every mistake in the file: its line and key, the rule, the value, the nearest valid
         name.
     """
-    content, lines, problems = read_yaml(path)
+    return checked_grid(read_yaml(path), path)
+
+
+def checked_grid(
+    read: tuple[Any, Lines, list[Problem]], path: Path, sources: Sources = SOURCES
+) -> Grid:
+    """The grid in what was read as YAML: content, the lines of its keys, and what is wrong with it.
+
+    Takes and raises what `parse_grid` does.
+    """
+    content, lines, problems = read
     if not problems and not isinstance(content, dict):
         problems = [Problem((), f"must hold keys such as {', '.join(KEYS)}; it holds {content!r}")]
     if problems:
         raise _error(path, lines, problems)
-    return parse_grid(content, path, lines)
+    return parse_grid(content, path, lines, sources)
 
 
-def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = None) -> Grid:
+def parse_grid(
+    content: Mapping[str, Any], path: Path, lines: Lines | None = None, sources: Sources = SOURCES
+) -> Grid:
     """The grid in plain mappings and lists; `path` is the file they stand for (or would stand for).
+
+    Parameters
+    ----------
+    sources : that `data` may name.
 
     Raises
     ------
@@ -74,13 +92,9 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
         With every mistake; see `read_grid`.
     """
     folder = path.resolve().parent
-    unknown = [key for key in content if key not in KEYS]
-    problems = [Problem((key,), f"unknown key '{key}'; {nearest(key, KEYS)}") for key in unknown]
-    data = data_key(content.get("data"), problems)
-    given = {"classifier": ["logistic"], **content}
-    lists = {
-        key: components(key, given, registry, problems) for key, registry in REGISTRIES.items()
-    }
+    problems = _unknown_keys(content)
+    data = data_key(content.get("data"), problems, sources)
+    lists = _lists(content, problems)
     split = values.split(content.get("split", {}), problems)
     curve = values.label_shares(content.get("learning_curve", []), problems)
     if not any(problem.path[:1] in _COMPARED for problem in problems):
@@ -107,6 +121,19 @@ def parse_grid(content: Mapping[str, Any], path: Path, lines: Lines | None = Non
     if problems:
         raise _error(path, lines or {}, problems)
     return grid
+
+
+def _unknown_keys(content: Mapping[str, Any]) -> list[Problem]:
+    unknown = [key for key in content if key not in KEYS]
+    return [Problem((key,), f"unknown key '{key}'; {nearest(key, KEYS)}") for key in unknown]
+
+
+def _lists(content: Mapping[str, Any], problems: list[Problem]) -> dict[str, list[Component]]:
+    """The components under each key that lists some; mistakes are added to `problems`."""
+    given = {"classifier": ["logistic"], **content}
+    return {
+        key: components(key, given, registry, problems) for key, registry in REGISTRIES.items()
+    }
 
 
 def _located(listed: Iterable[Component], folder: Path) -> tuple[Component, ...]:

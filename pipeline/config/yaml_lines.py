@@ -26,6 +26,11 @@ def read_yaml(path: Path) -> tuple[Any, Lines, list[Problem]]:
     except UnicodeDecodeError as error:
         byte = f"byte {error.start} is {error.object[error.start]:#04x}"
         return None, {}, [Problem((), f"is not UTF-8 text: {byte}")]
+    return parse_yaml(text)
+
+
+def parse_yaml(text: str) -> tuple[Any, Lines, list[Problem]]:
+    """What `read_yaml` gives of a file, of its text."""
     reader = YAML(typ="rt", pure=True)
     try:
         content = reader.load(text)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -26,15 +27,31 @@ class Report(Protocol):
 Progress: TypeAlias = Callable[[Mapping[str, int]], AbstractContextManager[Report]]
 
 
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing is said and no progress shown meanwhile."""
+    token = _QUIET.set(True)
+    try:
+        yield
+    finally:
+        _QUIET.reset(token)
+
+
 def say(text: str) -> None:
     """Tell the user, beside the progress."""
-    print(text, file=sys.stderr, flush=True)
+    if not _QUIET.get():
+        print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def progress(totals: Mapping[str, int], suffix: str = "") -> Iterator[Report]:
     """Show how far each stage has come; `suffix` is added to the stages' names."""
-    if totals and sys.stderr.isatty():
+    if _QUIET.get():
+        yield _Lines({})
+    elif totals and sys.stderr.isatty():
         with _bars(totals, suffix) as report:
             yield report
     else:

@@ -8,6 +8,7 @@ from pipeline.data.build import build
 from pipeline.data.class_texts import with_class_texts
 from pipeline.data.dataset import Dataset
 from pipeline.data.row_check import RowRules
+from pipeline.data.samples import Samples
 from pipeline.data.sources import SOURCES
 from pipeline.data.sources.class_texts import read_class_texts
 from pipeline.engine.progress import Progress
@@ -18,29 +19,40 @@ from pipeline.store.store import Store
 
 
 def load(
-    grid: Grid, store: Store, engine: Engine, progress: Progress, *, keep: bool = True
+    grid: Grid,
+    store: Store,
+    engine: Engine,
+    progress: Progress,
+    *,
+    keep: bool = True,
+    samples: Samples | None = None,
 ) -> Comparison:
     """What a grid compares; `keep` in the store what takes long to draw.
+
+    Parameters
+    ----------
+    samples : rows that are in memory; None for those of the grid's source.
 
     Raises
     ------
     SourceError, DatasetError
         With everything that is wrong with the data.
     """
-    dataset = _dataset(grid, store)
+    if samples is None:
+        samples = SOURCES[grid.data.name](**grid.data.parameters).load(grid.folder)
+    dataset = _dataset(grid, samples, store)
     folds = draw(dataset, grid.split, grid.seed, store if keep else None)
     return Comparison(grid, tuple(expand(grid)), dataset, folds, store, engine, progress)
 
 
-def _dataset(grid: Grid, store: Store) -> Dataset:
-    source, unseen = SOURCES[grid.data.name](**grid.data.parameters), grid.split.unseen_classes
+def _dataset(grid: Grid, samples: Samples, store: Store) -> Dataset:
+    unseen = grid.split.unseen_classes
     rules = RowRules(
         grid.on_bad_rows,
         grid.split.group,
         smallest_class=1 if unseen else grid.split.folds or 2,
         keep_unlabelled=grid.keep_unlabelled,
     )
-    samples = source.load(grid.folder)
     dataset = build(samples, sample_modalities(expand(grid)), rules, store)
     if unseen:
         return with_class_texts(dataset, read_class_texts(grid.class_texts, grid.folder))

@@ -14,6 +14,7 @@ from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config.components import Component, filled_in
 from pipeline.config.grid import Grid
+from pipeline.data.frame import FRAME, FRAMES
 from pipeline.data.sources import SOURCES
 
 LISTS: dict[str, Mapping[str, type]] = {
@@ -27,7 +28,7 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
         "seed": grid.seed,
         "data": {
             "source": grid.data.name,
-            **_plain(filled_in(grid.data, SOURCES[grid.data.name])),
+            **_plain(filled_in(grid.data, {**SOURCES, **FRAMES}[grid.data.name])),
             "on_bad_rows": grid.on_bad_rows,
             "keep_unlabelled": grid.keep_unlabelled,
             **({} if grid.class_texts is None else {"class_texts": _plain(grid.class_texts)}),
@@ -48,10 +49,19 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.dump(content, text)
-    facts = {"paths count from the folder of the grid file": "run a copy of this file from there",
+    facts = {**_how_again(grid),
              "tuned parameters that are not listed": "candidates by default of these versions",
              "data fingerprint (sha256)": fingerprint, **versions}
     return text.getvalue() + "".join(f"# {name}: {value}\n" for name, value in facts.items())
+
+
+def _how_again(grid: Grid) -> dict[str, str]:
+    if grid.data.name == FRAME:
+        return {
+            "rows": "given from Python, and in no file: this file cannot be run by itself",
+            "the same run": "pipeline.use.compare(this file, the rows) in the same folder",
+        }
+    return {"paths count from the folder of the grid file": "run a copy of this file from there"}
 
 
 def _entry(component: Component, registry: Mapping[str, type]) -> Any:

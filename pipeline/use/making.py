@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.cells import Cell
+from pipeline.data.frame import FRAME
 from pipeline.engine.progress import Progress
 from pipeline.engine.task import Engine
 from pipeline.plan.comparison import Comparison
@@ -40,14 +41,32 @@ def make_bundle(
             f"the data of {run.folder} has changed since it was compared: its scores say nothing "
             "of a model of the rows that are there now; run the grid again"
         )
-    cell = _named(comparison, cell_name)
-    bundle = Bundle(refitted(cell, comparison), _about(cell, run, comparison))
-    bundle.save(folder, {LOCK: run.lock, CARD: card(bundle, run)})
+    bundle = fitted_bundle(run, cell_name, comparison)
+    save_bundle(bundle, run, folder)
     return bundle
 
 
-def _named(comparison: Comparison, name: str) -> Cell:
-    return next(cell for cell in comparison.cells if cell.name == name)
+def fitted_bundle(run: FinishedRun, cell_name: str, comparison: Comparison) -> Bundle:
+    """A cell of a run, fitted on all rows that the run compared.
+
+    Raises
+    ------
+    BundleError
+        Where it cannot be fitted.
+    """
+    cell = next(cell for cell in comparison.cells if cell.name == cell_name)
+    return Bundle(refitted(cell, comparison), _about(cell, run, comparison))
+
+
+def save_bundle(bundle: Bundle, run: FinishedRun, folder: Path) -> None:
+    """Write a bundle of a run's cell into a new folder, with its card and the run's grid.
+
+    Raises
+    ------
+    BundleError
+        Where the folder holds something already.
+    """
+    bundle.save(folder, {LOCK: run.lock, CARD: card(bundle, run)})
 
 
 def _columns(comparison: Comparison) -> dict[str, Any]:
@@ -57,7 +76,7 @@ def _columns(comparison: Comparison) -> dict[str, Any]:
         name: given[name] for name in ("image", "label", "id") if isinstance(given.get(name), str)
     }
     text = given.get("text")
-    if text is not None and "path" in given:
+    if text is not None and ("path" in given or comparison.grid.data.name == FRAME):
         columns["text"] = [text] if isinstance(text, str) else list(text)
     return columns
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from features.block import Modality
 from features.pictures.decoding import UnreadablePicture, as_png, check
+from pipeline.data.frame import is_missing
 from pipeline.use.fitted import Items
 from pipeline.use.problem import ItemError
 
@@ -80,13 +81,6 @@ def given_items(
     if problems:
         raise ItemError(dict(sorted(problems.items())))
     return GivenItems({modality: given[modality] for modality in asked or ("image",)}, single)
-
-
-def is_missing(value: object) -> bool:
-    """Whether a value stands for none: None, a number that is none, or what pandas has for it."""
-    if isinstance(value, float | np.floating):
-        return bool(np.isnan(value))
-    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def picture_file(picture: object) -> bytes:

@@ -22,7 +22,7 @@ from features.training.held_out import split_for_stopping
 from features.training.loop import train
 from features.training.losses import logit_loss
 from features.training.settings import Training
-from pipeline import run
+from pipeline import flow
 from pipeline.store.folder import FolderStore
 from tests.support.samples import COLOURS, coloured, png
 from tests.support.tiny import (
@@ -252,8 +252,8 @@ def test_a_training_label_changes_the_key_and_a_test_label_does_not(folder, fits
 
 
 def test_one_and_two_workers_give_the_same(folder, monkeypatch):
-    plans, make = [], run.make_plan
-    monkeypatch.setattr(run, "make_plan", lambda *args: plans.append(make(*args)) or plans[-1])
+    plans, make = [], flow.make_plan
+    monkeypatch.setattr(flow, "make_plan", lambda *args: plans.append(make(*args)) or plans[-1])
     assert run_grid(folder) == 0
     (folder / "store").rename(folder / "other")
     assert run_grid(folder, jobs=2) == 0

@@ -21,7 +21,7 @@ from features.pictures.augmentation import Augment, AugmentedPictures
 from features.pictures.decoding import decode
 from models.early.pooled import PooledFusion
 from models.views import Views
-from pipeline import run
+from pipeline import flow
 from pipeline.config.components import variants
 from pipeline.store.folder import FolderStore
 from pipeline.tasks import fit as fitting
@@ -221,8 +221,8 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def plans(monkeypatch):
     """(plan, dataset) of every run."""
-    made, make = [], run.make_plan
-    monkeypatch.setattr(run, "make_plan", lambda comparison: made.append(
+    made, make = [], flow.make_plan
+    monkeypatch.setattr(flow, "make_plan", lambda comparison: made.append(
         (make(comparison), comparison.dataset)) or made[-1][0])
     return made
 

@@ -16,7 +16,7 @@ from features.encoders.tfidf import Tfidf
 from features.encoders.word2vec import Word2Vec
 from models.early.pooled import PooledFusion
 from models.preparation.scaling import BlockScaler
-from pipeline import run
+from pipeline import flow
 from pipeline.engine.task import Done
 from pipeline.store.folder import FolderStore
 from pipeline.tasks import fit as fitting
@@ -59,14 +59,14 @@ def folder(tmp_path):
 @pytest.fixture
 def plans(monkeypatch):
     """(plan, dataset) of every run."""
-    made, make = [], run.make_plan
+    made, make = [], flow.make_plan
 
     def spy(comparison):
         comparison.context.put(comparison.store)
         made.append((make(comparison), comparison.dataset))
         return made[-1][0]
 
-    monkeypatch.setattr(run, "make_plan", spy)
+    monkeypatch.setattr(flow, "make_plan", spy)
     return made
 
 

@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from pipeline import run
+from pipeline import flow
 from pipeline.config.grid import GridError, Split
 from pipeline.config.parse import read_grid
 from pipeline.folds.draw import draw
@@ -117,11 +117,9 @@ def folder(tmp_path):
 @pytest.fixture
 def records(monkeypatch):
     """The record of every run."""
-    records, finish = [], run._finish
+    records, write = [], flow.write_run
     monkeypatch.setattr(
-        run,
-        "_finish",
-        lambda record, *rest, **said: records.append(record) or finish(record, *rest, **said),
+        flow, "write_run", lambda record, *rest: records.append(record) or write(record, *rest)
     )
     return records
 

@@ -17,7 +17,7 @@ from models.classifiers.logistic import Logistic
 from models.early.baselines import ImageOnly
 from models.late.late import Late
 from models.views import Views
-from pipeline import run
+from pipeline import flow
 from pipeline.store.folder import FolderStore
 from pipeline.tasks import fit, procedures
 from tests.support.tiny import (
@@ -131,9 +131,9 @@ def test_what_a_rule_learns_from_are_predictions_of_the_folds_that_left_the_rows
 
     Each at the chosen strength.
     """
-    plans, make = [], run.make_plan
+    plans, make = [], flow.make_plan
     monkeypatch.setattr(
-        run, "make_plan", lambda given: plans.append((make(given), given.dataset)) or plans[-1][0]
+        flow, "make_plan", lambda given: plans.append((make(given), given.dataset)) or plans[-1][0]
     )
     write_grid(folder, late(["stacking"], grid=GRID))
     run_grid(folder)

@@ -1,0 +1,203 @@
+"""The flow of a run, top to bottom: from a grid to the files of its folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from pipeline.config.grid import Grid
+from pipeline.data.samples import Samples
+from pipeline.engine.progress import progress, say
+from pipeline.engine.run_all import counts
+from pipeline.engine.task import Engine
+from pipeline.followup.attention_maps import attention
+from pipeline.followup.label_issues import label_issues
+from pipeline.followup.learning_curve import LearningCurve, learning_curve
+from pipeline.followup.probe_scores import score_probes
+from pipeline.followup.probes import probe_all
+from pipeline.plan.checks import checks_before_fits
+from pipeline.plan.comparison import Comparison
+from pipeline.plan.execute import PlanOutcomes, run_plan
+from pipeline.plan.load import load
+from pipeline.plan.plan import Plan, make_plan
+from pipeline.results.files import write_run
+from pipeline.results.inner_scores import with_inner_scores
+from pipeline.results.origin import origin_json
+from pipeline.results.record import remarks_of, scored_record, work_record
+from pipeline.results.scores import Scores
+from pipeline.store.opening import store_at
+from reports.analysis.checks import Check, checks, encoding_checks
+from reports.follow_up_record import FollowUpRecord
+from reports.record import RunRecord, ScoredRecord
+from reports.wording import count
+
+LISTED = 10  # rows left out that the terminal names; the report names all
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A run that is to be made.
+
+    Parameters
+    ----------
+    grid : what is compared, on which rows.
+    grid_file : where it stands, or would stand.
+    store : address of the store.
+    folder : for the run's files.
+    command : what gives the run again.
+    samples : rows that are in memory; None for those of the grid's source.
+    """
+
+    grid: Grid
+    grid_file: Path
+    store: str
+    folder: Path
+    command: str
+    samples: Samples | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A run that was made: all that it knows, and what it compared."""
+
+    record: RunRecord
+    comparison: Comparison
+
+
+@dataclass
+class _Clock:
+    """Wall-clock seconds of each step of the run."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - begun
+
+
+def carry_out(assignment: Assignment, engine: Engine) -> Finished:
+    """Compare what a grid says, and write the run's folder and its report.
+
+    Raises
+    ------
+    SourceError, DatasetError
+        With everything that is wrong with the data.
+    OSError
+        Where the store or the folder cannot be made.
+    """
+    clock, folder = _Clock(), assignment.folder
+    store = store_at(assignment.store)
+    _made("--store", assignment.store, store.make)
+    with clock.step("read and check the data, draw folds"):
+        comparison = load(assignment.grid, store, engine, progress, samples=assignment.samples)
+    # where it cannot be made, better said now than after all the work
+    _made("--out", folder, partial(folder.mkdir, parents=True, exist_ok=True))
+    _say_data(comparison)
+    before = checks_before_fits(comparison)
+    say_checks(before)
+    with clock.step("encode and fit"):
+        plan = make_plan(comparison)
+        outcomes = run_plan(plan, comparison)
+    _say_outcomes(outcomes)
+    with clock.step("score"):
+        scores = Scores(plan, outcomes, comparison)
+        scored = scored_record(comparison, scores, assignment.command)
+    with clock.step("fit on inner folds what could be chosen"):
+        scored, chosen_by = with_inner_scores(scored, scores, plan, comparison)
+    if chosen_by:
+        say(f"inner folds of what could be chosen: {counts(chosen_by.values())}")
+    follow_up = _follow_up(plan, scores, scored, comparison, clock)
+    work = work_record(plan, outcomes, chosen_by, comparison, clock.seconds)
+    checked = remarks_of([*before, *checks(scored), *encoding_checks(work.encoded)])
+    record = RunRecord.of(scored, follow_up, work, checked)
+    origin = origin_json(assignment.grid_file, store.address, folder)
+    write_run(record, comparison.folds, folder, origin)
+    _report(record, folder, said={check.sentence for check in before if not check.severe})
+    return Finished(record, comparison)
+
+
+def say_checks(checked: Sequence[Check]) -> None:
+    """Say what the rows and folds show before anything is fitted."""
+    for check in checked:
+        say(f"{'ALARM' if check.severe else 'warning'}: {check.sentence}")
+
+
+def _say_outcomes(outcomes: PlanOutcomes) -> None:
+    features, results = outcomes.features.values(), outcomes.units.values()
+    say(f"features: {counts(features)}; results: {counts(results)}")
+
+
+def _follow_up(
+    plan: Plan, scores: Scores, scored: ScoredRecord, comparison: Comparison, clock: _Clock
+) -> FollowUpRecord:
+    """What the best cells are asked once all are scored."""
+    with clock.step("ask what was attended to"):
+        looked_at = attention(plan, scores, comparison)
+    with clock.step("ask the best cells about altered rows"):
+        probed = probe_all(scored, plan, comparison)
+        altered, additive = score_probes(probed.probes, scored, comparison)
+    say(f"altered rows: {counts(probed.outcomes.values())}")
+    with clock.step("look for doubtful labels"):
+        doubtful = label_issues(scored, comparison.store)
+    few = LearningCurve((), ())
+    if comparison.grid.learning_curve:
+        with clock.step("learning curve"):
+            few = learning_curve(scored, plan, comparison)
+    return FollowUpRecord(
+        probes=altered,
+        additive=additive,
+        attention=looked_at.records,
+        learning_curve=few.curve,
+        label_issues=doubtful.record,
+        failures=few.failures,
+        warnings=(*looked_at.remarks, *probed.problems, *doubtful.problems),
+    )
+
+
+def _made(option: str, address: Path | str, make: Callable[[], None]) -> None:
+    try:
+        make()
+    except OSError as error:
+        raise OSError(
+            f"{option} {address} cannot be made ({error.strerror or error}): name another"
+        ) from error
+
+
+def _say_data(comparison: Comparison) -> None:
+    dataset = comparison.dataset
+    say(
+        f"{count(len(dataset), 'row')}, {count(len(dataset.classes), 'class', 'classes')}, "
+        f"{count(len(comparison.folds), 'fold')}, {count(len(comparison.cells), 'cell')}"
+    )
+    _say_dropped(dataset.dropped)
+
+
+def _say_dropped(dropped: Sequence[str]) -> None:
+    if dropped:
+        subject = count(len(dropped), "row is", "rows are")
+        more = (
+            f"\n  ... and {len(dropped) - LISTED} more: see the report"
+            if len(dropped) > LISTED
+            else ""
+        )
+        say("\n  ".join([f"warning: {subject} left out:", *dropped[:LISTED]]) + more)
+
+
+def _report(record: RunRecord, folder: Path, said: Collection[str]) -> None:
+    """Write the report and say what it holds; alarms twice, warnings where they were not `said`."""
+    from reports.page.render import write_report
+
+    write_report(record, folder)
+    for alarm in record.alarms:
+        say(f"ALARM: {alarm}")
+    for warning in (warning for warning in record.warnings if warning not in said):
+        say(f"warning: {warning}")
+    for cell in dict.fromkeys(failure.cell for failure in record.failures):
+        error = next(failure.error for failure in record.failures if failure.cell == cell)
+        say(f"failed: {cell}: {error}")
