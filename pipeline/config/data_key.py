@@ -51,7 +51,11 @@ def data_key(
     if isinstance(given, str):
         given = {"source": given}
     if not isinstance(given, dict) or "source" not in given:
-        problems.append(Problem(("data",), f"data must name its source; {nearest('', sources)}"))
+        rule = (
+            "data must name the columns of the rows, such as {image: ..., text: ..., label: ...}"
+            if FRAME in sources else f"data must name its source; {nearest('', sources)}"
+        )
+        problems.append(Problem(("data",), rule))
         return DataKey()
     keys = dict(given)
     name, policy, unlabelled = (

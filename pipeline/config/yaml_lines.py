@@ -71,4 +71,6 @@ def location(file: str, path: KeyPath, lines: Lines) -> str:
         known = known[:-1]
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     dotted = "".join(parts).lstrip(".")
-    return f"{file}:{lines.get(known, 1)}" + (f": {dotted}" if dotted else "")
+    # what was given as a mapping has no lines
+    where = f"{file}:{lines.get(known, 1)}" if lines or not path else file
+    return where + (f": {dotted}" if dotted else "")

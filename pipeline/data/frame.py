@@ -70,6 +70,8 @@ class Frame:
             split=self.split,
         )
         roles.check(NAME)
+        if hasattr(rows, "__arrow_c_stream__") and not is_pandas(rows):
+            rows = pa.table(rows)
         columns = _columns(rows, roles)
         count = len(columns.table)
         return samples_from(columns, [columns.location(row) for row in range(count)], roles)
@@ -116,9 +118,8 @@ def _named(rows: Any) -> tuple[list[str], Any]:
     if is_pandas(rows):
         names = [str(name) for name in rows.columns]
         return names, lambda name: rows.iloc[:, names.index(name)].tolist()
-    if hasattr(rows, "__arrow_c_stream__"):
-        table = pa.table(rows)
-        return table.column_names, table.column
+    if isinstance(rows, pa.Table):
+        return rows.column_names, rows.column
     if isinstance(rows, list | tuple) and all(isinstance(row, Mapping) for row in rows):
         names = list(dict.fromkeys(map(str, itertools.chain.from_iterable(rows))))
         return names, lambda name: [row.get(name) for row in rows]

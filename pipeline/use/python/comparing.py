@@ -14,7 +14,8 @@ from features.machine.cores import cores
 from features.machine.facts import caching_facts
 from pipeline.config.grid import Grid
 from pipeline.config.parse import checked_grid
-from pipeline.config.yaml_lines import parse_yaml, read_yaml
+from pipeline.config.problem import Problem
+from pipeline.config.yaml_lines import Lines, parse_yaml, read_yaml
 from pipeline.data.frame import FRAME, FRAMES, Frame, is_pandas
 from pipeline.engine.opening import engine_at
 from pipeline.flow import Assignment, carry_out
@@ -47,8 +48,7 @@ def compare(
     data : a pandas data frame, a pyarrow table or a list of mappings. Pictures are paths (from the
         working folder), encoded bytes, pictures of Pillow, or uint8 arrays.
     store : where features and results are kept: a folder, or s3://bucket/prefix.
-    jobs : processes that fit models side by side; None for as many as there are cores. Above 1,
-        scripts must start under `if __name__ == "__main__":`, as processes demand.
+    jobs : processes that fit models side by side; None for as many as there are cores.
     out : folder for the run's files; None for one that goes with the object.
     progress : whether to say on standard error how far it has come, with alarms and warnings.
 
@@ -86,16 +86,18 @@ def compare(
 def _grid(given: GivenGrid) -> tuple[Grid, Path]:
     """The grid, and the file that it stands in or would stand in."""
     file = Path("grid")
+    read: tuple[Any, Lines, list[Problem]]
     if isinstance(given, Mapping):
-        content, lines, problems = _plain(given), {}, []
+        read = _plain(given), {}, []
     elif isinstance(given, str) and "\n" in given:
-        content, lines, problems = parse_yaml(given)
+        read = parse_yaml(given)
     else:
         file = Path(given)
-        content, lines, problems = read_yaml(file)
+        read = read_yaml(file)
+    content = read[0]
     if isinstance(content, dict) and isinstance(content.get("data"), dict):
         content["data"] = {"source": FRAME, **content["data"]}
-    return checked_grid((content, lines, problems), file, FRAMES), file
+    return checked_grid(read, file, FRAMES), file
 
 
 def _plain(value: Any) -> Any:
