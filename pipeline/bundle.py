@@ -26,12 +26,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cell", default=BEST,
                         help="name of the cell, as the report has it (default: %(default)s)")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder to make")
+    parser.add_argument("--standalone", action="store_true",
+                        help="take the weights of pretrained encoders along, so that it opens where"
+                        " they are not")
     options = parser.parse_args(arguments)
     try:
         run = FinishedRun.at(options.run)
         name = run.cell_name(options.cell)
         say(f"{name}: fitted on all rows")
-        make_bundle(run, name, options.out, Processes(cores()), progress)
+        make_bundle(run, name, options.out, Processes(cores()), progress,
+                    standalone=options.standalone)
     except (BundleError, GridError, SourceError, DatasetError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -21,6 +21,8 @@ from pipeline.use.problem import BundleError
 from pipeline.use.python.explanation import Explanation, explained
 from pipeline.use.python.given import PictureLike, Pictures, Texts, given_items
 from pipeline.use.state import State, put_together, taken_apart
+from pipeline.use.weights.checking import WEIGHTS, check_weights
+from pipeline.use.weights.copying import with_weights
 
 FORMAT = 1
 KIND = "modalgrid bundle"
@@ -46,33 +48,41 @@ class Bundle:
         """Names of the classes, in the order of the columns of probabilities."""
         return self.cell.classes
 
-    def save(self, folder: Path, texts: Mapping[str, str]) -> None:
+    def save(
+        self, folder: Path, texts: Mapping[str, str], *, standalone: bool = False
+    ) -> None:
         """Write the bundle into a new folder, with further files of text by name.
+
+        Parameters
+        ----------
+        standalone : whether the weights of pretrained encoders are copied into it.
 
         Raises
         ------
         BundleError
-            Where the folder holds something already.
+            Where the folder holds something already, or weights cannot be taken along.
         """
         from safetensors.numpy import save_file
 
         if folder.exists() and any(folder.iterdir()):
             raise BundleError(f"{folder} is not empty: name a new folder")
+        cell = with_weights(self.cell, folder) if standalone else self.cell
+        state = taken_apart(cell, folder)
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
-        state = taken_apart(self.cell)
         save_file(dict(state.arrays), folder / ARRAYS)
         parts = {path: f"{PARTS}/{number}.skops" for number, path in enumerate(state.parts)}
         for path, name in parts.items():
             (folder / name).write_bytes(state.parts[path])
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", newline="")
-        files = {name: _sha256(folder / name) for name in (ARRAYS, *parts.values(), *texts)}
+        names = (ARRAYS, *parts.values(), *texts, *_weights(folder))
+        files = {name: _sha256(folder / name) for name in names}
         content = {
             "kind": KIND,
             "format": FORMAT,
             "about": dict(self.about),
             "classes": list(self.classes),
-            "encoders": _described(self.cell),
+            "encoders": _described(cell),
             "tree": state.tree,
             "parts": parts,
             "files": files,
@@ -100,7 +110,8 @@ class Bundle:
             parts = {
                 path: (folder / name).read_bytes() for path, name in manifest["parts"].items()
             }
-            cell = put_together(State(manifest["tree"], _arrays(folder), parts))
+            check_weights(folder, manifest["files"])
+            cell = put_together(State(manifest["tree"], _arrays(folder), parts), folder)
             if not isinstance(cell, FittedCell):
                 raise ValueError("it holds no cell")
         _check_encoders(cell, manifest["encoders"], folder)
@@ -170,6 +181,12 @@ class Bundle:
             self.cell.modalities,
         )
         return explained(self.cell, items)
+
+
+def _weights(folder: Path) -> list[str]:
+    """Names of the files of weights in a bundle."""
+    paths = sorted((folder / WEIGHTS).rglob("*"))
+    return [path.relative_to(folder).as_posix() for path in paths if path.is_file()]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -24,9 +24,15 @@ LOCK, CARD = "grid.lock.yaml", "README.md"
 
 
 def make_bundle(
-    run: FinishedRun, cell_name: str, folder: Path, engine: Engine, progress: Progress
+    run: FinishedRun,
+    cell_name: str,
+    folder: Path,
+    engine: Engine,
+    progress: Progress,
+    *,
+    standalone: bool = False,
 ) -> Bundle:
-    """Fit a cell of a run on all its rows, and write it into a new folder.
+    """Fit a cell of a run on all its rows, and write it into a new folder; see Bundle.save.
 
     Raises
     ------
@@ -42,7 +48,7 @@ def make_bundle(
             "of a model of the rows that are there now; run the grid again"
         )
     bundle = fitted_bundle(run, cell_name, comparison)
-    save_bundle(bundle, run, folder)
+    save_bundle(bundle, run, folder, standalone=standalone)
     return bundle
 
 
@@ -58,15 +64,14 @@ def fitted_bundle(run: FinishedRun, cell_name: str, comparison: Comparison) -> B
     return Bundle(refitted(cell, comparison), _about(cell, run, comparison))
 
 
-def save_bundle(bundle: Bundle, run: FinishedRun, folder: Path) -> None:
+def save_bundle(
+    bundle: Bundle, run: FinishedRun, folder: Path, *, standalone: bool = False
+) -> None:
     """Write a bundle of a run's cell into a new folder, with its card and the run's grid.
 
-    Raises
-    ------
-    BundleError
-        Where the folder holds something already.
+    Takes and raises what Bundle.save does.
     """
-    bundle.save(folder, {LOCK: run.lock, CARD: card(bundle, run)})
+    bundle.save(folder, {LOCK: run.lock, CARD: card(bundle, run)}, standalone=standalone)
 
 
 def _columns(comparison: Comparison) -> dict[str, Any]:

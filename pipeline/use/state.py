@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.use.trusted import MODULES, OBJECTS, SETTINGS, SKLEARN, class_of, name_of
+from pipeline.use.weights.checking import WEIGHTS
 
 # What is read as itself. Everything else is an object with one key that says what it is.
 PLAIN = str | bool | int | None
@@ -38,32 +40,41 @@ class State:
     parts: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def taken_apart(value: Any) -> State:
+def taken_apart(value: Any, folder: Path | None = None) -> State:
     """The state of a value.
+
+    Parameters
+    ----------
+    folder : of the bundle: files in it are named from there, and no others may be.
 
     Raises
     ------
     TypeError
         Where a part of it is of a class that no bundle may hold, with the way to it.
     """
-    writer = _Writer()
+    writer = _Writer(folder)
     tree = writer.written(value, "")
     return State(tree, writer.arrays, writer.parts)
 
 
-def put_together(state: State) -> Any:
+def put_together(state: State, folder: Path | None = None) -> Any:
     """The value of a state.
+
+    Parameters
+    ----------
+    folder : of the bundle, where its files are.
 
     Raises
     ------
     ValueError
         Where it is not one that `taken_apart` gives: another class, an array that is missing.
     """
-    return _Reader(state).read(state.tree)
+    return _Reader(state, folder).read(state.tree)
 
 
 class _Writer:
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
         self.arrays: dict[str, NDArray[Any]] = {}
         self.parts: dict[str, bytes] = {}
 
@@ -104,6 +115,8 @@ class _Writer:
         return path
 
     def _object(self, value: Any, path: str) -> Any:
+        if isinstance(value, Path) and self._folder and value.is_relative_to(self._folder):
+            return {"file": value.relative_to(self._folder).as_posix()}
         name = name_of(type(value))
         if name in MODULES:
             return self._module(value, name, path)
@@ -147,8 +160,8 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 
 class _Reader:
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, state: State, folder: Path | None) -> None:
+        self._state, self._folder = state, folder
 
     def read(self, tree: Any) -> Any:
         if isinstance(tree, PLAIN | float):
@@ -160,6 +173,12 @@ class _Reader:
         if reader is None:
             raise ValueError(f"it holds a value of the unknown kind {kind!r}")
         return reader(content)
+
+    def _read_file(self, content: str) -> Path:
+        parts = PurePosixPath(content).parts
+        if self._folder is None or parts[:1] != (WEIGHTS,) or ".." in parts:
+            raise ValueError(f"its file {content} is none of its weights")
+        return self._folder.joinpath(*parts)
 
     def _read_float(self, content: str) -> float:
         return float(content)

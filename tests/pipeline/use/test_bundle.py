@@ -213,6 +213,12 @@ def test_other_packages_are_warned_of(made, tmp_path):
         Bundle.load(made.model)
 
 
+def test_a_cell_without_pretrained_encoders_stands_alone_as_it_is(made, tmp_path):
+    assert main([str(made.run), "-o", str(tmp_path / "m"), "--standalone"]) == 0
+    Bundle.load(tmp_path / "m")
+    assert not (tmp_path / "m" / "weights").exists()
+
+
 def test_no_bundle_goes_over_another(made, capsys):
     assert main([str(made.run), "-o", str(made.model)]) == 2
     assert "is not empty" in capsys.readouterr().err

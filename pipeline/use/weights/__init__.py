@@ -1,0 +1,1 @@
+"""Weights of pretrained encoders that a bundle takes along."""
