@@ -27,6 +27,8 @@ def check_weights(folder: Path, files: Collection[str]) -> None:
     ValueError
         For a file that is not listed or that is no weights, and for one that names code.
     """
+    for path in folder.rglob("modules.json"):  # a model may be named that lies beside the weights
+        check_modules(path)
     for path in sorted((folder / WEIGHTS).rglob("*")):
         if path.is_dir():
             continue
@@ -58,5 +60,3 @@ def _check_json(path: Path, name: str) -> None:
     content: Any = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(content, dict) and "auto_map" in content:
         raise ValueError(f"its file {name} names code")
-    if path.name == "modules.json":
-        check_modules(path)

@@ -110,6 +110,11 @@ def modules(folder, manifest):
     path.write_text(path.read_text().replace("sentence_transformers.models.Pooling", "os.system"))
 
 
+def beside(folder, manifest):
+    (folder / "model").mkdir()
+    (folder / "model" / "modules.json").write_text('[{"type": "custom.Layer"}]')
+
+
 def remote(folder, manifest):
     (path,) = (name for name in manifest["files"] if name.endswith("/tokenizer_config.json"))
     content = json.loads((folder / path).read_text())
@@ -130,6 +135,7 @@ REFUSED = {
     "more.json is none that it lists": extra,
     "run.py is of no kind that weights have": script,
     "a part of its sentence model is os.system": modules,
+    "a part of its sentence model is custom.Layer": beside,
     "tokenizer_config.json names code": remote,
     "is none of its weights": outside,
     "the text encoder's weights differ": other,
