@@ -16,7 +16,7 @@ from features.encoders.tfidf import Tfidf
 from features.encoders.word2vec import Word2Vec
 from models.early.pooled import PooledFusion
 from models.preparation.scaling import BlockScaler
-from pipeline import flow
+from pipeline import flow, run
 from pipeline.engine.task import Done
 from pipeline.store.folder import FolderStore
 from pipeline.tasks import fit as fitting
@@ -67,6 +67,7 @@ def plans(monkeypatch):
         return made[-1][0]
 
     monkeypatch.setattr(flow, "make_plan", spy)
+    monkeypatch.setattr(run, "make_plan", spy)  # of --plan
     return made
 
 
