@@ -50,6 +50,7 @@ class Assignment:
     folder : for the run's files.
     command : what gives the run again.
     samples : rows that are in memory; None for those of the grid's source.
+    named : what messages call store and folder.
     """
 
     grid: Grid
@@ -58,6 +59,7 @@ class Assignment:
     folder: Path
     command: str
     samples: Samples | None = None
+    named: tuple[str, str] = ("--store", "--out")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +95,11 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     """
     clock, folder = _Clock(), assignment.folder
     store = store_at(assignment.store)
-    _made("--store", assignment.store, store.make)
+    _made(assignment.named[0], assignment.store, store.make)
     with clock.step("read and check the data, draw folds"):
         comparison = load(assignment.grid, store, engine, progress, samples=assignment.samples)
     # where it cannot be made, better said now than after all the work
-    _made("--out", folder, partial(folder.mkdir, parents=True, exist_ok=True))
+    _made(assignment.named[1], folder, partial(folder.mkdir, parents=True, exist_ok=True))
     _say_data(comparison)
     before = checks_before_fits(comparison)
     say_checks(before)

@@ -70,7 +70,9 @@ def compare(
     try:
         with making.shown(), caching_facts(fact_cache(store_at(address))):
             samples = Frame(**made_grid.data.parameters).samples(data)
-            assignment = Assignment(made_grid, file, address, folder, AGAIN, samples)
+            assignment = Assignment(
+                made_grid, file, address, folder, AGAIN, samples, ("store", "out")
+            )
             with engine_at(*making.engine, KEYED) as engine:
                 finished = carry_out(assignment, engine)
     except BaseException:

@@ -239,6 +239,14 @@ def test_mistakes_are_raised_as_they_are_and_leave_nothing(texts, temporary, tmp
     assert "cannot be read" in refused(tmp_path / "nowhere.yaml", texts, GridError)
 
 
+@pytest.mark.parametrize("option", ["store", "out"])
+def test_folders_that_cannot_be_made_are_named(texts, option, tmp_path):
+    (tmp_path / "file").write_text("x")
+    options = {"store": tmp_path / "store", "out": tmp_path / "out", option: tmp_path / "file"}
+    with pytest.raises(OSError, match=f"^{option} .*file cannot be made"):
+        compare(TEXTS, texts, **options, jobs=1, progress=False)
+
+
 @pytest.mark.usefixtures("quick")
 def test_cells_that_fail_are_named_and_the_others_stand(rows, tmp_path):
     keys = {**KEYS, "image": ["mean_colour", "broken"]}
