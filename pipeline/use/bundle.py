@@ -145,16 +145,17 @@ class Bundle:
         ValueError
             Where there are not as many pictures as texts.
         """
-        items, single = given_items(pictures, texts, self.cell.modalities)
-        count = len(next(iter(items.values())))
-        parts = [
-            self.predict_items(
-                {modality: samples[at:at + AT_ONCE] for modality, samples in items.items()}
-            )
-            for at in range(0, count, AT_ONCE)
-        ]
+        given = given_items(pictures, texts, self.cell.modalities)
+        count = len(next(iter(given.items.values())))
+        with given.naming_unreadable():
+            parts = [
+                self.predict_items({
+                    modality: samples[at:at + AT_ONCE] for modality, samples in given.items.items()
+                })
+                for at in range(0, count, AT_ONCE)
+            ]
         probabilities = np.concatenate([np.zeros((0, len(self.classes))), *parts])
-        return probabilities[0] if single else probabilities
+        return probabilities[0] if given.single else probabilities
 
     def predict(
         self, pictures: Pictures | None = None, texts: Texts | None = None
@@ -175,12 +176,13 @@ class Bundle:
 
         Takes and raises what `predict_proba` does.
         """
-        items, _ = given_items(
+        given = given_items(
             None if picture is None else [picture],
             None if text is None else [text],
             self.cell.modalities,
         )
-        return explained(self.cell, items)
+        with given.naming_unreadable():
+            return explained(self.cell, given.items)
 
 
 def _weights(folder: Path) -> list[str]:

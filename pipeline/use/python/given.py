@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -32,10 +33,37 @@ class GivenItems(NamedTuple):
     ----------
     items : of every modality that is asked for.
     single : whether they are the only item, given without a list around it.
+    names : what to call the picture of each in a message: its path, or nothing.
     """
 
     items: Items
     single: bool
+    names: tuple[str, ...]
+
+    @contextmanager
+    def naming_unreadable(self) -> Iterator[None]:
+        """Where a picture turns out to be unreadable, all that are raise an ItemError.
+
+        Decoding them beforehand would take as long as encoding.
+        """
+        try:
+            yield
+        except UnreadablePicture as error:
+            problems = self.unreadable()
+            if not problems:
+                raise
+            raise ItemError(problems) from error
+
+    def unreadable(self) -> dict[int, str]:
+        """Pictures that do not decode in full, with the reasons, by position."""
+        problems = {}
+        for at, content in enumerate(self.items.get("image", ())):
+            try:
+                if content is not None:
+                    check(content)
+            except UnreadablePicture as error:
+                problems[at] = f"picture{self.names[at]}: {error}"
+        return problems
 
 
 def given_items(
@@ -51,8 +79,8 @@ def given_items(
     Raises
     ------
     ItemError
-        With the position and reason of every picture that cannot be read, and of every item that
-        has nothing to predict by.
+        With the position and reason of every picture that cannot be had, and of every item that has
+        nothing to predict by.
     ValueError
         Where there are not as many pictures as texts.
     TypeError
@@ -78,9 +106,11 @@ def given_items(
     for at in range(len(missing)) if asked else ():
         if at not in problems and all(given[modality][at] is None for modality in asked):
             problems[at] = f"has no {' or '.join(NOUNS[modality] for modality in asked)}"
+    items: Items = {modality: given[modality] for modality in asked or ("image",)}
+    chosen = GivenItems(items, single, tuple(map(_name, shown or missing)))
     if problems:
-        raise ItemError(dict(sorted(problems.items())))
-    return GivenItems({modality: given[modality] for modality in asked or ("image",)}, single)
+        raise ItemError(dict(sorted((chosen.unreadable() | problems).items())))
+    return chosen
 
 
 def picture_file(picture: object) -> bytes:
@@ -127,22 +157,22 @@ def _listed(values: Any, single: bool) -> list[Any] | None:
 
 
 def _read(at: int, picture: object, problems: dict[int, str]) -> bytes | None:
-    """A picture's file, decoded once to see that it can be; else its problem is noted."""
+    """A picture's file; where it cannot be had, its problem is noted."""
     if is_missing(picture) or (isinstance(picture, str) and not picture.strip()):
         return None
-    shown = f" {picture}" if isinstance(picture, str | os.PathLike) else ""
     try:
-        content = picture_file(picture)
-        check(content)
+        return picture_file(picture)
     except OSError as error:
-        problems[at] = f"picture{shown}: {error.strerror or error}"
+        problems[at] = f"picture{_name(picture)}: {error.strerror or error}"
     except UnreadablePicture as error:
-        problems[at] = f"picture{shown}: {error}"
+        problems[at] = f"picture: {error}"
     except TypeError as error:
         raise TypeError(f"item {at}: {error}") from None
-    else:
-        return content
     return None
+
+
+def _name(picture: object) -> str:
+    return f" {picture}" if isinstance(picture, str | os.PathLike) else ""
 
 
 def _text(at: int, text: object) -> str | None:

@@ -83,6 +83,15 @@ def test_all_that_cannot_be_used_is_named_with_its_position(bundle, items, tmp_p
     assert "item 4: picture: an array of float64 (2, 3) is no picture" in said[3]
 
 
+def test_pictures_that_turn_out_to_be_unreadable_are_all_named(bundle, items):
+    paths, texts = items
+    with pytest.raises(ItemError) as raised:
+        bundle.predict_proba((picture for picture in (b"none", paths[1], b"neither")), texts)
+    assert list(raised.value.problems) == [0, 2]
+    with pytest.raises(ItemError, match="item 0: picture: not a picture"):
+        bundle.explain(b"none", texts[0])
+
+
 @pytest.mark.parametrize(("pictures", "texts", "error", "reason"), [
     (None, None, ValueError, "give pictures, texts or both"),
     (["a.png"], ["x", "y"], ValueError, "1 pictures and 2 texts"),
