@@ -134,6 +134,7 @@ class EndToEnd(TrainsBranches):
 
     def predict_proba(self, views: Views) -> Probabilities:
         """See NeuralFusion.predict_proba."""
+        self._known(views)
         if len(self.classes_) > 1 and not hasattr(self, "network_"):
             from features.training.torch_state import with_arrays
 
