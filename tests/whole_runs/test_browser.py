@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from reports.page.render import write_report
+from tests.support.browser import chromium, contrast, faint, luminance, texts, unnamed
 from tests.support.hostile import hostile
 from tests.support.probed import probed_record
 from tests.support.realistic import realistic_record
 from tests.support.records import MAJORITY
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDTHS = {"desktop": 1280, "phone": 360}
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
-        if os.environ.get("MODALGRID_BROWSER") == "required":
-            pytest.fail("a Chromium was to be installed, but there is none")
-        pytest.skip(f"no Chromium: none of {', '.join(PROGRAMS)} is installed")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -183,47 +163,19 @@ def test_a_table_scrolls_by_keyboard(browser, report):
         page.wait_for_function("document.querySelector('#leaderboard .scroll').scrollLeft > 0")
 
 
-def _luminance(colour: str) -> float:
-    channels = (
-        np.array([float(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]) / 255
-    )
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-def _contrast(colour: str, other: str) -> float:
-    darker, lighter = sorted((_luminance(colour), _luminance(other)))
-    return (lighter + 0.05) / (darker + 0.05)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_is_readable_in_both_colour_schemes(browser, report, scheme):
     with opened(browser, report, scheme=scheme) as page:
         ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
-        assert (_luminance(ground) > 0.5) is (scheme == "light")
-        pairs = page.evaluate("""() => {
-            const colour = element => getComputedStyle(element).backgroundColor;
-            const shade = element => colour(element).startsWith('rgb(') ? colour(element) : '';
-            const behind = parent => parent ? ground(parent) : 'rgb(255, 255, 255)';
-            const ground = element => shade(element) || behind(element.parentElement);
-            const isText = node => node.nodeType === 3 && node.data.trim();
-            const words = element => [...element.childNodes].some(isText);
-            return [...document.querySelectorAll('main *')]
-              .filter(element => !element.closest('svg, script') && words(element))
-              .filter(element => !element.closest('td[style]'))
-              .map(element => [getComputedStyle(element).color, ground(element),
-                               element.outerHTML.slice(0, 100)]); }""")
+        assert (luminance(ground) > 0.5) is (scheme == "light")
+        pairs = texts(page)
         assert len(pairs) > 200
-        assert [
-            pair
-            for pair in pairs
-            if pair[0].startswith("rgb(") and _contrast(pair[0], pair[1]) < 4.5
-        ] == []
+        assert faint(pairs) == []
         label = page.eval_on_selector(
             ".drawing svg .role-axis-label text", "text => getComputedStyle(text).fill"
         )
         assert (
-            _contrast(
+            contrast(
                 label,
                 page.eval_on_selector(".chart", "chart => getComputedStyle(chart).backgroundColor"),
             )
@@ -247,16 +199,7 @@ def test_every_control_is_reached_by_keyboard_and_named(browser, report):
     with opened(browser, report) as page:
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == "Skip to the verdict"
-        controls = page.locator("a, button, input, summary, .scroll, pre[tabindex]")
-        unnamed = [
-            controls.nth(position).evaluate("control => control.outerHTML.slice(0, 100)")
-            for position in range(controls.count())
-            if not controls.nth(position).evaluate(
-                "control => (control.getAttribute('aria-label') || control.textContent || "
-                "(control.labels && control.labels[0].textContent) || '').trim()"
-            )
-        ]
-        assert unnamed == []
+        assert unnamed(page) == []
 
 
 def test_thumbnails_are_shown_or_their_absence_is_told(browser, tmp_path):

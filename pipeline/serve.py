@@ -1,0 +1,71 @@
+"""`python -m pipeline.serve MODEL`: a page and an API that ask a bundle."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.engine.progress import say
+from pipeline.use.bundle import Bundle
+from pipeline.use.making import CARD
+from pipeline.use.problem import BundleError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until Ctrl-C. Exit code 2 where that cannot be, with the reason."""
+    options = _parser().parse_args(arguments)
+    try:
+        from pipeline.use.serving.app import app_of
+        from pipeline.use.serving.hosts import host_names
+        from pipeline.use.serving.server import address, listening, server_of
+        from pipeline.use.serving.service import Service
+    except ModuleNotFoundError as error:
+        print(f'serving needs the package {error.name}: pip install -e ".[serve]"', file=sys.stderr)
+        return 2
+    try:
+        bundle = Bundle.load(options.model)
+        card = options.model / CARD
+        text = card.read_text(encoding="utf-8") if card.is_file() else "This model has no card.\n"
+        with Service(bundle, text) as service, listening(options.host, options.port) as listener:
+            service.warm_up()
+            say(f"{address(listener)} answers; Ctrl-C ends it")
+            if not _is_loopback(options.host):
+                say("whoever reaches this machine may ask: there is neither password nor TLS")
+            app = app_of(service, host_names(options.host, options.allow_host))
+            server_of(app).run(sockets=[listener])
+    except BundleError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"stopped: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nended", file=sys.stderr)
+    return 0
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.serve", description=(
+        "Serve a bundle that python -m pipeline.bundle wrote: a page for people, an API for "
+        "programs."))
+    parser.add_argument("model", type=Path, help="folder of the bundle")
+    parser.add_argument("--host", default="127.0.0.1",
+                        help="address to listen on (default: %(default)s, this machine alone)")
+    parser.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME",
+                        help="a further name that requests may use for this server")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Items that wait at the same time are predicted together.
+
+A single thread asks the model, so that requests neither crowd the cores nor meet in libraries that
+are not meant for several threads. While it works, others arrive; it then takes all that wait. Items
+are predicted as they would be alone: only the order of sums in products of larger matrices changes
+a probability's last digits.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from pipeline.use.items import Item
+from pipeline.use.serving.limits import Limits, Refusal
+from pipeline.use.serving.prediction import Predicting, Prediction
+
+LOG = logging.getLogger(__name__)
+Watching = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class _Question:
+    item: Item
+    future: Future[Prediction] = field(default_factory=Future)
+
+
+class Batcher:
+    """Has all items that wait predicted, again and again.
+
+    Parameters
+    ----------
+    predicting : gives a prediction of each of some items.
+    watching : gets the size of every batch.
+    """
+
+    def __init__(self, predicting: Predicting, limits: Limits, watching: Watching) -> None:
+        self._predicting, self._limits, self._watching = predicting, limits, watching
+        self._questions: deque[_Question] = deque()
+        self._change = threading.Condition()
+        self._is_closed = False
+        self._worker = threading.Thread(target=self._work, name="predictions", daemon=True)
+        self._worker.start()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it still predicts."""
+        return self._worker.is_alive() and not self._is_closed
+
+    def submit(self, items: Sequence[Item]) -> list[Future[Prediction]]:
+        """Futures of a prediction of each of the items. A Refusal where too much waits already."""
+        questions = [_Question(item) for item in items]
+        limit = self._limits.waiting
+        with self._change:
+            if self._is_closed:
+                raise Refusal(503, "the server is about to end", "ending")
+            if len(self._questions) + len(questions) > limit:
+                raise Refusal(
+                    503, f"more than {limit} items wait already; ask again a little later",
+                    "items that wait", limit,
+                )
+            self._questions.extend(questions)
+            self._change.notify()
+        return [question.future for question in questions]
+
+    def close(self) -> None:
+        """Predict what waits still, and end."""
+        with self._change:
+            self._is_closed = True
+            self._change.notify()
+        self._worker.join()
+
+    def _work(self) -> None:
+        while batch := self._next():
+            running = [
+                question for question in batch if question.future.set_running_or_notify_cancel()
+            ]
+            if running:
+                self._watching(len(running))
+                self._settle(running)
+
+    def _next(self) -> list[_Question]:
+        """All that wait, up to the limit, and somebody at least; none once it is over."""
+        with self._change:
+            self._change.wait_for(lambda: self._questions or self._is_closed)
+            count = min(len(self._questions), self._limits.at_once)
+            return [self._questions.popleft() for _ in range(count)]
+
+    def _settle(self, batch: Sequence[_Question]) -> None:
+        try:
+            given = self._predicting([question.item for question in batch])
+            pairs = list(zip(batch, given, strict=True))
+        # A model may raise anything; the thread must go on for the others.
+        except Exception as error:
+            if len(batch) == 1:
+                LOG.exception("the model failed on an item")
+                batch[0].future.set_exception(error)
+                return
+            for question in batch:  # who is to blame fails alone
+                self._settle([question])
+            return
+        for question, prediction in pairs:
+            question.future.set_result(prediction)

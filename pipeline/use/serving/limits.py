@@ -1,0 +1,127 @@
+"""What a request may ask for, and how a request that asks for more is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from fastapi import HTTPException
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is taken in. A picture's pixels have a limit of their own, which is Pillow's.
+
+    Parameters
+    ----------
+    request_bytes : of a request's body, pictures and all.
+    text : characters of a text.
+    items : of a batch.
+    at_once : items that the model is asked about together.
+    waiting : items that may wait for the model, of all requests.
+    receive_seconds : in which a request's body must have arrived.
+    predict_seconds : in which the model must have predicted, waiting included.
+    """
+
+    request_bytes: int = 32 * 2**20
+    text: int = 100_000
+    items: int = 64
+    at_once: int = 32
+    waiting: int = 256
+    receive_seconds: float = 60
+    predict_seconds: float = 60
+
+
+class Refused(BaseModel):
+    """Why a request is refused."""
+
+    error: str = Field(description="What is wrong, in words.")
+    rule: str = Field(description="A short name of the rule that the request breaks.")
+    limit: int | float | None = Field(None, description="The number that the rule sets, if any.")
+
+
+class Refusal(HTTPException):
+    """A request that breaks a rule.
+
+    An HTTPException, for those alone pass through FastAPI's reading of a body as they are.
+
+    Parameters
+    ----------
+    status : of HTTP.
+    error, rule, limit : see `Refused`.
+    """
+
+    def __init__(self, status: int, error: str, rule: str, limit: float | None = None) -> None:
+        super().__init__(status, error)
+        self.refused = Refused(error=error, rule=rule, limit=limit)
+
+    def response(self) -> JSONResponse:
+        """What the client is told."""
+        return JSONResponse(self.refused.model_dump(), self.status_code)
+
+
+class BoundedBody:
+    """Lets no more of a body through than is allowed, nor for longer.
+
+    What announces too much is refused before a byte of it is read; what announces nothing is
+    counted while it arrives, before anything of it is kept in memory or in a file.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app, self._limits = app, limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request; see the ASGI specification."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._check(_announced(scope))
+        except Refusal as refusal:
+            await refusal.response()(scope, receive, send)
+            return
+        await self._app(scope, self._bounded(receive), send)
+
+    def _bounded(self, receive: Receive) -> Receive:
+        received, ended = 0, False
+        seconds = self._limits.receive_seconds
+        deadline = asyncio.get_running_loop().time() + seconds
+
+        async def bounded() -> Message:
+            nonlocal received, ended
+            if ended:  # what follows the body is only whether the client is still there
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise Refusal(
+                    408, f"the request did not arrive within {seconds:g} seconds",
+                    "seconds of a request", seconds,
+                ) from None
+            received += len(message.get("body", b""))
+            ended = not message.get("more_body", False)
+            self._check(received)
+            return message
+
+        return bounded
+
+    def _check(self, size: int) -> None:
+        limit = self._limits.request_bytes
+        if size > limit:
+            raise Refusal(
+                413, f"the request is larger than {limit:,} bytes", "bytes of a request", limit
+            )
+
+
+def _announced(scope: Scope) -> int:
+    """The body's size by the request's headers; 0 where they do not say."""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            if not value.isdigit():
+                raise Refusal(400, "Content-Length is not a number of bytes", "content-length")
+            return int(value)
+    return 0

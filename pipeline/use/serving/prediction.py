@@ -1,0 +1,76 @@
+"""What is said of an item. Whatever else is to be said is a field of `Prediction`, filled here.
+
+An explanation or the nearest items belong beside the probabilities: `predictions` has the bundle,
+and the items that are predicted together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from pipeline.use.bundle import Bundle
+from pipeline.use.items import Item
+from pipeline.use.predictions import NOUNS, predicted
+
+Noun = Literal["picture", "text"]
+Predicting = Callable[[Sequence[Item]], "Sequence[Prediction]"]
+
+
+class Prediction(BaseModel):
+    """The classes of an item."""
+
+    predicted: str | None = Field(
+        description="The most probable class; null where there is nothing to predict by."
+    )
+    probabilities: dict[str, float] = Field(
+        description="Of each class, the most probable one first; empty where predicted is null."
+    )
+    missing: list[Noun] = Field(
+        description="What the model looks at and the item lacks."
+    )
+    problem: str = Field(
+        description="Why something of the item cannot be used; empty where nothing is wrong."
+    )
+
+
+def predictions(bundle: Bundle, items: Sequence[Item]) -> list[Prediction]:
+    """A prediction of each item; the model is asked once, about all of them."""
+    rows = chain.from_iterable(predicted(bundle, items, None))
+    return [
+        Prediction(
+            predicted=row["predicted"],
+            probabilities=_ranked(bundle, row),
+            missing=_nouns(row["missing"].split(" and ")),
+            problem=row["problem"],
+        )
+        for row in rows
+    ]
+
+
+def failed(bundle: Bundle, item: Item) -> Prediction:
+    """The prediction of an item that the model fails on."""
+    given = {"image": item.picture, "text": item.text}
+    lacking = [modality for modality in bundle.cell.modalities if given[modality] is None]
+    return Prediction(
+        predicted=None, probabilities={},
+        missing=_nouns([NOUNS[modality] for modality in lacking]),
+        problem="; ".join(filter(None, [item.problem, "the model failed on this item"])),
+    )
+
+
+def _nouns(names: Collection[str]) -> list[Noun]:
+    nouns: tuple[Noun, ...] = ("picture", "text")
+    return [noun for noun in nouns if noun in names]
+
+
+def _ranked(bundle: Bundle, row: Mapping[str, Any]) -> dict[str, float]:
+    """Probabilities by class, the highest first."""
+    if row["predicted"] is None:
+        return {}
+    return dict(sorted(
+        ((name, row[f"p: {name}"]) for name in bundle.classes), key=lambda pair: -pair[1]
+    ))

@@ -1,0 +1,113 @@
+"""A bundle that is asked, by many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Sequence
+from functools import partial
+from typing import Self
+
+from pipeline.use.bundle import Bundle
+from pipeline.use.items import Item
+from pipeline.use.problem import BundleError
+from pipeline.use.serving.batching import Batcher
+from pipeline.use.serving.inputs import ItemGiven, item_of, item_of_batch
+from pipeline.use.serving.limits import Limits, Refusal
+from pipeline.use.serving.metrics import Metrics
+from pipeline.use.serving.prediction import Prediction, failed, predictions
+
+
+class Service:
+    """What the routes of the API ask.
+
+    A thread of its own asks the model; it ends with the context of the service.
+
+    Parameters
+    ----------
+    card : text of the model card.
+    """
+
+    def __init__(self, bundle: Bundle, card: str = "", limits: Limits | None = None) -> None:
+        self.bundle, self.card, self.limits = bundle, card, limits or Limits()
+        self.metrics = Metrics()
+        self._batcher = Batcher(partial(predictions, bundle), self.limits, self.metrics.batch)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it still predicts."""
+        return self._batcher.is_ready
+
+    def warm_up(self) -> None:
+        """Predict something, so that all is loaded and the first request waits for nothing.
+
+        Raises
+        ------
+        BundleError
+            Where the model cannot predict.
+        """
+        try:
+            predictions(self.bundle, [Item("", _white_picture(), "text")])
+        # A model may raise anything; here somebody is there to read it.
+        except Exception as error:
+            raise BundleError(f"the model cannot predict: {error}") from error
+
+    async def predict(self, picture: bytes | None, text: str | None) -> Prediction:
+        """The prediction of an item. Raises what the model raises, and Refusal."""
+        item = item_of(picture, text, self.bundle.cell.modalities, self.limits)
+        (outcome,) = await self._outcomes([item])
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    async def predict_batch(self, batch: Sequence[ItemGiven]) -> list[Prediction]:
+        """Predictions of some items; where the model fails, the prediction says so."""
+        limit = self.limits.items
+        if len(batch) > limit:
+            raise Refusal(
+                422, f"the batch has more than {limit} items", "items of a batch", limit
+            )
+        read = partial(item_of_batch, asked=self.bundle.cell.modalities, limits=self.limits)
+        items = await asyncio.to_thread(lambda: [read(given) for given in batch])
+        outcomes = await self._outcomes(items)
+        return [
+            failed(self.bundle, item) if isinstance(outcome, BaseException) else outcome
+            for item, outcome in zip(items, outcomes, strict=True)
+        ]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Predict what waits still, and end the thread."""
+        self._batcher.close()
+
+    async def _outcomes(self, items: Sequence[Item]) -> list[Prediction | BaseException]:
+        """For each item a prediction, or what the model raised."""
+        seconds = self.limits.predict_seconds
+        futures = map(asyncio.wrap_future, self._batcher.submit(items))
+        try:
+            async with asyncio.timeout(seconds):
+                outcomes = await asyncio.gather(*futures, return_exceptions=True)
+        except TimeoutError:
+            raise Refusal(
+                503, f"the model predicted nothing within {seconds:g} seconds",
+                "seconds of a prediction", seconds,
+            ) from None
+        for outcome in outcomes:
+            self.metrics.prediction(_kind(outcome))
+        return outcomes
+
+
+def _white_picture() -> bytes:
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.new("RGB", (64, 64), "white").save(content, "PNG")
+    return content.getvalue()
+
+
+def _kind(outcome: Prediction | BaseException) -> str:
+    if isinstance(outcome, BaseException):
+        return "failed"
+    return "nothing" if outcome.predicted is None else "predicted"
