@@ -45,11 +45,14 @@ class Encoder(Estimator):
         its `output` parameter that gives it; likewise "inputs" where it has a network that can be
         trained with what is built on it: what that network takes, see `network`. Encoders without
         `output` have {"pooled": None}.
+    exact : set to False on an encoder whose features are wanted soon, rather than the same to the
+        bit whatever samples stand beside them: they may then differ in their last digits.
     """
 
     modality: ClassVar[Modality]
     version: ClassVar[int]
     forms: ClassVar[dict[Form, str | None]] = {"pooled": None}
+    exact = True  # no annotation: it is no parameter
 
     @property
     def learns(self) -> bool:

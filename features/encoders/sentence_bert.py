@@ -165,7 +165,8 @@ class SentenceBert(Encoder):
         """Full batches of one class of lengths each: positions of the texts, and the batch.
 
         Where none of its texts is as long as the class a batch has a ruler that is, since a batch
-        is padded to its longest text; rulers also fill the last one.
+        is padded to its longest text; rulers also fill the last one. They take most of the time of
+        a few texts, and are left out where the encoder need not be `exact`.
         """
         lengths = [len(tokens) for tokens in self._token_ids(net, texts, cut=True)]
         by_class: dict[int, list[int]] = {}
@@ -179,7 +180,7 @@ class SentenceBert(Encoder):
                 room = size if lengths[positions[start]] == end else size - 1
                 chosen = positions[start : start + room]
                 batch = [texts[position] for position in chosen]
-                yield chosen, batch + [ruler] * (size - len(chosen))
+                yield chosen, batch + [ruler] * (size - len(chosen)) * self.exact
                 start += room
 
     def _ruler(self, net: SentenceTransformer, length: int) -> str:

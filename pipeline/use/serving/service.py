@@ -30,6 +30,9 @@ class Service:
 
     def __init__(self, bundle: Bundle, card: str = "", limits: Limits | None = None) -> None:
         self.bundle, self.card, self.limits = bundle, card, limits or Limits()
+        for model in bundle.cell.models:
+            for encoder in model.encoders.values():
+                encoder.exact = False  # an item alone would take as long as a full batch
         self.metrics = Metrics()
         self._batcher = Batcher(partial(predictions, bundle), self.limits, self.metrics.batch)
 

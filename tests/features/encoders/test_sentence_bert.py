@@ -257,3 +257,15 @@ def test_a_text_s_vectors_do_not_depend_on_the_texts_beside_it():
                 expected = expected[:, : part.values.shape[1]]
                 assert np.array_equal(part.mask, whole.mask[chosen][:, : part.values.shape[1]])
             assert np.array_equal(part.values, expected)
+
+
+def test_vectors_that_are_wanted_soon_differ_in_the_last_digits_only():
+    texts = ["a red bicycle", "an old house"]
+    exact, soon = SentenceBert(), SentenceBert()
+    soon.exact = False
+    np.testing.assert_allclose(
+        soon.transform(texts).values, exact.transform(texts).values, rtol=0, atol=1e-5
+    )
+    net = soon._net()
+    assert [sorted(batch) for _, batch in soon._batches(net, texts)] == [texts]
+    assert all(len(batch) > 2 for _, batch in exact._batches(net, texts))
