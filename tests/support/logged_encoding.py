@@ -14,7 +14,7 @@ from pipeline import run
 from pipeline.store.store import Store
 from pipeline.tasks.encoding import shard
 
-SIZE = 40  # samples of a shard
+SIZE = 20  # samples of a shard
 
 
 def main(grid: str, folder: Path) -> int:

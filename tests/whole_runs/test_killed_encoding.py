@@ -49,7 +49,7 @@ def killed(folder: Path, chance: random.Random) -> bool:
 
 def test_an_encoding_that_is_killed_does_at_most_one_shard_twice(tmp_path, monkeypatch):
     without_report(monkeypatch)
-    write_table(tmp_path, per_class=120)
+    write_table(tmp_path, per_class=60)
     write_grid(
         tmp_path,
         GRID.replace("[mean_colour]", "[handcrafted]")
@@ -65,11 +65,11 @@ def test_an_encoding_that_is_killed_does_at_most_one_shard_twice(tmp_path, monke
         assert process.wait(timeout=PATIENCE) == 0
     times = Counter(logged(tmp_path))
     pictures = {line: count for line, count in times.items() if line.startswith("handcrafted")}
-    assert len(pictures) == 360
-    assert sum(pictures.values()) - 360 <= kills * SIZE
+    assert len(pictures) == 180
+    assert sum(pictures.values()) - 180 <= kills * SIZE
     calm = tmp_path / "calm"
     calm.mkdir()
-    for file in ("items.csv", "grid.yaml", *(f"{row}.png" for row in range(360))):
+    for file in ("items.csv", "grid.yaml", *(f"{row}.png" for row in range(180))):
         (calm / file).symlink_to(tmp_path / file)
     assert run_grid(calm) == 0
     assert results(calm) == results(tmp_path)
