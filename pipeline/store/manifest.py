@@ -81,7 +81,7 @@ def parsed(content: bytes) -> dict[str, Any]:
     """
     try:
         text = content.decode()
-        sound = text == sealed(text.rpartition(SEAL)[0] + "}")
+        sound = is_sealed(text)
         manifest = json.loads(text)
         sound = sound and manifest["key"] == key_of(manifest["ingredients"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -111,3 +111,8 @@ def stored_entry(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> Entr
 def sealed(manifest: str) -> str:
     """The manifest's text with its own checksum as a last key."""
     return f'{manifest[:-1]}{SEAL}{hashlib.sha256(manifest.encode()).hexdigest()}"}}'
+
+
+def is_sealed(text: str) -> bool:
+    """Whether a text is what `sealed` gave: nothing in it was altered since."""
+    return text == sealed(text.rpartition(SEAL)[0] + "}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,9 +12,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.store.files import sha256
 from pipeline.store.keys import canonical
-from pipeline.store.manifest import SEAL, sealed
-from pipeline.tasks.encoding.requests import describe_encoder
+from pipeline.store.manifest import is_sealed, sealed
+from pipeline.tasks.encoding.requests import describe_encoder, differing_parts
 from pipeline.use.fitted import FittedCell, Items
 from pipeline.use.problem import BundleError
 from pipeline.use.python.explanation import Explanation, explained
@@ -76,7 +76,7 @@ class Bundle:
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", newline="")
         names = (ARRAYS, *parts.values(), *texts, *_weights(folder))
-        files = {name: _sha256(folder / name) for name in names}
+        files = {name: sha256(folder / name) for name in names}
         content = {
             "kind": KIND,
             "format": FORMAT,
@@ -105,7 +105,7 @@ class Bundle:
             for name, digest in manifest["files"].items():
                 if not (folder / name).is_file():
                     raise ValueError(f"its file {name} is missing")
-                if _sha256(folder / name) != digest:
+                if sha256(folder / name) != digest:
                     raise ValueError(f"its file {name} was changed")
             parts = {
                 path: (folder / name).read_bytes() for path, name in manifest["parts"].items()
@@ -204,7 +204,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             text = (folder / MANIFEST).read_text(encoding="utf-8")
         except OSError as error:
             raise ValueError(f"it has no {MANIFEST}") from error
-        if text != sealed(text.rpartition(SEAL)[0] + "}"):
+        if not is_sealed(text):
             raise ValueError(f"its {MANIFEST} was changed")
         manifest: dict[str, Any] = json.loads(text)
         if manifest.get("kind") != KIND:
@@ -233,11 +233,6 @@ def _arrays(folder: Path) -> dict[str, NDArray[Any]]:
         raise ValueError(f"its {ARRAYS} cannot be read: {error}") from error
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _described(cell: FittedCell) -> list[dict[str, Any]]:
     """The encoders of each model by modality: class, version, parameters, identity."""
     return [
@@ -253,7 +248,7 @@ def _check_encoders(
     problems: list[str] = []
     for here, there in zip(_described(cell), expected, strict=True):
         for modality, description in here.items():
-            differing = _differing(description, there[modality])
+            differing = list(differing_parts(description, there[modality]))
             if differing == [LIBRARIES]:
                 warnings.warn(
                     f"the {modality} encoder of {folder} was used with other packages: "
@@ -267,10 +262,3 @@ def _check_encoders(
             f"{folder} was made with other encoders than there are here: {', '.join(problems)} "
             "differ"
         )
-
-
-def _differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
-    """Which parts of two descriptions of an encoder are not the same."""
-    flat = [{**part, **part["identity"]} for part in (json.loads(canonical(here)), there)]
-    names = [name for name in {**flat[0], **flat[1]} if name != "identity"]
-    return [name for name in names if flat[0].get(name) != flat[1].get(name)]

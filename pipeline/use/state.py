@@ -133,10 +133,12 @@ class _Writer:
         raise TypeError(f"{path or 'it'} is a {name}, which no bundle may hold")
 
     def _module(self, value: Any, name: str, path: str) -> Any:
+        from features.training.torch_state import arrays_of
+
         arguments = self.written(value.arguments, f"{path}.arguments")
         tensors = {
-            tensor: self._array(content.detach().cpu().numpy(), f"{path}.tensors.{tensor}")
-            for tensor, content in value.state_dict().items()
+            tensor: self._array(array, f"{path}.tensors.{tensor}")
+            for tensor, array in arrays_of(value).items()
         }
         return {"module": [name, arguments, tensors]}
 
@@ -221,14 +223,11 @@ class _Reader:
         return cls.model_validate(parameters)
 
     def _read_module(self, content: Any) -> Any:
-        import torch
+        from features.training.torch_state import with_arrays
 
         name, arguments, tensors = content
-        module = class_of(name, MODULES)(**self.read(arguments))
-        module.load_state_dict(
-            {tensor: torch.from_numpy(self._array(path).copy()) for tensor, path in tensors.items()}
-        )
-        return module.eval()
+        arrays = {tensor: self._array(path) for tensor, path in tensors.items()}
+        return with_arrays(class_of(name, MODULES)(**self.read(arguments)), arrays)
 
     def _read_sklearn(self, content: str) -> Any:
         import skops.io

@@ -136,23 +136,28 @@ def check_encoder(features: Features) -> None:
         return
     here = describe_encoder(features.encoder)
     if canonical(here) != text:
+        differing = ", ".join(
+            f"{name} is {value} there, not {asked}"
+            for name, (value, asked) in differing_parts(here, expected).items()
+        )
         raise ValueError(
             f"{features.component.label} would make other features on {socket.gethostname()} than "
-            f"on the machine that began the run: {_differing(here, expected)}; give all machines "
+            f"on the machine that began the run: {differing}; give all machines "
             "the same files and packages, and say precision: float32 where only some have bfloat16"
         )
     _CHECKED.add(text)
 
 
-def _differing(here: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
-    """The parts of two descriptions of an encoder that are not the same."""
-    parts = {**here, **here["identity"]}, {**expected, **expected["identity"]}
-    names = [name for name in {**parts[0], **parts[1]} if name != "identity"]
-    return ", ".join(
-        f"{name} is {parts[0].get(name)} there, not {parts[1].get(name)}"
-        for name in names
-        if canonical(parts[0].get(name)) != canonical(parts[1].get(name))
-    )
+def differing_parts(
+    here: Mapping[str, Any], expected: Mapping[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+    """What two descriptions of an encoder do not have in common: the name and value in each."""
+    ours, theirs = {**here, **here["identity"]}, {**expected, **expected["identity"]}
+    return {
+        name: (ours.get(name), theirs.get(name))
+        for name in {**ours, **theirs}
+        if name != "identity" and canonical(ours.get(name)) != canonical(theirs.get(name))
+    }
 
 
 @cache

@@ -19,8 +19,9 @@ from models.classifiers.logistic import Logistic
 from models.early.baselines import TextOnly
 from models.early.concat import Concat
 from models.views import Views
+from pipeline.store.files import sha256
 from pipeline.store.manifest import sealed
-from pipeline.use.bundle import MANIFEST, Bundle, _sha256
+from pipeline.use.bundle import MANIFEST, Bundle
 from pipeline.use.fitted import FittedCell, FittedModel, encoded
 from pipeline.use.problem import BundleError
 from pipeline.use.weights.checking import check_modules
@@ -89,7 +90,7 @@ def rewritten(folder, tmp_path, change):
     manifest = json.loads((copied / MANIFEST).read_text())
     del manifest["sha256"]
     change(copied, manifest)
-    manifest["files"] = {name: _sha256(copied / name) for name in manifest["files"]}
+    manifest["files"] = {name: sha256(copied / name) for name in manifest["files"]}
     (copied / MANIFEST).write_text(
         sealed(json.dumps(manifest, sort_keys=True, separators=(",", ":")))
     )
