@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from pipeline.engine.task import Batch, Done, Failed, Outcome, Task
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
+
+Part = TypeVar("Part")
 
 
 def attempt(work: Callable[[], Entry]) -> Outcome:
@@ -20,6 +23,23 @@ def attempt(work: Callable[[], Entry]) -> Outcome:
     except Exception as error:
         return failure(error)
     return Done(entry.seconds, entry.reused)
+
+
+def at_once_or_alone(
+    parts: Sequence[Part],
+    compute: Callable[[Sequence[Part]], dict[str, Outcome]],
+    key: Callable[[Part], str],
+) -> dict[str, Outcome]:
+    """Outcomes by key of parts that are computed together; where that fails, of each by itself."""
+    try:
+        return compute(parts)
+    except Exception as error:
+        if len(parts) == 1:
+            return {key(parts[0]): failure(error)}
+    outcomes: dict[str, Outcome] = {}
+    for part in parts:
+        outcomes |= at_once_or_alone([part], compute, key)
+    return outcomes
 
 
 def computed(batch: Batch, store: Store) -> dict[str, Outcome]:

@@ -21,7 +21,7 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import PlanOutcomes
 from pipeline.plan.plan import Plan
 from pipeline.results.lock import lock_text
-from pipeline.results.scores import Scores, manifest_of
+from pipeline.results.scores import Scores
 from pipeline.store.store import Store
 from pipeline.tasks.encoding.features import Features
 from reports.analysis.checks import Check
@@ -206,7 +206,7 @@ def _encoded_records(plan: Plan, store: Store) -> tuple[EncodedRecord, ...]:
         outer |= {forms[0].key: forms[0] for forms in unit.features.values()}
     by_label: dict[str, list[tuple[int, Mapping[str, int]]]] = {}
     for key, features in outer.items():
-        manifest = manifest_of(store, key)
+        manifest = store.manifest_at(key)
         counts = {} if manifest is None else manifest["facts"].get("counts")
         if counts:
             by_label.setdefault(features.component.label, []).append((features.count, counts))

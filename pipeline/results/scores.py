@@ -19,7 +19,6 @@ from pipeline.metrics import METRICS
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import PlanOutcomes
 from pipeline.plan.plan import Plan
-from pipeline.store.manifest import Damaged
 from pipeline.store.store import Store
 from pipeline.tasks.combination import Combination, predicted
 from pipeline.tasks.unit import Unit, result_of
@@ -167,14 +166,6 @@ class _Costs:
         numbers = features.numbers_of_sample(self._store) or 0.0
         seconds = max(form.encode_seconds(self._store) or 0.0 for form in forms)
         return seconds, round(4 * numbers * features.count)
-
-
-def manifest_of(store: Store, key: str) -> dict[str, Any] | None:
-    """The manifest of an entry; None where there is no sound one."""
-    try:
-        return store.manifest(key)
-    except Damaged:
-        return None
 
 
 def _sum(sizes: Iterable[int | None]) -> int | None:

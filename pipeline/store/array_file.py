@@ -92,6 +92,12 @@ class GrowingArray:
 Output: TypeAlias = str | None
 
 
+def block_arrays(block: Block) -> dict[str, NDArray[Any]]:
+    """Arrays "values", and of sequences "mask", of a dense block."""
+    arrays: dict[str, NDArray[Any]] = {"values": np.asarray(block.values)}
+    return arrays if block.mask is None else {**arrays, "mask": block.mask}
+
+
 def write_pieces(
     pieces: Iterable[Mapping[Output, Block]], rows: int, folder: Path
 ) -> dict[Output, dict[str, Array | Path]]:
@@ -111,10 +117,7 @@ def write_pieces(
             if block.is_sparse:
                 arrays["values"] = block.values
                 continue
-            arrays_of_piece: list[tuple[str, NDArray[Any]]] = [("values", np.asarray(block.values))]
-            if block.mask is not None:
-                arrays_of_piece.append(("mask", block.mask))
-            for name, array in arrays_of_piece:
+            for name, array in block_arrays(block).items():
                 if (output, name) not in growing:
                     file = files.enter_context((folder / f"{output}.{name}.npy").open("wb"))
                     growing[output, name] = GrowingArray(file, rows, array)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Block
+from pipeline.store.array_file import block_arrays
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Damaged, Entry
 from pipeline.store.packed_texts import packed
@@ -157,5 +158,4 @@ def _arrays(block: Block) -> dict[str, Any]:
             "columns": names["bytes"],
             "column_ends": names["ends"],
         }
-    arrays: dict[str, Any] = {"values": np.asarray(block.values)}
-    return arrays if block.mask is None else {**arrays, "mask": block.mask}
+    return block_arrays(block)

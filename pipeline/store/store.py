@@ -146,10 +146,10 @@ class Store(ABC):
         """The entry, verified; None where there is none or it is damaged."""
         return self.at(key_of(ingredients))
 
-    def seconds(self, ingredients: Ingredients) -> float | None:
-        """What computing an entry cost, from its manifest alone; None where it is not there."""
+    def manifest_at(self, key: str) -> dict[str, Any] | None:
+        """What the manifest of a key's entry says; None without a sound one."""
         try:
-            return float(self.manifest(key_of(ingredients))["seconds"])
+            return self.manifest(key)
         except Damaged:
             return None
 

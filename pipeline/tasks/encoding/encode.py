@@ -14,19 +14,22 @@ from scipy import sparse
 from features.block import Block, Modality
 from features.encoder import Encoder
 from pipeline.data.dataset import Dataset
-from pipeline.data.pictures import Pictures
 from pipeline.data.rows import Rows
-from pipeline.engine.attempts import failure
+from pipeline.engine.attempts import at_once_or_alone
 from pipeline.engine.task import Done, Outcome
 from pipeline.store.array_file import write_pieces
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
-from pipeline.store.packed_texts import PackedTexts
 from pipeline.store.store import Store
 from pipeline.tasks.context import Context, context_at
 from pipeline.tasks.encoding.features import Features
 from pipeline.tasks.encoding.requests import check_encoder
-from pipeline.tasks.encoding.samples import SamplesReference, put_samples, samples_at
+from pipeline.tasks.encoding.samples import (
+    EncoderSamples,
+    SamplesReference,
+    put_samples,
+    samples_at,
+)
 
 PIECE = 4096  # samples whose learned stage is computed at once
 
@@ -70,18 +73,9 @@ class EncodeTask:
         check_encoder(self.forms[0])
         forms = [_with_rows(form, store) for form in self.forms]
         samples = samples_at(self.samples, store)
-        try:
-            return _done(compute(forms, samples, store))
-        except Exception as error:
-            if len(forms) == 1:
-                return {forms[0].key: failure(error)}
-        outcomes: dict[str, Outcome] = {}
-        for form in forms:
-            try:
-                outcomes |= _done(compute([form], samples, store))
-            except Exception as error:
-                outcomes[form.key] = failure(error)
-        return outcomes
+        return at_once_or_alone(
+            forms, lambda part: _done(compute(part, samples, store)), lambda form: form.key
+        )
 
 
 def encode_tasks(features: Iterable[Features], dataset: Dataset, store: Store) -> list[EncodeTask]:
@@ -111,7 +105,7 @@ def _done(entries: Mapping[str, Entry]) -> dict[str, Outcome]:
 
 
 def compute(
-    forms: Sequence[Features], samples: Sequence[Any], store: Store
+    forms: Sequence[Features], samples: EncoderSamples, store: Store
 ) -> dict[str, Entry]:
     """Entries, by key, of features that differ in their form only; encoded where they are missing.
 
@@ -137,18 +131,18 @@ def compute(
 
 
 def _pieces(
-    features: Features, outputs: Sequence[str | None], samples: Sequence[Any], store: Store
+    features: Features, outputs: Sequence[str | None], samples: EncoderSamples, store: Store
 ) -> Iterator[dict[str | None, Block]]:
     if features.stage is not None:
         return _staged_pieces(features, features.stage, store)
     return fitted_encoder(features, samples, store).pieces(samples, outputs)
 
 
-def fitted_encoder(features: Features, samples: Sequence[Any], store: Store) -> Encoder:
+def fitted_encoder(features: Features, samples: EncoderSamples, store: Store) -> Encoder:
     """The encoder of some features, fitted on its training samples where it learns from samples."""
     if features.split is not None:
         context = context_at(store, features.split.context)
-        training = _taken(samples, _training_positions(features, context))
+        training = samples.take(_training_positions(features, context))
         if features.targets is None:
             features.encoder.fit(training)
         else:
@@ -160,13 +154,6 @@ def _training_positions(features: Features, context: Context) -> Rows:
     """Which distinct sample each training row has that has one."""
     positions = context.index[features.modality][features.train]
     return positions[positions >= 0]
-
-
-def _taken(samples: Sequence[Any], positions: Rows) -> Sequence[Any]:
-    """The samples at some positions; pictures are read when they are asked for."""
-    if isinstance(samples, Pictures | PackedTexts):
-        return samples.take(positions)
-    return [samples[position] for position in positions]
 
 
 def _staged_pieces(
@@ -189,7 +176,7 @@ def _staged_pieces(
         yield {features.output: features.encoder.transform_features(piece)}
 
 
-def _entry(features: Features, arrays: Mapping[str, Any], samples: Sequence[Any]) -> Entry:
+def _entry(features: Features, arrays: Mapping[str, Any], samples: EncoderSamples) -> Entry:
     values = arrays["values"] if sparse.issparse(arrays["values"]) else None
     return Entry(
         arrays,

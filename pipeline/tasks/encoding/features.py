@@ -16,7 +16,6 @@ from features.encoder import Encoder, Targets
 from pipeline.config.components import Component
 from pipeline.data.rows import Rows
 from pipeline.store.keys import Ingredients, key_of
-from pipeline.store.manifest import Damaged
 from pipeline.store.sharded_rows import rows_at
 from pipeline.store.store import Store
 from pipeline.tasks.context import Context, SplitReference
@@ -76,18 +75,15 @@ class Features:
 
     def encode_seconds(self, store: Store) -> float | None:
         """What encoding the samples took, whenever that was; None where nobody knows."""
-        try:
-            manifest = store.manifest(self.key)
-        except Damaged:
+        manifest = store.manifest_at(self.key)
+        if manifest is None:
             return None
         return float(manifest["facts"].get("encode_seconds", manifest["seconds"]))
 
     def is_sparse(self, store: Store) -> bool:
         """Whether the store has them as a sparse matrix; no where it does not have them."""
-        try:
-            files = store.manifest(self.key)["files"]
-        except Damaged:
-            return False
+        manifest = store.manifest_at(self.key)
+        files = {} if manifest is None else manifest["files"]
         return "values" in files and str(files["values"]["file"]).endswith(".npz")
 
     def numbers_of_sample(self, store: Store) -> float | None:
@@ -95,9 +91,8 @@ class Features:
 
         None where the store does not have them.
         """
-        try:
-            manifest = store.manifest(self.key)
-        except Damaged:
+        manifest = store.manifest_at(self.key)
+        if manifest is None:
             return None
         if "shape" in manifest["facts"]:
             return float(math.prod(manifest["facts"]["shape"][1:]))

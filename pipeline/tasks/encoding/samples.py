@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeAlias
@@ -43,6 +42,7 @@ class Texts:
 # The distinct samples of a modality, as they travel: pictures as the source's own handles, which
 # are read one by one when they are asked for.
 SamplesReference: TypeAlias = Pictures | Texts
+EncoderSamples: TypeAlias = Pictures | PackedTexts  # what an encoder is given
 
 
 def put_samples(dataset: Dataset, modality: Modality, store: Store) -> SamplesReference:
@@ -56,7 +56,7 @@ def put_samples(dataset: Dataset, modality: Modality, store: Store) -> SamplesRe
     return Texts(key_of(ingredients))
 
 
-def samples_at(reference: SamplesReference, store: Store) -> Sequence[bytes] | Sequence[str]:
+def samples_at(reference: SamplesReference, store: Store) -> EncoderSamples:
     """The distinct samples of a reference, each read when it is asked for."""
     if isinstance(reference, Pictures):
         return reference

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from pipeline.config.components import Component
 from pipeline.data.dataset import Dataset, DistinctSamples
 from pipeline.data.rows import Rows
 from pipeline.data.samples import reading_order
-from pipeline.engine.attempts import failure
+from pipeline.engine.attempts import at_once_or_alone, failure
 from pipeline.engine.task import Done, Failed, Outcome, Outcomes
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
@@ -24,7 +24,12 @@ from pipeline.store.shards import LACKING, Shards, shard_ingredients
 from pipeline.store.store import Store
 from pipeline.tasks.encoding.features import Features
 from pipeline.tasks.encoding.requests import check_encoder
-from pipeline.tasks.encoding.samples import SamplesReference, put_samples, samples_at
+from pipeline.tasks.encoding.samples import (
+    EncoderSamples,
+    SamplesReference,
+    put_samples,
+    samples_at,
+)
 from pipeline.tasks.procedures import versions_of
 
 # Samples of a shard, which is what an interrupted encoding loses. Pictures and sequences take long
@@ -69,37 +74,33 @@ class ShardTask:
         """See Task. Where one pass fails, each form is tried alone: others may succeed."""
         check_encoder(self.forms[0])
         samples = samples_at(self.samples, store)
-        try:
-            return self._encoded(dict(zip(self.forms, self.keys, strict=True)), samples, store)
-        except Exception as error:
-            if len(self.forms) == 1:
-                return {self.keys[0]: failure(error)}
-        outcomes: dict[str, Outcome] = {}
-        for form, key in zip(self.forms, self.keys, strict=True):
-            try:
-                outcomes |= self._encoded({form: key}, samples, store)
-            except Exception as error:
-                outcomes[key] = failure(error)
-        return outcomes
+        return at_once_or_alone(
+            self.forms, lambda forms: self._encoded(forms, samples, store), self._key
+        )
+
+    def _key(self, form: Features) -> str:
+        return self.keys[self.forms.index(form)]
 
     def _encoded(
-        self, keys: Mapping[Features, str], samples: Sequence[Any], store: Store
+        self, forms: Sequence[Features], samples: EncoderSamples, store: Store
     ) -> dict[str, Outcome]:
         """One pass for the forms whose shard is not there: another run may have put it."""
         with store.lock(key_of({"pass": self.keys})):
-            lacking = [form for form, key in keys.items() if store.at(key) is None]
+            lacking = [form for form in forms if store.at(self._key(form)) is None]
             begun = time.perf_counter()
             blocks = _one_pass(lacking, samples)
             seconds = time.perf_counter() - begun
             for form, block in blocks.items():
                 shards_of(form, store).put(self.digests, block, seconds, form.work)
         return {
-            key: Done(seconds if form in lacking[:1] else 0.0, reused=form not in lacking)
-            for form, key in keys.items()
+            self._key(form): Done(
+                seconds if form in lacking[:1] else 0.0, reused=form not in lacking
+            )
+            for form in forms
         }
 
 
-def _one_pass(forms: Sequence[Features], samples: Sequence[Any]) -> dict[Features, Block]:
+def _one_pass(forms: Sequence[Features], samples: EncoderSamples) -> dict[Features, Block]:
     """Blocks of all samples in some forms, from one pass of their encoder."""
     if not forms:
         return {}
@@ -114,8 +115,6 @@ def shards_of(features: Features, store: Store) -> Shards:
 
 def _maker(features: Features) -> dict[str, Any]:
     return {"kind": "shard", "encoder": features.ingredients["encoder"], **versions_of("encode")}
-
-
 
 
 def shard_tasks(features: Iterable[Features], dataset: Dataset, store: Store) -> list[ShardTask]:

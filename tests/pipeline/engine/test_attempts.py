@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.engine.attempts import attempt, computed, describe, failure
+from pipeline.engine.attempts import at_once_or_alone, attempt, computed, describe, failure
 from pipeline.engine.task import Done, Failed
 from pipeline.store.folder import FolderStore
 from pipeline.store.manifest import Entry
@@ -35,6 +35,23 @@ def test_an_error_is_described_with_where_it_came_from():
     assert outcome.error == "ValueError: the weights melted"
     assert "in broken\n" in outcome.traceback
     assert outcome.label == ""
+
+
+def test_parts_that_fail_together_are_tried_alone():
+    tried = []
+
+    def compute(parts):
+        tried.append(list(parts))
+        if "bad" in parts:
+            broken()
+        return {f"key of {part}": Done(1.0, reused=False) for part in parts}
+
+    outcomes = at_once_or_alone(["good", "bad", "fine"], compute, "key of {}".format)
+    assert tried == [["good", "bad", "fine"], ["good"], ["bad"], ["fine"]]
+    assert outcomes["key of bad"].error == "ValueError: the weights melted"
+    assert [key for key, outcome in outcomes.items() if isinstance(outcome, Done)] == [
+        "key of good", "key of fine",
+    ]
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])

@@ -79,7 +79,7 @@ def test_a_file_in_the_scratch_folder_becomes_an_array(stored):
 def test_what_is_not_there_is_said(stored, counter):
     store = stored.open("a")
     assert (store.has(INGREDIENTS), store.load(INGREDIENTS)) == (False, None)
-    assert store.seconds(INGREDIENTS) is None
+    assert store.manifest_at(KEY) is None
     with pytest.raises(Damaged):
         store.array(KEY, "values")
     store.get(INGREDIENTS, counter)
@@ -88,7 +88,7 @@ def test_what_is_not_there_is_said(stored, counter):
     assert store.all_keys() == [KEY]
     assert [manifest["key"] for manifest in store.manifests_at_hand()] == [KEY]
     assert stored.open("b").has(INGREDIENTS)
-    assert store.seconds(INGREDIENTS) >= 0
+    assert store.manifest_at(KEY)["seconds"] >= 0
 
 
 def truncated(content: bytes) -> bytes:
