@@ -99,6 +99,26 @@ def check(encoded: bytes) -> tuple[int, int]:
     return decode(encoded).size
 
 
+def encoded(picture: object) -> bytes:
+    """The file of a picture that is given as its bytes or in memory (see `as_png`).
+
+    Raises
+    ------
+    UnreadablePicture
+        Where a picture in memory is none.
+    TypeError
+        Where it is nothing that stands for a picture.
+    """
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return bytes(picture)
+    if isinstance(picture, Image.Image | np.ndarray):
+        return as_png(picture)
+    raise TypeError(
+        "a picture is a path, bytes, a picture of Pillow or a uint8 array, not "
+        f"{type(picture).__name__}"
+    )
+
+
 def as_png(picture: Image.Image | NDArray[Any]) -> bytes:
     """A PNG file of a picture in memory, which decodes to the very pixels that it has.
 

@@ -12,9 +12,9 @@ import numpy as np
 from features.block import Modality
 from features.machine.nearest import nearest
 from pipeline.data.dataset import Dataset, DatasetError, DistinctSamples, text_digest
-from pipeline.data.row_check import NOUNS, Findings, RowRules, check_rows, small_classes
+from pipeline.data.row_check import Findings, RowRules, check_rows, small_classes
 from pipeline.data.rows import Groups
-from pipeline.data.samples import OF_SAMPLES, Picture, Samples
+from pipeline.data.samples import NOUNS, OF_SAMPLES, Picture, Samples
 from pipeline.store.keys import key_of
 from pipeline.store.store import Store
 

@@ -9,7 +9,7 @@ import numpy as np
 from features.block import IntArray
 from features.texts.writing_systems import letters_by_system
 from pipeline.data.dataset import ClassTextIndex, Dataset, DistinctSamples
-from pipeline.data.row_check import NOUNS
+from pipeline.data.samples import NOUNS
 
 SYSTEMS = 4  # writing systems that are named
 MOST_TEXTS = 20  # class texts that are shown

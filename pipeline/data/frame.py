@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from features.pictures.decoding import UnreadablePicture, as_png
+from features.pictures.decoding import UnreadablePicture, encoded
 from pipeline.data.samples import Samples, SourceError
 from pipeline.data.sources.columns import Columns, missing_columns, whole_number
 from pipeline.data.sources.problems import first_few
@@ -61,14 +61,7 @@ class Frame:
         SourceError
             Where it is none of these, lacks columns, has no rows, or a column cannot play its part.
         """
-        roles = Roles(
-            label=self.label,
-            image=self.image,
-            text=self.text,
-            id=self.id,
-            group=self.group,
-            split=self.split,
-        )
+        roles = Roles.of(self)
         roles.check(NAME)
         if hasattr(rows, "__arrow_c_stream__") and not is_pandas(rows):
             rows = pa.table(rows)
@@ -172,17 +165,9 @@ def _picture(value: Any, row: int, problems: list[str]) -> Mapping[str, Any] | N
         return {"bytes": value.get("bytes"), "path": value.get("path")}
     if isinstance(value, str | os.PathLike):
         return {"path": str(value)}
-    if isinstance(value, bytes | bytearray | memoryview):
-        return {"bytes": bytes(value)}
     try:
-        if isinstance(value, Image.Image | np.ndarray):
-            return {"bytes": as_png(value)}
-        reason = (
-            "a picture is a path, bytes, a picture of Pillow or a uint8 array, not "
-            f"{type(value).__name__}"
-        )
-    except UnreadablePicture as error:
-        reason = str(error)
-    problems.append(f"{NAME} row {row}: {reason}")
-    return None
+        return {"bytes": encoded(value)}
+    except (UnreadablePicture, TypeError) as error:
+        problems.append(f"{NAME} row {row}: {error}")
+        return None
 

@@ -18,7 +18,6 @@ from reports.wording import count
 Policy = Literal["fail", "drop", "keep"]
 # pictures that a thread reads before it reports: asking for each takes longer than its digest
 AT_ONCE = 64
-NOUNS: dict[Modality, str] = {"image": "picture", "text": "text"}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from features.block import Modality
+
+NOUNS: dict[Modality, str] = {"image": "picture", "text": "text"}
+
 
 class Picture(Protocol):
     """An encoded picture file, wherever it lies."""

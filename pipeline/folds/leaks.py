@@ -13,8 +13,8 @@ from scipy import sparse
 from features.block import IntArray, Modality
 from pipeline.data.dataset import Dataset
 from pipeline.data.near_duplicates import Pairs
-from pipeline.data.row_check import NOUNS
 from pipeline.data.rows import Groups, Labels
+from pipeline.data.samples import NOUNS
 from pipeline.folds.fold import Fold
 from reports.analysis.checks import Check, severe_first
 from reports.wording import count, first_listed, quoted, short

@@ -6,11 +6,42 @@ milliseconds a call, and a cached run scores hundreds of folds by seven metrics.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.data.rows import Labels
 from pipeline.metrics.metric import Probabilities
 from reports.analysis.mean_ranks import mean_ranks
+
+
+class ClassCounts(NamedTuple):
+    """Hits, true rows and predicted rows of each class that occurs or is predicted."""
+
+    hits: Labels
+    true: Labels
+    predicted: Labels
+
+    @classmethod
+    def known(cls, hits: Labels, true: Labels, predicted: Labels) -> ClassCounts:
+        """Those of all classes (K,), without the classes that neither occur nor are predicted."""
+        is_known = true + predicted > 0
+        return cls(hits[is_known], true[is_known], predicted[is_known])
+
+    @classmethod
+    def of_confusion(cls, confusion: NDArray[np.int64]) -> ClassCounts:
+        """Those of a matrix (K, K) of rows by true and predicted class."""
+        return cls.known(np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
+
+    def balanced_accuracy(self) -> float:
+        """See `balanced_accuracy`."""
+        occurs = self.true > 0
+        return float(np.mean(self.hits[occurs] / self.true[occurs]))
+
+    def f1_macro(self) -> float:
+        """See `f1_macro`."""
+        return float(np.mean(2 * self.hits / (self.true + self.predicted)))
 
 
 def _predicted(probabilities: Probabilities) -> Labels:
@@ -25,8 +56,7 @@ def accuracy(labels: Labels, probabilities: Probabilities) -> float:
 
 def balanced_accuracy(labels: Labels, probabilities: Probabilities) -> float:
     """Mean of the recalls of the classes that occur in `labels`."""
-    hits, true, _ = _counts(labels, probabilities)
-    return float(np.mean(hits[true > 0] / true[true > 0]))
+    return _counts(labels, probabilities).balanced_accuracy()
 
 
 def precision_macro(labels: Labels, probabilities: Probabilities) -> float:
@@ -43,17 +73,14 @@ def recall_macro(labels: Labels, probabilities: Probabilities) -> float:
 
 def f1_macro(labels: Labels, probabilities: Probabilities) -> float:
     """Unweighted mean F1 = 2 hits / (true + predicted) over classes that occur or are predicted."""
-    hits, true, predicted = _counts(labels, probabilities)
-    return float(np.mean(2 * hits / (true + predicted)))
+    return _counts(labels, probabilities).f1_macro()
 
 
-def _counts(labels: Labels, probabilities: Probabilities) -> tuple[Labels, Labels, Labels]:
-    """Hits, true rows and predicted rows of each class that occurs or is predicted."""
+def _counts(labels: Labels, probabilities: Probabilities) -> ClassCounts:
     codes, classes = _predicted(probabilities), probabilities.shape[1]
     hits = np.bincount(labels[codes == labels], minlength=classes)
     true, predicted = np.bincount(labels, minlength=classes), np.bincount(codes, minlength=classes)
-    known = true + predicted > 0
-    return hits[known], true[known], predicted[known]
+    return ClassCounts.known(hits, true, predicted)
 
 
 def log_loss(labels: Labels, probabilities: Probabilities) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.metrics.classification import ClassCounts
 from pipeline.use.bundle import Bundle, read_manifest
 from pipeline.use.items import Columns, Item, read_items
 from pipeline.use.predictions import Journal, predicted
@@ -84,17 +85,11 @@ class Summary:
             self.loss -= float(np.log(max(row[f"p: {row['label']}"], 1e-15)))
 
     def _scores(self) -> str:
-        hits, true = np.diag(self.confusion), self.confusion.sum(axis=1)
-        predicted_ = self.confusion.sum(axis=0)
-        occurring = true > 0
-        recall = hits[occurring] / true[occurring]
-        known = true + predicted_ > 0
-        f1 = 2 * hits[known] / (true + predicted_)[known]
-        rows = int(true.sum())
+        counts, rows = ClassCounts.of_confusion(self.confusion), int(self.confusion.sum())
         text = (
-            f"of {count(rows, 'item')} with a label: accuracy {hits.sum() / rows:.3f}, balanced "
-            f"accuracy {recall.mean():.3f}, macro F1 {f1.mean():.3f}, log loss "
-            f"{self.loss / rows:.3f}"
+            f"of {count(rows, 'item')} with a label: accuracy {counts.hits.sum() / rows:.3f}, "
+            f"balanced accuracy {counts.balanced_accuracy():.3f}, macro F1 "
+            f"{counts.f1_macro():.3f}, log loss {self.loss / rows:.3f}"
         )
         if self.unknown:
             text += f"; {count(self.unknown, 'item')} of classes that the model does not know"

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 
 from features.block import Modality
 from features.pictures.decoding import UnreadablePicture
+from pipeline.data.samples import NOUNS
 from pipeline.use.bundle import Bundle
 from pipeline.use.conformal import sets
 from pipeline.use.items import Item, without_unreadable
 from pipeline.use.problem import BundleError
 
 PART = 512  # items that are predicted together: what is in memory, and what an interruption loses
-NOUNS = {"image": "picture", "text": "text"}
 ENDINGS = (".csv", ".jsonl", ".parquet")
 
 

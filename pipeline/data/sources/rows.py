@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
+from typing import Any, Self
 
 from pipeline.data.samples import OF_SAMPLES, Samples, SourceError
 from pipeline.data.sources.column_values import pictures, texts
@@ -25,6 +26,11 @@ class Roles:
     id: str | None
     group: Names | None
     split: str | None = None
+
+    @classmethod
+    def of(cls, source: Any) -> Self:
+        """The columns that a source names in fields that are called as those here."""
+        return cls(**{field.name: getattr(source, field.name) for field in fields(cls)})
 
     def asked(self) -> list[tuple[str, str]]:
         """Every column that is named, as pairs of grid key and name."""

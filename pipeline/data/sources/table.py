@@ -64,7 +64,7 @@ class Table:
             Missing files or columns, damaged rows, values of `where` and `split` that cannot be,
             ambiguous keys of `join`.
         """
-        roles = self._roles()
+        roles = Roles.of(self)
         roles.check(self.path)
         conditions = [("where", name) for name in self.where or {}]
         columns = self._columns(folder, [*roles.asked(), *conditions])
@@ -80,16 +80,6 @@ class Table:
                 columns, table=columns.table.filter(pa.array(np.isin(np.arange(n), rows)))
             )
         return samples_from(columns, locations, roles)
-
-    def _roles(self) -> Roles:
-        return Roles(
-            label=self.label,
-            image=self.image,
-            text=self.text,
-            id=self.id,
-            group=self.group,
-            split=self.split,
-        )
 
     def _columns(self, folder: Path, asked: list[tuple[str, str]]) -> Columns:
         """Read the columns that the grid names, as pairs of key and name, and join them."""

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from features.block import Modality
-from features.pictures.decoding import UnreadablePicture, as_png, check
+from features.pictures.decoding import UnreadablePicture, check, encoded
 from pipeline.data.frame import is_missing
+from pipeline.data.samples import NOUNS
 from pipeline.use.fitted import Items
 from pipeline.use.problem import ItemError
 
@@ -23,7 +24,6 @@ PictureLike: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[
 Pictures: TypeAlias = PictureLike | Iterable[PictureLike | None]
 Texts: TypeAlias = str | Iterable[str | None]
 SINGLE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image)
-NOUNS: dict[Modality, str] = {"image": "picture", "text": "text"}
 
 
 class GivenItems(NamedTuple):
@@ -125,16 +125,9 @@ def picture_file(picture: object) -> bytes:
     TypeError
         Where it is nothing that stands for a picture.
     """
-    if isinstance(picture, bytes | bytearray | memoryview):
-        return bytes(picture)
     if isinstance(picture, str | os.PathLike):
         return Path(picture).read_bytes()
-    if isinstance(picture, Image.Image | np.ndarray):
-        return as_png(picture)
-    raise TypeError(
-        "a picture is a path, bytes, a picture of Pillow or a uint8 array, not "
-        f"{type(picture).__name__}"
-    )
+    return encoded(picture)
 
 
 def _is_single(pictures: Pictures | None, texts: Texts | None) -> bool:

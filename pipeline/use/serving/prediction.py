@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from pipeline.data.samples import NOUNS
 from pipeline.use.bundle import Bundle
 from pipeline.use.items import Item
-from pipeline.use.predictions import NOUNS, predicted
+from pipeline.use.predictions import predicted
 
 Noun = Literal["picture", "text"]
 Predicting = Callable[[Sequence[Item]], "Sequence[Prediction]"]

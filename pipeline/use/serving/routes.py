@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.use.predictions import NOUNS
+from pipeline.data.samples import NOUNS
 from pipeline.use.serving.inputs import Batch
 from pipeline.use.serving.limits import Refusal, Refused
 from pipeline.use.serving.metrics import MEDIA_TYPE

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Sequence
 from functools import partial
 from typing import Self
 
+import numpy as np
+
+from features.pictures.decoding import as_png
 from pipeline.use.bundle import Bundle
 from pipeline.use.items import Item
 from pipeline.use.problem import BundleError
@@ -103,11 +105,7 @@ class Service:
 
 
 def _white_picture() -> bytes:
-    from PIL import Image
-
-    content = io.BytesIO()
-    Image.new("RGB", (64, 64), "white").save(content, "PNG")
-    return content.getvalue()
+    return as_png(np.full((64, 64, 3), 255, dtype=np.uint8))
 
 
 def _kind(outcome: Prediction | BaseException) -> str:
