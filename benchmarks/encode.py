@@ -7,7 +7,9 @@ minute slows all of them; the table gives medians of the rounds. Pictures per se
 - tutorial: open a file, transform it, run the model in float32, one picture or 32 at a time;
 - bare: the same network as ours on tensors that are ready in memory, at the fastest of several
   settings (batches, and threads that share a batch or take one each), found before the rounds;
-- ours: `features.networks.inference.encoding.encoded`, from files in memory to features.
+- ours: `features.networks.inference.encoding.encoded`, from files in memory to features;
+- decoding alone: the same pictures prepared by as many threads, without a network; and on a GPU,
+  its own decoder of JPEG (torchvision's, which gives other pixels than Pillow).
 
 The pictures are those of ../shared/data/flipkart1050.parquet where that is there, else photographs
 made up. Weights are random where none are at hand; speed is the same. With a GPU all sides run on
@@ -39,6 +41,7 @@ from features.networks.building import build
 from features.networks.inference.encoding import encoded
 from features.networks.inference.feature_extractor import FeatureExtractor, feature_extractor
 from features.networks.pretrained import Pretrained
+from features.pictures.preparation import batches
 
 MODELS = ("efficientnet_lite0", "resnet50")
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "flipkart1050.parquet"
@@ -204,8 +207,11 @@ def measure_pictures(model: str, count: int, rounds: int) -> None:
         f"bare ({setting})": alone,
         f"ours, from files ({precision.name})": Side(lambda: ours(net, files), count),
     }
+    sides["decoding alone"] = Side(lambda: _decoded(net, files), count)
+    if net.device.type == "cuda":
+        sides["decoding alone, by the GPU"] = Side(lambda: _decoded_by_gpu(files), count)
     speeds = median_speeds(sides, rounds)
-    single, batched, bare_speed, our_speed = speeds.values()
+    single, batched, bare_speed, our_speed, *_ = speeds.values()
     for name, speed in speeds.items():
         print(f"{model:20} {name:44} {speed:10.1f} pictures/s")
     print(
@@ -220,6 +226,23 @@ def measure_pictures(model: str, count: int, rounds: int) -> None:
         with BusyShare() as busy:
             ours(net, files)
         print(f"{model:20} GPU busy {busy.share:.0%} (target 90 %)")
+
+
+def _decoded(net: FeatureExtractor, files: Sequence[bytes]) -> None:
+    for _ in batches(files, net.preparation, net.batch_size):
+        pass
+
+
+def _decoded_by_gpu(files: Sequence[bytes]) -> None:
+    from torchvision.io import ImageReadMode, decode_jpeg
+
+    for start in range(0, len(files), 256):
+        encoded_files = [
+            torch.frombuffer(bytearray(file), dtype=torch.uint8)
+            for file in files[start : start + 256]
+        ]
+        decode_jpeg(encoded_files, mode=ImageReadMode.RGB, device="cuda")
+    torch.cuda.synchronize()
 
 
 def _with_weights(model: str) -> CNN:

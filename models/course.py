@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from models.fusion import Fusion
 
@@ -13,7 +13,10 @@ class TrainsNetwork(Fusion):
     Attributes
     ----------
     epochs : most passes, a parameter.
+    gpu_pays : whether a GPU, where there is one, trains it faster than a processor's core.
     """
+
+    gpu_pays: ClassVar[bool] = False
 
     epochs: int
 

@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from features.machine.precision import chosen_precision
 from pipeline.store.folder import FolderStore
 from pipeline.store.store import Store
 from tests.support.paths import SHARED
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need a GPU skip where there is none."""
+    needing = [item for item in items if item.get_closest_marker("gpu")]
+    if not needing or chosen_precision("float32").device == "cuda":
+        return
+    for item in needing:
+        item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
 @pytest.fixture

@@ -224,7 +224,7 @@ class CNN(PretrainedPictures):
                 name: picture_block(np.empty((0, *net.shapes[name]), dtype=np.float32))
                 for name in names
             }
-        for features in encoded(net, pictures, names):
+        for features in encoded(net, pictures, names, self.exact):
             yield {name: picture_block(features[name]) for name in names}
 
     def _check(self, net: FeatureExtractor, outputs: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from features.block import Block, TrainableNetwork, Unfreeze
 from features.encoder import Encoder
 from features.machine.identity import versions
-from features.machine.precision import Precision, chosen_precision
+from features.machine.precision import Precision, chosen_precision, trained_on
 from features.networks.catalogue import library
 from features.networks.finetuning import Finetune
 from features.networks.pretrained import Pretrained, pretrained
@@ -48,7 +48,7 @@ class PretrainedPictures(Encoder):
         return replace(chosen, preparation=preparation)
 
     def identity(self) -> dict[str, Any]:
-        """Weights' digest, preparation, precision and library versions."""
+        """Weights' digest, preparation, precision, library versions, and a GPU that tunes it."""
         if self.whiten and self.pca is None:
             raise ValueError(
                 "whiten needs the key 'pca', the number of components to scale to equal variance"
@@ -63,6 +63,7 @@ class PretrainedPictures(Encoder):
             **self.chosen().identity(),
             "precision": chosen_precision(self.precision).identity(),
             "libraries": versions("torch", "pillow", library(self.model), *self._drawing()),
+            **(trained_on() if self.finetune is not None else {}),
         }
 
     def _drawing(self) -> list[str]:

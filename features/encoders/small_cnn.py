@@ -13,6 +13,7 @@ from pydantic import Field
 from features.block import Block, FloatArray, Form, Modality, TrainableNetwork, Unfreeze, joined
 from features.encoder import Encoder, Targets
 from features.machine.identity import versions
+from features.machine.precision import trained_on
 from features.pictures.blocks import picture_block, pixel_blocks
 from features.pictures.preparation import PixelArray, Preparation, batches
 from features.training.settings import Loss, Optimizer, Training
@@ -90,8 +91,8 @@ class SmallCNN(Encoder):
         return not self.gives_inputs
 
     def identity(self) -> dict[str, Any]:
-        """Library versions."""
-        return {"libraries": versions("torch", "pillow", "numpy")}
+        """Library versions, and a GPU that trains it."""
+        return {"libraries": versions("torch", "pillow", "numpy"), **trained_on()}
 
     def _built(self, classes: int) -> SmallNetwork:
         """The untrained network, its weights drawn from torch's random state."""

@@ -32,6 +32,15 @@ class Chosen(NamedTuple):
         return self.name if self.name == "float32" else f"{self.name} on {self.device}"
 
 
+def trained_on() -> dict[str, str]:
+    """What a key says of where a network is trained: nothing for a CPU.
+
+    A GPU trains in mixed precision, and adds in another order: other weights come out.
+    """
+    device = chosen_precision("float32").device
+    return {} if device == "cpu" else {"device": device}
+
+
 def chosen_precision(asked: Precision) -> Chosen:
     """The format that stands for "auto" on this machine, or the one asked for.
 

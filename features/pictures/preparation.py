@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -14,13 +13,16 @@ from PIL import Image
 
 from features.machine.threads import ordered
 from features.pictures.decoding import UnreadablePicture, decode
-from features.pictures.resizing import Interpolation, resized
+from features.pictures.resizing import Box, Interpolation, resized
 
 PixelArray = NDArray[np.uint8]
+Portion = tuple[PixelArray, int, range]  # a batch, the position of its first picture, some rows
 Channels = tuple[float, float, float]  # a number for each of red, green and blue
 
 # Batches being decoded while the network works on another one: enough to overlap, little to hold.
 AHEAD = 2
+# Pictures that a thread prepares in a row: handing over each by itself keeps the interpreter busy.
+TOGETHER = 16
 # Longer sides than this many times the shorter one are cut before a centre crop; a square needs
 # less than twice.
 LONGEST = 2
@@ -86,8 +88,8 @@ class Preparation:
         # with.
         width, height = (max(self.shorter_side, int(side * scale + 1e-6)) for side in picture.size)
         left, top = round((width - self.size) / 2), round((height - self.size) / 2)
-        whole = resized(picture, width, height, self.interpolation)
-        return np.ascontiguousarray(whole[top:top + self.size, left:left + self.size])
+        box = Box(left, top, self.size, self.size)
+        return resized(picture, width, height, self.interpolation, box)
 
 
 def _centre(picture: Image.Image) -> Image.Image:
@@ -119,12 +121,25 @@ def batches(
     UnreadablePicture
         Naming the position of the picture that cannot be decoded.
     """
-    with closing(
-        ordered(
-            lambda position: prepared(pictures, position, preparation),
-            range(len(pictures)),
-            ahead=size * AHEAD,
-        )
-    ) as pixels:
+
+    def fill(pixels: PixelArray, start: int, rows: range) -> None:
+        for row in rows:
+            pixels[row] = prepared(pictures, start + row, preparation)
+
+    def portions() -> Iterator[Portion]:
+        side = preparation.size
         for start in range(0, len(pictures), size):
-            yield start, np.stack(list(islice(pixels, size)))
+            count = min(size, len(pictures) - start)
+            pixels = np.empty((count, side, side, 3), np.uint8)
+            for first in range(0, count, TOGETHER):
+                yield pixels, start, range(first, min(first + TOGETHER, count))
+
+    def filled(portion: Portion) -> Portion:
+        fill(*portion)
+        return portion
+
+    ahead = AHEAD * -(-size // TOGETHER)
+    with closing(ordered(filled, portions(), ahead=ahead)) as filled_portions:
+        for pixels, start, rows in filled_portions:
+            if rows.stop == len(pixels):
+                yield start, pixels

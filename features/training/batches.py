@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from features.training.torch_state import device
 ROWS_AT_ONCE = 256  # where nothing is learned
 
 Batch = tuple[Sequence[Tensor], Tensor]
+Result = TypeVar("Result")
 
 
 class Batches(Protocol):
@@ -89,15 +90,41 @@ def applied(network: nn.Module, inputs: Sequence[Rowwise], method: str = "forwar
     """What a trained network's method gives for all rows: a few at a time, without gradients."""
     where = device()
     function = getattr(network.to(where), method)
+
+    def outputs_of(rows: slice) -> list[Tensor]:
+        return [function(*(rowwise[rows].to(where) for rowwise in inputs)).cpu()]
+
+    outputs: list[Tensor] = []
     with torch.no_grad():
-        outputs = [
-            function(*(rowwise[part].to(where) for rowwise in inputs)).cpu()
-            for part in _portions(len(inputs[0]))
-        ]
+        for rows in _portions(len(inputs[0])):
+            outputs += in_halves(outputs_of, rows)
     network.cpu()  # where it can be stored from, and read where there is no GPU
     return torch.cat(outputs)
 
 
+def in_halves(function: Callable[[slice], list[Result]], rows: slice) -> list[Result]:
+    """What a function of consecutive rows gives for all, or where memory is short for each half.
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        Where the GPU's memory does not suffice for a single row.
+    """
+    try:
+        return function(rows)
+    except torch.OutOfMemoryError:
+        if rows.stop - rows.start <= 1:
+            raise
+    # behind the handler: what it holds of the failed attempt is freed first
+    torch.cuda.empty_cache()
+    middle = (rows.start + rows.stop) // 2
+    return [
+        *in_halves(function, slice(rows.start, middle)),
+        *in_halves(function, slice(middle, rows.stop)),
+    ]
+
+
 def _portions(n: int) -> list[slice]:
     """All rows, ROWS_AT_ONCE at a time; an empty portion where there are none."""
-    return [slice(start, start + ROWS_AT_ONCE) for start in range(0, max(n, 1), ROWS_AT_ONCE)]
+    starts = range(0, max(n, 1), ROWS_AT_ONCE)
+    return [slice(start, min(start + ROWS_AT_ONCE, n)) for start in starts]

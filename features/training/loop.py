@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from features.training.batches import Batch, TrainingSamples
+from features.training.batches import Batch, TrainingSamples, in_halves
 from features.training.held_out import split_for_stopping
 from features.training.settings import History, Precision, Training
 from features.training.torch_state import device, seeded
@@ -90,6 +90,7 @@ class _Steps:
         self, network: nn.Module, groups: ParameterGroups, how: Training, rows: int
     ) -> None:
         self._network, self._precision = network, how.precision
+        self._separable, self._parts = how.separable, 1
         self._optimizer = optimizer_of(groups, how)
         rates = [group["lr"] for group in self._optimizer.param_groups]
         others = sorted(set(rates) - {how.learning_rate})
@@ -111,15 +112,46 @@ class _Steps:
         self._network.train()
         total = torch.zeros((), device=codes.device)
         for inputs, rows in batches:
-            loss = self._loss(inputs, codes[rows.to(codes.device)], objective)
-            self._optimizer.zero_grad()
-            torch.autograd.backward(self._scaler.scale(loss))
-            self._scaler.step(self._optimizer)
-            self._scaler.update()
-            if self._schedule is not None:
-                self._schedule.step()
-            total += loss.detach() * len(rows)
+            total += self._step((inputs, codes[rows.to(codes.device)]), objective)
         return float(total)
+
+    def _step(self, batch: Batch, objective: Objective) -> Tensor:
+        """The sum of the rows' losses before the step."""
+        while True:
+            try:
+                self._optimizer.zero_grad()
+                loss = self._backward(batch, objective)
+                break
+            except torch.OutOfMemoryError:
+                if not self._may_take_parts(len(batch[1])):
+                    raise
+            torch.cuda.empty_cache()
+            self._parts *= 2
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        if self._schedule is not None:
+            self._schedule.step()
+        return loss
+
+    def _backward(self, batch: Batch, objective: Objective) -> Tensor:
+        """Add the gradient of the mean loss; the sum of the rows' losses.
+
+        It is the mean over the parts of a batch that the GPU's memory does not suffice for, too.
+        """
+        inputs, codes = batch
+        size = -(-len(codes) // self._parts)
+        total = torch.zeros((), device=codes.device)
+        for start in range(0, len(codes), size):
+            rows = slice(start, start + size)
+            part = codes[rows]
+            loss = self._loss([rowwise[rows] for rowwise in inputs], part, objective)
+            torch.autograd.backward(self._scaler.scale(loss * (len(part) / len(codes))))
+            total += loss.detach() * len(part)
+        return total
+
+    def _may_take_parts(self, rows: int) -> bool:
+        """Whether there are rows for more parts, and the loss of a batch is that of its parts."""
+        return self._separable and 2 * self._parts <= rows
 
     def measure(self, batches: Iterator[Batch], codes: Tensor, objective: Objective) -> float:
         """The sum of the rows' losses, learning nothing."""
@@ -127,8 +159,16 @@ class _Steps:
         total = 0.0
         with torch.no_grad():
             for inputs, rows in batches:
-                loss = self._loss(inputs, codes[rows.to(codes.device)], objective)
-                total += float(loss) * len(rows)
+                codes_of_batch = codes[rows.to(codes.device)]
+
+                def losses(
+                    rows: slice, inputs: Any = inputs, codes: Tensor = codes_of_batch
+                ) -> list[float]:
+                    part = codes[rows]
+                    loss = self._loss([rowwise[rows] for rowwise in inputs], part, objective)
+                    return [float(loss) * len(part)]
+
+                total += sum(in_halves(losses, slice(0, len(rows))))
         return total
 
     def _loss(self, inputs: Any, codes: Tensor, objective: Objective) -> Tensor:

@@ -30,6 +30,9 @@ class Training:
         (Smith and Topin, Super-convergence, 2019).
     precision : on a GPU. "float16" is mixed, with scaled losses; "bfloat16" is mixed where the GPU
         has it, and else float32. A CPU trains in float32.
+    separable : whether the loss of a batch is the mean of its rows' losses, so that a batch that a
+        GPU's memory does not suffice for may be taken in parts (batch normalisation then sees the
+        parts).
     """
 
     epochs: int
@@ -42,6 +45,7 @@ class Training:
     optimizer: Optimizer = "adamw"
     schedule: Schedule = "constant"
     precision: Precision = "float16"
+    separable: bool = True
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,22 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+_gpu_pays: ContextVar[bool] = ContextVar("gpu_pays", default=True)
+
 
 def device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU where there is one, and it pays."""
+    return torch.device("cuda" if _gpu_pays.get() and torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def on_gpu_if(pays: bool) -> Iterator[None]:
+    """Within it, networks are trained and applied on a GPU only if it pays."""
+    before = _gpu_pays.set(pays)
+    try:
+        yield
+    finally:
+        _gpu_pays.reset(before)
 
 
 @contextmanager

@@ -28,10 +28,11 @@ class Attending(NeuralFusion):
                 f"no attention was learned: every training label was {self.classes_[0]}"
             )
         from features.training.batches import applied
+        from features.training.torch_state import on_gpu_if
 
-        return np.asarray(
-            applied(self.network_, self._inputs(views), "attention").numpy(), dtype=np.float32
-        )
+        with on_gpu_if(self.gpu_pays):
+            weights = applied(self.network_, self._inputs(views), "attention")
+        return np.asarray(weights.numpy(), dtype=np.float32)
 
 
 class AttendsToPairs(Attending):

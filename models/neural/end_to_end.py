@@ -64,6 +64,7 @@ class EndToEnd(TrainsBranches):
     needs: ClassVar[dict[Modality, Form]] = {"image": "inputs", "text": "inputs"}
     predicts: ClassVar[str] = "fused_features"
     batch_size: ClassVar[int] = 32
+    gpu_pays: ClassVar[bool] = True
     remade: ClassVar[frozenset[str]] = frozenset({"network_"})  # of `weights_`, where it is asked
 
     unfreeze: Unfreeze = "last_stage"

@@ -43,8 +43,9 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
     Subclasses inherit the parameters below, add their own and say what goes in.
 
     Training (AdamW) stops early on 15 % of the training samples, drawn by class (and by whole
-    groups, where the views know groups); the best weights are kept. It runs on the GPU where there
-    is one.
+    groups, where the views know groups); the best weights are kept. It runs on a GPU where that
+    pays (`gpu_pays`): steps of 64 rows through a small network are over before a GPU has been told
+    of all their operations, and the processor's cores train as many networks side by side.
 
     Parameters
     ----------
@@ -134,6 +135,7 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
 
         from features.training.batches import RowBatches, TrainingSamples
         from features.training.loop import train
+        from features.training.torch_state import on_gpu_if
 
         self._prepare(views)
         inputs = self._inputs(views)
@@ -141,14 +143,15 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
             bool(tensor.isfinite().all()) for tensor in inputs if isinstance(tensor, Tensor)
         ):
             raise ValueError("some features are not finite numbers")
-        self.network_, self.history_ = train(
-            lambda: self._network(inputs),
-            TrainingSamples(RowBatches(inputs, self.batch_size), codes, views.groups),
-            self._objective(codes),
-            self._training(),
-            self._criterion(codes),
-            self._parameters,
-        )
+        with on_gpu_if(self.gpu_pays):
+            self.network_, self.history_ = train(
+                lambda: self._network(inputs),
+                TrainingSamples(RowBatches(inputs, self.batch_size), codes, views.groups),
+                self._objective(codes),
+                self._training(),
+                self._criterion(codes),
+                self._parameters,
+            )
         return self
 
     def _training(self) -> Training:
@@ -167,8 +170,10 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
         if len(self.classes_) == 1 or not len(views):
             return np.full((len(views), len(self.classes_)), 1 / len(self.classes_))
         from features.training.batches import applied
+        from features.training.torch_state import on_gpu_if
 
-        scores = applied(self.network_, self._asked(views), self.predicts).double()
+        with on_gpu_if(self.gpu_pays):
+            scores = applied(self.network_, self._asked(views), self.predicts).double()
         return np.asarray(scores.softmax(dim=1).numpy(), dtype=np.float64)
 
 

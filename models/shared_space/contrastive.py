@@ -69,17 +69,19 @@ class ContrastiveProjection(Projection):
 
         from features.training.batches import RowBatches, TrainingSamples
         from features.training.loop import train
+        from features.training.torch_state import on_gpu_if
         from models.shared_space.contrastive_network import TwoMaps, info_nce
 
         # The indices tell which samples share a picture or a text.
         indices = (block.index for block in pairs.blocks().values())
         batches = RowBatches([*map(torch.from_numpy, (image, text, *indices))], self.batch_size)
-        network, self.history_ = train(
-            lambda: TwoMaps(image.shape[1], text.shape[1], self.dimensions, self.dropout),
-            TrainingSamples(batches, np.zeros(len(pairs), dtype=np.int64), pairs.groups),
-            lambda scores, _: info_nce(scores),
-            self._training(),
-        )
+        with on_gpu_if(False):  # two linear maps: see NeuralFusion
+            network, self.history_ = train(
+                lambda: TwoMaps(image.shape[1], text.shape[1], self.dimensions, self.dropout),
+                TrainingSamples(batches, np.zeros(len(pairs), dtype=np.int64), pairs.groups),
+                lambda scores, _: info_nce(scores),
+                self._training(),
+            )
         self.maps_ = {"image": network.of_picture.weight.detach().double().numpy().T,
                       "text": network.of_text.weight.detach().double().numpy().T}
         self.temperature_ = float(1 / network.scale().detach())
@@ -93,4 +95,5 @@ class ContrastiveProjection(Projection):
             self.weight_decay,
             self.random_state,
             self.batch_size,
+            separable=False,
         )

@@ -12,6 +12,8 @@ from pydantic import BaseModel
 
 from features.block import Modality
 from features.estimator import Estimator
+from features.machine.precision import trained_on
+from models.course import TrainsNetwork
 from models.fusion import Fusion, TakesClassifier
 from models.groups import UsesGroups
 from pipeline.data.dataset import Dataset
@@ -35,6 +37,7 @@ def model_ingredients(estimator: Estimator) -> dict[str, Any]:
         "class": type(estimator).__name__,
         "version": getattr(estimator, "version", None),
         "parameters": plain_parameters(estimator),
+        **(trained_on() if isinstance(estimator, TrainsNetwork) and estimator.gpu_pays else {}),
     }
 
 

@@ -79,8 +79,8 @@ def test_the_frozen_network_runs_once_and_the_components_in_every_training_set(
 
     encoded, passes, fits = encoding.encoded, [], []
     fit = CNN.fit_features
-    monkeypatch.setattr(encoding, "encoded", lambda net, pictures, outputs: (
-        passes.append(len(pictures)) or encoded(net, pictures, outputs)))
+    monkeypatch.setattr(encoding, "encoded", lambda net, pictures, outputs, exact: (
+        passes.append(len(pictures)) or encoded(net, pictures, outputs, exact)))
     monkeypatch.setattr(CNN, "fit_features", lambda self, block, targets=None: (
         fits.append(len(block)) or fit(self, block, targets)))
     without_report(monkeypatch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -55,9 +55,13 @@ class Layers(Encoder):
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
         from torch import nn
 
-        return TrainableNetwork(
-            nn.Sequential(nn.Linear(inputs.width, 8), nn.ReLU(), nn.Linear(8, 7)), 7, False
-        )
+        class Network(nn.Sequential):
+            def forward(self, rows: Any) -> Any:
+                """Of rows in the main memory, wherever the weights are."""
+                return super().forward(rows.to(self[0].weight.device))
+
+        layers = nn.Linear(inputs.width, 8), nn.ReLU(), nn.Linear(8, 7)
+        return TrainableNetwork(Network(*layers), 7, False)
 
 
 def views(form: str = "pooled", n: int = 60, seed: int = 0) -> tuple[Views, np.ndarray]:

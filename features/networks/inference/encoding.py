@@ -20,16 +20,24 @@ Features = dict[str, FloatArray]
 
 
 def encoded(
-    net: FeatureExtractor, pictures: Sequence[bytes], outputs: Sequence[str]
+    net: FeatureExtractor, pictures: Sequence[bytes], outputs: Sequence[str], exact: bool = True
 ) -> Iterator[Features]:
     """Features of consecutive pictures, in order: for each output float32 (b, d) or (b, t, d).
+
+    Parameters
+    ----------
+    exact : whether a picture's features shall be the same to the bit whatever comes with it. A GPU
+        rounds otherwise for other sizes of a batch, so that the last one is filled up; a CPU does
+        not.
 
     Raises
     ------
     features.pictures.decoding.UnreadablePicture
         Naming the position of the picture that cannot be decoded.
     """
-    return (_on_gpu if net.device.type == "cuda" else _on_cpu)(net, pictures, outputs)
+    if net.device.type == "cuda":
+        return _on_gpu(net, pictures, outputs, exact)
+    return _on_cpu(net, pictures, outputs)
 
 
 def _on_cpu(
@@ -66,18 +74,51 @@ class _Underway(NamedTuple):
 
 
 def _on_gpu(
-    net: FeatureExtractor, pictures: Sequence[bytes], outputs: Sequence[str]
+    net: FeatureExtractor, pictures: Sequence[bytes], outputs: Sequence[str], exact: bool
 ) -> Iterator[Features]:
     """Threads decode; the GPU is given a batch before the last one's results are waited for."""
     underway: deque[_Underway] = deque()
     with closing(batches(pictures, net.preparation, net.batch_size)) as prepared_batches:
         for _, pixels in prepared_batches:
-            copied = torch.from_numpy(pixels).pin_memory().to(net.device, non_blocking=True)
-            underway.append(_sent_back(net.features(copied, outputs)))
-            if len(underway) > 1:
-                yield _arrived(underway.popleft())
+            for part in _computed(net, torch.from_numpy(pixels).pin_memory(), outputs, exact):
+                underway.append(part)
+                if len(underway) > 1:
+                    yield _arrived(underway.popleft())
     while underway:
         yield _arrived(underway.popleft())
+    torch.cuda.empty_cache()  # other processes may need what this one has no use for
+
+
+def _computed(
+    net: FeatureExtractor, pixels: Tensor, outputs: Sequence[str], exact: bool
+) -> Iterator[_Underway]:
+    """Features of pinned pixels (b, size, size, 3), in as few parts as the GPU's memory allows.
+
+    Where it does not suffice, batches are half as large from then on.
+    """
+    start = 0
+    while start < len(pixels):
+        part = pixels[start : start + net.batch_size]
+        try:
+            features = net.features(_on_device(net, part, exact), outputs)
+            underway = _sent_back({name: rows[: len(part)] for name, rows in features.items()})
+        except torch.OutOfMemoryError:
+            if net.batch_size == 1:
+                raise
+            net.batch_size //= 2
+            torch.cuda.empty_cache()
+            continue
+        yield underway
+        start += len(part)
+
+
+def _on_device(net: FeatureExtractor, pixels: Tensor, exact: bool) -> Tensor:
+    """The pixels on the GPU, behind them black pictures up to a full batch."""
+    if not exact or len(pixels) == net.batch_size:
+        return pixels.to(net.device, non_blocking=True)
+    full = pixels.new_zeros((net.batch_size, *pixels.shape[1:]), device=net.device)
+    full[: len(pixels)].copy_(pixels, non_blocking=True)
+    return full
 
 
 def _sent_back(features: dict[str, Tensor]) -> _Underway:

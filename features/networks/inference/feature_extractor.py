@@ -33,9 +33,10 @@ from features.networks.pretrained import Pretrained
 from features.pictures.preparation import PixelArray
 
 NOISE_SEED = 0
-# A GPU's batch may take this share of its free memory, and is no larger than this; beyond, nothing
-# is gained.
-GPU_SHARE, LARGEST = 0.4, 256
+LARGEST = 256  # pictures of a batch; beyond, nothing is gained
+# Pixels of a batch on a GPU, whatever its free memory: another size would round otherwise. Where it
+# does not suffice, encoding halves the batch.
+GPU_PIXELS = 256 * 224 * 224
 
 
 class FeatureExtractor:
@@ -62,7 +63,7 @@ class FeatureExtractor:
     ----------
     shapes : of one picture's features, (d,) for "pooled" and (t, d) for "regions", where there are
         such.
-    batch_size : pictures to give it at once.
+    batch_size : pictures to give it at once; on a GPU, halved where its memory does not suffice.
     """
 
     def __init__(
@@ -167,15 +168,8 @@ class FeatureExtractor:
         return torch.from_numpy(noise).to(self.device)
 
     def _batch_size(self) -> int:
-        if self.device.type == "cpu":
-            return max(1, min(LARGEST, CPU_PIXELS // self.preparation.size ** 2))
-        pixels = self._noise(4)
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        self.features(pixels, ["pooled", "regions"])
-        bytes_a_picture = max(1, (torch.cuda.max_memory_allocated() - before) // len(pixels))
-        budget = int(torch.cuda.mem_get_info()[0] * GPU_SHARE)
-        return max(1, min(LARGEST, budget // bytes_a_picture))
+        pixels = CPU_PIXELS if self.device.type == "cpu" else GPU_PIXELS
+        return max(1, min(LARGEST, pixels // self.preparation.size**2))
 
 
 @contextmanager

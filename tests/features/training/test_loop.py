@@ -198,3 +198,78 @@ def test_precision_makes_no_difference_on_a_processor(precision):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     assert trained(replace(HOW, precision=precision))[1] == trained()[1]
+
+
+class Narrow(nn.Linear):
+    """A layer whose device has memory for so many rows at once."""
+
+    room = 20
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        if len(values) > self.room:
+            raise torch.OutOfMemoryError("no room")
+        return super().forward(values)
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_taken_in_parts():
+    parts, history = train(
+        lambda: Narrow(4, 3), samples(*rows()), logit_loss("cross_entropy"), HOW
+    )
+    whole, same = trained()
+    for weight, expected in zip(parts.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(weight, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(history.held_out, same.held_out, rtol=1e-4)
+
+
+def test_a_loss_that_is_not_the_mean_of_its_parts_needs_the_memory():
+    with pytest.raises(torch.OutOfMemoryError):
+        train(
+            lambda: Narrow(4, 3),
+            samples(*rows()),
+            logit_loss("cross_entropy"),
+            replace(HOW, separable=False),
+        )
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_a_gpu_trains_to_the_weights_of_a_cpu(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, history = trained(replace(HOW, precision=precision))
+    assert next(network.parameters()).device.type == "cpu"
+    monkeypatch.setattr("features.training.torch_state.device", lambda: torch.device("cpu"))
+    for module in ("loop", "batches"):
+        monkeypatch.setattr(f"features.training.{module}.device", lambda: torch.device("cpu"))
+    with torch.random.fork_rng():
+        alone, on_cpu = trained()
+    tolerance = 1e-3 if precision == "float32" else 0.05
+    assert abs(min(history.held_out) - min(on_cpu.held_out)) < tolerance
+    values = rows()[0]
+    agree = network(values).argmax(dim=1) == alone(values).argmax(dim=1)
+    assert agree.float().mean() > 0.95
+
+
+@pytest.mark.gpu
+def test_a_batch_that_a_gpu_has_no_memory_for_is_taken_in_parts() -> None:
+    """Rows of 4 MB that become 128 MB each: 64 of them need 8 GB."""
+
+    class Wide(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 3)
+
+        def forward(self, values: torch.Tensor) -> torch.Tensor:
+            wide = values.repeat(1, 2**23)  # 128 MB a row
+            return self.layer(wide.reshape(len(values), -1, 4).mean(dim=1))
+
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(4e9 / torch.cuda.mem_get_info()[1])
+    try:
+        how = replace(HOW, epochs=2, precision="float32")
+        history = train(Wide, samples(*rows()), logit_loss("cross_entropy"), how)[1]
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+        torch.cuda.empty_cache()
+    assert len(history.fitted) == 2
+    assert np.isfinite(history.fitted).all()

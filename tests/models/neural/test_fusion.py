@@ -5,6 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
+import pytest
+import torch
+
+from models import FUSIONS
+from models.neural.fusion import NeuralFusion
+from tests.support.model_views import views
 from tests.support.paths import ROOT
 
 
@@ -25,3 +32,19 @@ def test_warming_up_imports_what_the_first_training_would():
         cwd=ROOT,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "name", [name for name, cls in FUSIONS.items() if issubclass(cls, NeuralFusion)]
+)
+def test_trained_on_a_gpu_it_predicts_on_a_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cls = FUSIONS[name]
+    monkeypatch.setattr(cls, "gpu_pays", True)
+    form = next(iter({"sequence", "inputs"} & set(cls.needs.values())), "pooled")
+    train, y = views(form, n=120)
+    model = cls(epochs=30, random_state=3).fit(train, y)
+    on_gpu = model.predict_proba(train)
+    assert (model.classes_[on_gpu.argmax(axis=1)] == y).mean() > 0.9
+    monkeypatch.setattr("features.training.batches.device", lambda: torch.device("cpu"))
+    np.testing.assert_allclose(model.predict_proba(train), on_gpu, rtol=0, atol=2e-3)

@@ -189,3 +189,29 @@ def test_processes_of_joblib_work_beside_ours(store):
     assert roots == [2.0, 3.0]
     outcomes = run_all([Act("c", nothing), Act("d", nothing)], engine, store, silence)
     assert {type(outcome) for outcome in outcomes.values()} == {Done}
+
+
+@dataclass(frozen=True)
+class PredictOnGPU(Predict):
+    """The same on a GPU, whether that pays or not."""
+
+    def compute(self, store: Store) -> dict[str, Any]:
+        FUSIONS[self.label].gpu_pays = True
+        return super().compute(store)
+
+
+@pytest.mark.gpu
+def test_several_processes_train_on_a_gpu_that_this_one_has_used(tmp_path):
+    """Workers are no forks of this process: CUDA does not work in those."""
+    import torch
+
+    held = torch.ones(2**20, device="cuda")
+    names = [name for name, cls in FUSIONS.items() if issubclass(cls, NeuralFusion)]
+    store = FolderStore(tmp_path)
+    outcomes = run_all([PredictOnGPU(name) for name in names], Processes(4), store, silence)
+    assert all(isinstance(outcome, Done) for outcome in outcomes.values()), outcomes
+    for name in names:
+        entry = store.load({"fusion": name})
+        assert entry is not None
+        assert np.isfinite(entry.arrays["probabilities"]).all()
+    assert float(held.sum()) == 2**20
