@@ -12,6 +12,15 @@ from pipeline.store.store import Store
 from tests.support.paths import SHARED
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a CUDA device where there is none."""
+    if item.get_closest_marker("gpu") is not None:
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")
+
+
 @pytest.fixture
 def store(tmp_path) -> Store:
     return FolderStore(tmp_path / "store")
