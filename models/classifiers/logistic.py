@@ -20,6 +20,7 @@ from models.classifier import (
     row_weights,
 )
 from models.softmax.blocks import Strengths, predicted, scaled_coefficients, solve_blocks
+from models.softmax.device import Device
 from models.softmax.problem import Problem, Solution
 from models.softmax.solve import solve
 from models.views import BlocksFit
@@ -36,6 +37,7 @@ class Logistic(SolvesJointly):
     ----------
     C : inverse strength of the regularisation.
     class_weight : balanced weighs each class's rows so that all classes count alike.
+    device : "cuda" solves large dense training sets on a GPU, to other last bits.
     """
 
     version: ClassVar[int] = 11
@@ -43,6 +45,7 @@ class Logistic(SolvesJointly):
 
     C: Positive = 10.0
     class_weight: ClassWeight = "none"
+    device: Device = "cpu"
 
     def _model(self, X: Array, y: NDArray[Any]) -> FittedModel:
         return _Softmax(self._solved(X, y, [self.C])[0], len(self.classes_))
@@ -74,7 +77,7 @@ class Logistic(SolvesJointly):
         ]
         return [
             predicted(fit, solutions)
-            for fit, solutions in zip(fits, solve_blocks(fits, strengths), strict=True)
+            for fit, solutions in zip(fits, solve_blocks(fits, strengths, self.device), strict=True)
         ]
 
     def fit_jointly(self, fit: BlocksFit) -> Self:
@@ -83,7 +86,7 @@ class Logistic(SolvesJointly):
         self.widths_ = tuple(scaled.block.width for scaled in fit.train)
         self.n_features_in_ = sum(self.widths_)
         solution = solve_blocks(
-            [fit], [Strengths([self.C], row_weights(fit.y, self.class_weight))]
+            [fit], [Strengths([self.C], row_weights(fit.y, self.class_weight))], self.device
         )[0][0]
         self.model_ = _Softmax(scaled_coefficients(fit, solution), len(self.classes_))
         return self
@@ -91,7 +94,8 @@ class Logistic(SolvesJointly):
     def _solved(self, X: Array, y: NDArray[Any], strengths: Sequence[float]) -> list[Solution]:
         codes, weights = np.unique(y, return_inverse=True)[1], row_weights(y, self.class_weight)
         rows = np.arange(len(codes))
-        return solve(X, codes, [Problem(rows, C, weights=weights) for C in strengths])
+        problems = [Problem(rows, C, weights=weights) for C in strengths]
+        return solve(X, codes, problems, device=self.device)
 
 
 @dataclass(frozen=True, eq=False)

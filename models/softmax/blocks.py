@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +15,14 @@ from models.softmax.design_matrix.mapped import is_large, tiles, transform_mappe
 from models.softmax.design_matrix.principal_axes import axes_to_find, transform
 from models.softmax.design_matrix.transformed_block import (
     FloatArray,
+    GivenBlock,
     IndexedBlock,
     IntArray,
     Matrix,
+    Part,
     TransformedBlock,
 )
+from models.softmax.device import Device, on_gpu
 from models.softmax.problem import Problem, Solution
 from models.softmax.solve import solve
 from models.views import BlocksFit
@@ -35,24 +39,34 @@ class Strengths(NamedTuple):
 
 
 class _UsedRows(NamedTuple):
-    """The transformed rows of a block, and the position of each of its values among them."""
+    """The rows of a block, and the position of each of its values among them.
 
-    transformed: TransformedBlock
+    They are transformed, or as given, for a GPU.
+    """
+
+    rows: TransformedBlock | GivenBlock
     position: IntArray
+
+    def of_samples(self, index: IntArray) -> IndexedBlock | GivenBlock:
+        """The block of samples with these values."""
+        positions = self.position[index]
+        if isinstance(self.rows, GivenBlock):
+            return replace(self.rows, index=positions)
+        return IndexedBlock(self.rows, positions)
 
 
 def solve_blocks(
-    fits: Sequence[BlocksFit], strengths: Sequence[Strengths]
+    fits: Sequence[BlocksFit], strengths: Sequence[Strengths], device: Device = "cpu"
 ) -> list[list[Solution]]:
     """Solutions of every fit under its strengths, for columns neither centred nor scaled.
 
     Fits whose blocks hold the same values are solved together; each block is transformed to its
     principal axes once for all fits that use it, and again only after others have replaced it in
-    memory. Samples with the same row and class count as a single row.
+    memory. Samples with the same row and class count as a single row. `device` as in `solve`.
     """
     classes, codes = _coded([fit.y for fit in fits])
     vectors = sum(len(of_fit.C) for of_fit in strengths) * (len(classes) - 1)
-    used = _used_rows(fits, vectors)
+    used = _used_rows(fits, vectors, device)
     groups: dict[tuple[int, ...], list[int]] = {}
     for number, fit in enumerate(fits):
         groups.setdefault(tuple(id(scaled.block.values) for scaled in fit.train), []).append(number)
@@ -61,7 +75,7 @@ def solve_blocks(
         group = [fits[number] for number in numbers]
         problems = _problems(group, [strengths[number] for number in numbers])
         labels = np.concatenate([codes[number] for number in numbers])
-        solved = iter(solve(_side_by_side(group, used), labels, problems))
+        solved = iter(solve(_side_by_side(group, used), labels, problems, device=device))
         for number in numbers:
             solutions[number] = [next(solved) for _ in strengths[number].C]
     return [solutions[number] for number in range(len(fits))]
@@ -112,17 +126,21 @@ def _problems(fits: Sequence[BlocksFit], strengths: Sequence[Strengths]) -> list
 
 
 def _used_rows(
-    fits: Sequence[BlocksFit], vectors: int
+    fits: Sequence[BlocksFit], vectors: int, device: Device
 ) -> dict[tuple[int, int], _UsedRows]:
-    """Every distinct block, transformed; by its position in a fit and its values' identity."""
+    """Every distinct block, by its position in a fit and its values' identity.
+
+    Transformed, unless a GPU will do that.
+    """
     users: dict[tuple[int, int], list[Block]] = {}
     for fit in fits:
         for part, scaled in enumerate(fit.train):
             users.setdefault((part, id(scaled.block.values)), []).append(scaled.block)
-    return {key: _transformed(blocks, vectors) for key, blocks in users.items()}
+    as_given = on_gpu(device, [blocks[0].values for blocks in users.values()], vectors)
+    return {key: _rows_of(blocks, vectors, as_given) for key, blocks in users.items()}
 
 
-def _transformed(blocks: Sequence[Block], vectors: int) -> _UsedRows:
+def _rows_of(blocks: Sequence[Block], vectors: int, as_given: bool) -> _UsedRows:
     values = blocks[0].values
     counts = np.bincount(
         np.concatenate([block.index for block in blocks]), minlength=values.shape[0]
@@ -131,8 +149,12 @@ def _transformed(blocks: Sequence[Block], vectors: int) -> _UsedRows:
     shares = counts[used] // np.gcd.reduce(counts[used])
     position = np.zeros(len(counts), np.int64)
     position[used] = np.arange(len(used))
-    transformed = _remembered(blocks[0], used, None if shares.max() == 1 else shares, vectors)
-    return _UsedRows(transformed, position)
+    repeated = None if shares.max() == 1 else shares
+    if as_given:
+        content = (blocks[0].digest or np.asarray(values), used, repeated)
+        rows = np.asarray(_rows(values, used))
+        return _UsedRows(GivenBlock(rows, np.arange(len(used)), repeated, content, USES), position)
+    return _UsedRows(_remembered(blocks[0], used, repeated, vectors), position)
 
 
 def _remembered(
@@ -167,14 +189,13 @@ def _rows(values: Matrix, rows: IntArray) -> Matrix:
 
 def _side_by_side(
     fits: Sequence[BlocksFit], used: dict[tuple[int, int], _UsedRows]
-) -> list[Matrix | IndexedBlock]:
+) -> list[Part]:
     """The blocks of fits that share their values, over the rows of all of them."""
-    blocks: list[Matrix | IndexedBlock] = []
+    blocks: list[Part] = []
     for part in range(len(fits[0].train)):
         of_fits = [fit.train[part].block for fit in fits]
-        rows = [used[part, id(block.values)] for block in of_fits]
-        index = [of.position[block.index] for of, block in zip(rows, of_fits, strict=True)]
-        blocks.append(IndexedBlock(rows[0].transformed, np.concatenate(index)))
+        rows = used[part, id(of_fits[0].values)]
+        blocks.append(rows.of_samples(np.concatenate([block.index for block in of_fits])))
     return blocks
 
 

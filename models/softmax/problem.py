@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from models.softmax.design_matrix.training_sets import TrainingSet
 from models.softmax.design_matrix.transformed_block import (
-    IndexedBlock,
     Matrix,
+    Part,
     blocks_of,
     split_columns,
 )
@@ -127,7 +127,7 @@ def training_set_numbers(problems: Sequence[Problem]) -> list[int]:
 
 
 def batches(
-    blocks: Sequence[Matrix | IndexedBlock], problems: Sequence[Problem]
+    blocks: Sequence[Part], problems: Sequence[Problem]
 ) -> Iterator[list[int]]:
     """Positions of the problems of a batch: of the same scale, and of much the same rows."""
     scales: dict[bytes, dict[Any, list[int]]] = {}

@@ -19,11 +19,13 @@ from models.softmax.design_matrix.training_sets import (
 )
 from models.softmax.design_matrix.transformed_block import (
     Features,
+    GivenBlock,
     IndexedBlock,
-    Matrix,
+    Part,
     blocks_of,
     split_columns,
 )
+from models.softmax.device import Device, on_gpu, solve_on_gpu
 from models.softmax.path import SoftmaxFit, minimise
 from models.softmax.problem import (
     FloatArray,
@@ -50,7 +52,8 @@ class Stopping(NamedTuple):
 
 
 def solve(features: Features, y: IntArray, problems: Sequence[Problem], *,
-          tolerance: float = TOLERANCE, max_iter: int = 500) -> list[Solution]:
+          tolerance: float = TOLERANCE, max_iter: int = 500,
+          device: Device = "cpu") -> list[Solution]:
     r"""Minimise every problem's objective; the results stand in the order of `problems`.
 
     The objective is that of scikit-learn's LogisticRegression (lbfgs), which is for three classes
@@ -73,18 +76,22 @@ def solve(features: Features, y: IntArray, problems: Sequence[Problem], *,
 
     Parameters
     ----------
-    features : float32 (n, d), CSR (n, d), transformed rows (IndexedBlock), or a list of such
-        blocks, side by side
+    features : float32 (n, d), CSR (n, d), transformed rows (IndexedBlock), rows for a GPU
+        (GivenBlock), or a list of such blocks, side by side
     y : int (n,), class codes from 0
     problems : fits to make
     tolerance : relative distance to the smallest objective at which a problem is left
     max_iter : most iterations of a problem; `converged` tells whether they sufficed
+    device : "cuda" solves what is dense and large enough on a GPU (`torch_device`), to other last
+        bits: it belongs into a result's key
 
     Raises
     ------
     ValueError
         Where training rows hold fewer than two classes, or C is out of bounds; all such problems
         are named.
+    RuntimeError
+        On "cuda" where there is none, or too little memory for the rows and a single problem.
 
     Warns
     -----
@@ -98,7 +105,9 @@ def solve(features: Features, y: IntArray, problems: Sequence[Problem], *,
     solutions: dict[int, Solution] = {}
     for positions in batches(blocks, problems):
         batch = [problems[position] for position in positions]
-        solutions.update(zip(positions, _solve_batch(blocks, y, batch, stopping), strict=True))
+        vectors = sum(len(distinct_codes(y[problem.rows])) - 1 for problem in batch)
+        solver = solve_on_gpu if on_gpu(device, blocks, vectors) else _solve_batch
+        solutions.update(zip(positions, solver(blocks, y, batch, stopping), strict=True))
     _warn_of_distance(solutions.values())
     return [solutions[position] for position in range(len(problems))]
 
@@ -137,7 +146,7 @@ def _check(y: IntArray, problems: Sequence[Problem]) -> None:
 
 
 def _solve_batch(
-    blocks: Sequence[Matrix | IndexedBlock],
+    blocks: Sequence[Part],
     y: IntArray,
     batch: Sequence[Problem],
     stopping: Stopping,
@@ -192,7 +201,7 @@ def _labels(codes: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _solve_apart(
-    blocks: Sequence[Matrix | IndexedBlock],
+    blocks: Sequence[Part],
     y: IntArray,
     batch: Sequence[Problem],
     numbers: Sequence[int],
@@ -208,13 +217,13 @@ def _solve_apart(
 
 
 def _transformed(
-    blocks: Sequence[Matrix | IndexedBlock],
+    blocks: Sequence[Part],
     rows: IntArray,
     scale: NDArray[Any] | None,
     vectors: int,
 ) -> list[IndexedBlock]:
     """Those rows of the blocks, in their principal axes where that pays."""
-    matrices = [block for block in blocks if not isinstance(block, IndexedBlock)]
+    matrices = [block for block in blocks if not isinstance(block, IndexedBlock | GivenBlock)]
     scales: Any = iter([None] * len(matrices) if scale is None
                        else split_columns(scale, [block.shape[1] for block in matrices]))
     everyone = np.arange(len(rows))
@@ -222,6 +231,10 @@ def _transformed(
     for block in blocks:
         if isinstance(block, IndexedBlock):
             transformed.append(IndexedBlock(block.transformed, block.index[rows]))
+        elif isinstance(block, GivenBlock):
+            transformed.append(
+                IndexedBlock(transform(block.rows, counts=block.counts), block.index[rows])
+            )
         else:
             used = block if len(rows) == block.shape[0] else block[rows]
             axes = axes_to_find(len(rows), block.shape[1], vectors)

@@ -65,10 +65,32 @@ class IndexedBlock:
     index: IntArray
 
 
-Features: TypeAlias = Matrix | IndexedBlock | Sequence[Matrix | IndexedBlock]
+@dataclass(frozen=True, eq=False)
+class GivenBlock:
+    """A block of n samples that share m dense rows, as they were given: for a device.
+
+    Attributes
+    ----------
+    rows : float32 (m, d)
+    index : int (n,), row of each sample
+    counts : int (m,), how many samples have each row, up to a factor; None for 1 each
+    content : what decides rows and counts, for axes that are kept (see `models.kept`); None for
+        rows that will not be used again
+    uses : times that the axes are expected to be used
+    """
+
+    rows: FloatArray
+    index: IntArray
+    counts: IntArray | None = None
+    content: tuple[Any, ...] | None = None
+    uses: int = 1
 
 
-def blocks_of(features: Features) -> list[Matrix | IndexedBlock]:
+Part: TypeAlias = Matrix | IndexedBlock | GivenBlock
+Features: TypeAlias = Part | Sequence[Part]
+
+
+def blocks_of(features: Features) -> list[Part]:
     """The blocks that stand side by side in `features`."""
     return list(features) if isinstance(features, list | tuple) else [features]
 
