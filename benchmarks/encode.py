@@ -206,10 +206,8 @@ def measure_pictures(model: str, count: int, rounds: int) -> None:
         ),
         f"bare ({setting})": alone,
         f"ours, from files ({precision.name})": Side(lambda: ours(net, files), count),
+        **_decoding_alone(net, files),
     }
-    sides["decoding alone"] = Side(lambda: _decoded(net, files), count)
-    if net.device.type == "cuda":
-        sides["decoding alone, by the GPU"] = Side(lambda: _decoded_by_gpu(files), count)
     speeds = median_speeds(sides, rounds)
     single, batched, bare_speed, our_speed, *_ = speeds.values()
     for name, speed in speeds.items():
@@ -222,10 +220,21 @@ def measure_pictures(model: str, count: int, rounds: int) -> None:
         f"{model:20} cosine to float32 {_cosine(encoder, files[:64]):.4f} ({precision.name}, mean "
         "of 64 pictures)"
     )
+    _print_busy_share(model, net, files)
+
+
+def _print_busy_share(model: str, net: FeatureExtractor, files: Sequence[bytes]) -> None:
     if net.device.type == "cuda":
         with BusyShare() as busy:
             ours(net, files)
         print(f"{model:20} GPU busy {busy.share:.0%} (target 90 %)")
+
+
+def _decoding_alone(net: FeatureExtractor, files: Sequence[bytes]) -> dict[str, Side]:
+    sides = {"decoding alone": Side(lambda: _decoded(net, files), len(files))}
+    if net.device.type == "cuda":
+        sides["decoding alone, by the GPU"] = Side(lambda: _decoded_by_gpu(files), len(files))
+    return sides
 
 
 def _decoded(net: FeatureExtractor, files: Sequence[bytes]) -> None:

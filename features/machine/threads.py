@@ -12,7 +12,9 @@ from features.machine.cores import cores
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
-WORKERS = min(16, cores())
+# More threads hinder each other: the interpreter is theirs in turns. On 16 cores, pictures prepared
+# by 1, 4, 8 and 16 threads: 549, 1,448, 1,302 and 1,093 a second.
+WORKERS = min(4, cores())
 
 
 def ordered(

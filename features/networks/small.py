@@ -144,12 +144,15 @@ def shifted(images: Tensor, flip: bool, rng: np.random.Generator) -> Tensor:
     count, size = len(images), images.shape[2]
     margin = max(1, PADDING * size // 32)
     padded = functional.pad(images, (margin,) * 4)
-    tops, lefts = (torch.from_numpy(rng.integers(0, 2 * margin + 1, count)) for _ in range(2))
-    mirrored = torch.from_numpy(rng.random(count) < 0.5) & flip
-    along = torch.arange(size)
+    tops, lefts, halves = (
+        torch.from_numpy(drawn).to(images.device)
+        for drawn in (*rng.integers(0, 2 * margin + 1, (2, count)), rng.random(count) < 0.5)
+    )
+    mirrored = halves & flip
+    along = torch.arange(size, device=images.device)
     columns = torch.where(mirrored[:, None], along.flip(0)[None], along[None]) + lefts[:, None]
     down = along[None] + tops[:, None]
-    pictures = torch.arange(count)[:, None, None]
+    pictures = torch.arange(count, device=images.device)[:, None, None]
     moved = padded.permute(0, 2, 3, 1)[pictures, down[:, :, None], columns[:, None, :]]
     return moved.permute(0, 3, 1, 2)
 
@@ -175,10 +178,11 @@ class SmallPictures(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """See features.encoder.TrainableNetwork."""
-        images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean.cpu()) / self.std.cpu()
+        pixels = pixels.to(self.mean.device)
+        images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         if self.training:
             images = shifted(images, self.flip, generator_from_torch())
-        features: Tensor = self.body(images.to(self.mean.device)).mean(dim=(2, 3))
+        features: Tensor = self.body(images).mean(dim=(2, 3))
         return features
 
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 Device: TypeAlias = Literal["cpu", "cuda"]
 
 # Numbers of the rows times weight vectors from which on a GPU is asked. The problems decide, never
-# the machine: whether a result may come from a GPU stands in its key.
+# the machine: whether a result may come from a GPU stands in its key. On an H100 with 16 cores
+# (benchmarks.softmax_gpu) NumPy takes .9 times the GPU's time at 2**20, 1.4 at 2**24, 1.8 at 2**27,
+# 5.2 at 2**29 and 12 at 2**32.
 SMALLEST = 2**27
 LARGEST = 2**33  # bytes of rows that it is given; their axes take as much again
 
