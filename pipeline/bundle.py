@@ -14,7 +14,7 @@ from pipeline.data.samples import SourceError
 from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress, say
 from pipeline.use.finished_run import BEST, FinishedRun
-from pipeline.use.making import make_bundle
+from pipeline.use.making import Extras, make_bundle
 from pipeline.use.problem import BundleError
 
 
@@ -29,13 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--standalone", action="store_true",
                         help="take the weights of pretrained encoders along, so that it opens where"
                         " they are not")
+    parser.add_argument("--onnx", action="store_true",
+                        help="export the classifier part too: classifier.onnx takes features and"
+                        " gives probabilities")
     options = parser.parse_args(arguments)
     try:
         run = FinishedRun.at(options.run)
         name = run.cell_name(options.cell)
         say(f"{name}: fitted on all rows")
         make_bundle(run, name, options.out, Processes(cores()), progress,
-                    standalone=options.standalone)
+                    Extras(standalone=options.standalone, onnx=options.onnx))
     except (BundleError, GridError, SourceError, DatasetError) as error:
         print(error, file=sys.stderr)
         return 2

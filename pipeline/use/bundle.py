@@ -49,9 +49,9 @@ class Bundle:
         return self.cell.classes
 
     def save(
-        self, folder: Path, texts: Mapping[str, str], *, standalone: bool = False
+        self, folder: Path, others: Mapping[str, bytes], *, standalone: bool = False
     ) -> None:
-        """Write the bundle into a new folder, with further files of text by name.
+        """Write the bundle into a new folder, with other files by name.
 
         Parameters
         ----------
@@ -64,8 +64,7 @@ class Bundle:
         """
         from safetensors.numpy import save_file
 
-        if folder.exists() and any(folder.iterdir()):
-            raise BundleError(f"{folder} is not empty: name a new folder")
+        check_is_new(folder)
         cell = with_weights(self.cell, folder) if standalone else self.cell
         state = taken_apart(cell, folder)
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
@@ -73,9 +72,9 @@ class Bundle:
         parts = {path: f"{PARTS}/{number}.skops" for number, path in enumerate(state.parts)}
         for path, name in parts.items():
             (folder / name).write_bytes(state.parts[path])
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8", newline="")
-        names = (ARRAYS, *parts.values(), *texts, *_weights(folder))
+        for name, written in others.items():
+            (folder / name).write_bytes(written)
+        names = (ARRAYS, *parts.values(), *others, *_weights(folder))
         files = {name: sha256(folder / name) for name in names}
         content = {
             "kind": KIND,
@@ -183,6 +182,14 @@ class Bundle:
         )
         with given.naming_unreadable():
             return explained(self.cell, given.items)
+
+
+def check_is_new(folder: Path) -> None:
+    """Raise BundleError where there is something already at a bundle's folder."""
+    if folder.exists() and not folder.is_dir():
+        raise BundleError(f"{folder} is a file: name a new folder")
+    if folder.exists() and any(folder.iterdir()):
+        raise BundleError(f"{folder} is not empty: name a new folder")
 
 
 def _weights(folder: Path) -> list[str]:
