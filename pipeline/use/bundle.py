@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -53,6 +54,8 @@ class Bundle:
     ) -> None:
         """Write the bundle into a new folder, with other files by name.
 
+        It is written beside it first, so that there is all of it or nothing.
+
         Parameters
         ----------
         standalone : whether the weights of pretrained encoders are copied into it.
@@ -62,9 +65,22 @@ class Bundle:
         BundleError
             Where the folder holds something already, or weights cannot be taken along.
         """
+        check_is_new(folder)
+        target = folder.absolute()
+        aside = target.with_name(f"{target.name}.partial")
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            self._write(aside, others, standalone)
+            target.mkdir(parents=True, exist_ok=True)
+            # without a manifest it is no bundle
+            for path in sorted(aside.iterdir(), key=lambda path: path.name == MANIFEST):
+                path.replace(target / path.name)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _write(self, folder: Path, others: Mapping[str, bytes], standalone: bool) -> None:
         from safetensors.numpy import save_file
 
-        check_is_new(folder)
         cell = with_weights(self.cell, folder) if standalone else self.cell
         state = taken_apart(cell, folder)
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
