@@ -7,19 +7,37 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from features.machine.cores import cores
 from pipeline.config.grid import GridError
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
+from pipeline.ending import ended
 from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress, say
+from pipeline.options import add_jobs
 from pipeline.use.finished_run import BEST, FinishedRun
-from pipeline.use.making import make_bundle
+from pipeline.use.making import Extras, make_bundle
 from pipeline.use.problem import BundleError
+
+PROBLEMS = (BundleError, GridError, SourceError, DatasetError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write a bundle. Exit code 2 where there can be none, with the reason."""
+    """Write a bundle. For exit codes other than 0 see pipeline.ending."""
+    options = _parser().parse_args(arguments)
+    return ended(lambda: _bundle(options), PROBLEMS)
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    run = FinishedRun.at(options.run)
+    name = run.cell_name(options.cell)
+    say(f"{name}: fitted on all rows")
+    extras = Extras(standalone=options.standalone, onnx=options.onnx)
+    make_bundle(run, name, options.out, Processes(options.jobs), progress, extras)
+    print(f"bundle: {options.out}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipeline.bundle", description=(
         "Fit a cell of a finished run on all its rows and write it into a folder that predicts."))
     parser.add_argument("run", type=Path, help="folder of a finished run")
@@ -29,21 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--standalone", action="store_true",
                         help="take the weights of pretrained encoders along, so that it opens where"
                         " they are not")
-    options = parser.parse_args(arguments)
-    try:
-        run = FinishedRun.at(options.run)
-        name = run.cell_name(options.cell)
-        say(f"{name}: fitted on all rows")
-        make_bundle(run, name, options.out, Processes(cores()), progress,
-                    standalone=options.standalone)
-    except (BundleError, GridError, SourceError, DatasetError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"stopped: {error}", file=sys.stderr)
-        return 2
-    print(f"bundle: {options.out}")
-    return 0
+    parser.add_argument("--onnx", action="store_true",
+                        help="export the classifier part too: classifier.onnx takes features and"
+                        " gives probabilities")
+    add_jobs(parser)
+    return parser
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from statistics import fmean
 import numpy as np
 
 from features.machine.nearest import nearest
+from pipeline.ending import ended
 from pipeline.metrics import METRICS
 from reports.analysis.many_data_sets import AcrossFacts, across
 from reports.page.many_pages import pages
@@ -34,7 +35,7 @@ class Run:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write compare.html, compare.md, compare.svg. Exit code 2 where runs cannot be compared."""
+    """Write compare.html, compare.md, compare.svg. For exit codes see pipeline.ending."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.compare", description=__doc__)
     parser.add_argument(
         "runs", type=Path, nargs="+", help="folders of finished runs, one data set each"
@@ -52,11 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--out", type=Path, default=Path("runs") / "compare", help="folder (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
-    try:
-        facts = compare(options.runs, options.metric, options.by)
-    except CompareError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return ended(lambda: _write(options), (CompareError,))
+
+
+def _write(options: argparse.Namespace) -> int:
+    facts = compare(options.runs, options.metric, options.by)
     options.out.mkdir(parents=True, exist_ok=True)
     for name, content in pages(facts, options.metric).items():
         (options.out / name).write_text(content, encoding="utf-8")

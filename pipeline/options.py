@@ -22,12 +22,7 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--store", default=DEFAULT_STORE,
                         help="where the cached features and results lie: a folder, or "
                              "s3://bucket/prefix (default: %(default)s)")
-    parser.add_argument(
-        "--jobs",
-        type=_jobs,
-        default=cores(),
-        help="processes that fit models side by side (default: the cores, %(default)s)",
-    )
+    add_jobs(parser)
     parser.add_argument(
         "--engine",
         type=_engine,
@@ -46,6 +41,16 @@ def command_line() -> argparse.ArgumentParser:
         help="check the grid and the data, print what there is to do, and compute nothing",
     )
     return parser
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Let a command be given the number of its processes."""
+    parser.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=cores(),
+        help="processes that fit models side by side (default: the cores, %(default)s)",
+    )
 
 
 def _jobs(text: str) -> int:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.ending import ended
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
 from pipeline.use.predicting import Request, predict
@@ -14,8 +15,12 @@ from pipeline.use.problem import BundleError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write predictions. Exit code 2 where there can be none, with the reason."""
+    """Write predictions. For exit codes other than 0 see pipeline.ending."""
     options = _parser().parse_args(arguments)
+    return ended(lambda: _predict(options), (BundleError,))
+
+
+def _predict(options: argparse.Namespace) -> int:
     request = Request(
         items=options.items,
         output=options.out,
@@ -25,18 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         label=options.label,
         id=options.id,
     )
-    try:
-        summary = predict(Bundle.load(options.model), options.model, request)
-    except BundleError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"stopped: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nstopped; what is finished is kept: run the same command to go on", file=sys.stderr)
-        return 130
-    for line in summary.lines():
+    for line in predict(Bundle.load(options.model), options.model, request).lines():
         say(line)
     print(f"predictions: {options.out}")
     return 0

@@ -6,7 +6,6 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 from features.machine.facts import caching_facts
@@ -15,9 +14,10 @@ from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
+from pipeline.ending import ended
 from pipeline.engine.opening import engine_at
 from pipeline.engine.progress import progress
-from pipeline.engine.task import Engine, EngineError, NoWorkers
+from pipeline.engine.task import Engine, EngineError
 from pipeline.options import command_line, command_of, engine_of
 from pipeline.plan.checks import checks_before_fits
 from pipeline.plan.comparison import Comparison
@@ -29,38 +29,22 @@ from pipeline.results.record import KEYED, package_versions
 from pipeline.store.opening import store_at
 from pipeline.store.remember import fact_cache
 
-GO_ON = "what is finished is kept: run the same command to go on"
+PROBLEMS = (GridError, SourceError, DatasetError, EngineError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a grid. Exit code 0: all done; 1: some cells failed; 2: mistakes in grid or data."""
+    """Run a grid. Exit code 0: all done; 1: some cells failed; else see pipeline.ending."""
     options = command_line().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    try:
-        with caching_facts(fact_cache(store_at(options.store))):
-            grid = read_grid(options.grid)
-            with engine_at(*engine_of(options, grid.run), options.jobs, KEYED) as engine:
-                begin = _planned if options.plan else _run
-                return begin(grid, options, engine)
-    except (GridError, SourceError, DatasetError, EngineError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"stopped: {error}", file=sys.stderr)
-        return 2
-    except NoWorkers as error:
-        print(f"stopped: {error}; {GO_ON}", file=sys.stderr)
-        return 2
-    except BrokenExecutor as error:
-        print(
-            f"stopped: a worker process died, perhaps for want of memory; {GO_ON}, with fewer "
-            f"--jobs ({error})",
-            file=sys.stderr,
-        )
-        return 2
-    except KeyboardInterrupt:
-        print(f"\nstopped; {GO_ON}", file=sys.stderr)
-        return 130
+    return ended(lambda: _carried_out(options), PROBLEMS)
+
+
+def _carried_out(options: argparse.Namespace) -> int:
+    with caching_facts(fact_cache(store_at(options.store))):
+        grid = read_grid(options.grid)
+        with engine_at(*engine_of(options, grid.run), options.jobs, KEYED) as engine:
+            begin = _planned if options.plan else _run
+            return begin(grid, options, engine)
 
 
 def _planned(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.ending import ended
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
 from pipeline.use.making import CARD
@@ -15,16 +16,21 @@ from pipeline.use.problem import BundleError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until Ctrl-C. Exit code 2 where that cannot be, with the reason."""
+    """Serve until Ctrl-C, which is how it ends well. For other exit codes see pipeline.ending."""
     options = _parser().parse_args(arguments)
+    return ended(lambda: _serve(options), (BundleError,))
+
+
+def _serve(options: argparse.Namespace) -> int:
     try:
         from pipeline.use.serving.app import app_of
         from pipeline.use.serving.hosts import host_names
         from pipeline.use.serving.server import address, listening, server_of
         from pipeline.use.serving.service import Service
     except ModuleNotFoundError as error:
-        print(f'serving needs the package {error.name}: pip install -e ".[serve]"', file=sys.stderr)
-        return 2
+        raise BundleError(
+            f'serving needs the package {error.name}: pip install -e ".[serve]"'
+        ) from error
     try:
         bundle = Bundle.load(options.model)
         card = options.model / CARD
@@ -36,12 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 say("whoever reaches this machine may ask: there is neither password nor TLS")
             app = app_of(service, host_names(options.host, options.allow_host))
             server_of(app).run(sockets=[listener])
-    except BundleError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"stopped: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("\nended", file=sys.stderr)
     return 0

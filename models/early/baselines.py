@@ -52,7 +52,8 @@ class SingleModality(PooledFusion):
     classifier : what classifies the rows.
     """
 
-    def _shares(self) -> dict[Modality, float]:
+    def shares(self) -> dict[Modality, float]:
+        """See PooledFusion.shares."""
         return dict.fromkeys(self.needs, 1.0)
 
 

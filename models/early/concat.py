@@ -40,5 +40,6 @@ class Concat(PooledFusion):
     def _scaler(self) -> Scaler:
         return BlockScaler() if self.components is None else ReducedScaler(self.components)
 
-    def _shares(self) -> dict[Modality, float]:
+    def shares(self) -> dict[Modality, float]:
+        """See PooledFusion.shares."""
         return {"image": 1 - self.weight, "text": self.weight}

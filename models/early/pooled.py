@@ -46,7 +46,7 @@ class PooledFusion(TakesClassifier):
     after_preparation: ClassVar[frozenset[str]] = frozenset()
     classifier_: Classifier
 
-    def _shares(self) -> dict[Modality, float]:
+    def shares(self) -> dict[Modality, float]:
         """Each needed modality's share of the squared norm, adding up to 1.
 
         No shares where `_array` joins blocks otherwise.
@@ -124,7 +124,7 @@ class PooledFusion(TakesClassifier):
 
     def _blocks(self, fit: Fit) -> BlocksFit | None:
         """The fit as scaled blocks; None where the classifier has to be given rows."""
-        shares = self._shares()
+        shares = self.shares()
         if not shares or len(self.classes_) < 2:
             return None
         train = scaled_blocks(fit.train, self.scalers_, shares)
@@ -189,7 +189,7 @@ class PooledFusion(TakesClassifier):
         return self._array(views)
 
     def _array(self, views: Views) -> Array:
-        return scaled_views(views, self.scalers_, self._shares())
+        return scaled_views(views, self.scalers_, self.shares())
 
     def _completed(self, probabilities: Probabilities, views: Views) -> Probabilities:
         """Columns for all classes; the training frequencies for samples with no needed modality."""

@@ -78,7 +78,7 @@ class Sequences(nn.Module):
 
     def _dropped(self, vectors: Tensor) -> Tensor:
         """Vectors (n, t, width) without some of a sample's dimensions, the same for all of them."""
-        factors = self.dropout(vectors.new_ones(len(vectors), 1, vectors.shape[2]))
+        factors = self.dropout(torch.ones_like(vectors[:, :1]))
         return vectors * factors if self.training else vectors
 
 

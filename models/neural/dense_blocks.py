@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
@@ -33,6 +34,11 @@ class DenseBlocks:
             if block.is_sparse
         }
         return self
+
+    @property
+    def reductions(self) -> Mapping[Modality, BlockReduction]:
+        """What makes sparse blocks dense, by modality, after `fit`."""
+        return self._reductions
 
     def of(self, views: Views) -> dict[Modality, Block]:
         """Dense blocks, pictures first."""

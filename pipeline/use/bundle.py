@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,9 +50,11 @@ class Bundle:
         return self.cell.classes
 
     def save(
-        self, folder: Path, texts: Mapping[str, str], *, standalone: bool = False
+        self, folder: Path, others: Mapping[str, bytes], *, standalone: bool = False
     ) -> None:
-        """Write the bundle into a new folder, with further files of text by name.
+        """Write the bundle into a new folder, with other files by name.
+
+        It is written beside it first, so that there is all of it or nothing.
 
         Parameters
         ----------
@@ -62,10 +65,22 @@ class Bundle:
         BundleError
             Where the folder holds something already, or weights cannot be taken along.
         """
+        check_is_new(folder)
+        target = folder.absolute()
+        aside = target.with_name(f"{target.name}.partial")
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            self._write(aside, others, standalone)
+            target.mkdir(parents=True, exist_ok=True)
+            # without a manifest it is no bundle
+            for path in sorted(aside.iterdir(), key=lambda path: path.name == MANIFEST):
+                path.replace(target / path.name)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _write(self, folder: Path, others: Mapping[str, bytes], standalone: bool) -> None:
         from safetensors.numpy import save_file
 
-        if folder.exists() and any(folder.iterdir()):
-            raise BundleError(f"{folder} is not empty: name a new folder")
         cell = with_weights(self.cell, folder) if standalone else self.cell
         state = taken_apart(cell, folder)
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
@@ -73,9 +88,9 @@ class Bundle:
         parts = {path: f"{PARTS}/{number}.skops" for number, path in enumerate(state.parts)}
         for path, name in parts.items():
             (folder / name).write_bytes(state.parts[path])
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8", newline="")
-        names = (ARRAYS, *parts.values(), *texts, *_weights(folder))
+        for name, written in others.items():
+            (folder / name).write_bytes(written)
+        names = (ARRAYS, *parts.values(), *others, *_weights(folder))
         files = {name: sha256(folder / name) for name in names}
         content = {
             "kind": KIND,
@@ -183,6 +198,14 @@ class Bundle:
         )
         with given.naming_unreadable():
             return explained(self.cell, given.items)
+
+
+def check_is_new(folder: Path) -> None:
+    """Raise BundleError where there is something already at a bundle's folder."""
+    if folder.exists() and not folder.is_dir():
+        raise BundleError(f"{folder} is a file: name a new folder")
+    if folder.exists() and any(folder.iterdir()):
+        raise BundleError(f"{folder} is not empty: name a new folder")
 
 
 def _weights(folder: Path) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -27,6 +28,7 @@ def card(bundle: Bundle, run: FinishedRun) -> str:
             f"`{about['data'][:16]}`).\nOrigin of the pictures and texts, and terms of their use: "
             "to be filled in."
         ),
+        **({"## As ONNX": _onnx(about["onnx"])} if "onnx" in about else {}),
         "## How good it is": "\n\n".join(
             [_score(bundle), about["headline"], "\n".join(_by_class(bundle, run))]
         ),
@@ -48,6 +50,23 @@ def _what_it_is(bundle: Bundle) -> str:
         "classes. Made by modalgrid; `grid.lock.yaml` is the comparison that it comes from.\n\n"
         "    python -m pipeline.predict THIS_FOLDER items.csv -o predictions.csv"
     )
+
+
+def _onnx(facts: Mapping[str, Any]) -> str:
+    """What the exported classifier takes and gives."""
+    output = facts["output"]
+    lines = [f"| {_named(part)} | {part['holds']} |" for part in facts["inputs"]]
+    lines.append(f"| {_named(output)} | given: of the classes below, in their order |")
+    return (
+        f"`{facts['file']}` (opset {facts['opset']}) is what comes after the encoders, calibration "
+        f"included. Its probabilities differ by at most {facts['largest_difference']:.1g} from the "
+        f"bundle's own, on the features of the {facts['samples_compared']:,} rows that it was "
+        "fitted on.\n\n| name | type | shape | holds |\n|:--|:--|:--|:--|\n" + "\n".join(lines)
+    )
+
+
+def _named(part: Mapping[str, Any]) -> str:
+    return f"`{part['name']}` | {part['type']} | {' x '.join(map(str, part['shape']))}"
 
 
 def _score(bundle: Bundle) -> str:

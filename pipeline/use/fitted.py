@@ -35,15 +35,13 @@ class FittedModel:
     encoders: Mapping[Modality, Encoder]
     fusion: Fusion
 
-    def predict(self, items: Items, classes: int) -> MemberPredictions:
-        """Probabilities (1, n, K) of n items, and which of them have what the model asks for."""
-        count = len(next(iter(items.values())))
-        views = self.views(items)
+    def of_views(self, views: Views, classes: int) -> MemberPredictions:
+        """Probabilities (1, n, K) of n samples, and which of them have what the model asks for."""
         predicted = aligned(
             self.fusion.predict_proba(views.for_prediction()), self.fusion.classes_, classes
         )
         present = np.any([block.present for block in views.blocks().values()], axis=0)
-        return MemberPredictions(averaged(predicted, count)[None], present[None])
+        return MemberPredictions(averaged(predicted, len(views))[None], present[None])
 
     def views(self, items: Items) -> Views:
         """Features of n items, of what the fusion needs; of one that needs nothing, empty ones."""
@@ -82,7 +80,14 @@ class FittedCell:
 
     def predict_proba(self, items: Items) -> Probabilities:
         """Calibrated probabilities (n, K) of n items, columns as `classes`."""
-        predicted = [model.predict(items, len(self.classes)) for model in self.models]
+        return self.of_views([model.views(items) for model in self.models])
+
+    def of_views(self, views: Sequence[Views]) -> Probabilities:
+        """The same of n samples, of which every model has its features."""
+        predicted = [
+            model.of_views(of_model, len(self.classes))
+            for model, of_model in zip(self.models, views, strict=True)
+        ]
         if self.rule is None:
             probabilities = predicted[0].probabilities[0]
         else:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.views import Views
 from pipeline.config.cells import Cell
 from pipeline.data.frame import FRAME
 from pipeline.engine.progress import Progress
@@ -14,13 +16,36 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.load import load
 from pipeline.results.record import package_versions
 from pipeline.store.opening import store_at
-from pipeline.use.bundle import Bundle
+from pipeline.use.bundle import Bundle, check_is_new
 from pipeline.use.card import card
+from pipeline.use.exporting.exported import FILE, check_exportable, exported
 from pipeline.use.finished_run import FinishedRun
 from pipeline.use.problem import BundleError
 from pipeline.use.refit import refitted
 
 LOCK, CARD = "grid.lock.yaml", "README.md"
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a bundle is given beyond what it needs on this machine.
+
+    Parameters
+    ----------
+    standalone : the weights of pretrained encoders.
+    onnx : its classifier part for ONNX.
+    """
+
+    standalone: bool = False
+    onnx: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A bundle of a run's cell, and further files for its folder, by name."""
+
+    bundle: Bundle
+    files: dict[str, bytes]
 
 
 def make_bundle(
@@ -29,49 +54,65 @@ def make_bundle(
     folder: Path,
     engine: Engine,
     progress: Progress,
-    *,
-    standalone: bool = False,
+    extras: Extras,
 ) -> Bundle:
     """Fit a cell of a run on all its rows, and write it into a new folder; see Bundle.save.
 
     Raises
     ------
     BundleError
-        Where the run's rows have changed, or the cell cannot be fitted.
+        Where the folder holds something, the run's rows have changed, or the cell cannot be fitted
+        or exported.
     GridError, SourceError, DatasetError
         Where the run's rows can no longer be read.
     """
+    check_is_new(folder)
     comparison = load(run.grid(), store_at(run.store), engine, progress)
     if comparison.dataset.fingerprint != run.fingerprint:
         raise BundleError(
             f"the data of {run.folder} has changed since it was compared: its scores say nothing "
             "of a model of the rows that are there now; run the grid again"
         )
-    bundle = fitted_bundle(run, cell_name, comparison)
-    save_bundle(bundle, run, folder, standalone=standalone)
-    return bundle
+    made = fitted_bundle(run, cell_name, comparison, onnx=extras.onnx)
+    save_bundle(made, run, folder, standalone=extras.standalone)
+    return made.bundle
 
 
-def fitted_bundle(run: FinishedRun, cell_name: str, comparison: Comparison) -> Bundle:
+def fitted_bundle(
+    run: FinishedRun, cell_name: str, comparison: Comparison, *, onnx: bool = False
+) -> Made:
     """A cell of a run, fitted on all rows that the run compared.
+
+    Parameters
+    ----------
+    onnx : whether its classifier part is exported too.
 
     Raises
     ------
     BundleError
-        Where it cannot be fitted.
+        Where it cannot be fitted, or not be exported.
     """
     cell = next(cell for cell in comparison.cells if cell.name == cell_name)
-    return Bundle(refitted(cell, comparison), _about(cell, run, comparison))
+    if onnx:
+        check_exportable(cell)
+    refit = refitted(cell, comparison)
+    about, files = _about(cell, run, comparison), {}
+    if onnx:
+        views = [Views(blocks.get("image"), blocks.get("text")) for blocks in refit.features]
+        export = exported(refit.cell, views)
+        about["onnx"] = export.facts
+        files[FILE] = export.content
+    return Made(Bundle(refit.cell, about), files)
 
 
-def save_bundle(
-    bundle: Bundle, run: FinishedRun, folder: Path, *, standalone: bool = False
-) -> None:
+def save_bundle(made: Made, run: FinishedRun, folder: Path, *, standalone: bool = False) -> None:
     """Write a bundle of a run's cell into a new folder, with its card and the run's grid.
 
     Takes and raises what Bundle.save does.
     """
-    bundle.save(folder, {LOCK: run.lock, CARD: card(bundle, run)}, standalone=standalone)
+    texts = {LOCK: run.lock, CARD: card(made.bundle, run)}
+    files = {name: text.encode() for name, text in texts.items()} | made.files
+    made.bundle.save(folder, files, standalone=standalone)
 
 
 def _columns(comparison: Comparison) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Modality
+from features.block import Block, Modality
 from features.encoder import Encoder
 from models.classifiers.temperature import fitted_temperature, tempered
 from models.combining import CombinesPredictions, InnerPredictions, MemberPredictions
@@ -31,7 +32,19 @@ from pipeline.use.fitted import FittedCell, FittedModel
 from pipeline.use.problem import BundleError
 
 
-def refitted(cell: Cell, comparison: Comparison) -> FittedCell:
+class Refit(NamedTuple):
+    """A cell that was fitted on all labelled rows.
+
+    Parameters
+    ----------
+    features : of these rows, what each of its models learned from, without augmented copies.
+    """
+
+    cell: FittedCell
+    features: tuple[Mapping[Modality, Block], ...]
+
+
+def refitted(cell: Cell, comparison: Comparison) -> Refit:
     """A cell as it learns from all labelled rows of a comparison's data set.
 
     Raises
@@ -44,11 +57,11 @@ def refitted(cell: Cell, comparison: Comparison) -> FittedCell:
     parts = [_Part(part, whole, all_rows) for part in cell.parts or (cell,)]
     classes = comparison.dataset.classes
     labels = comparison.dataset.labels[whole.train]
+    features = tuple(part.features for part in parts)
     if not cell.parts:
         (part,) = parts
-        return FittedCell(
-            (part.model,), None, classes=classes, **_calibration(part.inner, labels, whole)
-        )
+        calibration = _calibration(part.inner, labels, whole)
+        return Refit(FittedCell((part.model,), None, classes=classes, **calibration), features)
     rule = cell.estimator(comparison.seed)
     assert isinstance(rule, CombinesPredictions)
     inner = _inner_predictions(parts, whole, labels)
@@ -56,7 +69,8 @@ def refitted(cell: Cell, comparison: Comparison) -> FittedCell:
     rule = rule.fit_combination(frequencies, inner if rule.learns_combination else None)
     models = tuple(part.model for part in parts)
     left_out = _combined(rule, inner, len(classes))
-    return FittedCell(models, rule, classes=classes, **_calibration(left_out, labels, whole))
+    calibration = _calibration(left_out, labels, whole)
+    return Refit(FittedCell(models, rule, classes=classes, **calibration), features)
 
 
 def _combined(rule: CombinesPredictions, inner: InnerPredictions, classes: int) -> Probabilities:
@@ -112,6 +126,7 @@ class _Part:
     Attributes
     ----------
     inner : its predictions (n, K) for the rows, each by the inner fold that left it out.
+    features : of the rows.
     """
 
     def __init__(self, cell: Cell, fold: Fold, comparison: Comparison) -> None:
@@ -131,6 +146,9 @@ class _Part:
         self.model = FittedModel(
             _encoders(unit, comparison), unit.estimator.with_setting(chosen).learn(fit)
         )
+        self.features: Mapping[Modality, Block] = {
+            modality: of_splits[0].take(fold.train) for modality, of_splits in blocks.items()
+        }
         self.present = np.any(
             [comparison.context.index[modality][fold.train] >= 0 for modality in unit.features]
             or [np.ones(len(fold.train), dtype=bool)],

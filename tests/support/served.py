@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from features.pictures.decoding import decode
+from pipeline.use.python.explanation import Explanation, PairAttention
 from pipeline.use.serving.hosts import host_names
 
 HOSTS = host_names("127.0.0.1", ["testserver"])
@@ -28,6 +29,7 @@ class MadeUp:
         self.about = {"run": "made up", "cell": "a cell", **about}
         self.classes = ("short", "long")
         self.cell = SimpleNamespace(modalities=modalities, models=())
+        self.attention: PairAttention | None = None
 
     def predict_items(self, items: dict[str, list[Any]]) -> np.ndarray:
         for picture in filter(None, items.get("image", [])):
@@ -37,6 +39,16 @@ class MadeUp:
             raise RuntimeError("a secret of the model's")
         first = np.array([1 / (1 + len(text or "")) for text in texts])
         return np.stack([first, 1 - first], axis=1)
+
+    def explain(self, picture: bytes | None, text: str | None) -> Explanation:
+        (probabilities,) = self.predict_items({"image": [picture], "text": [text]})
+        return Explanation(
+            self.classes[int(probabilities.argmax())],
+            float(probabilities.max()),
+            {},
+            {"picture": 0.0, "text": float(probabilities.max()) - 0.5},
+            attention=self.attention,
+        )
 
 
 def asked(app: Any, method: str, path: str, **given: Any) -> httpx.Response:

@@ -19,7 +19,7 @@ from pipeline.engine.opening import EngineName, engine_at
 from pipeline.engine.progress import quiet
 from pipeline.flow import Finished
 from pipeline.results.record import KEYED
-from pipeline.use.bundle import Bundle
+from pipeline.use.bundle import Bundle, check_is_new
 from pipeline.use.finished_run import BEST, FinishedRun
 from pipeline.use.making import fitted_bundle, save_bundle
 from reports.fold_record import FailureRecord
@@ -111,25 +111,42 @@ class Compared:
         """The report as a page of HTML, which needs no other file and no network."""
         return (self._files / "report.html").read_text(encoding="utf-8")
 
-    def bundle(self, cell: str = BEST, out: Path | str | None = None) -> Bundle:
+    def bundle(
+        self,
+        cell: str = BEST,
+        out: Path | str | None = None,
+        *,
+        standalone: bool = False,
+        onnx: bool = False,
+    ) -> Bundle:
         """A cell, fitted on all rows; "best" is the winner.
 
         Parameters
         ----------
         out : new folder to write it into; None leaves it in memory.
+        standalone : whether the folder takes the weights of pretrained encoders along.
+        onnx : whether its classifier part is exported into the folder too.
 
         Raises
         ------
         BundleError
-            Where there is no such cell, it cannot be fitted, or the folder holds something already.
+            Where there is no such cell, it cannot be fitted or exported, or the folder holds
+            something already.
+        ValueError
+            Where a file is asked for, but no folder.
         """
+        if out is None and (standalone or onnx):
+            raise ValueError("standalone and onnx are of a folder: name one with out")
+        if out is not None:
+            check_is_new(Path(out))
         run = FinishedRun.at(self._files)
         name = run.cell_name(cell)
         with self._making.shown(), engine_at(*self._making.engine, KEYED) as engine:
-            bundle = fitted_bundle(run, name, replace(self._comparison, engine=engine))
+            comparison = replace(self._comparison, engine=engine)
+            made = fitted_bundle(run, name, comparison, onnx=onnx)
         if out is not None:
-            save_bundle(bundle, run, Path(out))
-        return bundle
+            save_bundle(made, run, Path(out), standalone=standalone)
+        return made.bundle
 
     def __repr__(self) -> str:
         return f"<Compared {self.verdict['name']}: {self.headline}>"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from math import isqrt
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from features.block import Modality
 from features.pictures.decoding import decode
 from models.neural.attending import AttendsToPairs, WeighsModalities
+from models.views import Views
 from pipeline.use.fitted import FittedCell, FittedModel, Items
 from pipeline.use.python.drawing import heat_map, page
 
@@ -106,11 +107,9 @@ class Explanation:
 
 def explained(cell: FittedCell, items: Items) -> Explanation:
     """The explanation of a single item; `items` has it in every modality that the cell looks at."""
+    views = [model.views(items) for model in cell.models]  # encoded once for all that is asked
     alone = {
-        name: cell.predict_proba({
-            modality: samples if modality in present else [None]
-            for modality, samples in items.items()
-        })[0]
+        name: cell.of_views([_hidden(of_model, present) for of_model in views])[0]
         for name, present in COALITIONS.items()
     }
     code = int(alone["both"].argmax())
@@ -122,9 +121,20 @@ def explained(cell: FittedCell, items: Items) -> Explanation:
         values["both"],
         values,
         _contributions(values),
-        _weights(model, items) if model and complete else None,
-        _attention(model, items) if model and complete else None,
+        _weights(model, views[0]) if model and complete else None,
+        _attention(model, views[0], items) if model and complete else None,
     )
+
+
+def _hidden(views: Views, present: Collection[Modality]) -> Views:
+    """The same with all but some modalities marked missing."""
+    blocks = {
+        modality: block if modality in present else replace(
+            block, index=np.full_like(block.index, -1)
+        )
+        for modality, block in views.blocks().items()
+    }
+    return Views(blocks.get("image"), blocks.get("text"))
 
 
 def _contributions(alone: dict[str, float]) -> dict[str, float]:
@@ -136,18 +146,18 @@ def _contributions(alone: dict[str, float]) -> dict[str, float]:
     }
 
 
-def _weights(model: FittedModel, items: Items) -> dict[str, float] | None:
+def _weights(model: FittedModel, views: Views) -> dict[str, float] | None:
     if not isinstance(model.fusion, WeighsModalities) or len(model.fusion.classes_) == 1:
         return None
-    picture, text = model.fusion.attention(model.views(items))[0]
+    picture, text = model.fusion.attention(views)[0]
     return {"picture": float(picture), "text": float(text)}
 
 
-def _attention(model: FittedModel, items: Items) -> PairAttention | None:
+def _attention(model: FittedModel, views: Views, items: Items) -> PairAttention | None:
     if not isinstance(model.fusion, AttendsToPairs) or len(model.fusion.classes_) == 1:
         return None
     picture, text = items["image"][0], items["text"][0]
-    pairs = model.fusion.attention(model.views(items))[0].astype(np.float64)
+    pairs = model.fusion.attention(views)[0].astype(np.float64)
     words = _unless_unable(lambda: model.encoders["text"].tokens([text])[0])
     shown = _unless_unable(lambda: model.encoders["image"].shown([picture])[0])
     side = isqrt(len(pairs))

@@ -1,9 +1,9 @@
 """Items that wait at the same time are predicted together.
 
-A single thread asks the model, so that requests neither crowd the cores nor meet in libraries that
-are not meant for several threads. While it works, others arrive; it then takes all that wait. Items
-are predicted as they would be alone: only the order of sums in products of larger matrices changes
-a probability's last digits.
+A single thread asks the model, also for what is no prediction (`Batcher.run`), so that requests
+neither crowd the cores nor meet in libraries that are not meant for several threads. While it
+works, others arrive; it then takes all that wait. Items are predicted as they would be alone: only
+the order of sums in products of larger matrices changes a probability's last digits.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from pipeline.use.items import Item
 from pipeline.use.serving.limits import Limits, Refusal
@@ -21,12 +22,19 @@ from pipeline.use.serving.prediction import Predicting, Prediction
 
 LOG = logging.getLogger(__name__)
 Watching = Callable[[int], None]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class _Question:
     item: Item
     future: Future[Prediction] = field(default_factory=Future)
+
+
+@dataclass(frozen=True)
+class _Work:
+    compute: Callable[[], Any]
+    future: Future[Any] = field(default_factory=Future)
 
 
 class Batcher:
@@ -40,7 +48,7 @@ class Batcher:
 
     def __init__(self, predicting: Predicting, limits: Limits, watching: Watching) -> None:
         self._predicting, self._limits, self._watching = predicting, limits, watching
-        self._questions: deque[_Question] = deque()
+        self._waiting: deque[_Question | _Work] = deque()
         self._change = threading.Condition()
         self._is_closed = False
         self._worker = threading.Thread(target=self._work, name="predictions", daemon=True)
@@ -54,18 +62,14 @@ class Batcher:
     def submit(self, items: Sequence[Item]) -> list[Future[Prediction]]:
         """Futures of a prediction of each of the items. A Refusal where too much waits already."""
         questions = [_Question(item) for item in items]
-        limit = self._limits.waiting
-        with self._change:
-            if self._is_closed:
-                raise Refusal(503, "the server is about to end", "ending")
-            if len(self._questions) + len(questions) > limit:
-                raise Refusal(
-                    503, f"more than {limit} items wait already; ask again a little later",
-                    "items that wait", limit,
-                )
-            self._questions.extend(questions)
-            self._change.notify()
+        self._add(questions)
         return [question.future for question in questions]
+
+    def run(self, compute: Callable[[], Result]) -> Future[Result]:
+        """The future of what a function gives that asks the model by itself. Refuses as above."""
+        work = _Work(compute)
+        self._add([work])
+        return work.future
 
     def close(self) -> None:
         """Predict what waits still, and end."""
@@ -74,21 +78,38 @@ class Batcher:
             self._change.notify()
         self._worker.join()
 
+    def _add(self, waiting: Sequence[_Question | _Work]) -> None:
+        limit = self._limits.waiting
+        with self._change:
+            if self._is_closed:
+                raise Refusal(503, "the server is about to end", "ending")
+            if len(self._waiting) + len(waiting) > limit:
+                raise Refusal(
+                    503, f"more than {limit} items wait already; ask again a little later",
+                    "items that wait", limit,
+                )
+            self._waiting.extend(waiting)
+            self._change.notify()
+
     def _work(self) -> None:
         while batch := self._next():
             running = [
                 question for question in batch if question.future.set_running_or_notify_cancel()
             ]
-            if running:
-                self._watching(len(running))
-                self._settle(running)
+            questions = [question for question in running if isinstance(question, _Question)]
+            if questions:
+                self._watching(len(questions))
+                self._settle(questions)
+            for work in running:
+                if isinstance(work, _Work):
+                    _carry_out(work)
 
-    def _next(self) -> list[_Question]:
+    def _next(self) -> list[_Question | _Work]:
         """All that wait, up to the limit, and somebody at least; none once it is over."""
         with self._change:
-            self._change.wait_for(lambda: self._questions or self._is_closed)
-            count = min(len(self._questions), self._limits.at_once)
-            return [self._questions.popleft() for _ in range(count)]
+            self._change.wait_for(lambda: self._waiting or self._is_closed)
+            count = min(len(self._waiting), self._limits.at_once)
+            return [self._waiting.popleft() for _ in range(count)]
 
     def _settle(self, batch: Sequence[_Question]) -> None:
         try:
@@ -105,3 +126,12 @@ class Batcher:
             return
         for question, prediction in pairs:
             question.future.set_result(prediction)
+
+
+def _carry_out(work: _Work) -> None:
+    try:
+        work.future.set_result(work.compute())
+    # As above: whatever it raises is for whoever asked.
+    except Exception as error:
+        LOG.exception("the model failed on an item")
+        work.future.set_exception(error)

@@ -1,12 +1,13 @@
 """What is said of an item. Whatever else is to be said is a field of `Prediction`, filled here.
 
-An explanation or the nearest items belong beside the probabilities: `predictions` has the bundle,
-and the items that are predicted together.
+The nearest items belong beside the probabilities: `predictions` has the bundle, and the items that
+are predicted together. What a prediction rests on takes several, and is asked for by itself: see
+`pipeline.use.serving.reasons`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal
 
@@ -45,7 +46,7 @@ def predictions(bundle: Bundle, items: Sequence[Item]) -> list[Prediction]:
         Prediction(
             predicted=row["predicted"],
             probabilities=_ranked(bundle, row),
-            missing=_nouns(row["missing"].split(" and ")),
+            missing=nouns(row["missing"].split(" and ")),
             problem=row["problem"],
         )
         for row in rows
@@ -58,14 +59,16 @@ def failed(bundle: Bundle, item: Item) -> Prediction:
     lacking = [modality for modality in bundle.cell.modalities if given[modality] is None]
     return Prediction(
         predicted=None, probabilities={},
-        missing=_nouns([NOUNS[modality] for modality in lacking]),
+        missing=nouns([NOUNS[modality] for modality in lacking]),
         problem="; ".join(filter(None, [item.problem, "the model failed on this item"])),
     )
 
 
-def _nouns(names: Collection[str]) -> list[Noun]:
-    nouns: tuple[Noun, ...] = ("picture", "text")
-    return [noun for noun in nouns if noun in names]
+def nouns(names: Iterable[str]) -> list[Noun]:
+    """Those of the nouns that are among some names, the picture first."""
+    known: tuple[Noun, ...] = ("picture", "text")
+    among = set(names)
+    return [noun for noun in known if noun in among]
 
 
 def _ranked(bundle: Bundle, row: Mapping[str, Any]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from pipeline.use.serving.inputs import Batch
 from pipeline.use.serving.limits import Refusal, Refused
 from pipeline.use.serving.metrics import MEDIA_TYPE
 from pipeline.use.serving.prediction import Prediction
+from pipeline.use.serving.reasons import Reasons
 from pipeline.use.serving.service import Service
 
 router = APIRouter()
@@ -78,6 +79,10 @@ class Question(BaseModel):
     )
     text: str | None = Field(None, description="The text.")
 
+    async def content(self) -> bytes | None:
+        """The picture's file."""
+        return None if self.picture is None else await self.picture.read()
+
 
 class Health(BaseModel):
     """Whether the server predicts, and with what."""
@@ -106,8 +111,21 @@ async def predict(
     service: Served, question: Annotated[Question, Form(media_type=FORMS[0])]
 ) -> Prediction:
     """Probabilities of a picture, a text or both; what the model does not look at is ignored."""
-    content = None if question.picture is None else await question.picture.read()
-    return await service.predict(content, question.text)
+    return await service.predict(await question.content(), question.text)
+
+
+@router.post(
+    "/explain", summary="What the prediction of an item rests on",
+    dependencies=[Depends(_is_form)], responses=_of(408, 413, 415, 422, 500, 503),
+    openapi_extra=_example(
+        'curl -F picture=@photo.jpg -F text="a red armchair" http://localhost:8000/explain'
+    ),
+)
+async def explain(
+    service: Served, question: Annotated[Question, Form(media_type=FORMS[0])]
+) -> Reasons:
+    """What picture and text add to the class's probability, and what a network attended to."""
+    return await service.reasons(await question.content(), question.text)
 
 
 @router.post(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Self
 
@@ -18,6 +19,7 @@ from pipeline.use.serving.inputs import ItemGiven, item_of, item_of_batch
 from pipeline.use.serving.limits import Limits, Refusal
 from pipeline.use.serving.metrics import Metrics
 from pipeline.use.serving.prediction import Prediction, failed, predictions
+from pipeline.use.serving.reasons import Reasons, reasons
 
 
 class Service:
@@ -80,6 +82,13 @@ class Service:
             for item, outcome in zip(items, outcomes, strict=True)
         ]
 
+    async def reasons(self, picture: bytes | None, text: str | None) -> Reasons:
+        """What the prediction of an item rests on. Raises what the model raises, and Refusal."""
+        item = item_of(picture, text, self.bundle.cell.modalities, self.limits)
+        future = asyncio.wrap_future(self._batcher.run(partial(reasons, self.bundle, item)))
+        async with self._patience():
+            return await future
+
     def __enter__(self) -> Self:
         return self
 
@@ -89,19 +98,26 @@ class Service:
 
     async def _outcomes(self, items: Sequence[Item]) -> list[Prediction | BaseException]:
         """For each item a prediction, or what the model raised."""
-        seconds = self.limits.predict_seconds
         futures = map(asyncio.wrap_future, self._batcher.submit(items))
+        async with self._patience():
+            outcomes = await asyncio.gather(*futures, return_exceptions=True)
+        for outcome in outcomes:
+            self.metrics.prediction(_kind(outcome))
+        return outcomes
+
+
+    @asynccontextmanager
+    async def _patience(self) -> AsyncIterator[None]:
+        """Refuse what takes longer than the limit."""
+        seconds = self.limits.predict_seconds
         try:
             async with asyncio.timeout(seconds):
-                outcomes = await asyncio.gather(*futures, return_exceptions=True)
+                yield
         except TimeoutError:
             raise Refusal(
                 503, f"the model predicted nothing within {seconds:g} seconds",
                 "seconds of a prediction", seconds,
             ) from None
-        for outcome in outcomes:
-            self.metrics.prediction(_kind(outcome))
-        return outcomes
 
 
 def _white_picture() -> bytes:

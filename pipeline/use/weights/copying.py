@@ -34,16 +34,12 @@ def with_weights(cell: FittedCell, folder: Path) -> FittedCell:
         Where the weights of an encoder cannot be taken along.
     """
     copies = _Copies(folder / WEIGHTS)
-    try:
-        models = [
-            replace(model, encoders={
-                modality: copies.of(encoder) for modality, encoder in model.encoders.items()
-            })
-            for model in cell.models
-        ]
-    except BaseException:
-        shutil.rmtree(folder / WEIGHTS, ignore_errors=True)
-        raise
+    models = [
+        replace(model, encoders={
+            modality: copies.of(encoder) for modality, encoder in model.encoders.items()
+        })
+        for model in cell.models
+    ]
     return replace(cell, models=tuple(models))
 
 
@@ -55,17 +51,21 @@ class _Copies:
         self._made: dict[tuple[str, ...], Path] = {}
 
     def of(self, encoder: Encoder) -> Encoder:
-        """The encoder with its weights there; itself, where it has none but what it learned."""
+        """The encoder with its weights there; itself, where it has none but what it learned.
+
+        Random weights are taken along too: another version of a library may draw others.
+        """
         changed = copy(encoder)
+        vars(changed).pop("net_", None)  # a tuned network is made again, from the copied weights
         if isinstance(changed, SentenceBert):
             self._sentence_model(changed)
-        elif isinstance(changed, CNN) and changed.weights != "random":
+        elif isinstance(changed, CNN):
             self._network(changed)
         elif isinstance(changed, Word2Vec) and changed.vectors != "train":
             self._vectors(changed)
         else:
             return encoder
-        if not _same(encoder, changed):
+        if not _is_same(encoder, changed):
             raise BundleError(
                 f"the weights of {type(encoder).__name__} cannot be taken along: from a copy of "
                 "them come other features"
@@ -146,12 +146,14 @@ def _write_vectors(vectors: Lookup, path: Path) -> None:
                 file.write(word.encode() + b" " + row.astype("<f4").tobytes() + b"\n")
 
 
-def _same(encoder: Encoder, copied: Encoder) -> bool:
+def _is_same(encoder: Encoder, copied: Encoder) -> bool:
     """Whether both make the same features, to the bit, of some sample."""
     sample = _sample(encoder)
-    first, second = (
-        np.asarray(version.transform([sample]).values) for version in (encoder, copied)
-    )
+    first = np.asarray(encoder.transform([sample]).values)
+    try:
+        second = np.asarray(copied.transform([sample]).values)
+    except ValueError:  # the weights do not fit a network that is built without its own
+        return False
     return first.shape == second.shape and bool(np.array_equal(first, second))
 
 

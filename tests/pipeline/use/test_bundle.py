@@ -15,6 +15,7 @@ from pipeline.store.manifest import sealed
 from pipeline.use.bundle import MANIFEST, Bundle, read_manifest
 from pipeline.use.problem import BundleError
 from pipeline.use.refit import refitted
+from tests.pipeline.use.conftest import OF_BOTH
 from tests.support.comparisons import comparison_of
 from tests.support.tiny import GRID, read_rows, write_grid, write_rows, write_table
 
@@ -41,7 +42,7 @@ def bundled(tmp_path, grid, rows=None):
     texts = [row[2] for row in read_rows(tmp_path)[:8]]
     items = {"image": [*pictures, None], "text": [*texts, None, "bark purr unheard"]}
     for number, cell in enumerate(comparison.cells):
-        fitted = refitted(cell, comparison)
+        fitted = refitted(cell, comparison).cell
         folder = tmp_path / str(number)
         Bundle(fitted, {"cell": cell.name}).save(folder, {})
         moved = tmp_path / f"moved {number}"
@@ -134,6 +135,39 @@ def test_a_bundle_says_what_it_is_without_being_loaded(made):
     assert (made.model / "grid.lock.yaml").read_text() == (
         made.run / "grid.lock.yaml"
     ).read_text()
+
+
+def test_its_classifier_is_exported_where_that_is_asked_for(made, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model = tmp_path / "m"
+    assert main([str(made.run), "--cell", OF_BOTH, "-o", str(model), "--onnx"]) == 0
+    facts = read_manifest(model)["about"]["onnx"]
+    assert [part["name"] for part in facts["inputs"]] == ["image", "has_image", "text", "has_text"]
+    assert facts["samples_compared"] == 36
+    assert 0 <= facts["largest_difference"] < 1e-4
+    card = (model / "README.md").read_text()
+    assert f"differ by at most {facts['largest_difference']:.1g} from the bundle's own" in card
+    assert f"| `text` | float32 | n x {facts['inputs'][2]['shape'][1]} | features" in card
+    bundle = Bundle.load(model)
+    items = {"image": [(made.folder / "0.png").read_bytes(), None], "text": ["purr", "bark"]}
+    views = bundle.cell.models[0].views(items)
+    given = {
+        "image": views.image.array(), "has_image": views.image.present,
+        "text": views.text.array().toarray(), "has_text": views.text.present,
+    }
+    session = onnxruntime.InferenceSession(model / "classifier.onnx")
+    np.testing.assert_allclose(
+        session.run(["probabilities"], given)[0], bundle.predict_items(items), atol=1e-4
+    )
+    (model / "classifier.onnx").write_bytes(b"another")
+    with pytest.raises(BundleError, match=r"classifier\.onnx was changed"):
+        Bundle.load(model)
+
+
+def test_what_cannot_be_exported_is_said_before_anything_is_fitted(made, tmp_path, capsys):
+    assert main([str(made.run), "--cell", "majority", "-o", str(tmp_path / "m"), "--onnx"]) == 2
+    assert "majority cannot be exported: the fusion majority (it looks" in capsys.readouterr().err
+    assert not (tmp_path / "m").exists()
 
 
 def test_it_needs_neither_rows_nor_grid(made, tmp_path):

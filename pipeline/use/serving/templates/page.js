@@ -46,6 +46,45 @@
   };
   const PARTS = [predicted, problem, missing, bars];
 
+  // What a prediction rests on, likewise.
+  const points = part => `${part < 0 ? "\u2212" : "+"}${Math.abs(100 * part).toFixed(1)}`;
+  const balance = ([noun, part]) => {
+    const item = element("li");
+    const track = element("span", "track balance");
+    const filled = element("span", part < 0 ? "bar against" : "bar");
+    filled.style.width = `${50 * Math.abs(part)}%`;
+    filled.style[part < 0 ? "right" : "left"] = "50%";
+    track.append(filled);
+    item.append(element("span", "name", noun), element("span", "value", points(part)), track);
+    return item;
+  };
+  const contributions = reasons => {
+    const list = element("ul", "bars");
+    list.append(...Object.entries(reasons.contributions).map(balance));
+    const told = `Percentage points that the picture and the text each add to the probability of ${reasons.predicted}; below 0, it speaks against it.`;
+    return [element("p", "hint", told), list];
+  };
+  const weights = reasons => reasons.weights === null ? [] : [element(
+    "p", "hint",
+    `The network weighs ${Object.entries(reasons.weights).map(([noun, part]) => `the ${noun} ${percent(part)}`).join(", ")}.`,
+  )];
+  const attention = reasons => {
+    if (reasons.attention === null) return [];
+    const seen = element("img", "seen");
+    seen.alt = reasons.attention.has_regions
+      ? "The picture, the redder the more the network looked there" : "The picture as the network sees it";
+    seen.src = `data:image/png;base64,${reasons.attention.heat_map}`;
+    const words = element("p", "words");
+    reasons.attention.words.forEach(({ word, weight, strength }) => {
+      const shown = element("span", "", word);
+      shown.style.backgroundColor = `rgb(214 39 40 / ${0.6 * strength})`;
+      shown.title = percent(weight);
+      words.append(shown, " ");
+    });
+    return [element("p", "hint", "Where the network looked, the redder the more:"), seen, words];
+  };
+  const REASONS = [contributions, weights, attention];
+
   const bar = ([name, share]) => {
     const item = element("li");
     const track = element("span", "track");
@@ -58,6 +97,21 @@
   const sentence = text => text.charAt(0).toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".");
   const say = text => panel.replaceChildren(element("p", "problem", sentence(text)));
 
+  // Only where both are there is there something to share out. It takes the model longer than the
+  // prediction, which is not kept waiting for it.
+  const explain = async (number, question) => {
+    const part = element("div", "reasons");
+    try {
+      const response = await fetch("/explain", { method: "POST", body: question });
+      const reasons = await response.json();
+      const shown = response.ok ? REASONS.flatMap(show => show(reasons)) : [element("p", "problem", sentence(reasons.error))];
+      part.append(element("h2", "", "What it rests on"), ...shown);
+    } catch {
+      return; // the prediction stands; the next question says that nobody answers
+    }
+    if (number === latest) panel.append(part);
+  };
+
   const ask = async () => {
     const number = ++latest;
     const question = new FormData(form);
@@ -68,10 +122,11 @@
       return;
     }
     form.setAttribute("aria-busy", "true");
-    let show;
+    let show, isExplained = false;
     try {
       const response = await fetch(form.action, { method: "POST", body: question });
       const prediction = await response.json();
+      isExplained = response.ok && Boolean(chosen) && prediction.predicted !== null && !prediction.missing.length && question.has("text");
       show = () => response.ok
         ? panel.replaceChildren(...PARTS.flatMap(part => part(prediction)))
         : say(prediction.error);
@@ -82,6 +137,7 @@
     form.removeAttribute("aria-busy");
     show();
     panel.scrollIntoView({ block: "nearest" }); // on a narrow screen it is below
+    if (isExplained) explain(number, question);
   };
   form.addEventListener("submit", event => { event.preventDefault(); ask(); });
   form.addEventListener("keydown", event => {

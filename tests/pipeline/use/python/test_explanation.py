@@ -101,7 +101,7 @@ def explanations(tmp_path_factory):
         write_table(folder)
         comparison = comparison_of(write_grid(folder, NETWORKS))
         return {
-            cell.fusion.name: Bundle(refitted(cell, comparison), {}).explain(
+            cell.fusion.name: Bundle(refitted(cell, comparison).cell, {}).explain(
                 folder / "0.png", "whiskers purr <b> meow"
             )
             for cell in comparison.cells

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import threading
 
 import httpx
 import numpy as np
 import pytest
 
+from pipeline.use.python.explanation import PairAttention
 from pipeline.use.serving.app import app_of
+from pipeline.use.serving.limits import Limits
 from pipeline.use.serving.service import Service
 from tests.support.served import HOSTS, MadeUp, asked, png
 from tests.support.tiny import read_rows
@@ -173,3 +176,62 @@ def test_a_service_that_ended_says_so():
         app = app_of(service, HOSTS)
     response = asked(app, "GET", "/health")
     assert (response.status_code, response.json()["ready"]) == (503, False)
+
+
+def test_what_a_prediction_rests_on_is_what_the_bundle_explains(made, app):
+    ((picture, text),) = items_of(made, [0])
+    answer = asked(
+        app, "POST", "/explain", files={"picture": ("0.png", picture)}, data={"text": text}
+    ).json()
+    explanation = made.bundle.explain(picture, text)
+    assert answer["predicted"] == explanation.predicted == "cat"
+    assert answer["probability"] == pytest.approx(explanation.probability)
+    assert answer["contributions"] == pytest.approx(explanation.contributions)
+    assert (answer["weights"], answer["attention"], answer["problem"]) == (None, None, "")
+
+
+def test_an_explanation_says_what_cannot_be_used(app):
+    answer = asked(
+        app, "POST", "/explain", files={"picture": ("p.png", b"hello")}, data={"text": "bark"}
+    ).json()
+    assert answer["predicted"] == "dog"
+    assert answer["contributions"]["picture"] == 0.0
+    assert answer["problem"].startswith("picture: not a picture in a known format")
+    answer = asked(app, "POST", "/explain").json()
+    assert (answer["predicted"], answer["problem"]) == (None, "nothing to predict by")
+
+
+def test_an_attention_map_is_a_picture_and_weighed_words(served):
+    bundle = MadeUp()
+    pairs = np.array([[0.0, 0.1], [0.6, 0.1], [0.1, 0.1], [0.0, 0.0]])
+    grey = np.full((168, 168, 3), 128, dtype=np.uint8)
+    bundle.attention = PairAttention(pairs, ("a", "b"), (2, 2), grey)
+    answer = asked(
+        served(bundle), "POST", "/explain", files={"picture": ("p", png())}, data={"text": "a b"}
+    ).json()
+    shown = answer["attention"]
+    assert base64.b64decode(shown["heat_map"]) == bundle.attention.heat_map()
+    assert [word["word"] for word in shown["words"]] == ["a", "b"]
+    assert [word["weight"] for word in shown["words"]] == pytest.approx([0.7, 0.3])
+    assert [word["strength"] for word in shown["words"]] == pytest.approx([0.7, 0.3])
+    bundle.attention = PairAttention(pairs, None, None, grey)
+    shown = asked(served(bundle), "POST", "/explain", data={"text": "a"}).json()["attention"]
+    assert (shown["words"], shown["has_regions"]) == ([], False)
+
+
+def test_a_model_that_fails_to_explain_gives_nothing_away(served):
+    response = asked(served(), "POST", "/explain", data={"text": "fail"})
+    assert response.status_code == 500
+    assert "secret" not in response.text
+
+
+def test_an_explanation_that_takes_too_long_is_refused(served):
+    bundle = MadeUp()
+    held = threading.Event()
+    bundle.explain = lambda *_: held.wait()
+    response = asked(
+        served(bundle, Limits(predict_seconds=0.01)), "POST", "/explain", data={"text": "a"}
+    )
+    held.set()
+    assert response.status_code == 503
+    assert response.json()["rule"] == "seconds of a prediction"

@@ -106,3 +106,28 @@ def test_what_waits_when_it_ends_is_answered(gate):
     assert not batcher.is_ready
     with pytest.raises(Refusal, match="about to end"):
         batcher.submit(items("b"))
+
+
+def test_other_work_waits_its_turn_and_is_done_by_the_same_thread(batcher, gate):
+    first = busy(batcher, gate)
+    name = batcher.run(lambda: threading.current_thread().name)
+    after = batcher.submit(items("b"))
+    gate.opened.set()
+    assert name.result(PATIENCE) == "predictions"
+    assert predicted([*first, *after]) == ["first", "b"]
+    assert gate.batches == [["first"], ["b"]]
+
+
+def test_work_that_fails_says_so_and_the_thread_goes_on(batcher, gate):
+    gate.opened.set()
+    with pytest.raises(ZeroDivisionError):
+        batcher.run(lambda: 1 // 0).result(PATIENCE)
+    assert predicted(batcher.submit(items("a"))) == ["a"]
+
+
+def test_work_counts_among_what_waits(batcher, gate):
+    busy(batcher, gate)
+    for _ in range(5):
+        batcher.run(lambda: None)
+    with pytest.raises(Refusal, match="more than 5 items wait"):
+        batcher.run(lambda: None)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.use.python.explanation import PairAttention
 from pipeline.use.serving.app import app_of
 from pipeline.use.serving.server import address, listening, server_of
 from pipeline.use.serving.service import Service
-from tests.support.browser import chromium, faint, luminance, texts, unnamed
+from tests.support.browser import chromium, contrast, faint, luminance, texts, unnamed
 from tests.support.hostile import NASTY
 from tests.support.served import HOSTS, MadeUp, png
 
@@ -56,6 +57,18 @@ def hostile() -> Iterator[str]:
     bundle.classes = (NASTY[1], NASTY[0])
     with serving(bundle) as url:
         yield url
+
+
+@pytest.fixture
+def attending() -> Any:
+    """A bundle whose network attends to the first of two words of the text alone."""
+    bundle = MadeUp()
+    pairs = np.zeros((4, 2))
+    pairs[1, 0] = 1.0
+    bundle.attention = PairAttention(
+        pairs, ("whiskers", NASTY[0]), (2, 2), np.zeros((168, 168, 3), np.uint8)
+    )
+    return bundle
 
 
 @contextmanager
@@ -109,6 +122,56 @@ def test_a_picture_and_a_text_get_a_class_and_sorted_bars(browser, real, made):
         page.get_by_role("button", name="Remove the picture").click()
         assert asking(page, "bark") == "dog"
         assert page.locator(".note").text_content() == "Predicted without a picture."
+
+
+def test_what_it_rests_on_follows_where_both_are_given(browser, real, made):
+    with opened(browser, real) as page:
+        asking(page, "whiskers purr meow")
+        assert page.locator(".reasons").count() == 0
+        page.get_by_label("Picture").set_input_files(made.folder / "0.png")
+        asking(page, "whiskers purr meow")
+        names = page.locator(".reasons .name")
+        names.first.wait_for()
+        assert names.all_text_contents() == ["picture", "text"]
+        values = page.locator(".reasons .value").all_text_contents()
+        explanation = made.bundle.explain(made.folder / "0.png", "whiskers purr meow")
+        points = [100 * part for part in explanation.contributions.values()]
+        shown = [float(value.replace("\u2212", "-")) for value in values]
+        np.testing.assert_allclose(shown, points, atol=0.06)
+        page.get_by_role("button", name="Remove the picture").click()
+        asking(page, "bark")
+        assert page.locator(".reasons").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_an_attention_map_fits_and_its_words_can_be_read(browser, attending, width, scheme):
+    with serving(attending) as url, opened(browser, url, width, scheme) as page:
+        page.evaluate(DROP, ["red.png", list(png())])
+        asking(page, f"whiskers {NASTY[0]}")
+        seen = page.get_by_alt_text("The picture, the redder the more the network looked there")
+        seen.wait_for()
+        assert seen.evaluate("image => image.decode().then(() => image.naturalWidth)") == 168
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+        words = page.locator(".words span")
+        assert words.all_text_contents() == ["whiskers", NASTY[0]]
+        colour, tint, ground = page.evaluate("""() => {
+            const style = element => getComputedStyle(element);
+            const word = document.querySelector('.words span');
+            return [style(word).color, style(word).backgroundColor,
+                    style(document.querySelector('section')).backgroundColor]; }""")
+        assert contrast(colour, blended(tint, ground)) > 4.5
+
+
+def blended(tint: str, ground: str) -> str:
+    """What a translucent colour is over another."""
+    *red_green_blue, share = map(float, re.findall(r"[\d.]+", tint))
+    below = map(float, re.findall(r"[\d.]+", ground))
+    mixed = (
+        share * part + (1 - share) * other
+        for part, other in zip(red_green_blue, below, strict=True)
+    )
+    return f"rgb({', '.join(map(str, mixed))})"
 
 
 def test_all_is_done_by_keyboard(browser, real):
@@ -186,7 +249,7 @@ def test_it_fits_the_screen_and_can_be_read(browser, hostile, width, scheme):
 
 def test_documentation_and_card_need_no_network(browser, hostile):
     with opened(browser, f"{hostile}docs", WIDTHS["phone"]) as page:
-        assert page.locator("section h2").count() == 6
+        assert page.locator("section h2").count() == 7
         assert page.evaluate("() => document.documentElement.scrollWidth") <= WIDTHS["phone"]
         assert faint(texts(page, "body")) == []
         page.goto(f"{hostile}card")

@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import warnings
 
 import numpy as np
 import pytest
 
+from features.encoder import Targets
+from features.encoders.bag_of_words import BagOfWords
 from features.encoders.cnn import CNN
 from features.encoders.sentence_bert import SentenceBert
+from features.encoders.small_vgg import SmallVGG
 from features.encoders.word2vec import Word2Vec
+from features.networks.finetuning import Finetune
+from features.networks.inference.feature_extractor import feature_extractor
 from features.texts import sentence_models
 from features.texts.sentence_models import MINILM_PACKAGE, model_folder
 from features.texts.word_vectors import GLOVE_PACKAGE, WordVectors, from_file
 from models.classifiers.logistic import Logistic
-from models.early.baselines import TextOnly
+from models.early.baselines import ImageOnly, TextOnly
 from models.early.concat import Concat
+from models.neural.attention import Attention
+from models.neural.end_to_end import EndToEnd
 from models.views import Views
 from pipeline.store.files import sha256
 from pipeline.store.manifest import sealed
@@ -41,12 +49,22 @@ ENCODERS = {
 }
 
 
-def fitted(encoders):
+def trained(encoders, fusion=None):
     """A cell that learned from the samples above."""
     samples = {"image": PICTURES, "text": TEXTS}
     views = Views(**{name: encoded(encoder, samples[name]) for name, encoder in encoders.items()})
-    fusion = (Concat if len(encoders) > 1 else TextOnly)(Logistic()).fit(views, LABELS)
-    return FittedCell((FittedModel(encoders, fusion),), None, None, ("car", "cat", "dog"))
+    if fusion is None:
+        single = {"image": ImageOnly, "text": TextOnly}
+        fusion = (Concat if len(encoders) > 1 else single[next(iter(encoders))])(Logistic())
+    model = FittedModel(encoders, fusion.fit(views, LABELS))
+    return FittedCell((model,), None, None, ("car", "cat", "dog"))
+
+
+def fitted(encoder, samples):
+    """An encoder that learned what it learns from the samples."""
+    if encoder.supervised:
+        return encoder.fit_supervised(samples, Targets(LABELS))
+    return encoder.fit(samples) if encoder.learns else encoder
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +73,7 @@ def standing(tmp_path_factory):
     folder = tmp_path_factory.mktemp("standalone")
     standing = {}
     for name, encoders in ENCODERS.items():
-        bundle = Bundle(fitted(encoders), {})
+        bundle = Bundle(trained(encoders), {})
         bundle.save(folder / name, {}, standalone=True)
         standing[name] = folder / name, bundle.predict_proba(PICTURES, TEXTS)
     return standing
@@ -81,6 +99,112 @@ def test_it_opens_where_its_weights_are_not(standing, text, tmp_path):
     for encoder in (CNN(), SentenceBert(), Word2Vec(vectors="glove-6b-50d")):
         with pytest.raises((ModuleNotFoundError, FileNotFoundError, AttributeError)):
             encoder.identity()
+
+
+def checkpoint(folder):
+    """A file of weights of the user's."""
+    from safetensors.torch import save_file
+
+    from features.networks.building import build
+
+    weights = build(CNN(model="resnet18", weights="random").chosen()).state_dict()
+    save_file({name: 0.9 * tensor for name, tensor in weights.items()}, folder / "w.safetensors")
+    return CNN(model="resnet18", weights=folder / "w.safetensors", **SMALL)
+
+
+def named(folder):
+    """Weights of torchvision's by name, as they would be downloaded."""
+    return CNN(model="resnet18", weights="IMAGENET1K_V1", **SMALL)
+
+
+SMALL = {"size": 32, "precision": "float32"}
+TIMM = {"model": "timm/test_resnet", "weights": "random", **SMALL}
+TUNED = Finetune(unfreeze="last_stage", epochs=1)
+NETWORKS = {
+    "timm": lambda folder: CNN(**TIMM),
+    "timm of a fixed size": lambda folder: CNN(**TIMM | {"model": "timm/test_vit", "size": 64}),
+    "torchvision, random": lambda folder: CNN(model="resnet18", weights="random", **SMALL),
+    "torchvision by name": named,
+    "a checkpoint": checkpoint,
+    "components": lambda folder: CNN(**TIMM, pca=2),
+    "a tuned head": lambda folder: CNN(**TIMM, finetune=Finetune(unfreeze="head", epochs=1)),
+    "tuned layers": lambda folder: CNN(**TIMM, finetune=TUNED),
+    "lite0": lambda folder: CNN(**SMALL, crop=0.875, mean=(0.4, 0.5, 0.6)),
+}
+
+
+@pytest.fixture
+def downloads(monkeypatch):
+    """What torchvision would fetch: a network's weights, once they are set."""
+    fetched = {}
+    monkeypatch.setattr(
+        "torchvision.models._api.load_state_dict_from_url", lambda *_, **__: dict(fetched)
+    )
+    return fetched
+
+
+def elsewhere(monkeypatch, downloads):
+    """A machine where other weights are drawn, and none can be fetched."""
+    monkeypatch.setattr("features.networks.building.RANDOM_SEED", 1)
+    downloads.clear()
+    feature_extractor.cache_clear()
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_every_kind_of_network_predicts_the_same_elsewhere(
+    kind, tmp_path, monkeypatch, downloads, one_thread
+):
+    from torchvision.models import resnet18
+
+    downloads.update(resnet18(weights=None).state_dict())
+    cell = trained({"image": fitted(NETWORKS[kind](tmp_path), PICTURES)})
+    items = {"image": [*PICTURES, None]}
+    expected = cell.predict_proba(items)
+    Bundle(cell, {}).save(tmp_path / "m", {}, standalone=True)
+    assert list((tmp_path / "m" / "weights").glob("*.safetensors"))
+    (tmp_path / "m").rename(tmp_path / "moved")
+    (tmp_path / "w.safetensors").unlink(missing_ok=True)
+    elsewhere(monkeypatch, downloads)
+    loaded = Bundle.load(tmp_path / "moved")
+    assert np.array_equal(loaded.predict_items(items), expected)
+
+
+OF_BOTH = {
+    "trained with it": (
+        CNN(**TIMM, output="pixels"), SentenceBert(max_tokens=8, output="numbers"),
+        EndToEnd(epochs=1),
+    ),
+    "from scratch": (SmallVGG(width=2, output="pixels"), BagOfWords(), EndToEnd(epochs=1)),
+    "regions": (CNN(**TIMM, output="regions"), BagOfWords(), Attention(epochs=1)),
+}
+
+
+@pytest.mark.parametrize("kind", OF_BOTH)
+def test_encoders_of_networks_predict_the_same_elsewhere(
+    kind, tmp_path, monkeypatch, downloads, one_thread
+):
+    picture, text, fusion = OF_BOTH[kind]
+    cell = trained({"image": fitted(picture, PICTURES), "text": fitted(text, TEXTS)}, fusion)
+    items = {"image": [*PICTURES, None], "text": [*TEXTS, "a wheel"]}
+    expected = cell.predict_proba(items)
+    Bundle(cell, {}).save(tmp_path / "m", {}, standalone=True)
+    (tmp_path / "m").rename(tmp_path / "moved")
+    elsewhere(monkeypatch, downloads)
+    loaded = Bundle.load(tmp_path / "moved")
+    assert np.array_equal(loaded.predict_items(items), expected)
+
+
+def test_weights_that_only_fit_with_their_name_are_refused(tmp_path, monkeypatch, downloads):
+    """Those of GoogLeNet come with other settings than a network without them."""
+    from torchvision.models import googlenet
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        downloads.update(googlenet(weights=None).state_dict())
+    cell = trained({"image": CNN(model="googlenet", weights="IMAGENET1K_V1", **SMALL)})
+    with pytest.raises(BundleError, match="the weights of CNN cannot be taken along"):
+        Bundle(cell, {}).save(tmp_path / "m", {}, standalone=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def rewritten(folder, tmp_path, change):

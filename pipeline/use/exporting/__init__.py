@@ -1,0 +1,1 @@
+"""The classifier part of a cell as ONNX: features in, probabilities out."""

@@ -1,0 +1,170 @@
+"""The classifier part of a cell as a file of ONNX, checked against the cell itself."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import CLASSIFIERS, FUSIONS
+from models.late.late import Late
+from models.views import Views
+from pipeline.config.cells import Cell, build_encoder
+from pipeline.use.exporting.inputs import Input, arrays, inputs_of
+from pipeline.use.fitted import FittedCell
+from pipeline.use.problem import BundleError
+
+FILE = "classifier.onnx"
+OUTPUT = "probabilities"
+OPSET = 18
+LARGEST = 1e-4  # difference of a probability that is put down to rounding
+AT_ONCE = 512  # samples that are compared together
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+# Why fusions cannot be exported, where there is more to say than that nobody wrote it down.
+REFUSED = {
+    "majority": "it looks at no features",
+    "end_to_end": "it trains its encoders, so that no part of it takes features",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """A classifier as ONNX.
+
+    Parameters
+    ----------
+    content : of the file.
+    facts : what it takes and gives, and how far it is from the cell; as JSON.
+    """
+
+    content: bytes
+    facts: dict[str, Any]
+
+
+def check_exportable(cell: Cell) -> None:
+    """Raise BundleError, before anything is fitted, where a cell cannot be exported."""
+    missing = [package for package in PACKAGES if find_spec(package) is None]
+    if missing:
+        raise BundleError(
+            f"--onnx needs the package {missing[0]}: pip install -e \".[onnx]\""
+        )
+    reasons = list(dict.fromkeys(_reasons(cell)))
+    if not reasons:
+        return
+    fusions, classifiers = exportable()
+    raise BundleError(
+        f"--onnx: {cell.name} cannot be exported: {'; '.join(reasons)}. What can be: the fusions "
+        f"{', '.join(fusions)}, with the classifiers {', '.join(classifiers)}"
+    )
+
+
+def exportable() -> tuple[list[str], list[str]]:
+    """Names of the fusions and of the classifiers that can be exported."""
+    from pipeline.use.exporting import classifiers, fusions
+
+    return (
+        [name for name, cls in FUSIONS.items() if cls in fusions.NETWORKS or cls is Late],
+        [name for name, cls in CLASSIFIERS.items() if cls in classifiers.NETWORKS],
+    )
+
+
+def _reasons(cell: Cell) -> Iterator[str]:
+    fusions, classifiers = exportable()
+    for part in (cell, *cell.parts):
+        if part.fusion.name not in fusions:
+            reason = REFUSED.get(part.fusion.name, "it is not written down for ONNX")
+            yield f"the fusion {part.fusion.name} ({reason})"
+        if part.classifier is not None and part.classifier.name not in classifiers:
+            yield f"the classifier {part.classifier.name} (it is not written down for ONNX)"
+        for modality, (encoder, form) in part.encoders().items():
+            if build_encoder(modality, encoder, form, 0).averaged:
+                yield (
+                    f"the encoder {encoder.label} (its predictions are averaged over changed "
+                    "copies of a picture)"
+                )
+
+
+def exported(cell: FittedCell, views: Sequence[Views]) -> Exported:
+    """A fitted cell as ONNX.
+
+    Parameters
+    ----------
+    views : of each of its models, features of the same n samples: the result is compared with the
+        cell on all of these.
+
+    Raises
+    ------
+    BundleError
+        Where its probabilities are not the cell's.
+    """
+    inputs = inputs_of(views)
+    content = _written(cell, inputs)
+    difference = _largest_difference(content, cell, inputs, views)
+    if not difference <= LARGEST:
+        raise BundleError(
+            f"--onnx: the exported classifier's probabilities differ by {difference:.2g} from the "
+            f"bundle's own, where at most {LARGEST:g} are rounding; it was not written. Samples "
+            "that are equally near to several training rows do this with knn"
+        )
+    facts = {
+        "file": FILE,
+        "opset": OPSET,
+        "inputs": [part.described() for part in inputs],
+        "output": {"name": OUTPUT, "type": "float64", "shape": ["n", len(cell.classes)]},
+        "samples_compared": len(views[0]),
+        "largest_difference": difference,
+    }
+    return Exported(content, facts)
+
+
+def _written(cell: FittedCell, inputs: Sequence[Input]) -> bytes:
+    import torch
+
+    from pipeline.use.exporting.network import CellNetwork
+
+    network = CellNetwork(cell, inputs).eval()
+    with warnings.catch_warnings(), _quiet(logging.getLogger("onnxscript")):
+        # sizes that several inputs share keep their name all the same
+        warnings.filterwarnings("ignore", r"# The axis name", UserWarning)
+        program = torch.onnx.export(
+            network, network.examples(), dynamo=True, opset_version=OPSET, verbose=False,
+            input_names=[part.name for part in inputs], output_names=[OUTPUT],
+            dynamic_shapes=(network.dynamic_shapes(),),
+        )
+    assert program is not None
+    content: bytes = program.model_proto.SerializeToString()
+    return content
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """Errors alone: which of its optimisations do not apply is of no use to who exports."""
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _largest_difference(
+    content: bytes, cell: FittedCell, inputs: Sequence[Input], views: Sequence[Views]
+) -> float:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    largest = 0.0
+    for start in range(0, len(views[0]), AT_ONCE):
+        rows = np.arange(start, min(start + AT_ONCE, len(views[0])))
+        part = [of_model.take(rows) for of_model in views]
+        probabilities: NDArray[Any] = session.run([OUTPUT], dict(arrays(inputs, part)))[0]
+        difference = np.abs(probabilities - cell.of_views(part)).max()
+        largest = float(np.maximum(largest, difference))  # of NaN, NaN
+    return largest
