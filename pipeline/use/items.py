@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ import pyarrow.parquet as pq
 from features.machine.nearest import nearest
 from features.machine.threads import ordered
 from features.pictures.decoding import UnreadablePicture, check
+from pipeline.data.tables.quotes import Quotes
 from pipeline.use.problem import BundleError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+PROBLEMS = 12  # with quotes, that are named
 AT_ONCE = 512  # rows of a Parquet file that are read together
 
 
@@ -110,10 +113,12 @@ def _rows(source: str) -> Iterator[Mapping[str, Any]]:
     ending = Path(source).suffix.lower()
     try:
         if source == "-":
-            yield from csv.DictReader(sys.stdin)
+            yield from _delimited(sys.stdin, ",", source)
         elif ending in (".csv", ".tsv"):
+            delimiter = "\t" if ending == ".tsv" else ","
+            _check_quotes(Path(source), delimiter)
             with Path(source).open(encoding="utf-8-sig", newline="") as file:
-                yield from csv.DictReader(file, delimiter="\t" if ending == ".tsv" else ",")
+                yield from _delimited(file, delimiter, source)
         elif ending in (".jsonl", ".ndjson"):
             with Path(source).open(encoding="utf-8-sig") as file:
                 yield from (json.loads(line) for line in file if line.strip())
@@ -127,6 +132,34 @@ def _rows(source: str) -> Iterator[Mapping[str, Any]]:
             )
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise BundleError(f"{source} cannot be read: {error}") from error
+
+
+def _check_quotes(file: Path, delimiter: str) -> None:
+    """Raise BundleError where quotes are broken, or swallow rows."""
+    quotes = Quotes(file.read_bytes(), delimiter)
+    problems = [
+        f"{file.name} {reason}"
+        for reason in islice(chain(quotes.broken(), quotes.swallowing()), PROBLEMS)
+    ]
+    if problems:
+        raise BundleError("\n".join([*problems, 'Write quotes inside quotes twice ("").']))
+
+
+def _delimited(lines: Iterable[str], delimiter: str, source: str) -> Iterator[Mapping[str, Any]]:
+    """Rows of CSV, all of whose values have a name."""
+    reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
+    try:
+        for number, row in enumerate(reader, 1):
+            if None in row or None in row.values():
+                names = reader.fieldnames or ()
+                raise BundleError(
+                    f"{source} row {number} (line {reader.line_num}): "
+                    f"{'more' if None in row else 'fewer'} fields than the {len(names)} of the "
+                    f"header; put fields with '{delimiter}' or line breaks in quotes"
+                )
+            yield row
+    except csv.Error as error:
+        raise BundleError(f"{source} line {reader.line_num + 1} cannot be read: {error}") from error
 
 
 def _item(row: Mapping[str, Any], number: int, columns: Columns, folder: Path) -> Item:

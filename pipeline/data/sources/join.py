@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NotRequired
 
 import pyarrow as pa
 from pydantic import ConfigDict
@@ -13,6 +14,7 @@ from pipeline.data.sources.column_values import texts
 from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import first_few
 from pipeline.data.sources.rows import Names
+from pipeline.data.tables.quotes import Quoting
 
 
 class Join(TypedDict):
@@ -22,6 +24,7 @@ class Join(TypedDict):
 
     path: str
     on: Names
+    quoting: NotRequired[Quoting]  # see Table
 
 
 def joined(

@@ -18,6 +18,7 @@ from pipeline.data.sources.join import Join, joined
 from pipeline.data.sources.problems import all_of, existing
 from pipeline.data.sources.rows import Names, Roles, listed, samples_from
 from pipeline.data.sources.subset import Where, rows_where, stratified
+from pipeline.data.tables.quotes import Quoting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,11 @@ class Table:
         `text` and `image` group rows of the same text or picture where no column is called so.
     where : column -> allowed value or values; only such rows are read.
     sample : number of rows to take, at random (from `sample_seed`) and stratified by class.
-    join : second table, whose columns can be named like the table's own: `path` and the key columns
-        `on`.
+    join : second table, whose columns can be named like the table's own: `path`, the key columns
+        `on`, and its `quoting`.
+    quoting : of a CSV or TSV file: `double` quotes around values with delimiters or line breaks, or
+        `none` where its writer never quotes and a quote is a letter. By default quotes are read,
+        and a file in which they may be letters is refused.
     """
 
     path: str
@@ -54,6 +58,7 @@ class Table:
     sample: Annotated[int, Field(gt=0)] | None = None
     sample_seed: Annotated[int, Field(ge=0)] = 0
     join: Join | None = None
+    quoting: Quoting | None = None
 
     def load(self, folder: Path) -> Samples:
         """Read the rows; see pipeline.data.samples.Source.
@@ -85,7 +90,9 @@ class Table:
         """Read the columns that the grid names, as pairs of key and name, and join them."""
         names, pictures = [name for _, name in asked], listed(self.image)
         if self.join is None:
-            columns = read_columns(existing(self.path, folder, "path"), names, pictures)
+            columns = read_columns(
+                existing(self.path, folder, "path"), names, pictures, self.quoting
+            )
             problems = missing_columns(asked, columns.names, columns.file)
             if problems:
                 raise SourceError(problems)
@@ -95,7 +102,11 @@ class Table:
             partial(existing, self.path, folder, "path"),
             partial(existing, join, folder, "join path"),
         )
+        quoting = (self.quoting, self.join.get("quoting"))
         columns, other = all_of(
-            *(partial(read_columns, file, [*names, *on], pictures) for file in files)
+            *(
+                partial(read_columns, file, [*names, *on], pictures, of_file)
+                for file, of_file in zip(files, quoting, strict=True)
+            )
         )
         return joined(columns, other, on, asked)

@@ -52,7 +52,8 @@ def write(file, names, rows):
 @given(rows=ROWS)
 def test_any_text_comes_back_as_it_was_written(ending, tmp_path, rows):
     write(tmp_path / f"items{ending}", ("text", "class"), rows)
-    samples = Table(path=f"items{ending}", text="text", label="class").load(tmp_path)
+    table = Table(path=f"items{ending}", text="text", label="class", quoting="double")
+    samples = table.load(tmp_path)
     assert samples.texts == [plain(text) for text, _ in rows]
     assert samples.labels == [plain(label) for _, label in rows]
     numbers = range(1, len(rows) + 1)

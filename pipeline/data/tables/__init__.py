@@ -1,0 +1,1 @@
+"""How files of rows write their values: quotes, numbers."""
