@@ -48,7 +48,7 @@ def build(
     small = small_classes(samples, usable, rules.smallest_class)
     problems = [*findings.lines(), *small.values()]
     if problems and rules.policy == "fail":
-        raise DatasetError(problems, _advice(len(problems)))
+        raise DatasetError([*samples.notes, *problems], _advice(len(problems)))
     rows = [row for row in usable if samples.labels[row] not in small]
     if len({samples.labels[row] for row in rows if samples.labels[row]}) < 2:
         raise DatasetError(
@@ -154,7 +154,7 @@ def _assembled(
         fingerprint=key_of({**ingredients, **_row_digests(modalities)}),
         sizes=np.array(sizes, dtype=np.int64).reshape(-1, 2),
         dropped=tuple("; ".join(findings.reasons[row]) for row in dropped),
-        notes=(*_notes(rows, findings), *_unlabelled_note(names)),
+        notes=(*samples.notes, *_notes(rows, findings), *_unlabelled_note(names)),
         columns={
             name: _codes(str(column[row]) for row in rows)
             for name, column in samples.groups.items()

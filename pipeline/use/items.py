@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 from features.machine.nearest import nearest
 from features.machine.threads import ordered
 from features.pictures.decoding import UnreadablePicture, check
-from pipeline.data.tables.quotes import Quotes
+from pipeline.data.reading.class_folders import look_below
+from pipeline.data.reading.quotes import Quotes
 from pipeline.use.problem import BundleError
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-PROBLEMS = 12  # with quotes, that are named
+PROBLEMS = 12  # of a kind that are named
 AT_ONCE = 512  # rows of a Parquet file that are read together
 
 
@@ -101,12 +101,13 @@ def _again(first: Mapping[str, Any], rest: Iterator[Mapping[str, Any]]) -> Itera
 
 
 def _of_folder(folder: Path) -> Iterator[Item]:
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
-    if not files:
-        raise BundleError(f"{folder} holds no pictures ({', '.join(PICTURES)})")
-    for path in files:
-        picture, problem = _picture(str(path), Path())
-        yield Item(path.relative_to(folder).as_posix(), picture, problem=problem)
+    below = look_below(folder, 0)
+    if below.problems or not below.pictures:
+        reasons = below.problems or [f"{folder} holds no pictures (files that Pillow reads)"]
+        raise BundleError("\n".join(reasons[:PROBLEMS]))
+    for name in below.pictures:
+        picture, problem = _picture(name, folder)
+        yield Item(name, picture, problem=problem)
 
 
 def _rows(source: str) -> Iterator[Mapping[str, Any]]:

@@ -9,12 +9,12 @@ import pyarrow as pa
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
+from pipeline.data.reading.quotes import Quoting
 from pipeline.data.samples import SourceError
 from pipeline.data.sources.column_values import texts
 from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import first_few
 from pipeline.data.sources.rows import Names
-from pipeline.data.tables.quotes import Quoting
 
 
 class Join(TypedDict):

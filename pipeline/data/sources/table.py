@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from pipeline.data.reading.quotes import Quoting
 from pipeline.data.samples import Samples, SourceError
 from pipeline.data.sources.column_values import texts
 from pipeline.data.sources.columns import Columns, missing_columns, read_columns
@@ -18,7 +19,6 @@ from pipeline.data.sources.join import Join, joined
 from pipeline.data.sources.problems import all_of, existing
 from pipeline.data.sources.rows import Names, Roles, listed, samples_from
 from pipeline.data.sources.subset import Where, rows_where, stratified
-from pipeline.data.tables.quotes import Quoting
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ import io
 
 import pytest
 
+from pipeline.data.reading.quotes import Quotes
 from pipeline.data.sources.table import Table
-from pipeline.data.tables.quotes import Quotes
 from tests.support.source_examples import problems_of
 
 SWALLOWED = {

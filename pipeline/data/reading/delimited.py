@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.csv as pa_csv
 
-from pipeline.data.tables.quotes import Quotes, Quoting
+from pipeline.data.reading.quotes import Quotes, Quoting
 
 MOST_PROBLEMS = 12
 RULE = "say `quoting: none` beside the file's path where its writer never quotes"

@@ -1,1 +1,0 @@
-"""How files of rows write their values: quotes, numbers."""
