@@ -17,8 +17,13 @@ import pyarrow.parquet as pq
 from features.machine.nearest import nearest
 from features.machine.threads import ordered
 from features.pictures.decoding import UnreadablePicture, check
+from pipeline.data.reading.arrow_types import without_views
 from pipeline.data.reading.class_folders import look_below
+from pipeline.data.reading.numbers import number_text
 from pipeline.data.reading.quotes import Quotes
+from pipeline.data.samples import SourceError
+from pipeline.data.sources.column_values import texts
+from pipeline.data.sources.columns import Columns as TableColumns
 from pipeline.use.problem import BundleError
 
 PROBLEMS = 12  # of a kind that are named
@@ -85,7 +90,7 @@ def read_items(source: str, columns: Columns) -> Iterator[Item]:
         yield from _of_folder(path)
         return
     folder = Path() if source == "-" else path.parent
-    rows = _rows(source)
+    rows = _rows(source, columns)
     first = next(rows, None)
     if first is None:
         return
@@ -110,7 +115,7 @@ def _of_folder(folder: Path) -> Iterator[Item]:
         yield Item(name, picture, problem=problem)
 
 
-def _rows(source: str) -> Iterator[Mapping[str, Any]]:
+def _rows(source: str, columns: Columns) -> Iterator[Mapping[str, Any]]:
     ending = Path(source).suffix.lower()
     try:
         if source == "-":
@@ -122,17 +127,37 @@ def _rows(source: str) -> Iterator[Mapping[str, Any]]:
                 yield from _delimited(file, delimiter, source)
         elif ending in (".jsonl", ".ndjson"):
             with Path(source).open(encoding="utf-8-sig") as file:
-                yield from (json.loads(line) for line in file if line.strip())
+                yield from (
+                    json.loads(line, parse_int=number_text, parse_float=number_text)
+                    for line in file
+                    if line.strip()
+                )
         elif ending == ".parquet":
-            with pq.ParquetFile(source) as content:
-                for batch in content.iter_batches(AT_ONCE):
-                    yield from batch.to_pylist()
+            yield from _of_parquet(Path(source), columns)
         else:
             raise BundleError(
                 f"{source}: a table's ending says its kind: .csv, .tsv, .jsonl or .parquet"
             )
+    except SourceError as error:
+        raise BundleError(str(error)) from error
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise BundleError(f"{source} cannot be read: {error}") from error
+
+
+def _of_parquet(file: Path, columns: Columns) -> Iterator[Mapping[str, Any]]:
+    """Rows whose texts, labels and ids are written as those that the bundle learned from."""
+    plain = {*columns.text, columns.label, columns.id}
+    with pq.ParquetFile(file) as content:
+        for batch in content.iter_batches(AT_ONCE):
+            table = without_views(pa.Table.from_batches([batch]))
+            held = TableColumns(file, tuple(table.column_names), table)
+            values = [
+                texts(held, name) if name in plain else table[name].to_pylist()
+                for name in held.names
+            ]
+            yield from (
+                dict(zip(held.names, row, strict=True)) for row in zip(*values, strict=True)
+            )
 
 
 def _check_quotes(file: Path, delimiter: str) -> None:
@@ -169,16 +194,20 @@ def _item(row: Mapping[str, Any], number: int, columns: Columns, folder: Path) -
     if columns.image is not None:
         picture, problem = _picture(row.get(columns.image), folder)
         problems += [problem] if problem else []
-    texts = [str(row[name]).strip() for name in columns.text if row.get(name) not in (None, "")]
-    label = row.get(columns.label) if columns.label else None
-    name = row.get(columns.id) if columns.id else None
+    lines = [_plain(row.get(name)) for name in columns.text]
     return Item(
-        str(number) if name in (None, "") else str(name),
+        _plain(row.get(columns.id or "")) or str(number),
         picture,
-        "\n".join(text for text in texts if text) or None,
-        None if label in (None, "") else str(label),
+        "\n".join(filter(None, lines)) or None,
+        _plain(row.get(columns.label or "")),
         "; ".join(problems),
     )
+
+
+def _plain(value: Any) -> str | None:
+    """A value of CSV or JSON as text; None where nothing is left."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return None if value is None else text.strip() or None
 
 
 def _picture(value: Any, folder: Path) -> tuple[bytes | None, str]:

@@ -15,6 +15,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from pipeline.data.reading.delimited import Delimited
+from pipeline.data.reading.numbers import number_text
 from pipeline.data.reading.quotes import Quoting
 from pipeline.data.samples import OF_SAMPLES, SourceError
 from pipeline.data.sources.parquet import PictureColumn, parquet_files, read_parquet
@@ -187,10 +188,10 @@ def _read_json_lines(file: Path, asked: Collection[str]) -> Columns:
 
 
 def _json_row(line: bytes, asked: Collection[str]) -> dict[str, str | None]:
-    """Parse a line's object, the values asked for as text; numbers stay as they are written."""
+    """Parse a line's object, the values asked for as text."""
     try:
         row = json.loads(
-            line, parse_int=str, parse_float=whole_number, parse_constant=lambda _: None
+            line, parse_int=number_text, parse_float=number_text, parse_constant=lambda _: None
         )
     except json.JSONDecodeError as error:
         raise ValueError(f"every line must be a JSON object: {error}") from error
@@ -213,11 +214,6 @@ def _json_text(name: str, value: object) -> str | None:
     if value is not None and any("\ud800" <= sign <= "\udfff" for sign in value):
         raise ValueError(f"'{name}' holds half of a surrogate pair, which is no text")
     return value
-
-
-def whole_number(number: str) -> str:
-    """Write a number as text, 3 for 3.0."""
-    return number.removesuffix(".0")
 
 
 def _read_parquet(

