@@ -37,6 +37,7 @@ class Columns:
     table : those that were asked for and exist, m rows.
     parts : where `file` is a folder of files, each of them and how many rows it has.
     pictures : columns of encoded pictures, which stay on disk: `table` has the row of each.
+    unjoined : rows that agree with none of a joined table, each with its key.
     """
 
     file: Path
@@ -44,6 +45,7 @@ class Columns:
     table: pa.Table
     parts: tuple[tuple[Path, int], ...] = ()
     pictures: Mapping[str, PictureColumn] = field(default_factory=dict)
+    unjoined: Mapping[int, tuple[str | None, ...]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

@@ -15,7 +15,7 @@ from pipeline.data.reading.quotes import Quoting
 from pipeline.data.samples import Samples, SourceError
 from pipeline.data.sources.column_values import texts
 from pipeline.data.sources.columns import Columns, missing_columns, read_columns
-from pipeline.data.sources.join import Join, joined
+from pipeline.data.sources.join import Join, joined, unjoined_notes
 from pipeline.data.sources.problems import all_of, existing
 from pipeline.data.sources.rows import Names, Roles, listed, samples_from
 from pipeline.data.sources.subset import Where, rows_where, stratified
@@ -80,11 +80,12 @@ class Table:
         labels = texts(columns, self.label)
         rows = rows[stratified([labels[row] for row in rows], self.sample, self.sample_seed)]
         locations = [columns.location(row) for row in rows]
+        notes = unjoined_notes(columns, rows, self.join["path"]) if self.join else ()
         if len(rows) < n:
             columns = replace(
                 columns, table=columns.table.filter(pa.array(np.isin(np.arange(n), rows)))
             )
-        return samples_from(columns, locations, roles)
+        return samples_from(columns, locations, roles, notes)
 
     def _columns(self, folder: Path, asked: list[tuple[str, str]]) -> Columns:
         """Read the columns that the grid names, as pairs of key and name, and join them."""
