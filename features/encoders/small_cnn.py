@@ -14,6 +14,7 @@ from features.block import Block, FloatArray, Form, Modality, TrainableNetwork, 
 from features.encoder import Encoder, Targets
 from features.machine.identity import versions
 from features.pictures.blocks import picture_block, pixel_blocks
+from features.pictures.meaning import VERSION as DECODING
 from features.pictures.preparation import PixelArray, Preparation, batches
 from features.training.settings import Loss, Optimizer, Training
 
@@ -90,8 +91,11 @@ class SmallCNN(Encoder):
         return not self.gives_inputs
 
     def identity(self) -> dict[str, Any]:
-        """Library versions."""
-        return {"libraries": versions("torch", "pillow", "numpy")}
+        """Versions of decoding and libraries."""
+        return {
+            "decoding": DECODING,
+            "libraries": versions("torch", "pillow", "numpy"),
+        }
 
     def _built(self, classes: int) -> SmallNetwork:
         """The untrained network, its weights drawn from torch's random state."""
