@@ -27,6 +27,7 @@ from pipeline.plan.plan import Plan, make_plan
 from pipeline.results.files import write_run
 from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.origin import origin_json
+from pipeline.results.placing import make_writable, placed
 from pipeline.results.record import remarks_of, scored_record, work_record
 from pipeline.results.scores import Scores
 from pipeline.store.opening import store_at
@@ -99,7 +100,7 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     with clock.step("read and check the data, draw folds"):
         comparison = load(assignment.grid, store, engine, progress, samples=assignment.samples)
     # where it cannot be made, better said now than after all the work
-    _made(assignment.named[1], folder, partial(folder.mkdir, parents=True, exist_ok=True))
+    _made(assignment.named[1], folder, partial(make_writable, folder))
     _say_data(comparison)
     before = checks_before_fits(comparison)
     say_checks(before)
@@ -119,8 +120,9 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     checked = remarks_of([*before, *checks(scored), *encoding_checks(work.encoded)])
     record = RunRecord.of(scored, follow_up, work, checked)
     origin = origin_json(assignment.grid_file, store.address, folder)
-    write_run(record, comparison.folds, folder, origin)
-    _report(record, folder, said={check.sentence for check in before if not check.severe})
+    with placed(folder) as aside:
+        write_run(record, comparison.folds, aside, origin)
+        _report(record, aside, said={check.sentence for check in before if not check.severe})
     return Finished(record, comparison)
 
 

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from features.block import Block, FloatArray, Modality
 from features.encoder import Encoder
 from features.machine.identity import versions
+from features.pictures.meaning import VERSION as DECODING
 from features.pictures.preparation import PixelArray, Preparation, batches
 
 Part = Literal["colour", "texture", "shape"]
@@ -81,8 +82,11 @@ class Handcrafted(Encoder):
     shape_orientations: Annotated[int, Field(ge=2)] = 9
 
     def identity(self) -> dict[str, Any]:
-        """Library versions."""
-        return {"libraries": versions("scikit-image", "pillow", "torch", "numpy")}
+        """Versions of decoding and libraries."""
+        return {
+            "decoding": DECODING,
+            "libraries": versions("scikit-image", "pillow", "torch", "numpy"),
+        }
 
     @property
     def width(self) -> int:

@@ -17,6 +17,7 @@ from features.networks.catalogue import library
 from features.networks.finetuning import Finetune
 from features.networks.pretrained import Pretrained, pretrained
 from features.pictures.augmentation import Augment
+from features.pictures.meaning import VERSION as DECODING
 from features.pictures.preparation import Channels, PixelArray
 from features.pictures.resizing import Interpolation
 
@@ -48,7 +49,7 @@ class PretrainedPictures(Encoder):
         return replace(chosen, preparation=preparation)
 
     def identity(self) -> dict[str, Any]:
-        """Weights' digest, preparation, precision, library versions, and a GPU that tunes it."""
+        """Digest of the weights, preparation, precision, versions, and a GPU that tunes it."""
         if self.whiten and self.pca is None:
             raise ValueError(
                 "whiten needs the key 'pca', the number of components to scale to equal variance"
@@ -62,6 +63,7 @@ class PretrainedPictures(Encoder):
         return {
             **self.chosen().identity(),
             "precision": chosen_precision(self.precision).identity(),
+            "decoding": DECODING,
             "libraries": versions("torch", "pillow", library(self.model), *self._drawing()),
             **(trained_on() if self.finetune is not None else {}),
         }

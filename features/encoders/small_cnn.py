@@ -15,6 +15,7 @@ from features.encoder import Encoder, Targets
 from features.machine.identity import versions
 from features.machine.precision import trained_on
 from features.pictures.blocks import picture_block, pixel_blocks
+from features.pictures.meaning import VERSION as DECODING
 from features.pictures.preparation import PixelArray, Preparation, batches
 from features.training.settings import Loss, Optimizer, Training
 
@@ -91,8 +92,12 @@ class SmallCNN(Encoder):
         return not self.gives_inputs
 
     def identity(self) -> dict[str, Any]:
-        """Library versions, and a GPU that trains it."""
-        return {"libraries": versions("torch", "pillow", "numpy"), **trained_on()}
+        """Versions of decoding and libraries, and a GPU that trains it."""
+        return {
+            "decoding": DECODING,
+            "libraries": versions("torch", "pillow", "numpy"),
+            **trained_on(),
+        }
 
     def _built(self, classes: int) -> SmallNetwork:
         """The untrained network, its weights drawn from torch's random state."""

@@ -1,8 +1,9 @@
 """Decoding anything that Pillow reads to upright RGB pictures.
 
 Oddities are settled here once: EXIF orientation is applied, transparency is laid on white, 16-bit
-values are scaled to 8 bits, of an animation the first frame counts, and what cannot be decoded in
-full is an `UnreadablePicture`, never a silently grey or half picture.
+values are scaled to 8 bits, what files mean by their values is heeded (see `meaning`), of an
+animation the first frame counts, and what cannot be decoded in full is an `UnreadablePicture`,
+never a silently grey or half picture.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from features.pictures import meaning
 
 # A JPEG file is decoded at a half, a quarter or an eighth where that leaves this many times the
 # side that is needed: the filter of the resize that follows then still has all the detail that it
@@ -78,8 +81,7 @@ def decode(encoded: bytes, side: int | None = None) -> Image.Image:
                 if side is not None:
                     # does nothing for other kinds than JPEG
                     picture.draft(None, (SPARE * side, SPARE * side))
-                picture.load()
-                return _to_rgb(_upright(picture))
+                return _to_rgb(_upright(meaning.load(picture, encoded)))
         except (UnreadablePicture, MemoryError):
             raise
         except UnidentifiedImageError:
@@ -141,7 +143,7 @@ def as_png(picture: Image.Image | NDArray[Any]) -> bytes:
         try:
             _check_size(picture.width, picture.height)
             # a fast level: the file is read again at once
-            _to_rgb(_upright(picture)).save(file, "PNG", compress_level=1)
+            _to_rgb(_upright(meaning.load(picture))).save(file, "PNG", compress_level=1)
         except (UnreadablePicture, MemoryError):
             raise
         except Exception as error:
@@ -179,24 +181,9 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I") or picture.mode == "F":
-        return Image.fromarray(_to_8_bits(np.asarray(picture))).convert("RGB")
+        return Image.fromarray(meaning.to_8_bits(np.asarray(picture))).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La", "P") or "transparency" in picture.info:
         layer = picture.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(white, layer).convert("RGB")
     return picture.convert("RGB")
-
-
-def _to_8_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Grey values of 16 bits, 32 bits or floats as uint8 (h, w).
-
-    Whole numbers within 0..65535 are 16-bit values: 65535 becomes 255. Anything else has no agreed
-    white, so its own range is stretched; what is not finite becomes black.
-    """
-    grey = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = grey.min(), grey.max()
-    if values.dtype.kind in "iu" and low >= 0 and high <= 65535:
-        low, high = 0.0, 65535.0
-    spread = max(high - low, np.finfo(np.float64).tiny)
-    scaled: NDArray[np.uint8] = np.rint((grey - low) / spread * 255.0).astype(np.uint8)
-    return scaled

@@ -10,7 +10,7 @@ from features.machine.nearest import nearest
 from pipeline.config.components import Component, variants
 from pipeline.config.problem import Problem
 from pipeline.data.frame import FRAME
-from pipeline.data.row_check import Policy
+from pipeline.data.row_check import MissingGroup, Policy
 from pipeline.data.sources import SOURCES
 from pipeline.data.sources.class_texts import GivenTexts
 
@@ -41,6 +41,7 @@ class DataKey:
     source: Component = NO_SOURCE
     policy: Policy = "fail"
     keep_unlabelled: bool = False
+    missing_group: MissingGroup = "own"
     class_texts: GivenTexts | None = None
 
 
@@ -58,20 +59,30 @@ def data_key(
         problems.append(Problem(("data",), rule))
         return DataKey()
     keys = dict(given)
-    name, policy, unlabelled = (
-        keys.pop("source"), keys.pop("on_bad_rows", "fail"), keys.pop("keep_unlabelled", False)
-    )
+    name, unlabelled = keys.pop("source"), keys.pop("keep_unlabelled", False)
+    policy = _choice(keys, "on_bad_rows", get_args(Policy), problems)
+    missing_group = _choice(keys, "missing_group", get_args(MissingGroup), problems)
     texts = class_texts(keys.pop("class_texts", None), problems)
     if not isinstance(unlabelled, bool):
         rule = f"keep_unlabelled must be true or false, not {unlabelled!r}"
         problems.append(Problem(("data", "keep_unlabelled"), rule))
-    if policy not in get_args(Policy):
-        rule = f"unknown policy {policy!r}; {nearest(policy, get_args(Policy))}"
-        problems.append(Problem(("data", "on_bad_rows"), rule))
     if not isinstance(name, str) or name not in sources:
         problems.append(Problem(("data", "source"), _unknown(name, sources)))
         return DataKey()
-    return DataKey(_source(name, sources[name], keys, problems), policy, unlabelled, texts)
+    source = _source(name, sources[name], keys, problems)
+    return DataKey(source, policy, unlabelled, missing_group, texts)
+
+
+def _choice(
+    keys: dict[str, Any], name: str, allowed: tuple[Any, ...], problems: list[Problem]
+) -> Any:
+    """Take a key that has one of some values, by default the first of them."""
+    value = keys.pop(name, allowed[0])
+    if value in allowed:
+        return value
+    rule = f"unknown policy {value!r}; {nearest(value, allowed)}"
+    problems.append(Problem(("data", name), rule))
+    return allowed[0]
 
 
 def _unknown(name: object, sources: Mapping[str, type]) -> str:

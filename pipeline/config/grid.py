@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.config.components import Component
-from pipeline.data.row_check import Policy
+from pipeline.data.row_check import MissingGroup, Policy
 from pipeline.data.sources.class_texts import GivenTexts
 from pipeline.engine.opening import EngineName
 
@@ -90,6 +90,7 @@ class Grid:
     data: Component
     on_bad_rows: Policy
     keep_unlabelled: bool
+    missing_group: MissingGroup
     class_texts: GivenTexts | None
     split: Split
     image: tuple[Component, ...]

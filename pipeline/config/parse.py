@@ -24,6 +24,7 @@ KEYS: dict[str, str] = {
     "seed": "every random choice derives from it (default 0)",
     "data": "where the samples come from: {source: ..., its keys, on_bad_rows: fail | drop | keep, "
     "keep_unlabelled: true for rows without a label that only some fusions learn from, "
+    "missing_group: own | fail for rows without a value in the group's column, "
     "class_texts: what classes are described by where they are held out}",
     "split": "how folds are drawn",
     "image": "picture encoders to compare",
@@ -108,6 +109,7 @@ def parse_grid(
         data=data.source,
         on_bad_rows=data.policy,
         keep_unlabelled=data.keep_unlabelled,
+        missing_group=data.missing_group,
         class_texts=data.class_texts,
         split=split,
         **{key: _located(listed, folder) for key, listed in lists.items()},

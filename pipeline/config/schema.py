@@ -12,7 +12,7 @@ from models import CLASSIFIERS, FUSIONS
 from pipeline.config.data_key import CLASS_TEXTS_SCHEMA
 from pipeline.config.grid import METRIC, TUNING_METRIC, Run
 from pipeline.config.parameters import model_of
-from pipeline.data.row_check import Policy
+from pipeline.data.row_check import MissingGroup, Policy
 from pipeline.data.sources import SOURCES
 from pipeline.metrics import METRICS
 
@@ -82,6 +82,7 @@ def _source(name: str, cls: type, parts: JsonSchema) -> JsonSchema:
             "source": {"const": name},
             "on_bad_rows": policy,
             "keep_unlabelled": {"type": "boolean", "default": False},
+            "missing_group": {"enum": list(get_args(MissingGroup)), "default": "own"},
             "class_texts": CLASS_TEXTS_SCHEMA,
             **properties,
         },

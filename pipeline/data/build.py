@@ -14,6 +14,7 @@ from features.machine.nearest import nearest
 from pipeline.data.dataset import Dataset, DatasetError, DistinctSamples, text_digest
 from pipeline.data.row_check import Findings, RowRules, check_rows, small_classes
 from pipeline.data.rows import Groups
+from pipeline.data.same_names import with_same_names
 from pipeline.data.samples import NOUNS, OF_SAMPLES, Picture, Samples
 from pipeline.store.keys import key_of
 from pipeline.store.store import Store
@@ -36,6 +37,7 @@ def build(
         With all problems: unreadable pictures, empty texts, missing labels, duplicate ids, small
         classes.
     """
+    samples = with_same_names(samples)
     rules = replace(rules, group=_group_name(samples, rules.group))
     _check_columns(samples, modalities)
     ids = (
@@ -48,7 +50,7 @@ def build(
     small = small_classes(samples, usable, rules.smallest_class)
     problems = [*findings.lines(), *small.values()]
     if problems and rules.policy == "fail":
-        raise DatasetError(problems, _advice(len(problems)))
+        raise DatasetError([*samples.notes, *problems], _advice(len(problems)))
     rows = [row for row in usable if samples.labels[row] not in small]
     if len({samples.labels[row] for row in rows if samples.labels[row]}) < 2:
         raise DatasetError(
@@ -136,7 +138,7 @@ def _assembled(
     classes = tuple(sorted({name for name in names if name}))
     codes = {name: code for code, name in enumerate(classes)}
     groups = _group_values(samples, rows, findings, group) if group else None
-    split = [str(samples.split[row]) for row in rows] if samples.split is not None else None
+    split = None if samples.split is None else [str(samples.split[row]) for row in rows]
     row_ids = tuple(ids[row] for row in rows)
     ingredients = {"ids": row_ids, "labels": names, "groups": groups, "split": split}
     pictures = modalities["image"].digests if "image" in modalities else ()
@@ -154,9 +156,9 @@ def _assembled(
         fingerprint=key_of({**ingredients, **_row_digests(modalities)}),
         sizes=np.array(sizes, dtype=np.int64).reshape(-1, 2),
         dropped=tuple("; ".join(findings.reasons[row]) for row in dropped),
-        notes=(*_notes(rows, findings), *_unlabelled_note(names)),
+        notes=(*samples.notes, *_notes(rows, findings), *_rows_without(samples, rows, group)),
         columns={
-            name: _codes(str(column[row]) for row in rows)
+            name: _codes(_apart([column[row] for row in rows]))
             for name, column in samples.groups.items()
         },
     )
@@ -167,17 +169,19 @@ def _group_values(
 ) -> list[str]:
     """What groups each row: its value in a column, or its very text or picture.
 
-    A row without the text or picture is a group of its own.
+    A row without it is a group of its own.
     """
     if group in samples.groups:
-        return [str(samples.groups[group][row]) for row in rows]
+        return _apart([samples.groups[group][row] for row in rows])
     if group == "image":
-        return [findings.digests.get(row, f"row {row}") for row in rows]
+        return _apart([findings.digests.get(row) for row in rows])
     texts = [samples.texts[row] for row in rows]
-    return [
-        text_digest(text) if text and text.strip() else f"row {row}"
-        for row, text in zip(rows, texts, strict=True)
-    ]
+    return _apart([text_digest(text) if text and text.strip() else None for text in texts])
+
+
+def _apart(values: Sequence[str | None]) -> list[str]:
+    """The values, with one of its own for each row that has none."""
+    return [value or f"\0row {row}" for row, value in enumerate(values)]
 
 
 def _codes(names: Iterable[str]) -> Groups:
@@ -242,11 +246,16 @@ def _notes(rows: Sequence[int], findings: Findings) -> list[str]:
     return notes
 
 
-def _unlabelled_note(names: Sequence[str | None]) -> list[str]:
-    count = names.count(None)
-    if not count:
-        return []
-    return [
-        f"{count} of {len(names)} rows have no label: they are never scored, and only fusions that "
-        "learn from unlabelled samples see them."
-    ]
+def _rows_without(samples: Samples, rows: Sequence[int], group: str | None) -> list[str]:
+    """A sentence where rows have no label, and one where they have no group."""
+    unlabelled = sum(not samples.labels[row] for row in rows)
+    column = samples.groups.get(group or "")
+    ungrouped = sum(not column[row] for row in rows) if column else 0
+    sentences = {
+        f"{unlabelled} of {len(rows)} rows have no label: they are never scored, and only fusions "
+        "that learn from unlabelled samples see them.": unlabelled,
+        f"{ungrouped} of {len(rows)} rows have no '{group}': each is a group of its own, so that "
+        "such rows may stand on both sides of a fold (`missing_group: fail` under data: refuses "
+        "them)": ungrouped,
+    }
+    return [sentence for sentence, count in sentences.items() if count]

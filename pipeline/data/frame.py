@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import pyarrow as pa
 from PIL import Image
 
 from features.pictures.decoding import UnreadablePicture, encoded
+from pipeline.data.reading.arrow_types import without_views
+from pipeline.data.reading.numbers import number_text
 from pipeline.data.samples import Samples, SourceError
-from pipeline.data.sources.columns import Columns, missing_columns, whole_number
+from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import first_few
 from pipeline.data.sources.rows import Names, Roles, samples_from
 
@@ -65,6 +68,8 @@ class Frame:
         roles.check(NAME)
         if hasattr(rows, "__arrow_c_stream__") and not is_pandas(rows):
             rows = pa.table(rows)
+        if isinstance(rows, pa.Table):
+            rows = without_views(rows)
         columns = _columns(rows, roles)
         count = len(columns.table)
         return samples_from(columns, [columns.location(row) for row in range(count)], roles)
@@ -110,7 +115,7 @@ def _named(rows: Any) -> tuple[list[str], Any]:
     """The names of all columns, and what gives the values of one."""
     if is_pandas(rows):
         names = [str(name) for name in rows.columns]
-        return names, lambda name: rows.iloc[:, names.index(name)].tolist()
+        return names, lambda name: _of_pandas(rows.iloc[:, names.index(name)])
     if isinstance(rows, pa.Table):
         return rows.column_names, rows.column
     if isinstance(rows, list | tuple) and all(isinstance(row, Mapping) for row in rows):
@@ -120,6 +125,14 @@ def _named(rows: Any) -> tuple[list[str], Any]:
         f"{NAME} must be a pandas data frame, an Arrow table or a list of mappings, not "
         f"{type(rows).__name__}"
     ])
+
+
+def _of_pandas(column: Any) -> list[Any]:
+    """The values; numbers keep their precision, which Python's own have not."""
+    if getattr(column.dtype, "kind", "") != "f":
+        return list(column.tolist())
+    precision = getattr(column.dtype, "numpy_dtype", column.dtype)
+    return list(column.to_numpy(dtype=precision, na_value=np.nan))
 
 
 def _texts(name: str, values: Any) -> Any:
@@ -144,7 +157,7 @@ def _text(value: Any, row: int, name: str, problems: list[str]) -> str | None:
             f"{type(value).__name__}"
         )
         return None
-    return whole_number(str(value)) if isinstance(value, float | np.floating) else str(value)
+    return number_text(value) if isinstance(value, float | np.floating | Decimal) else str(value)
 
 
 def _pictures(values: Any) -> Any:

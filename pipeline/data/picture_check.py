@@ -18,7 +18,7 @@ from pipeline.store.shards import LACKING, Shards
 from pipeline.store.store import Store
 
 Sizes = NDArray[np.int64]
-VERSION = 1
+VERSION = 2
 AT_ONCE = 4096  # pictures whose sizes are kept together
 
 
@@ -28,7 +28,7 @@ def check_pictures(
     """Width and height in pixels of readable pictures, and why the others are not, by digest.
 
     What was readable is kept picture by picture: more pictures are checked by themselves. What was
-    not is tried again each time.
+    not is tried again each time, and so is a picture that was rewritten meanwhile.
     """
     checked = {"kind": "pictures", "check": VERSION, "pillow": version("pillow")}
     digests, shards = sorted(pictures), Shards(store, checked)
@@ -51,7 +51,7 @@ def _checked(
 ) -> dict[str, str]:
     """Keep the sizes of readable pictures; why the others are not, by digest."""
     begun = time.perf_counter()
-    answers = list(ordered(lambda digest: _check(pictures[digest]), digests))
+    answers = list(ordered(lambda digest: _check(digest, pictures[digest]), digests))
     errors = {
         digest: reason for digest, (_, reason) in zip(digests, answers, strict=True) if reason
     }
@@ -63,8 +63,20 @@ def _checked(
     return errors
 
 
-def _check(picture: Picture) -> tuple[tuple[int, int], str]:
+def _check(digest: str, picture: Picture) -> tuple[tuple[int, int], str]:
+    """Its size, and why it has none: what is read must still be what has the digest."""
+    nothing = (0, 0)
     try:
-        return decoding.check(picture.read()), ""
+        size, reason = _decoded(picture.read())
+        if picture.digest() != digest:
+            return nothing, "changed while it was checked; run again"
+    except OSError as error:
+        return nothing, error.strerror or str(error)
+    return size, reason
+
+
+def _decoded(content: bytes) -> tuple[tuple[int, int], str]:
+    try:
+        return decoding.check(content), ""
     except decoding.UnreadablePicture as error:  # any other error may pass, so it must not be kept
         return (0, 0), str(error)

@@ -16,6 +16,7 @@ from pipeline.store.store import Store
 from reports.wording import count
 
 Policy = Literal["fail", "drop", "keep"]
+MissingGroup = Literal["own", "fail"]
 # pictures that a thread reads before it reports: asking for each takes longer than its digest
 AT_ONCE = 64
 
@@ -30,12 +31,15 @@ class RowRules:
         text marked missing (rows with a bad label or id, or with nothing left, are dropped then
         too).
     group : column that groups rows; "none" for no groups; None for the source's own.
+    missing_group : what a row without a value in the grouping column is: a group of its "own", or a
+        bad row ("fail").
     smallest_class : rows that a class needs, at least.
     keep_unlabelled : whether rows without a label stay; no model that needs labels ever sees them.
     """
 
     policy: Policy = "fail"
     group: str | None = None
+    missing_group: MissingGroup = "own"
     smallest_class: int = 2
     keep_unlabelled: bool = False
 
@@ -165,7 +169,7 @@ def _check_ids(samples: Samples, ids: Sequence[str], findings: Findings) -> None
 
 
 def _check_labels(samples: Samples, rules: RowRules, findings: Findings) -> None:
-    group = rules.group
+    grouped = samples.groups.get(rules.group or "") if rules.missing_group == "fail" else None
     for row, label in enumerate(samples.labels):
         if not label and not rules.keep_unlabelled:
             findings.add(row, f"{samples.locations[row]}: the label is missing")
@@ -173,8 +177,8 @@ def _check_labels(samples: Samples, rules: RowRules, findings: Findings) -> None
             findings.add(
                 row, f"{samples.locations[row]}: the label {label!r} cannot be written as UTF-8"
             )
-        if group in samples.groups and not samples.groups[group][row]:
-            findings.add(row, f"{samples.locations[row]}: the group '{group}' is missing")
+        if grouped and not grouped[row]:
+            findings.add(row, f"{samples.locations[row]}: the group '{rules.group}' is missing")
         if samples.split is not None and samples.split[row] not in ("train", "test"):
             findings.add(
                 row,

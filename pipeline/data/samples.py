@@ -102,6 +102,7 @@ class Samples:
     groups : named columns that may group rows (rows of one group never straddle folds).
     group : name of the column that groups by default, if any; or one of OF_SAMPLES.
     split : "train" or "test" for each row where the source has an official split.
+    notes : what a reader must know of how the rows were read, one sentence each.
     """
 
     locations: Sequence[str]
@@ -112,6 +113,7 @@ class Samples:
     groups: dict[str, Sequence[str | None]] = field(default_factory=dict)
     group: str | None = None
     split: Sequence[str | None] | None = None
+    notes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         columns = {

@@ -50,6 +50,7 @@ def _dataset(grid: Grid, samples: Samples, store: Store) -> Dataset:
     rules = RowRules(
         grid.on_bad_rows,
         grid.split.group,
+        grid.missing_group,
         smallest_class=1 if unseen else grid.split.folds or 2,
         keep_unlabelled=grid.keep_unlabelled,
     )

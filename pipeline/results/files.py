@@ -45,7 +45,7 @@ REPEATED = ["id", "repeat", "fold", "cell", "label", "predicted"]
 
 
 def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path, origin: str) -> None:
-    """Write everything but the report into `folder`; an earlier `failures.json` goes away.
+    """Write everything but the report into `folder`, where no other run's files are.
 
     Parameters
     ----------
@@ -66,8 +66,6 @@ def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path, origin: st
     if record.failures:
         failures = [asdict(failure) for failure in record.failures]
         texts["failures.json"] = json.dumps(failures, indent=2, ensure_ascii=False)
-    else:
-        (folder / "failures.json").unlink(missing_ok=True)
     for name, content in texts.items():
         write_whole(folder / name, partial(_write_text, content))
 

@@ -31,6 +31,7 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
             **_plain(filled_in(grid.data, {**SOURCES, **FRAMES}[grid.data.name])),
             "on_bad_rows": grid.on_bad_rows,
             "keep_unlabelled": grid.keep_unlabelled,
+            "missing_group": grid.missing_group,
             **({} if grid.class_texts is None else {"class_texts": _plain(grid.class_texts)}),
         },
         "split": _plain(grid.split.model_dump()),

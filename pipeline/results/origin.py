@@ -14,3 +14,12 @@ def origin_json(grid: Path, store: str, folder: Path) -> str:
     address = store if "://" in store else os.path.relpath(store, folder)
     content = {"grid": os.path.relpath(grid, folder), "store": address}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_seen_below(text: str) -> str:
+    """The file as it reads one folder further down."""
+    content = json.loads(text)
+    for name, path in content.items():
+        if "://" not in path:
+            content[name] = (os.pardir / Path(path)).as_posix()
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,16 @@ import pyarrow.parquet as pq
 from features.machine.nearest import nearest
 from features.machine.threads import ordered
 from features.pictures.decoding import UnreadablePicture, check
+from pipeline.data.reading.arrow_types import without_views
+from pipeline.data.reading.class_folders import look_below
+from pipeline.data.reading.numbers import number_text
+from pipeline.data.reading.quotes import Quotes
+from pipeline.data.samples import SourceError
+from pipeline.data.sources.column_values import texts
+from pipeline.data.sources.columns import Columns as TableColumns
 from pipeline.use.problem import BundleError
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+PROBLEMS = 12  # of a kind that are named
 AT_ONCE = 512  # rows of a Parquet file that are read together
 
 
@@ -82,7 +90,7 @@ def read_items(source: str, columns: Columns) -> Iterator[Item]:
         yield from _of_folder(path)
         return
     folder = Path() if source == "-" else path.parent
-    rows = _rows(source)
+    rows = _rows(source, columns)
     first = next(rows, None)
     if first is None:
         return
@@ -98,35 +106,86 @@ def _again(first: Mapping[str, Any], rest: Iterator[Mapping[str, Any]]) -> Itera
 
 
 def _of_folder(folder: Path) -> Iterator[Item]:
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
-    if not files:
-        raise BundleError(f"{folder} holds no pictures ({', '.join(PICTURES)})")
-    for path in files:
-        picture, problem = _picture(str(path), Path())
-        yield Item(path.relative_to(folder).as_posix(), picture, problem=problem)
+    below = look_below(folder, 0)
+    if below.problems or not below.pictures:
+        reasons = below.problems or [f"{folder} holds no pictures (files that Pillow reads)"]
+        raise BundleError("\n".join(reasons[:PROBLEMS]))
+    for name in below.pictures:
+        picture, problem = _picture(name, folder)
+        yield Item(name, picture, problem=problem)
 
 
-def _rows(source: str) -> Iterator[Mapping[str, Any]]:
+def _rows(source: str, columns: Columns) -> Iterator[Mapping[str, Any]]:
     ending = Path(source).suffix.lower()
     try:
         if source == "-":
-            yield from csv.DictReader(sys.stdin)
+            yield from _delimited(sys.stdin, ",", source)
         elif ending in (".csv", ".tsv"):
+            delimiter = "\t" if ending == ".tsv" else ","
+            _check_quotes(Path(source), delimiter)
             with Path(source).open(encoding="utf-8-sig", newline="") as file:
-                yield from csv.DictReader(file, delimiter="\t" if ending == ".tsv" else ",")
+                yield from _delimited(file, delimiter, source)
         elif ending in (".jsonl", ".ndjson"):
             with Path(source).open(encoding="utf-8-sig") as file:
-                yield from (json.loads(line) for line in file if line.strip())
+                yield from (
+                    json.loads(line, parse_int=number_text, parse_float=number_text)
+                    for line in file
+                    if line.strip()
+                )
         elif ending == ".parquet":
-            with pq.ParquetFile(source) as content:
-                for batch in content.iter_batches(AT_ONCE):
-                    yield from batch.to_pylist()
+            yield from _of_parquet(Path(source), columns)
         else:
             raise BundleError(
                 f"{source}: a table's ending says its kind: .csv, .tsv, .jsonl or .parquet"
             )
+    except SourceError as error:
+        raise BundleError(str(error)) from error
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise BundleError(f"{source} cannot be read: {error}") from error
+
+
+def _of_parquet(file: Path, columns: Columns) -> Iterator[Mapping[str, Any]]:
+    """Rows whose texts, labels and ids are written as those that the bundle learned from."""
+    plain = {*columns.text, columns.label, columns.id}
+    with pq.ParquetFile(file) as content:
+        for batch in content.iter_batches(AT_ONCE):
+            table = without_views(pa.Table.from_batches([batch]))
+            held = TableColumns(file, tuple(table.column_names), table)
+            values = [
+                texts(held, name) if name in plain else table[name].to_pylist()
+                for name in held.names
+            ]
+            yield from (
+                dict(zip(held.names, row, strict=True)) for row in zip(*values, strict=True)
+            )
+
+
+def _check_quotes(file: Path, delimiter: str) -> None:
+    """Raise BundleError where quotes are broken, or swallow rows."""
+    quotes = Quotes(file.read_bytes(), delimiter)
+    problems = [
+        f"{file.name} {reason}"
+        for reason in islice(chain(quotes.broken(), quotes.swallowing()), PROBLEMS)
+    ]
+    if problems:
+        raise BundleError("\n".join([*problems, 'Write quotes inside quotes twice ("").']))
+
+
+def _delimited(lines: Iterable[str], delimiter: str, source: str) -> Iterator[Mapping[str, Any]]:
+    """Rows of CSV, all of whose values have a name."""
+    reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
+    try:
+        for number, row in enumerate(reader, 1):
+            if None in row or None in row.values():
+                names = reader.fieldnames or ()
+                raise BundleError(
+                    f"{source} row {number} (line {reader.line_num}): "
+                    f"{'more' if None in row else 'fewer'} fields than the {len(names)} of the "
+                    f"header; put fields with '{delimiter}' or line breaks in quotes"
+                )
+            yield row
+    except csv.Error as error:
+        raise BundleError(f"{source} line {reader.line_num + 1} cannot be read: {error}") from error
 
 
 def _item(row: Mapping[str, Any], number: int, columns: Columns, folder: Path) -> Item:
@@ -135,16 +194,20 @@ def _item(row: Mapping[str, Any], number: int, columns: Columns, folder: Path) -
     if columns.image is not None:
         picture, problem = _picture(row.get(columns.image), folder)
         problems += [problem] if problem else []
-    texts = [str(row[name]).strip() for name in columns.text if row.get(name) not in (None, "")]
-    label = row.get(columns.label) if columns.label else None
-    name = row.get(columns.id) if columns.id else None
+    lines = [_plain(row.get(name)) for name in columns.text]
     return Item(
-        str(number) if name in (None, "") else str(name),
+        _plain(row.get(columns.id or "")) or str(number),
         picture,
-        "\n".join(text for text in texts if text) or None,
-        None if label in (None, "") else str(label),
+        "\n".join(filter(None, lines)) or None,
+        _plain(row.get(columns.label or "")),
         "; ".join(problems),
     )
+
+
+def _plain(value: Any) -> str | None:
+    """A value of CSV or JSON as text; None where nothing is left."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return None if value is None else text.strip() or None
 
 
 def _picture(value: Any, folder: Path) -> tuple[bytes | None, str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipeline.data.reading.names import by_normal_form, normal
 from pipeline.metrics.classification import ClassCounts
 from pipeline.use.bundle import Bundle, read_manifest
 from pipeline.use.items import Columns, Item, read_items
@@ -70,7 +72,8 @@ class Summary:
         """Count finished rows."""
         if not self.confusion.size:
             self.confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-        position = {name: code for code, name in enumerate(classes)}
+        codes = {name: code for code, name in enumerate(classes)}
+        same = _same_names(classes)
         for row in rows:
             self.items += 1
             self.lacking += bool(row["missing"])
@@ -78,11 +81,12 @@ class Summary:
                 self.problems.append(f"{row['id']}: {row['problem']}")
             if row.get("label") is None or row["predicted"] is None:
                 continue
-            if row["label"] not in position:
+            label = row["label"] if row["label"] in codes else same.get(normal(row["label"]))
+            if label is None:
                 self.unknown += 1
                 continue
-            self.confusion[position[row["label"]], position[row["predicted"]]] += 1
-            self.loss -= float(np.log(max(row[f"p: {row['label']}"], 1e-15)))
+            self.confusion[codes[label], codes[row["predicted"]]] += 1
+            self.loss -= float(np.log(max(row[f"p: {label}"], 1e-15)))
 
     def _scores(self) -> str:
         counts, rows = ClassCounts.of_confusion(self.confusion), int(self.confusion.sum())
@@ -94,6 +98,11 @@ class Summary:
         if self.unknown:
             text += f"; {count(self.unknown, 'item')} of classes that the model does not know"
         return text
+
+
+@cache
+def _same_names(classes: tuple[str, ...]) -> Mapping[str, str]:
+    return by_normal_form(classes)
 
 
 def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:

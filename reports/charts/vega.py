@@ -1,20 +1,18 @@
 """Charts as files: SVG for the Markdown report, JSON and one bundled script for the page.
 
 Starting the JavaScript engine and bundling cost more than all the rest of a report, so what was
-made is sealed with a hash of its content and of everything it was made from, and taken from the
-last report in the same folder while the seal holds.
+made is remembered by everything that it was made from.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from importlib.metadata import version
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
+from reports.charts.remembered import remembered
 from reports.section import Chart
 from reports.wording import clean
 
@@ -24,8 +22,6 @@ _GREY = "#767676"  # contrast of at least 4.2 both on white and on near black
 # black.
 _TONES = ["#2f78bd", "#c0761a", "#16967a", "#82868f"]
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_SCRIPT = re.compile(r'<script id="vega" data-seal="([0-9a-f]{64})">(.*?)</script>', re.DOTALL)
-_DRAWING = re.compile(r"(.*)\n<!-- sha256 ([0-9a-f]{64}) -->\n", re.DOTALL)
 
 
 def embedded(chart: Chart) -> str:
@@ -34,45 +30,34 @@ def embedded(chart: Chart) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def drawing(chart: Chart, path: Path) -> str:
-    """The chart as SVG on a transparent ground; `path` is where the last report put it."""
+def drawing(chart: Chart) -> str:
+    """The chart as SVG on a transparent ground."""
     spec = {**_cleaned(chart.spec), "width": SVG_WIDTH, "background": "transparent"}
     spec["config"] = _with_colours(spec.get("config", {}))
-    key = f"vl-convert {version('vl-convert-python')} {json.dumps(spec, sort_keys=True)}"
-    known = _DRAWING.fullmatch(_read(path))
-    if known and known[2] == _seal(key, known[1]):
-        return known[0]
+    key = f"drawing by {_converter()} {json.dumps(spec, sort_keys=True)}"
+    return remembered(key, lambda: _drawn(spec))
+
+
+def script() -> str:
+    """The charts' JavaScript (Vega, Vega-Lite, Vega-Embed), which cannot end its element."""
+    return remembered(f"script by {_converter()}", _bundled)
+
+
+def _converter() -> str:
+    return f"vl-convert {version('vl-convert-python')}"
+
+
+def _drawn(spec: dict[str, Any]) -> str:
     import vl_convert  # starts a JavaScript engine
 
-    svg = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
-    return f"{svg}\n<!-- sha256 {_seal(key, svg)} -->\n"
+    return str(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])) + "\n"
 
 
-def script(page: Path) -> tuple[str, str]:
-    """The charts' JavaScript (Vega, Vega-Lite, Vega-Embed) and its seal.
-
-    `page` is where the last report put it.
-    """
-    key = f"vl-convert {version('vl-convert-python')}"
-    known = _SCRIPT.search(_read(page))
-    if known and known[1] == _seal(key, known[2]):
-        return known[2], known[1]
+def _bundled() -> str:
     import vl_convert  # starts a JavaScript engine
 
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    bundle = re.sub(r"</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE)
-    return bundle, _seal(key, bundle)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def _seal(key: str, content: str) -> str:
-    return hashlib.sha256(f"{key}\0{content}".encode()).hexdigest()
+    return re.sub(r"</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE)
 
 
 def _cleaned(node: Any) -> Any:

@@ -51,8 +51,7 @@ def write_report(record: RunRecord, folder: Path) -> list[Path]:
     """Write report.html, report.md, table.tex and charts/*.svg into `folder`.
 
     An earlier report there is replaced. The page needs no other file and no network. A reader
-    never sees half of a file. Charts and the script that draws them are taken over from the earlier
-    report where they are unchanged (see vega.py).
+    never sees half of a file. Nothing of the earlier report passes into the new one.
 
     Returns
     -------
@@ -71,9 +70,9 @@ def write_report(record: RunRecord, folder: Path) -> list[Path]:
             drawings[folder / "charts" / f"{name}.svg"] = chart
     board = next((part.facts for part in parts if part.name == "leaderboard"), None)
     contents = {
-        folder / "report.html": html_page(record, parts, *vega.script(folder / "report.html")),
+        folder / "report.html": html_page(record, parts, vega.script()),
         folder / "report.md": markdown_page(record, parts),
-        **{path: vega.drawing(chart, path) for path, chart in drawings.items()},
+        **{path: vega.drawing(chart) for path, chart in drawings.items()},
     }
     if board is not None:
         contents[folder / "table.tex"] = main_table(board)
@@ -93,11 +92,11 @@ def report_parts(record: RunRecord) -> list[Part]:
     return parts
 
 
-def html_page(record: RunRecord, parts: list[Part], script: str, seal: str) -> str:
-    """The whole page; `script` draws the charts, `seal` says whether it still holds later."""
+def html_page(record: RunRecord, parts: list[Part], script: str) -> str:
+    """The whole page; `script` draws the charts."""
     template = _environment("html").get_template("page/page.html")
     return template.render(
-        record=record, parts=parts, script=Markup(script), seal=seal, thumbnail=Thumbnails(record)
+        record=record, parts=parts, script=Markup(script), thumbnail=Thumbnails(record)
     )
 
 

@@ -12,8 +12,11 @@ import pytest
 
 from features.encoders.bag_of_words import BagOfWords
 from models.early.concat import Concat
+from pipeline import run
 from pipeline.metrics import METRICS
 from pipeline.results.files import SCORE_COLUMNS
+from pipeline.results.placing import FILES
+from pipeline.use.finished_run import FinishedRun
 from tests.support.samples import small_samples
 from tests.support.tiny import (
     GRID,
@@ -78,7 +81,7 @@ def test_a_run_writes_every_file_and_says_where_the_report_lies(reported, capsys
         "report.html",
     } <= written
     assert "failures.json" not in written
-    assert not [name for name in written if name.startswith(".")]
+    assert written <= set(FILES)
 
 
 def test_the_report_says_what_encoders_met(reported):
@@ -141,6 +144,25 @@ def test_a_second_run_computes_nothing_and_gives_the_same(folder, count, monkeyp
     run_grid(folder)
     assert (MeanColour.calls, count) == ([], [])
     assert scores(folder) == first
+
+
+def test_a_second_grid_of_the_same_name_keeps_the_first_run(folder, capsys, monkeypatch):
+    without_report(monkeypatch)
+    run_grid(folder)
+    first = {path.name: path.read_bytes() for path in (folder / "out").iterdir() if path.is_file()}
+    assert set(first) <= set(FILES)
+    (folder / "other.yaml").write_text((folder / "grid.yaml").read_text().replace("concat, ", ""))
+    command = ["--out", str(folder / "out"), "--store", str(folder / "store"), "--jobs", "1"]
+    assert run.main([str(folder / "other.yaml"), *command]) == 0
+    previous = folder / "out" / "previous"
+    assert f"of grid.yaml, is kept as {previous}" in capsys.readouterr().err
+    names = set(first) - {"origin.json"}
+    assert {name: (previous / name).read_bytes() for name in names} == {
+        name: first[name] for name in names
+    }
+    earlier = FinishedRun.at(previous)
+    assert earlier.grid_file == folder / "grid.yaml"
+    assert earlier.grid().fusion != FinishedRun.at(folder / "out").grid().fusion
 
 
 def test_identical_texts_and_pictures_are_encoded_once(folder):

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.data.reading.numbers import number_texts
 from pipeline.data.samples import BytesPicture, FilePicture, Picture, SourceError
-from pipeline.data.sources.columns import Columns, whole_number
+from pipeline.data.sources.columns import Columns
 from pipeline.data.sources.parquet import ParquetPicture, PictureColumn
 
 
 def texts(columns: Columns, name: str) -> list[str | None]:
     """Read column `name` as text without white space around it; None where nothing is left.
+
+    Numbers are as `pipeline.data.reading.numbers` writes them.
 
     Raises
     ------
@@ -23,14 +26,15 @@ def texts(columns: Columns, name: str) -> list[str | None]:
     column = columns.table[name]
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    floating = pa.types.is_floating(column.type)
+    if pa.types.is_floating(column.type):
+        return number_texts(column.to_numpy())
+    if pa.types.is_decimal(column.type):
+        return number_texts(column.to_pylist())
     try:
         values = column.cast(pa.large_string()).to_pylist()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise SourceError([f"{columns.file.name} column '{name}' must hold text, numbers, dates or "
                            f"true and false, not {column.type}"]) from error
-    if floating:
-        values = [None if text in {None, "nan"} else whole_number(text) for text in values]
     return [text.strip() or None if text else None for text in values]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import itertools
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +14,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from pipeline.data.reading.delimited import Delimited
+from pipeline.data.reading.numbers import number_text
+from pipeline.data.reading.quotes import Quoting
 from pipeline.data.samples import OF_SAMPLES, SourceError
 from pipeline.data.sources.parquet import PictureColumn, parquet_files, read_parquet
 from pipeline.data.sources.problems import first_few, hint
@@ -35,6 +37,7 @@ class Columns:
     table : those that were asked for and exist, m rows.
     parts : where `file` is a folder of files, each of them and how many rows it has.
     pictures : columns of encoded pictures, which stay on disk: `table` has the row of each.
+    unjoined : rows that agree with none of a joined table, each with its key.
     """
 
     file: Path
@@ -42,6 +45,7 @@ class Columns:
     table: pa.Table
     parts: tuple[tuple[Path, int], ...] = ()
     pictures: Mapping[str, PictureColumn] = field(default_factory=dict)
+    unjoined: Mapping[int, tuple[str | None, ...]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -57,7 +61,12 @@ class Columns:
         return f"{self.file.name} row {row + 1}"
 
 
-def read_columns(file: Path, asked: Collection[str], pictures: Collection[str] = ()) -> Columns:
+def read_columns(
+    file: Path,
+    asked: Collection[str],
+    pictures: Collection[str] = (),
+    quoting: Quoting | None = None,
+) -> Columns:
     """Read those of the `asked` columns that the file has; its ending says what kind of file it is.
 
     A folder's Parquet files are read one after the other.
@@ -68,6 +77,9 @@ def read_columns(file: Path, asked: Collection[str], pictures: Collection[str] =
     Parameters
     ----------
     pictures : which of the columns hold pictures: in Parquet files, encoded ones stay on disk.
+    quoting : how a CSV or TSV file marks values with delimiters or line breaks: with "double"
+        quotes around them, or with "none". None: with quotes, but where they may be letters that
+        swallow rows, the file is refused.
 
     Raises
     ------
@@ -77,7 +89,7 @@ def read_columns(file: Path, asked: Collection[str], pictures: Collection[str] =
     ending = file.suffix.lower()
     try:
         if ending in DELIMITERS:
-            return _read_delimited(file, DELIMITERS[ending], asked)
+            return _read_delimited(file, Delimited(DELIMITERS[ending], quoting), asked)
         if ending in JSON_LINES:
             return _read_json_lines(file, asked)
         if file.is_dir():
@@ -127,9 +139,12 @@ def _once(file: Path, names: Sequence[str], asked: Collection[str]) -> list[str]
     return [name for name in names if name in asked]
 
 
-def _read_delimited(file: Path, delimiter: str, asked: Collection[str]) -> Columns:
+def _read_delimited(file: Path, form: Delimited, asked: Collection[str]) -> Columns:
     content = _utf8(file)
-    names = next(csv.reader(io.StringIO(content.decode(), newline=""), delimiter=delimiter), [])
+    problems = form.problems(content)
+    if problems:
+        raise SourceError([f"{file.name} {problem}" for problem in problems])
+    names = form.header(content)
     if not names:
         raise SourceError([f"{file} is empty; its first line must name the columns"])
     columns = _once(file, names, asked)
@@ -139,17 +154,15 @@ def _read_delimited(file: Path, delimiter: str, asked: Collection[str]) -> Colum
 
     def refuse(row: Any) -> str:
         wrong.append(f"{file.name} row {row.number - 1}: {row.actual_columns} fields where the "
-                     f"header has {row.expected_columns}; put fields with '{delimiter}' or line "
-                     "breaks in quotes")
+                     f"header has {row.expected_columns}; put fields with '{form.delimiter}' or "
+                     "line breaks in quotes")
         return "skip"
 
     table = pa_csv.read_csv(
         pa.BufferReader(content),
         # One block for the whole file: a row longer than a block would be an error.
         pa_csv.ReadOptions(use_threads=False, block_size=min(len(content) + 1, 2**31 - 1)),
-        pa_csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=refuse
-        ),
+        form.options(refuse),
         pa_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.large_string()), include_columns=columns
         ),
@@ -177,10 +190,10 @@ def _read_json_lines(file: Path, asked: Collection[str]) -> Columns:
 
 
 def _json_row(line: bytes, asked: Collection[str]) -> dict[str, str | None]:
-    """Parse a line's object, the values asked for as text; numbers stay as they are written."""
+    """Parse a line's object, the values asked for as text."""
     try:
         row = json.loads(
-            line, parse_int=str, parse_float=whole_number, parse_constant=lambda _: None
+            line, parse_int=number_text, parse_float=number_text, parse_constant=lambda _: None
         )
     except json.JSONDecodeError as error:
         raise ValueError(f"every line must be a JSON object: {error}") from error
@@ -203,11 +216,6 @@ def _json_text(name: str, value: object) -> str | None:
     if value is not None and any("\ud800" <= sign <= "\udfff" for sign in value):
         raise ValueError(f"'{name}' holds half of a surrogate pair, which is no text")
     return value
-
-
-def whole_number(number: str) -> str:
-    """Write a number as text, 3 for 3.0."""
-    return number.removesuffix(".0")
 
 
 def _read_parquet(

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from features.machine.nearest import did_you_mean
+from pipeline.data.reading.class_folders import (
+    PARTS,
+    ClassFolders,
+    endings,
+    look_below,
+    looks_like_split,
+)
+from pipeline.data.reading.names import by_normal_form, lookalikes, normal, unlike_all
 from pipeline.data.samples import FilePicture, Samples, SourceError
 from pipeline.data.sources.column_values import texts
 from pipeline.data.sources.columns import missing_columns, read_columns
 from pipeline.data.sources.problems import all_of, existing, first_few
-
-PARTS = ("train", "test")
+from reports.wording import count
 
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
     """Pictures in one folder per class, at any depth.
 
-    Hidden files and what is no picture are passed over. A picture's id is its path relative to
-    `path`, with forward slashes.
+    Links are followed. Hidden files are passed over, and so is what is no picture by its ending,
+    which is said. A picture's id is its path relative to `path`, with forward slashes.
 
     Parameters
     ----------
@@ -30,7 +36,8 @@ class Folder:
     captions : table (CSV, TSV, JSON Lines, Parquet) with the texts, relative to the grid file;
         without one no row has a text. Several captions of a picture are joined line by line.
     file, caption : the table's columns: the picture's path relative to `path`, and its text.
-    split : the class folders lie in train/ and test/, which is the official split.
+    split : the class folders lie in train/ and test/ (or Train/ and Test/), which is the official
+        split.
     """
 
     path: str
@@ -45,41 +52,65 @@ class Folder:
         Raises
         ------
         SourceError
-            No pictures, pictures outside the class folders, captions of files that do not exist.
+            No pictures, class folders without any, pictures outside the class folders, class
+            folders that look like an official split, captions of files that do not exist.
         """
         root, captions = all_of(
             lambda: existing(self.path, folder, "path"),
             lambda: None if self.captions is None else existing(self.captions, folder, "captions"),
         )
-        ids = list(_pictures_below(root))
-        if not ids:
+        below = look_below(root, 2 if self.split else 1)
+        ids = below.pictures
+        if not ids and not below.folders:
             raise SourceError(
                 [f"{root} holds no pictures (class folders with files that Pillow reads)"]
             )
         _, captioned = all_of(
-            lambda: self._check_locations(root, ids),
+            lambda: self._check_locations(root, below),
             lambda: {} if captions is None else self._captions(captions, ids),
         )
+        parts = [picture.split("/") for picture in ids]
         return Samples(
             locations=[str(Path(self.path) / picture) for picture in ids],
             pictures=[FilePicture(root / picture) for picture in ids],
             texts=[captioned.get(picture) for picture in ids],
-            labels=[picture.split("/")[int(self.split)] for picture in ids],
+            labels=[names[int(self.split)] for names in parts],
             ids=ids,
-            split=[picture.split("/")[0] for picture in ids] if self.split else None,
+            split=[names[0].lower() for names in parts] if self.split else None,
+            notes=_passed_over(root, below),
         )
 
-    def _check_locations(self, root: Path, ids: Sequence[str]) -> None:
-        """Raise for every picture that lies in no class folder, or in neither train/ nor test/."""
+    def _check_locations(self, root: Path, below: ClassFolders) -> None:
+        """Raise for every picture and folder that is not where it should be."""
+        if not self.split and looks_like_split(below.folders):
+            names = ", ".join(below.folders)
+            raise SourceError([
+                f"path: the class folders of {root} are called {names}, as the parts of an official"
+                " split are, not classes: say `split: true` under data: where class folders lie in "
+                "train/ and test/ (and move others elsewhere, or rename them)"
+            ])
         depth = 2 if self.split else 1
         form = "train/<class>/ or test/<class>/" if self.split else "<class>/"
-        wrong = [
-            f"{root / picture}: pictures must lie in {form} below {root}"
-            for picture in ids
-            if picture.count("/") < depth or (self.split and picture.split("/")[0] not in PARTS)
+        strays = [
+            picture
+            for picture in below.pictures
+            if picture.count("/") < depth
+            or (self.split and picture.split("/")[0].lower() not in PARTS)
         ]
-        if wrong:
-            raise SourceError(first_few(wrong, "such pictures"))
+        wrong = [
+            f"{root / picture}: pictures must lie in {form} below {root}" for picture in strays
+        ]
+        empty = [
+            f"{root}: {reason}; move it elsewhere where it is no class"
+            for reason in below.without_pictures()
+        ]
+        problems = [
+            *first_few(wrong, "such pictures"),
+            *first_few(empty, "such folders"),
+            *first_few(below.problems, "such folders"),
+        ]
+        if problems:
+            raise SourceError(problems)
 
     def _captions(self, table: Path, ids: Sequence[str]) -> Mapping[str, str]:
         """Map each picture to its captions, one under the other."""
@@ -89,10 +120,13 @@ class Folder:
         )
         if missing:
             raise SourceError(missing)
-        known, captions, problems = set(ids), dict[str, str](), list[str]()
+        known, look_same = set(ids), by_normal_form(ids)
+        captions, problems = dict[str, str](), list[str]()
         pairs = zip(texts(columns, self.file), texts(columns, self.caption), strict=True)
         for row, (name, caption) in enumerate(pairs):
             picture = posixpath.normpath(name) if name else ""
+            if picture not in known:
+                picture = look_same.get(normal(picture), picture)
             if picture not in known:
                 problems.append(f"{columns.location(row)}: {_no_picture(name, ids)}")
             elif caption:
@@ -106,23 +140,19 @@ class Folder:
 def _no_picture(name: str | None, ids: Sequence[str]) -> str:
     if name is None:
         return "the caption names no file"
+    several = lookalikes(ids).get(normal(posixpath.normpath(name)))
+    if several:
+        return f"the file may be any that look the same: {unlike_all([name, *several])}"
     question = did_you_mean(name, ids)
     return f"there is no picture '{name}'" + (f"; {question}" if question else "")
 
 
-def _pictures_below(root: Path) -> Iterator[str]:
-    """Yield the paths below `root` of files with an ending that Pillow reads, ordered by name."""
-    endings = _readable_endings()
-    for directory, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        below = Path(directory).relative_to(root)
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in endings:
-                yield (below / name).as_posix()
-
-
-def _readable_endings() -> set[str]:
-    """List the endings of formats that Pillow reads, such as ".png"; others it only writes."""
-    from PIL import Image  # imports every picture format there is
-
-    return {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+def _passed_over(root: Path, below: ClassFolders) -> tuple[str, ...]:
+    others = below.passed_over()
+    if not others:
+        return ()
+    return (
+        f"{count(others.total(), 'file')} below {root} "
+        f"{'is' if others.total() == 1 else 'are'} taken for no picture, by the ending: "
+        f"{endings(others)}",
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from pipeline.data.sources.problems import hint
 from pipeline.data.sources.rows import Names, Roles, samples_from
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
+    from datasets import Dataset
 
+TRAIN = "train"  # the split that is taken by default
 # Files by which a folder that datasets saved itself (save_to_disk) is known.
 SAVED = ("dataset_dict.json", "state.json")
 
@@ -34,7 +36,7 @@ class HuggingFace:
         them.
     name : the data set's configuration, where it has several.
     split : which of its splits, such as train, train+test or train[:10%]; what save_to_disk wrote
-        is taken by whole splits.
+        is taken by whole splits. By default train, and where there are others that is said.
     image, text, id, group : columns as for the source `table`.
     """
 
@@ -45,7 +47,7 @@ class HuggingFace:
     id: str | None = None
     group: Names | None = None
     name: str | None = None
-    split: str = "train"
+    split: str | None = None
 
     def load(self, folder: Path) -> Samples:
         """Read the rows without decoding pictures; see pipeline.data.samples.Source.
@@ -60,8 +62,8 @@ class HuggingFace:
         )
         roles.check(self.path)
         local = folder / Path(self.path).expanduser()
-        dataset = self._dataset(local)
-        source = (local if local.exists() else Path(self.path)) / self.split
+        dataset, split, splits = self._dataset(local)
+        source = (local if local.exists() else Path(self.path)) / split
         asked = roles.asked()
         problems = missing_columns(asked, dataset.column_names, source)
         if problems:
@@ -71,9 +73,15 @@ class HuggingFace:
             source, tuple(dataset.column_names), _arrow(dataset.select_columns(names))
         )
         locations = [columns.location(row) for row in range(len(columns.table))]
-        return samples_from(columns, locations, roles)
+        others = [] if self.split else sorted({*splits} - {split})
+        notes = [
+            f"of the data set '{self.path}' only the split '{split}' is taken, and not "
+            f"{', '.join(others)}: say under data: which split you mean"
+        ]
+        return replace(samples_from(columns, locations, roles), notes=notes if others else ())
 
-    def _dataset(self, local: Path) -> Dataset:
+    def _dataset(self, local: Path) -> tuple[Dataset, str, Collection[str]]:
+        """A split of the data set, its name, and the names of all splits."""
         try:
             import datasets  # an optional package
         except ImportError as error:
@@ -83,25 +91,28 @@ class HuggingFace:
         there = local.exists()
         try:
             if any((local / name).is_file() for name in SAVED):
-                return _saved(datasets.load_from_disk(str(local)), self.split)
-            path = str(local) if there else self.path
-            return datasets.load_dataset(path, self.name, split=self.split)
+                saved = datasets.load_from_disk(str(local))
+                splits = saved if isinstance(saved, dict) else {str(saved.split or TRAIN): saved}
+                split = _chosen(self.split, splits)
+                return splits[split], split, splits
+            path, split = str(local) if there else self.path, self.split or TRAIN
+            dataset = datasets.load_dataset(path, self.name, split=split)
+            return dataset, split, dataset.info.splits or ()
         except (OSError, ValueError) as error:
             where = f"from the folder {local}" if there else f"from the hub (no folder {local})"
+            asked = f"the split '{self.split}'" if self.split else "a split"
             raise SourceError(
-                [
-                    f"path: the split '{self.split}' of the data set '{self.path}' cannot be read "
-                    f"{where}: {error}"
-                ]
+                [f"path: {asked} of the data set '{self.path}' cannot be read {where}: {error}"]
             ) from error
 
 
-def _saved(dataset: Dataset | DatasetDict, split: str) -> Dataset:
-    """Take the split of what save_to_disk wrote: one data set, or several by split."""
-    splits = dataset if isinstance(dataset, dict) else {str(dataset.split or "train"): dataset}
+def _chosen(split: str | None, splits: Collection[str]) -> str:
+    """The split that is asked for, else the only one, or the one to learn from."""
+    if split is None:
+        split = next(iter(splits)) if len(splits) == 1 else TRAIN
     if split not in splits:
         raise ValueError(f"no split '{split}' was saved{hint(split, splits, 'splits')}")
-    return splits[split]
+    return split
 
 
 def _arrow(dataset: Dataset) -> pa.Table:

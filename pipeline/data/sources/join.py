@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NotRequired, TypeAlias
 
 import pyarrow as pa
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
+from pipeline.data.reading.names import normal
+from pipeline.data.reading.quotes import Quoting
+from pipeline.data.rows import Rows
 from pipeline.data.samples import SourceError
 from pipeline.data.sources.column_values import texts
 from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import first_few
 from pipeline.data.sources.rows import Names
+
+Key: TypeAlias = tuple[str | None, ...]
+EXAMPLES = 3  # keys without a match that are named
 
 
 class Join(TypedDict):
@@ -22,6 +30,7 @@ class Join(TypedDict):
 
     path: str
     on: Names
+    quoting: NotRequired[Quoting]  # see Table
 
 
 def joined(
@@ -40,13 +49,38 @@ def joined(
         Missing columns, columns that both tables have, keys that stand twice in `other` or match
         nothing.
     """
+    problems = _wrong_columns(columns, other, on, asked)
+    if problems:
+        raise SourceError(problems)
+    rows = rows_by_key(other, on)
+    keys_here = list(_keys(columns, on))
+    matches = [rows.get(_normal(key)) for key in keys_here]
+    if not any(match is not None for match in matches):
+        raise SourceError([f"join: no row of {columns.file.name} agrees with any row of "
+                           f"{other.file.name} in {', '.join(on)}"])
+    added = [name for name in other.table.column_names if name not in on]
+    table, taken = columns.table, other.table.take(pa.array(matches, pa.int64()))
+    for name in added:
+        table = table.append_column(name, taken[name])
+    return replace(
+        columns,
+        names=(*columns.names, *added),
+        table=table,
+        pictures={**columns.pictures, **other.pictures},
+        unjoined={row: keys_here[row] for row, match in enumerate(matches) if match is None},
+    )
+
+
+def _wrong_columns(
+    columns: Columns, other: Columns, on: list[str], asked: list[tuple[str, str]]
+) -> list[str]:
     keys = [("join on", name) for name in on]
     wrong_keys = [*missing_columns(keys, columns.names, columns.file),
                   *missing_columns(keys, other.names, other.file)]
     # A mistyped key stands in both tables without being one, so that nothing can be said of the
     # others.
     both = set() if wrong_keys else (set(columns.names) & set(other.names)) - set(on)
-    problems = [
+    return [
         *wrong_keys,
         *missing_columns(asked, {*columns.names, *other.names}, columns.file),
         *(
@@ -56,37 +90,46 @@ def joined(
             if name in both
         ),
     ]
-    if problems:
-        raise SourceError(problems)
-    rows = rows_by_key(other, on)
-    matches = [rows.get(key) for key in zip(*(texts(columns, name) for name in on), strict=True)]
-    if not any(match is not None for match in matches):
-        raise SourceError([f"join: no row of {columns.file.name} agrees with any row of "
-                           f"{other.file.name} in {', '.join(on)}"])
-    added = [name for name in other.table.column_names if name not in on]
-    table, taken = columns.table, other.table.take(pa.array(matches, pa.int64()))
-    for name in added:
-        table = table.append_column(name, taken[name])
-    pictures = {**columns.pictures, **other.pictures}
-    return Columns(columns.file, (*columns.names, *added), table, columns.parts, pictures)
 
 
-def rows_by_key(columns: Columns, on: Sequence[str]) -> dict[tuple[str | None, ...], int]:
-    """Row of each key; keys with an empty part belong to no row.
+def unjoined_notes(columns: Columns, rows: Rows, join: str) -> list[str]:
+    """Say how many of some rows agree with no row of the joined table, with examples."""
+    keys = [columns.unjoined[row] for row in rows.tolist() if row in columns.unjoined]
+    if not keys:
+        return []
+    examples = list(dict.fromkeys(", ".join(part or "nothing" for part in key) for key in keys))
+    return [
+        f"join: {len(keys)} of {len(rows)} rows of {columns.file.name} agree with no row of "
+        f"{join}, so that they lack its columns, such as those of "
+        f"{', '.join(repr(key) for key in examples[:EXAMPLES])}"
+    ]
+
+
+def _keys(columns: Columns, on: Sequence[str]) -> Iterator[Key]:
+    return zip(*(texts(columns, name) for name in on), strict=True)
+
+
+def _normal(key: Key) -> Key:
+    return tuple(part and normal(part) for part in key)
+
+
+def rows_by_key(columns: Columns, on: Sequence[str]) -> dict[Key, int]:
+    """Row of each key in normal form; keys with an empty part belong to no row.
 
     Raises
     ------
     SourceError
         For each key that stands in several rows.
     """
-    rows: dict[tuple[str | None, ...], int] = {}
+    rows: dict[Key, int] = {}
     problems = []
-    for row, key in enumerate(zip(*(texts(columns, name) for name in on), strict=True)):
+    for row, key in enumerate(_keys(columns, on)):
         if None in key:
             continue
-        if rows.setdefault(key, row) != row:
+        first = rows.setdefault(_normal(key), row)
+        if first != row:
             problems.append(f"{columns.location(row)}: {', '.join(map(str, key))} stands in row "
-                            f"{rows[key] + 1} too, but {', '.join(on)} must tell the rows apart")
+                            f"{first + 1} too, but {', '.join(on)} must tell the rows apart")
     if problems:
         raise SourceError(first_few(problems, "such rows"))
     return rows

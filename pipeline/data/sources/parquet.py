@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.data.reading.arrow_types import plain_type, without_views
 from pipeline.data.samples import SourceError
 
 GROUPS = 2  # row groups of pictures in memory at once, in each process
@@ -95,7 +96,8 @@ _GROUPS = _RowGroups()
 def _read(file: Path, group: int, name: str) -> pa.Array:
     try:
         with pq.ParquetFile(file) as content:
-            column = content.read_row_group(group, columns=[name]).column(0).combine_chunks()
+            table = without_views(content.read_row_group(group, columns=[name]))
+            column = table.column(0).combine_chunks()
     except (pa.ArrowException, IndexError) as error:
         raise OSError(f"{file} cannot be read: {error}") from error
     return column.field(0) if pa.types.is_struct(column.type) else column
@@ -145,13 +147,15 @@ def read_parquet(
         if name in pictures and (column := _bytes_column(schema.field(name)))
     }
     plain = [name for name in names if name not in held_back]
-    table = pa.concat_tables([pq.read_table(file, columns=plain) for file in files])
+    table = pa.concat_tables(
+        [without_views(pq.read_table(file, columns=plain)) for file in files]
+    )
     columns = {name: PictureColumn(tuple(files), path, ends) for name, path in held_back.items()}
     for name, held in columns.items():
         rows_of_pictures = _rows_of_pictures(held)
         if pa.types.is_struct(schema.field(name).type):
             paths = pa.concat_tables(
-                [pq.read_table(file, columns=[f"{name}.path"]) for file in files]
+                [without_views(pq.read_table(file, columns=[f"{name}.path"])) for file in files]
             )
             rows_of_pictures = pa.StructArray.from_arrays(
                 [rows_of_pictures, paths.flatten().column(0).combine_chunks()], ["row", "path"]
@@ -176,7 +180,7 @@ def _ends(files: Sequence[Path]) -> tuple[tuple[int, ...], ...]:
 
 def _bytes_column(field: pa.Field) -> str | None:
     """Which part of a column holds encoded pictures; None where it holds paths, or neither."""
-    kind = field.type
+    kind = plain_type(field.type)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return str(field.name)
     if pa.types.is_struct(kind) and {part.name for part in kind} == {"bytes", "path"}:

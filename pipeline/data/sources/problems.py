@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from features.machine.nearest import did_you_mean
+from pipeline.data.reading.names import by_normal_form, normal, unlike
 from pipeline.data.samples import SourceError
 
 MOST_LISTED = 12
@@ -15,7 +16,12 @@ MOST_LISTED = 12
 def hint(name: str, known: Iterable[str], what: str) -> str:
     """End a sentence with the valid value nearest to `name`, and the first few there are."""
     names = sorted(known)
-    question = did_you_mean(name, names)
+    same = by_normal_form(names).get(normal(name))
+    question = (
+        f"it has '{same}', which looks the same: {unlike(name, same)}"
+        if same
+        else did_you_mean(name, names)
+    )
     listed = ", ".join(names[:MOST_LISTED]) or "none"
     more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
     return (f"; {question}" if question else "") + f" ({what}: {listed}{more})"

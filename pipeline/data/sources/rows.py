@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Self
 
+from pipeline.data.reading.class_folders import PARTS
 from pipeline.data.samples import OF_SAMPLES, Samples, SourceError
 from pipeline.data.sources.column_values import pictures, texts
 from pipeline.data.sources.columns import Columns
@@ -47,8 +48,10 @@ class Roles:
             )
 
 
-def samples_from(columns: Columns, locations: Sequence[str], roles: Roles) -> Samples:
-    """Make samples of the columns, one for each of the n `locations`.
+def samples_from(
+    columns: Columns, locations: Sequence[str], roles: Roles, notes: Sequence[str] = ()
+) -> Samples:
+    """Make samples of the columns, one for each of the n `locations`, with notes about them.
 
     Raises
     ------
@@ -77,6 +80,7 @@ def samples_from(columns: Columns, locations: Sequence[str], roles: Roles) -> Sa
         groups={name: column[name] for name in groups},
         group=grouping[0] if grouping else None,
         split=official,
+        notes=notes,
     )
 
 
@@ -91,17 +95,24 @@ def _lines(parts: Sequence[Sequence[str | None]]) -> list[str | None]:
 
 
 def _official(columns: Columns, name: str) -> list[str | None]:
-    values = texts(columns, name)
-    others = [value for value in values if value not in {"train", "test"}]
+    given = texts(columns, name)
+    values = [value.lower() if value and value.lower() in PARTS else value for value in given]
+    others = [value for value in values if value not in PARTS]
     if others:
         counts = Counter("nothing" if value is None else f"'{value}'" for value in others)
         shown = ", ".join(
             f"{value} in {count} rows" for value, count in sorted(counts.items())[:12]
         )
+        parts = sorted({part for part in given if part and part.lower() in PARTS}, reverse=True)
+        advice = (
+            f"keep the rows you need with where: {{{name}: [{', '.join(parts)}]}}"
+            if {part.lower() for part in parts} == set(PARTS)
+            else "write train and test there"
+        )
         raise SourceError(
             [
                 f"split: column '{name}' of {columns.file.name} must hold train or test, but has "
-                f"{shown}; keep the rows you need with where: {{{name}: [train, test]}}"
+                f"{shown}; {advice}"
             ]
         )
     return values

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from pipeline.data.reading.names import normal
+from pipeline.data.reading.numbers import is_number, number_text
 from pipeline.data.rows import Rows
 from pipeline.data.samples import SourceError
 from pipeline.data.sources.problems import hint
@@ -32,12 +34,17 @@ def rows_where(columns: Mapping[str, Column], where: Where | None, n: int) -> Ro
     fulfils = np.ones(n, dtype=bool)
     problems: list[str] = []
     for name, given in (where or {}).items():
-        allowed = {_text(value) for value in (given if isinstance(given, list) else [given])}
         occurring = {value for value in columns[name] if value is not None}
-        problems += [
-            f"where: column '{name}' never holds '{value}'{hint(value, occurring, 'it holds')}"
-            for value in sorted(allowed - occurring)
-        ]
+        allowed: set[str] = set()
+        for value in given if isinstance(given, list) else [given]:
+            meant = _meant(value, occurring)
+            allowed |= meant
+            if not meant:
+                text = _text(value)
+                problems.append(
+                    f"where: column '{name}' never holds '{text}'"
+                    f"{hint(text, occurring, 'it holds')}"
+                )
         fulfils &= np.fromiter((value in allowed for value in columns[name]), dtype=bool, count=n)
     if where and not problems and not fulfils.any():
         problems.append(f"where: no row fulfils all of {', '.join(where)}")
@@ -46,9 +53,28 @@ def rows_where(columns: Mapping[str, Column], where: Where | None, n: int) -> Ro
     return np.flatnonzero(fulfils)
 
 
+def _meant(value: Value, occurring: Collection[str]) -> set[str]:
+    """The values of a column that a YAML value means.
+
+    A text means the values that look the same, "1.0" only 1.0; a number every way to write it, 1
+    also 1.0.
+    """
+    text = _text(value)
+    if isinstance(value, bool | str):
+        form = normal(text)
+        return {held for held in occurring if held == text or normal(held) == form}
+    return {
+        held
+        for held in occurring
+        if held == text or (is_number(held) and number_text(held) == text)
+    }
+
+
 def _text(value: Value) -> str:
     """Write a YAML value as a table's column holds it."""
-    return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else number_text(value) or "nan"
 
 
 def stratified(labels: Column, size: int | None, seed: int) -> Rows:

@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from pipeline.data.reading.quotes import Quoting
 from pipeline.data.samples import Samples, SourceError
 from pipeline.data.sources.column_values import texts
 from pipeline.data.sources.columns import Columns, missing_columns, read_columns
-from pipeline.data.sources.join import Join, joined
+from pipeline.data.sources.join import Join, joined, unjoined_notes
 from pipeline.data.sources.problems import all_of, existing
 from pipeline.data.sources.rows import Names, Roles, listed, samples_from
 from pipeline.data.sources.subset import Where, rows_where, stratified
@@ -39,8 +40,11 @@ class Table:
         `text` and `image` group rows of the same text or picture where no column is called so.
     where : column -> allowed value or values; only such rows are read.
     sample : number of rows to take, at random (from `sample_seed`) and stratified by class.
-    join : second table, whose columns can be named like the table's own: `path` and the key columns
-        `on`.
+    join : second table, whose columns can be named like the table's own: `path`, the key columns
+        `on`, and its `quoting`.
+    quoting : of a CSV or TSV file: `double` quotes around values with delimiters or line breaks, or
+        `none` where its writer never quotes and a quote is a letter. By default quotes are read,
+        and a file in which they may be letters is refused.
     """
 
     path: str
@@ -54,6 +58,7 @@ class Table:
     sample: Annotated[int, Field(gt=0)] | None = None
     sample_seed: Annotated[int, Field(ge=0)] = 0
     join: Join | None = None
+    quoting: Quoting | None = None
 
     def load(self, folder: Path) -> Samples:
         """Read the rows; see pipeline.data.samples.Source.
@@ -75,17 +80,20 @@ class Table:
         labels = texts(columns, self.label)
         rows = rows[stratified([labels[row] for row in rows], self.sample, self.sample_seed)]
         locations = [columns.location(row) for row in rows]
+        notes = unjoined_notes(columns, rows, self.join["path"]) if self.join else ()
         if len(rows) < n:
             columns = replace(
                 columns, table=columns.table.filter(pa.array(np.isin(np.arange(n), rows)))
             )
-        return samples_from(columns, locations, roles)
+        return samples_from(columns, locations, roles, notes)
 
     def _columns(self, folder: Path, asked: list[tuple[str, str]]) -> Columns:
         """Read the columns that the grid names, as pairs of key and name, and join them."""
         names, pictures = [name for _, name in asked], listed(self.image)
         if self.join is None:
-            columns = read_columns(existing(self.path, folder, "path"), names, pictures)
+            columns = read_columns(
+                existing(self.path, folder, "path"), names, pictures, self.quoting
+            )
             problems = missing_columns(asked, columns.names, columns.file)
             if problems:
                 raise SourceError(problems)
@@ -95,7 +103,11 @@ class Table:
             partial(existing, self.path, folder, "path"),
             partial(existing, join, folder, "join path"),
         )
+        quoting = (self.quoting, self.join.get("quoting"))
         columns, other = all_of(
-            *(partial(read_columns, file, [*names, *on], pictures) for file in files)
+            *(
+                partial(read_columns, file, [*names, *on], pictures, of_file)
+                for file, of_file in zip(files, quoting, strict=True)
+            )
         )
         return joined(columns, other, on, asked)

@@ -204,8 +204,59 @@ def test_group_none_means_no_groups_and_the_sources_own_group_is_the_default(sto
 
 def test_a_missing_group_is_a_problem_of_its_row(store):
     samples = replace(small_samples(), groups={"pair": [None] + ["a"] * 35}, group="pair")
+    grouped = build(samples, ["text"], RowRules(), store)
+    assert len(grouped) == 36
+    assert sorted(np.unique(grouped.groups, return_counts=True)[1]) == [1, 35]
+    assert "1 of 36 rows have no 'pair': each is a group of its own" in grouped.notes[0]
     with pytest.raises(DatasetError, match="row 1: the group 'pair' is missing"):
+        build(samples, ("text",), RowRules("fail", missing_group="fail"), store)
+
+
+def test_many_missing_groups_lose_no_row_and_do_not_depend_on_the_order(store):
+    pairs = [None if row % 3 == 0 else str(row // 2) for row in range(36)]
+    samples = replace(small_samples(), ids=None, groups={"pair": pairs}, group="pair")
+    dataset = build(samples, ("text",), RowRules("fail"), store)
+    shuffled = list(np.random.default_rng(0).permutation(36))
+    columns = ("locations", "pictures", "texts", "labels")
+    other = replace(
+        samples,
+        **{name: [getattr(samples, name)[row] for row in shuffled] for name in columns},
+        groups={"pair": [pairs[row] for row in shuffled]},
+    )
+    assert len(dataset) == 36
+    assert len(set(dataset.groups.tolist())) == 12 + len(set(pairs) - {None})
+    again = build(other, ("text",), RowRules("fail"), store)
+    np.testing.assert_array_equal(again.groups, dataset.groups)
+
+
+LOOK_SAME = {
+    "canonical forms": ("caf\u00e9", "cafe\u0301", "U+0065 U+0301 in the first, U+00E9"),
+    "no-break space": ("oak leaf", "oak\u00a0leaf", "U+0020 in the first, U+00A0"),
+    "space at the end": ("oak", "oak ", "nothing in the first, U+0020"),
+    "unseen": ("oak", "o\u200bak", "nothing in the first, U+200B"),
+}
+
+
+@pytest.mark.parametrize("kind", LOOK_SAME)
+def test_labels_and_groups_that_look_the_same_are_one_and_said_by_code_points(kind, store):
+    name, other, said = LOOK_SAME[kind]
+    names = [name if row % 2 else other for row in range(12)]
+    labels = [*names, *(["dog"] * 12), *(["Oak"] * 12)]
+    samples = small_samples(labels=labels, groups={"pair": [*names, *map(str, range(24))]})
+    dataset = build(samples, ("text",), RowRules("fail", group="pair"), store)
+    assert dataset.classes == tuple(sorted([name, "dog", "Oak"]))
+    assert len(set(dataset.groups.tolist())) == 25
+    assert len(dataset.notes) == 2
+    assert all(said in note for note in dataset.notes)
+    assert dataset.notes[0].startswith("labels that look the same are one")
+
+
+def test_what_was_noted_while_reading_stands_above_the_problems_of_rows(store):
+    samples = replace(changed(texts={3: None}), notes=["join: 1 of 36 rows"])
+    with pytest.raises(DatasetError) as caught:
         build(samples, ("text",), RowRules("fail"), store)
+    assert caught.value.problems == ("join: 1 of 36 rows", "items.csv row 4: the text is empty")
+    assert "Problems: 1." in str(caught.value)
 
 
 @pytest.mark.parametrize("with_ids", [True, False])

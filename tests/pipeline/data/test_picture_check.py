@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.data import picture_check
 from pipeline.data.picture_check import check_pictures
-from pipeline.data.samples import BytesPicture
+from pipeline.data.samples import BytesPicture, FilePicture
 from tests.support.samples import png
 
 
@@ -51,6 +51,28 @@ def test_what_was_unreadable_is_tried_again_each_time(store, decoded):
         assert list(sizes) == list(pictures)[:1]
         assert sorted(errors) == sorted(broken)
     assert sorted(decoded) == sorted([png(1), *2 * [b"no picture", png(2)[:-40]]])
+
+
+def test_a_picture_that_is_rewritten_during_its_check_is_never_kept(store, monkeypatch, tmp_path):
+    file, whole, other = tmp_path / "a.png", png(1), png(2, size=30)
+    check, written = picture_check.decoding.check, [other, whole[:-40], None]
+
+    def rewritten(data):
+        content = written.pop(0)
+        file.unlink() if content is None else file.write_bytes(content)
+        return check(data)
+
+    file.write_bytes(whole)
+    pictures = {FilePicture(file).digest(): FilePicture(file)}
+    monkeypatch.setattr(picture_check.decoding, "check", rewritten)
+    for reason in ("changed while it was checked", "changed while", "No such file"):
+        sizes, errors = check_pictures(pictures, store)
+        assert sizes == {}
+        assert all(said.startswith(reason) for said in errors.values())
+        assert len(errors) == 1
+    monkeypatch.setattr(picture_check.decoding, "check", check)
+    file.write_bytes(whole)
+    assert check_pictures(pictures, store) == ({FilePicture(file).digest(): (24, 24)}, {})
 
 
 def test_no_pictures_at_all_and_none_readable(store):

@@ -156,7 +156,7 @@ def test_facts_by_value():
 def test_the_page_shows_weights_in_words_too_and_runs_nothing_a_text_says():
     record = shown()
     parts = [part for part in report_parts(record) if part.name == "attention"]
-    page, text = html_page(record, parts, "", ""), markdown_page(record, parts)
+    page, text = html_page(record, parts, ""), markdown_page(record, parts)
     for content in (page, text):
         assert "<script>alert" not in content
         assert "row 2, column 2 (75 %)" in content

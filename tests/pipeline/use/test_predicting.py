@@ -189,6 +189,26 @@ def test_items_that_cannot_be_read_are_said(made, table, items, reason, capsys):
     assert not output.exists()
 
 
+@pytest.mark.parametrize(("row", "reason"), [
+    ('x1,0.png,"open,cat', "row 1 (line 2): a quote opens and never closes"),
+    ('x1,0.png,"open" words,cat', "row 1 (line 2): a quote opens that closes, in line 2, before"),
+    ("x1,0.png,many, words,cat", "row 1 (line 2): more fields than the 4 of the header"),
+    ("x1,0.png,words", "row 1 (line 2): fewer fields than the 4 of the header"),
+])
+def test_rows_that_would_swallow_or_lose_values_are_refused(
+    made, tmp_path, row, reason, capsys, monkeypatch
+):
+    content = ",".join(NAMES) + "\n" + row + "\n"
+    items, output = tmp_path / "items.csv", tmp_path / "p.csv"
+    items.write_text(content)
+    assert main([str(made.model), str(items), "-o", str(output)]) == 2
+    assert reason in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.StringIO(content))
+    assert main([str(made.model), "-", "-o", str(output)]) == 2
+    assert "(line 2)" in (said := capsys.readouterr().err) or "- line 2 cannot be read" in said
+    assert not output.exists()
+
+
 def test_an_empty_table_gives_an_empty_file(made, table):
     write(table, [])
     assert predicted(made, table, folder=table.parent) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -14,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from reports import SECTIONS
+from reports.charts import remembered
 from reports.fold_record import FailureRecord
 from reports.page.render import report_parts, write_report
 from reports.sections import verdict
@@ -117,10 +119,12 @@ def test_charts_are_valid_and_drawn_in_both_files(page, written):
     assert len(dots["data"]["values"]) == 8 * 5
 
 
-def test_unchanged_charts_and_script_are_taken_over(written, tmp_path, monkeypatch):
+def test_unchanged_charts_and_script_are_remembered(written, tmp_path, monkeypatch):
     import vl_convert
 
     record = realistic_record(n_rows=200, repeats=1)
+    (tmp_path / "private").mkdir()
+    monkeypatch.setattr(remembered, "private_folder", lambda: tmp_path / "private")
     before = {path: path.read_bytes() for path in write_report(record, tmp_path)}
     drawn: list[str] = []
 
@@ -134,13 +138,29 @@ def test_unchanged_charts_and_script_are_taken_over(written, tmp_path, monkeypat
     )
     assert {path: path.read_bytes() for path in write_report(record, tmp_path)} == before
     assert not drawn
-    damaged = tmp_path / "charts" / "gains.svg"
-    damaged.write_bytes(damaged.read_bytes().replace(b"</text>", b"!</text>", 1))
-    html = tmp_path / "report.html"
-    html.write_bytes(html.read_bytes().replace(b"window.vegaEmbed", b"window.vegaevil", 1))
+    for path in (tmp_path / "private").iterdir():
+        path.write_bytes(path.read_bytes().replace(b"a", b"b", 1))
     write_report(record, tmp_path)
-    assert drawn == ["bundle", "svg"]
-    assert "js<\\/script>" in html.read_text()
+    assert sorted(drawn) == ["bundle", *["svg"] * (len(drawn) - 1)]
+    assert len(drawn) > 3
+    assert "js<\\/script>" in (tmp_path / "report.html").read_text()
+
+
+def test_nothing_of_a_forged_report_passes_into_the_next(tmp_path):
+    """Whoever sends a report can seal what they put into it."""
+    record = realistic_record(n_rows=200, repeats=1)
+    write_report(record, tmp_path)
+    for path in (tmp_path / "report.html", *(tmp_path / "charts").iterdir()):
+        content = path.read_text()
+        forged = content.replace("window.vegaEmbed", "window.forged;window.vegaEmbed", 1)
+        if path.suffix == ".svg":
+            forged = content.replace("</svg>", "<script>forged</script></svg>")
+        seal = hashlib.sha256(forged.encode()).hexdigest()
+        path.write_text(forged.replace('id="vega"', f'id="vega" data-seal="{seal}"'))
+        assert "forged" in path.read_text()
+    write_report(record, tmp_path)
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or b"forged" not in path.read_bytes()
 
 
 def test_nothing_half_written_is_left(tmp_path, monkeypatch):

@@ -18,6 +18,6 @@ def test_a_match_whose_regions_cover_the_whole_picture_shows_the_rows_thumbnail(
     )
     record = replace(small_record(), attention=(AttentionRecord(FUSION.name, 0, 0, matches),))
     parts = [part for part in report_parts(record) if part.name == "attention"]
-    page = html_page(record, parts, "", "")
+    page = html_page(record, parts, "")
     assert page.count('<img src="data:image/jpeg;base64,') == 1  # row 1 has no picture
     assert '<span class="absent">no picture</span>' in page

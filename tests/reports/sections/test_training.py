@@ -41,6 +41,6 @@ def test_facts_by_value():
 def test_page_and_markdown_name_the_limit():
     record = trained_record()
     parts = [part for part in report_parts(record) if part.name == "training"]
-    for content in (html_page(record, parts, "", ""), markdown_page(record, parts)):
+    for content in (html_page(record, parts, ""), markdown_page(record, parts)):
         assert "limit of 4 epochs in 2 of 4 folds" in content
         assert "held out: 1.000 to 0.900" in content

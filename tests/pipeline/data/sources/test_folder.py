@@ -91,3 +91,69 @@ def test_missing_folder_columns_and_pictures_are_told(tmp_path):
     problems = problems_of(lambda: Folder(path="set", captions="captions.csv").load(tmp_path))
     assert [problem.split(";")[0] for problem in problems] == [
         "file: captions.csv has no column 'file'", "caption: captions.csv has no column 'caption'"]
+
+
+def test_a_linked_class_folder_is_a_class_and_circles_end(tmp_path):
+    lay(tmp_path, "set/cat/a.png", "set/cat/deep/b.png", "elsewhere/c.png", "elsewhere/deep/d.png")
+    (tmp_path / "set" / "oak").symlink_to("../elsewhere")
+    (tmp_path / "elsewhere" / "deep" / "back").symlink_to("../..")
+    (tmp_path / "set" / "cat" / "deep" / "up").symlink_to("..")
+    (tmp_path / "set" / "cat" / "more").symlink_to("../../elsewhere/deep")
+    samples = Folder(path="set").load(tmp_path)
+    assert [name for name in samples.ids if "/back/" not in name] == [
+        "cat/a.png", "cat/deep/b.png", "cat/more/d.png", "oak/c.png", "oak/deep/d.png"
+    ]
+    assert set(samples.labels) == {"cat", "oak"}
+
+
+def test_no_class_folder_goes_without_a_word(tmp_path):
+    lay(tmp_path, "set/cat/a.png", "set/oak/0", "set/oak/1.heic", "set/oak/2.heic", "set/x/.png")
+    (tmp_path / "set" / "dog").symlink_to("nowhere")
+    (tmp_path / "set" / "all").symlink_to(".")
+    problems = problems_of(lambda: Folder(path="set").load(tmp_path))
+    said = "\n".join(problems)
+    assert len(problems) == 4
+    assert "class folder oak holds no pictures: none of its files has an ending" in said
+    assert "(2 .heic, 1 without one)" in said
+    assert "class folder x holds no pictures: it is empty" in said
+    assert f"{tmp_path / 'set' / 'dog'} is a link to nothing" in said
+    assert f"{tmp_path / 'set' / 'all'} is a link to a folder above it" in said
+
+
+def test_files_that_are_taken_for_no_pictures_are_said(tmp_path):
+    lay(tmp_path, "cat/a.png", "cat/b.heic", "dog/c.png", "dog/deep/d.txt", "dog/.hidden.txt")
+    assert Folder(path=".").load(tmp_path).notes == (
+        f"2 files below {tmp_path} are taken for no picture, by the ending: 1 .heic, 1 .txt",
+    )
+
+
+@pytest.mark.parametrize("parts", [("train", "test"), ("Train", "Val", "Test"), ("train", "dev")])
+def test_what_looks_like_a_split_is_no_pair_of_classes(parts, tmp_path):
+    lay(tmp_path, *(f"{part}/cat/a.png" for part in parts))
+    [problem] = problems_of(lambda: Folder(path=".").load(tmp_path))
+    assert "say `split: true`" in problem
+    assert all(part in problem for part in parts)
+
+
+def test_parts_may_be_written_in_capitals_and_classes_may_be_called_test(tmp_path):
+    lay(tmp_path, "Train/cat/a.png", "TEST/cat/a.png", "Train/dog/b.png")
+    samples = Folder(path=".", split=True).load(tmp_path)
+    assert list(zip(samples.split, samples.labels, strict=True)) == [
+        ("test", "cat"), ("train", "cat"), ("train", "dog")
+    ]
+    lay(tmp_path / "vehicles", "train/a.png", "car/b.png")
+    assert Folder(path="vehicles").load(tmp_path).labels == ["car", "train"]
+
+
+def test_captions_meet_files_whose_names_look_the_same(tmp_path):
+    nfc, nfd = "caf\u00e9", "cafe\u0301"
+    lay(tmp_path / "set", f"drink/{nfd}.png", "drink/oak\u00a0leaf.png")
+    write_csv(tmp_path / "captions.csv", [
+        ("file", "caption"), (f"drink/{nfc}.png", "hot"), ("drink/oak leaf.png", "green"),
+    ])
+    source = Folder(path="set", captions="captions.csv")
+    assert source.load(tmp_path).texts == ["hot", "green"]
+    lay(tmp_path / "set", "drink/oak\u2009leaf.png")
+    [problem] = problems_of(lambda: source.load(tmp_path))
+    assert "may be any that look the same" in problem
+    assert "U+0020 in the first, U+00A0 in the second" in problem

@@ -62,6 +62,33 @@ def test_a_split_chooses_rows_in_its_order(keys, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("path", ["splits", "files"])
+def test_splits_that_nobody_asked_about_are_said(path, keys, tmp_path):
+    saved = tmp_path / "files" / "train.parquet"
+    saved.with_name("test.parquet").write_bytes(saved.read_bytes())
+    samples = HuggingFace(**{**keys, "path": path}).load(tmp_path)
+    assert len(samples) == 3
+    assert samples.notes == [
+        f"of the data set '{path}' only the split 'train' is taken, and not test: say under data: "
+        "which split you mean"
+    ]
+    assert not HuggingFace(**{**keys, "path": path, "split": "train"}).load(tmp_path).notes
+
+
+def test_the_only_split_is_taken_whatever_its_name(keys, tmp_path):
+    import datasets
+
+    saved = datasets.load_from_disk(tmp_path / "saved")
+    datasets.DatasetDict({"test": saved}).save_to_disk(tmp_path / "only")
+    samples = HuggingFace(**{**keys, "path": "only"}).load(tmp_path)
+    assert samples.ids == ["7", "8", "9"]
+    assert not samples.notes
+    datasets.DatasetDict({"test": saved, "dev": saved}).save_to_disk(tmp_path / "several")
+    [problem] = problems_of(lambda: HuggingFace(**{**keys, "path": "several"}).load(tmp_path))
+    assert "no split 'train' was saved" in problem
+    assert "dev, test" in problem
+
+
 @pytest.mark.parametrize("path", ["saved", "splits", "files"])
 def test_an_unknown_split_is_told(path, keys, tmp_path):
     source = HuggingFace(**{**keys, "path": path, "split": "tran"})

@@ -98,6 +98,25 @@ def test_where_takes_yaml_truth_as_the_text_a_table_holds():
     assert rows_where({"new": ["true", "false"]}, {"new": True}, 2).tolist() == [0]
 
 
+@pytest.mark.parametrize(("value", "rows"), [
+    ("1.0", [0]),  # a text is that text
+    ("1", [1]),
+    (1, [0, 1, 2]),  # a number is every way to write it, of which 01 is none
+    (1.0, [0, 1, 2]),
+    (-0.0, [4]),
+    (True, [5]),
+    ("caf\u00e9 au lait", [6]),
+])
+def test_where_takes_texts_as_texts_and_numbers_as_numbers(value, rows):
+    column = ["1.0", "1", "1.00e0", "01", "0", "true", "cafe\u0301\u00a0au lait"]
+    assert rows_where({"v": column}, {"v": value}, 7).tolist() == rows
+
+
+def test_where_and_columns_name_what_only_looks_the_same():
+    said = hint("caf\u00e9", ["cafe\u0301", "x"], "columns")
+    assert "looks the same: U+00E9 in the first, U+0065 U+0301 in the second" in said
+
+
 def test_where_reports_every_value_that_never_occurs_with_the_nearest():
     columns = {"part": ["train", "test"], "kind": ["a", "b"]}
     assert problems_of(lambda: rows_where(columns, {"part": "tset", "kind": ["a", "c"]}, 2)) == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -52,7 +53,8 @@ def write(file, names, rows):
 @given(rows=ROWS)
 def test_any_text_comes_back_as_it_was_written(ending, tmp_path, rows):
     write(tmp_path / f"items{ending}", ("text", "class"), rows)
-    samples = Table(path=f"items{ending}", text="text", label="class").load(tmp_path)
+    table = Table(path=f"items{ending}", text="text", label="class", quoting="double")
+    samples = table.load(tmp_path)
     assert samples.texts == [plain(text) for text, _ in rows]
     assert samples.labels == [plain(label) for _, label in rows]
     numbers = range(1, len(rows) + 1)
@@ -119,14 +121,14 @@ def test_values_of_any_type_become_their_plain_text(tmp_path):
     }
 
 
-def test_json_numbers_keep_their_digits_and_missing_keys_are_empty(tmp_path):
+def test_json_numbers_are_exact_and_missing_keys_are_empty(tmp_path):
     (tmp_path / "items.jsonl").write_text(
         '{"text": "2020-01-01", "class": 12345678901234567890}\n\n'
         '{"class": 3.0}\n{"text": true, "class": 0.10}\n'
     )
     samples = Table(path="items.jsonl", text="text", label="class").load(tmp_path)
     assert samples.texts == ["2020-01-01", None, "true"]
-    assert samples.labels == ["12345678901234567890", "3", "0.10"]
+    assert samples.labels == ["12345678901234567890", "3", "0.1"]
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
@@ -205,7 +207,7 @@ def test_columns_that_cannot_play_their_part_are_reported_together(tmp_path):
         "items.parquet column 'bytes'",
     ]
     assert "'dev' in 1 rows" in problems[1]
-    assert "where: {part: [train, test]}" in problems[1]
+    assert "write train and test there" in problems[1]
 
 
 def test_where_leaves_rows_of_other_parts_out_before_the_split_is_checked(tmp_path):
@@ -226,6 +228,18 @@ def test_where_leaves_rows_of_other_parts_out_before_the_split_is_checked(tmp_pa
     assert samples.locations[-1] == "items.csv row 10"
     everything = Table(path="items.csv", text="text", label="class", split="part")
     assert "'dev' in 3 rows, nothing in 3 rows" in problems_of(lambda: everything.load(tmp_path))[0]
+
+
+def test_parts_may_be_written_in_capitals_and_advice_names_them_as_they_are(tmp_path):
+    parts = ("Train", "TEST", "Val")
+    rows = [(f"t{number}", "ab"[number % 2], parts[number % 3]) for number in range(12)]
+    write_csv(tmp_path / "items.csv", [("text", "class", "part"), *rows])
+    keys = {"path": "items.csv", "text": "text", "label": "class", "split": "part"}
+    [problem] = problems_of(lambda: Table(**keys).load(tmp_path))
+    assert "has 'Val' in 4 rows" in problem
+    assert "where: {part: [Train, TEST]}" in problem
+    samples = Table(**keys, where={"part": ["Train", "TEST"]}).load(tmp_path)
+    assert samples.split == ["train", "test"] * 4
 
 
 def test_a_sample_is_stratified_and_keeps_rows_whole(tmp_path):
@@ -275,6 +289,28 @@ def test_a_joined_table_adds_columns_to_the_rows_with_the_same_key(tmp_path):
         "synset": ["s1", "c1", None, None],
         "term": ["cruiser", "cruiser", "cat", None],
     }
+
+
+def test_rows_that_a_join_leaves_without_a_match_are_counted_with_examples(tmp_path):
+    terms = [("cruiser", "car", "police car", "c1"), ("cruiser", "ship", "warship", "s1")]
+    table = join_example(tmp_path, terms)
+    assert table.load(tmp_path).notes == [
+        "join: 2 of 4 rows of items.csv agree with no row of more/terms.csv, so that they lack its "
+        "columns, such as those of 'cat, cat', 'nothing, cat'"
+    ]
+    assert not replace(table, where={"term": "cruiser"}).load(tmp_path).notes
+
+
+def test_keys_of_a_join_agree_where_they_look_the_same(tmp_path):
+    write_csv(tmp_path / "items.csv", [("name", "label"), ("caf\u00e9", "a"), ("oak leaf", "b")])
+    rows = [("cafe\u0301", "hot"), ("oak\u00a0leaf", "green")]
+    write_csv(tmp_path / "texts.csv", [("name", "text"), *rows])
+    table = Table(
+        path="items.csv", text="text", label="label", join={"path": "texts.csv", "on": "name"}
+    )
+    assert table.load(tmp_path).texts == ["hot", "green"]
+    write_csv(tmp_path / "texts.csv", [("name", "text"), *rows, ("caf\u00e9", "cold")])
+    assert "row 3" in problems_of(lambda: table.load(tmp_path))[0]
 
 
 def test_a_key_that_stands_twice_in_the_joined_table_is_a_problem(tmp_path):
