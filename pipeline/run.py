@@ -17,6 +17,7 @@ from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
 from pipeline.engine.opening import engine_at
 from pipeline.engine.progress import progress
+from pipeline.engine.stopping import GO_ON, STOPPED, say_stopped, stoppable
 from pipeline.engine.task import Engine, EngineError, NoWorkers
 from pipeline.options import command_line, command_of, engine_of
 from pipeline.plan.checks import checks_before_fits
@@ -28,8 +29,6 @@ from pipeline.results.lock import lock_text
 from pipeline.results.record import KEYED, package_versions
 from pipeline.store.opening import store_at
 from pipeline.store.remember import fact_cache
-
-GO_ON = "what is finished is kept: run the same command to go on"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     except KeyboardInterrupt:
-        print(f"\nstopped; {GO_ON}", file=sys.stderr)
-        return 130
+        say_stopped()
+        return STOPPED
 
 
 def _planned(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
@@ -89,4 +88,4 @@ def _run(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(stoppable(main))
