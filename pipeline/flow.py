@@ -200,6 +200,10 @@ def _report(record: RunRecord, folder: Path, said: Collection[str]) -> None:
         say(f"ALARM: {alarm}")
     for warning in (warning for warning in record.warnings if warning not in said):
         say(f"warning: {warning}")
-    for cell in dict.fromkeys(failure.cell for failure in record.failures):
-        error = next(failure.error for failure in record.failures if failure.cell == cell)
-        say(f"failed: {cell}: {error}")
+    errors: dict[str, str] = {}  # the first of each cell
+    for failure in record.failures:
+        errors.setdefault(failure.cell, failure.error)
+    for error in dict.fromkeys(errors.values()):
+        cells = [cell for cell, first in errors.items() if first == error]
+        others = f" and {count(len(cells) - 1, 'other cell')}" if len(cells) > 1 else ""
+        say(f"failed: {cells[0]}{others}: {error}")
