@@ -29,6 +29,7 @@ from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.origin import origin_json
 from pipeline.results.record import remarks_of, scored_record, work_record
 from pipeline.results.scores import Scores
+from pipeline.store.files import writing
 from pipeline.store.opening import store_at
 from reports.analysis.checks import Check, checks, encoding_checks
 from reports.follow_up_record import FollowUpRecord
@@ -119,8 +120,9 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     checked = remarks_of([*before, *checks(scored), *encoding_checks(work.encoded)])
     record = RunRecord.of(scored, follow_up, work, checked)
     origin = origin_json(assignment.grid_file, store.address, folder)
-    write_run(record, comparison.folds, folder, origin)
-    _report(record, folder, said={check.sentence for check in before if not check.severe})
+    with writing(folder, "free some there, or say --out for another; all results are in the store"):
+        write_run(record, comparison.folds, folder, origin)
+        _report(record, folder, said={check.sentence for check in before if not check.severe})
     return Finished(record, comparison)
 
 
