@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 
+from pipeline.engine.stopping import GO_ON, STOPPED, say_stopped
 from pipeline.engine.task import NoWorkers
 
-REFUSED, INTERRUPTED = 2, 130
-GO_ON = "what is finished is kept: run the same command to go on"
+REFUSED = 2
 
 Problems = tuple[type[Exception], ...]
 
@@ -27,7 +27,6 @@ def ended(work: Callable[[], int], problems: Problems) -> int:
     workers that are gone; 130 after Ctrl-C, as shells have it. Whatever else is raised is a fault
     of ours, and keeps its traceback.
     """
-    code = REFUSED
     try:
         return work()
     except problems as error:
@@ -44,6 +43,7 @@ def ended(work: Callable[[], int], problems: Problems) -> int:
     except OSError as error:
         text = f"stopped: {error}"
     except KeyboardInterrupt:
-        text, code = f"\nstopped; {GO_ON}", INTERRUPTED
+        say_stopped()
+        return STOPPED
     print(text, file=sys.stderr)
-    return code
+    return REFUSED

@@ -30,6 +30,7 @@ from pipeline.results.origin import origin_json
 from pipeline.results.placing import make_writable, placed
 from pipeline.results.record import remarks_of, scored_record, work_record
 from pipeline.results.scores import Scores
+from pipeline.store.files import writing
 from pipeline.store.opening import store_at
 from reports.analysis.checks import Check, checks, encoding_checks
 from reports.follow_up_record import FollowUpRecord
@@ -120,7 +121,10 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     checked = remarks_of([*before, *checks(scored), *encoding_checks(work.encoded)])
     record = RunRecord.of(scored, follow_up, work, checked)
     origin = origin_json(assignment.grid_file, store.address, folder)
-    with placed(folder) as aside:
+    with (
+        writing(folder, "free some there, or say --out for another; all results are in the store"),
+        placed(folder) as aside,
+    ):
         write_run(record, comparison.folds, aside, origin)
         _report(record, aside, said={check.sentence for check in before if not check.severe})
     return Finished(record, comparison)
@@ -202,6 +206,10 @@ def _report(record: RunRecord, folder: Path, said: Collection[str]) -> None:
         say(f"ALARM: {alarm}")
     for warning in (warning for warning in record.warnings if warning not in said):
         say(f"warning: {warning}")
-    for cell in dict.fromkeys(failure.cell for failure in record.failures):
-        error = next(failure.error for failure in record.failures if failure.cell == cell)
-        say(f"failed: {cell}: {error}")
+    errors: dict[str, str] = {}  # the first of each cell
+    for failure in record.failures:
+        errors.setdefault(failure.cell, failure.error)
+    for error in dict.fromkeys(errors.values()):
+        cells = [cell for cell, first in errors.items() if first == error]
+        others = f" and {count(len(cells) - 1, 'other cell')}" if len(cells) > 1 else ""
+        say(f"failed: {cells[0]}{others}: {error}")

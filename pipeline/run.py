@@ -17,6 +17,7 @@ from pipeline.data.samples import SourceError
 from pipeline.ending import ended
 from pipeline.engine.opening import engine_at
 from pipeline.engine.progress import progress
+from pipeline.engine.stopping import stoppable
 from pipeline.engine.task import Engine, EngineError
 from pipeline.options import command_line, command_of, engine_of
 from pipeline.plan.checks import checks_before_fits
@@ -73,4 +74,4 @@ def _run(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(stoppable(main))

@@ -41,8 +41,9 @@ class Word2Vec(Encoder):
     vectors : "train" learns vectors from the training texts (so it must see these only);
         "glove-6b-50d" are GloVe vectors of 400,000 English words (Pennington et al., 2014; by pip,
         no network needed); "file" are those in `file`.
-    file : word vectors, memory-mapped: a text or binary word2vec file, a GloVe text file, or gensim
-        KeyedVectors. gensim unpickles the last: use only files you trust.
+    file : word vectors, memory-mapped where they can be: a text or binary word2vec file, a GloVe
+        text file, arrays as npz or safetensors (see features.texts.word_arrays), or gensim
+        KeyedVectors, of which nothing is run (see features.texts.keyed_vectors).
     aggregation : "mean"; "tfidf_weighted", the mean weighted by how rare a word is in the training
         texts; "sif", smooth inverse frequency (see features.texts.weighting). All but the mean
         learn from the training texts.
@@ -98,8 +99,8 @@ class Word2Vec(Encoder):
         if self.vectors == "glove-6b-50d":
             return {"vectors": [file_digest(path) for path in glove_files()], "words": words}
         if self.vectors == "file":
-            return {"vectors": [file_digest(part) for part in file_parts(self.file)],
-                    "libraries": versions("gensim"), "words": words}
+            digests = [file_digest(part) for part in file_parts(self.file)]
+            return {"vectors": digests, "words": words}
         return {"libraries": versions("gensim"), "words": words}
 
     def _tokenizer(self) -> Tokenizer:

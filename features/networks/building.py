@@ -6,11 +6,13 @@ Importing this module imports torch.
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from features.machine.reachable import why_unreachable
 from features.networks.catalogue import LITE0, TIMM, library, listed
 from features.networks.checkpoint import load_checkpoint, read_checkpoint
 from features.networks.pretrained import Pretrained
@@ -95,19 +97,24 @@ def _timm(chosen: Pretrained) -> nn.Module:
 
 
 def _torchvision(chosen: Pretrained) -> nn.Module:
-    from torchvision import models
-
+    models: Any = import_module("torchvision.models")
     if chosen.weights in ("random", "file") or chosen.path is None:
         net: nn.Module = models.get_model(chosen.model, weights=None)
         return net
+    url = models.get_model_weights(chosen.model)[chosen.weights].url
+    reason = ""
     if chosen.path.exists():
         chosen.check_file()
+    else:
+        reason = why_unreachable(url)
     try:
-        net = models.get_model(chosen.model, weights=chosen.weights, progress=False)
+        if not reason:
+            net = models.get_model(chosen.model, weights=chosen.weights, progress=False)
     except OSError as error:
-        url = models.get_model_weights(chosen.model)[chosen.weights].url
+        reason = str(error)
+    if reason:
         raise FileNotFoundError(
             f"the weights of {chosen.model} are not on this machine and cannot be downloaded "
-            f"({error}): put {url} at {chosen.path}"
-        ) from error
+            f"({reason}): put {url} at {chosen.path}"
+        )
     return net

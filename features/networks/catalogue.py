@@ -14,6 +14,7 @@ from typing import Any
 from features.machine.facts import cached_facts
 from features.machine.identity import versions
 from features.machine.nearest import nearest_few
+from features.networks.names import cannot_be, written_names
 from features.pictures.preparation import Preparation
 from features.pictures.resizing import Interpolation
 
@@ -89,14 +90,8 @@ def known_model(name: str) -> str:
 
 def model_names() -> list[str]:
     """Names of all picture networks: EfficientNet-Lite0, torchvision's, then timm's."""
-    import timm
-    from torchvision import models
-
-    return [
-        LITE0,
-        *models.list_models(module=models),
-        *(TIMM + name for name in timm.list_models()),
-    ]
+    torchvision, timm = (written_names(library)[0] for library in ("torchvision", "timm"))
+    return [LITE0, *torchvision, *(TIMM + name for name in timm)]
 
 
 def _unknown(model: str) -> ValueError:
@@ -107,6 +102,8 @@ def _unknown(model: str) -> ValueError:
 
 
 def _ask_torchvision(model: str) -> list[dict[str, Any]]:
+    if cannot_be("torchvision", model):
+        raise _unknown(model)
     from torchvision import models
 
     if model not in models.list_models(module=models):
@@ -135,8 +132,10 @@ def _torchvision_preparation(transforms: Any) -> Preparation:
 
 
 def _ask_timm(model: str) -> list[dict[str, Any]]:
-    timm: Any = import_module("timm")
     name, _, tag = model.removeprefix(TIMM).partition(".")
+    if cannot_be("timm", name):
+        raise _unknown(TIMM + name)
+    timm: Any = import_module("timm")
     if not timm.is_model(name):
         raise _unknown(model)
     configurations = timm.models.get_arch_pretrained_cfgs(name)

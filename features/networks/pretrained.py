@@ -16,6 +16,7 @@ from urllib.parse import urlparse
 
 from features.machine.identity import content_digest, file_digest
 from features.machine.nearest import nearest_few
+from features.machine.reachable import why_unreachable
 from features.networks.catalogue import LITE0, Listed, library, listed
 from features.pictures.preparation import Preparation
 
@@ -139,6 +140,7 @@ def _cached_or_fetched(model: str, chosen: Listed) -> Path:
             f"{cached}"
         )
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.constants import ENDPOINT
 
     repository, name = chosen.hub
     path = try_to_load_from_cache(repository, name)
@@ -146,10 +148,13 @@ def _cached_or_fetched(model: str, chosen: Listed) -> Path:
         return Path(path)
     if cached.is_file():
         return cached
+    reason = why_unreachable(ENDPOINT)
     try:
-        return Path(hf_hub_download(repository, name))
+        if not reason:
+            return Path(hf_hub_download(repository, name))
     except Exception as error:
-        raise FileNotFoundError(
-            f"the weights {chosen.name} of {model} are not on this machine and cannot be "
-            f"downloaded ({error}): put {chosen.url or f'{name} of {repository}'} at {cached}"
-        ) from error
+        reason = str(error)
+    raise FileNotFoundError(
+        f"the weights {chosen.name} of {model} are not on this machine and cannot be downloaded "
+        f"({reason}): put {chosen.url or f'{name} of {repository}'} at {cached}"
+    )

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from features.machine.reachable import why_unreachable
+
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
@@ -49,17 +51,22 @@ def model_folder(model: str | Path) -> Path:
 
 def _download(name: str) -> None:
     """Bring the files that loading needs, and no others, into the Hugging Face cache."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-    from sentence_transformers import SentenceTransformer
+    from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
 
-    try:
-        with _no_progress_bars():
-            SentenceTransformer(name, device="cpu")
-    except Exception as error:
+    reason = why_unreachable(ENDPOINT)
+    if not reason:
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            with _no_progress_bars():
+                SentenceTransformer(name, device="cpu")
+        except Exception as error:
+            reason = str(error).partition("\n")[0]
+    if reason:
         raise FileNotFoundError(
             f"model {name} is neither a folder, nor in {HF_HUB_CACHE}, nor can it be downloaded: "
-            f"{error}"
-        ) from error
+            f"{reason}"
+        )
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ class VectorFile:
         first = self._line(0)
         header = first.split()
         self._start, self._declared = 0, None
-        if len(header) == 2 and all(part.isdigit() for part in header):
+        if len(header) == 2 and all(part.isdigit() and len(part) < 19 for part in header):
             self._declared, self.width = int(header[0]), int(header[1])
             self._start = len(first) + 1
         else:
@@ -45,8 +46,8 @@ class VectorFile:
         if self.width < 1 or not (header and (self._declared is not None or _numbers(header[1:]))):
             raise ValueError(
                 f"file {path}: its first line is neither 'words dimension' nor a word and its "
-                "vector; text or binary word2vec files, GloVe text files and gensim KeyedVectors "
-                "are read"
+                "vector; text or binary word2vec files, GloVe text files, arrays as npz or "
+                "safetensors and gensim KeyedVectors are read"
             )
         self._binary = self._declared is not None and not self._is_text()
         self.rows: dict[str, int] = {}
@@ -103,10 +104,14 @@ class VectorFile:
             )
 
     def take(self, rows: NDArray[np.int64]) -> FloatArray:
-        """Vectors of the words numbered `rows`, float32 (r, d)."""
+        """Vectors of the words numbered `rows`, float32 (r, d).
+
+        Raises ValueError for a word whose vector has nan or infinite numbers.
+        """
         vectors = np.empty((len(rows), self.width), dtype=np.float32)
         for position, row in enumerate(rows):
             vectors[position] = self._vector(self._offsets[row])
+        check_finite(vectors, rows, self.rows, self.path)
         return vectors
 
     def _vector(self, offset: int) -> FloatArray:
@@ -121,8 +126,22 @@ class VectorFile:
             ) from error
 
 
+def check_finite(
+    vectors: FloatArray, rows: NDArray[np.int64], words: Mapping[str, int], path: Path
+) -> None:
+    """Raise ValueError where some of these vectors (r, d) are not finite, naming file and word."""
+    wrong = np.unique(rows[~np.isfinite(vectors).all(axis=1)])
+    if not len(wrong):
+        return
+    word = next(word for word, row in words.items() if row == wrong[0])
+    others = f", nor are those of {len(wrong) - 1} other words" if len(wrong) > 1 else ""
+    raise ValueError(
+        f"file {path}: the vector of the word {word[:50]!r} is not of finite numbers{others}"
+    )
+
+
 def _numbers(parts: list[bytes]) -> bool:
     try:
-        return bool(parts) and bool(np.isfinite(np.array(parts, dtype=np.float32)).all())
+        return bool(len(np.array(parts, dtype=np.float32)))
     except ValueError:
         return False

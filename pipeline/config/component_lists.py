@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,20 +30,20 @@ def components(
             rule = f"the grid needs one {key} at least; {nearest('', registry)}"
             problems.append(Problem((key,) if key in content else (), rule))
         return []
-    listed: list[Component] = []
+    listed: dict[str, Component] = {}
     for position, entry in enumerate(entries):
         path: KeyPath = (key, position) if isinstance(given, list) else (key,)
         for component in _variants(key, entry, path, registry, problems):
-            problems += _twice(component, listed, path)
-            listed.append(component)
-    return listed
+            problems += _twice(component, listed.get(component.label), path)
+            listed[component.label] = component
+    return list(listed.values())
 
 
-def _twice(component: Component, listed: Sequence[Component], path: KeyPath) -> list[Problem]:
-    """What is wrong where a component stands in its list already."""
-    if component in listed:
+def _twice(component: Component, other: Component | None, path: KeyPath) -> list[Problem]:
+    """What is wrong where a component of that label, the `other`, stands in its list already."""
+    if component == other:
         return [Problem(path, f"{component.label} is listed twice")]
-    if component.label in [other.label for other in listed]:
+    if other is not None:
         return [
             Problem(
                 path,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -15,6 +17,8 @@ from features.machine.nearest import nearest
 from pipeline.config.parameters import broken_rule, checked, inner_keys, parameters_of
 from pipeline.config.problem import KeyPath, Problem
 from pipeline.config.renamed import renamed_key
+
+VARIANTS = 1000  # that an entry of a list may stand for
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Component:
     def __hash__(self) -> int:
         return hash((self.name, repr(self.parameters), repr(self.candidates)))
 
-    @property
+    @cached_property
     def label(self) -> str:
         """Short readable form: the name and the parameters that are not the defaults."""
         shown = [_shown(name, value) for name, value in self.parameters.items()]
@@ -90,6 +94,10 @@ def variants(
         return [], problems
     candidates = {key: tuple(choices.pop(key, default)) for key, default in tuned.items()}
     ordered = {key: choices[key] for key in known if key in choices}
+    count = math.prod(map(len, ordered.values()))
+    if count > VARIANTS:
+        rule = f"{name} stands for {count:,} variants here; {VARIANTS:,} are compared at most"
+        return [], [Problem(path, rule)]
     combinations = (
         dict(zip(ordered, values, strict=True)) for values in itertools.product(*ordered.values())
     )
@@ -122,17 +130,17 @@ def _choices(cls: type, key: str, value: Any, path: KeyPath, problems: list[Prob
             for error in errors
         ]
         return []
-    chosen = []
+    chosen: dict[str, Any] = {}  # by what they look like: there may be thousands
     for position, item in enumerate(value):
         parsed, errors = checked(cls, key, item)
         problems += [
             Problem((*path, position, *error["loc"]), f"{key}: {broken_rule(error, inner)}")
             for error in errors
         ]
-        if not errors and parsed in chosen:
+        if not errors and repr(parsed) in chosen:
             problems.append(Problem((*path, position), f"{key}: {item!r} is listed twice"))
-        chosen.append(parsed)
-    return chosen
+        chosen[repr(parsed)] = parsed
+    return list(chosen.values())
 
 
 def beyond(cls: type, key: str, values: Collection[Any], end: Any) -> Any | None:

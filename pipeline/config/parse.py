@@ -15,6 +15,7 @@ from pipeline.config.components import Component
 from pipeline.config.data_key import data_key
 from pipeline.config.grid import METRIC, TUNING_METRIC, Grid, GridError
 from pipeline.config.problem import Problem
+from pipeline.config.reading.bounds import too_much
 from pipeline.config.rules import mismatches, unseen_problems
 from pipeline.config.yaml_lines import Lines, location, read_yaml
 from pipeline.data.sources import SOURCES
@@ -48,6 +49,7 @@ REGISTRIES: dict[str, Registry] = {
     "classifier": CLASSIFIERS,
 }
 Sources: TypeAlias = Mapping[str, type]
+LISTED, LONGEST = 100, 2000  # mistakes of a grid that are told, and characters of each
 _COMPARED = {("image",), ("text",), ("fusion",)}
 
 
@@ -103,6 +105,7 @@ def parse_grid(
             split.unseen_classes, lists["fusion"], content.get("metric"), curve, data.class_texts
         )
         problems += mismatches(lists["fusion"], lists["image"], lists["text"])
+    problems += too_much(lists)
     grid = Grid(
         name=values.run_name(content.get("name", path.stem), problems),
         seed=values.seed(content.get("seed", 0), problems),
@@ -143,6 +146,15 @@ def _located(listed: Iterable[Component], folder: Path) -> tuple[Component, ...]
 
 
 def _error(path: Path, lines: Lines, problems: Iterable[Problem]) -> GridError:
-    return GridError(
-        [f"{location(path.name, problem.path, lines)}: {problem.rule}" for problem in problems]
-    )
+    problems = list(problems)
+    said = [
+        f"{location(path.name, problem.path, lines)}: {_shortened(problem.rule)}"
+        for problem in problems[:LISTED]
+    ]
+    more = len(problems) - LISTED
+    return GridError([*said, *([f"... and {more:,} more mistakes"] if more > 0 else [])])
+
+
+def _shortened(rule: str) -> str:
+    """A rule without the middle of a value that fills pages."""
+    return rule if len(rule) <= LONGEST else f"{rule[:LONGEST // 2]} ... {rule[-LONGEST // 2:]}"

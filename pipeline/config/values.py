@@ -15,6 +15,7 @@ from pipeline.config.problem import KeyPath, Problem
 from pipeline.config.schema import NAME
 from pipeline.metrics import METRICS
 
+SHARES = 100  # of the labels
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -87,6 +88,9 @@ def label_shares(given: object, problems: list[Problem]) -> tuple[float, ...]:
         )
         for value in wrong
     ]
+    if len(values) > SHARES:
+        rule = f"{len(values):,} shares of the labels; {SHARES} are tried at most"
+        problems.append(Problem(("learning_curve",), rule))
     if not wrong and len(set(values)) < len(values):
         problems.append(Problem(("learning_curve",), "a share of the labels is listed twice"))
     return () if wrong else tuple(sorted(float(value) for value in values))

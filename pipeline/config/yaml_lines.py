@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import ScalarNode
 
 from pipeline.config.problem import KeyPath, Problem
+from pipeline.config.reading.nodes import (
+    CHARACTERS,
+    CORE,
+    MAPPINGS,
+    MERGE,
+    PAIRS,
+    SEQUENCES,
+    SET,
+    Node,
+    RefusedYAML,
+    nodes_of,
+    too_long,
+)
 
 Lines: TypeAlias = dict[KeyPath, int]
 
@@ -20,7 +34,11 @@ def read_yaml(path: Path) -> tuple[Any, Lines, list[Problem]]:
     Only plain values are built (no objects). A key that stands twice is a problem.
     """
     try:
+        if path.stat().st_size > 4 * CHARACTERS:  # better said before it is in memory
+            raise RefusedYAML(1, too_long(path.stat().st_size, "bytes"))
         text = path.read_text(encoding="utf-8")
+    except RefusedYAML as error:
+        return None, {}, [Problem((), error.rule)]
     except OSError as error:
         return None, {}, [Problem((), f"cannot be read: {error.strerror or error}")]
     except UnicodeDecodeError as error:
@@ -31,37 +49,98 @@ def read_yaml(path: Path) -> tuple[Any, Lines, list[Problem]]:
 
 def parse_yaml(text: str) -> tuple[Any, Lines, list[Problem]]:
     """What `read_yaml` gives of a file, of its text."""
-    reader = YAML(typ="rt", pure=True)
+    lines: Lines = {(): 1}
     try:
-        content = reader.load(text)
+        document = nodes_of(text)
+        content = None if document is None else _Plain(lines).value(document, ())
+    except RefusedYAML as error:
+        return None, {(): error.line}, [Problem((), error.rule)]
     except MarkedYAMLError as error:
         line = (error.problem_mark.line + 1) if error.problem_mark else 1
         rule = " ".join(str(error.problem or error.context).split())
         return None, {(): line}, [Problem((), f"is not valid YAML: {rule}")]
     except YAMLError as error:
         return None, {}, [Problem((), f"is not valid YAML: {error}")]
-    lines: Lines = {(): 1}
-    return _plain(content, (), lines), lines, []
+    return content, lines, []
 
 
-def _plain(node: object, path: KeyPath, lines: Lines) -> Any:
-    """The node without YAML's own types; records the line of every entry."""
-    if isinstance(node, CommentedMap):
-        for key in node:
-            # a merged key (<<) has no line of its own
-            line = node.lc.data.get(key, [node.lc.line])[0]
-            lines[(*path, str(key))] = line + 1
-        return {str(key): _plain(value, (*path, str(key)), lines) for key, value in node.items()}
-    if isinstance(node, CommentedSeq):
-        for position in range(len(node)):
-            lines[(*path, position)] = node.lc.item(position)[0] + 1
-        return [_plain(value, (*path, position), lines) for position, value in enumerate(node)]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return str(node)
+class _Plain:
+    """Makes plain values of nodes, and notes the line of every key and item."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._scalars = YAML(typ="safe", pure=True).constructor
+
+    def value(self, node: Node, path: KeyPath) -> Any:
+        if node.tag == PAIRS:
+            return self._mapping(_of_pairs(node), path)
+        if node.tag == SET:  # its keys
+            return self._items([key for key, _ in node.pairs()], path)
+        if node.tag in SEQUENCES:
+            return self._items(node.items, path)
+        if node.tag in MAPPINGS:
+            return self._mapping(list(node.pairs()), path)
+        return self._scalar(node)
+
+    def _items(self, items: Iterable[Node], path: KeyPath) -> list[Any]:
+        values = []
+        for position, item in enumerate(items):
+            self._lines[(*path, position)] = item.line
+            values.append(self.value(item, (*path, position)))
+        return values
+
+    def _mapping(self, pairs: Iterable[tuple[Node, Node]], path: KeyPath) -> dict[str, Any]:
+        """Keys that stand there, then those merged (<<), of which the first mapping's go first."""
+        content: dict[str, Any] = {}
+        merged: list[Node] = []
+        for key, value in pairs:
+            if key.tag == MERGE:
+                merged += value.items if value.tag in SEQUENCES else [value]
+                continue
+            name = self._name(key)
+            if name in content:
+                rule = f"is not valid YAML: found duplicate key {name[:50]!r}"
+                raise RefusedYAML(key.line, rule)
+            self._lines[(*path, name)] = key.line
+            content[name] = self.value(value, (*path, name))
+        for node in merged:
+            if node.tag not in MAPPINGS:
+                raise RefusedYAML(node.line, "what << merges must be a mapping, or several")
+            for name, value in _Plain({})._mapping(node.pairs(), ()).items():
+                if name not in content:
+                    self._lines[(*path, name)] = node.line
+                    content[name] = value
+        return content
+
+    def _name(self, key: Node) -> str:
+        if key.items or key.tag in MAPPINGS | SEQUENCES:
+            raise RefusedYAML(key.line, "a key must be a name, not a list or a mapping")
+        return str(self._scalar(key))
+
+    def _scalar(self, node: Node) -> str | int | float | bool | None:
+        """A value of a type that JSON has."""
+        if node.tag in (f"{CORE}str", MERGE):
+            return node.text
+        kind = node.tag.removeprefix(CORE)
+        try:
+            constructed = getattr(self._scalars, f"construct_yaml_{kind}")(
+                ScalarNode(node.tag, node.text)
+            )
+        except (ValueError, KeyError, IndexError) as error:
+            rule = f"{node.text[:50]!r} cannot be read as {kind}: {error}"
+            raise RefusedYAML(node.line, rule) from error
+        plain: str | int | float | bool | None = constructed
+        return plain
+
+
+def _of_pairs(node: Node) -> list[tuple[Node, Node]]:
+    """Keys and values of an ordered mapping, which is written as a list of mappings of one key."""
+    pairs: list[tuple[Node, Node]] = []
+    for item in node.items:
+        if item.tag not in MAPPINGS or len(item.items) != 2:
+            raise RefusedYAML(item.line, "an !!omap is a list of mappings of a single key")
+        pairs += item.pairs()
+    return pairs
 
 
 def location(file: str, path: KeyPath, lines: Lines) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from pipeline.engine.task import Batch, Done, Failed, Outcome, Task
+from pipeline.store.files import full
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 
@@ -34,8 +35,9 @@ def at_once_or_alone(
     try:
         return compute(parts)
     except Exception as error:
+        failed = failure(error)
         if len(parts) == 1:
-            return {key(parts[0]): failure(error)}
+            return {key(parts[0]): failed}
     outcomes: dict[str, Outcome] = {}
     for part in parts:
         outcomes |= at_once_or_alone([part], compute, key)
@@ -58,7 +60,16 @@ def _outcomes(task: Task, store: Store) -> dict[str, Outcome]:
 
 
 def failure(error: Exception) -> Failed:
-    """An error that was caught, with where it came from."""
+    """An error that was caught, with where it came from.
+
+    Raises
+    ------
+    NoRoom
+        Where a disk is full: no other work could be kept either, and it is no fault of this one.
+    """
+    no_room = full(error)
+    if no_room is not None:
+        raise no_room
     return Failed(describe(error), "".join(traceback.format_exception(error)))
 
 

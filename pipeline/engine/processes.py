@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.engine.attempts import computed
 from pipeline.engine.memory import free, side_by_side_at_most
+from pipeline.engine.stopping import begin_worker, sweep
 from pipeline.engine.task import Batch, Outcome, Outcomes, memory_of
 from pipeline.store.opening import store_at
 from pipeline.store.store import Store
@@ -101,11 +102,13 @@ class Processes:
         if self._executor is None:
             from joblib.externals.loky import ProcessPoolExecutor
 
+            sweep()
             # It is said of workers that ended because nothing was to do, and are started again.
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
             # Not the pool that joblib reuses: scikit-learn's own processes are of that one.
             self._executor = ProcessPoolExecutor(
-                self._slots, timeout=IDLE, env=dict.fromkeys(THREADS, "1")
+                self._slots, timeout=IDLE, env=dict.fromkeys(THREADS, "1"),
+                initializer=begin_worker, initargs=(os.getpid(),),
             )
         return self._executor
 

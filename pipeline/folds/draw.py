@@ -37,6 +37,7 @@ def draw(dataset: Dataset, split: Split, seed: int, store: Store | None = None) 
         entry = store.get(
             ingredients_of(dataset, split, seed),
             lambda: entry_of(_drawn(dataset, split, seed), dataset),
+            lambda stored: stored.arrays["outer"].shape[1] == len(dataset),
         )
         drawn = folds_of(entry)
     unlabelled = np.flatnonzero(dataset.labels < 0)

@@ -20,6 +20,7 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import encoded
 from pipeline.plan.plan import Plan
 from pipeline.results.scores import Scores
+from pipeline.store.files import NoRoom
 from pipeline.store.manifest import Entry
 from pipeline.tasks.encoding.samples import put_samples
 from pipeline.tasks.unit import Unit
@@ -47,6 +48,8 @@ def attention(plan: Plan, scores: Scores, comparison: Comparison) -> Attention:
     for unit, result in _best_units(plan, scores, comparison.grid.metric):
         try:
             records.append(_record(unit, result, comparison))
+        except NoRoom:
+            raise
         except Exception as error:  # the run's results stand without it
             remarks.append(f"What {unit.cell.name} looked at cannot be shown: {error}")
     return Attention(tuple(records), tuple(remarks))

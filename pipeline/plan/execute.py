@@ -11,7 +11,6 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.needs import Needs, memory_text
 from pipeline.plan.plan import Plan, features_of
 from pipeline.plan.schedule import fit_tasks
-from pipeline.store.store import Store
 from pipeline.tasks.combination import Combination
 from pipeline.tasks.combine import CombineTask
 from pipeline.tasks.encoding.encode import encode_tasks
@@ -44,7 +43,7 @@ def run_plan(plan: Plan, comparison: Comparison) -> PlanOutcomes:
         for combination in plan.combinations
         if combination.estimator.learns_combination and combination.is_whole
     ]
-    stored = _stored([*plan.units, *learning], comparison.store)
+    stored = _stored([*plan.units, *learning], comparison)
     units = _missing(plan.units, stored)
     combinations = _missing(learning, stored)
     features = encoded(features_of(units).values(), comparison)
@@ -84,13 +83,15 @@ def _by_sample(features: Sequence[Features], comparison: Comparison) -> dict[str
     }
 
 
-def _stored(pieces: Iterable[Unit | Combination], store: Store) -> dict[str, Outcome]:
-    entries = {piece.key: store.load(piece.ingredients) for piece in pieces}
-    return {
-        key: Done(entry.seconds, reused=True)
-        for key, entry in entries.items()
-        if entry is not None
-    }
+def _stored(
+    pieces: Iterable[Unit | Combination], comparison: Comparison
+) -> dict[str, Outcome]:
+    stored: dict[str, Outcome] = {}
+    for piece in pieces:
+        entry = comparison.store.load(piece.ingredients)
+        if entry is not None and piece.is_result(entry, comparison.context.classes):
+            stored[piece.key] = Done(entry.seconds, reused=True)
+    return stored
 
 
 def _missing(

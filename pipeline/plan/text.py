@@ -152,8 +152,8 @@ def _history(store: Store) -> dict[str, float]:
     work: dict[str, float] = defaultdict(float)
     for manifest in store.manifests_at_hand():
         facts = manifest["facts"]
-        if "work" in facts:
-            name = facts["class"]
+        name = facts.get("class")
+        if isinstance(name, str) and facts.get("work") is not None:
             seconds[name] += facts.get("encode_seconds", manifest["seconds"])
             work[name] += facts["work"]
     return {name: seconds[name] / work[name] for name in seconds if work[name]}

@@ -124,7 +124,7 @@ def merge_small_shards(store: Store) -> list[str]:
         if sound is None:
             continue
         ingredients = dict(store.manifest(sound)["ingredients"])
-        del ingredients["samples"]
+        ingredients.pop("samples", None)
         if key_of(ingredients) == group:
             idle += merge(Shards(store, ingredients))
     return idle

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from features.block import Block
+from pipeline.store.checks.csr import read_csr
 from pipeline.store.files import flush
 
 Array: TypeAlias = NDArray[Any] | sparse.csr_matrix
@@ -22,14 +23,19 @@ MAPPED = 2**14  # numbers, from which on mapping a file takes no longer than rea
 
 
 def read_array(path: Path, shape: Sequence[int]) -> Array:
-    """The array in a file, on disk where it is dense and large. Nothing is unpickled."""
+    """The array in a file, on disk where it is dense and large. Nothing is unpickled.
+
+    Raises ValueError for a file of anything else.
+    """
     if path.suffix == ".npz":
-        return sparse.load_npz(path)
+        return read_csr(path)
     if math.prod(shape) < MAPPED:
-        small: Array = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            small: Array = np.lib.format.read_array(file, allow_pickle=False)
         small.flags.writeable = False  # as a mapped one
         return small
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    mapped: Array = np.lib.format.open_memmap(path, mode="r")
+    return mapped
 
 
 def write_array(folder: Path, name: str, array: Array | Path) -> tuple[Path, tuple[int, ...], str]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
+from pipeline.store.checks.layouts import bounds_problem
+from pipeline.store.checks.schema import schema_problem
 from pipeline.store.keys import Ingredients, canonical, key_of
 
 FORMAT = 1
@@ -77,19 +79,23 @@ def parsed(content: bytes) -> dict[str, Any]:
     Raises
     ------
     Damaged
-        Where it is altered, of another format, or does not fit its ingredients.
+        Where it is altered, of another format, does not fit its ingredients, or lacks what entries
+        of its kind have.
     """
     try:
         text = content.decode()
         sound = is_sealed(text)
         manifest = json.loads(text)
         sound = sound and manifest["key"] == key_of(manifest["ingredients"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Damaged(UNREADABLE) from error
     if not sound:
         raise Damaged("its manifest was altered")
-    if manifest["format"] != FORMAT:
-        raise Damaged(f"it has format {manifest['format']}, this version reads {FORMAT}")
+    if manifest.get("format") != FORMAT:
+        raise Damaged(f"it has format {manifest.get('format')!r}, this version reads {FORMAT}")
+    problem = schema_problem(manifest)
+    if problem is not None:
+        raise Damaged(problem)
     return dict(manifest)
 
 
@@ -101,7 +107,13 @@ def of_key(manifest: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def stored_entry(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> Entry:
-    """The entry that a manifest and the arrays it names make up."""
+    """The entry that a manifest and the arrays it names make up.
+
+    Raises Damaged where the arrays point to what there is not.
+    """
+    problem = bounds_problem(manifest["ingredients"].get("kind"), arrays, manifest["facts"])
+    if problem is not None:
+        raise Damaged(problem)
     checksums = {name: str(about["sha256"]) for name, about in manifest["files"].items()}
     return Entry(
         arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums

@@ -107,8 +107,19 @@ def rows_at(store: Store, entry: Entry) -> Any:
 
 
 def missing_shards(store: Store, entry: Entry) -> list[str]:
-    """Keys of the shards that stored features name and that are gone or damaged."""
-    return [key for key in entry.facts.get("shards", ()) if store.at(key) is None]
+    """Keys of the shards that stored features name and that are gone, damaged, or not as named."""
+    keys = entry.facts.get("shards", ())
+    return [key for number, key in enumerate(keys) if not _has_rows(store.at(key), entry, number)]
+
+
+def _has_rows(shard: Entry | None, entry: Entry, number: int) -> bool:
+    """Whether a shard has the rows that stored features say lie there."""
+    if shard is None or "values" not in shard.arrays:
+        return False
+    shape, values = entry.facts["shape"], shard.arrays["values"]
+    rows = entry.arrays["row"][entry.arrays["shard"] == number]
+    fits = len(values.shape) == len(shape) and values.shape[-1] == shape[-1]
+    return fits and int(rows.max(initial=-1)) < values.shape[0]
 
 
 def _by_shard(

@@ -124,11 +124,19 @@ class Shards:
         held = {}
         for key in self.store.noted(key_of(self.maker)):
             try:
+                if not self._made(key):
+                    continue
                 digests = np.ascontiguousarray(self.store.array(key, "digests"))
             except Damaged:
                 continue
             held[key] = digests.view(f"S{BYTES}").ravel()
         return held
+
+    def _made(self, key: str) -> bool:
+        """Whether the entry of a key is a shard of this maker: anybody may note any key."""
+        ingredients = dict(self.store.manifest(key)["ingredients"])
+        ingredients.pop("samples", None)
+        return key_of(ingredients) == key_of(self.maker)
 
     def seconds(self, locations: Locations) -> float:
         """What making the values of these samples took: their part of each shard's time."""

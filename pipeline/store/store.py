@@ -10,6 +10,7 @@ it there is no entry, so that an interrupted writer leaves nothing that could be
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.store.array_file import Array
+from pipeline.store.files import writing
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Damaged, Entry
 
@@ -129,6 +131,13 @@ class Store(ABC):
 
     # What all stores have in common
 
+    def _advice(self) -> str:
+        """What whoever finds its disk full can do."""
+        return (
+            f"free some there (python -m pipeline.store --store {shlex.quote(self.address)} prune "
+            "--unused-days 30 removes what was not used for so long), or say --store for another"
+        )
+
     def has(self, ingredients: Ingredients) -> bool:
         """Whether an entry is there, without verifying its content."""
         return self.holds(key_of(ingredients))
@@ -179,7 +188,7 @@ class Store(ABC):
         if stored is not None and usable(stored):
             return stored
         key = key_of(ingredients)
-        with self.lock(key):
+        with writing(self.address, self._advice()), self.lock(key):
             stored = self.load(ingredients)
             if stored is not None and usable(stored):
                 return stored

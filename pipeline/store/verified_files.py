@@ -29,6 +29,9 @@ class VerifiedFiles:
             array = read_array(path, about["shape"])
         except OSError as error:  # also an entry that another process replaces or removes just now
             raise Damaged(f"{path.name} cannot be read: {error}") from error
+        # checksums are right, and still it may be anything
+        except (ValueError, TypeError, EOFError, SyntaxError) as error:
+            raise Damaged(f"{path.name} holds no array that is read: {error}") from error
         if list(array.shape) != about["shape"] or str(array.dtype) != about["dtype"]:
             raise Damaged(
                 f"{path.name} holds {array.dtype} {array.shape}, not what its manifest says"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeAlias
 
 import numpy as np
@@ -22,7 +22,7 @@ from pipeline.store.store import Store
 from pipeline.tasks.context import Context
 from pipeline.tasks.digests import VERSIONS, model_ingredients
 from pipeline.tasks.procedures import versions_of
-from pipeline.tasks.unit import Unit, result_of
+from pipeline.tasks.unit import Unit, is_about, result_of
 from pipeline.tasks.views import finite
 
 Results: TypeAlias = Callable[[Unit], Entry]
@@ -58,6 +58,10 @@ class Combination:
         """Its key in the store."""
         return key_of(self.ingredients)
 
+    def is_result(self, entry: Entry, classes: int) -> bool:
+        """Whether an entry may be its result, by the arrays that it has; it knows its rows."""
+        return is_about(entry, self.fold, classes)
+
     @property
     def is_whole(self) -> bool:
         """Whether all of its parts could be planned."""
@@ -91,7 +95,9 @@ def predicted(
     """
     if combination.estimator.learns_combination:
         return store.get(
-            combination.ingredients, lambda: _result(combination, context, results)
+            combination.ingredients,
+            lambda: _result(combination, context, results),
+            partial(combination.is_result, classes=context.classes),
         )
     return _result(combination, context, results)
 

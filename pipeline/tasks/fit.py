@@ -69,7 +69,8 @@ class FitTask:
         unit = self.unit.with_fold(context.fold(*numbers, with_inner=self.has_inner))
         unit.estimator.warm_up()
         work = partial(_result, unit, context, store)
-        return {unit.key: attempt(lambda: store.get(unit.ingredients, work))}
+        usable = partial(unit.is_result, classes=context.classes)
+        return {unit.key: attempt(lambda: store.get(unit.ingredients, work, usable))}
 
 
 def _result(unit: Unit, context: Context, store: Store) -> Entry:

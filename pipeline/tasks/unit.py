@@ -43,6 +43,21 @@ def result_of(unit: Unit, store: Store) -> Entry:
     return entry
 
 
+def is_about(entry: Entry, fold: Fold, classes: int) -> bool:
+    """Whether stored predictions have the rows of a fold and so many classes.
+
+    Parameters
+    ----------
+    fold : with its rows.
+    """
+    rows = {"probabilities": fold.test, "inner": fold.train}
+    return all(
+        array.shape == (len(rows[name]), classes)
+        for name, array in entry.arrays.items()
+        if name in rows
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Unit:
     """One cell on one outer fold: the piece of work whose result is stored.
@@ -88,6 +103,10 @@ class Unit:
     def with_fold(self, fold: Fold) -> Unit:
         """With the rows that it is about."""
         return replace(self, fold=fold)
+
+    def is_result(self, entry: Entry, classes: int) -> bool:
+        """Whether an entry may be its result, by the arrays that it has; it knows its rows."""
+        return is_about(entry, self.fold, classes) and self.keeps_inner <= ("inner" in entry.arrays)
 
     @property
     def fits(self) -> int:

@@ -193,9 +193,11 @@ class _Reader:
 
     def _read_csr(self, content: Any) -> sparse.csr_matrix:
         data, indices, ends, shape = content
-        return sparse.csr_matrix(
+        matrix = sparse.csr_matrix(
             (self._array(data), self._array(indices), self._array(ends)), tuple(shape)
         )
+        matrix.check_format(full_check=True)  # SciPy reads memory wherever the indices point
+        return matrix
 
     def _read_list(self, content: Any) -> list[Any]:
         return [self.read(item) for item in content]

@@ -8,7 +8,9 @@ from importlib import import_module
 import pytest
 
 from pipeline import compare, run
-from pipeline.ending import GO_ON, ended
+from pipeline.ending import ended
+from pipeline.engine import stopping
+from pipeline.engine.stopping import GO_ON
 from pipeline.engine.task import NoWorkers
 from pipeline.use.bundle import Bundle
 from pipeline.use.finished_run import FinishedRun
@@ -63,6 +65,12 @@ COMMANDS = {
     "serve": (Bundle, "load", ["model"]),
     "compare": (compare, "compare", ["a", "b"]),
 }
+
+
+@pytest.fixture(autouse=True)
+def not_stopped_before(monkeypatch):
+    """A process says once that it was stopped, and other tests are of this process, too."""
+    monkeypatch.setattr(stopping, "_stop", stopping._Stop())
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.engine.stopping import GO_ON
 from pipeline.store.folder import FolderStore
 from pipeline.store.manifest import MANIFEST
 from pipeline.store.store import Store
@@ -138,6 +139,24 @@ def test_a_killed_run_goes_on_to_the_same_results(folder, jobs, rounds):
     assert sum(computed(errors)) == counted(FolderStore(folder / "calm" / "store")) - before
     assert len(store.entries()) == total
     assert same(folder, "out", "calm")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_their_run(folder, number):
+    strengths = list(range(1, 100))
+    write_grid(folder, TEXT_GRID.replace("[1, 100]", str(strengths)))
+    with started(folder, "out", jobs=2) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("Fits: "):
+                break
+        process.send_signal(number)
+        # the workers have this pipe too: it ends when the last of them does
+        _, errors = process.communicate(timeout=PATIENCE)
+        if number == signal.SIGTERM:
+            assert process.returncode == 130
+            assert errors.endswith(f"\nstopped; {GO_ON}\n")
+        assert "Traceback" not in errors
 
 
 # --- in company

@@ -192,7 +192,8 @@ def test_a_failing_cell_is_recorded_and_the_others_finish(reported, capsys, monk
     write_grid(reported, GRID.replace("[mean_colour]", "[mean_colour, broken]"))
     assert run_grid(reported) == 1
     assert (
-        "failed: broken / image_only / logistic: broken: RuntimeError: the weights melted"
+        "failed: broken / image_only / logistic and 1 other cell: broken: RuntimeError: the "
+        "weights melted"
         in capsys.readouterr().err
     )
     failures = json.loads((reported / "out" / "failures.json").read_text())

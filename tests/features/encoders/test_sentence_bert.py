@@ -209,6 +209,7 @@ def test_a_model_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
         raise OSError("no network")
 
     monkeypatch.setattr("sentence_transformers.SentenceTransformer", refuse)
+    monkeypatch.setattr("features.texts.sentence_models.why_unreachable", lambda address: "")
     for call in (
         SentenceBert(model="no-such-model-here").identity,
         SentenceBert(model="no-such-model-here").transform,

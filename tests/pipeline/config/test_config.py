@@ -108,7 +108,7 @@ def test_every_mistake_is_reported_at_once_with_line_rule_value_and_nearest_name
 @pytest.mark.parametrize(("text", "words"), [
     ("name: [", "not valid YAML"), ("a: 1\na: 2\n", "not valid YAML"), ("- a\n", "must hold keys"),
     ("", "must hold keys"),
-    ("data: !!python/object:os.system {}\nfusion: majority", "data must name its source"),
+    ("data: !!python/object:os.system {}\nfusion: majority", "os.system is none that a grid has"),
 ])
 def test_a_file_that_is_no_grid_is_said_to_be_none(tmp_path, text, words):
     path = tmp_path / "grid.yaml"

@@ -23,7 +23,7 @@ from pipeline.store.opening import store_at
 from tests.support.buckets import InBucket
 from tests.support.paths import ROOT
 
-INGREDIENTS = {"kind": "features"}
+INGREDIENTS = {"kind": "example"}
 KEY = key_of(INGREDIENTS)
 VALUES = np.arange(5000, dtype=np.float64)
 
@@ -249,7 +249,7 @@ def test_the_store_command_takes_a_bucket(stored, bucket, capsys):
     with pytest.raises(SystemExit, match="no store"):
         store_command.main(["--store", bucket, "ls"])
     stored.open("a").get(INGREDIENTS, computed)
-    stored.open("a").get({"kind": "result"}, computed)
+    stored.open("a").get({"kind": "other"}, computed)
     stored.change(KEY, "values", lambda content: content[:-1])
     store_command.main(["--store", bucket, "ls"])
     assert "2 entries" in capsys.readouterr().out

@@ -82,13 +82,13 @@ def test_arrays_that_take_memory_stay_on_disk_and_none_can_be_written(tmp_path, 
     shape=arrays.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=5)))
 def test_any_array_comes_back_as_it_was(tmp_path_factory, array):
     store = FolderStore(tmp_path_factory.mktemp("store"))
-    stored = store.get(INGREDIENTS, lambda: Entry({"values": array})).arrays["values"]
+    stored = store.get({"kind": "any"}, lambda: Entry({"values": array})).arrays["values"]
     assert stored.dtype == array.dtype
     np.testing.assert_array_equal(stored, array)
 
 
 @pytest.mark.parametrize("change", [
-    {"kind": "result"},
+    {"kind": "other"},
     {"encoder": {"class": "Bow", "version": 2}},
     {"encoder": {"class": "Tfidf", "version": 1}},
     {"train": "abc"},
@@ -152,7 +152,7 @@ def test_a_manifest_whose_facts_were_edited_is_damaged(tmp_path, counter):
 def test_a_sound_entry_moved_to_another_key_is_damaged(tmp_path, counter):
     store = FolderStore(tmp_path)
     store.get(INGREDIENTS, counter)
-    other = {**INGREDIENTS, "kind": "result"}
+    other = {**INGREDIENTS, "kind": "other"}
     target = store.folder(key_of(other))
     target.parent.mkdir(parents=True, exist_ok=True)
     store.folder(key_of(INGREDIENTS)).rename(target)
@@ -162,7 +162,7 @@ def test_a_sound_entry_moved_to_another_key_is_damaged(tmp_path, counter):
 def test_ls_names_each_entry_and_verify_finds_the_damaged_one(tmp_path, counter, capsys):
     store = FolderStore(tmp_path)
     store.get(INGREDIENTS, counter)
-    store.get({**INGREDIENTS, "kind": "result"}, counter)
+    store.get({**INGREDIENTS, "kind": "other"}, counter)
     alter(store.folder(key_of(INGREDIENTS)) / "values.npy")
     store_command.main(["--store", str(tmp_path), "ls"])
     assert "2 entries" in capsys.readouterr().out

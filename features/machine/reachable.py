@@ -1,0 +1,50 @@
+"""Whether what is to be downloaded can be reached: asked once, before libraries try for minutes."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+PATIENCE = 4.0  # seconds
+REMEMBERED = 60.0  # seconds that an answer stands for others of the same host
+_answers: dict[str, tuple[float, str]] = {}
+
+
+def why_unreachable(address: str) -> str:
+    """Why nothing can be had from the host of an address; "" where it answers, whatever it says.
+
+    It is tried once, for `PATIENCE` seconds, proxies and all; the answer is remembered a while.
+    """
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return "HF_HUB_OFFLINE forbids to try"
+    parts = urlsplit(address)
+    host = f"{parts.scheme}://{parts.netloc}"
+    asked, answer = _answers.get(host, (-REMEMBERED, ""))
+    if time.monotonic() - asked > REMEMBERED:
+        answer = _asked(host)
+        _answers[host] = time.monotonic(), answer
+    return answer
+
+
+def _asked(host: str) -> str:
+    answers = [f"no answer from {host} within {PATIENCE:.0f} s"]
+
+    def ask() -> None:
+        try:
+            with urlopen(Request(host, method="HEAD"), timeout=PATIENCE):
+                answers.append("")
+        except HTTPError:  # it is there, and says no to this
+            answers.append("")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            answers.append(f"{host} cannot be reached: {reason}")
+
+    # names may take longer to be looked up than any time limit says
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    return answers[-1]

@@ -1,0 +1,1 @@
+"""YAML that anybody may have written, as plain values within bounds."""

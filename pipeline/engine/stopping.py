@@ -1,0 +1,158 @@
+"""A run that is told to stop does so within two seconds, says it, and leaves nothing behind.
+
+What is finished is in the store, which takes no harm from a process that ends at any moment: where
+tidying up takes longer than that, it is left out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+GO_ON = "what is finished is kept: run the same command to go on"
+STOPPED = 130  # exit code
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE = 1.5  # seconds in which a run that was told to stop may tidy up
+LOOKS = 0.5  # seconds between two looks of a worker at whether its run is still there
+SHARED_MEMORY = Path("/dev/shm")  # where Linux has it
+# What loky and joblib leave there when a process and all that watch it are killed; with its number.
+LEFTOVER = re.compile(r"(?:sem\.loky-|loky-|joblib_memmapping_folder_)(\d+)[-_].*")
+
+
+class _Stop:
+    """Whether this process is to stop, and what has been said of it."""
+
+    def __init__(self) -> None:
+        self.is_at_work = False  # else there is nothing to tidy up
+        self._is_told, self._is_said = False, threading.Lock()
+
+    def listen(self) -> None:
+        """Take the signals from now on, also while the main thread computes in a library."""
+        listener, self._teller = socket.socketpair()
+        self._teller.setblocking(False)
+        signal.set_wakeup_fd(self._teller.fileno(), warn_on_full_buffer=False)
+        for number in SIGNALS:
+            signal.signal(number, self._take)
+        threading.Thread(target=self._end_in_time, args=(listener,), daemon=True).start()
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if not self.is_at_work:
+            self.end()
+        if not self._is_told:  # told twice, it stops once
+            self._is_told = True
+            raise KeyboardInterrupt
+
+    def _end_in_time(self, listener: socket.socket) -> None:
+        while not set(listener.recv(1)) & set(map(int, SIGNALS)):
+            continue
+        time.sleep(PATIENCE)
+        self.end()
+
+    def say(self, write: Callable[[str], object]) -> None:
+        """Say that the run was stopped, once."""
+        if self._is_said.acquire(blocking=False):
+            write(f"\nstopped; {GO_ON}\n")
+
+    def end(self) -> None:
+        """End this process now; its workers end by themselves."""
+        # not by sys.stderr, in the middle of whose work a signal may come
+        with suppress(OSError):  # whoever reads what it says may have gone
+            self.say(lambda text: os.write(2, text.encode()))
+        os._exit(STOPPED)
+
+
+_stop = _Stop()
+
+
+def listen() -> None:
+    """Take Ctrl-C and SIGTERM from now on. Until `stoppable` works, they end the process."""
+    if threading.current_thread() is threading.main_thread():
+        _stop.listen()
+
+
+def say_stopped() -> None:
+    """Say that the run was stopped."""
+    _stop.say(sys.stderr.write)
+    sys.stderr.flush()
+
+
+def stoppable(main: Callable[[], int]) -> int:
+    """The exit code of a command that Ctrl-C and SIGTERM may stop."""
+    _stop.is_at_work = True
+    try:
+        return main()
+    except KeyboardInterrupt:
+        say_stopped()
+        return STOPPED
+    finally:
+        _stop.is_at_work = False
+
+
+# Workers
+
+
+def begin_worker(run: int) -> None:
+    """In a worker process of a run of that number: the run alone ends it, or its own end does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal
+    threading.Thread(target=_end_with, args=(run,), daemon=True).start()
+
+
+def _end_with(run: int) -> None:
+    while _is_there(run):
+        time.sleep(LOOKS)
+    os._exit(1)
+
+
+def _is_there(run: int) -> bool:
+    """Whether the run that started this process is still there."""
+    if os.name == "posix":
+        return os.getppid() == run
+    import psutil
+
+    return bool(psutil.pid_exists(run))
+
+
+# What dead runs left
+
+
+def sweep(*folders: Path) -> list[str]:
+    """Remove shared memory and semaphores of this user's processes that are dead; their names.
+
+    Parameters
+    ----------
+    folders : where they may lie; by default shared memory and the folder for temporary files.
+    """
+    import psutil
+
+    removed = []
+    for folder in folders or (SHARED_MEMORY, Path(tempfile.gettempdir())):
+        with suppress(OSError):
+            entries = [(entry, LEFTOVER.fullmatch(entry.name)) for entry in os.scandir(folder)]
+            for entry, named in entries:
+                if named is None or psutil.pid_exists(int(named[1])) or not _is_ours(entry):
+                    continue
+                _remove(Path(entry.path))
+                removed.append(entry.name)
+    return removed
+
+
+def _is_ours(entry: os.DirEntry[str]) -> bool:
+    return os.name != "posix" or entry.stat(follow_symlinks=False).st_uid == os.getuid()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

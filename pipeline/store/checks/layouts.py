@@ -1,0 +1,196 @@
+"""Which arrays and facts an entry of each kind has: what its readers rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Files = Mapping[str, Mapping[str, Any]]
+Facts = Mapping[str, Any]
+Arrays = Mapping[str, Any]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and _is_number(value)
+
+
+FACTS: dict[str, Callable[[object], bool]] = {
+    "seconds": _is_number,
+    "whole number": _is_whole,
+    "text": lambda value: isinstance(value, str),
+    "mapping": lambda value: isinstance(value, dict),
+    "numbers or nothing": lambda value: value is None
+    or (isinstance(value, list) and all(map(_is_number, value))),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Arrays and facts of a kind of entry.
+
+    Parameters
+    ----------
+    arrays : kinds of dtype, then the dimensions, by name: "f n k" is an array of floats (n, k).
+        Equal letters are equal sizes, in all arrays of the entry; a number is that size, and "*"
+        stands for any further dimensions. A name that ends in * stands for all that begin so.
+    optional : those that may be missing.
+    facts : kinds of value, by name; see FACTS.
+    bounds : what is wrong with the values of arrays, if anything.
+    """
+
+    arrays: Mapping[str, str] = field(default_factory=dict)
+    optional: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    bounds: Callable[[Arrays, Facts], str | None] | None = None
+
+    def problem(self, files: Files, facts: Facts) -> str | None:
+        """What is wrong with an entry by what its manifest says; None if nothing."""
+        missing = [name for name in self.arrays if name not in files]
+        if missing:
+            return f"it has no array {missing[0]}"
+        for name, kind in self.facts.items():
+            if name not in facts or not FACTS[kind](facts[name]):
+                return f"its fact {name} is no {kind}"
+        sizes: dict[str, int] = {}
+        for name, about in files.items():
+            form = self._form(name)
+            if form is not None and not _is_of(form, about, sizes):
+                return f"its array {name} is {about['dtype']} {tuple(about['shape'])}"
+        return None
+
+    def _form(self, name: str) -> str | None:
+        forms = {**self.optional, **self.arrays}
+        return forms.get(name, forms.get(f"{name.partition('_')[0]}_*"))
+
+
+def _is_of(form: str, about: Mapping[str, Any], sizes: dict[str, int]) -> bool:
+    """Whether an array is of a form; notes the sizes that its letters stand for."""
+    kinds, *dimensions = form.split()
+    shape = list(about["shape"])
+    if np.dtype(about["dtype"]).kind not in kinds:
+        return False
+    if dimensions[-1] == "*":
+        dimensions.pop()
+        shape = shape[: len(dimensions)]
+    if len(shape) != len(dimensions):
+        return False
+    return all(
+        size == (int(letter) if letter.isdecimal() else sizes.setdefault(letter, size))
+        for letter, size in zip(dimensions, shape, strict=True)
+    )
+
+
+# Bounds of values
+
+
+def _between(array: Any, low: int, end: float) -> bool:
+    values = np.asarray(array)
+    return not values.size or bool(values.min() >= low and values.max() < end)
+
+
+def _are_ends(ends: Any, total: int) -> bool:
+    """Whether these are ends of parts, one after the other, of something of `total` items."""
+    steps = np.diff(np.asarray(ends), prepend=0)
+    return not steps.size or bool(steps.min() >= 0 and ends[-1] <= total)
+
+
+def _texts(arrays: Arrays, facts: Facts) -> str | None:
+    if _are_ends(arrays["ends"], len(arrays["bytes"])):
+        return None
+    return "its texts end where they cannot"
+
+
+def _shard(arrays: Arrays, facts: Facts) -> str | None:
+    if "columns" not in arrays:
+        return None
+    ends = arrays.get("column_ends", ())
+    if len(ends) == arrays["values"].shape[1] and _are_ends(ends, len(arrays["columns"])):
+        return None
+    return "the names of its columns end where they cannot"
+
+
+def _features(arrays: Arrays, facts: Facts) -> str | None:
+    if "shards" not in facts:
+        return None if "values" in arrays else "it has no array values"
+    if not {"shard", "row"} <= arrays.keys() or facts.get("shape") is None:
+        return "it does not say where its rows lie"
+    if facts["shape"][0] != len(arrays["shard"]):
+        return "it has not as many rows as its shape says"
+    are_known = _between(arrays["shard"], 0, len(facts["shards"]))
+    return None if are_known and _between(arrays["row"], 0, np.inf) else "its rows lie nowhere"
+
+
+def _folds(arrays: Arrays, facts: Facts) -> str | None:
+    if not (_between(arrays["outer"], 0, 4) and _between(arrays["inner"], -1, np.inf)):
+        return "its folds have parts that there are not"
+    if not bool((np.asarray(arrays["outer"]) == 1).any(axis=1).all()):
+        return "one of its folds has no training rows"
+    return None
+
+
+def _context(arrays: Arrays, facts: Facts) -> str | None:
+    if not _between(arrays["labels"], -1, facts["classes"]):
+        return "its labels are of classes that there are not"
+    if not all(_between(index, -1, np.inf) for name, index in arrays.items() if "index_" in name):
+        return "its rows have samples that there are not"
+    return _folds(arrays, facts)
+
+
+def _duplicates(arrays: Arrays, facts: Facts) -> str | None:
+    return None if _between(arrays["pairs"], 0, np.inf) else "its pairs are of no samples"
+
+
+def _issues(arrays: Arrays, facts: Facts) -> str | None:
+    return None if _between(arrays["positions"], 0, np.inf) else "its positions are of no rows"
+
+
+SHARD = Layout(
+    {"values": "fiu n *", "digests": "u n 32"},
+    {"mask": "b n t", "columns": "u b", "column_ends": "iu d"},
+    {"encode_seconds": "seconds"},
+    _shard,
+)
+FOLDS = {"numbers": "iu s 2", "outer": "iu s n", "inner": "iu s n"}
+SECONDS = {"fit_seconds": "seconds", "predict_seconds": "seconds"}
+LAYOUTS: dict[str, Layout] = {
+    "result": Layout(
+        {"probabilities": "f n k"}, {"inner": "f m k"}, {"parameters": "mapping", **SECONDS}
+    ),
+    "combination": Layout(
+        {"probabilities": "f n k"}, facts={"weights": "numbers or nothing", **SECONDS}
+    ),
+    "inner predictions": Layout({"inner": "f m k"}),
+    "features": Layout(
+        optional={"values": "fiu n *", "shard": "iu m", "row": "iu m", "mask": "b q t"},
+        bounds=_features,
+    ),
+    "shard": SHARD,
+    "pictures": SHARD,
+    "texts": Layout({"bytes": "u b", "ends": "iu m"}, bounds=_texts),
+    "folds": Layout(FOLDS, bounds=_folds),
+    "context": Layout(
+        {"labels": "iu n", **FOLDS},
+        {"index_*": "iu n", "groups": "iu n", "described_*": "iu c"},
+        {"classes": "whole number", "tuning_metric": "text"},
+        _context,
+    ),
+    "near duplicates": Layout({"pairs": "iu p 2"}, bounds=_duplicates),
+    "label issues": Layout({"positions": "iu p"}, bounds=_issues),
+    "probes": Layout({"altered": "f a n k"}, {"pairs": "f s s k"}),
+    "attention": Layout(
+        optional={"weights": "f n *", "alpha": "f n *", "probabilities": "f n k"}
+    ),
+}
+
+
+def bounds_problem(kind: object, arrays: Arrays, facts: Facts) -> str | None:
+    """What is wrong with the values of the arrays of a laid-out entry; None if nothing."""
+    layout = LAYOUTS.get(str(kind))
+    return None if layout is None or layout.bounds is None else layout.bounds(arrays, facts)
