@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class Item:
     picture, text : None where it has none that can be used.
     label : the class, where the table has one.
     problem : why a picture or text that it names cannot be used; empty where nothing is wrong.
+    row : values of all other columns, where they are asked for.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Item:
     text: str | None = None
     label: str | None = None
     problem: str = ""
+    row: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,25 @@ class Columns:
     Parameters
     ----------
     text : one, or several whose texts are joined line by line.
+    others : whether the values of all other columns are asked for, too.
     """
 
     image: str | None = None
     text: tuple[str, ...] = ()
     label: str | None = None
     id: str | None = None
+    others: bool = False
+
+    def row(self, values: Mapping[str, Any]) -> dict[str, str | None]:
+        """Values of the other columns as text; None for what is neither text nor number."""
+        if not self.others:
+            return {}
+        used = {self.image, *self.text}
+        return {
+            name: _plain(value) if isinstance(value, str | int | float) else None
+            for name, value in values.items()
+            if name not in used
+        }
 
     def check(self, names: Sequence[str], needed: Sequence[str], file: str) -> None:
         """Raise BundleError where the table lacks columns that the model needs."""
@@ -201,6 +216,7 @@ def _item(row: Mapping[str, Any], number: int, columns: Columns, folder: Path) -
         "\n".join(filter(None, lines)) or None,
         _plain(row.get(columns.label or "")),
         "; ".join(problems),
+        columns.row(row),
     )
 
 

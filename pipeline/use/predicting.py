@@ -115,7 +115,7 @@ def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:
     BundleError
         Where the items cannot be read, or what is asked for cannot be given.
     """
-    columns = _columns(bundle, request)
+    columns = columns_of(bundle, request)
     seal = read_manifest(folder)["sha256"]
     journal = Journal(request.output, {
         "bundle": seal, "items": request.items, "coverage": request.coverage, **asdict(columns),
@@ -139,7 +139,7 @@ def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:
     return summary
 
 
-def _columns(bundle: Bundle, request: Request) -> Columns:
+def columns_of(bundle: Bundle, request: Request) -> Columns:
     """The columns that are given, else those that the bundle's rows had, of what it looks at."""
     known = bundle.about.get("columns", {})
     asked = bundle.cell.modalities

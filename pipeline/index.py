@@ -1,0 +1,56 @@
+"""`python -m pipeline.index MODEL ITEMS -o FOLDER`: items that can be searched."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.ending import ended
+from pipeline.engine.progress import say
+from pipeline.use.bundle import Bundle
+from pipeline.use.predicting import Request, columns_of
+from pipeline.use.problem import BundleError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write an index, or bring it up to date. For exit codes other than 0 see pipeline.ending."""
+    options = _parser().parse_args(arguments)
+    return ended(lambda: _index(options), (BundleError,))
+
+
+def _index(options: argparse.Namespace) -> int:
+    from pipeline.use.index.building import build_index
+
+    request = Request(
+        options.items, options.out, image=options.image, text=tuple(options.text or ()),
+        id=options.id,
+    )
+    columns = replace(columns_of(Bundle.load(options.model), request), others=True)
+    for line in build_index(options.model, options.items, columns, options.out).lines():
+        say(line)
+    print(f"index: {options.out}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.index", description=(
+        "Index items by the encoders of a bundle, to be searched by words and pictures. An index "
+        "that is there is brought up to date: only what is new is encoded."))
+    parser.add_argument("model", type=Path, help="folder of the bundle")
+    parser.add_argument(
+        "items", help="table (.csv, .tsv, .jsonl, .parquet) or folder of pictures"
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True, help="folder of the index")
+    for name, what in (("image", "the picture (path, or bytes in Parquet)"), ("id", "the id")):
+        parser.add_argument(f"--{name}", metavar="COLUMN",
+                            help=f"column with {what} (default: as the bundle's rows had it)")
+    parser.add_argument("--text", metavar="COLUMN", action="append",
+                        help="column with the text; several are joined line by line")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

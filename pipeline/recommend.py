@@ -1,0 +1,75 @@
+"""`python -m pipeline.recommend INDEX --item ID`: items like others."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.ending import ended
+from pipeline.use.problem import BundleError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the items that are most alike. For exit codes other than 0 see pipeline.ending."""
+    options = _parser().parse_args(arguments)
+    return ended(lambda: _recommend(options), (BundleError,))
+
+
+def _recommend(options: argparse.Namespace) -> int:
+    from pipeline.use.index.index import Index, Wish
+    from pipeline.use.index.question import Term, question
+    from pipeline.use.index.recommending import Liked, Variety, recommend
+    from pipeline.use.index.shown import show
+
+    pictures = question("", options.image) if options.image else ()
+    texts = [Term("text", text, 1, text) for text in options.text]
+    if not options.item and not pictures and not texts:
+        raise BundleError("like what? Name an item with --item, or give --image or --text")
+    liked = Liked(dict(options.item), (*pictures, *texts))
+    wish = Wish(options.k, options.by, tuple(options.where), options.weight)
+    hits = recommend(
+        Index.load(options.index), liked, wish, Variety(options.apart, options.diversity)
+    )
+    names = [*liked.items, *(term.label for term in liked.new)]
+    show(hits, f"like {', '.join(names)}", options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    from pipeline.use.index.options import add_common, share_of
+
+    parser = argparse.ArgumentParser(prog="python -m pipeline.recommend", description=(
+        "Recommend items of an index that python -m pipeline.index wrote: those most like others, "
+        "by picture, text or both."))
+    parser.add_argument("index", type=Path, help="folder of the index")
+    parser.add_argument("--item", type=_item, action="append", default=[], metavar="ID[=WEIGHT]",
+                        help="an item of the index; several count by their weights (default: 1)")
+    parser.add_argument("--image", type=Path, action="append", default=[], metavar="FILE",
+                        help="the picture of an item that is not in the index")
+    parser.add_argument("--text", action="append", default=[],
+                        help="the text of an item that is not in the index")
+    parser.add_argument("--by", choices=("picture", "text", "both"), default="both",
+                        help="what is compared (default: %(default)s)")
+    parser.add_argument("--apart", metavar="COLUMN",
+                        help="leave out items with the same value of this column")
+    parser.add_argument("--diversity", type=share_of, default=0.0, metavar="SHARE",
+                        help="how much items shall differ from those before them, 0 to 1 "
+                        "(default: %(default)s)")
+    add_common(parser)
+    return parser
+
+
+def _item(text: str) -> tuple[str, float]:
+    name, equals, weight = text.rpartition("=")
+    if not equals:
+        return text, 1.0
+    try:
+        return name, float(weight)
+    except ValueError:  # an id that has a "=" in it
+        return text, 1.0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""`python -m pipeline.search INDEX "a red bird"`: items by words and pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.ending import ended
+from pipeline.use.problem import BundleError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the items that are next. For exit codes other than 0 see pipeline.ending."""
+    options = _parser().parse_args(arguments)
+    return ended(lambda: _search(options), (BundleError,))
+
+
+def _search(options: argparse.Namespace) -> int:
+    from pipeline.use.index.index import Index, Wish
+    from pipeline.use.index.shown import show
+
+    index = Index.load(options.index)
+    wish = Wish(options.k, options.by, tuple(options.where), options.weight)
+    hits = index.search(options.question, options.image, wish)
+    asked = " + ".join(filter(None, [options.question, *map(str, options.image)]))
+    show(hits, asked, options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    from pipeline.use.index.options import add_common
+
+    parser = argparse.ArgumentParser(prog="python -m pipeline.search", description=(
+        "Find items of an index that python -m pipeline.index wrote, by words, pictures, or both. "
+        "Terms are added and taken away: '\"bird\" + sky.jpg - cage'."))
+    parser.add_argument("index", type=Path, help="folder of the index")
+    parser.add_argument("question", nargs="?", default="", help="words, files of pictures")
+    parser.add_argument("--image", type=Path, action="append", default=[], metavar="FILE",
+                        help="a picture that is added to the question")
+    parser.add_argument("--by", choices=("picture", "text", "both"), default="both",
+                        help="what of the items is compared (default: %(default)s)")
+    add_common(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Items by their vectors: found by words and pictures, recommended, tagged."""

@@ -1,0 +1,225 @@
+"""An index on disk: a folder with its model, spaces, vectors, and what is known of the items."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.block import FloatArray, Modality
+from pipeline.store.files import sha256
+from pipeline.store.keys import canonical
+from pipeline.store.manifest import is_sealed, sealed
+from pipeline.use.bundle import Bundle, read_manifest
+from pipeline.use.index.spaces import Measured, Space, Spaces, pooled_encoders
+from pipeline.use.problem import BundleError
+from pipeline.use.state import State, put_together, taken_apart
+
+FORMAT = 1
+KIND = "modalgrid index"
+MANIFEST, LEARNED, ITEMS, MODEL = "index.json", "spaces.safetensors", "items.parquet", "model"
+# Columns of ours in the table of items; those of the items themselves have this before their names.
+GIVEN = "column: "
+OURS = ("id", "text", "image digest", "text digest", "problem", "thumbnail")
+
+
+@dataclass(frozen=True, eq=False)
+class IndexFiles:
+    """What the folder of an index holds.
+
+    Parameters
+    ----------
+    bundle : the seal of the bundle that its items went through.
+    columns : names of the items' other columns.
+    vectors : (n, k) by space, in files.
+    present : bool (n,) by modality.
+    measured : see Measured; None where there was nothing to measure by.
+    """
+
+    folder: Path
+    bundle: str
+    spaces: Spaces
+    columns: tuple[str, ...]
+    vectors: Mapping[Space, FloatArray]
+    present: Mapping[Modality, NDArray[np.bool_]]
+    measured: Measured | None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.present.values())))
+
+    def column(self, name: str) -> list[Any]:
+        """Values of one of `OURS`, or of the items' other columns, for all items."""
+        stored = name if name in OURS else f"{GIVEN}{name}"
+        values: list[Any] = pq.read_table(self.folder / ITEMS, columns=[stored])[stored].to_pylist()
+        return values
+
+    def rows(self, rows: NDArray[np.int64], columns: tuple[str, ...]) -> dict[str, list[Any]]:
+        """Values of some items by column; only the row groups that hold them are read."""
+        stored = [name if name in OURS else f"{GIVEN}{name}" for name in columns]
+        with pq.ParquetFile(self.folder / ITEMS) as file:
+            sizes = [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)]
+            ends = np.cumsum([0, *sizes])
+            group_of = np.searchsorted(ends, rows, side="right") - 1
+            groups = {
+                at: file.read_row_group(at, columns=stored) for at in np.unique(group_of).tolist()
+            }
+        return {
+            name: [
+                groups[group][key][int(row - ends[group])].as_py()
+                for row, group in zip(rows, group_of.tolist(), strict=True)
+            ]
+            for name, key in zip(columns, stored, strict=True)
+        }
+
+
+def read_index(folder: Path) -> IndexFiles:
+    """The index in a folder.
+
+    Raises
+    ------
+    BundleError
+        Where it is none, incomplete, was touched, or its model cannot be used here; with the
+        reason.
+    """
+    manifest = _manifest(folder)
+    with _said(folder):
+        for name, (size, digest) in manifest["files"].items():
+            path = folder / name
+            if not path.is_file():
+                raise ValueError(f"its file {name} is missing")
+            # Vectors may be gigabytes: of these the size is looked at.
+            if path.stat().st_size != size or (digest and sha256(path) != digest):
+                raise ValueError(f"its file {name} was changed")
+        bundle = Bundle.load(folder / MODEL)
+        if read_manifest(folder / MODEL)["sha256"] != manifest["bundle"]:
+            raise ValueError(f"its folder {MODEL} holds another bundle")
+        learned = put_together(State(manifest["tree"], _arrays(folder), {}))
+        spaces = Spaces(pooled_encoders(bundle.cell), learned["reductions"], learned["projection"])
+        count = manifest["items"]
+        vectors = {
+            space: _mapped(folder, space.name, (count, manifest["widths"][space.name]))
+            for space in spaces.spaces
+        }
+        present = {
+            modality: np.fromfile(folder / f"{modality}.present", np.bool_)
+            for modality in spaces.encoders
+        }
+    measured = None if manifest["measured"] is None else Measured(**manifest["measured"])
+    return IndexFiles(
+        folder, manifest["bundle"], spaces, tuple(manifest["columns"]), vectors, present, measured
+    )
+
+
+def _mapped(folder: Path, name: str, shape: tuple[int, int]) -> FloatArray:
+    if not shape[0]:
+        return np.zeros(shape, np.float32)
+    return np.memmap(folder / f"{name}.f32", np.float32, mode="r", shape=shape)
+
+
+class IndexWriter:
+    """Writes an index beside its place, items by items.
+
+    Parameters
+    ----------
+    folder : where it is written.
+    columns : names of the items' other columns.
+    """
+
+    def __init__(self, folder: Path, spaces: Spaces, columns: tuple[str, ...]) -> None:
+        self._folder, self._spaces, self._columns = folder, spaces, columns
+        self._count = 0
+        self._widths: dict[str, int] = {}
+        names = [*OURS[:-1], *(f"{GIVEN}{name}" for name in columns)]
+        fields = [*((name, pa.string()) for name in names), ("thumbnail", pa.binary())]
+        self._schema = pa.schema(fields)
+        self._table = pq.ParquetWriter(folder / ITEMS, self._schema, compression="zstd")
+
+    def add(
+        self,
+        rows: list[dict[str, Any]],
+        vectors: Mapping[Space, FloatArray],
+        present: Mapping[Modality, NDArray[np.bool_]],
+    ) -> None:
+        """Further items: their columns, vectors by space, and which have which modality."""
+        self._table.write_table(pa.Table.from_pylist(rows, schema=self._schema))
+        for space, values in vectors.items():
+            self._widths[space.name] = values.shape[1]
+            with (self._folder / f"{space.name}.f32").open("ab") as file:
+                file.write(np.ascontiguousarray(values, np.float32).data)
+        for modality, there in present.items():
+            with (self._folder / f"{modality}.present").open("ab") as file:
+                file.write(there.tobytes())
+        self._count += len(rows)
+
+    def finish(self, model: Path, measured: Measured | None) -> None:
+        """Write the rest. Without this there is no index."""
+        from safetensors.numpy import save_file
+
+        self._table.close()
+        shutil.copytree(model, self._folder / MODEL)
+        learned = {
+            "reductions": dict(self._spaces.reductions), "projection": self._spaces.projection
+        }
+        state = taken_apart(learned)
+        save_file(dict(state.arrays), self._folder / LEARNED)
+        large = [path for path in self._folder.iterdir() if path.suffix in (".f32", ".present")]
+        files = {path.name: (path.stat().st_size, "") for path in large}
+        for name in (LEARNED, ITEMS):
+            path = self._folder / name
+            files[name] = (path.stat().st_size, sha256(path) if name == LEARNED else "")
+        content = {
+            "kind": KIND,
+            "format": FORMAT,
+            "bundle": read_manifest(model)["sha256"],
+            "items": self._count,
+            "columns": list(self._columns),
+            "widths": self._widths,
+            "tree": state.tree,
+            "measured": None if measured is None else asdict(measured),
+            "files": files,
+        }
+        (self._folder / MANIFEST).write_text(sealed(canonical(content)), encoding="utf-8")
+
+    def abandon(self) -> None:
+        """Close what is open."""
+        self._table.close()
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    with _said(folder):
+        try:
+            text = (folder / MANIFEST).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ValueError(f"it has no {MANIFEST}") from error
+        if not is_sealed(text):
+            raise ValueError(f"its {MANIFEST} was changed")
+        manifest: dict[str, Any] = json.loads(text)
+        if manifest.get("kind") != KIND:
+            raise ValueError(f"its {MANIFEST} is no index's")
+        if manifest["format"] != FORMAT:
+            raise ValueError(f"it has format {manifest['format']}; this version reads {FORMAT}")
+    return manifest
+
+
+def _arrays(folder: Path) -> dict[str, NDArray[Any]]:
+    from safetensors.numpy import load_file
+
+    return dict(load_file(folder / LEARNED))
+
+
+@contextmanager
+def _said(folder: Path) -> Iterator[None]:
+    """What is wrong with an index, with its name in front."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{folder} is no index that can be used: {error}") from error

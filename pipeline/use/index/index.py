@@ -1,0 +1,225 @@
+"""An index of items: ask it with words and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.block import FloatArray, Modality
+from features.machine.nearest import nearest as nearest_name
+from features.machine.nearest import nearest_few
+from pipeline.data.samples import NOUNS
+from pipeline.use.index.files import IndexFiles, read_index
+from pipeline.use.index.nearest import Comparison, Ranking, nearest
+from pipeline.use.index.question import Term, question
+from pipeline.use.index.spaces import Space, known_modalities, normalised
+from pipeline.use.problem import BundleError
+
+By = Literal["picture", "text", "both"]
+MODALITY: Mapping[str, Modality] = {"picture": "image", "text": "text"}
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An item that was found.
+
+    Parameters
+    ----------
+    score : the mean of the cosines, by their weights.
+    cosines : of its picture and its text with the question, of what it has.
+    row : position in the index.
+    """
+
+    id: str
+    score: float
+    cosines: Mapping[str, float]
+    text: str | None
+    columns: Mapping[str, str | None]
+    row: int
+    thumbnail: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which items are to be found.
+
+    Parameters
+    ----------
+    count : how many.
+    by : what of the items is compared with the question.
+    where : columns and the values that they shall have, or with a "!" before, not have.
+    weight : share of the picture in the score, where both are compared.
+    """
+
+    count: int = 10
+    by: By = "both"
+    where: tuple[tuple[str, str], ...] = ()
+    weight: float = 0.5
+
+
+class Index:
+    """An index that python -m pipeline.index wrote."""
+
+    def __init__(self, files: IndexFiles) -> None:
+        self.files = files
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """The index in a folder. Raises BundleError where it cannot be used, with the reason."""
+        return cls(read_index(Path(folder)))
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What its items are compared by."""
+        return tuple(self.files.present)
+
+    def search(
+        self, text: str = "", pictures: Sequence[Path] = (), wish: Wish | None = None
+    ) -> list[Hit]:
+        """The items next to a question such as `"bird" + sky.jpg - cage`, best first.
+
+        Raises
+        ------
+        BundleError
+            Where the question, or what is wished, cannot be asked of this index.
+        """
+        wish = wish or Wish()
+        comparisons = self.comparisons(question(text, pictures), wish)
+        return self.hits(nearest(comparisons, wish.count, self.allowed(wish.where)))
+
+    def comparisons(self, terms: Sequence[Term], wish: Wish) -> dict[str, Comparison]:
+        """What the question is compared with, by name.
+
+        Items' texts meet words, and their pictures pictures, in the modality's own space; what is
+        of both kinds, or of the other one, in the space for both.
+        """
+        asked = {term.modality for term in terms}
+        strange = asked - set(self.files.spaces.encoders)
+        if strange:
+            raise BundleError(
+                f"this index knows {known_modalities(self.modalities)} only: it cannot be asked "
+                f"with a {' or a '.join(sorted(NOUNS[modality] for modality in strange))}"
+            )
+        result: dict[str, Comparison] = {}
+        for name, modality in MODALITY.items():
+            space = Space(modality, shared=asked != {modality})
+            if wish.by in (name, "both") and space in self.files.vectors:
+                weight = wish.weight if name == "picture" else 1 - wish.weight
+                result[name] = self.comparison(
+                    space, self._vector(terms, space.shared), weight if wish.by == "both" else 1.0
+                )
+        if not result:
+            raise BundleError(self._why_not(wish.by))
+        return result
+
+    def comparison(self, space: Space, vector: FloatArray, weight: float) -> Comparison:
+        """Of a vector (k,) in a space with all items."""
+        files = self.files
+        return Comparison(files.vectors[space], files.present[space.modality], vector, weight)
+
+    def _vector(self, terms: Sequence[Term], shared: bool) -> FloatArray:
+        """The terms' vectors, added and taken away, of norm 1."""
+        vectors = [
+            term.sign
+            * self.files.spaces.vectors(term.modality, [term.content])[Space(term.modality, shared)]
+            for term in terms
+        ]
+        total: FloatArray = normalised(np.concatenate(vectors).sum(axis=0, keepdims=True))[0]
+        return total
+
+    def _why_not(self, by: By) -> str:
+        if len(self.modalities) == 2:
+            return (
+                "this index has learned no space for both pictures and texts: ask for texts with "
+                "words (--by text) and for pictures with pictures (--by picture)"
+            )
+        return (
+            f"this index knows {known_modalities(self.modalities)} only: leave out --by {by}"
+        )
+
+    def allowed(self, where: Sequence[tuple[str, str]]) -> NDArray[np.bool_] | None:
+        """Bool (n,): items with these values of their columns; None where all are.
+
+        Raises
+        ------
+        BundleError
+            For columns that the items do not have, and values that none has.
+        """
+        if not where:
+            return None
+        allowed = np.ones(len(self), np.bool_)
+        problems: list[str] = []
+        for name, value in where:
+            plain, shall_equal = name.removesuffix("!"), not name.endswith("!")
+            try:
+                stored_values = self.column(plain)
+            except BundleError as error:
+                problems.append(str(error))
+                continue
+            equal = np.array([stored == value for stored in stored_values])
+            if not equal.any():
+                known = {str(stored) for stored in stored_values}
+                problems.append(f"no item has {plain}={value}{nearest_few(value, known)}")
+            allowed &= equal if shall_equal else ~equal
+        if problems:
+            raise BundleError("\n".join(problems))
+        return allowed
+
+    def column(self, name: str) -> list[Any]:
+        """Values of the items' column. Raises BundleError where they have none of that name."""
+        if name not in self.files.columns:
+            raise BundleError(
+                f"items have no column '{name}'; {nearest_name(name, self.files.columns)}"
+            )
+        if name not in self._columns:
+            self._columns[name] = self.files.column(name)
+        return self._columns[name]
+
+    @cached_property
+    def _columns(self) -> dict[str, list[Any]]:
+        return {}
+
+    def hits(self, ranking: Ranking) -> list[Hit]:
+        """What is known of the items of a ranking."""
+        if not len(ranking.rows):
+            return []
+        names = ("id", "text", "thumbnail", *self.files.columns)
+        values = self.files.rows(ranking.rows, names)
+        return [
+            Hit(
+                values["id"][at],
+                float(ranking.scores[at]),
+                {
+                    name: float(cosines[at])
+                    for name, cosines in ranking.cosines.items()
+                    if np.isfinite(cosines[at])
+                },
+                values["text"][at],
+                {name: values[name][at] for name in self.files.columns},
+                int(row),
+                values["thumbnail"][at],
+            )
+            for at, row in enumerate(ranking.rows)
+        ]
+
+    def row_of(self, identifier: str) -> int:
+        """The position of the item with an id. Raises BundleError where there is none."""
+        row = self._rows_by_id.get(identifier)
+        if row is None:
+            raise BundleError(
+                f"no item has the id '{identifier}'{nearest_few(identifier, self._rows_by_id)}"
+            )
+        return row
+
+    @cached_property
+    def _rows_by_id(self) -> dict[str, int]:
+        return {identifier: row for row, identifier in enumerate(self.files.column("id"))}

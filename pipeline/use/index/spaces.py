@@ -1,0 +1,197 @@
+"""Spaces that items and questions are compared in: each modality's own, and one for both."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from features.block import FloatArray, Modality
+from features.encoder import Encoder
+from models.preparation.principal_components import BlockReduction
+from models.shared_space.projections import CanonicalCorrelation, Projection, TextSpace
+from models.views import Views
+from pipeline.data.samples import NOUNS
+from pipeline.use.fitted import FittedCell, Items, encoded
+from pipeline.use.index.relevance import Relevance, hit_rate, relevance_of
+from pipeline.use.problem import BundleError
+
+WIDEST = 384  # principal components of a modality: as many as the sentence encoder's own width
+DIMENSIONS = 128
+REGULARISATIONS = (0.1, 0.5, 0.9)
+PAIRS = 40  # below that, nothing can be learned of how pictures and texts go together, and measured
+HELD_OUT = 5  # one in so many pairs is held out to choose by, and another to measure by
+AT = 10  # candidates among which a hit counts
+
+
+class Space(NamedTuple):
+    """Where vectors of a modality lie: in its own space, or in the one for both."""
+
+    modality: Modality
+    shared: bool
+
+    @property
+    def name(self) -> str:
+        """How its file of vectors is called."""
+        return f"{self.modality}-shared" if self.shared else self.modality
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How well the space for both modalities finds a picture by its text, and the reverse.
+
+    Parameters
+    ----------
+    pairs : held-out pairs, which are also the candidates.
+    text_to_image, image_to_text : share of them whose counterpart is among the first `AT`.
+    chance : the same for a random order.
+    space : what the space is.
+    """
+
+    pairs: int
+    text_to_image: float
+    image_to_text: float
+    chance: float
+    space: str
+
+
+@dataclass(frozen=True, eq=False)
+class Spaces:
+    """What brings items into vectors of norm 1.
+
+    Parameters
+    ----------
+    encoders : of pooled features, by modality.
+    reductions : each modality to its principal components, its own space.
+    projection : into the space for both; None where there were too few pairs to learn it from.
+    """
+
+    encoders: Mapping[Modality, Encoder]
+    reductions: Mapping[Modality, BlockReduction]
+    projection: Projection | None
+
+    @property
+    def spaces(self) -> tuple[Space, ...]:
+        """All that items have vectors in."""
+        shared = (False, True) if self.projection is not None else (False,)
+        return tuple(Space(*pair) for pair in product(self.encoders, shared))
+
+    def vectors(self, modality: Modality, samples: Sequence[Any]) -> dict[Space, FloatArray]:
+        """Vectors (n, k) of n samples in the spaces of their modality."""
+        block = encoded(self.encoders[modality], samples)
+        vectors = {
+            Space(modality, shared=False): normalised(self.reductions[modality].transform(block))
+        }
+        if self.projection is not None:
+            vectors[Space(modality, shared=True)] = self.projection.project(modality, block)
+        return vectors
+
+
+def normalised(vectors: FloatArray) -> FloatArray:
+    """Vectors (n, k) of norm 1; zeros stay zeros."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
+
+
+def views_of(encoders: Mapping[Modality, Encoder], items: Items) -> Views:
+    """Features of items."""
+    blocks = {modality: encoded(encoder, items[modality]) for modality, encoder in encoders.items()}
+    return Views(blocks.get("image"), blocks.get("text"))
+
+
+def pooled_encoders(cell: FittedCell) -> dict[Modality, Encoder]:
+    """The encoders of a cell, each giving one vector for a sample.
+
+    Raises
+    ------
+    BundleError
+        Where none of them does: they were trained with what is built on them.
+    """
+    chosen: dict[Modality, Encoder] = {}
+    for modality, encoder in _encoders(cell):
+        output = encoder.forms["pooled"]
+        pooled = copy.copy(encoder)
+        if output is not None:
+            pooled.__dict__["output"] = output
+        if not (encoder.gives_inputs and pooled.learns):
+            chosen.setdefault(modality, pooled)
+    if not chosen:
+        raise BundleError(
+            "this cell has no encoder that gives vectors by itself: make a bundle of another cell "
+            "(python -m pipeline.bundle RUN --cell NAME)"
+        )
+    return dict(sorted(chosen.items()))
+
+
+def _encoders(cell: FittedCell) -> Iterator[tuple[Modality, Encoder]]:
+    for model in cell.models:
+        yield from model.encoders.items()
+
+
+def learned_spaces(
+    encoders: Mapping[Modality, Encoder], items: Items
+) -> tuple[Spaces, Measured | None]:
+    """Spaces learned from some items, and how well the one for both does on pairs left out.
+
+    Of the projections tried, the one that finds most pairs among a fifth of them is taken; another
+    fifth measures it. Pairs that share a picture or a text are held out together.
+    """
+    views = views_of(encoders, items)
+    reductions = {
+        modality: BlockReduction(WIDEST, 0).fit(block) for modality, block in views.blocks().items()
+    }
+    if len(encoders) < 2:
+        return Spaces(encoders, reductions, None), None
+    rows = np.flatnonzero(views.image.present & views.text.present)  # type: ignore[union-attr]
+    if len(rows) < PAIRS:
+        return Spaces(encoders, reductions, None), None
+    pairs, relevance = views.take(rows), relevance_of(items, rows)
+    part = relevance.parts(HELD_OUT)
+    chosen = max(
+        candidates(),
+        key=lambda candidate: sum(
+            _hits(candidate, pairs, relevance, part >= 2, part == 0)
+        ),
+    )
+    text_to_image, image_to_text = _hits(chosen, pairs, relevance, part != 1, part == 1)
+    held_out = relevance.take(part == 1)
+    measured = Measured(
+        int((part == 1).sum()),
+        text_to_image,
+        image_to_text,
+        held_out.chance(AT),
+        type(chosen).__name__,
+    )
+    return Spaces(encoders, reductions, chosen.fit(pairs)), measured
+
+
+def candidates() -> list[Projection]:
+    """The projections that are tried, the preferred ones first."""
+    return [
+        *(CanonicalCorrelation(dimensions=DIMENSIONS, regularisation=share, reduce=WIDEST)
+          for share in REGULARISATIONS),
+        *(TextSpace(regularisation=share, reduce=WIDEST) for share in REGULARISATIONS),
+    ]
+
+
+def _hits(
+    projection: Projection, pairs: Views, relevance: Relevance, train: Any, test: Any
+) -> tuple[float, float]:
+    """Text to picture, and picture to text, among test pairs."""
+    fitted = projection.fit(pairs.take(np.flatnonzero(train)))
+    rows = np.flatnonzero(test)
+    held_out, relevant = pairs.take(rows), relevance.take(rows)
+    points = {
+        modality: fitted.project(modality, block) for modality, block in held_out.blocks().items()
+    }
+    similarity = points["text"] @ points["image"].T
+    return hit_rate(similarity, relevant, AT), hit_rate(similarity.T, relevant, AT)
+
+
+def known_modalities(modalities: Sequence[Modality]) -> str:
+    """In words: "pictures and texts"."""
+    return " and ".join(f"{NOUNS[modality]}s" for modality in modalities)
