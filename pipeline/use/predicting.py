@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -66,23 +66,21 @@ class Summary:
         if self.confusion.sum():
             yield self._scores()
 
-    def add(self, rows: list[dict[str, Any]], classes: tuple[str, ...]) -> None:
-        """Count finished rows."""
+    def add(self, row: Mapping[str, Any], classes: tuple[str, ...]) -> None:
+        """Count a finished row."""
         if not self.confusion.size:
             self.confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-        position = {name: code for code, name in enumerate(classes)}
-        for row in rows:
-            self.items += 1
-            self.lacking += bool(row["missing"])
-            if row["problem"]:
-                self.problems.append(f"{row['id']}: {row['problem']}")
-            if row.get("label") is None or row["predicted"] is None:
-                continue
-            if row["label"] not in position:
-                self.unknown += 1
-                continue
-            self.confusion[position[row["label"]], position[row["predicted"]]] += 1
-            self.loss -= float(np.log(max(row[f"p: {row['label']}"], 1e-15)))
+        self.items += 1
+        self.lacking += bool(row["missing"])
+        if row["problem"]:
+            self.problems.append(f"{row['id']}: {row['problem']}")
+        if row.get("label") is None or row["predicted"] is None:
+            return
+        if row["label"] not in classes:
+            self.unknown += 1
+            return
+        self.confusion[classes.index(row["label"]), classes.index(row["predicted"])] += 1
+        self.loss -= float(np.log(max(row[f"p: {row['label']}"], 1e-15)))
 
     def _scores(self) -> str:
         counts, rows = ClassCounts.of_confusion(self.confusion), int(self.confusion.sum())
@@ -118,15 +116,13 @@ def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:
     summary = Summary(_coverage_text(bundle, request.coverage))
     if not journal.path.exists():
         journal.append([])
-    for row in journal.rows():
-        summary.add([row], bundle.classes)
     names = [
         *ALWAYS,
         *(["set"] if request.coverage else []),
         *(["label"] if columns.label else []),
         *(f"p: {name}" for name in bundle.classes),
     ]
-    journal.finish(names)
+    journal.finish(names, lambda row: summary.add(row, bundle.classes))
     return summary
 
 
