@@ -68,25 +68,24 @@ class Summary:
         if self.confusion.sum():
             yield self._scores()
 
-    def add(self, rows: list[dict[str, Any]], classes: tuple[str, ...]) -> None:
-        """Count finished rows."""
+    def add(self, row: Mapping[str, Any], classes: tuple[str, ...]) -> None:
+        """Count a finished row."""
         if not self.confusion.size:
             self.confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-        codes = {name: code for code, name in enumerate(classes)}
-        same = _same_names(classes)
-        for row in rows:
-            self.items += 1
-            self.lacking += bool(row["missing"])
-            if row["problem"]:
-                self.problems.append(f"{row['id']}: {row['problem']}")
-            if row.get("label") is None or row["predicted"] is None:
-                continue
-            label = row["label"] if row["label"] in codes else same.get(normal(row["label"]))
-            if label is None:
-                self.unknown += 1
-                continue
-            self.confusion[codes[label], codes[row["predicted"]]] += 1
-            self.loss -= float(np.log(max(row[f"p: {label}"], 1e-15)))
+        self.items += 1
+        self.lacking += bool(row["missing"])
+        if row["problem"]:
+            self.problems.append(f"{row['id']}: {row['problem']}")
+        if row.get("label") is None or row["predicted"] is None:
+            return
+        label = row["label"]
+        if label not in classes:
+            label = _same_names(classes).get(normal(label))
+        if label is None:
+            self.unknown += 1
+            return
+        self.confusion[classes.index(label), classes.index(row["predicted"])] += 1
+        self.loss -= float(np.log(max(row[f"p: {label}"], 1e-15)))
 
     def _scores(self) -> str:
         counts, rows = ClassCounts.of_confusion(self.confusion), int(self.confusion.sum())
@@ -127,15 +126,13 @@ def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:
     summary = Summary(_coverage_text(bundle, request.coverage))
     if not journal.path.exists():
         journal.append([])
-    for row in journal.rows():
-        summary.add([row], bundle.classes)
     names = [
         *ALWAYS,
         *(["set"] if request.coverage else []),
         *(["label"] if columns.label else []),
         *(f"p: {name}" for name in bundle.classes),
     ]
-    journal.finish(names)
+    journal.finish(names, lambda row: summary.add(row, bundle.classes))
     return summary
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -124,20 +124,28 @@ class Journal:
                 file.write(self._asked + "\n")
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """All rows that are kept."""
-        with self.path.open(encoding="utf-8") as file:
-            next(file)
-            yield from map(json.loads, file)
+    def finish(self, names: list[str], watch: Callable[[Mapping[str, Any]], None]) -> None:
+        """Write the output file as a whole, with these columns, and forget the rows.
 
-    def finish(self, names: list[str]) -> None:
-        """Write the output file as a whole, with these columns, and forget the rows."""
+        Parameters
+        ----------
+        watch : is given every row.
+        """
         aside = self._output.with_name(self._output.name + ".partial")
         kind = self._output.suffix.lower()
         writer = {".csv": _write_csv, ".jsonl": _write_lines, ".parquet": _write_parquet}[kind]
-        writer(aside, names, self.rows())
+        writer(aside, names, self._rows(watch))
         aside.replace(self._output)
         self.path.unlink()
+
+    def _rows(self, watch: Callable[[Mapping[str, Any]], None]) -> Iterator[dict[str, Any]]:
+        """All rows that are kept."""
+        with self.path.open(encoding="utf-8") as file:
+            next(file)
+            for line in file:
+                row = json.loads(line)
+                watch(row)
+                yield row
 
 
 def _write_csv(path: Path, names: list[str], rows: Iterator[dict[str, Any]]) -> None:

@@ -26,6 +26,7 @@ OUTPUT = "probabilities"
 OPSET = 18
 LARGEST = 1e-4  # difference of a probability that is put down to rounding
 AT_ONCE = 512  # samples that are compared together
+MOST_BYTES = 2**31 - 2**20  # what protobuf serialises, less some room for what is not a number
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 # Why fusions cannot be exported, where there is more to say than that nobody wrote it down.
 REFUSED = {
@@ -130,6 +131,13 @@ def _written(cell: FittedCell, inputs: Sequence[Input]) -> bytes:
     from pipeline.use.exporting.network import CellNetwork
 
     network = CellNetwork(cell, inputs).eval()
+    size = sum(tensor.nbytes for tensor in network.state_dict().values())
+    if size > MOST_BYTES:
+        raise BundleError(
+            f"--onnx: the classifier's numbers take {size / 2**20:,.0f} MB, and a file of ONNX "
+            f"holds at most {MOST_BYTES / 2**20:,.0f}; knn and trees grow with the rows that they "
+            "learned from, the others do not"
+        )
     with warnings.catch_warnings(), _quiet(logging.getLogger("onnxscript")):
         # sizes that several inputs share keep their name all the same
         warnings.filterwarnings("ignore", r"# The axis name", UserWarning)

@@ -6,12 +6,15 @@ import csv
 import io
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.bundle import main as bundle
 from pipeline.predict import main
 from pipeline.use import predictions
 from tests.support.tiny import read_rows
@@ -212,3 +215,21 @@ def test_rows_that_would_swallow_or_lose_values_are_refused(
 def test_an_empty_table_gives_an_empty_file(made, table):
     write(table, [])
     assert predicted(made, table, folder=table.parent) == []
+
+
+def test_texts_alone_are_predicted_without_libraries_that_take_seconds(made, tmp_path):
+    model = tmp_path / "model"
+    cell = "tfidf / text_only / logistic"
+    assert bundle([str(made.run), "--cell", cell, "-o", str(model)]) == 0
+    (tmp_path / "items.csv").write_text("words\npurr meow\n")
+    code = (
+        "import sys; from pipeline.predict import main; code = main(sys.argv[1:]); "
+        "print([name for name in ('torch', 'skops', 'gensim') if name in sys.modules]); "
+        "sys.exit(code)"
+    )
+    arguments = [str(model), str(tmp_path / "items.csv"), "-o", str(tmp_path / "p.csv")]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "cat" in (tmp_path / "p.csv").read_text()

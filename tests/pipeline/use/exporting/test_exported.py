@@ -216,6 +216,13 @@ def test_averaged_copies_are_refused():
         check_exportable(Cell(Component("image_only"), averaging, None, Component("logistic")))
 
 
+def test_more_numbers_than_a_file_holds_are_refused(monkeypatch):
+    monkeypatch.setattr(module, "MOST_BYTES", 100)
+    cell, known = with_fit(Concat(built(CLASSIFIERS["knn"])), "pooled")
+    with pytest.raises(BundleError, match="a file of ONNX holds at most"):
+        exported(cell, known)
+
+
 def test_a_package_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(BundleError, match=r'needs the package onnx: pip install -e "\.\[onnx\]"'):
