@@ -8,6 +8,7 @@ from concurrent.futures import BrokenExecutor
 
 from pipeline.engine.stopping import GO_ON, STOPPED, say_stopped
 from pipeline.engine.task import NoWorkers
+from reports.wording import for_terminal
 
 REFUSED = 2
 
@@ -45,5 +46,5 @@ def ended(work: Callable[[], int], problems: Problems) -> int:
     except KeyboardInterrupt:
         say_stopped()
         return STOPPED
-    print(text, file=sys.stderr)
+    print(for_terminal(text), file=sys.stderr)
     return REFUSED

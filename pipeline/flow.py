@@ -35,7 +35,7 @@ from pipeline.store.opening import store_at
 from reports.analysis.checks import Check, checks, encoding_checks
 from reports.follow_up_record import FollowUpRecord
 from reports.record import RunRecord, ScoredRecord
-from reports.wording import count
+from reports.wording import count, for_terminal
 
 LISTED = 10  # rows left out that the terminal names; the report names all
 
@@ -133,7 +133,7 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
 def say_checks(checked: Sequence[Check]) -> None:
     """Say what the rows and folds show before anything is fitted."""
     for check in checked:
-        say(f"{'ALARM' if check.severe else 'warning'}: {check.sentence}")
+        say(for_terminal(f"{'ALARM' if check.severe else 'warning'}: {check.sentence}"))
 
 
 def _say_outcomes(outcomes: PlanOutcomes) -> None:
@@ -194,7 +194,7 @@ def _say_dropped(dropped: Sequence[str]) -> None:
             if len(dropped) > LISTED
             else ""
         )
-        say("\n  ".join([f"warning: {subject} left out:", *dropped[:LISTED]]) + more)
+        say(for_terminal("\n  ".join([f"warning: {subject} left out:", *dropped[:LISTED]]) + more))
 
 
 def _report(record: RunRecord, folder: Path, said: Collection[str]) -> None:
@@ -203,13 +203,13 @@ def _report(record: RunRecord, folder: Path, said: Collection[str]) -> None:
 
     write_report(record, folder)
     for alarm in record.alarms:
-        say(f"ALARM: {alarm}")
+        say(for_terminal(f"ALARM: {alarm}"))
     for warning in (warning for warning in record.warnings if warning not in said):
-        say(f"warning: {warning}")
+        say(for_terminal(f"warning: {warning}"))
     errors: dict[str, str] = {}  # the first of each cell
     for failure in record.failures:
         errors.setdefault(failure.cell, failure.error)
     for error in dict.fromkeys(errors.values()):
         cells = [cell for cell, first in errors.items() if first == error]
         others = f" and {count(len(cells) - 1, 'other cell')}" if len(cells) > 1 else ""
-        say(f"failed: {cells[0]}{others}: {error}")
+        say(for_terminal(f"failed: {cells[0]}{others}: {error}"))

@@ -13,6 +13,7 @@ from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
 from pipeline.use.predicting import Request, columns_of
 from pipeline.use.problem import BundleError
+from reports.wording import for_terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,11 +27,11 @@ def _index(options: argparse.Namespace) -> int:
 
     request = Request(
         options.items, options.out, image=options.image, text=tuple(options.text or ()),
-        id=options.id,
+        id=options.id, allow_outside=options.allow_outside,
     )
     columns = replace(columns_of(Bundle.load(options.model), request), others=True)
     for line in build_index(options.model, options.items, columns, options.out).lines():
-        say(line)
+        say(for_terminal(line))
     print(f"index: {options.out}")
     return 0
 
@@ -49,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
                             help=f"column with {what} (default: as the bundle's rows had it)")
     parser.add_argument("--text", metavar="COLUMN", action="append",
                         help="column with the text; several are joined line by line")
+    parser.add_argument("--allow-outside", action="store_true",
+                        help="read pictures outside the table's folder, too")
     return parser
 
 

@@ -12,6 +12,7 @@ from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
 from pipeline.use.predicting import Request, predict
 from pipeline.use.problem import BundleError
+from reports.wording import for_terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,9 +30,10 @@ def _predict(options: argparse.Namespace) -> int:
         text=tuple(options.text or ()),
         label=options.label,
         id=options.id,
+        allow_outside=options.allow_outside,
     )
     for line in predict(Bundle.load(options.model), options.model, request).lines():
-        say(line)
+        say(for_terminal(line))
     print(f"predictions: {options.out}")
     return 0
 
@@ -55,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
                             help=f"column with {what} (default: as the bundle's rows had it)")
     parser.add_argument("--text", metavar="COLUMN", action="append",
                         help="column with the text; several are joined line by line")
+    parser.add_argument("--allow-outside", action="store_true",
+                        help="read pictures outside the table's folder, too")
     return parser
 
 

@@ -41,6 +41,12 @@ def clean(text: str) -> str:
     return _INVISIBLE.sub(_REPLACEMENT, text.replace("\r\n", "\n"))
 
 
+def for_terminal(text: str, limit: int = 1000) -> str:
+    """Text for a terminal: each of its lines cleaned, and cut after `limit` characters."""
+    lines = clean(text).split("\n")
+    return "\n".join(line if len(line) <= limit else f"{line[: limit - 1]}…" for line in lines)
+
+
 def short(text: str, limit: int = 80) -> str:
     """Text on one line of at most `limit` characters, with an ellipsis where it was cut."""
     line = " ".join(clean(text).split())

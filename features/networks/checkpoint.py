@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,8 +22,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     Raises
     ------
     ValueError
-        For a file that is neither safetensors nor a state dict, or holds objects beyond tensors and
-        plain values.
+        For a file that is neither safetensors nor a state dict, is damaged, or holds objects beyond
+        tensors and plain values.
     """
     stored: Any
     if path.suffix == ".safetensors":
@@ -41,11 +40,14 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
                 # of pickles of unusual make, which are refused if they do not load
                 warnings.simplefilter("ignore")
                 stored = torch.load(path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        except (MemoryError, OSError):
+            raise
+        # Damaged pickles, those of torch before 1.6 above all, make it raise nearly every kind.
+        except Exception as error:
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise ValueError(
                 f"weights {path} are no state dict that is safe to load (tensors by name, and "
-                f"nothing that runs code): {reason}"
+                f"nothing that runs code), or damaged: {reason}"
             ) from error
     for wrapper in WRAPPERS:
         if isinstance(stored, Mapping) and isinstance(stored.get(wrapper), Mapping):

@@ -9,6 +9,7 @@ never a silently grey or half picture.
 from __future__ import annotations
 
 import io
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,12 @@ from features.pictures import meaning
 # side that is needed: the filter of the resize that follows then still has all the detail that it
 # would keep.
 SPARE = 2
+KINDS = {
+    (b"<!doctype html", b"<html"): "it is a web page",
+    (b"version https://git-lfs",): "it is a pointer of Git LFS: fetch the file itself",
+    (b"data:", b"ivborw0kggo", b"/9j/"): "it is base64 text: decode it first",
+}
+QUOTED = re.compile(r"""b?(['"]).*\1""", re.DOTALL)  # bytes and texts in a message
 
 
 class UnreadablePicture(ValueError):
@@ -85,15 +92,28 @@ def decode(encoded: bytes, side: int | None = None) -> Image.Image:
         except (UnreadablePicture, MemoryError):
             raise
         except UnidentifiedImageError:
-            start = bytes(encoded[:8])
             raise UnreadablePicture(
-                f"not a picture in a known format (it starts with {start!r})"
+                f"not a picture in a known format{_likely(bytes(encoded[:64]))}"
             ) from None
         # Damaged files make Pillow's many decoders raise nearly every kind of exception.
         except Exception as error:
-            raise UnreadablePicture(
-                f"cannot be decoded: {str(error) or type(error).__name__}"
-            ) from error
+            raise UnreadablePicture(f"cannot be decoded: {_reason(error)}") from error
+
+
+def _likely(start: bytes) -> str:
+    """What a file that is no picture may be, by its beginning, which is never shown.
+
+    A table may name any file: what is in it must not come out with a message.
+    """
+    for beginnings, kind in KINDS.items():
+        if start.lstrip().lower().startswith(beginnings):
+            return f" ({kind})"
+    return ""
+
+
+def _reason(error: Exception) -> str:
+    """What a decoder says, without what it quotes from the file."""
+    return QUOTED.sub("...", str(error)) or type(error).__name__
 
 
 def check(encoded: bytes) -> tuple[int, int]:
@@ -147,9 +167,7 @@ def as_png(picture: Image.Image | NDArray[Any]) -> bytes:
         except (UnreadablePicture, MemoryError):
             raise
         except Exception as error:
-            raise UnreadablePicture(
-                f"cannot be read: {str(error) or type(error).__name__}"
-            ) from error
+            raise UnreadablePicture(f"cannot be read: {_reason(error)}") from error
     return file.getvalue()
 
 

@@ -13,6 +13,7 @@ from pipeline.config.components import Component
 from pipeline.data.row_check import MissingGroup, Policy
 from pipeline.data.sources.class_texts import GivenTexts
 from pipeline.engine.opening import EngineName
+from reports.wording import for_terminal
 
 # What a grid need not say.
 REPEATS = 5  # of folds
@@ -109,5 +110,5 @@ class GridError(Exception):
     """A grid file with mistakes; `problems` has a line for each: where, the rule and the value."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+        self.problems = tuple(map(for_terminal, problems))
+        super().__init__("\n".join(self.problems))

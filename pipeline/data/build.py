@@ -18,6 +18,7 @@ from pipeline.data.same_names import with_same_names
 from pipeline.data.samples import NOUNS, OF_SAMPLES, Picture, Samples
 from pipeline.store.keys import key_of
 from pipeline.store.store import Store
+from reports.wording import for_terminal
 
 Sample = TypeVar("Sample", Picture, str)
 
@@ -155,7 +156,7 @@ def _assembled(
         split=np.array(split) if split else None,
         fingerprint=key_of({**ingredients, **_row_digests(modalities)}),
         sizes=np.array(sizes, dtype=np.int64).reshape(-1, 2),
-        dropped=tuple("; ".join(findings.reasons[row]) for row in dropped),
+        dropped=tuple(for_terminal("; ".join(findings.reasons[row])) for row in dropped),
         notes=(*samples.notes, *_notes(rows, findings), *_rows_without(samples, rows, group)),
         columns={
             name: _codes(_apart([column[row] for row in rows]))

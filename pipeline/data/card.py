@@ -10,6 +10,7 @@ from features.block import IntArray
 from features.texts.writing_systems import letters_by_system
 from pipeline.data.dataset import ClassTextIndex, Dataset, DistinctSamples
 from pipeline.data.samples import NOUNS
+from reports.wording import short
 
 SYSTEMS = 4  # writing systems that are named
 MOST_TEXTS = 20  # class texts that are shown
@@ -42,7 +43,10 @@ def _class_texts(dataset: Dataset, class_texts: ClassTextIndex) -> str:
     """The first of the classes' texts."""
     texts = dataset.modalities["text"].samples
     pairs = list(zip(class_texts.classes, class_texts.positions, strict=True))
-    shown = [f"{dataset.classes[code]}: {texts[position]}" for code, position in pairs[:MOST_TEXTS]]
+    shown = [
+        f"{short(dataset.classes[code])}: {short(texts[position], 200)}"
+        for code, position in pairs[:MOST_TEXTS]
+    ]
     left = len(pairs) - len(shown)
     return "; ".join(shown) + (f"; and {left:,} more" if left else "")
 

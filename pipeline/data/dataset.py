@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from features.block import IntArray, Modality
 from pipeline.data.picture_check import Sizes
 from pipeline.data.rows import Groups, Labels
+from reports.wording import for_terminal
 
 SHOWN = 50  # problems printed before the rest is counted
 
@@ -21,9 +22,10 @@ class DatasetError(Exception):
     """Rows that cannot be used; `problems` has one line for each, with its place and the rule."""
 
     def __init__(self, problems: Sequence[str], advice: str) -> None:
+        problems = tuple(map(for_terminal, problems))
         more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         super().__init__("\n".join(line for line in (*problems[:SHOWN], *more, advice) if line))
-        self.problems = tuple(problems)
+        self.problems = problems
 
 
 @dataclass(frozen=True, eq=False)

@@ -108,7 +108,7 @@ def _columns(rows: Any, roles: Roles) -> Columns:
         name: _pictures(values(name)) if name == roles.image else _texts(name, values(name))
         for name in there
     }
-    return Columns(file, tuple(names), pa.table(table))
+    return Columns(file, tuple(names), pa.table(table), allow_outside=True)
 
 
 def _named(rows: Any) -> tuple[list[str], Any]:

@@ -13,7 +13,7 @@ from features.machine.threads import ordered
 from pipeline.data.picture_check import check_pictures
 from pipeline.data.samples import Picture, Samples
 from pipeline.store.store import Store
-from reports.wording import count
+from reports.wording import count, short
 
 Policy = Literal["fail", "drop", "keep"]
 MissingGroup = Literal["own", "fail"]
@@ -121,7 +121,9 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
     ):
         if error:
             findings.add(
-                row, f"{samples.locations[row]}: picture {there[row].name}: {error}", "image"
+                row,
+                f"{samples.locations[row]}: picture {short(there[row].name, 200)}: {error}",
+                "image",
             )
         else:
             findings.digests[row] = digest
@@ -131,7 +133,8 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
         if digest in errors:
             findings.add(
                 row,
-                f"{samples.locations[row]}: picture {there[row].name}: {errors[digest]}",
+                f"{samples.locations[row]}: picture {short(there[row].name, 200)}: "
+                f"{errors[digest]}",
                 "image",
             )
             del findings.digests[row]
@@ -157,12 +160,12 @@ def _check_ids(samples: Samples, ids: Sequence[str], findings: Findings) -> None
         elif name in first:
             findings.add(
                 row,
-                f"{samples.locations[row]}: the id '{name}' stands already in "
+                f"{samples.locations[row]}: the id '{short(name)}' stands already in "
                 f"{samples.locations[first[name]]}",
             )
         elif not _is_text(name):
             findings.add(
-                row, f"{samples.locations[row]}: the id {name!r} cannot be written as UTF-8"
+                row, f"{samples.locations[row]}: the id {name[:80]!r} cannot be written as UTF-8"
             )
         else:
             first[name] = row
@@ -175,7 +178,8 @@ def _check_labels(samples: Samples, rules: RowRules, findings: Findings) -> None
             findings.add(row, f"{samples.locations[row]}: the label is missing")
         elif label and not _is_text(label):
             findings.add(
-                row, f"{samples.locations[row]}: the label {label!r} cannot be written as UTF-8"
+                row,
+                f"{samples.locations[row]}: the label {label[:80]!r} cannot be written as UTF-8",
             )
         if grouped and not grouped[row]:
             findings.add(row, f"{samples.locations[row]}: the group '{rules.group}' is missing")
@@ -200,8 +204,8 @@ def small_classes(samples: Samples, rows: Sequence[int], smallest: int) -> dict[
     """Classes with fewer rows than the folds need, each with the sentence that says so."""
     counts = Counter(str(samples.labels[row]) for row in rows if samples.labels[row])
     return {
-        label: f"class '{label}' has {count(size, 'usable row')}; the folds need {smallest} of "
-               "each class at least"
+        label: f"class '{short(label)}' has {count(size, 'usable row')}; the folds need {smallest} "
+               "of each class at least"
         for label, size in sorted(counts.items())
         if size < smallest
     }

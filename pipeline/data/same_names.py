@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pipeline.data.reading.names import lookalikes, unlike_all
 from pipeline.data.samples import Samples
+from reports.wording import short
 
 MOST_TOLD = 12
 
@@ -36,7 +37,7 @@ def _brought_together(
     for form, names in several.items():
         forms |= dict.fromkeys(names, form)
     notes = [
-        f"{what} that look the same are one, '{form}': {unlike_all(names)}"
+        f"{what} that look the same are one, '{short(form)}': {unlike_all(names)}"
         for form, names in list(several.items())[:MOST_TOLD]
     ]
     if len(several) > MOST_TOLD:

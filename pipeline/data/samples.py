@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from features.block import Modality
+from pipeline.data.reading.regular_files import read_regular
+from reports.wording import for_terminal
 
 NOUNS: dict[Modality, str] = {"image": "picture", "text": "text"}
 
@@ -48,12 +50,33 @@ class FilePicture:
         return str(self.path), 0
 
     def read(self) -> bytes:
-        """The file's bytes."""
-        return self.path.read_bytes()
+        """The file's bytes; see Picture."""
+        return read_regular(self.path)
 
     def digest(self) -> str:
         """Sha256 of the file's bytes."""
         return hashlib.sha256(self.read()).hexdigest()
+
+
+@dataclass(frozen=True)
+class UnusablePicture:
+    """What stands where a picture should, and why it is none."""
+
+    name: str
+    reason: str
+
+    @property
+    def order(self) -> tuple[str, int]:
+        """It is never read."""
+        return "", 0
+
+    def read(self) -> bytes:
+        """Raises OSError with the reason."""
+        raise OSError(self.reason)
+
+    def digest(self) -> str:
+        """Raises OSError with the reason."""
+        raise OSError(self.reason)
 
 
 @dataclass(frozen=True)
@@ -136,8 +159,8 @@ class SourceError(Exception):
     """A source that cannot be read; `problems` holds every reason found, one sentence each."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+        self.problems = tuple(map(for_terminal, problems))
+        super().__init__("\n".join(self.problems))
 
 
 class Source(Protocol):

@@ -27,6 +27,7 @@ from pipeline.tasks.encoding.features import Features
 from reports.analysis.checks import Check
 from reports.fold_record import CellRecord
 from reports.record import MetricRecord, Remarks, ScoredRecord
+from reports.wording import for_terminal
 from reports.work_record import (
     EncodedRecord,
     StageRecord,
@@ -224,8 +225,8 @@ def remarks_of(checks: Iterable[Check]) -> Remarks:
     """What the checks of data and method found."""
     checks = list(checks)
     return Remarks(
-        tuple(check.sentence for check in checks if check.severe),
-        tuple(check.sentence for check in checks if not check.severe),
+        tuple(for_terminal(check.sentence) for check in checks if check.severe),
+        tuple(for_terminal(check.sentence) for check in checks if not check.severe),
     )
 
 

@@ -21,10 +21,12 @@ from pipeline.data.reading.arrow_types import without_views
 from pipeline.data.reading.class_folders import look_below
 from pipeline.data.reading.numbers import number_text
 from pipeline.data.reading.quotes import Quotes
-from pipeline.data.samples import SourceError
-from pipeline.data.sources.column_values import texts
+from pipeline.data.reading.regular_files import check_regular, is_outside
+from pipeline.data.samples import FilePicture, SourceError
+from pipeline.data.sources.column_values import picture_at, texts
 from pipeline.data.sources.columns import Columns as TableColumns
 from pipeline.use.problem import BundleError
+from reports.wording import short
 
 PROBLEMS = 12  # of a kind that are named
 AT_ONCE = 512  # rows of a Parquet file that are read together
@@ -59,6 +61,7 @@ class Columns:
     ----------
     text : one, or several whose texts are joined line by line.
     others : whether the values of all other columns are asked for, too.
+    allow_outside : whether paths of pictures may lead out of the table's folder.
     """
 
     image: str | None = None
@@ -66,6 +69,7 @@ class Columns:
     label: str | None = None
     id: str | None = None
     others: bool = False
+    allow_outside: bool = False
 
     def row(self, values: Mapping[str, Any]) -> dict[str, str | None]:
         """Values of the other columns as text; None for what is neither text nor number."""
@@ -104,6 +108,8 @@ def read_items(source: str, columns: Columns) -> Iterator[Item]:
     if source != "-" and path.is_dir():
         yield from _of_folder(path)
         return
+    if source != "-":
+        _check_regular(path)
     folder = Path() if source == "-" else path.parent
     rows = _rows(source, columns)
     first = next(rows, None)
@@ -113,6 +119,13 @@ def read_items(source: str, columns: Columns) -> Iterator[Item]:
     columns.check(list(first), needed, source)
     for number, row in enumerate(_again(first, rows), 1):
         yield _item(row, number, columns, folder)
+
+
+def _check_regular(file: Path) -> None:
+    try:
+        check_regular(file)
+    except OSError as error:
+        raise BundleError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
 def _again(first: Mapping[str, Any], rest: Iterator[Mapping[str, Any]]) -> Iterator[Any]:
@@ -126,7 +139,7 @@ def _of_folder(folder: Path) -> Iterator[Item]:
         reasons = below.problems or [f"{folder} holds no pictures (files that Pillow reads)"]
         raise BundleError("\n".join(reasons[:PROBLEMS]))
     for name in below.pictures:
-        picture, problem = _picture(name, folder)
+        picture, problem = _picture(name, folder, allow_outside=True)
         yield Item(name, picture, problem=problem)
 
 
@@ -207,7 +220,7 @@ def _item(row: Mapping[str, Any], number: int, columns: Columns, folder: Path) -
     problems: list[str] = []
     picture = None
     if columns.image is not None:
-        picture, problem = _picture(row.get(columns.image), folder)
+        picture, problem = _picture(row.get(columns.image), folder, columns.allow_outside)
         problems += [problem] if problem else []
     lines = [_plain(row.get(name)) for name in columns.text]
     return Item(
@@ -221,22 +234,31 @@ def _item(row: Mapping[str, Any], number: int, columns: Columns, folder: Path) -
 
 
 def _plain(value: Any) -> str | None:
-    """A value of CSV or JSON as text; None where nothing is left."""
+    """A value as text; None where nothing is left."""
+    if isinstance(value, float):
+        return number_text(value)
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return None if value is None else text.strip() or None
 
 
-def _picture(value: Any, folder: Path) -> tuple[bytes | None, str]:
+def _picture(value: Any, folder: Path, allow_outside: bool) -> tuple[bytes | None, str]:
     """The bytes of a picture, or why they cannot be had."""
     if isinstance(value, dict):  # as Hugging Face's files have it
         value = value.get("bytes") or value.get("path")
     if value is None or (isinstance(value, str) and not value.strip()):
         return None, ""
+    if isinstance(value, bytes):
+        return value, ""
+    picture = picture_at(folder, str(value).strip())
+    if isinstance(picture, FilePicture) and not allow_outside and is_outside(str(value), folder):
+        return None, (
+            f"picture {short(str(value))}: outside {folder}; --allow-outside allows files anywhere"
+        )
     try:
-        content = value if isinstance(value, bytes) else (folder / str(value).strip()).read_bytes()
+        return picture.read(), ""
     except OSError as error:
-        return None, f"picture {value}: {error.strerror or error}"
-    return content, ""
+        name = str(value) if isinstance(picture, FilePicture) else picture.name
+        return None, f"picture {short(name, 200)}: {error.strerror or error}"
 
 
 def without_unreadable(items: Sequence[Item]) -> list[Item]:

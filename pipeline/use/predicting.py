@@ -30,6 +30,7 @@ class Request:
     ----------
     items : see `pipeline.use.items.read_items`.
     coverage : share of items whose set of classes shall hold the true one; None for no sets.
+    allow_outside : whether the table may name pictures outside its folder.
     """
 
     items: str
@@ -39,6 +40,7 @@ class Request:
     text: tuple[str, ...] = ()
     label: str | None = None
     id: str | None = None
+    allow_outside: bool = False
 
 
 @dataclass
@@ -146,6 +148,7 @@ def columns_of(bundle: Bundle, request: Request) -> Columns:
         text if "text" in asked else (),
         request.label or known.get("label"),
         request.id or known.get("id"),
+        request.allow_outside,
     )
 
 

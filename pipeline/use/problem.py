@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reports.wording import for_terminal
+
 
 class BundleError(Exception):
     """Why a cell cannot be bundled, or a bundle not be used, in words for whoever asked."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(for_terminal(str(reason)))
 
 
 class ItemError(BundleError, ValueError):

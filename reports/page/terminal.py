@@ -10,7 +10,7 @@ from reports.record import RunRecord
 from reports.sentences.decision import decision
 from reports.sentences.headline import headline
 from reports.sentences.intervals import plus_minus
-from reports.wording import clean, count, metric_label
+from reports.wording import count, for_terminal, metric_label
 
 SHOWN = 5
 
@@ -35,4 +35,4 @@ def _best(ranking: Ranking) -> Iterator[str]:
         f"{count(len(ranking.folds), 'fold')}{loss}):"
     )
     for standing, score in zip(standings, scores, strict=True):
-        yield f"  {standing.rank}  {score:<{width}}  {clean(standing.cell.name)}"
+        yield f"  {standing.rank}  {score:<{width}}  {for_terminal(standing.cell.name, 200)}"

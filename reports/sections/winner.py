@@ -14,7 +14,7 @@ from reports.charts.heat_map import heat_map
 from reports.fold_record import FoldRecord
 from reports.record import RunRecord
 from reports.section import Chart, Section
-from reports.wording import clean
+from reports.wording import clean, short
 
 HEATMAP_CLASSES = 40
 CONFUSIONS = 10
@@ -101,7 +101,7 @@ def charts(winner: WinnerFacts) -> dict[str, Chart]:
     worst = min(known, key=lambda row: row.recall, default=None)
     label = f"Confusion matrix of {clean(winner.cell)} for {len(winner.classes)} classes"
     if worst:
-        label += f"; lowest share found: {100 * worst.recall:.0f} % of {clean(worst.name)}"
+        label += f"; lowest share found: {100 * worst.recall:.0f} % of {short(worst.name)}"
     return {
         "confusion": Chart(
             spec,

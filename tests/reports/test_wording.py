@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from reports.units import duration
-from reports.wording import distinct, figure, short, signed
+from reports.wording import distinct, figure, for_terminal, short, signed
 
 
 def test_numbers_and_names():
@@ -33,3 +33,12 @@ def test_numbers_and_names():
     assert short("a  b\nc", 80) == "a b c"
     assert len(short("x" * 500, 60)) == 60
     assert len(set(distinct(["x" * 90, "x" * 91, "x" * 92]))) == 3
+
+
+def test_a_text_for_a_terminal_has_no_escapes_and_no_endless_lines():
+    text = "a\x1b[31mEVIL\x1b]0;title\x07\r\n" + "y" * 100_000 + "\ttab\n\u202eback"
+    first, second, third = for_terminal(text, 50).split("\n")
+    assert first == "a\ufffd[31mEVIL\ufffd]0;title\ufffd"
+    assert second == "y" * 49 + "…"
+    assert third == "\ufffdback"
+    assert for_terminal("a  b\u00a0c") == "a  b\u00a0c"

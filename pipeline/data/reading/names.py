@@ -11,6 +11,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
+from reports.wording import for_terminal
+
+MOST_LISTED = 6
+
 # between Arabic and Indic letters the joiners U+200C and U+200D are seen, and stay
 _UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")
 
@@ -52,10 +56,13 @@ def unlike(name: str, other: str) -> str:
 
 def unlike_all(names: Sequence[str]) -> str:
     """Names that look the same, and how each differs from the first."""
-    first, *others = names
-    listed = ", ".join(f"'{name}'" for name in names)
+    first, *others = names[:MOST_LISTED]
+    listed = ", ".join(f"'{for_terminal(name, 80)}'" for name in (first, *others))
+    if len(names) > MOST_LISTED:
+        listed += f" and {len(names) - MOST_LISTED} more"
     return f"{listed}: " + "; ".join(unlike(first, other) for other in others)
 
 
 def _code_points(text: str) -> str:
-    return " ".join(f"U+{ord(sign):04X}" for sign in text) or "nothing"
+    first = " ".join(f"U+{ord(sign):04X}" for sign in text[:MOST_LISTED])
+    return (first or "nothing") + (" ..." if len(text) > MOST_LISTED else "")

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline.data.reading.numbers import number_texts
-from pipeline.data.samples import BytesPicture, FilePicture, Picture, SourceError
+from pipeline.data.reading.regular_files import is_outside
+from pipeline.data.samples import (
+    BytesPicture,
+    FilePicture,
+    Picture,
+    SourceError,
+    UnusablePicture,
+)
 from pipeline.data.sources.columns import Columns
 from pipeline.data.sources.parquet import ParquetPicture, PictureColumn
+from reports.wording import count, short
+
+LONGEST_PATH = 4096  # characters; systems allow no more
+SHORTEST_BASE64 = 64  # characters; no picture file is shorter
+SHOWN = 20  # characters of base64 that a message shows
+BASE64_SIGNS = re.compile(r"[A-Za-z0-9+/=\s]*")
+# How files of PNG, JPEG, GIF, WebP, TIFF and BMP begin in base64.
+BASE64 = re.compile(
+    r"data:image/|iVBORw0KGgo|/9j/|R0lGOD|UklGR|SUkqA|TU0AK|Qk[0-9A-Za-z+/]{5}AAA"
+)
 
 
 def texts(columns: Columns, name: str) -> list[str | None]:
@@ -53,7 +71,7 @@ def pictures(columns: Columns, name: str, locations: Sequence[str]) -> list[Pict
     kind = column.type
     if pa.types.is_struct(kind) and "path" in {field.name for field in kind}:
         parts = dict(zip((field.name for field in kind), column.flatten(), strict=True))
-        paths = _from_paths(parts["path"], columns.folder)
+        paths = _from_paths(columns, name, parts["path"], locations)
         if name in columns.pictures:
             held = _from_rows(parts["row"], columns.pictures[name], locations)
         else:
@@ -62,7 +80,7 @@ def pictures(columns: Columns, name: str, locations: Sequence[str]) -> list[Pict
     if name in columns.pictures:
         return _from_rows(column, columns.pictures[name], locations)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
-        return _from_paths(column, columns.folder)
+        return _from_paths(columns, name, column, locations)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return _from_bytes(column, locations)
     raise SourceError([f"{columns.file.name} column '{name}' must hold picture paths or encoded "
@@ -84,6 +102,50 @@ def _from_rows(
     ]
 
 
-def _from_paths(column: pa.ChunkedArray, folder: Path) -> list[Picture | None]:
-    return [FilePicture(folder / path.strip()) if path and path.strip() else None
-            for path in column.to_pylist()]
+def _from_paths(
+    columns: Columns, name: str, column: pa.ChunkedArray, locations: Sequence[str]
+) -> list[Picture | None]:
+    paths = [path and path.strip() for path in column.to_pylist()]
+    if not columns.allow_outside:
+        _check_inside(columns, name, paths, locations)
+    return [picture_at(columns.folder, path) if path else None for path in paths]
+
+
+def _check_inside(
+    columns: Columns, name: str, paths: Sequence[str | None], locations: Sequence[str]
+) -> None:
+    outside = [
+        row
+        for row, path in enumerate(paths)
+        if path and _may_be_path(path) and is_outside(path, columns.folder)
+    ]
+    if outside:
+        first = outside[0]
+        raise SourceError([
+            f"{columns.file.name} column '{name}': {count(len(outside), 'picture')} outside "
+            f"{columns.folder}, the first in {locations[first]} ({short(str(paths[first]))}); say "
+            "`allow_outside: true` under data: where the table may name files anywhere"
+        ])
+
+
+def picture_at(folder: Path, path: str) -> Picture:
+    """The picture at a path, which counts from a folder; one that is unusable where it is none."""
+    if is_base64(path):
+        reason = "this is base64 text, not a path: write pictures to files, or as bytes to Parquet"
+    elif len(path) > LONGEST_PATH:
+        reason = "no path is as long"
+    else:
+        return FilePicture(folder / path)
+    return UnusablePicture(f"{path[:SHOWN]}... of {len(path):,} characters", reason)
+
+
+def _may_be_path(text: str) -> bool:
+    """Whether a text can be a path: base64 may begin with a slash, too."""
+    return len(text) <= LONGEST_PATH and not is_base64(text)
+
+
+def is_base64(text: str) -> bool:
+    """Whether a text is a picture's bytes as base64, with or without `data:` before it."""
+    if len(text) > LONGEST_PATH and BASE64_SIGNS.fullmatch(text):
+        return True
+    return len(text) > SHORTEST_BASE64 and BASE64.match(text) is not None

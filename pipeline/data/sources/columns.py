@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from pipeline.data.reading.delimited import Delimited
 from pipeline.data.reading.numbers import number_text
 from pipeline.data.reading.quotes import Quoting
+from pipeline.data.reading.regular_files import check_regular, read_regular
 from pipeline.data.samples import OF_SAMPLES, SourceError
 from pipeline.data.sources.parquet import PictureColumn, parquet_files, read_parquet
 from pipeline.data.sources.problems import first_few, hint
@@ -37,6 +38,7 @@ class Columns:
     table : those that were asked for and exist, m rows.
     parts : where `file` is a folder of files, each of them and how many rows it has.
     pictures : columns of encoded pictures, which stay on disk: `table` has the row of each.
+    allow_outside : whether paths of pictures may lead out of the folder.
     unjoined : rows that agree with none of a joined table, each with its key.
     """
 
@@ -45,6 +47,7 @@ class Columns:
     table: pa.Table
     parts: tuple[tuple[Path, int], ...] = ()
     pictures: Mapping[str, PictureColumn] = field(default_factory=dict)
+    allow_outside: bool = False
     unjoined: Mapping[int, tuple[str | None, ...]] = field(default_factory=dict)
 
     @property
@@ -95,8 +98,12 @@ def read_columns(
         if file.is_dir():
             return _read_parquet(file, parquet_files(file), asked, pictures)
         if ending == ".parquet":
+            check_regular(file)
             return _read_parquet(file, [file], asked, pictures)
-    except (pa.ArrowException, OSError, csv.Error) as error:
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SourceError([f"{file} cannot be read: {reason}"]) from error
+    except (pa.ArrowException, csv.Error) as error:
         raise SourceError([f"{file} cannot be read: {error}"]) from error
     raise SourceError([f"{file}: a table's ending says its kind, and '{ending}' is none of the "
                        f"known ones{hint(ending, ENDINGS, 'known')}"])
@@ -119,7 +126,7 @@ def missing_columns(
 
 def _utf8(file: Path) -> bytes:
     """Read the file's bytes without a byte order mark, and make sure that they are UTF-8."""
-    content = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    content = read_regular(file).removeprefix(b"\xef\xbb\xbf")
     try:
         content.decode()
     except UnicodeDecodeError as error:

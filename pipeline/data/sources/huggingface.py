@@ -70,7 +70,10 @@ class HuggingFace:
             raise SourceError(problems)
         names = list(dict.fromkeys(name for _, name in asked))
         columns = Columns(
-            source, tuple(dataset.column_names), _arrow(dataset.select_columns(names))
+            source,
+            tuple(dataset.column_names),
+            _arrow(dataset.select_columns(names)),
+            allow_outside=True,  # the library says where it put the files
         )
         locations = [columns.location(row) for row in range(len(columns.table))]
         others = [] if self.split else sorted({*splits} - {split})

@@ -18,6 +18,7 @@ from pipeline.data.sources.column_values import texts
 from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import first_few
 from pipeline.data.sources.rows import Names
+from reports.wording import short
 
 Key: TypeAlias = tuple[str | None, ...]
 EXAMPLES = 3  # keys without a match that are named
@@ -101,7 +102,7 @@ def unjoined_notes(columns: Columns, rows: Rows, join: str) -> list[str]:
     return [
         f"join: {len(keys)} of {len(rows)} rows of {columns.file.name} agree with no row of "
         f"{join}, so that they lack its columns, such as those of "
-        f"{', '.join(repr(key) for key in examples[:EXAMPLES])}"
+        f"{', '.join(repr(short(key)) for key in examples[:EXAMPLES])}"
     ]
 
 

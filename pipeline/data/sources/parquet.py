@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.data.reading.arrow_types import plain_type, without_views
+from pipeline.data.reading.regular_files import check_regular
 from pipeline.data.samples import SourceError
 
 GROUPS = 2  # row groups of pictures in memory at once, in each process
@@ -106,6 +107,8 @@ def _read(file: Path, group: int, name: str) -> pa.Array:
 def parquet_files(folder: Path) -> list[Path]:
     """A folder's Parquet files in the order of their names; without any raises SourceError."""
     files = sorted(folder.glob("*.parquet"))
+    for file in files:
+        check_regular(file)
     if not files:
         raise SourceError([f"{folder} is a folder without Parquet files: name a table"])
     return files

@@ -9,6 +9,7 @@ from typing import Any
 from features.machine.nearest import did_you_mean
 from pipeline.data.reading.names import by_normal_form, normal, unlike
 from pipeline.data.samples import SourceError
+from reports.wording import short
 
 MOST_LISTED = 12
 
@@ -22,7 +23,7 @@ def hint(name: str, known: Iterable[str], what: str) -> str:
         if same
         else did_you_mean(name, names)
     )
-    listed = ", ".join(names[:MOST_LISTED]) or "none"
+    listed = ", ".join(map(short, names[:MOST_LISTED])) or "none"
     more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
     return (f"; {question}" if question else "") + f" ({what}: {listed}{more})"
 

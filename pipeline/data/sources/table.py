@@ -42,6 +42,8 @@ class Table:
     sample : number of rows to take, at random (from `sample_seed`) and stratified by class.
     join : second table, whose columns can be named like the table's own: `path`, the key columns
         `on`, and its `quoting`.
+    allow_outside : whether `image` may name files outside the table's folder, by an absolute path
+        or with `..` in it.
     quoting : of a CSV or TSV file: `double` quotes around values with delimiters or line breaks, or
         `none` where its writer never quotes and a quote is a letter. By default quotes are read,
         and a file in which they may be letters is refused.
@@ -59,6 +61,7 @@ class Table:
     sample_seed: Annotated[int, Field(ge=0)] = 0
     join: Join | None = None
     quoting: Quoting | None = None
+    allow_outside: bool = False
 
     def load(self, folder: Path) -> Samples:
         """Read the rows; see pipeline.data.samples.Source.
@@ -73,6 +76,7 @@ class Table:
         roles.check(self.path)
         conditions = [("where", name) for name in self.where or {}]
         columns = self._columns(folder, [*roles.asked(), *conditions])
+        columns = replace(columns, allow_outside=self.allow_outside)
         n = len(columns.table)
         if not n:
             raise SourceError([f"{columns.file} holds no rows"])

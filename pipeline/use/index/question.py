@@ -11,6 +11,7 @@ from PIL import Image
 
 from features.block import Modality
 from features.pictures.decoding import UnreadablePicture, check
+from pipeline.data.reading.regular_files import read_regular
 from pipeline.use.problem import BundleError
 
 # A plus or minus with white space on both sides, outside of quotes.
@@ -83,7 +84,7 @@ def _term(written: str, sign: int, problems: list[str]) -> Term | None:
 
 def _picture(path: str, sign: int, problems: list[str]) -> Term | None:
     try:
-        content = Path(path).read_bytes()
+        content = read_regular(Path(path))
         check(content)
     except OSError as error:
         problems.append(f"picture {path}: {error.strerror or error}; words go in quotes")

@@ -15,6 +15,7 @@ from PIL import Image
 from features.block import Modality
 from features.pictures.decoding import UnreadablePicture, check, encoded
 from pipeline.data.frame import is_missing
+from pipeline.data.reading.regular_files import read_regular
 from pipeline.data.samples import NOUNS
 from pipeline.use.fitted import Items
 from pipeline.use.problem import ItemError
@@ -126,7 +127,7 @@ def picture_file(picture: object) -> bytes:
         Where it is nothing that stands for a picture.
     """
     if isinstance(picture, str | os.PathLike):
-        return Path(picture).read_bytes()
+        return read_regular(Path(picture))
     return encoded(picture)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import random
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 from torchvision import models
 
 from features.encoders.cnn import CNN
+from features.networks.checkpoint import read_checkpoint
 from features.networks.inference.feature_extractor import feature_extractor
 
 
@@ -106,6 +108,29 @@ def test_a_damaged_file_is_named(tmp_path, picture, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         from_file(tmp_path / name).transform([picture])
+
+
+@pytest.mark.parametrize("is_zip", [False, True])
+def test_a_damaged_file_of_any_version_of_torch_is_one_error_or_sound(tmp_path, is_zip):
+    """Files of before torch 1.6 are pickles one behind the other, without checksums."""
+    file, rng = io.BytesIO(), random.Random(0)
+    tensors = {f"layer{number}": torch.full((4, 4), float(number)) for number in range(3)}
+    torch.save(tensors, file, _use_new_zipfile_serialization=is_zip)
+    content, path = file.getvalue(), tmp_path / "weights.pth"
+    damaged = [content[:end] for end in range(0, len(content), len(content) // 40)]
+    for _ in range(200):
+        altered = bytearray(content)
+        altered[rng.randrange(len(content))] = rng.randrange(256)
+        damaged.append(bytes(altered))
+    refusals: list[str] = []
+    for altered in damaged:
+        path.write_bytes(altered)
+        try:
+            assert all(isinstance(read, torch.Tensor) for read in read_checkpoint(path).values())
+        except ValueError as error:
+            refusals.append(str(error))
+    assert len(refusals) > 40
+    assert all(str(path) in refusal for refusal in refusals)
 
 
 def test_what_holds_no_weights_is_named(tmp_path, picture):

@@ -128,8 +128,27 @@ def test_a_truncated_file_is_unreadable(kind: str, share: float) -> None:
 def test_what_is_no_picture_is_named() -> None:
     with pytest.raises(UnreadablePicture, match="empty"):
         decode(b"")
-    with pytest.raises(UnreadablePicture, match=r"not a picture.*<html>"):
-        decode(b"<html></html>")
+    with pytest.raises(UnreadablePicture, match=r"not a picture.*it is a web page"):
+        decode(b"  <!DOCTYPE HTML><html></html>")
+    with pytest.raises(UnreadablePicture, match="pointer of Git LFS"):
+        decode(b"version https://git-lfs.github.com/spec/v1\noid sha256:00")
+    with pytest.raises(UnreadablePicture, match="base64"):
+        decode(b"iVBORw0KGgoAAAANSUhEUgAA")
+
+
+SECRETS = (b"root:x:0:0", b"P3 hunter2 4 255 ", b"P5\nhunter2", b"P6 8 8 hunter2 ",
+           b"GIF89ahunter2", b"\x89PNG\r\n\x1a\n\0\0\0\5hunt", b"BMhunter2hunter2",
+           b"/* XPM */ hunter2", b"II*\0\x08\0\0\0hunter2hunter2",
+           b"#define hunter2_width 8\n", b"8BPShunter2hunter2")
+
+
+@pytest.mark.parametrize("content", SECRETS)
+def test_no_message_shows_what_a_file_holds(content: bytes) -> None:
+    """A table may name any file, and messages stand in reports."""
+    with pytest.raises(UnreadablePicture) as caught:
+        decode(content + b"\n" * 40)
+    assert "hunt" not in str(caught.value)
+    assert "root" not in str(caught.value)
 
 
 def test_too_many_pixels_are_an_error_and_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -291,3 +292,22 @@ def test_ids_come_in_the_order_of_their_numbers(store):
     ids = [f"item {number}" for number in (10, 9, 2, 1)] + [f"x{number}" for number in range(32)]
     dataset = build(small_samples(ids=ids), BOTH, RowRules(), store)
     assert dataset.ids[:5] == ("item 1", "item 2", "item 9", "item 10", "x0")
+
+
+@pytest.mark.parametrize("policy", ["fail", "drop"])
+def test_problems_of_rows_bring_no_escapes_and_no_endless_values(policy, store):
+    long = "x\x1b[31mEVIL\x1b]0;title\x07" + "y" * 100_000
+    samples = changed(
+        labels={1: long, 2: long + "\ud800"},
+        ids={4: long, 5: long, 6: long + "\ud800"},
+        pictures={7: FilePicture(Path(long)), 8: FilePicture(Path("/nowhere") / long)},
+    )
+    if policy == "fail":
+        with pytest.raises(DatasetError) as caught:
+            build(samples, BOTH, RowRules(policy), store)
+        lines = [*caught.value.problems, *str(caught.value).splitlines()]
+    else:
+        lines = build(samples, BOTH, RowRules(policy), store).dropped
+    assert len(lines) >= 6
+    assert all(len(line) <= 1000 for line in lines)
+    assert not any("\x1b" in line or "\x07" in line or "\ud800" in line for line in lines)

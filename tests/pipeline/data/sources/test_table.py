@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from pipeline.data.build import build
+from pipeline.data.dataset import DatasetError
+from pipeline.data.row_check import RowRules
 from pipeline.data.samples import BytesPicture, FilePicture
 from pipeline.data.sources.parquet import ParquetPicture
 from pipeline.data.sources.table import Table
@@ -405,3 +412,29 @@ def test_cifar10_with_its_glosses_reads_as_one_table():
     assert samples.group == "synset"
     assert set(samples.split) == {"test"}
     assert samples.pictures[0].read().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("form", ["plain", "data"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP"])
+def test_pictures_as_base64_are_told_in_few_words(kind, form, tmp_path, store):
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(file, kind)
+    text = base64.b64encode(file.getvalue()).decode()
+    text = text if form == "plain" else f"data:image/{kind.lower()};base64,{text}"
+    write_csv(tmp_path / "items.csv", [("p", "c"), *((text, "ab"[row % 2]) for row in range(8))])
+    samples = Table(path="items.csv", image="p", label="c").load(tmp_path)
+    with pytest.raises(DatasetError) as caught:
+        build(samples, ["image"], RowRules(), store)
+    assert len(str(caught.value)) < 8 * 250
+    assert all("this is base64 text, not a path" in line for line in caught.value.problems)
+    assert f"{text[:20]}... of {len(text):,} characters" in caught.value.problems[0]
+
+
+def test_a_text_that_is_longer_than_any_path_is_told_in_few_words(tmp_path, store):
+    rows = [("a, b!" * 100_000, "ab"[row % 2]) for row in range(8)]
+    write_csv(tmp_path / "items.csv", [("p", "c"), *rows])
+    samples = Table(path="items.csv", image="p", label="c").load(tmp_path)
+    with pytest.raises(DatasetError, match="no path is as long") as caught:
+        build(samples, ["image"], RowRules(), store)
+    assert len(str(caught.value)) < 8 * 250
