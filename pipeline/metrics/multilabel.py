@@ -34,14 +34,13 @@ def multilabel_scores(scores: NDArray[Any], truth: Truth, threshold: float) -> M
     there = truth.any(axis=0)
     if not there.any():
         return MultilabelScores(len(truth), float("nan"), float("nan"), float("nan"))
-    scores, right = scores[:, there], truth[:, there]
     tagged = scores >= threshold
-    hits = (tagged & right).sum(axis=0)
-    totals = tagged.sum(axis=0) + right.sum(axis=0)
-    of_labels = 2 * hits / np.maximum(totals, 1)
+    hits = (tagged & truth).sum(axis=0)
+    totals = tagged.sum(axis=0) + truth.sum(axis=0)
+    of_labels = 2 * hits[there] / totals[there]
     return MultilabelScores(
         len(truth),
-        float(average_precision_score(right, scores, average="macro")),
+        float(average_precision_score(truth[:, there], scores[:, there], average="macro")),
         float(2 * hits.sum() / totals.sum()),
         float(of_labels.mean()),
     )

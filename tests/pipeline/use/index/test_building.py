@@ -1,0 +1,151 @@
+"""Indexes: made, brought up to date, and refused when touched."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.index import main as index_items
+from pipeline.use.index import building
+from pipeline.use.index.index import Index
+from pipeline.use.index.spaces import Space
+from pipeline.use.problem import BundleError
+from tests.pipeline.use.index.conftest import rows_of, write
+from tests.support.samples import png
+
+
+@pytest.fixture
+def copied(indexed, tmp_path: Path) -> Path:
+    """A copy of the table, its pictures and the index."""
+    shutil.copytree(indexed.table.parent, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def brought_up_to_date(copied: Path, model: Path, capsys) -> str:
+    capsys.readouterr()
+    code = index_items([str(model), str(copied / "items.csv"), "-o", str(copied / "index")])
+    streams = capsys.readouterr()
+    assert code == 0, streams.err
+    return streams.err + streams.out
+
+
+def test_vectors_are_of_norm_1_and_the_shared_space_brings_both_together(indexed):
+    index = indexed.index
+    assert len(index) == 60
+    for space in index.files.spaces.spaces:
+        norms = np.linalg.norm(index.files.vectors[space], axis=1)
+        np.testing.assert_allclose(norms, 1, atol=1e-5)
+    points = [np.asarray(index.files.vectors[Space(name, shared=True)]) for name in
+              ("image", "text")]
+    kinds = np.array(index.column("kind"))
+    nearest = kinds[(points[1] @ points[0].T).argmax(axis=1)]
+    assert (nearest == kinds).mean() > 0.9
+
+
+def test_it_says_how_well_it_finds_beside_chance(made, indexed, tmp_path, capsys):
+    assert index_items([str(made.model), str(indexed.table), "-o", str(tmp_path / "new")]) == 0
+    text = capsys.readouterr().err
+    measured = indexed.index.files.measured
+    assert measured.pairs == 12
+    assert measured.chance == pytest.approx(10 / 12)
+    assert "60 items indexed, 60 pictures and 60 texts encoded" in text
+    assert "of 12 pairs left out, a text's picture is among the first 10" in text
+
+
+def test_only_what_is_new_is_encoded(indexed, copied, capsys):
+    header, *rows = rows_of(copied / "items.csv")
+    (copied / "new.png").write_bytes(png(999))
+    rows = [*rows[:10], ["new", "new.png", "bark the tail", "dog", "dog"], *rows[12:]]
+    rows[3][2] = "purr whiskers"
+    write(copied / "items.csv", [header, *rows])
+    text = brought_up_to_date(copied, indexed.model, capsys)
+    assert "59 items indexed, 1 picture and 2 texts encoded" in text
+    before, after = indexed.index.files, Index.load(copied / "index").files
+    assert after.column("id")[10] == "new"
+    for space in before.spaces.spaces:
+        np.testing.assert_array_equal(after.vectors[space][11], before.vectors[space][12])
+    assert not list(copied.glob(".index*")), "nothing is left beside it"
+
+
+def test_equal_pictures_are_encoded_once(indexed, copied, capsys):
+    header, *rows = rows_of(copied / "items.csv")
+    (copied / "new.png").write_bytes(png(999))
+    more = [[f"new{at}", "new.png", "bark the tail", "dog", "dog"] for at in range(3)]
+    write(copied / "items.csv", [header, *rows, *more])
+    text = brought_up_to_date(copied, indexed.model, capsys)
+    assert "63 items indexed, 1 picture and 1 text encoded" in text
+
+
+def test_pictures_that_cannot_be_read_are_said_and_their_texts_are_there(indexed, copied, capsys):
+    header, *rows = rows_of(copied / "items.csv")
+    (copied / "bad.png").write_bytes(b"no picture")
+    write(copied / "items.csv", [header, *rows, ["bad", "bad.png", "purr whiskers", "cat", ""]])
+    text = brought_up_to_date(copied, indexed.model, capsys)
+    assert "1 item with a problem:\n  bad: picture" in text
+    files = Index.load(copied / "index").files
+    assert not files.present["image"][-1]
+    assert files.present["text"][-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("index.json", "index.json was changed"),
+        ("spaces.safetensors", "spaces.safetensors was changed"),
+        ("image.f32", "image.f32 was changed"),
+        ("model/bundle.json", "bundle.json was changed"),
+    ],
+)
+def test_an_index_that_was_touched_is_refused(copied, name, reason):
+    path = copied / "index" / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] + b"x")
+    with pytest.raises(BundleError, match=reason):
+        Index.load(copied / "index")
+
+
+def test_a_missing_file_and_a_folder_that_is_none_are_refused(copied, tmp_path):
+    (copied / "index" / "text.f32").unlink()
+    with pytest.raises(BundleError, match=r"text\.f32 is missing"):
+        Index.load(copied / "index")
+    with pytest.raises(BundleError, match=r"it has no index\.json"):
+        Index.load(tmp_path)
+
+
+def test_another_model_needs_another_folder(indexed, copied, made, tmp_path, capsys):
+    from pipeline.bundle import main as bundle
+
+    other = tmp_path / "other"
+    assert bundle([str(made.run), "--cell", "tfidf / text_only / logistic", "-o", str(other)]) == 0
+    capsys.readouterr()
+    items, folder = str(copied / "items.csv"), str(copied / "index")
+    assert index_items([str(other), items, "-o", folder]) == 2
+    assert "was made with another model" in capsys.readouterr().err
+    assert index_items([str(other), items, "-o", str(tmp_path / "texts")]) == 0
+    with pytest.raises(BundleError, match="knows texts only: it cannot be asked with a picture"):
+        Index.load(tmp_path / "texts").search("", [copied / "0.png"])
+
+
+def test_where_it_stops_the_index_before_stays_whole(indexed, copied, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(building.IndexWriter, "add", full)
+    items, folder = str(copied / "items.csv"), str(copied / "index")
+    assert index_items([str(indexed.model), items, "-o", folder]) == 2
+    assert len(Index.load(copied / "index")) == 60
+    assert not list(copied.glob(".index*"))
+
+
+def test_a_large_table_is_sampled_to_learn_from(indexed, monkeypatch, tmp_path):
+    monkeypatch.setattr(building, "LEARNED_FROM", 45)
+    monkeypatch.setattr(building, "AT_ONCE", 7)
+    folder = tmp_path / "index"
+    assert index_items([str(indexed.model), str(indexed.table), "-o", str(folder)]) == 0
+    index = Index.load(folder)
+    assert len(index) == 60
+    assert index.files.measured.pairs == 9
+    assert index.files.column("id") == indexed.index.files.column("id")

@@ -1,0 +1,77 @@
+"""Searching: words, pictures, both, and the items that are allowed."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.search import main as search
+from pipeline.use.index.index import Wish
+from pipeline.use.problem import BundleError
+
+
+def kinds(hits) -> set[str]:
+    return {hit.columns["kind"] for hit in hits}
+
+
+@pytest.mark.parametrize("by", ["picture", "text", "both"])
+@pytest.mark.parametrize(("words", "kind"), [("purr meow", "cat"), ("wheel engine", "car")])
+def test_words_find_pictures_and_texts(indexed, words, kind, by):
+    hits = indexed.index.search(words, wish=Wish(8, by))
+    assert len(hits) == 8
+    assert kinds(hits) == {kind}
+    assert all(-1.0001 <= hit.score <= 1.0001 for hit in hits)
+    assert set(hits[0].cosines) == ({"picture", "text"} if by == "both" else {by})
+
+
+def test_an_items_own_picture_finds_it_first_with_cosine_1(indexed):
+    (first, *_) = indexed.index.search(
+        "", [indexed.table.parent / "7.png"], Wish(3, "picture")
+    )
+    assert (first.id, round(first.score, 4)) == ("id7", 1.0)
+    assert first.thumbnail.startswith(b"\xff\xd8"), "a JPEG file"
+
+
+def test_what_is_taken_away_does_not_come(indexed):
+    assert kinds(indexed.index.search("purr bark", wish=Wish(4, "text"))) == {"cat", "dog"}
+    assert kinds(indexed.index.search("purr bark - bark", wish=Wish(4, "text"))) == {"cat"}
+
+
+def test_words_and_a_picture_meet_in_the_shared_space(indexed, monkeypatch):
+    monkeypatch.chdir(indexed.table.parent)
+    hits = indexed.index.search("meow + 3.png", wish=Wish(5))
+    assert kinds(hits) == {"cat"}
+    assert set(hits[0].cosines) == {"picture", "text"}
+
+
+def test_conditions_leave_items_out(indexed):
+    index = indexed.index
+    assert kinds(index.search("purr", wish=Wish(5, where=(("kind", "dog"),)))) == {"dog"}
+    assert "cat" not in kinds(index.search("purr", wish=Wish(50, where=(("kind!", "cat"),))))
+    with pytest.raises(BundleError) as error:
+        index.search("purr", wish=Wish(where=(("kin", "dog"), ("kind", "dag"))))
+    lines = str(error.value).splitlines()
+    assert "no column 'kin'; did you mean 'kind'?" in lines[0]
+    assert lines[1] == "no item has kind=dag; nearest: dog"
+
+
+def test_the_command_prints_a_table_json_and_a_page(indexed, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    assert search([str(indexed.folder), "purr <b>", "-k", "2", "--html", str(page)]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert table[0].split() == ["id", "score", "picture", "text", "text"]
+    assert len(table) == 4
+    html = page.read_text()
+    assert html.count("data:image/jpeg;base64,") == 2
+    assert "purr &lt;b&gt;" in html
+    assert search([str(indexed.folder), "purr", "-k", "2", "--json"]) == 0
+    assert capsys.readouterr().out.count('"kind": "cat"') == 2
+
+
+def test_the_command_says_what_cannot_be_asked(indexed, tmp_path, capsys):
+    assert search([str(indexed.folder)]) == 2
+    assert "nothing is asked" in capsys.readouterr().err
+    assert search([str(tmp_path), "purr"]) == 2
+    assert "no index" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        search([str(indexed.folder), "purr", "--where", "kind"])
+    assert "a column and a value like brand=x" in capsys.readouterr().err
