@@ -12,16 +12,34 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from features.pictures.in_flight import PIXELS
+
 # A JPEG file is decoded at a half, a quarter or an eighth where that leaves this many times the
 # side that is needed: the filter of the resize that follows then still has all the detail that it
 # would keep.
 SPARE = 2
+
+
+# What is decoded. Others start programs (EPS: Ghostscript), are no pictures (HDF5, GRIB), or so
+# rare that their decoders are hardly tested.
+FORMATS = (
+    "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI",
+    "SGI", "TGA", "TIFF", "WEBP",
+)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those that this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 class UnreadablePicture(ValueError):
@@ -73,13 +91,14 @@ def decode(encoded: bytes, side: int | None = None) -> Image.Image:
         raise UnreadablePicture("the file is empty")
     with _quiet():
         try:
-            with Image.open(io.BytesIO(encoded)) as picture:
+            with Image.open(io.BytesIO(encoded), formats=_formats()) as picture:
                 _check_size(picture.width, picture.height)
                 if side is not None:
                     # does nothing for other kinds than JPEG
                     picture.draft(None, (SPARE * side, SPARE * side))
-                picture.load()
-                return _to_rgb(_upright(picture))
+                with PIXELS.taken(picture.width * picture.height):
+                    picture.load()
+                    return _to_rgb(_upright(picture))
         except (UnreadablePicture, MemoryError):
             raise
         except UnidentifiedImageError:

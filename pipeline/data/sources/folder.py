@@ -122,7 +122,9 @@ def _pictures_below(root: Path) -> Iterator[str]:
 
 
 def _readable_endings() -> set[str]:
-    """List the endings of formats that Pillow reads, such as ".png"; others it only writes."""
+    """List the endings of formats that are decoded, such as ".png"."""
     from PIL import Image  # imports every picture format there is
 
-    return {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    from features.pictures.decoding import FORMATS
+
+    return {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
