@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 Facts: TypeAlias = Mapping[str, Any]
+Value = TypeVar("Value")
 FactCache: TypeAlias = Callable[[Facts, Callable[[], Facts]], Facts]
 
 _established: dict[str, Facts] = {}
@@ -30,6 +31,24 @@ def cached_facts(question: Facts, establish: Callable[[], Facts]) -> Facts:
     if key not in _established:
         _established[key] = _caches[-1](question, establish) if _caches else establish()
     return _established[key]
+
+
+def cached_fact(
+    question: Facts, name: str, establish: Callable[[], Any], taken: Callable[[Any], Value]
+) -> Value:
+    """The only fact that answers a question, from the cache or as `establish` returns it.
+
+    Parameters
+    ----------
+    name : of the fact.
+    taken : what is made of it. Where that fails with what the cache has, which anybody may have
+        written, the fact is established anew.
+    """
+    facts = cached_facts(question, lambda: {name: establish()})
+    try:
+        return taken(facts[name])
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return taken(establish())
 
 
 @contextmanager

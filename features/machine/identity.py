@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from features.machine.facts import cached_facts
+from features.machine.facts import cached_fact
 
 LARGE = 2**20  # bytes from which on asking the cache takes less time than reading the file
 # Seconds since its last change after which a file's times tell any other: clocks tick, and differ.
@@ -53,7 +53,13 @@ def file_digest(path: Path) -> str:
         "changed": status.st_ctime_ns,
         "inode": status.st_ino,
     }
-    return str(cached_facts(question, lambda: {"sha256": content_digest(path)})["sha256"])
+    return cached_fact(question, "sha256", lambda: content_digest(path), _digest)
+
+
+def _digest(value: object) -> str:
+    if not isinstance(value, str) or len(value) != 64:
+        raise ValueError(f"{str(value)[:50]!r} is no sha256")
+    return value
 
 
 def content_digest(path: Path) -> str:

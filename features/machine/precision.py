@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from features.machine.facts import cached_facts
+from features.machine.facts import cached_fact
 from features.machine.identity import versions
 
 DRIVER = Path("/proc/driver/nvidia")  # where Linux shows it
@@ -75,7 +75,7 @@ def _gpu() -> bool | None:
         question = {"question": "bfloat16 on a GPU", "libraries": versions("torch"), "gpus": gpus,
                     "visible": os.environ.get("CUDA_VISIBLE_DEVICES"),
                     "driver": (DRIVER / "version").read_text(encoding="utf-8", errors="replace")}
-        return bool(cached_facts(question, lambda: {"bfloat16": _asked_torch()})["bfloat16"])
+        return cached_fact(question, "bfloat16", _asked_torch, bool)
     except _NoGPU:  # now: a driver that does not work is no answer to remember
         return None
 

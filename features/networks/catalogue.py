@@ -6,12 +6,12 @@ They come from pip, torchvision and timm. The last two are imported only where n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
 
-from features.machine.facts import cached_facts
+from features.machine.facts import cached_fact
 from features.machine.identity import versions
 from features.machine.nearest import nearest_few
 from features.networks.names import cannot_be, written_names
@@ -67,8 +67,14 @@ def listed(model: str) -> dict[str, Listed]:
         return {"default": Listed("default", "", None, LITE0_PREPARATION)}
     ask = _ask_timm if model.startswith(TIMM) else _ask_torchvision
     question = {"network": model, "libraries": versions(library(model))}
-    weights = cached_facts(question, lambda: {"weights": ask(model)})["weights"]
-    return {entry["name"]: _from_json(entry) for entry in weights}
+    return cached_fact(question, "weights", lambda: ask(model), _by_name)
+
+
+def _by_name(weights: Sequence[dict[str, Any]]) -> dict[str, Listed]:
+    known = {str(entry["name"]): _from_json(entry) for entry in weights}
+    if not known:
+        raise ValueError("no weights are listed")
+    return known
 
 
 def library(model: str) -> str:

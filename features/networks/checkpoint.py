@@ -42,7 +42,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
                 stored = torch.load(path, map_location="cpu", weights_only=True)
         except (MemoryError, OSError):
             raise
-        # Damaged pickles, those of torch before 1.6 above all, make it raise nearly every kind.
+        # Damaged and hostile files, those of torch before 1.6 above all, raise nearly every kind.
         except Exception as error:
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise ValueError(

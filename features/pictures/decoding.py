@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from features.pictures import meaning
+from features.pictures.in_flight import PIXELS
 
 # A JPEG file is decoded at a half, a quarter or an eighth where that leaves this many times the
 # side that is needed: the filter of the resize that follows then still has all the detail that it
@@ -32,6 +34,21 @@ KINDS = {
     (b"data:", b"ivborw0kggo", b"/9j/"): "it is base64 text: decode it first",
 }
 QUOTED = re.compile(r"""b?(['"]).*\1""", re.DOTALL)  # bytes and texts in a message
+
+
+# What is decoded. Others start programs (EPS: Ghostscript), are no pictures (HDF5, GRIB), or so
+# rare that their decoders are hardly tested.
+FORMATS = (
+    "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI",
+    "SGI", "TGA", "TIFF", "WEBP",
+)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those that this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 class UnreadablePicture(ValueError):
@@ -83,12 +100,13 @@ def decode(encoded: bytes, side: int | None = None) -> Image.Image:
         raise UnreadablePicture("the file is empty")
     with _quiet():
         try:
-            with Image.open(io.BytesIO(encoded)) as picture:
+            with Image.open(io.BytesIO(encoded), formats=_formats()) as picture:
                 _check_size(picture.width, picture.height)
                 if side is not None:
                     # does nothing for other kinds than JPEG
                     picture.draft(None, (SPARE * side, SPARE * side))
-                return _to_rgb(_upright(meaning.load(picture, encoded)))
+                with PIXELS.taken(picture.width * picture.height):
+                    return _to_rgb(_upright(meaning.load(picture, encoded)))
         except (UnreadablePicture, MemoryError):
             raise
         except UnidentifiedImageError:

@@ -117,13 +117,15 @@ class VectorFile:
     def _vector(self, offset: int) -> FloatArray:
         if self._binary:
             return np.frombuffer(self._bytes, dtype="<f4", count=self.width, offset=offset)
-        numbers = self._line(offset).split()
         try:
-            return np.array(numbers, dtype=np.float32)
+            numbers = np.array(self._line(offset).split(), dtype=np.float32)
+            if len(numbers) != self.width:
+                raise ValueError(f"there are {len(numbers)}")
         except ValueError as error:
             raise ValueError(
                 f"file {self.path} byte {offset}: not {self.width} numbers: {error}"
             ) from error
+        return numbers
 
 
 def check_finite(

@@ -16,6 +16,7 @@ from pipeline.config.data_key import data_key
 from pipeline.config.grid import METRIC, TUNING_METRIC, Grid, GridError
 from pipeline.config.problem import Problem
 from pipeline.config.reading.bounds import too_much
+from pipeline.config.reading.origin import grid_file_of
 from pipeline.config.rules import mismatches, unseen_problems
 from pipeline.config.yaml_lines import Lines, location, read_yaml
 from pipeline.data.sources import SOURCES
@@ -94,7 +95,7 @@ def parse_grid(
     GridError
         With every mistake; see `read_grid`.
     """
-    folder = path.resolve().parent
+    folder = grid_file_of(path).resolve().parent
     problems = _unknown_keys(content)
     data = data_key(content.get("data"), problems, sources)
     lists = _lists(content, problems)

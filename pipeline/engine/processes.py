@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -88,6 +89,7 @@ class Processes:
     def close(self, *, at_once: bool = False) -> None:
         """See Engine. Workers that are idle stay for the next tasks, or end by themselves."""
         if self._executor is not None and at_once:
+            _quiet_manager()
             self._executor.shutdown(wait=False, kill_workers=True)
             self._executor = None
         self._running.clear()
@@ -103,6 +105,7 @@ class Processes:
             from joblib.externals.loky import ProcessPoolExecutor
 
             sweep()
+            _start_tracker()
             # It is said of workers that ended because nothing was to do, and are started again.
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
             # Not the pool that joblib reuses: scikit-learn's own processes are of that one.
@@ -111,6 +114,38 @@ class Processes:
                 initializer=begin_worker, initargs=(os.getpid(),),
             )
         return self._executor
+
+
+def _quiet_manager() -> None:
+    """Say nothing of how the thread ends that hands work to workers, once these are killed.
+
+    It may be about to hand over what was just cancelled.
+    """
+    shown = threading.excepthook
+
+    def show(arguments: threading.ExceptHookArgs) -> None:
+        if arguments.thread is None or arguments.thread.name != "ExecutorManagerThread":
+            shown(arguments)
+
+    threading.excepthook = show
+
+
+def _start_tracker() -> None:
+    """Start the process that clears shared memory when all others have gone.
+
+    It warns of what it clears behind a run that was killed, in the middle of what comes after it.
+    """
+    from joblib.externals.loky.backend import resource_tracker
+
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore::UserWarning"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _computed_in_worker(batch: Batch, address: str) -> dict[str, Outcome]:

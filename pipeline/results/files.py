@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.config.reading.origin import ORIGIN
 from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save as save_folds
 from pipeline.metrics import METRICS
 from pipeline.results.answer_files import contrasts_csv, labels_csv, verdict_json
-from pipeline.results.origin import ORIGIN
 from reports.fold_record import CellRecord, FoldRecord
 from reports.page.files import write_whole
 from reports.record import RunRecord

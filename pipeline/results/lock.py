@@ -14,6 +14,7 @@ from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config.components import Component, filled_in
 from pipeline.config.grid import Grid
+from pipeline.config.reading.origin import ORIGIN
 from pipeline.data.frame import FRAME, FRAMES
 from pipeline.data.sources import SOURCES
 
@@ -62,7 +63,10 @@ def _how_again(grid: Grid) -> dict[str, str]:
             "rows": "given from Python, and in no file: this file cannot be run by itself",
             "the same run": "pipeline.use.compare(this file, the rows) in the same folder",
         }
-    return {"paths count from the folder of the grid file": "run a copy of this file from there"}
+    return {
+        "the same run": "python -m pipeline.run and this file: paths count from the folder of the "
+        f"grid file, which {ORIGIN} beside it names"
+    }
 
 
 def _entry(component: Component, registry: Mapping[str, type]) -> Any:

@@ -6,13 +6,13 @@ import json
 import os
 from pathlib import Path
 
-ORIGIN = "origin.json"
+from pipeline.config.reading.origin import grid_file_of
 
 
 def origin_json(grid: Path, store: str, folder: Path) -> str:
     """The paths relative to the run's folder, so that all may be moved together."""
     address = store if "://" in store else os.path.relpath(store, folder)
-    content = {"grid": os.path.relpath(grid, folder), "store": address}
+    content = {"grid": os.path.relpath(grid_file_of(grid), folder), "store": address}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -27,14 +27,14 @@ from pathlib import Path
 
 import psutil
 
+from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.engine.progress import say
-from pipeline.results.origin import ORIGIN, as_seen_below
+from pipeline.results.origin import as_seen_below
 from pipeline.store.files import sync_folder
 
-LOCK = "grid.lock.yaml"  # a folder without it is no finished run's
 # Everything that a run may leave: the lock goes first and comes last.
 FILES = (
-    LOCK,
+    LOCK,  # a folder without it is no finished run's
     ORIGIN,
     "verdict.json",
     "folds.npz",

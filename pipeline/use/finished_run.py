@@ -12,8 +12,8 @@ from typing import Any
 from features.machine.nearest import nearest
 from pipeline.config.grid import Grid
 from pipeline.config.parse import parse_grid
+from pipeline.config.reading.origin import ORIGIN
 from pipeline.config.yaml_lines import read_yaml
-from pipeline.results.origin import ORIGIN
 from pipeline.use.problem import BundleError
 
 BEST = "best"

@@ -155,8 +155,9 @@ def test_workers_end_with_their_run(folder, number):
         _, errors = process.communicate(timeout=PATIENCE)
         if number == signal.SIGTERM:
             assert process.returncode == 130
-            assert errors.endswith(f"\nstopped; {GO_ON}\n")
+            assert errors.endswith(f"\nstopped; {GO_ON}\n"), errors
         assert "Traceback" not in errors
+        assert "Warning" not in errors
 
 
 # --- in company

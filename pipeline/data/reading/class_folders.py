@@ -119,9 +119,11 @@ def _identity(folder: Path) -> _Identity:
 
 @cache
 def _readable_endings() -> frozenset[str]:
-    """Endings of formats that Pillow reads, such as ".png"; others it only writes."""
+    """Endings of formats that are decoded, such as ".png"."""
     from PIL import Image  # imports every picture format there is
 
+    from features.pictures.decoding import FORMATS
+
     return frozenset(
-        ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN
+        ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS
     )

@@ -194,6 +194,8 @@ def test_gensim_reads_our_examples_alike(tmp_path: Path) -> None:
     (b"word and text\n", "its first line is neither"),
     (b"3 2\nred 1 2\ncar 1 2\n", "cut off: its first line says 3 words, it holds 2"),
     (b"2 2\nred 1 2\ncar 1\n", "line 3: 1 numbers after the word, not 2"),
+    (b"a 1 2 3\nred  2 3\n", "byte 12: not 3 numbers: there are 2"),
+    (b"car 1 2\nred x 2\n", "byte 12: not 2 numbers: could not convert"),
     (
         b"2 2\nred " + np.zeros(2, "<f4").tobytes() + b"car \x00\x00",
         "cut off: its first line says 2 words, it holds 1",

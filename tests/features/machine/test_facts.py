@@ -12,7 +12,7 @@ import pytest
 
 from features.encoders.cnn import CNN
 from features.machine import identity
-from features.machine.facts import cached_facts, caching_facts
+from features.machine.facts import cached_fact, cached_facts, caching_facts
 from features.machine.identity import file_digest
 from features.networks import catalogue
 from pipeline.store.folder import FolderStore
@@ -39,6 +39,31 @@ def test_an_answer_is_asked_for_once_and_kept_in_the_store(tmp_path):
     with caching_facts(fact_cache(FolderStore(tmp_path))):
         cached_facts({**QUESTION, "libraries": {"paint": "2"}}, ask)
     assert len(asked) == 2, "another version may answer differently"
+
+
+@pytest.mark.parametrize("forged", [{}, {"sha256": 3}, {"sha256": "abc"}, {"sha256": None}])
+def test_an_answer_that_cannot_be_is_established_anew(tmp_path, forged):
+    def digest(value):
+        if len(value) != 64:
+            raise ValueError
+        return value
+
+    store = FolderStore(tmp_path)
+    with caching_facts(fact_cache(store)):
+        cached_facts(QUESTION, lambda: forged)
+    with caching_facts(fact_cache(store)):
+        assert cached_fact(QUESTION, "sha256", lambda: "0" * 64, digest) == "0" * 64
+
+
+@pytest.mark.parametrize("forged", [{}, {"weights": []}, {"weights": [{"name": "x"}]},
+                                    {"weights": 3}, {"weights": [{"name": "x", "preparation": 1}]}])
+def test_forged_weights_of_networks_are_asked_for_anew(tmp_path, forged):
+    store = FolderStore(tmp_path)
+    question = {"network": "resnet18", "libraries": identity.versions("torchvision")}
+    with caching_facts(fact_cache(store)):
+        cached_facts(question, lambda: forged)
+    with caching_facts(fact_cache(store)):
+        assert list(catalogue.listed("resnet18")) == ["IMAGENET1K_V1"]
 
 
 def test_an_error_is_no_answer(tmp_path):

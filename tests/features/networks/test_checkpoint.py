@@ -167,3 +167,22 @@ def test_a_grid_names_a_checkpoint_by_its_place_beside_the_grid(tmp_path, weight
     (component,) = read_grid(tmp_path / "grid.yaml").image
     assert component.parameters["weights"] == tmp_path / "own.safetensors"
     assert component.label == "cnn(squeezenet1_1, own.safetensors)"
+
+
+def test_checkpoints_that_make_torch_stumble_give_one_clear_error(tmp_path):
+    """Protocols and stacks of legacy files, and archives, that torch's reader does not expect."""
+    sound = tmp_path / "sound.pt"
+    torch.save({"weight": torch.ones(2)}, sound)
+    legacy = tmp_path / "legacy.pt"
+    torch.save({"weight": torch.ones(2)}, legacy, _use_new_zipfile_serialization=False)
+    contents = [
+        b"\x80\x02.", b"\x80\x02u.", b"\x80\x02tR.", b"\x80\x02h\x05.", b"\x80\x02cos\nsystem\n.",
+    ]
+    for path in (sound, legacy):
+        whole = path.read_bytes()
+        contents += [whole[:size] for size in range(0, len(whole) // 2, 97)]
+    for number, content in enumerate(contents):
+        path = tmp_path / f"damaged{number}.pt"
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"{path.name} are no state dict that is safe"):
+            read_checkpoint(path)

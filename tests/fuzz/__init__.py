@@ -1,0 +1,1 @@
+"""Fuzzers: readers are fed what nobody meant to write. `python -m tests.fuzz --seconds 600`."""
