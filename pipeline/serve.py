@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pipeline.ending import ended
 from pipeline.engine.progress import say
-from pipeline.use.bundle import Bundle
+from pipeline.use.bundle import Bundle, read_manifest
+from pipeline.use.index.index import Index
 from pipeline.use.making import CARD
 from pipeline.use.problem import BundleError
 
@@ -33,9 +34,13 @@ def _serve(options: argparse.Namespace) -> int:
         ) from error
     try:
         bundle = Bundle.load(options.model)
+        index = None if options.index is None else _index(options)
         card = options.model / CARD
         text = card.read_text(encoding="utf-8") if card.is_file() else "This model has no card.\n"
-        with Service(bundle, text) as service, listening(options.host, options.port) as listener:
+        with (
+            Service(bundle, text, index=index) as service,
+            listening(options.host, options.port) as listener,
+        ):
             service.warm_up()
             say(f"{address(listener)} answers; Ctrl-C ends it")
             if not _is_loopback(options.host):
@@ -45,6 +50,14 @@ def _serve(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("\nended", file=sys.stderr)
     return 0
+
+
+def _index(options: argparse.Namespace) -> Index:
+    """The index that is served, too. Raises BundleError where another model made it."""
+    index = Index.load(options.index)
+    if index.files.bundle != read_manifest(options.model)["sha256"]:
+        raise BundleError(f"{options.index} was made with another model than {options.model}")
+    return index
 
 
 def _is_loopback(host: str) -> bool:
@@ -59,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
         "Serve a bundle that python -m pipeline.bundle wrote: a page for people, an API for "
         "programs."))
     parser.add_argument("model", type=Path, help="folder of the bundle")
+    parser.add_argument("--index", type=Path, metavar="FOLDER",
+                        help="an index of python -m pipeline.index: the page shows its items that "
+                        "are most like the one that is given")
     parser.add_argument("--host", default="127.0.0.1",
                         help="address to listen on (default: %(default)s, this machine alone)")
     parser.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")

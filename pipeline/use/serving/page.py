@@ -42,6 +42,7 @@ def question_page(service: Service) -> HtmlPage:
         score=_score(bundle.about),
         classes=count(len(bundle.classes), "class", "classes"),
         modalities=bundle.cell.modalities,
+        has_index=service.index is not None,
         limits=limits,
         megabytes=limits.request_bytes // 2**20,
     )

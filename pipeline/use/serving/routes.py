@@ -14,11 +14,13 @@ from pipeline.data.samples import NOUNS
 from pipeline.use.serving.inputs import Batch
 from pipeline.use.serving.limits import Refusal, Refused
 from pipeline.use.serving.metrics import MEDIA_TYPE
+from pipeline.use.serving.nearest_items import NearestItems
 from pipeline.use.serving.prediction import Prediction
 from pipeline.use.serving.reasons import Reasons
 from pipeline.use.serving.service import Service
 
 router = APIRouter()
+index_router = APIRouter()  # where an index is served, too
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 Statuses = dict[int | str, dict[str, Any]]
 REFUSALS: Statuses = {
@@ -126,6 +128,20 @@ async def explain(
 ) -> Reasons:
     """What picture and text add to the class's probability, and what a network attended to."""
     return await service.reasons(await question.content(), question.text)
+
+
+@index_router.post(
+    "/nearest", summary="The items of the index that are most like an item",
+    dependencies=[Depends(_is_form)], responses=_of(408, 413, 415, 422, 500, 503),
+    openapi_extra=_example(
+        'curl -F picture=@photo.jpg -F text="a red armchair" http://localhost:8000/nearest'
+    ),
+)
+async def nearest(
+    service: Served, question: Annotated[Question, Form(media_type=FORMS[0])]
+) -> NearestItems:
+    """By picture, text or both, each compared in its own space."""
+    return await service.nearest(await question.content(), question.text)
 
 
 @router.post(

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
 from features.pictures.decoding import as_png
 from pipeline.use.bundle import Bundle
+from pipeline.use.index.index import Index
 from pipeline.use.items import Item
 from pipeline.use.problem import BundleError
 from pipeline.use.serving.batching import Batcher
 from pipeline.use.serving.inputs import ItemGiven, item_of, item_of_batch
 from pipeline.use.serving.limits import Limits, Refusal
 from pipeline.use.serving.metrics import Metrics
+from pipeline.use.serving.nearest_items import NearestItems, nearest_items
 from pipeline.use.serving.prediction import Prediction, failed, predictions
 from pipeline.use.serving.reasons import Reasons, reasons
+
+Answer = TypeVar("Answer")
 
 
 class Service:
@@ -30,12 +34,21 @@ class Service:
     Parameters
     ----------
     card : text of the model card.
+    index : of items, of which the nearest are shown; None for none.
     """
 
-    def __init__(self, bundle: Bundle, card: str = "", limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        card: str = "",
+        limits: Limits | None = None,
+        index: Index | None = None,
+    ) -> None:
         self.bundle, self.card, self.limits = bundle, card, limits or Limits()
-        for model in bundle.cell.models:
-            for encoder in model.encoders.values():
+        self.index = index
+        models = [model.encoders for model in bundle.cell.models]
+        for encoders in [*models, {} if index is None else index.files.spaces.encoders]:
+            for encoder in encoders.values():
                 encoder.exact = False  # an item alone would take as long as a full batch
         self.metrics = Metrics()
         self._batcher = Batcher(partial(predictions, bundle), self.limits, self.metrics.batch)
@@ -84,8 +97,19 @@ class Service:
 
     async def reasons(self, picture: bytes | None, text: str | None) -> Reasons:
         """What the prediction of an item rests on. Raises what the model raises, and Refusal."""
+        return await self._asked(partial(reasons, self.bundle), picture, text)
+
+    async def nearest(self, picture: bytes | None, text: str | None) -> NearestItems:
+        """The items of the index next to an item. Raises what the model raises, and Refusal."""
+        assert self.index is not None
+        return await self._asked(partial(nearest_items, self.index), picture, text)
+
+    async def _asked(
+        self, ask: Callable[[Item], Answer], picture: bytes | None, text: str | None
+    ) -> Answer:
+        """An answer about an item, in the thread that asks the model."""
         item = item_of(picture, text, self.bundle.cell.modalities, self.limits)
-        future = asyncio.wrap_future(self._batcher.run(partial(reasons, self.bundle, item)))
+        future = asyncio.wrap_future(self._batcher.run(partial(ask, item)))
         async with self._patience():
             return await future
 

@@ -112,6 +112,33 @@
     if (number === latest) panel.append(part);
   };
 
+  // Items of the index, where one is served.
+  const nearItem = near => {
+    const item = element("li");
+    if (near.picture !== null) {
+      const shown = element("img");
+      shown.alt = `Picture of ${near.id}`;
+      shown.src = `data:image/jpeg;base64,${near.picture}`;
+      item.append(shown);
+    }
+    item.append(element("span", "value", near.score.toFixed(3)), element("span", "name", near.text || near.id));
+    return item;
+  };
+  const compare = async (number, question) => {
+    const part = element("div", "reasons");
+    try {
+      const response = await fetch(form.dataset.index, { method: "POST", body: question });
+      const nearest = await response.json();
+      if (!response.ok || !nearest.items.length) return;
+      const list = element("ol", "near");
+      list.append(...nearest.items.map(nearItem));
+      part.append(element("h2", "", "Most similar items"), list);
+    } catch {
+      return; // as above
+    }
+    if (number === latest) panel.append(part);
+  };
+
   const ask = async () => {
     const number = ++latest;
     const question = new FormData(form);
@@ -122,11 +149,12 @@
       return;
     }
     form.setAttribute("aria-busy", "true");
-    let show, isExplained = false;
+    let show, isExplained = false, isCompared = false;
     try {
       const response = await fetch(form.action, { method: "POST", body: question });
       const prediction = await response.json();
       isExplained = response.ok && Boolean(chosen) && prediction.predicted !== null && !prediction.missing.length && question.has("text");
+      isCompared = response.ok && "index" in form.dataset && prediction.predicted !== null;
       show = () => response.ok
         ? panel.replaceChildren(...PARTS.flatMap(part => part(prediction)))
         : say(prediction.error);
@@ -137,7 +165,8 @@
     form.removeAttribute("aria-busy");
     show();
     panel.scrollIntoView({ block: "nearest" }); // on a narrow screen it is below
-    if (isExplained) explain(number, question);
+    if (isExplained) await explain(number, question);
+    if (isCompared) await compare(number, question);
   };
   form.addEventListener("submit", event => { event.preventDefault(); ask(); });
   form.addEventListener("keydown", event => {

@@ -13,7 +13,7 @@ from pipeline.use.index import building
 from pipeline.use.index.index import Index
 from pipeline.use.index.spaces import Space
 from pipeline.use.problem import BundleError
-from tests.pipeline.use.index.conftest import rows_of, write
+from tests.pipeline.use.conftest import rows_of, write
 from tests.support.samples import png
 
 

@@ -28,9 +28,12 @@ DROP = """([name, bytes]) => {
 
 
 @contextmanager
-def serving(bundle: Any) -> Iterator[str]:
+def serving(bundle: Any, index: Any = None) -> Iterator[str]:
     """The address at which a bundle is served, by a thread of this process."""
-    with Service(bundle, "# A card\n") as service, listening("127.0.0.1", 0) as listener:
+    with (
+        Service(bundle, "# A card\n", index=index) as service,
+        listening("127.0.0.1", 0) as listener,
+    ):
         server = server_of(app_of(service, HOSTS))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
