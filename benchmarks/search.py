@@ -2,11 +2,11 @@
 
 Run by hand: ``python -m benchmarks.search [--items N] [--width K] [--questions N]``. Vectors of
 norm 1 around 2,000 centres, in a file that is mapped, as an index has them; questions are vectors
-near some of them. Sides: `pipeline.use.index.nearest.nearest`; a product with all vectors and a sort of
-all scores; FAISS's IndexFlatIP, which holds a copy of the vectors; and IndexIVFFlat with 1,024
-lists of which 16 are looked at, trained on 50,000 vectors. Seconds are medians over the questions,
-asked one by one in turn; recall is the share of the ten exact nearest items that a side gives.
-FAISS sides are left out where the package (faiss-cpu) is missing.
+near some of them. Sides: `pipeline.use.index.nearest.nearest`; a product with all vectors and a
+sort of all scores; FAISS's IndexFlatIP, which holds a copy of the vectors; and IndexIVFFlat with
+1,024 lists of which 16 are looked at, trained on 50,000 vectors. Seconds are medians over the
+questions, asked one by one in turn; recall is the share of the ten exact nearest items that a
+side gives. FAISS sides are left out where the package (faiss-cpu) is missing.
 """
 
 from __future__ import annotations
