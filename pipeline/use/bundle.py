@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,19 +13,20 @@ from numpy.typing import NDArray
 
 from pipeline.store.files import sha256
 from pipeline.store.keys import canonical
-from pipeline.store.manifest import is_sealed, sealed
+from pipeline.store.manifest import sealed
 from pipeline.tasks.encoding.requests import describe_encoder, differing_parts
 from pipeline.use.fitted import FittedCell, Items
 from pipeline.use.problem import BundleError
 from pipeline.use.python.explanation import Explanation, explained
 from pipeline.use.python.given import PictureLike, Pictures, Texts, given_items
+from pipeline.use.sealed import Kind, read_arrays
 from pipeline.use.state import State, put_together, taken_apart
 from pipeline.use.weights.checking import WEIGHTS, check_weights
 from pipeline.use.weights.copying import with_weights
 
-FORMAT = 1
-KIND = "modalgrid bundle"
-MANIFEST, ARRAYS, PARTS = "bundle.json", "arrays.safetensors", "sklearn"
+BUNDLE = Kind("bundle", "bundle.json", 1)
+MANIFEST = BUNDLE.manifest
+ARRAYS, PARTS = "arrays.safetensors", "sklearn"
 AT_ONCE = 512  # items whose features are in memory together
 LIBRARIES = "libraries"  # what an encoder's identity calls the versions of packages
 
@@ -93,8 +92,8 @@ class Bundle:
         names = (ARRAYS, *parts.values(), *others, *_weights(folder))
         files = {name: sha256(folder / name) for name in names}
         content = {
-            "kind": KIND,
-            "format": FORMAT,
+            "kind": BUNDLE.name,
+            "format": BUNDLE.format,
             "about": dict(self.about),
             "classes": list(self.classes),
             "encoders": _described(cell),
@@ -116,7 +115,7 @@ class Bundle:
         """
         folder = Path(folder)
         manifest = read_manifest(folder)
-        with _said(folder):
+        with BUNDLE.naming(folder):
             for name, digest in manifest["files"].items():
                 if not (folder / name).is_file():
                     raise ValueError(f"its file {name} is missing")
@@ -126,7 +125,8 @@ class Bundle:
                 path: (folder / name).read_bytes() for path, name in manifest["parts"].items()
             }
             check_weights(folder, manifest["files"])
-            cell = put_together(State(manifest["tree"], _arrays(folder), parts), folder)
+            arrays = read_arrays(folder / ARRAYS)
+            cell = put_together(State(manifest["tree"], arrays, parts), folder)
             if not isinstance(cell, FittedCell):
                 raise ValueError("it holds no cell")
         _check_encoders(cell, manifest["encoders"], folder)
@@ -222,38 +222,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     BundleError
         Where there is no bundle, or its manifest was changed.
     """
-    with _said(folder):
-        try:
-            text = (folder / MANIFEST).read_text(encoding="utf-8")
-        except OSError as error:
-            raise ValueError(f"it has no {MANIFEST}") from error
-        if not is_sealed(text):
-            raise ValueError(f"its {MANIFEST} was changed")
-        manifest: dict[str, Any] = json.loads(text)
-        if manifest.get("kind") != KIND:
-            raise ValueError(f"its {MANIFEST} is no bundle's")
-        if manifest["format"] != FORMAT:
-            raise ValueError(f"it has format {manifest['format']}; this version reads {FORMAT}")
-    return manifest
-
-
-@contextmanager
-def _said(folder: Path) -> Iterator[None]:
-    """What is wrong with a bundle, with its name in front."""
-    try:
-        yield
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BundleError(f"{folder} is no bundle that can be used: {error}") from error
-
-
-def _arrays(folder: Path) -> dict[str, NDArray[Any]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return dict(load_file(folder / ARRAYS))
-    except SafetensorError as error:
-        raise ValueError(f"its {ARRAYS} cannot be read: {error}") from error
+    return BUNDLE.read(folder)
 
 
 def _described(cell: FittedCell) -> list[dict[str, Any]]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +16,14 @@ from numpy.typing import NDArray
 from features.block import FloatArray, Modality
 from pipeline.store.files import sha256
 from pipeline.store.keys import canonical
-from pipeline.store.manifest import is_sealed, sealed
+from pipeline.store.manifest import sealed
 from pipeline.use.bundle import Bundle, read_manifest
 from pipeline.use.index.spaces import Measured, Space, Spaces, pooled_encoders
-from pipeline.use.problem import BundleError
+from pipeline.use.sealed import Kind, read_arrays
 from pipeline.use.state import State, put_together, taken_apart
 
-FORMAT = 1
-KIND = "modalgrid index"
-MANIFEST, LEARNED, ITEMS, MODEL = "index.json", "spaces.safetensors", "items.parquet", "model"
+INDEX = Kind("index", "index.json", 1)
+LEARNED, ITEMS, MODEL = "spaces.safetensors", "items.parquet", "model"
 # Columns of ours in the table of items; those of the items themselves have this before their names.
 GIVEN = "column: "
 OURS = ("id", "text", "image digest", "text digest", "problem", "thumbnail")
@@ -90,8 +87,8 @@ def read_index(folder: Path) -> IndexFiles:
         Where it is none, incomplete, was touched, or its model cannot be used here; with the
         reason.
     """
-    manifest = _manifest(folder)
-    with _said(folder):
+    manifest = INDEX.read(folder)
+    with INDEX.naming(folder):
         for name, (size, digest) in manifest["files"].items():
             path = folder / name
             if not path.is_file():
@@ -102,7 +99,7 @@ def read_index(folder: Path) -> IndexFiles:
         bundle = Bundle.load(folder / MODEL)
         if read_manifest(folder / MODEL)["sha256"] != manifest["bundle"]:
             raise ValueError(f"its folder {MODEL} holds another bundle")
-        learned = put_together(State(manifest["tree"], _arrays(folder), {}))
+        learned = put_together(State(manifest["tree"], read_arrays(folder / LEARNED), {}))
         spaces = Spaces(pooled_encoders(bundle.cell), learned["reductions"], learned["projection"])
         count = manifest["items"]
         vectors = {
@@ -177,8 +174,8 @@ class IndexWriter:
             path = self._folder / name
             files[name] = (path.stat().st_size, sha256(path) if name == LEARNED else "")
         content = {
-            "kind": KIND,
-            "format": FORMAT,
+            "kind": INDEX.name,
+            "format": INDEX.format,
             "bundle": read_manifest(model)["sha256"],
             "items": self._count,
             "columns": list(self._columns),
@@ -187,39 +184,8 @@ class IndexWriter:
             "measured": None if measured is None else asdict(measured),
             "files": files,
         }
-        (self._folder / MANIFEST).write_text(sealed(canonical(content)), encoding="utf-8")
+        (self._folder / INDEX.manifest).write_text(sealed(canonical(content)), encoding="utf-8")
 
     def abandon(self) -> None:
         """Close what is open."""
         self._table.close()
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    with _said(folder):
-        try:
-            text = (folder / MANIFEST).read_text(encoding="utf-8")
-        except OSError as error:
-            raise ValueError(f"it has no {MANIFEST}") from error
-        if not is_sealed(text):
-            raise ValueError(f"its {MANIFEST} was changed")
-        manifest: dict[str, Any] = json.loads(text)
-        if manifest.get("kind") != KIND:
-            raise ValueError(f"its {MANIFEST} is no index's")
-        if manifest["format"] != FORMAT:
-            raise ValueError(f"it has format {manifest['format']}; this version reads {FORMAT}")
-    return manifest
-
-
-def _arrays(folder: Path) -> dict[str, NDArray[Any]]:
-    from safetensors.numpy import load_file
-
-    return dict(load_file(folder / LEARNED))
-
-
-@contextmanager
-def _said(folder: Path) -> Iterator[None]:
-    """What is wrong with an index, with its name in front."""
-    try:
-        yield
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BundleError(f"{folder} is no index that can be used: {error}") from error
