@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -55,13 +55,10 @@ class Layers(Encoder):
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
         from torch import nn
 
-        class Network(nn.Sequential):
-            def forward(self, rows: Any) -> Any:
-                """Of rows in the main memory, wherever the weights are."""
-                return super().forward(rows.to(self[0].weight.device))
+        from tests.support.placed_network import PlacedNetwork
 
         layers = nn.Linear(inputs.width, 8), nn.ReLU(), nn.Linear(8, 7)
-        return TrainableNetwork(Network(*layers), 7, False)
+        return TrainableNetwork(PlacedNetwork(*layers), 7, False)
 
 
 def views(form: str = "pooled", n: int = 60, seed: int = 0) -> tuple[Views, np.ndarray]:
