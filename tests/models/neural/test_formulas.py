@@ -327,3 +327,32 @@ def test_wide_sparse_texts_enter_by_their_leading_components():
     fitted = CoTraining(epochs=20).fit(train, y)
     assert fitted._inputs(train)[2].shape[1] <= 256
     assert np.mean(fitted.predict(train) == y) > 0.95
+
+
+def test_the_product_is_a_bilinear_form_beside_both_layers():
+    from models.neural.pooled_network import TwoBranches
+
+    torch.manual_seed(0)
+    network = TwoBranches(5, 4, 3, 6, 0.0, 0.0, "product").eval()
+    x, y, there = torch.randn(7, 5), torch.randn(7, 4), torch.ones(7, dtype=torch.bool)
+    with torch.no_grad():
+        a, b = network.of_picture(x).relu(), network.of_text(y).relu()
+        u, v = network.product.of_a, network.product.of_b
+        m = torch.tanh(a @ u.weight.T + u.bias) * torch.tanh(b @ v.weight.T + v.bias)
+        expected = torch.cat([a, b, m], dim=1) @ network.fused_head.weight.T
+        scores = network.fused(x, there, y, there)
+    torch.testing.assert_close(scores, expected + network.fused_head.bias)
+
+
+@pytest.mark.parametrize(("interaction", "least", "most"), [("none", 0, 0.6), ("product", 0.95, 1)])
+def test_only_the_product_answers_where_neither_side_says_anything(interaction, least, most):
+    """The class is whether two coins agree: no sum of what each says can tell."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 2, (2, 400))
+    rows = [np.stack([coin, 1 - coin, rng.normal(size=400)], axis=1) for coin in (x, y)]
+    both = Views(*(Block.of(array.astype(np.float32)) for array in rows))
+    agree = (x == y).astype(int)
+    train, test = np.arange(300), np.arange(300, 400)
+    fitted = CoTraining(interaction=interaction, dropout=0.0, modality_dropout=0.0, epochs=60)
+    fitted.fit(both.take(train), agree[train])
+    assert least <= np.mean(fitted.predict(both.take(test)) == agree[test]) <= most
