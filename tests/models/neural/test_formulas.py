@@ -9,6 +9,7 @@ import torch
 from features.block import Block
 from models.classifiers.logistic import Logistic
 from models.early.concat import Concat
+from models.neural.attention import Attention
 from models.neural.co_training import CoTraining
 from models.neural.cross_attention import CrossAttention
 from models.neural.gated import Gated
@@ -149,11 +150,12 @@ def networks():
 
     return {"dot": (PairAttention(6, 6, 2, 3, 4, "dot", 0.0), sequences()),
             "cosine": (PairAttention(6, 6, 2, 3, 4, "cosine", 0.0), sequences()),
+            "hidden": (PairAttention(6, 6, 2, 3, 4, "dot", 0.0, "hidden"), sequences()),
             "cross": (CrossAttentionNetwork(6, 6, 2, 3, 4, 2, 0.0), sequences()),
             "gated": (GatedUnit(4, 4, 3, 5, 0.0, 0.0), vectors())}
 
 
-@pytest.mark.parametrize("name", ["dot", "cosine", "cross", "gated"])
+@pytest.mark.parametrize("name", ["dot", "cosine", "hidden", "cross", "gated"])
 def test_gradients_of_whole_networks(name):
     torch.manual_seed(0)
     network, inputs = networks()[name]
@@ -356,3 +358,20 @@ def test_only_the_product_answers_where_neither_side_says_anything(interaction, 
     fitted = CoTraining(interaction=interaction, dropout=0.0, modality_dropout=0.0, epochs=60)
     fitted.fit(both.take(train), agree[train])
     assert least <= np.mean(fitted.predict(both.take(test)) == agree[test]) <= most
+
+
+@pytest.mark.parametrize(("projection", "least", "most"), [("linear", 0, 0.7), ("hidden", 0.9, 1)])
+def test_only_a_hidden_layer_reads_a_question_that_is_denied(projection, least, most):
+    """Is it (not) so: picture, what is asked and whether it is denied decide, all three."""
+    rng = np.random.default_rng(0)
+    x, asked, denied = rng.integers(0, 2, (3, 600))
+    rows = [
+        np.stack([*coins, *(1 - coin for coin in coins)], axis=1)
+        for coins in ((x, rng.integers(0, 2, 600)), (asked, denied))
+    ]
+    both = Views(*(Block.of(array.astype(np.float32)) for array in rows))
+    answers = x ^ asked ^ denied
+    train, test = np.arange(450), np.arange(450, 600)
+    fitted = Attention(projection=projection, dropout=0.0, learning_rate=0.01, patience=30)
+    fitted.fit(both.take(train), answers[train])
+    assert least <= np.mean(fitted.predict(both.take(test)) == answers[test]) <= most
