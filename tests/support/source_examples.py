@@ -111,6 +111,7 @@ def huggingface(folder, monkeypatch):
         "label": "class",
         "id": "sku",
         "group": "kind",
+        "breakdown": "kind",
     }
 
 

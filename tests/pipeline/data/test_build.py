@@ -240,3 +240,17 @@ def test_ids_come_in_the_order_of_their_numbers(store):
     ids = [f"item {number}" for number in (10, 9, 2, 1)] + [f"x{number}" for number in range(32)]
     dataset = build(small_samples(ids=ids), BOTH, RowRules(), store)
     assert dataset.ids[:5] == ("item 1", "item 2", "item 9", "item 10", "x0")
+
+
+def test_columns_to_break_down_by_come_with_the_rows_that_stay(store):
+    kinds = [None if row == 1 else f"kind {row % 2}" for row in range(36)]
+    samples = replace(
+        changed(texts={0: None}), breakdown={"kind": kinds}, recurring=frozenset({"text"})
+    )
+    dataset = build(samples, BOTH, RowRules("drop"), store)
+    rows = [int(name.removeprefix("id")) for name in dataset.ids]
+    assert 0 not in rows
+    assert dataset.breakdown == {"kind": tuple(kinds[row] for row in rows)}
+    assert dataset.recurring == {"text"}
+    plain = build(replace(samples, breakdown={}), BOTH, RowRules("drop"), store)
+    assert plain.fingerprint == dataset.fingerprint  # no result depends on it
