@@ -67,8 +67,8 @@ class PictureBatches(RowBatches):
 
     A step takes `batch_size` pictures with all their rows; where these are more than MOST_ROWS for
     each picture, they are parted evenly. Where no two rows share a picture, batches are those of
-    RowBatches. easy-vqa (38,575 questions about 4,000 pictures), an epoch of end_to_end with
-    small_resnet on a core: see benchmarks/RESULTS.md, "Visual question answering".
+    RowBatches. With ten questions a picture (easy-VQA) an epoch takes a fifth of the time: see
+    benchmarks/RESULTS.md, "Visual question answering".
 
     Parameters
     ----------

@@ -22,7 +22,10 @@ OTHERS, NOTHING = "others", "none"
 
 @dataclass(frozen=True)
 class Share:
-    """Share of rows that are right, and half of its 95 % interval, None of too few groups."""
+    """Share of rows that are right, and half of its 95 % interval.
+
+    None of too few groups, and where all rows are right or all wrong: they show no spread.
+    """
 
     share: float
     half_width: float | None
@@ -120,7 +123,7 @@ def share_of(right: NDArray[np.float64], groups: NDArray[np.int64]) -> Share:
     mean = float(right.mean())
     codes = np.unique(groups, return_inverse=True)[1]
     sums = np.bincount(codes, weights=right - mean)
-    if len(sums) < FEWEST:
+    if len(sums) < FEWEST or mean in (0, 1):
         return Share(mean, None)
     error = np.sqrt(len(sums) / (len(sums) - 1) * np.square(sums).sum()) / len(right)
     return Share(mean, float(1.96 * error))

@@ -47,6 +47,7 @@ def test_intervals_count_the_rows_of_a_group_together():
     expected = 1.96 * of_group.std(ddof=1) / np.sqrt(400)  # as if each group were one row
     assert share.share == pytest.approx(of_group.mean())
     assert share.half_width == pytest.approx(expected)
+    assert breakdown.share_of(np.ones(2000), groups).half_width is None
     alone = breakdown.share_of(right, np.arange(2000))
     assert alone.half_width == pytest.approx(expected / np.sqrt(5), rel=0.01)
 
