@@ -7,6 +7,7 @@ from typing import Any
 from reports.section import Section
 from reports.sections import (
     attention,
+    breakdown,
     calibration,
     cost,
     gains,
@@ -27,6 +28,7 @@ SECTIONS: dict[str, Section[Any]] = {
     "verdict": verdict.SECTION,
     "leaderboard": leaderboard.SECTION,
     "gains": gains.SECTION,
+    "breakdown": breakdown.SECTION,
     "winner": winner.SECTION,
     "gallery": gallery.SECTION,
     "labels": labels.SECTION,

@@ -53,6 +53,7 @@ class ScoredRecord:
     groups : int (n,), codes of the groups that never straddle folds (None: there are none);
         `group_name` is the column they come from.
     unseen_classes : whether folds hold out whole classes; these are the groups then.
+    breakdown : column -> values (n,) by which accuracy is broken down; None where a row has none.
     thumbnail : gives a small JPEG of a row's picture, None where the row has none; raises OSError
         or ValueError where it cannot be had. It is asked for the few rows that the report shows.
     score : `metric` as a function of labels (m,) and probabilities (m, K), to score resamples by.
@@ -81,6 +82,7 @@ class ScoredRecord:
     groups: NDArray[np.int64] | None = None
     group_name: str | None = None
     unseen_classes: bool = False
+    breakdown: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)
     score: Score | None = field(default=None, repr=False)
 

@@ -202,7 +202,8 @@ class SmallCNN(Encoder):
 
         inputs = Inputs(pixels, self.mean_, self.std_, False, len(pixels), self.random_state)
         (images,), _ = next(inputs(np.arange(len(pixels)), None))
-        return images
+        scaled: Tensor = images
+        return scaled
 
 
 def _moments(pixels: PixelArray) -> tuple[FloatArray, FloatArray]:

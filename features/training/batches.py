@@ -15,7 +15,7 @@ from features.training.torch_state import device
 
 ROWS_AT_ONCE = 256  # where nothing is learned
 
-Batch = tuple[Sequence[Tensor], Tensor]
+Batch = tuple[Sequence[Any], Tensor]  # what a network is called with, and which rows these are
 Result = TypeVar("Result")
 
 
@@ -23,10 +23,11 @@ class Batches(Protocol):
     """Gives the inputs of rows."""
 
     def __call__(self, rows: IntArray, epoch: int | None, /) -> Iterator[Batch]:
-        """What the network is called with, and the rows (b,) of each batch, in the order asked for.
+        """What the network is called with, and the rows (b,) of each batch.
 
-        `epoch` is counted from 0, for inputs that change while the network trains; it is None for
-        rows that are not trained on, whose inputs are plain.
+        They come in the order asked for, or in one that follows from it. `epoch` is counted from 0,
+        for inputs that change while the network trains; it is None for rows that are not trained
+        on, whose inputs are plain.
         """
         ...
 
@@ -53,7 +54,7 @@ class Rowwise(Protocol):
     def __len__(self) -> int:
         """Rows n."""
 
-    def __getitem__(self, rows: Any, /) -> Tensor:
+    def __getitem__(self, rows: Any, /) -> Rowwise:
         """Some of the rows: positions as a tensor, or a slice."""
 
     def to(self, where: torch.device, /) -> Rowwise:
@@ -78,10 +79,14 @@ class RowBatches:
         """See Batches."""
         size = ROWS_AT_ONCE if epoch is None else self._batch_size
         for positions in torch.split(torch.from_numpy(rows).to(self._device), size):
-            yield [_rows_of(rowwise, positions) for rowwise in self._inputs], positions
+            yield self._batch(positions)
+
+    def _batch(self, positions: Tensor) -> Batch:
+        """The inputs of the rows at positions (b,)."""
+        return [_rows_of(rowwise, positions) for rowwise in self._inputs], positions
 
 
-def _rows_of(rowwise: Rowwise, rows: Tensor) -> Tensor:
+def _rows_of(rowwise: Rowwise, rows: Tensor) -> Any:
     """Some rows; from a tensor by index_select, which is faster than indexing on the CPU."""
     return rowwise.index_select(0, rows) if isinstance(rowwise, Tensor) else rowwise[rows]
 

@@ -72,7 +72,10 @@ class SequenceAttention(AttendsToPairs):
 class Attention(SequenceAttention):
     """Attention over all pairs of a picture region x_i and a text token h_t.
 
-    Both are projected to one width:
+    Both are projected to one width, linearly, or ("hidden") each by W_2 relu(W_1 x): v is bilinear
+    in what is projected, and a token that stands for a whole question (tfidf) must first become
+    "not" and "red" together. On easy-VQA (the grid `vqa`) accuracy with tfidf is .974 with the
+    hidden layer and .903 without, with sbert .978 and .958.
 
     e_it = x_i . h_t / sqrt(width)   (dot; Vaswani et al. 2017, Attention Is All You Need)
     e_it = s cos(x_i, h_t)           (cosine, with a learned scale s)
@@ -90,6 +93,7 @@ class Attention(SequenceAttention):
     Parameters
     ----------
     similarity : how a region and a token are compared.
+    projection : "linear", or "hidden" for a hidden layer of twice the width.
     width : dimension of the common space.
     reduce : most principal components of regions and of tokens.
     pooled : whether the classifier also sees the pooled blocks.
@@ -105,6 +109,7 @@ class Attention(SequenceAttention):
     version: ClassVar[int] = 3
 
     similarity: Literal["dot", "cosine"] = "dot"
+    projection: Literal["linear", "hidden"] = "linear"
     width: Count = 32
     reduce: Count = 64
     pooled: bool = True
@@ -114,5 +119,12 @@ class Attention(SequenceAttention):
 
         regions, _, tokens, _, pooled = (tensor.shape[-1] for tensor in inputs)
         return PairAttention(
-            regions, tokens, pooled, len(self.classes_), self.width, self.similarity, self.dropout
+            regions,
+            tokens,
+            pooled,
+            len(self.classes_),
+            self.width,
+            self.similarity,
+            self.dropout,
+            self.projection,
         )

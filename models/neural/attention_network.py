@@ -12,6 +12,7 @@ from torch.nn import functional
 from features.training.recorded import RecordedModule
 
 Similarity = Literal["dot", "cosine"]
+Projection = Literal["linear", "hidden"]
 FIRST_COSINE_SCALE = 10.0
 
 
@@ -50,15 +51,22 @@ def pair_attention(
 
 
 class Sequences(nn.Module):
-    """Projects regions and tokens to one width.
+    """Projects regions and tokens to one width, "hidden": through a layer of twice that width.
 
     A missing modality is a sequence of one learned vector.
     """
 
-    def __init__(self, regions: int, tokens: int, width: int, dropout: float) -> None:
+    def __init__(
+        self,
+        regions: int,
+        tokens: int,
+        width: int,
+        dropout: float,
+        projection: Projection = "linear",
+    ) -> None:
         super().__init__()
-        self.of_regions = nn.Linear(regions, width)
-        self.of_tokens = nn.Linear(tokens, width)
+        self.of_regions = _projected(regions, width, projection)
+        self.of_tokens = _projected(tokens, width, projection)
         self.no_picture = nn.Parameter(torch.randn(width))
         self.no_text = nn.Parameter(torch.randn(width))
         self.dropout = nn.Dropout(dropout)
@@ -80,6 +88,13 @@ class Sequences(nn.Module):
         """Vectors (n, t, width) without some of a sample's dimensions, the same for all of them."""
         factors = self.dropout(torch.ones_like(vectors[:, :1]))
         return vectors * factors if self.training else vectors
+
+
+def _projected(entering: int, width: int, projection: Projection) -> nn.Module:
+    """W x, or W_2 relu(W_1 x)."""
+    if projection == "linear":
+        return nn.Linear(entering, width)
+    return nn.Sequential(nn.Linear(entering, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
 
 
 def _with_missing(vectors: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,10 +136,11 @@ class PairAttention(RecordedModule):
         width: int,
         similarity: Similarity,
         dropout: float,
+        projection: Projection = "linear",
     ) -> None:
         super().__init__()
         self.similarity = similarity
-        self.sequences = Sequences(regions, tokens, width, dropout)
+        self.sequences = Sequences(regions, tokens, width, dropout, projection)
         first = FIRST_COSINE_SCALE if similarity == "cosine" else width**-0.5
         self.log_scale = nn.Parameter(
             torch.tensor(float(np.log(first))), requires_grad=similarity == "cosine"

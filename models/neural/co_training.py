@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from models.arrays import Codes
 from models.neural.fusion import (
@@ -30,6 +30,7 @@ class TrainsBranches(PooledNetwork):
     branch_weight: NotNegative = 0.5
     agreement: NotNegative = 0.1
     modality_dropout: Share = 0.2
+    interaction: Literal["none", "product"] = "none"
 
     def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
         from models.neural.pooled_network import TwoBranches
@@ -41,6 +42,7 @@ class TrainsBranches(PooledNetwork):
             self.width,
             self.dropout,
             self.modality_dropout,
+            self.interaction,
         )
 
     def _objective(self, codes: Codes) -> Objective:
@@ -68,6 +70,12 @@ class CoTraining(TrainsBranches):
     both sides; the branches' own losses keep each modality trained where the other alone would do.
     For training see NeuralFusion: early stopping looks at l(p).
 
+    C is linear in [a, b]: it adds up what picture and text say, each for itself. Where one says how
+    to read the other (a question, and the picture it is asked about), p = softmax(C [a, b, m])
+    with interaction "product": m = tanh(U a) * tanh(V b), elementwise, which is bilinear in a and b
+    at a low rank (Kim et al., Hadamard product for low-rank bilinear pooling, 2017), the product of
+    picture and text that Attention makes of their pairs.
+
     Terms of a modality that a sample lacks are left out of L, and in [a, b] a learned vector stands
     in its place. With `modality_dropout`, it stands there for some training samples that have both
     too, so that the fused head can predict from either alone.
@@ -79,6 +87,7 @@ class CoTraining(TrainsBranches):
     agreement : g, the weight of the branches' disagreement.
     modality_dropout : share of the samples that lose one modality in the fused head, drawn anew at
         each step.
+    interaction : "none", or "product": whether the fused head also sees m.
     epochs : most passes over the training samples.
     patience : passes without improvement after which training stops.
     learning_rate, weight_decay : of AdamW.

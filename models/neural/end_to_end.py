@@ -23,6 +23,7 @@ from models.views import Views
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from features.training.batches import RowBatches
     from features.training.loop import ParameterGroups
 
 
@@ -48,6 +49,10 @@ class EndToEnd(TrainsBranches):
     Pictures are changed at random at every step, where the encoder does that (cnn: `augment`; small
     ones: always): only those of rows trained on, never of rows held out to stop by, or predicted. A
     missing picture or text is not encoded; a learned vector stands in its place, as in CoTraining.
+    A step takes 32 pictures with all rows that share them (at most 512), where pictures' encoder is
+    trained: each picture and text is encoded once a step, however many questions are asked about
+    it. Where no two rows share a picture, a step is 32 rows.
+
     On a GPU it trains in mixed precision; without one, expect minutes for every thousand pictures
     of 224 pixels and epoch.
 
@@ -55,12 +60,12 @@ class EndToEnd(TrainsBranches):
     ----------
     unfreeze : what is trained of pretrained encoders.
     encoder_learning_rate : learning rate of pretrained encoders.
-    width, branch_weight, agreement, modality_dropout : see CoTraining.
+    width, branch_weight, agreement, modality_dropout, interaction : see CoTraining.
     epochs, patience, learning_rate, weight_decay, dropout, loss, label_smoothing, class_weight,
         random_state : see CoTraining; `learning_rate` is that of all but pretrained encoders.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[dict[Modality, Form]] = {"image": "inputs", "text": "inputs"}
     predicts: ClassVar[str] = "fused_features"
     batch_size: ClassVar[int] = 32
@@ -124,6 +129,14 @@ class EndToEnd(TrainsBranches):
             ]
         return tuple(inputs)
 
+    def _batches(self, inputs: Sequence[Any]) -> RowBatches:
+        """Rows of one picture in one batch, where it is encoded."""
+        from models.neural.end_to_end_network import PictureBatches, Stored
+
+        if isinstance(inputs[0], Stored):
+            return PictureBatches(inputs, inputs[0].block.index, self.batch_size)
+        return super()._batches(inputs)
+
     def fit(self, views: Views, y: Labels) -> Self:
         """See NeuralFusion.fit; what was learned is kept as weights, too."""
         super().fit(views, y)
@@ -185,7 +198,7 @@ class EndToEnd(TrainsBranches):
         widths = [encoders[modality].width if modality in encoders else rows.shape[1]
                   for modality, rows in zip(self.needs, inputs[::2], strict=True)]
         branches = TwoBranches(widths[0], widths[1], len(self.classes_), self.width, self.dropout,
-                               self.modality_dropout)
+                               self.modality_dropout, self.interaction)
         return EncodersAndBranches(encoders, branches)
 
     def _parameters(self, network: Any) -> ParameterGroups:

@@ -21,6 +21,7 @@ from models.views import Views
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from features.training.batches import RowBatches
     from features.training.loop import Objective, ParameterGroups
 
 # Rows of norm 1 have tiny columns: at the learning rate that suits projected sequences, their
@@ -96,6 +97,12 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
         """Untrained network for inputs of these shapes and the classes of `classes_`."""
         raise NotImplementedError
 
+    def _batches(self, inputs: Sequence[Any]) -> RowBatches:
+        """Batches of the training samples' inputs."""
+        from features.training.batches import RowBatches
+
+        return RowBatches(inputs, self.batch_size)
+
     def _parameters(self, network: nn.Module) -> ParameterGroups:
         """Groups of parameters to train, for those with a learning rate of their own.
 
@@ -133,7 +140,7 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
             return self
         from torch import Tensor
 
-        from features.training.batches import RowBatches, TrainingSamples
+        from features.training.batches import TrainingSamples
         from features.training.loop import train
         from features.training.torch_state import on_gpu_if
 
@@ -146,7 +153,7 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
         with on_gpu_if(self.gpu_pays):
             self.network_, self.history_ = train(
                 lambda: self._network(inputs),
-                TrainingSamples(RowBatches(inputs, self.batch_size), codes, views.groups),
+                TrainingSamples(self._batches(inputs), codes, views.groups),
                 self._objective(codes),
                 self._training(),
                 self._criterion(codes),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,8 @@ from torch.nn import functional
 from features.training.loop import Objective
 from features.training.recorded import RecordedModule
 from models.neural.losses import at_least_single
+
+Interaction = Literal["none", "product"]
 
 
 class Missing(nn.Module):
@@ -73,6 +75,19 @@ class GatedUnit(RecordedModule):
         return torch.as_tensor(self.gate(torch.cat([x, y], dim=1)).sigmoid())
 
 
+class Product(nn.Module):
+    """tanh(U a) * tanh(V b), elementwise (n, width): low-rank bilinear (Kim et al. 2017)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.of_a, self.of_b = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """The product of hidden layers a and b (n, width)."""
+        product: Tensor = self.of_a(a).tanh() * self.of_b(b).tanh()
+        return product
+
+
 class Branches(NamedTuple):
     """Class scores (n, K) of the fused head and of each branch.
 
@@ -87,7 +102,10 @@ class Branches(NamedTuple):
 
 
 class TwoBranches(RecordedModule):
-    """A hidden layer and a classifier for each modality, and a classifier over both layers."""
+    """A hidden layer and a classifier for each modality, and a classifier over both layers.
+
+    With interaction "product" the latter also sees tanh(U a) * tanh(V b); see CoTraining.
+    """
 
     def __init__(
         self,
@@ -97,20 +115,25 @@ class TwoBranches(RecordedModule):
         width: int,
         dropout: float,
         modality_dropout: float,
+        interaction: Interaction = "none",
     ) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
         self.of_picture, self.of_text = nn.Linear(pictures, width), nn.Linear(texts, width)
         self.missing = Missing(width, width, modality_dropout)
         self.picture_head, self.text_head = nn.Linear(width, classes), nn.Linear(width, classes)
-        self.fused_head = nn.Linear(2 * width, classes)
+        self.product = Product(width) if interaction == "product" else None
+        self.fused_head = nn.Linear((3 if self.product else 2) * width, classes)
 
     def forward(self, *inputs: Tensor) -> Branches:
         """All scores from pictures, which are there, texts, and which are there."""
         x, has_x, y, has_y = inputs
         a = self.dropout(self.of_picture(self.dropout(x)).relu())
         b = self.dropout(self.of_text(self.dropout(y)).relu())
-        fused = self.fused_head(torch.cat(self.missing(a, has_x, b, has_y), dim=1))
+        complete: tuple[Tensor, ...] = self.missing(a, has_x, b, has_y)
+        if self.product is not None:
+            complete = (*complete, self.product(*complete))
+        fused = self.fused_head(torch.cat(complete, dim=1))
         return Branches(fused, self.picture_head(a), self.text_head(b), has_x, has_y)
 
     def fused(self, *inputs: Tensor) -> Tensor:

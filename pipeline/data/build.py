@@ -162,7 +162,16 @@ def _assembled(
             name: _codes(_apart([column[row] for row in rows]))
             for name, column in samples.groups.items()
         },
+        breakdown=_values(samples.breakdown, rows),
+        recurring=samples.recurring,
     )
+
+
+def _values(
+    columns: Mapping[str, Sequence[str | None]], rows: Sequence[int]
+) -> dict[str, tuple[str | None, ...]]:
+    """The columns of some rows."""
+    return {name: tuple(column[row] for row in rows) for name, column in columns.items()}
 
 
 def _group_values(

@@ -75,6 +75,9 @@ class Dataset:
     dropped, notes : one sentence for each row left out; and what else a reader must know.
     columns : codes (n,) of every column that the source says may group rows.
     class_texts : which texts describe which class, where classes are held out.
+    breakdown : values (n,) of every column that scores are broken down by; None where a row has
+        none.
+    recurring : modalities whose samples come again with new items; see Samples.
     """
 
     ids: tuple[str, ...]
@@ -91,6 +94,8 @@ class Dataset:
     notes: tuple[str, ...] = ()
     columns: Mapping[str, Groups] = field(default_factory=dict)
     class_texts: ClassTextIndex | None = None
+    breakdown: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    recurring: frozenset[Modality] = frozenset()
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -20,7 +20,7 @@ from pipeline.data.reading.numbers import number_text
 from pipeline.data.samples import Samples, SourceError
 from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import first_few
-from pipeline.data.sources.rows import Names, Roles, samples_from
+from pipeline.data.sources.rows import Names, Recurring, Roles, samples_from
 
 FRAME = "frame"
 NAME = "data"  # what messages call the rows: that is what they are given as
@@ -42,6 +42,9 @@ class Frame:
     id, split : columns with the row's own id, and with "train" or "test".
     group : column, or columns, by whose values rows may be grouped; the first is the default.
         `text` and `image` group rows of the same text or picture where no column is called so.
+    breakdown : column, or columns, by whose values the report breaks accuracy down.
+    recurring : text, image or both, where the same texts or pictures come again with new items (a
+        question that is asked about many pictures): that they are known gives nothing away.
     """
 
     label: str
@@ -50,6 +53,8 @@ class Frame:
     id: str | None = None
     group: Names | None = None
     split: str | None = None
+    breakdown: Names | None = None
+    recurring: Recurring | None = None
 
     def samples(self, rows: Any) -> Samples:
         """The rows of a table.

@@ -126,6 +126,9 @@ class Samples:
     group : name of the column that groups by default, if any; or one of OF_SAMPLES.
     split : "train" or "test" for each row where the source has an official split.
     notes : what a reader must know of how the rows were read, one sentence each.
+    breakdown : named columns by whose values the report breaks accuracy down.
+    recurring : modalities whose samples come again with new items (a question that is asked about
+        many pictures): that they are known from training gives nothing away.
     """
 
     locations: Sequence[str]
@@ -137,6 +140,8 @@ class Samples:
     group: str | None = None
     split: Sequence[str | None] | None = None
     notes: Sequence[str] = ()
+    breakdown: dict[str, Sequence[str | None]] = field(default_factory=dict)
+    recurring: frozenset[Modality] = frozenset()
 
     def __post_init__(self) -> None:
         columns = {
@@ -146,6 +151,7 @@ class Samples:
             "ids": self.ids,
             "split": self.split,
             **self.groups,
+            **self.breakdown,
         }
         for name, column in columns.items():
             if column is not None and len(column) != len(self.locations):

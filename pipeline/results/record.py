@@ -93,6 +93,7 @@ def scored_record(comparison: Comparison, scores: Scores, command: str) -> Score
         groups=dataset.labels if unseen else dataset.groups,
         group_name="class" if unseen else dataset.group_name,
         unseen_classes=unseen,
+        breakdown=dataset.breakdown,
         thumbnail=partial(thumbnail, dataset),
     )
 

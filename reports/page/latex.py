@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from reports.answer.leaderboard_rows import Row
 from reports.sections.leaderboard import LeaderboardFacts
-from reports.sections.leaderboard_rows import Row
 from reports.sentences.intervals import ends, plus_minus
 from reports.units import duration
 from reports.wording import MINUS, NONE, count, metric_label, short

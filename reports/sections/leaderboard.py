@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.analysis.ranking import rank_cells
+from reports.answer.leaderboard_rows import Row, leaderboard_rows
 from reports.charts.fold_strips import fold_strips
 from reports.charts.front import Dot, front
 from reports.record import MetricRecord, RunRecord
 from reports.section import Chart, Section
-from reports.sections.leaderboard_rows import Row, leaderboard_rows
 from reports.sentences.intervals import plus_minus
 from reports.units import duration
 from reports.wording import clean, count, metric_label

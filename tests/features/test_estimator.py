@@ -62,7 +62,8 @@ def test_copies_are_unfitted_and_share_no_inner_estimator():
     concat = Concat(Logistic(3.0), weight=0.4)
     for copy in (concat.unfitted(), clone(concat)):
         assert repr(copy) == repr(concat) == (
-            "Concat(classifier=Logistic(C=3.0, class_weight='none'), components=None, weight=0.4)")
+            "Concat(classifier=Logistic(C=3.0, class_weight='none', device='cpu'), "
+            "components=None, weight=0.4)")
         assert copy.classifier is not concat.classifier
     X, y = np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1])
     with pytest.raises(NotFittedError):

@@ -39,7 +39,7 @@ def table(folder, monkeypatch):
     write_csv(
         folder / "items.csv",
         [
-            ("picture", "title", "class", "sku", "brand", "part"),
+            ("picture", "title", "class", "sku", "brand", "part", "kind"),
             *(
                 (
                     f"p/{colour}.png",
@@ -48,13 +48,14 @@ def table(folder, monkeypatch):
                     str(number),
                     "b",
                     "train" if number % 2 else "test",
+                    "warm" if colour == "red" else "cold",
                 )
                 for number, colour in enumerate(COLOURS)
             ),
         ],
     )
     return {"path": "items.csv", "image": "picture", "text": "title", "label": "class", "id": "sku",
-            "group": "brand", "split": "part"}
+            "group": "brand", "split": "part", "breakdown": "kind", "recurring": "text"}
 
 
 def folder(folder, monkeypatch):
@@ -110,7 +111,17 @@ def huggingface(folder, monkeypatch):
         "label": "class",
         "id": "sku",
         "group": "kind",
+        "breakdown": "kind",
     }
+
+
+def easy_vqa(folder, monkeypatch):
+    pytest.importorskip("easy_vqa", reason="the package easy-vqa is an optional extra")
+    return {"pictures": 20}
+
+
+def shapes(folder, monkeypatch):
+    return {"scenes": 8}
 
 
 # Source -> function that writes an example into a folder and returns the parameters that read it.
@@ -120,6 +131,8 @@ EXAMPLES = {
     "cifar10": cifar10,
     "openmoji": openmoji,
     "huggingface": huggingface,
+    "easy_vqa": easy_vqa,
+    "shapes": shapes,
 }
 
 CIFAR_CLASSES = [

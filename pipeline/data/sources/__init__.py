@@ -4,6 +4,8 @@ from pipeline.data.sources.cifar10 import Cifar10
 from pipeline.data.sources.folder import Folder
 from pipeline.data.sources.huggingface import HuggingFace
 from pipeline.data.sources.openmoji import OpenMoji
+from pipeline.data.sources.questions.easy_vqa import EasyVqa
+from pipeline.data.sources.questions.shapes import Shapes
 from pipeline.data.sources.table import Table
 
 SOURCES: dict[str, type] = {
@@ -12,4 +14,6 @@ SOURCES: dict[str, type] = {
     "cifar10": Cifar10,
     "openmoji": OpenMoji,
     "huggingface": HuggingFace,
+    "easy_vqa": EasyVqa,
+    "shapes": Shapes,
 }

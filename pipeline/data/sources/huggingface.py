@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline.data.samples import Samples, SourceError
 from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import hint
-from pipeline.data.sources.rows import Names, Roles, samples_from
+from pipeline.data.sources.rows import Names, Recurring, Roles, samples_from
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -37,7 +37,8 @@ class HuggingFace:
     name : the data set's configuration, where it has several.
     split : which of its splits, such as train, train+test or train[:10%]; what save_to_disk wrote
         is taken by whole splits. By default train, and where there are others that is said.
-    image, text, id, group : columns as for the source `table`.
+    image, text, id, group, breakdown : columns as for the source `table`.
+    recurring : as for the source `table`.
     """
 
     path: str
@@ -48,6 +49,8 @@ class HuggingFace:
     group: Names | None = None
     name: str | None = None
     split: str | None = None
+    breakdown: Names | None = None
+    recurring: Recurring | None = None
 
     def load(self, folder: Path) -> Samples:
         """Read the rows without decoding pictures; see pipeline.data.samples.Source.
@@ -57,9 +60,7 @@ class HuggingFace:
         SourceError
             The library, the data set, its split or a column is missing.
         """
-        roles = Roles(
-            label=self.label, image=self.image, text=self.text, id=self.id, group=self.group
-        )
+        roles = replace(Roles.of(self), split=None)
         roles.check(self.path)
         local = folder / Path(self.path).expanduser()
         dataset, split, splits = self._dataset(local)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Self
 
+from features.block import Modality
 from pipeline.data.reading.class_folders import PARTS
 from pipeline.data.samples import OF_SAMPLES, Samples, SourceError
 from pipeline.data.sources.column_values import pictures, texts
@@ -15,11 +16,15 @@ from pipeline.data.sources.columns import Columns
 from pipeline.data.sources.problems import all_of
 
 Names = str | list[str]
+Recurring = Modality | list[Modality]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Roles:
-    """Which column of a table holds what; see `pipeline.data.sources.table.Table`."""
+    """Which column of a table holds what; see `pipeline.data.sources.table.Table`.
+
+    Of a source, `recurring` is no column, but what its rows have in common.
+    """
 
     label: str
     image: str | None
@@ -27,16 +32,18 @@ class Roles:
     id: str | None
     group: Names | None
     split: str | None = None
+    breakdown: Names | None = None
+    recurring: Recurring | None = None
 
     @classmethod
     def of(cls, source: Any) -> Self:
         """The columns that a source names in fields that are called as those here."""
-        return cls(**{field.name: getattr(source, field.name) for field in fields(cls)})
+        return cls(**{role.name: getattr(source, role.name) for role in fields(cls)})
 
     def asked(self) -> list[tuple[str, str]]:
         """Every column that is named, as pairs of grid key and name."""
         pairs: list[tuple[str, str]] = []
-        for key in ("image", "text", "label", "id", "group", "split"):
+        for key in ("image", "text", "label", "id", "group", "split", "breakdown"):
             pairs += [(key, name) for name in listed(getattr(self, key))]
         return pairs
 
@@ -58,11 +65,11 @@ def samples_from(
     SourceError
         For every column that cannot play its part.
     """
-    lines, grouping = listed(roles.text), listed(roles.group)
+    lines, grouping, parted = listed(roles.text), listed(roles.group), listed(roles.breakdown)
     groups = [
         name for name in grouping if name in columns.names or name not in OF_SAMPLES
     ]
-    names = dict.fromkeys([roles.label, *lines, *groups, *listed(roles.id)])
+    names = dict.fromkeys([roles.label, *lines, *groups, *parted, *listed(roles.id)])
     image, split = roles.image, roles.split
     shown, official, *values = all_of(
         lambda: None if image is None else pictures(columns, image, locations),
@@ -81,12 +88,21 @@ def samples_from(
         group=grouping[0] if grouping else None,
         split=official,
         notes=notes,
+        breakdown={name: column[name] for name in parted},
+        recurring=recurring(roles.recurring),
     )
 
 
 def listed(names: Names | None) -> list[str]:
     """Make a list of one name, several or none."""
     return [] if names is None else [names] if isinstance(names, str) else names
+
+
+def recurring(modalities: Recurring | None) -> frozenset[Modality]:
+    """Make a set of one modality, several or none."""
+    if modalities is None:
+        return frozenset()
+    return frozenset(modalities if isinstance(modalities, list) else [modalities])
 
 
 def _lines(parts: Sequence[Sequence[str | None]]) -> list[str | None]:

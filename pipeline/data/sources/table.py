@@ -17,7 +17,7 @@ from pipeline.data.sources.column_values import texts
 from pipeline.data.sources.columns import Columns, missing_columns, read_columns
 from pipeline.data.sources.join import Join, joined, unjoined_notes
 from pipeline.data.sources.problems import all_of, existing
-from pipeline.data.sources.rows import Names, Roles, listed, samples_from
+from pipeline.data.sources.rows import Names, Recurring, Roles, listed, samples_from
 from pipeline.data.sources.subset import Where, rows_where, stratified
 
 
@@ -38,6 +38,9 @@ class Table:
     id, split : columns with the row's own id, and with "train" or "test".
     group : column, or columns, by whose values rows may be grouped; the first is the default.
         `text` and `image` group rows of the same text or picture where no column is called so.
+    breakdown : column, or columns, by whose values the report breaks accuracy down.
+    recurring : text, image or both, where the same texts or pictures come again with new items (a
+        question that is asked about many pictures): that they are known gives nothing away.
     where : column -> allowed value or values; only such rows are read.
     sample : number of rows to take, at random (from `sample_seed`) and stratified by class.
     join : second table, whose columns can be named like the table's own: `path`, the key columns
@@ -56,6 +59,8 @@ class Table:
     id: str | None = None
     group: Names | None = None
     split: str | None = None
+    breakdown: Names | None = None
+    recurring: Recurring | None = None
     where: Where | None = None
     sample: Annotated[int, Field(gt=0)] | None = None
     sample_seed: Annotated[int, Field(ge=0)] = 0

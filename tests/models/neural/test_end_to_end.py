@@ -15,10 +15,17 @@ from features.encoders.sentence_bert import SentenceBert
 from features.encoders.small_resnet import SmallResNet
 from features.networks import small as small_networks
 from features.pictures.augmentation import Augment
+from features.training.batches import RowBatches
 from features.training.held_out import split_for_stopping
 from models.neural.co_training import CoTraining
 from models.neural.end_to_end import EndToEnd
-from models.neural.end_to_end_network import Stored
+from models.neural.end_to_end_network import (
+    MOST_ROWS,
+    Encoded,
+    PictureBatches,
+    Stored,
+    first_ranks,
+)
 from models.views import Views
 from pipeline.config.grid import GridError
 from pipeline.config.parse import read_grid
@@ -209,6 +216,65 @@ def test_missing_samples_are_not_encoded_and_equal_ones_once(monkeypatch):
     )
     assert np.isfinite(fitted.predict_proba(repeated)).all()
     assert asked == [10, 1]
+
+
+def test_rows_of_a_picture_are_in_one_step_and_it_is_encoded_once(monkeypatch):
+    """Twenty questions about six pictures: six encodings an epoch of training."""
+    asked = np.array([0, 1, 2, 3, 4, 5] * 3 + [0, 1])
+    pictures = small().transform(PICTURES[:6])
+    texts = Block.of(np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32))
+    both = Views(pictures.at(asked), texts, groups=asked)
+    encoded: list[int] = []
+    forward = Encoded.forward
+
+    def counted(self, inputs):
+        features = forward(self, inputs)
+        if self.training:
+            encoded.append(len(inputs.distinct()[0]))
+        return features
+
+    monkeypatch.setattr(Encoded, "forward", counted)
+    y = np.arange(20) % 2
+    EndToEnd(epochs=2).fit(both, y)
+    trained_on, _ = split_for_stopping(y, 0.15, np.random.default_rng(0), asked)
+    assert sum(encoded) == 2 * len(set(asked[trained_on]))
+    features = forward(Encoded(pictures.encoder.network("all", pictures)), Stored(both.image))
+    assert features.shape == (20, 16)
+    torch.testing.assert_close(features[0], features[6])
+
+
+def test_picture_batches_hold_whole_pictures_in_the_order_of_their_first_rows():
+    index = np.array([5, 2, 5, -1, 2, -1, 7, 5])
+    values = torch.arange(8.0)
+    batches = PictureBatches([values], index, 2)
+    order = np.array([7, 3, 0, 1, 2, 4, 5, 6])
+    portions = [rows.tolist() for _, rows in batches(order, 0)]
+    # pictures 5 and (of row 3) none; then 2 and (of row 5) none; then 7
+    assert portions == [[7, 0, 2, 3], [1, 4, 5], [6]]
+    assert [inputs[0].tolist() for inputs, _ in batches(order, None)] == [[7, 0, 2, 3, 1, 4, 5, 6]]
+
+
+def test_picture_batches_of_distinct_pictures_are_those_of_rows():
+    order = np.random.default_rng(0).permutation(100)
+    values = torch.arange(100.0)
+    for epoch in (0, None):
+        first, second = (
+            [rows.tolist() for _, rows in batches(order, epoch)]
+            for batches in (PictureBatches([values], np.arange(100), 32), RowBatches([values], 32))
+        )
+        assert first == second
+
+
+def test_a_picture_of_very_many_rows_is_parted_evenly():
+    batches = PictureBatches([torch.arange(500.0)], np.zeros(500, dtype=np.int64), 4)
+    sizes = [len(rows) for _, rows in batches(np.arange(500), 0)]
+    assert sum(sizes) == 500
+    assert max(sizes) <= 4 * MOST_ROWS
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_first_ranks_number_values_by_their_first_occurrence():
+    assert first_ranks(np.array([7, 3, 7, 9, 3])).tolist() == [0, 1, 0, 2, 1]
 
 
 def test_rows_beyond_the_training_rows_change_no_weight():

@@ -9,6 +9,7 @@ import torch
 from features.block import Block
 from models.classifiers.logistic import Logistic
 from models.early.concat import Concat
+from models.neural.attention import Attention
 from models.neural.co_training import CoTraining
 from models.neural.cross_attention import CrossAttention
 from models.neural.gated import Gated
@@ -149,11 +150,12 @@ def networks():
 
     return {"dot": (PairAttention(6, 6, 2, 3, 4, "dot", 0.0), sequences()),
             "cosine": (PairAttention(6, 6, 2, 3, 4, "cosine", 0.0), sequences()),
+            "hidden": (PairAttention(6, 6, 2, 3, 4, "dot", 0.0, "hidden"), sequences()),
             "cross": (CrossAttentionNetwork(6, 6, 2, 3, 4, 2, 0.0), sequences()),
             "gated": (GatedUnit(4, 4, 3, 5, 0.0, 0.0), vectors())}
 
 
-@pytest.mark.parametrize("name", ["dot", "cosine", "cross", "gated"])
+@pytest.mark.parametrize("name", ["dot", "cosine", "hidden", "cross", "gated"])
 def test_gradients_of_whole_networks(name):
     torch.manual_seed(0)
     network, inputs = networks()[name]
@@ -327,3 +329,49 @@ def test_wide_sparse_texts_enter_by_their_leading_components():
     fitted = CoTraining(epochs=20).fit(train, y)
     assert fitted._inputs(train)[2].shape[1] <= 256
     assert np.mean(fitted.predict(train) == y) > 0.95
+
+
+def test_the_product_is_a_bilinear_form_beside_both_layers():
+    from models.neural.pooled_network import TwoBranches
+
+    torch.manual_seed(0)
+    network = TwoBranches(5, 4, 3, 6, 0.0, 0.0, "product").eval()
+    x, y, there = torch.randn(7, 5), torch.randn(7, 4), torch.ones(7, dtype=torch.bool)
+    with torch.no_grad():
+        a, b = network.of_picture(x).relu(), network.of_text(y).relu()
+        u, v = network.product.of_a, network.product.of_b
+        m = torch.tanh(a @ u.weight.T + u.bias) * torch.tanh(b @ v.weight.T + v.bias)
+        expected = torch.cat([a, b, m], dim=1) @ network.fused_head.weight.T
+        scores = network.fused(x, there, y, there)
+    torch.testing.assert_close(scores, expected + network.fused_head.bias)
+
+
+@pytest.mark.parametrize(("interaction", "least", "most"), [("none", 0, 0.6), ("product", 0.95, 1)])
+def test_only_the_product_answers_where_neither_side_says_anything(interaction, least, most):
+    """The class is whether two coins agree: no sum of what each says can tell."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 2, (2, 400))
+    rows = [np.stack([coin, 1 - coin, rng.normal(size=400)], axis=1) for coin in (x, y)]
+    both = Views(*(Block.of(array.astype(np.float32)) for array in rows))
+    agree = (x == y).astype(int)
+    train, test = np.arange(300), np.arange(300, 400)
+    fitted = CoTraining(interaction=interaction, dropout=0.0, modality_dropout=0.0, epochs=60)
+    fitted.fit(both.take(train), agree[train])
+    assert least <= np.mean(fitted.predict(both.take(test)) == agree[test]) <= most
+
+
+@pytest.mark.parametrize(("projection", "least", "most"), [("linear", 0, 0.7), ("hidden", 0.9, 1)])
+def test_only_a_hidden_layer_reads_a_question_that_is_denied(projection, least, most):
+    """Is it (not) so: picture, what is asked and whether it is denied decide, all three."""
+    rng = np.random.default_rng(0)
+    x, asked, denied = rng.integers(0, 2, (3, 600))
+    rows = [
+        np.stack([*coins, *(1 - coin for coin in coins)], axis=1)
+        for coins in ((x, rng.integers(0, 2, 600)), (asked, denied))
+    ]
+    both = Views(*(Block.of(array.astype(np.float32)) for array in rows))
+    answers = x ^ asked ^ denied
+    train, test = np.arange(450), np.arange(450, 600)
+    fitted = Attention(projection=projection, dropout=0.0, learning_rate=0.01, patience=30)
+    fitted.fit(both.take(train), answers[train])
+    assert least <= np.mean(fitted.predict(both.take(test)) == answers[test]) <= most

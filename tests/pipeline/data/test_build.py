@@ -311,3 +311,17 @@ def test_problems_of_rows_bring_no_escapes_and_no_endless_values(policy, store):
     assert len(lines) >= 6
     assert all(len(line) <= 1000 for line in lines)
     assert not any("\x1b" in line or "\x07" in line or "\ud800" in line for line in lines)
+
+
+def test_columns_to_break_down_by_come_with_the_rows_that_stay(store):
+    kinds = [None if row == 1 else f"kind {row % 2}" for row in range(36)]
+    samples = replace(
+        changed(texts={0: None}), breakdown={"kind": kinds}, recurring=frozenset({"text"})
+    )
+    dataset = build(samples, BOTH, RowRules("drop"), store)
+    rows = [int(name.removeprefix("id")) for name in dataset.ids]
+    assert 0 not in rows
+    assert dataset.breakdown == {"kind": tuple(kinds[row] for row in rows)}
+    assert dataset.recurring == {"text"}
+    plain = build(replace(samples, breakdown={}), BOTH, RowRules("drop"), store)
+    assert plain.fingerprint == dataset.fingerprint  # no result depends on it

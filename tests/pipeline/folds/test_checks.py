@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,3 +146,16 @@ def test_warnings_are_said_once(leaking, capsys):
     assert run_grid(leaking) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "warning:" in line]
     assert len(lines) == len(set(lines)) > 0
+
+
+def test_texts_that_come_again_with_new_items_give_nothing_away(store):
+    """A question is asked about many pictures: that it is known is no leak, a known picture is."""
+    samples = small_samples()
+    asked = replace(samples, texts=[f"question {label}" for label in samples.labels])
+    assert severe(raised(asked, store)) == ["known in training", "label in the text"]
+    recurring = replace(asked, recurring=frozenset({"text"}))
+    assert severe(raised(recurring, store)) == ["label in the text"]
+    pictures = [samples.pictures[row // 12 * 12] for row in range(36)]
+    assert severe(raised(replace(recurring, pictures=pictures), store)) == [
+        "known in training", "label in the text"
+    ]

@@ -22,10 +22,11 @@ from tests.support.tiny import GRID, read_rows, write_grid, write_rows, write_ta
 # What is bundled by itself: end_to_end trains encoders, zero_shot has folds of classes.
 QUICK = {
     "late": "{late: {rule: [mean, max, majority, weighted, stacking, selection]}}",
-    "attention": "{attention: {epochs: 1, width: 8, similarity: cosine}}",
+    "attention": "{attention: {epochs: 1, width: 8, similarity: cosine, "
+    "projection: [linear, hidden]}}",
     "cross_attention": "{cross_attention: {epochs: 1}}",
     "gated": "{gated: {epochs: 1}}",
-    "co_training": "{co_training: {epochs: 1}}",
+    "co_training": "{co_training: {epochs: 1, interaction: [none, product]}}",
     "contrastive": "{contrastive: {epochs: 1}}",
 }
 APART = {"end_to_end", "zero_shot"}

@@ -24,7 +24,9 @@ from tests.support.realistic import realistic_record
 from tests.support.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
 
 # what the small record does not have
-SECOND_PHASE = {"attention", "labels", "robustness", "training", "learning_curve"}
+SECOND_PHASE = {
+    "attention", "breakdown", "labels", "learning_curve", "robustness", "training"
+}
 
 
 @pytest.mark.parametrize(

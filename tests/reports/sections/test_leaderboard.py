@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from reports.analysis.ranking import rank_cells
+from reports.answer.leaderboard_rows import Cost
 from reports.fold_record import CellRecord, FailureRecord
 from reports.sections import leaderboard, verdict
-from reports.sections.leaderboard_rows import Cost
 from tests.support.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
 
 

@@ -61,7 +61,8 @@ def test_an_example_loads_into_full_rows(name, tmp_path, monkeypatch):
     assert len(samples) == len(set(samples.locations)) > 2
     assert samples.group is None or samples.group in samples.groups
     assert set(samples.split or ["train"]) <= {"train", "test"}
-    for values in (samples.texts, samples.labels, samples.ids or [], *samples.groups.values()):
+    columns = (*samples.groups.values(), *samples.breakdown.values())
+    for values in (samples.texts, samples.labels, samples.ids or [], *columns):
         assert all(value is None or (value and value == value.strip()) for value in values)
     picture = next(picture for picture in samples.pictures if picture is not None)
     assert Image.open(io.BytesIO(picture.read())).size >= (4, 4)

@@ -438,3 +438,19 @@ def test_a_text_that_is_longer_than_any_path_is_told_in_few_words(tmp_path, stor
     with pytest.raises(DatasetError, match="no path is as long") as caught:
         build(samples, ["image"], RowRules(), store)
     assert len(str(caught.value)) < 8 * 250
+
+
+def test_rows_can_be_broken_down_by_columns_and_say_what_recurs(tmp_path):
+    rows = [["why", "x", "k", ""], ["who", "y", "l", "z"]]
+    write(tmp_path / "items.csv", ["q", "a", "kind", "by"], rows)
+    keys = {"path": "items.csv", "text": "q", "label": "a"}
+    samples = Table(**keys, breakdown=["kind", "by"], recurring="text").load(tmp_path)
+    assert samples.breakdown == {"kind": ["k", "l"], "by": [None, "z"]}
+    assert samples.recurring == {"text"}
+    assert samples.groups == {}
+    both = Table(**keys, recurring=["image", "text"]).load(tmp_path)
+    assert both.recurring == {"image", "text"}
+    assert Table(**keys).load(tmp_path).recurring == frozenset()
+    assert problems_of(lambda: Table(**keys, breakdown="knd").load(tmp_path)) == [
+        "breakdown: items.csv has no column 'knd'; did you mean 'kind'? (columns: a, by, kind, q)"
+    ]

@@ -55,10 +55,10 @@ def test_the_best_items_come_first_whatever_the_blocks(seed, n, count, weight, b
 
 
 def test_cosines_of_what_an_item_lacks_are_no_numbers():
-    one = np.array([[1, 0], [0, 1]], np.float32)
+    axes = np.array([[1, 0], [0, 1]], np.float32)
     parts = {
-        "picture": Comparison(one, np.array([True, True]), one[0]),
-        "text": Comparison(one * [[0], [1]], np.array([False, True]), one[1]),
+        "picture": Comparison(axes, np.array([True, True]), axes[0]),
+        "text": Comparison(axes * [[0], [1]], np.array([False, True]), axes[1]),
     }
     ranking = nearest(parts, 2)
     assert ranking.rows.tolist() == [0, 1]

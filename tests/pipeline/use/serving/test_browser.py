@@ -115,10 +115,10 @@ def test_a_picture_and_a_text_get_a_class_and_sorted_bars(browser, real, made):
         page.get_by_label("Picture").set_input_files(made.folder / "0.png")
         page.locator("#preview").wait_for(state="visible")
         assert asking(page, "whiskers purr meow") == "cat"
-        names = page.locator(".bars .name").all_text_contents()
+        names = page.locator("ol.bars .name").all_text_contents()
         assert names[0] == "cat"
         assert sorted(names) == ["car", "cat", "dog"]
-        widths = [bar.bounding_box()["width"] for bar in page.locator(".bar").all()]
+        widths = [bar.bounding_box()["width"] for bar in page.locator("ol.bars .bar").all()]
         assert widths == sorted(widths, reverse=True)
         assert widths[0] > 100
         assert page.locator(".note").count() == 0

@@ -1,0 +1,1 @@
+"""Sources of pictures with questions: the question is the text, its answer the class."""
