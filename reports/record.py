@@ -23,7 +23,7 @@ class MetricRecord:
 
     name: str
     greater_is_better: bool
-    unit: Literal["share", "nats"] = "share"
+    unit: Literal["share", "nats", "rank"] = "share"
     rope: float = 0.01
 
     def on_scale(self, value: float | None) -> float | None:
@@ -83,6 +83,11 @@ class ScoredRecord:
     unseen_classes: bool = False
     thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)
     score: Score | None = field(default=None, repr=False)
+
+    @property
+    def size(self) -> tuple[tuple[int, str, str], ...]:
+        """What was compared on what: numbers with their nouns."""
+        return (len(self.labels), "row", "rows"), (len(self.classes), "class", "classes")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

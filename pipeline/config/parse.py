@@ -13,14 +13,16 @@ from pipeline.config import values
 from pipeline.config.component_lists import Registry, components, located
 from pipeline.config.components import Component
 from pipeline.config.data_key import data_key
-from pipeline.config.grid import METRIC, TUNING_METRIC, Grid, GridError
+from pipeline.config.grid import Grid, GridError
 from pipeline.config.problem import Problem
-from pipeline.config.rules import mismatches, unseen_problems
+from pipeline.config.rules import mismatches, task_problems, unseen_problems
 from pipeline.config.yaml_lines import Lines, location, read_yaml
 from pipeline.data.sources import SOURCES
 
 KEYS: dict[str, str] = {
     "name": "what the run is called: its folder is runs/NAME",
+    "task": "what is asked: classification of rows, or retrieval of texts by pictures and pictures "
+    "by texts, for which rows need no label (default classification)",
     "seed": "every random choice derives from it (default 0)",
     "data": "where the samples come from: {source: ..., its keys, on_bad_rows: fail | drop | keep, "
     "keep_unlabelled: true for rows without a label that only some fusions learn from, "
@@ -30,9 +32,10 @@ KEYS: dict[str, str] = {
     "text": "text encoders to compare",
     "fusion": "ways to use one or both modalities",
     "classifier": "classifiers on the features (default logistic)",
-    "metric": "what cells are ranked by (default balanced_accuracy)",
+    "metric": "what cells are ranked by (default balanced_accuracy; of retrieval hit_at_10)",
     "tuning_metric": "what parameters are chosen by on the inner folds (default log_loss: it is "
-    "smooth, and keeps the probabilities that late fusion combines comparable)",
+    "smooth, and keeps the probabilities that late fusion combines comparable; of retrieval "
+    "reciprocal_rank)",
     "rope": "the smallest difference that matters: a number for the run's metric, or {METRIC: "
     "number} (default .01, log_loss .02)",
     "learning_curve": "shares of the training labels, like [0.01, 0.05, 0.1, 0.25, 1], with which "
@@ -91,12 +94,13 @@ def parse_grid(
     GridError
         With every mistake; see `read_grid`.
     """
-    folder = path.resolve().parent
     problems = _unknown_keys(content)
+    task = values.task(content.get("task", "classification"), problems)
     data = data_key(content.get("data"), problems, sources)
     lists = _lists(content, problems)
     split = values.split(content.get("split", {}), problems)
     curve = values.label_shares(content.get("learning_curve", []), problems)
+    problems += task_problems(task, content, lists["fusion"], split.unseen_classes)
     if not any(problem.path[:1] in _COMPARED for problem in problems):
         problems += unseen_problems(
             split.unseen_classes, lists["fusion"], content.get("metric"), curve, data.class_texts
@@ -104,19 +108,20 @@ def parse_grid(
         problems += mismatches(lists["fusion"], lists["image"], lists["text"])
     grid = Grid(
         name=values.run_name(content.get("name", path.stem), problems),
+        task=task,
         seed=values.seed(content.get("seed", 0), problems),
         data=data.source,
         on_bad_rows=data.policy,
         keep_unlabelled=data.keep_unlabelled,
         class_texts=data.class_texts,
         split=split,
-        **{key: _located(listed, folder) for key, listed in lists.items()},
-        metric=values.metric("metric", content, METRIC, problems),
-        tuning_metric=values.metric("tuning_metric", content, TUNING_METRIC, problems),
-        rope=values.rope(content.get("rope"), content.get("metric", METRIC), problems),
+        **{key: _located(listed, path.resolve().parent) for key, listed in lists.items()},
+        metric=values.metric("metric", content, task, problems),
+        tuning_metric=values.metric("tuning_metric", content, task, problems),
+        rope=values.rope(content, task, problems),
         learning_curve=curve,
         run=values.run(content.get("run", {}), problems),
-        folder=folder,
+        folder=path.resolve().parent,
     )
     if problems:
         raise _error(path, lines or {}, problems)
@@ -131,9 +136,10 @@ def _unknown_keys(content: Mapping[str, Any]) -> list[Problem]:
 def _lists(content: Mapping[str, Any], problems: list[Problem]) -> dict[str, list[Component]]:
     """The components under each key that lists some; mistakes are added to `problems`."""
     given = {"classifier": ["logistic"], **content}
-    return {
+    lists = {
         key: components(key, given, registry, problems) for key, registry in REGISTRIES.items()
     }
+    return {**lists, "classifier": []} if content.get("task") == "retrieval" else lists
 
 
 def _located(listed: Iterable[Component], folder: Path) -> tuple[Component, ...]:

@@ -32,12 +32,15 @@ class RowRules:
     group : column that groups rows; "none" for no groups; None for the source's own.
     smallest_class : rows that a class needs, at least.
     keep_unlabelled : whether rows without a label stay; no model that needs labels ever sees them.
+    labelled : whether rows have labels at all; where they have none, each must be a pair of a
+        picture and a text.
     """
 
     policy: Policy = "fail"
     group: str | None = None
     smallest_class: int = 2
     keep_unlabelled: bool = False
+    labelled: bool = True
 
 
 @dataclass
@@ -167,7 +170,7 @@ def _check_ids(samples: Samples, ids: Sequence[str], findings: Findings) -> None
 def _check_labels(samples: Samples, rules: RowRules, findings: Findings) -> None:
     group = rules.group
     for row, label in enumerate(samples.labels):
-        if not label and not rules.keep_unlabelled:
+        if not label and rules.labelled and not rules.keep_unlabelled:
             findings.add(row, f"{samples.locations[row]}: the label is missing")
         elif label and not _is_text(label):
             findings.add(

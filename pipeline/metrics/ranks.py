@@ -99,7 +99,7 @@ def ranks(
     """Rank the candidates of each query by their product with it.
 
     A relevant candidate stands behind all others of the same score, so that a space that puts
-    everything at one point finds nothing by it; of equal relevant ones each takes its own rank.
+    everything at one point finds nothing by it; equal relevant ones come one after the other.
     Scores are computed for a block of queries at a time, and never for all of them.
 
     Parameters
@@ -115,7 +115,7 @@ def ranks(
     """
     _check(queries, candidates, relevance)
     noted = min(nearest, len(candidates))
-    places = np.zeros(len(relevance.candidates), dtype=np.int64)
+    rank_of = np.zeros(len(relevance.candidates), dtype=np.int64)
     best = np.zeros((len(queries), noted), dtype=np.int64)
     starts = relevance.ends - relevance.sizes
     for rows in _blocks(len(queries), len(candidates)):
@@ -124,9 +124,9 @@ def ranks(
         of_block = Relevance(
             relevance.candidates[part], relevance.ends[rows] - starts[rows.start]
         )
-        places[part] = _ranks_in(scores, of_block)
+        rank_of[part] = _ranks_in(scores, of_block)
         best[rows] = _best_in(scores, noted)
-    return Ranks(places, relevance.ends, len(candidates), best)
+    return Ranks(rank_of, relevance.ends, len(candidates), best)
 
 
 def _check(queries: FloatArray, candidates: FloatArray, relevance: Relevance) -> None:
@@ -149,24 +149,24 @@ def _blocks(queries: int, candidates: int) -> Iterator[slice]:
 def _ranks_in(scores: FloatArray, relevance: Relevance) -> IntArray:
     """Ranks (r,) of the relevant candidates in scores (b, m), rising within each query."""
     rows, sizes = relevance.queries, relevance.sizes
-    own = scores[rows, relevance.candidates]
-    own = own[np.lexsort((-own, rows))]  # the relevant ones of each query, best first
-    position = np.arange(len(own)) - np.repeat(relevance.ends - sizes, sizes)
-    at_least = np.zeros(len(own), dtype=np.int64)
+    relevant = scores[rows, relevance.candidates]
+    relevant = relevant[np.lexsort((-relevant, rows))]  # those of each query, best first
+    position = np.arange(len(relevant)) - np.repeat(relevance.ends - sizes, sizes)
+    at_least = np.zeros(len(relevant), dtype=np.int64)
     # One comparison of the whole block for each relevant candidate: with the few of pairs, sorting
     # it takes several times as long.
     for number in range(int(sizes.max(initial=0))):
         chosen = np.flatnonzero(position == number)
-        at_least[chosen] = (scores[rows[chosen]] >= own[chosen, None]).sum(axis=1)
-    return at_least - _relevant_at_least(own, rows, position) + position + 1
+        at_least[chosen] = (scores[rows[chosen]] >= relevant[chosen, None]).sum(axis=1)
+    return at_least - _relevant_at_least(relevant, rows, position) + position + 1
 
 
-def _relevant_at_least(own: FloatArray, rows: IntArray, position: IntArray) -> IntArray:
+def _relevant_at_least(relevant: FloatArray, rows: IntArray, position: IntArray) -> IntArray:
     """How many relevant candidates of its query score as much as each one (r,), best first."""
-    # The last of equals has its own position among all that score as much or more.
-    last = np.append((own[1:] != own[:-1]) | (rows[1:] != rows[:-1]), True)
+    # The last of equals has its position among all that score as much or more.
+    last = np.append((relevant[1:] != relevant[:-1]) | (rows[1:] != rows[:-1]), True)
     ends = np.flatnonzero(last)
-    return position[ends][np.searchsorted(ends, np.arange(len(own)))] + 1
+    return position[ends][np.searchsorted(ends, np.arange(len(relevant)))] + 1
 
 
 def _best_in(scores: FloatArray, count: int) -> IntArray:

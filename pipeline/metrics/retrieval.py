@@ -29,6 +29,7 @@ class RetrievalMetric:
     greater_is_better : False for ranks.
     unit : "share" of 1, or "rank".
     centre : what is reported of the queries' values: their mean, or their median.
+    rope : differences of at most this size do not matter, unless the grid says otherwise.
     version : raised whenever the function changes, for it may choose parameters.
     """
 
@@ -36,6 +37,7 @@ class RetrievalMetric:
     greater_is_better: bool = True
     unit: Literal["share", "rank"] = "share"
     centre: Literal["mean", "median"] = "mean"
+    rope: float = 0.01
     version: int = 1
 
     def __call__(self, ranks: Ranks) -> float:
@@ -113,7 +115,7 @@ RETRIEVAL_METRICS: dict[str, RetrievalMetric] = {
     "recall_at_5": RetrievalMetric(recall_at(5)),
     "recall_at_10": RetrievalMetric(recall_at(10)),
     "median_rank": RetrievalMetric(
-        first_rank, greater_is_better=False, unit="rank", centre="median"
+        first_rank, greater_is_better=False, unit="rank", centre="median", rope=0.5
     ),
     "reciprocal_rank": RetrievalMetric(reciprocal_rank),
     "average_precision": RetrievalMetric(average_precision),

@@ -46,12 +46,15 @@ def load(
 
 
 def _dataset(grid: Grid, samples: Samples, store: Store) -> Dataset:
-    unseen = grid.split.unseen_classes
+    unseen, pairs = grid.split.unseen_classes, grid.task == "retrieval"
+    # The texts of a picture stay together, unless something else keeps rows together.
+    group = grid.split.group or ("image" if pairs and samples.group is None else None)
     rules = RowRules(
         grid.on_bad_rows,
-        grid.split.group,
-        smallest_class=1 if unseen else grid.split.folds or 2,
+        group,
+        smallest_class=1 if unseen or pairs else grid.split.folds or 2,
         keep_unlabelled=grid.keep_unlabelled,
+        labelled=not pairs,
     )
     dataset = build(samples, sample_modalities(expand(grid)), rules, store)
     if unseen:

@@ -20,7 +20,7 @@ Names = str | list[str]
 class Roles:
     """Which column of a table holds what; see `pipeline.data.sources.table.Table`."""
 
-    label: str
+    label: str | None
     image: str | None
     text: Names | None
     id: str | None
@@ -59,7 +59,7 @@ def samples_from(columns: Columns, locations: Sequence[str], roles: Roles) -> Sa
     groups = [
         name for name in grouping if name in columns.names or name not in OF_SAMPLES
     ]
-    names = dict.fromkeys([roles.label, *lines, *groups, *listed(roles.id)])
+    names = dict.fromkeys([*listed(roles.label), *lines, *groups, *listed(roles.id)])
     image, split = roles.image, roles.split
     shown, official, *values = all_of(
         lambda: None if image is None else pictures(columns, image, locations),
@@ -72,7 +72,7 @@ def samples_from(columns: Columns, locations: Sequence[str], roles: Roles) -> Sa
         locations=locations,
         pictures=shown or nothing,
         texts=_lines([column[name] for name in lines]) if lines else nothing,
-        labels=column[roles.label],
+        labels=nothing if roles.label is None else column[roles.label],
         ids=None if roles.id is None else column[roles.id],
         groups={name: column[name] for name in groups},
         group=grouping[0] if grouping else None,

@@ -60,9 +60,9 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch):
 
 def test_no_array_of_all_queries_and_candidates(monkeypatch: pytest.MonkeyPatch):
     seen = []
-    kept = module._ranks_in
+    of_block = module._ranks_in
     monkeypatch.setattr(
-        module, "_ranks_in", lambda scores, of: (seen.append(scores.size), kept(scores, of))[1]
+        module, "_ranks_in", lambda scores, of: (seen.append(scores.size), of_block(scores, of))[1]
     )
     monkeypatch.setattr(module, "SCORES_AT_ONCE", 1000)
     points = np.eye(60, dtype=np.float32)

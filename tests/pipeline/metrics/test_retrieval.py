@@ -100,6 +100,6 @@ def test_chance_is_what_random_orders_find():
     )
     orders = np.argsort(draw.uniform(size=(20_000, 20)), axis=1)
     # Place of each candidate; the first one, two or five are the relevant ones.
-    found = [(orders[:, :size] < 4).any(axis=1).mean() for size in (1, 2, 5)]
-    assert chance_of_hit(of_queries, 4) == pytest.approx(np.mean(found), abs=0.01)
+    hit = [(orders[:, :size] < 4).any(axis=1).mean() for size in (1, 2, 5)]
+    assert chance_of_hit(of_queries, 4) == pytest.approx(np.mean(hit), abs=0.01)
     assert chance_of_hit(of_queries, 50) == 1.0
