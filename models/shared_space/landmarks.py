@@ -11,6 +11,7 @@ from pydantic import Field
 
 from features.block import Block, FloatArray
 from features.estimator import Estimator
+from models.kept import RECENT
 from models.preparation.principal_components import BlockReduction
 
 RANK = 1e-5  # eigenvalues below this fraction of the largest are rounding errors in float32
@@ -26,9 +27,9 @@ class LandmarkKernel(Estimator):
         k(x, z) = exp(-w |x - z|^2 / median |z_i - z_j|^2)
 
     a sample's features are k(x, z) U diag(l)^(-1/2), where U and l are the eigenvectors and
-    eigenvalues of the landmarks' kernel matrix, less their mean over the training samples. They are
-    turned to their principal components, of which the first are kept, and scaled to a total
-    variance of 1. The kernel's own mean distance is what w = 1 stands for.
+    eigenvalues of the landmarks' kernel matrix, less their mean over the distinct training samples.
+    They are turned to their principal components, of which the first are kept, and scaled to a
+    total variance of 1.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ class LandmarkKernel(Estimator):
     ----------
     reduction_ : BlockReduction before the kernel.
     landmarks_ : float32 (m, p).
-    scale_ : w divided by the median squared distance.
+    scale_ : float32 (1,), w divided by the median squared distance.
     basis_ : float32 (m, k); offset_ : float32 (k,).
     """
 
@@ -51,45 +52,51 @@ class LandmarkKernel(Estimator):
     random_state: int = 0
 
     def fit(self, block: Block) -> Self:
-        """Learn from the samples of a pooled block that have the modality."""
-        self.reduction_ = BlockReduction(self.components, self.random_state).fit(block)
-        distinct = np.unique(block.index[block.present])
-        rng = np.random.default_rng(self.random_state)
-        drawn = np.sort(rng.permutation(distinct)[: self.landmarks])
-        self.landmarks_ = self.reduction_.transform(block.at(drawn))
-        self.scale_ = self.sharpness / _median_distance(self.landmarks_)
-        self._learn_components(self.reduction_.transform(block.take(block.present)))
+        """Learn from the distinct samples of a pooled block that have the modality."""
+        distinct = block.at(np.unique(block.index[block.present]))
+        self.reduction_ = BlockReduction(self.components, self.random_state).fit(distinct)
+        rows = self.reduction_.transform(distinct)
+        # Settings that differ in what comes after share it.
+        self.landmarks_, self.scale_, self.basis_, self.offset_ = RECENT.arrays(
+            ("landmark kernel", *self.get_params().items(), rows), lambda: self._learned(rows)
+        )
         return self
 
-    def _learn_components(self, rows: FloatArray) -> None:
-        """Turn the features of reduced rows (n, p) to their principal components."""
+    def _learned(self, rows: FloatArray) -> tuple[FloatArray, ...]:
+        """Landmarks, scale, basis and offset from reduced rows (n, p)."""
+        rng = np.random.default_rng(self.random_state)
+        landmarks = rows[np.sort(rng.permutation(len(rows))[: self.landmarks])]
+        scale = np.array([self.sharpness / _median_distance(landmarks)], dtype=np.float32)
         if not len(rows):
-            self.basis_ = np.zeros((0, 1), dtype=np.float32)
-            self.offset_ = np.zeros(1, dtype=np.float32)
-            return
-        values, vectors = scipy.linalg.eigh(self._kernel(self.landmarks_).astype(np.float64))
+            return landmarks, scale, np.zeros((0, 1), np.float32), np.zeros(1, np.float32)
+        gram = _kernel(landmarks, landmarks, scale).astype(np.float64)
+        values, vectors = scipy.linalg.eigh(gram)
         sound = values > RANK * values[-1]
         root = vectors[:, sound] / np.sqrt(values[sound])
-        features = self._kernel(rows) @ root
+        features = _kernel(rows, landmarks, scale) @ root
         mean = features.mean(axis=0)
         centred = features - mean
         powers, axes = scipy.linalg.eigh(centred.T @ centred / len(centred))
         axes = axes[:, ::-1][:, : self.components]
         total = float(np.maximum(powers, 0).sum())
         axes = axes / np.sqrt(total) if total > 0 else axes * 0.0
-        self.basis_ = np.ascontiguousarray(root @ axes, np.float32)
-        self.offset_ = np.asarray(mean @ axes, np.float32)
+        basis = np.ascontiguousarray(root @ axes, np.float32)
+        return landmarks, scale, basis, np.asarray(mean @ axes, np.float32)
 
     def transform(self, block: Block) -> FloatArray:
         """Features float32 (n, k), zeros where the modality is missing."""
-        features = self._kernel(self.reduction_.transform(block)) @ self.basis_ - self.offset_
-        features[~block.present] = 0.0
-        return np.asarray(features, dtype=np.float32)
+        distinct, numbers = np.unique(block.index[block.present], return_inverse=True)
+        rows = self.reduction_.transform(block.at(distinct))
+        of_distinct = _kernel(rows, self.landmarks_, self.scale_) @ self.basis_ - self.offset_
+        features = np.zeros((len(block), of_distinct.shape[1]), dtype=np.float32)
+        features[block.present] = of_distinct[numbers]
+        return features
 
-    def _kernel(self, rows: FloatArray) -> FloatArray:
-        """Kernel (n, m) of reduced rows (n, p) and the landmarks."""
-        distances = _squared_distances(rows, self.landmarks_)
-        return np.asarray(np.exp(-self.scale_ * distances), dtype=np.float32)
+
+def _kernel(rows: FloatArray, landmarks: FloatArray, scale: FloatArray) -> FloatArray:
+    """Kernel (n, m) of reduced rows (n, p) and landmarks (m, p)."""
+    distances = _squared_distances(rows, landmarks)
+    return np.asarray(np.exp(-scale * distances), dtype=np.float32)
 
 
 def _squared_distances(rows: FloatArray, others: FloatArray) -> FloatArray:

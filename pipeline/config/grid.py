@@ -16,10 +16,10 @@ from pipeline.engine.opening import EngineName
 
 # What a grid need not say.
 REPEATS = 5  # of folds
-Task: TypeAlias = Literal["classification", "retrieval"]
-METRIC: dict[Task, str] = {"classification": "balanced_accuracy", "retrieval": "hit_at_10"}
+GridTask: TypeAlias = Literal["classification", "retrieval"]
+METRIC: dict[GridTask, str] = {"classification": "balanced_accuracy", "retrieval": "hit_at_10"}
 # Smooth ones, so that a few rows decide nothing.
-TUNING_METRIC: dict[Task, str] = {"classification": "log_loss", "retrieval": "reciprocal_rank"}
+TUNING_METRIC: dict[GridTask, str] = {"classification": "log_loss", "retrieval": "reciprocal_rank"}
 
 
 class Split(BaseModel):
@@ -90,7 +90,7 @@ class Grid:
     """
 
     name: str
-    task: Task
+    task: GridTask
     seed: int
     data: Component
     on_bad_rows: Policy

@@ -11,7 +11,7 @@ from models import FUSIONS
 from models.matching import SharesSpace
 from models.unseen_classes import RecognisesUnseenClasses
 from pipeline.config.components import Component
-from pipeline.config.grid import Task
+from pipeline.config.grid import GridTask
 from pipeline.config.parameters import parameters_of
 from pipeline.config.problem import Problem
 from pipeline.data.sources import SOURCES
@@ -65,7 +65,7 @@ def _untrainable(
 
 
 def task_problems(
-    task: Task, content: Mapping[str, Any], fusions: Sequence[Component], unseen: bool
+    task: GridTask, content: Mapping[str, Any], fusions: Sequence[Component], unseen: bool
 ) -> list[Problem]:
     """What does not go together with the task: the grid's `content`, and what it asks for."""
     if task == "classification":

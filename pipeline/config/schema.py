@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config.data_key import CLASS_TEXTS_SCHEMA
-from pipeline.config.grid import Run, Task
+from pipeline.config.grid import GridTask, Run
 from pipeline.config.parameters import model_of
 from pipeline.data.row_check import Policy
 from pipeline.data.sources import SOURCES
@@ -28,7 +28,7 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
     parts: JsonSchema = {}
     properties: dict[str, JsonSchema] = {
         "name": {"type": "string", "pattern": f"^{NAME}$"},
-        "task": {"enum": list(get_args(Task)), "default": "classification"},
+        "task": {"enum": list(get_args(GridTask)), "default": "classification"},
         "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 0},
         "data": {
             "anyOf": [

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from features.machine.nearest import nearest
 from pipeline.config.components import is_number
-from pipeline.config.grid import METRIC, TUNING_METRIC, Run, Split, Task
+from pipeline.config.grid import METRIC, TUNING_METRIC, GridTask, Run, Split
 from pipeline.config.problem import KeyPath, Problem
 from pipeline.config.schema import NAME
 from pipeline.metrics import METRICS_OF
@@ -28,16 +28,16 @@ def seed(value: object, problems: list[Problem]) -> Any:
     return _scalar("seed", value, _is_seed, "a whole number from 0 to 2**32 - 1", problems)
 
 
-def task(value: object, problems: list[Problem]) -> Task:
+def task(value: object, problems: list[Problem]) -> GridTask:
     """The key `task`; classification where it is wrong."""
-    tasks: dict[object, Task] = {name: name for name in get_args(Task)}
+    tasks: dict[object, GridTask] = {name: name for name in get_args(GridTask)}
     rule = f"one of {nearest(value, METRICS_OF)}"
     _scalar("task", value, tasks.__contains__, rule, problems)
     return tasks.get(str(value), "classification")
 
 
 def metric(
-    key: str, content: Mapping[str, Any], task: Task, problems: list[Problem]
+    key: str, content: Mapping[str, Any], task: GridTask, problems: list[Problem]
 ) -> Any:
     """The keys `metric` and `tuning_metric`."""
     value = content.get(key, default_metric(key, task))
@@ -46,7 +46,7 @@ def metric(
     return _scalar(key, value, known.__contains__, rule, problems)
 
 
-def default_metric(key: str, task: Task) -> str:
+def default_metric(key: str, task: GridTask) -> str:
     """What stands for `metric` or `tuning_metric` where the grid has none."""
     return METRIC[task] if key == "metric" else TUNING_METRIC[task]
 
@@ -68,7 +68,7 @@ def _is_seed(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
 
 
-def rope(content: Mapping[str, Any], task: Task, problems: list[Problem]) -> dict[str, float]:
+def rope(content: Mapping[str, Any], task: GridTask, problems: list[Problem]) -> dict[str, float]:
     """The key `rope`: the smallest difference that matters, of the run's metric or by metric."""
     given, known = content.get("rope"), METRICS_OF[task]
     if given is None:

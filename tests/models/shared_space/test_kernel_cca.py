@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from features.block import Block
-from models.shared_space.kernel_cca import KernelCorrelation
+from models.shared_space.kernel_cca import ColumnScales, KernelCorrelation
 from models.shared_space.landmarks import LandmarkKernel
 from models.views import Views
 
@@ -68,13 +69,29 @@ def test_a_sample_that_lacks_a_modality_is_at_the_origin_and_teaches_nothing():
     assert points[0] == pytest.approx(points[1], abs=1e-5)
 
 
-def test_features_that_are_never_negative_are_rooted():
+def test_columns_that_are_never_negative_are_rooted_and_all_are_scaled():
     train = pairs(80)
-    positive = Views(Block.of(np.abs(train.image.values)), train.text)
-    rooted = Views(Block.of(np.sqrt(np.abs(train.image.values))), train.text)
-    space = KernelCorrelation().fit(positive)
-    assert space.rooted_ == {"image": True, "text": False}
-    squared = Views(Block.of(np.square(rooted.image.values)), train.text)
-    assert space.project("image", squared.image) == pytest.approx(
-        space.project("image", positive.image), abs=1e-5
-    )
+    values = train.image.values * np.float32([1, 5, 0.1, 1, 1])
+    values[:, 1] = np.square(values[:, 1])
+    scales = ColumnScales.of(Block.of(values))
+    assert scales.rooted.tolist() == [False, True, False, False, False]
+    scaled = scales(Block.of(values)).array()
+    assert scaled.mean(axis=0) == pytest.approx(np.zeros(5), abs=1e-5)
+    assert scaled.std(axis=0) == pytest.approx(np.ones(5), abs=1e-5)
+    roots = np.sqrt(values[:, 1])
+    assert scaled[:, 1] == pytest.approx((roots - roots.mean()) / roots.std(), abs=1e-4)
+
+
+def test_sparse_counts_are_rooted_and_stay_sparse():
+    counts = sparse.csr_matrix(np.float32([[0, 4, 0], [9, 0, 0], [0, 1, 0]]))
+    scaled = ColumnScales.of(Block.of(counts))(Block.of(counts))
+    assert scaled.is_sparse
+    assert scaled.array().toarray().tolist() == [[0, 2, 0], [3, 0, 0], [0, 1, 0]]
+
+
+def test_columns_that_never_vary_say_nothing():
+    values = np.ones((5, 2), dtype=np.float32)
+    values[:, 1] = np.arange(5)
+    scaled = ColumnScales.of(Block.of(values))(Block.of(values)).array()
+    assert not scaled[:, 0].any()
+    assert np.isfinite(scaled).all()
