@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -44,12 +45,13 @@ class CNNPyramid(Encoder):
     version: ClassVar[int] = 1
 
     model: Annotated[str, AfterValidator(known_model)] = "efficientnet_lite0"
-    weights: Literal["default", "random"] = "default"
+    weights: str | Path = "default"
     sizes: Annotated[tuple[Side, ...], Field(min_length=1)] = (224, 320)
     layers: tuple[str, ...] = STAGES
     precision: Precision = "auto"
 
-    def _chosen(self, size: int) -> Pretrained:
+    def chosen(self, size: int) -> Pretrained:
+        """The weights, and the preparation for one of the sizes."""
         chosen = pretrained(self.model, self.weights)
         return replace(
             chosen, preparation=chosen.preparation.replaced(size, None, None, None, None)
@@ -58,7 +60,7 @@ class CNNPyramid(Encoder):
     def identity(self) -> dict[str, Any]:
         """Weights' digest, preparation at the first size, precision and library versions."""
         return {
-            **self._chosen(self.sizes[0]).identity(),
+            **self.chosen(self.sizes[0]).identity(),
             "precision": chosen_precision(self.precision).identity(),
             "libraries": versions("torch", "pillow", library(self.model)),
         }
@@ -87,7 +89,7 @@ class CNNPyramid(Encoder):
         from features.networks.inference.encoding import encoded
         from features.networks.inference.stage_extractor import StageExtractor
 
-        chosen = self._chosen(size)
+        chosen = self.chosen(size)
         net = StageExtractor(build(chosen), chosen, layers, chosen_precision(self.precision))
         outputs = ["pooled", *layers]
         rows = [

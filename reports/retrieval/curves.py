@@ -15,7 +15,7 @@ from reports.section import Chart, Section
 from reports.wording import clean, count
 
 CUTOFFS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
-SHOWN = 6  # cells, best first
+SHOWN = 5  # cells, best first: as many as there are kinds of dashes
 
 
 @dataclass(frozen=True)
