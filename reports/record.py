@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,10 +28,14 @@ class MetricRecord:
     rope: float = 0.01
 
     def on_scale(self, value: float | None) -> float | None:
-        """The end of a score's interval, no further than the metric goes: shares from 0 to 1."""
+        """The end of a score's interval, no further than the metric goes.
+
+        Shares go from 0 to 1, ranks from 1, losses from 0.
+        """
         if value is None:
             return None
-        return min(1.0, max(0.0, value)) if self.unit == "share" else max(0.0, value)
+        least, most = {"share": (0.0, 1.0), "rank": (1.0, inf), "nats": (0.0, inf)}[self.unit]
+        return min(most, max(least, value))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -14,6 +14,9 @@ import pytest
 from pipeline.config.grid import GridError
 from pipeline.config.parse import read_grid
 from pipeline.data.dataset import DatasetError
+from pipeline.use import compare
+from pipeline.use.finished_run import FinishedRun
+from pipeline.use.problem import BundleError
 from tests.support.comparisons import comparison_of
 from tests.support.samples import png
 from tests.support.tiny import register, results, run_grid, scores, without_report, write_grid
@@ -168,6 +171,30 @@ def test_rows_without_labels_are_for_retrieval_only(
         read_grid(path)
     with pytest.raises(GridError, match="task must be one of"):
         read_grid(write_grid(tmp_path, GRID.replace("task: retrieval", "task: retreival")))
+
+
+def test_such_a_run_is_refused_where_classes_are_predicted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    register(monkeypatch)
+    with pytest.raises(BundleError, match="run of retrieval, which classifies nothing"):
+        FinishedRun.at(folder / "out")
+    rows = {"picture": [str(folder / "0.png")] * 9, "words": ["r1"] * 9}
+    grid = GRID.replace("source: table, path: items.csv, ", "label: words, ")
+    with pytest.raises(GridError, match="compared from Python classifies"):
+        compare(grid, rows, store=folder / "store")
+
+
+def test_a_plan_says_what_there_is_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    register(monkeypatch)
+    write_pairs(tmp_path)
+    assert run_grid(tmp_path, "--plan") == 0
+    planned = capsys.readouterr().out
+    assert "task: retrieval" in planned
+    assert "results:  9 cells x folds, 0 in the store" in planned
+    assert not (tmp_path / "out").exists()
 
 
 def test_too_few_pairs_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

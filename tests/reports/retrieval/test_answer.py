@@ -125,6 +125,11 @@ def test_intervals_draw_whole_pictures(made: RetrievalRecord):
     assert median.low <= median.estimate <= median.high
 
 
+def test_no_interval_of_ranks_goes_below_the_first():
+    perfect = answer_of(record(match("good", 2))).standings[0]
+    assert perfect.scores["both", "median_rank"].low == 1
+
+
 def test_a_cell_that_failed_on_a_fold_has_no_rank(made: RetrievalRecord):
     more = replace(made.folds[1], fold=1)
     lacking = replace(made, folds=(*made.folds, more))
