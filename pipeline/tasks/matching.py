@@ -157,9 +157,11 @@ class Pairs:
 
     @classmethod
     def of(cls, views: Views) -> Pairs:
-        """Of those of n samples that lack no modality."""
+        """Of those of n samples that lack no modality; without any raises ValueError."""
         blocks = views.blocks()
         there = np.flatnonzero(np.all([block.present for block in blocks.values()], axis=0))
+        if not len(there):
+            raise ValueError(f"none of {len(views)} test rows has both a picture and a text")
         rows: dict[Modality, Rows] = {}
         codes: dict[Modality, Rows] = {}
         for modality, block in blocks.items():

@@ -33,6 +33,9 @@ fusion: [text_space, cca, {kernel_cca: {regularisation: 0.1}}]
 """
 
 
+FEW_EPOCHS = "[{contrastive: {epochs: 2}}]"
+
+
 def write_pairs(folder: Path, grid: str = GRID) -> Path:
     """Pictures, three texts of each, and the grid: its file."""
     draw = np.random.default_rng(0)
@@ -143,6 +146,21 @@ def test_texts_of_a_picture_that_straddle_folds_are_an_alarm(
     write_pairs(tmp_path, grid)
     assert run_grid(tmp_path) == 0
     assert "ALARM: Pictures straddle folds" in capsys.readouterr().err
+
+
+def test_rows_without_a_picture_or_a_text_ask_nothing_and_networks_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    register(monkeypatch)
+    without_report(monkeypatch)
+    grid = GRID.replace("[text_space, cca, {kernel_cca: {regularisation: 0.1}}]", "[contrastive]")
+    grid = grid.replace("words}", "words, on_bad_rows: keep}").replace("[contrastive]", FEW_EPOCHS)
+    write_pairs(tmp_path, grid)
+    with (tmp_path / "items.csv").open("a") as file:
+        file.write("0.png,\nabsent.png,r1 g1 b1\n")
+    assert run_grid(tmp_path) == 0
+    asked = [int(row["queries"]) for row in scores(tmp_path)]
+    assert sum(asked[1::2]) == PICTURES
 
 
 def test_what_retrieval_cannot_do_is_told_at_once(

@@ -41,6 +41,12 @@ def test_identical_samples_are_one_and_all_their_partners_are_relevant():
     assert ranked["text_to_image"].nearest[:2, 0].tolist() == [0, 1]
 
 
+def test_rows_of_which_none_is_a_pair_are_told():
+    values, nothing = np.eye(2, dtype=np.float32), np.array([-1, -1])
+    with pytest.raises(ValueError, match="none of 2 test rows has both"):
+        Pairs.of(Views(Block(values, np.arange(2)), Block(values, nothing)))
+
+
 def test_pairs_that_were_learned_from_find_each_other():
     draw = np.random.default_rng(0)
     rows = draw.normal(size=(50, 6)).astype(np.float32)
