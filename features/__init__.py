@@ -5,6 +5,7 @@ from __future__ import annotations
 from features.encoder import Encoder
 from features.encoders.bag_of_words import BagOfWords
 from features.encoders.cnn import CNN
+from features.encoders.cnn_pyramid import CNNPyramid
 from features.encoders.handcrafted import Handcrafted
 from features.encoders.sentence_bert import SentenceBert
 from features.encoders.small_resnet import SmallResNet
@@ -14,6 +15,7 @@ from features.encoders.word2vec import Word2Vec
 
 IMAGE_ENCODERS: dict[str, type[Encoder]] = {
     "cnn": CNN,
+    "cnn_pyramid": CNNPyramid,
     "handcrafted": Handcrafted,
     "small_resnet": SmallResNet,
     "small_vgg": SmallVGG,

@@ -17,7 +17,8 @@ from models.neural.co_training import CoTraining
 from models.neural.cross_attention import CrossAttention
 from models.neural.end_to_end import EndToEnd
 from models.neural.gated import Gated
-from models.shared_space.classification import CCA, Contrastive
+from models.shared_space.classification import CCA, Contrastive, TextRegression
+from models.shared_space.kernel_cca import KernelCCA
 from models.shared_space.zero_shot import ZeroShot
 
 FUSIONS: dict[str, type[Fusion]] = {
@@ -32,6 +33,8 @@ FUSIONS: dict[str, type[Fusion]] = {
     "co_training": CoTraining,
     "end_to_end": EndToEnd,
     "cca": CCA,
+    "kernel_cca": KernelCCA,
+    "text_space": TextRegression,
     "contrastive": Contrastive,
     "semi_supervised": SemiSupervised,
     "zero_shot": ZeroShot,

@@ -29,12 +29,14 @@ from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.origin import origin_json
 from pipeline.results.placing import make_writable, placed
 from pipeline.results.record import remarks_of, scored_record, work_record
+from pipeline.results.retrieval import retrieval_record, with_checks, write_retrieval_run
 from pipeline.results.scores import Scores
 from pipeline.store.files import writing
 from pipeline.store.opening import store_at
 from reports.analysis.checks import Check, checks, encoding_checks
 from reports.follow_up_record import FollowUpRecord
 from reports.record import RunRecord, ScoredRecord
+from reports.retrieval_record import RetrievalRecord
 from reports.wording import count, for_terminal
 
 LISTED = 10  # rows left out that the terminal names; the report names all
@@ -68,7 +70,7 @@ class Assignment:
 class Finished:
     """A run that was made: all that it knows, and what it compared."""
 
-    record: RunRecord
+    record: RunRecord | RetrievalRecord
     comparison: Comparison
 
 
@@ -109,9 +111,66 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
         plan = make_plan(comparison)
         outcomes = run_plan(plan, comparison)
     _say_outcomes(outcomes)
+    carried_out = _CarriedOut(assignment, comparison, plan, outcomes, before, clock)
+    if assignment.grid.task == "retrieval":
+        return Finished(_scored_pairs(carried_out), comparison)
+    return Finished(_scored_classes(carried_out), comparison)
+
+
+@dataclass(frozen=True, eq=False)
+class _CarriedOut:
+    """A plan and what came of it; `before` are the checks that were made before it."""
+
+    assignment: Assignment
+    comparison: Comparison
+    plan: Plan
+    outcomes: PlanOutcomes
+    before: Sequence[Check]
+    clock: _Clock
+
+    @property
+    def origin(self) -> str:
+        """Text of origin.json."""
+        assignment = self.assignment
+        return origin_json(
+            assignment.grid_file, self.comparison.store.address, assignment.folder
+        )
+
+    @contextmanager
+    def placed(self) -> Iterator[Path]:
+        """A folder for the run's files, which take the place of an earlier run's together."""
+        folder = self.assignment.folder
+        advice = "free some there, or say --out for another; all results are in the store"
+        with writing(folder, advice), placed(folder) as aside:
+            yield aside
+
+    def report(self, record: RunRecord | RetrievalRecord, folder: Path) -> None:
+        """Write the report and say what it holds."""
+        said = {check.sentence for check in self.before if not check.severe}
+        _report(record, folder, said)
+
+
+def _scored_pairs(done: _CarriedOut) -> RetrievalRecord:
+    """The record of a run of retrieval, its files and its report."""
+    plan, outcomes, comparison = done.plan, done.outcomes, done.comparison
+    with done.clock.step("score"):
+        work = work_record(plan, outcomes, {}, comparison, done.clock.seconds)
+        command = done.assignment.command
+        scored = retrieval_record(plan, outcomes, comparison, command, work)
+        record = with_checks(scored, [*done.before, *encoding_checks(work.encoded)])
+    with done.placed() as aside:
+        write_retrieval_run(record, comparison.folds, aside, done.origin)
+        done.report(record, aside)
+    return record
+
+
+def _scored_classes(done: _CarriedOut) -> RunRecord:
+    """The record of a run of classification, its files and its report."""
+    plan, outcomes, comparison, clock = done.plan, done.outcomes, done.comparison, done.clock
+    before, command = done.before, done.assignment.command
     with clock.step("score"):
         scores = Scores(plan, outcomes, comparison)
-        scored = scored_record(comparison, scores, assignment.command)
+        scored = scored_record(comparison, scores, command)
     with clock.step("fit on inner folds what could be chosen"):
         scored, chosen_by = with_inner_scores(scored, scores, plan, comparison)
     if chosen_by:
@@ -120,14 +179,10 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     work = work_record(plan, outcomes, chosen_by, comparison, clock.seconds)
     checked = remarks_of([*before, *checks(scored), *encoding_checks(work.encoded)])
     record = RunRecord.of(scored, follow_up, work, checked)
-    origin = origin_json(assignment.grid_file, store.address, folder)
-    with (
-        writing(folder, "free some there, or say --out for another; all results are in the store"),
-        placed(folder) as aside,
-    ):
-        write_run(record, comparison.folds, aside, origin)
-        _report(record, aside, said={check.sentence for check in before if not check.severe})
-    return Finished(record, comparison)
+    with done.placed() as aside:
+        write_run(record, comparison.folds, aside, done.origin)
+        done.report(record, aside)
+    return record
 
 
 def say_checks(checked: Sequence[Check]) -> None:
@@ -179,8 +234,13 @@ def _made(option: str, address: Path | str, make: Callable[[], None]) -> None:
 
 def _say_data(comparison: Comparison) -> None:
     dataset = comparison.dataset
+    rows = (
+        f"{count(len(dataset), 'row')}, {count(len(dataset.classes), 'class', 'classes')}"
+        if dataset.classes
+        else count(len(dataset), "pair")
+    )
     say(
-        f"{count(len(dataset), 'row')}, {count(len(dataset.classes), 'class', 'classes')}, "
+        f"{rows}, "
         f"{count(len(comparison.folds), 'fold')}, {count(len(comparison.cells), 'cell')}"
     )
     _say_dropped(dataset.dropped)
@@ -197,7 +257,7 @@ def _say_dropped(dropped: Sequence[str]) -> None:
         say(for_terminal("\n  ".join([f"warning: {subject} left out:", *dropped[:LISTED]]) + more))
 
 
-def _report(record: RunRecord, folder: Path, said: Collection[str]) -> None:
+def _report(record: RunRecord | RetrievalRecord, folder: Path, said: Collection[str]) -> None:
     """Write the report and say what it holds; alarms twice, warnings where they were not `said`."""
     from reports.page.render import write_report
 

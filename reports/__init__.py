@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from reports.retrieval import curves as retrieval_curves
+from reports.retrieval import gallery as retrieval_gallery
+from reports.retrieval import leaderboard as retrieval_leaderboard
+from reports.retrieval import method as retrieval_method
+from reports.retrieval import verdict as retrieval_verdict
 from reports.section import Section
 from reports.sections import (
     attention,
@@ -39,4 +44,12 @@ SECTIONS: dict[str, Section[Any]] = {
     "learning_curve": learning_curve.SECTION,
     "cost": cost.SECTION,
     "method": method.SECTION,
+}
+# Of a run of retrieval; their templates stand in the folders `retrieval`.
+RETRIEVAL_SECTIONS: dict[str, Section[Any]] = {
+    "verdict": retrieval_verdict.SECTION,
+    "leaderboard": retrieval_leaderboard.SECTION,
+    "curves": retrieval_curves.SECTION,
+    "gallery": retrieval_gallery.SECTION,
+    "method": retrieval_method.SECTION,
 }

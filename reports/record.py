@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -23,14 +24,18 @@ class MetricRecord:
 
     name: str
     greater_is_better: bool
-    unit: Literal["share", "nats"] = "share"
+    unit: Literal["share", "nats", "rank"] = "share"
     rope: float = 0.01
 
     def on_scale(self, value: float | None) -> float | None:
-        """The end of a score's interval, no further than the metric goes: shares from 0 to 1."""
+        """The end of a score's interval, no further than the metric goes.
+
+        Shares go from 0 to 1, ranks from 1, losses from 0.
+        """
         if value is None:
             return None
-        return min(1.0, max(0.0, value)) if self.unit == "share" else max(0.0, value)
+        least, most = {"share": (0.0, 1.0), "rank": (1.0, inf), "nats": (0.0, inf)}[self.unit]
+        return min(most, max(least, value))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -85,6 +90,11 @@ class ScoredRecord:
     breakdown: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)
     score: Score | None = field(default=None, repr=False)
+
+    @property
+    def size(self) -> tuple[tuple[int, str, str], ...]:
+        """What was compared on what: numbers with their nouns."""
+        return (len(self.labels), "row", "rows"), (len(self.classes), "class", "classes")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

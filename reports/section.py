@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from reports.record import RunRecord
-
 Facts = TypeVar("Facts")  # what a section says, as plain data
 
 
@@ -41,11 +39,12 @@ class Section(Generic[Facts]):
     Parameters
     ----------
     title : heading in the report.
-    facts : what there is to say, as plain data; None leaves the section out.
+    facts : what there is to say of a RunRecord, or a RetrievalRecord, as plain data; None leaves
+        the section out.
     charts : chart name -> chart, made from the facts; the templates place them by name. Names are
         unique in the report, since the SVG files are called after them.
     """
 
     title: str
-    facts: Callable[[RunRecord], Facts | None]
+    facts: Callable[[Any], Facts | None]
     charts: Callable[[Facts], dict[str, Chart]] = _no_charts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -11,16 +11,18 @@ from pydantic import Field
 
 from features.block import Block, Form, Modality
 from models.arrays import Labels, Probabilities
-from models.classifier import Array
+from models.classifier import Array, Classifier
+from models.classifiers.logistic import Logistic
 from models.course import TrainsNetwork
 from models.early.pooled import PooledFusion
 from models.fusion import Fit
 from models.groups import UsesGroups
+from models.matching import SharesSpace
 from models.neural.fusion import Count, NotNegative, Positive, Share
 from models.preparation.scaling import BlockScaler
 from models.shared_space.contrastive import ContrastiveProjection
 from models.shared_space.points import Join, Sides, points, sides_of
-from models.shared_space.projections import CanonicalCorrelation, Projection
+from models.shared_space.projections import CanonicalCorrelation, Projection, TextSpace
 from models.unlabelled import LearnsFromUnlabelled
 from models.views import Views, stacked
 
@@ -36,7 +38,7 @@ SIDES: dict[Direction, tuple[Sides, Sides]] = {
 }
 
 
-class SharedSpace(PooledFusion, LearnsFromUnlabelled):
+class SharedSpace(PooledFusion, LearnsFromUnlabelled, SharesSpace):
     """Projects both modalities into one space, learned without labels, and classifies the points.
 
     The space is learned from samples that have both modalities, those without a label included.
@@ -56,6 +58,10 @@ class SharedSpace(PooledFusion, LearnsFromUnlabelled):
     def _projection(self) -> Projection:
         """Unfitted projection with this fusion's parameters."""
         raise NotImplementedError
+
+    def space(self) -> Projection:
+        """See SharesSpace.space."""
+        return self._projection()
 
     @property
     def _sides(self) -> tuple[Sides, Sides]:
@@ -110,7 +116,7 @@ class CCA(SharedSpace):
 
     Parameters
     ----------
-    classifier : what classifies the points.
+    classifier : what classifies the points; retrieval does without.
     dimensions, regularisation, reduce, random_state : see CanonicalCorrelation.
     join : the points of both modalities side by side, or their mean.
     direction : what the classifier learns from, and what samples are classified by; the space is
@@ -120,6 +126,7 @@ class CCA(SharedSpace):
     version: ClassVar[int] = 1
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"regularisation": (0.1, 0.5, 0.9)}
 
+    classifier: Classifier = field(default_factory=Logistic, kw_only=False)
     dimensions: Annotated[int, Field(ge=1)] = 64
     regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5
     reduce: Annotated[int, Field(ge=1)] = 256
@@ -137,6 +144,36 @@ class CCA(SharedSpace):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
+class TextRegression(SharedSpace):
+    """Classification, or retrieval, in the texts' own space, into which pictures are regressed.
+
+    See SharedSpace and TextSpace.
+
+    Parameters
+    ----------
+    classifier, join, direction : see CCA.
+    regularisation, reduce, random_state : see TextSpace.
+    """
+
+    version: ClassVar[int] = 1
+    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"regularisation": (0.1, 0.5, 0.9)}
+
+    classifier: Classifier = field(default_factory=Logistic, kw_only=False)
+    regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5
+    reduce: Annotated[int, Field(ge=1)] = 256
+    join: Join = "concat"
+    direction: Direction = "both"
+    random_state: int = 0
+
+    def _projection(self) -> TextSpace:
+        return TextSpace(
+            regularisation=self.regularisation,
+            reduce=self.reduce,
+            random_state=self.random_state,
+        )
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class Contrastive(SharedSpace, TrainsNetwork, UsesGroups):
     """Classification in the space of a contrastive projection.
 
@@ -144,7 +181,7 @@ class Contrastive(SharedSpace, TrainsNetwork, UsesGroups):
 
     Parameters
     ----------
-    classifier : what classifies the points.
+    classifier : see CCA.
     dimensions, reduce, batch_size, epochs, patience : see ContrastiveProjection.
     learning_rate, weight_decay, dropout, random_state : see ContrastiveProjection.
     join, direction : see CCA.
@@ -152,6 +189,7 @@ class Contrastive(SharedSpace, TrainsNetwork, UsesGroups):
 
     version: ClassVar[int] = 1
 
+    classifier: Classifier = field(default_factory=Logistic, kw_only=False)
     dimensions: Count = 64
     reduce: Count = 256
     batch_size: Count = 256

@@ -13,6 +13,7 @@ from pydantic import Field
 from features.block import Block, FloatArray, Modality
 from features.estimator import Estimator
 from models.preparation.principal_components import BlockReduction
+from models.shared_space.landmarks import LandmarkKernel
 from models.views import Views
 
 Matrix = NDArray[np.float64]
@@ -26,11 +27,11 @@ class Projection(Estimator):
 
     Attributes
     ----------
-    reductions_ : BlockReduction of each modality.
+    reductions_ : of each modality.
     maps_ : float64 (components, k) of each modality.
     """
 
-    reductions_: dict[Modality, BlockReduction]
+    reductions_: dict[Modality, BlockReduction | LandmarkKernel]
     maps_: dict[Modality, Matrix]
 
     def fit(self, views: Views) -> Self:
@@ -56,8 +57,36 @@ class Projection(Estimator):
         return image, text
 
 
+class CorrelatedProjection(Projection):
+    """Maps of features to their canonical correlations; see CanonicalCorrelation.
+
+    Attributes
+    ----------
+    correlations_ : (k,) the regularised correlations rho, falling.
+    """
+
+    correlations_: Matrix
+
+    def _correlate(
+        self, image: FloatArray, text: FloatArray, regularisation: float, dimensions: int
+    ) -> None:
+        """Learn the maps from the features (m, p) and (m, q) of m pairs."""
+        a, b = image.astype(np.float64), text.astype(np.float64)
+        count = max(len(a), 1)
+        factor_a = _factor(a.T @ a / count, regularisation)
+        factor_b = _factor(b.T @ b / count, regularisation)
+        half = scipy.linalg.solve_triangular(factor_a, a.T @ b / count, lower=True)
+        left, correlations, right = scipy.linalg.svd(
+            scipy.linalg.solve_triangular(factor_b, half.T, lower=True).T, full_matrices=False)
+        self.correlations_ = correlations[:dimensions]
+        width = len(self.correlations_)
+        of_image = scipy.linalg.solve_triangular(factor_a.T, left[:, :width])
+        of_text = scipy.linalg.solve_triangular(factor_b.T, right[:width].T)
+        self.maps_ = {"image": of_image * self.correlations_, "text": of_text * self.correlations_}
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
-class CanonicalCorrelation(Projection):
+class CanonicalCorrelation(CorrelatedProjection):
     """Regularised canonical correlation analysis, in closed form.
 
     See Hotelling (1936) and Hardoon et al. (2004).
@@ -91,25 +120,9 @@ class CanonicalCorrelation(Projection):
 
     def fit(self, views: Views) -> Self:
         """See Projection.fit."""
-        reduced = self._reduced(views.complete(), self.reduce, self.random_state)
-        a, b = (part.astype(np.float64) for part in reduced)
-        count = max(len(a), 1)
-        factor_a, factor_b = self._factor(a.T @ a / count), self._factor(b.T @ b / count)
-        half = scipy.linalg.solve_triangular(factor_a, a.T @ b / count, lower=True)
-        left, correlations, right = scipy.linalg.svd(
-            scipy.linalg.solve_triangular(factor_b, half.T, lower=True).T, full_matrices=False)
-        self.correlations_ = correlations[: self.dimensions]
-        width = len(self.correlations_)
-        of_image = scipy.linalg.solve_triangular(factor_a.T, left[:, :width])
-        of_text = scipy.linalg.solve_triangular(factor_b.T, right[:width].T)
-        self.maps_ = {"image": of_image * self.correlations_, "text": of_text * self.correlations_}
+        image, text = self._reduced(views.complete(), self.reduce, self.random_state)
+        self._correlate(image, text, self.regularisation, self.dimensions)
         return self
-
-    def _factor(self, covariance: Matrix) -> Matrix:
-        """Lower Cholesky factor of the regularised covariance."""
-        return np.asarray(
-            scipy.linalg.cholesky(regularised(covariance, self.regularisation), lower=True)
-        )
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -142,6 +155,11 @@ class TextSpace(Projection):
             "text": np.eye(y.shape[1]),
         }
         return self
+
+
+def _factor(covariance: Matrix, share: float) -> Matrix:
+    """Lower Cholesky factor of the regularised covariance."""
+    return np.asarray(scipy.linalg.cholesky(regularised(covariance, share), lower=True))
 
 
 def regularised(covariance: Matrix, share: float) -> Matrix:

@@ -161,7 +161,7 @@ def _cells(grid: Grid, fusion: Component) -> Iterable[Cell]:
     images: Sequence[Component | None] = grid.image if "image" in cls.needs else (None,)
     texts: Sequence[Component | None] = grid.text if "text" in cls.needs else (None,)
     classifiers: Iterable[Component | None] = (
-        grid.classifier if issubclass(cls, TakesClassifier) else (None,)
+        grid.classifier or (None,) if issubclass(cls, TakesClassifier) else (None,)
     )
     for classifier in classifiers:
         pairs = list(itertools.product(images, texts))

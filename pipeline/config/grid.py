@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,7 +17,10 @@ from reports.wording import for_terminal
 
 # What a grid need not say.
 REPEATS = 5  # of folds
-METRIC, TUNING_METRIC = "balanced_accuracy", "log_loss"
+GridTask: TypeAlias = Literal["classification", "retrieval"]
+METRIC: dict[GridTask, str] = {"classification": "balanced_accuracy", "retrieval": "hit_at_10"}
+# Smooth ones, so that a few rows decide nothing.
+TUNING_METRIC: dict[GridTask, str] = {"classification": "log_loss", "retrieval": "reciprocal_rank"}
 
 
 class Split(BaseModel):
@@ -83,10 +86,12 @@ class Run(BaseModel):
 class Grid:
     """Everything one run compares, filled in; lists of components are what the grid crosses.
 
-    `rope` is the smallest difference that matters, for the metrics that it names.
+    `task` says what is asked of the fusions: classes of rows, or the text of a picture and the
+    picture of a text. `rope` is the smallest difference that matters, by metric.
     """
 
     name: str
+    task: GridTask
     seed: int
     data: Component
     on_bad_rows: Policy

@@ -13,16 +13,18 @@ from pipeline.config import values
 from pipeline.config.component_lists import Registry, components, located
 from pipeline.config.components import Component
 from pipeline.config.data_key import data_key
-from pipeline.config.grid import METRIC, TUNING_METRIC, Grid, GridError
+from pipeline.config.grid import Grid, GridError
 from pipeline.config.problem import Problem
 from pipeline.config.reading.bounds import too_much
 from pipeline.config.reading.origin import grid_file_of
-from pipeline.config.rules import mismatches, unseen_problems
+from pipeline.config.rules import mismatches, task_problems, unseen_problems
 from pipeline.config.yaml_lines import Lines, location, read_yaml
 from pipeline.data.sources import SOURCES
 
 KEYS: dict[str, str] = {
     "name": "what the run is called: its folder is runs/NAME",
+    "task": "what is asked: classification of rows, or retrieval of texts by pictures and pictures "
+    "by texts, for which rows need no label (default classification)",
     "seed": "every random choice derives from it (default 0)",
     "data": "where the samples come from: {source: ..., its keys, on_bad_rows: fail | drop | keep, "
     "keep_unlabelled: true for rows without a label that only some fusions learn from, "
@@ -33,9 +35,10 @@ KEYS: dict[str, str] = {
     "text": "text encoders to compare",
     "fusion": "ways to use one or both modalities",
     "classifier": "classifiers on the features (default logistic)",
-    "metric": "what cells are ranked by (default balanced_accuracy)",
+    "metric": "what cells are ranked by (default balanced_accuracy; of retrieval hit_at_10)",
     "tuning_metric": "what parameters are chosen by on the inner folds (default log_loss: it is "
-    "smooth, and keeps the probabilities that late fusion combines comparable)",
+    "smooth, and keeps the probabilities that late fusion combines comparable; of retrieval "
+    "reciprocal_rank)",
     "rope": "the smallest difference that matters: a number for the run's metric, or {METRIC: "
     "number} (default .01, log_loss .02)",
     "learning_curve": "shares of the training labels, like [0.01, 0.05, 0.1, 0.25, 1], with which "
@@ -97,18 +100,21 @@ def parse_grid(
     """
     folder = grid_file_of(path).resolve().parent
     problems = _unknown_keys(content)
+    task = values.task(content.get("task", "classification"), problems)
     data = data_key(content.get("data"), problems, sources)
     lists = _lists(content, problems)
     split = values.split(content.get("split", {}), problems)
     curve = values.label_shares(content.get("learning_curve", []), problems)
+    unseen = split.unseen_classes
+    problems += task_problems(task, content, lists["fusion"], unseen)
     if not any(problem.path[:1] in _COMPARED for problem in problems):
-        problems += unseen_problems(
-            split.unseen_classes, lists["fusion"], content.get("metric"), curve, data.class_texts
-        )
-        problems += mismatches(lists["fusion"], lists["image"], lists["text"])
+        metric = content.get("metric")
+        problems += unseen_problems(unseen, lists["fusion"], metric, curve, data.class_texts)
+        problems += mismatches(*(lists[key] for key in ("fusion", "image", "text")))
     problems += too_much(lists)
     grid = Grid(
         name=values.run_name(content.get("name", path.stem), problems),
+        task=task,
         seed=values.seed(content.get("seed", 0), problems),
         data=data.source,
         on_bad_rows=data.policy,
@@ -117,15 +123,20 @@ def parse_grid(
         class_texts=data.class_texts,
         split=split,
         **{key: _located(listed, folder) for key, listed in lists.items()},
-        metric=values.metric("metric", content, METRIC, problems),
-        tuning_metric=values.metric("tuning_metric", content, TUNING_METRIC, problems),
-        rope=values.rope(content.get("rope"), content.get("metric", METRIC), problems),
+        metric=values.metric("metric", content, task, problems),
+        tuning_metric=values.metric("tuning_metric", content, task, problems),
+        rope=values.rope(content, task, problems),
         learning_curve=curve,
         run=values.run(content.get("run", {}), problems),
         folder=folder,
     )
+    return _without(problems, grid, path, lines or {})
+
+
+def _without(problems: list[Problem], grid: Grid, path: Path, lines: Lines) -> Grid:
+    """The grid; GridError where there are problems."""
     if problems:
-        raise _error(path, lines or {}, problems)
+        raise _error(path, lines, problems)
     return grid
 
 
@@ -137,9 +148,10 @@ def _unknown_keys(content: Mapping[str, Any]) -> list[Problem]:
 def _lists(content: Mapping[str, Any], problems: list[Problem]) -> dict[str, list[Component]]:
     """The components under each key that lists some; mistakes are added to `problems`."""
     given = {"classifier": ["logistic"], **content}
-    return {
+    lists = {
         key: components(key, given, registry, problems) for key, registry in REGISTRIES.items()
     }
+    return {**lists, "classifier": []} if content.get("task") == "retrieval" else lists
 
 
 def _located(listed: Iterable[Component], folder: Path) -> tuple[Component, ...]:

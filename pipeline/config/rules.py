@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import FUSIONS
+from models.matching import SharesSpace
 from models.unseen_classes import RecognisesUnseenClasses
 from pipeline.config.components import Component
+from pipeline.config.grid import GridTask
+from pipeline.config.parameters import parameters_of
 from pipeline.config.problem import Problem
+from pipeline.data.sources import SOURCES
 from pipeline.data.sources.class_texts import GivenTexts
 
 
@@ -57,6 +62,47 @@ def _untrainable(
         )
         for name, (image, text) in itertools.product(training, fixed_pairs)
     ]
+
+
+def task_problems(
+    task: GridTask, content: Mapping[str, Any], fusions: Sequence[Component], unseen: bool
+) -> list[Problem]:
+    """What does not go together with the task: the grid's `content`, and what it asks for."""
+    if task == "classification":
+        return _unlabelled_source(content)
+    able = ", ".join(name for name, cls in FUSIONS.items() if issubclass(cls, SharesSpace))
+    problems = [
+        Problem(
+            ("fusion",),
+            f"{name} puts pictures and texts into no space where one finds the other (task: "
+            f"retrieval; those that do: {able})",
+        )
+        for name in _names(fusions)
+        if not issubclass(FUSIONS[name], SharesSpace)
+    ]
+    rules = {
+        "classifier": "there is nothing to classify where pictures find texts (task: retrieval): "
+        "leave it out",
+        "learning_curve": "a learning curve hides labels, and pairs for retrieval have none",
+    }
+    problems += [Problem((key,), rule) for key, rule in rules.items() if content.get(key)]
+    if unseen:
+        rule = "no classes can be held out where rows have none (task: retrieval)"
+        problems.append(Problem(("split", "unseen_classes"), rule))
+    return problems
+
+
+def _unlabelled_source(content: Mapping[str, Any]) -> list[Problem]:
+    """A source that can do without labels, and gives none."""
+    given = content.get("data")
+    keys: Mapping[str, Any] = given if isinstance(given, dict) else {"source": given}
+    source = SOURCES.get(str(keys.get("source")))
+    parameters = {} if source is None else parameters_of(source)
+    can_do_without = "label" in parameters and parameters["label"][1] is None
+    if not can_do_without or keys.get("label") is not None:
+        return []
+    rule = f"{keys['source']} needs the key 'label' (only with task: retrieval rows need none)"
+    return [Problem(("data",), rule)]
 
 
 def unseen_problems(

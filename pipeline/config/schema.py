@@ -10,15 +10,16 @@ from pydantic import BaseModel
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config.data_key import CLASS_TEXTS_SCHEMA
-from pipeline.config.grid import METRIC, TUNING_METRIC, Run
+from pipeline.config.grid import GridTask, Run
 from pipeline.config.parameters import model_of
 from pipeline.data.row_check import MissingGroup, Policy
 from pipeline.data.sources import SOURCES
-from pipeline.metrics import METRICS
+from pipeline.metrics import METRICS_OF
 
 JsonSchema = dict[str, Any]
 _SIZE: JsonSchema = {"type": "number", "exclusiveMinimum": 0}
 _SHARE: JsonSchema = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+_METRICS = sorted({*METRICS_OF["classification"], *METRICS_OF["retrieval"]})
 NAME = r"[\w][\w.-]*"  # of a run, and so of its folder
 
 
@@ -27,6 +28,7 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
     parts: JsonSchema = {}
     properties: dict[str, JsonSchema] = {
         "name": {"type": "string", "pattern": f"^{NAME}$"},
+        "task": {"enum": list(get_args(GridTask)), "default": "classification"},
         "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 0},
         "data": {
             "anyOf": [
@@ -39,8 +41,8 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
         "text": _list_of("text-encoder", "encoder", TEXT_ENCODERS, parts),
         "fusion": _list_of("fusion", "fusion", FUSIONS, parts),
         "classifier": _list_of("classifier", "classifier", CLASSIFIERS, parts),
-        "metric": {"enum": sorted(METRICS), "default": METRIC},
-        "tuning_metric": {"enum": sorted(METRICS), "default": TUNING_METRIC},
+        "metric": {"enum": _METRICS},
+        "tuning_metric": {"enum": _METRICS},
         "rope": {"anyOf": [_SIZE, _by_metric(_SIZE)]},
         "learning_curve": {"type": "array", "items": _SHARE},
         "run": Run.model_json_schema(),
@@ -59,7 +61,7 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
 
 
 def _by_metric(value: JsonSchema) -> JsonSchema:
-    properties = dict.fromkeys(sorted(METRICS), value)
+    properties = dict.fromkeys(_METRICS, value)
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 

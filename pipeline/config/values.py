@@ -10,10 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from features.machine.nearest import nearest
 from pipeline.config.components import is_number
-from pipeline.config.grid import Run, Split
+from pipeline.config.grid import METRIC, TUNING_METRIC, GridTask, Run, Split
 from pipeline.config.problem import KeyPath, Problem
 from pipeline.config.schema import NAME
-from pipeline.metrics import METRICS
+from pipeline.metrics import METRICS_OF
 
 SHARES = 100  # of the labels
 Model = TypeVar("Model", bound=BaseModel)
@@ -29,13 +29,27 @@ def seed(value: object, problems: list[Problem]) -> Any:
     return _scalar("seed", value, _is_seed, "a whole number from 0 to 2**32 - 1", problems)
 
 
+def task(value: object, problems: list[Problem]) -> GridTask:
+    """The key `task`; classification where it is wrong."""
+    tasks: dict[object, GridTask] = {name: name for name in get_args(GridTask)}
+    rule = f"one of {nearest(value, METRICS_OF)}"
+    _scalar("task", value, tasks.__contains__, rule, problems)
+    return tasks.get(str(value), "classification")
+
+
 def metric(
-    key: str, content: Mapping[str, Any], default: str, problems: list[Problem]
+    key: str, content: Mapping[str, Any], task: GridTask, problems: list[Problem]
 ) -> Any:
     """The keys `metric` and `tuning_metric`."""
-    value = content.get(key, default)
-    rule = f"a metric {nearest(value, METRICS)}"
-    return _scalar(key, value, METRICS.__contains__, rule, problems)
+    value = content.get(key, default_metric(key, task))
+    known = METRICS_OF[task]
+    rule = f"a metric of {task} {nearest(value, known)}"
+    return _scalar(key, value, known.__contains__, rule, problems)
+
+
+def default_metric(key: str, task: GridTask) -> str:
+    """What stands for `metric` or `tuning_metric` where the grid has none."""
+    return METRIC[task] if key == "metric" else TUNING_METRIC[task]
 
 
 def _scalar(
@@ -55,15 +69,17 @@ def _is_seed(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
 
 
-def rope(given: object, metric: object, problems: list[Problem]) -> dict[str, float]:
+def rope(content: Mapping[str, Any], task: GridTask, problems: list[Problem]) -> dict[str, float]:
     """The key `rope`: the smallest difference that matters, of the run's metric or by metric."""
+    given, known = content.get("rope"), METRICS_OF[task]
     if given is None:
         return {}
+    metric = content.get("metric", default_metric("metric", task))
     pairs = list(given.items()) if isinstance(given, dict) else [(metric, given)]
     problems += [
-        Problem(("rope", str(name)), f"unknown metric {name!r}; {nearest(name, METRICS)}")
+        Problem(("rope", str(name)), f"unknown metric {name!r}; {nearest(name, known)}")
         for name, _ in pairs
-        if isinstance(given, dict) and name not in METRICS
+        if isinstance(given, dict) and name not in known
     ]
     problems += [
         Problem(("rope",), f"the smallest difference that matters must be above 0, not {size!r}")

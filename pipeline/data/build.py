@@ -21,6 +21,8 @@ from pipeline.store.store import Store
 from reports.wording import for_terminal
 
 Sample = TypeVar("Sample", Picture, str)
+PAIR = "pair"  # what stands for the label of rows that need none: folds are not stratified then
+FEWEST_PAIRS = 4
 
 
 def build(
@@ -40,12 +42,10 @@ def build(
     """
     samples = with_same_names(samples)
     rules = replace(rules, group=_group_name(samples, rules.group))
+    if not rules.labelled:
+        samples = replace(samples, labels=[PAIR] * len(samples))
     _check_columns(samples, modalities)
-    ids = (
-        [str(row + 1) for row in range(len(samples))]
-        if samples.ids is None
-        else [id_ or "" for id_ in samples.ids]
-    )
+    ids = _ids(samples)
     findings = check_rows(samples, ids, modalities, rules, store)
     usable = findings.usable(len(samples), rules.policy)
     small = small_classes(samples, usable, rules.smallest_class)
@@ -53,7 +53,7 @@ def build(
     if problems and rules.policy == "fail":
         raise DatasetError([*samples.notes, *problems], _advice(len(problems)))
     rows = [row for row in usable if samples.labels[row] not in small]
-    if len({samples.labels[row] for row in rows if samples.labels[row]}) < 2:
+    if rules.labelled and len({samples.labels[row] for row in rows if samples.labels[row]}) < 2:
         raise DatasetError(
             [*problems, f"{len(rows)} usable rows of fewer than two classes are left"],
             "A comparison needs two classes at least.",
@@ -62,7 +62,20 @@ def build(
         findings.reasons.setdefault(row, []).append(
             f"{samples.locations[row]}: {small[str(samples.labels[row])]}"
         )
-    return _assembled(samples, _in_order(samples, rows, findings), ids, findings, rules.group)
+    if not rules.labelled and len(rows) < FEWEST_PAIRS:
+        raise DatasetError(
+            [*problems, f"{len(rows)} usable pairs of a picture and a text are left"],
+            f"Retrieval needs {FEWEST_PAIRS} pairs at least.",
+        )
+    dataset = _assembled(samples, _in_order(samples, rows, findings), ids, findings, rules.group)
+    return dataset if rules.labelled else replace(dataset, classes=())
+
+
+def _ids(samples: Samples) -> list[str]:
+    """Those that the source gives, else the numbers of the rows, from 1."""
+    if samples.ids is None:
+        return [str(row + 1) for row in range(len(samples))]
+    return [id_ or "" for id_ in samples.ids]
 
 
 def _in_order(samples: Samples, rows: Sequence[int], findings: Findings) -> list[int]:

@@ -18,9 +18,12 @@ MOST_TEXTS = 20  # class texts that are shown
 
 def card(dataset: Dataset) -> dict[str, str]:
     """Rows, classes, groups, pictures, texts and duplicates, each in one line."""
-    counts = np.bincount(dataset.labels[dataset.labels >= 0])
-    facts = {"rows": f"{len(dataset):,}",
-             "classes": f"{len(dataset.classes)}, of {counts.min():,} to {counts.max():,} rows"}
+    facts = {"rows": f"{len(dataset):,}"}
+    if dataset.classes:
+        counts = np.bincount(dataset.labels[dataset.labels >= 0])
+        facts["classes"] = (
+            f"{len(dataset.classes)}, of {counts.min():,} to {counts.max():,} rows"
+        )
     if dataset.groups is not None:
         sizes = np.unique(dataset.groups, return_counts=True)[1]
         facts["groups"] = f"{len(sizes):,} ({dataset.group_name}), of up to {sizes.max():,} rows"

@@ -65,7 +65,7 @@ class Dataset:
     Parameters
     ----------
     ids, labels : (n,) the rows' ids, and codes into `classes` (sorted class names), -1 for rows
-        without a label.
+        without a label. Pairs for retrieval are all of one code, and `classes` is empty.
     modalities : the distinct pictures and texts of the rows, of the modalities that the grid uses.
     texts : (n,) the texts as the source gives them, None where missing.
     groups : (n,) codes of the grouping column, or None.

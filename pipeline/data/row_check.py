@@ -35,6 +35,8 @@ class RowRules:
         bad row ("fail").
     smallest_class : rows that a class needs, at least.
     keep_unlabelled : whether rows without a label stay; no model that needs labels ever sees them.
+    labelled : whether rows have labels at all; where they have none, each must be a pair of a
+        picture and a text.
     """
 
     policy: Policy = "fail"
@@ -42,6 +44,7 @@ class RowRules:
     missing_group: MissingGroup = "own"
     smallest_class: int = 2
     keep_unlabelled: bool = False
+    labelled: bool = True
 
 
 @dataclass
@@ -174,7 +177,7 @@ def _check_ids(samples: Samples, ids: Sequence[str], findings: Findings) -> None
 def _check_labels(samples: Samples, rules: RowRules, findings: Findings) -> None:
     grouped = samples.groups.get(rules.group or "") if rules.missing_group == "fail" else None
     for row, label in enumerate(samples.labels):
-        if not label and not rules.keep_unlabelled:
+        if not label and rules.labelled and not rules.keep_unlabelled:
             findings.add(row, f"{samples.locations[row]}: the label is missing")
         elif label and not _is_text(label):
             findings.add(

@@ -31,13 +31,33 @@ def checks_of_folds(
         *leaks(dataset, folds, near),
         *(Check("rows", note) for note in dataset.notes),
         *(Check("folds", remark) for remark in remarks(dataset, folds, unseen_classes)),
+        *_known_pictures(dataset, folds),
         *_small_classes(dataset),
         *_fold_sizes(dataset, folds, unseen_classes),
     ]
     return severe_first(doubts)
 
 
+def _known_pictures(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
+    """Pairs without classes whose picture was learned with another text: found again, not found."""
+    if dataset.classes:
+        return
+    index = dataset.modalities["image"].index
+    worst = max(int(np.isin(index[fold.test], index[fold.train]).sum()) for fold in folds)
+    if worst:
+        yield Check(
+            "known in training",
+            "Pictures straddle folds: in the worst fold "
+            f"{count(worst, 'test pair has', 'test pairs have')} a picture that stands in the "
+            "training pairs with another text, so that remembering it counts as finding it. Keep "
+            "the texts of a picture in one fold with this line of the grid: split: {group: image}",
+            severe=True,
+        )
+
+
 def _small_classes(dataset: Dataset) -> Iterator[Check]:
+    if not dataset.classes:
+        return
     labelled = dataset.labels[dataset.labels >= 0]
     counts = np.bincount(labelled, minlength=len(dataset.classes))
     small = [

@@ -225,7 +225,7 @@ def _named_classes(dataset: Dataset) -> Iterator[Check]:
 
 def _ignored_groups(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
     """Columns declared to group rows that all but decide the class, while the folds ignore them."""
-    if dataset.groups is not None:
+    if dataset.groups is not None or not dataset.classes:
         return
     for name, codes in dataset.columns.items():
         labelled = dataset.labels >= 0

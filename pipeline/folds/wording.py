@@ -22,15 +22,16 @@ def describe(split: Split, dataset: Dataset, folds: Sequence[Fold]) -> str:
     grouped = f", no {dataset.group_name} in two folds" if dataset.group_name else ""
     if split.unseen_classes:
         return _describe_unseen(split, dataset, folds, grouped)
+    by_class = ", stratified by class" if dataset.classes else ""
     inner = f"parameters chosen on {split.inner} inner folds of the training rows"
     if split.official:
         return f"The official split of the data; {inner}."
     if split.folds:
         times = f" drawn {split.repeats} times" if split.repeats > 1 else ""
-        return f"{split.folds} outer folds{times}, stratified by class{grouped}; {inner}."
+        return f"{split.folds} outer folds{times}{by_class}{grouped}; {inner}."
     times = f"{split.repeats} hold-outs" if split.repeats > 1 else "One hold-out"
     share = np.mean([len(fold.test) / len(dataset) for fold in folds])
-    return f"{times} of {share:.0%} of the rows, stratified by class{grouped}; {inner}."
+    return f"{times} of {share:.0%} of the rows{by_class}{grouped}; {inner}."
 
 
 def _describe_unseen(split: Split, dataset: Dataset, folds: Sequence[Fold], grouped: str) -> str:

@@ -1,4 +1,9 @@
-"""METRICS: name -> Metric. A new metric is a function and a line here."""
+"""METRICS: name -> Metric. A new metric is a function and a line here.
+
+Those of retrieval stand in `pipeline.metrics.retrieval`, RETRIEVAL_METRICS.
+"""
+
+from collections.abc import Mapping
 
 from pipeline.metrics.classification import (
     accuracy,
@@ -10,6 +15,7 @@ from pipeline.metrics.classification import (
     roc_auc,
 )
 from pipeline.metrics.metric import Metric
+from pipeline.metrics.retrieval import RETRIEVAL_METRICS, RetrievalMetric
 
 METRICS: dict[str, Metric] = {
     "accuracy": Metric(accuracy),
@@ -19,4 +25,10 @@ METRICS: dict[str, Metric] = {
     "f1_macro": Metric(f1_macro),
     "log_loss": Metric(log_loss, greater_is_better=False, unit="nats", rope=0.02),
     "roc_auc": Metric(roc_auc),
+}
+
+# What a grid may name for its task.
+METRICS_OF: dict[str, Mapping[str, Metric | RetrievalMetric]] = {
+    "classification": METRICS,
+    "retrieval": RETRIEVAL_METRICS,
 }

@@ -16,6 +16,8 @@ from pipeline.tasks.combine import CombineTask
 from pipeline.tasks.encoding.encode import encode_tasks
 from pipeline.tasks.encoding.features import Features
 from pipeline.tasks.encoding.shard import assembled, shard_tasks
+from pipeline.tasks.fit import FitTask
+from pipeline.tasks.matching import MatchTask
 from pipeline.tasks.unit import Unit
 
 Piece = TypeVar("Piece", Unit, Combination)
@@ -115,7 +117,13 @@ def _fitted(
         say(f"memory: {line}")
     return comparison.run(
         [
-            *fit_tasks(units, context, needs, comparison.engine.slots),
+            *fit_tasks(
+                units,
+                context,
+                needs,
+                comparison.engine.slots,
+                MatchTask if comparison.grid.task == "retrieval" else FitTask,
+            ),
             *(CombineTask(piece.without_rows(), context) for piece in combinations),
         ],
         known,

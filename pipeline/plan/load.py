@@ -47,13 +47,18 @@ def load(
 
 def _dataset(grid: Grid, samples: Samples, store: Store) -> Dataset:
     unseen, official = grid.split.unseen_classes, grid.split.official
+    pairs = grid.task == "retrieval"
+    # The texts of a picture stay together, unless something else keeps rows together.
+    group = grid.split.group or ("image" if pairs and samples.group is None else None)
+    # An official split may ask for what it never shows: a row that no model can be right about.
+    small = unseen or official or pairs
     rules = RowRules(
         grid.on_bad_rows,
-        grid.split.group,
+        group,
         grid.missing_group,
-        # an official split may ask for what it never shows: a row that no model can be right about
-        smallest_class=1 if unseen or official else grid.split.folds or 2,
+        smallest_class=1 if small else grid.split.folds or 2,
         keep_unlabelled=grid.keep_unlabelled,
+        labelled=not pairs,
     )
     dataset = build(samples, sample_modalities(expand(grid)), rules, store)
     if unseen:

@@ -15,6 +15,7 @@ from pipeline.plan.comparison import Comparison
 from pipeline.tasks.combination import Combination
 from pipeline.tasks.encoding.features import Features, with_stages
 from pipeline.tasks.encoding.requests import FeatureRequests
+from pipeline.tasks.matching import MatchingUnits
 from pipeline.tasks.unit import Requests, Unit, Units
 from reports.fold_record import FailureRecord
 
@@ -57,7 +58,8 @@ def make_plan(comparison: Comparison, requests: Requests | None = None) -> Plan:
     """
     grid, dataset, cells = comparison.grid, comparison.dataset, comparison.cells
     requests = requests or FeatureRequests(dataset, comparison.context, grid.seed)
-    maker = Units(grid, dataset, requests)
+    kind = MatchingUnits if grid.task == "retrieval" else Units
+    maker = kind(grid, dataset, requests)
     learned_from = _learned_from(cells, grid.seed)
     alone = {fold: replace(fold, inner=()) for fold in comparison.folds}
     units: list[Unit] = []

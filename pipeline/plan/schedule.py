@@ -10,13 +10,20 @@ from pipeline.tasks.fit import FitTask
 from pipeline.tasks.unit import Unit
 
 
-def fit_tasks(units: Sequence[Unit], context: str, needs: Needs, slots: int) -> list[FitTask]:
+def fit_tasks(
+    units: Sequence[Unit],
+    context: str,
+    needs: Needs,
+    slots: int,
+    task: type[FitTask] = FitTask,
+) -> list[FitTask]:
     """A task for each unit; those that one process takes together stand side by side.
 
     Parameters
     ----------
     context : key of the Context that holds their folds.
     slots : processes side by side.
+    task : what is done on each fold.
     """
     tasks = []
     for number, positions in enumerate(tasks_of(units, slots, needs.work)):
@@ -24,7 +31,7 @@ def fit_tasks(units: Sequence[Unit], context: str, needs: Needs, slots: int) -> 
         for unit in (units[position] for position in positions):
             has_inner = bool(unit.fold.inner)
             tasks.append(
-                FitTask(unit.without_rows(), context, has_inner, needs.of(unit), together)
+                task(unit.without_rows(), context, has_inner, needs.of(unit), together)
             )
     return tasks
 

@@ -26,6 +26,7 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
     """The filled-in grid as YAML, with the versions, the seed and the data's fingerprint."""
     content = {
         "name": grid.name,
+        "task": grid.task,
         "seed": grid.seed,
         "data": {
             "source": grid.data.name,

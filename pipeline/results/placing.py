@@ -39,6 +39,7 @@ FILES = (
     "verdict.json",
     "folds.npz",
     "predictions.parquet",
+    "ranks.parquet",
     "scores.csv",
     "contrasts.csv",
     "labels.csv",

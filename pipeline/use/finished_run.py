@@ -45,12 +45,18 @@ class FinishedRun:
         if missing:
             lacking = " and no ".join(missing)
             raise BundleError(f"{folder} is not the folder of a finished run: it has no {lacking}")
+        verdict = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+        if verdict.get("task") == "retrieval":
+            raise BundleError(
+                f"{folder} is the folder of a run of retrieval, which classifies nothing: give one "
+                "with task: classification"
+            )
         origin = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
         store = origin["store"]
         return cls(
             folder,
             (folder / "grid.lock.yaml").read_text(encoding="utf-8"),
-            json.loads((folder / "verdict.json").read_text(encoding="utf-8")),
+            verdict,
             Path(os.path.normpath(folder / origin["grid"])),
             store if "://" in store else os.path.normpath(folder / store),
         )

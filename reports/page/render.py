@@ -10,13 +10,14 @@ from typing import Any, Literal, NamedTuple
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import SECTIONS
+from reports import RETRIEVAL_SECTIONS, SECTIONS
 from reports.charts import vega
 from reports.page import markdown
 from reports.page.files import write_whole
 from reports.page.latex import main_table
 from reports.page.thumbnails import Thumbnails
 from reports.record import RunRecord
+from reports.retrieval_record import RetrievalRecord
 from reports.section import Chart
 from reports.sentences.intervals import between, ends, plus_minus
 from reports.units import duration, size
@@ -39,15 +40,16 @@ FILTERS = (
 
 
 class Part(NamedTuple):
-    """A section that has something to say in this run."""
+    """A section that has something to say in this run; `template` is the path of its templates."""
 
     name: str
+    template: str
     title: str
     facts: Any
     charts: dict[str, Chart]
 
 
-def write_report(record: RunRecord, folder: Path) -> list[Path]:
+def write_report(record: RunRecord | RetrievalRecord, folder: Path) -> list[Path]:
     """Write report.html, report.md, table.tex and charts/*.svg into `folder`.
 
     An earlier report there is replaced. The page needs no other file and no network. A reader
@@ -68,7 +70,7 @@ def write_report(record: RunRecord, folder: Path) -> list[Path]:
     for part in parts:
         for name, chart in part.charts.items():
             drawings[folder / "charts" / f"{name}.svg"] = chart
-    board = next((part.facts for part in parts if part.name == "leaderboard"), None)
+    board = next((part.facts for part in parts if part.template == "leaderboard"), None)
     contents = {
         folder / "report.html": html_page(record, parts, vega.script()),
         folder / "report.md": markdown_page(record, parts),
@@ -82,17 +84,19 @@ def write_report(record: RunRecord, folder: Path) -> list[Path]:
     return list(contents)
 
 
-def report_parts(record: RunRecord) -> list[Part]:
+def report_parts(record: RunRecord | RetrievalRecord) -> list[Part]:
     """Facts and charts of every section that has something to say, in page order."""
     parts = []
-    for name, section in SECTIONS.items():
+    of_pairs = isinstance(record, RetrievalRecord)
+    for name, section in (RETRIEVAL_SECTIONS if of_pairs else SECTIONS).items():
         facts = section.facts(record)
         if facts is not None:
-            parts.append(Part(name, section.title, facts, section.charts(facts)))
+            template = f"retrieval/{name}" if of_pairs else name
+            parts.append(Part(name, template, section.title, facts, section.charts(facts)))
     return parts
 
 
-def html_page(record: RunRecord, parts: list[Part], script: str) -> str:
+def html_page(record: RunRecord | RetrievalRecord, parts: list[Part], script: str) -> str:
     """The whole page; `script` draws the charts."""
     template = _environment("html").get_template("page/page.html")
     return template.render(
@@ -100,7 +104,7 @@ def html_page(record: RunRecord, parts: list[Part], script: str) -> str:
     )
 
 
-def markdown_page(record: RunRecord, parts: list[Part]) -> str:
+def markdown_page(record: RunRecord | RetrievalRecord, parts: list[Part]) -> str:
     """The same content as Markdown, which points to charts/<name>.svg."""
     text = _environment("md").get_template("page/page.md").render(record=record, parts=parts)
     return text.strip() + "\n"

@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from reports.analysis.ranking import Ranking, rank_cells
 from reports.answer.verdict import verdict
 from reports.record import RunRecord
+from reports.retrieval.answer import answer_of
+from reports.retrieval_record import RetrievalRecord
 from reports.sentences.decision import decision
 from reports.sentences.headline import headline
-from reports.sentences.intervals import plus_minus
-from reports.wording import count, for_terminal, metric_label
+from reports.sentences.intervals import ends, plus_minus
+from reports.wording import count, figure, for_terminal, metric_label
 
 SHOWN = 5
 
 
-def closing(record: RunRecord) -> str:
+def closing(record: RunRecord | RetrievalRecord) -> str:
     """The headline, what a reader must know to weigh it, and the five best cells."""
+    if isinstance(record, RetrievalRecord):
+        return _closing_of_pairs(record)
     ranking, reached = rank_cells(record), verdict(record)
     weighed = [f"  {sentence}" for sentence in decision(reached, ranking)]
     return "\n".join(["", headline(reached, ranking), *weighed, *_best(ranking)])
@@ -36,3 +40,14 @@ def _best(ranking: Ranking) -> Iterator[str]:
     )
     for standing, score in zip(standings, scores, strict=True):
         yield f"  {standing.rank}  {score:<{width}}  {for_terminal(standing.cell.name, 200)}"
+
+
+def _closing_of_pairs(record: RetrievalRecord) -> str:
+    answer = answer_of(record)
+    weighed = [f"  {sentence}" for sentence in answer.sentences()]
+    board = [f"best spaces ({metric_label(answer.metric.name)} both ways):"] if weighed else []
+    for standing in answer.standings[:SHOWN]:
+        score = standing.scores["both", answer.metric.name]
+        shown = f"{figure(score.estimate)} ({ends(score)})"
+        board.append(f"  {standing.rank}  {shown}  {for_terminal(standing.name, 200)}")
+    return "\n".join(["", answer.headline(), *weighed, *board])

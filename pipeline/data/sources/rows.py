@@ -26,7 +26,7 @@ class Roles:
     Of a source, `recurring` is no column, but what its rows have in common.
     """
 
-    label: str
+    label: str | None
     image: str | None
     text: Names | None
     id: str | None
@@ -69,7 +69,8 @@ def samples_from(
     groups = [
         name for name in grouping if name in columns.names or name not in OF_SAMPLES
     ]
-    names = dict.fromkeys([roles.label, *lines, *groups, *parted, *listed(roles.id)])
+    columns_of_roles = [*listed(roles.label), *lines, *groups, *parted, *listed(roles.id)]
+    names = dict.fromkeys(columns_of_roles)
     image, split = roles.image, roles.split
     shown, official, *values = all_of(
         lambda: None if image is None else pictures(columns, image, locations),
@@ -82,7 +83,7 @@ def samples_from(
         locations=locations,
         pictures=shown or nothing,
         texts=_lines([column[name] for name in lines]) if lines else nothing,
-        labels=column[roles.label],
+        labels=nothing if roles.label is None else column[roles.label],
         ids=None if roles.id is None else column[roles.id],
         groups={name: column[name] for name in groups},
         group=grouping[0] if grouping else None,

@@ -31,7 +31,8 @@ class Table:
     ----------
     path : the file, relative to the grid file; or a folder of Parquet files, which are read in the
         order of their names.
-    label : column with the class; numbers become their plain text (3, not 3.0).
+    label : column with the class; numbers become their plain text (3, not 3.0). Only retrieval can
+        do without.
     image : column with the picture: its path relative to the table's own folder, or (Parquet) its
         encoded bytes, also in the form {bytes, path} of Hugging Face files.
     text : column with the text, or several whose non-empty texts are joined line by line.
@@ -53,7 +54,7 @@ class Table:
     """
 
     path: str
-    label: str
+    label: str | None = None
     image: str | None = None
     text: Names | None = None
     id: str | None = None
@@ -86,7 +87,7 @@ class Table:
         if not n:
             raise SourceError([f"{columns.file} holds no rows"])
         rows = rows_where({name: texts(columns, name) for name in self.where or {}}, self.where, n)
-        labels = texts(columns, self.label)
+        labels = [None] * n if self.label is None else texts(columns, self.label)
         rows = rows[stratified([labels[row] for row in rows], self.sample, self.sample_seed)]
         locations = [columns.location(row) for row in rows]
         notes = unjoined_notes(columns, rows, self.join["path"]) if self.join else ()

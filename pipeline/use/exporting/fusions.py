@@ -21,6 +21,7 @@ from models.neural.cross_attention import CrossAttention
 from models.neural.dense_blocks import DenseBlocks
 from models.neural.fusion import POOLED_NORM, NeuralFusion
 from models.neural.gated import Gated
+from models.preparation.principal_components import BlockReduction
 from models.preparation.scaling import Scaler
 from models.shared_space.classification import CCA, SIDES, Contrastive, SharedSpace
 from models.shared_space.projections import Projection
@@ -95,7 +96,9 @@ class Projected(nn.Module):
 
     def __init__(self, projection: Projection, modality: Modality) -> None:
         super().__init__()
-        self.reduced = Reduced(projection.reductions_[modality])
+        reduction = projection.reductions_[modality]
+        assert isinstance(reduction, BlockReduction)  # fusions with another one are not in NETWORKS
+        self.reduced = Reduced(reduction)
         self.register_buffer("to_space", constant(projection.maps_[modality]))
 
     def forward(self, features: Features) -> Tensor:

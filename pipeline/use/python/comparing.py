@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from features.machine.cores import cores
 from features.machine.facts import caching_facts
-from pipeline.config.grid import Grid
+from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import checked_grid
 from pipeline.config.problem import Problem
 from pipeline.config.yaml_lines import Lines, parse_yaml, read_yaml
@@ -99,7 +99,12 @@ def _grid(given: GivenGrid) -> tuple[Grid, Path]:
     content = read[0]
     if isinstance(content, dict) and isinstance(content.get("data"), dict):
         content["data"] = {"source": FRAME, **content["data"]}
-    return checked_grid(read, file, FRAMES), file
+    grid = checked_grid(read, file, FRAMES)
+    if grid.task != "classification":
+        raise GridError(
+            ["task: what is compared from Python classifies; python -m pipeline.run does the rest"]
+        )
+    return grid, file
 
 
 def _plain(value: Any) -> Any:

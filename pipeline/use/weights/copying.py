@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from features.encoder import Encoder
 from features.encoders.cnn import CNN
+from features.encoders.cnn_pyramid import CNNPyramid
 from features.encoders.sentence_bert import SentenceBert
 from features.encoders.word2vec import Word2Vec
+from features.networks.pretrained import Pretrained
 from features.pictures.decoding import as_png
 from features.texts.sentence_models import model_folder
 from features.texts.word_vectors import Lookup, from_file, glove
@@ -61,6 +63,8 @@ class _Copies:
             self._sentence_model(changed)
         elif isinstance(changed, CNN):
             self._network(changed)
+        elif isinstance(changed, CNNPyramid) and changed.weights != "random":
+            changed.weights = self._network_file(changed.chosen(changed.sizes[0]))
         elif isinstance(changed, Word2Vec) and changed.vectors != "train":
             self._vectors(changed)
         else:
@@ -86,18 +90,22 @@ class _Copies:
             _copy_sentence_model(source, target)
         encoder.model = target  # type: ignore[assignment]
 
-    def _network(self, encoder: CNN) -> None:
+    def _network_file(self, chosen: Pretrained) -> Path:
+        """The file of a copied network."""
         from safetensors.torch import save_file
 
         from features.networks.building import build
 
-        chosen = encoder.chosen()
         target, is_new = self._target(("network", chosen.model, chosen.digest), ".safetensors")
         if is_new:
             tensors = build(chosen).state_dict().items()
             save_file({name: tensor.detach().clone() for name, tensor in tensors}, target)
+        return target
+
+    def _network(self, encoder: CNN) -> None:
+        chosen = encoder.chosen()
         preparation = chosen.preparation
-        encoder.weights = target
+        encoder.weights = self._network_file(chosen)
         encoder.size, encoder.interpolation = preparation.size, preparation.interpolation
         encoder.mean, encoder.std = preparation.mean, preparation.std
         shorter = preparation.shorter_side

@@ -1,0 +1,29 @@
+"""Fusions whose space lets a picture find texts, and a text pictures."""
+
+from __future__ import annotations
+
+from typing import Protocol, Self
+
+from features.block import Block, FloatArray, Modality
+from models.fusion import Fusion
+from models.views import Views
+
+
+class Space(Protocol):
+    """Where pictures and texts are compared by the product of their points."""
+
+    def fit(self, views: Views) -> Self:
+        """Learn from those of n samples that have both modalities; labels are not looked at."""
+        ...
+
+    def project(self, modality: Modality, block: Block) -> FloatArray:
+        """Points float32 (n, k): the greater the product of two, the better they match."""
+        ...
+
+
+class SharesSpace(Fusion):
+    """A fusion that learns a space of pictures and texts. Inherit from it, and give the space."""
+
+    def space(self) -> Space:
+        """Unfitted space with this fusion's parameters."""
+        raise NotImplementedError

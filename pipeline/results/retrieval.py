@@ -1,0 +1,252 @@
+"""From stored ranks to the record and the files of a run of retrieval."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.config.grid import Grid
+from pipeline.data.card import card
+from pipeline.data.thumbnails import thumbnail
+from pipeline.engine.task import Done
+from pipeline.folds.fold import Fold
+from pipeline.folds.stored import save as save_folds
+from pipeline.folds.wording import describe
+from pipeline.metrics.retrieval import RETRIEVAL_METRICS, chance_of_hit
+from pipeline.plan.comparison import Comparison
+from pipeline.plan.execute import PlanOutcomes
+from pipeline.plan.plan import Plan
+from pipeline.results.lock import lock_text
+from pipeline.config.reading.origin import ORIGIN
+from pipeline.results.record import cell_record, package_versions
+from pipeline.store.manifest import Entry
+from pipeline.tasks.matching import SIDES, ranks_of
+from pipeline.tasks.unit import Unit, result_of
+from reports.analysis.checks import Check, severe_first
+from reports.page.files import write_whole
+from reports.record import MetricRecord
+from reports.retrieval.answer import answer_of
+from reports.retrieval_record import Direction, MatchRecord, QueriesRecord, RetrievalRecord
+from reports.work_record import WorkRecord
+
+CUTOFFS = (1, 5, 10)
+
+
+def retrieval_record(
+    plan: Plan,
+    outcomes: PlanOutcomes,
+    comparison: Comparison,
+    command: str,
+    work: WorkRecord,
+) -> RetrievalRecord:
+    """All that is known of a run; `command` gives it again. Its checks are not in it yet."""
+    grid, dataset = comparison.grid, comparison.dataset
+    versions = package_versions()
+    median = {name for name, metric in RETRIEVAL_METRICS.items() if metric.centre == "median"}
+    return RetrievalRecord(
+        name=grid.name,
+        created=time.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        command=command,
+        grid=lock_text(grid, versions, dataset.fingerprint),
+        metric=grid.metric,
+        metrics=_metrics(grid),
+        median=frozenset(median),
+        seed=grid.seed,
+        ids=dataset.ids,
+        texts=dataset.texts,
+        samples={modality: modal.index for modality, modal in dataset.modalities.items()},
+        cells=tuple(map(cell_record, comparison.cells)),
+        folds=tuple(_match_records(plan, outcomes, comparison)),
+        split=describe(grid.split, dataset, comparison.folds),
+        fingerprint=dataset.fingerprint,
+        versions=versions,
+        data=card(dataset),
+        failures=tuple(plan.failed(outcomes.units)),
+        dropped=dataset.dropped,
+        groups=dataset.groups,
+        group_name=dataset.group_name,
+        thumbnail=partial(thumbnail, dataset),
+        **vars(work),
+    )
+
+
+def _metrics(grid: Grid) -> tuple[MetricRecord, ...]:
+    return tuple(
+        MetricRecord(name, metric.greater_is_better, metric.unit, grid.rope.get(name, metric.rope))
+        for name, metric in RETRIEVAL_METRICS.items()
+    )
+
+
+def _match_records(
+    plan: Plan, outcomes: PlanOutcomes, comparison: Comparison
+) -> Iterator[MatchRecord]:
+    """Records of all results, cell by cell and fold by fold."""
+    order = {cell: number for number, cell in enumerate(comparison.cells)}
+    for unit in sorted(
+        plan.units, key=lambda unit: (order[unit.cell], unit.fold.repeat, unit.fold.fold)
+    ):
+        outcome = outcomes.units[unit.key]
+        if isinstance(outcome, Done):
+            yield _match_record(unit, outcome, result_of(unit, comparison.store))
+
+
+def _match_record(unit: Unit, outcome: Done, entry: Entry) -> MatchRecord:
+    queries = {direction: _queries(entry, direction) for direction in SIDES}
+    return MatchRecord(
+        cell=unit.cell.name,
+        repeat=unit.fold.repeat,
+        fold=unit.fold.fold,
+        n_train=len(unit.fold.train),
+        rows=unit.fold.test,
+        queries=queries,
+        scores={direction: _scores(of_queries) for direction, of_queries in queries.items()},
+        parameters=entry.facts["parameters"],
+        fit_seconds=entry.facts["fit_seconds"],
+        predict_seconds=entry.facts["predict_seconds"],
+        reused=outcome.reused,
+    )
+
+
+def _queries(entry: Entry, direction: Direction) -> QueriesRecord:
+    ranks, rows = ranks_of(entry, direction)
+    return QueriesRecord(
+        rows=rows,
+        first=ranks.first,
+        nearest=ranks.nearest,
+        values={name: metric.function(ranks) for name, metric in RETRIEVAL_METRICS.items()},
+        candidates=ranks.candidates,
+        chance={k: chance_of_hit(ranks, k) for k in CUTOFFS},
+    )
+
+
+def _scores(queries: QueriesRecord) -> dict[str, float]:
+    return {
+        name: float((np.median if metric.centre == "median" else np.mean)(queries.values[name]))
+        for name, metric in RETRIEVAL_METRICS.items()
+    }
+
+
+def with_checks(record: RetrievalRecord, checks: Sequence[Check]) -> RetrievalRecord:
+    """The record with what `checks` of rows and folds say, and those of its scores."""
+    doubts = severe_first([*checks, *answer_of(record).checks()])
+    return replace(
+        record,
+        alarms=tuple(check.sentence for check in doubts if check.severe),
+        warnings=tuple(check.sentence for check in doubts if not check.severe),
+    )
+
+
+def write_retrieval_run(
+    record: RetrievalRecord, folds: Sequence[Fold], folder: Path, origin: str
+) -> None:
+    """Write everything but the report into `folder`; an earlier `failures.json` goes away."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
+    write_whole(folder / "ranks.parquet", lambda path: pq.write_table(ranks_table(record), path))
+    texts = {
+        "grid.lock.yaml": record.grid,
+        ORIGIN: origin,
+        "scores.csv": scores_csv(record),
+        "verdict.json": json.dumps(answer_of(record).plain(), indent=2, ensure_ascii=False) + "\n",
+    }
+    if record.failures:
+        failures = [asdict(failure) for failure in record.failures]
+        texts["failures.json"] = json.dumps(failures, indent=2, ensure_ascii=False)
+    else:
+        (folder / "failures.json").unlink(missing_ok=True)
+    for name, content in texts.items():
+        write_whole(folder / name, partial(_write_text, content))
+
+
+def _write_text(content: str, path: Path) -> None:
+    path.write_text(content, encoding="utf-8", newline="")
+
+
+SCORE_COLUMNS = (
+    "cell",
+    "image",
+    "text",
+    "fusion",
+    "parameters",
+    "repeat",
+    "fold",
+    "direction",
+    "n_train",
+    "queries",
+    "candidates",
+    *RETRIEVAL_METRICS,
+    "fit_seconds",
+    "predict_seconds",
+)
+
+
+def scores_csv(record: RetrievalRecord) -> str:
+    """One row per cell, repeat, fold and direction; scores with six decimals."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, SCORE_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    cells = {cell.name: cell for cell in record.cells}
+    for fold in record.folds:
+        cell = cells[fold.cell]
+        shared = {"cell": cell.name, "image": cell.image, "text": cell.text, "fusion": cell.fusion}
+        for direction, queries in fold.queries.items():
+            writer.writerow({**shared, **_score_row(fold, direction, queries)})
+    return text.getvalue()
+
+
+def _score_row(
+    fold: MatchRecord, direction: Direction, queries: QueriesRecord
+) -> Mapping[str, Any]:
+    return {
+        "parameters": json.dumps(dict(fold.parameters), sort_keys=True),
+        "repeat": fold.repeat,
+        "fold": fold.fold,
+        "direction": direction,
+        "n_train": fold.n_train,
+        "queries": len(queries.rows),
+        "candidates": queries.candidates,
+        **{name: f"{score:.6f}" for name, score in fold.scores[direction].items()},
+        "fit_seconds": f"{fold.fit_seconds:.3f}",
+        "predict_seconds": f"{fold.predict_seconds:.4f}",
+    }
+
+
+def ranks_table(record: RetrievalRecord) -> pa.Table:
+    """Each query of each cell and fold: its row's id, the rank found, its nearest rows' ids."""
+    ids = np.array([*record.ids], dtype=object)
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("id", "direction", "cell", "repeat", "fold", "first_rank", "nearest")
+    }
+    for fold in record.folds:
+        for direction, queries in fold.queries.items():
+            size = len(queries.rows)
+            columns["id"] += ids[queries.rows].tolist()
+            columns["direction"] += [direction] * size
+            columns["cell"] += [fold.cell] * size
+            columns["repeat"] += [fold.repeat] * size
+            columns["fold"] += [fold.fold] * size
+            columns["first_rank"] += queries.first.tolist()
+            columns["nearest"] += [ids[rows].tolist() for rows in queries.nearest]
+    schema = pa.schema(
+        [
+            ("id", pa.string()),
+            ("direction", pa.string()),
+            ("cell", pa.string()),
+            ("repeat", pa.int32()),
+            ("fold", pa.int32()),
+            ("first_rank", pa.int32()),
+            ("nearest", pa.list_(pa.string())),
+        ]
+    )
+    return pa.table(columns, schema=schema)

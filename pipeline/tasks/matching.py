@@ -1,0 +1,224 @@
+"""Match pictures and texts: learn a cell's space on a fold, rank what its test rows ask for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.block import Block, Modality
+from models.course import TrainsNetwork
+from models.matching import SharesSpace, Space
+from models.views import Views
+from pipeline.config.cells import Cell
+from pipeline.data.rows import Rows
+from pipeline.engine.attempts import attempt
+from pipeline.engine.task import Outcome
+from pipeline.folds.fold import Fold
+from pipeline.metrics.ranks import Ranks, Relevance, ranks
+from pipeline.metrics.retrieval import RETRIEVAL_METRICS, RetrievalMetric
+from pipeline.store.manifest import Entry
+from pipeline.store.store import Store
+from pipeline.tasks.context import Context, context_at
+from pipeline.tasks.digests import VERSIONS, model_ingredients
+from pipeline.tasks.fit import FitTask
+from pipeline.tasks.inner import WIDENINGS
+from pipeline.tasks.unit import Unit, Units
+from pipeline.tasks.views import fit_of, loaded_blocks
+
+Direction: TypeAlias = Literal["text_to_image", "image_to_text"]
+SIDES: dict[Direction, tuple[Modality, Modality]] = {
+    "text_to_image": ("text", "image"),
+    "image_to_text": ("image", "text"),
+}
+VERSION = 1  # raised when the same spaces and rows give other ranks
+NEAREST = 5  # best candidates of each query that are kept
+
+
+class MatchTask(FitTask):
+    """A cell on a fold, whose result are ranks instead of probabilities."""
+
+    def compute(self, store: Store) -> dict[str, Outcome]:
+        """See Task."""
+        context = context_at(store, self.context)
+        numbers = self.unit.fold.repeat, self.unit.fold.fold
+        unit = self.unit.with_fold(context.fold(*numbers, with_inner=self.has_inner))
+        work = partial(_result, unit, context, store)
+        return {unit.key: attempt(lambda: store.get(unit.ingredients, work))}
+
+
+class MatchingUnits(Units):
+    """Makes units whose results are ranks: classes and classifiers have no part in them."""
+
+    def unit(self, cell: Cell, fold: Fold) -> Unit:
+        """See Units.unit."""
+        estimator, settings = cell.estimator(self._grid.seed), cell.settings()
+        features = self._requests.of(cell, fold)
+        metric = self._grid.tuning_metric
+        chosen_by = [metric, RETRIEVAL_METRICS[metric].version] if len(settings) > 1 else None
+        ingredients = {
+            "kind": "ranks",
+            "features": {
+                modality: [form.key for form in forms] for modality, forms in features.items()
+            },
+            "rows": self._rows_digest(fold, tuple(features)),
+            "model": {
+                **model_ingredients(estimator),
+                "parameters": model_ingredients(_space(estimator, {}))["parameters"],
+            },
+            **self._further_rows(estimator, fold, tuple(features)),
+            "settings": [dict(setting) for setting in settings],
+            "tuning metric": chosen_by,
+            **({"widened": cell.by_default} if len(settings) > 1 and cell.by_default else {}),
+            "nearest": NEAREST,
+            "version": VERSION,
+            "versions": VERSIONS,
+        }
+        return Unit(cell, fold, estimator, settings, features, False, ingredients)
+
+
+def _space(estimator: Any, setting: Mapping[str, Any]) -> Any:
+    """The unfitted space of a fusion under a setting."""
+    assert isinstance(estimator, SharesSpace)  # the grid was checked for it
+    return estimator.with_setting(setting).space()
+
+
+def _result(unit: Unit, context: Context, store: Store) -> Entry:
+    """Choose a setting on the inner folds, learn the space, rank what the test rows ask for."""
+    blocks = loaded_blocks(unit, context, store)
+    begun = time.perf_counter()
+    chosen, scores = choose(unit, context, blocks)
+    outer = fit_of(unit, 0, blocks, context)
+    space = _space(unit.estimator, chosen).fit(outer.train)
+    fitted = time.perf_counter()
+    pairs = Pairs.of(outer.test.take(np.arange(len(unit.fold.test))))
+    by_direction = pairs.ranked(space, NEAREST)
+    ranked = time.perf_counter()
+    arrays: dict[str, NDArray[Any]] = {}
+    for direction, of_queries in by_direction.items():
+        arrays |= _named(direction, of_queries, pairs, unit.fold.test)
+    return Entry(
+        arrays,
+        {
+            "label": unit.cell.name,
+            "parameters": dict(chosen),
+            "inner": scores,
+            "class": type(unit.estimator).__name__,
+            "work": unit.fitted_rows,
+            "fit_seconds": fitted - begun,
+            "predict_seconds": ranked - fitted,
+            "training": space.course() if isinstance(space, TrainsNetwork) else None,
+        },
+    )
+
+
+def _named(
+    direction: Direction, of_queries: Ranks, pairs: Pairs, test: Rows
+) -> dict[str, NDArray[Any]]:
+    """Ranks as arrays of an entry; queries and candidates as rows of the data set."""
+    asked, offered = SIDES[direction]
+    rows = {modality: test[pairs.rows[modality]] for modality in (asked, offered)}
+    arrays = {
+        "ranks": of_queries.ranks,
+        "ends": of_queries.ends,
+        "queries": rows[asked],
+        "candidates": rows[offered],
+        "nearest": rows[offered][of_queries.nearest],
+    }
+    return {f"{direction} {name}": array.astype(np.int32) for name, array in arrays.items()}
+
+
+def ranks_of(entry: Entry, direction: Direction) -> tuple[Ranks, Rows]:
+    """The ranks in an entry, their nearest candidates as rows, and the row of each query."""
+    ends, rank_of, nearest, queries, candidates = (
+        np.asarray(entry.arrays[f"{direction} {name}"], dtype=np.int64)
+        for name in ("ends", "ranks", "nearest", "queries", "candidates")
+    )
+    return Ranks(rank_of, ends, len(candidates), nearest), queries
+
+
+class Pairs:
+    """Distinct pictures and texts of some rows, and which of them belong together.
+
+    Identical texts are one, and so are identical pictures: relevant for a text are all pictures
+    that any row has it with.
+
+    Attributes
+    ----------
+    rows : of each modality, int64 (m,): a row that has each of its distinct samples.
+    """
+
+    def __init__(self, views: Views, rows: Mapping[Modality, Rows], codes: Mapping[Modality, Rows]):
+        self._views, self.rows, self._codes = views, rows, codes
+
+    @classmethod
+    def of(cls, views: Views) -> Pairs:
+        """Of those of n samples that lack no modality; without any raises ValueError."""
+        blocks = views.blocks()
+        there = np.flatnonzero(np.all([block.present for block in blocks.values()], axis=0))
+        if not len(there):
+            raise ValueError(f"none of {len(views)} test rows has both a picture and a text")
+        rows: dict[Modality, Rows] = {}
+        codes: dict[Modality, Rows] = {}
+        for modality, block in blocks.items():
+            _, first, numbers = np.unique(
+                block.index[there], return_index=True, return_inverse=True
+            )
+            rows[modality], codes[modality] = there[first], numbers.astype(np.int64)
+        return cls(views, rows, codes)
+
+    def ranked(self, space: Space, nearest: int = 0) -> dict[Direction, Ranks]:
+        """Ranks of each direction in a space."""
+        blocks = self._views.blocks()
+        points = {
+            modality: space.project(modality, block.take(self.rows[modality]))
+            for modality, block in blocks.items()
+        }
+        by_direction: dict[Direction, Ranks] = {}
+        for direction, (asked, offered) in SIDES.items():
+            relevance = Relevance.of_pairs(
+                self._codes[asked], self._codes[offered], len(self.rows[asked])
+            )
+            by_direction[direction] = ranks(points[asked], points[offered], relevance, nearest)
+        return by_direction
+
+
+def choose(
+    unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
+) -> tuple[Mapping[str, Any], list[float]]:
+    """The setting with the best mean score over inner folds and both directions.
+
+    The first of equals; candidates by default are widened as pipeline.tasks.inner.choose does. Also
+    all mean scores; none where there is nothing to choose.
+    """
+    settings: list[Mapping[str, Any]] = list(unit.settings)
+    if len(settings) < 2:
+        return settings[0], []
+    metric, means = RETRIEVAL_METRICS[context.tuning_metric], list[float]()
+    fits = [
+        fit_of(unit, number, blocks, context) for number in range(1, len(unit.fold.inner) + 1)
+    ]
+    tested = [
+        Pairs.of(fit.test.take(np.arange(len(test))))
+        for fit, (_, test) in zip(fits, unit.fold.inner, strict=True)
+    ]
+    for widenings in range(1 + WIDENINGS):
+        for setting in settings[len(means) :]:
+            spaces = [_space(unit.estimator, setting).fit(fit.train) for fit in fits]
+            ranked = [pairs.ranked(space) for pairs, space in zip(tested, spaces, strict=True)]
+            means.append(float(np.mean([_mean(metric, by_direction) for by_direction in ranked])))
+        best = int(np.argmax(np.array(means) * (1 if metric.greater_is_better else -1)))
+        further = unit.cell.wider(settings, settings[best])
+        if not further or widenings == WIDENINGS:
+            break
+        settings += further
+    return settings[best], means
+
+
+def _mean(metric: RetrievalMetric, by_direction: Mapping[Direction, Ranks]) -> float:
+    """Mean score of both directions."""
+    return float(np.mean([metric(of_queries) for of_queries in by_direction.values()]))

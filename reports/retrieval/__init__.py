@@ -1,0 +1,1 @@
+"""The report of a run of retrieval: its answer, and a file for each section."""

@@ -1,0 +1,58 @@
+"""The answer of a run of retrieval in a few sentences and a small table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reports.analysis.bootstrap import PooledInterval
+from reports.retrieval.answer import WAY_NAMES, answer_of
+from reports.retrieval.resampled import DIRECTIONS
+from reports.retrieval_record import RetrievalRecord
+from reports.section import Section
+
+CUTOFFS = (1, 5, 10)
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What the best space hits in one direction: at k, with intervals, and by chance."""
+
+    way: str
+    at: tuple[PooledInterval, ...]
+    chance: tuple[float, ...]
+    median_rank: PooledInterval
+
+
+@dataclass(frozen=True)
+class VerdictFacts:
+    """The headline, what to know to weigh it, and doubts."""
+
+    headline: str
+    sentences: tuple[str, ...]
+    cutoffs: tuple[int, ...]
+    directions: tuple[Hits, ...]
+    alarms: tuple[str, ...]
+
+
+def facts(record: RetrievalRecord) -> VerdictFacts:
+    """The answer; see reports.retrieval.answer."""
+    answer = answer_of(record)
+    by_way: list[Hits] = []
+    for way in DIRECTIONS if answer.standings else ():
+        scores = answer.standings[0].scores
+        by_chance: Mapping[int, float] = answer.chance[way]
+        by_way.append(
+            Hits(
+                WAY_NAMES[way],
+                tuple(scores[way, f"hit_at_{k}"] for k in CUTOFFS),
+                tuple(by_chance[k] for k in CUTOFFS),
+                scores[way, "median_rank"],
+            )
+        )
+    return VerdictFacts(
+        answer.headline(), tuple(answer.sentences()), CUTOFFS, tuple(by_way), record.alarms
+    )
+
+
+SECTION = Section("Verdict", facts)
