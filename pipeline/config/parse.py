@@ -105,10 +105,9 @@ def parse_grid(
     lists = _lists(content, problems)
     split = values.split(content.get("split", {}), problems)
     curve = values.label_shares(content.get("learning_curve", []), problems)
-    unseen = split.unseen_classes
+    unseen, metric = split.unseen_classes, content.get("metric")
     problems += task_problems(task, content, lists["fusion"], unseen)
     if not any(problem.path[:1] in _COMPARED for problem in problems):
-        metric = content.get("metric")
         problems += unseen_problems(unseen, lists["fusion"], metric, curve, data.class_texts)
         problems += mismatches(*(lists[key] for key in ("fusion", "image", "text")))
     problems += too_much(lists)

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config.grid import Grid
+from pipeline.config.reading.origin import ORIGIN
 from pipeline.data.card import card
 from pipeline.data.thumbnails import thumbnail
 from pipeline.engine.task import Done
@@ -28,7 +29,6 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import PlanOutcomes
 from pipeline.plan.plan import Plan
 from pipeline.results.lock import lock_text
-from pipeline.config.reading.origin import ORIGIN
 from pipeline.results.record import cell_record, package_versions
 from pipeline.store.manifest import Entry
 from pipeline.tasks.matching import SIDES, ranks_of
