@@ -123,7 +123,7 @@ def context_of(dataset: Dataset, folds: Sequence[Fold], tuning_metric: str) -> C
     index = {modality: modal.index for modality, modal in dataset.modalities.items()}
     return Context(
         dataset.labels,
-        len(dataset.classes),
+        len(dataset.classes) or 1,  # pairs without classes are all of one
         index,
         dataset.groups,
         tuning_metric,

@@ -129,13 +129,13 @@ def _named(
         "candidates": rows[offered],
         "nearest": rows[offered][of_queries.nearest],
     }
-    return {f"{direction} {name}": array.astype(np.int32) for name, array in arrays.items()}
+    return {f"{direction}_{name}": array.astype(np.int32) for name, array in arrays.items()}
 
 
 def ranks_of(entry: Entry, direction: Direction) -> tuple[Ranks, Rows]:
     """The ranks in an entry, their nearest candidates as rows, and the row of each query."""
     ends, rank_of, nearest, queries, candidates = (
-        np.asarray(entry.arrays[f"{direction} {name}"], dtype=np.int64)
+        np.asarray(entry.arrays[f"{direction}_{name}"], dtype=np.int64)
         for name in ("ends", "ranks", "nearest", "queries", "candidates")
     )
     return Ranks(rank_of, ends, len(candidates), nearest), queries

@@ -151,6 +151,17 @@ def _issues(arrays: Arrays, facts: Facts) -> str | None:
     return None if _between(arrays["positions"], 0, np.inf) else "its positions are of no rows"
 
 
+def _ranks(arrays: Arrays, facts: Facts) -> str | None:
+    for way in ("text_to_image", "image_to_text"):
+        ends, ranks = arrays[f"{way}_ends"], arrays[f"{way}_ranks"]
+        count = len(arrays[f"{way}_candidates"])
+        if not (_are_ends(ends, len(ranks)) and _between(ranks, 1, count + 1)):
+            return "it has ranks of no candidates"
+        if not _between(arrays[f"{way}_nearest"], 0, np.inf):
+            return "its nearest candidates are no rows"
+    return None
+
+
 SHARD = Layout(
     {"values": "fiu n *", "digests": "u n 32"},
     {"mask": "b n t", "columns": "u b", "column_ends": "iu d"},
@@ -165,6 +176,21 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "combination": Layout(
         {"probabilities": "f n k"}, facts={"weights": "numbers or nothing", **SECONDS}
+    ),
+    # q texts and c pictures, each of which are the queries once and the candidates once
+    "ranks": Layout(
+        {
+            **{f"text_to_image_{name}": "iu q" for name in ("ends", "queries")},
+            **{f"image_to_text_{name}": "iu c" for name in ("ends", "queries")},
+            "text_to_image_candidates": "iu c",
+            "image_to_text_candidates": "iu q",
+            "text_to_image_ranks": "iu r",
+            "image_to_text_ranks": "iu r",
+            "text_to_image_nearest": "iu q m",
+            "image_to_text_nearest": "iu c l",
+        },
+        facts={"parameters": "mapping", **SECONDS},
+        bounds=_ranks,
     ),
     "inner predictions": Layout({"inner": "f m k"}),
     "features": Layout(

@@ -23,7 +23,13 @@ from models.neural.fusion import POOLED_NORM, NeuralFusion
 from models.neural.gated import Gated
 from models.preparation.principal_components import BlockReduction
 from models.preparation.scaling import Scaler
-from models.shared_space.classification import CCA, SIDES, Contrastive, SharedSpace
+from models.shared_space.classification import (
+    CCA,
+    SIDES,
+    Contrastive,
+    SharedSpace,
+    TextRegression,
+)
 from models.shared_space.projections import Projection
 from models.shared_space.zero_shot import ZeroShot
 from pipeline.use.exporting.classifiers import Classified
@@ -306,6 +312,7 @@ NETWORKS: dict[type[Fusion], Callable[[Any], nn.Module]] = {
     TextOnly: _single,
     Concat: _single,
     CCA: _in_shared_space,
+    TextRegression: _in_shared_space,
     Contrastive: _in_shared_space,
     SemiSupervised: CoTaught,
     ZeroShot: Recognised,

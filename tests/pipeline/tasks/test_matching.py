@@ -10,8 +10,12 @@ import pytest
 from features.block import Block
 from models.shared_space.projections import CanonicalCorrelation
 from models.views import Views
+from pipeline.engine.task import Done
+from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
+from pipeline.store.checks.layouts import bounds_problem
 from pipeline.tasks.matching import Pairs
+from pipeline.tasks.unit import result_of
 from tests.support.comparisons import comparison_of
 from tests.support.tiny import register
 from tests.whole_runs.test_retrieval import GRID, write_pairs
@@ -79,3 +83,19 @@ def test_a_key_holds_what_decides_the_ranks(
         if unit.key != other.key
     }
     assert len(changed) == changes
+
+
+def test_stored_ranks_that_cannot_be_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    register(monkeypatch)
+    comparison = comparison_of(write_pairs(tmp_path))
+    plan = make_plan(comparison)
+    outcomes = run_plan(plan, comparison)
+    assert all(isinstance(outcome, Done) for outcome in outcomes.units.values())
+    entry = result_of(plan.units[0], comparison.store)
+    assert bounds_problem("ranks", entry.arrays, entry.facts) is None
+    count = len(entry.arrays["text_to_image_candidates"])
+    for rank in (0, count + 1):
+        wrong = {**entry.arrays, "text_to_image_ranks": np.array([rank])}
+        assert bounds_problem("ranks", wrong, entry.facts) == "it has ranks of no candidates"
+    ends = {**entry.arrays, "image_to_text_ends": np.array([4, 2])}
+    assert bounds_problem("ranks", ends, entry.facts) == "it has ranks of no candidates"

@@ -34,7 +34,6 @@ NOT_EXPORTED = {
     "majority": "looks at no features",
     "end_to_end": "trains its encoders",
     "kernel_cca": "not written down for ONNX",
-    "text_space": "not written down for ONNX",
 }
 RULES = get_args(Rule)
 
