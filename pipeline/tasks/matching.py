@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ NEAREST = 5  # best candidates of each query that are kept
 
 class MatchTask(FitTask):
     """A cell on a fold, whose result are ranks instead of probabilities."""
+
+    stage: ClassVar[str] = "Spaces"
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""

@@ -36,6 +36,12 @@ LEARNED = (
     .replace("text: [bow]", "text: [bow, {word2vec: {size: 8, epochs: 1}}]")
     .replace("[1, 100]", "[1]")
 ) + "learning_curve: [0.5]\n"
+PAIRS = (
+    re.sub("fusion: .*", "fusion: [text_space]", GRID)
+    .replace("name: tiny", "name: pairs\ntask: retrieval")
+    .replace("label: kind, ", "")
+    .replace("classifier: {logistic: {C: [1, 100]}}\n", "")
+)
 LARGEST = 2**16  # bytes of one task of 36 rows, whose pictures are paths
 KEY = re.compile("[0-9a-f]{64}")
 
@@ -99,7 +105,7 @@ def keys_in(store: Store) -> frozenset[str]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
-    """Every task of a whole run in this process, as it was when it was handed to the engine."""
+    """Every task of two whole runs in this process, as it was when the engine was given it."""
     folder, submitted, submit = tmp_path_factory.mktemp("run"), [], Processes.submit
 
     def watched(self, batch, store, *, alone):
@@ -119,6 +125,8 @@ def run(tmp_path_factory) -> Run:
         write_table(folder)
         write_grid(folder, LEARNED)
         assert run_grid(folder) == 0
+        write_grid(folder, PAIRS)
+        assert run_grid(folder, out="pairs") == 0
     return Run(submitted, FolderStore(folder / "store"))
 
 
