@@ -62,6 +62,8 @@ class Columns:
     text : one, or several whose texts are joined line by line.
     others : whether the values of all other columns are asked for, too.
     allow_outside : whether paths of pictures may lead out of the table's folder.
+    unknown : options by which columns are to be named, where nothing tells any that the model
+        looks at.
     """
 
     image: str | None = None
@@ -70,6 +72,7 @@ class Columns:
     id: str | None = None
     others: bool = False
     allow_outside: bool = False
+    unknown: tuple[str, ...] = ()
 
     def row(self, values: Mapping[str, Any]) -> dict[str, str | None]:
         """Values of the other columns as text; None for what is neither text nor number."""
@@ -83,7 +86,12 @@ class Columns:
         }
 
     def check(self, names: Sequence[str], needed: Sequence[str], file: str) -> None:
-        """Raise BundleError where the table lacks columns that the model needs."""
+        """Raise BundleError where the table lacks columns that the model needs, or none is told."""
+        if self.unknown:
+            raise BundleError(
+                f"{file}: which column holds what is not known, for the model's own rows came from "
+                f"no table: say {' and '.join(self.unknown)} (columns: {', '.join(names)})"
+            )
         missing = [name for name in needed if name not in names]
         if missing:
             raise BundleError("\n".join(

@@ -142,13 +142,16 @@ def columns_of(bundle: Bundle, request: Request) -> Columns:
     """The columns that are given, else those that the bundle's rows had, of what it looks at."""
     known = bundle.about.get("columns", {})
     asked = bundle.cell.modalities
-    text = request.text or tuple(known.get("text", ()))
+    image = (request.image or known.get("image")) if "image" in asked else None
+    text = (request.text or tuple(known.get("text", ()))) if "text" in asked else ()
+    options = {"image": "--image COLUMN", "text": "--text COLUMN"}
     return Columns(
-        (request.image or known.get("image")) if "image" in asked else None,
-        text if "text" in asked else (),
+        image,
+        text,
         request.label or known.get("label"),
         request.id or known.get("id"),
-        request.allow_outside,
+        allow_outside=request.allow_outside,
+        unknown=() if image or text else tuple(options[modality] for modality in asked),
     )
 
 

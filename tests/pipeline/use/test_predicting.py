@@ -17,6 +17,7 @@ import pytest
 from pipeline.bundle import main as bundle
 from pipeline.predict import main
 from pipeline.use import predictions
+from pipeline.use.bundle import Bundle
 from tests.support.tiny import read_rows
 
 NAMES = ["sku", "picture", "words", "kind"]
@@ -129,6 +130,33 @@ def test_columns_may_be_called_otherwise(made, table, capsys):
     rows = predicted(made, table, *options, folder=table.parent)
     assert rows[0]["id"] == "id0"
     assert rows[0]["label"] == "cat"
+
+
+def test_pictures_outside_the_tables_folder_are_read_where_that_is_allowed(made, table):
+    rows = read_rows(table.parent)
+    rows[0][1] = str(made.folder / "0.png")
+    write(table, rows)
+    refused, *_ = predicted(made, table, folder=table.parent, out="refused.csv")
+    assert "--allow-outside" in refused["problem"]
+    first, *_ = predicted(made, table, "--allow-outside", folder=table.parent)
+    assert (first["problem"], first["missing"]) == ("", "")
+
+
+def test_where_no_column_is_known_they_are_to_be_named(made, table, monkeypatch, capsys):
+    """As of a bundle whose own rows came from no table."""
+    load = Bundle.load
+
+    def without_columns(folder):
+        bundle = load(folder)
+        return Bundle(bundle.cell, {**bundle.about, "columns": {}})
+
+    monkeypatch.setattr(Bundle, "load", without_columns)
+    output = str(table.parent / "p.csv")
+    assert main([str(made.model), str(table), "-o", output]) == 2
+    said = capsys.readouterr().err
+    assert "say --image COLUMN and --text COLUMN (columns: sku, picture, words, kind)" in said
+    assert main([str(made.model), str(table.parent), "-o", output]) == 0, "a folder has no columns"
+    assert main([str(made.model), str(table), "-o", output, "--text", "words"]) == 0
 
 
 def test_a_folder_of_pictures_needs_no_table(made, table):
