@@ -6,9 +6,10 @@ import io
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from pipeline.config.grid import GridError
 from pipeline.config.parse import parse_grid, read_grid
@@ -130,7 +131,11 @@ PLAIN = st.recursive(
 def test_what_a_yaml_writer_wrote_is_read_as_ruamel_reads_it(value):
     text = io.StringIO()
     YAML(typ="safe", pure=True).dump(value, text)
-    assert content(text.getvalue()) == YAML(typ="safe", pure=True).load(text.getvalue())
+    try:
+        expected = YAML(typ="safe", pure=True).load(text.getvalue())
+    except YAMLError:  # of some keys the writer makes what its own reader refuses
+        reject()
+    assert content(text.getvalue()) == expected
 
 
 @given(st.text(alphabet="ab1:-[]{},&*<!|>#'\"% \n?~.", max_size=60))
