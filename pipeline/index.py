@@ -23,14 +23,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _index(options: argparse.Namespace) -> int:
-    from pipeline.use.index.building import build_index
+    from pipeline.use.index.building import ItemsOf, build_index
 
     request = Request(
         options.items, options.out, image=options.image, text=tuple(options.text or ()),
         id=options.id, allow_outside=options.allow_outside,
     )
-    columns = replace(columns_of(Bundle.load(options.model), request), others=True)
-    for line in build_index(options.model, options.items, columns, options.out).lines():
+    bundle = Bundle.load(options.model)
+    items = ItemsOf(options.items, replace(columns_of(bundle, request), others=True))
+    for line in build_index(options.model, bundle, items, options.out).lines():
         say(for_terminal(line))
     print(f"index: {options.out}")
     return 0

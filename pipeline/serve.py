@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.ending import ended
 from pipeline.engine.progress import say
-from pipeline.use.bundle import Bundle, read_manifest
+from pipeline.use.bundle import Bundle
 from pipeline.use.index.index import Index
 from pipeline.use.making import CARD
 from pipeline.use.problem import BundleError
@@ -55,7 +55,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _index(options: argparse.Namespace) -> Index:
     """The index that is served, too. Raises BundleError where another model made it."""
     index = Index.load(options.index)
-    if index.files.bundle != read_manifest(options.model)["sha256"]:
+    if not index.files.is_of(options.model):
         raise BundleError(f"{options.index} was made with another model than {options.model}")
     return index
 

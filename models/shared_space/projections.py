@@ -12,6 +12,7 @@ from pydantic import Field
 
 from features.block import Block, FloatArray, Modality
 from features.estimator import Estimator
+from models.arrays import unit_rows
 from models.preparation.principal_components import BlockReduction
 from models.shared_space.landmarks import LandmarkKernel
 from models.views import Views
@@ -40,9 +41,7 @@ class Projection(Estimator):
 
     def project(self, modality: Modality, block: Block) -> FloatArray:
         """Points float32 (n, k) of norm 1: products are cosines. Zeros for missing samples."""
-        points = self.reductions_[modality].transform(block) @ self.maps_[modality]
-        norms = np.linalg.norm(points, axis=1, keepdims=True)
-        return np.asarray(points / np.where(norms > 0, norms, 1), dtype=np.float32)
+        return unit_rows(self.reductions_[modality].transform(block) @ self.maps_[modality])
 
     def _reduced(
         self, pairs: Views, components: int, random_state: int

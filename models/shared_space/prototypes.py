@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.block import Block, FloatArray
-from models.arrays import Labels
+from models.arrays import Labels, unit_rows
 from models.fusion import ClassTexts
 from models.shared_space.projections import Projection
 
@@ -20,8 +20,7 @@ def prototypes(projection: Projection, class_texts: ClassTexts, candidates: Labe
     sums = np.zeros((len(candidates), points.shape[1]), dtype=np.float32)
     chosen = np.isin(class_texts.classes, candidates)
     np.add.at(sums, np.searchsorted(candidates, class_texts.classes[chosen]), points[chosen])
-    norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    return np.asarray(sums / np.where(norms > 0, norms, 1), dtype=np.float32)
+    return unit_rows(sums)
 
 
 def texts_in_turn(class_texts: ClassTexts, y: Labels) -> Block:

@@ -52,6 +52,11 @@ class Item:
     problem: str = ""
     row: Mapping[str, str | None] = field(default_factory=dict)
 
+    def without_picture(self, reason: object) -> Item:
+        """The item, whose picture cannot be used."""
+        problem = "; ".join(filter(None, (self.problem, f"picture: {reason}")))
+        return replace(self, picture=None, problem=problem)
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -280,6 +285,5 @@ def _checked(item: Item) -> Item:
     try:
         check(item.picture)
     except UnreadablePicture as error:
-        problem = "; ".join(filter(None, (item.problem, f"picture: {error}")))
-        return replace(item, picture=None, problem=problem)
+        return item.without_picture(error)
     return item

@@ -16,9 +16,9 @@ from pipeline.metrics.classification import ClassCounts
 from pipeline.use.bundle import Bundle, read_manifest
 from pipeline.use.items import Columns, Item, read_items
 from pipeline.use.predictions import Journal, predicted
+from pipeline.use.problem import listed
 from reports.wording import count
 
-LISTED = 10  # problems that are shown; the others are counted
 ALWAYS = ("id", "predicted", "probability", "missing", "problem")
 
 
@@ -62,9 +62,7 @@ class Summary:
             yield f"{count(self.lacking, 'item')} lack a picture or text that the model looks at"
         if self.problems:
             yield f"{count(len(self.problems), 'item')} with a problem, see the column problem:"
-            yield from (f"  {problem}" for problem in self.problems[:LISTED])
-            if len(self.problems) > LISTED:
-                yield f"  ... and {len(self.problems) - LISTED} more"
+            yield from listed(self.problems)
         if self.coverage:
             yield self.coverage
         if self.confusion.sum():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from reports.wording import for_terminal
+
+LISTED = 10  # problems that are shown; the others are counted
 
 
 class BundleError(Exception):
@@ -20,3 +22,10 @@ class ItemError(BundleError, ValueError):
     def __init__(self, problems: Mapping[int, str]) -> None:
         super().__init__("\n".join(f"item {at}: {reason}" for at, reason in problems.items()))
         self.problems = dict(problems)
+
+
+def listed(problems: Sequence[str]) -> Iterator[str]:
+    """Lines of the first problems, and how many more there are."""
+    yield from (f"  {problem}" for problem in problems[:LISTED])
+    if len(problems) > LISTED:
+        yield f"  ... and {len(problems) - LISTED} more"

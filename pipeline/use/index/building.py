@@ -6,22 +6,24 @@ import io
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from features.block import FloatArray, Modality
+from features.encoder import Encoder
 from features.machine.threads import ordered
 from features.pictures.decoding import UnreadablePicture, decode
+from models.views import Views
 from pipeline.data.samples import NOUNS
-from pipeline.use.bundle import Bundle, read_manifest
-from pipeline.use.fitted import Items
+from pipeline.use.bundle import Bundle
+from pipeline.use.fitted import encoded
 from pipeline.use.index.files import GIVEN, IndexFiles, IndexWriter, read_index
 from pipeline.use.index.spaces import (
     AT,
@@ -32,14 +34,13 @@ from pipeline.use.index.spaces import (
     learned_spaces,
     pooled_encoders,
 )
-from pipeline.use.items import Columns, Item, read_items
-from pipeline.use.problem import BundleError
+from pipeline.use.items import Columns, Item, read_items, without_unreadable
+from pipeline.use.problem import BundleError, listed
 from reports.wording import count
 
 AT_ONCE = 512  # items that are in memory together
 LEARNED_FROM = 5000  # items that spaces are learned from, drawn from all
 THUMBNAIL = 160  # pixels of its longer side
-LISTED = 10  # problems that are shown; the others are counted
 
 
 @dataclass
@@ -61,9 +62,7 @@ class Summary:
         yield f"{count(self.items, 'item')} indexed, {encoded} encoded"
         if self.problems:
             yield f"{count(len(self.problems), 'item')} with a problem:"
-            yield from (f"  {problem}" for problem in self.problems[:LISTED])
-            if len(self.problems) > LISTED:
-                yield f"  ... and {len(self.problems) - LISTED} more"
+            yield from listed(self.problems)
         if self.measured is not None and self.measured.pairs:
             yield _measured_text(self.measured)
         elif self.is_new and len(self.modalities) == 2:
@@ -81,43 +80,114 @@ def _measured_text(measured: Measured) -> str:
     )
 
 
-def build_index(model: Path, source: str, columns: Columns, folder: Path) -> Summary:
+def build_index(model: Path, bundle: Bundle, items: ItemsOf, folder: Path) -> Summary:
     """Index the items of a source; an index that is there gets these items in place of its own.
 
     Of items that it had, vectors are taken over; the spaces stay those that it has learned.
 
+    Parameters
+    ----------
+    model : the folder of the bundle.
+
     Raises
     ------
     BundleError
-        Where the model, the items or an index that is there cannot be used.
+        Where the items, or an index that is there, cannot be used.
     """
-    bundle = Bundle.load(model)
     before = _index_before(folder, model)
     summary = Summary(is_new=before is None)
     if before is None:
-        sample = _items(_sample(source, columns), summary=None)
-        spaces, summary.measured = learned_spaces(pooled_encoders(bundle.cell), sample)
+        spaces, summary.measured, known = _learned(pooled_encoders(bundle.cell), items)
     else:
-        spaces, summary.measured = before.spaces, before.measured
+        spaces, summary.measured, known = before.spaces, before.measured, _known_of(before)
     summary.modalities = tuple(spaces.encoders)
+    summary.encoded = {
+        modality: len(rows) if before is None else 0 for modality, rows in known.row_of.items()
+    }
     aside = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
-        _write(source, columns, aside, spaces, before, summary).finish(model, summary.measured)
+        writer = _write(items, aside, _Encoding(spaces, known, summary))
+        writer.finish(model, summary.measured)
         _put_in_place(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return summary
 
 
+class ItemsOf(NamedTuple):
+    """Where items come from; see `pipeline.use.items.read_items`."""
+
+    source: str
+    columns: Columns
+
+    def __call__(self) -> Iterator[Item]:
+        """The items, from the first on."""
+        return read_items(self.source, self.columns)
+
+
+class Known(NamedTuple):
+    """Vectors of samples that were encoded before.
+
+    Parameters
+    ----------
+    row_of : by modality, where the sample of a digest stands.
+    vectors : (m, k) by space.
+    """
+
+    row_of: Mapping[Modality, Mapping[str, int]]
+    vectors: Mapping[Space, FloatArray]
+
+
 def _index_before(folder: Path, model: Path) -> IndexFiles | None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
     before = read_index(folder)
-    if before.bundle != read_manifest(model)["sha256"]:
+    if not before.is_of(model):
         raise BundleError(f"{folder} was made with another model than {model}: name a new folder")
     return before
+
+
+def _known_of(before: IndexFiles) -> Known:
+    rows = {
+        modality: _row_of(before.column(f"{modality} digest")) for modality in before.present
+    }
+    return Known(rows, before.vectors)
+
+
+def _row_of(digests: Sequence[str]) -> dict[str, int]:
+    return {digest: row for row, digest in enumerate(digests) if digest}
+
+
+def _learned(
+    encoders: Mapping[Modality, Encoder], items: ItemsOf
+) -> tuple[Spaces, Measured | None, Known]:
+    """Spaces learned from some of the items, and the vectors of these."""
+    sample = without_unreadable(_sample(items))
+    digests = {modality: _digests(sample, modality) for modality in encoders}
+    rows, blocks, of_items = {}, {}, {}
+    for modality, encoder in encoders.items():
+        distinct, at = _distinct(digests[modality])
+        block = encoded(encoder, [_content(sample[row], modality) for row in distinct])
+        rows[modality] = _row_of([digests[modality][row] for row in distinct])
+        blocks[modality], of_items[modality] = block, block.at(at)
+    views = Views(of_items.get("image"), of_items.get("text"))
+    spaces, measured = learned_spaces(encoders, views, digests)
+    vectors: dict[Space, FloatArray] = {}
+    for modality, block in blocks.items():
+        vectors |= spaces.of_block(modality, block)
+    return spaces, measured, Known(rows, vectors)
+
+
+def _distinct(digests: Sequence[str]) -> tuple[list[int], NDArray[np.int64]]:
+    """The first item of each digest, and the position (n,) of each item's among these, or -1."""
+    first: dict[str, int] = {}
+    for row, digest in enumerate(digests):
+        if digest:
+            first.setdefault(digest, row)
+    number = {digest: at for at, digest in enumerate(first)}
+    return list(first.values()), np.array([number.get(digest, -1) for digest in digests], np.int64)
 
 
 def _put_in_place(aside: Path, folder: Path) -> None:
@@ -128,27 +198,18 @@ def _put_in_place(aside: Path, folder: Path) -> None:
     shutil.rmtree(former, ignore_errors=True)
 
 
-def _sample(source: str, columns: Columns) -> list[Item]:
+def _sample(items: ItemsOf) -> list[Item]:
     """At most LEARNED_FROM items, all with the same probability (Vitter's algorithm R, 1985)."""
     rng = np.random.default_rng(0)
     drawn: list[Item] = []
-    for number, item in enumerate(read_items(source, columns)):
+    for number, item in enumerate(items()):
         if number < LEARNED_FROM:
             drawn.append(item)
         elif (at := int(rng.integers(number + 1))) < LEARNED_FROM:
             drawn[at] = item
     if not drawn:
-        raise BundleError(f"{source} holds no items")
+        raise BundleError(f"{items.source} holds no items")
     return drawn
-
-
-def _items(rows: Sequence[Item], summary: Summary | None) -> Items:
-    """The samples of items; pictures that do not decode are missing."""
-    checked = list(ordered(_decoded, rows))
-    return {
-        "image": [item.picture for item, _ in checked],
-        "text": [item.text for item in rows],
-    }
 
 
 def _decoded(item: Item) -> tuple[Item, bytes | None]:
@@ -158,33 +219,24 @@ def _decoded(item: Item) -> tuple[Item, bytes | None]:
     try:
         picture = decode(item.picture, THUMBNAIL)
     except UnreadablePicture as error:
-        problem = "; ".join(filter(None, (item.problem, f"picture: {error}")))
-        return replace(item, picture=None, problem=problem), None
+        return item.without_picture(error), None
     picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=80)
     return item, file.getvalue()
 
 
-def _write(
-    source: str,
-    columns: Columns,
-    aside: Path,
-    spaces: Spaces,
-    before: IndexFiles | None,
-    summary: Summary,
-) -> IndexWriter:
+def _write(items: ItemsOf, aside: Path, encoding: _Encoding) -> IndexWriter:
     """Write all items; the writer, which is to be finished."""
-    encoding = _Encoding(spaces, before, summary)
-    items = read_items(source, columns)
-    part = list(islice(items, AT_ONCE))
+    rest = items()
+    part = list(islice(rest, AT_ONCE))
     if not part:
-        raise BundleError(f"{source} holds no items")
-    writer = IndexWriter(aside, spaces, tuple(part[0].row))
+        raise BundleError(f"{items.source} holds no items")
+    writer = IndexWriter(aside, encoding.spaces, tuple(part[0].row))
     try:
         while part:
             _add(list(ordered(_decoded, part)), encoding, writer)
-            part = list(islice(items, AT_ONCE))
+            part = list(islice(rest, AT_ONCE))
     except BaseException:
         writer.abandon()
         raise
@@ -207,11 +259,19 @@ def _add(
     writer.add(rows, encoding.vectors(items, digests), present)
 
 
+def _content(item: Item, modality: Modality) -> str | bytes | None:
+    return item.picture if modality == "image" else item.text
+
+
 def _digests(items: Sequence[Item], modality: Modality) -> list[str]:
     """Of each item's picture or text; empty where it lacks it."""
-    samples = [item.picture if modality == "image" else (item.text or "").encode()
-               for item in items]
-    return ["" if not sample else sha256(sample).hexdigest() for sample in samples]
+    return [_digest(_content(item, modality)) for item in items]
+
+
+def _digest(content: str | bytes | None) -> str:
+    if not content:
+        return ""
+    return sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
 def _row(item: Item, thumbnail: bytes | None, digests: Mapping[str, str]) -> dict[str, Any]:
@@ -226,15 +286,10 @@ def _row(item: Item, thumbnail: bytes | None, digests: Mapping[str, str]) -> dic
 
 
 class _Encoding:
-    """Vectors of items: of those that an index had, its own, and each new sample once."""
+    """Vectors of items: of samples that are known, theirs, and each new one once."""
 
-    def __init__(self, spaces: Spaces, before: IndexFiles | None, summary: Summary) -> None:
-        self.spaces, self._before, self._summary = spaces, before, summary
-        self._row_of: dict[Modality, dict[str, int]] = {}
-        for modality in spaces.encoders:
-            summary.encoded[modality] = 0
-            digests = [] if before is None else before.column(f"{modality} digest")
-            self._row_of[modality] = {digest: row for row, digest in enumerate(digests) if digest}
+    def __init__(self, spaces: Spaces, known: Known, summary: Summary) -> None:
+        self.spaces, self._known, self._summary = spaces, known, summary
 
     def vectors(
         self, items: Sequence[Item], digests: Mapping[Modality, Sequence[str]]
@@ -250,31 +305,15 @@ class _Encoding:
     def _of_modality(
         self, modality: Modality, items: Sequence[Item], digests: Sequence[str]
     ) -> dict[Space, FloatArray]:
-        known = self._row_of[modality]
-        new = {
-            digest: position
-            for position, digest in enumerate(digests)
-            if digest and digest not in known
-        }
+        row_of = self._known.row_of[modality]
+        stored = np.array([row_of.get(digest, -1) for digest in digests], np.int64)
+        new, at = _distinct([digest if digest not in row_of else "" for digest in digests])
         self._summary.encoded[modality] += len(new)
-        samples = [
-            items[position].picture if modality == "image" else items[position].text
-            for position in new.values()
-        ]
-        encoded = self.spaces.vectors(modality, samples)
-        number = {digest: at for at, digest in enumerate(new)}
-        at = np.array([number.get(digest, -1) for digest in digests], np.int64)
-        stored = np.array([known.get(digest, -1) for digest in digests], np.int64)
-        return {
-            space: self._assembled(space, vectors, at, stored)
-            for space, vectors in encoded.items()
-        }
-
-    def _assembled(
-        self, space: Space, new: FloatArray, at: NDArray[np.int64], stored: NDArray[np.int64]
-    ) -> FloatArray:
-        result = np.zeros((len(at), new.shape[1]), np.float32)
-        result[at >= 0] = new[at[at >= 0]]
-        if self._before is not None and (stored >= 0).any():
-            result[stored >= 0] = self._before.vectors[space][stored[stored >= 0]]
+        encoded_now = self.spaces.vectors(modality, [_content(items[row], modality) for row in new])
+        result = {}
+        for space, vectors in encoded_now.items():
+            of_items = np.zeros((len(items), vectors.shape[1]), np.float32)
+            of_items[at >= 0] = vectors[at[at >= 0]]
+            of_items[stored >= 0] = self._known.vectors[space][stored[stored >= 0]]
+            result[space] = of_items
         return result

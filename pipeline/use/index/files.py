@@ -53,6 +53,10 @@ class IndexFiles:
     def __len__(self) -> int:
         return len(next(iter(self.present.values())))
 
+    def is_of(self, model: Path) -> bool:
+        """Whether its items went through the bundle in a folder."""
+        return self.bundle == str(read_manifest(model)["sha256"])
+
     def column(self, name: str) -> list[Any]:
         """Values of one of `OURS`, or of the items' other columns, for all items."""
         stored = name if name in OURS else f"{GIVEN}{name}"

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from features.block import FloatArray, Modality
 from features.machine.nearest import nearest as nearest_name
 from features.machine.nearest import nearest_few
+from models.arrays import unit_rows
 from pipeline.data.samples import NOUNS
 from pipeline.use.index.files import IndexFiles, read_index
 from pipeline.use.index.nearest import Comparison, Ranking, nearest
 from pipeline.use.index.question import Term, question
-from pipeline.use.index.spaces import Space, known_modalities, normalised
+from pipeline.use.index.spaces import Space, known_modalities
 from pipeline.use.problem import BundleError
 
 By = Literal["picture", "text", "both"]
-MODALITY: Mapping[str, Modality] = {"picture": "image", "text": "text"}
+MODALITY: Mapping[str, Modality] = {noun: modality for modality, noun in NOUNS.items()}
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Index:
 
     def __init__(self, files: IndexFiles) -> None:
         self.files = files
+        self._columns: dict[str, list[Any]] = {}
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -109,32 +111,36 @@ class Index:
                 f"this index knows {known_modalities(self.modalities)} only: it cannot be asked "
                 f"with a {' or a '.join(sorted(NOUNS[modality] for modality in strange))}"
             )
+        of_terms = [
+            (term, self.files.spaces.vectors(term.modality, [term.content])) for term in terms
+        ]
         result: dict[str, Comparison] = {}
-        for name, modality in MODALITY.items():
+        for name, modality in self.compared(wish.by).items():
             space = Space(modality, shared=asked != {modality})
-            if wish.by in (name, "both") and space in self.files.vectors:
-                weight = wish.weight if name == "picture" else 1 - wish.weight
-                result[name] = self.comparison(
-                    space, self._vector(terms, space.shared), weight if wish.by == "both" else 1.0
-                )
+            if space in self.files.vectors:
+                parts = [
+                    term.sign * vectors[Space(term.modality, space.shared)]
+                    for term, vectors in of_terms
+                ]
+                total = np.concatenate(parts).sum(axis=0)
+                result[name] = self.comparison(space, total, wish)
         if not result:
             raise BundleError(self._why_not(wish.by))
         return result
 
-    def comparison(self, space: Space, vector: FloatArray, weight: float) -> Comparison:
-        """Of a vector (k,) in a space with all items."""
-        files = self.files
-        return Comparison(files.vectors[space], files.present[space.modality], vector, weight)
+    def compared(self, by: By) -> dict[str, Modality]:
+        """What of the items is compared, with the modality of each."""
+        return {noun: modality for noun, modality in MODALITY.items() if by in (noun, "both")}
 
-    def _vector(self, terms: Sequence[Term], shared: bool) -> FloatArray:
-        """The terms' vectors, added and taken away, of norm 1."""
-        vectors = [
-            term.sign
-            * self.files.spaces.vectors(term.modality, [term.content])[Space(term.modality, shared)]
-            for term in terms
-        ]
-        total: FloatArray = normalised(np.concatenate(vectors).sum(axis=0, keepdims=True))[0]
-        return total
+    def comparison(self, space: Space, vector: FloatArray, wish: Wish) -> Comparison:
+        """Of a vector (k,) of any length, in a space, with all items."""
+        share = wish.weight if space.modality == "image" else 1 - wish.weight
+        return Comparison(
+            self.files.vectors[space],
+            self.files.present[space.modality],
+            unit_rows(vector[None])[0],
+            share if wish.by == "both" else 1.0,
+        )
 
     def _why_not(self, by: By) -> str:
         if len(self.modalities) == 2:
@@ -183,10 +189,6 @@ class Index:
         if name not in self._columns:
             self._columns[name] = self.files.column(name)
         return self._columns[name]
-
-    @cached_property
-    def _columns(self) -> dict[str, list[Any]]:
-        return {}
 
     def hits(self, ranking: Ranking) -> list[Hit]:
         """What is known of the items of a ranking."""

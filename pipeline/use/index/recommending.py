@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import FloatArray
-from pipeline.use.index.index import MODALITY, Hit, Index, Wish
+from pipeline.use.index.index import Hit, Index, Wish
 from pipeline.use.index.nearest import Comparison, Ranking, nearest
 from pipeline.use.index.question import Term
-from pipeline.use.index.spaces import Space, normalised
+from pipeline.use.index.spaces import Space
 from pipeline.use.problem import BundleError
 
 CANDIDATES = 10  # for each item that is asked for, so many are looked at where they shall vary
@@ -93,20 +93,16 @@ def _comparisons(
 ) -> dict[str, Comparison]:
     weights = np.array(list(liked.items.values()), np.float32)
     comparisons = {}
-    for name, modality in MODALITY.items():
+    for name, modality in index.compared(wish.by).items():
         space = Space(modality, shared=False)
-        if wish.by not in (name, "both") or space not in index.files.vectors:
+        if space not in index.files.vectors:
             continue
         total = weights @ np.asarray(index.files.vectors[space][rows])
         for term in liked.new:
             if term.modality == modality:
-                vectors = index.files.spaces.vectors(modality, [term.content])
-                total = total + vectors[space][0]
+                total = total + index.files.spaces.vectors(modality, [term.content])[space][0]
         if total.any():
-            weight = wish.weight if modality == "image" else 1 - wish.weight
-            comparisons[name] = index.comparison(
-                space, normalised(total[None])[0], weight if wish.by == "both" else 1.0
-            )
+            comparisons[name] = index.comparison(space, total, wish)
     return comparisons
 
 

@@ -10,14 +10,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from features.block import FloatArray, Modality
+from features.block import Block, BoolArray, FloatArray, Modality
 from features.encoder import Encoder
+from models.arrays import unit_rows
 from models.preparation.principal_components import BlockReduction
 from models.shared_space.projections import CanonicalCorrelation, Projection, TextSpace
 from models.views import Views
 from pipeline.data.samples import NOUNS
-from pipeline.use.fitted import FittedCell, Items, encoded
-from pipeline.use.index.relevance import Relevance, hit_rate, relevance_of
+from pipeline.metrics.ranks import Ranks, ranks
+from pipeline.metrics.retrieval import chance_of_hit, hit_at
+from pipeline.use.fitted import FittedCell, encoded
+from pipeline.use.index.relevance import Together, parts, relevance, together
 from pipeline.use.problem import BundleError
 
 WIDEST = 384  # principal components of a modality: as many as the sentence encoder's own width
@@ -81,26 +84,16 @@ class Spaces:
         return tuple(Space(*pair) for pair in product(self.encoders, shared))
 
     def vectors(self, modality: Modality, samples: Sequence[Any]) -> dict[Space, FloatArray]:
-        """Vectors (n, k) of n samples in the spaces of their modality."""
-        block = encoded(self.encoders[modality], samples)
-        vectors = {
-            Space(modality, shared=False): normalised(self.reductions[modality].transform(block))
-        }
+        """Vectors (n, k) of n samples in the spaces of their modality; zeros for missing ones."""
+        return self.of_block(modality, encoded(self.encoders[modality], samples))
+
+    def of_block(self, modality: Modality, block: Block) -> dict[Space, FloatArray]:
+        """The same of encoded samples."""
+        own_space = unit_rows(self.reductions[modality].transform(block))
+        vectors = {Space(modality, shared=False): own_space}
         if self.projection is not None:
             vectors[Space(modality, shared=True)] = self.projection.project(modality, block)
         return vectors
-
-
-def normalised(vectors: FloatArray) -> FloatArray:
-    """Vectors (n, k) of norm 1; zeros stay zeros."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
-
-
-def views_of(encoders: Mapping[Modality, Encoder], items: Items) -> Views:
-    """Features of items."""
-    blocks = {modality: encoded(encoder, items[modality]) for modality, encoder in encoders.items()}
-    return Views(blocks.get("image"), blocks.get("text"))
 
 
 def pooled_encoders(cell: FittedCell) -> dict[Modality, Encoder]:
@@ -133,40 +126,49 @@ def _encoders(cell: FittedCell) -> Iterator[tuple[Modality, Encoder]]:
 
 
 def learned_spaces(
-    encoders: Mapping[Modality, Encoder], items: Items
+    encoders: Mapping[Modality, Encoder], views: Views, digests: Mapping[Modality, Sequence[str]]
 ) -> tuple[Spaces, Measured | None]:
-    """Spaces learned from some items, and how well the one for both does on pairs left out.
+    """Spaces learned from n items, and how well the one for both does on pairs left out.
 
     Of the projections tried, the one that finds most pairs among a fifth of them is taken; another
     fifth measures it. Pairs that share a picture or a text are held out together.
+
+    Parameters
+    ----------
+    views : features of the items.
+    digests : of their pictures and texts, (n,) each.
     """
-    views = views_of(encoders, items)
     reductions = {
         modality: BlockReduction(WIDEST, 0).fit(block) for modality, block in views.blocks().items()
     }
-    if len(encoders) < 2:
+    rows = np.flatnonzero(np.all([block.present for block in views.blocks().values()], axis=0))
+    if len(encoders) < 2 or len(rows) < PAIRS:
         return Spaces(encoders, reductions, None), None
-    rows = np.flatnonzero(views.image.present & views.text.present)  # type: ignore[union-attr]
-    if len(rows) < PAIRS:
-        return Spaces(encoders, reductions, None), None
-    pairs, relevance = views.take(rows), relevance_of(items, rows)
-    part = relevance.parts(HELD_OUT)
+    shared = together(*([digests[modality][row] for row in rows.tolist()] for modality in encoders))
+    pairs, part = Pairs(views.take(rows), shared), parts(shared, HELD_OUT)
     chosen = max(
         candidates(),
         key=lambda candidate: sum(
-            _hits(candidate, pairs, relevance, part >= 2, part == 0)
+            hit_at(AT)(ranked).sum()
+            for ranked in _ranked(candidate, pairs, part >= 2, part == 0)
         ),
     )
-    text_to_image, image_to_text = _hits(chosen, pairs, relevance, part != 1, part == 1)
-    held_out = relevance.take(part == 1)
+    text_to_image, image_to_text = _ranked(chosen, pairs, part != 1, part == 1)
     measured = Measured(
-        int((part == 1).sum()),
-        text_to_image,
-        image_to_text,
-        held_out.chance(AT),
+        len(text_to_image),
+        float(hit_at(AT)(text_to_image).mean()),
+        float(hit_at(AT)(image_to_text).mean()),
+        chance_of_hit(text_to_image, AT),
         type(chosen).__name__,
     )
-    return Spaces(encoders, reductions, chosen.fit(pairs)), measured
+    return Spaces(encoders, reductions, chosen.fit(pairs.views)), measured
+
+
+class Pairs(NamedTuple):
+    """Features of pairs, and which belong together."""
+
+    views: Views
+    together: Together
 
 
 def candidates() -> list[Projection]:
@@ -178,18 +180,17 @@ def candidates() -> list[Projection]:
     ]
 
 
-def _hits(
-    projection: Projection, pairs: Views, relevance: Relevance, train: Any, test: Any
-) -> tuple[float, float]:
-    """Text to picture, and picture to text, among test pairs."""
-    fitted = projection.fit(pairs.take(np.flatnonzero(train)))
+def _ranked(
+    projection: Projection, pairs: Pairs, train: BoolArray, test: BoolArray
+) -> tuple[Ranks, Ranks]:
+    """Ranks of pictures by their texts, and of texts by their pictures, among test pairs."""
+    fitted = projection.fit(pairs.views.take(np.flatnonzero(train)))
     rows = np.flatnonzero(test)
-    held_out, relevant = pairs.take(rows), relevance.take(rows)
-    points = {
-        modality: fitted.project(modality, block) for modality, block in held_out.blocks().items()
-    }
-    similarity = points["text"] @ points["image"].T
-    return hit_rate(similarity, relevant, AT), hit_rate(similarity.T, relevant, AT)
+    held_out, right = pairs.views.take(rows), relevance(pairs.together[rows][:, rows])
+    image, text = (
+        fitted.project(modality, block) for modality, block in held_out.blocks().items()
+    )
+    return ranks(text, image, right), ranks(image, text, right)
 
 
 def known_modalities(modalities: Sequence[Modality]) -> str:

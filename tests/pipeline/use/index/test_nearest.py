@@ -6,17 +6,17 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.arrays import unit_rows
 from pipeline.use.index import nearest as module
 from pipeline.use.index.nearest import Comparison, nearest
-from pipeline.use.index.spaces import normalised
 
 
 def comparison(rng: np.random.Generator, n: int, weight: float, levels: int) -> Comparison:
     """Vectors of few values, so that there are ties; some items lack the modality."""
-    vectors = normalised(rng.integers(-levels, levels + 1, (n, 3)).astype(np.float32))
+    vectors = unit_rows(rng.integers(-levels, levels + 1, (n, 3)).astype(np.float32))
     present = (rng.random(n) < 0.8) & vectors.any(axis=1)
     vectors[~present] = 0
-    question = normalised(rng.integers(-levels, levels + 1, (1, 3)).astype(np.float32))[0]
+    question = unit_rows(rng.integers(-levels, levels + 1, (1, 3)).astype(np.float32))[0]
     return Comparison(vectors, present, question, weight)
 
 
