@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from pipeline.results.files import write_run
 from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.origin import origin_json
 from pipeline.results.placing import make_writable, placed
-from pipeline.results.record import remarks_of, scored_record, work_record
+from pipeline.results.record import remarks_of, scored_record, step_records, work_record
 from pipeline.results.retrieval import retrieval_record, with_checks, write_retrieval_run
 from pipeline.results.scores import Scores
 from pipeline.store.files import writing
@@ -140,24 +140,25 @@ class _CarriedOut:
     def placed(self) -> Iterator[Path]:
         """A folder for the run's files, which take the place of an earlier run's together."""
         folder = self.assignment.folder
-        advice = "free some there, or say --out for another; all results are in the store"
+        option = self.assignment.named[1]
+        advice = f"free some there, or say {option} for another; all results are in the store"
         with writing(folder, advice), placed(folder) as aside:
             yield aside
 
     def report(self, record: RunRecord | RetrievalRecord, folder: Path) -> None:
         """Write the report and say what it holds."""
-        said = {check.sentence for check in self.before if not check.severe}
-        _report(record, folder, said)
+        _report(record, folder, remarks_of(self.before).warnings)
 
 
 def _scored_pairs(done: _CarriedOut) -> RetrievalRecord:
     """The record of a run of retrieval, its files and its report."""
     plan, outcomes, comparison = done.plan, done.outcomes, done.comparison
     with done.clock.step("score"):
-        work = work_record(plan, outcomes, {}, comparison, done.clock.seconds)
+        work = work_record(plan, outcomes, {}, comparison, {})
         command = done.assignment.command
         scored = retrieval_record(plan, outcomes, comparison, command, work)
         record = with_checks(scored, [*done.before, *encoding_checks(work.encoded)])
+    record = replace(record, steps=step_records(done.clock.seconds))
     with done.placed() as aside:
         write_retrieval_run(record, comparison.folds, aside, done.origin)
         done.report(record, aside)

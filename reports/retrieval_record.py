@@ -14,6 +14,8 @@ from reports.record import MetricRecord
 from reports.work_record import WorkRecord
 
 Direction: TypeAlias = Literal["text_to_image", "image_to_text"]
+DIRECTIONS: tuple[Direction, ...] = ("text_to_image", "image_to_text")
+CUTOFFS = (1, 5, 10)  # k of the hits that are told beside chance
 Integers: TypeAlias = NDArray[np.int64]
 
 
@@ -28,7 +30,7 @@ class QueriesRecord:
     nearest : int (q, m), rows that have the best candidates, best first.
     values : metric name -> float (q,).
     candidates : among how many.
-    chance : hits at k = 1, 5 and 10 of candidates in random order, by k.
+    chance : hits at the k of CUTOFFS of candidates in random order, by k.
     """
 
     rows: Integers

@@ -53,7 +53,7 @@ REGISTRIES: dict[str, Registry] = {
     "classifier": CLASSIFIERS,
 }
 Sources: TypeAlias = Mapping[str, type]
-LISTED, LONGEST = 100, 2000  # mistakes of a grid that are told, and characters of each
+LISTED, LONGEST = 100, 800  # mistakes of a grid that are told, and characters of each
 _COMPARED = {("image",), ("text",), ("fusion",)}
 
 

@@ -13,6 +13,7 @@ from models.neural.attending import Attending, AttendsToPairs, WeighsModalities
 from pipeline.config.cells import Cell
 from pipeline.data.dataset import Dataset
 from pipeline.data.rows import Rows
+from pipeline.engine.attempts import failure
 from pipeline.engine.task import Failed
 from pipeline.followup.attention_task import AttentionTask
 from pipeline.metrics import METRICS
@@ -20,7 +21,6 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import encoded
 from pipeline.plan.plan import Plan
 from pipeline.results.scores import Scores
-from pipeline.store.files import NoRoom
 from pipeline.store.manifest import Entry
 from pipeline.tasks.encoding.samples import put_samples
 from pipeline.tasks.unit import Unit
@@ -48,9 +48,8 @@ def attention(plan: Plan, scores: Scores, comparison: Comparison) -> Attention:
     for unit, result in _best_units(plan, scores, comparison.grid.metric):
         try:
             records.append(_record(unit, result, comparison))
-        except NoRoom:
-            raise
         except Exception as error:  # the run's results stand without it
+            failure(error)  # but not without room on the disk
             remarks.append(f"What {unit.cell.name} looked at cannot be shown: {error}")
     return Attention(tuple(records), tuple(remarks))
 

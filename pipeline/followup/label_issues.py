@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engine.attempts import describe
+from pipeline.engine.attempts import failure
 from pipeline.metrics.metric import Probabilities
-from pipeline.store.files import NoRoom
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -43,10 +42,8 @@ def label_issues(record: ScoredRecord, store: Store) -> LabelIssues:
     rows = np.flatnonzero(np.isfinite(means).all(axis=1) & (record.labels >= 0))
     try:
         chosen = rows[_doubtful(record.labels[rows], means[rows], store)]
-    except NoRoom:
-        raise
     except Exception as error:  # whatever is odd about the data: the comparison is done and stands
-        problem = f"Doubtful labels could not be looked for: {describe(error)}"
+        problem = f"Doubtful labels could not be looked for: {failure(error).error}"
         return LabelIssues(None, (problem,))
     return LabelIssues(LabelsRecord(best.cell.name, len(rows), chosen, means[chosen]), ())
 

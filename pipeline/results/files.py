@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from pipeline.config.reading.origin import ORIGIN
+from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save as save_folds
 from pipeline.metrics import METRICS
 from pipeline.results.answer_files import contrasts_csv, labels_csv, verdict_json
+from pipeline.results.arrow_columns import flat, named, strings, whole_numbers
 from reports.fold_record import CellRecord, FoldRecord
 from reports.page.files import write_whole
 from reports.record import RunRecord
+from reports.retrieval_record import RetrievalRecord
 
 SCORE_COLUMNS = (
     "cell",
@@ -51,22 +52,31 @@ def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path, origin: st
     ----------
     origin : text of origin.json, see pipeline.results.origin.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
-    write_whole(folder / "predictions.parquet", lambda path: pq.write_table(
-        predictions(record), path, use_dictionary=REPEATED))
-    texts = {
-        "grid.lock.yaml": record.grid,
+    write_files(record, folds, folder, {
         ORIGIN: origin,
         "scores.csv": scores_csv(record),
         "verdict.json": verdict_json(record),
         "contrasts.csv": contrasts_csv(record),
         "labels.csv": labels_csv(record),
-    }
+    })
+    write_whole(folder / "predictions.parquet", lambda path: pq.write_table(
+        predictions(record), path, use_dictionary=REPEATED))
+
+
+def write_files(
+    record: RunRecord | RetrievalRecord,
+    folds: Sequence[Fold],
+    folder: Path,
+    texts: Mapping[str, str],
+) -> None:
+    """Write what every run leaves: lock file, folds, failures where there are some, and `texts`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
+    contents = {LOCK: record.grid, **texts}
     if record.failures:
         failures = [asdict(failure) for failure in record.failures]
-        texts["failures.json"] = json.dumps(failures, indent=2, ensure_ascii=False)
-    for name, content in texts.items():
+        contents["failures.json"] = json.dumps(failures, indent=2, ensure_ascii=False)
+    for name, content in contents.items():
         write_whole(folder / name, partial(_write_text, content))
 
 
@@ -113,20 +123,20 @@ def predictions(record: RunRecord) -> pa.Table:
     cell, repeat, fold = (np.repeat(values, counts) for values in (
         [cells.index(fold.cell) for fold in record.folds], [fold.repeat for fold in record.folds],
         [fold.fold for fold in record.folds]))
-    classes = _strings(record.classes)
+    classes = strings(record.classes)
     columns = [
-        _strings(record.ids).take(_whole_numbers(rows)),
-        _whole_numbers(repeat),
-        _whole_numbers(fold),
+        named(rows, record.ids),
+        whole_numbers(repeat),
+        whole_numbers(fold),
         *(
-            pa.DictionaryArray.from_arrays(_whole_numbers(codes), names)
+            pa.DictionaryArray.from_arrays(whole_numbers(codes), names)
             for codes, names in (
-                (cell, _strings(cells)),
+                (cell, strings(cells)),
                 (record.labels[rows], classes),
                 (probabilities.argmax(axis=1), classes),
             )
         ),
-        *(_flat(column, pa.float64()) for column in probabilities.T),
+        *(flat(column, pa.float64()) for column in probabilities.T),
     ]
     return pa.Table.from_arrays(columns, schema=_prediction_schema(record))
 
@@ -143,26 +153,4 @@ def _prediction_schema(record: RunRecord) -> pa.Schema:
             ("predicted", name),
             *((f"p_{label}", pa.float64()) for label in record.classes),
         ]
-    )
-
-
-def _flat(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
-    """The values (n,) as they lie in memory.
-
-    `pa.array` would import pandas to look whether they are of its kind.
-    """
-    return pa.Array.from_buffers(
-        kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))]
-    )
-
-
-def _whole_numbers(values: NDArray[Any]) -> pa.Array:
-    return _flat(values.astype(np.int32), pa.int32())
-
-
-def _strings(texts: Sequence[str]) -> pa.Array:
-    encoded = [text.encode() for text in texts]
-    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-    return pa.StringArray.from_buffers(
-        len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))
     )

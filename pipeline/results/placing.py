@@ -25,8 +25,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
-
 from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.engine.progress import say
 from pipeline.results.origin import as_seen_below
@@ -113,6 +111,8 @@ def _sweep(folder: Path) -> None:
     """Remove what killed runs of this machine left."""
     for path in folder.glob(f"{UNFINISHED}{_MACHINE}-*"):
         owner = path.name.rpartition("-")[2]
+        import psutil  # few runs find anything
+
         if owner == str(os.getpid()) or not psutil.pid_exists(int(owner)):
             shutil.rmtree(path, ignore_errors=True)
     shutil.rmtree(folder / GONE, ignore_errors=True)

@@ -135,11 +135,16 @@ def work_record(
     inner = _summed(("fit on inner folds", outcome) for outcome in on_inner_folds.values())
     store = comparison.store
     return WorkRecord(
-        steps=tuple(starmap(StepRecord, steps.items())),
+        steps=step_records(steps),
         stages=(*_stage_records(plan, outcomes, store), *inner),
         encoded=_encoded_records(plan, store),
         workers=_worker_records(comparison.computed),
     )
+
+
+def step_records(seconds: Mapping[str, float]) -> tuple[StepRecord, ...]:
+    """The steps of a run with their seconds on the clock."""
+    return tuple(starmap(StepRecord, seconds.items()))
 
 
 def _stage_records(

@@ -7,14 +7,16 @@ import io
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipeline.config.grid import Grid
 from pipeline.config.reading.origin import ORIGIN
@@ -22,14 +24,15 @@ from pipeline.data.card import card
 from pipeline.data.thumbnails import thumbnail
 from pipeline.engine.task import Done
 from pipeline.folds.fold import Fold
-from pipeline.folds.stored import save as save_folds
 from pipeline.folds.wording import describe
 from pipeline.metrics.retrieval import RETRIEVAL_METRICS, chance_of_hit
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import PlanOutcomes
 from pipeline.plan.plan import Plan
+from pipeline.results.arrow_columns import named, strings, whole_numbers
+from pipeline.results.files import write_files
 from pipeline.results.lock import lock_text
-from pipeline.results.record import cell_record, package_versions
+from pipeline.results.record import cell_record, package_versions, remarks_of
 from pipeline.store.manifest import Entry
 from pipeline.tasks.matching import SIDES, ranks_of
 from pipeline.tasks.unit import Unit, result_of
@@ -37,10 +40,15 @@ from reports.analysis.checks import Check, severe_first
 from reports.page.files import write_whole
 from reports.record import MetricRecord
 from reports.retrieval.answer import answer_of
-from reports.retrieval_record import Direction, MatchRecord, QueriesRecord, RetrievalRecord
+from reports.retrieval_record import (
+    CUTOFFS,
+    DIRECTIONS,
+    Direction,
+    MatchRecord,
+    QueriesRecord,
+    RetrievalRecord,
+)
 from reports.work_record import WorkRecord
-
-CUTOFFS = (1, 5, 10)
 
 
 def retrieval_record(
@@ -139,38 +147,20 @@ def _scores(queries: QueriesRecord) -> dict[str, float]:
 
 def with_checks(record: RetrievalRecord, checks: Sequence[Check]) -> RetrievalRecord:
     """The record with what `checks` of rows and folds say, and those of its scores."""
-    doubts = severe_first([*checks, *answer_of(record).checks()])
-    return replace(
-        record,
-        alarms=tuple(check.sentence for check in doubts if check.severe),
-        warnings=tuple(check.sentence for check in doubts if not check.severe),
-    )
+    doubts = remarks_of(severe_first([*checks, *answer_of(record).checks()]))
+    return replace(record, alarms=doubts.alarms, warnings=doubts.warnings)
 
 
 def write_retrieval_run(
     record: RetrievalRecord, folds: Sequence[Fold], folder: Path, origin: str
 ) -> None:
-    """Write everything but the report into `folder`; an earlier `failures.json` goes away."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
-    write_whole(folder / "ranks.parquet", lambda path: pq.write_table(ranks_table(record), path))
-    texts = {
-        "grid.lock.yaml": record.grid,
+    """Write everything but the report into `folder`, where no other run's files are."""
+    write_files(record, folds, folder, {
         ORIGIN: origin,
         "scores.csv": scores_csv(record),
         "verdict.json": json.dumps(answer_of(record).plain(), indent=2, ensure_ascii=False) + "\n",
-    }
-    if record.failures:
-        failures = [asdict(failure) for failure in record.failures]
-        texts["failures.json"] = json.dumps(failures, indent=2, ensure_ascii=False)
-    else:
-        (folder / "failures.json").unlink(missing_ok=True)
-    for name, content in texts.items():
-        write_whole(folder / name, partial(_write_text, content))
-
-
-def _write_text(content: str, path: Path) -> None:
-    path.write_text(content, encoding="utf-8", newline="")
+    })
+    write_whole(folder / "ranks.parquet", lambda path: pq.write_table(ranks_table(record), path))
 
 
 SCORE_COLUMNS = (
@@ -224,29 +214,30 @@ def _score_row(
 
 def ranks_table(record: RetrievalRecord) -> pa.Table:
     """Each query of each cell and fold: its row's id, the rank found, its nearest rows' ids."""
-    ids = np.array([*record.ids], dtype=object)
-    columns: dict[str, list[Any]] = {
-        name: [] for name in ("id", "direction", "cell", "repeat", "fold", "first_rank", "nearest")
+    folds = list(chain.from_iterable([fold] * len(fold.queries) for fold in record.folds))
+    ways = list(chain.from_iterable(fold.queries for fold in record.folds))
+    queries = list(chain.from_iterable(fold.queries.values() for fold in record.folds))
+    sizes = [len(of_way.rows) for of_way in queries]
+    cells = [cell.name for cell in record.cells]
+    ids = strings(record.ids)
+
+    def of_folds(values: Sequence[int]) -> NDArray[np.int64]:
+        return np.repeat(np.array(values, np.int64), sizes)
+
+    nearest = [of_way.nearest for of_way in queries]
+    near_ids = ids.take(whole_numbers(_joined([rows.ravel() for rows in nearest])))
+    ends = np.cumsum([0, *np.repeat([rows.shape[1] for rows in nearest], sizes)])
+    columns = {
+        "id": ids.take(whole_numbers(_joined([of_way.rows for of_way in queries]))),
+        "direction": named(of_folds([DIRECTIONS.index(way) for way in ways]), DIRECTIONS),
+        "cell": named(of_folds([cells.index(fold.cell) for fold in folds]), cells),
+        "repeat": whole_numbers(of_folds([fold.repeat for fold in folds])),
+        "fold": whole_numbers(of_folds([fold.fold for fold in folds])),
+        "first_rank": whole_numbers(_joined([of_way.first for of_way in queries])),
+        "nearest": pa.ListArray.from_arrays(whole_numbers(ends), near_ids),
     }
-    for fold in record.folds:
-        for direction, queries in fold.queries.items():
-            size = len(queries.rows)
-            columns["id"] += ids[queries.rows].tolist()
-            columns["direction"] += [direction] * size
-            columns["cell"] += [fold.cell] * size
-            columns["repeat"] += [fold.repeat] * size
-            columns["fold"] += [fold.fold] * size
-            columns["first_rank"] += queries.first.tolist()
-            columns["nearest"] += [ids[rows].tolist() for rows in queries.nearest]
-    schema = pa.schema(
-        [
-            ("id", pa.string()),
-            ("direction", pa.string()),
-            ("cell", pa.string()),
-            ("repeat", pa.int32()),
-            ("fold", pa.int32()),
-            ("first_rank", pa.int32()),
-            ("nearest", pa.list_(pa.string())),
-        ]
-    )
-    return pa.table(columns, schema=schema)
+    return pa.Table.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate([np.zeros(0, np.int64), *parts])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.cells import Cell
-from pipeline.engine.attempts import describe
+from pipeline.engine.attempts import failure
 from pipeline.engine.task import Done
 from pipeline.folds.fold import Fold
 from pipeline.metrics import METRICS
@@ -67,8 +66,9 @@ class Scores:
         try:
             self.records[piece.cell, *numbers] = make()
         except Exception as error:
-            trace = traceback.format_exc()
-            self.failures.append(FailureRecord(piece.cell.name, *numbers, describe(error), trace))
+            failed = failure(error)
+            record = FailureRecord(piece.cell.name, *numbers, failed.error, failed.traceback)
+            self.failures.append(record)
 
     def _fitted(self, unit: Unit, outcome: Done) -> FoldRecord:
         entry = self._result(unit)

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Block, Modality
-from models.course import TrainsNetwork
 from models.matching import SharesSpace, Space
 from models.views import Views
 from pipeline.config.cells import Cell
 from pipeline.data.rows import Rows
-from pipeline.engine.attempts import attempt
-from pipeline.engine.task import Outcome
 from pipeline.folds.fold import Fold
 from pipeline.metrics.ranks import Ranks, Relevance, ranks
 from pipeline.metrics.retrieval import RETRIEVAL_METRICS, RetrievalMetric
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
-from pipeline.tasks.context import Context, context_at
+from pipeline.tasks.context import Context
 from pipeline.tasks.digests import VERSIONS, model_ingredients
 from pipeline.tasks.fit import FitTask
 from pipeline.tasks.inner import WIDENINGS
@@ -36,6 +32,7 @@ SIDES: dict[Direction, tuple[Modality, Modality]] = {
     "image_to_text": ("image", "text"),
 }
 VERSION = 1  # raised when the same spaces and rows give other ranks
+OF_ROWS = ("_queries", "_candidates", "_nearest")  # arrays of an entry that hold rows
 NEAREST = 5  # best candidates of each query that are kept
 
 
@@ -44,13 +41,14 @@ class MatchTask(FitTask):
 
     stage: ClassVar[str] = "Spaces"
 
-    def compute(self, store: Store) -> dict[str, Outcome]:
-        """See Task."""
-        context = context_at(store, self.context)
-        numbers = self.unit.fold.repeat, self.unit.fold.fold
-        unit = self.unit.with_fold(context.fold(*numbers, with_inner=self.has_inner))
-        work = partial(_result, unit, context, store)
-        return {unit.key: attempt(lambda: store.get(unit.ingredients, work))}
+    def result(self, unit: Unit, context: Context, store: Store) -> Entry:
+        """See FitTask."""
+        return _result(unit, context, store)
+
+    def is_result(self, unit: Unit, context: Context, entry: Entry) -> bool:
+        """See FitTask: its queries and candidates are rows of the fold."""
+        rows = [array for name, array in entry.arrays.items() if name.endswith(OF_ROWS)]
+        return bool(rows) and all(np.isin(array, unit.fold.test).all() for array in rows)
 
 
 class MatchingUnits(Units):
@@ -113,7 +111,7 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
             "work": unit.fitted_rows,
             "fit_seconds": fitted - begun,
             "predict_seconds": ranked - fitted,
-            "training": space.course() if isinstance(space, TrainsNetwork) else None,
+            "training": None,
         },
     )
 

@@ -13,8 +13,14 @@ from reports.analysis.bootstrap import Pooled, PooledInterval
 from reports.analysis.checks import Check
 from reports.analysis.ranking import FEWEST_UNITS
 from reports.record import MetricRecord
-from reports.retrieval.resampled import DIRECTIONS, Ways, pooled_scores
-from reports.retrieval_record import Direction, MatchRecord, RetrievalRecord
+from reports.retrieval.resampled import Ways, pooled_scores
+from reports.retrieval_record import (
+    CUTOFFS,
+    DIRECTIONS,
+    Direction,
+    MatchRecord,
+    RetrievalRecord,
+)
 from reports.sentences.intervals import ends
 from reports.wording import count, figure, metric_label, quoted, signed
 
@@ -163,9 +169,33 @@ def _interval(interval: PooledInterval) -> dict[str, Any]:
     return {name: values[name] for name in ("estimate", "low", "high")}
 
 
-@lru_cache(maxsize=1)  # several sections ask for it
 def answer_of(record: RetrievalRecord) -> RetrievalAnswer:
-    """The answer of a run."""
+    """The answer of a run, worked out once for what was scored: checks and steps come to it."""
+    return _answer(_Scored(record))
+
+
+class _Scored:
+    """A record, equal to another one in all that the answer depends on."""
+
+    def __init__(self, record: RetrievalRecord) -> None:
+        self.record = record
+        metrics = (record.metric, record.metrics, record.median)
+        self._settings = (*metrics, record.cells, record.failures, record.seed)
+        # The record held keeps these from being freed, so that an address is one object's.
+        self._arrays = tuple(map(id, (record.folds, record.samples, record.groups)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Scored) and (
+            (other._arrays, other._settings) == (self._arrays, self._settings)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._arrays)
+
+
+@lru_cache(maxsize=1)
+def _answer(scored: _Scored) -> RetrievalAnswer:
+    record = scored.record
     by_cell = _complete(record)
     first = next(iter(by_cell.values()), ())
     metric = next(metric for metric in record.metrics if metric.name == record.metric)
@@ -177,7 +207,7 @@ def answer_of(record: RetrievalRecord) -> RetrievalAnswer:
         {way: _mean([len(fold.queries[way].rows) for fold in first]) for way in DIRECTIONS},
         {way: _mean([fold.queries[way].candidates for fold in first]) for way in DIRECTIONS},
         {
-            way: {k: _mean([fold.queries[way].chance[k] for fold in first]) for k in (1, 5, 10)}
+            way: {k: _mean([fold.queries[way].chance[k] for fold in first]) for k in CUTOFFS}
             for way in DIRECTIONS
         },
         units,
@@ -186,15 +216,16 @@ def answer_of(record: RetrievalRecord) -> RetrievalAnswer:
 
 
 def _complete(record: RetrievalRecord) -> dict[str, list[MatchRecord]]:
-    """The records of every cell that has all folds, in their order."""
-    expected = sorted({(fold.repeat, fold.fold) for fold in record.folds})
+    """The records of every cell that has all folds, in their order; none of one that failed."""
+    expected = {(fold.repeat, fold.fold) for fold in record.folds}
+    failed = {failure.cell for failure in record.failures}
     by_cell: dict[str, list[MatchRecord]] = {cell.name: [] for cell in record.cells}
     for fold in record.folds:
         by_cell[fold.cell].append(fold)
     return {
         name: sorted(folds, key=lambda fold: (fold.repeat, fold.fold))
         for name, folds in by_cell.items()
-        if folds and len(folds) == len(expected)
+        if folds and len(folds) == len(expected) and name not in failed
     }
 
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from reports.charts.curves import Curve, curves
 from reports.retrieval.answer import WAY_NAMES, answer_of
-from reports.retrieval.resampled import DIRECTIONS
-from reports.retrieval_record import Direction, RetrievalRecord
+from reports.retrieval_record import DIRECTIONS, Direction, RetrievalRecord
 from reports.section import Chart, Section
 from reports.wording import clean, count
 

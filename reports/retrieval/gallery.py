@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.retrieval.answer import WAY_NAMES, answer_of
-from reports.retrieval.resampled import DIRECTIONS
-from reports.retrieval_record import Direction, QueriesRecord, RetrievalRecord
+from reports.retrieval_record import DIRECTIONS, Direction, QueriesRecord, RetrievalRecord
 from reports.section import Section
 
 CASES = 3  # of each kind and direction: with six pictures each, the page stays small

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -11,11 +12,10 @@ from numpy.typing import NDArray
 
 from reports.analysis.bootstrap import RESAMPLES, Pooled, resample_weights
 from reports.record import MetricRecord
-from reports.retrieval_record import Direction, MatchRecord, RetrievalRecord
+from reports.retrieval_record import DIRECTIONS, Direction, MatchRecord, RetrievalRecord
 
 Ways: TypeAlias = Literal["text_to_image", "image_to_text", "both"]
 Floats: TypeAlias = NDArray[np.float64]
-DIRECTIONS: tuple[Direction, ...] = ("text_to_image", "image_to_text")
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,24 +76,34 @@ def pooled_scores(
         direction: _Queries(np.searchsorted(names, of_rows[asked]))
         for direction, asked in rows.items()
     }
-    weights = list(resample_weights(len(names), RESAMPLES, record.seed))
-    scores: dict[tuple[Ways, str], Floats] = {}
-    for metric in record.metrics:
-        for direction in DIRECTIONS:
-            values = _values(by_cell, direction, metric)
-            centre = queries[direction].medians if metric.name in record.median else (
-                queries[direction].means
-            )
-            scores[direction, metric.name] = np.concatenate(
-                [centre(part, values) for part in weights]
-            )
-        both = scores["text_to_image", metric.name] + scores["image_to_text", metric.name]
-        scores["both", metric.name] = both / 2
+    scores = _resampled(record, by_cell, queries, len(names))
     by_name = {metric.name: metric for metric in record.metrics}
     return {
         key: Pooled(by_name[key[1]], tuple(by_cell), of[0], of[1:], len(names), grouped=True)
         for key, of in scores.items()
     }
+
+
+def _resampled(
+    record: RetrievalRecord,
+    by_cell: Mapping[str, Sequence[MatchRecord]],
+    queries: Mapping[Direction, _Queries],
+    units: int,
+) -> dict[tuple[Ways, str], Floats]:
+    """Scores (1 + b, c) of the cells, as they are and in b resamples, a few of these at a time."""
+    keys = [(way, metric) for metric, way in product(record.metrics, DIRECTIONS)]
+    values = {(way, metric.name): _values(by_cell, way, metric) for way, metric in keys}
+    parts: dict[tuple[Ways, str], list[Floats]] = {(way, metric.name): [] for way, metric in keys}
+    for weights in resample_weights(units, RESAMPLES, record.seed):
+        for way, metric in keys:
+            of_way = queries[way]
+            centre = of_way.medians if metric.name in record.median else of_way.means
+            parts[way, metric.name].append(centre(weights, values[way, metric.name]))
+    scores = {key: np.concatenate(of_key) for key, of_key in parts.items()}
+    for metric in record.metrics:
+        first, second = (scores[way, metric.name] for way in DIRECTIONS)
+        scores["both", metric.name] = (first + second) / 2
+    return scores
 
 
 def _values(

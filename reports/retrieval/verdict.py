@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 from reports.analysis.bootstrap import PooledInterval
 from reports.retrieval.answer import WAY_NAMES, answer_of
-from reports.retrieval.resampled import DIRECTIONS
-from reports.retrieval_record import RetrievalRecord
+from reports.retrieval_record import CUTOFFS, DIRECTIONS, RetrievalRecord
 from reports.section import Section
-
-CUTOFFS = (1, 5, 10)
 
 
 @dataclass(frozen=True)

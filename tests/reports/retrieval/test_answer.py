@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reports.analysis.bootstrap import resample_weights
-from reports.fold_record import CellRecord
+from reports.fold_record import CellRecord, FailureRecord
 from reports.record import MetricRecord
 from reports.retrieval.answer import answer_of
 from reports.retrieval.gallery import facts as gallery
@@ -135,6 +135,13 @@ def test_a_cell_that_failed_on_a_fold_has_no_rank(made: RetrievalRecord):
     lacking = replace(made, folds=(*made.folds, more))
     assert [standing.name for standing in answer_of(lacking).standings] == ["good"]
     assert leaderboard(lacking).failed == ("worse",)
+
+
+def test_a_single_cell_that_failed_on_a_fold_has_no_rank_either():
+    part = record(match("good", 2))
+    assert [standing.name for standing in answer_of(part).standings] == ["good"]
+    lost = FailureRecord("good", 0, 1, error="ValueError: no", traceback="")
+    assert answer_of(replace(part, failures=(lost,))).standings == ()
 
 
 def test_what_is_no_better_than_chance_is_an_alarm():
