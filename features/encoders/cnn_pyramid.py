@@ -16,6 +16,7 @@ from features.machine.identity import versions
 from features.machine.precision import Precision, chosen_precision
 from features.networks.catalogue import known_model, library
 from features.networks.pretrained import Pretrained, pretrained
+from features.pictures.meaning import VERSION as DECODING
 
 Side = Annotated[int, Field(ge=32)]
 STAGES = tuple(f"blocks.{number}" for number in range(7))  # of EfficientNet-Lite0
@@ -62,6 +63,7 @@ class CNNPyramid(Encoder):
         return {
             **self.chosen(self.sizes[0]).identity(),
             "precision": chosen_precision(self.precision).identity(),
+            "decoding": DECODING,
             "libraries": versions("torch", "pillow", library(self.model)),
         }
 
@@ -82,15 +84,13 @@ class CNNPyramid(Encoder):
         return Block.of(np.hstack(columns))
 
     def _at_size(
-        self, samples: Sequence[bytes], size: int, layers: Sequence[str]
+        self, samples: Sequence[bytes], size: int, layers: tuple[str, ...]
     ) -> FloatArray:
         """Features (m, d) of one size: the pooled ones, then the layers' means."""
-        from features.networks.building import build
         from features.networks.inference.encoding import encoded
-        from features.networks.inference.stage_extractor import StageExtractor
+        from features.networks.inference.stage_extractor import stage_extractor
 
-        chosen = self.chosen(size)
-        net = StageExtractor(build(chosen), chosen, layers, chosen_precision(self.precision))
+        net = stage_extractor(self.chosen(size), layers, chosen_precision(self.precision))
         outputs = ["pooled", *layers]
         rows = [
             np.hstack([batch[output] for output in outputs])

@@ -111,7 +111,7 @@ def _torchvision(chosen: Pretrained) -> nn.Module:
         if not reason:
             net = models.get_model(chosen.model, weights=chosen.weights, progress=False)
     except OSError as error:
-        reason = str(error)
+        reason = str(error) or type(error).__name__
     if reason:
         raise FileNotFoundError(
             f"the weights of {chosen.model} are not on this machine and cannot be downloaded "

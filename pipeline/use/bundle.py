@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
 from collections.abc import Mapping
@@ -66,7 +67,7 @@ class Bundle:
         """
         check_is_new(folder)
         target = folder.absolute()
-        aside = target.with_name(f"{target.name}.partial")
+        aside = target.with_name(f".{target.name}.unfinished-{os.getpid()}")
         shutil.rmtree(aside, ignore_errors=True)
         try:
             self._write(aside, others, standalone)

@@ -22,7 +22,7 @@ from pipeline.data.reading.class_folders import look_below
 from pipeline.data.reading.numbers import number_text
 from pipeline.data.reading.quotes import Quotes
 from pipeline.data.reading.regular_files import check_regular, is_outside
-from pipeline.data.samples import FilePicture, SourceError
+from pipeline.data.samples import FilePicture, Picture, SourceError
 from pipeline.data.sources.column_values import picture_at, texts
 from pipeline.data.sources.columns import Columns as TableColumns
 from pipeline.use.problem import BundleError
@@ -152,7 +152,7 @@ def _of_folder(folder: Path) -> Iterator[Item]:
         reasons = below.problems or [f"{folder} holds no pictures (files that Pillow reads)"]
         raise BundleError("\n".join(reasons[:PROBLEMS]))
     for name in below.pictures:
-        picture, problem = _picture(name, folder, allow_outside=True)
+        picture, problem = _read(FilePicture(folder / name), name)
         yield Item(name, picture, problem=problem)
 
 
@@ -262,15 +262,21 @@ def _picture(value: Any, folder: Path, allow_outside: bool) -> tuple[bytes | Non
         return None, ""
     if isinstance(value, bytes):
         return value, ""
-    picture = picture_at(folder, str(value).strip())
-    if isinstance(picture, FilePicture) and not allow_outside and is_outside(str(value), folder):
+    path = str(value).strip()
+    picture = picture_at(folder, path)
+    if not isinstance(picture, FilePicture):
+        return _read(picture, picture.name)
+    if not allow_outside and is_outside(path, folder):
         return None, (
-            f"picture {short(str(value))}: outside {folder}; --allow-outside allows files anywhere"
+            f"picture {short(path)}: outside {folder}; --allow-outside allows files anywhere"
         )
+    return _read(picture, path)
+
+
+def _read(picture: Picture, name: str) -> tuple[bytes | None, str]:
     try:
         return picture.read(), ""
     except OSError as error:
-        name = str(value) if isinstance(picture, FilePicture) else picture.name
         return None, f"picture {short(name, 200)}: {error.strerror or error}"
 
 

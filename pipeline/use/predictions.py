@@ -20,6 +20,7 @@ from pipeline.use.bundle import Bundle
 from pipeline.use.conformal import sets
 from pipeline.use.items import Item, without_unreadable
 from pipeline.use.problem import BundleError
+from reports.page.files import write_whole
 
 PART = 512  # items that are predicted together: what is in memory, and what an interruption loses
 ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -131,11 +132,9 @@ class Journal:
         ----------
         watch : is given every row.
         """
-        aside = self._output.with_name(self._output.name + ".partial")
         kind = self._output.suffix.lower()
         writer = {".csv": _write_csv, ".jsonl": _write_lines, ".parquet": _write_parquet}[kind]
-        writer(aside, names, self._rows(watch))
-        aside.replace(self._output)
+        write_whole(self._output, lambda aside: writer(aside, names, self._rows(watch)))
         self.path.unlink()
 
     def _rows(self, watch: Callable[[Mapping[str, Any]], None]) -> Iterator[dict[str, Any]]:

@@ -41,7 +41,8 @@ class Kind:
         """What is wrong with a folder, with its name in front, as a BundleError."""
         try:
             yield
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # json raises RecursionError for what is nested deeply
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BundleError(f"{folder} is no {self.noun} that can be used: {error}") from error
 
     def read(self, folder: Path) -> dict[str, Any]:

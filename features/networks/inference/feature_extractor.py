@@ -58,6 +58,7 @@ class FeatureExtractor:
         (Radenovic et al., Fine-tuning CNN image retrieval with no human annotation, 2018); "model"
         for what enters the head, or the mean where a layer is named.
     precision : the number format to compute in, and where.
+    read_off : names of further modules whose own outputs must stay what they are.
 
     Attributes
     ----------
@@ -73,6 +74,7 @@ class FeatureExtractor:
         layer: str | None = None,
         pooling: Pooling = "model",
         precision: Chosen | None = None,
+        read_off: Sequence[str] = (),
     ) -> None:
         self.preparation, self.pooling, self.layer = chosen.preparation, pooling, layer
         self.precision = precision or chosen_precision("float32")
@@ -81,17 +83,17 @@ class FeatureExtractor:
         self._scale, self._shift = scale_and_shift(chosen.preparation, self.device)
         self._pass = threading.local()
         self.net = net.eval().requires_grad_(False)
-        self._prepare(chosen.model)
+        self._prepare(chosen.model, read_off)
         self.shapes = {
             output: tuple(features.shape[1:])
             for output, features in self.features(self._noise(1), ["pooled", "regions"]).items()
         }
         self.batch_size = self._batch_size()
 
-    def _prepare(self, model: str) -> None:
+    def _prepare(self, model: str, read_off: Sequence[str]) -> None:
         """Fold, fuse, hook, and bring the network to its device and format."""
         images = network_inputs(self._noise(1), self._scale, self._shift).cpu()
-        needed = [] if self.layer is None else [self.layer]
+        needed = [*read_off] if self.layer is None else [*read_off, self.layer]
         try:
             net = folded(self.net, images, needed)
         except (RuntimeError, AssertionError, ValueError) as error:

@@ -136,6 +136,7 @@ def test_what_is_no_keyed_vectors_is_refused(tmp_path: Path, content: bytes) -> 
         ({"key_to_index": {"red": -1}}, "'red' for example, have no row"),
         ({"key_to_index": {"red": "0"}}, "not all texts with a row"),
         ({"key_to_index": {7: 0}}, "not all texts with a row"),
+        ({"key_to_index": None, "index_to_key": [["red"]]}, "no word vectors that can be read"),
         ({"vectors": np.zeros(3)}, r"its vectors are float64 \(3,\)"),
         ({"vectors": np.array([["a"], ["b"]], dtype=object)}, "something else than numbers"),
         ({"vectors": None}, "has no vectors of whole words"),

@@ -226,6 +226,9 @@ BROKEN = {
     "subprocess:Popen, which no bundle of ours has": rewritten(other_class),
     "its array nowhere is missing": rewritten(other_path),
     "the image encoder's version differ": rewritten(other_weights),
+    "is no bundle that can be used: maximum recursion": lambda folder: (
+        folder / MANIFEST
+    ).write_text(sealed('{"kind":' + "[" * 100_000 + "}")),
 }
 
 

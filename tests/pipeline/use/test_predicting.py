@@ -138,6 +138,11 @@ def test_pictures_outside_the_tables_folder_are_read_where_that_is_allowed(made,
     write(table, rows)
     refused, *_ = predicted(made, table, folder=table.parent, out="refused.csv")
     assert "--allow-outside" in refused["problem"]
+    spaced = [rows[0][0], f"  {rows[0][1]} ", *rows[0][2:]]
+    write(table, [spaced, *rows[1:]])
+    refused, *_ = predicted(made, table, folder=table.parent, out="spaced.csv")
+    assert "--allow-outside" in refused["problem"]
+    write(table, rows)
     first, *_ = predicted(made, table, "--allow-outside", folder=table.parent)
     assert (first["problem"], first["missing"]) == ("", "")
 

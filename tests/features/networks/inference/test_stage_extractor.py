@@ -15,9 +15,11 @@ from features.networks.pretrained import pretrained
 from tests.support.picture_networks import photographs
 
 LAYERS = ("layer1", "layer3")
+CONVOLUTIONS = ("conv1", "layer2.0.conv1")
 
 
-def test_means_are_those_of_the_layers_own_outputs():
+@pytest.mark.parametrize("layers", [LAYERS, CONVOLUTIONS])
+def test_means_are_those_of_the_layers_own_outputs(layers):
     chosen = pretrained("resnet18", "random")
     chosen = type(chosen)(
         chosen.model,
@@ -28,11 +30,11 @@ def test_means_are_those_of_the_layers_own_outputs():
     )
     net, precision = build(chosen), chosen_precision("float32")
     pixels = np.stack([chosen.preparation.prepared(picture) for picture in photographs()])
-    extractor = StageExtractor(net, chosen, LAYERS, precision)
-    features = extractor(pixels, ["pooled", *LAYERS])
+    extractor = StageExtractor(net, chosen, layers, precision)
+    features = extractor(pixels, ["pooled", *layers])
     plain = FeatureExtractor(build(chosen), chosen, precision=precision)(pixels, ["pooled"])
     assert features["pooled"] == pytest.approx(plain["pooled"], abs=1e-5)
-    for layer in LAYERS:
+    for layer in layers:
         named = FeatureExtractor(build(chosen), chosen, layer, precision=precision)
         expected = named(pixels, ["pooled"])["pooled"]
         assert features[layer] == pytest.approx(expected, abs=1e-4)
