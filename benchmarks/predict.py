@@ -27,7 +27,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from pipeline.use.bundle import Bundle
-from pipeline.use.items import Columns, Item, read_items
+from pipeline.use.items.columns import Columns
+from pipeline.use.items.item import Item
+from pipeline.use.items.reading import read_items
 from pipeline.use.predicting import Request, predict
 from pipeline.use.predictions import PART
 

@@ -26,7 +26,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.use.bundle import Bundle
-from pipeline.use.items import Columns, Item, read_items
+from pipeline.use.items.columns import Columns
+from pipeline.use.items.item import Item
+from pipeline.use.items.reading import read_items
 from pipeline.use.predictions import predicted
 
 BOUNDARY = "----modalgrid"

@@ -15,6 +15,7 @@ from statistics import fmean
 import numpy as np
 
 from features.machine.nearest import nearest
+from pipeline.config.reading.origin import LOCK
 from pipeline.ending import ended
 from pipeline.metrics import METRICS
 from reports.analysis.many_data_sets import AcrossFacts, across
@@ -103,7 +104,7 @@ def read_run(folder: Path, metric: str, by: str, greater_is_better: bool) -> Run
     try:
         with (folder / "scores.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        lock = (folder / "grid.lock.yaml").read_text(encoding="utf-8")
+        lock = (folder / LOCK).read_text(encoding="utf-8")
     except OSError as error:
         raise CompareError(
             f"{folder} holds no finished run: {error.strerror or error} ({error.filename})"

@@ -11,7 +11,8 @@ from pathlib import Path
 from pipeline.ending import ended
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
-from pipeline.use.predicting import Request, columns_of
+from pipeline.use.items.columns import add_columns, columns_given
+from pipeline.use.predicting import columns_of
 from pipeline.use.problem import BundleError
 from reports.wording import for_terminal
 
@@ -25,12 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _index(options: argparse.Namespace) -> int:
     from pipeline.use.index.building import ItemsOf, build_index
 
-    request = Request(
-        options.items, options.out, image=options.image, text=tuple(options.text or ()),
-        id=options.id, allow_outside=options.allow_outside,
-    )
     bundle = Bundle.load(options.model)
-    items = ItemsOf(options.items, replace(columns_of(bundle, request), others=True))
+    columns = columns_of(bundle, replace(columns_given(options), others=True))
+    items = ItemsOf(options.items, columns)
     for line in build_index(options.model, bundle, items, options.out).lines():
         say(for_terminal(line))
     print(f"index: {options.out}")
@@ -46,13 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         "items", help="table (.csv, .tsv, .jsonl, .parquet) or folder of pictures"
     )
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder of the index")
-    for name, what in (("image", "the picture (path, or bytes in Parquet)"), ("id", "the id")):
-        parser.add_argument(f"--{name}", metavar="COLUMN",
-                            help=f"column with {what} (default: as the bundle's rows had it)")
-    parser.add_argument("--text", metavar="COLUMN", action="append",
-                        help="column with the text; several are joined line by line")
-    parser.add_argument("--allow-outside", action="store_true",
-                        help="read pictures outside the table's folder, too")
+    add_columns(parser)
     return parser
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.ending import ended
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
+from pipeline.use.items.columns import add_columns, columns_given
 from pipeline.use.predicting import Request, predict
 from pipeline.use.problem import BundleError
 from reports.wording import for_terminal
@@ -26,11 +28,7 @@ def _predict(options: argparse.Namespace) -> int:
         items=options.items,
         output=options.out,
         coverage=options.coverage,
-        image=options.image,
-        text=tuple(options.text or ()),
-        label=options.label,
-        id=options.id,
-        allow_outside=options.allow_outside,
+        columns=replace(columns_given(options), label=options.label),
     )
     for line in predict(Bundle.load(options.model), options.model, request).lines():
         say(for_terminal(line))
@@ -51,14 +49,10 @@ def _parser() -> argparse.ArgumentParser:
                         help="file to write: .csv, .jsonl or .parquet")
     parser.add_argument("--coverage", type=_share, metavar="SHARE",
                         help="also sets of classes that hold the true one so often, like 0.9")
-    for name, what in (("image", "the picture (path, or bytes in Parquet)"), ("id", "the id"),
-                       ("label", "the true class, to be scored by")):
-        parser.add_argument(f"--{name}", metavar="COLUMN",
-                            help=f"column with {what} (default: as the bundle's rows had it)")
-    parser.add_argument("--text", metavar="COLUMN", action="append",
-                        help="column with the text; several are joined line by line")
-    parser.add_argument("--allow-outside", action="store_true",
-                        help="read pictures outside the table's folder, too")
+    parser.add_argument(
+        "--label", metavar="COLUMN",
+        help="column with the true class, to be scored by (default: as the bundle's rows had it)")
+    add_columns(parser)
     return parser
 
 

@@ -7,12 +7,17 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from features.block import Modality
 from pipeline.ending import ended
 from pipeline.engine.progress import say
-from pipeline.use.index.tagging import Tag, Tagger
+from pipeline.use.index.options import count_of
 from pipeline.use.problem import BundleError
+
+if TYPE_CHECKING:
+    from pipeline.use.index.index import Index
+    from pipeline.use.index.tagging import Tag, Tagger
 
 COVERAGE = 0.9
 
@@ -52,11 +57,9 @@ def _by_index(options: argparse.Namespace) -> dict[str, list[Tag]]:
     return {term.label: tagger.tags([term, *words], options.k) for term in terms}
 
 
-def _tagger(index: object, options: argparse.Namespace) -> Tagger:
-    from pipeline.use.index.index import Index
+def _tagger(index: Index, options: argparse.Namespace) -> Tagger:
     from pipeline.use.index.tagging import column_tagger, word_tagger
 
-    assert isinstance(index, Index)
     if options.column is not None:
         given: list[Modality] = ["image", "text"] if options.text else ["image"]
         return column_tagger(index, options.column, options.separator, given)
@@ -74,14 +77,13 @@ def _by_model(options: argparse.Namespace) -> dict[str, list[Tag]]:
     """The classes of a bundle that hold the true one as often as COVERAGE says."""
     from pipeline.use.bundle import Bundle
     from pipeline.use.conformal import sets
+    from pipeline.use.index.tagging import Tag
+    from pipeline.use.predictions import left_out_of
 
     bundle = Bundle.load(options.folder)
     if options.labels is not None or options.column is not None:
         raise BundleError("a model's tags are its classes: leave out --labels and --column")
-    left_out = bundle.cell.left_out
-    if left_out is None:
-        raise BundleError("the bundle holds no predictions of rows that were left out: "
-                          "where a threshold lies is not known")
+    left_out = left_out_of(bundle)
     probabilities = bundle.predict_proba(
         list(options.pictures), [options.text or None] * len(options.pictures)
     )
@@ -107,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--separator", default="|",
                         help="what stands between the tags of that column (default: %(default)s)")
     parser.add_argument("--text", help="the text that goes with the pictures")
-    parser.add_argument("-k", type=int, default=10, metavar="N",
+    parser.add_argument("-k", type=count_of, default=10, metavar="N",
                         help="most tags of a picture (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON, a picture a line")
     return parser

@@ -12,7 +12,7 @@ from typing import Any
 from features.machine.nearest import nearest
 from pipeline.config.grid import Grid
 from pipeline.config.parse import parse_grid
-from pipeline.config.reading.origin import ORIGIN
+from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.config.yaml_lines import read_yaml
 from pipeline.use.problem import BundleError
 
@@ -40,7 +40,7 @@ class FinishedRun:
     @classmethod
     def at(cls, folder: Path) -> FinishedRun:
         """The run in a folder. Raises BundleError where none is finished there."""
-        needed = ("grid.lock.yaml", "verdict.json", ORIGIN)
+        needed = (LOCK, "verdict.json", ORIGIN)
         missing = [name for name in needed if not (folder / name).is_file()]
         if missing:
             lacking = " and no ".join(missing)
@@ -55,7 +55,7 @@ class FinishedRun:
         store = origin["store"]
         return cls(
             folder,
-            (folder / "grid.lock.yaml").read_text(encoding="utf-8"),
+            (folder / LOCK).read_text(encoding="utf-8"),
             verdict,
             Path(os.path.normpath(folder / origin["grid"])),
             store if "://" in store else os.path.normpath(folder / store),
@@ -69,7 +69,7 @@ class FinishedRun:
         GridError
             Where this version no longer takes it.
         """
-        content = read_yaml(self.folder / "grid.lock.yaml")[0]
+        content = read_yaml(self.folder / LOCK)[0]
         return parse_grid(content, self.grid_file)
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 from models.views import Views
 from pipeline.config.cells import Cell
+from pipeline.config.reading.origin import LOCK
 from pipeline.data.frame import FRAME
 from pipeline.engine.progress import Progress
 from pipeline.engine.task import Engine
@@ -23,7 +24,7 @@ from pipeline.use.finished_run import FinishedRun
 from pipeline.use.problem import BundleError
 from pipeline.use.refit import refitted
 
-LOCK, CARD = "grid.lock.yaml", "README.md"
+CARD = "README.md"
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ def _columns(comparison: Comparison) -> dict[str, Any]:
     """What the columns of the rows are called, where they came from a table."""
     given = comparison.grid.data.parameters
     columns: dict[str, Any] = {
-        name: given[name] for name in ("image", "label", "id") if isinstance(given.get(name), str)
+        name: given[name]
+        for name in ("image", "label", "id", "quoting")
+        if isinstance(given.get(name), str)
     }
     text = given.get("text")
     if text is not None and ("path" in given or comparison.grid.data.name == FRAME):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,9 @@ import numpy as np
 from pipeline.data.reading.names import by_normal_form, normal
 from pipeline.metrics.classification import ClassCounts
 from pipeline.use.bundle import Bundle, read_manifest
-from pipeline.use.items import Columns, Item, read_items
+from pipeline.use.items.columns import Columns
+from pipeline.use.items.item import Item
+from pipeline.use.items.reading import read_items
 from pipeline.use.predictions import Journal, predicted
 from pipeline.use.problem import listed
 from reports.wording import count
@@ -24,23 +26,19 @@ ALWAYS = ("id", "predicted", "probability", "missing", "problem")
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be predicted. Columns that are not given are those of the bundle's own rows.
+    """What is to be predicted.
 
     Parameters
     ----------
     items : see `pipeline.use.items.read_items`.
     coverage : share of items whose set of classes shall hold the true one; None for no sets.
-    allow_outside : whether the table may name pictures outside its folder.
+    columns : those that are not given are those of the bundle's own rows.
     """
 
     items: str
     output: Path
     coverage: float | None = None
-    image: str | None = None
-    text: tuple[str, ...] = ()
-    label: str | None = None
-    id: str | None = None
-    allow_outside: bool = False
+    columns: Columns = field(default_factory=Columns)
 
 
 @dataclass
@@ -114,7 +112,7 @@ def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:
     BundleError
         Where the items cannot be read, or what is asked for cannot be given.
     """
-    columns = columns_of(bundle, request)
+    columns = columns_of(bundle, request.columns)
     seal = read_manifest(folder)["sha256"]
     journal = Journal(request.output, {
         "bundle": seal, "items": request.items, "coverage": request.coverage, **asdict(columns),
@@ -136,19 +134,20 @@ def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:
     return summary
 
 
-def columns_of(bundle: Bundle, request: Request) -> Columns:
+def columns_of(bundle: Bundle, given: Columns) -> Columns:
     """The columns that are given, else those that the bundle's rows had, of what it looks at."""
     known = bundle.about.get("columns", {})
     asked = bundle.cell.modalities
-    image = (request.image or known.get("image")) if "image" in asked else None
-    text = (request.text or tuple(known.get("text", ()))) if "text" in asked else ()
+    image = (given.image or known.get("image")) if "image" in asked else None
+    text = (given.text or tuple(known.get("text", ()))) if "text" in asked else ()
     options = {"image": "--image COLUMN", "text": "--text COLUMN"}
-    return Columns(
-        image,
-        text,
-        request.label or known.get("label"),
-        request.id or known.get("id"),
-        allow_outside=request.allow_outside,
+    return replace(
+        given,
+        image=image,
+        text=text,
+        label=given.label or known.get("label"),
+        id=given.id or known.get("id"),
+        quoting=given.quoting or known.get("quoting"),
         unknown=() if image or text else tuple(options[modality] for modality in asked),
     )
 

@@ -17,8 +17,8 @@ from features.block import Modality
 from features.pictures.decoding import UnreadablePicture
 from pipeline.data.samples import NOUNS
 from pipeline.use.bundle import Bundle
-from pipeline.use.conformal import sets
-from pipeline.use.items import Item, without_unreadable
+from pipeline.use.conformal import LeftOut, sets
+from pipeline.use.items.item import Item, without_unreadable
 from pipeline.use.problem import BundleError
 from reports.page.files import write_whole
 
@@ -36,7 +36,7 @@ def predicted(
     an item of which nothing can be used has no prediction, and says so.
     """
     rest = iter(items)
-    threshold = None if coverage is None else _threshold(bundle, coverage)
+    threshold = None if coverage is None else left_out_of(bundle).threshold(coverage)
     while part := list(islice(rest, PART)):
         try:
             yield _rows(bundle, part, threshold)
@@ -44,10 +44,14 @@ def predicted(
             yield _rows(bundle, without_unreadable(part), threshold)
 
 
-def _threshold(bundle: Bundle, coverage: float) -> float:
+def left_out_of(bundle: Bundle) -> LeftOut:
+    """What the bundle's cell made of rows that were left out; BundleError where that is nothing."""
     if bundle.cell.left_out is None:
-        raise BundleError("--coverage: the bundle holds no predictions of rows that were left out")
-    return bundle.cell.left_out.threshold(coverage)
+        raise BundleError(
+            "which classes belong into a set is not known: the bundle holds no predictions of rows "
+            "that were left out"
+        )
+    return bundle.cell.left_out
 
 
 def _rows(bundle: Bundle, part: list[Item], threshold: float | None) -> list[dict[str, Any]]:

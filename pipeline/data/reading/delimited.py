@@ -14,7 +14,8 @@ import pyarrow.csv as pa_csv
 from pipeline.data.reading.quotes import Quotes, Quoting
 
 MOST_PROBLEMS = 12
-RULE = "say `quoting: none` beside the file's path where its writer never quotes"
+# How a grid says what quotes are, and what it says.
+IN_A_GRID = "`quoting: {}` beside the file's path"
 
 
 @dataclass(frozen=True)
@@ -24,35 +25,40 @@ class Delimited:
     Parameters
     ----------
     quoting : None reads quotes, but takes them for letters that swallow rows where they may be.
+    said_by : how the user says it, with {} for what is said.
     """
 
     delimiter: str
     quoting: Quoting | None
+    said_by: str = IN_A_GRID
 
     def problems(self, content: bytes) -> list[str]:
         """What is wrong with quotes, each with the row where they open; the first few."""
         if self.quoting == "none":
             return []
         quotes = Quotes(content, self.delimiter)
+        never = f"say {self.said_by.format('none')} where its writer never quotes"
         problems = [
-            f'{reason}; write quotes inside quotes twice (""), or {RULE}'
+            f'{reason}; write quotes inside quotes twice (""), or {never}'
             for reason in itertools.islice(quotes.broken(), MOST_PROBLEMS)
         ]
         if problems or self.quoting is not None:
             return problems
+        double = self.said_by.format("double")
         return [
-            f"{reason}; {RULE}, or `quoting: double` where the value does hold these lines"
+            f"{reason}; {never}, or {double} where the value does hold these lines"
             for reason in itertools.islice(quotes.swallowing(), MOST_PROBLEMS)
         ]
 
     def header(self, content: bytes) -> list[str]:
         """The names of the columns."""
         lines = io.StringIO(content.decode(), newline="")
-        if self.quoting == "none":
-            reader = csv.reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE)
-        else:
-            reader = csv.reader(lines, delimiter=self.delimiter)
-        return next(reader, [])
+        return next(csv.reader(lines, **self.dialect()), [])
+
+    def dialect(self) -> dict[str, Any]:
+        """Parameters of the csv module's readers."""
+        quoting = csv.QUOTE_NONE if self.quoting == "none" else csv.QUOTE_MINIMAL
+        return {"delimiter": self.delimiter, "quoting": quoting}
 
     def options(self, refuse: Callable[[Any], str]) -> pa_csv.ParseOptions:
         """Arrow's; `refuse` is asked about rows of another size than the header's."""

@@ -15,6 +15,7 @@ from typing import Literal
 Quoting = Literal["double", "none"]
 
 LINE_END = re.compile(rb"\r\n|\r|\n")
+A_LINE = re.compile(rb"[^\r\n]+")
 SWALLOWED = 2  # delimiters in a quoted value beyond which lines like rows are no accident
 
 
@@ -59,10 +60,12 @@ class Quotes:
         a column whose values repeat, nothing but values of other rows.
         """
         columns = self._header_size()
+        if columns < 2:
+            return
         suspects = [
             (start, lines) for start, lines in self._records() if self._are_rows(lines, columns)
         ]
-        if columns < 2 or not suspects:
+        if not suspects:
             return
         everything = self._content.splitlines()
         is_table = self._are_rows(everything, columns)
@@ -102,8 +105,8 @@ class Quotes:
         return [next(values)[1:-1] if field == b'""' else field for field in fields]
 
     def _header_size(self) -> int:
-        lines = (line for line in self._content.splitlines() if line)
-        return len(self._fields(next(lines, b"")))
+        header = A_LINE.search(self._content)
+        return len(self._fields(header[0])) if header else 0
 
     def _are_rows(self, lines: Sequence[bytes], columns: int) -> bool:
         return all(len(self._fields(line)) == columns for line in lines if line)

@@ -34,7 +34,9 @@ from pipeline.use.index.spaces import (
     learned_spaces,
     pooled_encoders,
 )
-from pipeline.use.items import Columns, Item, read_items, without_unreadable
+from pipeline.use.items.columns import Columns
+from pipeline.use.items.item import Item, without_unreadable
+from pipeline.use.items.reading import read_items
 from pipeline.use.problem import BundleError, listed
 from reports.wording import count
 

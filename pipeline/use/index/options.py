@@ -8,7 +8,7 @@ from pathlib import Path
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """How many items, which, how much a picture counts, and how they are shown."""
-    parser.add_argument("-k", type=_count, default=10, metavar="N",
+    parser.add_argument("-k", type=count_of, default=10, metavar="N",
                         help="how many items (default: %(default)s)")
     parser.add_argument("--where", type=_condition, action="append", default=[],
                         metavar="COLUMN=VALUE",
@@ -20,9 +20,10 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures, too")
 
 
-def _count(text: str) -> int:
+def count_of(text: str) -> int:
+    """A number of items, or of tags."""
     if not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise argparse.ArgumentTypeError(f"a number of items from 1 to 10000, not '{text}'")
+        raise argparse.ArgumentTypeError(f"a number from 1 to 10000, not '{text}'")
     return int(text)
 
 

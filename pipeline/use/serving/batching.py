@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pipeline.use.items import Item
+from pipeline.use.items.item import Item
 from pipeline.use.serving.limits import Limits, Refusal
 from pipeline.use.serving.prediction import Predicting, Prediction
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.block import Modality
-from pipeline.use.items import Item
+from pipeline.use.items.item import Item
 from pipeline.use.serving.limits import Limits, Refusal
 
 

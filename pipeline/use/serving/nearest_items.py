@@ -10,7 +10,7 @@ from features.block import Modality
 from pipeline.use.index.index import Index, Wish
 from pipeline.use.index.question import Term
 from pipeline.use.index.recommending import Liked, recommend
-from pipeline.use.items import Item, without_unreadable
+from pipeline.use.items.item import Item, without_unreadable
 
 NEAREST = 8
 

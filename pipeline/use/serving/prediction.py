@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from pipeline.data.samples import NOUNS
 from pipeline.use.bundle import Bundle
-from pipeline.use.items import Item
+from pipeline.use.items.item import Item
 from pipeline.use.predictions import predicted
 
 Noun = Literal["picture", "text"]

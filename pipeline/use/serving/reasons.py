@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from pipeline.data.samples import NOUNS
 from pipeline.use.bundle import Bundle
-from pipeline.use.items import Item, without_unreadable
+from pipeline.use.items.item import Item, without_unreadable
 from pipeline.use.python.drawing import strengths
 from pipeline.use.python.explanation import PairAttention
 from pipeline.use.serving.prediction import Noun, nouns

@@ -13,7 +13,7 @@ import numpy as np
 from features.pictures.decoding import as_png
 from pipeline.use.bundle import Bundle
 from pipeline.use.index.index import Index
-from pipeline.use.items import Item
+from pipeline.use.items.item import Item
 from pipeline.use.problem import BundleError
 from pipeline.use.serving.batching import Batcher
 from pipeline.use.serving.inputs import ItemGiven, item_of, item_of_batch

@@ -33,9 +33,8 @@ class Made:
 def made(tmp_path_factory) -> Made:
     folder = tmp_path_factory.mktemp("made")
     write_table(folder)
-    write_grid(
-        folder, GRID.replace("[mean_colour]", "[handcrafted]").replace("[bow]", "[tfidf]")
-    )
+    grid = GRID.replace("[mean_colour]", "[handcrafted]").replace("[bow]", "[tfidf]")
+    write_grid(folder, grid.replace("source: table", "source: table, quoting: double"))
     with pytest.MonkeyPatch.context() as patch:
         without_report(patch)
         assert run_grid(folder, out="run") == 0

@@ -18,6 +18,8 @@ from pipeline.bundle import main as bundle
 from pipeline.predict import main
 from pipeline.use import predictions
 from pipeline.use.bundle import Bundle
+from pipeline.use.items.columns import Columns
+from pipeline.use.predicting import columns_of
 from tests.support.tiny import read_rows
 
 NAMES = ["sku", "picture", "words", "kind"]
@@ -130,6 +132,11 @@ def test_columns_may_be_called_otherwise(made, table, capsys):
     rows = predicted(made, table, *options, folder=table.parent)
     assert rows[0]["id"] == "id0"
     assert rows[0]["label"] == "cat"
+
+
+def test_quotes_are_those_of_the_bundles_rows_where_nothing_is_said(made):
+    assert columns_of(made.bundle, Columns()).quoting == "double", "as in the grid"
+    assert columns_of(made.bundle, Columns(quoting="none")).quoting == "none"
 
 
 def test_pictures_outside_the_tables_folder_are_read_where_that_is_allowed(made, table):

@@ -13,7 +13,8 @@ from pipeline.data.row_check import RowRules, check_rows
 from pipeline.data.samples import FilePicture
 from pipeline.data.sources.folder import Folder
 from pipeline.data.sources.table import Table
-from pipeline.use.items import Columns, read_items
+from pipeline.use.items.columns import Columns
+from pipeline.use.items.reading import read_items
 from pipeline.use.problem import BundleError
 from pipeline.use.python.given import picture_file
 from tests.support.samples import png, small_samples

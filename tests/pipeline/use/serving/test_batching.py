@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pipeline.use.items import Item
+from pipeline.use.items.item import Item
 from pipeline.use.serving.batching import Batcher
 from pipeline.use.serving.limits import Limits, Refusal
 from pipeline.use.serving.prediction import Prediction

@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.data.sources.table import Table
-from pipeline.use.items import Columns, read_items
+from pipeline.use.items.columns import Columns
+from pipeline.use.items.reading import read_items
+from pipeline.use.problem import BundleError
 
 COLUMNS = {
     "id": [4006381333931.0, 2.5],
@@ -47,3 +49,24 @@ def test_pictures_of_linked_folders_and_every_ending_are_items(tmp_path):
     assert [item.name for item in read_items(str(tmp_path / "set"), Columns())] == [
         "linked/a.png", "linked/deep/b.JP2"
     ]
+
+
+TSV = 'id\ttext\n1\t"Left" is a word\n2\tan open "quote\n3\t5" wide\n'
+
+
+def test_a_table_whose_writer_never_quotes_is_read_as_it_is_written(tmp_path):
+    file = tmp_path / "items.tsv"
+    file.write_text(TSV)
+    with pytest.raises(BundleError, match=r"row 1 \(line 2\).*say --quoting none"):
+        list(read_items(str(file), Columns(text=("text",))))
+    items = read_items(str(file), Columns(text=("text",), id="id", quoting="none"))
+    assert [item.text for item in items] == ['"Left" is a word', 'an open "quote', '5" wide']
+
+
+def test_lines_in_quotes_that_look_like_rows_are_read_where_they_are_said_to_be_a_value(tmp_path):
+    file = tmp_path / "items.csv"
+    file.write_text('id,text\n1,"a\n2,b\n3,c"\n4,d\n')
+    with pytest.raises(BundleError, match=r"say --quoting none.*--quoting double"):
+        list(read_items(str(file), Columns(text=("text",))))
+    items = read_items(str(file), Columns(text=("text",), id="id", quoting="double"))
+    assert [item.text for item in items] == ["a\n2,b\n3,c", "d"]
