@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
+from scipy import sparse
 
-from models.softmax.design_matrix.transformed_block import GivenBlock, IntArray
+from models.softmax.design_matrix.transformed_block import GivenBlock, IndexedBlock, IntArray
 from models.softmax.problem import Problem, Solution
 
 if TYPE_CHECKING:
@@ -30,13 +31,14 @@ def on_gpu(device: Device, blocks: Sequence[Any], vectors: int) -> bool:
 
     Parameters
     ----------
-    blocks : dense arrays (n, d) and blocks as given; what else there is stays with NumPy
+    blocks : dense rows (n, d), in memory or on disk, and blocks as given; what is sparse or has
+        been transformed stays with NumPy
     vectors : weight vectors of all problems
     """
     if device == "cpu":
         return False
     rows = [block.rows if isinstance(block, GivenBlock) else block for block in blocks]
-    if not all(isinstance(of_block, np.ndarray) for of_block in rows):
+    if any(sparse.issparse(of_block) or isinstance(of_block, IndexedBlock) for of_block in rows):
         return False
     numbers = sum(of_block.shape[0] * of_block.shape[1] for of_block in rows)
     return bool(vectors * numbers >= SMALLEST and 4 * numbers <= LARGEST)

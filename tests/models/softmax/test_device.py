@@ -109,11 +109,29 @@ def test_logistic_regression_predicts_the_same(processor_as_gpu):
     assert np.abs(predicted - expected).max() < 1e-3
 
 
-def test_scaled_blocks_of_inner_folds_give_the_same(processor_as_gpu):
+class RowsInAFile:
+    """As features of frozen encoders lie in the store: read when they are taken."""
+
+    def __init__(self, rows):
+        self.rows, self.shape, self.dtype = rows, rows.shape, rows.dtype
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, rows):
+        return self.rows[rows].copy()
+
+    def reading_order(self, rows):
+        return np.argsort(rows)
+
+
+@pytest.mark.parametrize("held", [np.asarray, RowsInAFile])
+def test_scaled_blocks_of_inner_folds_give_the_same(processor_as_gpu, held):
     """Pictures and texts, of which some are equal; folds solved together, axes found once."""
     RECENT.clear()
     X, y = samples(n=180, d=12)
-    views = Views(Block.of(X[:, :7]), Block(X[:60, 7:], np.arange(180) % 60))
+    pictures = Block(held(X[:, :7]), np.arange(180), digest="pictures")
+    views = Views(pictures, Block(held(X[:60, 7:]), np.arange(180) % 60, digest="texts"))
     fold = np.arange(180) // 3 % 3
     fits = [
         Fit(views.take(np.flatnonzero(fold != number)), y[fold != number],
