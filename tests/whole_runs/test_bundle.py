@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import bundle, predict
-from pipeline.data.sources.openmoji import OpenMoji
+from pipeline.data.sources.emoji.openmoji import OpenMoji
 from tests.support.paths import SHARED
 from tests.support.tiny import run_grid, without_report
 

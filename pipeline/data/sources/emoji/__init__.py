@@ -1,0 +1,1 @@
+"""Drawings of emoji, and their names and groups in Unicode's table."""
