@@ -147,15 +147,20 @@ class Tokenizer:
             words = list(map(_stemmer(self.language), words))
         return words
 
-    def _left_out(self) -> frozenset[str]:
+    def state(self) -> tuple[Language, StopWords, int, bool]:
+        """What decides the words of a text in this process, quickly told."""
         path = self.stop_words if isinstance(self.stop_words, Path) else None
+        modified = path.stat().st_mtime_ns if path else 0
+        return self.language, self.stop_words, modified, self.stem
+
+    def _left_out(self) -> frozenset[str]:
+        language, stop_words, modified, _ = self.state()
         try:
-            return _stop_words(
-                self.language, self.stop_words, path.stat().st_mtime_ns if path else 0
-            )
+            return _stop_words(language, stop_words, modified)
         except UnicodeDecodeError as error:
             raise ValueError(
-                f"stop_words: {path} is not UTF-8 text ({error.reason} at byte {error.start})"
+                f"stop_words: {self.stop_words} is not UTF-8 text ({error.reason} at byte "
+                f"{error.start})"
             ) from error
 
     def identity(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.encoders.word2vec import Word2Vec
+from features.encoders.word2vec import Word2Vec, passes
 from tests.support.paths import ROOT
 
 TEXTS = ["red apple on a tree", "green apple on a table", "a blue car", "a red car on a road"] * 5
@@ -268,3 +268,18 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         Word2Vec(vectors="file").identity()
     with pytest.raises(FileNotFoundError, match=r"none\.kv"):
         Word2Vec(vectors="file", file=tmp_path / "none.kv").transform(["red"])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [(0, 20), (60_000, 20), (400_000, 10), (1_250_000, 3), (4_000_000, 1), (10**8, 1)],
+)
+def test_large_corpora_are_read_fewer_times(words: int, expected: int) -> None:
+    assert passes(words) == expected
+
+
+def test_passes_that_are_asked_for_are_made() -> None:
+    texts = ["red car on a road", "blue bus in a town"] * 10
+    trained = Word2Vec(size=4, epochs=20).fit(texts).vectors_.vectors
+    np.testing.assert_array_equal(Word2Vec(size=4).fit(texts).vectors_.vectors, trained)
+    assert not np.array_equal(Word2Vec(size=4, epochs=2).fit(texts).vectors_.vectors, trained)
