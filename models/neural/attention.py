@@ -106,7 +106,7 @@ class Attention(SequenceAttention):
     random_state : seed of the weights, the batches, dropout and the held-out samples.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     similarity: Literal["dot", "cosine"] = "dot"
     projection: Literal["linear", "hidden"] = "linear"

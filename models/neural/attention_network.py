@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from features.training.dropout import Dropout
 from features.training.recorded import RecordedModule
 
 Similarity = Literal["dot", "cosine"]
@@ -69,7 +70,7 @@ class Sequences(nn.Module):
         self.of_tokens = _projected(tokens, width, projection)
         self.no_picture = nn.Parameter(torch.randn(width))
         self.no_text = nn.Parameter(torch.randn(width))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, regions: Tensor, region_mask: Tensor, tokens: Tensor, token_mask: Tensor
@@ -110,7 +111,7 @@ class Head(nn.Module):
 
     def __init__(self, attended: int, pooled: int, classes: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.of_attended = nn.Linear(attended, classes)
         self.of_pooled = nn.Linear(pooled, classes, bias=False) if pooled else None
         if self.of_pooled is not None:

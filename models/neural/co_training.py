@@ -96,4 +96,4 @@ class CoTraining(TrainsBranches):
     random_state : seed of the weights, the batches, dropout and the held-out samples.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2

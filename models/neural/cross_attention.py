@@ -50,7 +50,7 @@ class CrossAttention(SequenceAttention):
     random_state : seed of the weights, the batches, dropout and the held-out samples.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     heads: Count = 4
     width: Count = 32

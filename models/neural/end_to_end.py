@@ -65,7 +65,7 @@ class EndToEnd(TrainsBranches):
         random_state : see CoTraining; `learning_rate` is that of all but pretrained encoders.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[dict[Modality, Form]] = {"image": "inputs", "text": "inputs"}
     predicts: ClassVar[str] = "fused_features"
     batch_size: ClassVar[int] = 32

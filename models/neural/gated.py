@@ -46,7 +46,7 @@ class Gated(PooledNetwork, WeighsModalities):
     random_state : seed of the weights, the batches, dropout and the held-out samples.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     width: Count = 64
     modality_dropout: Share = 0.1

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from features.training.dropout import Dropout
 from features.training.loop import Objective
 from features.training.recorded import RecordedModule
 from models.neural.losses import at_least_single
@@ -53,7 +54,7 @@ class GatedUnit(RecordedModule):
     ) -> None:
         super().__init__()
         self.missing = Missing(pictures, texts, modality_dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.of_picture, self.of_text = nn.Linear(pictures, width), nn.Linear(texts, width)
         self.gate = nn.Linear(pictures + texts, width)
         self.head = nn.Linear(width, classes)
@@ -118,7 +119,7 @@ class TwoBranches(RecordedModule):
         interaction: Interaction = "none",
     ) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.of_picture, self.of_text = nn.Linear(pictures, width), nn.Linear(texts, width)
         self.missing = Missing(width, width, modality_dropout)
         self.picture_head, self.text_head = nn.Linear(width, classes), nn.Linear(width, classes)
