@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.softmax.design_matrix.mapped import reordered, tiles
+from models.softmax.design_matrix.mapped import let_go, mapped_tiles, reordered, tiles
 from models.softmax.design_matrix.products import matmul_transposed, transposed
 from models.softmax.design_matrix.training_sets import RowGroup, TrainingSets
 from models.softmax.design_matrix.transformed_block import IndexedBlock
@@ -70,8 +70,8 @@ class _MappedBlock(_DesignBlock):
     def logits(self, weights: FloatArray, group: int) -> FloatArray:
         part = self.parts[group]
         result = np.empty((len(weights), len(part)), np.float32)
-        for tile in tiles(*part.shape):
-            result[:, tile] = matmul_transposed(weights, np.asarray(part[tile]))
+        for tile, rows in mapped_tiles(part):
+            result[:, tile] = matmul_transposed(weights, rows)
         return result
 
     def gradients(self, residuals: FloatArray, group: int) -> FloatArray:
@@ -85,14 +85,15 @@ class _MappedBlock(_DesignBlock):
     ) -> FloatArray:
         part = self.parts[group]
         total = np.zeros((len(values), part.shape[1]), np.float32)
-        for tile in tiles(*part.shape):
-            total += values[:, tile] @ of_rows(np.asarray(part[tile]))
+        for tile, rows in mapped_tiles(part):
+            total += values[:, tile] @ of_rows(rows)
         return total
 
     def take(self, rows: IntArray, columns: IntArray) -> FloatArray:
         chosen = np.empty((len(rows), len(columns)), np.float32)
         for tile in tiles(len(rows), self.X.shape[1]):
             chosen[tile] = self.X[rows[tile]][:, columns]
+            let_go(self.X)
         return chosen
 
 

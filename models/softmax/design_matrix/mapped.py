@@ -5,6 +5,7 @@ The file is temporary (in TMPDIR) and has no name: it goes with the process, how
 
 from __future__ import annotations
 
+import mmap
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -39,6 +40,22 @@ def tiles(rows: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + step, rows))
 
 
+def mapped_tiles(rows: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+    """Tiles of mapped rows (m, d), one after the other; the pages of each go behind it."""
+    for tile in tiles(*rows.shape):
+        yield tile, np.asarray(rows[tile])
+        let_go(rows)
+
+
+def let_go(rows: FloatArray) -> None:
+    """Take the pages of a mapped array out of the process's memory; the file still has them."""
+    mapping: Any = rows
+    while isinstance(mapping, np.ndarray):
+        mapping = mapping.base
+    if isinstance(mapping, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
 def empty_mapped(shape: tuple[int, int]) -> FloatArray:
     """An array (m, d) in a temporary file."""
     with tempfile.TemporaryFile(prefix="modalgrid-") as file:
@@ -69,6 +86,7 @@ def transform_mapped(
     for part in parts:
         rows = standardised(np.asarray(values[used[part]]), mean, None)
         X[part] = rows if V is None else rows @ V
+        let_go(X)
 
     def to_original(weights: FloatArray) -> Coefficients:
         return unstandardised(weights if V is None else weights @ V.T, None, mean)
@@ -109,4 +127,6 @@ def reordered(rows: FloatArray, index: IntArray) -> FloatArray:
     ordered = empty_mapped((len(index), rows.shape[1]))
     for tile in tiles(len(index), rows.shape[1]):
         ordered[tile] = rows[index[tile]]
+        let_go(rows)
+        let_go(ordered)
     return ordered

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
+
 import numpy as np
+import psutil
 import pytest
 
 from features.block import Block
@@ -130,3 +133,19 @@ def test_moments_by_tiles_are_the_moments(views, small_memory):
     np.testing.assert_allclose(
         power, np.square(values - values.mean(axis=0)).sum(axis=1).mean(), rtol=1e-5
     )
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED"), reason="the system keeps the pages")
+def test_pages_that_were_read_or_written_leave_memory_and_the_values_stay():
+    process, n, d = psutil.Process(), 4 * mapped.TILE // 256, 64
+    rows = mapped.empty_mapped((n, d))
+    for tile in mapped.tiles(n, d):
+        rows[tile] = np.arange(tile.start, tile.stop, dtype=np.float32)[:, None]
+    written = process.memory_info().shared
+    mapped.let_go(rows)
+    without = process.memory_info().shared
+    assert written - without > 3 * mapped.TILE
+    for tile, of_tile in mapped.mapped_tiles(rows[10:]):
+        assert (of_tile[:, 3] == np.arange(tile.start + 10, tile.stop + 10)).all()
+        assert process.memory_info().shared - without < 1.5 * mapped.TILE
+    assert process.memory_info().shared - without < mapped.TILE / 2
