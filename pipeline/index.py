@@ -31,7 +31,10 @@ def _index(options: argparse.Namespace) -> int:
     )
     bundle = Bundle.load(options.model)
     items = ItemsOf(options.items, replace(columns_of(bundle, request), others=True))
-    for line in build_index(options.model, bundle, items, options.out).lines():
+    summary = build_index(
+        options.model, bundle, items, options.out, options.approximate_above
+    )
+    for line in summary.lines():
         say(for_terminal(line))
     print(f"index: {options.out}")
     return 0
@@ -51,9 +54,19 @@ def _parser() -> argparse.ArgumentParser:
                             help=f"column with {what} (default: as the bundle's rows had it)")
     parser.add_argument("--text", metavar="COLUMN", action="append",
                         help="column with the text; several are joined line by line")
+    parser.add_argument("--approximate-above", type=_number, metavar="N",
+                        help="search more items than these approximately, by lists of FAISS; "
+                        "recall against the exact answer is said (default: as the index that is "
+                        "there, or 1000000)")
     parser.add_argument("--allow-outside", action="store_true",
                         help="read pictures outside the table's folder, too")
     return parser
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a number of items, 0 or more, not '{text}'")
+    return int(text)
 
 
 if __name__ == "__main__":
