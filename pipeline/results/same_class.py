@@ -17,7 +17,7 @@ from pipeline.plan.needs import PROCESS, Needs
 from pipeline.plan.plan import Plan
 from pipeline.store.manifest import Entry
 from pipeline.tasks.combination import Combination
-from pipeline.tasks.same_class import SameClassTask, has_space
+from pipeline.tasks.same_class import SameClassTask, has_space, is_about
 from pipeline.tasks.unit import Unit
 from reports.record import MetricRecord, ScoredRecord
 from reports.wording import count, listed, quoted
@@ -53,9 +53,7 @@ def with_same_class(
     outcomes = _computed(tasks, comparison)
     scores: dict[_Key, dict[str, float]] = {}
     for task in tasks:
-        if isinstance(outcomes[task.keys[0]], Done):
-            entry = comparison.store.load(task.ingredients)
-            scores.setdefault(_key(task.piece), {}).update(_scores(task, entry))
+        scores.setdefault(_key(task.piece), {}).update(_scores(task, comparison))
     folds = tuple(
         replace(fold, scores={**fold.scores, **{
             name: scores.get((fold.cell, fold.repeat, fold.fold), {}).get(name, float("nan"))
@@ -94,7 +92,7 @@ def _computed(
     outcomes: dict[str, Outcome] = {}
     missing = []
     for task in tasks:
-        entry = comparison.store.load(task.ingredients)
+        entry = _stored(task, comparison)
         if entry is None:
             missing.append(task)
         else:
@@ -106,13 +104,20 @@ def _computed(
     return outcomes | comparison.run(missing, outcomes)
 
 
-def _scores(task: SameClassTask, entry: Entry | None) -> dict[str, float]:
-    """Means of what an entry holds, by the names of the metrics."""
+def _stored(task: SameClassTask, comparison: Comparison) -> Entry | None:
+    """The entry of a task, if there is one that may be its."""
+    entry = comparison.store.load(task.ingredients)
+    fold = comparison.context.fold(task.piece.fold.repeat, task.piece.fold.fold)
+    return None if entry is None or not is_about(entry, fold) else entry
+
+
+def _scores(task: SameClassTask, comparison: Comparison) -> dict[str, float]:
+    """Means of what its entry holds, by the names of the metrics; nothing without an entry."""
+    entry = _stored(task, comparison)
     if entry is None:
         return {}
-    means = mean_values({
-        name: np.asarray(entry.arrays[f"same_class_{name}"]) for name in OF_RANKS
-    })
+    values = np.asarray(entry.arrays["values"])
+    means = mean_values(dict(zip(OF_RANKS, values.T, strict=True)))
     return {
         name: means[metric]
         for name, (space, metric) in EXTRA_METRICS.items()

@@ -12,6 +12,7 @@ from models.classifier import Array
 from models.early.pooled import PooledFusion
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome
+from pipeline.folds.fold import Fold
 from pipeline.metrics.same_class import OF_RANKS, Space, same_class
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
@@ -84,7 +85,8 @@ class SameClassTask:
         context = context_at(store, self.context)
         fold = context.fold(self.piece.fold.repeat, self.piece.fold.fold)
         work = partial(self._entry, self.piece.with_fold(fold), context, store)
-        return {self.keys[0]: attempt(lambda: store.get(self.ingredients, work))}
+        usable = partial(is_about, fold=fold)
+        return {self.keys[0]: attempt(lambda: store.get(self.ingredients, work, usable))}
 
     def _entry(self, piece: Unit | Combination, context: Context, store: Store) -> Entry:
         if self.space == "probabilities":
@@ -96,9 +98,15 @@ class SameClassTask:
             compared.train, context.labels[piece.fold.train],
         )
         return Entry(
-            {f"same_class_{name}": of_metric for name, of_metric in values.items()},
+            {"values": np.stack([values[name] for name in OF_RANKS], axis=1)},
             {"label": f"{piece.cell.name}, {self.space}"},
         )
+
+
+def is_about(entry: Entry, fold: Fold) -> bool:
+    """Whether stored values have a row for each test row, and a column for each of OF_RANKS."""
+    shape: tuple[int, ...] = entry.arrays["values"].shape
+    return shape == (len(fold.test), len(OF_RANKS))
 
 
 def has_space(piece: Unit | Combination, space: Space) -> bool:

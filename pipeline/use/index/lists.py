@@ -143,6 +143,9 @@ class Lists:
     ) -> NDArray[np.int64]:
         """Rows of at most `count` items that are likely nearest to a question (k,); no order.
 
+        Where a share of the items may come, as many times more lists are looked at: so the items
+        that may come and are looked at stay as many.
+
         Parameters
         ----------
         allowed : bool (n,), which items may come; None for all.
@@ -155,15 +158,17 @@ class Lists:
         import faiss
 
         asked = np.ascontiguousarray(question[None], np.float32)
-        options: dict[str, Any] = {"nprobe": self.probes}
+        probes, options = self.probes, dict[str, Any]()
         if allowed is not None:
+            probes = round(probes * self._n / max(int(allowed.sum()), 1))
             options["sel"] = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
         with self._lock:
             index = self._index
             # The same search for centroids that the one for vectors begins with.
-            for number in index.quantizer.search(asked, min(self.probes, len(self)))[1][0].tolist():
+            for number in index.quantizer.search(asked, min(probes, len(self)))[1][0].tolist():
                 self._fill(number)
-            rows = index.search(asked, count, params=faiss.SearchParametersIVF(**options))[1][0]
+            parameters = faiss.SearchParametersIVF(nprobe=probes, **options)
+            rows = index.search(asked, count, params=parameters)[1][0]
         return np.asarray(rows[rows >= 0], np.int64)
 
     @cached_property

@@ -99,6 +99,16 @@ def test_there_are_as_many_hits_as_there_can_be(vectors, folder):
     assert ranking.by_lists == ()
 
 
+def test_where_fewer_may_come_more_lists_are_looked_at(vectors, folder):
+    question = vectors.of[TEXT][both(vectors)[0]]
+    near = lists_of(folder, TEXT, probes=1).candidates(question, N, None)
+    allowed = np.arange(N) % 4 == 0
+    filtered = lists_of(folder, TEXT, probes=1).candidates(question, N, allowed)
+    assert allowed[filtered].all()
+    assert set(near[allowed[near]]) < set(filtered)
+    assert len(filtered) > len(near) / 2
+
+
 def test_a_space_without_vectors_keeps_nobody_from_the_lists_of_another(vectors, folder):
     nobody = Comparison(np.zeros((N, 2), np.float32), np.zeros(N, np.bool_), np.ones(2, np.float32))
     question = vectors.of[TEXT][both(vectors)[0]]
