@@ -30,6 +30,7 @@ from pipeline.results.origin import origin_json
 from pipeline.results.placing import make_writable, placed
 from pipeline.results.record import remarks_of, scored_record, step_records, work_record
 from pipeline.results.retrieval import retrieval_record, with_checks, write_retrieval_run
+from pipeline.results.same_class import with_same_class
 from pipeline.results.scores import Scores
 from pipeline.store.files import writing
 from pipeline.store.opening import store_at
@@ -172,6 +173,10 @@ def _scored_classes(done: _CarriedOut) -> RunRecord:
     with clock.step("score"):
         scores = Scores(plan, outcomes, comparison)
         scored = scored_record(comparison, scores, command)
+    if comparison.grid.extra_metrics:
+        with clock.step("look for rows of the same class"):
+            scored, compared = with_same_class(scored, plan, comparison)
+        say(f"rows of the same class: {counts(compared.values())}")
     with clock.step("fit on inner folds what could be chosen"):
         scored, chosen_by = with_inner_scores(scored, scores, plan, comparison)
     if chosen_by:

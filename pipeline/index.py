@@ -29,7 +29,10 @@ def _index(options: argparse.Namespace) -> int:
     bundle = Bundle.load(options.model)
     columns = columns_of(bundle, replace(columns_given(options), others=True))
     items = ItemsOf(options.items, columns)
-    for line in build_index(options.model, bundle, items, options.out).lines():
+    summary = build_index(
+        options.model, bundle, items, options.out, options.approximate_above
+    )
+    for line in summary.lines():
         say(for_terminal(line))
     print(f"index: {options.out}")
     return 0
@@ -45,7 +48,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder of the index")
     add_columns(parser)
+    parser.add_argument("--approximate-above", type=_number, metavar="N",
+                        help="search more items than these approximately, by lists of FAISS; "
+                        "recall against the exact answer is said (default: as the index that is "
+                        "there, or 1000000)")
     return parser
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a number of items, 0 or more, not '{text}'")
+    return int(text)
 
 
 if __name__ == "__main__":

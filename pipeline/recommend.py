@@ -28,7 +28,7 @@ def _recommend(options: argparse.Namespace) -> int:
     if not options.item and not pictures and not texts:
         raise BundleError("like what? Name an item with --item, or give --image or --text")
     liked = Liked(dict(options.item), (*pictures, *texts))
-    wish = Wish(options.k, options.by, tuple(options.where), options.weight)
+    wish = Wish(options.k, options.by, tuple(options.where), options.weight, options.exact)
     hits = recommend(
         Index.load(options.index), liked, wish, Variety(options.apart, options.diversity)
     )

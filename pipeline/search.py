@@ -22,7 +22,7 @@ def _search(options: argparse.Namespace) -> int:
     from pipeline.use.index.shown import show
 
     index = Index.load(options.index)
-    wish = Wish(options.k, options.by, tuple(options.where), options.weight)
+    wish = Wish(options.k, options.by, tuple(options.where), options.weight, options.exact)
     hits = index.search(options.question, options.image, wish)
     asked = " + ".join(filter(None, [options.question, *map(str, options.image)]))
     show(hits, asked, options)

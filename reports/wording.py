@@ -28,6 +28,7 @@ _METRICS = {
     "recall_macro": "macro recall",
     "roc_auc": "ROC AUC",
 }
+SAME_CLASS = "same_class_"
 # C0 and C1 controls except tab and newline, and the marks that turn the direction of what follows:
 # none of them is visible, and some are invalid in XML. Lone surrogates cannot be written as UTF-8.
 _INVISIBLE = re.compile(
@@ -69,6 +70,9 @@ def distinct(names: Iterable[str], limit: int = 40) -> list[str]:
 
 def metric_label(name: str) -> str:
     """Readable name of a metric."""
+    if name.startswith(SAME_CLASS):
+        metric, _, space = name.removeprefix(SAME_CLASS).rpartition("_")
+        return f"same class, {metric.replace('_', ' ')} ({space})"
     return _METRICS.get(name, name.replace("_", " "))
 
 

@@ -74,6 +74,20 @@ class PooledFusion(TakesClassifier):
     def _of_classifier(self, views: Views) -> Probabilities:
         return self.classifier_.predict_proba(self._array(views))
 
+    def compared(self, fit: Fit, known: Views, asked: Views) -> tuple[Array, Array]:
+        """Rows that the classifier is given, after what comes before it has learned from a fit.
+
+        Parameters
+        ----------
+        known, asked : n and m samples, as what is learned from and as what is predicted.
+
+        Returns
+        -------
+        Of `known` (n, d) and of `asked` (m, d).
+        """
+        self._prepare(fit)
+        return self._training_array(known), self._array(asked)
+
     def predict_many(
         self, fits: Sequence[Fit], settings: Sequence[Mapping[str, Any]]
     ) -> list[list[Probabilities]]:

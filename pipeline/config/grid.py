@@ -87,7 +87,8 @@ class Grid:
     """Everything one run compares, filled in; lists of components are what the grid crosses.
 
     `task` says what is asked of the fusions: classes of rows, or the text of a picture and the
-    picture of a text. `rope` is the smallest difference that matters, by metric.
+    picture of a text. `extra_metrics` are scored beside those of the task. `rope` is the smallest
+    difference that matters, by metric.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Grid:
     classifier: tuple[Component, ...]
     metric: str
     tuning_metric: str
+    extra_metrics: tuple[str, ...]
     rope: Mapping[str, float]
     learning_curve: tuple[float, ...]
     run: Run

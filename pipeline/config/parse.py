@@ -39,6 +39,9 @@ KEYS: dict[str, str] = {
     "tuning_metric": "what parameters are chosen by on the inner folds (default log_loss: it is "
     "smooth, and keeps the probabilities that late fusion combines comparable; of retrieval "
     "reciprocal_rank)",
+    "extra_metrics": "scores beside those that every run has, like [same_class_hit_at_1_features]: "
+    "whether the training rows next to a test row have its class, by the features that a cell's "
+    "classifier is given or by its probabilities (default: none)",
     "rope": "the smallest difference that matters: a number for the run's metric, or {METRIC: "
     "number} (default .01, log_loss .02)",
     "learning_curve": "shares of the training labels, like [0.01, 0.05, 0.1, 0.25, 1], with which "
@@ -111,7 +114,7 @@ def parse_grid(
         problems += unseen_problems(unseen, lists["fusion"], metric, curve, data.class_texts)
         problems += mismatches(*(lists[key] for key in ("fusion", "image", "text")))
     problems += too_much(lists)
-    grid = Grid(
+    return _without(problems, path, lines or {}, Grid(
         name=values.run_name(content.get("name", path.stem), problems),
         task=task,
         seed=values.seed(content.get("seed", 0), problems),
@@ -124,15 +127,15 @@ def parse_grid(
         **{key: _located(listed, folder) for key, listed in lists.items()},
         metric=values.metric("metric", content, task, problems),
         tuning_metric=values.metric("tuning_metric", content, task, problems),
+        extra_metrics=values.extra_metrics(content, task, unseen, problems),
         rope=values.rope(content, task, problems),
         learning_curve=curve,
         run=values.run(content.get("run", {}), problems),
         folder=folder,
-    )
-    return _without(problems, grid, path, lines or {})
+    ))
 
 
-def _without(problems: list[Problem], grid: Grid, path: Path, lines: Lines) -> Grid:
+def _without(problems: list[Problem], path: Path, lines: Lines, grid: Grid) -> Grid:
     """The grid; GridError where there are problems."""
     if problems:
         raise _error(path, lines, problems)

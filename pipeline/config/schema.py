@@ -15,6 +15,7 @@ from pipeline.config.parameters import model_of
 from pipeline.data.row_check import MissingGroup, Policy
 from pipeline.data.sources import SOURCES
 from pipeline.metrics import METRICS_OF
+from pipeline.metrics.same_class import EXTRA_METRICS
 
 JsonSchema = dict[str, Any]
 _SIZE: JsonSchema = {"type": "number", "exclusiveMinimum": 0}
@@ -43,6 +44,7 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
         "classifier": _list_of("classifier", "classifier", CLASSIFIERS, parts),
         "metric": {"enum": _METRICS},
         "tuning_metric": {"enum": _METRICS},
+        "extra_metrics": {"type": "array", "items": {"enum": sorted(EXTRA_METRICS)}},
         "rope": {"anyOf": [_SIZE, _by_metric(_SIZE)]},
         "learning_curve": {"type": "array", "items": _SHARE},
         "run": Run.model_json_schema(),

@@ -14,6 +14,7 @@ from pipeline.config.grid import METRIC, TUNING_METRIC, GridTask, Run, Split
 from pipeline.config.problem import KeyPath, Problem
 from pipeline.config.schema import NAME
 from pipeline.metrics import METRICS_OF
+from pipeline.metrics.same_class import EXTRA_METRICS
 
 SHARES = 100  # of the labels
 Model = TypeVar("Model", bound=BaseModel)
@@ -50,6 +51,32 @@ def metric(
 def default_metric(key: str, task: GridTask) -> str:
     """What stands for `metric` or `tuning_metric` where the grid has none."""
     return METRIC[task] if key == "metric" else TUNING_METRIC[task]
+
+
+def extra_metrics(
+    content: Mapping[str, Any], task: GridTask, unseen: bool, problems: list[Problem]
+) -> tuple[str, ...]:
+    """The key `extra_metrics`: names, each once."""
+    given, path = content.get("extra_metrics"), ("extra_metrics",)
+    listed: list[Any] = given if isinstance(given, list) else [] if given is None else [given]
+    problems += [
+        Problem(path, f"unknown extra metric {name!r}; {nearest(name, EXTRA_METRICS)}")
+        for name in listed
+        if not isinstance(name, str) or name not in EXTRA_METRICS
+    ]
+    if listed and task == "retrieval":
+        rule = "hits of the same class are of rows with classes, and pairs for retrieval have none"
+        problems.append(Problem(path, rule))
+    if listed and unseen:
+        rule = (
+            "hits of the same class are training rows, and with split.unseen_classes none has the "
+            "class of a test row"
+        )
+        problems.append(Problem(path, rule))
+    names = tuple(map(str, listed))
+    if len(set(names)) < len(names):
+        problems.append(Problem(path, "an extra metric is listed twice"))
+    return names
 
 
 def _scalar(

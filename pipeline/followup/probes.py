@@ -15,10 +15,9 @@ from pipeline.engine.task import Done, Failed, Outcome, Outcomes
 from pipeline.followup.probe import Probe
 from pipeline.followup.probe_task import ProbeTask
 from pipeline.plan.comparison import Comparison
-from pipeline.plan.execute import encoded
+from pipeline.plan.execute import encode_lost
 from pipeline.plan.needs import PROCESS, Needs
 from pipeline.plan.plan import Plan
-from pipeline.tasks.encoding.features import with_stages
 from pipeline.tasks.unit import Unit
 from reports.analysis.ranking import rank_cells
 from reports.analysis.standing import Kind
@@ -99,7 +98,8 @@ def _asked(
     """Ask what the store does not know. Features that it has no longer are encoded again."""
     if not probes:
         return {}
-    _encode_lost(probes, comparison)
+    units = [probe.target for probe in probes if isinstance(probe.target, Unit)]
+    encode_lost(units, comparison)  # what fails here fails the probe that needs it
     context = comparison.context.put(comparison.store)
     needs = Needs(comparison.store, comparison.context.classes)
     tasks = []
@@ -107,21 +107,6 @@ def _asked(
         memory = needs.of(probe.target) if isinstance(probe.target, Unit) else PROCESS
         tasks.append(ProbeTask(probe.without_rows(), context, memory))
     return comparison.run(tasks, known)
-
-
-def _encode_lost(probes: Iterable[Probe], comparison: Comparison) -> None:
-    """What fails here fails the probe that needs it."""
-    units = [probe.target for probe in probes if isinstance(probe.target, Unit)]
-    forms = chain.from_iterable(unit.features.values() for unit in units)
-    outer = with_stages(features[0] for features in forms)
-    encoded(
-        [
-            features
-            for features in outer.values()
-            if comparison.store.load(features.ingredients) is None
-        ],
-        comparison,
-    )
 
 
 def _errors(probes: Iterable[Probe], outcomes: Outcomes) -> dict[str, str]:

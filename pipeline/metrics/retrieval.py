@@ -70,6 +70,15 @@ def recall_at(k: int) -> Callable[[Ranks], Values]:
     return recalls
 
 
+def precision_at(k: int) -> Callable[[Ranks], Values]:
+    """Share of a query's k best candidates that are relevant; of fewer candidates, as of k."""
+
+    def precisions(ranks: Ranks) -> Values:
+        return ranks.sums((ranks.ranks <= k).astype(np.float64)) / k
+
+    return precisions
+
+
 def first_rank(ranks: Ranks) -> Values:
     """Rank of the best relevant candidate, from 1."""
     return ranks.first.astype(np.float64)

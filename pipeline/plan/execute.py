@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from pipeline.engine.progress import say
@@ -14,7 +15,7 @@ from pipeline.plan.schedule import fit_tasks
 from pipeline.tasks.combination import Combination
 from pipeline.tasks.combine import CombineTask
 from pipeline.tasks.encoding.encode import encode_tasks
-from pipeline.tasks.encoding.features import Features
+from pipeline.tasks.encoding.features import Features, with_stages
 from pipeline.tasks.encoding.shard import assembled, shard_tasks
 from pipeline.tasks.fit import FitTask
 from pipeline.tasks.matching import MatchTask
@@ -67,6 +68,20 @@ def encoded(features: Iterable[Features], comparison: Comparison) -> dict[str, O
     others = [form for form in features if not form.by_sample]
     tasks = encode_tasks(others, comparison.dataset, comparison.store)
     return {**by_sample, **comparison.run(tasks, by_sample)}
+
+
+def encode_lost(units: Iterable[Unit], comparison: Comparison) -> None:
+    """Put features of the units' outer training rows into the store that it has no longer."""
+    forms = chain.from_iterable(unit.features.values() for unit in units)
+    outer = with_stages(features[0] for features in forms)
+    encoded(
+        [
+            features
+            for features in outer.values()
+            if comparison.store.load(features.ingredients) is None
+        ],
+        comparison,
+    )
 
 
 def _by_sample(features: Sequence[Features], comparison: Comparison) -> dict[str, Outcome]:

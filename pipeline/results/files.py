@@ -40,7 +40,7 @@ SCORE_COLUMNS = (
     *METRICS,
     "fit_seconds",
     "predict_seconds",
-)
+)  # and then the grid's extra metrics
 # columns of predictions.parquet with few values
 REPEATED = ["id", "repeat", "fold", "cell", "label", "predicted"]
 
@@ -88,7 +88,8 @@ def scores_csv(record: RunRecord) -> str:
     """One row per cell, repeat and fold; scores with six decimals, an undefined one empty."""
     cells = {cell.name: cell for cell in record.cells}
     text = io.StringIO()
-    writer = csv.DictWriter(text, SCORE_COLUMNS, lineterminator="\n")
+    extra = [metric.name for metric in record.metrics if metric.name not in METRICS]
+    writer = csv.DictWriter(text, [*SCORE_COLUMNS, *extra], lineterminator="\n")
     writer.writeheader()
     writer.writerows(_score_row(cells[fold.cell], fold) for fold in record.folds)
     return text.getvalue()

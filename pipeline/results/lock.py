@@ -44,6 +44,7 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
         },
         "metric": grid.metric,
         "tuning_metric": grid.tuning_metric,
+        **({"extra_metrics": list(grid.extra_metrics)} if grid.extra_metrics else {}),
         **({"rope": dict(grid.rope)} if grid.rope else {}),
         **({"learning_curve": list(grid.learning_curve)} if grid.learning_curve else {}),
     }

@@ -11,7 +11,7 @@ from reports.analysis.ranking import rank_cells, ranking_metric
 from reports.fold_record import FailureRecord
 from reports.record import RunRecord
 from reports.section import Section
-from reports.wording import metric_label
+from reports.wording import SAME_CLASS, metric_label
 from reports.work_record import EncodedRecord
 
 
@@ -27,6 +27,7 @@ class MethodFacts:
     rope : differences of at most this size do not matter.
     compared : complete cells, other than baselines, that the winner was chosen from.
     data : what the source says about itself, as text.
+    same_class : metrics of the rows of the same class, where there are some.
     encoded : (encoder, what it met: words it did not know, texts it cut off).
     """
 
@@ -50,6 +51,7 @@ class MethodFacts:
     warnings: tuple[str, ...]
     dropped: tuple[str, ...]
     failures: tuple[FailureRecord, ...]
+    same_class: tuple[str, ...]
 
 
 def facts(record: RunRecord) -> MethodFacts:
@@ -80,6 +82,11 @@ def facts(record: RunRecord) -> MethodFacts:
         warnings=tuple(record.warnings),
         dropped=tuple(record.dropped),
         failures=tuple(record.failures),
+        same_class=tuple(
+            metric_label(metric.name)
+            for metric in record.metrics
+            if metric.name.startswith(SAME_CLASS)
+        ),
     )
 
 

@@ -209,6 +209,7 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "near duplicates": Layout({"pairs": "iu p 2"}, bounds=_duplicates),
     "label issues": Layout({"positions": "iu p"}, bounds=_issues),
+    "same class": Layout({"values": "f n m"}),
     "probes": Layout({"altered": "f a n k"}, {"pairs": "f s s k"}),
     "attention": Layout(
         optional={"weights": "f n *", "alpha": "f n *", "probabilities": "f n k"}

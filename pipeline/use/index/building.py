@@ -24,7 +24,15 @@ from models.views import Views
 from pipeline.data.samples import NOUNS
 from pipeline.use.bundle import Bundle
 from pipeline.use.fitted import encoded
-from pipeline.use.index.files import GIVEN, IndexFiles, IndexWriter, read_index
+from pipeline.use.index.files import (
+    GIVEN,
+    Approximation,
+    IndexFiles,
+    IndexWriter,
+    read_index,
+)
+from pipeline.use.index.listing import ABOVE, Agreement, make_lists
+from pipeline.use.index.lists import INSTALL, has_faiss
 from pipeline.use.index.spaces import (
     AT,
     PAIRS,
@@ -53,6 +61,8 @@ class Summary:
     encoded: dict[Modality, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     measured: Measured | None = None
+    agreement: Agreement | None = None
+    without_faiss: bool = False
     is_new: bool = True
     modalities: tuple[Modality, ...] = ()
 
@@ -72,6 +82,13 @@ class Summary:
                 f"fewer than {PAIRS} items have both a picture and a text: words find texts and "
                 "pictures find pictures, and neither finds the other"
             )
+        if self.agreement is not None:
+            yield from self.agreement.lines()
+        elif self.without_faiss:
+            yield (
+                "search is exact, which takes long with so many items: approximate search needs "
+                f"the package faiss-cpu: {INSTALL}, then index them again; nothing is encoded twice"
+            )
 
 
 def _measured_text(measured: Measured) -> str:
@@ -82,7 +99,9 @@ def _measured_text(measured: Measured) -> str:
     )
 
 
-def build_index(model: Path, bundle: Bundle, items: ItemsOf, folder: Path) -> Summary:
+def build_index(
+    model: Path, bundle: Bundle, items: ItemsOf, folder: Path, above: int | None = None
+) -> Summary:
     """Index the items of a source; an index that is there gets these items in place of its own.
 
     Of items that it had, vectors are taken over; the spaces stay those that it has learned.
@@ -90,6 +109,9 @@ def build_index(model: Path, bundle: Bundle, items: ItemsOf, folder: Path) -> Su
     Parameters
     ----------
     model : the folder of the bundle.
+    above : more items are searched by lists, too, for which FAISS is needed; None for as many as
+        the index that is there says, or ABOVE. Without it they are searched exactly, and that is
+        said: whatever was encoded is not lost.
 
     Raises
     ------
@@ -111,11 +133,26 @@ def build_index(model: Path, bundle: Bundle, items: ItemsOf, folder: Path) -> Su
     aside.mkdir(parents=True)
     try:
         writer = _write(items, aside, _Encoding(spaces, known, summary))
-        writer.finish(model, summary.measured)
+        if above is None:
+            above = ABOVE if before is None else before.approximation.above
+        writer.finish(model, summary.measured, _approximation(writer, aside, above, summary))
         _put_in_place(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return summary
+
+
+def _approximation(
+    writer: IndexWriter, aside: Path, above: int, summary: Summary
+) -> Approximation:
+    """Lists of what was written, where the items are more than `above`."""
+    if summary.items <= above:
+        return Approximation(above)
+    if not has_faiss():
+        summary.without_faiss = True
+        return Approximation(above)
+    summary.agreement = make_lists(aside, writer.vectors())
+    return Approximation(above, summary.agreement)
 
 
 class ItemsOf(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from pipeline.store.files import sha256
 from pipeline.store.keys import canonical
 from pipeline.store.manifest import sealed
 from pipeline.use.bundle import Bundle, read_manifest
+from pipeline.use.index.listing import ABOVE, Agreement, Vectors
+from pipeline.use.index.lists import CODES, ROWS, ListFiles, Lists
 from pipeline.use.index.spaces import Measured, Space, Spaces, pooled_encoders
 from pipeline.use.sealed import Kind, read_arrays
 from pipeline.use.state import State, put_together, taken_apart
@@ -26,7 +28,25 @@ INDEX = Kind("index", "index.json", 1)
 LEARNED, ITEMS, MODEL = "spaces.safetensors", "items.parquet", "model"
 # Columns of ours in the table of items; those of the items themselves have this before their names.
 GIVEN = "column: "
+# Of these the size is looked at. The digests of lists stand beside them, in a file that is sealed.
+LARGE = (".f32", ".present", f".{CODES}", f".{ROWS}")
 OURS = ("id", "text", "image digest", "text digest", "problem", "thumbnail")
+
+
+@dataclass(frozen=True, eq=False)
+class Approximation:
+    """How an index is searched without a look at all vectors.
+
+    Parameters
+    ----------
+    above : so many items, or fewer, are searched exactly.
+    agreement : with exact search, as measured; None where the index has no lists.
+    lists : by space.
+    """
+
+    above: int = ABOVE
+    agreement: Agreement | None = None
+    lists: Mapping[Space, Lists] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +60,7 @@ class IndexFiles:
     vectors : (n, k) by space, in files.
     present : bool (n,) by modality.
     measured : see Measured; None where there was nothing to measure by.
+    approximation : see Approximation.
     """
 
     folder: Path
@@ -49,6 +70,7 @@ class IndexFiles:
     vectors: Mapping[Space, FloatArray]
     present: Mapping[Modality, NDArray[np.bool_]]
     measured: Measured | None
+    approximation: Approximation
 
     def __len__(self) -> int:
         return len(next(iter(self.present.values())))
@@ -97,7 +119,6 @@ def read_index(folder: Path) -> IndexFiles:
             path = folder / name
             if not path.is_file():
                 raise ValueError(f"its file {name} is missing")
-            # Vectors may be gigabytes: of these the size is looked at.
             if path.stat().st_size != size or (digest and sha256(path) != digest):
                 raise ValueError(f"its file {name} was changed")
         bundle = Bundle.load(folder / MODEL)
@@ -114,16 +135,43 @@ def read_index(folder: Path) -> IndexFiles:
             modality: np.fromfile(folder / f"{modality}.present", np.bool_)
             for modality in spaces.encoders
         }
+        approximation = _approximation(folder, manifest, spaces)
     measured = None if manifest["measured"] is None else Measured(**manifest["measured"])
     return IndexFiles(
-        folder, manifest["bundle"], spaces, tuple(manifest["columns"]), vectors, present, measured
+        folder, manifest["bundle"], spaces, tuple(manifest["columns"]), vectors, present, measured,
+        approximation,
     )
+
+
+def _approximation(folder: Path, manifest: Mapping[str, Any], spaces: Spaces) -> Approximation:
+    """What a manifest says of it; those of earlier versions say nothing, and have no lists."""
+    above = int(manifest.get("approximate_above", ABOVE))
+    stored = manifest.get("agreement")
+    if stored is None:
+        return Approximation(above)
+    agreement = Agreement(**stored)
+    lists = {}
+    for space in spaces.spaces:
+        if space.name in agreement.probes:
+            files = ListFiles.read(folder, space.name)
+            if files.centroids.shape[1] != manifest["widths"][space.name]:
+                raise ValueError(f"its lists of {space.name} are of other vectors")
+            lists[space] = Lists(
+                space.name, files, manifest["items"], agreement.probes[space.name], above
+            )
+    return Approximation(above, agreement, lists)
 
 
 def _mapped(folder: Path, name: str, shape: tuple[int, int]) -> FloatArray:
     if not shape[0]:
         return np.zeros(shape, np.float32)
     return np.memmap(folder / f"{name}.f32", np.float32, mode="r", shape=shape)
+
+
+def _sealed_file(path: Path) -> tuple[int, str]:
+    """Size and sha256 of a file; no sha256 where it may be gigabytes."""
+    is_large = path.suffix in LARGE or path.name == ITEMS
+    return path.stat().st_size, "" if is_large else sha256(path)
 
 
 class IndexWriter:
@@ -161,7 +209,22 @@ class IndexWriter:
                 file.write(there.tobytes())
         self._count += len(rows)
 
-    def finish(self, model: Path, measured: Measured | None) -> None:
+    def vectors(self) -> Vectors:
+        """Those of all items that were added."""
+        return Vectors(
+            {
+                space: _mapped(self._folder, space.name, (self._count, self._widths[space.name]))
+                for space in self._spaces.spaces
+            },
+            {
+                modality: np.fromfile(self._folder / f"{modality}.present", np.bool_)
+                for modality in self._spaces.encoders
+            },
+        )
+
+    def finish(
+        self, model: Path, measured: Measured | None, approximation: Approximation
+    ) -> None:
         """Write the rest. Without this there is no index."""
         from safetensors.numpy import save_file
 
@@ -172,11 +235,6 @@ class IndexWriter:
         }
         state = taken_apart(learned)
         save_file(dict(state.arrays), self._folder / LEARNED)
-        large = [path for path in self._folder.iterdir() if path.suffix in (".f32", ".present")]
-        files = {path.name: (path.stat().st_size, "") for path in large}
-        for name in (LEARNED, ITEMS):
-            path = self._folder / name
-            files[name] = (path.stat().st_size, sha256(path) if name == LEARNED else "")
         content = {
             "kind": INDEX.name,
             "format": INDEX.format,
@@ -186,7 +244,12 @@ class IndexWriter:
             "widths": self._widths,
             "tree": state.tree,
             "measured": None if measured is None else asdict(measured),
-            "files": files,
+            "approximate_above": approximation.above,
+            "agreement": (
+                None if approximation.agreement is None else asdict(approximation.agreement)
+            ),
+            "files": {path.name: _sealed_file(path) for path in self._folder.iterdir()
+                      if path.is_file()},
         }
         (self._folder / INDEX.manifest).write_text(sealed(canonical(content)), encoding="utf-8")
 

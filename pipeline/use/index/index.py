@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from features.machine.nearest import nearest_few
 from models.arrays import unit_rows
 from pipeline.data.samples import NOUNS
 from pipeline.use.index.files import IndexFiles, read_index
+from pipeline.use.index.lists import INSTALL, Lists, has_faiss
 from pipeline.use.index.nearest import Comparison, Ranking, nearest
 from pipeline.use.index.question import Term, question
 from pipeline.use.index.spaces import Space, known_modalities
@@ -56,12 +57,27 @@ class Wish:
     by : what of the items is compared with the question.
     where : columns and the values that they shall have, or with a "!" before, not have.
     weight : share of the picture in the score, where both are compared.
+    exact : whether all items are compared, where the index has lists for an approximate search.
     """
 
     count: int = 10
     by: By = "both"
     where: tuple[tuple[str, str], ...] = ()
     weight: float = 0.5
+    exact: bool = False
+
+
+class Hits(list[Hit]):
+    """Items that were found, best first.
+
+    Parameters
+    ----------
+    note : a sentence where search was approximate, or should have been; else empty.
+    """
+
+    def __init__(self, hits: Iterable[Hit] = (), note: str = "") -> None:
+        super().__init__(hits)
+        self.note = note
 
 
 class Index:
@@ -86,7 +102,7 @@ class Index:
 
     def search(
         self, text: str = "", pictures: Sequence[Path] = (), wish: Wish | None = None
-    ) -> list[Hit]:
+    ) -> Hits:
         """The items next to a question such as `"bird" + sky.jpg - cage`, best first.
 
         Raises
@@ -140,7 +156,12 @@ class Index:
             self.files.present[space.modality],
             unit_rows(vector[None])[0],
             share if wish.by == "both" else 1.0,
+            None if wish.exact else self._lists.get(space),
         )
+
+    @cached_property
+    def _lists(self) -> Mapping[Space, Lists]:
+        return self.files.approximation.lists if has_faiss() else {}
 
     def _why_not(self, by: By) -> str:
         if len(self.modalities) == 2:
@@ -190,8 +211,21 @@ class Index:
             self._columns[name] = self.files.column(name)
         return self._columns[name]
 
-    def hits(self, ranking: Ranking) -> list[Hit]:
+    def hits(self, ranking: Ranking) -> Hits:
         """What is known of the items of a ranking."""
+        return Hits(self._hits(ranking), self._note(ranking))
+
+    def _note(self, ranking: Ranking) -> str:
+        agreement = self.files.approximation.agreement
+        if agreement is None:
+            return ""
+        if ranking.by_lists:
+            return agreement.line(ranking.by_lists)
+        if not has_faiss():
+            return f"exact search: the approximate one needs the package faiss-cpu: {INSTALL}"
+        return ""
+
+    def _hits(self, ranking: Ranking) -> list[Hit]:
         if not len(ranking.rows):
             return []
         names = ("id", "text", "thumbnail", *self.files.columns)

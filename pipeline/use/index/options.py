@@ -16,6 +16,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weight", type=share_of, default=0.5, metavar="SHARE",
                         help="share of pictures in the score, where texts are compared, too "
                         "(default: %(default)s)")
+    parser.add_argument("--exact", action="store_true",
+                        help="compare all items, where the index has lists for an approximate "
+                        "search")
     parser.add_argument("--json", action="store_true", help="print JSON, an item a line")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures, too")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.block import FloatArray
-from pipeline.use.index.index import Hit, Index, Wish
+from pipeline.use.index.index import Hits, Index, Wish
 from pipeline.use.index.nearest import Comparison, Ranking, nearest
 from pipeline.use.index.question import Term
 from pipeline.use.index.spaces import Space
@@ -48,7 +48,7 @@ class Variety:
 
 def recommend(
     index: Index, liked: Liked, wish: Wish, variety: Variety | None = None
-) -> list[Hit]:
+) -> Hits:
     """The items that are most like those liked, which are left out, best first.
 
     A modality's vectors are compared in its own space: of several items, with their weighted mean.
@@ -118,7 +118,9 @@ def _varied(
         marginal = (1 - diversity) * ranking.scores[left] - diversity * nearness
         chosen.append(left.pop(int(marginal.argmax())))
     cosines = {name: values[chosen] for name, values in ranking.cosines.items()}
-    return Ranking(ranking.rows[chosen], ranking.scores[chosen], cosines)
+    return replace(
+        ranking, rows=ranking.rows[chosen], scores=ranking.scores[chosen], cosines=cosines
+    )
 
 
 def _similarities(rows: NDArray[np.int64], comparisons: Sequence[Comparison]) -> FloatArray:

@@ -11,15 +11,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from pipeline.engine.progress import say
 from pipeline.use.index.files import OURS
-from pipeline.use.index.index import Hit
+from pipeline.use.index.index import Hit, Hits
 
 SHORT = 60  # characters of a column that stands on the page
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def show(hits: Sequence[Hit], asked: str, options: argparse.Namespace) -> None:
+def show(hits: Hits, asked: str, options: argparse.Namespace) -> None:
     """Print items as the options say, and write the page that they ask for."""
+    if hits.note:
+        say(hits.note)
     if options.json:
         for hit in hits:
             print(json.dumps(plain(hit), ensure_ascii=False))
@@ -76,7 +79,7 @@ def _is_short(value: str | None) -> bool:
     return bool(value) and len(value or "") <= SHORT
 
 
-def page(hits: Sequence[Hit], asked: str) -> str:
+def page(hits: Hits, asked: str) -> str:
     """A page that needs nothing else: pictures, scores and texts."""
     from jinja2 import Environment, FileSystemLoader
 
@@ -91,4 +94,4 @@ def page(hits: Sequence[Hit], asked: str) -> str:
         }
         for hit in hits
     ]
-    return environment.get_template("found.html").render(asked=asked, items=items)
+    return environment.get_template("found.html").render(asked=asked, items=items, note=hits.note)

@@ -184,6 +184,21 @@ def test_the_smallest_difference_that_matters_is_of_the_metric_or_by_metric():
         assert "the smallest difference that matters must be above 0" in problems(rope=wrong)[0]
 
 
+def test_extra_metrics_are_named_and_go_with_training_rows_of_the_classes():
+    assert grid().extra_metrics == ()
+    name = "same_class_hit_at_1_features"
+    assert grid(extra_metrics=[name]).extra_metrics == (name,)
+    assert f"did you mean '{name}'?" in problems(extra_metrics=["same_class_hit_at_1_feature"])[0]
+    assert "unknown extra metric 3" in problems(extra_metrics=[3])[0]
+    assert "listed twice" in problems(extra_metrics=[name, name])[0]
+    unseen = problems(extra_metrics=[name], split={"folds": 3, "unseen_classes": True})
+    assert any("none has the class of a test row" in problem for problem in unseen)
+    assert any(
+        "pairs for retrieval have none" in problem
+        for problem in problems(extra_metrics=[name], task="retrieval")
+    )
+
+
 def test_folds_are_drawn_five_times_and_a_hold_out_once():
     assert grid(split={"folds": 3}).split.repeats == 5
     assert grid(split={"folds": 3, "repeats": 1}).split.repeats == 1

@@ -27,8 +27,13 @@ def by_sorting(scores: np.ndarray, relevant: list[int]) -> list[int]:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.integers(0, 2**31), st.integers(1, 7), st.integers(1, 9), st.booleans())
-def test_ranks_are_those_of_a_sort(seed: int, queries: int, candidates: int, coarse: bool):
+@given(
+    st.integers(0, 2**31), st.integers(1, 7), st.integers(1, 9), st.booleans(),
+    st.sampled_from([0, 3, 16]),
+)
+def test_ranks_are_those_of_a_sort(
+    seed: int, queries: int, candidates: int, coarse: bool, few: int
+):
     draw = np.random.default_rng(seed)
     points = draw.integers(-1, 2, (queries + candidates, 3)).astype(np.float32)
     if not coarse:
@@ -38,7 +43,9 @@ def test_ranks_are_those_of_a_sort(seed: int, queries: int, candidates: int, coa
         sorted(draw.choice(candidates, draw.integers(1, candidates + 1), replace=False).tolist())
         for _ in range(queries)
     ]
-    ranked = ranks(asked, offered, relevance_of(relevant), nearest=candidates)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "FEW", few)  # more relevant candidates: the scores are sorted
+        ranked = ranks(asked, offered, relevance_of(relevant), nearest=candidates)
     scores = asked @ offered.T
     expected = [by_sorting(row, chosen) for row, chosen in zip(scores, relevant, strict=True)]
     assert ranked.ranks.tolist() == list(chain.from_iterable(expected))

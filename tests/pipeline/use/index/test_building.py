@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.index import main as index_items
 from pipeline.use.index import building
-from pipeline.use.index.index import Index
+from pipeline.use.index import index as index_module
+from pipeline.use.index.index import Index, Wish
 from pipeline.use.index.spaces import Space
 from pipeline.use.problem import BundleError
 from tests.pipeline.use.conftest import rows_of, write
@@ -149,3 +150,81 @@ def test_a_large_table_is_sampled_to_learn_from(indexed, monkeypatch, tmp_path):
     assert len(index) == 60
     assert index.files.measured.pairs == 9
     assert index.files.column("id") == indexed.index.files.column("id")
+
+
+@pytest.fixture(scope="session")
+def listed(indexed, tmp_path_factory) -> Path:
+    """An index of the same items, with lists."""
+    folder = tmp_path_factory.mktemp("listed") / "index"
+    arguments = [str(indexed.model), str(indexed.table), "-o", str(folder)]
+    assert index_items([*arguments, "--approximate-above", "50"]) == 0
+    return folder
+
+
+def test_above_a_number_of_items_lists_are_made_and_their_recall_is_said(
+    indexed, tmp_path, capsys
+):
+    arguments = [str(indexed.model), str(indexed.table), "-o", str(tmp_path / "index")]
+    assert index_items([*arguments, "--approximate-above", "60"]) == 0
+    assert "search is approximate" not in capsys.readouterr().err
+    assert not list((tmp_path / "index").glob("*.codes"))
+    assert index_items([*arguments, "--approximate-above", "59"]) == 0
+    text = capsys.readouterr().err
+    assert "60 items indexed, 0 pictures and 0 texts encoded" in text
+    assert "Recall@10 against the exact answer, for 30 items of the index:" in text
+    assert "\n  pictures and texts: " in text
+    assert "\n  pictures in the space for both and texts: " in text
+    assert len(list((tmp_path / "index").glob("*.codes"))) == 4
+    assert index_items(arguments) == 0, "the number is kept"
+    assert "search is approximate" in capsys.readouterr().err
+    assert Index.load(tmp_path / "index").files.approximation.above == 59
+
+
+def test_lists_are_those_of_the_items_that_there_are_now(indexed, listed, tmp_path, capsys):
+    """Rows that are gone are not found, and rows that are new are."""
+    shutil.copytree(indexed.table.parent, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "index")
+    shutil.copytree(listed, tmp_path / "copy" / "index")
+    header, *rows = rows_of(tmp_path / "copy" / "items.csv")
+    (tmp_path / "copy" / "new.png").write_bytes(png(999))
+    new = ["new", "new.png", "purr whiskers purr", "cat", ""]
+    write(tmp_path / "copy" / "items.csv", [header, new, *rows[:5], *rows[8:]])
+    assert "search is approximate" in brought_up_to_date(tmp_path / "copy", indexed.model, capsys)
+    index = Index.load(tmp_path / "copy" / "index")
+    hits, exact = (
+        index.search("purr", wish=Wish(58, exact=is_exact)) for is_exact in (False, True)
+    )
+    assert len(index) == 58 == len(hits)
+    assert [hit.id for hit in hits] == [hit.id for hit in exact]
+    assert "new" in {hit.id for hit in hits}
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("text.lists.safetensors", "text.lists.safetensors was changed"),
+        ("text.codes", "text.codes was changed"),
+        ("image-shared.rows", "image-shared.rows was changed"),
+    ],
+)
+def test_an_index_whose_lists_were_touched_is_refused(listed, tmp_path, name, reason):
+    shutil.copytree(listed, tmp_path / "index")
+    content = (tmp_path / "index" / name).read_bytes()
+    (tmp_path / "index" / name).write_bytes(content[:-9] + b"x")
+    with pytest.raises(BundleError, match=reason):
+        Index.load(tmp_path / "index")
+
+
+def test_without_faiss_many_items_are_searched_exactly_and_that_is_said(
+    indexed, listed, tmp_path, monkeypatch, capsys
+):
+    for module in (building, index_module):
+        monkeypatch.setattr(module, "has_faiss", lambda: False)
+    arguments = [str(indexed.model), str(indexed.table), "-o", str(tmp_path / "index")]
+    assert index_items([*arguments, "--approximate-above", "50"]) == 0
+    assert 'needs the package faiss-cpu: pip install -e ".[faiss]"' in capsys.readouterr().err
+    assert not list((tmp_path / "index").glob("*.codes"))
+    hits = Index.load(listed).search("purr", wish=Wish(5))
+    assert hits.note.startswith("exact search")
+    assert 'pip install -e ".[faiss]"' in hits.note
+    assert list(hits) == list(indexed.index.search("purr", wish=Wish(5)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.index import main as index_items
+from pipeline.recommend import main as recommend
 from pipeline.search import main as search
 from pipeline.use.index.index import Wish
 from pipeline.use.problem import BundleError
@@ -65,6 +67,26 @@ def test_the_command_prints_a_table_json_and_a_page(indexed, tmp_path, capsys):
     assert "purr &lt;b&gt;" in html
     assert search([str(indexed.folder), "purr", "-k", "2", "--json"]) == 0
     assert capsys.readouterr().out.count('"kind": "cat"') == 2
+
+
+def test_approximate_search_says_so_and_exact_search_does_not(indexed, tmp_path, capsys):
+    folder, page = str(tmp_path / "index"), tmp_path / "page.html"
+    made = [str(indexed.model), str(indexed.table), "-o", folder, "--approximate-above", "50"]
+    assert index_items(made) == 0
+    capsys.readouterr()
+    answers = []
+    for options in ([], ["--exact"], ["--where", "kind=cat"]):
+        command = [folder, "purr", "-k", "5", "--json", "--html", str(page), *options]
+        assert search(command) == 0
+        streams = capsys.readouterr()
+        is_approximate = not options
+        assert ("approximate search (FAISS): recall@10" in streams.err) == is_approximate
+        assert ("Approximate search (FAISS): recall@10" in page.read_text()) == is_approximate
+        answers.append(streams.out)
+    assert answers == [answers[1]] * 3, "all lists are looked at, and cats are what is nearest"
+    for options, is_approximate in (([], True), (["--exact"], False), (["--apart", "kind"], False)):
+        assert recommend([folder, "--item", "id3", "-k", "5", *options]) == 0
+        assert ("approximate search" in capsys.readouterr().err) == is_approximate
 
 
 def test_the_command_says_what_cannot_be_asked(indexed, tmp_path, capsys):
