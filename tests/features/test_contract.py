@@ -27,13 +27,17 @@ from features.encoder import Encoder, Targets
 from tests.support.paths import ROOT
 from tests.support.random_pair import random_pair
 
-# A name that stands for a pair of encoders is here two: "image clip" and "text clip".
 PAIRED = IMAGE_ENCODERS.keys() & TEXT_ENCODERS.keys()
-REGISTERED = {
-    f"{modality} {name}" if name in PAIRED else name: cls
-    for modality, registry in (("image", IMAGE_ENCODERS), ("text", TEXT_ENCODERS))
-    for name, cls in registry.items()
-}
+
+
+def registered(modality: str, registry: dict[str, type[Encoder]]) -> dict[str, type[Encoder]]:
+    """Encoders by name; the halves of a pair, which have one name, as "image clip", "text clip"."""
+    return {
+        f"{modality} {name}" if name in PAIRED else name: cls for name, cls in registry.items()
+    }
+
+
+REGISTERED = {**registered("image", IMAGE_ENCODERS), **registered("text", TEXT_ENCODERS)}
 _folders: list[tempfile.TemporaryDirectory[str]] = []
 
 

@@ -80,7 +80,7 @@ def test_words_find_pictures_by_the_cosine_of_both_halves(
         assert hit.cosines["picture"] == pytest.approx(pictures[hit.row] @ asked, abs=1e-5)
 
 
-class Told:
+class InSpace:
     """An encoder that says which space it is in."""
 
     def __init__(self, space: str | None) -> None:
@@ -99,7 +99,7 @@ def test_only_encoders_of_the_same_space_are_compared_as_they_are(
     views = Views(Block.of(rows + 0.01 * rng.normal(size=rows.shape).astype(np.float32)),
                   Block.of(rows))
     digests = {name: [f"{name} {row}" for row in range(100)] for name in ("image", "text")}
-    encoders = dict(zip(("image", "text"), map(Told, spaces), strict=True))
+    encoders = dict(zip(("image", "text"), map(InSpace, spaces), strict=True))
     learned, measured = learned_spaces(encoders, views, digests)
     assert isinstance(learned.projection, EncodersSpace) == is_shared
     assert measured.space == type(learned.projection).__name__
