@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from features.encoder import Encoder
 from features.encoders.bag_of_words import BagOfWords
+from features.encoders.clip import CLIPImage, CLIPText
 from features.encoders.cnn import CNN
 from features.encoders.cnn_pyramid import CNNPyramid
 from features.encoders.handcrafted import Handcrafted
@@ -16,6 +17,7 @@ from features.encoders.word2vec import Word2Vec
 IMAGE_ENCODERS: dict[str, type[Encoder]] = {
     "cnn": CNN,
     "cnn_pyramid": CNNPyramid,
+    "clip": CLIPImage,
     "handcrafted": Handcrafted,
     "small_resnet": SmallResNet,
     "small_vgg": SmallVGG,
@@ -25,4 +27,5 @@ TEXT_ENCODERS: dict[str, type[Encoder]] = {
     "tfidf": Tfidf,
     "word2vec": Word2Vec,
     "sbert": SentenceBert,
+    "clip": CLIPText,
 }

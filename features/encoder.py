@@ -74,6 +74,16 @@ class Encoder(Estimator):
         """Whether predictions are averaged over the plain sample and its copies."""
         return False
 
+    @property
+    def shared_space(self) -> str | None:
+        """The space that its pooled vectors share with those of another modality, by its name.
+
+        Vectors of encoders that give the same name can be compared by their cosine, with nothing
+        learned; None for an encoder whose vectors lie in a space of their own, as most do. It is
+        asked before any weights are there.
+        """
+        return None
+
     def identity(self) -> dict[str, Any]:
         """What decides the output beyond the parameters, as JSON: weights' hash, versions."""
         return {}

@@ -17,7 +17,7 @@ from models.neural.co_training import CoTraining
 from models.neural.cross_attention import CrossAttention
 from models.neural.end_to_end import EndToEnd
 from models.neural.gated import Gated
-from models.shared_space.classification import CCA, Contrastive, TextRegression
+from models.shared_space.classification import CCA, Contrastive, Shared, TextRegression
 from models.shared_space.kernel_cca import KernelCCA
 from models.shared_space.zero_shot import ZeroShot
 
@@ -36,6 +36,7 @@ FUSIONS: dict[str, type[Fusion]] = {
     "kernel_cca": KernelCCA,
     "text_space": TextRegression,
     "contrastive": Contrastive,
+    "shared": Shared,
     "semi_supervised": SemiSupervised,
     "zero_shot": ZeroShot,
 }

@@ -27,3 +27,20 @@ class SharesSpace(Fusion):
     def space(self) -> Space:
         """Unfitted space with this fusion's parameters."""
         raise NotImplementedError
+
+
+class ComparesAsEncoded(Fusion):
+    """A fusion that can compare pictures and texts as their encoders give them.
+
+    So it can where these put both into one space (Encoder.shared_space), and nothing of that space
+    is then to be learned. Inherit from it.
+    """
+
+    @property
+    def needs_shared_space(self) -> bool:
+        """Whether it is of no use on encoders that share no space."""
+        return True
+
+    def on_encoders(self, share_space: bool) -> Self:
+        """Itself as it is used on encoders that share a space, or that do not."""
+        return self

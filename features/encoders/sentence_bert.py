@@ -12,11 +12,19 @@ import numpy as np
 from pydantic import Field
 from scipy import sparse
 
-from features.block import Block, FloatArray, Form, Modality, TrainableNetwork, Unfreeze, joined
+from features.block import (
+    Block,
+    FloatArray,
+    Form,
+    Modality,
+    TrainableNetwork,
+    Unfreeze,
+    joined,
+    of_unit_length,
+)
 from features.encoder import Encoder
-from features.machine.identity import folder_digest, versions
 from features.machine.precision import Precision, chosen_precision
-from features.texts.sentence_models import loaded, model_folder
+from features.texts.sentence_models import loaded, model_folder, model_identity
 from features.texts.writing_systems import foreign_remark
 
 if TYPE_CHECKING:
@@ -33,8 +41,6 @@ ENGLISH = frozenset(
      "multi-qa-MiniLM-L6-cos-v1", "multi-qa-mpnet-base-dot-v1", "paraphrase-MiniLM-L6-v2",
      "paraphrase-mpnet-base-v2", "bge-small-en-v1.5", "bge-base-en-v1.5", "bge-large-en-v1.5",
      "e5-small-v2", "e5-base-v2", "e5-large-v2"})
-# Weights, configuration and vocabulary; not read-me files and the like.
-DECIDING_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -65,6 +71,9 @@ class SentenceBert(Encoder):
     forms: ClassVar[dict[Form, str | None]] = {
         "pooled": "sentence", "sequence": "tokens", "inputs": "numbers"}
 
+    english: ClassVar[frozenset[str]] = ENGLISH
+    multilingual: ClassVar[str] = "paraphrase-multilingual-MiniLM-L12-v2"
+
     model: str = "all-MiniLM-L6-v2"
     prompt: str = ""
     max_tokens: Annotated[int, Field(ge=3)] | None = None
@@ -74,11 +83,7 @@ class SentenceBert(Encoder):
 
     def identity(self) -> dict[str, Any]:
         """Digest of the model's files, library versions, and the precision on this machine."""
-        return {
-            "weights": folder_digest(model_folder(self.model), DECIDING_FILES),
-            "libraries": versions("sentence-transformers", "transformers", "tokenizers", "torch"),
-            "precision": chosen_precision(self.precision).identity(),
-        }
+        return model_identity(model_folder(self.model), chosen_precision(self.precision))
 
     def transform(self, samples: Sequence[str]) -> Block:
         """Encode m texts: float32 (m, d), or (m, t, d) with a mask, t the most tokens of a text.
@@ -156,7 +161,7 @@ class SentenceBert(Encoder):
         ]
         return {
             "sentence": Block.of(self._scaled(sentences)),
-            "tokens": _sequences(vectors, longest),
+            "tokens": sequences(vectors, longest),
         }
 
     def _batches(
@@ -191,10 +196,7 @@ class SentenceBert(Encoder):
         return "a " * words
 
     def _scaled(self, vectors: FloatArray) -> FloatArray:
-        if not self.normalise:
-            return vectors
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+        return of_unit_length(vectors) if self.normalise else vectors
 
     def _net(self) -> SentenceTransformer:
         return loaded(
@@ -216,11 +218,9 @@ class SentenceBert(Encoder):
 
     def unfit(self, samples: Sequence[str]) -> str | None:
         """Texts in another script than an English model has learned from."""
-        if Path(self.model).name not in ENGLISH:
+        if Path(self.model).name not in self.english:
             return None
-        return foreign_remark(
-            samples, "take a multilingual model, model: paraphrase-multilingual-MiniLM-L12-v2 say"
-        )
+        return foreign_remark(samples, f"take a multilingual model, model: {self.multilingual} say")
 
     def tokens(self, samples: Sequence[str]) -> list[list[str]]:
         """The word pieces of each text as the model reads them, with its start and end marks."""
@@ -266,7 +266,7 @@ def _first(block: Block, samples: int) -> Block:
     return Block.of(block.values[:samples], None if block.mask is None else block.mask[:samples])
 
 
-def _sequences(tokens: Sequence[FloatArray], longest: int) -> Block:
+def sequences(tokens: Sequence[FloatArray], longest: int) -> Block:
     """Token vectors of each text in order, with their mask, for the `longest` of all texts."""
     values = np.zeros((len(tokens), longest, tokens[0].shape[1]), dtype=np.float32)
     mask = np.zeros((len(tokens), longest), dtype=bool)

@@ -17,12 +17,17 @@ from models.course import TrainsNetwork
 from models.early.pooled import PooledFusion
 from models.fusion import Fit
 from models.groups import UsesGroups
-from models.matching import SharesSpace
+from models.matching import ComparesAsEncoded, SharesSpace
 from models.neural.fusion import Count, NotNegative, Positive, Share
 from models.preparation.scaling import BlockScaler
 from models.shared_space.contrastive import ContrastiveProjection
 from models.shared_space.points import Join, Sides, points, sides_of
-from models.shared_space.projections import CanonicalCorrelation, Projection, TextSpace
+from models.shared_space.projections import (
+    CanonicalCorrelation,
+    EncodersSpace,
+    Projection,
+    TextSpace,
+)
 from models.unlabelled import LearnsFromUnlabelled
 from models.views import Views, stacked
 
@@ -38,10 +43,9 @@ SIDES: dict[Direction, tuple[Sides, Sides]] = {
 }
 
 
-class SharedSpace(PooledFusion, LearnsFromUnlabelled, SharesSpace):
-    """Projects both modalities into one space, learned without labels, and classifies the points.
+class SharedSpace(PooledFusion, SharesSpace):
+    """Projects both modalities into one space and classifies the points.
 
-    The space is learned from samples that have both modalities, those without a label included.
     Since one modality stands for the other in it, a sample that lacks one is classified by its
     other one alone, and the classifier may learn from pictures and be asked about texts, or the
     reverse (cross-modal classification): `direction` says which modality it sees. A sample without
@@ -68,24 +72,18 @@ class SharedSpace(PooledFusion, LearnsFromUnlabelled, SharesSpace):
         """The modalities that the classifier learns from, and those it is asked about."""
         return SIDES[self.direction]
 
-    def fit(self, views: Views, y: Labels, unlabelled: Views | None = None) -> Self:
-        """Learn from n training samples with labels (n,).
-
-        How modalities go together is learned from `unlabelled` samples too.
-        """
-        self._prepare(Fit(views, y, views, unlabelled))
-        self._fit_classifier(views, y)
-        return self
-
     def _prepare(self, fit: Fit) -> Self:
         self._learn_classes(fit.train, fit.y)
-        pairs = fit.train if fit.unlabelled is None else stacked(fit.train, fit.unlabelled)
-        self.projection_ = self._projection().fit(pairs)
+        self.projection_ = self._projection().fit(self._pairs(fit))
         taught = fit.train.take(self._taught(fit.train))
         self.scaler_ = BlockScaler().fit(
             Block.of(points(self.projection_, sides_of(taught, self._sides[0]), self.join))
         )
         return self
+
+    def _pairs(self, fit: Fit) -> Views:
+        """Samples that the space is learned from."""
+        return fit.train
 
     def _training_array(self, views: Views) -> Array:
         return self._scaled(views, self._sides[0])
@@ -108,11 +106,30 @@ class SharedSpace(PooledFusion, LearnsFromUnlabelled, SharesSpace):
         return super()._completed(probabilities, sides_of(views, self._sides[1]))
 
 
+class LearnedSpace(SharedSpace, LearnsFromUnlabelled):
+    """A SharedSpace that is learned, without labels.
+
+    It is learned from samples that have both modalities, those without a label included.
+    """
+
+    def fit(self, views: Views, y: Labels, unlabelled: Views | None = None) -> Self:
+        """Learn from n training samples with labels (n,).
+
+        How modalities go together is learned from `unlabelled` samples too.
+        """
+        self._prepare(Fit(views, y, views, unlabelled))
+        self._fit_classifier(views, y)
+        return self
+
+    def _pairs(self, fit: Fit) -> Views:
+        return fit.train if fit.unlabelled is None else stacked(fit.train, fit.unlabelled)
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
-class CCA(SharedSpace):
+class CCA(LearnedSpace):
     """Classification in the space of canonical correlation analysis.
 
-    See SharedSpace and CanonicalCorrelation.
+    See LearnedSpace and CanonicalCorrelation.
 
     Parameters
     ----------
@@ -144,10 +161,10 @@ class CCA(SharedSpace):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class TextRegression(SharedSpace):
+class TextRegression(LearnedSpace):
     """Classification, or retrieval, in the texts' own space, into which pictures are regressed.
 
-    See SharedSpace and TextSpace.
+    See LearnedSpace and TextSpace.
 
     Parameters
     ----------
@@ -174,10 +191,10 @@ class TextRegression(SharedSpace):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Contrastive(SharedSpace, TrainsNetwork, UsesGroups):
+class Contrastive(LearnedSpace, TrainsNetwork, UsesGroups):
     """Classification in the space of a contrastive projection.
 
-    See SharedSpace and ContrastiveProjection.
+    See LearnedSpace and ContrastiveProjection.
 
     Parameters
     ----------
@@ -220,3 +237,25 @@ class Contrastive(SharedSpace, TrainsNetwork, UsesGroups):
             dropout=self.dropout,
             random_state=self.random_state,
         )
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Shared(SharedSpace, ComparesAsEncoded):
+    """Classification, or retrieval, in the space that both encoders share, as those of CLIP do.
+
+    See SharedSpace. The space is there before anything is learned (Radford et al. 2021): retrieval
+    has nothing to learn, and a classifier that has learned from texts can be asked about pictures.
+
+    Parameters
+    ----------
+    classifier, join, direction : see CCA.
+    """
+
+    version: ClassVar[int] = 1
+
+    classifier: Classifier = field(default_factory=Logistic, kw_only=False)
+    join: Join = "concat"
+    direction: Direction = "both"
+
+    def _projection(self) -> EncodersSpace:
+        return EncodersSpace()

@@ -12,7 +12,7 @@ from features.block import Block, BoolArray, FloatArray, Modality
 from models.classifier import Classifier
 from models.classifiers.logistic import Logistic
 from models.neural.fusion import Count, NotNegative, Positive
-from models.shared_space.classification import Direction, SharedSpace
+from models.shared_space.classification import Direction, LearnedSpace
 from models.shared_space.landmarks import LandmarkKernel
 from models.shared_space.points import Join
 from models.shared_space.projections import CorrelatedProjection
@@ -179,10 +179,10 @@ def _nearness(vectors: FloatArray, bank: FloatArray) -> FloatArray:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class KernelCCA(SharedSpace):
+class KernelCCA(LearnedSpace):
     """Classification, or retrieval, in the space of kernel canonical correlation analysis.
 
-    See SharedSpace and KernelCorrelation.
+    See LearnedSpace and KernelCorrelation.
 
     Parameters
     ----------

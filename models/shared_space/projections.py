@@ -156,6 +156,32 @@ class TextSpace(Projection):
         return self
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
+class EncodersSpace(Projection):
+    """The space that both encoders share: nothing is learned, points are their unit vectors."""
+
+    def fit(self, views: Views) -> Self:
+        """Nothing is learned: samples are not looked at.
+
+        Raises
+        ------
+        ValueError
+            Where the modalities are not equally wide: they are then in no common space.
+        """
+        widths = {modality: block.width for modality, block in views.blocks().items()}
+        if len(set(widths.values())) > 1:
+            raise ValueError(
+                "pictures and texts share no space: "
+                + " and ".join(f"{width} {modality} features" for modality, width in widths.items())
+                + " cannot be compared"
+            )
+        return self
+
+    def project(self, modality: Modality, block: Block) -> FloatArray:
+        """See Projection.project."""
+        return unit_rows(block.sequence()[0][:, 0])
+
+
 def _factor(covariance: Matrix, share: float) -> Matrix:
     """Lower Cholesky factor of the regularised covariance."""
     return np.asarray(scipy.linalg.cholesky(regularised(covariance, share), lower=True))

@@ -16,10 +16,16 @@ from models.arrays import Labels, Probabilities
 from models.course import TrainsNetwork
 from models.fusion import ClassTexts, Fit
 from models.groups import UsesGroups
+from models.matching import ComparesAsEncoded
 from models.neural.fusion import Count, Positive
 from models.shared_space.contrastive import ContrastiveProjection
 from models.shared_space.points import Sides
-from models.shared_space.projections import CanonicalCorrelation, Projection, TextSpace
+from models.shared_space.projections import (
+    CanonicalCorrelation,
+    EncodersSpace,
+    Projection,
+    TextSpace,
+)
 from models.shared_space.prototypes import prototypes, texts_in_turn
 from models.unseen_classes import RecognisesUnseenClasses
 from models.views import Views
@@ -28,21 +34,22 @@ Cosines = dict[Modality, FloatArray]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ZeroShot(RecognisesUnseenClasses, TrainsNetwork, UsesGroups):
+class ZeroShot(RecognisesUnseenClasses, ComparesAsEncoded, TrainsNetwork, UsesGroups):
     """Gives a sample the candidate class whose texts are the nearest to it in a shared space.
 
     The space, of pictures and texts, is learned from training samples that have both; no candidate
-    has any among them. With the unit vector a(m) of a sample's modality m in it, and the unit
-    vector t_c of the mean of the unit vectors of class c's texts:
+    has any among them. Where the encoders share a space already, only weight and temperature are
+    chosen. With the unit vector a(m) of a sample's modality m in it, and the unit vector t_c of the
+    mean of the unit vectors of class c's texts:
 
         s_c = (1 - w) a(image) . t_c + w a(text) . t_c
         p_c = exp(s_c / tau) / sum_k exp(s_k / tau),   over the candidates k
 
     `recognised_by` image or text leaves the other term out. The choice of the space makes it
     DeViSE-like regression onto texts ("text": Frome et al. 2013; Socher et al. 2013), canonical
-    correlations ("cca"), or CLIP's contrastive learning on these pairs ("contrastive": Radford et
-    al. 2021). Parameters are chosen on inner folds that hold out classes too (Lampert et al. 2009,
-    2014: training and test classes are disjoint).
+    correlations ("cca"), CLIP's contrastive learning on these pairs ("contrastive": Radford et al.
+    2021), or CLIP itself ("shared"). Parameters are chosen on inner folds that hold out classes too
+    (Lampert et al. 2009, 2014: training and test classes are disjoint).
 
     A sample that lacks a modality is recognised by the other one; one that lacks all it may be
     recognised by gets the same probability for every candidate. A training sample that lacks one
@@ -54,7 +61,8 @@ class ZeroShot(RecognisesUnseenClasses, TrainsNetwork, UsesGroups):
     Parameters
     ----------
     space : where pictures and texts are compared: see TextSpace, CanonicalCorrelation,
-        ContrastiveProjection.
+        ContrastiveProjection; "shared" as the encoders give them. By default "shared" where the
+        encoders share a space, else "text".
     recognised_by : the modalities of a sample that are compared with the classes' texts.
     pairs : what training pictures are paired with: the text of their own row, or those of their
         class in turn (as the papers have it; rows then need no text).
@@ -80,7 +88,7 @@ class ZeroShot(RecognisesUnseenClasses, TrainsNetwork, UsesGroups):
     }
     uses_class_texts: ClassVar[bool] = True
 
-    space: Literal["text", "cca", "contrastive"] = "text"
+    space: Literal["text", "cca", "contrastive", "shared"] | None = None
     recognised_by: Sides = "both"
     pairs: Literal["rows", "classes"] = "rows"
     weight: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -101,9 +109,23 @@ class ZeroShot(RecognisesUnseenClasses, TrainsNetwork, UsesGroups):
     def samples_need(self) -> tuple[Modality, ...]:
         """See Fusion.samples_need.
 
-        With pairs of classes, rows need a text only to be recognised by it.
+        With pairs of classes, rows need a text only to be recognised by it; so they do where no
+        space is learned.
         """
+        if self.space == "shared":
+            return self.asked
         return ("image", "text") if self.pairs == "rows" or "text" in self.asked else ("image",)
+
+    @property
+    def needs_shared_space(self) -> bool:
+        """See ComparesAsEncoded.needs_shared_space."""
+        return self.space == "shared"
+
+    def on_encoders(self, share_space: bool) -> Self:
+        """See ComparesAsEncoded.on_encoders: it settles the space that nobody has named."""
+        if self.space is None:
+            self.space = "shared" if share_space else "text"
+        return self
 
     def fit(self, views: Views, y: Labels, class_texts: ClassTexts | None = None) -> Self:
         """Learn the space from n samples with labels (n,), and where candidates lie in it."""
@@ -159,12 +181,14 @@ class ZeroShot(RecognisesUnseenClasses, TrainsNetwork, UsesGroups):
         return predicted
 
     def _shapes_the_space(self, name: str) -> bool:
-        unused = {"regularisation"} if self.space == "contrastive" else set()
+        unused = {"regularisation"} if self.space in ("contrastive", "shared") else set()
         return name not in {"weight", "temperature"} | unused
 
     def _projection(self) -> Projection:
         """Unfitted projection with this fusion's parameters."""
-        if self.space == "text":
+        if self.space == "shared":
+            return EncodersSpace()
+        if self.space in (None, "text"):
             return TextSpace(
                 regularisation=self.regularisation,
                 reduce=self.reduce,

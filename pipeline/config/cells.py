@@ -13,6 +13,7 @@ from features.encoder import Encoder
 from models import CLASSIFIERS, FUSIONS
 from models.combining import CombinesPredictions
 from models.fusion import Fusion, TakesClassifier
+from models.matching import ComparesAsEncoded
 from pipeline.config.components import Component, beyond
 from pipeline.config.grid import Grid
 from pipeline.seeds import derive
@@ -118,6 +119,8 @@ class Cell:
                 **self.classifier.parameters
             )
         estimator = FUSIONS[self.fusion.name](**parameters)
+        if isinstance(estimator, ComparesAsEncoded):
+            estimator = estimator.on_encoders(shares_space(self.image, self.text))
         return seeded(
             estimator, seed, self.fusion.name, self.classifier.name if self.classifier else ""
         )
@@ -137,6 +140,21 @@ def build_encoder(modality: Modality, component: Component, form: Form, seed: in
     output = cls.forms.get(form, cls.forms["pooled"])
     parameters = dict(component.parameters) | ({"output": output} if output is not None else {})
     return seeded(cls(**parameters), seed, component.name)
+
+
+def shares_space(image: Component | None, text: Component | None) -> bool:
+    """Whether two encoders put pictures and texts into one space."""
+    if image is None or text is None:
+        return False
+    of_image = IMAGE_ENCODERS[image.name](**image.parameters).shared_space
+    of_text = TEXT_ENCODERS[text.name](**text.parameters).shared_space
+    return of_image is not None and of_image == of_text
+
+
+def needs_shared_space(fusion: Component) -> bool:
+    """Whether a fusion is of no use on encoders that share no space."""
+    cls = FUSIONS[fusion.name]
+    return issubclass(cls, ComparesAsEncoded) and cls(**fusion.parameters).needs_shared_space
 
 
 def sample_modalities(cells: Iterable[Cell]) -> list[Modality]:
@@ -165,6 +183,8 @@ def _cells(grid: Grid, fusion: Component) -> Iterable[Cell]:
     )
     for classifier in classifiers:
         pairs = list(itertools.product(images, texts))
+        if needs_shared_space(fusion):
+            pairs = [pair for pair in pairs if shares_space(*pair)]
         parts = [_parts(cls, image, text, classifier) for image, text in pairs]
         if _combines_all(Cell(fusion, classifier=classifier).estimator(grid.seed)):
             all_parts = tuple(dict.fromkeys(itertools.chain.from_iterable(parts)))

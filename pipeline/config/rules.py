@@ -10,6 +10,7 @@ from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import FUSIONS
 from models.matching import SharesSpace
 from models.unseen_classes import RecognisesUnseenClasses
+from pipeline.config.cells import needs_shared_space, shares_space
 from pipeline.config.components import Component
 from pipeline.config.grid import GridTask
 from pipeline.config.parameters import parameters_of
@@ -22,7 +23,9 @@ def mismatches(
     fusions: Sequence[Component], images: Sequence[Component], texts: Sequence[Component]
 ) -> list[Problem]:
     """Fusions that ask for other encoders than those that the grid lists."""
-    return [*_unmet_needs(fusions, images, texts), *_untrainable(fusions, images, texts)]
+    unmet = _unmet_needs(fusions, images, texts)
+    shared = [] if unmet else _unshared(fusions, images, texts)
+    return [*unmet, *_untrainable(fusions, images, texts), *shared]
 
 
 def _unmet_needs(
@@ -62,6 +65,29 @@ def _untrainable(
         )
         for name, (image, text) in itertools.product(training, fixed_pairs)
     ]
+
+
+def _unshared(
+    fusions: Sequence[Component], images: Sequence[Component], texts: Sequence[Component]
+) -> list[Problem]:
+    """Fusions that need encoders with a common space, where no two of the grid's have one."""
+    if any(itertools.starmap(shares_space, itertools.product(images, texts))):
+        return []
+    pairs = ", ".join(IMAGE_ENCODERS.keys() & TEXT_ENCODERS.keys())
+    return [
+        Problem(
+            ("fusion",),
+            f"{fusion.label} compares pictures and texts as their encoders give them, but "
+            f"{_listed(images)} and {_listed(texts)} share no space: list a pair of encoders under "
+            f"both 'image' and 'text', with the same model (pairs: {pairs})",
+        )
+        for fusion in fusions
+        if needs_shared_space(fusion)
+    ]
+
+
+def _listed(components: Sequence[Component]) -> str:
+    return ", ".join(component.label for component in components)
 
 
 def task_problems(

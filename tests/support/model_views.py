@@ -64,9 +64,12 @@ class Layers(Encoder):
 def views(form: str = "pooled", n: int = 60, seed: int = 0) -> tuple[Views, np.ndarray]:
     """Views of n samples and their labels.
 
-    `form` is pooled, sparse (texts as CSR), inputs or sequence.
+    `form` is pooled, shared (of equal width, the same centres), sparse (texts as CSR), inputs or
+    sequence.
     """
     y = labels(n)
+    if form == "shared":
+        return Views(Block.of(pooled(y, 6, seed)), Block.of(pooled(y, 6, seed + 50))), y
     if form == "sequence":
         return Views(Block.of(*sequence(y, 4, 6, seed)), Block.of(*sequence(y, 3, 5, seed + 50))), y
     text = pooled(y, 5, seed + 50)

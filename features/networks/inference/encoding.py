@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -13,14 +13,36 @@ from torch import Tensor
 
 from features.block import FloatArray
 from features.machine.threads import ordered
-from features.networks.inference.feature_extractor import FeatureExtractor
-from features.pictures.preparation import batches, prepared
+from features.pictures.preparation import PixelArray, Preparation, batches, prepared
 
 Features = dict[str, FloatArray]
 
 
+class PictureNetwork(Protocol):
+    """A network that is given prepared pictures, a batch at a time.
+
+    Attributes
+    ----------
+    batch_size : pictures to give it at once.
+    rounds_by_batch : whether a CPU, too, rounds otherwise for other sizes of a batch.
+    """
+
+    preparation: Preparation
+    device: torch.device
+    batch_size: int
+    rounds_by_batch: bool
+
+    def __call__(self, pixels: PixelArray, outputs: Sequence[str]) -> Features:
+        """Features of uint8 pixels (b, size, size, 3) by output."""
+        ...
+
+    def features(self, pixels: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
+        """The same of pixels on the network's device, whose float32 results stay there."""
+        ...
+
+
 def encoded(
-    net: FeatureExtractor, pictures: Sequence[bytes], outputs: Sequence[str], exact: bool = True
+    net: PictureNetwork, pictures: Sequence[bytes], outputs: Sequence[str], exact: bool = True
 ) -> Iterator[Features]:
     """Features of consecutive pictures, in order: for each output float32 (b, d) or (b, t, d).
 
@@ -28,7 +50,7 @@ def encoded(
     ----------
     exact : whether a picture's features shall be the same to the bit whatever comes with it. A GPU
         rounds otherwise for other sizes of a batch, so that the last one is filled up; a CPU does
-        not.
+        so for some networks.
 
     Raises
     ------
@@ -37,11 +59,11 @@ def encoded(
     """
     if net.device.type == "cuda":
         return _on_gpu(net, pictures, outputs, exact)
-    return _on_cpu(net, pictures, outputs)
+    return _on_cpu(net, pictures, outputs, exact and net.rounds_by_batch)
 
 
 def _on_cpu(
-    net: FeatureExtractor, pictures: Sequence[bytes], outputs: Sequence[str]
+    net: PictureNetwork, pictures: Sequence[bytes], outputs: Sequence[str], fill: bool
 ) -> Iterator[Features]:
     """Every thread takes a batch of its own from the files to the features, on one core.
 
@@ -52,11 +74,12 @@ def _on_cpu(
 
     def features(start: int) -> Features:
         torch.set_num_threads(1)  # counts for each thread that computes
-        stop = min(start + net.batch_size, len(pictures))
-        return net(
-            np.stack([prepared(pictures, row, net.preparation) for row in range(start, stop)]),
-            outputs,
-        )
+        rows = range(start, min(start + net.batch_size, len(pictures)))
+        pixels = np.stack([prepared(pictures, row, net.preparation) for row in rows])
+        if fill and len(rows) < net.batch_size:
+            black = np.zeros((net.batch_size - len(rows), *pixels.shape[1:]), dtype=np.uint8)
+            pixels = np.concatenate([pixels, black])
+        return {output: values[: len(rows)] for output, values in net(pixels, outputs).items()}
 
     try:
         starts = range(0, len(pictures), net.batch_size)
@@ -74,7 +97,7 @@ class _Underway(NamedTuple):
 
 
 def _on_gpu(
-    net: FeatureExtractor, pictures: Sequence[bytes], outputs: Sequence[str], exact: bool
+    net: PictureNetwork, pictures: Sequence[bytes], outputs: Sequence[str], exact: bool
 ) -> Iterator[Features]:
     """Threads decode; the GPU is given a batch before the last one's results are waited for."""
     underway: deque[_Underway] = deque()
@@ -90,7 +113,7 @@ def _on_gpu(
 
 
 def _computed(
-    net: FeatureExtractor, pixels: Tensor, outputs: Sequence[str], exact: bool
+    net: PictureNetwork, pixels: Tensor, outputs: Sequence[str], exact: bool
 ) -> Iterator[_Underway]:
     """Features of pinned pixels (b, size, size, 3), in as few parts as the GPU's memory allows.
 
@@ -112,7 +135,7 @@ def _computed(
         start += len(part)
 
 
-def _on_device(net: FeatureExtractor, pixels: Tensor, exact: bool) -> Tensor:
+def _on_device(net: PictureNetwork, pixels: Tensor, exact: bool) -> Tensor:
     """The pixels on the GPU, behind them black pictures up to a full batch."""
     if not exact or len(pixels) == net.batch_size:
         return pixels.to(net.device, non_blocking=True)

@@ -67,6 +67,8 @@ class FeatureExtractor:
     batch_size : pictures to give it at once; on a GPU, halved where its memory does not suffice.
     """
 
+    rounds_by_batch = False
+
     def __init__(
         self,
         net: nn.Module,
@@ -88,7 +90,7 @@ class FeatureExtractor:
             output: tuple(features.shape[1:])
             for output, features in self.features(self._noise(1), ["pooled", "regions"]).items()
         }
-        self.batch_size = self._batch_size()
+        self.batch_size = batch_size_of(self.preparation.size, self.device)
 
     def _prepare(self, model: str, read_off: Sequence[str]) -> None:
         """Fold, fuse, hook, and bring the network to its device and format."""
@@ -132,7 +134,7 @@ class FeatureExtractor:
     def features(self, pixels: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
         """The same for uint8 pictures on the network's device, whose float32 results stay there."""
         self._pass.outputs, self._pass.features = outputs, {}
-        with torch.inference_mode(), _full_precision():
+        with torch.inference_mode(), full_precision():
             self.net(network_inputs(pixels, self._scale, self._shift).to(self._dtype))
         features: dict[str, Tensor] = self._pass.features
         self._pass.features = {}
@@ -169,13 +171,15 @@ class FeatureExtractor:
         )
         return torch.from_numpy(noise).to(self.device)
 
-    def _batch_size(self) -> int:
-        pixels = CPU_PIXELS if self.device.type == "cpu" else GPU_PIXELS
-        return max(1, min(LARGEST, pixels // self.preparation.size**2))
+
+def batch_size_of(size: int, device: torch.device) -> int:
+    """Pictures of `size` x `size` pixels to give a network at once."""
+    pixels = CPU_PIXELS if device.type == "cpu" else GPU_PIXELS
+    return max(1, min(LARGEST, pixels // size**2))
 
 
 @contextmanager
-def _full_precision() -> Iterator[None]:
+def full_precision() -> Iterator[None]:
     """Real float32 on a GPU too, whose convolutions otherwise round inputs to 10 bits (TF32).
 
     Features from a CPU and a GPU then agree to about 1e-6 and may share a key.

@@ -27,10 +27,11 @@ from models.shared_space.classification import (
     CCA,
     SIDES,
     Contrastive,
+    Shared,
     SharedSpace,
     TextRegression,
 )
-from models.shared_space.projections import Projection
+from models.shared_space.projections import EncodersSpace, Projection
 from models.shared_space.zero_shot import ZeroShot
 from pipeline.use.exporting.classifiers import Classified
 from pipeline.use.exporting.preparation import (
@@ -95,8 +96,16 @@ class SideBySide(nn.Module):
         return torch.cat(parts, dim=1)
 
 
-class Projected(nn.Module):
-    """Unit vectors (n, k) in a shared space: see models.shared_space.projections.Projection."""
+class AsEncoded(nn.Module):
+    """See models.shared_space.projections.EncodersSpace."""
+
+    def forward(self, values: Tensor, has: Tensor) -> Tensor:
+        """Zeros for missing samples."""
+        return torch.where(has[:, None], values, 0.0).double()
+
+
+class Mapped(nn.Module):
+    """Principal components, mapped into a space that was learned."""
 
     to_space: Tensor
 
@@ -107,9 +116,23 @@ class Projected(nn.Module):
         self.reduced = Reduced(reduction)
         self.register_buffer("to_space", constant(projection.maps_[modality]))
 
+    def forward(self, values: Tensor, has: Tensor) -> Tensor:
+        """Zeros for missing samples."""
+        reduced: Tensor = self.reduced(values, has)
+        return reduced.double() @ self.to_space
+
+
+class Projected(nn.Module):
+    """Unit vectors (n, k) in a shared space: see models.shared_space.projections.Projection."""
+
+    def __init__(self, projection: Projection, modality: Modality) -> None:
+        super().__init__()
+        is_as_encoded = isinstance(projection, EncodersSpace)
+        self.points = AsEncoded() if is_as_encoded else Mapped(projection, modality)
+
     def forward(self, features: Features) -> Tensor:
         """Zeros for missing samples."""
-        points = self.reduced(features.values, features.has).double() @ self.to_space
+        points = self.points(features.values, features.has)
         norms: Tensor = torch.linalg.vector_norm(points, dim=1, keepdim=True)
         unit: Tensor = points / norms.clamp(min=LEAST_NORM)
         return unit.float()
@@ -314,6 +337,7 @@ NETWORKS: dict[type[Fusion], Callable[[Any], nn.Module]] = {
     CCA: _in_shared_space,
     TextRegression: _in_shared_space,
     Contrastive: _in_shared_space,
+    Shared: _in_shared_space,
     SemiSupervised: CoTaught,
     ZeroShot: Recognised,
     Gated: _of_pooled,

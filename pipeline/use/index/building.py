@@ -20,6 +20,7 @@ from features.block import FloatArray, Modality
 from features.encoder import Encoder
 from features.machine.threads import ordered
 from features.pictures.decoding import UnreadablePicture, decode
+from models.shared_space.projections import EncodersSpace
 from models.views import Views
 from pipeline.data.samples import NOUNS
 from pipeline.use.bundle import Bundle
@@ -65,6 +66,7 @@ class Summary:
     without_faiss: bool = False
     is_new: bool = True
     modalities: tuple[Modality, ...] = ()
+    as_encoded: bool = False
 
     def lines(self) -> Iterator[str]:
         """Sentences for the terminal."""
@@ -75,9 +77,11 @@ class Summary:
         if self.problems:
             yield f"{count(len(self.problems), 'item')} with a problem:"
             yield from listed(self.problems)
+        if self.as_encoded:
+            yield "pictures and texts are compared as their encoders give them: they share a space"
         if self.measured is not None and self.measured.pairs:
             yield _measured_text(self.measured)
-        elif self.is_new and len(self.modalities) == 2:
+        elif self.is_new and len(self.modalities) == 2 and not self.as_encoded:
             yield (
                 f"fewer than {PAIRS} items have both a picture and a text: words find texts and "
                 "pictures find pictures, and neither finds the other"
@@ -125,6 +129,7 @@ def build_index(
     else:
         spaces, summary.measured, known = before.spaces, before.measured, _known_of(before)
     summary.modalities = tuple(spaces.encoders)
+    summary.as_encoded = isinstance(spaces.projection, EncodersSpace)
     summary.encoded = {
         modality: len(rows) if before is None else 0 for modality, rows in known.row_of.items()
     }

@@ -14,7 +14,12 @@ from features.block import Block, BoolArray, FloatArray, Modality
 from features.encoder import Encoder
 from models.arrays import unit_rows
 from models.preparation.principal_components import BlockReduction
-from models.shared_space.projections import CanonicalCorrelation, Projection, TextSpace
+from models.shared_space.projections import (
+    CanonicalCorrelation,
+    EncodersSpace,
+    Projection,
+    TextSpace,
+)
 from models.views import Views
 from pipeline.data.samples import NOUNS
 from pipeline.metrics.ranks import Ranks, ranks
@@ -131,7 +136,8 @@ def learned_spaces(
     """Spaces learned from n items, and how well the one for both does on pairs left out.
 
     Of the projections tried, the one that finds most pairs among a fifth of them is taken; another
-    fifth measures it. Pairs that share a picture or a text are held out together.
+    fifth measures it. Pairs that share a picture or a text are held out together. Where the
+    encoders share a space, it is taken, needs no pairs, and is measured by such a fifth, too.
 
     Parameters
     ----------
@@ -142,11 +148,12 @@ def learned_spaces(
         modality: BlockReduction(WIDEST, 0).fit(block) for modality, block in views.blocks().items()
     }
     rows = np.flatnonzero(np.all([block.present for block in views.blocks().values()], axis=0))
+    as_encoded = EncodersSpace() if _share_space(encoders) else None
     if len(encoders) < 2 or len(rows) < PAIRS:
-        return Spaces(encoders, reductions, None), None
+        return Spaces(encoders, reductions, as_encoded), None
     shared = together(*([digests[modality][row] for row in rows.tolist()] for modality in encoders))
     pairs, part = Pairs(views.take(rows), shared), parts(shared, HELD_OUT)
-    chosen = max(
+    chosen = as_encoded or max(
         candidates(),
         key=lambda candidate: sum(
             hit_at(AT)(ranked).sum()
@@ -162,6 +169,12 @@ def learned_spaces(
         type(chosen).__name__,
     )
     return Spaces(encoders, reductions, chosen.fit(pairs.views)), measured
+
+
+def _share_space(encoders: Mapping[Modality, Encoder]) -> bool:
+    """Whether vectors of all encoders can be compared as they are."""
+    names = {encoder.shared_space for encoder in encoders.values()}
+    return len(encoders) > 1 and len(names) == 1 and None not in names
 
 
 class Pairs(NamedTuple):

@@ -12,7 +12,7 @@ PICKLE = b"\x80"  # how a pickle begins
 VECTORS = ".vectors"  # ending of word vectors
 SENTENCE_MODEL = (".safetensors", ".json", ".txt", ".model")
 # Parts of sentence transformers that are described by numbers alone; others name classes to import.
-MODULES = ("Transformer", "Pooling", "Normalize")
+MODULES = ("Transformer", "Pooling", "Normalize", "CLIPModel")
 
 
 def check_weights(folder: Path, files: Collection[str]) -> None:

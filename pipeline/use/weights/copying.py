@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.encoder import Encoder
+from features.encoders.clip import CLIPImage
 from features.encoders.cnn import CNN
 from features.encoders.cnn_pyramid import CNNPyramid
 from features.encoders.sentence_bert import SentenceBert
@@ -59,7 +60,7 @@ class _Copies:
         """
         changed = copy(encoder)
         vars(changed).pop("net_", None)  # a tuned network is made again, from the copied weights
-        if isinstance(changed, SentenceBert):
+        if isinstance(changed, SentenceBert | CLIPImage):
             self._sentence_model(changed)
         elif isinstance(changed, CNN):
             self._network(changed)
@@ -83,7 +84,7 @@ class _Copies:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path, is_new
 
-    def _sentence_model(self, encoder: SentenceBert) -> None:
+    def _sentence_model(self, encoder: SentenceBert | CLIPImage) -> None:
         source = model_folder(encoder.model)
         target, is_new = self._target(("sentences", str(source)))
         if is_new:

@@ -17,9 +17,11 @@ from pipeline.use.problem import BundleError
 from pipeline.use.refit import refitted
 from tests.pipeline.use.conftest import OF_BOTH
 from tests.support.comparisons import comparison_of
+from tests.support.random_pair import random_pair
 from tests.support.tiny import GRID, read_rows, write_grid, write_rows, write_table
 
-# What is bundled by itself: end_to_end trains encoders, zero_shot has folds of classes.
+# What is bundled by itself: end_to_end trains encoders, zero_shot has folds of classes, and shared
+# needs encoders with a common space.
 QUICK = {
     "late": "{late: {rule: [mean, max, majority, weighted, stacking, selection]}}",
     "attention": "{attention: {epochs: 1, width: 8, similarity: cosine, "
@@ -29,7 +31,7 @@ QUICK = {
     "co_training": "{co_training: {epochs: 1, interaction: [none, product]}}",
     "contrastive": "{contrastive: {epochs: 1}}",
 }
-APART = {"end_to_end", "zero_shot"}
+APART = {"end_to_end", "zero_shot", "shared"}
 FUSION = "[majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]"
 
 
@@ -99,6 +101,13 @@ def test_encoders_that_were_trained_with_the_fusion_are_the_same(tmp_path, one_t
     grid = grid_of("{end_to_end: {epochs: 1}}", "logistic").replace(
         "[handcrafted]", "[{small_vgg: {width: 2}}]"
     )
+    ((_, before, after),) = bundled(tmp_path, grid)
+    assert np.array_equal(before, after)
+
+
+def test_a_pair_of_encoders_is_the_same(tmp_path, one_thread):
+    clip = f"[{{clip: {{model: {random_pair(tmp_path / 'pair')}}}}}]"
+    grid = grid_of("shared", "logistic", clip).replace("[handcrafted]", clip)
     ((_, before, after),) = bundled(tmp_path, grid)
     assert np.array_equal(before, after)
 

@@ -15,6 +15,7 @@ from models.combining import InnerPredictions, MemberPredictions
 from models.early.concat import Concat
 from models.fusion import TakesClassifier
 from models.late.late import Late, Rule
+from models.matching import ComparesAsEncoded
 from models.views import Views
 from pipeline.config.cells import Cell
 from pipeline.config.components import Component
@@ -65,6 +66,8 @@ def asked(content, cell_views):
 
 
 def form_of(cls):
+    if issubclass(cls, ComparesAsEncoded) and built(cls).needs_shared_space:
+        return "shared"
     return "sequence" if "sequence" in cls.needs.values() else "sparse"
 
 
@@ -120,7 +123,9 @@ def test_two_classes_and_missing_samples_are_as_in_the_bundle(name, classes):
 
 VARIANTS = {
     "cca": [{"join": "mean"}, {"direction": "image_to_text"}, {"direction": "text_to_image"}],
-    "zero_shot": [{"recognised_by": "image"}, {"space": "cca"}, {"temperature": 0.01}],
+    "zero_shot": [
+        {"recognised_by": "image"}, {"space": "cca"}, {"space": "shared"}, {"temperature": 0.01}
+    ],
     "attention": [{"similarity": "cosine"}, {"pooled": False}],
     "image_only": [{"classifier": CLASSIFIERS["ridge"]()}],
 }
@@ -130,7 +135,8 @@ VARIANTS = {
 def test_parameters_of_fusions_make_no_difference_to_the_network(name):
     cls = FUSIONS[name]
     for variant in VARIANTS[name]:
-        for form in {form_of(cls), "pooled"}:
+        forms = {"shared"} if variant.get("space") == "shared" else {form_of(cls), "pooled"}
+        for form in forms:
             cell, known = with_fit(built(cls, **variant), form)
             np.testing.assert_allclose(
                 of_torch(cell, known), cell.of_views(known), atol=1e-5, err_msg=str(variant)
