@@ -10,16 +10,16 @@ from pathlib import Path
 
 from features.machine.facts import caching_facts
 from pipeline import flow
+from pipeline.command.ending import ended
+from pipeline.command.options import command_line, command_of, engine_of
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
-from pipeline.ending import ended
 from pipeline.engine.opening import engine_at
 from pipeline.engine.progress import progress
 from pipeline.engine.stopping import stoppable
 from pipeline.engine.task import Engine, EngineError
-from pipeline.options import command_line, command_of, engine_of
 from pipeline.plan.checks import checks_before_fits
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.load import load
@@ -34,7 +34,7 @@ PROBLEMS = (GridError, SourceError, DatasetError, EngineError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a grid. Exit code 0: all done; 1: some cells failed; else see pipeline.ending."""
+    """Run a grid. Exit code 0: all done; 1: some cells failed; else see pipeline.command.ending."""
     options = command_line().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     return ended(lambda: _carried_out(options), PROBLEMS)
