@@ -7,13 +7,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.command.ending import ended
+from pipeline.command.names import called
+from pipeline.command.options import add_jobs
 from pipeline.config.grid import GridError
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
-from pipeline.ending import ended
 from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress, say
-from pipeline.options import add_jobs
 from pipeline.use.finished_run import BEST, FinishedRun
 from pipeline.use.making import Extras, make_bundle
 from pipeline.use.problem import BundleError
@@ -22,7 +23,7 @@ PROBLEMS = (BundleError, GridError, SourceError, DatasetError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write a bundle. For exit codes other than 0 see pipeline.ending."""
+    """Write a bundle. For exit codes other than 0 see pipeline.command.ending."""
     options = _parser().parse_args(arguments)
     return ended(lambda: _bundle(options), PROBLEMS)
 
@@ -38,7 +39,7 @@ def _bundle(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.bundle", description=(
+    parser = argparse.ArgumentParser(prog=called("bundle"), description=(
         "Fit a cell of a finished run on all its rows and write it into a folder that predicts."))
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("--cell", default=BEST,

@@ -15,8 +15,9 @@ from statistics import fmean
 import numpy as np
 
 from features.machine.nearest import nearest
+from pipeline.command.ending import ended
+from pipeline.command.names import called
 from pipeline.config.reading.origin import LOCK
-from pipeline.ending import ended
 from pipeline.metrics import METRICS
 from reports.analysis.many_data_sets import AcrossFacts, across
 from reports.page.many_pages import pages
@@ -36,8 +37,8 @@ class Run:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write compare.html, compare.md, compare.svg. For exit codes see pipeline.ending."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.compare", description=__doc__)
+    """Write compare.html, compare.md, compare.svg. For exit codes see pipeline.command.ending."""
+    parser = argparse.ArgumentParser(prog=called("compare"), description=__doc__)
     parser.add_argument(
         "runs", type=Path, nargs="+", help="folders of finished runs, one data set each"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +42,7 @@ from reports.record import RunRecord, ScoredRecord
 from reports.retrieval_record import RetrievalRecord
 from reports.wording import count, for_terminal
 
+logger = logging.getLogger("modalgrid.flow")
 LISTED = 10  # rows left out that the terminal names; the report names all
 
 
@@ -86,6 +89,7 @@ class _Clock:
         begun = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - begun
+        logger.info("%s: %.1f s", name, self.seconds[name])
 
 
 def carry_out(assignment: Assignment, engine: Engine) -> Finished:
@@ -268,14 +272,29 @@ def _report(record: RunRecord | RetrievalRecord, folder: Path, said: Collection[
     from reports.page.render import write_report
 
     write_report(record, folder)
-    for alarm in record.alarms:
-        say(for_terminal(f"ALARM: {alarm}"))
+    _say_alarms(record, say)
     for warning in (warning for warning in record.warnings if warning not in said):
         say(for_terminal(f"warning: {warning}"))
+    _say_failures(record, say)
+
+
+def write_worst(record: RunRecord | RetrievalRecord) -> None:
+    """Write alarms and failures to standard error, though nothing else is said of the run."""
+    write = partial(print, file=sys.stderr)
+    _say_alarms(record, write)
+    _say_failures(record, write)
+
+
+def _say_alarms(record: RunRecord | RetrievalRecord, write: Callable[[str], None]) -> None:
+    for alarm in record.alarms:
+        write(for_terminal(f"ALARM: {alarm}"))
+
+
+def _say_failures(record: RunRecord | RetrievalRecord, write: Callable[[str], None]) -> None:
     errors: dict[str, str] = {}  # the first of each cell
     for failure in record.failures:
         errors.setdefault(failure.cell, failure.error)
     for error in dict.fromkeys(errors.values()):
         cells = [cell for cell, first in errors.items() if first == error]
         others = f" and {count(len(cells) - 1, 'other cell')}" if len(cells) > 1 else ""
-        say(for_terminal(f"failed: {cells[0]}{others}: {error}"))
+        write(for_terminal(f"failed: {cells[0]}{others}: {error}"))

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.ending import ended
+from pipeline.command.ending import ended
+from pipeline.command.names import called
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
 from pipeline.use.items.columns import add_columns, columns_given
@@ -18,7 +19,10 @@ from reports.wording import for_terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write an index, or bring it up to date. For exit codes other than 0 see pipeline.ending."""
+    """Write an index, or bring it up to date.
+
+    For exit codes other than 0 see pipeline.command.ending.
+    """
     options = _parser().parse_args(arguments)
     return ended(lambda: _index(options), (BundleError,))
 
@@ -39,7 +43,7 @@ def _index(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.index", description=(
+    parser = argparse.ArgumentParser(prog=called("index"), description=(
         "Index items by the encoders of a bundle, to be searched by words and pictures. An index "
         "that is there is brought up to date: only what is new is encoded."))
     parser.add_argument("model", type=Path, help="folder of the bundle")

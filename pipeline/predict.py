@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.ending import ended
+from pipeline.command.ending import ended
+from pipeline.command.names import called
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
 from pipeline.use.items.columns import add_columns, columns_given
@@ -18,7 +19,7 @@ from reports.wording import for_terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write predictions. For exit codes other than 0 see pipeline.ending."""
+    """Write predictions. For exit codes other than 0 see pipeline.command.ending."""
     options = _parser().parse_args(arguments)
     return ended(lambda: _predict(options), (BundleError,))
 
@@ -37,7 +38,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=(
+    parser = argparse.ArgumentParser(prog=called("predict"), description=(
         "Predict the classes of new items with a bundle that python -m pipeline.bundle wrote."))
     parser.add_argument("model", type=Path, help="folder of the bundle")
     parser.add_argument(

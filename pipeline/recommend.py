@@ -7,12 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.ending import ended
+from pipeline.command.ending import ended
+from pipeline.command.names import called
 from pipeline.use.problem import BundleError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the items that are most alike. For exit codes other than 0 see pipeline.ending."""
+    """Print the items that are most alike.
+
+    For exit codes other than 0 see pipeline.command.ending.
+    """
     options = _parser().parse_args(arguments)
     return ended(lambda: _recommend(options), (BundleError,))
 
@@ -40,7 +44,7 @@ def _recommend(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     from pipeline.use.index.options import add_common, share_of
 
-    parser = argparse.ArgumentParser(prog="python -m pipeline.recommend", description=(
+    parser = argparse.ArgumentParser(prog=called("recommend"), description=(
         "Recommend items of an index that python -m pipeline.index wrote: those most like others, "
         "by picture, text or both."))
     parser.add_argument("index", type=Path, help="folder of the index")

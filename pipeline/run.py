@@ -1,4 +1,7 @@
-"""The command line: `python -m pipeline.run grid.yaml`; what it does stands in pipeline.flow."""
+"""The command line: `python -m pipeline.run grid.yaml`; what it does stands in pipeline.flow.
+
+A table or a folder in place of the grid is run by the grid that `python -m pipeline.new` writes.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,21 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from features.machine.facts import caching_facts
 from pipeline import flow
+from pipeline.command.ending import ended
+from pipeline.command.options import command_line, command_of, engine_of
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
-from pipeline.ending import ended
 from pipeline.engine.opening import engine_at
-from pipeline.engine.progress import progress
+from pipeline.engine.progress import progress, quiet
 from pipeline.engine.stopping import stoppable
 from pipeline.engine.task import Engine, EngineError
-from pipeline.options import command_line, command_of, engine_of
 from pipeline.plan.checks import checks_before_fits
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.load import load
@@ -27,25 +31,45 @@ from pipeline.plan.plan import make_plan
 from pipeline.plan.text import plan_text
 from pipeline.results.lock import lock_text
 from pipeline.results.record import KEYED, package_versions
+from pipeline.start.draft import NoStart
+from pipeline.start.run_of_data import grid_of_data
+from pipeline.start.starting import is_data
 from pipeline.store.opening import store_at
 from pipeline.store.remember import fact_cache
 
-PROBLEMS = (GridError, SourceError, DatasetError, EngineError)
+PROBLEMS = (GridError, SourceError, DatasetError, EngineError, NoStart)
+FAILED, ALARMED = 1, 3  # exit codes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a grid. Exit code 0: all done; 1: some cells failed; else see pipeline.ending."""
+    """Run a grid. Exit code 0: all done; 1: some cells failed; 3: alarms, where asked to be strict.
+
+    For others see pipeline.command.ending.
+    """
     options = command_line().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    if options.verbose:
+        logging.getLogger("modalgrid").setLevel(logging.INFO)
     return ended(lambda: _carried_out(options), PROBLEMS)
 
 
 def _carried_out(options: argparse.Namespace) -> int:
-    with caching_facts(fact_cache(store_at(options.store))):
-        grid = read_grid(options.grid)
+    shown = quiet() if options.quiet else nullcontext()
+    with shown, caching_facts(fact_cache(store_at(options.store))):
+        grid = _grid(options)
         with engine_at(*engine_of(options, grid.run), options.jobs, KEYED) as engine:
             begin = _planned if options.plan else _run
             return begin(grid, options, engine)
+
+
+def _grid(options: argparse.Namespace) -> Grid:
+    """The grid that is named, or that of the table or folder that is."""
+    if not is_data(options.grid):
+        return read_grid(options.grid)
+    grid, options.grid = grid_of_data(
+        options.grid, options.out, store_at(options.store), write=not options.plan
+    )
+    return grid
 
 
 def _planned(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
@@ -53,8 +77,15 @@ def _planned(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
     comparison = load(grid, store, engine, progress, keep=store.is_made)
     plan = make_plan(comparison)
     print(plan_text(plan, comparison, _lock(comparison)))
-    flow.say_checks(checks_before_fits(comparison))
-    return 1 if plan.failures else 0
+    checked = checks_before_fits(comparison)
+    flow.say_checks(checked)
+    return _code(options, bool(plan.failures), any(check.severe for check in checked))
+
+
+def _code(options: argparse.Namespace, failures: bool, alarms: bool) -> int:
+    if failures:
+        return FAILED
+    return ALARMED if alarms and options.strict else 0
 
 
 def _lock(comparison: Comparison) -> str:
@@ -68,9 +99,11 @@ def _run(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
     record = flow.carry_out(
         flow.Assignment(grid, options.grid, options.store, folder, command_of(options)), engine
     ).record
+    if options.quiet:
+        flow.write_worst(record)
     print(f"report: {folder / 'report.html'}")
     print(closing(record))
-    return 1 if record.failures else 0
+    return _code(options, bool(record.failures), bool(record.alarms))
 
 
 if __name__ == "__main__":

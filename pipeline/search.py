@@ -7,12 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.ending import ended
+from pipeline.command.ending import ended
+from pipeline.command.names import called
 from pipeline.use.problem import BundleError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the items that are next. For exit codes other than 0 see pipeline.ending."""
+    """Print the items that are next. For exit codes other than 0 see pipeline.command.ending."""
     options = _parser().parse_args(arguments)
     return ended(lambda: _search(options), (BundleError,))
 
@@ -32,7 +33,7 @@ def _search(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     from pipeline.use.index.options import add_common
 
-    parser = argparse.ArgumentParser(prog="python -m pipeline.search", description=(
+    parser = argparse.ArgumentParser(prog=called("search"), description=(
         "Find items of an index that python -m pipeline.index wrote, by words, pictures, or both. "
         "Terms are added and taken away: '\"bird\" + sky.jpg - cage'."))
     parser.add_argument("index", type=Path, help="folder of the index")

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.ending import ended
+from pipeline.command.ending import ended
+from pipeline.command.names import called
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
 from pipeline.use.index.index import Index
@@ -17,7 +18,10 @@ from pipeline.use.problem import BundleError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until Ctrl-C, which is how it ends well. For other exit codes see pipeline.ending."""
+    """Serve until Ctrl-C, which is how it ends well.
+
+    For other exit codes see pipeline.command.ending.
+    """
     options = _parser().parse_args(arguments)
     return ended(lambda: _serve(options), (BundleError,))
 
@@ -68,7 +72,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.serve", description=(
+    parser = argparse.ArgumentParser(prog=called("serve"), description=(
         "Serve a bundle that python -m pipeline.bundle wrote: a page for people, an API for "
         "programs."))
     parser.add_argument("model", type=Path, help="folder of the bundle")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.block import Modality
-from pipeline.ending import ended
+from pipeline.command.ending import ended
+from pipeline.command.names import called
 from pipeline.engine.progress import say
 from pipeline.use.index.options import count_of
 from pipeline.use.problem import BundleError
@@ -23,7 +24,7 @@ COVERAGE = 0.9
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print tags. For exit codes other than 0 see pipeline.ending."""
+    """Print tags. For exit codes other than 0 see pipeline.command.ending."""
     options = _parser().parse_args(arguments)
     return ended(lambda: _tag(options), (BundleError,))
 
@@ -99,7 +100,7 @@ def _by_model(options: argparse.Namespace) -> dict[str, list[Tag]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.tag", description=(
+    parser = argparse.ArgumentParser(prog=called("tag"), description=(
         "Tag pictures: with labels of a file, whose words an index compares; with the tags that "
         "its items have in a column; or with the classes of a bundle."))
     parser.add_argument("folder", type=Path, help="folder of an index, or of a bundle")

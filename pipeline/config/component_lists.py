@@ -14,6 +14,22 @@ from pipeline.config.components import Component, variants
 from pipeline.config.problem import KeyPath, Problem
 
 Registry = Mapping[str, type]
+# As in the default grid: chance, each modality alone, then early, attention and late fusion.
+BOTH: tuple[Any, ...] = (
+    "majority", "image_only", "text_only", "concat", "attention",
+    {"late": {"rule": ["mean", "product"]}},
+)
+ALONE: dict[str, tuple[Any, ...]] = {
+    "image": ("majority", "image_only"), "text": ("majority", "text_only")
+}
+# Spaces that are learned from pairs.
+RETRIEVAL: tuple[Any, ...] = ("text_space", "cca", "kernel_cca")
+# Classes that no training row has, by each space and by each modality.
+UNSEEN: tuple[Any, ...] = (
+    "majority",
+    {"zero_shot": {"space": ["text", "cca", "contrastive"],
+                   "recognised_by": ["image", "text", "both"]}},
+)
 
 
 def components(
@@ -107,3 +123,19 @@ def located(component: Component, folder: Path) -> Component:
         for key, value in component.parameters.items()
     }
     return replace(component, parameters=parameters)
+
+
+def default_fusions(content: Mapping[str, Any]) -> list[Any]:
+    """The fusions of a grid that names none, by its task and its lists of encoders.
+
+    Empty where it names no encoders either.
+    """
+    listed = [modality for modality in ("image", "text") if content.get(modality)]
+    if not listed:
+        return []
+    if content.get("task") == "retrieval":
+        return list(RETRIEVAL)
+    split = content.get("split")
+    if isinstance(split, Mapping) and split.get("unseen_classes") is True:
+        return list(UNSEEN)
+    return list(BOTH if len(listed) > 1 else ALONE[listed[0]])

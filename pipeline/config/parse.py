@@ -10,7 +10,7 @@ from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from features.machine.nearest import nearest
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config import values
-from pipeline.config.component_lists import Registry, components, located
+from pipeline.config.component_lists import Registry, components, default_fusions, located
 from pipeline.config.components import Component
 from pipeline.config.data_key import data_key
 from pipeline.config.grid import Grid, GridError
@@ -33,7 +33,9 @@ KEYS: dict[str, str] = {
     "split": "how folds are drawn",
     "image": "picture encoders to compare",
     "text": "text encoders to compare",
-    "fusion": "ways to use one or both modalities",
+    "fusion": "ways to use one or both modalities (default: chance, each modality alone, and with "
+    "both concat, attention, and late with the rules mean and product; of retrieval text_space, "
+    "cca and kernel_cca; of unseen classes majority and zero_shot)",
     "classifier": "classifiers on the features (default logistic)",
     "metric": "what cells are ranked by (default balanced_accuracy; of retrieval hit_at_10)",
     "tuning_metric": "what parameters are chosen by on the inner folds (default log_loss: it is "
@@ -149,7 +151,7 @@ def _unknown_keys(content: Mapping[str, Any]) -> list[Problem]:
 
 def _lists(content: Mapping[str, Any], problems: list[Problem]) -> dict[str, list[Component]]:
     """The components under each key that lists some; mistakes are added to `problems`."""
-    given = {"classifier": ["logistic"], **content}
+    given = {"classifier": ["logistic"], "fusion": default_fusions(content), **content}
     lists = {
         key: components(key, given, registry, problems) for key, registry in REGISTRIES.items()
     }

@@ -56,7 +56,7 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
         "title": "modalgrid grid",
         "type": "object",
         "properties": properties,
-        "required": ["data", "fusion"],
+        "required": ["data"],
         "additionalProperties": False,
         "$defs": parts,
     }

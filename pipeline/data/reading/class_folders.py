@@ -59,7 +59,7 @@ def look_below(root: Path, depth: int) -> ClassFolders:
     Hidden files are not looked at. Links are followed; within a class folder each folder counts
     once, however many links lead there, so that links in a circle end.
     """
-    below, readable = ClassFolders(), _readable_endings()
+    below, readable = ClassFolders(), readable_endings()
     for folder, files in _walk(root, depth, below):
         parts = folder.parts
         of_class = "/".join(parts[:depth])
@@ -118,7 +118,7 @@ def _identity(folder: Path) -> _Identity:
 
 
 @cache
-def _readable_endings() -> frozenset[str]:
+def readable_endings() -> frozenset[str]:
     """Endings of formats that are decoded, such as ".png"."""
     from PIL import Image  # imports every picture format there is
 

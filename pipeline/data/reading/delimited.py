@@ -7,15 +7,46 @@ import io
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import pyarrow.csv as pa_csv
 
 from pipeline.data.reading.quotes import Quotes, Quoting
 
 MOST_PROBLEMS = 12
+HEAD, ROWS = 2**16, 20  # characters and rows of a file that tell its delimiter
+# What may stand between the values of a file of that ending, the usual first.
+DELIMITERS: dict[str, tuple[str, ...]] = {".csv": (",", ";", "\t"), ".tsv": ("\t",)}
 # How a grid says what quotes are, and what it says.
 IN_A_GRID = "`quoting: {}` beside the file's path"
+
+
+def delimiter_of(head: str, ending: str, quoting: Quoting | None = None) -> str:
+    """What stands between the values of a file: a comma, in .csv also a semicolon or a tab.
+
+    Spreadsheets write semicolons where a comma is the decimal sign. Taken is what divides the
+    header and the first rows into equally many values, the most; where that holds of none, what is
+    usual for the ending.
+
+    Parameters
+    ----------
+    head : how the file begins, header included.
+    """
+    usual, *others = DELIMITERS[ending]
+    widths = {sign: _width(head, Delimited(sign, quoting)) for sign in (usual, *others)}
+    best = max(widths, key=lambda sign: widths[sign])  # the first of equals
+    return best if widths[best] > 1 else usual
+
+
+def _width(head: str, form: Delimited) -> int:
+    """How many values the header and the first rows have; 0 where these differ."""
+    reader = csv.reader(io.StringIO(head, newline=""), **form.dialect())
+    try:
+        sizes = [len(record) for record in itertools.islice(filter(None, reader), ROWS)]
+    except csv.Error:
+        return 0
+    whole = sizes[:-1] if len(sizes) > 2 else sizes  # the last may go on beyond the head
+    return whole[0] if len(set(whole)) == 1 else 0
 
 
 @dataclass(frozen=True)
@@ -31,6 +62,13 @@ class Delimited:
     delimiter: str
     quoting: Quoting | None
     said_by: str = IN_A_GRID
+
+    @classmethod
+    def of(
+        cls, head: str, ending: str, quoting: Quoting | None, said_by: str = IN_A_GRID
+    ) -> Self:
+        """How a file of that ending is written that begins with `head`."""
+        return cls(delimiter_of(head, ending, quoting), quoting, said_by)
 
     def problems(self, content: bytes) -> list[str]:
         """What is wrong with quotes, each with the row where they open; the first few."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from pipeline.data.reading.delimited import Delimited
+from pipeline.data.reading.delimited import DELIMITERS, HEAD, Delimited
 from pipeline.data.reading.numbers import number_text
 from pipeline.data.reading.quotes import Quoting
 from pipeline.data.reading.regular_files import check_regular, read_regular
@@ -22,7 +22,6 @@ from pipeline.data.samples import OF_SAMPLES, SourceError
 from pipeline.data.sources.parquet import PictureColumn, parquet_files, read_parquet
 from pipeline.data.sources.problems import first_few, hint
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
 ENDINGS = (*DELIMITERS, *JSON_LINES, ".parquet")
 
@@ -75,7 +74,8 @@ def read_columns(
     A folder's Parquet files are read one after the other.
 
     CSV, TSV and JSON Lines (UTF-8, with or without a byte order mark) come as text throughout, so
-    that "007" stays "007"; Parquet columns keep their types.
+    that "007" stays "007"; Parquet columns keep their types. In CSV files commas, semicolons or
+    tabs stand between values; see `pipeline.data.reading.delimited.delimiter_of`.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def read_columns(
     ending = file.suffix.lower()
     try:
         if ending in DELIMITERS:
-            return _read_delimited(file, Delimited(DELIMITERS[ending], quoting), asked)
+            return _read_delimited(file, quoting, asked)
         if ending in JSON_LINES:
             return _read_json_lines(file, asked)
         if file.is_dir():
@@ -146,8 +146,10 @@ def _once(file: Path, names: Sequence[str], asked: Collection[str]) -> list[str]
     return [name for name in names if name in asked]
 
 
-def _read_delimited(file: Path, form: Delimited, asked: Collection[str]) -> Columns:
+def _read_delimited(file: Path, quoting: Quoting | None, asked: Collection[str]) -> Columns:
     content = _utf8(file)
+    head = content[:HEAD].decode(errors="ignore")  # it may end within a letter
+    form = Delimited.of(head, file.suffix.lower(), quoting)
     problems = form.problems(content)
     if problems:
         raise SourceError([f"{file.name} {problem}" for problem in problems])

@@ -25,6 +25,8 @@ from pipeline.data.sources.subset import Where, rows_where, stratified
 class Table:
     """Rows of a CSV, TSV, JSON Lines or Parquet file (its ending says which), or of a folder.
 
+    In a CSV file commas, semicolons or tabs stand between values; which, its first rows tell.
+
     `image` or `text` may be absent.
 
     Parameters

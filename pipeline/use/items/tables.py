@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.data.reading.arrow_types import without_views
-from pipeline.data.reading.delimited import Delimited
+from pipeline.data.reading.delimited import DELIMITERS, HEAD, ROWS, Delimited
 from pipeline.data.reading.numbers import number_text
 from pipeline.data.samples import SourceError
 from pipeline.data.sources.column_values import texts
-from pipeline.data.sources.columns import DELIMITERS, ENDINGS, JSON_LINES
+from pipeline.data.sources.columns import ENDINGS, JSON_LINES
 from pipeline.data.sources.columns import Columns as TableColumns
 from pipeline.use.items.columns import Columns
 from pipeline.use.problem import BundleError
@@ -37,12 +38,14 @@ def table_rows(source: str, columns: Columns) -> Iterator[Mapping[str, Any]]:
     ending = Path(source).suffix.lower()
     try:
         if source == "-":
-            form = Delimited(",", columns.quoting, QUOTING_OPTION)
-            yield from _delimited(sys.stdin, form, source)
+            first = list(islice(sys.stdin, ROWS))
+            form = Delimited.of("".join(first), ".csv", columns.quoting, QUOTING_OPTION)
+            yield from _delimited(chain(first, sys.stdin), form, source)
         elif ending in DELIMITERS:
-            form = Delimited(DELIMITERS[ending], columns.quoting, QUOTING_OPTION)
-            _check_quotes(Path(source), form)
             with Path(source).open(encoding="utf-8-sig", newline="") as file:
+                form = Delimited.of(file.read(HEAD), ending, columns.quoting, QUOTING_OPTION)
+                _check_quotes(Path(source), form)
+                file.seek(0)
                 yield from _delimited(file, form, source)
         elif ending in JSON_LINES:
             with Path(source).open(encoding="utf-8-sig") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from decimal import Decimal
 
@@ -70,3 +71,18 @@ def test_lines_in_quotes_that_look_like_rows_are_read_where_they_are_said_to_be_
         list(read_items(str(file), Columns(text=("text",))))
     items = read_items(str(file), Columns(text=("text",), id="id", quoting="double"))
     assert [item.text for item in items] == ["a\n2,b\n3,c", "d"]
+
+
+@pytest.mark.parametrize("begins", ["", "\ufeff"])
+def test_semicolons_divide_items_as_they_divide_tables(tmp_path, begins):
+    file = tmp_path / "items.csv"
+    file.write_text(begins + "sku;title\na;a lamp, of brass\nb;a sofa\n", encoding="utf-8")
+    items = list(read_items(str(file), Columns(text=("title",), id="sku")))
+    read = [(item.name, item.text) for item in items]
+    assert read == [("a", "a lamp, of brass"), ("b", "a sofa")]
+
+
+def test_standard_input_tells_what_divides_it(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("title;kind\n" + "a lamp;lamp\n" * 30))
+    items = list(read_items("-", Columns(text=("title",))))
+    assert [item.text for item in items] == ["a lamp"] * 30

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from features.machine.cores import cores
 from features.machine.nearest import nearest
+from pipeline.command.names import called
 from pipeline.config.grid import Run
 from pipeline.engine.opening import ENGINES, EngineName
 from pipeline.store.opening import DEFAULT_STORE
@@ -15,9 +16,13 @@ from pipeline.store.opening import DEFAULT_STORE
 
 def command_line() -> argparse.ArgumentParser:
     """What the command line understands."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.run", description=(
+    parser = argparse.ArgumentParser(prog=called("run"), description=(
         "Compare picture and text classifiers on the same folds and write a report."))
-    parser.add_argument("grid", type=Path, help="the grid file (YAML)")
+    parser.add_argument(
+        "grid", type=Path,
+        help="the grid file (YAML); or a table or a folder of class folders, for which one is "
+        "written beside the results and run",
+    )
     parser.add_argument("--out", type=Path, help="folder for the results (default: runs/NAME)")
     parser.add_argument("--store", default=DEFAULT_STORE,
                         help="where the cached features and results lie: a folder, or "
@@ -40,7 +45,18 @@ def command_line() -> argparse.ArgumentParser:
         action="store_true",
         help="check the grid and the data, print what there is to do, and compute nothing",
     )
+    _add_saying(parser)
     return parser
+
+
+def _add_saying(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told how much to say, and with which code to end."""
+    parser.add_argument("--strict", action="store_true",
+                        help="exit with code 3 where the run or the plan has alarms")
+    parser.add_argument("-q", "--quiet", action="store_true",
+                        help="say nothing but alarms, failures and the answer")
+    parser.add_argument("-v", "--verbose", action="store_true",
+                        help="also say how long each step of the run took")
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.command.ending import ended
 from pipeline.config.grid import GridError
 from pipeline.data.samples import SourceError
-from pipeline.ending import ended
 from pipeline.use.problem import BundleError, ItemError
 
 LONG = "a\x1b[31m\x07" + "y" * 100_000

@@ -7,8 +7,8 @@ from importlib import import_module
 
 import pytest
 
-from pipeline import compare, run
-from pipeline.ending import ended
+from pipeline import compare, new, run
+from pipeline.command.ending import ended
 from pipeline.engine import stopping
 from pipeline.engine.stopping import GO_ON
 from pipeline.engine.task import NoWorkers
@@ -60,6 +60,7 @@ def test_a_fault_of_ours_keeps_its_traceback():
 # Where each command begins, and what it is given on the command line.
 COMMANDS = {
     "run": (run, "read_grid", ["grid.yaml"]),
+    "new": (new, "start", ["items.csv"]),
     "bundle": (FinishedRun, "at", ["run", "-o", "model"]),
     "predict": (Bundle, "load", ["model", "items.csv", "-o", "p.csv"]),
     "serve": (Bundle, "load", ["model"]),

@@ -1,0 +1,103 @@
+"""What rows show beyond columns: bad ones, small classes, texts that give the class away."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.config.grid import Grid
+from pipeline.data.dataset import DatasetError
+from pipeline.start.draft import Given
+from pipeline.start.starting import Start, start
+from tests.support.tables import shop_columns, write_columns, write_pictures
+
+
+def _started(folder, columns) -> Start:
+    return start(write_columns(folder / "items.csv", columns))
+
+
+def _grid(started: Start) -> Grid:
+    return started.grid(started.draft.path.parent / "grid.yaml")
+
+
+def _policy(started: Start) -> tuple[str | None, str]:
+    lines = [line for line in started.draft.data if line.key == "on_bad_rows"]
+    return (lines[0].value, lines[0].why) if lines else (None, "")
+
+
+def test_sound_rows_need_no_policy(tmp_path):
+    started = _started(tmp_path, write_pictures(tmp_path, shop_columns()))
+    assert _policy(started) == (None, "")
+    assert _grid(started).on_bad_rows == "fail"
+    assert _grid(started).split.group is None
+    assert _grid(started).data.parameters["group"] == "brand"
+
+
+def test_missing_and_broken_pictures_are_kept_without_them(tmp_path):
+    columns = write_pictures(tmp_path, shop_columns())
+    (tmp_path / "photos" / "3.png").unlink()
+    (tmp_path / "photos" / "4.png").write_bytes(b"no picture")
+    columns["photo"][5] = ""
+    policy, why = _policy(_started(tmp_path, columns))
+    assert policy == "keep"
+    assert "3 rows without a usable picture (items.csv row 4, items.csv row 5" in why
+
+
+def test_rows_without_the_only_text_or_a_class_are_left_out(tmp_path):
+    columns = shop_columns()
+    columns["title"][0] = columns["description"][0] = ""
+    columns["kind"][1] = ""
+    policy, why = _policy(_started(tmp_path, columns))
+    assert policy == "drop"
+    assert "1 row without a usable text (items.csv row 1)" in why
+    assert "1 row without a class, left out" in why
+
+
+def test_small_classes_are_named(tmp_path):
+    columns = shop_columns()
+    columns["kind"][:2] = ["stool", "stool"]
+    policy, why = _policy(_started(tmp_path, columns))
+    assert policy == "drop"
+    assert "1 class too small for the folds left out: 'stool' (2)" in why
+
+
+def test_few_rows_have_fewer_folds(tmp_path):
+    started = _started(tmp_path, shop_columns(4))
+    assert _grid(started).split.folds == 4
+    assert _grid(started).on_bad_rows == "fail"
+
+
+def test_texts_that_come_again_and_tell_the_class_stay_together(tmp_path):
+    columns = shop_columns(40)
+    del columns["description"], columns["brand"]
+    columns["title"] = [
+        f"the {kind[:2]} of number {row % 12}" for row, kind in enumerate(columns["kind"])
+    ]
+    started = _started(tmp_path, columns)
+    assert _grid(started).split.group == "text"
+    assert not any(doubt.startswith("ALARM: The text gives") for doubt in started.draft.doubts)
+
+
+def test_texts_that_name_the_class_are_told(tmp_path):
+    columns = shop_columns()
+    columns["title"] = [f"{title} {kind if row % 4 else ''}" for row, (title, kind) in enumerate(
+        zip(columns["title"], columns["kind"], strict=True))]
+    doubts = _started(tmp_path, columns).draft.doubts
+    assert any(doubt.startswith("ALARM: The text names the class") for doubt in doubts)
+
+
+def test_an_official_split_without_test_labels_is_not_used(tmp_path):
+    columns = shop_columns()
+    columns["part"] = ["train" if row % 4 else "test" for row in range(60)]
+    columns["kind"] = [kind if row % 4 else "" for row, kind in enumerate(columns["kind"])]
+    started = _started(tmp_path, columns)
+    assert not _grid(started).split.official
+    assert "0 are test" in started.draft.split.why
+
+
+def test_rows_of_which_nothing_can_be_made_are_an_error(tmp_path):
+    columns = shop_columns()
+    columns["title"] = columns["description"] = [
+        "a soft seat" if row < 20 else "" for row in range(60)
+    ]
+    with pytest.raises(DatasetError, match="fewer than two classes"):
+        start(write_columns(tmp_path / "items.csv", columns), Given(text=("title",)))

@@ -1,0 +1,74 @@
+"""All commands under one name: listed at once, and found by the nearest name."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from pipeline import __main__ as modalgrid
+from pipeline.command.names import COMMANDS, called
+from tests.support.paths import ROOT
+
+HEAVY = ("numpy", "pyarrow", "pydantic", "torch", "sklearn", "scipy", "PIL")
+
+
+def test_without_a_command_all_are_listed(capsys):
+    assert modalgrid.main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name, command in COMMANDS.items():
+        assert any(line.split()[:1] == [name] and command.does in line for line in lines)
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert modalgrid.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"modalgrid {importlib.metadata.version('modalgrid')}\n"
+
+
+def test_an_unknown_command_is_told_with_the_nearest(capsys):
+    assert modalgrid.main(["serch"]) == 2
+    assert "there is no command 'serch'; did you mean 'search'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_there_and_says_what_it_takes(name, capsys, monkeypatch):
+    monkeypatch.setattr("pipeline.engine.stopping.listen", lambda: None)
+    assert callable(import_module(COMMANDS[name].module).main)
+    with pytest.raises(SystemExit) as ended:
+        modalgrid.main([name, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: ")
+
+
+def test_arguments_reach_the_command(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert modalgrid.main(["new", "nowhere.csv"]) == 2
+    assert "nowhere.csv does not exist" in capsys.readouterr().err
+    asked = []
+    monkeypatch.setattr("pipeline.run.main", lambda arguments: asked.append(arguments) or 3)
+    monkeypatch.setattr("pipeline.engine.stopping.listen", lambda: None)
+    assert modalgrid.main(["plan", "grid.yaml"]) == 3
+    assert asked == [["--plan", "grid.yaml"]]
+
+
+@pytest.mark.parametrize(("program", "expected"), [
+    ("/usr/bin/modalgrid", "modalgrid run"), ("C:/x/modalgrid.exe", "modalgrid run"),
+    ("/x/pipeline/__main__.py", "modalgrid run"), ("/x/pipeline/run.py", "python -m pipeline.run"),
+])
+def test_usages_call_commands_as_they_were_called(monkeypatch, program, expected):
+    monkeypatch.setattr(sys, "argv", [program])
+    assert called("run") == expected
+
+
+@pytest.mark.parametrize("argument", ["--version", "-h", "serch"])
+def test_what_needs_no_library_imports_none(argument):
+    code = (
+        "import sys; from pipeline.__main__ import main; main([sys.argv[1]]); "
+        f"print(*({HEAVY!r} & sys.modules.keys()))"
+    ).replace(repr(HEAVY), repr(set(HEAVY)))
+    done = subprocess.run([sys.executable, "-c", code, argument], cwd=ROOT, capture_output=True,
+                          text=True, check=True)
+    assert done.stdout.splitlines()[-1:] in ([""], [])

@@ -1,0 +1,53 @@
+"""The command that writes a grid: what it writes, what it says, what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline import new
+from pipeline.config.parse import read_grid
+from tests.support.tables import shop_columns, write_columns
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return write_columns(tmp_path / "my items.csv", shop_columns(), ";")
+
+
+def test_a_grid_is_written_and_its_reasons_are_said(table, tmp_path, capsys):
+    assert new.main([str(table)]) == 0
+    grid = read_grid(tmp_path / "grid.yaml")
+    assert grid.name == "my-items"
+    assert grid.data.parameters["label"] == "kind"
+    said = capsys.readouterr().out
+    assert "named like a class; 3 classes of 20 rows" in said
+    assert said.endswith("grid: grid.yaml; run it: python -m pipeline.run grid.yaml\n")
+    assert "named like a class; 3 classes of 20 rows" in (tmp_path / "grid.yaml").read_text()
+
+
+def test_a_file_is_never_replaced_unasked(table, tmp_path, capsys):
+    (tmp_path / "grid.yaml").write_text("mine")
+    assert new.main([str(table)]) == 2
+    assert "grid.yaml is there already" in capsys.readouterr().err
+    assert (tmp_path / "grid.yaml").read_text() == "mine"
+    assert new.main([str(table), "--force"]) == 0
+    assert read_grid(tmp_path / "grid.yaml").name == "my-items"
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["nowhere.csv"], "nowhere.csv does not exist"),
+    (["grid.txt"], "a table ends in .csv, .tsv, .jsonl, .ndjson, .parquet"),
+    (["my items.csv", "--label", "kin"], "did you mean 'kind'"),
+])
+def test_what_cannot_be_is_said(table, tmp_path, arguments, said, capsys):
+    (tmp_path / "grid.txt").write_text("x")
+    assert new.main(arguments) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "grid.yaml").exists()
+
+
+def test_columns_that_are_named_are_taken(table, tmp_path):
+    assert new.main([str(table), "--label", "brand", "--text", "description"]) == 0
+    parameters = read_grid(tmp_path / "grid.yaml").data.parameters
+    assert (parameters["label"], parameters["text"]) == ("brand", "description")
