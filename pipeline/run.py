@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from pipeline.config.parse import read_grid
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
 from pipeline.ending import ended
+from pipeline.engine.limit import TimeLimit
 from pipeline.engine.opening import engine_at
 from pipeline.engine.progress import progress
 from pipeline.engine.stopping import stoppable
 from pipeline.engine.task import Engine, EngineError
-from pipeline.options import command_line, command_of, engine_of
+from pipeline.options import command_line, command_of, engine_of, limit_of
 from pipeline.plan.checks import checks_before_fits
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.load import load
@@ -34,25 +36,34 @@ PROBLEMS = (GridError, SourceError, DatasetError, EngineError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a grid. Exit code 0: all done; 1: some cells failed; else see pipeline.ending."""
+    """Run a grid.
+
+    Exit code 0: all done, or all that the time allows; 1: some cells failed; else see
+    pipeline.ending.
+    """
+    begun = time.monotonic()
     options = command_line().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    return ended(lambda: _carried_out(options), PROBLEMS)
+    return ended(lambda: _carried_out(options, begun), PROBLEMS)
 
 
-def _carried_out(options: argparse.Namespace) -> int:
+def _carried_out(options: argparse.Namespace, begun: float) -> int:
     with caching_facts(fact_cache(store_at(options.store))):
         grid = read_grid(options.grid)
         with engine_at(*engine_of(options, grid.run), options.jobs, KEYED) as engine:
+            text = limit_of(options, grid.run)
+            limit = None if text is None else TimeLimit(text, begun)
             begin = _planned if options.plan else _run
-            return begin(grid, options, engine)
+            return begin(grid, options, engine, limit)
 
 
-def _planned(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
+def _planned(
+    grid: Grid, options: argparse.Namespace, engine: Engine, limit: TimeLimit | None
+) -> int:
     store = store_at(options.store)
     comparison = load(grid, store, engine, progress, keep=store.is_made)
     plan = make_plan(comparison)
-    print(plan_text(plan, comparison, _lock(comparison)))
+    print(plan_text(plan, comparison, _lock(comparison), limit))
     flow.say_checks(checks_before_fits(comparison))
     return 1 if plan.failures else 0
 
@@ -61,12 +72,15 @@ def _lock(comparison: Comparison) -> str:
     return lock_text(comparison.grid, package_versions(), comparison.dataset.fingerprint)
 
 
-def _run(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
+def _run(
+    grid: Grid, options: argparse.Namespace, engine: Engine, limit: TimeLimit | None
+) -> int:
     from reports.page.terminal import closing
 
     folder = options.out or Path("runs") / grid.name
+    command = command_of(options)
     record = flow.carry_out(
-        flow.Assignment(grid, options.grid, options.store, folder, command_of(options)), engine
+        flow.Assignment(grid, options.grid, options.store, folder, command, limit=limit), engine
     ).record
     print(f"report: {folder / 'report.html'}")
     print(closing(record))

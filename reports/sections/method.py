@@ -11,6 +11,7 @@ from reports.analysis.ranking import rank_cells, ranking_metric
 from reports.fold_record import FailureRecord
 from reports.record import RunRecord
 from reports.section import Section
+from reports.unreached_record import UnreachedRecord
 from reports.wording import metric_label
 from reports.work_record import EncodedRecord
 
@@ -28,6 +29,7 @@ class MethodFacts:
     compared : complete cells, other than baselines, that the winner was chosen from.
     data : what the source says about itself, as text.
     encoded : (encoder, what it met: words it did not know, texts it cut off).
+    unreached : what a time limit left out; None where all is there.
     """
 
     split: str
@@ -50,6 +52,7 @@ class MethodFacts:
     warnings: tuple[str, ...]
     dropped: tuple[str, ...]
     failures: tuple[FailureRecord, ...]
+    unreached: UnreachedRecord | None
 
 
 def facts(record: RunRecord) -> MethodFacts:
@@ -80,6 +83,7 @@ def facts(record: RunRecord) -> MethodFacts:
         warnings=tuple(record.warnings),
         dropped=tuple(record.dropped),
         failures=tuple(record.failures),
+        unreached=record.unreached,
     )
 
 
