@@ -56,6 +56,7 @@ class Classifier(ClassifyingEstimator):
 
     Attributes
     ----------
+    dear : whether a fit takes many times as long as that of a linear classifier.
     version : raised whenever predictions change for the same parameters and features.
     tuned : parameters chosen on inner folds, each with its default candidates.
     classes_ : (K,) sorted class labels, after `fit`.
@@ -65,6 +66,7 @@ class Classifier(ClassifyingEstimator):
     """
 
     version: ClassVar[int]
+    dear: ClassVar[bool] = False
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
     classes_: NDArray[Any]
     widths_: tuple[int, ...]

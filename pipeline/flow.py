@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from pipeline.config.grid import Grid
 from pipeline.data.samples import Samples
+from pipeline.engine.limit import Limit
 from pipeline.engine.progress import progress, say
 from pipeline.engine.run_all import counts
 from pipeline.engine.task import Engine
@@ -26,6 +28,7 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import PlanOutcomes, run_plan
 from pipeline.plan.load import load
 from pipeline.plan.plan import Plan, make_plan
+from pipeline.plan.reached import Reached, reached
 from pipeline.results.files import write_run
 from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.origin import origin_json
@@ -34,6 +37,7 @@ from pipeline.results.record import remarks_of, scored_record, step_records, wor
 from pipeline.results.retrieval import retrieval_record, with_checks, write_retrieval_run
 from pipeline.results.same_class import with_same_class
 from pipeline.results.scores import Scores
+from pipeline.results.unreached import follow_ups, with_unreached
 from pipeline.store.files import writing
 from pipeline.store.opening import store_at
 from reports.analysis.checks import Check, checks, encoding_checks
@@ -43,6 +47,8 @@ from reports.retrieval_record import RetrievalRecord
 from reports.wording import count, for_terminal
 
 logger = logging.getLogger("modalgrid.flow")
+# Cells whose attention, cells whose altered rows, and shares of the labels that were not reached.
+Unasked: TypeAlias = tuple[Sequence[str], Sequence[str], Sequence[float]]
 LISTED = 10  # rows left out that the terminal names; the report names all
 
 
@@ -59,6 +65,7 @@ class Assignment:
     command : what gives the run again.
     samples : rows that are in memory; None for those of the grid's source.
     named : what messages call store and folder.
+    limit : says which of its work may still begin; None for all.
     """
 
     grid: Grid
@@ -68,6 +75,7 @@ class Assignment:
     command: str
     samples: Samples | None = None
     named: tuple[str, str] = ("--store", "--out")
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +114,8 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     store = store_at(assignment.store)
     _made(assignment.named[0], assignment.store, store.make)
     with clock.step("read and check the data, draw folds"):
-        comparison = load(assignment.grid, store, engine, progress, samples=assignment.samples)
+        loaded = load(assignment.grid, store, engine, progress, samples=assignment.samples)
+        comparison = replace(loaded, limit=assignment.limit)
     # where it cannot be made, better said now than after all the work
     _made(assignment.named[1], folder, partial(make_writable, folder))
     _say_data(comparison)
@@ -116,7 +125,8 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
         plan = make_plan(comparison)
         outcomes = run_plan(plan, comparison)
     _say_outcomes(outcomes)
-    carried_out = _CarriedOut(assignment, comparison, plan, outcomes, before, clock)
+    whole = reached(plan, outcomes, comparison)
+    carried_out = _CarriedOut(assignment, comparison, plan, outcomes, before, clock, whole)
     if assignment.grid.task == "retrieval":
         return Finished(_scored_pairs(carried_out), comparison)
     return Finished(_scored_classes(carried_out), comparison)
@@ -124,7 +134,10 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
 
 @dataclass(frozen=True, eq=False)
 class _CarriedOut:
-    """A plan and what came of it; `before` are the checks that were made before it."""
+    """A plan and what came of it.
+
+    `before` are the checks that were made before it, `whole` is what can be compared of it.
+    """
 
     assignment: Assignment
     comparison: Comparison
@@ -132,6 +145,7 @@ class _CarriedOut:
     outcomes: PlanOutcomes
     before: Sequence[Check]
     clock: _Clock
+    whole: Reached
 
     @property
     def origin(self) -> str:
@@ -157,11 +171,12 @@ class _CarriedOut:
 
 def _scored_pairs(done: _CarriedOut) -> RetrievalRecord:
     """The record of a run of retrieval, its files and its report."""
-    plan, outcomes, comparison = done.plan, done.outcomes, done.comparison
+    outcomes, comparison = done.outcomes, done.whole.comparison
     with done.clock.step("score"):
-        work = work_record(plan, outcomes, {}, comparison, {})
+        work = work_record(done.plan, outcomes, {}, comparison, {})
         command = done.assignment.command
-        scored = retrieval_record(plan, outcomes, comparison, command, work)
+        made = retrieval_record(done.whole.plan, outcomes, comparison, command, work)
+        scored = with_unreached(made, done.whole.unreached)
         record = with_checks(scored, [*done.before, *encoding_checks(work.encoded)])
     record = replace(record, steps=step_records(done.clock.seconds))
     with done.placed() as aside:
@@ -172,23 +187,23 @@ def _scored_pairs(done: _CarriedOut) -> RetrievalRecord:
 
 def _scored_classes(done: _CarriedOut) -> RunRecord:
     """The record of a run of classification, its files and its report."""
-    plan, outcomes, comparison, clock = done.plan, done.outcomes, done.comparison, done.clock
-    before, command = done.before, done.assignment.command
+    plan, comparison, clock = done.whole.plan, done.whole.comparison, done.clock
     with clock.step("score"):
-        scores = Scores(plan, outcomes, comparison)
-        scored = scored_record(comparison, scores, command)
+        scores = Scores(plan, done.outcomes, comparison)
+        scored = scored_record(comparison, scores, done.assignment.command)
     if comparison.grid.extra_metrics:
         with clock.step("look for rows of the same class"):
             scored, compared = with_same_class(scored, plan, comparison)
         say(f"rows of the same class: {counts(compared.values())}")
     with clock.step("fit on inner folds what could be chosen"):
-        scored, chosen_by = with_inner_scores(scored, scores, plan, comparison)
+        scored, chosen_by, unchosen = with_inner_scores(scored, scores, plan, comparison)
     if chosen_by:
         say(f"inner folds of what could be chosen: {counts(chosen_by.values())}")
-    follow_up = _follow_up(plan, scores, scored, comparison, clock)
-    work = work_record(plan, outcomes, chosen_by, comparison, clock.seconds)
-    checked = remarks_of([*before, *checks(scored), *encoding_checks(work.encoded)])
-    record = RunRecord.of(scored, follow_up, work, checked)
+    follow_up, unasked = _follow_up(plan, scores, scored, comparison, clock)
+    work = work_record(done.plan, done.outcomes, chosen_by, comparison, clock.seconds)
+    checked = remarks_of([*done.before, *checks(scored), *encoding_checks(work.encoded)])
+    unreached = follow_ups(done.whole, unchosen, *unasked)
+    record = RunRecord.of(with_unreached(scored, unreached), follow_up, work, checked)
     with done.placed() as aside:
         write_run(record, comparison.folds, aside, done.origin)
         done.report(record, aside)
@@ -208,8 +223,8 @@ def _say_outcomes(outcomes: PlanOutcomes) -> None:
 
 def _follow_up(
     plan: Plan, scores: Scores, scored: ScoredRecord, comparison: Comparison, clock: _Clock
-) -> FollowUpRecord:
-    """What the best cells are asked once all are scored."""
+) -> tuple[FollowUpRecord, Unasked]:
+    """What the best cells are asked once all are scored, and what there was no time to ask."""
     with clock.step("ask what was attended to"):
         looked_at = attention(plan, scores, comparison)
     with clock.step("ask the best cells about altered rows"):
@@ -222,7 +237,8 @@ def _follow_up(
     if comparison.grid.learning_curve:
         with clock.step("learning curve"):
             few = learning_curve(scored, plan, comparison)
-    return FollowUpRecord(
+    unasked = looked_at.not_reached, probed.not_reached, few.not_reached
+    record = FollowUpRecord(
         probes=altered,
         additive=additive,
         attention=looked_at.records,
@@ -231,6 +247,7 @@ def _follow_up(
         failures=few.failures,
         warnings=(*looked_at.remarks, *probed.problems, *doubtful.problems),
     )
+    return record, unasked
 
 
 def _made(option: str, address: Path | str, make: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,11 +16,12 @@ from pathlib import Path
 from features.machine.facts import caching_facts
 from pipeline import flow
 from pipeline.command.ending import ended
-from pipeline.command.options import command_line, command_of, engine_of
+from pipeline.command.options import command_line, command_of, engine_of, limit_of
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
+from pipeline.engine.limit import TimeLimit
 from pipeline.engine.opening import engine_at
 from pipeline.engine.progress import progress, quiet
 from pipeline.engine.stopping import stoppable
@@ -42,24 +44,28 @@ FAILED, ALARMED = 1, 3  # exit codes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a grid. Exit code 0: all done; 1: some cells failed; 3: alarms, where asked to be strict.
+    """Run a grid.
 
-    For others see pipeline.command.ending.
+    Exit code 0: all done, or all that the time allows; 1: some cells failed; 3: alarms, where asked
+    to be strict. For others see pipeline.command.ending.
     """
+    begun = time.monotonic()
     options = command_line().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     if options.verbose:
         logging.getLogger("modalgrid").setLevel(logging.INFO)
-    return ended(lambda: _carried_out(options), PROBLEMS)
+    return ended(lambda: _carried_out(options, begun), PROBLEMS)
 
 
-def _carried_out(options: argparse.Namespace) -> int:
+def _carried_out(options: argparse.Namespace, begun: float) -> int:
     shown = quiet() if options.quiet else nullcontext()
     with shown, caching_facts(fact_cache(store_at(options.store))):
         grid = _grid(options)
         with engine_at(*engine_of(options, grid.run), options.jobs, KEYED) as engine:
+            text = limit_of(options, grid.run)
+            limit = None if text is None else TimeLimit(text, begun)
             begin = _planned if options.plan else _run
-            return begin(grid, options, engine)
+            return begin(grid, options, engine, limit)
 
 
 def _grid(options: argparse.Namespace) -> Grid:
@@ -72,11 +78,13 @@ def _grid(options: argparse.Namespace) -> Grid:
     return grid
 
 
-def _planned(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
+def _planned(
+    grid: Grid, options: argparse.Namespace, engine: Engine, limit: TimeLimit | None
+) -> int:
     store = store_at(options.store)
     comparison = load(grid, store, engine, progress, keep=store.is_made)
     plan = make_plan(comparison)
-    print(plan_text(plan, comparison, _lock(comparison)))
+    print(plan_text(plan, comparison, _lock(comparison), limit))
     checked = checks_before_fits(comparison)
     flow.say_checks(checked)
     return _code(options, bool(plan.failures), any(check.severe for check in checked))
@@ -92,12 +100,15 @@ def _lock(comparison: Comparison) -> str:
     return lock_text(comparison.grid, package_versions(), comparison.dataset.fingerprint)
 
 
-def _run(grid: Grid, options: argparse.Namespace, engine: Engine) -> int:
+def _run(
+    grid: Grid, options: argparse.Namespace, engine: Engine, limit: TimeLimit | None
+) -> int:
     from reports.page.terminal import closing
 
     folder = options.out or Path("runs") / grid.name
+    command = command_of(options)
     record = flow.carry_out(
-        flow.Assignment(grid, options.grid, options.store, folder, command_of(options)), engine
+        flow.Assignment(grid, options.grid, options.store, folder, command, limit=limit), engine
     ).record
     if options.quiet:
         flow.write_worst(record)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from reports.fold_record import CellRecord, FailureRecord, FoldRecord
 from reports.follow_up_record import FollowUpRecord
+from reports.unreached_record import UnreachedRecord
 from reports.work_record import WorkRecord
 
 # A metric: labels (m,) and probabilities (m, K) -> score.
@@ -61,6 +62,7 @@ class ScoredRecord:
     breakdown : column -> values (n,) by which accuracy is broken down; None where a row has none.
     thumbnail : gives a small JPEG of a row's picture, None where the row has none; raises OSError
         or ValueError where it cannot be had. It is asked for the few rows that the report shows.
+    unreached : what a time limit left out; None where all is there.
     score : `metric` as a function of labels (m,) and probabilities (m, K), to score resamples by.
     """
 
@@ -88,6 +90,7 @@ class ScoredRecord:
     group_name: str | None = None
     unseen_classes: bool = False
     breakdown: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    unreached: UnreachedRecord | None = None
     thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)
     score: Score | None = field(default=None, repr=False)
 

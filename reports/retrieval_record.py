@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reports.fold_record import CellRecord, FailureRecord
 from reports.record import MetricRecord
+from reports.unreached_record import UnreachedRecord
 from reports.work_record import WorkRecord
 
 Direction: TypeAlias = Literal["text_to_image", "image_to_text"]
@@ -98,6 +99,7 @@ class RetrievalRecord(WorkRecord):
     dropped: tuple[str, ...] = ()
     groups: Integers | None = None
     group_name: str | None = None
+    unreached: UnreachedRecord | None = None
     thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)
 
     @property

@@ -32,6 +32,7 @@ class MLP(Classifier):
     """
 
     version: ClassVar[int] = 1
+    dear: ClassVar[bool] = True
 
     hidden: Whole = 128
     alpha: Annotated[float, Field(ge=0)] = 0.1

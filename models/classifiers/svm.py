@@ -109,6 +109,7 @@ class RBFSVM(SupportVectorMachine):
     """
 
     version: ClassVar[int] = 2
+    dear: ClassVar[bool] = True
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (1.0, 10.0), "gamma": (0.3, 1.0, 3.0)}
 
     C: Positive = 1.0

@@ -27,6 +27,7 @@ class RandomForest(Classifier):
     """
 
     version: ClassVar[int] = 1
+    dear: ClassVar[bool] = True
 
     trees: Whole = 300
     min_samples_leaf: Whole = 1
@@ -67,6 +68,7 @@ class HistGradientBoosting(Classifier):
     """
 
     version: ClassVar[int] = 1
+    dear: ClassVar[bool] = True
 
     iterations: Whole = 200
     learning_rate: Positive = 0.1

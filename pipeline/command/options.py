@@ -10,6 +10,7 @@ from features.machine.cores import cores
 from features.machine.nearest import nearest
 from pipeline.command.names import called
 from pipeline.config.grid import Run
+from pipeline.engine.limit import checked_limit
 from pipeline.engine.opening import ENGINES, EngineName
 from pipeline.store.opening import DEFAULT_STORE
 
@@ -28,6 +29,25 @@ def command_line() -> argparse.ArgumentParser:
                         help="where the cached features and results lie: a folder, or "
                              "s3://bucket/prefix (default: %(default)s)")
     add_jobs(parser)
+    _add_engine(parser)
+    parser.add_argument(
+        "--time-limit",
+        type=_time_limit,
+        help="how long the run may take, like 90s, 10m or 2h: what tells most comes first, the "
+        "report is of what was reached, and the same command goes on (default: the grid's `run`, "
+        "else none)",
+    )
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="check the grid and the data, print what there is to do, and compute nothing",
+    )
+    _add_saying(parser)
+    return parser
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told what computes."""
     parser.add_argument(
         "--engine",
         type=_engine,
@@ -40,13 +60,6 @@ def command_line() -> argparse.ArgumentParser:
         help="the dask scheduler, like tcp://host:8786; without one, --jobs workers are started "
         "here",
     )
-    parser.add_argument(
-        "--plan",
-        action="store_true",
-        help="check the grid and the data, print what there is to do, and compute nothing",
-    )
-    _add_saying(parser)
-    return parser
 
 
 def _add_saying(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +94,13 @@ def _engine(text: str) -> str:
     return text
 
 
+def _time_limit(text: str) -> str:
+    try:
+        return checked_limit(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error} (given: {text!r})") from error
+
+
 def engine_of(options: argparse.Namespace, run: Run) -> tuple[EngineName, str | None]:
     """The engine and its address: those of the command line, else those of the grid."""
     name: EngineName = options.engine or run.engine
@@ -88,9 +108,19 @@ def engine_of(options: argparse.Namespace, run: Run) -> tuple[EngineName, str | 
     return name, options.address or from_grid
 
 
+def limit_of(options: argparse.Namespace, run: Run) -> str | None:
+    """The time limit of the command line, else that of the grid."""
+    limit: str | None = options.time_limit or run.time_limit
+    return limit
+
+
 def command_of(options: argparse.Namespace) -> str:
     """The command that gives this run again."""
-    given = {"out": (options.out, None), "store": (options.store, DEFAULT_STORE)}
+    given = {
+        "out": (options.out, None),
+        "store": (options.store, DEFAULT_STORE),
+        "time-limit": (options.time_limit, None),
+    }
     changed = [
         f"--{name} {shlex.quote(str(value))}"
         for name, (value, default) in given.items()

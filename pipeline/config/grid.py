@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.config.components import Component
 from pipeline.data.row_check import MissingGroup, Policy
 from pipeline.data.sources.class_texts import GivenTexts
+from pipeline.engine.limit import LIMIT, checked_limit
 from pipeline.engine.opening import EngineName
 from reports.wording import for_terminal
 
@@ -63,17 +64,25 @@ class Split(BaseModel):
         return self
 
 
+TimeLimitText = Annotated[
+    str, BeforeValidator(checked_limit), Field(json_schema_extra={"pattern": f"^{LIMIT}$"})
+]
+
+
 class Run(BaseModel):
     """Where a run computes: with worker `processes` of this machine, or with `dask`.
 
     `address` is that of a dask scheduler, such as tcp://host:8786; without one, dask starts workers
-    on this machine. It changes no result and is in no key.
+    on this machine. `time_limit`, such as 10m, 90s or 2h, is how long it may take: it then begins
+    with what tells most, reports on what it reached, and goes on from there when it is run again.
+    Nothing of this changes a result or is in a key.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     engine: EngineName = "processes"
     address: Annotated[str, Field(pattern=r"^\w+://\S+$")] | None = None
+    time_limit: TimeLimitText | None = None
 
     @model_validator(mode="after")
     def _with_dask(self) -> Run:

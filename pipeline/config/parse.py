@@ -48,8 +48,8 @@ KEYS: dict[str, str] = {
     "number} (default .01, log_loss .02)",
     "learning_curve": "shares of the training labels, like [0.01, 0.05, 0.1, 0.25, 1], with which "
     "the best cells are fitted once more (default: none)",
-    "run": "where it is computed: {engine: processes | dask, address: of a dask scheduler}; it "
-    "changes no result, and the command line goes before it",
+    "run": "where it is computed, and how long it may take: {engine: processes | dask, address: of "
+    "a dask scheduler, time_limit: 10m}; it changes no result, and the command line goes before it",
 }
 REGISTRIES: dict[str, Registry] = {
     "image": IMAGE_ENCODERS,

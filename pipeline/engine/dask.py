@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, ClassVar
 
 from pipeline.engine.attempts import computed, failure
@@ -123,7 +124,9 @@ class Dask:
             return any(worker.memory >= memory_of(batch) for worker in self._idle())
         return sum(map(memory_of, [*running, batch])) <= self.memory
 
-    def submit(self, batch: Batch, store: Store, *, alone: bool) -> None:
+    def submit(
+        self, batch: Batch, store: Store, *, alone: bool, may_be_left: bool = False
+    ) -> None:
         """See Engine. What runs alone goes to a worker, too: one may have a GPU."""
         if store is not self._store:
             self._store, self._looked = store, 0.0
@@ -131,16 +134,18 @@ class Dask:
         self._waiting.append(_Job(batch, store))
         self._hand_out()
 
-    def finished(self) -> tuple[Batch, Outcomes] | None:
+    def finished(self, patience: float | None = None) -> tuple[Batch, Outcomes] | None:
         """See Engine."""
+        until = inf if patience is None else time.monotonic() + patience
         while not self._ended:
-            self._news.wait(POLL)
+            self._news.wait(min(POLL, max(0.0, until - time.monotonic())))
             self._news.clear()
             self._collect()
             before = len(self._idle())
             self._look_again()
             self._hand_out()
-            if not self._ended and len(self._idle()) > before:
+            has_room = len(self._idle()) > before
+            if not self._ended and (has_room or time.monotonic() >= until):
                 return None
         return self._ended.popleft()
 

@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 
 from threadpoolctl import threadpool_limits
 
+from features.machine.cores import cores
 from pipeline.engine.attempts import computed
 from pipeline.engine.memory import free, side_by_side_at_most
 from pipeline.engine.stopping import begin_worker, sweep
-from pipeline.engine.task import Batch, Outcome, Outcomes, memory_of
+from pipeline.engine.task import Batch, Outcome, Outcomes, is_frozen, memory_of
 from pipeline.store.opening import store_at
 from pipeline.store.store import Store
 
@@ -69,22 +70,29 @@ class Processes:
         """See Engine."""
         return sum(map(memory_of, [*running, batch])) <= self.memory
 
-    def submit(self, batch: Batch, store: Store, *, alone: bool) -> None:
-        """See Engine. What runs alone is computed here: no process need start for it."""
-        if alone or self._slots == 1:
-            with nullcontext() if any(task.all_cores for task in batch) else one_thread():
+    def submit(
+        self, batch: Batch, store: Store, *, alone: bool, may_be_left: bool = False
+    ) -> None:
+        """See Engine. What runs alone is computed here: no process need start for it.
+
+        What may have to be ended goes to a worker all the same: only a process can be.
+        """
+        frozen = is_frozen(batch)
+        if not may_be_left and (alone or self._slots == 1):
+            with nullcontext() if frozen else one_thread():
                 self._ended.append((batch, computed(batch, store)))
         else:
-            future = self._workers().submit(_computed_in_worker, batch, store.address)
+            used = cores() if frozen else 1
+            future = self._workers().submit(_computed_in_worker, batch, store.address, used)
             self._running[future] = batch
 
-    def finished(self) -> tuple[Batch, Outcomes]:
+    def finished(self, patience: float | None = None) -> tuple[Batch, Outcomes] | None:
         """See Engine."""
         if not self._ended:
-            ended, _ = wait(self._running, return_when=FIRST_COMPLETED)
+            ended, _ = wait(self._running, patience, FIRST_COMPLETED)
             for future in ended:
                 self._ended.append((self._running.pop(future), future.result()))
-        return self._ended.popleft()
+        return self._ended.popleft() if self._ended else None
 
     def close(self, *, at_once: bool = False) -> None:
         """See Engine. Workers that are idle stay for the next tasks, or end by themselves."""
@@ -148,8 +156,8 @@ def _start_tracker() -> None:
             os.environ["PYTHONWARNINGS"] = before
 
 
-def _computed_in_worker(batch: Batch, address: str) -> dict[str, Outcome]:
-    with one_thread():
+def _computed_in_worker(batch: Batch, address: str, used: int) -> dict[str, Outcome]:
+    with threads(used):
         return computed(batch, store_at(address))
 
 

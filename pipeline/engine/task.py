@@ -36,7 +36,12 @@ class Done:
     where: str = ""
 
 
-Outcome: TypeAlias = Done | Failed
+@dataclass(frozen=True)
+class NotReached:
+    """A piece of work that a limit left: not begun, or not ended. It is no failure."""
+
+
+Outcome: TypeAlias = Done | Failed | NotReached
 Outcomes: TypeAlias = Mapping[str, Outcome]
 
 
@@ -139,10 +144,13 @@ class Engine(Protocol):
     def has_room(self, running: Sequence[Batch], batch: Batch) -> bool:
         """Whether there is memory for a batch beside those that are running."""
 
-    def submit(self, batch: Batch, store: Store, *, alone: bool) -> None:
+    def submit(
+        self, batch: Batch, store: Store, *, alone: bool, may_be_left: bool = False
+    ) -> None:
         """Take tasks that one process computes in a row.
 
         `alone` says that none runs beside them: they keep all cores busy, or are all there is.
+        `may_be_left` says that they may have to be ended while they run.
 
         Raises
         ------
@@ -150,10 +158,11 @@ class Engine(Protocol):
             Where tasks of this store cannot be computed.
         """
 
-    def finished(self) -> tuple[Batch, Outcomes] | None:
+    def finished(self, patience: float | None = None) -> tuple[Batch, Outcomes] | None:
         """Wait for a batch that ends; it and the outcomes of all its keys.
 
-        None where there came room for another one while it waited.
+        None where there came room for another one while it waited, or none ended in `patience`
+        seconds.
 
         Raises
         ------

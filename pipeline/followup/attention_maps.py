@@ -14,7 +14,7 @@ from pipeline.config.cells import Cell
 from pipeline.data.dataset import Dataset
 from pipeline.data.rows import Rows
 from pipeline.engine.attempts import failure
-from pipeline.engine.task import Failed
+from pipeline.engine.task import Failed, NotReached
 from pipeline.followup.attention_task import AttentionTask
 from pipeline.metrics import METRICS
 from pipeline.plan.comparison import Comparison
@@ -36,22 +36,30 @@ class Attention(NamedTuple):
     Parameters
     ----------
     remarks : name what could not be had, and why.
+    not_reached : cells that the time did not suffice to ask.
     """
 
     records: tuple[AttentionRecord, ...]
     remarks: tuple[str, ...]
+    not_reached: tuple[str, ...]
+
+
+class _NotReached(Exception):
+    """The time is over."""
 
 
 def attention(plan: Plan, scores: Scores, comparison: Comparison) -> Attention:
     """Ask the best models, refitted on the first outer fold; what the store has is not asked."""
-    records, remarks = [], []
+    records, remarks, not_reached = [], [], []
     for unit, result in _best_units(plan, scores, comparison.grid.metric):
         try:
             records.append(_record(unit, result, comparison))
+        except _NotReached:
+            not_reached.append(unit.cell.name)
         except Exception as error:  # the run's results stand without it
             failure(error)  # but not without room on the disk
             remarks.append(f"What {unit.cell.name} looked at cannot be shown: {error}")
-    return Attention(tuple(records), tuple(remarks))
+    return Attention(tuple(records), tuple(remarks), tuple(not_reached))
 
 
 def _best_units(plan: Plan, scores: Scores, metric: str) -> list[tuple[Unit, FoldRecord]]:
@@ -115,6 +123,8 @@ def _answer(task: AttentionTask, unit: Unit, comparison: Comparison) -> Entry:
     encoded([form for form in outer if store.load(form.ingredients) is None], comparison)
     comparison.context.put(store)
     outcome = comparison.run([task])[task.keys[0]]
+    if isinstance(outcome, NotReached):
+        raise _NotReached
     if isinstance(outcome, Failed):
         raise RuntimeError(outcome.error)
     entry = store.load(task.ingredients)

@@ -20,6 +20,7 @@ from models import FUSIONS
 from models.unlabelled import LearnsFromUnlabelled
 from pipeline.config.cells import Cell
 from pipeline.engine.progress import progress
+from pipeline.engine.task import NotReached
 from pipeline.folds.few_labels import few_labels
 from pipeline.folds.fold import Fold
 from pipeline.plan.comparison import Comparison
@@ -35,29 +36,41 @@ from reports.record import ScoredRecord
 
 
 class LearningCurve(NamedTuple):
-    """The curve by rising share, and what failed: a cell at a share, not the cell."""
+    """The curve by rising share, and what failed: a cell at a share, not the cell.
+
+    Parameters
+    ----------
+    not_reached : shares of which the time did not suffice for all cells and folds.
+    """
 
     curve: tuple[CurveRecord, ...]
     failures: tuple[FailureRecord, ...]
+    not_reached: tuple[float, ...] = ()
 
 
 def learning_curve(record: ScoredRecord, plan: Plan, comparison: Comparison) -> LearningCurve:
     """The best cells of a scored run with the shares of the labels that its grid asks for."""
     curve: list[CurveRecord] = []
     failures: list[FailureRecord] = []
+    not_reached: list[float] = []
     for share in comparison.grid.learning_curve:
         cells = curve_cells(comparison.cells, record)
         scores = _scored(cells, share, plan, comparison)
+        if scores is None:
+            not_reached.append(share)
+            continue
         curve.append(CurveRecord(share, scores.ordered(cells)))
         failures += [
             replace(failure, cell=f"{failure.cell} with {share:.4g} of the labels")
             for failure in scores.failures
         ]
-    return LearningCurve(tuple(curve), tuple(failures))
+    return LearningCurve(tuple(curve), tuple(failures), tuple(not_reached))
 
 
-def _scored(cells: Sequence[Cell], share: float, plan: Plan, comparison: Comparison) -> Scores:
-    """Fit, or find in the store, and score all cells at one share."""
+def _scored(
+    cells: Sequence[Cell], share: float, plan: Plan, comparison: Comparison
+) -> Scores | None:
+    """Fit, or find in the store, and score all cells at one share; None where time was short."""
     folds = [
         few_labels(fold, share, comparison.grid, comparison.dataset) for fold in comparison.folds
     ]
@@ -68,7 +81,11 @@ def _scored(cells: Sequence[Cell], share: float, plan: Plan, comparison: Compari
     comparison.context.put(comparison.store)
     # All labels are the run itself, which lies in the store.
     plan_of_few = make_plan(few, _OfWholeFolds(plan, few) if share < 1 else None)
-    return Scores(plan_of_few, run_plan(plan_of_few, few), few)
+    outcomes = run_plan(plan_of_few, few)
+    reached = chain(outcomes.units.values(), outcomes.combinations.values())
+    if any(isinstance(outcome, NotReached) for outcome in reached):
+        return None
+    return Scores(plan_of_few, outcomes, few)
 
 
 def curve_cells(cells: Sequence[Cell], record: ScoredRecord) -> list[Cell]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from pipeline.engine.task import Done, Failed, Outcome, Outcomes
+from pipeline.engine.task import Done, Failed, NotReached, Outcome, Outcomes
 from pipeline.followup.probe import Probe
 from pipeline.followup.probe_task import ProbeTask
 from pipeline.plan.comparison import Comparison
@@ -32,11 +32,13 @@ class Probed(NamedTuple):
     probes : those of the chosen cells that succeeded, cell by cell.
     outcomes : of every piece of work.
     problems : one sentence for each cell that could not be asked.
+    not_reached : cells that the time did not suffice to ask.
     """
 
     probes: list[Probe]
     outcomes: Outcomes
     problems: list[str]
+    not_reached: tuple[str, ...]
 
 
 def probe_all(record: ScoredRecord, plan: Plan, comparison: Comparison) -> Probed:
@@ -55,8 +57,11 @@ def probe_all(record: ScoredRecord, plan: Plan, comparison: Comparison) -> Probe
         f"The second phase could not ask {name} about altered rows: {error}"
         for name, error in broken.items()
     ]
-    succeeded = [probe for probe in probes if probe.target.cell.name not in broken]
-    return Probed(succeeded, outcomes, problems)
+    left = _not_reached(probes, outcomes)
+    lacking = broken.keys() | left
+    succeeded = [probe for probe in probes if probe.target.cell.name not in lacking]
+    names = tuple(name for name in left if name not in broken)
+    return Probed(succeeded, outcomes, problems, names)
 
 
 def _chosen(record: ScoredRecord, probes: Sequence[Probe]) -> list[Probe]:
@@ -107,6 +112,16 @@ def _asked(
         memory = needs.of(probe.target) if isinstance(probe.target, Unit) else PROCESS
         tasks.append(ProbeTask(probe.without_rows(), context, memory))
     return comparison.run(tasks, known)
+
+
+def _not_reached(probes: Iterable[Probe], outcomes: Outcomes) -> dict[str, None]:
+    """Names of the cells of which not all was asked that there was to ask."""
+    names: dict[str, None] = {}
+    for probe in probes:
+        asked = [outcomes.get(part.key) for part in (*probe.parts, probe)]
+        if any(isinstance(outcome, NotReached) for outcome in asked):
+            names[probe.target.cell.name] = None
+    return names
 
 
 def _errors(probes: Iterable[Probe], outcomes: Outcomes) -> dict[str, str]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pipeline.config.cells import Cell
 from pipeline.config.grid import Grid
 from pipeline.data.dataset import Dataset
+from pipeline.engine.limit import Limit
 from pipeline.engine.progress import Progress
 from pipeline.engine.run_all import run_all
 from pipeline.engine.task import Done, Engine, Outcome, Outcomes, Task
@@ -24,6 +25,7 @@ class Comparison:
     Parameters
     ----------
     progress : shows how far the work has come.
+    limit : says which tasks may still begin; None for all.
     computed : what its tasks computed so far, for it and for others of the same data set.
     """
 
@@ -34,6 +36,7 @@ class Comparison:
     store: Store
     engine: Engine
     progress: Progress
+    limit: Limit | None = None
     computed: list[Done] = field(default_factory=list)
 
     @cached_property
@@ -52,9 +55,14 @@ class Comparison:
         """Other cells over other folds of the same data set."""
         return replace(self, cells=tuple(cells), folds=tuple(folds), progress=progress)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its limit allows no further work."""
+        return self.limit is not None and not self.limit.allows(())
+
     def run(self, tasks: Sequence[Task], known: Outcomes | None = None) -> dict[str, Outcome]:
         """Compute tasks; see `run_all`."""
-        outcomes = run_all(tasks, self.engine, self.store, self.progress, known)
+        outcomes = run_all(tasks, self.engine, self.store, self.progress, known, self.limit)
         done = [outcome for outcome in outcomes.values() if isinstance(outcome, Done)]
         self.computed.extend(outcome for outcome in done if not outcome.reused)
         return outcomes

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from pipeline.engine.progress import say
-from pipeline.engine.task import Done, Outcome, Outcomes
+from pipeline.engine.task import Done, NotReached, Outcome, Outcomes
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.needs import Needs, memory_text
 from pipeline.plan.plan import Plan, features_of
 from pipeline.plan.schedule import fit_tasks
+from pipeline.plan.waves import Stages, Wave, learns
 from pipeline.tasks.combination import Combination
 from pipeline.tasks.combine import CombineTask
 from pipeline.tasks.encoding.encode import encode_tasks
@@ -40,22 +41,47 @@ class PlanOutcomes(NamedTuple):
 
 
 def run_plan(plan: Plan, comparison: Comparison) -> PlanOutcomes:
-    """Compute what the store lacks: first the features, then fits and what learns from them."""
-    learning = [
-        combination
-        for combination in plan.combinations
-        if combination.estimator.learns_combination and combination.is_whole
-    ]
-    stored = _stored([*plan.units, *learning], comparison)
-    units = _missing(plan.units, stored)
-    combinations = _missing(learning, stored)
-    features = encoded(features_of(units).values(), comparison)
-    outcomes = stored | _fitted(units, combinations, comparison, {**stored, **features})
+    """Compute what the store lacks: first the features, then fits and what learns from them.
+
+    Under a time limit, wave after wave: see pipeline.plan.waves.
+    """
+    learning = tuple(filter(learns, plan.combinations))
+    outcomes = _stored([*plan.units, *learning], comparison)
+    limit, whole = comparison.limit, Wave("all", plan.units, learning)
+    waves = [whole] if limit is None else Stages(plan, comparison.cells).waves()
+    missing = features_of(_missing(plan.units, outcomes))
+    features: dict[str, Outcome] = {}
+    for number, wave in enumerate(waves):
+        units, combinations = _missing(wave.units, outcomes), _missing(wave.combinations, outcomes)
+        if comparison.is_over:
+            keys = [*(unit.key for unit in units), *(piece.key for piece in combinations)]
+            outcomes |= dict.fromkeys(keys, NotReached())
+            continue
+        if limit is not None and (units or combinations):
+            say(f"within {limit.text}, {number + 1} of {len(waves)}: {wave.name}")
+        lacking = _of_one_pass(features_of(units), missing)
+        new = [form for key, form in lacking.items() if key not in features]
+        features |= encoded(new, comparison)
+        outcomes |= _fitted(units, combinations, comparison, {**outcomes, **features})
     return PlanOutcomes(
         features,
         {unit.key: outcomes[unit.key] for unit in plan.units},
         {combination.key: outcomes[combination.key] for combination in learning},
     )
+
+
+def _of_one_pass(
+    features: Mapping[str, Features], missing: Mapping[str, Features]
+) -> dict[str, Features]:
+    """The features, and others that are missing and come from the same passes over the samples."""
+    passes = set(map(_pass_over, features.values()))
+    others = {key: form for key, form in missing.items() if _pass_over(form) in passes}
+    return {**features, **others}
+
+
+def _pass_over(features: Features) -> tuple[Hashable, ...]:
+    modality, component, split = features.modality, features.component, features.split
+    return modality, component, split, features.count, features.by_sample
 
 
 def encoded(features: Iterable[Features], comparison: Comparison) -> dict[str, Outcome]:
@@ -88,7 +114,7 @@ def _by_sample(features: Sequence[Features], comparison: Comparison) -> dict[str
     """Encode the samples that no shard has, then put the features together."""
     dataset, store = comparison.dataset, comparison.store
     there = {form.key for form in features if store.holds(form.key)}
-    tasks = shard_tasks(features, dataset, store)
+    tasks = shard_tasks(features, dataset, store, short=comparison.limit is not None)
     outcomes = comparison.run(tasks)
     new: dict[str, dict[str, Outcome]] = {form.key: {} for form in features}
     for task in tasks:

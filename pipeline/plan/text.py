@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from models.course import TrainsNetwork
+from pipeline.engine.limit import TimeLimit
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.needs import Needs, memory_text
 from pipeline.plan.plan import Plan, features_of
+from pipeline.plan.waves import Stages
 from pipeline.store.store import Store
 from pipeline.tasks.encoding.features import Features
 from pipeline.tasks.encoding.shard import lacking_samples
@@ -21,7 +23,9 @@ from reports.wording import count
 GUESS = {"image": 0.03, "text": 0.003, "fit": 0.0005}
 
 
-def plan_text(plan: Plan, comparison: Comparison, grid: str) -> str:
+def plan_text(
+    plan: Plan, comparison: Comparison, grid: str, limit: TimeLimit | None = None
+) -> str:
     """The text of --plan; `grid` is the filled-in grid."""
     store, jobs = comparison.store, comparison.engine.slots
     missing = [unit for unit in plan.units if not store.has(unit.ingredients)]
@@ -45,6 +49,7 @@ def plan_text(plan: Plan, comparison: Comparison, grid: str) -> str:
         f"store, {len(missing)} to compute with {sum(unit.fits for unit in missing)} fits",
         f"time:     about {rough_duration(seconds)} with {jobs} processes"
         + ("" if known or not missing else guess),
+        *_limit_lines(plan, comparison, limit),
         *_memory_lines(missing, comparison),
         *_training_lines(missing),
         *_inner_lines(plan, comparison),
@@ -70,6 +75,32 @@ def _some_samples(to_encode: Mapping[Features, int]) -> str:
         if samples < features.count
     }
     return f" (new: {', '.join(new)})" if new else ""
+
+
+def _limit_lines(
+    plan: Plan, comparison: Comparison, limit: TimeLimit | None
+) -> list[str]:
+    """How far the work is expected to come before nothing more begins."""
+    if limit is None:
+        return []
+    stages, store = Stages(plan, comparison.cells), comparison.store
+    waves, encoded = stages.waves(), set[str]()
+    seconds, last, is_known = 0.0, "nothing whole", True
+    for wave in waves:
+        missing = [unit for unit in wave.units if not store.has(unit.ingredients)]
+        new = {key: form for key, form in features_of(missing).items() if key not in encoded}
+        to_encode = {form: _samples_to_encode(form, comparison) for form in new.values()}
+        more, known = _estimate(missing, to_encode, store, comparison.engine.slots)
+        seconds, is_known = seconds + more, is_known and (known or not missing)
+        if seconds > limit.for_work:
+            guess = "" if is_known else ", by a rough guess"
+            return [
+                f"limit:    {limit.text}, which leaves {rough_duration(limit.for_work)} for work: "
+                f"expected to reach {last}, and not {wave.name}{guess}"
+            ]
+        encoded |= new.keys()
+        last = wave.name
+    return [f"limit:    {limit.text}: expected to suffice, but for what the results decide"]
 
 
 def _memory_lines(missing: Sequence[Unit], comparison: Comparison) -> list[str]:

@@ -54,6 +54,7 @@ def verdict_json(record: RunRecord) -> str:
         "advice": list(said.sentences),
         "cautions": list(said.cautions),
         "alarms": list(said.alarms),
+        "not_reached": None if record.unreached is None else asdict(record.unreached),
         **_figures(reached, said),
         "cells": [_cell(standing) for standing in rank_cells(record).standings],
     }

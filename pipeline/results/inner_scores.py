@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.engine.task import Failed, Outcome
+from pipeline.engine.task import Failed, NotReached, Outcome
 from pipeline.folds.fold import Fold
 from pipeline.metrics import METRICS
 from pipeline.metrics.metric import Probabilities
@@ -19,6 +19,7 @@ from pipeline.plan.execute import encoded
 from pipeline.plan.needs import PROCESS, Needs
 from pipeline.plan.plan import Plan, features_of
 from pipeline.results.scores import Scores
+from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.tasks.combination import Combination, inner_predictions
 from pipeline.tasks.encoding.requests import FeatureRequests
@@ -39,10 +40,12 @@ class InnerOutcomes(NamedTuple):
     ----------
     record : with the inner scores of all cells that have some.
     outcomes : of what was computed for this alone, by key.
+    not_reached : cells that the time did not suffice to fit on inner folds.
     """
 
     record: ScoredRecord
     outcomes: Mapping[str, Outcome]
+    not_reached: tuple[str, ...]
 
 
 def with_inner_scores(
@@ -61,7 +64,8 @@ def with_inner_scores(
         for fold in record.folds
     )
     warnings = (*record.warnings, *_failures(outcomes.values()))
-    return InnerOutcomes(replace(record, folds=folds, warnings=warnings), outcomes)
+    scored = replace(record, folds=folds, warnings=warnings)
+    return InnerOutcomes(scored, outcomes, inner.not_reached(outcomes))
 
 
 class _Inner:
@@ -110,6 +114,16 @@ class _Inner:
             for piece in lacking
         ]
         return self._comparison.run(tasks, known)
+
+    def not_reached(self, outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
+        """Names of the cells that were asked for and of which something was left."""
+        left = [
+            piece.cell.name
+            for piece, made in ((piece, self._made(piece)) for piece in self._pieces.values())
+            if made is not None
+            and isinstance(outcomes.get(key_of(inner_ingredients(made))), NotReached)
+        ]
+        return tuple(dict.fromkeys(left))
 
     def scores(self) -> dict[_Key, float]:
         """The mean score over the inner folds of each cell and fold that has predictions there.

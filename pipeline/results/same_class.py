@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.engine.task import Done, Failed, Outcome
+from pipeline.engine.task import Done, Failed, NotReached, Outcome
 from pipeline.metrics.same_class import EXTRA_METRICS, OF_RANKS, mean_values
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import encode_lost
@@ -129,12 +129,18 @@ def _key(piece: Unit | Combination) -> _Key:
     return piece.cell.name, piece.fold.repeat, piece.fold.fold
 
 
-def _failures(outcomes: Iterable[Outcome]) -> list[str]:
+def _failures(outcomes: Collection[Outcome]) -> Iterator[str]:
+    """Sentences on the scores that are missing."""
     failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-    if not failed:
-        return []
-    names = list(dict.fromkeys(quoted(failure.label) for failure in failed))
-    return [
-        f"{count(len(failed), 'piece')} of work on hits of the same class failed "
-        f"({listed(names[:3])}): these scores are missing. First error: {failed[0].error}"
-    ]
+    if failed:
+        names = list(dict.fromkeys(quoted(failure.label) for failure in failed))
+        yield (
+            f"{count(len(failed), 'piece')} of work on hits of the same class failed "
+            f"({listed(names[:3])}): these scores are missing. First error: {failed[0].error}"
+        )
+    unreached = sum(isinstance(outcome, NotReached) for outcome in outcomes)
+    if unreached:
+        yield (
+            f"{count(unreached, 'piece')} of work on hits of the same class were not reached in "
+            "time: these scores are missing; the same command goes on"
+        )

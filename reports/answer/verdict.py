@@ -14,10 +14,12 @@ from reports.answer.repeats import Agreement, agreement
 from reports.answer.rules import DIRECTION, Judged, judged
 from reports.answer.settling import Settling, settling
 from reports.record import MetricRecord, RunRecord
+from reports.unreached_record import UnreachedRecord
 
 Answer = (
     Judged
     | Literal["one fold", "few units", "half compared", "no choice", "not compared", "no result"]
+    | Literal["not reached"]
 )
 # The metric that is looked at beside the chosen one: how many are right beside how well the classes
 # are told apart, and the reverse.
@@ -43,7 +45,8 @@ class Verdict:
     answer : one of the five of `reports.answer.rules`, or why there is none: "one fold" has no
         interval, "few units" fewer than FEWEST_UNITS groups or rows, "half compared" lacks a
         modality alone, "no choice" has no predictions on inner folds to choose by, "not compared"
-        no fusion or no single modality, "no result" no complete cell.
+        no fusion or no single modality, "no result" no complete cell; "not reached" may lack any of
+        these because the time was over.
     gain : choosing among the cells with both modalities over choosing among those with one, fold by
         fold; it decides the answer.
     procedures : these two, and choosing among all cells.
@@ -77,6 +80,8 @@ def verdict(record: RunRecord) -> Verdict:
     gain = ranking.compare(both.standing, single.standing) if both and single else None
     missing, choice = _missing(ranking, gain), choosing.get("all")
     score = None if choice is None else ranking.interval(choice.standing)
+    if record.unreached is not None and _wants_time(missing, record.unreached):
+        return Verdict("not reached", None, choosing if record.unreached.decides else {}, score)
     reached = Verdict(missing or "no choice", gain, choosing, score)
     if both is None or single is None or gain is None or missing is not None:
         return reached
@@ -104,6 +109,16 @@ def _missing(ranking: Ranking, gain: Comparison | None) -> Answer | None:
     if not (ranking.best("image") and ranking.best("text")):
         return "half compared"
     return "few units" if ranking.units < FEWEST_UNITS else None
+
+
+def _wants_time(missing: Answer | None, unreached: UnreachedRecord) -> bool:
+    """Whether what was not reached may give the answer that is missing."""
+    if not unreached.decides:
+        return True
+    if missing == "half compared":
+        return not {"image", "text"}.isdisjoint(unreached.kinds)
+    is_open = missing in ("no choice", "not compared", "no result")
+    return is_open and bool(unreached.cells or unreached.follow_ups)
 
 
 def _second(

@@ -12,6 +12,7 @@ from reports.retrieval_record import RetrievalRecord
 from reports.sentences.decision import decision
 from reports.sentences.headline import headline
 from reports.sentences.intervals import ends, plus_minus
+from reports.sentences.unreached import not_reached
 from reports.wording import count, figure, for_terminal, metric_label
 
 SHOWN = 5
@@ -22,7 +23,8 @@ def closing(record: RunRecord | RetrievalRecord) -> str:
     if isinstance(record, RetrievalRecord):
         return _closing_of_pairs(record)
     ranking, reached = rank_cells(record), verdict(record)
-    weighed = [f"  {sentence}" for sentence in decision(reached, ranking)]
+    sentences = [*decision(reached, ranking), *not_reached(record.unreached)]
+    weighed = [f"  {for_terminal(sentence)}" for sentence in sentences]
     return "\n".join(["", headline(reached, ranking), *weighed, *_best(ranking)])
 
 
@@ -44,8 +46,10 @@ def _best(ranking: Ranking) -> Iterator[str]:
 
 def _closing_of_pairs(record: RetrievalRecord) -> str:
     answer = answer_of(record)
-    weighed = [f"  {sentence}" for sentence in answer.sentences()]
-    board = [f"best spaces ({metric_label(answer.metric.name)} both ways):"] if weighed else []
+    sentences = [*answer.sentences(), *not_reached(record.unreached)]
+    weighed = [f"  {for_terminal(sentence)}" for sentence in sentences]
+    named = f"best spaces ({metric_label(answer.metric.name)} both ways):"
+    board = [named] if answer.standings else []
     for standing in answer.standings[:SHOWN]:
         score = standing.scores["both", answer.metric.name]
         shown = f"{figure(score.estimate)} ({ends(score)})"

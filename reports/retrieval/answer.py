@@ -22,6 +22,7 @@ from reports.retrieval_record import (
     RetrievalRecord,
 )
 from reports.sentences.intervals import ends
+from reports.unreached_record import UnreachedRecord
 from reports.wording import count, figure, metric_label, quoted, signed
 
 WAYS: tuple[Ways, ...] = ("both", *DIRECTIONS)
@@ -57,6 +58,7 @@ class RetrievalAnswer:
     queries, candidates : mean numbers in a fold, by direction.
     chance : hits at k of random orders, by direction and k; means over folds.
     units : pictures, or groups, that intervals are drawn from.
+    unreached : what a time limit left out; None where all is there.
     """
 
     metric: MetricRecord
@@ -66,11 +68,13 @@ class RetrievalAnswer:
     chance: Mapping[Direction, Mapping[int, float]]
     units: int
     folds: int
+    unreached: UnreachedRecord | None = None
 
     def headline(self) -> str:
         """The best cell and what it finds; what was lacking where there is none."""
         if not self.standings:
-            return "No space is complete: every cell failed on some fold."
+            why = "every cell failed on some fold" if self.unreached is None else "time was short"
+            return f"No space is complete: {why}."
         best = self.standings[0]
         finds = {way: best.scores[way, "hit_at_10"].estimate for way in DIRECTIONS}
         return (
@@ -152,6 +156,7 @@ class RetrievalAnswer:
             "candidates": dict(self.candidates),
             "chance of a hit": {way: dict(by_k) for way, by_k in self.chance.items()},
             "units": self.units,
+            "not_reached": None if self.unreached is None else asdict(self.unreached),
             "cells": [_plain(standing) for standing in self.standings],
         }
 
@@ -180,7 +185,8 @@ class _Scored:
     def __init__(self, record: RetrievalRecord) -> None:
         self.record = record
         metrics = (record.metric, record.metrics, record.median)
-        self._settings = (*metrics, record.cells, record.failures, record.seed)
+        facts = (record.cells, record.failures, record.seed, record.unreached)
+        self._settings = (*metrics, *facts)
         # The record held keeps these from being freed, so that an address is one object's.
         self._arrays = tuple(map(id, (record.folds, record.samples, record.groups)))
 
@@ -212,6 +218,7 @@ def _answer(scored: _Scored) -> RetrievalAnswer:
         },
         units,
         len(first),
+        record.unreached,
     )
 
 

@@ -9,6 +9,7 @@ from reports.analysis.bootstrap import PooledInterval
 from reports.retrieval.answer import WAY_NAMES, answer_of
 from reports.retrieval_record import CUTOFFS, DIRECTIONS, RetrievalRecord
 from reports.section import Section
+from reports.sentences.unreached import not_reached
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,8 @@ def facts(record: RetrievalRecord) -> VerdictFacts:
                 scores[way, "median_rank"],
             )
         )
-    return VerdictFacts(
-        answer.headline(), tuple(answer.sentences()), CUTOFFS, tuple(by_way), record.alarms
-    )
+    sentences = *answer.sentences(), *not_reached(record.unreached)
+    return VerdictFacts(answer.headline(), sentences, CUTOFFS, tuple(by_way), record.alarms)
 
 
 SECTION = Section("Verdict", facts)

@@ -11,6 +11,7 @@ from reports.analysis.ranking import rank_cells, ranking_metric
 from reports.fold_record import FailureRecord
 from reports.record import RunRecord
 from reports.section import Section
+from reports.unreached_record import UnreachedRecord
 from reports.wording import SAME_CLASS, metric_label
 from reports.work_record import EncodedRecord
 
@@ -29,6 +30,7 @@ class MethodFacts:
     data : what the source says about itself, as text.
     same_class : metrics of the rows of the same class, where there are some.
     encoded : (encoder, what it met: words it did not know, texts it cut off).
+    unreached : what a time limit left out; None where all is there.
     """
 
     split: str
@@ -52,6 +54,7 @@ class MethodFacts:
     dropped: tuple[str, ...]
     failures: tuple[FailureRecord, ...]
     same_class: tuple[str, ...]
+    unreached: UnreachedRecord | None
 
 
 def facts(record: RunRecord) -> MethodFacts:
@@ -87,6 +90,7 @@ def facts(record: RunRecord) -> MethodFacts:
             for metric in record.metrics
             if metric.name.startswith(SAME_CLASS)
         ),
+        unreached=record.unreached,
     )
 
 

@@ -9,14 +9,19 @@ from reports.analysis.ranking import Ranking
 from reports.answer.verdict import Verdict
 from reports.record import RunRecord
 from reports.sentences.decision import left_out
+from reports.sentences.unreached import not_reached
 from reports.wording import count, first_listed, listed, quoted
 
 
 def cautions(
     record: RunRecord, ranking: Ranking, verdict: Verdict, declared: Contrasts
 ) -> Iterator[str]:
-    """What a reader must keep in mind: failures, few folds, what was not chosen from, warnings."""
+    """What a reader must keep in mind.
+
+    In order: alarms, what was not reached, failures, few folds, what was not chosen from, warnings.
+    """
     yield from record.alarms
+    yield from not_reached(record.unreached)
     failed = sorted({failure.cell for failure in record.failures})
     if failed:
         names = first_listed([quoted(name) for name in failed], 3)

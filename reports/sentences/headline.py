@@ -15,6 +15,11 @@ NAMES_OF_POOLS: dict[Pool, str] = {"both": "both modalities", "single": "one mod
 
 def headline(verdict: Verdict, ranking: Ranking) -> str:
     """One sentence that answers the question of the run."""
+    if verdict.answer == "not reached":
+        return (
+            "The time did not suffice for an answer: too little is whole to say whether a second "
+            "modality pays. The same command goes on from here."
+        )
     if verdict.answer == "no result":
         return "No cell has a complete set of scores, so nothing can be compared."
     if verdict.answer == "not compared":

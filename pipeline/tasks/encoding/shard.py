@@ -16,7 +16,7 @@ from pipeline.data.dataset import Dataset, DistinctSamples
 from pipeline.data.rows import Rows
 from pipeline.data.samples import reading_order
 from pipeline.engine.attempts import at_once_or_alone, failure
-from pipeline.engine.task import Done, Failed, Outcome, Outcomes
+from pipeline.engine.task import Done, Failed, NotReached, Outcome, Outcomes
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.sharded_rows import block_at, index_entry, missing_shards
@@ -35,6 +35,7 @@ from pipeline.tasks.procedures import versions_of
 # Samples of a shard, which is what an interrupted encoding loses. Pictures and sequences take long
 # and much room; vectors of texts do not, and every shard of them pads its batches.
 SAMPLES, TEXTS = 512, 4096
+SHORT = 8  # times smaller shards under a time limit, which may end the one that is being made
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +118,10 @@ def _maker(features: Features) -> dict[str, Any]:
     return {"kind": "shard", "encoder": features.ingredients["encoder"], **versions_of("encode")}
 
 
-def shard_tasks(features: Iterable[Features], dataset: Dataset, store: Store) -> list[ShardTask]:
-    """Tasks for the samples of frozen features that no shard has."""
+def shard_tasks(
+    features: Iterable[Features], dataset: Dataset, store: Store, *, short: bool = False
+) -> list[ShardTask]:
+    """Tasks for the samples of frozen features that no shard has; `short` ones for small shards."""
     passes: dict[tuple[Modality, Component], list[Features]] = {}
     for form in features:
         passes.setdefault((form.modality, form.component), []).append(form.without_rows())
@@ -128,6 +131,7 @@ def shard_tasks(features: Iterable[Features], dataset: Dataset, store: Store) ->
         samples = put_samples(dataset, modality, store)
         for lacking, positions in _alike(forms, modal, store):
             size = SAMPLES if modality == "image" or _has_sequences(lacking) else TEXTS
+            size //= SHORT if short else 1
             in_order = _in_reading_order(positions, modal) if modality == "image" else positions
             for start in range(0, len(in_order), size):
                 part = in_order[start : start + size]
@@ -179,9 +183,10 @@ def assembled(
     was_there : whether they were put together before: then new shards take the room of lost ones.
         Where they were not, whoever puts them together has computed them, of runs side by side.
     """
-    failed = next((outcome for outcome in new.values() if isinstance(outcome, Failed)), None)
-    if failed is not None:
-        return failed
+    for hindrance in (Failed, NotReached):
+        hindered = [outcome for outcome in new.values() if isinstance(outcome, hindrance)]
+        if hindered:
+            return hindered[0]
     try:
         entry = store.get(
             features.ingredients,

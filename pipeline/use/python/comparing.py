@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipeline.config.parse import checked_grid
 from pipeline.config.problem import Problem
 from pipeline.config.yaml_lines import Lines, parse_yaml, read_yaml
 from pipeline.data.frame import FRAME, FRAMES, Frame, is_pandas
+from pipeline.engine.limit import TimeLimit
 from pipeline.engine.opening import engine_at
 from pipeline.flow import Assignment, carry_out
 from pipeline.results.record import KEYED
@@ -63,6 +65,7 @@ def compare(
     EngineError, OSError
         Where the grid's engine cannot begin, and where store or folder cannot be made.
     """
+    begun = time.monotonic()
     made_grid, file = _grid(grid)
     address = os.fspath(store)
     folder = Path(tempfile.mkdtemp(prefix="modalgrid-")) if out is None else Path(out)
@@ -70,8 +73,10 @@ def compare(
     try:
         with making.shown(), caching_facts(fact_cache(store_at(address))):
             samples = Frame(**made_grid.data.parameters).samples(data)
+            text = made_grid.run.time_limit
+            limit = None if text is None else TimeLimit(text, begun)
             assignment = Assignment(
-                made_grid, file, address, folder, AGAIN, samples, ("store", "out")
+                made_grid, file, address, folder, AGAIN, samples, ("store", "out"), limit
             )
             with engine_at(*making.engine, KEYED) as engine:
                 finished = carry_out(assignment, engine)

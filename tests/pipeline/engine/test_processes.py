@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
@@ -14,17 +15,19 @@ import numpy as np
 import pytest
 from joblib import Parallel, delayed
 
+from features.machine.cores import cores
 from models import FUSIONS
 from models.neural.fusion import NeuralFusion
 from pipeline.engine.attempts import attempt
 from pipeline.engine.processes import Processes, one_thread
 from pipeline.engine.progress import silence
 from pipeline.engine.run_all import run_all
-from pipeline.engine.task import Done
+from pipeline.engine.task import Done, NotReached
 from pipeline.store.folder import FolderStore
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
+from tests.support.limits import Counted
 from tests.support.model_views import views
 
 
@@ -159,6 +162,40 @@ def test_an_engine_that_was_closed_takes_tasks_again(store):
     for label in ("a", "b"):
         tasks = [Act(f"{label}{number}", nothing) for number in range(3)]
         assert len(run_all(tasks, engine, store, silence)) == 3
+
+
+def wait_for_ever() -> None:
+    threading.Event().wait()
+
+
+class Impatient(Counted):
+    """Leaves what runs as soon as something does."""
+
+    def patience(self) -> float:
+        return 0.0
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_what_never_ends_is_left_and_the_engine_works_on(slots, store):
+    engine, limit = Processes(slots), Impatient(10)
+    endless = Act("endless", wait_for_ever, all_cores=True)
+    outcomes = run_all([endless], engine, store, silence, limit=limit)
+    assert outcomes == {endless.keys[0]: NotReached()}
+    tasks = [Act("a", nothing), Act("b", nothing)]
+    outcomes = run_all(tasks, engine, store, silence)
+    assert {type(outcome) for outcome in outcomes.values()} == {Done}
+    engine.shutdown()
+
+
+def test_what_may_be_left_is_computed_elsewhere(store):
+    tasks = [Act("a", nothing), Act("busy", nothing, all_cores=True)]
+    engine = Processes(1)
+    for task in tasks:
+        engine.submit([task], store, alone=True, may_be_left=True)
+        assert engine.finished(None) is not None
+        assert facts(store, task.label)["process"] != os.getpid()
+    assert facts(store, "busy")["threads"] == str(cores())
+    engine.shutdown()
 
 
 def test_memory_is_asked_for_anew_after_a_close(monkeypatch):

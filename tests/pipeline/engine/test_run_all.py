@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from pipeline.engine.progress import silence
 from pipeline.engine.run_all import counts, run_all
-from pipeline.engine.task import Batch, Done, Failed, Outcome, Outcomes, memory_of
+from pipeline.engine.task import Batch, Done, Failed, NotReached, Outcome, Outcomes, memory_of
 from pipeline.store.folder import FolderStore
 from pipeline.store.store import Store
+from tests.support.limits import Counted
 
 STORE = FolderStore(Path("never written"))
 BOOM = Failed("ValueError: boom", "the traceback")
@@ -85,7 +86,9 @@ class Engine:
     def shutdown(self) -> None:
         raise NotImplementedError("who made it shuts it down")
 
-    def submit(self, batch: Batch, store: Store, *, alone: bool) -> None:
+    def submit(
+        self, batch: Batch, store: Store, *, alone: bool, may_be_left: bool = False
+    ) -> None:
         assert store is STORE
         assert not self.closed
         assert not any(other in self.alone for other in self.running)
@@ -96,7 +99,7 @@ class Engine:
         self.running.append(batch)
         self.at_once.append(list(self.running))
 
-    def finished(self) -> tuple[Batch, Outcomes] | None:
+    def finished(self, patience: float | None = None) -> tuple[Batch, Outcomes] | None:
         if self.interrupted_by is not None:
             raise self.interrupted_by
         if self.idle_ends:  # as where a machine was added
@@ -217,7 +220,7 @@ def test_nothing_begins_before_what_it_needs(tasks, engine):
     computed_here = set(chain.from_iterable(task.keys for task in tasks))
     submit = engine.submit
 
-    def watched(batch: Batch, store: Store, *, alone: bool) -> None:
+    def watched(batch: Batch, store: Store, *, alone: bool, may_be_left: bool) -> None:
         for task in batch:
             assert set(task.needs) & computed_here <= engine.ended
         submit(batch, store, alone=alone)
@@ -399,3 +402,53 @@ def test_tasks_that_wait_for_each_other_are_an_error_and_no_endless_wait():
 def test_counts_tell_what_was_computed_from_what_was_there():
     outcomes = [Done(1.0, reused=True), Done(1.0, reused=False), Done(0.0, reused=False), BOOM]
     assert counts(outcomes) == "2 computed, 1 reused"
+
+
+@settings(deadline=None)
+@given(pieces(), ENGINES, KNOWN, st.integers(0, 12))
+def test_a_limit_leaves_tasks_and_all_that_needs_them_and_fails_none(tasks, engine, known, most):
+    limit = Counted(most)
+    outcomes = run_all(tasks, engine, STORE, silence, known, limit)
+    assert set(outcomes) == set(chain.from_iterable(task.keys for task in tasks))
+    left = {key for key, outcome in outcomes.items() if isinstance(outcome, NotReached)}
+    computed = set(submitted_pieces(engine))
+    for task in tasks:
+        if left.intersection(task.keys):
+            assert task not in computed
+            assert left.issuperset(task.keys)
+        elif needed_by(task, tasks) & left:
+            failing = chain.from_iterable(other.keys for other in tasks if other.fails)
+            assert needed_by(task, tasks) & {*failing, *known}
+    assert engine.closed == ([] if not tasks else [False])
+    # one that has not succeeded is not counted: no more than fit beside those that were
+    done = [task for task in computed if not task.fails]
+    widest = max((len(batch) for batch in engine.submitted), default=1)
+    assert len(done) <= most + engine.slots * widest
+    unlimited = run_all(tasks, Engine(engine.slots, engine.memory), STORE, silence, known)
+    reached = {key: type(outcome) for key, outcome in outcomes.items() if key not in left}
+    assert reached == {key: type(unlimited[key]) for key in reached}
+
+
+def test_progress_counts_nothing_that_was_left():
+    recording = Recording()
+    run_all([piece("a"), piece("b", "a")], Engine(), STORE, recording.progress, None, Counted(1))
+    assert dict(recording.counts) == {"Pieces": 1}
+
+
+class Impatient(Counted):
+    """Leaves what runs as soon as something does."""
+
+    def patience(self) -> float:
+        return 0.0
+
+
+def test_what_runs_when_the_patience_ends_is_left_and_the_engine_closed_at_once():
+    engine = Engine(slots=2)
+    engine.finished = lambda patience=None: None
+    tasks = [piece("a"), piece("b"), piece("c", "a")]
+    limit = Impatient(10)
+    limit.allows = lambda batch: len(engine.submitted) < 2
+    outcomes = run_all(tasks, engine, STORE, silence, limit=limit)
+    assert {type(outcome) for outcome in outcomes.values()} == {NotReached}
+    assert [task.label for task in submitted_pieces(engine)] == ["a", "b"]
+    assert engine.closed == [True]

@@ -29,9 +29,9 @@ class Watched(Processes):
         super().__init__(1)
         self.labels: list[tuple[str, str]] = []
 
-    def submit(self, batch, store, *, alone):
+    def submit(self, batch, store, *, alone, may_be_left=False):
         self.labels += [(task.stage, task.label) for task in batch]
-        super().submit(batch, store, alone=alone)
+        super().submit(batch, store, alone=alone, may_be_left=may_be_left)
 
 
 def watched(folder: Path, grid: str = STACKING) -> Comparison:

@@ -33,9 +33,9 @@ class Watched(Processes):
         super().__init__(1)
         self.labels: list[str] = []
 
-    def submit(self, batch, store, *, alone):
+    def submit(self, batch, store, *, alone, may_be_left=False):
         self.labels += [task.label for task in batch if task.stage == "Inner folds"]
-        super().submit(batch, store, alone=alone)
+        super().submit(batch, store, alone=alone, may_be_left=may_be_left)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.arrays import unit_rows
-from pipeline.engine.task import Done
+from pipeline.engine.task import Done, NotReached
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
 from pipeline.results import same_class as module
@@ -138,6 +138,21 @@ def test_what_fails_is_said_and_leaves_the_rest(folder, monkeypatch):
     rest = [fold.scores[BY_PROBABILITIES] for fold in record.folds if "late" in fold.cell]
     assert len(rest) == 6
     assert np.isfinite(rest).all()
+
+
+def test_what_was_not_reached_in_time_is_said(folder, monkeypatch):
+    comparison = comparison_of(write_grid(folder, GRID + EXTRA))
+    plan = make_plan(comparison)
+    scored = scored_record(comparison, Scores(plan, run_plan(plan, comparison), comparison), "")
+    monkeypatch.setattr(
+        type(comparison),
+        "run",
+        lambda _, tasks, known: dict.fromkeys((task.keys[0] for task in tasks), NotReached()),
+    )
+    record = with_same_class(scored, plan, comparison).record
+    (warning,) = [text for text in record.warnings if "same class" in text]
+    assert "were not reached in time" in warning
+    assert all(np.isnan(fold.scores[BY_FEATURES]) for fold in record.folds)
 
 
 def test_features_that_the_store_has_no_longer_are_encoded_again(folder, monkeypatch):
