@@ -25,6 +25,7 @@ from pipeline.plan.execute import PlanOutcomes, run_plan
 from pipeline.plan.load import load
 from pipeline.plan.plan import Plan, make_plan
 from pipeline.results.files import write_run
+from pipeline.results.inner_ranks import with_inner_ranks
 from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.origin import origin_json
 from pipeline.results.placing import make_writable, placed
@@ -152,13 +153,18 @@ class _CarriedOut:
 
 def _scored_pairs(done: _CarriedOut) -> RetrievalRecord:
     """The record of a run of retrieval, its files and its report."""
-    plan, outcomes, comparison = done.plan, done.outcomes, done.comparison
-    with done.clock.step("score"):
-        work = work_record(plan, outcomes, {}, comparison, {})
-        command = done.assignment.command
-        scored = retrieval_record(plan, outcomes, comparison, command, work)
-        record = with_checks(scored, [*done.before, *encoding_checks(work.encoded)])
-    record = replace(record, steps=step_records(done.clock.seconds))
+    plan, outcomes, comparison, clock = done.plan, done.outcomes, done.comparison, done.clock
+    with clock.step("score"):
+        scored = retrieval_record(plan, outcomes, comparison, done.assignment.command)
+    with clock.step("learn on inner folds what could be chosen"):
+        scored, chosen_by = with_inner_ranks(scored, plan, comparison)
+    if chosen_by:
+        say(f"inner folds of what could be chosen: {counts(chosen_by.values())}")
+    with clock.step("answer"):
+        work = work_record(plan, outcomes, chosen_by, comparison, {})
+        checked = [*done.before, *encoding_checks(work.encoded)]
+        record = with_checks(replace(scored, **vars(work)), checked)
+    record = replace(record, steps=step_records(clock.seconds))
     with done.placed() as aside:
         write_retrieval_run(record, comparison.folds, aside, done.origin)
         done.report(record, aside)

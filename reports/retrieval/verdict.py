@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from reports.analysis.bootstrap import PooledInterval
 from reports.retrieval.answer import WAY_NAMES, answer_of
+from reports.retrieval.sentences import headline, sentences
 from reports.retrieval_record import CUTOFFS, DIRECTIONS, RetrievalRecord
 from reports.section import Section
 
 
 @dataclass(frozen=True)
 class Hits:
-    """What the best space hits in one direction: at k, with intervals, and by chance."""
+    """What choosing a space hits in one direction: at k, with intervals, and by chance."""
 
     way: str
     at: tuple[PooledInterval, ...]
@@ -23,10 +24,16 @@ class Hits:
 
 @dataclass(frozen=True)
 class VerdictFacts:
-    """The headline, what to know to weigh it, and doubts."""
+    """The headline, what to know to weigh it, and doubts.
+
+    Parameters
+    ----------
+    chosen : whether `directions` are what choosing on inner folds reaches, or the only space.
+    """
 
     headline: str
     sentences: tuple[str, ...]
+    chosen: bool
     cutoffs: tuple[int, ...]
     directions: tuple[Hits, ...]
     alarms: tuple[str, ...]
@@ -37,7 +44,7 @@ def facts(record: RetrievalRecord) -> VerdictFacts:
     answer = answer_of(record)
     by_way: list[Hits] = []
     for way in DIRECTIONS if answer.standings else ():
-        scores = answer.standings[0].scores
+        scores = answer.expected
         by_chance: Mapping[int, float] = answer.chance[way]
         by_way.append(
             Hits(
@@ -48,7 +55,12 @@ def facts(record: RetrievalRecord) -> VerdictFacts:
             )
         )
     return VerdictFacts(
-        answer.headline(), tuple(answer.sentences()), CUTOFFS, tuple(by_way), record.alarms
+        headline(answer),
+        tuple(sentences(answer)),
+        answer.choice is not None,
+        CUTOFFS,
+        tuple(by_way),
+        record.alarms,
     )
 
 
