@@ -12,6 +12,7 @@ from features.encoders.sentence_bert import SentenceBert
 from features.encoders.small_resnet import SmallResNet
 from features.encoders.small_vgg import SmallVGG
 from features.encoders.tfidf import Tfidf
+from features.encoders.universal_sentence import UniversalSentence
 from features.encoders.word2vec import Word2Vec
 
 IMAGE_ENCODERS: dict[str, type[Encoder]] = {
@@ -28,4 +29,5 @@ TEXT_ENCODERS: dict[str, type[Encoder]] = {
     "word2vec": Word2Vec,
     "sbert": SentenceBert,
     "clip": CLIPText,
+    "use": UniversalSentence,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 from features.block import Block, FloatArray, Modality
 from models.fusion import Fusion
@@ -22,7 +22,14 @@ class Space(Protocol):
 
 
 class SharesSpace(Fusion):
-    """A fusion that learns a space of pictures and texts. Inherit from it, and give the space."""
+    """A fusion that learns a space of pictures and texts. Inherit from it, and give the space.
+
+    Attributes
+    ----------
+    simplest : whether its space is the one that others are held against, as it learns the least.
+    """
+
+    simplest: ClassVar[bool] = False
 
     def space(self) -> Space:
         """Unfitted space with this fusion's parameters."""

@@ -30,6 +30,7 @@ from pipeline.plan.load import load
 from pipeline.plan.plan import Plan, make_plan
 from pipeline.plan.reached import Reached, reached
 from pipeline.results.files import write_run
+from pipeline.results.inner_ranks import with_inner_ranks
 from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.origin import origin_json
 from pipeline.results.placing import make_writable, placed
@@ -171,14 +172,21 @@ class _CarriedOut:
 
 def _scored_pairs(done: _CarriedOut) -> RetrievalRecord:
     """The record of a run of retrieval, its files and its report."""
-    outcomes, comparison = done.outcomes, done.whole.comparison
-    with done.clock.step("score"):
-        work = work_record(done.plan, outcomes, {}, comparison, {})
-        command = done.assignment.command
-        made = retrieval_record(done.whole.plan, outcomes, comparison, command, work)
-        scored = with_unreached(made, done.whole.unreached)
-        record = with_checks(scored, [*done.before, *encoding_checks(work.encoded)])
-    record = replace(record, steps=step_records(done.clock.seconds))
+    plan, comparison, clock = done.whole.plan, done.whole.comparison, done.clock
+    with clock.step("score"):
+        scored = retrieval_record(plan, done.outcomes, comparison, done.assignment.command)
+    with clock.step("learn on inner folds what could be chosen"):
+        scored, chosen_by, unchosen = with_inner_ranks(scored, plan, comparison)
+    if chosen_by:
+        say(f"inner folds of what could be chosen: {counts(chosen_by.values())}")
+    with clock.step("answer"):
+        work = work_record(done.plan, done.outcomes, chosen_by, comparison, {})
+        checked = [*done.before, *encoding_checks(work.encoded)]
+        made = with_unreached(
+            replace(scored, **vars(work)), follow_ups(done.whole, unchosen, (), (), ())
+        )
+        record = with_checks(made, checked)
+    record = replace(record, steps=step_records(clock.seconds))
     with done.placed() as aside:
         write_retrieval_run(record, comparison.folds, aside, done.origin)
         done.report(record, aside)

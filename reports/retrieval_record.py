@@ -49,6 +49,8 @@ class MatchRecord:
     Parameters
     ----------
     scores : for each direction, metric name -> value on the test rows.
+    inner_score : mean of the run's metric over the inner folds of its training rows and both
+        directions, under the parameters that were chosen; None where nothing was ranked there.
     """
 
     cell: str
@@ -62,6 +64,7 @@ class MatchRecord:
     fit_seconds: float
     predict_seconds: float
     reused: bool
+    inner_score: float | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,6 +75,8 @@ class RetrievalRecord(WorkRecord):
     ----------
     samples : for each modality int (n,), which distinct sample each row of the data set has (-1:
         none): identical ones are the same answer.
+    simplest : names of the cells that learned spaces are held against.
+    failed_inside : names of cells that failed on inner folds, where a choice needed them there.
     median : names of the metrics whose score is the median over queries; of others it is the mean.
     others : see reports.record.ScoredRecord and RunRecord.
     """
@@ -89,6 +94,8 @@ class RetrievalRecord(WorkRecord):
     samples: Mapping[Literal["image", "text"], Integers]
     cells: tuple[CellRecord, ...]
     folds: tuple[MatchRecord, ...]
+    simplest: frozenset[str] = frozenset()
+    failed_inside: frozenset[str] = frozenset()
     split: str
     fingerprint: str
     versions: Mapping[str, str]

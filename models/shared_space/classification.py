@@ -173,6 +173,7 @@ class TextRegression(LearnedSpace):
     """
 
     version: ClassVar[int] = 1
+    simplest: ClassVar[bool] = True
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"regularisation": (0.1, 0.5, 0.9)}
 
     classifier: Classifier = field(default_factory=Logistic, kw_only=False)

@@ -63,7 +63,7 @@ def with_inner_scores(
         replace(fold, inner_score=scores.get((fold.cell, fold.repeat, fold.fold)))
         for fold in record.folds
     )
-    warnings = (*record.warnings, *_failures(outcomes.values()))
+    warnings = (*record.warnings, *failures(outcomes.values()))
     scored = replace(record, folds=folds, warnings=warnings)
     return InnerOutcomes(scored, outcomes, inner.not_reached(outcomes))
 
@@ -182,7 +182,7 @@ def _key(piece: Unit | Combination) -> _Key:
     return piece.cell.name, piece.fold.repeat, piece.fold.fold
 
 
-def _failures(outcomes: Iterable[Outcome]) -> list[str]:
+def failures(outcomes: Iterable[Outcome]) -> list[str]:
     """A sentence on the cells that could not be fitted on inner folds."""
     failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
     if not failed:

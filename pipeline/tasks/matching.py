@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,9 @@ SIDES: dict[Direction, tuple[Modality, Modality]] = {
 }
 VERSION = 1  # raised when the same spaces and rows give other ranks
 OF_ROWS = ("_queries", "_candidates", "_nearest")  # arrays of an entry that hold rows
+INNER = "inner_"  # what arrays of ranks on inner folds begin with
 NEAREST = 5  # best candidates of each query that are kept
+ByDirection: TypeAlias = Mapping[Direction, Ranks]
 
 
 class MatchTask(FitTask):
@@ -91,22 +93,22 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
     """Choose a setting on the inner folds, learn the space, rank what the test rows ask for."""
     blocks = loaded_blocks(unit, context, store)
     begun = time.perf_counter()
-    chosen, scores = choose(unit, context, blocks)
+    choice = choose(unit, context, blocks)
     outer = fit_of(unit, 0, blocks, context)
-    space = _space(unit.estimator, chosen).fit(outer.train)
+    space = _space(unit.estimator, choice.setting).fit(outer.train)
     fitted = time.perf_counter()
     pairs = Pairs.of(outer.test.take(np.arange(len(unit.fold.test))))
     by_direction = pairs.ranked(space, NEAREST)
     ranked = time.perf_counter()
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays = inner_arrays(choice.ranked)
     for direction, of_queries in by_direction.items():
         arrays |= _named(direction, of_queries, pairs, unit.fold.test)
     return Entry(
         arrays,
         {
             "label": unit.cell.name,
-            "parameters": dict(chosen),
-            "inner": scores,
+            "parameters": dict(choice.setting),
+            "inner": choice.means,
             "class": type(unit.estimator).__name__,
             "work": unit.fitted_rows,
             "fit_seconds": fitted - begun,
@@ -171,7 +173,7 @@ class Pairs:
             rows[modality], codes[modality] = there[first], numbers.astype(np.int64)
         return cls(views, rows, codes)
 
-    def ranked(self, space: Space, nearest: int = 0) -> dict[Direction, Ranks]:
+    def ranked(self, space: Space, nearest: int = 0) -> ByDirection:
         """Ranks of each direction in a space."""
         blocks = self._views.blocks()
         points = {
@@ -187,38 +189,111 @@ class Pairs:
         return by_direction
 
 
+class InnerFolds:
+    """The inner folds of a unit: pairs to learn spaces from, and pairs that are asked there.
+
+    Parameters
+    ----------
+    blocks : of the outer split, then of each inner one, for each modality.
+    """
+
+    def __init__(
+        self, unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
+    ) -> None:
+        self._estimator = unit.estimator
+        numbers = range(1, len(unit.fold.inner) + 1)
+        self._fits = [fit_of(unit, number, blocks, context) for number in numbers]
+        self._tested = [
+            Pairs.of(fit.test.take(np.arange(len(test))))
+            for fit, (_, test) in zip(self._fits, unit.fold.inner, strict=True)
+        ]
+
+    def ranked(self, setting: Mapping[str, Any]) -> list[ByDirection]:
+        """Ranks of each inner fold's test pairs in the space that its training pairs give."""
+        spaces = [_space(self._estimator, setting).fit(fit.train) for fit in self._fits]
+        return [pairs.ranked(space) for pairs, space in zip(self._tested, spaces, strict=True)]
+
+
+class Choice(NamedTuple):
+    """The setting that inner folds choose.
+
+    Parameters
+    ----------
+    means : mean scores of all settings; none where there is nothing to choose.
+    ranked : of each inner fold under the chosen setting; none where there is nothing to choose.
+    """
+
+    setting: Mapping[str, Any]
+    means: list[float]
+    ranked: Sequence[ByDirection]
+
+
 def choose(
     unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
-) -> tuple[Mapping[str, Any], list[float]]:
+) -> Choice:
     """The setting with the best mean score over inner folds and both directions.
 
-    The first of equals; candidates by default are widened as pipeline.tasks.inner.choose does. Also
-    all mean scores; none where there is nothing to choose.
+    The first of equals; candidates by default are widened as pipeline.tasks.inner.choose does.
     """
     settings: list[Mapping[str, Any]] = list(unit.settings)
     if len(settings) < 2:
-        return settings[0], []
+        return Choice(settings[0], [], [])
     metric, means = RETRIEVAL_METRICS[context.tuning_metric], list[float]()
-    fits = [
-        fit_of(unit, number, blocks, context) for number in range(1, len(unit.fold.inner) + 1)
-    ]
-    tested = [
-        Pairs.of(fit.test.take(np.arange(len(test))))
-        for fit, (_, test) in zip(fits, unit.fold.inner, strict=True)
-    ]
+    folds, ranked = InnerFolds(unit, context, blocks), list[list[ByDirection]]()
     for widenings in range(1 + WIDENINGS):
-        for setting in settings[len(means) :]:
-            spaces = [_space(unit.estimator, setting).fit(fit.train) for fit in fits]
-            ranked = [pairs.ranked(space) for pairs, space in zip(tested, spaces, strict=True)]
-            means.append(float(np.mean([_mean(metric, by_direction) for by_direction in ranked])))
+        ranked += [folds.ranked(setting) for setting in settings[len(means) :]]
+        means = [inner_score(of_setting, metric) for of_setting in ranked]
         best = int(np.argmax(np.array(means) * (1 if metric.greater_is_better else -1)))
         further = unit.cell.wider(settings, settings[best])
         if not further or widenings == WIDENINGS:
             break
         settings += further
-    return settings[best], means
+    return Choice(settings[best], means, ranked[best])
 
 
-def _mean(metric: RetrievalMetric, by_direction: Mapping[Direction, Ranks]) -> float:
-    """Mean score of both directions."""
-    return float(np.mean([metric(of_queries) for of_queries in by_direction.values()]))
+def inner_score(ranked: Sequence[ByDirection], metric: RetrievalMetric) -> float:
+    """Mean score over inner folds and both directions."""
+    return float(np.mean([
+        np.mean([metric(of_queries) for of_queries in by_direction.values()])
+        for by_direction in ranked
+    ]))
+
+
+def inner_arrays(ranked: Sequence[ByDirection]) -> dict[str, NDArray[Any]]:
+    """Ranks on inner folds as arrays of an entry, fold after fold; `inner_ranks` reads them."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for direction in SIDES if ranked else ():
+        parts = [by_direction[direction] for by_direction in ranked]
+        sizes = np.concatenate([part.sizes for part in parts])
+        named = {
+            "ranks": np.concatenate([part.ranks for part in parts]),
+            "ends": np.cumsum(sizes),
+            "folds": np.array([[len(part), part.candidates] for part in parts]),
+        }
+        arrays |= {
+            f"{INNER}{direction}_{name}": array.astype(np.int32) for name, array in named.items()
+        }
+    return arrays
+
+
+def inner_ranks(entry: Entry) -> list[ByDirection]:
+    """The ranks on inner folds in an entry; none where it has none."""
+    if f"{INNER}{next(iter(SIDES))}_ranks" not in entry.arrays:
+        return []
+    by_fold = [_inner_ranks(entry, direction) for direction in SIDES]
+    return [dict(zip(SIDES, of_fold, strict=True)) for of_fold in zip(*by_fold, strict=True)]
+
+
+def _inner_ranks(entry: Entry, direction: Direction) -> list[Ranks]:
+    """Those of one direction, fold by fold, without nearest candidates."""
+    rank_of, ends, folds = (
+        np.asarray(entry.arrays[f"{INNER}{direction}_{name}"], dtype=np.int64)
+        for name in ("ranks", "ends", "folds")
+    )
+    parts, start, queries = [], 0, 0
+    for count, candidates in folds.tolist():
+        of_fold = ends[queries : queries + count]
+        end, nothing = int(of_fold[-1]), np.zeros((count, 0), dtype=np.int64)
+        parts.append(Ranks(rank_of[start:end], of_fold - start, candidates, nothing))
+        start, queries = end, queries + count
+    return parts

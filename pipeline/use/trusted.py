@@ -20,6 +20,7 @@ OBJECTS = frozenset({
     "features.encoders.small_resnet:SmallResNet",
     "features.encoders.small_vgg:SmallVGG",
     "features.encoders.tfidf:Tfidf",
+    "features.encoders.universal_sentence:UniversalSentence",
     "features.encoders.word2vec:Word2Vec",
     "features.networks.finetuning:Head",
     "features.principal_components:PrincipalComponents",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reports.analysis.ranking import Ranking, rank_cells
 from reports.answer.verdict import verdict
 from reports.record import RunRecord
+from reports.retrieval import sentences as retrieval
 from reports.retrieval.answer import answer_of
 from reports.retrieval_record import RetrievalRecord
 from reports.sentences.decision import decision
@@ -46,12 +47,14 @@ def _best(ranking: Ranking) -> Iterator[str]:
 
 def _closing_of_pairs(record: RetrievalRecord) -> str:
     answer = answer_of(record)
-    sentences = [*answer.sentences(), *not_reached(record.unreached)]
-    weighed = [f"  {for_terminal(sentence)}" for sentence in sentences]
+    weighed = [
+        f"  {for_terminal(sentence)}"
+        for sentence in (*retrieval.sentences(answer), *not_reached(record.unreached))
+    ]
     named = f"best spaces ({metric_label(answer.metric.name)} both ways):"
     board = [named] if answer.standings else []
     for standing in answer.standings[:SHOWN]:
         score = standing.scores["both", answer.metric.name]
         shown = f"{figure(score.estimate)} ({ends(score)})"
         board.append(f"  {standing.rank}  {shown}  {for_terminal(standing.name, 200)}")
-    return "\n".join(["", answer.headline(), *weighed, *board])
+    return "\n".join(["", retrieval.headline(answer), *weighed, *board])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from reports.analysis.bootstrap import Pooled, PooledInterval
 from reports.analysis.checks import Check
 from reports.analysis.ranking import FEWEST_UNITS
 from reports.record import MetricRecord
+from reports.retrieval.choice import Choice, Pool, choices, complete_cells, ranking_metric
+from reports.retrieval.contrasts import Contrast, contrasts
 from reports.retrieval.resampled import Ways, pooled_scores
 from reports.retrieval_record import (
     CUTOFFS,
@@ -23,8 +25,11 @@ from reports.retrieval_record import (
 )
 from reports.sentences.intervals import ends
 from reports.unreached_record import UnreachedRecord
-from reports.wording import count, figure, metric_label, quoted, signed
+from reports.wording import count, figure
 
+Judgement = Literal[
+    "pays", "no difference shown", "no difference that matters", "costs", "few units"
+]
 WAYS: tuple[Ways, ...] = ("both", *DIRECTIONS)
 WAY_NAMES: Mapping[Ways, str] = {
     "both": "both ways",
@@ -50,11 +55,39 @@ class Standing:
 
 
 @dataclass(frozen=True, eq=False)
-class RetrievalAnswer:
-    """All complete cells, best first, and what random orders would find.
+class Gain:
+    """Choosing among learned spaces against choosing among the simplest: fixed before the run.
+
+    Both choose on inner folds and are asked the same of the same folds, so that further spaces in
+    a grid take nothing from the difference, and its interval decides.
 
     Parameters
     ----------
+    choices, scores : of both sides; scores by the run's metric, both ways.
+    difference : how much better learned spaces are, paired on the same pictures.
+    judged : "few units" has no interval; else the first that holds: the interval lies within
+        [-rope, rope] of the metric, above zero, below it, none of these.
+    """
+
+    choices: Mapping[Pool, Choice]
+    scores: Mapping[Pool, PooledInterval]
+    difference: PooledInterval
+    judged: Judgement
+
+
+@dataclass(frozen=True, eq=False)
+class RetrievalAnswer:
+    """All complete cells, best first, what choosing among them gets, and what random orders find.
+
+    Parameters
+    ----------
+    choices : choosing among all spaces, among learned ones, among the simplest; see Choice.
+    expected : by (way, metric), what choosing among all reaches; the best cell's own scores where
+        there is no choice.
+    gain : of learned spaces over the simplest; None without either.
+    contrasts : each learned space against the simplest one of its encoders.
+    failed_inside : cells that failed on inner folds.
+    without_simplest : whether the grid has no space that others are held against.
     queries, candidates : mean numbers in a fold, by direction.
     chance : hits at k of random orders, by direction and k; means over folds.
     units : pictures, or groups, that intervals are drawn from.
@@ -63,6 +96,12 @@ class RetrievalAnswer:
 
     metric: MetricRecord
     standings: tuple[Standing, ...]
+    choices: Mapping[Pool, Choice]
+    expected: Mapping[tuple[Ways, str], PooledInterval]
+    gain: Gain | None
+    contrasts: tuple[Contrast, ...]
+    failed_inside: frozenset[str]
+    without_simplest: bool
     queries: Mapping[Direction, float]
     candidates: Mapping[Direction, float]
     chance: Mapping[Direction, Mapping[int, float]]
@@ -70,56 +109,10 @@ class RetrievalAnswer:
     folds: int
     unreached: UnreachedRecord | None = None
 
-    def headline(self) -> str:
-        """The best cell and what it finds; what was lacking where there is none."""
-        if not self.standings:
-            why = "every cell failed on some fold" if self.unreached is None else "time was short"
-            return f"No space is complete: {why}."
-        best = self.standings[0]
-        finds = {way: best.scores[way, "hit_at_10"].estimate for way in DIRECTIONS}
-        return (
-            f"{quoted(best.name)} has the right picture among the ten best for "
-            f"{finds['text_to_image']:.0%} of the texts, and a right text for "
-            f"{finds['image_to_text']:.0%} of the pictures (by chance "
-            f"{self.chance['text_to_image'][10]:.0%} and {self.chance['image_to_text'][10]:.0%})."
-        )
-
-    def sentences(self) -> list[str]:
-        """How sure the headline is: among how many, against the next best, and its reservations."""
-        if not self.standings:
-            return []
-        best = self.standings[0]
-        label, score = metric_label(self.metric.name), best.scores["both", self.metric.name]
-        among = (
-            f"Asked were {self.queries['text_to_image']:,.0f} texts among "
-            f"{self.candidates['text_to_image']:,.0f} pictures, and "
-            f"{self.queries['image_to_text']:,.0f} pictures among "
-            f"{self.candidates['image_to_text']:,.0f} texts"
-            + (" in a fold" if self.folds > 1 else "")
-            + ": with more candidates fewer are hit."
-        )
-        sentences = [
-            f"Its mean {label} both ways is {figure(score.estimate)} (95 %: {ends(score)}).",
-            *([self._against(self.standings[1], label)] if len(self.standings) > 1 else []),
-            among,
-        ]
-        if len(self.standings) > 1:
-            sentences.append(
-                f"It is the best of {len(self.standings)} on the pairs that score it, so its "
-                "score is optimistic, the more so the closer the others are."
-            )
-        return sentences
-
-    def _against(self, second: Standing, label: str) -> str:
-        gain = second.behind
-        assert gain is not None
-        if gain.low is None or gain.high is None:
-            ahead = f"It is {signed(gain.estimate)} ahead of {quoted(second.name)}"
-            return f"{ahead}, on too few pictures to say more."
-        shown = f"{signed(gain.estimate)} ({signed(gain.low)} to {signed(gain.high)})"
-        if gain.low > 0:
-            return f"It is better than the next, {quoted(second.name)}: {shown} of {label}."
-        return f"No difference to the next, {quoted(second.name)}, is shown: {shown} of {label}."
+    @property
+    def choice(self) -> Choice | None:
+        """Choosing among all spaces; None where there are not several to choose from."""
+        return _among_several(self.choices)
 
     def checks(self) -> list[Check]:
         """What the scores alone say against a run."""
@@ -144,35 +137,6 @@ class RetrievalAnswer:
                     severe=True,
                 )
 
-    def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {
-            "task": "retrieval",
-            "metric": self.metric.name,
-            "winner": self.standings[0].name if self.standings else None,
-            "headline": self.headline(),
-            "sentences": self.sentences(),
-            "queries": dict(self.queries),
-            "candidates": dict(self.candidates),
-            "chance of a hit": {way: dict(by_k) for way, by_k in self.chance.items()},
-            "units": self.units,
-            "not_reached": None if self.unreached is None else asdict(self.unreached),
-            "cells": [_plain(standing) for standing in self.standings],
-        }
-
-
-def _plain(standing: Standing) -> dict[str, Any]:
-    scores: dict[str, dict[str, Any]] = {way: {} for way in WAYS}
-    for (way, metric), interval in standing.scores.items():
-        scores[way][metric] = _interval(interval)
-    behind = None if standing.behind is None else _interval(standing.behind)
-    return {"name": standing.name, "rank": standing.rank, "behind": behind, "scores": scores}
-
-
-def _interval(interval: PooledInterval) -> dict[str, Any]:
-    values = asdict(interval)
-    return {name: values[name] for name in ("estimate", "low", "high")}
-
 
 def answer_of(record: RetrievalRecord) -> RetrievalAnswer:
     """The answer of a run, worked out once for what was scored: checks and steps come to it."""
@@ -185,8 +149,8 @@ class _Scored:
     def __init__(self, record: RetrievalRecord) -> None:
         self.record = record
         metrics = (record.metric, record.metrics, record.median)
-        facts = (record.cells, record.failures, record.seed, record.unreached)
-        self._settings = (*metrics, *facts)
+        sides = (record.simplest, record.failed_inside, record.unreached)
+        self._settings = (*metrics, *sides, record.cells, record.failures, record.seed)
         # The record held keeps these from being freed, so that an address is one object's.
         self._arrays = tuple(map(id, (record.folds, record.samples, record.groups)))
 
@@ -202,38 +166,65 @@ class _Scored:
 @lru_cache(maxsize=1)
 def _answer(scored: _Scored) -> RetrievalAnswer:
     record = scored.record
-    by_cell = _complete(record)
-    first = next(iter(by_cell.values()), ())
-    metric = next(metric for metric in record.metrics if metric.name == record.metric)
-    scores = pooled_scores(record, by_cell) if by_cell else {}
-    units = next(iter(scores.values())).units if scores else 0
+    by_cell, metric = complete_cells(record), ranking_metric(record)
+    first, made = next(iter(by_cell.values()), ()), choices(record, by_cell)
+    columns: dict[str, Sequence[MatchRecord]] = dict(by_cell)
+    columns |= {choice.column: choice.folds for choice in made.values()}
+    scores = pooled_scores(record, columns) if by_cell else {}
+    standings = tuple(_standings(scores, tuple(by_cell), metric))
+    ranked = [standing.name for standing in standings]
+    choice = _among_several(made)
+    expected = next(iter(ranked), "") if choice is None else choice.column
     return RetrievalAnswer(
-        metric,
-        tuple(_standings(scores, tuple(by_cell), metric)),
-        {way: _mean([len(fold.queries[way].rows) for fold in first]) for way in DIRECTIONS},
-        {way: _mean([fold.queries[way].candidates for fold in first]) for way in DIRECTIONS},
-        {
+        metric=metric,
+        standings=standings,
+        choices=made,
+        expected={key: of.score(expected) for key, of in scores.items()},
+        gain=_gain(made, scores["both", metric.name]) if scores else None,
+        contrasts=tuple(contrasts(record, scores["both", metric.name], ranked) if scores else ()),
+        failed_inside=record.failed_inside,
+        without_simplest=not record.simplest,
+        queries={way: _mean([len(fold.queries[way].rows) for fold in first]) for way in DIRECTIONS},
+        candidates={
+            way: _mean([fold.queries[way].candidates for fold in first]) for way in DIRECTIONS
+        },
+        chance={
             way: {k: _mean([fold.queries[way].chance[k] for fold in first]) for k in CUTOFFS}
             for way in DIRECTIONS
         },
-        units,
-        len(first),
-        record.unreached,
+        units=next(iter(scores.values())).units if scores else 0,
+        folds=len(first),
+        unreached=record.unreached,
     )
 
 
-def _complete(record: RetrievalRecord) -> dict[str, list[MatchRecord]]:
-    """The records of every cell that has all folds, in their order; none of one that failed."""
-    expected = {(fold.repeat, fold.fold) for fold in record.folds}
-    failed = {failure.cell for failure in record.failures}
-    by_cell: dict[str, list[MatchRecord]] = {cell.name: [] for cell in record.cells}
-    for fold in record.folds:
-        by_cell[fold.cell].append(fold)
-    return {
-        name: sorted(folds, key=lambda fold: (fold.repeat, fold.fold))
-        for name, folds in by_cell.items()
-        if folds and len(folds) == len(expected) and name not in failed
-    }
+def _among_several(made: Mapping[Pool, Choice]) -> Choice | None:
+    choice = made.get("all")
+    return choice if choice is not None and len(choice.candidates) > 1 else None
+
+
+def _gain(made: Mapping[Pool, Choice], scores: Pooled) -> Gain | None:
+    if not {"learned", "simplest"} <= made.keys():
+        return None
+    sides: dict[Pool, Choice] = {"learned": made["learned"], "simplest": made["simplest"]}
+    difference = scores.difference(sides["learned"].column, sides["simplest"].column)
+    return Gain(
+        sides,
+        {pool: scores.score(choice.column) for pool, choice in sides.items()},
+        difference,
+        _judged(difference, scores.metric.rope),
+    )
+
+
+def _judged(gain: PooledInterval, rope: float) -> Judgement:
+    """What the interval of a gain comes to; see Gain."""
+    if gain.low is None or gain.high is None:
+        return "few units"
+    if -rope <= gain.low and gain.high <= rope:
+        return "no difference that matters"
+    if gain.low > 0:
+        return "pays"
+    return "costs" if gain.high < 0 else "no difference shown"
 
 
 def _standings(
@@ -243,7 +234,8 @@ def _standings(
         return
     ranking = scores["both", metric.name]
     sign = -1 if metric.greater_is_better else 1
-    order = np.argsort(sign * ranking.estimates, kind="stable")
+    estimates = ranking.estimates[[ranking.cells.index(name) for name in names]]
+    order = np.argsort(sign * estimates, kind="stable")
     best = names[int(order[0])]
     for rank, position in enumerate(order, start=1):
         name = names[int(position)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reports.analysis.bootstrap import PooledInterval
 from reports.retrieval.answer import WAY_NAMES, answer_of
+from reports.retrieval.sentences import headline, sentences
 from reports.retrieval_record import CUTOFFS, DIRECTIONS, RetrievalRecord
 from reports.section import Section
 from reports.sentences.unreached import not_reached
@@ -14,7 +15,7 @@ from reports.sentences.unreached import not_reached
 
 @dataclass(frozen=True)
 class Hits:
-    """What the best space hits in one direction: at k, with intervals, and by chance."""
+    """What choosing a space hits in one direction: at k, with intervals, and by chance."""
 
     way: str
     at: tuple[PooledInterval, ...]
@@ -24,10 +25,16 @@ class Hits:
 
 @dataclass(frozen=True)
 class VerdictFacts:
-    """The headline, what to know to weigh it, and doubts."""
+    """The headline, what to know to weigh it, and doubts.
+
+    Parameters
+    ----------
+    chosen : whether `directions` are what choosing on inner folds reaches, or the only space.
+    """
 
     headline: str
     sentences: tuple[str, ...]
+    chosen: bool
     cutoffs: tuple[int, ...]
     directions: tuple[Hits, ...]
     alarms: tuple[str, ...]
@@ -38,7 +45,7 @@ def facts(record: RetrievalRecord) -> VerdictFacts:
     answer = answer_of(record)
     by_way: list[Hits] = []
     for way in DIRECTIONS if answer.standings else ():
-        scores = answer.standings[0].scores
+        scores = answer.expected
         by_chance: Mapping[int, float] = answer.chance[way]
         by_way.append(
             Hits(
@@ -48,8 +55,14 @@ def facts(record: RetrievalRecord) -> VerdictFacts:
                 scores[way, "median_rank"],
             )
         )
-    sentences = *answer.sentences(), *not_reached(record.unreached)
-    return VerdictFacts(answer.headline(), sentences, CUTOFFS, tuple(by_way), record.alarms)
+    return VerdictFacts(
+        headline(answer),
+        (*sentences(answer), *not_reached(record.unreached)),
+        answer.choice is not None,
+        CUTOFFS,
+        tuple(by_way),
+        record.alarms,
+    )
 
 
 SECTION = Section("Verdict", facts)

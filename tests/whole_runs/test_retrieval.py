@@ -117,6 +117,24 @@ def test_the_verdict_names_the_best_and_its_interval(folder: Path):
     assert verdict["chance of a hit"]["text_to_image"]["10"] == pytest.approx(0.5, abs=0.1)
 
 
+def test_the_verdict_rests_on_a_choice_on_inner_folds(folder: Path):
+    verdict = json.loads((folder / "out" / "verdict.json").read_text())
+    names = {cell["name"] for cell in verdict["cells"]}
+    assert set(verdict["chosen"]["all"]) == {"0,0", "0,1", "0,2"}
+    assert set(verdict["chosen"]["all"].values()) <= names
+    score, best = verdict["score"], verdict["cells"][0]["scores"]["both"]["hit_at_10"]
+    assert score["low"] <= score["estimate"] <= score["high"]
+    assert score["estimate"] <= best["estimate"]
+    assert "choosing among 3 spaces on inner folds finds the right" in verdict["headline"]
+    assert verdict["answer"] in ("pays", "no difference shown", "costs")
+    assert [contrast["other"] for contrast in verdict["contrasts"]] == 2 * [
+        next(name for name in names if "text_space" in name)
+    ]
+    page = (folder / "out" / "report.html").read_text()
+    for title in ("The choice on inner folds", "Learned spaces against the texts' own"):
+        assert f"{title}</h3>" in page
+
+
 def test_the_report_shows_curves_and_what_is_found(folder: Path):
     page = (folder / "out" / "report.html").read_text()
     for text in ("Verdict", "Leaderboard", "Hits among the k best", "What it finds", "Method"):
@@ -212,6 +230,7 @@ def test_a_plan_says_what_there_is_to_do(
     planned = capsys.readouterr().out
     assert "task: retrieval" in planned
     assert "results:  9 cells x folds, 0 in the store" in planned
+    assert "choice:   then up to 6 fits on inner folds" in planned  # of kernel_cca, set in the grid
     assert not (tmp_path / "out").exists()
 
 

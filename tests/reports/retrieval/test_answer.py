@@ -14,6 +14,8 @@ from reports.record import MetricRecord
 from reports.retrieval.answer import answer_of
 from reports.retrieval.gallery import facts as gallery
 from reports.retrieval.leaderboard import facts as leaderboard
+from reports.retrieval.plain import plain
+from reports.retrieval.sentences import headline, sentences
 from reports.retrieval_record import MatchRecord, QueriesRecord, RetrievalRecord
 
 PICTURES, TEXTS = 40, 3
@@ -104,7 +106,7 @@ def test_cells_stand_by_the_metric_both_ways(made: RetrievalRecord):
         assert standing.scores["both", "median_rank"].estimate == np.mean(medians)
     assert answer.standings[0].behind is None
     assert answer.standings[1].behind.low > 0
-    assert "better than the next, “worse”" in " ".join(answer.sentences())
+    assert "better than the next, “worse”" in " ".join(sentences(answer))
 
 
 def test_intervals_draw_whole_pictures(made: RetrievalRecord):
@@ -153,8 +155,8 @@ def test_what_is_no_better_than_chance_is_an_alarm():
 
 def test_nothing_complete_is_said_and_not_raised():
     empty = record()
-    assert answer_of(empty).headline() == "No space is complete: every cell failed on some fold."
-    assert answer_of(empty).plain()["winner"] is None
+    assert headline(answer_of(empty)) == "No space is complete: every cell failed on some fold."
+    assert plain(answer_of(empty))["winner"] is None
     assert gallery(empty) is None
 
 

