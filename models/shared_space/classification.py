@@ -253,6 +253,7 @@ class Shared(SharedSpace, ComparesAsEncoded):
     """
 
     version: ClassVar[int] = 1
+    simplest: ClassVar[bool] = True
 
     classifier: Classifier = field(default_factory=Logistic, kw_only=False)
     join: Join = "concat"

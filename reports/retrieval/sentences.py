@@ -35,8 +35,8 @@ def headline(answer: RetrievalAnswer) -> str:
 def sentences(answer: RetrievalAnswer) -> Iterator[str]:
     """What to know to weigh the headline.
 
-    In order: what to expect of the best space, the texts' own space, the next best, among how many
-    was asked, what could not be chosen.
+    In order: what to expect of the best space, the one that learns least, the next best, among how
+    many was asked, what could not be chosen.
     """
     if not answer.standings:
         return
@@ -98,7 +98,7 @@ def _gain(answer: RetrievalAnswer, label: str) -> Iterator[str]:
     figures = f"{label} {figure(gain.scores['learned'].estimate)} both ways against "
     figures += f"{figure(gain.scores['simplest'].estimate)}, a gain of {_signed(gain.difference)}"
     yield (
-        f"Against the texts' own space ({_side(gain.choices['simplest'])}), the learned ones "
+        f"Against what learns least ({_side(gain.choices['simplest'])}), the learned spaces "
         f"({_side(gain.choices['learned'])}) reach {figures}: {_JUDGED[gain.judged]}."
     )
 
