@@ -10,8 +10,13 @@ from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from features.machine.nearest import nearest
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config import values
-from pipeline.config.component_lists import Registry, components, located
-from pipeline.config.components import Component
+from pipeline.config.component_lists import (
+    Lists,
+    components,
+    encoders,
+    located,
+    located_encoders,
+)
 from pipeline.config.data_key import data_key
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.problem import Problem
@@ -31,8 +36,8 @@ KEYS: dict[str, str] = {
     "missing_group: own | fail for rows without a value in the group's column, "
     "class_texts: what classes are described by where they are held out}",
     "split": "how folds are drawn",
-    "image": "picture encoders to compare",
-    "text": "text encoders to compare",
+    "image": "picture encoders to compare; a list among them is of encoders used together",
+    "text": "text encoders to compare; a list among them is of encoders used together",
     "fusion": "ways to use one or both modalities",
     "classifier": "classifiers on the features (default logistic)",
     "metric": "what cells are ranked by (default balanced_accuracy; of retrieval hit_at_10)",
@@ -45,12 +50,6 @@ KEYS: dict[str, str] = {
     "the best cells are fitted once more (default: none)",
     "run": "where it is computed: {engine: processes | dask, address: of a dask scheduler}; it "
     "changes no result, and the command line goes before it",
-}
-REGISTRIES: dict[str, Registry] = {
-    "image": IMAGE_ENCODERS,
-    "text": TEXT_ENCODERS,
-    "fusion": FUSIONS,
-    "classifier": CLASSIFIERS,
 }
 Sources: TypeAlias = Mapping[str, type]
 LISTED, LONGEST = 100, 800  # mistakes of a grid that are told, and characters of each
@@ -109,7 +108,7 @@ def parse_grid(
     problems += task_problems(task, content, lists["fusion"], unseen)
     if not any(problem.path[:1] in _COMPARED for problem in problems):
         problems += unseen_problems(unseen, lists["fusion"], metric, curve, data.class_texts)
-        problems += mismatches(*(lists[key] for key in ("fusion", "image", "text")))
+        problems += mismatches(lists["fusion"], lists["image"], lists["text"])
     problems += too_much(lists)
     grid = Grid(
         name=values.run_name(content.get("name", path.stem), problems),
@@ -121,7 +120,7 @@ def parse_grid(
         missing_group=data.missing_group,
         class_texts=data.class_texts,
         split=split,
-        **{key: _located(listed, folder) for key, listed in lists.items()},
+        **_located(lists, folder),
         metric=values.metric("metric", content, task, problems),
         tuning_metric=values.metric("tuning_metric", content, task, problems),
         rope=values.rope(content, task, problems),
@@ -144,17 +143,28 @@ def _unknown_keys(content: Mapping[str, Any]) -> list[Problem]:
     return [Problem((key,), f"unknown key '{key}'; {nearest(key, KEYS)}") for key in unknown]
 
 
-def _lists(content: Mapping[str, Any], problems: list[Problem]) -> dict[str, list[Component]]:
+def _lists(content: Mapping[str, Any], problems: list[Problem]) -> Lists:
     """The components under each key that lists some; mistakes are added to `problems`."""
-    given = {"classifier": ["logistic"], **content}
-    lists = {
-        key: components(key, given, registry, problems) for key, registry in REGISTRIES.items()
+    lists = Lists(
+        image=encoders("image", content, IMAGE_ENCODERS, problems),
+        text=encoders("text", content, TEXT_ENCODERS, problems),
+        fusion=components("fusion", content, FUSIONS, problems),
+        classifier=components(
+            "classifier", {"classifier": ["logistic"], **content}, CLASSIFIERS, problems
+        ),
+    )
+    if content.get("task") == "retrieval":
+        lists["classifier"] = []
+    return lists
+
+
+def _located(lists: Lists, folder: Path) -> dict[str, Any]:
+    return {
+        "image": tuple(located_encoders(listed, folder) for listed in lists["image"]),
+        "text": tuple(located_encoders(listed, folder) for listed in lists["text"]),
+        "fusion": tuple(located(listed, folder) for listed in lists["fusion"]),
+        "classifier": tuple(located(listed, folder) for listed in lists["classifier"]),
     }
-    return {**lists, "classifier": []} if content.get("task") == "retrieval" else lists
-
-
-def _located(listed: Iterable[Component], folder: Path) -> tuple[Component, ...]:
-    return tuple(located(component, folder) for component in listed)
 
 
 def _error(path: Path, lines: Lines, problems: Iterable[Problem]) -> GridError:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from features.block import modalities_of
 from models.neural.attending import Attending, AttendsToPairs, WeighsModalities
 from pipeline.config.cells import Cell
 from pipeline.data.dataset import Dataset
@@ -99,7 +100,7 @@ def _kind(unit: Unit) -> type[Attending] | None:
 def _task(unit: Unit, rows: Rows, comparison: Comparison) -> AttentionTask:
     references = {
         modality: put_samples(comparison.dataset, modality, comparison.store)
-        for modality in unit.features
+        for modality in modalities_of(unit.features)
     }
     positions = tuple(rows.tolist())
     return AttentionTask(unit.without_rows(), comparison.context.key, positions, references)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from features.block import Modality
+from features.block import BlockName, Modality
 from models.early.baselines import ImageOnly, TextOnly
 from models.early.concat import Concat
 from models.early.pooled import PooledFusion
@@ -78,19 +78,17 @@ class SideBySide(nn.Module):
     """Scaled blocks side by side: see models.preparation.scaling.scaled_views."""
 
     def __init__(
-        self, scalers: Mapping[Modality, Scaler], shares: Mapping[Modality, float]
+        self, scalers: Mapping[BlockName, Scaler], shares: Mapping[BlockName, float]
     ) -> None:
         super().__init__()
         self.scaled = nn.ModuleDict({
-            modality: Scaled(scaler, float(np.sqrt(shares[modality])))
-            for modality, scaler in scalers.items()
+            name: Scaled(scaler, float(np.sqrt(shares[name]))) for name, scaler in scalers.items()
         })
 
     def forward(self, given: Given) -> Tensor:
         """Rows (n, d)."""
         parts = [
-            scaled(given[cast(Modality, modality)].values, given[cast(Modality, modality)].has)
-            for modality, scaled in self.scaled.items()
+            scaled(given[name].values, given[name].has) for name, scaled in self.scaled.items()
         ]
         return torch.cat(parts, dim=1)
 
@@ -197,14 +195,14 @@ class Dense(nn.Module):
             modality: Reduced(reduction) for modality, reduction in dense.reductions.items()
         })
 
-    def forward(self, given: Given) -> dict[Modality, Features]:
+    def forward(self, given: Given) -> dict[BlockName, Features]:
         """The same where they are dense already."""
-        return {modality: self._of(modality, features) for modality, features in given.items()}
+        return {name: self._of(name, features) for name, features in given.items()}
 
-    def _of(self, modality: Modality, features: Features) -> Features:
-        if modality not in self.reduced:
+    def _of(self, name: BlockName, features: Features) -> Features:
+        if name not in self.reduced:
             return features
-        return features._replace(values=self.reduced[modality](features.values, features.has))
+        return features._replace(values=self.reduced[name](features.values, features.has))
 
 
 class Network(nn.Module):

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Modality
+from features.block import Modality, modality_of
 from features.pictures.decoding import decode
 from models.neural.attending import AttendsToPairs, WeighsModalities
 from models.views import Views
@@ -129,12 +129,12 @@ def explained(cell: FittedCell, items: Items) -> Explanation:
 def _hidden(views: Views, present: Collection[Modality]) -> Views:
     """The same with all but some modalities marked missing."""
     blocks = {
-        modality: block if modality in present else replace(
+        name: block if modality_of(name) in present else replace(
             block, index=np.full_like(block.index, -1)
         )
-        for modality, block in views.blocks().items()
+        for name, block in views.blocks().items()
     }
-    return Views(blocks.get("image"), blocks.get("text"))
+    return Views.of(blocks)
 
 
 def _contributions(alone: dict[str, float]) -> dict[str, float]:
