@@ -83,7 +83,8 @@ class Explanation:
     contributions : of the "picture" and the "text", as above.
     weights : of the "picture" and the "text", which add up to 1, in a network that weighs the two;
         None in others, and for items that lack either.
-    attention : of a network that attends to pairs; None likewise.
+    attention : of a network that attends to pairs; None likewise, and where a modality has several
+        encoders.
     """
 
     predicted: str
@@ -155,6 +156,8 @@ def _weights(model: FittedModel, views: Views) -> dict[str, float] | None:
 
 def _attention(model: FittedModel, views: Views, items: Items) -> PairAttention | None:
     if not isinstance(model.fusion, AttendsToPairs) or len(model.fusion.classes_) == 1:
+        return None
+    if views.further:  # whose regions and tokens have no place of their own in the picture and text
         return None
     picture, text = items["image"][0], items["text"][0]
     pairs = model.fusion.attention(views)[0].astype(np.float64)
