@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 Modality = Literal["image", "text"]
+# "image" and "text"; where a modality has several blocks, those after the first are "text_2" and
+# so on.
+BlockName: TypeAlias = str
 Form = Literal["pooled", "sequence", "inputs"]
 Unfreeze = Literal["last_stage", "all"]
 FloatArray = NDArray[np.float32]
@@ -216,6 +219,21 @@ class Block:
         mask = mask & self.present[:, None]
         values[~mask] = 0.0
         return values, mask
+
+
+def block_name(modality: Modality, number: int) -> BlockName:
+    """The name of a modality's block of that number, counted from 1."""
+    return modality if number == 1 else f"{modality}_{number}"
+
+
+def modality_of(name: BlockName) -> Modality:
+    """The modality of a block of that name."""
+    return "image" if name.partition("_")[0] == "image" else "text"
+
+
+def modalities_of(names: Iterable[BlockName]) -> tuple[Modality, ...]:
+    """The modalities of blocks of these names, each once, in their order."""
+    return tuple(dict.fromkeys(map(modality_of, names)))
 
 
 def joined(blocks: Sequence[Block]) -> Block:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Block, Form, Modality
+from features.block import Block, BlockName, Form, Modality, modality_of
 from features.estimator import ClassifyingEstimator
 from models.arrays import Labels, Probabilities
 from models.classifier import Classifier, SolvesJointly
@@ -70,16 +70,31 @@ class Fusion(ClassifyingEstimator):
     ----------
     version : raised whenever predictions change for the same parameters and features.
     needs : the modalities it uses and the form of each: "pooled" vectors or a "sequence".
+    takes_several : whether a modality may have several blocks, each of an encoder of its own.
     tuned : parameters chosen on inner folds, each with its default candidates.
+    later : parameters that keys leave out where they are empty: results from before there were such
+        parameters keep their keys.
     classes_ : (K,) sorted class labels, after `fit`.
     block_widths_ : width of each needed block, after `fit`.
     """
 
     version: ClassVar[int]
     needs: ClassVar[dict[Modality, Form]]
+    takes_several: ClassVar[bool] = False
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {}
+    later: ClassVar[frozenset[str]] = frozenset()
     classes_: NDArray[Any]
-    block_widths_: dict[Modality, int]
+    block_widths_: dict[BlockName, int]
+
+    @classmethod
+    def tuned_with(cls, encoders: Mapping[Modality, int]) -> dict[str, tuple[Any, ...]]:
+        """What inner folds choose beside `tuned` where a modality has several encoders.
+
+        Parameters
+        ----------
+        encoders : number of encoders of each needed modality.
+        """
+        return {}
 
     def fit(self, views: Views, y: Labels) -> Self:
         """Learn from n training samples with labels (n,)."""
@@ -135,8 +150,8 @@ class Fusion(ClassifyingEstimator):
         Raises
         ------
         ValueError
-            For labels that are no classes or do not fit the samples, no samples, or a block that is
-            not there.
+            For labels that are no classes or do not fit the samples, no samples, a block that is
+            not there, or several of a modality where one is taken.
         """
         from sklearn.utils.multiclass import check_classification_targets
 
@@ -146,20 +161,24 @@ class Fusion(ClassifyingEstimator):
                 f"{len(y)} labels for {len(views)} training samples: there must be one for each, "
                 "and one at least"
             )
-        self.block_widths_ = {
-            modality: block.width for modality, block in self._needed(views).items()
-        }
+        blocks = self._needed(views)
+        if len(blocks) > len(self.needs) and not self.takes_several:
+            raise ValueError(
+                f"{type(self).__name__} takes a single block of each modality; the samples have "
+                f"{', '.join(blocks)} features"
+            )
+        self.block_widths_ = {name: block.width for name, block in blocks.items()}
 
     def _known(self, views: Views) -> None:
         """Raise NotFittedError before `fit`, ValueError for blocks unlike those fitted on."""
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self, "block_widths_")
-        widths = {modality: block.width for modality, block in self._needed(views).items()}
+        widths = {name: block.width for name, block in self._needed(views).items()}
         unlike = [
-            f"{width} {modality} features instead of {self.block_widths_[modality]}"
-            for modality, width in widths.items()
-            if width != self.block_widths_[modality]
+            f"{widths.get(name, 0)} {name} features instead of {self.block_widths_.get(name, 0)}"
+            for name in {**self.block_widths_, **widths}
+            if widths.get(name) != self.block_widths_.get(name)
         ]
         if unlike:
             raise ValueError(
@@ -167,7 +186,8 @@ class Fusion(ClassifyingEstimator):
                 f"{', '.join(unlike)}"
             )
 
-    def _needed(self, views: Views) -> dict[Modality, Block]:
+    def _needed(self, views: Views) -> dict[BlockName, Block]:
+        """The blocks of the needed modalities, pictures first."""
         blocks = views.blocks()
         missing = [modality for modality in self.needs if modality not in blocks]
         if missing:
@@ -175,7 +195,7 @@ class Fusion(ClassifyingEstimator):
                 f"{type(self).__name__} needs {' and '.join(missing)} features; the samples have "
                 f"only {', '.join(blocks)} features"
             )
-        return {modality: blocks[modality] for modality in self.needs}
+        return {name: block for name, block in blocks.items() if modality_of(name) in self.needs}
 
     def with_setting(self, setting: Mapping[str, Any]) -> Self:
         """Unfitted copy with some parameters set."""

@@ -1,15 +1,16 @@
-"""Views: the picture block and the text block of the same samples."""
+"""Views: the picture blocks and the text blocks of the same samples."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from features.block import Block, FloatArray, Modality
+from features.block import Block, BlockName, FloatArray, Modality, modality_of
 
 
 class ScaledBlock(NamedTuple):
@@ -43,11 +44,19 @@ class Views:
     groups : (n,) what group each sample belongs to, where that is known: a model that holds samples
         out of its training samples holds out whole groups. Augmented copies of one sample are a
         group at least.
+    further : what other encoders make of the same pictures or texts, by the blocks' names.
     """
 
     image: Block | None = None
     text: Block | None = None
     groups: NDArray[Any] | None = None
+    further: Mapping[BlockName, Block] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, blocks: Mapping[BlockName, Block], groups: NDArray[Any] | None = None) -> Self:
+        """Views of blocks by name."""
+        further = dict(blocks)
+        return cls(further.pop("image", None), further.pop("text", None), groups, further)
 
     def __post_init__(self) -> None:
         lengths = {len(block) for block in self.blocks().values()}
@@ -58,13 +67,24 @@ class Views:
         if self.groups is not None and len(self.groups) != len(self):
             raise ValueError(f"{len(self.groups)} groups for {len(self)} samples")
 
-    def blocks(self) -> dict[Modality, Block]:
+    def blocks(self) -> dict[BlockName, Block]:
         """The blocks that are there, pictures first."""
-        pairs: tuple[tuple[Modality, Block | None], ...] = (
-            ("image", self.image),
-            ("text", self.text),
-        )
-        return {modality: block for modality, block in pairs if block is not None}
+        pairs = (("image", self.image), ("text", self.text), *self.further.items())
+        blocks = {name: block for name, block in pairs if block is not None}
+        return {name: blocks[name] for name in sorted(blocks, key=modality_of)}
+
+    def by_modality(self) -> dict[Modality, Block]:
+        """The only block of each modality, pictures first; ValueError where one has several."""
+        if self.further:
+            raise ValueError(f"a single block of each modality is asked for: {list(self.blocks())}")
+        return {modality_of(name): block for name, block in self.blocks().items()}
+
+    def block_by_block(self) -> list[Views]:
+        """Every block by itself, as the only one of its modality."""
+        return [
+            Views.of({modality_of(name): block}, self.groups)
+            for name, block in self.blocks().items()
+        ]
 
     def __len__(self) -> int:
         return len(next(iter(self.blocks().values())))
@@ -77,10 +97,7 @@ class Views:
     def take(self, rows: NDArray[Any]) -> Views:
         """Views of the samples `rows` (positions or a boolean mask)."""
         groups = None if self.groups is None else self.groups[rows]
-        return Views(
-            **{modality: block.take(rows) for modality, block in self.blocks().items()},
-            groups=groups,
-        )
+        return Views.of({name: block.take(rows) for name, block in self.blocks().items()}, groups)
 
     def complete(self) -> Views:
         """Those samples that lack no modality."""
@@ -89,15 +106,15 @@ class Views:
     def with_copies(self) -> Views:
         """The n samples as they are, then augmented copy 1 of each, and so on: n (1 + k) samples.
 
-        A modality without augmented copies is repeated.
+        A block without augmented copies is repeated.
         """
         times = 1 + max(block.augmented for block in self.blocks().values())
         if times == 1:
             return self
         rows = np.tile(np.arange(len(self)), times)
-        return Views(**{modality: block.with_copies() if block.augmented else block.take(rows)
-                        for modality, block in self.blocks().items()},
-                     groups=rows if self.groups is None else self.groups[rows])
+        return Views.of({name: block.with_copies() if block.augmented else block.take(rows)
+                         for name, block in self.blocks().items()},
+                        rows if self.groups is None else self.groups[rows])
 
     def for_prediction(self) -> Views:
         """What to predict of these samples: with copies where predictions are averaged."""
@@ -107,19 +124,15 @@ class Views:
 
 
 def stacked(first: Views, second: Views) -> Views:
-    """The samples of two views with the same modalities, one after the other."""
+    """The samples of two views with blocks of the same names, one after the other."""
     others = second.blocks()
     groups = (
         None
         if first.groups is None or second.groups is None
         else np.concatenate([first.groups, second.groups])
     )
-    return Views(
-        **{
-            modality: _stacked(block, others[modality])
-            for modality, block in first.blocks().items()
-        },
-        groups=groups,
+    return Views.of(
+        {name: _stacked(block, others[name]) for name, block in first.blocks().items()}, groups
     )
 
 

@@ -20,7 +20,8 @@ class CellRecord:
     predictions this one combines (late fusion). `candidates` are the tuned parameters whose values
     the grid gives, and these values: others are widened where a choice falls on their end.
     `recognised_by` is the only modality of a sample that decides its prediction, where the other
-    encoder serves other ends (zero-shot: the classes' texts).
+    encoder serves other ends (zero-shot: the classes' texts). `together` are the modalities with
+    several encoders, and the labels of these.
     """
 
     name: str
@@ -31,6 +32,13 @@ class CellRecord:
     parts: tuple[str, ...] = ()
     candidates: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     recognised_by: Literal["image", "text"] | None = None
+    together: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def encoders(self, modality: str) -> tuple[str, ...]:
+        """Labels of a modality's encoders, one by one."""
+        label = self.image if modality == "image" else self.text
+        alone = () if label is None else (label,)
+        return dict(self.together).get(modality, alone)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from features.block import Form, Modality
 from models.arrays import Labels, Probabilities
-from models.early.pooled import PooledFusion
+from models.early.side_by_side import SideBySide
 from models.fusion import ClassTexts
 from models.unseen_classes import RecognisesUnseenClasses
 from models.views import Views
@@ -41,8 +41,8 @@ class Majority(RecognisesUnseenClasses):
         return np.tile(self.frequencies_, (len(views), 1))
 
 
-class SingleModality(PooledFusion):
-    """One modality's scaled features, classified.
+class SingleModality(SideBySide):
+    """One modality's scaled features, classified; those of several encoders are side by side.
 
     A sample without that modality teaches nothing, and gets the class frequencies of the training
     rows.
@@ -50,11 +50,11 @@ class SingleModality(PooledFusion):
     Parameters
     ----------
     classifier : what classifies the rows.
+    encoder_shares : see SideBySide.
     """
 
-    def shares(self) -> dict[Modality, float]:
-        """See PooledFusion.shares."""
-        return dict.fromkeys(self.needs, 1.0)
+    def _share(self, modality: Modality) -> float:
+        return 1.0
 
 
 class ImageOnly(SingleModality):
@@ -69,3 +69,6 @@ class TextOnly(SingleModality):
 
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {"text": "pooled"}
+
+
+SINGLE_MODALITY: dict[Modality, type[SingleModality]] = {"image": ImageOnly, "text": TextOnly}

@@ -9,22 +9,24 @@ from pydantic import Field
 
 from features.block import Form, Modality
 from models.classifier import Whole
-from models.early.pooled import PooledFusion
+from models.early.side_by_side import SideBySide
 from models.preparation.scaling import BlockScaler, ReducedScaler, Scaler
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Concat(PooledFusion):
+class Concat(SideBySide):
     """Early fusion: [sqrt(1 - w) a, sqrt(w) b] for scaled picture features a and text features b.
 
     Both blocks have mean squared norm 1 over the training rows (BlockScaler), so their
     concatenation has it for every weight, and C need not change with the weight. With equal shares
     the better modality can be drowned by the other, so the weight is chosen on the inner folds.
+    Where a modality has several encoders, their blocks share its part (SideBySide).
 
     Parameters
     ----------
     classifier : what classifies the concatenated rows.
     weight : the text's share w of the squared norm.
+    encoder_shares : see SideBySide.
     components : reduce each wider block to this many principal components first (CSR by truncated
         singular value decomposition, without making it dense); none where not given.
     """
@@ -32,7 +34,7 @@ class Concat(PooledFusion):
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"weight": (0.25, 0.5, 0.75)}
-    after_preparation: ClassVar[frozenset[str]] = frozenset({"weight"})
+    after_preparation: ClassVar[frozenset[str]] = frozenset({"weight", "encoder_shares"})
 
     weight: Annotated[float, Field(gt=0, lt=1)] = 0.5
     components: Whole | None = None
@@ -40,6 +42,5 @@ class Concat(PooledFusion):
     def _scaler(self) -> Scaler:
         return BlockScaler() if self.components is None else ReducedScaler(self.components)
 
-    def shares(self) -> dict[Modality, float]:
-        """See PooledFusion.shares."""
-        return {"image": 1 - self.weight, "text": self.weight}
+    def _share(self, modality: Modality) -> float:
+        return self.weight if modality == "text" else 1 - self.weight

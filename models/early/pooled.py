@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Modality
+from features.block import BlockName
 from models.arrays import Labels, Probabilities
 from models.classifier import Array, ArrayFit, Classifier, SolvesJointly
 from models.early.settings import SharedSetting, shared_settings
@@ -46,8 +46,8 @@ class PooledFusion(TakesClassifier):
     after_preparation: ClassVar[frozenset[str]] = frozenset()
     classifier_: Classifier
 
-    def shares(self) -> dict[Modality, float]:
-        """Each needed modality's share of the squared norm, adding up to 1.
+    def shares(self) -> dict[BlockName, float]:
+        """Each needed block's share of the squared norm, adding up to 1; after `_prepare`.
 
         No shares where `_array` joins blocks otherwise.
         """
@@ -145,7 +145,7 @@ class PooledFusion(TakesClassifier):
         if train is None:
             return None
         blocks = fit.test.blocks()
-        test = tuple(blocks[modality] for modality in self.scalers_)
+        test = tuple(blocks[name] for name in self.scalers_)
         for block, scaled in zip(test, train, strict=True):
             if not block.present.all() or block.values is not scaled.block.values:
                 return None
@@ -154,8 +154,8 @@ class PooledFusion(TakesClassifier):
     def _prepare(self, fit: Fit) -> Self:
         """Learn from the training samples all that comes before the classifier."""
         self._learn_classes(fit.train, fit.y)
-        blocks = fit.train.blocks()
-        self.scalers_ = {modality: self._scaler().fit(blocks[modality]) for modality in self.needs}
+        blocks = self._needed(fit.train)
+        self.scalers_ = {name: self._scaler().fit(block) for name, block in blocks.items()}
         return self
 
     def _learn_classes(self, views: Views, y: Labels) -> None:
@@ -174,8 +174,8 @@ class PooledFusion(TakesClassifier):
 
     def _seen(self, views: Views) -> NDArray[np.bool_]:
         """Which samples have any of the needed modalities."""
-        blocks = views.blocks()
-        return np.asarray(np.any([blocks[modality].present for modality in self.needs], axis=0))
+        blocks = self._needed(views).values()
+        return np.asarray(np.any([block.present for block in blocks], axis=0))
 
     def _taught(self, views: Views) -> NDArray[np.bool_]:
         """Which training samples the classifier learns from: all, if none has a needed modality."""

@@ -8,11 +8,11 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Form, Modality
+from features.block import Form, Modality, modality_of
 from models.arrays import Codes, Labels, Probabilities
 from models.classifiers.inner_folds import stratified_folds
 from models.combining import CombinesPredictions, InnerPredictions, MemberPredictions
-from models.early.baselines import ImageOnly, SingleModality, TextOnly
+from models.early.baselines import SINGLE_MODALITY, SingleModality
 from models.fusion import TakesClassifier
 from models.late.rules import FIXED, LEARNED, complete, equal_weights, weighted_mean
 from models.late.stacking import Stacker
@@ -46,10 +46,10 @@ class Late(TakesClassifier, CombinesPredictions):
     stratified folds of whole groups (features that were learned from all training samples are not
     learned again). Where no such folds exist the mean is taken.
 
-    M counts the modalities that a sample has. A sample with one modality gets what that one's model
-    gives (the mean of them, where selection or stacking knows several and none is selected), a
-    sample with none the training class frequencies. Only samples with all modalities teach how to
-    combine.
+    M counts the modalities that a sample has; one with several encoders counts once for each, as
+    each has a model of its own. A sample with one modality gets what that one's model gives (the
+    mean of them, where selection or stacking knows several and none is selected), a sample with
+    none the training class frequencies. Only samples with all modalities teach how to combine.
 
     Parameters
     ----------
@@ -64,6 +64,7 @@ class Late(TakesClassifier, CombinesPredictions):
 
     version: ClassVar[int] = 4
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
+    takes_several: ClassVar[bool] = True
     combines: ClassVar[tuple[str, ...]] = ("image_only", "text_only")
 
     rule: Rule = "mean"
@@ -118,8 +119,10 @@ class Late(TakesClassifier, CombinesPredictions):
         return combined
 
     def _fitted(self, views: Views, codes: Codes) -> tuple[SingleModality, ...]:
-        members = (ImageOnly(self.classifier.unfitted()), TextOnly(self.classifier.unfitted()))
-        return tuple(member.fit(views, codes) for member in members)
+        return tuple(
+            SINGLE_MODALITY[modality_of(name)](self.classifier.unfitted()).fit(of_block, codes)
+            for name, of_block in zip(self.block_widths_, views.block_by_block(), strict=True)
+        )
 
     def _inner(self, views: Views, codes: Codes) -> InnerPredictions | None:
         """The members' predictions for the samples of inner folds; None where there are none."""
@@ -127,7 +130,7 @@ class Late(TakesClassifier, CombinesPredictions):
         if not splits:
             return None
         classes = int(codes.max()) + 1
-        probabilities = np.zeros((len(self.needs), len(codes), classes))
+        probabilities = np.zeros((len(self.block_widths_), len(codes), classes))
         folds = np.zeros(len(codes), dtype=np.int64)
         for number, (train, test) in enumerate(splits):
             members = self._fitted(views.take(train), codes[train])
@@ -142,8 +145,10 @@ def _predicted(
 ) -> MemberPredictions:
     """Predictions of fitted members, whose classes are columns; 0 for classes they do not know."""
     probabilities = np.zeros((len(members), len(views), classes))
-    for position, member in enumerate(members):
-        probabilities[position][:, member.classes_] = member.predict_proba(views)
+    for position, (member, of_block) in enumerate(
+        zip(members, views.block_by_block(), strict=True)
+    ):
+        probabilities[position][:, member.classes_] = member.predict_proba(of_block)
     return MemberPredictions(probabilities, _present(views))
 
 

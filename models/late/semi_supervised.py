@@ -11,13 +11,12 @@ from pydantic import Field
 from features.block import Form, IntArray, Modality
 from models.arrays import Codes, Labels, Probabilities, Rows
 from models.combining import MemberPredictions
-from models.early.baselines import ImageOnly, SingleModality, TextOnly
+from models.early.baselines import SINGLE_MODALITY, SingleModality
 from models.fusion import TakesClassifier
 from models.late.rules import product
 from models.unlabelled import LearnsFromUnlabelled
 from models.views import Views, stacked
 
-MEMBERS: dict[Modality, type[SingleModality]] = {"image": ImageOnly, "text": TextOnly}
 ORDERS: tuple[tuple[Modality, Modality], ...] = (("image", "text"), ("text", "image"))
 
 
@@ -69,7 +68,7 @@ class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
             views = stacked(views, unlabelled.take(whole))
             pool = np.arange(len(codes), len(views))
         unknown = np.full(len(pool), -1)
-        taught = {modality: np.concatenate([codes, unknown]) for modality in MEMBERS}
+        taught = {modality: np.concatenate([codes, unknown]) for modality in SINGLE_MODALITY}
         self.members_ = self._fitted(views, taught)
         for _ in range(self.rounds if len(pool) and len(self.classes_) > 1 else 0):
             if not self._teach(views, pool, taught):
@@ -83,7 +82,7 @@ class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
         self._known(views)
-        present = np.stack([views.blocks()[modality].present for modality in MEMBERS])
+        present = np.stack([views.blocks()[modality].present for modality in SINGLE_MODALITY])
         predicted = [member.predict_proba(views) for member in self.members_.values()]
         probabilities = np.stack(predicted)
         probabilities[~present] = self.frequencies_
@@ -100,7 +99,7 @@ class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
         taught : (n,) codes of the labels for each modality, -1 for none.
         """
         members = {}
-        for modality, cls in MEMBERS.items():
+        for modality, cls in SINGLE_MODALITY.items():
             labels = taught[modality]
             rows = np.flatnonzero(labels >= 0)
             members[modality] = cls(self.classifier.unfitted()).fit(views.take(rows), labels[rows])

@@ -12,6 +12,7 @@ from features.block import Form, Modality
 from models.neural.attending import AttendsToPairs
 from models.neural.dense_blocks import DenseBlocks
 from models.neural.fusion import POOLED_NORM, Count
+from models.neural.joined_blocks import joined_sequences, joined_vectors, of_modalities
 from models.preparation.principal_components import SequenceReduction, mean_vectors
 from models.preparation.scaling import BlockScaler
 from models.views import Views
@@ -24,9 +25,12 @@ class SequenceAttention(AttendsToPairs):
     """Attention over regions and tokens: both are reduced to their principal components.
 
     With `pooled`, the classifier also sees the means of both sequences, scaled like the blocks of
-    concat.
+    concat. Where a modality has several encoders, their regions or tokens stand in one sequence,
+    those of each encoder with a projection of their own (joined_sequences), and the means share its
+    norm equally.
     """
 
+    takes_several: ClassVar[bool] = True
     needs: ClassVar[dict[Modality, Form]] = {"image": "sequence", "text": "sequence"}
 
     reduce: int
@@ -36,13 +40,12 @@ class SequenceAttention(AttendsToPairs):
         self.dense_ = DenseBlocks(self.random_state).fit(views)
         blocks = self.dense_.of(views)
         self.reductions_ = {
-            modality: SequenceReduction(self.reduce, random_state=self.random_state).fit(block)
-            for modality, block in blocks.items()
+            name: SequenceReduction(self.reduce, random_state=self.random_state).fit(block)
+            for name, block in blocks.items()
         }
         if self.pooled:
             self.scalers_ = {
-                modality: BlockScaler().fit(mean_vectors(block))
-                for modality, block in blocks.items()
+                name: BlockScaler().fit(mean_vectors(block)) for name, block in blocks.items()
             }
 
     def _inputs(self, views: Views) -> tuple[Tensor, ...]:
@@ -54,17 +57,17 @@ class SequenceAttention(AttendsToPairs):
         import torch
 
         blocks = self.dense_.of(views)
+        reduced = {name: self.reductions_[name].transform(block) for name, block in blocks.items()}
         sequences: list[Any] = []
-        for modality, block in blocks.items():
-            sequences += self.reductions_[modality].transform(block)
-        pooled = (
-            [
-                self.scalers_[modality].transform(mean_vectors(block)) * POOLED_NORM
-                for modality, block in blocks.items()
-            ]
-            if self.pooled
-            else [np.zeros((len(views), 0), np.float32)]
-        )
+        for parts in of_modalities(reduced):
+            sequences += joined_sequences(parts)
+        pooled = [np.zeros((len(views), 0), np.float32)]
+        if self.pooled:
+            means = {
+                name: self.scalers_[name].transform(mean_vectors(block)) * POOLED_NORM
+                for name, block in blocks.items()
+            }
+            pooled = list(map(joined_vectors, of_modalities(means)))
         return tuple(map(torch.from_numpy, (*sequences, np.hstack(pooled))))
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from features.block import Block, Modality
+from features.block import Block, BlockName
 from models.preparation.principal_components import BlockReduction
 from models.views import Views
 
@@ -16,7 +16,7 @@ SPARSE_COMPONENTS = 256
 
 
 class DenseBlocks:
-    """Both blocks, a sparse one as its leading components, so that no wide array is made dense.
+    """All blocks, a sparse one as its leading components, so that no wide array is made dense.
 
     Parameters
     ----------
@@ -29,25 +29,23 @@ class DenseBlocks:
     def fit(self, views: Views) -> Self:
         """Learn the components of sparse blocks from the training samples."""
         self._reductions = {
-            modality: BlockReduction(SPARSE_COMPONENTS, self._random_state).fit(block)
-            for modality, block in views.blocks().items()
+            name: BlockReduction(SPARSE_COMPONENTS, self._random_state).fit(block)
+            for name, block in views.blocks().items()
             if block.is_sparse
         }
         return self
 
     @property
-    def reductions(self) -> Mapping[Modality, BlockReduction]:
-        """What makes sparse blocks dense, by modality, after `fit`."""
+    def reductions(self) -> Mapping[BlockName, BlockReduction]:
+        """What makes sparse blocks dense, by their names, after `fit`."""
         return self._reductions
 
-    def of(self, views: Views) -> dict[Modality, Block]:
+    def of(self, views: Views) -> dict[BlockName, Block]:
         """Dense blocks, pictures first."""
-        return {
-            modality: self._reduced(modality, block) for modality, block in views.blocks().items()
-        }
+        return {name: self._reduced(name, block) for name, block in views.blocks().items()}
 
-    def _reduced(self, modality: Modality, block: Block) -> Block:
-        if modality not in self._reductions:
+    def _reduced(self, name: BlockName, block: Block) -> Block:
+        if name not in self._reductions:
             return block
         index = np.where(block.present, np.arange(len(block), dtype=np.int64), -1)
-        return Block(self._reductions[modality].transform(block), index)
+        return Block(self._reductions[name].transform(block), index)

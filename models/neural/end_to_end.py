@@ -67,6 +67,7 @@ class EndToEnd(TrainsBranches):
 
     version: ClassVar[int] = 3
     needs: ClassVar[dict[Modality, Form]] = {"image": "inputs", "text": "inputs"}
+    takes_several: ClassVar[bool] = False
     predicts: ClassVar[str] = "fused_features"
     batch_size: ClassVar[int] = 32
     gpu_pays: ClassVar[bool] = True

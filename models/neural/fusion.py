@@ -15,6 +15,7 @@ from models.arrays import Codes, Labels, Probabilities
 from models.course import TrainsNetwork
 from models.groups import UsesGroups
 from models.neural.dense_blocks import DenseBlocks
+from models.neural.joined_blocks import joined_vectors, of_modalities
 from models.preparation.scaling import BlockScaler
 from models.views import Views
 
@@ -185,21 +186,30 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
 
 
 class PooledNetwork(NeuralFusion):
-    """A network over the pooled blocks, scaled like those of concat."""
+    """A network over the pooled blocks, scaled like those of concat.
 
+    Several of a modality are side by side, and share its norm equally.
+    """
+
+    takes_several: ClassVar[bool] = True
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
 
     def _prepare(self, views: Views) -> None:
         self.dense_ = DenseBlocks(self.random_state).fit(views)
         self.scalers_ = {
-            modality: BlockScaler().fit(block) for modality, block in self.dense_.of(views).items()
+            name: BlockScaler().fit(block) for name, block in self.dense_.of(views).items()
         }
 
     def _inputs(self, views: Views) -> tuple[Tensor, ...]:
         """Pictures (n, d) and which samples have one (n,), texts (n, e) and which have one (n,)."""
         import torch
 
+        blocks = self.dense_.of(views)
+        scaled = {
+            name: self.scalers_[name].transform(block) * POOLED_NORM
+            for name, block in blocks.items()
+        }
         arrays: list[Any] = []
-        for modality, block in self.dense_.of(views).items():
-            arrays += [self.scalers_[modality].transform(block) * POOLED_NORM, block.present]
+        for parts, alike in zip(of_modalities(scaled), of_modalities(blocks), strict=True):
+            arrays += [joined_vectors(parts), alike[0].present]
         return tuple(map(torch.from_numpy, arrays))

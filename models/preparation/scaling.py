@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from features.block import Block, FloatArray, Modality, reading_order
+from features.block import Block, BlockName, FloatArray, reading_order
 from features.estimator import Estimator
 from models.classifier import Array
 from models.kept import RECENT
@@ -167,7 +167,7 @@ def _dense(part: Array) -> FloatArray:
 
 
 def scaled_views(
-    views: Views, scalers: Mapping[Modality, Scaler], shares: Mapping[Modality, float]
+    views: Views, scalers: Mapping[BlockName, Scaler], shares: Mapping[BlockName, float]
 ) -> Array:
     """Scaled blocks side by side, each multiplied by the square root of its share of the norm.
 
@@ -176,22 +176,22 @@ def scaled_views(
     shares : of the squared norm, adding up to 1.
     """
     blocks = views.blocks()
-    return joined([scaler.transform(blocks[modality]) * np.float32(np.sqrt(shares[modality]))
-                   for modality, scaler in scalers.items()])
+    return joined([scaler.transform(blocks[name]) * np.float32(np.sqrt(shares[name]))
+                   for name, scaler in scalers.items()])
 
 
 def scaled_blocks(
-    views: Views, scalers: Mapping[Modality, Scaler], shares: Mapping[Modality, float]
+    views: Views, scalers: Mapping[BlockName, Scaler], shares: Mapping[BlockName, float]
 ) -> tuple[ScaledBlock, ...] | None:
     """The same as blocks, and what is done to their rows.
 
     None where samples lack one, or where a block is more than scaled.
     """
     blocks, scaled = views.blocks(), []
-    for modality, scaler in scalers.items():
-        block = blocks[modality]
+    for name, scaler in scalers.items():
+        block = blocks[name]
         if not (isinstance(scaler, BlockScaler) and scaler.scale_ > 0 and block.present.all()):
             return None
-        factor = float(scaler.scale_ * np.sqrt(shares[modality]))
+        factor = float(scaler.scale_ * np.sqrt(shares[name]))
         scaled.append(ScaledBlock(block, scaler.mean_, factor))
     return tuple(scaled)

@@ -123,7 +123,7 @@ class KernelCorrelation(CorrelatedProjection):
 
     def fit(self, views: Views) -> Self:
         """See Projection.fit."""
-        blocks = views.complete().blocks()
+        blocks = views.complete().by_modality()
         self.columns_ = {modality: ColumnScales.of(block) for modality, block in blocks.items()}
         self.reductions_ = {}
         features: dict[Modality, FloatArray] = {}

@@ -18,7 +18,7 @@ def sides_of(views: Views, sides: Sides) -> Views:
     """The same samples with the other modality marked missing."""
     if sides == "both":
         return views
-    blocks = views.blocks()
+    blocks = views.by_modality()
     hidden: Modality = "text" if sides == "image" else "image"
     block = blocks[hidden]
     blocks[hidden] = Block(block.values, np.full(len(block), -1, dtype=np.int64), block.mask)
@@ -31,7 +31,7 @@ def points(projection: Projection, views: Views, join: Join) -> FloatArray:
     A modality that a sample lacks is replaced by the other: in the shared space one stands for the
     other.
     """
-    blocks = views.blocks()
+    blocks = views.by_modality()
     image, text = (projection.project(modality, block) for modality, block in blocks.items())
     has_image, has_text = (block.present[:, None] for block in blocks.values())
     image, text = np.where(has_image, image, text), np.where(has_text, text, image)

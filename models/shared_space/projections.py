@@ -47,7 +47,7 @@ class Projection(Estimator):
         self, pairs: Views, components: int, random_state: int
     ) -> tuple[FloatArray, FloatArray]:
         """Reduced pictures (m, p) and texts (m, q) of the m samples that have both."""
-        blocks = pairs.blocks()
+        blocks = pairs.by_modality()
         self.reductions_ = {modality: BlockReduction(components, random_state).fit(block)
                             for modality, block in blocks.items()}
         image, text = (

@@ -213,13 +213,13 @@ class ZeroShot(RecognisesUnseenClasses, ComparesAsEncoded, TrainsNetwork, UsesGr
         """Cosines (n, K) of each modality that samples are recognised by with all candidates."""
         return {
             modality: self.projection_.project(modality, block) @ self.prototypes_.T
-            for modality, block in views.blocks().items()
+            for modality, block in views.by_modality().items()
             if self.recognised_by in ("both", modality)
         }
 
     def _probabilities(self, cosines: Cosines, views: Views) -> Probabilities:
         shares: dict[Modality, float] = {"image": 1 - self.weight, "text": self.weight}
-        blocks = views.blocks()
+        blocks = views.by_modality()
         parts = {modality: shares[modality] * blocks[modality].present for modality in cosines}
         total = np.sum(list(parts.values()), axis=0)
         scores = np.zeros((len(views), len(self.classes_)))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
-from features.block import Form, Modality
+from features.block import BlockName, Form, Modality, block_name, modalities_of
 from features.encoder import Encoder
 from models import CLASSIFIERS, FUSIONS
 from models.combining import CombinesPredictions
 from models.fusion import Fusion, TakesClassifier
 from models.matching import ComparesAsEncoded
-from pipeline.config.components import Component, beyond
+from pipeline.config.components import Component, Encoders, beyond, members_of
 from pipeline.config.grid import Grid
 from pipeline.seeds import derive
 
@@ -36,8 +36,8 @@ class Cell:
     """
 
     fusion: Component
-    image: Component | None = None
-    text: Component | None = None
+    image: Encoders | None = None
+    text: Encoders | None = None
     classifier: Component | None = None
     parts: tuple[Cell, ...] = ()
 
@@ -53,17 +53,31 @@ class Cell:
         labels: dict[Modality, str] = {}
         for part in self.parts:
             labels |= {modality: f"any {modality}" for modality in part.encoder_labels()}
-        return labels | {modality: component.label for modality, component in self._named().items()}
+        return labels | {modality: encoders.label for modality, encoders in self._named().items()}
 
-    def _named(self) -> dict[Modality, Component]:
+    def together(self) -> dict[Modality, tuple[str, ...]]:
+        """Labels of the encoders that it uses together, of modalities with several."""
+        sets = {modality: members_of(encoders) for modality, encoders in self._named().items()}
+        return {
+            modality: tuple(member.label for member in members)
+            for modality, members in sets.items()
+            if len(members) > 1
+        }
+
+    def _named(self) -> dict[Modality, Encoders]:
         """The encoders it names itself."""
-        encoders: dict[Modality, Component | None] = {"image": self.image, "text": self.text}
+        encoders: dict[Modality, Encoders | None] = {"image": self.image, "text": self.text}
         return {name: encoder for name, encoder in encoders.items() if encoder is not None}
 
-    def encoders(self) -> dict[Modality, tuple[Component, Form]]:
-        """The encoders it needs, and in which form their features."""
+    def encoders(self) -> dict[BlockName, tuple[Component, Form]]:
+        """The encoders it needs, and in which form their features, by the blocks' names."""
+        return dict(self._blocks())
+
+    def _blocks(self) -> Iterator[tuple[BlockName, tuple[Component, Form]]]:
         needs: Mapping[Modality, Form] = FUSIONS[self.fusion.name].needs
-        return {name: (encoder, needs[name]) for name, encoder in self._named().items()}
+        for modality, encoders in self._named().items():
+            for number, encoder in enumerate(members_of(encoders), start=1):
+                yield block_name(modality, number), (encoder, needs[modality])
 
     def recognised_by(self) -> Modality | None:
         """The only modality of a sample that decides, where it needs another for other ends."""
@@ -77,6 +91,8 @@ class Cell:
             candidates |= {
                 f"classifier__{name}": values for name, values in self.classifier.candidates.items()
             }
+        encoders = {modality: len(members_of(chosen)) for modality, chosen in self._named().items()}
+        candidates |= FUSIONS[self.fusion.name].tuned_with(encoders)
         return [
             dict(zip(candidates, values, strict=True))
             for values in itertools.product(*candidates.values())
@@ -142,9 +158,9 @@ def build_encoder(modality: Modality, component: Component, form: Form, seed: in
     return seeded(cls(**parameters), seed, component.name)
 
 
-def shares_space(image: Component | None, text: Component | None) -> bool:
-    """Whether two encoders put pictures and texts into one space."""
-    if image is None or text is None:
+def shares_space(image: Encoders | None, text: Encoders | None) -> bool:
+    """Whether two encoders put pictures and texts into one space; several together do not."""
+    if not isinstance(image, Component) or not isinstance(text, Component):
         return False
     of_image = IMAGE_ENCODERS[image.name](**image.parameters).shared_space
     of_text = TEXT_ENCODERS[text.name](**text.parameters).shared_space
@@ -161,7 +177,7 @@ def sample_modalities(cells: Iterable[Cell]) -> list[Modality]:
     """The modalities that rows must have for these cells, sorted."""
     modalities: set[Modality] = set()
     for cell in cells:
-        modalities |= cell.encoders().keys() & set(cell.estimator(0).samples_need)
+        modalities |= set(modalities_of(cell.encoders())) & set(cell.estimator(0).samples_need)
     return sorted(modalities)
 
 
@@ -176,8 +192,8 @@ def expand(grid: Grid) -> tuple[Cell, ...]:
 
 def _cells(grid: Grid, fusion: Component) -> Iterable[Cell]:
     cls = FUSIONS[fusion.name]
-    images: Sequence[Component | None] = grid.image if "image" in cls.needs else (None,)
-    texts: Sequence[Component | None] = grid.text if "text" in cls.needs else (None,)
+    images: Sequence[Encoders | None] = grid.image if "image" in cls.needs else (None,)
+    texts: Sequence[Encoders | None] = grid.text if "text" in cls.needs else (None,)
     classifiers: Iterable[Component | None] = (
         grid.classifier or (None,) if issubclass(cls, TakesClassifier) else (None,)
     )
@@ -199,24 +215,25 @@ def _combines_all(estimator: Fusion) -> bool:
 
 
 def _parts(
-    cls: type[Fusion], image: Component | None, text: Component | None, classifier: Component | None
+    cls: type[Fusion], image: Encoders | None, text: Encoders | None, classifier: Component | None
 ) -> tuple[Cell, ...]:
-    """The cells that a fusion of these encoders combines, if any."""
+    """The cells that a fusion of these encoders combines, if any: each has a single encoder."""
     combines = cls.combines if issubclass(cls, CombinesPredictions) else ()
-    return tuple(_part(name, image, text, classifier) for name in combines)
+    parts = (_parts_of(name, image, text, classifier) for name in combines)
+    return tuple(itertools.chain.from_iterable(parts))
 
 
-def _only(components: Sequence[Component | None]) -> Component | None:
-    return components[0] if len(components) == 1 else None
-
-
-def _part(
-    name: str, image: Component | None, text: Component | None, classifier: Component | None
-) -> Cell:
+def _parts_of(
+    name: str, image: Encoders | None, text: Encoders | None, classifier: Component | None
+) -> list[Cell]:
     needs = FUSIONS[name].needs
-    return Cell(
-        Component(name),
-        image if "image" in needs else None,
-        text if "text" in needs else None,
-        classifier,
-    )
+    images = members_of(image) if image is not None and "image" in needs else (None,)
+    texts = members_of(text) if text is not None and "text" in needs else (None,)
+    return [
+        Cell(Component(name), of_pictures, of_texts, classifier)
+        for of_pictures, of_texts in itertools.product(images, texts)
+    ]
+
+
+def _only(listed: Sequence[Encoders | None]) -> Encoders | None:
+    return listed[0] if len(listed) == 1 else None

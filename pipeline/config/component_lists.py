@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, TypeVar
 
 from features.machine.nearest import nearest
 from models.classifier import Classifier
 from models.fusion import Fusion
-from pipeline.config.components import Component, variants
+from pipeline.config.components import (
+    VARIANTS,
+    Component,
+    Encoders,
+    EncoderSet,
+    members_of,
+    variants,
+)
 from pipeline.config.problem import KeyPath, Problem
 
 Registry = Mapping[str, type]
@@ -30,6 +40,16 @@ UNSEEN: tuple[Any, ...] = (
     {"zero_shot": {"space": ["text", "cca", "contrastive"],
                    "recognised_by": ["image", "text", "both"]}},
 )
+Listed = TypeVar("Listed", bound=Encoders)
+
+
+class Lists(TypedDict):
+    """The components under each key of the grid that lists some."""
+
+    image: list[Encoders]
+    text: list[Encoders]
+    fusion: list[Component]
+    classifier: list[Component]
 
 
 def components(
@@ -39,6 +59,34 @@ def components(
 
     Mistakes are added to `problems`.
     """
+
+    def stands_for(entry: object, path: KeyPath) -> list[Component]:
+        return _variants(key, entry, path, registry, problems)
+
+    return _listed(key, content, registry, problems, stands_for)
+
+
+def encoders(
+    key: str, content: Mapping[str, object], registry: Registry, problems: list[Problem]
+) -> list[Encoders]:
+    """As `components`, of a modality's encoders; a list in the list is a set used together."""
+
+    def stands_for(entry: object, path: KeyPath) -> Sequence[Encoders]:
+        if isinstance(entry, list):
+            return _sets(key, entry, path, registry, problems)
+        return _variants(key, entry, path, registry, problems)
+
+    return _listed(key, content, registry, problems, stands_for)
+
+
+def _listed(
+    key: str,
+    content: Mapping[str, object],
+    registry: Registry,
+    problems: list[Problem],
+    stands_for: Callable[[object, KeyPath], Sequence[Listed]],
+) -> list[Listed]:
+    """What the entries under a key stand for, each once."""
     given = content.get(key)
     entries = given if isinstance(given, list) else [given]
     if given is None or not entries:
@@ -46,17 +94,58 @@ def components(
             rule = f"the grid needs one {key} at least; {nearest('', registry)}"
             problems.append(Problem((key,) if key in content else (), rule))
         return []
-    listed: dict[str, Component] = {}
+    listed: dict[tuple[str, ...], Listed] = {}
     for position, entry in enumerate(entries):
         path: KeyPath = (key, position) if isinstance(given, list) else (key,)
-        for component in _variants(key, entry, path, registry, problems):
-            problems += _twice(component, listed.get(component.label), path)
-            listed[component.label] = component
+        for component in stands_for(entry, path):
+            # In whatever order its members stand, a set is the same.
+            labels = tuple(sorted(member.label for member in members_of(component)))
+            problems += _twice(component, listed.get(labels), path)
+            listed[labels] = component
     return list(listed.values())
 
 
-def _twice(component: Component, other: Component | None, path: KeyPath) -> list[Problem]:
+def _sets(
+    key: str,
+    entries: Sequence[object],
+    path: KeyPath,
+    registry: Registry,
+    problems: list[Problem],
+) -> list[EncoderSet]:
+    """The sets of encoders that a list within the list stands for: one of each entry's variants."""
+    by_entry = [
+        _variants(key, entry, (*path, position), registry, problems)
+        for position, entry in enumerate(entries)
+    ]
+    if len(entries) < 2:
+        rule = (
+            f"a list within the list is for {key} encoders that cells use together, two at least: "
+            f"leave out the inner brackets of {list(entries)!r}"
+        )
+        problems.append(Problem(path, rule))
+        return []
+    if math.prod(map(len, by_entry)) > VARIANTS:
+        rule = f"this list stands for more than {VARIANTS:,} sets of encoders, the most compared"
+        problems.append(Problem(path, rule))
+        return []
+    sets = [EncoderSet(members) for members in itertools.product(*by_entry)]
+    repeats = dict.fromkeys(itertools.chain.from_iterable(map(_repeated, sets)))
+    problems += [
+        Problem(path, f"{label} stands twice among encoders that are used together")
+        for label in repeats
+    ]
+    return [] if repeats else sets
+
+
+def _repeated(encoders: EncoderSet) -> list[str]:
+    labels = Counter(member.label for member in encoders.members)
+    return [label for label, times in labels.items() if times > 1]
+
+
+def _twice(component: Encoders, other: Encoders | None, path: KeyPath) -> list[Problem]:
     """What is wrong where a component of that label, the `other`, stands in its list already."""
+    if isinstance(component, EncoderSet) and other is not None:
+        return [Problem(path, f"{component.label} is listed twice")]
     if component == other:
         return [Problem(path, f"{component.label} is listed twice")]
     if other is not None:
@@ -123,6 +212,13 @@ def located(component: Component, folder: Path) -> Component:
         for key, value in component.parameters.items()
     }
     return replace(component, parameters=parameters)
+
+
+def located_encoders(encoders: Encoders, folder: Path) -> Encoders:
+    """The same of a modality's encoders, used together or not."""
+    if isinstance(encoders, EncoderSet):
+        return EncoderSet(tuple(located(member, folder) for member in encoders.members))
+    return located(encoders, folder)
 
 
 def default_fusions(content: Mapping[str, Any]) -> list[Any]:

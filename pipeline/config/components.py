@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 from pydantic import BaseModel
 
@@ -47,6 +47,26 @@ class Component:
         """Short readable form: the name and the parameters that are not the defaults."""
         shown = [_shown(name, value) for name, value in self.parameters.items()]
         return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+
+@dataclass(frozen=True)
+class EncoderSet:
+    """Encoders of a modality that cells use together: a list within the grid's list."""
+
+    members: tuple[Component, ...]
+
+    @property
+    def label(self) -> str:
+        """The encoders' labels."""
+        return "+".join(member.label for member in self.members)
+
+
+Encoders: TypeAlias = Component | EncoderSet
+
+
+def members_of(encoders: Encoders) -> tuple[Component, ...]:
+    """The encoders of a set, or the only one."""
+    return encoders.members if isinstance(encoders, EncoderSet) else (encoders,)
 
 
 def _shown(name: str, value: Any) -> str:

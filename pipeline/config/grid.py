@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pipeline.config.components import Component
+from pipeline.config.components import Component, Encoders
 from pipeline.data.row_check import MissingGroup, Policy
 from pipeline.data.sources.class_texts import GivenTexts
 from pipeline.engine.limit import LIMIT, checked_limit
@@ -109,8 +109,8 @@ class Grid:
     missing_group: MissingGroup
     class_texts: GivenTexts | None
     split: Split
-    image: tuple[Component, ...]
-    text: tuple[Component, ...]
+    image: tuple[Encoders, ...]
+    text: tuple[Encoders, ...]
     fusion: tuple[Component, ...]
     classifier: tuple[Component, ...]
     metric: str

@@ -15,8 +15,8 @@ from features.machine.nearest import did_you_mean
 from pipeline.config.renamed import renamed_key
 
 # Set by the pipeline, never by the grid: the form a fusion asks for, the seed, the classifier it
-# wraps.
-SET_BY_PIPELINE = frozenset({"output", "random_state", "classifier"})
+# wraps, how the encoders of a modality share its part.
+SET_BY_PIPELINE = frozenset({"output", "random_state", "classifier", "encoder_shares"})
 
 
 @cache

@@ -10,8 +10,14 @@ from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from features.machine.nearest import nearest
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config import values
-from pipeline.config.component_lists import Registry, components, default_fusions, located
-from pipeline.config.components import Component
+from pipeline.config.component_lists import (
+    Lists,
+    components,
+    default_fusions,
+    encoders,
+    located,
+    located_encoders,
+)
 from pipeline.config.data_key import data_key
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.problem import Problem
@@ -31,8 +37,8 @@ KEYS: dict[str, str] = {
     "missing_group: own | fail for rows without a value in the group's column, "
     "class_texts: what classes are described by where they are held out}",
     "split": "how folds are drawn",
-    "image": "picture encoders to compare",
-    "text": "text encoders to compare",
+    "image": "picture encoders to compare; a list among them is of encoders used together",
+    "text": "text encoders to compare; a list among them is of encoders used together",
     "fusion": "ways to use one or both modalities (default: chance, each modality alone, and with "
     "both concat, attention, and late with the rules mean and product; of retrieval text_space, "
     "cca and kernel_cca; of unseen classes majority and zero_shot)",
@@ -50,12 +56,6 @@ KEYS: dict[str, str] = {
     "the best cells are fitted once more (default: none)",
     "run": "where it is computed, and how long it may take: {engine: processes | dask, address: of "
     "a dask scheduler, time_limit: 10m}; it changes no result, and the command line goes before it",
-}
-REGISTRIES: dict[str, Registry] = {
-    "image": IMAGE_ENCODERS,
-    "text": TEXT_ENCODERS,
-    "fusion": FUSIONS,
-    "classifier": CLASSIFIERS,
 }
 Sources: TypeAlias = Mapping[str, type]
 LISTED, LONGEST = 100, 800  # mistakes of a grid that are told, and characters of each
@@ -114,7 +114,7 @@ def parse_grid(
     problems += task_problems(task, content, lists["fusion"], unseen)
     if not any(problem.path[:1] in _COMPARED for problem in problems):
         problems += unseen_problems(unseen, lists["fusion"], metric, curve, data.class_texts)
-        problems += mismatches(*(lists[key] for key in ("fusion", "image", "text")))
+        problems += mismatches(lists["fusion"], lists["image"], lists["text"])
     problems += too_much(lists)
     return _without(problems, path, lines or {}, Grid(
         name=values.run_name(content.get("name", path.stem), problems),
@@ -126,7 +126,7 @@ def parse_grid(
         missing_group=data.missing_group,
         class_texts=data.class_texts,
         split=split,
-        **{key: _located(listed, folder) for key, listed in lists.items()},
+        **_located(lists, folder),
         metric=values.metric("metric", content, task, problems),
         tuning_metric=values.metric("tuning_metric", content, task, problems),
         extra_metrics=values.extra_metrics(content, task, unseen, problems),
@@ -149,17 +149,27 @@ def _unknown_keys(content: Mapping[str, Any]) -> list[Problem]:
     return [Problem((key,), f"unknown key '{key}'; {nearest(key, KEYS)}") for key in unknown]
 
 
-def _lists(content: Mapping[str, Any], problems: list[Problem]) -> dict[str, list[Component]]:
+def _lists(content: Mapping[str, Any], problems: list[Problem]) -> Lists:
     """The components under each key that lists some; mistakes are added to `problems`."""
     given = {"classifier": ["logistic"], "fusion": default_fusions(content), **content}
-    lists = {
-        key: components(key, given, registry, problems) for key, registry in REGISTRIES.items()
+    lists = Lists(
+        image=encoders("image", given, IMAGE_ENCODERS, problems),
+        text=encoders("text", given, TEXT_ENCODERS, problems),
+        fusion=components("fusion", given, FUSIONS, problems),
+        classifier=components("classifier", given, CLASSIFIERS, problems),
+    )
+    if content.get("task") == "retrieval":
+        lists["classifier"] = []
+    return lists
+
+
+def _located(lists: Lists, folder: Path) -> dict[str, Any]:
+    return {
+        "image": tuple(located_encoders(listed, folder) for listed in lists["image"]),
+        "text": tuple(located_encoders(listed, folder) for listed in lists["text"]),
+        "fusion": tuple(located(listed, folder) for listed in lists["fusion"]),
+        "classifier": tuple(located(listed, folder) for listed in lists["classifier"]),
     }
-    return {**lists, "classifier": []} if content.get("task") == "retrieval" else lists
-
-
-def _located(listed: Iterable[Component], folder: Path) -> tuple[Component, ...]:
-    return tuple(located(component, folder) for component in listed)
 
 
 def _error(path: Path, lines: Lines, problems: Iterable[Problem]) -> GridError:

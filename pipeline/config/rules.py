@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
+from features.block import Modality
 from models import FUSIONS
 from models.matching import SharesSpace
 from models.unseen_classes import RecognisesUnseenClasses
-from pipeline.config.cells import needs_shared_space, shares_space
-from pipeline.config.components import Component
+from pipeline.config.cells import build_encoder, needs_shared_space, shares_space
+from pipeline.config.components import Component, Encoders, EncoderSet, members_of
 from pipeline.config.grid import GridTask
 from pipeline.config.parameters import parameters_of
 from pipeline.config.problem import Problem
@@ -20,16 +21,60 @@ from pipeline.data.sources.class_texts import GivenTexts
 
 
 def mismatches(
-    fusions: Sequence[Component], images: Sequence[Component], texts: Sequence[Component]
+    fusions: Sequence[Component], images: Sequence[Encoders], texts: Sequence[Encoders]
 ) -> list[Problem]:
     """Fusions that ask for other encoders than those that the grid lists."""
     unmet = _unmet_needs(fusions, images, texts)
-    shared = [] if unmet else _unshared(fusions, images, texts)
-    return [*unmet, *_untrainable(fusions, images, texts), *shared]
+    together = _not_together(fusions, {"image": images, "text": texts})
+    shared = [] if unmet or together else _unshared(fusions, images, texts)
+    return [
+        *unmet,
+        *_untrainable(fusions, images, texts),
+        *together,
+        *_unequal_copies(images),
+        *shared,
+    ]
+
+
+def _not_together(
+    fusions: Sequence[Component], listed: Mapping[Modality, Sequence[Encoders]]
+) -> list[Problem]:
+    """Fusions of a single encoder of each modality, where the grid has encoders used together."""
+    able = ", ".join(name for name, cls in FUSIONS.items() if cls.takes_several)
+    problems: list[Problem] = []
+    for name in _names(fusions):
+        cls = FUSIONS[name]
+        sets = [
+            encoders.label
+            for encoders in itertools.chain(*(listed[modality] for modality in cls.needs))
+            if isinstance(encoders, EncoderSet)
+        ]
+        if sets and not cls.takes_several:
+            rule = (
+                f"{name} takes a single encoder of each modality: give it a grid without "
+                f"{' and '.join(sets)} together (fusions that take several: {able})"
+            )
+            problems.append(Problem(("fusion",), rule))
+    return problems
+
+
+def _unequal_copies(images: Sequence[Encoders]) -> list[Problem]:
+    """Encoders used together of which some make more augmented copies of a picture than others."""
+    problems: list[Problem] = []
+    for chosen in images:
+        encoders = [build_encoder("image", member, "pooled", 0) for member in members_of(chosen)]
+        copies = {encoder.augmented for encoder in encoders} - {0}
+        if len(copies) > 1:
+            rule = (
+                f"{chosen.label}: encoders used together make equally many copies of a picture, or "
+                f"none; not {' and '.join(map(str, sorted(copies)))}"
+            )
+            problems.append(Problem(("image",), rule))
+    return problems
 
 
 def _unmet_needs(
-    fusions: Sequence[Component], images: Sequence[Component], texts: Sequence[Component]
+    fusions: Sequence[Component], images: Sequence[Encoders], texts: Sequence[Encoders]
 ) -> list[Problem]:
     """Fusions that need a modality of which the grid lists no encoder."""
     there = {"image": bool(images), "text": bool(texts)}
@@ -48,27 +93,31 @@ def _unmet_needs(
 
 
 def _untrainable(
-    fusions: Sequence[Component], images: Sequence[Component], texts: Sequence[Component]
+    fusions: Sequence[Component], images: Sequence[Encoders], texts: Sequence[Encoders]
 ) -> list[Problem]:
     """Pairs of encoders of which neither has a network, for fusions that train it."""
     encoders = {**IMAGE_ENCODERS, **TEXT_ENCODERS}
     fixed = {name for name, cls in encoders.items() if "inputs" not in cls.forms}
     known = ", ".join(name for name in encoders if name not in fixed)
-    pairs = itertools.product(_names(images), _names(texts))
+    alone = [
+        _names([chosen for chosen in listed if isinstance(chosen, Component)])
+        for listed in (images, texts)
+    ]
+    pairs = itertools.product(*alone)
     fixed_pairs = [pair for pair in pairs if fixed.issuperset(pair)]
     training = [name for name in _names(fusions) if "inputs" in FUSIONS[name].needs.values()]
     return [
         Problem(
             ("fusion",),
-            f"{name} trains encoders, but neither {image} nor {text} has a network to train: give "
-            f"it a grid without this pair (with a network: {known})",
+            f"{name} trains encoders, but neither {pair[0]} nor {pair[1]} has a network to train: "
+            f"give it a grid without this pair (with a network: {known})",
         )
-        for name, (image, text) in itertools.product(training, fixed_pairs)
+        for name, pair in itertools.product(training, fixed_pairs)
     ]
 
 
 def _unshared(
-    fusions: Sequence[Component], images: Sequence[Component], texts: Sequence[Component]
+    fusions: Sequence[Component], images: Sequence[Encoders], texts: Sequence[Encoders]
 ) -> list[Problem]:
     """Fusions that need encoders with a common space, where no two of the grid's have one."""
     if any(itertools.starmap(shares_space, itertools.product(images, texts))):
@@ -86,8 +135,8 @@ def _unshared(
     ]
 
 
-def _listed(components: Sequence[Component]) -> str:
-    return ", ".join(component.label for component in components)
+def _listed(listed: Sequence[Encoders]) -> str:
+    return ", ".join(encoders.label for encoders in listed)
 
 
 def task_problems(

@@ -38,8 +38,8 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
             ]
         },
         "split": split.model_json_schema(),
-        "image": _list_of("image-encoder", "encoder", IMAGE_ENCODERS, parts),
-        "text": _list_of("text-encoder", "encoder", TEXT_ENCODERS, parts),
+        "image": _with_sets(_list_of("image-encoder", "encoder", IMAGE_ENCODERS, parts)),
+        "text": _with_sets(_list_of("text-encoder", "encoder", TEXT_ENCODERS, parts)),
         "fusion": _list_of("fusion", "fusion", FUSIONS, parts),
         "classifier": _list_of("classifier", "classifier", CLASSIFIERS, parts),
         "metric": {"enum": _METRICS},
@@ -107,6 +107,13 @@ def _list_of(title: str, kind: str, registry: Mapping[str, type], parts: JsonSch
     parts[title] = {"anyOf": forms}
     component = {"$ref": f"#/$defs/{title}"}
     return {"anyOf": [component, {"type": "array", "items": component}]}
+
+
+def _with_sets(encoders: JsonSchema) -> JsonSchema:
+    """The same where a list in the list stands for encoders that are used together."""
+    component, listed = encoders["anyOf"]
+    together = {"type": "array", "items": component, "minItems": 2, "uniqueItems": True}
+    return {"anyOf": [component, {**listed, "items": {"anyOf": [component, together]}}]}
 
 
 def _forms(kind: str, name: str, cls: type, parts: JsonSchema) -> list[JsonSchema]:

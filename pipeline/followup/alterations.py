@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from features.block import BoolArray, Modality
+from features.block import BoolArray, Modality, modality_of
 from models.views import Views
 from pipeline.data.rows import Rows
 from pipeline.folds.fold import Fold
@@ -67,9 +67,11 @@ def altered(index: Rows, modality: Modality, alteration: Alteration, fold: Fold,
 
 def altered_views(views: Views, alteration: Alteration, fold: Fold, seed: int) -> Views:
     """The test rows' views after an alteration; no features are copied."""
-    blocks = {modality: replace(block, index=altered(block.index, modality, alteration, fold, seed))
-              for modality, block in views.blocks().items()}
-    return Views(blocks.get("image"), blocks.get("text"), views.groups)
+    blocks = {
+        name: replace(block, index=altered(block.index, modality_of(name), alteration, fold, seed))
+        for name, block in views.blocks().items()
+    }
+    return Views.of(blocks, views.groups)
 
 
 def paired_rows(whole: BoolArray, fold: Fold, seed: int) -> Rows:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from features.block import modalities_of
 from models.neural.attending import Attending, AttendsToPairs, WeighsModalities
 from pipeline.config.cells import Cell
 from pipeline.data.dataset import Dataset
@@ -63,7 +64,10 @@ def attention(plan: Plan, scores: Scores, comparison: Comparison) -> Attention:
 
 
 def _best_units(plan: Plan, scores: Scores, metric: str) -> list[tuple[Unit, FoldRecord]]:
-    """Of each kind of attention, the first fold's unit of the cell with the best mean score."""
+    """Of each kind of attention, the first fold's unit of the cell with the best mean score.
+
+    Pairs are shown of cells with a single encoder of each modality: a map has the regions of one.
+    """
     folds: dict[Cell, list[FoldRecord]] = {}
     for (cell, _, _), record in scores.records.items():
         folds.setdefault(cell, []).append(record)
@@ -75,6 +79,8 @@ def _best_units(plan: Plan, scores: Scores, metric: str) -> list[tuple[Unit, Fol
         records = folds.get(unit.cell, [])
         is_first = (unit.fold.repeat, unit.fold.fold) == (0, 0)
         if not is_first or len(records) < most or kind is None:
+            continue
+        if kind is AttendsToPairs and unit.cell.together():
             continue
         score = sign * float(np.mean([record.scores[metric] for record in records]))
         if kind not in best or score > best[kind][0]:
@@ -107,7 +113,7 @@ def _kind(unit: Unit) -> type[Attending] | None:
 def _task(unit: Unit, rows: Rows, comparison: Comparison) -> AttentionTask:
     references = {
         modality: put_samples(comparison.dataset, modality, comparison.store)
-        for modality in unit.features
+        for modality in modalities_of(unit.features)
     }
     positions = tuple(rows.tolist())
     return AttentionTask(unit.without_rows(), comparison.context.key, positions, references)

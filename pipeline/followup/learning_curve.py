@@ -15,7 +15,7 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
-from features.block import Form, Modality
+from features.block import BlockName, Form
 from models import FUSIONS
 from models.unlabelled import LearnsFromUnlabelled
 from pipeline.config.cells import Cell
@@ -119,13 +119,13 @@ class _OfWholeFolds:
         self._context = few.context
         self._requests = FeatureRequests(few.dataset, few.context, few.seed)
 
-    def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
+    def of(self, cell: Cell, fold: Fold) -> dict[BlockName, list[Features]]:
         """See pipeline.tasks.unit.Requests."""
         whole = self._whole[cell, fold.repeat, fold.fold]
-        features: dict[Modality, list[Features]] = {}
-        for modality, (_, form) in cell.encoders().items():
-            features[modality] = [
-                self._of_split(whole[modality][0], form, fold, position)
+        features: dict[BlockName, list[Features]] = {}
+        for name, (_, form) in cell.encoders().items():
+            features[name] = [
+                self._of_split(whole[name][0], form, fold, position)
                 for position in range(len(fold.splits()))
             ]
         return features

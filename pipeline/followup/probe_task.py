@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from features.block import modality_of
 from models.views import Views
 from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
@@ -83,8 +84,9 @@ def _ask_unit(probe: Probe, context: Context, store: Store) -> Entry:
 
 def _pairs(again: Refitted, test: Views, rows: Rows) -> Probabilities:
     first, second = crossed(rows)
-    blocks = test.blocks()
-    both = Views(blocks["image"].take(first), blocks["text"].take(second))
+    taken = {"image": first, "text": second}
+    blocks = test.blocks().items()
+    both = Views.of({name: block.take(taken[modality_of(name)]) for name, block in blocks})
     portions = [
         again.predict(both.take(np.arange(start, min(start + PORTION, len(first)))))
         for start in range(0, len(first), PORTION)

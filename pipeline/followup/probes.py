@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from features.block import Modality, modalities_of
 from pipeline.engine.task import Done, Failed, NotReached, Outcome, Outcomes
 from pipeline.followup.probe import Probe
 from pipeline.followup.probe_task import ProbeTask
@@ -79,15 +80,19 @@ def _probes(plan: Plan, seed: int) -> list[Probe]:
     units: dict[str, Probe] = {}
     for unit in plan.units:
         if unit.fold.repeat == 0:
-            modalities = frozenset(unit.features).intersection(unit.estimator.asked)
+            modalities = _modalities(unit).intersection(unit.estimator.asked)
             units[unit.key] = Probe(unit, modalities, seed)
     combinations = []
     for combination in plan.combinations:
         if combination.fold.repeat == 0 and combination.is_whole:
             parts = tuple(units[unit.key] for unit in combination.units)
-            used = chain.from_iterable(unit.features for unit in combination.units)
+            used = chain.from_iterable(map(_modalities, combination.units))
             combinations.append(Probe(combination, frozenset(used), seed, parts))
     return [*units.values(), *combinations]
+
+
+def _modalities(unit: Unit) -> frozenset[Modality]:
+    return frozenset(modalities_of(unit.features))
 
 
 def _with_parts(probes: Iterable[Probe]) -> dict[str, Probe]:

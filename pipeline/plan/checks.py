@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from features.block import Modality
+from features.block import Modality, modality_of
 from pipeline.config.cells import build_encoder
 from pipeline.config.components import Component
 from pipeline.data.near_duplicates import near_duplicates
@@ -28,8 +28,8 @@ def _unfit_encoders(comparison: Comparison) -> Iterator[Check]:
     """Encoders that cannot read the samples as they are set."""
     encoders: dict[tuple[Modality, Component], None] = {}
     for cell in comparison.cells:
-        for modality, (component, _) in cell.encoders().items():
-            encoders[modality, component] = None
+        for name, (component, _) in cell.encoders().items():
+            encoders[modality_of(name), component] = None
     for modality, component in encoders:
         if modality not in comparison.dataset.modalities:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from features.block import Form, Modality
+from features.block import Form, Modality, modality_of
 from models.course import TrainsNetwork
 from models.fusion import solves_jointly
 from models.softmax.design_matrix.mapped import LARGE
@@ -62,8 +62,8 @@ class Needs:
         rows = len(unit.fold.train) + len(unlabelled)
         has_network = "sequence" in needs.values() or isinstance(unit.estimator, TrainsNetwork)
         size = NETWORKS if has_network else PROCESS
-        for modality, forms in unit.features.items():
-            outer, form = forms[0], needs[modality]
+        for name, forms in unit.features.items():
+            outer, form = forms[0], needs[modality_of(name)]
             numbers = self._numbers_of(outer, form)
             copies = COPIES[form] * 4 * rows * (1 + outer.encoder.augmented) * numbers
             mapped = solves_jointly(unit.estimator) and not outer.is_sparse(self._store)
@@ -75,8 +75,8 @@ class Needs:
         """Numbers that all fits of one unit read: its time grows with them."""
         needs = unit.estimator.needs
         return unit.fitted_rows * sum(
-            self._numbers_of(forms[0], needs[modality])
-            for modality, forms in unit.features.items()
+            self._numbers_of(forms[0], needs[modality_of(name)])
+            for name, forms in unit.features.items()
         )
 
     def _numbers_of(self, features: Features, form: Form) -> float:

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
-from pipeline.config.components import Component, filled_in
+from pipeline.config.components import Encoders, EncoderSet, filled_in
 from pipeline.config.grid import Grid
 from pipeline.config.reading.origin import ORIGIN
 from pipeline.data.frame import FRAME, FRAMES
@@ -71,7 +71,9 @@ def _how_again(grid: Grid) -> dict[str, str]:
     }
 
 
-def _entry(component: Component, registry: Mapping[str, type]) -> Any:
+def _entry(component: Encoders, registry: Mapping[str, type]) -> Any:
+    if isinstance(component, EncoderSet):
+        return [_entry(member, registry) for member in component.members]
     filled = filled_in(component, registry[component.name])
     for name in component.by_default:  # given, they would not be widened
         del filled[name]

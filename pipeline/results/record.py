@@ -116,6 +116,7 @@ def cell_record(cell: Cell) -> CellRecord:
         parts=tuple(part.name for part in cell.parts),
         candidates=tuple(candidates.items()),
         recognised_by=cell.recognised_by(),
+        together=tuple(cell.together().items()),
     )
 
 

@@ -178,8 +178,13 @@ def _choices(
 ) -> Mapping[str, Any]:
     """Weights of a combination's parts, where it gives some; of a pair also its parts' choices."""
     is_pair = bool(cell.image and cell.text)
+    # a modality tells its part, unless several parts are of it
+    by_encoder = {"image", "text"} if not is_pair else cell.together().keys()
     names = [
-        " + ".join(part.encoder_labels() if is_pair else part.encoder_labels().values())
+        " + ".join(
+            label if modality in by_encoder else modality
+            for modality, label in part.encoder_labels().items()
+        )
         for part in cell.parts
     ]
     choices: dict[str, Any] = {}

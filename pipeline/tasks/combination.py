@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from features.block import modality_of
 from models.classifiers.temperature import fitted_temperature
 from models.combining import CombinesPredictions, InnerPredictions, MemberPredictions
 from pipeline.config.cells import Cell
@@ -200,7 +201,8 @@ def _parts(
     context: Context,
 ) -> MemberPredictions:
     """The array `name` of every part's result, and which of its rows have the part's modality."""
-    index = [context.index[next(iter(unit.features))][rows] for unit in combination.units]
+    modalities = [modality_of(next(iter(unit.features))) for unit in combination.units]
+    index = [context.index[modality][rows] for modality in modalities]
     arrays = [np.asarray(entry.arrays[name], dtype=np.float64) for entry in entries]
     present = [positions >= 0 for positions in index]
     return MemberPredictions(np.stack(arrays), np.stack(present))

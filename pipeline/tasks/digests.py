@@ -36,7 +36,11 @@ def model_ingredients(estimator: Estimator) -> dict[str, Any]:
     return {
         "class": type(estimator).__name__,
         "version": getattr(estimator, "version", None),
-        "parameters": plain_parameters(estimator),
+        "parameters": {
+            name: value
+            for name, value in plain_parameters(estimator).items()
+            if value or name not in getattr(estimator, "later", ())
+        },
         **(trained_on() if isinstance(estimator, TrainsNetwork) and estimator.gpu_pays else {}),
     }
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Block, Modality
+from features.block import Block, BlockName
 from models.fusion import Fit
 from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
@@ -105,7 +105,7 @@ def _predicted(piece: Unit | Combination, context: Context, store: Store) -> Pro
 
 
 def choose(
-    unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
+    unit: Unit, context: Context, blocks: Mapping[BlockName, Sequence[Block]]
 ) -> tuple[Mapping[str, Any], list[float | None], Probabilities]:
     """The setting with the best mean score over the inner folds (the first of equals).
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Block, Modality
+from features.block import Block, BlockName, Modality, modalities_of
 from models.matching import SharesSpace, Space
 from models.views import Views
 from pipeline.config.cells import Cell
@@ -60,19 +60,18 @@ class MatchingUnits(Units):
         """See Units.unit."""
         estimator, settings = cell.estimator(self._grid.seed), cell.settings()
         features = self._requests.of(cell, fold)
+        modalities = modalities_of(features)
         metric = self._grid.tuning_metric
         chosen_by = [metric, RETRIEVAL_METRICS[metric].version] if len(settings) > 1 else None
         ingredients = {
             "kind": "ranks",
-            "features": {
-                modality: [form.key for form in forms] for modality, forms in features.items()
-            },
-            "rows": self._rows_digest(fold, tuple(features)),
+            "features": {name: [form.key for form in forms] for name, forms in features.items()},
+            "rows": self._rows_digest(fold, modalities),
             "model": {
                 **model_ingredients(estimator),
                 "parameters": model_ingredients(_space(estimator, {}))["parameters"],
             },
-            **self._further_rows(estimator, fold, tuple(features)),
+            **self._further_rows(estimator, fold, modalities),
             "settings": [dict(setting) for setting in settings],
             "tuning metric": chosen_by,
             **({"widened": cell.by_default} if len(settings) > 1 and cell.by_default else {}),
@@ -160,7 +159,7 @@ class Pairs:
     @classmethod
     def of(cls, views: Views) -> Pairs:
         """Of those of n samples that lack no modality; without any raises ValueError."""
-        blocks = views.blocks()
+        blocks = views.by_modality()
         there = np.flatnonzero(np.all([block.present for block in blocks.values()], axis=0))
         if not len(there):
             raise ValueError(f"none of {len(views)} test rows has both a picture and a text")
@@ -175,7 +174,7 @@ class Pairs:
 
     def ranked(self, space: Space, nearest: int = 0) -> ByDirection:
         """Ranks of each direction in a space."""
-        blocks = self._views.blocks()
+        blocks = self._views.by_modality()
         points = {
             modality: space.project(modality, block.take(self.rows[modality]))
             for modality, block in blocks.items()
@@ -194,11 +193,11 @@ class InnerFolds:
 
     Parameters
     ----------
-    blocks : of the outer split, then of each inner one, for each modality.
+    blocks : of the outer split, then of each inner one, for each encoder.
     """
 
     def __init__(
-        self, unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
+        self, unit: Unit, context: Context, blocks: Mapping[BlockName, Sequence[Block]]
     ) -> None:
         self._estimator = unit.estimator
         numbers = range(1, len(unit.fold.inner) + 1)
@@ -229,7 +228,7 @@ class Choice(NamedTuple):
 
 
 def choose(
-    unit: Unit, context: Context, blocks: Mapping[Modality, Sequence[Block]]
+    unit: Unit, context: Context, blocks: Mapping[BlockName, Sequence[Block]]
 ) -> Choice:
     """The setting with the best mean score over inner folds and both directions.
 

@@ -8,7 +8,7 @@ from functools import cache, cached_property, partial
 from itertools import chain
 from typing import Any, Protocol
 
-from features.block import Modality
+from features.block import BlockName, Modality, modalities_of
 from models.fusion import Fusion
 from models.unlabelled import LearnsFromUnlabelled
 from models.unseen_classes import RecognisesUnseenClasses
@@ -64,7 +64,7 @@ class Unit:
 
     Parameters
     ----------
-    features : for each modality, those learned from the outer training rows, then from each inner
+    features : for each block, those learned from the outer training rows, then from each inner
         fold's.
     settings : parameter settings that the inner folds choose among.
     keeps_inner : whether the result holds the chosen setting's predictions on the inner folds, to
@@ -75,7 +75,7 @@ class Unit:
     fold: Fold
     estimator: Fusion
     settings: Sequence[Mapping[str, Any]]
-    features: Mapping[Modality, Sequence[Features]]
+    features: Mapping[BlockName, Sequence[Features]]
     keeps_inner: bool
     ingredients: Ingredients
 
@@ -95,8 +95,8 @@ class Unit:
             self,
             fold=self.fold.without_rows(),
             features={
-                modality: [form.without_rows() for form in forms]
-                for modality, forms in self.features.items()
+                name: [form.without_rows() for form in forms]
+                for name, forms in self.features.items()
             },
         )
 
@@ -122,8 +122,8 @@ class Unit:
 class Requests(Protocol):
     """The features that a cell needs on a fold."""
 
-    def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
-        """Features of each modality, for the outer training rows and those of every inner fold."""
+    def of(self, cell: Cell, fold: Fold) -> dict[BlockName, list[Features]]:
+        """Features of each block, for the outer training rows and those of every inner fold."""
 
 
 class Units:
@@ -146,14 +146,13 @@ class Units:
         # by them too, and a rule added to the grid later finds them.
         keeps_inner = bool(fold.inner)
         features = self._requests.of(cell, fold)
+        modalities = modalities_of(features)
         ingredients = {
             "kind": "result",
-            "features": {
-                modality: [form.key for form in forms] for modality, forms in features.items()
-            },
-            "rows": self._rows_digest(fold, tuple(features)),
+            "features": {name: [form.key for form in forms] for name, forms in features.items()},
+            "rows": self._rows_digest(fold, modalities),
             "model": model_ingredients(estimator),
-            **self._further_rows(estimator, fold, tuple(features)),
+            **self._further_rows(estimator, fold, modalities),
             "settings": [dict(setting) for setting in settings],
             "tuning metric": self._tuning_metric() if len(settings) > 1 else None,
             **({"widened": cell.by_default} if len(settings) > 1 and cell.by_default else {}),

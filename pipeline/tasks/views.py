@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from features.block import Block, Modality
+from features.block import Block, BlockName, modality_of
 from models.fusion import ClassTexts, Fit
 from models.views import Views
 from pipeline.data.rows import Rows
@@ -18,16 +18,15 @@ from pipeline.tasks.encoding.features import Features
 from pipeline.tasks.unit import Unit
 
 
-def loaded_blocks(unit: Unit, context: Context, store: Store) -> dict[Modality, list[Block]]:
+def loaded_blocks(unit: Unit, context: Context, store: Store) -> dict[BlockName, list[Block]]:
     """The unit's blocks; features that several folds use are one block, so that models see it."""
     loaded: dict[str, Block] = {}
-    for modality, forms in unit.features.items():
+    for name, forms in unit.features.items():
         for form in forms:
             if form.key not in loaded:
-                loaded[form.key] = _loaded(form, context.index[modality], store)
+                loaded[form.key] = _loaded(form, context.index[modality_of(name)], store)
     return {
-        modality: [loaded[form.key] for form in forms]
-        for modality, forms in unit.features.items()
+        name: [loaded[form.key] for form in forms] for name, forms in unit.features.items()
     }
 
 
@@ -42,10 +41,10 @@ def _loaded(features: Features, index: Rows, store: Store) -> Block:
 
 
 def fit_of(
-    unit: Unit, position: int, blocks: Mapping[Modality, Sequence[Block]], context: Context
+    unit: Unit, position: int, blocks: Mapping[BlockName, Sequence[Block]], context: Context
 ) -> Fit:
     """The outer split (position 0) or an inner one, with the features learned from its rows."""
-    of_split = {modality: by_split[position] for modality, by_split in blocks.items()}
+    of_split = {name: by_split[position] for name, by_split in blocks.items()}
     views = _views(of_split, context)
     return fit_on(views, unit.fold.splits()[position], context)
 
@@ -76,21 +75,21 @@ def training(views: Views, rows: Rows, labels: Rows) -> tuple[Views, Rows]:
     return expanded, np.tile(labels[rows], len(expanded) // max(len(rows), 1))
 
 
-def _views(blocks: Mapping[Modality, Block], context: Context) -> Views:
+def _views(blocks: Mapping[BlockName, Block], context: Context) -> Views:
     """Views of these blocks; a model that needs none gets one column of zeros."""
     if not blocks:
         nothing = Block(
             np.zeros((1, 1), dtype=np.float32), np.zeros(len(context.labels), dtype=np.int64)
         )
         return Views(image=nothing, groups=context.groups)
-    return Views(blocks.get("image"), blocks.get("text"), context.groups)
+    return Views.of(blocks, context.groups)
 
 
 def outer_views(unit: Unit, context: Context, store: Store) -> Views:
     """Features of all rows, as learned from the outer training rows of the unit's fold."""
     blocks = {
-        modality: _loaded(forms[0], context.index[modality], store)
-        for modality, forms in unit.features.items()
+        name: _loaded(forms[0], context.index[modality_of(name)], store)
+        for name, forms in unit.features.items()
     }
     return _views(blocks, context)
 

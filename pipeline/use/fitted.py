@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from features.block import Block, Modality
+from features.block import Block, BlockName, Modality, modalities_of, modality_of
 from features.encoder import Encoder
 from models.classifiers.temperature import tempered
 from models.combining import CombinesPredictions, MemberPredictions
@@ -28,11 +28,11 @@ class FittedModel:
 
     Parameters
     ----------
-    encoders : of each modality that the fusion needs, fitted.
+    encoders : of each block that the fusion needs, fitted.
     fusion : fitted; its `classes_` are codes.
     """
 
-    encoders: Mapping[Modality, Encoder]
+    encoders: Mapping[BlockName, Encoder]
     fusion: Fusion
 
     def of_views(self, views: Views, classes: int) -> MemberPredictions:
@@ -47,11 +47,11 @@ class FittedModel:
         """Features of n items, of what the fusion needs; of one that needs nothing, empty ones."""
         count = len(next(iter(items.values())))
         blocks = {
-            modality: encoded(encoder, items[modality])
-            for modality, encoder in self.encoders.items()
+            name: encoded(encoder, items[modality_of(name)])
+            for name, encoder in self.encoders.items()
         }
         nothing = Block(np.zeros((1, 1), dtype=np.float32), np.zeros(count, dtype=np.int64))
-        return Views(blocks.get("image"), blocks.get("text")) if blocks else Views(image=nothing)
+        return Views.of(blocks) if blocks else Views(image=nothing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class FittedCell:
     def modalities(self) -> tuple[Modality, ...]:
         """What it looks at of an item."""
         asked = chain.from_iterable(model.encoders for model in self.models)
-        return tuple(sorted(set(asked)))
+        return tuple(sorted(modalities_of(asked)))
 
     def predict_proba(self, items: Items) -> Probabilities:
         """Calibrated probabilities (n, K) of n items, columns as `classes`."""

@@ -99,7 +99,7 @@ def fitted_bundle(
     refit = refitted(cell, comparison)
     about, files = _about(cell, run, comparison), {}
     if onnx:
-        views = [Views(blocks.get("image"), blocks.get("text")) for blocks in refit.features]
+        views = list(map(Views.of, refit.features))
         export = exported(refit.cell, views)
         about["onnx"] = export.facts
         files[FILE] = export.content

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Block, Modality
+from features.block import Block, BlockName, modalities_of, modality_of
 from features.encoder import Encoder
 from models.classifiers.temperature import fitted_temperature, tempered
 from models.combining import CombinesPredictions, InnerPredictions, MemberPredictions
@@ -41,7 +41,7 @@ class Refit(NamedTuple):
     """
 
     cell: FittedCell
-    features: tuple[Mapping[Modality, Block], ...]
+    features: tuple[Mapping[BlockName, Block], ...]
 
 
 def refitted(cell: Cell, comparison: Comparison) -> Refit:
@@ -146,25 +146,28 @@ class _Part:
         self.model = FittedModel(
             _encoders(unit, comparison), unit.estimator.with_setting(chosen).learn(fit)
         )
-        self.features: Mapping[Modality, Block] = {
-            modality: of_splits[0].take(fold.train) for modality, of_splits in blocks.items()
+        self.features: Mapping[BlockName, Block] = {
+            name: of_splits[0].take(fold.train) for name, of_splits in blocks.items()
         }
         self.present = np.any(
-            [comparison.context.index[modality][fold.train] >= 0 for modality in unit.features]
+            [
+                comparison.context.index[modality][fold.train] >= 0
+                for modality in modalities_of(unit.features)
+            ]
             or [np.ones(len(fold.train), dtype=bool)],
             axis=0,
         )
 
 
-def _encoders(unit: Unit, comparison: Comparison) -> dict[Modality, Encoder]:
+def _encoders(unit: Unit, comparison: Comparison) -> dict[BlockName, Encoder]:
     """The unit's encoders, fitted on the outer training rows where they learn."""
-    encoders: dict[Modality, Encoder] = {}
-    for modality, forms in unit.features.items():
+    encoders: dict[BlockName, Encoder] = {}
+    for name, forms in unit.features.items():
         samples = samples_at(
-            put_samples(comparison.dataset, modality, comparison.store), comparison.store
+            put_samples(comparison.dataset, modality_of(name), comparison.store), comparison.store
         )
         features = forms[0].with_rows(comparison.context)
-        encoders[modality] = fitted_encoder(features, samples, comparison.store)
+        encoders[name] = fitted_encoder(features, samples, comparison.store)
     return encoders
 
 

@@ -1,8 +1,10 @@
-"""What each part brings: pairs of encoders, and what a fusion adds to one modality alone."""
+"""What each part brings: pairs of encoders, what a fusion adds, what a further encoder adds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
 
 from reports.analysis.combinations import Combinations, combinations
 from reports.analysis.contrasts import contrasts
@@ -33,11 +35,26 @@ class Gain:
 
 
 @dataclass(frozen=True)
+class Addition:
+    """A cell with several encoders of a modality against the best one with one of them fewer.
+
+    All else is the same. `encoder` is what the other cell lacks. `loss` compares their log loss,
+    where the cells are ranked by another metric.
+    """
+
+    name: str
+    encoder: str
+    gain: Comparison
+    loss: Comparison | None
+
+
+@dataclass(frozen=True)
 class GainsFacts:
     """Gains of all complete fusion cells, best first; positive means that the fusion is better.
 
     `combinations` are the scores of all pairs of encoders; `contributions` what each modality
-    brings to a fitted fusion, where that was looked at.
+    brings to a fitted fusion, where that was looked at. `additions` say what a further encoder
+    brings, where cells have several of a modality.
     """
 
     metric: str
@@ -46,6 +63,7 @@ class GainsFacts:
     rows: tuple[Gain, ...]
     combinations: Combinations
     contributions: tuple[Contribution, ...]
+    additions: tuple[Addition, ...] = ()
 
 
 def facts(record: RunRecord) -> GainsFacts | None:
@@ -77,6 +95,35 @@ def facts(record: RunRecord) -> GainsFacts | None:
         tuple(rows),
         combinations(ranking),
         contributions(record),
+        tuple(_additions(ranking, record)),
+    )
+
+
+def _additions(ranking: Ranking, record: RunRecord) -> Iterator[Addition]:
+    """What a further encoder brings to every cell with several, the best cell first."""
+    losses = [metric for metric in record.metrics if metric.name == "log_loss" != record.metric]
+    for standing, modality in product(ranking.ranked(), ("image", "text")):
+        others = (other for other in ranking.ranked() if _is_without(other, standing, modality))
+        other = next(others, None)
+        gain = ranking.compare(standing, other) if other else None
+        if other is None or gain is None:
+            continue
+        (encoder,) = set(standing.cell.encoders(modality)) - set(other.cell.encoders(modality))
+        by_loss = [replace(ranking, metric=metric).compare(standing, other) for metric in losses]
+        yield Addition(standing.cell.name, encoder, gain, by_loss[0] if by_loss else None)
+
+
+def _is_without(other: Standing, standing: Standing, modality: str) -> bool:
+    """Whether a cell is another one without one of that one's encoders of a modality."""
+    cell, fewer = standing.cell, other.cell
+    encoders = set(cell.encoders(modality))
+    beside = "text" if modality == "image" else "image"
+    return (
+        len(encoders) > 1
+        and set(fewer.encoders(modality)) < encoders
+        and len(fewer.encoders(modality)) == len(encoders) - 1
+        and set(fewer.encoders(beside)) == set(cell.encoders(beside))
+        and (fewer.fusion, fewer.classifier) == (cell.fusion, cell.classifier)
     )
 
 

@@ -164,6 +164,52 @@ def test_missing_modalities_are_legal_in_training_and_prediction(cls):
 
 
 @every_fusion
+def test_a_fusion_that_says_so_takes_several_blocks_of_a_modality(cls):
+    train, y = suited(cls)
+    assert train.text is not None
+    noise = np.random.default_rng(5).normal(size=(len(y), 3)).astype(np.float32)
+    several = Views.of(train.blocks() | {"text_2": Block.of(noise), "image_2": Block.of(noise)})
+    if not cls.takes_several and cls.needs:
+        with pytest.raises(ValueError, match="takes a single block of each modality"):
+            built(cls).fit(several, y)
+        return
+    fitted = built(cls).fit(several, y)
+    probabilities = fitted.predict_proba(several)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-9)
+    if not cls.needs:
+        return
+    assert np.mean(fitted.predict(several) == y) > 0.9
+    assert not np.array_equal(probabilities, built(cls).fit(train, y).predict_proba(train))
+    again = Views.of({name: several.blocks()[name] for name in ("text", "image_2", "image")}
+                     | {"text_2": several.blocks()["text_2"]})
+    np.testing.assert_allclose(fitted.predict_proba(again), probabilities, atol=1e-6)
+    modality = next(iter(cls.needs))
+    with pytest.raises(ValueError, match=rf"have 0 {modality}_2 features instead of 3"):
+        fitted.predict_proba(train)
+
+
+@every_fusion
+def test_shares_of_several_encoders_are_tried_together_and_give_what_single_fits_give(cls):
+    encoders = dict.fromkeys(cls.needs, 2)
+    assert cls.tuned_with(dict.fromkeys(cls.needs, 1)) == {}
+    (name, candidates), *_ = [*cls.tuned_with(encoders).items(), ("", ())]
+    for parts in candidates:
+        assert sum(parts) == pytest.approx(len(cls.needs))
+        assert min(parts) > 0
+    if not candidates:
+        return
+    train, y = suited(cls)
+    blocks = train.blocks()
+    several = Views.of(blocks | {f"{modality}_2": block for modality, block in blocks.items()})
+    fits = [Fit(several, y, several)]
+    settings = [{name: parts} for parts in candidates]
+    (together,) = built(cls).predict_many(fits, settings)
+    (alone,) = Fusion.predict_many(built(cls), fits, settings)
+    for jointly, by_itself in zip(together, alone, strict=True):
+        np.testing.assert_allclose(jointly, by_itself, atol=5e-4)
+
+
+@every_fusion
 def test_a_modality_that_nobody_has_is_legal(cls):
     train, y = suited(cls)
     assert train.text is not None

@@ -5,21 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from features.block import Modality
 from models import FUSIONS
 from models.fusion import TakesClassifier
-from pipeline.config.components import Component
+from pipeline.config.component_lists import Lists
+from pipeline.config.components import Component, Encoders, members_of
 from pipeline.config.problem import Problem
 
 CELLS = 10_000
 SETTINGS = 10_000  # of a cell, that its inner folds choose among
 
 
-def too_much(lists: Mapping[str, Sequence[Component]]) -> list[Problem]:
+def too_much(lists: Lists) -> list[Problem]:
     """What is wrong with how many cells, or settings of a cell, the lists of a grid stand for."""
     cells = sum(_cells(fusion, lists) for fusion in lists["fusion"])
-    fusions, classifiers = (
-        max((_settings(component) for component in lists[key]), default=1)
-        for key in ("fusion", "classifier")
+    encoders: dict[Modality, int] = {"image": _most(lists["image"]), "text": _most(lists["text"])}
+    fusions = max((_settings(component, encoders) for component in lists["fusion"]), default=1)
+    classifiers = max(
+        (math.prod(map(len, component.candidates.values())) for component in lists["classifier"]),
+        default=1,
     )
     problems = []
     if cells > CELLS:
@@ -32,11 +36,20 @@ def too_much(lists: Mapping[str, Sequence[Component]]) -> list[Problem]:
     return [Problem((), rule) for rule in problems]
 
 
-def _cells(fusion: Component, lists: Mapping[str, Sequence[Component]]) -> int:
+def _cells(fusion: Component, lists: Lists) -> int:
     cls = FUSIONS[fusion.name]
-    crossed = [*cls.needs, *(["classifier"] if issubclass(cls, TakesClassifier) else [])]
-    return math.prod(max(1, len(lists[key])) for key in crossed)
+    classifiers = len(lists["classifier"]) if issubclass(cls, TakesClassifier) else 1
+    crossed = [classifiers, *(len(lists[modality]) for modality in cls.needs)]
+    return math.prod(max(1, count) for count in crossed)
 
 
-def _settings(component: Component) -> int:
-    return math.prod(map(len, component.candidates.values()))
+def _most(encoders: Sequence[Encoders]) -> int:
+    """The most encoders of a modality that a cell uses together."""
+    return max((len(members_of(chosen)) for chosen in encoders), default=1)
+
+
+def _settings(fusion: Component, encoders: Mapping[Modality, int]) -> int:
+    cls = FUSIONS[fusion.name]
+    needed = {modality: encoders[modality] for modality in cls.needs}
+    candidates = {**fusion.candidates, **cls.tuned_with(needed)}
+    return math.prod(map(len, candidates.values()))

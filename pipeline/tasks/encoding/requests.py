@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from features.block import Form, Modality
+from features.block import BlockName, Form, Modality, modality_of
 from features.encoder import Encoder, Targets
 from pipeline.config.cells import Cell, build_encoder
 from pipeline.config.components import Component
@@ -42,15 +42,15 @@ class FeatureRequests:
         self._features: dict[tuple[Modality, Component, Form, SplitReference], Features] = {}
         self._descriptions: dict[tuple[type[Encoder], str], dict[str, Any]] = {}
 
-    def of(self, cell: Cell, fold: Fold) -> dict[Modality, list[Features]]:
-        """Features of each modality, for the outer training rows and those of every inner fold."""
+    def of(self, cell: Cell, fold: Fold) -> dict[BlockName, list[Features]]:
+        """Features of each block, for the outer training rows and those of every inner fold."""
         training = [
             TrainingRows(train, self._context.reference(fold, position))
             for position, (train, _, _) in enumerate(fold.splits())
         ]
         return {
-            modality: [self.request(modality, component, form, rows) for rows in training]
-            for modality, (component, form) in cell.encoders().items()
+            name: [self.request(modality_of(name), component, form, rows) for rows in training]
+            for name, (component, form) in cell.encoders().items()
         }
 
     def request(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.block import modality_of
 from models import CLASSIFIERS, FUSIONS
 from models.late.late import Late
 from models.views import Views
@@ -84,8 +85,8 @@ def _reasons(cell: Cell) -> Iterator[str]:
             yield f"the fusion {part.fusion.name} ({reason})"
         if part.classifier is not None and part.classifier.name not in classifiers:
             yield f"the classifier {part.classifier.name} (it is not written down for ONNX)"
-        for modality, (encoder, form) in part.encoders().items():
-            if build_encoder(modality, encoder, form, 0).averaged:
+        for name, (encoder, form) in part.encoders().items():
+            if build_encoder(modality_of(name), encoder, form, 0).averaged:
                 yield (
                     f"the encoder {encoder.label} (its predictions are averaged over changed "
                     "copies of a picture)"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from features.block import Modality
+from features.block import BlockName, Modality
 from models.early.baselines import ImageOnly, TextOnly
 from models.early.concat import Concat
 from models.early.pooled import PooledFusion
@@ -21,6 +22,7 @@ from models.neural.cross_attention import CrossAttention
 from models.neural.dense_blocks import DenseBlocks
 from models.neural.fusion import POOLED_NORM, NeuralFusion
 from models.neural.gated import Gated
+from models.neural.joined_blocks import of_modalities
 from models.preparation.principal_components import BlockReduction
 from models.preparation.scaling import Scaler
 from models.shared_space.classification import (
@@ -79,19 +81,17 @@ class SideBySide(nn.Module):
     """Scaled blocks side by side: see models.preparation.scaling.scaled_views."""
 
     def __init__(
-        self, scalers: Mapping[Modality, Scaler], shares: Mapping[Modality, float]
+        self, scalers: Mapping[BlockName, Scaler], shares: Mapping[BlockName, float]
     ) -> None:
         super().__init__()
         self.scaled = nn.ModuleDict({
-            modality: Scaled(scaler, float(np.sqrt(shares[modality])))
-            for modality, scaler in scalers.items()
+            name: Scaled(scaler, float(np.sqrt(shares[name]))) for name, scaler in scalers.items()
         })
 
     def forward(self, given: Given) -> Tensor:
         """Rows (n, d)."""
         parts = [
-            scaled(given[cast(Modality, modality)].values, given[cast(Modality, modality)].has)
-            for modality, scaled in self.scaled.items()
+            scaled(given[name].values, given[name].has) for name, scaled in self.scaled.items()
         ]
         return torch.cat(parts, dim=1)
 
@@ -220,14 +220,14 @@ class Dense(nn.Module):
             modality: Reduced(reduction) for modality, reduction in dense.reductions.items()
         })
 
-    def forward(self, given: Given) -> dict[Modality, Features]:
+    def forward(self, given: Given) -> dict[BlockName, Features]:
         """The same where they are dense already."""
-        return {modality: self._of(modality, features) for modality, features in given.items()}
+        return {name: self._of(name, features) for name, features in given.items()}
 
-    def _of(self, modality: Modality, features: Features) -> Features:
-        if modality not in self.reduced:
+    def _of(self, name: BlockName, features: Features) -> Features:
+        if name not in self.reduced:
             return features
-        return features._replace(values=self.reduced[modality](features.values, features.has))
+        return features._replace(values=self.reduced[name](features.values, features.has))
 
 
 class Network(nn.Module):
@@ -265,9 +265,14 @@ class PooledInputs(nn.Module):
 
     def forward(self, given: Given) -> tuple[Tensor, ...]:
         """Pictures, which samples have one, texts, and which have one."""
+        dense = self.dense(given)
+        scaled = {
+            name: self.scaled[name](features.values, features.has)
+            for name, features in dense.items()
+        }
         inputs: list[Tensor] = []
-        for modality, features in self.dense(given).items():
-            inputs += [self.scaled[modality](features.values, features.has), features.has]
+        for parts, alike in zip(of_modalities(scaled), of_modalities(dense), strict=True):
+            inputs += [_vectors(parts), alike[0].has]
         return tuple(inputs)
 
 
@@ -281,25 +286,40 @@ class SequenceInputs(nn.Module):
             modality: Scaled(scaler, float(POOLED_NORM))
             for modality, scaler in fitted.scalers_.items()
         } if fitted.pooled else {})
-        for modality, reduction in fitted.reductions_.items():
-            self.register_buffer(f"{modality}_mean", constant(reduction.mean_))
-            self.register_buffer(f"{modality}_basis", constant(reduction.basis_))
+        for name, reduction in fitted.reductions_.items():
+            self.register_buffer(f"{name}_mean", constant(reduction.mean_))
+            self.register_buffer(f"{name}_basis", constant(reduction.basis_))
 
     def forward(self, given: Given) -> tuple[Tensor, ...]:
         """Regions, their mask, tokens, their mask, and pooled features."""
-        sequences: list[Tensor] = []
-        pooled: list[Tensor] = []
-        for modality, features in self.dense(given).items():
+        reduced: dict[BlockName, tuple[Tensor, Tensor]] = {}
+        means: dict[BlockName, Tensor] = {}
+        for name, features in self.dense(given).items():
             values, mask = _sequence(features)
-            mean, basis = (getattr(self, f"{modality}_{part}") for part in ("mean", "basis"))
-            reduced = torch.where(mask[:, :, None], (values - mean) @ basis, 0.0)
-            sequences += [reduced, mask]
-            if modality in self.scaled:
+            mean, basis = (getattr(self, f"{name}_{part}") for part in ("mean", "basis"))
+            reduced[name] = torch.where(mask[:, :, None], (values - mean) @ basis, 0.0), mask
+            if name in self.scaled:
                 lengths = mask.sum(dim=1).clamp(min=1)[:, None]
-                means = values.sum(dim=1) / lengths
-                pooled.append(self.scaled[modality](means, features.has))
+                means[name] = self.scaled[name](values.sum(dim=1) / lengths, features.has)
+        sequences = list(chain.from_iterable(map(_sequences, of_modalities(reduced))))
+        pooled = list(map(_vectors, of_modalities(means)))
         nothing = sequences[0].flatten(1)[:, :0]
         return *sequences, torch.cat(pooled, dim=1) if pooled else nothing
+
+
+def _sequences(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """See models.neural.joined_blocks.joined_sequences."""
+    widths = [values.shape[2] for values, _ in parts]
+    apart = [
+        nn.functional.pad(values, (sum(widths[:number]), sum(widths[number + 1 :])))
+        for number, (values, _) in enumerate(parts)
+    ]
+    return torch.cat(apart, dim=1), torch.cat([mask for _, mask in parts], dim=1)
+
+
+def _vectors(parts: Sequence[Tensor]) -> Tensor:
+    """See models.neural.joined_blocks.joined_vectors."""
+    return torch.cat(list(parts), dim=1) / np.sqrt(len(parts)) if len(parts) > 1 else parts[0]
 
 
 def _sequence(features: Features) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Block, Modality
+from features.block import Block, BlockName, Modality, block_name, modality_of
 from models.views import Views
 from pipeline.data.samples import NOUNS
 
@@ -23,14 +23,20 @@ class Input:
     Parameters
     ----------
     model : which of the cell's models takes it; of `has`, the first that does.
+    block : the name of its block among those of that model.
     shape : n stands for any number of samples, another name for any length of a sequence.
     """
 
     name: str
     model: int
-    modality: Modality
+    block: BlockName
     kind: Kind
     shape: tuple[str | int, ...]
+
+    @property
+    def modality(self) -> Modality:
+        """What it tells of."""
+        return modality_of(self.block)
 
     @property
     def dtype(self) -> str:
@@ -39,7 +45,7 @@ class Input:
 
     def array(self, views: Sequence[Views]) -> NDArray[Any]:
         """The input for n samples, of which every model has its views."""
-        block = views[self.model].blocks()[self.modality]
+        block = views[self.model].blocks()[self.block]
         if self.kind == "has":
             return block.present
         if block.is_sequence:
@@ -74,20 +80,22 @@ def inputs_of(views: Sequence[Views]) -> list[Input]:
     inputs: dict[str, Input] = {}
     numbers: dict[Modality, int] = {}
     for model, of_model in enumerate(views):
-        for modality, block in of_model.blocks().items():
+        for in_model, block in of_model.blocks().items():
+            modality = modality_of(in_model)
             numbers[modality] = numbers.get(modality, 0) + 1
-            for part in _of_block(block, model, modality, numbers[modality]):
+            for part in _of_block(block, model, in_model, numbers[modality]):
                 inputs.setdefault(part.name, part)
     return list(inputs.values())
 
 
-def _of_block(block: Block, model: int, modality: Modality, number: int) -> Iterator[Input]:
-    name = modality if number == 1 else f"{modality}_{number}"
+def _of_block(block: Block, model: int, in_model: BlockName, number: int) -> Iterator[Input]:
+    modality = modality_of(in_model)
+    name = block_name(modality, number)
     rows: tuple[str | int, ...] = ("n", f"{name}_length") if block.is_sequence else ("n",)
-    yield Input(name, model, modality, "features", (*rows, block.width))
+    yield Input(name, model, in_model, "features", (*rows, block.width))
     if block.is_sequence:
-        yield Input(f"{name}_mask", model, modality, "mask", rows)
-    yield Input(f"has_{modality}", model, modality, "has", ("n",))
+        yield Input(f"{name}_mask", model, in_model, "mask", rows)
+    yield Input(f"has_{modality}", model, in_model, "has", ("n",))
 
 
 def arrays(inputs: Sequence[Input], views: Sequence[Views]) -> Mapping[str, NDArray[Any]]:

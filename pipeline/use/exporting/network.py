@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from features.block import Modality
+from features.block import modality_of
 from models.classifiers.temperature import LEAST
 from models.late.late import Late
 from pipeline.use.exporting.fusions import NETWORKS
@@ -80,18 +80,18 @@ class CellNetwork(nn.Module):
             yield torch.ones(shape, dtype=getattr(torch, part.dtype))
 
     def _given(self, number: int, tensors: Sequence[Tensor]) -> Given:
-        """The features that a model gets."""
+        """The features that a model gets, by the names of its blocks."""
+        inputs = list(zip(self.inputs, tensors, strict=True))
+        has = {part.modality: tensor for part, tensor in inputs if part.kind == "has"}
         parts = {
-            (part.modality, part.kind): tensor
-            for part, tensor in zip(self.inputs, tensors, strict=True)
-            if part.model == number or part.kind == "has"
+            (part.block, part.kind): tensor for part, tensor in inputs if part.model == number
         }
-        modalities: tuple[Modality, ...] = ("image", "text")
+        blocks = [block for block, kind in parts if kind == "features"]
         return {
-            modality: Features(
-                parts[modality, "features"], parts[modality, "has"], parts.get((modality, "mask"))
+            block: Features(
+                parts[block, "features"], has[modality_of(block)], parts.get((block, "mask"))
             )
-            for modality in modalities if (modality, "features") in parts
+            for block in blocks
         }
 
 

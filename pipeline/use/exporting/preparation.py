@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from features.block import Modality
+from features.block import BlockName
 from models.preparation.principal_components import BlockReduction
 from models.preparation.scaling import ReducedScaler, Scaler
 
 
 class Features(NamedTuple):
-    """Features of a modality.
+    """Features of a block.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Features(NamedTuple):
     mask: Tensor | None = None
 
 
-Given = Mapping[Modality, Features]
+Given = Mapping[BlockName, Features]
 
 
 def constant(values: Any) -> Tensor:

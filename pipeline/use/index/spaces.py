@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from features.block import Block, BoolArray, FloatArray, Modality
+from features.block import Block, BlockName, BoolArray, FloatArray, Modality, modality_of
 from features.encoder import Encoder
 from models.arrays import unit_rows
 from models.preparation.principal_components import BlockReduction
@@ -102,7 +102,7 @@ class Spaces:
 
 
 def pooled_encoders(cell: FittedCell) -> dict[Modality, Encoder]:
-    """The encoders of a cell, each giving one vector for a sample.
+    """The first encoder of each modality of a cell, giving one vector for a sample.
 
     Raises
     ------
@@ -110,13 +110,13 @@ def pooled_encoders(cell: FittedCell) -> dict[Modality, Encoder]:
         Where none of them does: they were trained with what is built on them.
     """
     chosen: dict[Modality, Encoder] = {}
-    for modality, encoder in _encoders(cell):
+    for name, encoder in _encoders(cell):
         output = encoder.forms["pooled"]
         pooled = copy.copy(encoder)
         if output is not None:
             pooled.__dict__["output"] = output
         if not (encoder.gives_inputs and pooled.learns):
-            chosen.setdefault(modality, pooled)
+            chosen.setdefault(modality_of(name), pooled)
     if not chosen:
         raise BundleError(
             "this cell has no encoder that gives vectors by itself: make a bundle of another cell "
@@ -125,7 +125,7 @@ def pooled_encoders(cell: FittedCell) -> dict[Modality, Encoder]:
     return dict(sorted(chosen.items()))
 
 
-def _encoders(cell: FittedCell) -> Iterator[tuple[Modality, Encoder]]:
+def _encoders(cell: FittedCell) -> Iterator[tuple[BlockName, Encoder]]:
     for model in cell.models:
         yield from model.encoders.items()
 
@@ -145,7 +145,8 @@ def learned_spaces(
     digests : of their pictures and texts, (n,) each.
     """
     reductions = {
-        modality: BlockReduction(WIDEST, 0).fit(block) for modality, block in views.blocks().items()
+        modality: BlockReduction(WIDEST, 0).fit(block)
+        for modality, block in views.by_modality().items()
     }
     rows = np.flatnonzero(np.all([block.present for block in views.blocks().values()], axis=0))
     as_encoded = EncodersSpace() if _share_space(encoders) else None
@@ -201,7 +202,7 @@ def _ranked(
     rows = np.flatnonzero(test)
     held_out, right = pairs.views.take(rows), relevance(pairs.together[rows][:, rows])
     image, text = (
-        fitted.project(modality, block) for modality, block in held_out.blocks().items()
+        fitted.project(modality, block) for modality, block in held_out.by_modality().items()
     )
     return ranks(text, image, right), ranks(image, text, right)
 

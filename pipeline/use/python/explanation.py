@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Modality
+from features.block import Modality, modality_of
 from features.pictures.decoding import decode
 from models.neural.attending import AttendsToPairs, WeighsModalities
 from models.views import Views
@@ -83,7 +83,8 @@ class Explanation:
     contributions : of the "picture" and the "text", as above.
     weights : of the "picture" and the "text", which add up to 1, in a network that weighs the two;
         None in others, and for items that lack either.
-    attention : of a network that attends to pairs; None likewise.
+    attention : of a network that attends to pairs; None likewise, and where a modality has several
+        encoders.
     """
 
     predicted: str
@@ -129,12 +130,12 @@ def explained(cell: FittedCell, items: Items) -> Explanation:
 def _hidden(views: Views, present: Collection[Modality]) -> Views:
     """The same with all but some modalities marked missing."""
     blocks = {
-        modality: block if modality in present else replace(
+        name: block if modality_of(name) in present else replace(
             block, index=np.full_like(block.index, -1)
         )
-        for modality, block in views.blocks().items()
+        for name, block in views.blocks().items()
     }
-    return Views(blocks.get("image"), blocks.get("text"))
+    return Views.of(blocks)
 
 
 def _contributions(alone: dict[str, float]) -> dict[str, float]:
@@ -155,6 +156,8 @@ def _weights(model: FittedModel, views: Views) -> dict[str, float] | None:
 
 def _attention(model: FittedModel, views: Views, items: Items) -> PairAttention | None:
     if not isinstance(model.fusion, AttendsToPairs) or len(model.fusion.classes_) == 1:
+        return None
+    if views.further:  # whose regions and tokens have no place of their own in the picture and text
         return None
     picture, text = items["image"][0], items["text"][0]
     pairs = model.fusion.attention(views)[0].astype(np.float64)

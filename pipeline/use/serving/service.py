@@ -47,8 +47,9 @@ class Service:
         self.bundle, self.card, self.limits = bundle, card, limits or Limits()
         self.index = index
         models = [model.encoders for model in bundle.cell.models]
-        for encoders in [*models, {} if index is None else index.files.spaces.encoders]:
-            for encoder in encoders.values():
+        of_index = {} if index is None else index.files.spaces.encoders
+        for encoders in [*(of_model.values() for of_model in models), of_index.values()]:
+            for encoder in encoders:
                 encoder.exact = False  # an item alone would take as long as a full batch
         self.metrics = Metrics()
         self._batcher = Batcher(partial(predictions, bundle), self.limits, self.metrics.batch)

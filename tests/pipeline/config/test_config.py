@@ -162,6 +162,80 @@ def test_the_same_component_twice_is_a_mistake():
     )
 
 
+SETS = {"image": ["cnn"], "text": ["bow", "tfidf", ["tfidf", "bow"]]}
+
+
+def test_a_list_in_the_list_is_of_encoders_that_cells_use_together():
+    both = grid(**SETS, fusion=["concat", "text_only", {"late": {"rule": "stacking"}}])
+    cells = {cell.name: cell for cell in expand(both)}
+    together = cells["cnn + tfidf+bow / concat / logistic"]
+    assert {name: part.label for name, (part, _) in together.encoders().items()} == {
+        "image": "cnn", "text": "tfidf", "text_2": "bow"
+    }
+    assert together.together() == {"text": ("tfidf", "bow")}
+    shares = {setting["encoder_shares"] for setting in together.settings()}
+    assert shares == {(1.0, 0.5, 0.5), (1.0, 0.75, 0.25), (1.0, 0.25, 0.75)}
+    assert len(together.settings()) == 3 * len(cells["cnn + bow / concat / logistic"].settings())
+    assert "tfidf+bow / text_only / logistic" in cells
+    late = cells["cnn + tfidf+bow / late(stacking) / logistic"]
+    assert [part.name for part in late.parts] == [
+        "cnn / image_only / logistic", "tfidf / text_only / logistic", "bow / text_only / logistic"
+    ]
+
+
+def test_encoders_used_together_stand_for_each_choice_of_their_variants():
+    crossed = grid(text=[[{"tfidf": {"language": ["en", "de"]}}, "bow"]])
+    assert [encoders.label for encoders in crossed.text] == ["tfidf+bow", "tfidf(de)+bow"]
+
+
+def test_rules_that_combine_all_models_take_each_encoder_once():
+    cells = expand(grid(**SETS, fusion={"late": {"rule": "selection"}}))
+    assert [part.name.split(" / ")[0] for part in cells[-1].parts] == ["cnn", "bow", "tfidf"]
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ([["tfidf"]], "text[0]: a list within the list is for text encoders that cells use together, "
+                  "two at least: leave out the inner brackets of ['tfidf']"),
+    ([[]], "two at least"),
+    ([["tfidf", ["bow", "sbert"]]], "text[0][1]: write a name, {name: {key: value}}"),
+    ([["bow", "bow"]], "text[0]: bow stands twice among encoders that are used together"),
+    ([["bow", "tfidf"], ["tfidf", "bow"]], "text[1]: tfidf+bow is listed twice"),
+    ([["bow", "tf-idf"]], "text[0][1]: unknown text encoder 'tf-idf'; did you mean 'tfidf'?"),
+    ([["bow", {"tfidf": {"ngram": 2}}]], "text[0][1].tfidf.ngram: unknown key 'ngram' of tfidf"),
+])
+def test_encoders_that_cannot_be_used_together_are_mistakes(text, words):
+    (line,) = problems(text=text)
+    assert words in line
+
+
+def test_a_fusion_of_single_encoders_is_a_mistake_where_several_are_used_together():
+    cell_of = {**SETS, "fusion": ["concat", "cca"]}
+    (line,) = problems(**cell_of)
+    assert "fusion: cca takes a single encoder of each modality" in line
+    assert "without tfidf+bow together" in line
+    assert "image_only, text_only, concat, late" in line
+    refused = " ".join(problems(**{**SETS, "fusion": ["kernel_cca", "end_to_end", "attention"]}))
+    assert "kernel_cca takes a single encoder" in refused
+    assert "end_to_end takes a single encoder" in refused
+    assert "attention takes a single encoder" not in refused
+    assert grid(text=SETS["text"], fusion=["majority", "text_only"])
+
+
+def test_pictures_encoders_used_together_make_equally_many_copies():
+    two = {"cnn": {"augment": {"copies": 2}}}
+    three = {"cnn": {"model": "resnet18", "augment": {"copies": 3}}}
+    (line,) = problems(image=[[two, three]], fusion=["image_only"])
+    assert "make equally many copies of a picture, or none; not 2 and 3" in line
+    assert grid(image=[[two, "handcrafted"]], fusion=["image_only"])
+
+
+def test_what_is_used_together_is_kept_and_read_again():
+    first = grid(**SETS, fusion=["concat"])
+    again = parse_grid(YAML(typ="safe").load(lock_text(first, {}, "")), Path("grid.yaml"))
+    assert [cell.name for cell in expand(again)] == [cell.name for cell in expand(first)]
+    assert again.text == first.text
+
+
 @pytest.mark.parametrize("key", ["fusion", "classifier"])
 def test_a_list_of_nothing_is_a_mistake(key):
     assert f"needs one {key} at least" in problems(**{key: []})[0]
@@ -263,9 +337,13 @@ def test_the_grids_we_ship_are_valid_for_reader_and_schema(path):
 def test_the_schema_refuses_what_the_reader_refuses():
     validator = jsonschema.Draft202012Validator(schema(KEYS, Split))
     assert list(validator.iter_errors(GRID)) == []
+    assert list(validator.iter_errors({**GRID, **SETS})) == []
     for wrong in (
         {"metric": "acuracy"},
         {"text": ["tf-idf"]},
+        {"text": [["tfidf"]]},
+        {"text": [["tfidf", "bow", "bow"]]},
+        {"text": [["tfidf", ["bow"]]]},
         {"text": [{"bow": {"ngram": [1, 2]}}]},
         {"x": 1},
         {"data": {"source": "tabel"}},

@@ -72,6 +72,22 @@ def test_predictions_of_every_fusion_are_the_same_after_as_before(tmp_path, fusi
         np.testing.assert_allclose(after.sum(axis=1), 1)
 
 
+@pytest.mark.parametrize("fusion", sorted(
+    name for name, cls in FUSIONS.items() if cls.takes_several and name not in APART
+))
+def test_predictions_from_several_encoders_are_the_same_after_as_before(tmp_path, fusion):
+    grid = grid_of(
+        QUICK.get(fusion, fusion), "{logistic: {C: [1]}}",
+        "[[bow, {word2vec: {size: 4, epochs: 1}}]]",
+    )
+    cells = list(bundled(tmp_path, grid))
+    names = [cell.name for cell, *_ in cells]
+    assert any("bow+word2vec" in name for name in names) or fusion == "image_only"
+    for cell, before, after in cells:
+        assert np.array_equal(before, after), cell.name
+        np.testing.assert_allclose(after.sum(axis=1), 1)
+
+
 @pytest.mark.parametrize("classifier", sorted(CLASSIFIERS))
 def test_predictions_of_every_classifier_are_the_same_after_as_before(tmp_path, classifier):
     for cell, before, after in bundled(tmp_path, grid_of("concat", classifier, "[tfidf]")):

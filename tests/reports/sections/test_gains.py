@@ -32,6 +32,28 @@ def test_gains_compare_with_the_fusions_own_encoders():
     ].over_half.other == bow.name
 
 
+def test_a_further_encoder_is_compared_with_the_best_cell_of_one_fewer():
+    both = CellRecord("cnn + tfidf+bow / concat", "cnn", "tfidf+bow", "concat", "logistic",
+                      together=(("text", ("tfidf", "bow")),))
+    bow = CellRecord("cnn + bow / concat", "cnn", "bow", "concat", "logistic")
+    forest = replace(bow, name="cnn + bow / concat / forest", classifier="forest")
+    other_picture = replace(bow, name="vit + bow / concat", image="vit")
+    cells = {bow: (0.5,) * 4, forest: (0.9,) * 4, other_picture: (0.8,) * 4}
+    rest = {**SMALL_SCORES, **cells}
+    (addition,) = gains.facts(small_record({**rest, both: (0.7,) * 4})).additions
+    assert (addition.name, addition.encoder, addition.gain.other) == (both.name, "bow", FUSION.name)
+    assert addition.gain.interval.mean == pytest.approx(0.7 - 0.67)
+    assert addition.gain.ahead == 3
+    three = replace(both, name="three", text="tfidf+bow+sbert",
+                    together=(("text", ("tfidf", "bow", "sbert")),))
+    first, second = gains.facts(
+        small_record({**rest, both: (0.7,) * 4, three: (0.72,) * 4})
+    ).additions
+    assert (first.name, first.encoder, first.gain.other) == ("three", "sbert", both.name)
+    assert second.encoder == "bow"
+    assert gains.facts(small_record(rest)).additions == ()
+
+
 def test_pairs_of_encoders_are_framed_by_each_alone():
     bow = CellRecord("bow / text_only", None, "bow", "text_only", "logistic")
     pair = CellRecord("cnn + bow / concat", "cnn", "bow", "concat", "logistic")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import ClassVar, get_args
 
 import numpy as np
 import pytest
 
 from features import IMAGE_ENCODERS
+from features.block import modality_of
 from models import CLASSIFIERS, FUSIONS
 from models.classifiers.logistic import Logistic
 from models.combining import InnerPredictions, MemberPredictions
@@ -90,6 +92,36 @@ def test_every_fusion_is_exported_or_refused(name):
     np.testing.assert_allclose(asked(export.content, fewer), cell.of_views(fewer), atol=LARGEST)
     assert export.facts["largest_difference"] < LARGEST
     assert export.facts["samples_compared"] == 60
+
+
+SEVERAL = sorted(
+    name
+    for name, cls in FUSIONS.items()
+    if cls.takes_several and cls.needs and name not in {"late", *NOT_EXPORTED}
+)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_a_fusion_of_several_encoders_is_exported_with_numbered_inputs(name):
+    cls = FUSIONS[name]
+    known, y = incomplete(form_of(cls))
+    further = {
+        f"{modality}_2": replace(block, index=known.blocks()[modality].index)
+        for modality, block in views("pooled", seed=3)[0].blocks().items()
+    }
+    several = Views.of(
+        {
+            name: block for name, block in (known.blocks() | further).items()
+            if modality_of(name) in cls.needs
+        }
+    )
+    cell = FittedCell((FittedModel({}, built(cls).fit(several, y)),), None, 1.3, NAMES)
+    export = exported(cell, [several])
+    assert [part["name"] for part in export.facts["inputs"] if part["type"] == "float32"] == list(
+        several.blocks()
+    )
+    fewer = [several.take(np.r_[0, 4, 8, 20:31])]
+    np.testing.assert_allclose(asked(export.content, fewer), cell.of_views(fewer), atol=LARGEST)
 
 
 @pytest.mark.parametrize("name", sorted(CLASSIFIERS))
