@@ -17,8 +17,9 @@ import numpy as np
 from features.machine.nearest import nearest
 from pipeline.command.ending import ended
 from pipeline.command.names import called
-from pipeline.config.reading.origin import LOCK
+from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.metrics import METRICS
+from pipeline.results.origin import changed
 from reports.analysis.many_data_sets import AcrossFacts, across
 from reports.page.many_pages import pages
 
@@ -103,6 +104,8 @@ def compare(folders: Sequence[Path], metric: str, by: str = "cell") -> AcrossFac
 def read_run(folder: Path, metric: str, by: str, greater_is_better: bool) -> Run:
     """Mean scores of the methods of a run that have one on every fold."""
     try:
+        if (folder / ORIGIN).is_file() and (names := changed(folder)):
+            raise CompareError(f"{folder}: its {names[0]} was changed since the run")
         with (folder / "scores.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         lock = (folder / LOCK).read_text(encoding="utf-8")
@@ -110,13 +113,19 @@ def read_run(folder: Path, metric: str, by: str, greater_is_better: bool) -> Run
         raise CompareError(
             f"{folder} holds no finished run: {error.strerror or error} ({error.filename})"
         ) from error
+    except (ValueError, RecursionError, csv.Error) as error:
+        raise CompareError(f"{folder} holds a damaged file: {error}") from error
     missing = {"cell", "fusion", "repeat", "fold", metric} - set(rows[0] if rows else ())
     if missing:
         raise CompareError(f"{folder / 'scores.csv'} has no column {', '.join(sorted(missing))}")
     fingerprint = next(
         (line for line in lock.splitlines() if line.startswith("# data fingerprint")), str(folder)
     )
-    return Run(folder.name, fingerprint, _means(rows, metric, by, greater_is_better))
+    try:
+        means = _means(rows, metric, by, greater_is_better)
+    except ValueError as error:
+        raise CompareError(f"{folder / 'scores.csv'} is damaged: {error}") from error
+    return Run(folder.name, fingerprint, means)
 
 
 def _means(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,29 @@ def test_a_fault_is_kept_with_its_input_once_for_each_place(tmp_path: Path) -> N
 def test_the_command_tells_what_came_of_each_reader(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seconds", "0.01", "--only", "manifests", "--inputs", "20"]) == 0
     assert capsys.readouterr().out.startswith("manifests: {'read': ")
+
+
+def test_the_command_leaves_inputs_that_a_reader_failed_at_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    command = ["--seconds", "0.01", "--only", "manifests", "--inputs", "5"]
+    assert main(command) == 0
+    assert list(tmp_path.iterdir()) == []
+
+    def interrupted(self: Fuzzer, number: int, inputs: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Fuzzer, "round", interrupted)
+    assert main(command) == 0
+    assert list(tmp_path.iterdir()) == []
+
+    def failed(self: Fuzzer, number: int, inputs: int) -> None:
+        self._keep("IndexError", b"an input")
+
+    monkeypatch.setattr(Fuzzer, "round", failed)
+    assert main(command) == 1
+    assert [path.read_bytes() for path in tmp_path.rglob("manifests-0")] == [b"an input"]
 
 
 def test_the_corpus_is_small() -> None:

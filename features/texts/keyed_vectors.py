@@ -38,8 +38,8 @@ HELD = {
 }
 NUMBERS = re.compile(r"[<>=|][fiub][1248]")  # dtypes whose bytes are read
 AS_TEXT = (
-    "gensim can write them as a plain file: vectors.save_word2vec_format('vectors.bin', "
-    "binary=True)"
+    "gensim can write them as a plain file: KeyedVectors.load('FILE').save_word2vec_format("
+    "'vectors.bin', binary=True), with FastText.load('FILE').wv where FILE is a whole model"
 )
 
 

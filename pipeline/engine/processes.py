@@ -47,6 +47,7 @@ class Processes:
         self._running: dict[Future[dict[str, Outcome]], Batch] = {}
         self._ended: deque[tuple[Batch, Outcomes]] = deque()
         self._executor: Any = None
+        sweep()  # also where no worker will start: all may be stored since the run that was killed
 
     @property
     def slots(self) -> int:
@@ -112,7 +113,6 @@ class Processes:
         if self._executor is None:
             from joblib.externals.loky import ProcessPoolExecutor
 
-            sweep()
             _start_tracker()
             # It is said of workers that ended because nothing was to do, and are started again.
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")

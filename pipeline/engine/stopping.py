@@ -133,18 +133,23 @@ def sweep(*folders: Path) -> list[str]:
     ----------
     folders : where they may lie; by default shared memory and the folder for temporary files.
     """
-    import psutil
-
     removed = []
     for folder in folders or (SHARED_MEMORY, Path(tempfile.gettempdir())):
         with suppress(OSError):
-            entries = [(entry, LEFTOVER.fullmatch(entry.name)) for entry in os.scandir(folder)]
-            for entry, named in entries:
-                if named is None or psutil.pid_exists(int(named[1])) or not _is_ours(entry):
-                    continue
+            for entry in [entry for entry in os.scandir(folder) if _is_left(entry)]:
                 _remove(Path(entry.path))
                 removed.append(entry.name)
     return removed
+
+
+def _is_left(entry: os.DirEntry[str]) -> bool:
+    """Whether a dead process of this user made it."""
+    named = LEFTOVER.fullmatch(entry.name)
+    if named is None or not _is_ours(entry):
+        return False
+    import psutil  # most runs find nothing
+
+    return not psutil.pid_exists(int(named[1]))
 
 
 def _is_ours(entry: os.DirEntry[str]) -> bool:

@@ -21,6 +21,7 @@ from pipeline.folds.stored import save as save_folds
 from pipeline.metrics import METRICS
 from pipeline.results.answer_files import contrasts_csv, labels_csv, verdict_json
 from pipeline.results.arrow_columns import flat, named, strings, whole_numbers
+from pipeline.results.origin import with_checksums
 from reports.fold_record import CellRecord, FoldRecord
 from reports.page.files import write_whole
 from reports.record import RunRecord
@@ -41,6 +42,8 @@ SCORE_COLUMNS = (
     "fit_seconds",
     "predict_seconds",
 )  # and then the grid's extra metrics
+# files of a run's folder that other commands read
+READ_LATER = (LOCK, "verdict.json", "scores.csv")
 # columns of predictions.parquet with few values
 REPEATED = ["id", "repeat", "fold", "cell", "label", "predicted"]
 
@@ -73,6 +76,8 @@ def write_files(
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "folds.npz", lambda path: save_folds(folds, record.ids, path))
     contents = {LOCK: record.grid, **texts}
+    read_later = {name: contents[name] for name in READ_LATER}
+    contents[ORIGIN] = with_checksums(contents[ORIGIN], read_later)
     if record.failures:
         failures = [asdict(failure) for failure in record.failures]
         contents["failures.json"] = json.dumps(failures, indent=2, ensure_ascii=False)

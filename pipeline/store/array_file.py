@@ -54,9 +54,20 @@ def write_array(folder: Path, name: str, array: Array | Path) -> tuple[Path, tup
         if sparse.issparse(array):
             sparse.save_npz(file, sparse.csr_matrix(array), compressed=False)
         else:
-            np.save(file, array, allow_pickle=False)
+            np.save(_Plain(file), array, allow_pickle=False)
         flush(file)
     return path, array.shape, str(array.dtype)
+
+
+class _Plain:
+    """A file that NumPy writes to as Python does.
+
+    Into files that it knows NumPy writes by itself, and of a full disk then says only how much was
+    written: who catches that cannot tell it from a fault of the work.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write = file.write
 
 
 class GrowingArray:

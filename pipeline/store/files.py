@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 # Errors that whatever is written next would have, too.
-FULL = {errno.ENOSPC: "no space is left on", errno.EDQUOT: "the quota is used up of"}
+FULL = {
+    errno.ENOSPC: "no space is left on",
+    errno.EDQUOT: "the quota is used up of",
+    errno.EFBIG: "a file is larger than is allowed (see ulimit -f) on",
+}
 REFUSED = {
     errno.EROFS: "nothing can be written to",
     errno.EACCES: "nothing may be written to",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import warnings
 from collections.abc import Mapping
@@ -20,10 +19,11 @@ from pipeline.use.fitted import FittedCell, Items
 from pipeline.use.problem import BundleError
 from pipeline.use.python.explanation import Explanation, explained
 from pipeline.use.python.given import PictureLike, Pictures, Texts, given_items
-from pipeline.use.sealed import Kind, read_arrays
+from pipeline.use.sealed import Kind, read_arrays, write_arrays
 from pipeline.use.state import State, put_together, taken_apart
 from pipeline.use.weights.checking import WEIGHTS, check_weights
 from pipeline.use.weights.copying import with_weights
+from reports.page.files import aside_of
 
 BUNDLE = Kind("bundle", "bundle.json", 1)
 MANIFEST = BUNDLE.manifest
@@ -67,24 +67,18 @@ class Bundle:
         """
         check_is_new(folder)
         target = folder.absolute()
-        aside = target.with_name(f".{target.name}.unfinished-{os.getpid()}")
-        shutil.rmtree(aside, ignore_errors=True)
+        aside = aside_of(target)
         try:
             self._write(aside, others, standalone)
-            target.mkdir(parents=True, exist_ok=True)
-            # without a manifest it is no bundle
-            for path in sorted(aside.iterdir(), key=lambda path: path.name == MANIFEST):
-                path.replace(target / path.name)
+            _put_in_place(aside, target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
     def _write(self, folder: Path, others: Mapping[str, bytes], standalone: bool) -> None:
-        from safetensors.numpy import save_file
-
         cell = with_weights(self.cell, folder) if standalone else self.cell
         state = taken_apart(cell, folder)
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
-        save_file(dict(state.arrays), folder / ARRAYS)
+        write_arrays(state.arrays, folder / ARRAYS)
         parts = {path: f"{PARTS}/{number}.skops" for number, path in enumerate(state.parts)}
         for path, name in parts.items():
             (folder / name).write_bytes(state.parts[path])
@@ -207,6 +201,17 @@ def check_is_new(folder: Path) -> None:
         raise BundleError(f"{folder} is a file: name a new folder")
     if folder.exists() and any(folder.iterdir()):
         raise BundleError(f"{folder} is not empty: name a new folder")
+
+
+def _put_in_place(aside: Path, target: Path) -> None:
+    """Move a bundle to its folder, which is empty or not there: at once, where the system can."""
+    try:
+        aside.replace(target)
+    except OSError:  # a folder that something is mounted at, for example
+        target.mkdir(exist_ok=True)
+        # without a manifest it is no bundle
+        for path in sorted(aside.iterdir(), key=lambda path: path.name == MANIFEST):
+            path.replace(target / path.name)
 
 
 def _weights(folder: Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ from pipeline.config.grid import Grid
 from pipeline.config.parse import parse_grid
 from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.config.yaml_lines import read_yaml
+from pipeline.results.origin import changed
 from pipeline.use.problem import BundleError
 
 BEST = "best"
+VERDICT = "verdict.json"
+AGAIN = "run the grid again, which takes what is finished from the store"
 
 
 @dataclass(frozen=True)
@@ -39,23 +43,29 @@ class FinishedRun:
 
     @classmethod
     def at(cls, folder: Path) -> FinishedRun:
-        """The run in a folder. Raises BundleError where none is finished there."""
-        needed = (LOCK, "verdict.json", ORIGIN)
-        missing = [name for name in needed if not (folder / name).is_file()]
+        """The run in a folder.
+
+        Raises
+        ------
+        BundleError
+            Where none is finished there, or its files are not what it wrote.
+        """
+        missing = [name for name in (LOCK, VERDICT, ORIGIN) if not (folder / name).is_file()]
         if missing:
             lacking = " and no ".join(missing)
             raise BundleError(f"{folder} is not the folder of a finished run: it has no {lacking}")
-        verdict = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+        _check_unchanged(folder)
+        origin = _parsed(folder, ORIGIN, ("grid", "store"))
+        verdict = _parsed(folder, VERDICT, ("name",))
         if verdict.get("task") == "retrieval":
             raise BundleError(
                 f"{folder} is the folder of a run of retrieval, which classifies nothing: give one "
                 "with task: classification"
             )
-        origin = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
         store = origin["store"]
         return cls(
             folder,
-            (folder / LOCK).read_text(encoding="utf-8"),
+            _read(folder, LOCK),
             verdict,
             Path(os.path.normpath(folder / origin["grid"])),
             store if "://" in store else os.path.normpath(folder / store),
@@ -68,8 +78,12 @@ class FinishedRun:
         ------
         GridError
             Where this version no longer takes it.
+        BundleError
+            Where its file is damaged.
         """
         content = read_yaml(self.folder / LOCK)[0]
+        if not isinstance(content, dict):
+            raise BundleError(f"{self.folder}: its {LOCK} is damaged: {AGAIN}")
         return parse_grid(content, self.grid_file)
 
     @property
@@ -86,3 +100,33 @@ class FinishedRun:
         if asked not in names:
             raise BundleError(f"--cell: the run has no cell '{asked}'; {nearest(asked, names)}")
         return asked
+
+
+def _read(folder: Path, name: str) -> str:
+    try:
+        return (folder / name).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{folder}: its {name} is damaged ({error}): {AGAIN}") from error
+
+
+def _parsed(folder: Path, name: str, texts: Sequence[str]) -> dict[str, Any]:
+    """What a file of JSON says. Raises BundleError where it does not have these texts."""
+    try:
+        content = json.loads(_read(folder, name))
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{folder}: its {name} is damaged ({error}): {AGAIN}") from error
+    is_whole = isinstance(content, dict) and all(
+        isinstance(content.get(key), str) for key in texts
+    )
+    if not is_whole:
+        raise BundleError(f"{folder}: its {name} does not say {' and '.join(texts)}: {AGAIN}")
+    return dict(content)
+
+
+def _check_unchanged(folder: Path) -> None:
+    try:
+        names = changed(folder)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{folder}: its {ORIGIN} is damaged ({error}): {AGAIN}") from error
+    if names:
+        raise BundleError(f"{folder}: its {names[0]} was changed since the run: {AGAIN}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,17 @@ class Kind:
                     f"it has format {manifest['format']}; this version reads {self.format}"
                 )
         return manifest
+
+
+def write_arrays(arrays: Mapping[str, NDArray[Any]], file: Path) -> None:
+    """Write a safetensors file. Raises OSError where that cannot be done, a full disk for one."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    try:
+        save_file(dict(arrays), file)
+    except SafetensorError as error:
+        raise OSError(f"{file} cannot be written: {error}") from error
 
 
 def read_arrays(file: Path) -> dict[str, NDArray[np.generic]]:

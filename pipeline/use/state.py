@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pipeline.use.checks.compiled import check_compiled
 from pipeline.use.trusted import MODULES, OBJECTS, SETTINGS, SKLEARN, class_of, name_of
 from pipeline.use.weights.checking import WEIGHTS
 
@@ -236,7 +237,13 @@ class _Reader:
 
         if content not in self._state.parts:
             raise ValueError(f"its part {content} is missing")
-        return skops.io.loads(self._state.parts[content], trusted=list(SKLEARN))
+        try:
+            part = skops.io.loads(self._state.parts[content], trusted=list(SKLEARN))
+            check_compiled(part)
+        # What was not written by skops raises nearly every kind of exception.
+        except Exception as error:
+            raise ValueError(f"its part {content} is refused: {error}") from error
+        return part
 
     def _array(self, path: str) -> NDArray[Any]:
         if path not in self._state.arrays:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
+
+_MACHINE = socket.gethostname()
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -23,7 +28,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     OSError
         If the file cannot be written or moved; and whatever `write` raises.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = aside_of(path)
     try:
         write(aside)
         with aside.open("r+b") as file:
@@ -31,3 +36,29 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def aside_of(path: Path) -> Path:
+    """Where what is to become a file or folder is written: beside it, under a name of this process.
+
+    What killed processes of this machine left there is removed.
+    """
+    before = f".{path.name}.unfinished-{_MACHINE}-"
+    for left in path.parent.glob(f"{glob.escape(before)}*"):
+        if _is_dead(left.name.removeprefix(before)):
+            _remove(left)
+    return path.with_name(f"{before}{os.getpid()}")
+
+
+def _is_dead(owner: str) -> bool:
+    """Whether no process has a number, or this one, which begins anew."""
+    import psutil  # few runs find anything
+
+    return owner.isdecimal() and (owner == str(os.getpid()) or not psutil.pid_exists(int(owner)))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

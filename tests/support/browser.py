@@ -34,8 +34,10 @@ def chromium() -> Iterator[Any]:
         pytest.skip(f"no Chromium: none of {', '.join(PROGRAMS)} is installed")
     with playwright.sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield started
-        started.close()
+        try:
+            yield started
+        finally:  # else its profile stays in the folder for temporary files
+            started.close()
 
 
 def luminance(colour: str) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +46,7 @@ from pipeline.use.items.columns import Columns
 from pipeline.use.items.item import Item, without_unreadable
 from pipeline.use.items.reading import read_items
 from pipeline.use.problem import BundleError, listed
+from reports.page.files import aside_of
 from reports.wording import count
 
 AT_ONCE = 512  # items that are in memory together
@@ -122,6 +122,7 @@ def build_index(
     BundleError
         Where the items, or an index that is there, cannot be used.
     """
+    _take_up(folder)
     before = _index_before(folder, model)
     summary = Summary(is_new=before is None)
     if before is None:
@@ -133,8 +134,7 @@ def build_index(
     summary.encoded = {
         modality: len(rows) if before is None else 0 for modality, rows in known.row_of.items()
     }
-    aside = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
+    aside = aside_of(folder.absolute())
     aside.mkdir(parents=True)
     try:
         writer = _write(items, aside, _Encoding(spaces, known, summary))
@@ -234,11 +234,24 @@ def _distinct(digests: Sequence[str]) -> tuple[list[int], NDArray[np.int64]]:
     return list(first.values()), np.array([number.get(digest, -1) for digest in digests], np.int64)
 
 
+def _former(folder: Path) -> Path:
+    """Where an index lies while another takes its place."""
+    return folder.with_name(f".{folder.name}.former")
+
+
 def _put_in_place(aside: Path, folder: Path) -> None:
-    former = folder.with_name(f".{folder.name}.former-{os.getpid()}")
+    former = _former(folder)
     if folder.exists():
         folder.replace(former)
     aside.replace(folder)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _take_up(folder: Path) -> None:
+    """Put an index back that was killed between the two moves; it was the only one then."""
+    former = _former(folder)
+    if former.exists() and not folder.exists():
+        former.replace(folder)
     shutil.rmtree(former, ignore_errors=True)
 
 

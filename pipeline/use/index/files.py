@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,16 @@ from pipeline.store.files import sha256
 from pipeline.store.keys import canonical
 from pipeline.store.manifest import sealed
 from pipeline.use.bundle import Bundle, read_manifest
+from pipeline.use.index.checksums import (
+    VerifiedVectors,
+    check_unchanged,
+    checksum,
+    end_of_table,
+)
 from pipeline.use.index.listing import ABOVE, Agreement, Vectors
 from pipeline.use.index.lists import CODES, ROWS, ListFiles, Lists
 from pipeline.use.index.spaces import Measured, Space, Spaces, pooled_encoders
-from pipeline.use.sealed import Kind, read_arrays
+from pipeline.use.sealed import Kind, read_arrays, write_arrays
 from pipeline.use.state import State, put_together, taken_apart
 
 INDEX = Kind("index", "index.json", 1)
@@ -82,13 +91,14 @@ class IndexFiles:
     def column(self, name: str) -> list[Any]:
         """Values of one of `OURS`, or of the items' other columns, for all items."""
         stored = name if name in OURS else f"{GIVEN}{name}"
-        values: list[Any] = pq.read_table(self.folder / ITEMS, columns=[stored])[stored].to_pylist()
+        with INDEX.naming(self.folder), _table(self.folder) as file:
+            values: list[Any] = file.read(columns=[stored])[stored].to_pylist()
         return values
 
     def rows(self, rows: NDArray[np.int64], columns: tuple[str, ...]) -> dict[str, list[Any]]:
         """Values of some items by column; only the row groups that hold them are read."""
         stored = [name if name in OURS else f"{GIVEN}{name}" for name in columns]
-        with pq.ParquetFile(self.folder / ITEMS) as file:
+        with INDEX.naming(self.folder), _table(self.folder) as file:
             sizes = [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)]
             ends = np.cumsum([0, *sizes])
             group_of = np.searchsorted(ends, rows, side="right") - 1
@@ -119,6 +129,7 @@ def read_index(folder: Path) -> IndexFiles:
             path = folder / name
             if not path.is_file():
                 raise ValueError(f"its file {name} is missing")
+            # Vectors may be gigabytes: of these the size is looked at here.
             if path.stat().st_size != size or (digest and sha256(path) != digest):
                 raise ValueError(f"its file {name} was changed")
         bundle = Bundle.load(folder / MODEL)
@@ -126,20 +137,25 @@ def read_index(folder: Path) -> IndexFiles:
             raise ValueError(f"its folder {MODEL} holds another bundle")
         learned = put_together(State(manifest["tree"], read_arrays(folder / LEARNED), {}))
         spaces = Spaces(pooled_encoders(bundle.cell), learned["reductions"], learned["projection"])
-        count = manifest["items"]
+        count, checksums = manifest["items"], manifest.get("checksums", {})
         vectors = {
-            space: _mapped(folder, space.name, (count, manifest["widths"][space.name]))
+            space: partial(
+                _mapped, folder, space.name, (count, manifest["widths"][space.name])
+            )
             for space in spaces.spaces
         }
         present = {
             modality: np.fromfile(folder / f"{modality}.present", np.bool_)
             for modality in spaces.encoders
         }
+        for modality, there in present.items():
+            check_unchanged(folder, f"{modality}.present", checksum(there), checksums)
+        check_unchanged(folder, ITEMS, end_of_table(folder / ITEMS), checksums)
         approximation = _approximation(folder, manifest, spaces)
     measured = None if manifest["measured"] is None else Measured(**manifest["measured"])
     return IndexFiles(
-        folder, manifest["bundle"], spaces, tuple(manifest["columns"]), vectors, present, measured,
-        approximation,
+        folder, manifest["bundle"], spaces, tuple(manifest["columns"]),
+        VerifiedVectors(folder, vectors, checksums), present, measured, approximation,
     )
 
 
@@ -160,6 +176,16 @@ def _approximation(folder: Path, manifest: Mapping[str, Any], spaces: Spaces) ->
                 space.name, files, manifest["items"], agreement.probes[space.name], above
             )
     return Approximation(above, agreement, lists)
+
+
+@contextmanager
+def _table(folder: Path) -> Iterator[pq.ParquetFile]:
+    """The items; what is read of them and was changed is a ValueError."""
+    try:
+        with pq.ParquetFile(folder / ITEMS, page_checksum_verification=True) as file:
+            yield file
+    except OSError as error:
+        raise ValueError(f"its file {ITEMS} cannot be read: {error}") from error
 
 
 def _mapped(folder: Path, name: str, shape: tuple[int, int]) -> FloatArray:
@@ -186,11 +212,14 @@ class IndexWriter:
     def __init__(self, folder: Path, spaces: Spaces, columns: tuple[str, ...]) -> None:
         self._folder, self._spaces, self._columns = folder, spaces, columns
         self._count = 0
+        self._checksums: dict[str, int] = {}
         self._widths: dict[str, int] = {}
         names = [*OURS[:-1], *(f"{GIVEN}{name}" for name in columns)]
         fields = [*((name, pa.string()) for name in names), ("thumbnail", pa.binary())]
         self._schema = pa.schema(fields)
-        self._table = pq.ParquetWriter(folder / ITEMS, self._schema, compression="zstd")
+        self._table = pq.ParquetWriter(
+            folder / ITEMS, self._schema, compression="zstd", write_page_checksum=True
+        )
 
     def add(
         self,
@@ -202,11 +231,9 @@ class IndexWriter:
         self._table.write_table(pa.Table.from_pylist(rows, schema=self._schema))
         for space, values in vectors.items():
             self._widths[space.name] = values.shape[1]
-            with (self._folder / f"{space.name}.f32").open("ab") as file:
-                file.write(np.ascontiguousarray(values, np.float32).data)
+            self._append(f"{space.name}.f32", np.ascontiguousarray(values, np.float32).tobytes())
         for modality, there in present.items():
-            with (self._folder / f"{modality}.present").open("ab") as file:
-                file.write(there.tobytes())
+            self._append(f"{modality}.present", there.tobytes())
         self._count += len(rows)
 
     def vectors(self) -> Vectors:
@@ -222,19 +249,25 @@ class IndexWriter:
             },
         )
 
+    def _append(self, name: str, content: bytes) -> None:
+        with (self._folder / name).open("ab") as file:
+            file.write(content)
+        self._checksums[name] = zlib.crc32(content, self._checksums.get(name, 0))
+
     def finish(
         self, model: Path, measured: Measured | None, approximation: Approximation
     ) -> None:
         """Write the rest. Without this there is no index."""
-        from safetensors.numpy import save_file
-
         self._table.close()
         shutil.copytree(model, self._folder / MODEL)
         learned = {
             "reductions": dict(self._spaces.reductions), "projection": self._spaces.projection
         }
         state = taken_apart(learned)
-        save_file(dict(state.arrays), self._folder / LEARNED)
+        write_arrays(state.arrays, self._folder / LEARNED)
+        files = {
+            path.name: _sealed_file(path) for path in self._folder.iterdir() if path.is_file()
+        }
         content = {
             "kind": INDEX.name,
             "format": INDEX.format,
@@ -248,8 +281,8 @@ class IndexWriter:
             "agreement": (
                 None if approximation.agreement is None else asdict(approximation.agreement)
             ),
-            "files": {path.name: _sealed_file(path) for path in self._folder.iterdir()
-                      if path.is_file()},
+            "files": files,
+            "checksums": {**self._checksums, ITEMS: end_of_table(self._folder / ITEMS)},
         }
         (self._folder / INDEX.manifest).write_text(sealed(canonical(content)), encoding="utf-8")
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from gensim.models import FastText, KeyedVectors, Word2Vec
+from gensim.models.fasttext import load_facebook_vectors, save_facebook_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -153,12 +154,23 @@ def test_words_without_vectors_are_said(
         from_file(path)
 
 
-def test_fasttext_is_told_how_to_be_written(tmp_path: Path) -> None:
-    FastText([["red", "car"]] * 3, vector_size=4, min_count=1, bucket=10).wv.save(
-        str(tmp_path / "fast.kv")
-    )
-    with pytest.raises(ValueError, match=r"FastTextKeyedVectors .*save_word2vec_format"):
+def test_fasttext_is_told_how_to_be_written_and_that_is_read(tmp_path: Path) -> None:
+    model = FastText([["red", "car"]] * 3, vector_size=4, min_count=1, bucket=10)
+    model.wv.save(str(tmp_path / "fast.kv"))
+    with pytest.raises(ValueError, match=r"FastTextKeyedVectors .*KeyedVectors\.load\('FILE'\)"):
         from_file(tmp_path / "fast.kv")
+    save_facebook_model(model, str(tmp_path / "fast.bin"))
+    with pytest.raises(ValueError, match=r"fast\.bin is a model of fastText.*load_facebook_vec"):
+        from_file(tmp_path / "fast.bin")
+    for written in (
+        KeyedVectors.load(str(tmp_path / "fast.kv")),
+        load_facebook_vectors(str(tmp_path / "fast.bin")),
+    ):
+        written.save_word2vec_format(str(tmp_path / "vectors.bin"), binary=True)
+        lookup = from_file(tmp_path / "vectors.bin")
+        np.testing.assert_array_equal(
+            lookup.take(np.array([lookup.rows["red"]])), model.wv["red"][None]
+        )
 
 
 def test_a_file_of_arrays_that_holds_objects_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from joblib import Parallel, delayed
 from features.machine.cores import cores
 from models import FUSIONS
 from models.neural.fusion import NeuralFusion
+from pipeline.engine import stopping
 from pipeline.engine.attempts import attempt
 from pipeline.engine.processes import Processes, one_thread
 from pipeline.engine.progress import silence
@@ -35,6 +36,17 @@ def predicted(name: str) -> np.ndarray:
     cls = FUSIONS[name]
     train, y = views(next(iter({"sequence", "inputs"} & set(cls.needs.values())), "pooled"))
     return cls(epochs=4, random_state=7).fit(train, y).predict_proba(train)
+
+
+def test_shared_memory_of_a_run_that_was_killed_goes_with_the_next(tmp_path, monkeypatch):
+    """Though no worker starts: all may have been stored before it was killed."""
+    monkeypatch.setattr(stopping, "SHARED_MEMORY", tmp_path)
+    left = tmp_path / f"sem.loky-{2**22 + 1}-abc"  # no process of Linux has such a number
+    other = tmp_path / f"sem.loky-{os.getpid()}-abc"
+    left.touch()
+    other.touch()
+    Processes(2)
+    assert list(tmp_path.iterdir()) == [other]
 
 
 @dataclass(frozen=True)

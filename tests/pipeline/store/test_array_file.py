@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from features.block import Block
-from pipeline.store.array_file import read_array, write_pieces
+from pipeline.store.array_file import read_array, write_array, write_pieces
 from pipeline.store.folder import FolderStore
 from pipeline.store.manifest import Entry
 
@@ -69,3 +72,12 @@ def test_the_store_takes_a_file_over_and_leaves_no_scratch(tmp_path):
     np.testing.assert_array_equal(
         FolderStore(tmp_path).load({"kind": "features"}).arrays["values"], values
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a device of Linux that is always full")
+def test_of_a_full_disk_the_system_s_own_error_is_raised(tmp_path):
+    """What NumPy says of one has no number, and would be taken for a fault of the work."""
+    (tmp_path / "a.npy").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as raised:
+        write_array(tmp_path, "a", np.zeros(100_000))
+    assert raised.value.errno == errno.ENOSPC

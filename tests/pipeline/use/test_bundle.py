@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -280,6 +281,27 @@ def test_a_cell_without_pretrained_encoders_stands_alone_as_it_is(made, tmp_path
     assert main([str(made.run), "-o", str(tmp_path / "m"), "--standalone"]) == 0
     Bundle.load(tmp_path / "m")
     assert not (tmp_path / "m" / "weights").exists()
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_bundle_comes_to_its_folder_at_once_or_its_manifest_last(
+    made, tmp_path, monkeypatch, refuses
+):
+    moved, replace = [], Path.replace
+
+    def watched(self, target):
+        moved.append(Path(target).relative_to(tmp_path).as_posix())
+        if refuses and self.is_dir() and self.parent == tmp_path:
+            raise OSError(16, "Device or resource busy")
+        return replace(self, target)
+
+    (tmp_path / "m").mkdir()
+    monkeypatch.setattr(Path, "replace", watched)
+    made.bundle.save(tmp_path / "m", {"README.md": b"a card"})
+    assert (moved[0], moved[-1]) == (("m", "m/bundle.json") if refuses else ("m", "m"))
+    monkeypatch.undo()
+    assert Bundle.load(tmp_path / "m").classes == made.bundle.classes
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
 def test_no_bundle_goes_over_another(made, capsys):

@@ -6,7 +6,9 @@ import os
 
 import pytest
 
-from reports.page.files import write_whole
+from reports.page.files import aside_of, write_whole
+
+DEAD = 2**22 + 1  # no process of Linux has such a number
 
 
 def test_a_file_is_moved_into_place_when_it_is_on_the_disk(tmp_path, monkeypatch):
@@ -41,3 +43,15 @@ def test_a_failure_leaves_the_earlier_file_and_nothing_else(tmp_path):
 def test_a_folder_must_be_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_whole(tmp_path / "none" / "x.txt", lambda aside: aside.write_text("x"))
+
+
+def test_what_killed_processes_left_beside_a_file_goes(tmp_path):
+    path = tmp_path / "model [1]"
+    names = [f"{aside_of(path).name.rpartition('-')[0]}-{owner}" for owner in (DEAD, 1, "x")]
+    (tmp_path / names[0]).mkdir()
+    (tmp_path / names[0] / "weights").touch()
+    for name in (*names[1:], f".model.unfinished-here-{DEAD}"):
+        (tmp_path / name).touch()
+    assert aside_of(path) == path.with_name(f"{names[0].rpartition('-')[0]}-{os.getpid()}")
+    left = {item.name for item in tmp_path.iterdir()}
+    assert left == {*names[1:], f".model.unfinished-here-{DEAD}"}  # of who lives, and of others

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from pipeline.index import main as index_items
+from pipeline.store.keys import canonical
+from pipeline.store.manifest import sealed
 from pipeline.use.index import building
 from pipeline.use.index import index as index_module
 from pipeline.use.index.index import Index, Wish
@@ -108,6 +111,34 @@ def test_an_index_that_was_touched_is_refused(copied, name, reason):
         Index.load(copied / "index")
 
 
+@pytest.mark.parametrize("name", ["text.f32", "text.present", "items.parquet"])
+def test_a_bit_that_flipped_in_a_large_file_is_noticed_when_it_is_read(copied, name):
+    def asked() -> str:
+        try:
+            return str(Index.load(copied / "index").search("purr", wish=Wish(60, by="text")))
+        except BundleError as error:
+            return str(error)
+
+    path, sound = copied / "index" / name, asked()
+    content, noticed = bytearray(path.read_bytes()), 0
+    for position in range(4, len(content), max(1, len(content) // 40)):
+        content[position] ^= 1
+        path.write_bytes(content)
+        answer = asked()
+        assert answer == sound or f"its file {name}" in answer  # what is not read harms nothing
+        noticed += answer != sound
+        content[position] ^= 1
+    assert noticed > 10
+
+
+def test_an_index_of_before_there_were_checksums_is_read(copied):
+    path = copied / "index" / "index.json"
+    manifest = json.loads(path.read_text())
+    del manifest["sha256"], manifest["checksums"]
+    path.write_text(sealed(canonical(manifest)))
+    assert len(Index.load(copied / "index").search("whiskers purr")) == 10
+
+
 def test_a_missing_file_and_a_folder_that_is_none_are_refused(copied, tmp_path):
     (copied / "index" / "text.f32").unlink()
     with pytest.raises(BundleError, match=r"text\.f32 is missing"):
@@ -138,6 +169,24 @@ def test_where_it_stops_the_index_before_stays_whole(indexed, copied, monkeypatc
     items, folder = str(copied / "items.csv"), str(copied / "index")
     assert index_items([str(indexed.model), items, "-o", folder]) == 2
     assert len(Index.load(copied / "index")) == 60
+    assert not list(copied.glob(".index*"))
+
+
+def test_an_update_that_is_killed_between_moves_loses_nothing(indexed, copied, monkeypatch, capsys):
+    """Between its two moves there is none, and the next update puts it back first."""
+    replace, folder = Path.replace, copied / "index"
+
+    def killed(self: Path, target: Path) -> Path:
+        if target == folder:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    assert index_items([str(indexed.model), str(copied / "items.csv"), "-o", str(folder)]) == 130
+    assert not folder.exists()
+    monkeypatch.undo()
+    assert "0 pictures and 0 texts encoded" in brought_up_to_date(copied, indexed.model, capsys)
+    assert len(Index.load(folder)) == 60
     assert not list(copied.glob(".index*"))
 
 

@@ -1,0 +1,1 @@
+"""What a bundle must be like, whoever wrote it."""

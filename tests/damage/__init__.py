@@ -1,0 +1,1 @@
+"""Faults from outside: runs are killed, files harmed, disks full. `python -m tests.damage`."""
