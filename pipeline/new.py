@@ -33,7 +33,7 @@ def _new(options: argparse.Namespace) -> int:
         file.write(started.text(options.out))
     for line in started.lines():
         print(line)
-    print(for_terminal(f"grid: {options.out}; run it: python -m pipeline.run "
+    print(for_terminal(f"grid: {options.out}; run it: {called('run')} "
                        f"{shlex.quote(str(options.out))}"))
     return 0
 

@@ -31,7 +31,8 @@ def grid_text(draft: Draft, name: str, path: str, command: str) -> str:
     content = draft.content(path)
     lines = [
         *_comment(f"{draft.path.resolve().name}: {draft.about}. Each line says why; change what "
-                  f"you know better. Run it: {command}"),
+                  "you know better."),
+        f"#   {command}",
         *chain.from_iterable(_comment(sentence(line)) for line in draft.seen),
         *chain.from_iterable(map(_comment, draft.doubts)),
         f"name: {scalar(name)}",
@@ -43,7 +44,7 @@ def grid_text(draft: Draft, name: str, path: str, command: str) -> str:
         *_block([draft.split], "{key}: {value}"),
     ]
     for key, entries in (("image", draft.image), ("text", draft.text)):
-        lines += [f"{key}:", *_block(entries, "  - {value}")] if entries else []
+        lines += [f"{key}:", *_block(entries, "  - {value}", in_list=True)] if entries else []
     lines += ["# what is compared without a list of your own:",
               f"# fusion: {flow(default_fusions(content))}"]
     return "\n".join(lines) + "\n"
@@ -60,10 +61,13 @@ def sentence(line: Line) -> str:
     return f"{line.key}: {line.value}" + (f" ({line.why})" if line.why else "")
 
 
-def _block(entries: Sequence[Line], form: str) -> Iterator[str]:
+def _block(entries: Sequence[Line], form: str, in_list: bool = False) -> Iterator[str]:
     """Lines with their reasons: behind them where these are short, else above."""
     for entry in entries:
-        line = form.format(key=entry.key, value=flow(entry.value))
+        value = flow(entry.value)
+        if in_list and isinstance(entry.value, Mapping):
+            value = value[1:-1]  # - name: {...} is a mapping, too
+        line = form.format(key=entry.key, value=value)
         indent = " " * (len(line) - len(line.lstrip()))
         why = " ".join(clean(entry.why).split())
         if not why:

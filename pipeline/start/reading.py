@@ -10,10 +10,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.pictures.decoding import UnreadablePicture, check
 from pipeline.data.reading.delimited import DELIMITERS
 from pipeline.data.reading.quotes import Quoting
-from pipeline.data.samples import SourceError
-from pipeline.data.sources.column_values import texts
+from pipeline.data.samples import Picture, SourceError
+from pipeline.data.sources.column_values import pictures, texts
 from pipeline.data.sources.columns import JSON_LINES, Columns, read_columns
 from pipeline.data.sources.parquet import parquet_files
 from pipeline.start.column import Column
@@ -21,6 +22,8 @@ from pipeline.start.column import Column
 TWICE = "several columns have this name"
 NAMELESS = "no name"
 NESTED = "lists or objects"
+NO_PICTURES = "bytes that are no pictures"
+OPENED = 10  # pictures that are opened to see whether bytes are some
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +65,13 @@ def look_at(file: Path) -> LookedAt:
     """
     names, quoting = _header(file)
     problems = _problems(file, names)
-    pictures = _picture_columns(file)
+    encoded = _picture_columns(file)
     asked = [name for name in names if name not in problems]
-    table = read_columns(file, asked, pictures, quoting)
+    table = read_columns(file, asked, encoded, quoting)
     columns = [
         Column(name, len(table.table), 0, problem=problems[name])
         if name in problems
-        else _column(table, name, name in pictures)
+        else _column(table, name, name in encoded)
         for name in dict.fromkeys(names)
     ]
     if not table.table.num_columns or not len(table.table):
@@ -129,11 +132,21 @@ def _may_be_picture(kind: pa.DataType) -> bool:
     )
 
 
+def _is_readable(picture: Picture) -> bool:
+    try:
+        check(picture.read())
+    except (OSError, UnreadablePicture):
+        return False
+    return True
+
+
 def _column(table: Columns, name: str, holds_pictures: bool) -> Column:
     rows = len(table.table)
     if holds_pictures:
-        filled = rows - table.table[name].null_count
-        return Column(name, rows, filled, holds_pictures=filled > 0)
+        held = [picture for picture in pictures(table, name, [name] * rows) if picture is not None]
+        if held and not any(map(_is_readable, held[:: max(1, len(held) // OPENED)])):
+            return Column(name, rows, 0, problem=NO_PICTURES)
+        return Column(name, rows, len(held), holds_pictures=bool(held))
     try:
         return Column.of(name, texts(table, name))
     except SourceError:

@@ -52,8 +52,14 @@ def settled(draft: Draft, grid: Grid, store: Store) -> Draft:
     """
     samples = SOURCES[grid.data.name](**grid.data.parameters).load(grid.folder)
     rows = _looked_at(samples, draft, store)
-    draft = _with_policy(draft, rows)
-    return _with_folds(draft, rows, store)
+    try:
+        return _with_folds(_with_policy(draft, rows), rows, store)
+    except DatasetError as error:
+        if not _is_official(draft):
+            raise
+        why = f"the official split cannot be used: {listed(error.problems)}"
+    split = Line("split", {"folds": FOLDS, "repeats": FOLDS}, why)
+    return _with_folds(_with_policy(replace(draft, split=split), rows), rows, store)
 
 
 def _looked_at(samples: Samples, draft: Draft, store: Store) -> _Rows:
@@ -104,8 +110,12 @@ def _with_policy(draft: Draft, rows: _Rows) -> Draft:
         samples, usable, folds)
     reasons = [*_bad_rows(rows), *_small(samples, small)]
     lines = [line for line in draft.data if line.key != "on_bad_rows"]
-    if rows.opened < sum(picture is not None for picture in samples.pictures):
-        reasons.append(f"of the pictures only {rows.opened:,} were opened here")
+    pictures = sum(picture is not None for picture in samples.pictures)
+    if rows.opened < pictures:
+        reasons.append(
+            f"only {rows.opened:,} of {pictures:,} pictures were opened here, and others may be "
+            "broken"
+        )
     if reasons:
         left = (
             "a row without picture or text stays, with that marked missing"
@@ -166,7 +176,7 @@ def _possible_folds(samples: Samples, usable: Sequence[int]) -> int:
 def _with_folds(draft: Draft, rows: _Rows, store: Store) -> Draft:
     """The draft with folds that can be drawn and, where samples give classes away, groups."""
     dataset = _dataset(draft, rows, store)
-    draft, folds = _drawn(draft, dataset)
+    folds = _folds(draft, dataset)
     may_group = draft.task == "classification" and not _is_official(draft)
     for modality in dataset.modalities if may_group else ():
         if not _is_remembered(dataset, folds, modality):
@@ -211,18 +221,6 @@ def _dataset(draft: Draft, rows: _Rows, store: Store) -> Dataset:
         labelled=labelled,
     )
     return build(rows.samples, rows.modalities, rules, store)
-
-
-def _drawn(draft: Draft, dataset: Dataset) -> tuple[Draft, tuple[Fold, ...]]:
-    """The draft with a split of which folds can be drawn, and these."""
-    try:
-        return draft, _folds(draft, dataset)
-    except DatasetError as error:
-        if not _is_official(draft):
-            raise
-        why = f"the official split cannot be used: {listed(error.problems)}"
-        drawn = replace(draft, split=Line("split", {"folds": FOLDS, "repeats": FOLDS}, why))
-        return drawn, _folds(drawn, dataset)
 
 
 def _folds(draft: Draft, dataset: Dataset) -> tuple[Fold, ...]:

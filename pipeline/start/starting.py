@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.config.grid import Grid
 from pipeline.config.parse import checked_grid
 from pipeline.config.yaml_lines import parse_yaml
-from pipeline.data.sources.columns import ENDINGS
+from pipeline.data.sources.columns import ENDINGS, read_columns
 from pipeline.start.draft import Draft, Given, Line, NoStart
 from pipeline.start.folders import folder_draft
 from pipeline.start.grid_text import flow, grid_text
@@ -21,7 +21,9 @@ from pipeline.start.rows import settled
 from pipeline.start.tables import table_draft
 from pipeline.store.opening import store_at
 from pipeline.store.store import Store
-from reports.wording import for_terminal
+from reports.wording import first_listed, for_terminal
+
+FILES = 6  # of a folder that are named
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,11 @@ def start(path: Path, given: Given | None = None, store: Store | None = None) ->
 def _draft(path: Path, given: Given) -> Draft:
     if not path.exists():
         raise NoStart(f"{path} does not exist")
-    if path.is_dir() and not any(path.glob("*.parquet")):
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else []
+    if len({frozenset(read_columns(file, ()).names) for file in files}) > 1:
+        names = first_listed([file.name for file in files], FILES)
+        raise NoStart(f"{path} holds tables of other columns each: name one of {names}")
+    if path.is_dir() and not files:
         if given != Given():
             raise NoStart("--label, --image and --text name columns, and a folder has none")
         return folder_draft(path)

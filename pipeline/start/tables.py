@@ -22,6 +22,7 @@ OTHERS = 5  # plausible labels that are named, and columns of each kind that are
 SAME = 0.9  # share of rows in which a text stands within another, or names its class
 DECIDES = 0.95  # share of rows whose class a column tells, of groups that must not be parted
 LARGE = 5_000  # rows from which on folds are drawn once: with as many, a draw decides little
+HUGE = 20_000  # rows that are worth a first look at some of them
 _WORD = re.compile(r"[^\W_]+")
 GIVEN = "as you said"
 
@@ -66,7 +67,7 @@ def table_draft(file: Path, given: Given) -> Draft:
         split=_split(table, parts),
         image=image_encoders() if parts.image else (),
         text=encoders,
-        seen=(*language, *parts.seen),
+        seen=(*_task(parts), *language, *parts.seen, *_first_look(table)),
         doubts=parts.doubts,
     )
 
@@ -351,6 +352,18 @@ def _group(group: Candidate) -> Iterable[Line]:
         yield Line("missing_group", "own",
                    f"{count(lacking, 'row has', 'rows have')} none, and each counts as one of its "
                    "own: fail would refuse them")
+
+
+def _task(parts: _Parts) -> Iterator[Line]:
+    if parts.label is None:
+        yield Line("task", "retrieval", "no column looks like a class: asked is which space finds "
+                   "the picture of a text; --label COLUMN names a class")
+
+
+def _first_look(table: LookedAt) -> Iterator[Line]:
+    if table.rows > HUGE:
+        yield Line("a first look", f"sample: {LARGE}",
+                   "under data: takes as many rows at random; all of them may take long")
 
 
 def _split(table: LookedAt, parts: _Parts) -> Line:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import product
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.start.draft import NoStart
@@ -54,6 +56,13 @@ def test_paths_count_from_the_grid(tmp_path):
     (tmp_path / "grids").mkdir()
     grid = start(tmp_path / "pets").grid(tmp_path / "grids" / "grid.yaml")
     assert grid.data.parameters == {"path": "../pets"}
+
+
+def test_a_folder_of_different_tables_asks_which(tmp_path):
+    for name in ("a", "b"):
+        pq.write_table(pa.table({name: ["x"], "kind": ["y"]}), tmp_path / f"{name}.parquet")
+    with pytest.raises(NoStart, match=r"name one of a\.parquet and b\.parquet"):
+        start(tmp_path)
 
 
 def test_a_folder_that_is_no_data_set_says_what_may_be(tmp_path):

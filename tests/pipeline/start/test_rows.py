@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from pipeline.config.grid import Grid
 from pipeline.data.dataset import DatasetError
-from pipeline.start.draft import Given
+from pipeline.plan.load import load
+from pipeline.start.draft import Given, NoStart
 from pipeline.start.starting import Start, start
+from pipeline.store.opening import store_at
 from tests.support.tables import shop_columns, write_columns, write_pictures
 
 
@@ -22,6 +26,14 @@ def _grid(started: Start) -> Grid:
 def _policy(started: Start) -> tuple[str | None, str]:
     lines = [line for line in started.draft.data if line.key == "on_bad_rows"]
     return (lines[0].value, lines[0].why) if lines else (None, "")
+
+
+def test_pairs_without_a_class_are_started_too(tmp_path):
+    columns = write_pictures(tmp_path, shop_columns())
+    del columns["kind"], columns["brand"]
+    started = _started(tmp_path, columns)
+    assert _grid(started).task == "retrieval"
+    assert "no column looks like a class" in started.text(tmp_path / "grid.yaml")
 
 
 def test_sound_rows_need_no_policy(tmp_path):
@@ -92,6 +104,39 @@ def test_an_official_split_without_test_labels_is_not_used(tmp_path):
     started = _started(tmp_path, columns)
     assert not _grid(started).split.official
     assert "0 are test" in started.draft.split.why
+
+
+_ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["cat", "dog", "cow", ""]),
+        st.sampled_from(["it says meow", "it says woof", "it says moo", "", "it runs"]),
+        st.sampled_from([f"farm {number}" for number in range(14)] + [""]),
+        st.sampled_from(["train", "test"]),
+    ),
+    min_size=1, max_size=90,
+)
+
+
+@given(_ROWS, st.booleans(), st.booleans())
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None,
+          phases=[Phase.explicit, Phase.generate])
+def test_whatever_is_started_is_read_and_divided_by_a_run(tmp_path_factory, rows, is_split, varied):
+    """The promise: a grid that was written runs, as far as its rows and folds are concerned."""
+    folder = tmp_path_factory.mktemp("any")
+    kinds, texts, farms, parts = zip(*rows, strict=True)
+    columns = {
+        "kind": kinds, "brand": farms,
+        "text": [text and f"{text} {row if varied else ''}" for row, text in enumerate(texts)],
+        **({"part": parts} if is_split else {}),
+    }
+    try:
+        started = start(write_columns(folder / "items.csv", columns))
+    except (NoStart, DatasetError):
+        return
+    store = store_at(str(folder / "store"))
+    comparison = load(_grid(started), store, None, None)
+    assert len(comparison.folds) == comparison.grid.split.repeats * (
+        comparison.grid.split.folds or 1)
 
 
 def test_rows_of_which_nothing_can_be_made_are_an_error(tmp_path):
