@@ -25,6 +25,7 @@ from pipeline.tasks.views import loaded_blocks
 class InnerMatchTask(InnerTask):
     """A space on the inner folds of an outer one, under the setting of its result."""
 
+    stage: ClassVar[str] = "Inner ranks"
     kind: ClassVar[str] = "inner ranks"
 
     def arrays(

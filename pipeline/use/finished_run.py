@@ -56,12 +56,12 @@ class FinishedRun:
             raise BundleError(f"{folder} is not the folder of a finished run: it has no {lacking}")
         _check_unchanged(folder)
         origin = _parsed(folder, ORIGIN, ("grid", "store"))
-        verdict = _parsed(folder, VERDICT, ("name",))
-        if verdict.get("task") == "retrieval":
+        if _parsed(folder, VERDICT, ()).get("task") == "retrieval":
             raise BundleError(
                 f"{folder} is the folder of a run of retrieval, which classifies nothing: give one "
                 "with task: classification"
             )
+        verdict = _parsed(folder, VERDICT, ("name",))
         store = origin["store"]
         return cls(
             folder,

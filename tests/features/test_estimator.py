@@ -29,9 +29,10 @@ from reports.analysis.mean_ranks import mean_ranks
 class Theirs(BaseEstimator):
     """Concat's constructor under scikit-learn's own base class."""
 
-    def __init__(self, classifier, weight=0.5, components=None):
+    def __init__(self, classifier, weight=0.5, encoder_shares=(), components=None):
         self.classifier = classifier
         self.weight = weight
+        self.encoder_shares = encoder_shares
         self.components = components
 
 
@@ -63,7 +64,7 @@ def test_copies_are_unfitted_and_share_no_inner_estimator():
     for copy in (concat.unfitted(), clone(concat)):
         assert repr(copy) == repr(concat) == (
             "Concat(classifier=Logistic(C=3.0, class_weight='none', device='cpu'), "
-            "components=None, weight=0.4)")
+            "components=None, encoder_shares=(), weight=0.4)")
         assert copy.classifier is not concat.classifier
     X, y = np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1])
     with pytest.raises(NotFittedError):

@@ -35,9 +35,9 @@ LEARNED = (
     .replace("image: [mean_colour]", "image: [mean_colour, {small_vgg: {width: 2, epochs: 1}}]")
     .replace("text: [bow]", "text: [bow, {word2vec: {size: 8, epochs: 1}}]")
     .replace("[1, 100]", "[1]")
-) + "learning_curve: [0.5]\n"
+) + "learning_curve: [0.5]\nextra_metrics: [same_class_hit_at_1_features]\n"
 PAIRS = (
-    re.sub("fusion: .*", "fusion: [text_space]", GRID)
+    re.sub("fusion: .*", "fusion: [{text_space: {regularisation: 0.4}}, cca]", GRID)
     .replace("name: tiny", "name: pairs\ntask: retrieval")
     .replace("label: kind, ", "")
     .replace("classifier: {logistic: {C: [1, 100]}}\n", "")
@@ -108,10 +108,10 @@ def run(tmp_path_factory) -> Run:
     """Every task of two whole runs in this process, as it was when the engine was given it."""
     folder, submitted, submit = tmp_path_factory.mktemp("run"), [], Processes.submit
 
-    def watched(self, batch, store, *, alone):
+    def watched(self, batch, store, **how):
         travel = [travelling(task) for task in batch]
         before = keys_in(store)
-        submit(self, batch, store, alone=alone)
+        submit(self, batch, store, **how)
         added = keys_in(store) - before if len(batch) == 1 else None
         for task, (size, arrays) in zip(batch, travel, strict=True):
             lacking = [key for key in task.needs if key not in before]

@@ -95,14 +95,14 @@ def test_work_that_does_not_fit_side_by_side_is_done_one_after_the_other_with_th
     running, submit, finished = [0], Processes.submit, Processes.finished
     most = []
 
-    def watched(self, batch, store, *, alone):
+    def watched(self, batch, store, *, alone, may_be_left=False):
         running[0] += 1
         most.append((batch[0].stage, len(batch), running[0]))
         submit(self, batch, store, alone=True)
 
-    def ended(self):
+    def ended(self, patience=None):
         running[0] -= 1
-        return finished(self)
+        return finished(self, patience)
 
     monkeypatch.setattr(Processes, "submit", watched)
     monkeypatch.setattr(Processes, "finished", ended)

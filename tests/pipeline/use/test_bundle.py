@@ -153,7 +153,7 @@ def test_a_bundle_says_what_it_is_without_being_loaded(made):
     assert about["cell"] == "handcrafted + tfidf / concat / logistic"
     assert about["rows"] == 36
     assert about["columns"] == {
-        "image": "picture", "label": "kind", "id": "sku", "text": ["words"]
+        "image": "picture", "label": "kind", "id": "sku", "quoting": "double", "text": ["words"]
     }
     assert "modalgrid" in about["versions"]
     card = (made.model / "README.md").read_text()
