@@ -34,7 +34,7 @@ class Watched(Processes):
         self.labels: list[str] = []
 
     def submit(self, batch, store, *, alone, may_be_left=False):
-        self.labels += [task.label for task in batch if task.stage == "Inner folds"]
+        self.labels += [task.label for task in batch if isinstance(task, inner.InnerTask)]
         super().submit(batch, store, alone=alone, may_be_left=may_be_left)
 
 
