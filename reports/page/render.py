@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -37,6 +38,7 @@ FILTERS = (
     signed,
     size,
 )
+PER_CENT = re.compile(r"(?<=\d) %")
 
 
 class Part(NamedTuple):
@@ -115,7 +117,8 @@ def _shown(value: object) -> str:
 
 
 def _html(value: object) -> object:
-    return value if hasattr(value, "__html__") else _shown(value)
+    """A value in the page: a number and its per cent sign stay in one line."""
+    return value if hasattr(value, "__html__") else PER_CENT.sub("\u00a0%", _shown(value))
 
 
 def _markdown(value: object) -> object:

@@ -193,3 +193,10 @@ def test_every_section_has_both_templates(name):
     folder = ROOT / "reports" / "templates"
     assert (folder / "html" / f"{name}.html").is_file()
     assert (folder / "markdown" / f"{name}.md").is_file()
+
+
+def test_a_number_and_its_per_cent_sign_stay_in_one_line(written):
+    page = (written / "report.html").read_text()
+    shown = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
+    assert not re.findall(r".{20}\d %", shown)
+    assert re.search("95(\N{NO-BREAK SPACE}|&nbsp;)% interval", shown)

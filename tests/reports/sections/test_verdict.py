@@ -236,7 +236,7 @@ def test_alarms_stand_before_the_verdict_and_once(tmp_path):
     assert verdict.facts(record).alarms == record.alarms
     write_report(record, tmp_path)
     for name in ("report.html", "report.md"):
-        text = (tmp_path / name).read_text(encoding="utf-8")
+        text = (tmp_path / name).read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
         assert text.count("The class stands in 98 % of the texts.") == 1
         assert text.index("The class stands in") < text.index(verdict.facts(record).headline)
 
