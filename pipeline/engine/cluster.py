@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
 
 from pipeline.engine.attempts import describe
-from pipeline.engine.processes import THREADS
+from pipeline.engine.processes import THREADS, start_quietly
 from pipeline.engine.progress import say
 from pipeline.engine.task import EngineError, NoWorkers
 from pipeline.engine.workers import (
@@ -188,22 +189,54 @@ def require_dask() -> None:
 
 
 def _local_cluster(slots: int) -> Any:
+    from multiprocessing import resource_tracker
+
     import dask
     from distributed import LocalCluster
 
     _silence()
+    start_quietly(resource_tracker)
     # The threads of workers are not those of this process, whose environment that setting changes.
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": {}}):
-        start: Any = LocalCluster
-        return start(
-            n_workers=slots,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,  # they share this machine's, which the engine divides
-            dashboard_address="127.0.0.1:0",  # any port that is free
-            silence_logs=logging.CRITICAL,
-            env=dict.fromkeys(THREADS, "1"),
-        )
+    start: Any = LocalCluster
+    # What is interrupted half started can be neither used nor closed.
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": {}}), _noting() as interrupts:
+        try:
+            cluster = start(
+                n_workers=slots,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=0,  # they share this machine's, which the engine divides
+                dashboard_address="127.0.0.1:0",  # any port that is free
+                silence_logs=logging.CRITICAL,
+                env=dict.fromkeys(THREADS, "1"),
+            )
+        except Exception:
+            if interrupts:  # a terminal's Ctrl-C reaches the workers, too
+                raise KeyboardInterrupt from None
+            raise
+    if interrupts:
+        cluster.close()
+        raise KeyboardInterrupt
+    return cluster
+
+
+@contextmanager
+def _noting() -> Iterator[list[int]]:
+    """The signals that would stop the run, which wait meanwhile: only the main thread gets any."""
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    stopping = (signal.SIGINT, signal.SIGTERM)
+    before = {
+        number: signal.signal(number, lambda number, _: noted.append(number))
+        for number in stopping
+    }
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _client(address: Any) -> Any:

@@ -112,8 +112,9 @@ class Processes:
     def _workers(self) -> Any:
         if self._executor is None:
             from joblib.externals.loky import ProcessPoolExecutor
+            from joblib.externals.loky.backend import resource_tracker
 
-            _start_tracker()
+            start_quietly(resource_tracker)
             # It is said of workers that ended because nothing was to do, and are started again.
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
             # Not the pool that joblib reuses: scikit-learn's own processes are of that one.
@@ -138,17 +139,19 @@ def _quiet_manager() -> None:
     threading.excepthook = show
 
 
-def _start_tracker() -> None:
+def start_quietly(tracker: Any) -> None:
     """Start the process that clears shared memory when all others have gone.
 
     It warns of what it clears behind a run that was killed, in the middle of what comes after it.
-    """
-    from joblib.externals.loky.backend import resource_tracker
 
+    Parameters
+    ----------
+    tracker : the module of the tracker, of multiprocessing or of joblib's loky.
+    """
     before = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = "ignore::UserWarning"
     try:
-        resource_tracker.ensure_running()
+        tracker.ensure_running()
     finally:
         if before is None:
             del os.environ["PYTHONWARNINGS"]
