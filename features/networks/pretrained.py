@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from features.machine.home import expanded
 from features.machine.identity import content_digest, file_digest
 from features.machine.nearest import nearest_few
 from features.machine.reachable import why_unreachable
@@ -115,7 +116,7 @@ def library_file(url: str) -> Path:
     home = (
         os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
     )
-    folder = Path(torch.hub.get_dir()) if torch else Path(home).expanduser() / "hub"
+    folder = Path(torch.hub.get_dir()) if torch else expanded(home) / "hub"
     return folder / "checkpoints" / Path(urlparse(url).path).name
 
 

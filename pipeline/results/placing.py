@@ -159,7 +159,7 @@ def _described(folder: Path) -> str:
     """What a run was of: its grid file."""
     try:
         return f"of {Path(json.loads(_text(folder / ORIGIN))['grid']).name}"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "of another grid"
 
 

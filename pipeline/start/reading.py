@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 
 from features.pictures.decoding import UnreadablePicture, check
 from pipeline.data.reading.delimited import DELIMITERS
+from pipeline.data.reading.json_rows import json_object
 from pipeline.data.reading.quotes import Quoting
 from pipeline.data.samples import Picture, SourceError
 from pipeline.data.sources.column_values import pictures, texts
@@ -108,7 +108,7 @@ def _nested(file: Path) -> set[str]:
     nested: set[str] = set()
     with file.open(encoding="utf-8-sig") as lines:
         for line in filter(str.strip, lines):
-            nested |= {key for key, value in json.loads(line).items() if _is_nested(value)}
+            nested |= {key for key, value in json_object(line).items() if _is_nested(value)}
     return nested
 
 

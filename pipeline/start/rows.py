@@ -224,6 +224,12 @@ def _dataset(draft: Draft, rows: _Rows, store: Store) -> Dataset:
 
 
 def _folds(draft: Draft, dataset: Dataset) -> tuple[Fold, ...]:
-    """Folds of one draw: others of the same rows show the same."""
-    once = {} if _is_official(draft) else {"repeats": 1}
-    return draw(dataset, Split(**{**draft.split.value, **once}), 0)
+    """Folds of the first draw, which show what others do; all are drawn, as a run will.
+
+    Raises
+    ------
+    DatasetError
+        Where a draw, or the inner folds of one, cannot be made.
+    """
+    drawn = draw(dataset, Split(**draft.split.value), 0)
+    return tuple(fold for fold in drawn if fold.repeat == 0)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from features.machine.home import expanded
 from pipeline.data.samples import SourceError
 
 ARCHIVE, FOLDER, META = "cifar-10-python.tar.gz", "cifar-10-batches-py", "batches.meta"
@@ -37,7 +38,7 @@ def archive_in(folder: Path, path: str | None, download: bool) -> Path:
     SourceError
         Where there is neither, or a download fails.
     """
-    directory = folder / Path(path or CACHE).expanduser()
+    directory = folder / expanded(path or CACHE)
     for candidate in (directory / FOLDER, directory / ARCHIVE, directory):
         if candidate.is_file() or (candidate / META).is_file():
             return candidate

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import itertools
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from pipeline.data.reading.delimited import DELIMITERS, HEAD, Delimited
-from pipeline.data.reading.numbers import number_text
+from pipeline.data.reading.json_rows import json_object
 from pipeline.data.reading.quotes import Quoting
 from pipeline.data.reading.regular_files import check_regular, read_regular
 from pipeline.data.samples import OF_SAMPLES, SourceError
@@ -200,18 +199,9 @@ def _read_json_lines(file: Path, asked: Collection[str]) -> Columns:
 
 def _json_row(line: bytes, asked: Collection[str]) -> dict[str, str | None]:
     """Parse a line's object, the values asked for as text."""
-    try:
-        row = json.loads(
-            line, parse_int=number_text, parse_float=number_text, parse_constant=lambda _: None
-        )
-    except json.JSONDecodeError as error:
-        raise ValueError(f"every line must be a JSON object: {error}") from error
-    if not isinstance(row, dict):
-        raise ValueError(
-            f"every line must be a JSON object, not {line[:40].decode(errors='replace')}"
-        )
     return {
-        name: _json_text(name, value) if name in asked else None for name, value in row.items()
+        name: _json_text(name, value) if name in asked else None
+        for name, value in json_object(line).items()
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from features.machine.home import expanded
 from pipeline.data.samples import Samples, SourceError
 from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import hint
@@ -62,7 +63,7 @@ class HuggingFace:
         """
         roles = replace(Roles.of(self), split=None)
         roles.check(self.path)
-        local = folder / Path(self.path).expanduser()
+        local = folder / expanded(self.path)
         dataset, split, splits = self._dataset(local)
         source = (local if local.exists() else Path(self.path)) / split
         asked = roles.asked()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from features.machine.home import expanded
 from features.machine.nearest import did_you_mean
 from pipeline.data.reading.names import by_normal_form, normal, unlike
 from pipeline.data.samples import SourceError
@@ -42,7 +43,7 @@ def existing(path: str, folder: Path, key: str) -> Path:
     SourceError
         Where there is none, with the nearest name beside it.
     """
-    named = folder / Path(path).expanduser()
+    named = folder / expanded(path)
     if named.exists():
         return named
     missing = next(part for part in [*reversed(named.parents), named] if not part.exists())

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from features.machine.home import expanded
 from pipeline.store.manifest import Damaged
 
 CHUNK = 8 * 2**20  # bytes of a request, for what is larger
@@ -208,4 +209,4 @@ def cache_folder(address: str) -> Path:
     """Where the local copies of an address lie: below MODALGRID_CACHE, or the user's cache."""
     name = hashlib.sha256(address.encode()).hexdigest()[:16]
     root = os.environ.get("MODALGRID_CACHE") or "~/.cache/modalgrid/stores"
-    return Path(root).expanduser() / name
+    return expanded(root) / name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.data.reading.arrow_types import without_views
 from pipeline.data.reading.delimited import DELIMITERS, HEAD, ROWS, Delimited
-from pipeline.data.reading.numbers import number_text
+from pipeline.data.reading.json_rows import json_object
 from pipeline.data.samples import SourceError
 from pipeline.data.sources.column_values import texts
 from pipeline.data.sources.columns import ENDINGS, JSON_LINES
@@ -49,11 +48,7 @@ def table_rows(source: str, columns: Columns) -> Iterator[Mapping[str, Any]]:
                 yield from _delimited(file, form, source)
         elif ending in JSON_LINES:
             with Path(source).open(encoding="utf-8-sig") as file:
-                yield from (
-                    json.loads(line, parse_int=number_text, parse_float=number_text)
-                    for line in file
-                    if line.strip()
-                )
+                yield from _json_rows(file)
         elif ending == ".parquet":
             yield from _of_parquet(Path(source), columns)
         else:
@@ -64,6 +59,14 @@ def table_rows(source: str, columns: Columns) -> Iterator[Mapping[str, Any]]:
         raise BundleError(str(error)) from error
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise BundleError(f"{source} cannot be read: {error}") from error
+
+
+def _json_rows(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    for row, line in enumerate(filter(str.strip, lines), 1):
+        try:
+            yield json_object(line)
+        except ValueError as error:
+            raise ValueError(f"row {row}: {error}") from error
 
 
 def _of_parquet(file: Path, columns: Columns) -> Iterator[Mapping[str, Any]]:

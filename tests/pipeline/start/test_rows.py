@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline.config.grid import Grid
 from pipeline.data.dataset import DatasetError
 from pipeline.plan.load import load
+from pipeline.start import rows as rows_module
 from pipeline.start.draft import Given, NoStart
 from pipeline.start.starting import Start, start
 from pipeline.store.opening import store_at
@@ -137,6 +138,20 @@ def test_whatever_is_started_is_read_and_divided_by_a_run(tmp_path_factory, rows
     comparison = load(_grid(started), store, None, None)
     assert len(comparison.folds) == comparison.grid.split.repeats * (
         comparison.grid.split.folds or 1)
+
+
+def test_all_draws_of_a_run_are_tried(tmp_path, monkeypatch):
+    """One in thousands of small tables has folds in the first draw and none in another."""
+    tried, draw = [], rows_module.draw
+
+    def watched(dataset, split, seed):
+        tried.append(split.repeats)
+        return draw(dataset, split, seed)
+
+    monkeypatch.setattr(rows_module, "draw", watched)
+    split = _grid(_started(tmp_path, shop_columns())).split
+    assert tried
+    assert set(tried) == {split.repeats} == {5}
 
 
 def test_rows_of_which_nothing_can_be_made_are_an_error(tmp_path):

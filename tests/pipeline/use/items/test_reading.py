@@ -86,3 +86,16 @@ def test_standard_input_tells_what_divides_it(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("title;kind\n" + "a lamp;lamp\n" * 30))
     items = list(read_items("-", Columns(text=("title",))))
     assert [item.text for item in items] == ["a lamp"] * 30
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("[1]", "row 2: every line must be a JSON object, not"),
+     ('{"text": ' + "[" * 100_000 + "]" * 100_000 + "}", "row 2: .*nested too deep")],
+    ids=["list", "deep"],
+)
+def test_lines_that_are_no_objects_are_named(line, reason, tmp_path):
+    file = tmp_path / "items.jsonl"
+    file.write_text('{"text": "a"}\n' + line + "\n")
+    with pytest.raises(BundleError, match=reason):
+        list(read_items(str(file), Columns(text=("text",))))
