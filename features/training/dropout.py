@@ -14,8 +14,8 @@ class Dropout(nn.Module):
     """Leaves numbers out at random while it trains, and scales the others up (Srivastava 2014).
 
     torch.nn.Dropout draws a random number for each; here a byte is drawn, eight at a time, which
-    leaves out round(256 share) / 256 of them: .301 of .3. On one core 64 x 1,664 inputs take .16 ms
-    in place of .80, and an epoch of attention with them 42 ms in place of 55
+    leaves out round(256 share) / 256 of them: .301 of .3. On one core 64 x 1,664 inputs take .18 ms
+    in place of .90, and an epoch of attention with them 33 ms in place of 47
     (`benchmarks.dropout`). On a GPU torch's own is used, and for shares whose nearest 256th is none
     or all.
 
