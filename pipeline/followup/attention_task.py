@@ -43,6 +43,7 @@ class AttentionTask:
     """
 
     stage: ClassVar[str] = "Attention"
+    needs: ClassVar[tuple[str, ...]] = ()
     memory: ClassVar[float] = 0.0
     together: ClassVar[None] = None
     # as it was fitted: the threads of a small network mostly wait for each other, and where other
@@ -68,11 +69,6 @@ class AttentionTask:
     def keys(self) -> tuple[str, ...]:
         """See Task."""
         return (key_of(self.ingredients),)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """See Task."""
-        return ()
 
     @property
     def label(self) -> str:

@@ -43,6 +43,7 @@ class SameClassTask:
     """
 
     stage: ClassVar[str] = "Same class"
+    needs: ClassVar[tuple[str, ...]] = ()
     together: ClassVar[None] = None
     all_cores: ClassVar[bool] = False
 
@@ -69,11 +70,6 @@ class SameClassTask:
     def keys(self) -> tuple[str, ...]:
         """See Task."""
         return (key_of(self.ingredients),)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """See Task."""
-        return ()
 
     @property
     def label(self) -> str:
