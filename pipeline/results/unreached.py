@@ -9,11 +9,11 @@ from typing import TypeVar
 from pipeline.plan.reached import Reached
 from reports.record import ScoredRecord
 from reports.retrieval_record import RetrievalRecord
+from reports.sentences.not_chosen import some
 from reports.sentences.unreached import all_unreached
 from reports.unreached_record import UnreachedRecord
-from reports.wording import first_listed, quoted
+from reports.wording import first_listed
 
-NAMED = 3  # cells that are named of each follow-up
 Record = TypeVar("Record", ScoredRecord, RetrievalRecord)
 
 
@@ -48,18 +48,14 @@ def _named(
     shares: Sequence[float],
 ) -> Iterator[str]:
     if unchosen:
-        yield f"the inner folds that cells are chosen on, of {_some(unchosen)}"
+        yield f"the inner folds that cells are chosen on, of {some(unchosen)}"
     if attending:
-        yield f"what {_some(attending)} attended to"
+        yield f"what {some(attending)} attended to"
     if altered:
-        yield f"altered rows of {_some(altered)}"
+        yield f"altered rows of {some(altered)}"
     if shares:
         of_labels = first_listed([f"{share:.4g}" for share in shares], len(shares))
         yield f"the learning curve with {of_labels} of the labels"
-
-
-def _some(names: Sequence[str]) -> str:
-    return first_listed([quoted(name) for name in names], NAMED)
 
 
 def with_unreached(record: Record, unreached: UnreachedRecord | None) -> Record:

@@ -10,7 +10,8 @@ from reports.retrieval.answer import RetrievalAnswer, Standing
 from reports.retrieval.choice import Choice
 from reports.retrieval_record import DIRECTIONS
 from reports.sentences.intervals import ends
-from reports.wording import count, figure, first_listed, metric_label, quoted, signed
+from reports.sentences.not_chosen import not_chosen
+from reports.wording import count, figure, metric_label, quoted, signed
 
 
 def headline(answer: RetrievalAnswer) -> str:
@@ -138,21 +139,8 @@ def _left_out(answer: RetrievalAnswer) -> Iterator[str]:
     """Which cells could not be chosen, and why."""
     names = dict.fromkeys(chain.from_iterable(of.left_out for of in answer.choices.values()))
     failed = [name for name in names if name in answer.failed_inside]
-    far = [name for name in names if name not in answer.failed_inside]
-    if far and answer.choice is not None:
-        yield (
-            f"{count(len(far), 'space')} with nothing to tune had no part in the choice on inner "
-            f"folds, too far behind on the outer ones to be learned there as well: {_some(far)}."
-        )
-    if failed:
-        yield (
-            f"{count(len(failed), 'space')} could not be scored on inner folds, and had no part in "
-            f"the choice: {_some(failed)}."
-        )
-
-
-def _some(names: list[str]) -> str:
-    return first_listed([quoted(name) for name in names], 3)
+    behind = [name for name in names if name not in answer.failed_inside]
+    yield from not_chosen("space", "learned", behind if answer.choice is not None else [], failed)
 
 
 def _with_ends(score: PooledInterval) -> str:

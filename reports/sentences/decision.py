@@ -10,7 +10,8 @@ from reports.analysis.ranking import Ranking
 from reports.answer.rules import Judged
 from reports.answer.verdict import Verdict
 from reports.sentences.intervals import between, ends
-from reports.wording import count, figure, first_listed, listed, metric_label, quoted, signed
+from reports.sentences.not_chosen import not_chosen
+from reports.wording import count, figure, listed, metric_label, quoted, signed
 
 ANSWERS: dict[Judged, str] = {
     "pays": "adding a modality pays",
@@ -71,20 +72,7 @@ def left_out(verdict: Verdict) -> Iterator[str]:
         failed |= dict.fromkeys(choosing.failed)
         behind |= dict.fromkeys(choosing.left_out)
     far = [name for name in behind if name not in failed]
-    if far:
-        yield (
-            f"{count(len(far), 'cell')} with nothing to tune had no part in the choice on inner "
-            f"folds, too far behind on the outer ones to be fitted there as well: {_some(far)}."
-        )
-    if failed:
-        yield (
-            f"{count(len(failed), 'cell')} could not be scored on inner folds, and had no part in "
-            f"the choice: {_some(list(failed))}."
-        )
-
-
-def _some(names: list[str]) -> str:
-    return first_listed([quoted(name) for name in names], 3)
+    yield from not_chosen("cell", "fitted", far, list(failed))
 
 
 def _pool(procedure: Procedure) -> str:
