@@ -19,7 +19,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +28,7 @@ from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.engine.progress import say
 from pipeline.results.origin import as_seen_below
 from pipeline.store.files import sync_folder
+from reports.page.files import MACHINE, sweep_aside
 
 # Everything that a run may leave: the lock goes first and comes last.
 FILES = (
@@ -50,7 +50,6 @@ FILES = (
 PREVIOUS = "previous"
 UNFINISHED, WHOLE, EARLIER, MOVING = ".unfinished-", ".whole", ".earlier", ".moving"
 GONE = ".gone"  # an earlier run that is on its way out
-_MACHINE = socket.gethostname()
 
 
 @contextmanager
@@ -72,7 +71,7 @@ def placed(folder: Path) -> Iterator[Path]:
     from filelock import FileLock  # it imports asyncio
 
     _sweep(folder)
-    aside = folder / f"{UNFINISHED}{_MACHINE}-{os.getpid()}"
+    aside = folder / f"{UNFINISHED}{MACHINE}-{os.getpid()}"
     aside.mkdir()
     try:
         yield aside
@@ -109,12 +108,7 @@ def take_up(folder: Path) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove what killed runs of this machine left."""
-    for path in folder.glob(f"{UNFINISHED}{_MACHINE}-*"):
-        owner = path.name.rpartition("-")[2]
-        import psutil  # few runs find anything
-
-        if owner == str(os.getpid()) or not psutil.pid_exists(int(owner)):
-            shutil.rmtree(path, ignore_errors=True)
+    sweep_aside(folder, f"{UNFINISHED}{MACHINE}-")
     shutil.rmtree(folder / GONE, ignore_errors=True)
 
 
@@ -135,9 +129,9 @@ def _set_aside(folder: Path, is_again: bool) -> None:
     earlier.mkdir(exist_ok=True)
     for name in FILES:
         path = folder / name
-        if name == ORIGIN and path.exists():
-            # what counts from the folder counts from one below it now
-            (earlier / name).write_text(as_seen_below(path.read_text("utf-8")), "utf-8")
+        below = _origin_below(path) if name == ORIGIN else ""
+        if below:
+            (earlier / name).write_text(below, "utf-8")
             path.unlink()
         elif path.exists():
             path.replace(earlier / name)
@@ -153,6 +147,14 @@ def _set_aside(folder: Path, is_again: bool) -> None:
         f"the earlier run in {folder}, {_described(previous)}, is kept as {previous}"
         + (", in place of the one that was kept there" if replaced else "")
     )
+
+
+def _origin_below(path: Path) -> str:
+    """What counts from the folder, counted from one below it; nothing of a damaged file."""
+    try:
+        return as_seen_below(_text(path))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def _described(folder: Path) -> str:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-_MACHINE = socket.gethostname()
+MACHINE = socket.gethostname()
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -43,11 +43,16 @@ def aside_of(path: Path) -> Path:
 
     What killed processes of this machine left there is removed.
     """
-    before = f".{path.name}.unfinished-{_MACHINE}-"
-    for left in path.parent.glob(f"{glob.escape(before)}*"):
+    before = f".{path.name}.unfinished-{MACHINE}-"
+    sweep_aside(path.parent, before)
+    return path.with_name(f"{before}{os.getpid()}")
+
+
+def sweep_aside(folder: Path, before: str) -> None:
+    """Remove what dead processes left in a folder, under this name and their number."""
+    for left in folder.glob(f"{glob.escape(before)}*"):
         if _is_dead(left.name.removeprefix(before)):
             _remove(left)
-    return path.with_name(f"{before}{os.getpid()}")
 
 
 def _is_dead(owner: str) -> bool:

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.results import placing
@@ -150,3 +151,22 @@ def test_a_run_of_before_this_version_is_kept_too(tmp_path):
     make(tmp_path, "new")
     assert runs_in(tmp_path) == {"new"}
     assert runs_in(tmp_path / PREVIOUS) == {"old"}
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", "{}", '{"grid": 3, "store": "b"}', "[" * 100_000])
+def test_an_earlier_run_whose_origin_is_damaged_hinders_no_later_one(folder, damaged):
+    (folder / "origin.json").write_text(damaged)
+    make(folder, "second")
+    assert runs_in(folder) == {"second"}
+    assert (folder / PREVIOUS / "origin.json").read_text() == damaged
+
+
+def test_what_a_run_of_another_machine_writes_is_left_to_it(folder, monkeypatch):
+    monkeypatch.setattr(placing, "MACHINE", "node")
+    monkeypatch.setattr(psutil, "pid_exists", lambda _: False)
+    for name in (".unfinished-node-4711", ".unfinished-node-1-4711", ".unfinished-node-x"):
+        (folder / name).mkdir()
+    make(folder, "second")
+    assert {path.name for path in folder.glob(".unfinished-*")} == {
+        ".unfinished-node-1-4711", ".unfinished-node-x"
+    }
