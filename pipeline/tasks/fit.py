@@ -68,17 +68,13 @@ class FitTask:
         numbers = self.unit.fold.repeat, self.unit.fold.fold
         unit = self.unit.with_fold(context.fold(*numbers, with_inner=self.has_inner))
         work = partial(self.result, unit, context, store)
-        usable = partial(self.is_result, unit, context)
+        usable = partial(unit.is_result, classes=context.classes)
         return {unit.key: attempt(lambda: store.get(unit.ingredients, work, usable))}
 
     def result(self, unit: Unit, context: Context, store: Store) -> Entry:
         """What comes of the unit, with its rows."""
         unit.estimator.warm_up()
         return _result(unit, context, store)
-
-    def is_result(self, unit: Unit, context: Context, entry: Entry) -> bool:
-        """Whether an entry may be that."""
-        return unit.is_result(entry, context.classes)
 
 
 def _result(unit: Unit, context: Context, store: Store) -> Entry:

@@ -32,7 +32,6 @@ SIDES: dict[Direction, tuple[Modality, Modality]] = {
     "image_to_text": ("image", "text"),
 }
 VERSION = 1  # raised when the same spaces and rows give other ranks
-OF_ROWS = ("_queries", "_candidates", "_nearest")  # arrays of an entry that hold rows
 INNER = "inner_"  # what arrays of ranks on inner folds begin with
 NEAREST = 5  # best candidates of each query that are kept
 ByDirection: TypeAlias = Mapping[Direction, Ranks]
@@ -46,11 +45,6 @@ class MatchTask(FitTask):
     def result(self, unit: Unit, context: Context, store: Store) -> Entry:
         """See FitTask."""
         return _result(unit, context, store)
-
-    def is_result(self, unit: Unit, context: Context, entry: Entry) -> bool:
-        """See FitTask: its queries and candidates are rows of the fold."""
-        rows = [array for name, array in entry.arrays.items() if name.endswith(OF_ROWS)]
-        return bool(rows) and all(np.isin(array, unit.fold.test).all() for array in rows)
 
 
 class MatchingUnits(Units):
@@ -112,7 +106,6 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
             "work": unit.fitted_rows,
             "fit_seconds": fitted - begun,
             "predict_seconds": ranked - fitted,
-            "training": None,
         },
     )
 

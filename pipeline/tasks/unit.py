@@ -8,6 +8,8 @@ from functools import cache, cached_property, partial
 from itertools import chain
 from typing import Any, Protocol
 
+import numpy as np
+
 from features.block import BlockName, Modality, modalities_of
 from models.fusion import Fusion
 from models.unlabelled import LearnsFromUnlabelled
@@ -32,6 +34,8 @@ from pipeline.tasks.digests import (
 from pipeline.tasks.encoding.features import Features
 from pipeline.tasks.procedures import versions_of
 
+RANKED_ROWS = ("_queries", "_candidates", "_nearest")  # arrays of ranks that hold rows
+
 
 def result_of(unit: Unit, store: Store) -> Entry:
     """A unit's stored result. Raises FileNotFoundError where it is no longer there."""
@@ -46,6 +50,8 @@ def result_of(unit: Unit, store: Store) -> Entry:
 def is_about(entry: Entry, fold: Fold, classes: int) -> bool:
     """Whether stored predictions have the rows of a fold and so many classes.
 
+    Queries and candidates of stored ranks are rows of the fold.
+
     Parameters
     ----------
     fold : with its rows.
@@ -55,6 +61,10 @@ def is_about(entry: Entry, fold: Fold, classes: int) -> bool:
         array.shape == (len(rows[name]), classes)
         for name, array in entry.arrays.items()
         if name in rows
+    ) and all(
+        bool(np.isin(array, fold.test).all())
+        for name, array in entry.arrays.items()
+        if name.endswith(RANKED_ROWS)
     )
 
 

@@ -14,6 +14,7 @@ from pipeline.engine.task import Done
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
 from pipeline.store.checks.layouts import bounds_problem
+from pipeline.store.manifest import Entry
 from pipeline.tasks.matching import Pairs
 from pipeline.tasks.unit import result_of
 from tests.support.comparisons import comparison_of
@@ -99,3 +100,20 @@ def test_stored_ranks_that_cannot_be_are_refused(tmp_path: Path, monkeypatch: py
         assert bounds_problem("ranks", wrong, entry.facts) == "it has ranks of no candidates"
     ends = {**entry.arrays, "image_to_text_ends": np.array([4, 2])}
     assert bounds_problem("ranks", ends, entry.facts) == "it has ranks of no candidates"
+
+
+def test_stored_ranks_of_other_rows_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    register(monkeypatch)
+    comparison = comparison_of(write_pairs(tmp_path))
+    unit = make_plan(comparison).units[0]
+    run_plan(make_plan(comparison), comparison)
+    entry = result_of(unit, comparison.store)
+    name = "text_to_image_queries"
+    foreign = {**entry.arrays, name: np.full_like(entry.arrays[name], unit.fold.train[0])}
+    comparison.store.remove(unit.key, lambda _: True)
+    comparison.store.get(unit.ingredients, lambda: Entry(foreign, entry.facts))
+    outcome = run_plan(make_plan(comparison), comparison).units[unit.key]
+    assert isinstance(outcome, Done)
+    assert not outcome.reused
+    again = result_of(unit, comparison.store)
+    np.testing.assert_array_equal(again.arrays[name], entry.arrays[name])
