@@ -45,7 +45,7 @@ def build(
     if not rules.labelled:
         samples = replace(samples, labels=[PAIR] * len(samples))
     _check_columns(samples, modalities)
-    ids = _ids(samples)
+    ids = ids_of(samples)
     findings = check_rows(samples, ids, modalities, rules, store)
     usable = findings.usable(len(samples), rules.policy)
     small = small_classes(samples, usable, rules.smallest_class)
@@ -71,7 +71,7 @@ def build(
     return dataset if rules.labelled else replace(dataset, classes=())
 
 
-def _ids(samples: Samples) -> list[str]:
+def ids_of(samples: Samples) -> list[str]:
     """Those that the source gives, else the numbers of the rows, from 1."""
     if samples.ids is None:
         return [str(row + 1) for row in range(len(samples))]

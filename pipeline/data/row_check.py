@@ -112,11 +112,16 @@ def check_rows(
     return findings
 
 
+def no_picture(location: str) -> str:
+    """What is wrong with a row that names none."""
+    return f"{location}: there is no picture"
+
+
 def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
     there = {row: picture for row, picture in enumerate(samples.pictures) if picture is not None}
     for row in range(len(samples)):
         if row not in there:
-            findings.add(row, f"{samples.locations[row]}: there is no picture", "image")
+            findings.add(row, no_picture(samples.locations[row]), "image")
     pictures = list(there.values())
     parts = [pictures[start:start + AT_ONCE] for start in range(0, len(pictures), AT_ONCE)]
     for row, (digest, error) in zip(

@@ -9,6 +9,9 @@ from typing import Any
 
 from pipeline.config.grid import GridTask
 
+FOLDS = 5
+LARGE = 5_000  # rows from which on folds are drawn once: with as many, a draw decides little
+
 
 @dataclass(frozen=True)
 class Line:
@@ -17,6 +20,14 @@ class Line:
     key: str
     value: Any
     why: str = ""
+
+
+def drawn(rows: int, noun: str) -> Line:
+    """How folds of so many rows are drawn."""
+    is_large = rows > LARGE
+    value = {"folds": FOLDS, "repeats": 1 if is_large else FOLDS}
+    why = f"each {noun} is tested once" if is_large else "five draws of five folds"
+    return Line("split", value, why)
 
 
 @dataclass(frozen=True)

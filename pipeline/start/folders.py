@@ -10,11 +10,10 @@ from pipeline.data.reading.class_folders import PARTS, ClassFolders, look_below,
 from pipeline.data.samples import SourceError
 from pipeline.data.sources.columns import ENDINGS
 from pipeline.start.column import Column
-from pipeline.start.draft import Draft, Line, NoStart
+from pipeline.start.draft import Draft, Line, NoStart, drawn
 from pipeline.start.encoders import image_encoders, language_line, text_encoders
 from pipeline.start.reading import LookedAt, look_at
 from pipeline.start.roles import sizes, texts
-from pipeline.start.tables import LARGE
 from reports.wording import count, first_listed
 
 SHOWN = 5
@@ -28,19 +27,20 @@ def folder_draft(folder: Path) -> Draft:
     NoStart
         Where no two class folders hold pictures.
     """
-    is_split = looks_like_split(look_below(folder, 1).folders)
+    below = look_below(folder, 1)
+    is_split = looks_like_split(below.folders)
     depth = 2 if is_split else 1
-    below = look_below(folder, depth)
+    if is_split:
+        below = look_below(folder, depth)
     pictures = [name for name in below.pictures if name.count("/") >= depth]
     classes = Column.of("folder", [name.split("/")[depth - 1] for name in pictures])
     _check(folder, below, pictures, classes)
     captions = _captions(folder, below.pictures)
     encoders, guess = ((), None) if captions is None else text_encoders(_texts_of(*captions))
     language = [] if guess is None else [language_line(guess)]
-    is_large = len(pictures) > LARGE
-    split = Line("split", {"official": True}, "the folders train and test say so") if is_split \
-        else Line("split", {"folds": 5, "repeats": 1 if is_large else 5},
-                  "each picture is tested once" if is_large else "five draws of five folds")
+    split = drawn(len(pictures), "picture")
+    if is_split:
+        split = Line("split", {"official": True}, "the folders train and test say so")
     return Draft(
         path=folder,
         about=f"{count(len(pictures), 'picture')} in {sizes(classes)}",

@@ -10,21 +10,27 @@ import numpy as np
 
 from features.block import Modality
 from pipeline.config.grid import Grid, Split
-from pipeline.data.build import build
+from pipeline.data.build import build, ids_of
 from pipeline.data.dataset import Dataset, DatasetError
-from pipeline.data.row_check import Findings, Policy, RowRules, check_rows, small_classes
+from pipeline.data.row_check import (
+    Findings,
+    Policy,
+    RowRules,
+    check_rows,
+    no_picture,
+    small_classes,
+)
 from pipeline.data.samples import NOUNS, Samples
 from pipeline.data.sources import SOURCES
 from pipeline.folds.draw import draw
 from pipeline.folds.fold import Fold
 from pipeline.folds.leaks import leaks
-from pipeline.start.draft import Draft, Line
+from pipeline.start.draft import FOLDS, Draft, Line, drawn
 from pipeline.store.store import Store
 from reports.wording import count, first_listed, listed, short
 
 PICTURES = 5_000  # beyond which no more are opened here: the run opens all
 SHOWN = 3
-FOLDS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +64,7 @@ def settled(draft: Draft, grid: Grid, store: Store) -> Draft:
         if not _is_official(draft):
             raise
         why = f"the official split cannot be used: {listed(error.problems)}"
-    split = Line("split", {"folds": FOLDS, "repeats": FOLDS}, why)
+    split = replace(drawn(len(samples), "row"), why=why)
     return _with_folds(_with_policy(replace(draft, split=split), rows), rows, store)
 
 
@@ -69,30 +75,27 @@ def _looked_at(samples: Samples, draft: Draft, store: Store) -> _Rows:
     pictures = sum(picture is not None for picture in samples.pictures)
     if "image" in modalities and pictures > PICTURES:
         others = [modality for modality in modalities if modality != "image"]
-        findings = check_rows(samples, _ids(samples), others, rules, store)
+        findings = check_rows(samples, ids_of(samples), others, rules, store)
         _add_pictures(samples, findings, store)
         return _Rows(samples, tuple(others), findings, PICTURES)
-    findings = check_rows(samples, _ids(samples), modalities, rules, store)
+    findings = check_rows(samples, ids_of(samples), modalities, rules, store)
     return _Rows(samples, tuple(modalities), findings, pictures)
 
 
-def _ids(samples: Samples) -> list[str]:
-    if samples.ids is None:
-        return [str(row) for row in range(len(samples))]
-    return [name or "" for name in samples.ids]
-
-
 def _add_pictures(samples: Samples, findings: Findings, store: Store) -> None:
-    """Add to the findings what is wrong with some of the pictures, evenly over all."""
-    some = np.linspace(0, len(samples) - 1, PICTURES).astype(int).tolist()
+    """Add what is wrong with some of the pictures, evenly over all, and who has none."""
+    held = [row for row, picture in enumerate(samples.pictures) if picture is not None]
+    some = [held[at] for at in np.linspace(0, len(held) - 1, PICTURES).astype(int)]
     taken = Samples(
         locations=[samples.locations[row] for row in some],
         pictures=[samples.pictures[row] for row in some],
         texts=[None] * PICTURES,
         labels=[None] * PICTURES,
     )
-    seen = check_rows(taken, _ids(taken), ["image"], RowRules(labelled=False), store)
+    seen = check_rows(taken, ids_of(taken), ["image"], RowRules(labelled=False), store)
     findings.missing["image"] = set()
+    for row in sorted(set(range(len(samples))).difference(held)):
+        findings.add(row, no_picture(samples.locations[row]), "image")
     for row in seen.missing["image"]:
         findings.add(some[row], seen.reasons[row][0], "image")
 

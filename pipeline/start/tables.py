@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from features.machine.nearest import nearest
+from pipeline.data.reading.class_folders import PARTS
 from pipeline.data.reading.regular_files import is_outside
 from pipeline.start import roles
 from pipeline.start.column import Column, is_picture_path
-from pipeline.start.draft import Draft, Given, Line, NoStart
+from pipeline.start.draft import LARGE, Draft, Given, Line, NoStart, drawn
 from pipeline.start.encoders import image_encoders, language_line, text_encoders
 from pipeline.start.reading import LookedAt, look_at
 from pipeline.start.roles import Candidate
@@ -21,7 +21,6 @@ from reports.wording import count, first_listed, listed, short
 OTHERS = 5  # plausible labels that are named, and columns of each kind that are not used
 SAME = 0.9  # share of rows in which a text stands within another, or names its class
 DECIDES = 0.95  # share of rows whose class a column tells, of groups that must not be parted
-LARGE = 5_000  # rows from which on folds are drawn once: with as many, a draw decides little
 HUGE = 20_000  # rows that are worth a first look at some of them
 _WORD = re.compile(r"[^\W_]+")
 GIVEN = "as you said"
@@ -74,13 +73,16 @@ def table_draft(file: Path, given: Given) -> Draft:
 
 def _check_given(table: LookedAt, given: Given) -> None:
     """Raise NoStart for columns that are named and not there."""
-    names = [column.name for column in table.columns]
-    asked = [("label", given.label), ("image", given.image), *(("text", x) for x in given.text)]
-    problems = [
-        f"--{option}: {table.file.name} has no column '{name}'; {nearest(name, names)}"
-        for option, name in asked
-        if name is not None and name not in names
-    ]
+    columns = {column.name: column for column in table.columns}
+    texts = (("text", name) for name in given.text)
+    problems: list[str] = []
+    for option, name in (("label", given.label), ("image", given.image), *texts):
+        if name is not None and name not in columns:
+            known = nearest(name, list(columns))
+            problems.append(f"--{option}: {table.file.name} has no column '{name}'; {known}")
+        elif name is not None and columns[name].kind == "unreadable":
+            problem = columns[name].problem
+            problems.append(f"--{option}: column '{name}' cannot be used: {problem}")
     if problems:
         raise NoStart("\n".join(problems))
 
@@ -310,7 +312,6 @@ def _data(table: LookedAt, parts: _Parts) -> Iterable[Line]:
     if table.quoting is not None:
         why = "quotes are letters here: read as marks, they swallow rows"
         yield Line("quoting", table.quoting, why)
-    single = {"image": parts.image, "label": parts.label, "id": parts.id}
     if parts.image is not None:
         column = parts.image.column
         yield Line("image", column.name, parts.image.why)
@@ -323,8 +324,8 @@ def _data(table: LookedAt, parts: _Parts) -> Iterable[Line]:
         why = "; ".join(f"{candidate.column.name}: {candidate.why}" for candidate in parts.texts)
         yield Line("text", names if len(names) > 1 else names[0],
                    why if len(names) > 1 else parts.texts[0].why)
-    for key, candidate in single.items():
-        if key != "image" and candidate is not None:
+    for key, candidate in (("label", parts.label), ("id", parts.id)):
+        if candidate is not None:
             yield Line(key, candidate.column.name, candidate.why)
     if parts.split is not None:
         yield Line("split", parts.split.column.name, f"says of each row: {parts.split.why}")
@@ -334,7 +335,7 @@ def _data(table: LookedAt, parts: _Parts) -> Iterable[Line]:
 
 
 def _parts_of_split(column: Column) -> Iterable[Line]:
-    others = [value for value in column.counts if value.casefold() not in ("train", "test")]
+    others = [value for value in column.counts if value.casefold() not in PARTS]
     taken = [value for value in column.counts if value not in others]
     lost = column.rows - sum(column.counts[value] for value in taken)
     if lost:
@@ -367,11 +368,10 @@ def _first_look(table: LookedAt) -> Iterator[Line]:
 
 
 def _split(table: LookedAt, parts: _Parts) -> Line:
-    value: dict[str, Any] = {"folds": 5, "repeats": 1 if table.rows > LARGE else 5}
+    split = drawn(table.rows, "row")
     if parts.label is None and parts.texts and parts.image:
-        return Line("split", value, "a picture and its texts stay together")
+        return replace(split, why="a picture and its texts stay together")
     if parts.split is not None:
         return Line("split", {"official": True},
                     "as the column says; {folds: 5} draws folds, which say how sure an answer is")
-    why = "each row is tested once" if table.rows > LARGE else "five draws of five folds"
-    return Line("split", value, why)
+    return split

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from features.block import FloatArray, Modality
+from features.block import Block, BlockName, FloatArray, Modality
 from features.encoder import Encoder
 from features.machine.threads import ordered
 from features.pictures.decoding import UnreadablePicture, decode
@@ -122,6 +122,7 @@ def build_index(
     BundleError
         Where the items, or an index that is there, cannot be used.
     """
+    folder = folder.absolute()  # "." has no name of its own
     _take_up(folder)
     before = _index_before(folder, model)
     summary = Summary(is_new=before is None)
@@ -134,7 +135,7 @@ def build_index(
     summary.encoded = {
         modality: len(rows) if before is None else 0 for modality, rows in known.row_of.items()
     }
-    aside = aside_of(folder.absolute())
+    aside = aside_of(folder)
     aside.mkdir(parents=True)
     try:
         writer = _write(items, aside, _Encoding(spaces, known, summary))
@@ -210,13 +211,14 @@ def _learned(
     """Spaces learned from some of the items, and the vectors of these."""
     sample = without_unreadable(_sample(items))
     digests = {modality: _digests(sample, modality) for modality in encoders}
-    rows, blocks, of_items = {}, {}, {}
+    rows, blocks = {}, {}
+    of_items: dict[BlockName, Block] = {}
     for modality, encoder in encoders.items():
         distinct, at = _distinct(digests[modality])
         block = encoded(encoder, [_content(sample[row], modality) for row in distinct])
         rows[modality] = _row_of([digests[modality][row] for row in distinct])
         blocks[modality], of_items[modality] = block, block.at(at)
-    views = Views(of_items.get("image"), of_items.get("text"))
+    views = Views.of(of_items)
     spaces, measured = learned_spaces(encoders, views, digests)
     vectors: dict[Space, FloatArray] = {}
     for modality, block in blocks.items():

@@ -66,6 +66,10 @@ class VerifiedVectors(Mapping[Space, FloatArray]):
             self._open[space] = vectors
         return self._open[space]
 
+    def __contains__(self, space: object) -> bool:
+        """Whether there are such, without opening them."""
+        return space in self._files
+
     def __iter__(self) -> Iterator[Space]:
         return iter(self._files)
 

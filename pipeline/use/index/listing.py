@@ -25,6 +25,7 @@ from pipeline.use.index.lists import (
 )
 from pipeline.use.index.nearest import BLOCK, Comparison, among_candidates, scores
 from pipeline.use.index.spaces import Space
+from pipeline.use.sealed import write_arrays
 from reports.wording import count
 
 ABOVE = 1_000_000  # items up to which search is exact, unless somebody says otherwise
@@ -143,7 +144,6 @@ def list_count(m: int) -> int:
 
 def _write(folder: Path, name: str, vectors: FloatArray, rows: NDArray[np.int64]) -> None:
     import faiss
-    from safetensors.numpy import save_file
 
     index = empty_index(vectors.shape[1], list_count(len(rows)))
     drawn = np.random.default_rng(0).permutation(rows)[: TRAINED_OF_LIST * index.nlist]
@@ -166,7 +166,7 @@ def _write(folder: Path, name: str, vectors: FloatArray, rows: NDArray[np.int64]
         "ends": np.cumsum(sizes, dtype=np.int64),
         "digests": np.stack(digests),
     }
-    save_file(arrays, folder / arrays_file(name))
+    write_arrays(arrays, folder / arrays_file(name))
 
 
 def _entries(index: Any) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:

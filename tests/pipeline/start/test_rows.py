@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline.config.grid import Grid
 from pipeline.data.dataset import DatasetError
 from pipeline.plan.load import load
+from pipeline.start import draft as draft_module
 from pipeline.start import rows as rows_module
 from pipeline.start.draft import Given, NoStart
 from pipeline.start.starting import Start, start
@@ -161,3 +162,24 @@ def test_rows_of_which_nothing_can_be_made_are_an_error(tmp_path):
     ]
     with pytest.raises(DatasetError, match="fewer than two classes"):
         start(write_columns(tmp_path / "items.csv", columns), Given(text=("title",)))
+
+
+def test_of_many_pictures_some_are_opened_and_rows_without_any_are_known(tmp_path, monkeypatch):
+    columns = write_pictures(tmp_path, shop_columns(20))
+    columns["photo"] = [name if row % 2 else "" for row, name in enumerate(columns["photo"])]
+    for row in range(1, 60, 2):
+        (tmp_path / f"photos/{row}.png").write_bytes(b"no picture")
+    monkeypatch.setattr(rows_module, "PICTURES", 10)
+    policy, why = _policy(_started(tmp_path, columns))
+    assert policy == "keep"
+    assert "40 rows without a usable picture" in why, "30 have none, and of the others 10 were seen"
+    assert "only 10 of 30 pictures were opened" in why
+
+
+def test_a_large_table_whose_official_split_cannot_be_used_is_drawn_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(draft_module, "LARGE", 50)
+    columns = shop_columns()
+    columns["part"] = ["train" if row % 4 else "test" for row in range(60)]
+    columns["kind"] = [kind if row % 4 else "" for row, kind in enumerate(columns["kind"])]
+    split = _grid(_started(tmp_path, columns)).split
+    assert (split.official, split.folds, split.repeats) == (False, 5, 1)

@@ -219,3 +219,13 @@ def test_any_table_is_understood_or_refused_in_words(tmp_path_factory, names, dr
     columns = [value for key, value in _data(draft).items() if key in ("label", "image", "id")]
     assert set(columns) <= set(names)
     assert len(set(columns)) == len(columns)
+
+
+@pytest.mark.parametrize("option", ["label", "text"])
+def test_a_column_that_cannot_be_read_is_refused_where_it_is_named(option, tmp_path):
+    file = tmp_path / "items.jsonl"
+    rows = [{"kind": "ab"[row % 2], "words": f"row {row}", "deep": [row]} for row in range(30)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = Given(label="deep") if option == "label" else Given(text=("deep",))
+    with pytest.raises(NoStart, match=f"--{option}: column 'deep' cannot be used: "):
+        table_draft(file, asked)

@@ -74,6 +74,22 @@ def test_only_what_is_new_is_encoded(indexed, copied, capsys):
     assert not list(copied.glob(".index*")), "nothing is left beside it"
 
 
+def test_an_index_is_brought_up_to_date_from_within(indexed, copied, monkeypatch):
+    folder = copied / "index"
+    before = len(Index.load(folder).files)
+    monkeypatch.chdir(folder)
+    assert index_items([str(indexed.model), str(indexed.table), "-o", "."]) == 0
+    assert len(Index.load(folder).files) == before
+
+
+def test_whether_there_are_vectors_is_told_without_reading_them(copied):
+    with next((copied / "index").glob("*.f32")).open("r+b") as file:
+        file.write(b"\xff" * 4)
+    vectors = Index.load(copied / "index").files.vectors
+    assert all(space in vectors for space in vectors)
+    assert "image" not in vectors
+
+
 def test_equal_pictures_are_encoded_once(indexed, copied, capsys):
     header, *rows = rows_of(copied / "items.csv")
     (copied / "new.png").write_bytes(png(999))
