@@ -267,10 +267,10 @@ def _joined_by_name(blocks: Sequence[Block]) -> Block:
     return Block.of(sparse.vstack(parts, format="csr"), columns=tuple(names))
 
 
-def of_unit_length(vectors: FloatArray) -> FloatArray:
-    """Vectors (n, d) scaled to norm 1; zeros stay zeros."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+def unit_rows(rows: NDArray[Any]) -> FloatArray:
+    """Rows (n, d) of norm 1, so that products are cosines; zeros stay zeros."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(norms > 0, norms, 1), dtype=np.float32)
 
 
 def reading_order(values: Any, rows: IntArray) -> IntArray:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from features.block import Block, FloatArray, Form, Modality, joined, of_unit_length
+from features.block import Block, FloatArray, Form, Modality, joined, unit_rows
 from features.encoder import Encoder
 from features.encoders.sentence_bert import SentenceBert, sequences
 from features.machine.identity import versions
 from features.machine.precision import Precision, chosen_precision
-from features.pictures.blocks import picture_block
+from features.pictures.blocks import no_pictures, picture_block
 from features.pictures.meaning import VERSION as DECODING
 from features.pictures.preparation import PixelArray
 from features.texts.sentence_models import model_folder, model_identity, reads_pictures, space_of
@@ -107,13 +107,10 @@ class CLIPImage(Encoder):
 
         tower, names = self._tower(), [str(output) for output in outputs]
         if not len(samples):
-            yield {
-                name: picture_block(np.empty((0, *tower.shapes[name]), dtype=np.float32))
-                for name in names
-            }
+            yield no_pictures(tower.shapes, names)
         for features in encoded(tower, samples, names, self.exact):
             if self.normalise and "pooled" in features:
-                features["pooled"] = of_unit_length(features["pooled"])
+                features["pooled"] = unit_rows(features["pooled"])
             yield {name: picture_block(features[name]) for name in names}
 
     def shown(self, samples: Sequence[bytes]) -> PixelArray:

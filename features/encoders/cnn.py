@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-import numpy as np
 from pydantic import AfterValidator, Field
 
 from features.block import Block, Form, Modality, joined
@@ -18,7 +17,7 @@ from features.machine.precision import Precision, chosen_precision
 from features.networks.catalogue import known_model
 from features.networks.finetuning import Finetune, Head
 from features.pictures.augmentation import Augment, with_copies
-from features.pictures.blocks import picture_block, pixel_blocks
+from features.pictures.blocks import no_pictures, picture_block, pixel_blocks
 from features.pictures.preparation import Channels
 from features.pictures.resizing import Interpolation
 from features.principal_components import PrincipalComponents
@@ -220,10 +219,7 @@ class CNN(PretrainedPictures):
         self._check(net, names)
         pictures = with_copies(samples, self.augment, self.random_state)
         if not len(pictures):
-            yield {
-                name: picture_block(np.empty((0, *net.shapes[name]), dtype=np.float32))
-                for name in names
-            }
+            yield no_pictures(net.shapes, names)
         for features in encoded(net, pictures, names, self.exact):
             yield {name: picture_block(features[name]) for name in names}
 

@@ -20,7 +20,7 @@ from features.block import (
     TrainableNetwork,
     Unfreeze,
     joined,
-    of_unit_length,
+    unit_rows,
 )
 from features.encoder import Encoder
 from features.machine.precision import Precision, chosen_precision
@@ -196,7 +196,7 @@ class SentenceBert(Encoder):
         return "a " * words
 
     def _scaled(self, vectors: FloatArray) -> FloatArray:
-        return of_unit_length(vectors) if self.normalise else vectors
+        return unit_rows(vectors) if self.normalise else vectors
 
     def _net(self) -> SentenceTransformer:
         return loaded(

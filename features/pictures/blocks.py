@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -15,6 +15,13 @@ PREPARED_AT_ONCE = 64  # pictures
 def picture_block(values: FloatArray) -> Block:
     """Pooled vectors (m, d), or regions (m, t, d), all of them there."""
     return Block.of(values, np.ones(values.shape[:2], dtype=bool) if values.ndim == 3 else None)
+
+
+def no_pictures(
+    shapes: Mapping[str, tuple[int, ...]], names: Sequence[str]
+) -> dict[str | None, Block]:
+    """Empty blocks (0, ...) of outputs by their names, for no picture at all."""
+    return {name: picture_block(np.empty((0, *shapes[name]), dtype=np.float32)) for name in names}
 
 
 def pixel_blocks(

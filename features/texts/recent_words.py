@@ -34,15 +34,16 @@ class RecentWords:
         remember : whether they are kept: texts that other folds will ask for.
         """
         state = tokenizer.state()
-        return [self._of(tokenizer, (state, text), remember) for text in texts]
+        return [self._of(tokenizer, state, text, remember) for text in texts]
 
-    def _of(self, tokenizer: Tokenizer, key: tuple[object, str], remember: bool) -> list[str]:
-        words = self._words.get(key)
-        if words is None:
-            words = tuple(map(sys.intern, tokenizer(key[1])))
-            if remember:
-                self._keep(key, words)
-        return list(words)
+    def _of(self, tokenizer: Tokenizer, state: object, text: str, remember: bool) -> list[str]:
+        known = self._words.get((state, text))
+        if known is not None:
+            return list(known)
+        words = tokenizer(text)
+        if remember:
+            self._keep((state, text), tuple(map(sys.intern, words)))
+        return words
 
     def _keep(self, key: tuple[object, str], words: tuple[str, ...]) -> None:
         if self._count + len(words) > self.most:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -51,8 +52,8 @@ class SideBySide(PooledFusion):
     def shares(self) -> dict[BlockName, float]:
         """See PooledFusion.shares."""
         names = list(self.scalers_)
-        counts = {name: sum(_alike(name, other) for other in names) for name in names}
-        parts = self.encoder_shares or tuple(1 / counts[name] for name in names)
+        counts = Counter(map(modality_of, names))
+        parts = self.encoder_shares or tuple(1 / counts[modality_of(name)] for name in names)
         if len(parts) != len(names):
             raise ValueError(
                 f"encoder_shares has {len(parts)} shares for {len(names)} blocks: "
@@ -62,10 +63,6 @@ class SideBySide(PooledFusion):
             name: part * self._share(modality_of(name))
             for name, part in zip(names, parts, strict=True)
         }
-
-
-def _alike(name: BlockName, other: BlockName) -> bool:
-    return modality_of(name) == modality_of(other)
 
 
 def _candidates(count: int) -> list[tuple[float, ...]]:

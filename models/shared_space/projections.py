@@ -10,9 +10,8 @@ import scipy
 from numpy.typing import NDArray
 from pydantic import Field
 
-from features.block import Block, FloatArray, Modality
+from features.block import Block, FloatArray, Modality, unit_rows
 from features.estimator import Estimator
-from models.arrays import unit_rows
 from models.preparation.principal_components import BlockReduction
 from models.shared_space.landmarks import LandmarkKernel
 from models.views import Views

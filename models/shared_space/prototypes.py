@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.block import Block, FloatArray
-from models.arrays import Labels, unit_rows
+from features.block import Block, FloatArray, unit_rows
+from models.arrays import Labels
 from models.fusion import ClassTexts
 from models.shared_space.projections import Projection
 

@@ -197,10 +197,10 @@ def _cells(grid: Grid, fusion: Component) -> Iterable[Cell]:
     classifiers: Iterable[Component | None] = (
         grid.classifier or (None,) if issubclass(cls, TakesClassifier) else (None,)
     )
+    pairs = list(itertools.product(images, texts))
+    if needs_shared_space(fusion):
+        pairs = [pair for pair in pairs if shares_space(*pair)]
     for classifier in classifiers:
-        pairs = list(itertools.product(images, texts))
-        if needs_shared_space(fusion):
-            pairs = [pair for pair in pairs if shares_space(*pair)]
         parts = [_parts(cls, image, text, classifier) for image, text in pairs]
         if _combines_all(Cell(fusion, classifier=classifier).estimator(grid.seed)):
             all_parts = tuple(dict.fromkeys(itertools.chain.from_iterable(parts)))

@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.engine.attempts import describe
 from pipeline.engine.processes import THREADS, start_quietly
 from pipeline.engine.progress import say
+from pipeline.engine.stopping import SIGNALS
 from pipeline.engine.task import EngineError, NoWorkers
 from pipeline.engine.workers import (
     Worker,
@@ -227,10 +228,8 @@ def _noting() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield noted
         return
-    stopping = (signal.SIGINT, signal.SIGTERM)
     before = {
-        number: signal.signal(number, lambda number, _: noted.append(number))
-        for number in stopping
+        number: signal.signal(number, lambda number, _: noted.append(number)) for number in SIGNALS
     }
     try:
         yield noted

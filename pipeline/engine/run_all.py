@@ -17,6 +17,7 @@ from pipeline.engine.task import (
     Outcome,
     Outcomes,
     Task,
+    first_hindrance,
     is_frozen,
 )
 from pipeline.store.store import Store
@@ -181,11 +182,10 @@ class _Work:
                 self.outcomes[key] = outcome
 
     def _hindrance(self, task: Task) -> Failed | NotReached | None:
-        needed = [self.outcomes.get(key, self._known.get(key)) for key in task.needs]
-        failed = next((outcome for outcome in needed if isinstance(outcome, Failed)), None)
-        if failed is not None:
-            return failed.passed_on()
-        return next((outcome for outcome in needed if isinstance(outcome, NotReached)), None)
+        first = first_hindrance(
+            self.outcomes.get(key, self._known.get(key)) for key in task.needs
+        )
+        return first.passed_on() if isinstance(first, Failed) else first
 
     def _is_ready(self, batch: Batch) -> bool:
         needed = set(chain.from_iterable(task.needs for task in batch))

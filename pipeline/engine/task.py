@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol, TypeAlias
@@ -43,6 +43,14 @@ class NotReached:
 
 Outcome: TypeAlias = Done | Failed | NotReached
 Outcomes: TypeAlias = Mapping[str, Outcome]
+
+
+def first_hindrance(outcomes: Iterable[Outcome | None]) -> Failed | NotReached | None:
+    """Why what needs some pieces of work cannot begin: a failure goes before what was left."""
+    known = list(outcomes)
+    failed = (outcome for outcome in known if isinstance(outcome, Failed))
+    left = (outcome for outcome in known if isinstance(outcome, NotReached))
+    return next(failed, None) or next(left, None)
 
 
 class Task(Protocol):

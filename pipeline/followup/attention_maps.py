@@ -19,7 +19,7 @@ from pipeline.engine.task import Failed, NotReached
 from pipeline.followup.attention_task import AttentionTask
 from pipeline.metrics import METRICS
 from pipeline.plan.comparison import Comparison
-from pipeline.plan.execute import encoded
+from pipeline.plan.execute import encode_lost
 from pipeline.plan.plan import Plan
 from pipeline.results.scores import Scores
 from pipeline.store.manifest import Entry
@@ -125,8 +125,7 @@ def _answer(task: AttentionTask, unit: Unit, comparison: Comparison) -> Entry:
     stored = store.load(task.ingredients)
     if stored is not None:
         return stored
-    outer = [forms[0] for forms in unit.features.values()]
-    encoded([form for form in outer if store.load(form.ingredients) is None], comparison)
+    encode_lost([unit], comparison)
     comparison.context.put(store)
     outcome = comparison.run([task])[task.keys[0]]
     if isinstance(outcome, NotReached):

@@ -47,6 +47,12 @@ class Relevance:
         return np.diff(self.ends, prepend=0)
 
     @property
+    def starts(self) -> IntArray:
+        """Where the candidates of each query begin, int64 (q,)."""
+        starts: IntArray = self.ends - self.sizes
+        return starts
+
+    @property
     def queries(self) -> IntArray:
         """The query of each relevant candidate, int64 (r,)."""
         return np.repeat(np.arange(len(self.ends)), self.sizes)
@@ -121,7 +127,7 @@ def ranks(
     noted = min(nearest, len(candidates))
     rank_of = np.zeros(len(relevance.candidates), dtype=np.int64)
     best = np.zeros((len(queries), noted), dtype=np.int64)
-    starts = relevance.ends - relevance.sizes
+    starts = relevance.starts
     for rows in blocks(len(queries), len(candidates)):
         scores = queries[rows] @ candidates.T
         part = slice(int(starts[rows.start]), int(relevance.ends[rows.stop - 1]))
@@ -161,7 +167,7 @@ def _ranks_in(scores: FloatArray, relevance: Relevance) -> IntArray:
     rows, sizes = relevance.queries, relevance.sizes
     relevant = scores[rows, relevance.candidates]
     relevant = relevant[np.lexsort((-relevant, rows))]  # those of each query, best first
-    position = np.arange(len(relevant)) - np.repeat(relevance.ends - sizes, sizes)
+    position = np.arange(len(relevant)) - np.repeat(relevance.starts, sizes)
     if sizes.max(initial=0) > FEW:
         at_least = _at_least_by_sorting(scores, relevant, relevance)
     else:
@@ -188,7 +194,7 @@ def _at_least_by_sorting(
 ) -> IntArray:
     """The same, by looking each relevant score up among the sorted ones of its query."""
     at_least = np.zeros(len(relevant), dtype=np.int64)
-    starts = relevance.ends - relevance.sizes
+    starts = relevance.starts
     for of_query, start, end in zip(
         np.sort(scores, axis=1), starts.tolist(), relevance.ends.tolist(), strict=True
     ):

@@ -24,8 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from features.block import FloatArray
-from models.arrays import unit_rows
+from features.block import FloatArray, unit_rows
 from models.classifier import Array
 from pipeline.data.rows import Labels
 from pipeline.metrics.ranks import Relevance, blocks, ranks_of

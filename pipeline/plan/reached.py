@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 from pipeline.config.cells import Cell
 from pipeline.engine.task import NotReached, Outcomes
@@ -41,13 +42,15 @@ def reached(plan: Plan, outcomes: PlanOutcomes, comparison: Comparison) -> Reach
     whole = _Whole(stages, outcomes)
     repeats, decides = whole.compared()
     cells = whole.cells(repeats)
-    left_out = [cell for cell in comparison.cells if cell not in cells]
+    complete = frozenset(cells)
+    left_out = [cell for cell in comparison.cells if cell not in complete]
     if not left_out and repeats == len(stages.repeats):
         return Reached(plan, comparison, None)
     numbers = stages.repeats[:repeats]
     folds = [fold for fold in comparison.folds if fold.repeat in numbers]
-    units = tuple(unit for unit in plan.units if _is_of(unit, cells, numbers))
-    combinations = tuple(piece for piece in plan.combinations if _is_of(piece, cells, numbers))
+    compared = frozenset(product(cells, numbers))
+    units = tuple(unit for unit in plan.units if _coordinates(unit) in compared)
+    combinations = tuple(piece for piece in plan.combinations if _coordinates(piece) in compared)
     return Reached(
         replace(plan, units=units, combinations=combinations, features=features_of(units)),
         comparison.of(cells, folds, comparison.progress),
@@ -101,5 +104,5 @@ def _is_there(key: str, outcomes: Outcomes) -> bool:
     return not isinstance(outcomes.get(key), NotReached)
 
 
-def _is_of(piece: Piece, cells: tuple[Cell, ...], repeats: tuple[int, ...]) -> bool:
-    return piece.cell in cells and piece.fold.repeat in repeats
+def _coordinates(piece: Piece) -> tuple[Cell, int]:
+    return piece.cell, piece.fold.repeat

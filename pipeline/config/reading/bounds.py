@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from features.block import Modality
 from models import FUSIONS
@@ -22,8 +23,7 @@ def too_much(lists: Lists) -> list[Problem]:
     encoders: dict[Modality, int] = {"image": _most(lists["image"]), "text": _most(lists["text"])}
     fusions = max((_settings(component, encoders) for component in lists["fusion"]), default=1)
     classifiers = max(
-        (math.prod(map(len, component.candidates.values())) for component in lists["classifier"]),
-        default=1,
+        (_combinations(component.candidates) for component in lists["classifier"]), default=1
     )
     problems = []
     if cells > CELLS:
@@ -51,5 +51,8 @@ def _most(encoders: Sequence[Encoders]) -> int:
 def _settings(fusion: Component, encoders: Mapping[Modality, int]) -> int:
     cls = FUSIONS[fusion.name]
     needed = {modality: encoders[modality] for modality in cls.needs}
-    candidates = {**fusion.candidates, **cls.tuned_with(needed)}
+    return _combinations({**fusion.candidates, **cls.tuned_with(needed)})
+
+
+def _combinations(candidates: Mapping[str, Sequence[Any]]) -> int:
     return math.prod(map(len, candidates.values()))

@@ -16,7 +16,7 @@ from pipeline.data.dataset import Dataset, DistinctSamples
 from pipeline.data.rows import Rows
 from pipeline.data.samples import reading_order
 from pipeline.engine.attempts import at_once_or_alone, failure
-from pipeline.engine.task import Done, Failed, NotReached, Outcome, Outcomes
+from pipeline.engine.task import Done, Outcome, Outcomes, first_hindrance
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.sharded_rows import block_at, index_entry, missing_shards
@@ -183,10 +183,9 @@ def assembled(
     was_there : whether they were put together before: then new shards take the room of lost ones.
         Where they were not, whoever puts them together has computed them, of runs side by side.
     """
-    for hindrance in (Failed, NotReached):
-        hindered = [outcome for outcome in new.values() if isinstance(outcome, hindrance)]
-        if hindered:
-            return hindered[0]
+    hindrance = first_hindrance(new.values())
+    if hindrance is not None:
+        return hindrance
     try:
         entry = store.get(
             features.ingredients,

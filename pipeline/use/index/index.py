@@ -11,10 +11,9 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import FloatArray, Modality
+from features.block import FloatArray, Modality, unit_rows
 from features.machine.nearest import nearest as nearest_name
 from features.machine.nearest import nearest_few
-from models.arrays import unit_rows
 from pipeline.data.samples import NOUNS
 from pipeline.use.index.files import IndexFiles, read_index
 from pipeline.use.index.lists import INSTALL, Lists, has_faiss

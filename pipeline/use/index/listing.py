@@ -11,8 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import FloatArray, Modality
-from models.arrays import unit_rows
+from features.block import FloatArray, Modality, unit_rows
 from pipeline.data.samples import NOUNS
 from pipeline.use.index.lists import (
     CODES,

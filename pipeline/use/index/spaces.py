@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from features.block import Block, BlockName, BoolArray, FloatArray, Modality, modality_of
+from features.block import Block, BlockName, BoolArray, FloatArray, Modality, modality_of, unit_rows
 from features.encoder import Encoder
-from models.arrays import unit_rows
 from models.preparation.principal_components import BlockReduction
 from models.shared_space.projections import (
     CanonicalCorrelation,

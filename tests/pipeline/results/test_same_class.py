@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.arrays import unit_rows
+from features.block import unit_rows
 from pipeline.engine.task import Done, NotReached
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan

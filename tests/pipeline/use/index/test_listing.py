@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.arrays import unit_rows
+from features.block import unit_rows
 from pipeline.use.index import listing
 from pipeline.use.index.listing import Vectors, list_count, make_lists
 from pipeline.use.index.lists import ListFiles, Lists

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from models.arrays import unit_rows
+from features.block import unit_rows
 from pipeline.use.index.listing import Vectors, make_lists
 from pipeline.use.index.lists import ListFiles, Lists, arrays_file
 from pipeline.use.index.nearest import DEEPEST, Comparison, nearest

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.arrays import unit_rows
+from features.block import unit_rows
 from pipeline.use.index import nearest as module
 from pipeline.use.index.nearest import Comparison, nearest
 
