@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from pipeline.config.grid import Grid
 from pipeline.data.samples import Samples
@@ -38,7 +37,7 @@ from pipeline.results.record import remarks_of, scored_record, step_records, wor
 from pipeline.results.retrieval import retrieval_record, with_checks, write_retrieval_run
 from pipeline.results.same_class import with_same_class
 from pipeline.results.scores import Scores
-from pipeline.results.unreached import follow_ups, with_unreached
+from pipeline.results.unreached import Unasked, follow_ups, with_unreached
 from pipeline.store.files import writing
 from pipeline.store.opening import store_at
 from reports.analysis.checks import Check, checks, encoding_checks
@@ -48,8 +47,6 @@ from reports.retrieval_record import RetrievalRecord
 from reports.wording import count, for_terminal
 
 logger = logging.getLogger("modalgrid.flow")
-# Cells whose attention, cells whose altered rows, and shares of the labels that were not reached.
-Unasked: TypeAlias = tuple[Sequence[str], Sequence[str], Sequence[float]]
 LISTED = 10  # rows left out that the terminal names; the report names all
 
 
@@ -182,9 +179,8 @@ def _scored_pairs(done: _CarriedOut) -> RetrievalRecord:
     with clock.step("answer"):
         work = work_record(done.plan, done.outcomes, chosen_by, comparison, {})
         checked = [*done.before, *encoding_checks(work.encoded)]
-        made = with_unreached(
-            replace(scored, **vars(work)), follow_ups(done.whole, unchosen, (), (), ())
-        )
+        unreached = follow_ups(done.whole, Unasked(unchosen))
+        made = with_unreached(replace(scored, **vars(work)), unreached)
         record = with_checks(made, checked)
     record = replace(record, steps=step_records(clock.seconds))
     with done.placed() as aside:
@@ -199,9 +195,10 @@ def _scored_classes(done: _CarriedOut) -> RunRecord:
     with clock.step("score"):
         scores = Scores(plan, done.outcomes, comparison)
         scored = scored_record(comparison, scores, done.assignment.command)
+    uncompared: Sequence[str] = ()
     if comparison.grid.extra_metrics:
         with clock.step("look for rows of the same class"):
-            scored, compared = with_same_class(scored, plan, comparison)
+            scored, compared, uncompared = with_same_class(scored, plan, comparison)
         say(f"rows of the same class: {counts(compared.values())}")
     with clock.step("fit on inner folds what could be chosen"):
         scored, chosen_by, unchosen = with_inner_scores(scored, scores, plan, comparison)
@@ -210,7 +207,9 @@ def _scored_classes(done: _CarriedOut) -> RunRecord:
     follow_up, unasked = _follow_up(plan, scores, scored, comparison, clock)
     work = work_record(done.plan, done.outcomes, chosen_by, comparison, clock.seconds)
     checked = remarks_of([*done.before, *checks(scored), *encoding_checks(work.encoded)])
-    unreached = follow_ups(done.whole, unchosen, *unasked)
+    unreached = follow_ups(
+        done.whole, replace(unasked, unchosen=unchosen, uncompared=uncompared)
+    )
     record = RunRecord.of(with_unreached(scored, unreached), follow_up, work, checked)
     with done.placed() as aside:
         write_run(record, comparison.folds, aside, done.origin)
@@ -245,7 +244,9 @@ def _follow_up(
     if comparison.grid.learning_curve:
         with clock.step("learning curve"):
             few = learning_curve(scored, plan, comparison)
-    unasked = looked_at.not_reached, probed.not_reached, few.not_reached
+    unasked = Unasked(
+        attending=looked_at.not_reached, altered=probed.not_reached, shares=few.not_reached
+    )
     record = FollowUpRecord(
         probes=altered,
         additive=additive,

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.config.reading.origin import LOCK, ORIGIN
+from pipeline.config.reading.origin import LOCK, ORIGIN, VERDICT
 from pipeline.folds.fold import Fold
 from pipeline.folds.stored import save as save_folds
 from pipeline.metrics import METRICS
@@ -43,7 +43,7 @@ SCORE_COLUMNS = (
     "predict_seconds",
 )  # and then the grid's extra metrics
 # files of a run's folder that other commands read
-READ_LATER = (LOCK, "verdict.json", "scores.csv")
+READ_LATER = (LOCK, VERDICT, "scores.csv")
 # columns of predictions.parquet with few values
 REPEATED = ["id", "repeat", "fold", "cell", "label", "predicted"]
 
@@ -58,7 +58,7 @@ def write_run(record: RunRecord, folds: Sequence[Fold], folder: Path, origin: st
     write_files(record, folds, folder, {
         ORIGIN: origin,
         "scores.csv": scores_csv(record),
-        "verdict.json": verdict_json(record),
+        VERDICT: verdict_json(record),
         "contrasts.csv": contrasts_csv(record),
         "labels.csv": labels_csv(record),
     })

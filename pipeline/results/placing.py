@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipeline.config.reading.origin import LOCK, ORIGIN
+from pipeline.config.reading.origin import LOCK, ORIGIN, VERDICT
 from pipeline.engine.progress import say
 from pipeline.results.origin import as_seen_below
 from pipeline.store.files import sync_folder
@@ -34,7 +34,7 @@ from reports.page.files import MACHINE, sweep_aside
 FILES = (
     LOCK,  # a folder without it is no finished run's
     ORIGIN,
-    "verdict.json",
+    VERDICT,
     "folds.npz",
     "predictions.parquet",
     "ranks.parquet",

@@ -22,7 +22,7 @@ from models import FUSIONS
 from models.matching import SharesSpace
 from pipeline.config.cells import Cell
 from pipeline.config.grid import Grid
-from pipeline.config.reading.origin import ORIGIN
+from pipeline.config.reading.origin import ORIGIN, VERDICT
 from pipeline.data.card import card
 from pipeline.data.thumbnails import thumbnail
 from pipeline.engine.task import Done
@@ -172,7 +172,7 @@ def write_retrieval_run(
     write_files(record, folds, folder, {
         ORIGIN: origin,
         "scores.csv": scores_csv(record),
-        "verdict.json": json.dumps(plain(answer_of(record)), indent=2, ensure_ascii=False) + "\n",
+        VERDICT: json.dumps(plain(answer_of(record)), indent=2, ensure_ascii=False) + "\n",
     })
     write_whole(folder / "ranks.parquet", lambda path: pq.write_table(ranks_table(record), path))
 
@@ -228,9 +228,8 @@ def _score_row(
 
 def ranks_table(record: RetrievalRecord) -> pa.Table:
     """Each query of each cell and fold: its row's id, the rank found, its nearest rows' ids."""
-    folds = list(chain.from_iterable([fold] * len(fold.queries) for fold in record.folds))
-    ways = list(chain.from_iterable(fold.queries for fold in record.folds))
-    queries = list(chain.from_iterable(fold.queries.values() for fold in record.folds))
+    asked = list(chain.from_iterable(map(_asked, record.folds)))
+    queries = [of_way for _, _, of_way in asked]
     sizes = [len(of_way.rows) for of_way in queries]
     cells = [cell.name for cell in record.cells]
     ids = strings(record.ids)
@@ -240,17 +239,22 @@ def ranks_table(record: RetrievalRecord) -> pa.Table:
 
     nearest = [of_way.nearest for of_way in queries]
     near_ids = ids.take(whole_numbers(_joined([rows.ravel() for rows in nearest])))
-    ends = np.cumsum([0, *np.repeat([rows.shape[1] for rows in nearest], sizes)])
+    lengths = of_folds([rows.shape[1] for rows in nearest])
+    ends = np.cumsum(_joined([np.zeros(1, np.int64), lengths]))
     columns = {
         "id": ids.take(whole_numbers(_joined([of_way.rows for of_way in queries]))),
-        "direction": named(of_folds([DIRECTIONS.index(way) for way in ways]), DIRECTIONS),
-        "cell": named(of_folds([cells.index(fold.cell) for fold in folds]), cells),
-        "repeat": whole_numbers(of_folds([fold.repeat for fold in folds])),
-        "fold": whole_numbers(of_folds([fold.fold for fold in folds])),
+        "direction": named(of_folds([DIRECTIONS.index(way) for _, way, _ in asked]), DIRECTIONS),
+        "cell": named(of_folds([cells.index(fold.cell) for fold, _, _ in asked]), cells),
+        "repeat": whole_numbers(of_folds([fold.repeat for fold, _, _ in asked])),
+        "fold": whole_numbers(of_folds([fold.fold for fold, _, _ in asked])),
         "first_rank": whole_numbers(_joined([of_way.first for of_way in queries])),
         "nearest": pa.ListArray.from_arrays(whole_numbers(ends), near_ids),
     }
     return pa.Table.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _asked(fold: MatchRecord) -> list[tuple[MatchRecord, Direction, QueriesRecord]]:
+    return [(fold, way, of_way) for way, of_way in fold.queries.items()]
 
 
 def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
@@ -32,10 +32,12 @@ class SameClassOutcomes(NamedTuple):
     ----------
     record : with their scores; nan where a cell has no vectors in a space.
     outcomes : of their work, by key.
+    not_reached : names of the cells of which a time limit left something.
     """
 
     record: ScoredRecord
     outcomes: Mapping[str, Outcome]
+    not_reached: tuple[str, ...] = ()
 
 
 def with_same_class(
@@ -63,9 +65,13 @@ def with_same_class(
     )
     metrics = (*record.metrics, *(MetricRecord(name, greater_is_better=True) for name in names))
     warnings = (*record.warnings, *_failures(outcomes.values()))
-    return SameClassOutcomes(
-        replace(record, folds=folds, metrics=metrics, warnings=warnings), outcomes
-    )
+    left = [
+        task.piece.cell.name
+        for task in tasks
+        if isinstance(outcomes[task.keys[0]], NotReached)
+    ]
+    scored = replace(record, folds=folds, metrics=metrics, warnings=warnings)
+    return SameClassOutcomes(scored, outcomes, tuple(dict.fromkeys(left)))
 
 
 def _tasks(record: ScoredRecord, plan: Plan, comparison: Comparison) -> list[SameClassTask]:
@@ -129,18 +135,12 @@ def _key(piece: Unit | Combination) -> _Key:
     return piece.cell.name, piece.fold.repeat, piece.fold.fold
 
 
-def _failures(outcomes: Collection[Outcome]) -> Iterator[str]:
-    """Sentences on the scores that are missing."""
+def _failures(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """A sentence on the scores that are missing because their work failed."""
     failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
     if failed:
         names = list(dict.fromkeys(quoted(failure.label) for failure in failed))
         yield (
             f"{count(len(failed), 'piece')} of work on hits of the same class failed "
             f"({listed(names[:3])}): these scores are missing. First error: {failed[0].error}"
-        )
-    unreached = sum(isinstance(outcome, NotReached) for outcome in outcomes)
-    if unreached:
-        yield (
-            f"{count(unreached, 'piece')} of work on hits of the same class were not reached in "
-            "time: these scores are missing; the same command goes on"
         )

@@ -13,13 +13,12 @@ from typing import Any
 from features.machine.nearest import nearest
 from pipeline.config.grid import Grid
 from pipeline.config.parse import parse_grid
-from pipeline.config.reading.origin import LOCK, ORIGIN
+from pipeline.config.reading.origin import LOCK, ORIGIN, VERDICT
 from pipeline.config.yaml_lines import read_yaml
 from pipeline.results.origin import changed
 from pipeline.use.problem import BundleError
 
 BEST = "best"
-VERDICT = "verdict.json"
 AGAIN = "run the grid again, which takes what is finished from the store"
 
 

@@ -20,6 +20,7 @@ from reports.analysis.statistics import (
 )
 from reports.fold_record import CellRecord, FoldKey, FoldRecord
 from reports.record import MetricRecord, ScoredRecord
+from reports.retrieval_record import RetrievalRecord
 
 # Fewer independent units (groups, or rows where there are none): drawing the folds again deals the
 # same few out anew, so that a test counts the folds of one repeat only.
@@ -195,7 +196,7 @@ def _units(record: ScoredRecord) -> int:
     return len(rows if record.groups is None else np.unique(record.groups[rows]))
 
 
-def ranking_metric(record: ScoredRecord) -> MetricRecord:
+def ranking_metric(record: ScoredRecord | RetrievalRecord) -> MetricRecord:
     """Description of the metric that cells are ranked by."""
     for metric in record.metrics:
         if metric.name == record.metric:

@@ -11,9 +11,9 @@ import numpy as np
 
 from reports.analysis.bootstrap import Pooled, PooledInterval
 from reports.analysis.checks import Check
-from reports.analysis.ranking import FEWEST_UNITS
+from reports.analysis.ranking import FEWEST_UNITS, ranking_metric
 from reports.record import MetricRecord
-from reports.retrieval.choice import Choice, Pool, choices, complete_cells, ranking_metric
+from reports.retrieval.choice import Choice, Pool, choices, complete_cells
 from reports.retrieval.contrasts import Contrast, contrasts
 from reports.retrieval.resampled import Ways, pooled_scores
 from reports.retrieval_record import (

@@ -13,7 +13,7 @@ import numpy as np
 
 from reports.analysis.bootstrap import Pooled
 from reports.analysis.procedures import REACH
-from reports.analysis.ranking import FEWEST_UNITS
+from reports.analysis.ranking import FEWEST_UNITS, ranking_metric
 from reports.fold_record import FoldKey
 from reports.record import MetricRecord
 from reports.retrieval.resampled import pooled_scores
@@ -163,7 +163,3 @@ def _near(names: Sequence[str], scores: Pooled, share: float) -> list[str]:
     reach = np.maximum(REACH * share * errors, 2 * metric.rope)
     return [name for name, is_near in zip(names, behind <= reach, strict=True) if is_near]
 
-
-def ranking_metric(record: RetrievalRecord) -> MetricRecord:
-    """Description of the metric that cells are ranked by."""
-    return next(metric for metric in record.metrics if metric.name == record.metric)

@@ -9,7 +9,7 @@ from reports.analysis.bootstrap import PooledInterval
 from reports.retrieval.answer import RetrievalAnswer, Standing
 from reports.retrieval.choice import Choice
 from reports.retrieval_record import DIRECTIONS
-from reports.sentences.intervals import ends
+from reports.sentences.intervals import between, ends
 from reports.sentences.not_chosen import not_chosen
 from reports.wording import count, figure, metric_label, quoted, signed
 
@@ -90,7 +90,7 @@ def _gain(answer: RetrievalAnswer, label: str) -> Iterator[str]:
     """Whether learning a space pays; how to ask that, where nothing answers it."""
     gain = answer.gain
     if gain is None:
-        if answer.without_simplest:
+        if answer.without_simplest and answer.unreached is None:
             yield (
                 "The grid has no text_space, the texts' own space: add it to see whether learning "
                 "a space pays."
@@ -149,6 +149,5 @@ def _with_ends(score: PooledInterval) -> str:
 
 
 def _signed(gain: PooledInterval) -> str:
-    if gain.low is None:
-        return signed(gain.estimate)
-    return f"{signed(gain.estimate)} ({signed(gain.low)} to {signed(gain.high)})"
+    shown = signed(gain.estimate)
+    return shown if gain.low is None else f"{shown} ({between(gain)})"

@@ -102,8 +102,11 @@ def facts(record: RunRecord) -> GainsFacts | None:
 def _additions(ranking: Ranking, record: RunRecord) -> Iterator[Addition]:
     """What a further encoder brings to every cell with several, the best cell first."""
     losses = [metric for metric in record.metrics if metric.name == "log_loss" != record.metric]
-    for standing, modality in product(ranking.ranked(), ("image", "text")):
-        others = (other for other in ranking.ranked() if _is_without(other, standing, modality))
+    ranked = ranking.ranked()
+    for standing, modality in product(ranked, ("image", "text")):
+        if len(standing.cell.encoders(modality)) < 2:
+            continue
+        others = (other for other in ranked if _is_without(other, standing, modality))
         other = next(others, None)
         gain = ranking.compare(standing, other) if other else None
         if other is None or gain is None:
@@ -119,8 +122,7 @@ def _is_without(other: Standing, standing: Standing, modality: str) -> bool:
     encoders = set(cell.encoders(modality))
     beside = "text" if modality == "image" else "image"
     return (
-        len(encoders) > 1
-        and set(fewer.encoders(modality)) < encoders
+        set(fewer.encoders(modality)) < encoders
         and len(fewer.encoders(modality)) == len(encoders) - 1
         and set(fewer.encoders(beside)) == set(cell.encoders(beside))
         and (fewer.fusion, fewer.classifier) == (cell.fusion, cell.classifier)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from reports.analysis.standing import Spread
-from reports.analysis.statistics import Interval
 from reports.wording import NONE, Ends, figure, signed
 
 
@@ -13,7 +12,7 @@ def plus_minus(score: Spread) -> str:
     return figure(score.mean) + spread
 
 
-def between(interval: Interval) -> str:
+def between(interval: Ends) -> str:
     """The ends of an interval, as "+0.011 to +0.024"; a dash without them."""
     return NONE if interval.low is None else f"{signed(interval.low)} to {signed(interval.high)}"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.config.grid import GridError
 
 LOCK = "grid.lock.yaml"  # the filled-in grid in a run's folder
+VERDICT = "verdict.json"  # its answer
 ORIGIN = "origin.json"  # beside it: where the grid file and the store of the run are
 CHECKSUMS = "sha256"  # key in it: of what is read from a run's folder later
 

@@ -15,6 +15,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from pipeline.config.grid import Run
+from pipeline.config.reading.origin import VERDICT
 from pipeline.engine.opening import EngineName, engine_at
 from pipeline.engine.progress import quiet
 from pipeline.flow import Finished
@@ -78,7 +79,7 @@ class Compared:
         self.folder = folder if is_kept else None
         self.failures: tuple[FailureRecord, ...] = finished.record.failures
         self.verdict: dict[str, Any] = json.loads(
-            (folder / "verdict.json").read_text(encoding="utf-8")
+            (folder / VERDICT).read_text(encoding="utf-8")
         )
 
     @property

@@ -15,6 +15,7 @@ from pipeline.results import same_class as module
 from pipeline.results.record import scored_record
 from pipeline.results.same_class import with_same_class
 from pipeline.results.scores import Scores
+from pipeline.results.unreached import Unasked
 from pipeline.tasks import same_class as task_module
 from pipeline.tasks.unit import result_of
 from pipeline.tasks.views import outer_views
@@ -58,7 +59,7 @@ def hits(train: np.ndarray, test: np.ndarray, known: np.ndarray, labels: np.ndar
 
 
 def test_features_are_scaled_and_weighted_as_the_classifier_gets_them(folder):
-    comparison, plan, _, (record, _) = compared(folder)
+    comparison, plan, _, (record, _, _) = compared(folder)
     of_cells = {(fold.cell, fold.fold): fold.scores for fold in record.folds}
     for unit in plan.units:
         if "concat" not in unit.cell.name:
@@ -80,7 +81,7 @@ def test_features_are_scaled_and_weighted_as_the_classifier_gets_them(folder):
 
 
 def test_probabilities_of_training_rows_are_out_of_fold(folder):
-    comparison, plan, _, (record, _) = compared(folder)
+    comparison, plan, _, (record, _, _) = compared(folder)
     of_cells = {(fold.cell, fold.fold): fold.scores for fold in record.folds}
     labels = comparison.dataset.labels
     for unit in plan.units:
@@ -109,11 +110,11 @@ def test_cells_without_features_of_their_own_have_scores_by_probabilities_alone(
 
 
 def test_results_that_are_stored_are_neither_fitted_nor_encoded_again(folder, monkeypatch):
-    _, plan, _, (record, outcomes) = compared(folder, GRID)
+    _, plan, _, (record, outcomes, _) = compared(folder, GRID)
     assert outcomes == {}
     assert all(not name.startswith("same_class") for name in record.folds[0].scores)
     calls, keys = list(MeanColour.calls), [unit.key for unit in plan.units]
-    _, plan, made, (record, outcomes) = compared(folder)
+    _, plan, made, (record, outcomes, _) = compared(folder)
     assert [unit.key for unit in plan.units] == keys
     assert all(outcome.reused for outcome in made.units.values())
     assert MeanColour.calls == calls
@@ -149,9 +150,11 @@ def test_what_was_not_reached_in_time_is_said(folder, monkeypatch):
         "run",
         lambda _, tasks, known: dict.fromkeys((task.keys[0] for task in tasks), NotReached()),
     )
-    record = with_same_class(scored, plan, comparison).record
-    (warning,) = [text for text in record.warnings if "same class" in text]
-    assert "were not reached in time" in warning
+    record, _, left = with_same_class(scored, plan, comparison)
+    assert set(left) == {cell.name for cell in comparison.cells} - {"majority"}
+    (sentence,) = Unasked(uncompared=left).sentences()
+    assert sentence.startswith("hits of the same class of “mean_colour / image_only")
+    assert not [text for text in record.warnings if "same class" in text]
     assert all(np.isnan(fold.scores[BY_FEATURES]) for fold in record.folds)
 
 
