@@ -53,7 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="cell: same encoders, fusion and classifier; fusion: the best cell of each fusion",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("runs") / "compare", help="folder (default: %(default)s)"
+        "-o",
+        "--out",
+        type=Path,
+        default=Path("runs") / "compare",
+        help="folder (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
     return ended(lambda: _write(options), (CompareError,))

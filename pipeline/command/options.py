@@ -24,7 +24,9 @@ def command_line() -> argparse.ArgumentParser:
         help="the grid file (YAML); or a table or a folder of class folders, for which one is "
         "written beside the results and run",
     )
-    parser.add_argument("--out", type=Path, help="folder for the results (default: runs/NAME)")
+    parser.add_argument(
+        "-o", "--out", type=Path, help="folder for the results (default: runs/NAME)"
+    )
     parser.add_argument("--store", default=DEFAULT_STORE,
                         help="where the cached features and results lie: a folder, or "
                              "s3://bucket/prefix (default: %(default)s)")

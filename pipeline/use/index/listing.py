@@ -70,7 +70,7 @@ class Agreement:
         known = "not measured" if recall is None else f"{recall:.2f}"
         return (
             f"approximate search (FAISS): recall@{AT} against the exact answer was {known} for "
-            f"{count(self.questions, 'item')} of the index; --exact compares all"
+            f"{count(self.questions, 'item')} of the index"
         )
 
 

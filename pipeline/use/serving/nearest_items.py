@@ -31,6 +31,9 @@ class NearestItems(BaseModel):
     problem: str = Field(
         description="Why something of the item cannot be used; empty where nothing is wrong."
     )
+    note: str = Field(
+        description="Where search was approximate, its measured recall; empty for exact search."
+    )
 
 
 def nearest_items(index: Index, item: Item) -> NearestItems:
@@ -45,7 +48,7 @@ def nearest_items(index: Index, item: Item) -> NearestItems:
         if content is not None and modality in index.modalities
     )
     if not terms:
-        return NearestItems(items=[], problem=usable.problem or "nothing to compare by")
+        return NearestItems(items=[], problem=usable.problem or "nothing to compare by", note="")
     hits = recommend(index, Liked({}, terms), Wish(NEAREST))
     items = [
         NearItem(
@@ -56,4 +59,4 @@ def nearest_items(index: Index, item: Item) -> NearestItems:
         )
         for hit in hits
     ]
-    return NearestItems(items=items, problem=usable.problem)
+    return NearestItems(items=items, problem=usable.problem, note=hits.note)

@@ -133,6 +133,7 @@
       const list = element("ol", "near");
       list.append(...nearest.items.map(nearItem));
       part.append(element("h2", "", "Most similar items"), list);
+      if (nearest.note) part.append(element("p", "note", `${nearest.note[0].toUpperCase()}${nearest.note.slice(1)}.`));
     } catch {
       return; // as above
     }

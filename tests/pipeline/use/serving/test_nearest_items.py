@@ -7,6 +7,8 @@ import base64
 import pytest
 
 from pipeline import serve
+from pipeline.index import main as index_items
+from pipeline.use.index.index import Index
 from pipeline.use.serving.app import app_of
 from pipeline.use.serving.service import Service
 from tests.pipeline.use.serving.test_browser import serving
@@ -23,7 +25,7 @@ def app(made, indexed):
 def test_the_items_most_like_a_picture_come_first_with_small_pictures(app, indexed):
     picture = (indexed.table.parent / "7.png").read_bytes()
     answer = asked(app, "POST", "/nearest", files={"picture": ("7.png", picture)}).json()
-    assert answer["problem"] == ""
+    assert (answer["problem"], answer["note"]) == ("", "")
     assert len(answer["items"]) == 8
     first = answer["items"][0]
     assert (first["id"], round(first["score"], 3)) == ("id7", 1.0)
@@ -58,6 +60,24 @@ def test_an_index_of_another_model_is_refused(made, indexed, tmp_path, capsys):
     assert bundle([str(made.run), "--cell", "tfidf / text_only / logistic", "-o", str(other)]) == 0
     assert serve.main([str(other), "--index", str(indexed.folder), "--port", "0"]) == 2
     assert "was made with another model" in capsys.readouterr().err
+
+
+def test_approximate_search_says_its_recall_in_the_answer_and_on_the_page(made, indexed, tmp_path):
+    folder = tmp_path / "index"
+    command = [str(indexed.model), str(indexed.table), "-o", str(folder)]
+    assert index_items([*command, "--approximate-above", "50"]) == 0
+    index = Index.load(folder)
+    with Service(made.bundle, index=index) as service:
+        answer = asked(app_of(service, HOSTS), "POST", "/nearest", data={"text": "purr"}).json()
+    assert answer["note"].startswith("approximate search (FAISS): recall@10 against the exact")
+    with chromium() as browser, serving(made.bundle, index) as url:
+        page = browser.new_page()
+        page.goto(url)
+        page.fill("#text", "purr")
+        page.click("button[type=submit]")
+        page.wait_for_selector(".near li")
+        note = page.locator(".reasons .note").inner_text()
+        assert note == f"A{answer['note'][1:]}."
 
 
 @pytest.mark.parametrize("width", [1280, 360])
