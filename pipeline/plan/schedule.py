@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from models.fusion import solves_jointly
+from models.fusion import Fusion, solves_jointly
 from pipeline.plan.needs import Needs
 from pipeline.tasks.fit import FitTask
 from pipeline.tasks.unit import Unit
@@ -37,7 +37,9 @@ def fit_tasks(
 
 
 def tasks_of(units: Sequence[Unit], jobs: int, work: Callable[[Unit], float]) -> list[list[int]]:
-    """Positions of the units in tasks: together what solves jointly with the same pictures.
+    """Positions of the units in tasks: together what shares its work on the same pictures.
+
+    That is what solves jointly, and what reduces the same regions.
 
     Tasks of several units go first, the largest before the others. One that is larger than each
     process's share of what comes after it is taken apart, so that all processes end at about the
@@ -69,7 +71,14 @@ def _groups(units: Sequence[Unit]) -> list[list[int]]:
     for position in sorted(range(len(units)), key=lambda position: folds[position]):
         unit = units[position]
         pictures = [form.key for form in unit.features.get("image", ())][:1]
-        joint = solves_jointly(unit.estimator)
-        shared = (*folds[position], *pictures) if joint else position
-        groups.setdefault(shared, []).append(position)
+        shared = _shared_work(unit.estimator)
+        group = position if shared is None else (shared, *folds[position], *pictures)
+        groups.setdefault(group, []).append(position)
     return list(groups.values())
+
+
+def _shared_work(estimator: Fusion) -> str | None:
+    """What fits of a fold do once for all of them that have the same pictures."""
+    if solves_jointly(estimator):
+        return "solving"
+    return "reducing" if estimator.needs.get("image") == "sequence" else None

@@ -35,7 +35,7 @@ class StageExtractor(FeatureExtractor):
         self._keep(layer, positions_of(output, prefix).float().mean(dim=1))
 
 
-@lru_cache(maxsize=2)  # sizes of a pyramid as it is by default
+@lru_cache(maxsize=4)  # sizes of a pyramid: each shard goes through all of them
 def stage_extractor(
     chosen: Pretrained, layers: tuple[str, ...], precision: Chosen
 ) -> StageExtractor:

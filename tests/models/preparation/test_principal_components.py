@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -12,7 +15,12 @@ from models.early.concat import Concat
 from models.fusion import Fit
 from models.kept import RECENT
 from models.neural.attention import Attention
-from models.preparation.principal_components import BlockReduction, SequenceReduction
+from models.preparation import principal_components as module
+from models.preparation.principal_components import (
+    BlockReduction,
+    SequenceReduction,
+    mean_vectors,
+)
 from models.shared_space.classification import CCA
 from models.views import Views
 from tests.support.model_views import labels, pooled, sequence, without
@@ -111,3 +119,60 @@ def test_settings_that_components_do_not_depend_on_share_them(decomposed):
     assert decomposed == [(40, 12), (40, 9)] * 2
     Concat(Logistic(), components=4).fit(fits[0].train, fits[0].y)
     assert decomposed[4:] == []
+
+
+def reads(block):
+    """The block, and how many of its samples were read by then."""
+    rows = SimpleNamespace(count=0)
+
+    class Counted(np.ndarray):
+        def __getitem__(self, key):
+            rows.count += len(key) if isinstance(key, np.ndarray) else 0
+            return super().__getitem__(key)
+
+    return replace(block, values=block.values.view(Counted)), rows
+
+
+def test_sequences_whose_content_is_known_are_read_once_for_all_text_encoders():
+    block = replace(block_of("sequence"), digest="regions")
+    test = block.take(np.arange(5, 20))
+    plain = SequenceReduction(3, vectors=100).fit(replace(block, digest=None))
+    expected = plain.transform(replace(test, digest=None))
+    watched, rows = reads(block)
+    counts = []
+    for _ in range(3):
+        reduction = SequenceReduction(3, vectors=100).fit(watched)
+        reduced = reduction.transform(watched.take(np.arange(5, 20)))
+        means = mean_vectors(watched).values
+        counts.append(rows.count)
+        assert [part.tobytes() for part in reduced] == [part.tobytes() for part in expected]
+        assert means.tobytes() == mean_vectors(block_of("sequence")).values.tobytes()
+        reduced[0][:] = np.nan  # is the caller's own
+    assert counts[0] == counts[1] == counts[2] > 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda block: replace(block, digest="others"),
+        lambda block: block.take(np.arange(1, 60)),
+        lambda block: replace(block, index=np.where(np.arange(60) == 3, -1, block.index)),
+    ],
+)
+def test_other_content_or_other_rows_are_read(other):
+    block = replace(block_of("sequence"), digest="regions")
+    reduction = SequenceReduction(3, vectors=100).fit(block)
+    reduction.transform(block)
+    watched, rows = reads(other(block))
+    reduction.transform(watched)
+    assert rows.count == len(watched)
+
+
+def test_large_sequences_are_not_kept(monkeypatch):
+    monkeypatch.setattr(module, "MOST_KEPT", 100)
+    block = replace(block_of("sequence"), digest="regions")
+    reduction = SequenceReduction(3, vectors=100).fit(block)
+    kept = len(RECENT)
+    reduction.transform(block)
+    mean_vectors(block)
+    assert len(RECENT) == kept

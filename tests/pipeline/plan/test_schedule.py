@@ -16,6 +16,7 @@ from models.classifier import SolvesJointly
 from models.classifiers.logistic import Logistic
 from models.classifiers.neighbours import NearestNeighbours
 from models.early.concat import Concat
+from models.neural.attention import Attention
 from pipeline.plan.schedule import tasks_of
 
 
@@ -23,6 +24,12 @@ def unit(fold, picture=None, joint=True, work=1.0):
     features = {} if picture is None else {"image": [SimpleNamespace(key=picture)]}
     return SimpleNamespace(fold=SimpleNamespace(repeat=0, fold=fold), features=features, work=work,
                            estimator=Concat(Logistic() if joint else NearestNeighbours()))
+
+
+def attending(fold, picture, work=1.0):
+    fitted = unit(fold, picture, work=work)
+    fitted.estimator = Attention()
+    return fitted
 
 
 def scheduled(units, jobs):
@@ -73,6 +80,12 @@ def test_the_largest_group_goes_first_and_single_units_come_last_fold_after_fold
              *(unit(fold, "cnn", work=2) for fold in (0, 0, 1, 1)),
              *(unit(fold, "hog", work=5) for fold in (0, 0, 1, 1))]
     assert scheduled(units, 2) == [[6, 7], [8, 9], [2, 3], [4, 5], [1], [0]]
+
+
+def test_networks_over_the_same_regions_go_together_apart_from_what_solves_jointly():
+    units = [attending(0, "cnn", 3), unit(0, "cnn"), attending(0, "cnn", 3), attending(0, "hog"),
+             unit(0, "cnn"), *(unit(1, joint=False, work=20) for _ in range(2))]
+    assert scheduled(units, 2) == [[0, 2], [1, 4], [3], [5], [6]]
 
 
 def test_the_last_group_is_taken_apart():
