@@ -82,7 +82,7 @@ class SequenceReduction(Estimator):
             block,
             ("reduced", self.mean_, self.basis_),
             lambda: self._reduced(block),
-            size=4 * len(block) * _places(block) * self.basis_.shape[1],
+            size=4 * len(block) * _length(block) * self.basis_.shape[1],
         )
         return reduced.copy(), mask.copy()
 
@@ -141,7 +141,7 @@ def _of_sequences(
     return RECENT.arrays(("sequences", *work, block.digest, block.index), compute)
 
 
-def _places(block: Block) -> int:
+def _length(block: Block) -> int:
     return int(block.values.shape[1]) if block.is_sequence else 1
 
 
