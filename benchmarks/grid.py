@@ -1,7 +1,7 @@
 """A whole grid: ours, the same grid in plain scikit-learn, and the best scikit-learn can do.
 
 Run by hand: ``python -m benchmarks.grid [--rows N] [--repeats N] [--cells N] [--side
-plain|best|both] [--tol TOL ...]``.
+plain|best|intelex|both] [--tol TOL ...]``.
 
 The grid: CIFAR-10 pictures (shared/data beside the repository) by two picture encoders, the WordNet
 glosses of their search terms by three text encoders; pictures alone, texts alone, concat and late
@@ -14,6 +14,8 @@ table gives medians.
   predictions.
 - plain: GridSearchCV over a Pipeline (scaler, LogisticRegression) with memory=, n_jobs=2, cell by
   cell.
+- intelex: as plain, by the LogisticRegression of scikit-learn-intelex, which is no dependency:
+  ``pip install scikit-learn-intelex`` before.
 - best: LogisticRegressionCV for every cell and fold, 2 processes of one thread: the strengths share
   warm starts. Its scaler sees all training rows of the outer fold, also those that an inner fold
   leaves out.
@@ -62,7 +64,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from benchmarks.scikit_grid import STRENGTHS, Key, Task, best, plain
+from benchmarks.scikit_grid import STRENGTHS, Key, Task, best, intelex, plain
 from pipeline.config.cells import Cell
 from pipeline.config.parse import read_grid
 from pipeline.data.dataset import Dataset
@@ -187,7 +189,7 @@ def options_of_command() -> argparse.Namespace:
     parser.add_argument(
         "--cells", type=int, default=11, help="how many of the 11 fitted cells, spread evenly"
     )
-    parser.add_argument("--side", choices=["plain", "best", "both"], default="both")
+    parser.add_argument("--side", choices=["plain", "best", "intelex", "both"], default="both")
     parser.add_argument(
         "--tol", type=float, nargs="+", default=[1e-4], help="scikit-learn's tolerances"
     )
@@ -210,7 +212,8 @@ def main() -> None:
         f"{len(dataset)} rows, {len(plan.units)} cells x folds, {fits} fits, "
         f"{options.repeats} repetitions"
     )
-    chosen = [side for side in (plain, best) if options.side in (side.__name__, "both")]
+    named = {side.__name__: side for side in (plain, best, intelex)}
+    chosen = [plain, best] if options.side == "both" else [named[options.side]]
     sides = {
         f"{side.__name__} {tol:g}": partial(side, tol=tol)
         for tol, side in itertools.product(options.tol, chosen)

@@ -63,7 +63,9 @@ class Blocks(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return (X - self.mean_) * self.factors_
 
 
-def plain(tasks: Sequence[Task], tol: float) -> dict[Key, Array]:
+def plain(
+    tasks: Sequence[Task], tol: float, classifier: type[BaseEstimator] = LogisticRegression
+) -> dict[Key, Array]:
     """What a user would write: one search after the other, each over two processes."""
     predictions = {}
     with tempfile.TemporaryDirectory() as memory:
@@ -71,7 +73,7 @@ def plain(tasks: Sequence[Task], tol: float) -> dict[Key, Array]:
             model = Pipeline(
                 [
                     ("scale", Blocks(task.widths)),
-                    ("model", LogisticRegression(tol=tol, max_iter=MAX_ITER)),
+                    ("model", classifier(tol=tol, max_iter=MAX_ITER)),
                 ],
                 memory=memory,
             )
@@ -81,6 +83,13 @@ def plain(tasks: Sequence[Task], tol: float) -> dict[Key, Array]:
             search.fit(task.X[task.fold.train], task.y[task.fold.train])
             predictions[task.key] = search.predict_proba(task.X[task.fold.test])
     return predictions
+
+
+def intelex(tasks: Sequence[Task], tol: float) -> dict[Key, Array]:
+    """The same by the logistic regression of scikit-learn-intelex."""
+    from sklearnex.linear_model import LogisticRegression as Accelerated
+
+    return plain(tasks, tol, Accelerated)
 
 
 def best(tasks: Sequence[Task], tol: float) -> dict[Key, Array]:
