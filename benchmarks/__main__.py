@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = {name: run(name) for name in SHORT if name in (options.names or SHORT)}
     before = options.out.read_text(encoding="utf-8") if options.out.exists() else ""
     lines = "\n".join(page(results, purpose_of))
-    options.out.write_text(f"{kept(before)}{lines}\n", encoding="utf-8")
+    options.out.write_text(f"{earlier(before)}{lines}\n", encoding="utf-8")
     print(f"written: {options.out}")
     return int(not all(printed.succeeded for printed in results.values()))
 
@@ -116,7 +116,7 @@ def purpose_of(name: str) -> str:
     return first.strip('"')
 
 
-def kept(text: str) -> str:
+def earlier(text: str) -> str:
     """What stands before the short forms."""
     before, _, _ = text.partition(f"{HEADING}\n")
     return f"{before.rstrip()}\n\n" if before.strip() else ""
