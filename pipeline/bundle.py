@@ -24,7 +24,7 @@ PROBLEMS = (BundleError, GridError, SourceError, DatasetError)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write a bundle. For exit codes other than 0 see pipeline.command.ending."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return ended(lambda: _bundle(options), PROBLEMS)
 
 
@@ -38,7 +38,8 @@ def _bundle(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("bundle"), description=(
         "Fit a cell of a finished run on all its rows and write it into a folder that predicts."))
     parser.add_argument("run", type=Path, help="folder of a finished run")

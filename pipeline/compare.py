@@ -39,6 +39,12 @@ class Run:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write compare.html, compare.md, compare.svg. For exit codes see pipeline.command.ending."""
+    options = parser().parse_args(arguments)
+    return ended(lambda: _write(options), (CompareError,))
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("compare"), description=__doc__)
     parser.add_argument(
         "runs", type=Path, nargs="+", help="folders of finished runs, one data set each"
@@ -59,8 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=Path("runs") / "compare",
         help="folder (default: %(default)s)",
     )
-    options = parser.parse_args(arguments)
-    return ended(lambda: _write(options), (CompareError,))
+    return parser
 
 
 def _write(options: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     For exit codes other than 0 see pipeline.command.ending.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return ended(lambda: _index(options), (BundleError,))
 
 
@@ -42,7 +42,8 @@ def _index(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("index"), description=(
         "Index items by the encoders of a bundle, to be searched by words and pictures. An index "
         "that is there is brought up to date: only what is new is encoded."))

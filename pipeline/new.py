@@ -19,7 +19,7 @@ from reports.wording import for_terminal
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write a grid that runs. For exit codes other than 0 see pipeline.command.ending."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return ended(lambda: _new(options), (NoStart, SourceError, DatasetError))
 
 
@@ -38,7 +38,8 @@ def _new(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("new"), description=(
         "Look at a table, or a folder of class folders, and write a grid that runs: which column "
         "is what, and why."))

@@ -20,7 +20,7 @@ from reports.wording import for_terminal
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write predictions. For exit codes other than 0 see pipeline.command.ending."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return ended(lambda: _predict(options), (BundleError,))
 
 
@@ -37,7 +37,8 @@ def _predict(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("predict"), description=(
         "Predict the classes of new items with a bundle that python -m pipeline.bundle wrote."))
     parser.add_argument("model", type=Path, help="folder of the bundle")

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     For exit codes other than 0 see pipeline.command.ending.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return ended(lambda: _recommend(options), (BundleError,))
 
 
@@ -41,7 +41,8 @@ def _recommend(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What the command line understands."""
     from pipeline.use.index.options import add_common, share_of
 
     parser = argparse.ArgumentParser(prog=called("recommend"), description=(

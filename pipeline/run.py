@@ -50,11 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     to be strict. For others see pipeline.command.ending.
     """
     begun = time.monotonic()
-    options = command_line().parse_args(arguments)
+    options = parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     if options.verbose:
         logging.getLogger("modalgrid").setLevel(logging.INFO)
     return ended(lambda: _carried_out(options, begun), PROBLEMS)
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line understands; see pipeline.command.options."""
+    return command_line()
 
 
 def _carried_out(options: argparse.Namespace, begun: float) -> int:

@@ -14,7 +14,7 @@ from pipeline.use.problem import BundleError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the items that are next. For exit codes other than 0 see pipeline.command.ending."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return ended(lambda: _search(options), (BundleError,))
 
 
@@ -30,7 +30,8 @@ def _search(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What the command line understands."""
     from pipeline.use.index.options import add_common
 
     parser = argparse.ArgumentParser(prog=called("search"), description=(

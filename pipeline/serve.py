@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     For other exit codes see pipeline.command.ending.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return ended(lambda: _serve(options), (BundleError,))
 
 
@@ -71,7 +71,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("serve"), description=(
         "Serve a bundle that python -m pipeline.bundle wrote: a page for people, an API for "
         "programs."))

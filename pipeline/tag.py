@@ -25,7 +25,7 @@ COVERAGE = 0.9
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print tags. For exit codes other than 0 see pipeline.command.ending."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return ended(lambda: _tag(options), (BundleError,))
 
 
@@ -99,7 +99,8 @@ def _by_model(options: argparse.Namespace) -> dict[str, list[Tag]]:
     return result
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("tag"), description=(
         "Tag pictures: with labels of a file, whose words an index compares; with the tags that "
         "its items have in a column; or with the classes of a bundle."))

@@ -39,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "tag": Command("pipeline.tag", "tag pictures, with an index or a bundle"),
     "store": Command("pipeline.store.__main__", "list, verify or prune what is stored"),
     "schema": Command("pipeline.config.__main__", "print the JSON Schema of grids", ("--schema",)),
+    "completion": Command("pipeline.command.completion", "completion for bash, zsh or fish"),
 }
 
 

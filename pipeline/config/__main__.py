@@ -13,12 +13,17 @@ from pipeline.config.schema import schema
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the JSON Schema of grid files, for editors."""
+    parser().parse_args(arguments)
+    print(json.dumps(schema(KEYS, Split), indent=2))
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line understands."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.config", description=__doc__)
     parser.add_argument(
         "--schema", action="store_true", required=True, help="print the JSON Schema of a grid"
     )
-    parser.parse_args(arguments)
-    print(json.dumps(schema(KEYS, Split), indent=2))
+    return parser
 
 
 if __name__ == "__main__":

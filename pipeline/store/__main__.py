@@ -19,7 +19,7 @@ from reports.units import rough_size
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; `verify` exits with 1 where an entry is damaged."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         _run(options)
     except BrokenPipeError:  # the reader, head for one, has seen enough
@@ -43,7 +43,8 @@ def _run(options: argparse.Namespace) -> None:
             print(f"removed {name}")
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What the command line understands."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.store", description=__doc__)
     parser.add_argument(
         "--store",

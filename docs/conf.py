@@ -1,0 +1,32 @@
+"""How the pages are built: `pip install -e ".[demo,docs]" && sphinx-build -W docs site`."""
+
+from __future__ import annotations
+
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "_ext")]
+_setup = ConfigParser()
+_setup.read(ROOT / "setup.cfg", encoding="utf-8")
+
+project = "modalgrid"
+author = "modalgrid developers"
+version = release = _setup["metadata"]["version"]
+extensions = ["myst_nb", "sphinx_copybutton", "component_directives"]
+exclude_patterns = ["_ext"]
+
+myst_heading_anchors = 3
+# every cell is run anew, and one that fails ends the build
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+
+html_theme = "furo"
+html_title = f"modalgrid {release}"
+html_show_copyright = False
+html_show_sourcelink = False
+# no page asks another machine for anything
+html_theme_options = {"navigation_with_keys": True}
