@@ -20,6 +20,7 @@ exclude_patterns = ["_ext"]
 myst_heading_anchors = 3
 # every cell is run anew, and one that fails ends the build
 nb_execution_mode = "force"
+nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True

@@ -37,6 +37,7 @@ from pipeline.results.record import remarks_of, scored_record, step_records, wor
 from pipeline.results.retrieval import retrieval_record, with_checks, write_retrieval_run
 from pipeline.results.same_class import with_same_class
 from pipeline.results.scores import Scores
+from pipeline.results.tracking.tracking import check_tracker, track
 from pipeline.results.unreached import Unasked, follow_ups, with_unreached
 from pipeline.store.files import writing
 from pipeline.store.opening import store_at
@@ -105,9 +106,13 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     ------
     SourceError, DatasetError
         With everything that is wrong with the data.
+    TrackingError
+        Where the grid's tracker is not installed, or did not take the finished run.
     OSError
         Where the store or the folder cannot be made.
     """
+    tracker = assignment.grid.track
+    check_tracker(tracker)
     clock, folder = _Clock(), assignment.folder
     store = store_at(assignment.store)
     _made(assignment.named[0], assignment.store, store.make)
@@ -125,9 +130,11 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     _say_outcomes(outcomes)
     whole = reached(plan, outcomes, comparison)
     carried_out = _CarriedOut(assignment, comparison, plan, outcomes, before, clock, whole)
-    if assignment.grid.task == "retrieval":
-        return Finished(_scored_pairs(carried_out), comparison)
-    return Finished(_scored_classes(carried_out), comparison)
+    scored = _scored_pairs if assignment.grid.task == "retrieval" else _scored_classes
+    finished = Finished(scored(carried_out), comparison)
+    if tracker is not None:
+        say(track(folder, tracker))
+    return finished
 
 
 @dataclass(frozen=True, eq=False)

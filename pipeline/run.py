@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from features.machine.facts import caching_facts
@@ -33,13 +34,14 @@ from pipeline.plan.plan import make_plan
 from pipeline.plan.text import plan_text
 from pipeline.results.lock import lock_text
 from pipeline.results.record import KEYED, package_versions
+from pipeline.results.tracking.tracking import TrackingError
 from pipeline.start.draft import NoStart
 from pipeline.start.run_of_data import grid_of_data
 from pipeline.start.starting import is_data
 from pipeline.store.opening import store_at
 from pipeline.store.remember import fact_cache
 
-PROBLEMS = (GridError, SourceError, DatasetError, EngineError, NoStart)
+PROBLEMS = (GridError, SourceError, DatasetError, EngineError, NoStart, TrackingError)
 FAILED, ALARMED = 1, 3  # exit codes
 
 
@@ -70,7 +72,7 @@ def _carried_out(options: argparse.Namespace, begun: float) -> int:
             text = limit_of(options, grid.run)
             limit = None if text is None else TimeLimit(text, begun)
             begin = _planned if options.plan else _run
-            return begin(grid, options, engine, limit)
+            return begin(replace(grid, track=options.track or grid.track), options, engine, limit)
 
 
 def _grid(options: argparse.Namespace) -> Grid:

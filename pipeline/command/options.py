@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import shlex
 from pathlib import Path
+from typing import get_args
 
 from features.machine.cores import cores
 from features.machine.nearest import nearest
 from pipeline.command.names import called
-from pipeline.config.grid import Run
+from pipeline.config.grid import Run, TrackerName
 from pipeline.engine.limit import checked_limit
 from pipeline.engine.opening import ENGINES, EngineName
 from pipeline.store.opening import DEFAULT_STORE
@@ -39,6 +40,9 @@ def command_line() -> argparse.ArgumentParser:
         "report is of what was reached, and the same command goes on (default: the grid's `run`, "
         "else none)",
     )
+    parser.add_argument("--track", choices=get_args(TrackerName),
+                        help="tell an experiment tracker of the finished run (default: the grid's "
+                        "`track`, else none)")
     parser.add_argument(
         "--plan",
         action="store_true",

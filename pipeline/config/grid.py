@@ -19,6 +19,7 @@ from reports.wording import for_terminal
 # What a grid need not say.
 REPEATS = 5  # of folds
 GridTask: TypeAlias = Literal["classification", "retrieval"]
+TrackerName: TypeAlias = Literal["mlflow", "trackio"]
 METRIC: dict[GridTask, str] = {"classification": "balanced_accuracy", "retrieval": "hit_at_10"}
 # Smooth ones, so that a few rows decide nothing.
 TUNING_METRIC: dict[GridTask, str] = {"classification": "log_loss", "retrieval": "reciprocal_rank"}
@@ -97,7 +98,7 @@ class Grid:
 
     `task` says what is asked of the fusions: classes of rows, or the text of a picture and the
     picture of a text. `extra_metrics` are scored beside those of the task. `rope` is the smallest
-    difference that matters, by metric.
+    difference that matters, by metric. `track` names who is told of the finished run.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Grid:
     extra_metrics: tuple[str, ...]
     rope: Mapping[str, float]
     learning_curve: tuple[float, ...]
+    track: TrackerName | None
     run: Run
     folder: Path
 

@@ -54,6 +54,8 @@ KEYS: dict[str, str] = {
     "number} (default .01, log_loss .02)",
     "learning_curve": "shares of the training labels, like [0.01, 0.05, 0.1, 0.25, 1], with which "
     "the best cells are fitted once more (default: none)",
+    "track": "an experiment tracker that is told of the finished run: mlflow or trackio (default: "
+    "none)",
     "run": "where it is computed, and how long it may take: {engine: processes | dask, address: of "
     "a dask scheduler, time_limit: 10m}; it changes no result, and the command line goes before it",
 }
@@ -132,7 +134,7 @@ def parse_grid(
         extra_metrics=values.extra_metrics(content, task, unseen, problems),
         rope=values.rope(content, task, problems),
         learning_curve=curve,
-        run=values.run(content.get("run", {}), problems),
+        **_beside_results(content, problems),
         folder=folder,
     ))
 
@@ -161,6 +163,14 @@ def _lists(content: Mapping[str, Any], problems: list[Problem]) -> Lists:
     if content.get("task") == "retrieval":
         lists["classifier"] = []
     return lists
+
+
+def _beside_results(content: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """Keys that change no result."""
+    return {
+        "track": values.track(content.get("track"), problems),
+        "run": values.run(content.get("run", {}), problems),
+    }
 
 
 def _located(lists: Lists, folder: Path) -> dict[str, Any]:

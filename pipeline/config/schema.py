@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config.data_key import CLASS_TEXTS_SCHEMA
-from pipeline.config.grid import GridTask, Run
+from pipeline.config.grid import GridTask, Run, TrackerName
 from pipeline.config.parameters import model_of
 from pipeline.data.row_check import MissingGroup, Policy
 from pipeline.data.sources import SOURCES
@@ -47,15 +47,15 @@ def schema(keys: Mapping[str, str], split: type[BaseModel]) -> JsonSchema:
         "extra_metrics": {"type": "array", "items": {"enum": sorted(EXTRA_METRICS)}},
         "rope": {"anyOf": [_SIZE, _by_metric(_SIZE)]},
         "learning_curve": {"type": "array", "items": _SHARE},
+        "track": {"enum": list(get_args(TrackerName))},
         "run": Run.model_json_schema(),
     }
-    for key, description in keys.items():
-        properties[key]["description"] = description
+    described = {key: {**properties[key], "description": said} for key, said in keys.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "modalgrid grid",
         "type": "object",
-        "properties": properties,
+        "properties": described,
         "required": ["data"],
         "additionalProperties": False,
         "$defs": parts,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from features.machine.nearest import nearest
 from pipeline.config.components import is_number
-from pipeline.config.grid import METRIC, TUNING_METRIC, GridTask, Run, Split
+from pipeline.config.grid import METRIC, TUNING_METRIC, GridTask, Run, Split, TrackerName
 from pipeline.config.problem import KeyPath, Problem
 from pipeline.config.schema import NAME
 from pipeline.metrics import METRICS_OF
@@ -141,6 +141,15 @@ def label_shares(given: object, problems: list[Problem]) -> tuple[float, ...]:
 
 def _is_share(value: object) -> bool:
     return is_number(value) and 0 < value <= 1
+
+
+def track(given: object, problems: list[Problem]) -> TrackerName | None:
+    """The key `track`; None where it is not given, or wrong."""
+    trackers: dict[object, TrackerName] = {name: name for name in get_args(TrackerName)}
+    if given is not None and given not in get_args(TrackerName):
+        rule = f"unknown tracker {given!r}; {nearest(given, get_args(TrackerName))}"
+        problems.append(Problem(("track",), rule))
+    return trackers.get(str(given))
 
 
 def split(given: object, problems: list[Problem]) -> Split:

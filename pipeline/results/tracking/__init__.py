@@ -1,0 +1,1 @@
+"""A finished run in an experiment tracker: facts first, then a file for each tracker."""
