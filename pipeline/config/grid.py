@@ -98,7 +98,7 @@ class Grid:
 
     `task` says what is asked of the fusions: classes of rows, or the text of a picture and the
     picture of a text. `extra_metrics` are scored beside those of the task. `rope` is the smallest
-    difference that matters, by metric. `track` names who is told of the finished run.
+    difference that matters, by metric.
     """
 
     name: str
@@ -119,7 +119,7 @@ class Grid:
     extra_metrics: tuple[str, ...]
     rope: Mapping[str, float]
     learning_curve: tuple[float, ...]
-    track: TrackerName | None
+    track: TrackerName | None  # who is told of the finished run
     run: Run
     folder: Path
 

@@ -121,7 +121,7 @@ def parse_grid(
     return _without(problems, path, lines or {}, Grid(
         name=values.run_name(content.get("name", path.stem), problems),
         task=task,
-        seed=values.seed(content.get("seed", 0), problems),
+        seed=values.seed(content.get("seed", 0), problems), track=values.track(content, problems),
         data=data.source,
         on_bad_rows=data.policy,
         keep_unlabelled=data.keep_unlabelled,
@@ -134,7 +134,7 @@ def parse_grid(
         extra_metrics=values.extra_metrics(content, task, unseen, problems),
         rope=values.rope(content, task, problems),
         learning_curve=curve,
-        **_beside_results(content, problems),
+        run=values.run(content.get("run", {}), problems),
         folder=folder,
     ))
 
@@ -163,14 +163,6 @@ def _lists(content: Mapping[str, Any], problems: list[Problem]) -> Lists:
     if content.get("task") == "retrieval":
         lists["classifier"] = []
     return lists
-
-
-def _beside_results(content: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
-    """Keys that change no result."""
-    return {
-        "track": values.track(content.get("track"), problems),
-        "run": values.run(content.get("run", {}), problems),
-    }
 
 
 def _located(lists: Lists, folder: Path) -> dict[str, Any]:

@@ -143,8 +143,9 @@ def _is_share(value: object) -> bool:
     return is_number(value) and 0 < value <= 1
 
 
-def track(given: object, problems: list[Problem]) -> TrackerName | None:
+def track(content: Mapping[str, Any], problems: list[Problem]) -> TrackerName | None:
     """The key `track`; None where it is not given, or wrong."""
+    given = content.get("track")
     trackers: dict[object, TrackerName] = {name: name for name in get_args(TrackerName)}
     if given is not None and given not in get_args(TrackerName):
         rule = f"unknown tracker {given!r}; {nearest(given, get_args(TrackerName))}"
