@@ -78,8 +78,8 @@ class Cifar10:
     group : what groups the rows by default: synset where there are `terms`, otherwise term.
     part : which of the official parts; they are also the official split.
     where : column -> allowed value or values; columns filename, term, label, gloss, synset, split.
-    sample, sample_seed : number of rows to take, at random and stratified by class, and the seed of
-        that choice.
+    sample : number of rows to take, at random (from `sample_seed`) and stratified by class.
+    sample_seed : decides which rows these are.
     """
 
     path: str | None = None

@@ -45,8 +45,8 @@ class Table:
     recurring : text, image or both, where the same texts or pictures come again with new items (a
         question that is asked about many pictures): that they are known gives nothing away.
     where : column -> allowed value or values; only such rows are read.
-    sample, sample_seed : number of rows to take, at random and stratified by class, and the seed of
-        that choice.
+    sample : number of rows to take, at random (from `sample_seed`) and stratified by class.
+    sample_seed : decides which rows these are.
     join : second table, whose columns can be named like the table's own: `path`, the key columns
         `on`, and its `quoting`.
     allow_outside : whether `image` may name files outside the table's folder, by an absolute path
