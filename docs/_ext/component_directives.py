@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
 from typing import Any, ClassVar
 
 from component_reference import (
@@ -12,8 +14,10 @@ from component_reference import (
     KeyGroup,
     Reference,
     allowed,
+    described,
     plain,
     reference,
+    sections,
 )
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -139,13 +143,17 @@ class SectionKeys(Directive):
     def run(self) -> list[nodes.Node]:
         """Its description, and a table."""
         model = MODELS[self.arguments[0]]
-        described = model.model_json_schema()
-        rows = [
-            [cell(name, code=True), cell(allowed(part, {})), cell(plain(part.get("default")))]
-            for name, part in described["properties"].items()
+        properties, docstring = model.model_json_schema()["properties"], inspect.getdoc(model) or ""
+        meanings = dict(chain.from_iterable(
+            zip(names, repeat(text)) for names, text in described(docstring).items()
+        ))
+        keys = [
+            Key(name, allowed(part, {}), plain(part.get("default")))
+            for name, part in properties.items()
         ]
-        texts = [paragraph(text) for text in described["description"].split("\n\n")]
-        return [*texts, table(("key", "may be", "default"), rows)]
+        groups = [KeyGroup((key,), meanings.get(key.name, "")) for key in keys]
+        texts = sections(docstring)[""].strip().split("\n\n")
+        return [*map(paragraph, texts), key_table(groups)]
 
 
 class DataKeys(Directive):
