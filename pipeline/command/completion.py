@@ -49,7 +49,8 @@ def completion(shell: Shell) -> str:
         import shtab
     except ModuleNotFoundError as error:
         raise NoCompletion(
-            f'completion needs the package {error.name}: pip install -e ".[completion]"'
+            f"completion needs {error.name}, which is not installed: "
+            'pip install "modalgrid[completion]"'
         ) from error
     text: str = shtab.complete(_all_commands(shtab.FILE), shell)
     return text

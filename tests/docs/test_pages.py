@@ -147,3 +147,8 @@ def test_statistics_explains_every_section_of_the_report():
     text = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
     titles = {section.title for section in [*SECTIONS.values(), *RETRIEVAL_SECTIONS.values()]}
     assert [title for title in sorted(titles) if f"### {title}\n" not in text] == []
+
+
+def test_the_readme_stays_short():
+    """What is more than a first look belongs on a page."""
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 700

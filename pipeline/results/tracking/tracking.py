@@ -42,7 +42,7 @@ def check_tracker(name: TrackerName | None) -> None:
     if name is not None and find_spec(TRACKERS[name].package) is None:
         package = TRACKERS[name].package
         raise TrackingError(
-            f'tracking needs the package {package}: pip install -e ".[{package}]"'
+            f'tracking needs {package}, which is not installed: pip install "modalgrid[{package}]"'
         )
 
 

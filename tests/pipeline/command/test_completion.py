@@ -61,5 +61,5 @@ def test_without_the_package_a_sentence_says_how_to_get_it(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "shtab", None)
     assert modalgrid.main(["completion", "bash"]) == 2
     assert capsys.readouterr().err == (
-        'completion needs the package shtab: pip install -e ".[completion]"\n'
+        'completion needs shtab, which is not installed: pip install "modalgrid[completion]"\n'
     )

@@ -28,7 +28,7 @@ def test_a_missing_package_is_told_before_any_work(name, tmp_path, monkeypatch, 
     monkeypatch.setattr(tracking, "find_spec", lambda package: None)
     assert run.main(["grid.yaml", "--track", name, "--jobs", "1"]) == 2
     assert capsys.readouterr().err == (
-        f'tracking needs the package {name}: pip install -e ".[{name}]"\n'
+        f'tracking needs {name}, which is not installed: pip install "modalgrid[{name}]"\n'
     )
     assert not (tmp_path / "runs" / "grid").exists()
 
@@ -38,7 +38,7 @@ def test_the_grid_may_name_the_tracker(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tracking, "find_spec", lambda package: None)
     assert run.main(["grid.yaml", "--jobs", "1"]) == 2
-    assert "tracking needs the package trackio" in capsys.readouterr().err
+    assert "tracking needs trackio, which is not installed" in capsys.readouterr().err
 
 
 def test_an_unknown_tracker_is_told_with_the_nearest(tmp_path, capsys):
