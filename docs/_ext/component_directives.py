@@ -79,9 +79,12 @@ def cell(text: str, code: bool = False, **attributes: Any) -> nodes.entry:
     return nodes.entry("", nodes.paragraph("", "", *content), **attributes)
 
 
-def key_table(groups: Iterable[KeyGroup]) -> nodes.table:
-    """Keys, what they may be, their defaults, and what they mean."""
-    return table(("key", "may be", "default", "meaning"), _key_rows(groups))
+def key_table(groups: Sequence[KeyGroup]) -> nodes.table:
+    """Keys, what they may be, their defaults, and what they mean where that is said key by key."""
+    head = ["key", "may be", "default"]
+    if any(group.meaning for group in groups):
+        head.append("meaning")
+    return table(head, (cells[: len(head)] for cells in _key_rows(groups)))
 
 
 def _key_rows(groups: Iterable[KeyGroup]) -> Iterator[list[nodes.entry]]:
@@ -147,8 +150,9 @@ class SectionKeys(Directive):
         meanings = dict(chain.from_iterable(
             zip(names, repeat(text)) for names, text in described(docstring).items()
         ))
+        filled_in = model().model_dump()  # some defaults depend on what is given
         keys = [
-            Key(name, allowed(part, {}), plain(part.get("default")))
+            Key(name, allowed(part, {}), plain(filled_in[name]))
             for name, part in properties.items()
         ]
         groups = [KeyGroup((key,), meanings.get(key.name, "")) for key in keys]

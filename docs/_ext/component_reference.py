@@ -187,7 +187,7 @@ def _keys(cls: type) -> Iterator[tuple[str, Key]]:
 def plain(value: Any) -> str:
     """A value as a grid writes it."""
     if value is None:
-        return "none"
+        return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple | list):
@@ -209,7 +209,7 @@ def allowed(part: Schema, parts: Mapping[str, Schema]) -> str:
     if kind == "object":
         names = ", ".join(part.get("properties", {}))
         return f"keys {names}" if names else "a mapping"
-    words = {"string": "text", "boolean": "true, false", "integer": "whole number", "null": "none"}
+    words = {"string": "text", "boolean": "true, false", "integer": "whole number"}
     word = "path" if part.get("format") == "path" else words.get(str(kind), str(kind))
     return word + _bounds(part)
 

@@ -73,7 +73,7 @@ def test_keys_keep_their_order_types_and_defaults():
     size_and_crop, model, shared = groups(Described)
     assert size_and_crop.meaning == "of the picture, in pixels."
     assert [(key.name, key.allowed, key.default) for key in size_and_crop.keys] == [
-        ("size", "whole number ≥ 8", None), ("crop", "number or none", "none")
+        ("size", "whole number ≥ 8", None), ("crop", "number or null", "null")
     ]
     assert model.meaning == "see Base."  # which says nothing of it
     assert (shared.meaning, shared.keys[0].default) == ("of all.", "true")
@@ -93,7 +93,7 @@ def test_what_only_points_elsewhere_is_looked_up():
     ("part", "words"),
     [
         ({"type": "integer", "minimum": 1, "maximum": 8}, "whole number ≥ 1, ≤ 8"),
-        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "text or none"),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "text or null"),
         ({"enum": ["a", "b"], "type": "string"}, "a, b"),
         ({"type": "array", "prefixItems": [{"type": "number"}] * 3}, "3 of number"),
         ({"$ref": "#/$defs/Join"}, "keys path, on"),
