@@ -9,8 +9,8 @@ store; it takes minutes where that is empty. It exits with 1 where a run compute
 Of bundles that look at texts alone: predicting one text, with --onnx too where that was exported,
 beside importing sentence-transformers. It exits with 1 where the runtimes give other classes.
 
-Whole processes alternate; the median of nine of each is printed, of seconds and of seconds of CPU,
-which other work on the machine does not lengthen as much.
+Whole processes alternate; the median of nine (--times) of each is printed, of seconds and of
+seconds of CPU, which other work on the machine does not lengthen as much.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from typing import NamedTuple
 
 from pipeline.use.bundle import read_manifest
 
-TIMES = 9
 IMPORTS = (
     "import numpy, scipy.stats, sklearn.linear_model, sklearn.model_selection, sklearn.pipeline"
 )
@@ -55,32 +54,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("grid", type=Path, nargs="?", default=Path("grid.yaml"))
     parser.add_argument("--store", type=Path, default=Path("runs") / "store")
     parser.add_argument("--bundle", type=Path, action="append", default=[], dest="bundles")
+    parser.add_argument("--times", type=int, default=9)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         if options.bundles:
-            return _predictions(options.bundles, Path(scratch))
-        return _cached_runs(options.grid, options.store, scratch)
+            return _predictions(options, Path(scratch))
+        return _cached_runs(options, scratch)
 
 
-def _cached_runs(grid: Path, store: Path, out: str) -> int:
-    run = [sys.executable, "-m", "pipeline.run", str(grid), "--store", str(store), "--out", out]
+def _cached_runs(options: argparse.Namespace, out: str) -> int:
+    run = [sys.executable, "-m", "pipeline.run", str(options.grid)]
+    run += ["--store", str(options.store), "--out", out]
     subprocess.run(run, check=True)
     taken = _alternating({
         "a cached run, to the finished report": run,
         "imports alone": [sys.executable, "-c", IMPORTS],
-    })
+    }, options.times)
     texts = [took.text for took in chain.from_iterable(taken.values())]
     computed = sum(map(int, re.findall(r"(\d+) computed", " ".join(texts))))
     print(f"computed in the cached runs: {computed}")
     return int(computed > 0)
 
 
-def _predictions(bundles: Sequence[Path], scratch: Path) -> int:
+def _predictions(options: argparse.Namespace, scratch: Path) -> int:
     items = scratch / "items.csv"
     items.write_text(f"text\n{TEXT}\n", encoding="utf-8")
     sides: dict[str, Command] = {}
     outputs: dict[Path, list[Path]] = {}
-    for bundle in bundles:
+    for bundle in options.bundles:
         about = read_manifest(bundle)["about"]
         whole = about.get("onnx", {}).get("whole", {"lacks": ""})
         for number, option in enumerate([[], ["--onnx"]][: 1 if "lacks" in whole else 2]):
@@ -93,7 +94,7 @@ def _predictions(bundles: Sequence[Path], scratch: Path) -> int:
     sides["import sentence_transformers alone"] = [
         sys.executable, "-c", "import sentence_transformers"
     ]
-    _alternating(sides)
+    _alternating(sides, options.times)
     classes = [set(map(_predicted, of_bundle)) for of_bundle in outputs.values()]
     return int(any(len(of_bundle) > 1 for of_bundle in classes))
 
@@ -103,10 +104,10 @@ def _predicted(output: Path) -> str:
         return next(csv.DictReader(file))["predicted"]
 
 
-def _alternating(sides: Mapping[str, Command]) -> dict[str, list[Taken]]:
+def _alternating(sides: Mapping[str, Command], times: int) -> dict[str, list[Taken]]:
     """What each side took, time after time; printed, too."""
     taken: dict[str, list[Taken]] = {name: [] for name in sides}
-    for _ in range(TIMES):
+    for _ in range(times):
         for name, command in sides.items():
             taken[name].append(_timed(command))
     for name, side in taken.items():
@@ -116,7 +117,7 @@ def _alternating(sides: Mapping[str, Command]) -> dict[str, list[Taken]]:
         }.items():
             median, least, most = statistics.median(values), min(values), max(values)
             parts.append(f"{median:.2f} {noun} ({least:.2f} to {most:.2f})")
-        print(f"{name}: median of {TIMES}: {', '.join(parts)}")
+        print(f"{name}: median of {times}: {', '.join(parts)}")
     return taken
 
 

@@ -121,15 +121,13 @@ class Bundle:
         """
         folder = Path(folder)
         manifest = read_manifest(folder)
-        by_onnx = runs_by_onnx(runtime, manifest["about"], folder)
         with BUNDLE.naming(folder):
+            by_onnx = runs_by_onnx(runtime, manifest["about"], folder)
             state = _state(folder, manifest)
             cell = put_together(state, folder, without=NOT_ASKED if by_onnx else None)
             if not isinstance(cell, FittedCell):
                 raise ValueError("it holds no cell")
-            exported = (
-                exported_cell(cell, manifest["about"]["onnx"], folder) if by_onnx else None
-            )
+            exported = exported_cell(cell, manifest, folder) if by_onnx else None
         models = cell.models if exported is None else exported.unchanged()
         _check_encoders(models, manifest["encoders"], folder)
         return cls(exported or cell, manifest["about"])

@@ -88,7 +88,7 @@ def _of_encoders(facts: Mapping[str, Any]) -> Iterator[str]:
         yield (
             "With `--onnx`, predict and serve ask ONNX Runtime, without PyTorch. Probabilities "
             f"then differ by at most {whole['largest_difference']:.1g} from the bundle's own, "
-            f"measured on the pictures and texts of {whole['rows_compared']:,} rows of the "
+            f"measured on the texts of {whole['rows_compared']:,} rows of the "
             f"{whole['rows_fitted']:,} that it was fitted on; more than {whole['bound']:g} would "
             "have been refused."
         )

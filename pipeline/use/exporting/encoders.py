@@ -11,20 +11,17 @@ from features.block import BlockName, block_name
 from features.encoder import Encoder
 from features.encoders.bag_of_words import BagOfWords
 from features.encoders.exported_sentences import ExportedSentences
-from features.encoders.handcrafted import Handcrafted
 from features.encoders.sentence_bert import SentenceBert
 from features.encoders.universal_sentence import UniversalSentence
 from features.encoders.word2vec import Word2Vec
 from pipeline.data.samples import NOUNS
 from pipeline.use.fitted import FittedCell
 
-AS_THEY_ARE = (BagOfWords, Handcrafted, UniversalSentence, Word2Vec)
+AS_THEY_ARE = (BagOfWords, UniversalSentence, Word2Vec)
 # What may follow a sentence transformer's network and pooling, by its library's names of classes.
 BEHIND = ("Normalize", "Dense")
 PARTS = f"a Transformer, a Pooling, and behind them {' and '.join(BEHIND)}"
-_NAMES = [
-    name for name, cls in (TEXT_ENCODERS | IMAGE_ENCODERS).items() if issubclass(cls, AS_THEY_ARE)
-]
+_NAMES = [name for name, cls in TEXT_ENCODERS.items() if issubclass(cls, AS_THEY_ARE)]
 POSSIBLE = f"sbert (in float32, of {PARTS}), {', '.join(_NAMES)}"
 GRAPH, BUNDLE, LACKS = "graph", "bundle", "lacks"
 # What a bundle says of each encoder: {GRAPH: ..., and more} of an exported one, {BUNDLE: True} of
@@ -55,7 +52,7 @@ def _facts(encoder: Encoder, folder: Path, name: str) -> EncoderFacts:
     if isinstance(encoder, AS_THEY_ARE):
         return {BUNDLE: True}
     if not isinstance(encoder, SentenceBert):
-        return {LACKS: f"{_named(encoder)} (it computes with PyTorch alone)"}
+        return {LACKS: f"{_named(encoder)} (it needs PyTorch)"}
     from pipeline.use.exporting.sentences import exported_sentences, why_not
 
     reason = why_not(encoder)
@@ -85,10 +82,12 @@ def encoder_of(facts: EncoderFacts, encoder: Encoder, folder: Path) -> Encoder:
     Raises
     ------
     ValueError
-        Where a file cannot be read.
+        Where a file cannot be read, or the facts are none.
     """
     if GRAPH not in facts:
         return encoder
+    if facts["output"] not in ExportedSentences.forms.values() or type(facts["prompt"]) is not str:
+        raise ValueError(f"what it says of {facts[GRAPH]} is damaged")
     exported = ExportedSentences(
         graph=folder / facts[GRAPH],
         tokenizer=folder / facts["tokenizer"],

@@ -19,7 +19,7 @@ from features.machine.onnx_runtime import PACKAGES, missing_packages, session_of
 from models.views import Views
 from pipeline.metrics.metric import Probabilities
 from pipeline.use.conformal import LeftOut
-from pipeline.use.exporting.encoders import LACKS, POSSIBLE, encoder_of
+from pipeline.use.exporting.encoders import LACKS, POSSIBLE, encoder_of, files_of
 from pipeline.use.exporting.inputs import OUTPUT, arrays, inputs_of
 from pipeline.use.fitted import EncodingModel, FittedCell, PredictingCell
 from pipeline.use.problem import BundleError
@@ -113,19 +113,23 @@ def runs_by_onnx(runtime: str, about: Mapping[str, Any], folder: Path) -> bool:
     return True
 
 
-def exported_cell(cell: FittedCell, facts: Mapping[str, Any], folder: Path) -> ExportedCell:
+def exported_cell(cell: FittedCell, manifest: Mapping[str, Any], folder: Path) -> ExportedCell:
     """The cell that stands for a bundle's, whose files are opened.
 
     Parameters
     ----------
     cell : read without what NOT_ASKED names.
-    facts : what the bundle says of its export.
+    manifest : the bundle's, which lists its files.
 
     Raises
     ------
     ValueError
-        Where a file cannot be read.
+        Where a file cannot be read, or is none of those.
     """
+    facts = manifest["about"]["onnx"]
+    for name in (facts["file"], *files_of(facts["encoders"])):
+        if name not in manifest["files"]:
+            raise ValueError(f"its export names the file {name}, which it does not list")
     models = tuple(
         EncodingModel({
             name: encoder_of(of_model[name], encoder, folder)

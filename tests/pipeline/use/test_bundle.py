@@ -188,9 +188,8 @@ def test_its_classifier_is_exported_where_that_is_asked_for(made, tmp_path):
     np.testing.assert_allclose(
         session.run(["probabilities"], given)[0], bundle.predict_items(items), atol=1e-4
     )
-    np.testing.assert_allclose(
-        Bundle.load(model, "onnx").predict_items(items), bundle.predict_items(items), atol=1e-4
-    )
+    with pytest.raises(BundleError, match="it lacks the picture encoder handcrafted"):
+        Bundle.load(model, "onnx")
     (model / "classifier.onnx").write_bytes(b"another")
     with pytest.raises(BundleError, match=r"classifier\.onnx was changed"):
         Bundle.load(model)
@@ -278,10 +277,9 @@ def test_weights_of_terms_may_be_called_as_earlier_versions_did(made, tmp_path):
     manifest = json.loads(text.replace(OURS, THEIRS))
     del manifest["sha256"]
     (folder / MANIFEST).write_text(sealed(json.dumps(manifest)))
-    texts = ["bark purr", ""]
+    items = {"image": [None, None], "text": ["bark purr", ""]}
     np.testing.assert_array_equal(
-        Bundle.load(folder).predict_proba(texts=texts, pictures=[None, None]),
-        made.bundle.predict_proba(texts=texts, pictures=[None, None]),
+        Bundle.load(folder).predict_items(items), made.bundle.predict_items(items)
     )
 
 

@@ -117,7 +117,7 @@ def test_the_bundle_says_how_far_both_are(exported_bundle):
     card = (exported_bundle.model / "README.md").read_text()
     assert "`text.onnx`" in card
     assert "`text.tokenizer.json`" in card
-    assert "measured on the pictures and texts of 36 rows" in card
+    assert "measured on the texts of 36 rows" in card
 
 
 @pytest.mark.parametrize("name", ["text.onnx", "text.tokenizer.json", "classifier.onnx"])
@@ -140,6 +140,33 @@ def test_a_file_that_is_none_of_its_kind_is_refused_whatever_its_checksum(copied
         Bundle.load(copied, "onnx")
 
 
+DAMAGED = {
+    "a file elsewhere": {"graph": "../text.onnx"},
+    "a file that it does not list": {"tokenizer": "other.json"},
+    "no name": {"graph": None},
+    "no prompt": {"prompt": ["a"]},
+    "another output": {"output": "numbers"},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_facts_that_are_damaged_are_refused(copied, damage):
+    shutil.copy(copied / "text.onnx", copied.parent / "text.onnx")
+    changed(
+        copied,
+        lambda manifest: manifest["about"]["onnx"]["encoders"][0]["text"].update(DAMAGED[damage]),
+    )
+    with pytest.raises(BundleError, match="is no bundle that can be used"):
+        Bundle.load(copied, "onnx")
+
+
+@pytest.mark.parametrize("facts", [None, [], "onnx", {"whole": 3}, {"whole": {}}])
+def test_facts_of_another_kind_are_refused(copied, facts):
+    changed(copied, lambda manifest: manifest["about"].update(onnx=facts))
+    with pytest.raises(BundleError):
+        Bundle.load(copied, "onnx")
+
+
 def test_a_bundle_without_an_export_is_refused(exported_bundle, copied, capsys):
     changed(copied, lambda manifest: manifest["about"].pop("onnx"))
     output = copied.parent / "p.csv"
@@ -158,14 +185,14 @@ def test_an_export_of_the_classifier_alone_is_refused(copied):
 
 
 def test_what_cannot_be_exported_is_named_with_what_can(copied):
-    lacks = "the picture encoder cnn (it computes with PyTorch alone)"
+    lacks = "the picture encoder cnn (it needs PyTorch)"
     changed(copied, lambda manifest: manifest["about"]["onnx"].update(whole={"lacks": lacks}))
     with pytest.raises(BundleError) as raised:
         Bundle.load(copied, "onnx")
     assert str(raised.value) == (
         f"{copied} cannot be asked by ONNX Runtime: it lacks {lacks}. What can be: bundles whose "
         "encoders are among sbert (in float32, of a Transformer, a Pooling, and behind them "
-        "Normalize and Dense), bow, tfidf, word2vec, use, handcrafted"
+        "Normalize and Dense), bow, tfidf, word2vec, use"
     )
 
 

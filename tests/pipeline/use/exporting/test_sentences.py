@@ -71,12 +71,8 @@ def model(tmp_path):
 
 
 VARIANTS = {
-    "sentence": {},
-    "cut off": {"max_tokens": 5},
-    "prompt": {"prompt": "a small "},
-    "not scaled": {"normalise": False},
-    "tokens": {"output": "tokens"},
-    "tokens, cut off behind a prompt": {"output": "tokens", "max_tokens": 6, "prompt": "dog "},
+    "sentences": {"max_tokens": 7, "prompt": "a small ", "normalise": False},
+    "tokens": {"output": "tokens", "max_tokens": 6, "prompt": "dog "},
 }
 
 
@@ -98,7 +94,6 @@ def changed(model, name, content):
 
 POOLINGS = {
     "the first token": {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False},
-    "the largest": {"pooling_mode_max_tokens": True, "pooling_mode_mean_tokens": False},
     "several": {"pooling_mode_mean_tokens": True, "pooling_mode_max_tokens": True},
 }
 
@@ -110,24 +105,33 @@ def test_poolings_are_exported(model, tmp_path, pooling):
     same(encoder, exported_sentences(encoder, tmp_path, "text"), TEXTS)
 
 
-def test_lower_case_of_the_library_is_exported(model, tmp_path):
-    changed(model, "sentence_bert_config.json", {"max_seq_length": 16, "do_lower_case": True})
-    encoder = SentenceBert(model=str(model))
-    same(encoder, exported_sentences(encoder, tmp_path, "text"), TEXTS)
-
-
-def test_layers_behind_the_pooling_are_exported(model, tmp_path):
+def test_lower_case_and_layers_behind_the_pooling_are_exported(model, tmp_path):
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Dense, Normalize
 
     net = SentenceTransformer(str(model), device="cpu")
     deeper = SentenceTransformer(modules=[net[0], net[1], Dense(32, 8), Normalize()])
     deeper.save(str(tmp_path / "deeper"), create_model_card=False)
+    lowered_by_the_library(tmp_path / "deeper")
     encoder = SentenceBert(model=str(tmp_path / "deeper"))
     assert not why_not(encoder)
     exported = exported_sentences(encoder, tmp_path, "text")
     assert exported.transform(["a dog"]).values.shape == (1, 8)
+    assert exported.token_ids(["RED DOG"]) == exported.token_ids(["red dog"])
     same(encoder, exported, TEXTS)
+
+
+def lowered_by_the_library(model):
+    """Let sentence-transformers make texts lower case, and not the tokenizer itself."""
+    for name, content in {
+        "sentence_bert_config.json": {"max_seq_length": 16, "do_lower_case": True},
+        "tokenizer_config.json": {"do_lower_case": False},
+    }.items():
+        known = json.loads((model / name).read_text())
+        changed(model, name, known | content)
+    tokenizer = json.loads((model / "tokenizer.json").read_text())
+    tokenizer["normalizer"]["lowercase"] = False
+    changed(model, "tokenizer.json", tokenizer)
 
 
 def test_what_cannot_be_exported_says_why(model):
