@@ -52,16 +52,16 @@ def _facts(encoder: Encoder, folder: Path, name: str) -> EncoderFacts:
     if isinstance(encoder, AS_THEY_ARE):
         return {BUNDLE: True}
     if not isinstance(encoder, SentenceBert):
-        return {LACKS: f"{_named(encoder)} (it needs PyTorch)"}
+        return {LACKS: f"{_export_of(encoder)} (it needs PyTorch)"}
     from pipeline.use.exporting.sentences import exported_sentences, why_not
 
     reason = why_not(encoder)
     if reason:
-        return {LACKS: f"{_named(encoder)} ({reason})"}
+        return {LACKS: f"{_export_of(encoder)} ({reason})"}
     try:
         written = exported_sentences(encoder, folder, name)
     except ValueError as error:
-        return {LACKS: f"{_named(encoder)} ({error})"}
+        return {LACKS: f"{_export_of(encoder)} ({error})"}
     return {
         GRAPH: written.graph.name,
         "tokenizer": written.tokenizer.name,
@@ -70,10 +70,11 @@ def _facts(encoder: Encoder, folder: Path, name: str) -> EncoderFacts:
     }
 
 
-def _named(encoder: Encoder) -> str:
+def _export_of(encoder: Encoder) -> str:
     registry = IMAGE_ENCODERS if encoder.modality == "image" else TEXT_ENCODERS
     names = [name for name, cls in registry.items() if cls is type(encoder)]
-    return f"the {NOUNS[encoder.modality]} encoder {(*names, type(encoder).__name__)[0]}"
+    name = (*names, type(encoder).__name__)[0]
+    return f"an export of the {NOUNS[encoder.modality]} encoder {name}"
 
 
 def encoder_of(facts: EncoderFacts, encoder: Encoder, folder: Path) -> Encoder:

@@ -188,7 +188,7 @@ def test_its_classifier_is_exported_where_that_is_asked_for(made, tmp_path):
     np.testing.assert_allclose(
         session.run(["probabilities"], given)[0], bundle.predict_items(items), atol=1e-4
     )
-    with pytest.raises(BundleError, match="it lacks the picture encoder handcrafted"):
+    with pytest.raises(BundleError, match="it lacks an export of the picture encoder hand"):
         Bundle.load(model, "onnx")
     (model / "classifier.onnx").write_bytes(b"another")
     with pytest.raises(BundleError, match=r"classifier\.onnx was changed"):

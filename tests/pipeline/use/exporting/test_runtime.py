@@ -68,10 +68,10 @@ def test_python_asks_the_same(exported_bundle):
     np.testing.assert_allclose(
         ours.predict_proba(texts=TEXTS[3:]), theirs.predict_proba(texts=TEXTS[3:]), atol=LARGEST
     )
-    items = {"text": TEXTS}
-    np.testing.assert_allclose(
-        ours.predict_items(items), theirs.predict_items(items), atol=LARGEST
-    )
+    for items in ({"text": TEXTS}, {"text": [None, None]}):
+        np.testing.assert_allclose(
+            ours.predict_items(items), theirs.predict_items(items), atol=LARGEST
+        )
     assert ours.classes == theirs.classes
     assert ours.predict(texts="a small dog") == theirs.predict(texts="a small dog")
     explanation, expected = ours.explain(text="a dog"), theirs.explain(text="a dog")
@@ -185,7 +185,7 @@ def test_an_export_of_the_classifier_alone_is_refused(copied):
 
 
 def test_what_cannot_be_exported_is_named_with_what_can(copied):
-    lacks = "the picture encoder cnn (it needs PyTorch)"
+    lacks = "an export of the picture encoder cnn (it needs PyTorch)"
     changed(copied, lambda manifest: manifest["about"]["onnx"].update(whole={"lacks": lacks}))
     with pytest.raises(BundleError) as raised:
         Bundle.load(copied, "onnx")

@@ -108,13 +108,13 @@ def test_a_picture_network_is_named_and_texts_are_exported_all_the_same(folder):
         "text: [bow]", f"text: [{{sbert: {{model: {folder / 'model'}}}}}]"
     )
     cell, export = exports(folder, grid)
-    lacks = "the picture encoder small_resnet (it needs PyTorch)"
+    lacks = "an export of the picture encoder small_resnet (it needs PyTorch)"
     assert export.facts["whole"][LACKS] == lacks
     assert {"text.onnx", "text.tokenizer.json"} < set(export.files)
     said = " ".join(_of_encoders(export.facts))
     assert "`text.onnx` is the text encoder" in said
     assert f"ONNX Runtime alone cannot predict with this bundle: it lacks {lacks}." in said
-    with pytest.raises(BundleError, match="it lacks the picture encoder small_resnet"):
+    with pytest.raises(BundleError, match="it lacks an export of the picture encoder small_resnet"):
         loaded(folder, cell, export)
 
 
@@ -127,9 +127,9 @@ def test_every_encoder_is_exported_used_as_it_is_or_named(name, tmp_path, monkey
     if issubclass(REGISTERED[name], AS_THEY_ARE):
         assert facts == {BUNDLE: True}
     elif issubclass(REGISTERED[name], SentenceBert):
-        assert facts == {LACKS: f"the {noun} (not now)"}
+        assert facts == {LACKS: f"an export of the {noun} (not now)"}
     else:
-        assert facts == {LACKS: f"the {noun} (it needs PyTorch)"}
+        assert facts == {LACKS: f"an export of the {noun} (it needs PyTorch)"}
 
 
 def test_what_is_used_as_it_is_needs_no_pytorch():
