@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.block import Block, BlockName, Form, Modality, modality_of
 from features.estimator import ClassifyingEstimator
 from models.arrays import Labels, Probabilities
-from models.classifier import Classifier, SolvesJointly
+from models.classifier import Classifier, SolvesJointly, check_fitted
 from models.views import Views
 
 
@@ -171,9 +171,7 @@ class Fusion(ClassifyingEstimator):
 
     def _known(self, views: Views) -> None:
         """Raise NotFittedError before `fit`, ValueError for blocks unlike those fitted on."""
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(self, "block_widths_")
+        check_fitted(self, "block_widths_")
         widths = {name: block.width for name, block in self._needed(views).items()}
         unlike = [
             f"{widths.get(name, 0)} {name} features instead of {self.block_widths_.get(name, 0)}"

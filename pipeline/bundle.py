@@ -33,7 +33,10 @@ def _bundle(options: argparse.Namespace) -> int:
     name = run.cell_name(options.cell)
     say(f"{name}: fitted on all rows")
     extras = Extras(standalone=options.standalone, onnx=options.onnx)
-    make_bundle(run, name, options.out, Processes(options.jobs), progress, extras)
+    made = make_bundle(run, name, options.out, Processes(options.jobs), progress, extras)
+    lacking = made.about.get("onnx", {}).get("whole", {}).get("lacks")
+    if lacking:
+        say(f"ONNX Runtime alone cannot predict with it: it lacks {lacking}")
     print(f"bundle: {options.out}")
     return 0
 
@@ -50,8 +53,9 @@ def parser() -> argparse.ArgumentParser:
                         help="take the weights of pretrained encoders along, so that it opens where"
                         " they are not")
     parser.add_argument("--onnx", action="store_true",
-                        help="export the classifier part too: classifier.onnx takes features and"
-                        " gives probabilities")
+                        help="export it too: classifier.onnx takes features and gives"
+                        " probabilities, text.onnx gives those of texts; predict and serve --onnx"
+                        " then need no PyTorch")
     add_jobs(parser)
     return parser
 

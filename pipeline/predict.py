@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.command.ending import ended
 from pipeline.command.names import called
+from pipeline.command.runtime import add_runtime
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
 from pipeline.use.items.columns import add_columns, columns_given
@@ -30,8 +31,10 @@ def _predict(options: argparse.Namespace) -> int:
         output=options.out,
         coverage=options.coverage,
         columns=replace(columns_given(options), label=options.label),
+        runtime=options.runtime,
     )
-    for line in predict(Bundle.load(options.model), options.model, request).lines():
+    bundle = Bundle.load(options.model, options.runtime)
+    for line in predict(bundle, options.model, request).lines():
         say(for_terminal(line))
     print(f"predictions: {options.out}")
     return 0
@@ -55,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
         "--label", metavar="COLUMN",
         help="column with the true class, to be scored by (default: as the bundle's rows had it)")
     add_columns(parser)
+    add_runtime(parser)
     return parser
 
 

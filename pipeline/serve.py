@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.command.ending import ended
 from pipeline.command.names import called
+from pipeline.command.runtime import add_runtime
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
 from pipeline.use.index.index import Index
@@ -37,7 +38,7 @@ def _serve(options: argparse.Namespace) -> int:
             f'serving needs the package {error.name}: pip install -e ".[serve]"'
         ) from error
     try:
-        bundle = Bundle.load(options.model)
+        bundle = Bundle.load(options.model, options.runtime)
         index = None if options.index is None else _index(options)
         card = options.model / CARD
         text = card.read_text(encoding="utf-8") if card.is_file() else "This model has no card.\n"
@@ -85,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME",
                         help="a further name that requests may use for this server")
+    add_runtime(parser)
     return parser
 
 

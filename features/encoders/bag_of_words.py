@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated, Any, ClassVar, Self
@@ -15,6 +15,7 @@ from scipy import sparse
 from features.block import Block, Modality
 from features.encoder import Encoder, Targets
 from features.machine.identity import versions
+from features.texts.counting import counted
 from features.texts.languages import Language
 from features.texts.terms import MaxDf, MinDf, Ngrams
 from features.texts.tokenizer import StopWords, Tokenizer
@@ -180,20 +181,21 @@ class BagOfWords(Encoder):
         self.vocabulary_ = {term: int(column) for term, column in vectorizer.vocabulary_.items()}
         return sparse.csr_matrix(counts)
 
-    def _vectorizer(self, vocabulary: Mapping[str, int] | None = None) -> Any:
-        """What counts terms: any, or those of a vocabulary."""
+    def _vectorizer(self) -> Any:
+        """What finds terms and counts them."""
         from sklearn.feature_extraction.text import CountVectorizer
 
         return CountVectorizer(
             tokenizer=self.frozen_stage().tokenizer(), token_pattern=None, lowercase=False,
             ngram_range=tuple(self.ngrams), min_df=self.min_df, max_df=float(self.max_df),
-            max_features=self.max_features, dtype=np.float32, vocabulary=vocabulary,
+            max_features=self.max_features, dtype=np.float32,
         )
 
     def _counts(self, samples: Sequence[str]) -> sparse.csr_matrix:
         if not self.vocabulary_:
             return sparse.csr_matrix((len(samples), 1), dtype=np.float32)
-        return sparse.csr_matrix(self._vectorizer(self.vocabulary_).transform(samples))
+        words = map(self.frozen_stage().tokenizer(), samples)
+        return counted(words, self.vocabulary_, (self.ngrams[0], self.ngrams[1]))
 
     def _some_term_is_kept(self, samples: Sequence[str]) -> bool:
         """Whether any term occurs in as many training texts as min_df and max_df ask."""

@@ -110,7 +110,7 @@ class SentenceBert(Encoder):
         longest = max(map(len, self._token_ids(net, some, cut=True))) if tokens else 0
         step = PIECE_WITH_TOKENS if tokens else PIECE
         for start in range(0, max(len(samples), 1), step):
-            texts = _valid(samples[start:start + step])
+            texts = valid_texts(samples[start:start + step])
             blocks = self._encoded(net, texts or [""], tokens, longest)
             yield {output: _first(blocks[output], len(texts)) for output in outputs}
 
@@ -235,9 +235,8 @@ class SentenceBert(Encoder):
         """Numbers of each text's tokens, all or as many as the model reads, text by text."""
         tokenizer: Any = net.tokenizer
         for start in range(0, len(samples), PIECE_WITH_TOKENS):
-            prompted = [
-                self.prompt + text for text in _valid(samples[start : start + PIECE_WITH_TOKENS])
-            ]
+            texts = valid_texts(samples[start : start + PIECE_WITH_TOKENS])
+            prompted = [self.prompt + text for text in texts]
             yield from tokenizer(
                 prompted,
                 truncation=cut,
@@ -253,7 +252,7 @@ def _class_of(length: int, most: int | None) -> int:
     return end if most is None else min(end, int(most))
 
 
-def _valid(samples: Sequence[str]) -> list[str]:
+def valid_texts(samples: Sequence[str]) -> list[str]:
     """A lone surrogate (half a character, from a cut UTF-16 text) is no text a tokeniser takes."""
     return [text.encode("utf-8", "replace").decode() for text in samples]
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
 from scipy import sparse
 
 from features.block import Block
 from features.encoder import Targets
 from features.encoders.bag_of_words import BagOfWords
+from features.texts.counting import InverseFrequencies
 from features.texts.terms import Ngrams
 
 
@@ -57,11 +57,11 @@ class Tfidf(BagOfWords):
     def _weigh(self, counts: sparse.csr_matrix) -> None:
         from sklearn.feature_extraction.text import TfidfTransformer
 
-        self.weighting_ = TfidfTransformer().fit(counts) if counts.nnz else None
+        self.weighting_ = (
+            InverseFrequencies(TfidfTransformer().fit(counts).idf_) if counts.nnz else None
+        )
 
     def _weighted(self, counts: sparse.csr_matrix) -> Block:
         if self.weighting_ is None or not counts.shape[0]:
             return Block.of(counts)
-        return Block.of(
-            sparse.csr_matrix(self.weighting_.transform(counts, copy=False), dtype=np.float32)
-        )
+        return Block.of(self.weighting_.weighted(counts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +15,8 @@ from pipeline.store.files import sha256
 from pipeline.store.keys import canonical
 from pipeline.store.manifest import sealed
 from pipeline.tasks.encoding.requests import describe_encoder, differing_parts
-from pipeline.use.fitted import FittedCell, Items
+from pipeline.use.exporting.runtime import NOT_ASKED, Runtime, exported_cell, runs_by_onnx
+from pipeline.use.fitted import EncodingModel, FittedCell, Items, PredictingCell
 from pipeline.use.problem import BundleError
 from pipeline.use.python.explanation import Explanation, explained
 from pipeline.use.python.given import PictureLike, Pictures, Texts, given_items
@@ -41,7 +42,7 @@ class Bundle:
     about : name of the cell, the data it learned from, its scores, versions; plain data.
     """
 
-    def __init__(self, cell: FittedCell, about: Mapping[str, Any]) -> None:
+    def __init__(self, cell: PredictingCell, about: Mapping[str, Any]) -> None:
         self.cell, self.about = cell, about
 
     @property
@@ -63,7 +64,8 @@ class Bundle:
         Raises
         ------
         BundleError
-            Where the folder holds something already, or weights cannot be taken along.
+            Where the folder holds something already, or weights cannot be taken along; where it was
+            loaded for ONNX Runtime, and so in part.
         """
         check_is_new(folder)
         target = folder.absolute()
@@ -75,6 +77,10 @@ class Bundle:
             shutil.rmtree(aside, ignore_errors=True)
 
     def _write(self, folder: Path, others: Mapping[str, bytes], standalone: bool) -> None:
+        if not isinstance(self.cell, FittedCell):
+            raise BundleError(
+                "what was loaded for ONNX Runtime is no whole bundle: copy its folder"
+            )
         cell = with_weights(self.cell, folder) if standalone else self.cell
         state = taken_apart(cell, folder)
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
@@ -91,7 +97,7 @@ class Bundle:
             "format": BUNDLE.format,
             "about": dict(self.about),
             "classes": list(self.classes),
-            "encoders": _described(cell),
+            "encoders": _described(cell.models),
             "tree": state.tree,
             "parts": parts,
             "files": files,
@@ -99,33 +105,32 @@ class Bundle:
         (folder / MANIFEST).write_text(sealed(canonical(content)), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path | str) -> Self:
+    def load(cls, folder: Path | str, runtime: Runtime = "python") -> Self:
         """The bundle in a folder.
+
+        Parameters
+        ----------
+        runtime : "onnx" for ONNX Runtime, which asks what `--onnx` has exported: PyTorch is not
+            imported, and need not be installed.
 
         Raises
         ------
         BundleError
-            Where it is none, incomplete, was touched, or its encoders are other ones here; with the
-            reason.
+            Where it is none, incomplete, was touched, its encoders are other ones here, or it has
+            nothing for the runtime; with the reason.
         """
         folder = Path(folder)
         manifest = read_manifest(folder)
         with BUNDLE.naming(folder):
-            for name, digest in manifest["files"].items():
-                if not (folder / name).is_file():
-                    raise ValueError(f"its file {name} is missing")
-                if sha256(folder / name) != digest:
-                    raise ValueError(f"its file {name} was changed")
-            parts = {
-                path: (folder / name).read_bytes() for path, name in manifest["parts"].items()
-            }
-            check_weights(folder, manifest["files"])
-            arrays = read_arrays(folder / ARRAYS)
-            cell = put_together(State(manifest["tree"], arrays, parts), folder)
+            by_onnx = runs_by_onnx(runtime, manifest["about"], folder)
+            state = _state(folder, manifest)
+            cell = put_together(state, folder, without=NOT_ASKED if by_onnx else None)
             if not isinstance(cell, FittedCell):
                 raise ValueError("it holds no cell")
-        _check_encoders(cell, manifest["encoders"], folder)
-        return cls(cell, manifest["about"])
+            exported = exported_cell(cell, manifest, folder) if by_onnx else None
+        models = cell.models if exported is None else exported.unchanged()
+        _check_encoders(models, manifest["encoders"], folder)
+        return cls(exported or cell, manifest["about"])
 
     def predict_items(self, items: Items) -> NDArray[np.float64]:
         """Calibrated probabilities (n, K) of n items; see FittedCell.predict_proba."""
@@ -231,20 +236,32 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return BUNDLE.read(folder)
 
 
-def _described(cell: FittedCell) -> list[dict[str, Any]]:
+def _described(models: Sequence[EncodingModel]) -> list[dict[str, Any]]:
     """The encoders of each model by modality: class, version, parameters, identity."""
     return [
         {modality: describe_encoder(encoder) for modality, encoder in model.encoders.items()}
-        for model in cell.models
+        for model in models
     ]
 
 
+def _state(folder: Path, manifest: Mapping[str, Any]) -> State:
+    """What the cell is made of. Raises ValueError where a file is missing or was changed."""
+    for name, digest in manifest["files"].items():
+        if not (folder / name).is_file():
+            raise ValueError(f"its file {name} is missing")
+        if sha256(folder / name) != digest:
+            raise ValueError(f"its file {name} was changed")
+    parts = {path: (folder / name).read_bytes() for path, name in manifest["parts"].items()}
+    check_weights(folder, manifest["files"])
+    return State(manifest["tree"], read_arrays(folder / ARRAYS), parts)
+
+
 def _check_encoders(
-    cell: FittedCell, expected: list[dict[str, Any]], folder: Path
+    models: Sequence[EncodingModel], expected: list[dict[str, Any]], folder: Path
 ) -> None:
     """Refuse other weights or another version of an encoder; warn of other packages."""
     problems: list[str] = []
-    for here, there in zip(_described(cell), expected, strict=True):
+    for here, there in zip(_described(models), expected, strict=True):
         for modality, description in here.items():
             differing = list(differing_parts(description, there[modality]))
             if differing == [LIBRARIES]:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from pipeline.use.bundle import Bundle
+from pipeline.use.exporting.encoders import GRAPH, LACKS, all_of
 from pipeline.use.finished_run import FinishedRun
 
 LIMITS = """\
@@ -62,7 +63,35 @@ def _onnx(facts: Mapping[str, Any]) -> str:
         f"included. Its probabilities differ by at most {facts['largest_difference']:.1g} from the "
         f"bundle's own, on the features of the {facts['samples_compared']:,} rows that it was "
         "fitted on.\n\n| name | type | shape | holds |\n|:--|:--|:--|:--|\n" + "\n".join(lines)
+        + "".join(f"\n\n{text}" for text in _of_encoders(facts))
     )
+
+
+def _of_encoders(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What the exported encoders take and give, and whether they are enough to predict."""
+    exported = {
+        encoder[GRAPH]: encoder for encoder in all_of(facts["encoders"]) if GRAPH in encoder
+    }
+    for name, encoder in exported.items():
+        prompt = f", behind the prompt {encoder['prompt']!r}" if encoder["prompt"] else ""
+        noun = "a vector of each text" if encoder["output"] == "sentence" else "a vector of a token"
+        yield (
+            f"`{name}` is the text encoder: it takes `token_ids` and `attention_mask`, int64 (texts"
+            f", length), and gives {noun}. `{encoder['tokenizer']}`, of the library tokenizers, "
+            f"reads texts for it and cuts them off{prompt}. Its vectors differ by at most "
+            f"{encoder['largest_difference']:.1g} from the encoder's own."
+        )
+    whole = facts["whole"]
+    if LACKS in whole:
+        yield f"ONNX Runtime alone cannot predict with this bundle: it lacks {whole[LACKS]}."
+    else:
+        yield (
+            "With `--onnx`, predict and serve ask ONNX Runtime, without PyTorch. Probabilities "
+            f"then differ by at most {whole['largest_difference']:.1g} from the bundle's own, "
+            f"measured on the texts of {whole['rows_compared']:,} rows of the "
+            f"{whole['rows_fitted']:,} that it was fitted on; more than {whole['bound']:g} would "
+            "have been refused."
+        )
 
 
 def _named(part: Mapping[str, Any]) -> str:

@@ -23,25 +23,15 @@ Items = Mapping[Modality, Sequence[Any]]  # pictures as bytes, texts as str; Non
 
 
 @dataclass(frozen=True, eq=False)
-class FittedModel:
-    """A cell with a fit of its own.
+class EncodingModel:
+    """From pictures and texts to what a model learned from.
 
     Parameters
     ----------
     encoders : of each block that the fusion needs, fitted.
-    fusion : fitted; its `classes_` are codes.
     """
 
     encoders: Mapping[BlockName, Encoder]
-    fusion: Fusion
-
-    def of_views(self, views: Views, classes: int) -> MemberPredictions:
-        """Probabilities (1, n, K) of n samples, and which of them have what the model asks for."""
-        predicted = aligned(
-            self.fusion.predict_proba(views.for_prediction()), self.fusion.classes_, classes
-        )
-        present = np.any([block.present for block in views.blocks().values()], axis=0)
-        return MemberPredictions(averaged(predicted, len(views))[None], present[None])
 
     def views(self, items: Items) -> Views:
         """Features of n items, of what the fusion needs; of one that needs nothing, empty ones."""
@@ -55,8 +45,58 @@ class FittedModel:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedCell:
+class FittedModel(EncodingModel):
+    """A cell with a fit of its own.
+
+    Parameters
+    ----------
+    fusion : fitted; its `classes_` are codes.
+    """
+
+    fusion: Fusion
+
+    def of_views(self, views: Views, classes: int) -> MemberPredictions:
+        """Probabilities (1, n, K) of n samples, and which of them have what the model asks for."""
+        predicted = aligned(
+            self.fusion.predict_proba(views.for_prediction()), self.fusion.classes_, classes
+        )
+        present = np.any([block.present for block in views.blocks().values()], axis=0)
+        return MemberPredictions(averaged(predicted, len(views))[None], present[None])
+
+
+class PredictingCell:
     """What predicts the classes of new items.
+
+    Attributes
+    ----------
+    models : what encodes items, of each of its models.
+    classes : names of the classes, as the columns of probabilities.
+    left_out : how it did on rows that inner folds left out, calibrated; None where these could not
+        tell.
+    """
+
+    models: Sequence[EncodingModel]
+    classes: tuple[str, ...]
+    left_out: LeftOut | None
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What it looks at of an item."""
+        asked = chain.from_iterable(model.encoders for model in self.models)
+        return tuple(sorted(modalities_of(asked)))
+
+    def predict_proba(self, items: Items) -> Probabilities:
+        """Calibrated probabilities (n, K) of n items, columns as `classes`."""
+        return self.of_views([model.views(items) for model in self.models])
+
+    def of_views(self, views: Sequence[Views]) -> Probabilities:
+        """The same of n samples, of which every model has its features."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class FittedCell(PredictingCell):
+    """A cell that was fitted on all rows.
 
     Parameters
     ----------
@@ -72,18 +112,8 @@ class FittedCell:
     classes: tuple[str, ...]
     left_out: LeftOut | None = None
 
-    @property
-    def modalities(self) -> tuple[Modality, ...]:
-        """What it looks at of an item."""
-        asked = chain.from_iterable(model.encoders for model in self.models)
-        return tuple(sorted(modalities_of(asked)))
-
-    def predict_proba(self, items: Items) -> Probabilities:
-        """Calibrated probabilities (n, K) of n items, columns as `classes`."""
-        return self.of_views([model.views(items) for model in self.models])
-
     def of_views(self, views: Sequence[Views]) -> Probabilities:
-        """The same of n samples, of which every model has its features."""
+        """See PredictingCell."""
         predicted = [
             model.of_views(of_model, len(self.classes))
             for model, of_model in zip(self.models, views, strict=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.views import Views
 from pipeline.config.cells import Cell
 from pipeline.config.reading.origin import LOCK
 from pipeline.data.frame import FRAME
@@ -19,7 +18,8 @@ from pipeline.results.record import package_versions
 from pipeline.store.opening import store_at
 from pipeline.use.bundle import Bundle, check_is_new
 from pipeline.use.card import card
-from pipeline.use.exporting.exported import FILE, check_exportable, exported
+from pipeline.use.exporting.exported import check_exportable
+from pipeline.use.exporting.whole import export_of
 from pipeline.use.finished_run import FinishedRun
 from pipeline.use.problem import BundleError
 from pipeline.use.refit import refitted
@@ -34,7 +34,7 @@ class Extras:
     Parameters
     ----------
     standalone : the weights of pretrained encoders.
-    onnx : its classifier part for ONNX.
+    onnx : it as ONNX: its classifier part, and its encoders where they can be.
     """
 
     standalone: bool = False
@@ -86,7 +86,7 @@ def fitted_bundle(
 
     Parameters
     ----------
-    onnx : whether its classifier part is exported too.
+    onnx : whether it is exported too.
 
     Raises
     ------
@@ -97,12 +97,9 @@ def fitted_bundle(
     if onnx:
         check_exportable(cell)
     refit = refitted(cell, comparison)
-    about, files = _about(cell, run, comparison), {}
+    about, files = _about(cell, run, comparison), dict[str, bytes]()
     if onnx:
-        views = list(map(Views.of, refit.features))
-        export = exported(refit.cell, views)
-        about["onnx"] = export.facts
-        files[FILE] = export.content
+        about["onnx"], files = export_of(refit, comparison)
     return Made(Bundle(refit.cell, about), files)
 
 

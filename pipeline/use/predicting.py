@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.data.reading.names import by_normal_form, normal
 from pipeline.metrics.classification import ClassCounts
 from pipeline.use.bundle import Bundle, read_manifest
+from pipeline.use.exporting.runtime import Runtime
 from pipeline.use.items.columns import Columns
 from pipeline.use.items.item import Item
 from pipeline.use.items.reading import read_items
@@ -33,12 +34,14 @@ class Request:
     items : see `pipeline.use.items.read_items`.
     coverage : share of items whose set of classes shall hold the true one; None for no sets.
     columns : those that are not given are those of the bundle's own rows.
+    runtime : what the bundle was loaded for.
     """
 
     items: str
     output: Path
     coverage: float | None = None
     columns: Columns = field(default_factory=Columns)
+    runtime: Runtime = "python"
 
 
 @dataclass
@@ -46,6 +49,7 @@ class Summary:
     """How many items there were, what was wrong with them, and the scores of those with a label."""
 
     coverage: str = ""
+    given_up: tuple[str, ...] = ()
     items: int = 0
     problems: list[str] = field(default_factory=list)
     lacking: int = 0
@@ -55,6 +59,11 @@ class Summary:
 
     def lines(self) -> Iterator[str]:
         """Sentences for the terminal."""
+        if self.given_up:
+            yield (
+                "begun anew: an unfinished output was there that was asked for otherwise, "
+                f"differing in {', '.join(self.given_up)}"
+            )
         yield f"{count(self.items, 'item')} predicted"
         if self.lacking:
             yield f"{count(self.lacking, 'item')} lack a picture or text that the model looks at"
@@ -116,12 +125,13 @@ def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:
     seal = read_manifest(folder)["sha256"]
     journal = Journal(request.output, {
         "bundle": seal, "items": request.items, "coverage": request.coverage, **asdict(columns),
+        "runtime": request.runtime,
     })
     done = journal.done()
     items: Iterator[Item] = islice(read_items(request.items, columns), done, None)
     for rows in predicted(bundle, items, request.coverage):
         journal.append(rows)
-    summary = Summary(_coverage_text(bundle, request.coverage))
+    summary = Summary(_coverage_text(bundle, request.coverage), journal.given_up)
     if not journal.path.exists():
         journal.append([])
     names = [

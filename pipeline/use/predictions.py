@@ -94,12 +94,17 @@ class Journal:
     ----------
     output : the file to come; its ending says which kind.
     asked : what decides the rows; another request begins anew.
+
+    Attributes
+    ----------
+    given_up : names of what was asked for otherwise, where rows of another request were there.
     """
 
     def __init__(self, output: Path, asked: Mapping[str, Any]) -> None:
         if output.suffix.lower() not in ENDINGS:
             raise BundleError(f"-o {output}: predictions are written as {', '.join(ENDINGS)}")
         self._output, self._asked = output, json.dumps(asked, sort_keys=True)
+        self.given_up: tuple[str, ...] = ()
         self.path = output.with_name(output.name + ".unfinished")
 
     def done(self) -> int:
@@ -112,6 +117,7 @@ class Journal:
                 if not line.endswith(b"\n"):
                     break
                 if count < 0 and line.decode().rstrip("\n") != self._asked:
+                    self.given_up = _differing(line, json.loads(self._asked))
                     break
                 whole, count = whole + len(line), count + 1
         if count < 0:
@@ -149,6 +155,15 @@ class Journal:
                 row = json.loads(line)
                 watch(row)
                 yield row
+
+
+def _differing(line: bytes, asked: Mapping[str, Any]) -> tuple[str, ...]:
+    """What another request asked for otherwise, by the first line of its rows."""
+    try:
+        other = dict(json.loads(line))
+    except (TypeError, ValueError):
+        return ("everything",)
+    return tuple(sorted(key for key in {**asked, **other} if asked.get(key) != other.get(key)))
 
 
 def _write_csv(path: Path, names: list[str], rows: Iterator[dict[str, Any]]) -> None:

@@ -7,7 +7,7 @@ constructor. Only classes of `pipeline.use.trusted` are, and numbers, texts and 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -58,19 +58,23 @@ def taken_apart(value: Any, folder: Path | None = None) -> State:
     return State(tree, writer.arrays, writer.parts)
 
 
-def put_together(state: State, folder: Path | None = None) -> Any:
+def put_together(
+    state: State, folder: Path | None = None, without: Mapping[str, Collection[str]] | None = None
+) -> Any:
     """The value of a state.
 
     Parameters
     ----------
     folder : of the bundle, where its files are.
+    without : attributes that are left None, by the names of classes: what they hold is not read,
+        and nothing that it needs is imported.
 
     Raises
     ------
     ValueError
         Where it is not one that `taken_apart` gives: another class, an array that is missing.
     """
-    return _Reader(state, folder).read(state.tree)
+    return _Reader(state, folder, without or {}).read(state.tree)
 
 
 class _Writer:
@@ -163,8 +167,10 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 
 class _Reader:
-    def __init__(self, state: State, folder: Path | None) -> None:
-        self._state, self._folder = state, folder
+    def __init__(
+        self, state: State, folder: Path | None, without: Mapping[str, Collection[str]]
+    ) -> None:
+        self._state, self._folder, self._without = state, folder, without
 
     def read(self, tree: Any) -> Any:
         if isinstance(tree, PLAIN | float):
@@ -212,7 +218,11 @@ class _Reader:
     def _read_object(self, content: Any) -> Any:
         name, attributes = content
         cls = class_of(name, OBJECTS)
-        parts = {attribute: self.read(part) for attribute, part in attributes.items()}
+        left_out = self._without.get(name, ())
+        parts = {
+            attribute: None if attribute in left_out else self.read(part)
+            for attribute, part in attributes.items()
+        }
         if issubclass(cls, tuple):
             return cls(**parts)
         value = object.__new__(cls)

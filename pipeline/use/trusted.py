@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 
 # Objects of these classes are made again from what they hold, without calling anything of theirs.
-# scikit-learn's among them hold numbers and arrays alone; others of its go through skops, which
-# imports all of scikit-learn, torch and dask, of which a bundle of TF-IDF has no use (the start in
-# benchmarks/predict.py takes 4.0 s of CPU with it, 1.6 s without).
+# Those of scikit-learn go through skops, which imports all of it, torch and dask, of which a bundle
+# of TF-IDF has no use (the start in benchmarks/predict.py takes 4.0 s of CPU with it, 1.6 s
+# without).
 OBJECTS = frozenset({
     "features.encoders.bag_of_words:BagOfWords",
     "features.encoders.bag_of_words:TermCounts",
@@ -24,6 +24,7 @@ OBJECTS = frozenset({
     "features.encoders.word2vec:Word2Vec",
     "features.networks.finetuning:Head",
     "features.principal_components:PrincipalComponents",
+    "features.texts.counting:InverseFrequencies",
     "features.texts.weighting:Weighting",
     "features.texts.word_vectors:WordVectors",
     "features.training.settings:History",
@@ -75,8 +76,10 @@ OBJECTS = frozenset({
     "pipeline.use.conformal:LeftOut",
     "pipeline.use.fitted:FittedCell",
     "pipeline.use.fitted:FittedModel",
-    "sklearn.feature_extraction.text:TfidfTransformer",
 })
+# What earlier bundles called classes of the list above: their attributes are the same.
+RENAMED = {"sklearn.feature_extraction.text:TfidfTransformer": "features.texts.counting:"
+           "InverseFrequencies"}
 # Networks of these classes are made again from the arguments that they were made with.
 MODULES = frozenset({
     "models.neural.attention_network:PairAttention",
@@ -133,6 +136,7 @@ def name_of(cls: type) -> str:
 
 def class_of(name: str, allowed: frozenset[str]) -> type:
     """The class of a name. Raises ValueError where it is not one of those allowed."""
+    name = RENAMED.get(name, name)
     if name not in allowed:
         raise ValueError(f"it holds an object of class {name}, which no bundle of ours has")
     module, _, qualified = name.partition(":")

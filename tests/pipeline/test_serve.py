@@ -17,7 +17,7 @@ from tests.support.served import MadeUp, asked
 @pytest.fixture
 def loaded(monkeypatch):
     """Whatever folder is named holds a bundle that is made up."""
-    monkeypatch.setattr(Bundle, "load", lambda folder: MadeUp())
+    monkeypatch.setattr(Bundle, "load", lambda folder, runtime: MadeUp())
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_what_is_no_bundle_is_said(tmp_path, capsys):
 def test_a_model_that_cannot_predict_is_said(monkeypatch, tmp_path, capsys):
     bundle = MadeUp()
     monkeypatch.setattr(bundle, "predict_items", lambda items: 1 / 0)
-    monkeypatch.setattr(Bundle, "load", lambda folder: bundle)
+    monkeypatch.setattr(Bundle, "load", lambda folder, runtime: bundle)
     assert main([str(tmp_path), "--port", "0"]) == 2
     assert "the model cannot predict: division by zero" in capsys.readouterr().err
 

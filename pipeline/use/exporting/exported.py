@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -18,16 +15,13 @@ from models import CLASSIFIERS, FUSIONS
 from models.late.late import Late
 from models.views import Views
 from pipeline.config.cells import Cell, build_encoder
-from pipeline.use.exporting.inputs import Input, arrays, inputs_of
+from pipeline.use.exporting.inputs import OUTPUT, Input, arrays, inputs_of
 from pipeline.use.fitted import FittedCell
 from pipeline.use.problem import BundleError
 
 FILE = "classifier.onnx"
-OUTPUT = "probabilities"
-OPSET = 18
 LARGEST = 1e-4  # difference of a probability that is put down to rounding
 AT_ONCE = 512  # samples that are compared together
-MOST_BYTES = 2**31 - 2**20  # what protobuf serialises, less some room for what is not a number
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 # Why fusions cannot be exported, where there is more to say than that nobody wrote it down.
 REFUSED = {
@@ -106,6 +100,8 @@ def exported(cell: FittedCell, views: Sequence[Views]) -> Exported:
     BundleError
         Where its probabilities are not the cell's.
     """
+    from pipeline.use.exporting.writing import OPSET
+
     inputs = inputs_of(views)
     content = _written(cell, inputs)
     difference = _largest_difference(content, cell, inputs, views)
@@ -127,40 +123,20 @@ def exported(cell: FittedCell, views: Sequence[Views]) -> Exported:
 
 
 def _written(cell: FittedCell, inputs: Sequence[Input]) -> bytes:
-    import torch
-
     from pipeline.use.exporting.network import CellNetwork
+    from pipeline.use.exporting.writing import onnx_file, too_large
 
     network = CellNetwork(cell, inputs).eval()
-    size = sum(tensor.nbytes for tensor in network.state_dict().values())
-    if size > MOST_BYTES:
+    problem = too_large(network)
+    if problem:
         raise BundleError(
-            f"--onnx: the classifier's numbers take {size / 2**20:,.0f} MB, and a file of ONNX "
-            f"holds at most {MOST_BYTES / 2**20:,.0f}; knn and trees grow with the rows that they "
-            "learned from, the others do not"
+            f"--onnx: the classifier cannot be exported: {problem}; knn and trees grow with the "
+            "rows that they learned from, the others do not"
         )
-    with warnings.catch_warnings(), _quiet(logging.getLogger("onnxscript")):
-        # sizes that several inputs share keep their name all the same
-        warnings.filterwarnings("ignore", r"# The axis name", UserWarning)
-        program = torch.onnx.export(
-            network, network.examples(), dynamo=True, opset_version=OPSET, verbose=False,
-            input_names=[part.name for part in inputs], output_names=[OUTPUT],
-            dynamic_shapes=(network.dynamic_shapes(),),
-        )
-    assert program is not None
-    content: bytes = program.model_proto.SerializeToString()
-    return content
-
-
-@contextmanager
-def _quiet(logger: logging.Logger) -> Iterator[None]:
-    """Errors alone: which of its optimisations do not apply is of no use to who exports."""
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+    return onnx_file(
+        network, network.examples(),
+        names=([part.name for part in inputs], OUTPUT), shapes=(network.dynamic_shapes(),),
+    )
 
 
 def _largest_difference(

@@ -13,6 +13,7 @@ from features.block import Block, BlockName, Modality, block_name, modality_of
 from models.views import Views
 from pipeline.data.samples import NOUNS
 
+OUTPUT = "probabilities"
 Kind = Literal["features", "mask", "has"]
 
 

@@ -23,7 +23,7 @@ from models.views import Views
 from pipeline.data.samples import NOUNS
 from pipeline.metrics.ranks import Ranks, ranks
 from pipeline.metrics.retrieval import chance_of_hit, hit_at
-from pipeline.use.fitted import FittedCell, encoded
+from pipeline.use.fitted import PredictingCell, encoded
 from pipeline.use.index.relevance import Together, parts, relevance, together
 from pipeline.use.problem import BundleError
 
@@ -100,7 +100,7 @@ class Spaces:
         return vectors
 
 
-def pooled_encoders(cell: FittedCell) -> dict[Modality, Encoder]:
+def pooled_encoders(cell: PredictingCell) -> dict[Modality, Encoder]:
     """The first encoder of each modality of a cell, giving one vector for a sample.
 
     Raises
@@ -124,7 +124,7 @@ def pooled_encoders(cell: FittedCell) -> dict[Modality, Encoder]:
     return dict(sorted(chosen.items()))
 
 
-def _encoders(cell: FittedCell) -> Iterator[tuple[BlockName, Encoder]]:
+def _encoders(cell: PredictingCell) -> Iterator[tuple[BlockName, Encoder]]:
     for model in cell.models:
         yield from model.encoders.items()
 

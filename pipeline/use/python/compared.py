@@ -126,7 +126,7 @@ class Compared:
         ----------
         out : new folder to write it into; None leaves it in memory.
         standalone : whether the folder takes the weights of pretrained encoders along.
-        onnx : whether its classifier part is exported into the folder too.
+        onnx : whether it is exported into the folder too, for ONNX Runtime.
 
         Raises
         ------

@@ -14,7 +14,7 @@ from features.block import Modality, modality_of
 from features.pictures.decoding import decode
 from models.neural.attending import AttendsToPairs, WeighsModalities
 from models.views import Views
-from pipeline.use.fitted import FittedCell, FittedModel, Items
+from pipeline.use.fitted import FittedCell, FittedModel, Items, PredictingCell
 from pipeline.use.python.drawing import heat_map, page
 
 SIDE = 168  # pixels of a shown picture
@@ -106,7 +106,7 @@ class Explanation:
         )
 
 
-def explained(cell: FittedCell, items: Items) -> Explanation:
+def explained(cell: PredictingCell, items: Items) -> Explanation:
     """The explanation of a single item; `items` has it in every modality that the cell looks at."""
     views = [model.views(items) for model in cell.models]  # encoded once for all that is asked
     alone = {
@@ -115,7 +115,7 @@ def explained(cell: FittedCell, items: Items) -> Explanation:
     }
     code = int(alone["both"].argmax())
     values = {name: float(probabilities[code]) for name, probabilities in alone.items()}
-    model = cell.models[0] if cell.rule is None else None
+    model = cell.models[0] if isinstance(cell, FittedCell) and cell.rule is None else None
     complete = all(samples[0] is not None for samples in items.values())
     return Explanation(
         cell.classes[code],

@@ -33,6 +33,8 @@ QUICK = {
     "contrastive": "{contrastive: {epochs: 1}}",
 }
 APART = {"end_to_end", "zero_shot", "shared"}
+OURS = "features.texts.counting:InverseFrequencies"
+THEIRS = "sklearn.feature_extraction.text:TfidfTransformer"
 FUSION = "[majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]"
 
 
@@ -186,6 +188,8 @@ def test_its_classifier_is_exported_where_that_is_asked_for(made, tmp_path):
     np.testing.assert_allclose(
         session.run(["probabilities"], given)[0], bundle.predict_items(items), atol=1e-4
     )
+    with pytest.raises(BundleError, match="it lacks an export of the picture encoder hand"):
+        Bundle.load(model, "onnx")
     (model / "classifier.onnx").write_bytes(b"another")
     with pytest.raises(BundleError, match=r"classifier\.onnx was changed"):
         Bundle.load(model)
@@ -263,6 +267,20 @@ def test_what_was_touched_is_incomplete_or_foreign_is_refused(made, tmp_path, re
     folder = altered(made.model, tmp_path, BROKEN[reason])
     with pytest.raises(BundleError, match=reason):
         Bundle.load(folder)
+
+
+def test_weights_of_terms_may_be_called_as_earlier_versions_did(made, tmp_path):
+    folder = tmp_path / "m"
+    shutil.copytree(made.model, folder)
+    text = (folder / MANIFEST).read_text()
+    assert text.count(OURS) == 1
+    manifest = json.loads(text.replace(OURS, THEIRS))
+    del manifest["sha256"]
+    (folder / MANIFEST).write_text(sealed(json.dumps(manifest)))
+    items = {"image": [None, None], "text": ["bark purr", ""]}
+    np.testing.assert_array_equal(
+        Bundle.load(folder).predict_items(items), made.bundle.predict_items(items)
+    )
 
 
 def test_other_packages_are_warned_of(made, tmp_path):

@@ -158,8 +158,8 @@ def test_where_no_column_is_known_they_are_to_be_named(made, table, monkeypatch,
     """As of a bundle whose own rows came from no table."""
     load = Bundle.load
 
-    def without_columns(folder):
-        bundle = load(folder)
+    def without_columns(folder, runtime):
+        bundle = load(folder, runtime)
         return Bundle(bundle.cell, {**bundle.about, "columns": {}})
 
     monkeypatch.setattr(Bundle, "load", without_columns)

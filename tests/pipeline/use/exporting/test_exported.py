@@ -22,6 +22,7 @@ from models.views import Views
 from pipeline.config.cells import Cell
 from pipeline.config.components import Component
 from pipeline.use.exporting import exported as module
+from pipeline.use.exporting import writing
 from pipeline.use.exporting.exported import LARGEST, check_exportable, exportable, exported
 from pipeline.use.exporting.inputs import arrays, inputs_of
 from pipeline.use.fitted import FittedCell, FittedModel
@@ -259,7 +260,7 @@ def test_averaged_copies_are_refused():
 
 
 def test_more_numbers_than_a_file_holds_are_refused(monkeypatch):
-    monkeypatch.setattr(module, "MOST_BYTES", 100)
+    monkeypatch.setattr(writing, "MOST_BYTES", 100)
     cell, known = with_fit(Concat(built(CLASSIFIERS["knn"])), "pooled")
     with pytest.raises(BundleError, match="a file of ONNX holds at most"):
         exported(cell, known)

@@ -1,0 +1,14 @@
+"""The option by which a bundle is asked by ONNX Runtime."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_runtime(parser: argparse.ArgumentParser) -> None:
+    """Add --onnx: `runtime` is then "onnx", else "python" (see pipeline.use.bundle.Bundle.load)."""
+    parser.add_argument(
+        "--onnx", dest="runtime", action="store_const", const="onnx", default="python",
+        help="ask what python -m pipeline.bundle --onnx exported, without PyTorch: it starts in a "
+        "second",
+    )
