@@ -52,7 +52,7 @@ KEYS = {
     "majority": "ec5bf4b23c89171f",
     "image_only": "98869e4acadbec8c",
     "text_only": "f130e1479c98ef37",
-    "concat": "53177a2fa6a45528",
+    "concat": "6c5337d53e5dbdaf",
     "{concat: {weight: [0.3, 0.6], components: 8}}": "51ddbc6c832fe429",
     "{late: {rule: [product, stacking]}}": "066174f908051f1f",
     "{late: {rule: selection}}": "4aa4b009e82f887f",
