@@ -1,7 +1,8 @@
 """How often, and by how much, a fusion loses to the better one of its halves.
 
 Run by hand: ``python -m benchmarks.halves GRID [GRID ...] [--store FOLDER] [--shares .01 .1 1]
-[--cells PATTERN] [--scores FILE] [--before FILE]``. Every cell with both modalities is held against
+[--cells PATTERN] [--scores FILE] [--before FILE]
+[--over FUSION]``. Every cell with both modalities is held against
 the single-modality cells of its classifier (of any, where it takes none) that use none but its
 encoders: against the one that inner folds choose on each outer fold ("chosen"), which is what
 somebody would have used in its place, and against the one that is best on the outer folds, which
@@ -12,7 +13,8 @@ log loss (below 0: the fusion's is lower); then, by fusion, how many cells lose,
 
 Features and results come from the store, or go there. With --shares, the training rows of each
 fold keep that share of their labels, as in a learning curve. --scores writes all scores as JSON,
---before prints, too, what each cell gained on those of such a file.
+--before prints, too, what each cell gained on those of such a file; --over, what each gained on the
+cell of the same encoders with another fusion, such as "late(product)".
 """
 
 from __future__ import annotations
@@ -257,6 +259,31 @@ def print_gains(runs: Sequence[Scored], before: Written) -> None:
             )
 
 
+def print_over(runs: Sequence[Scored], label: str) -> None:
+    """What each cell gained on the cell of the same encoders and classifier with a fusion."""
+    print(f"\n| grid | cell | score | over {label} | folds better | log loss | over {label} |")
+    print("|:--|:--|--:|--:|--:|--:|--:|")
+    for run in runs:
+        others = {
+            (cell.image, cell.text, cell.classifier): run.folds[cell]
+            for cell in run.cells
+            if cell.fusion.label == label
+        }
+        for cell in run.cells:
+            folds = run.folds[cell]
+            other = others.get((cell.image, cell.text, cell.classifier))
+            if other is None or other is folds:
+                continue
+            gains = gained(folds, other, run.metric)
+            losses = gained(folds, other, "log_loss")
+            print(
+                f"| {run.name} | {cell.name} | {_mean(folds, run.metric):.3f} "
+                f"| {text_of(interval(gains, folds))} "
+                f"| {sum(gain > 0 for gain in gains)} of {len(gains)} "
+                f"| {_mean(folds, 'log_loss'):.3f} | {text_of(interval(losses, folds))} |"
+            )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -268,6 +295,7 @@ def main() -> None:
     parser.add_argument("--cells", default="", help="regular expression that names must hold")
     parser.add_argument("--scores", type=Path, help="write all scores to this file")
     parser.add_argument("--before", type=Path, help="a file of scores to compare with")
+    parser.add_argument("--over", help="a fusion as it is called in cells: late(product)")
     asked = parser.parse_args()
     runs = [
         scored(path, asked.store, share, asked.cells)
@@ -278,6 +306,8 @@ def main() -> None:
     print_fusions(rows)
     if asked.scores:
         asked.scores.write_text(json.dumps(written(runs)), encoding="utf-8")
+    if asked.over:
+        print_over(runs, asked.over)
     if asked.before:
         print_gains(runs, json.loads(asked.before.read_text(encoding="utf-8")))
 
