@@ -1,15 +1,14 @@
 """How often, and by how much, a fusion loses to the better one of its halves.
 
 Run by hand: ``python -m benchmarks.halves GRID [GRID ...] [--store FOLDER] [--shares .01 .1 1]
-[--cells PATTERN] [--scores FILE] [--before FILE]
-[--over FUSION]``. Every cell with both modalities is held against
-the single-modality cells of its classifier (of any, where it takes none) that use none but its
-encoders: against the one that inner folds choose on each outer fold ("chosen"), which is what
-somebody would have used in its place, and against the one that is best on the outer folds, which
-is known only afterwards ("best"). Printed are, for each cell, the mean differences in the grid's
-metric over the same outer folds with the corrected 95 % interval, the folds lost, and that of the
-log loss (below 0: the fusion's is lower); then, by fusion, how many cells lose, how many clearly
-(the interval is below 0), and by how much at worst.
+[--cells PATTERN] [--over FUSION] [--scores FILE] [--before FILE]``. Every cell with both
+modalities is held against the single-modality cells of its classifier (of any, where it takes
+none) that use none but its encoders: against the one that inner folds choose on each outer fold
+("chosen"), which is what somebody would have used in its place, and against the one that is best
+on the outer folds, which is known only afterwards ("best"). Printed are, for each cell, the mean
+differences in the grid's metric over the same outer folds with the corrected 95 % interval, the
+folds lost, and that of the log loss (below 0: the fusion's is lower); then, by fusion, how many
+cells lose, how many clearly (the interval is below 0), and by how much at worst.
 
 Features and results come from the store, or go there. With --shares, the training rows of each
 fold keep that share of their labels, as in a learning curve. --scores writes all scores as JSON,
@@ -26,6 +25,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -41,13 +41,14 @@ from pipeline.folds.few_labels import few_labels
 from pipeline.followup.learning_curve import _OfWholeFolds
 from pipeline.metrics import METRICS
 from pipeline.plan.comparison import Comparison
-from pipeline.plan.execute import run_plan
+from pipeline.plan.execute import encoded, run_plan
 from pipeline.plan.load import load
-from pipeline.plan.plan import make_plan
+from pipeline.plan.plan import Plan, make_plan
 from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.record import scored_record
 from pipeline.results.scores import Scores
 from pipeline.store.opening import DEFAULT_STORE, store_at
+from pipeline.tasks.unit import Requests
 from reports.analysis.statistics import Interval, corrected_resampled_interval
 from reports.fold_record import FoldRecord
 
@@ -62,12 +63,16 @@ class Scored:
     ----------
     name : of the grid, and the share of the labels.
     folds : of each cell, in the same order.
+    inner : what halves score on inner folds, by cell, repeat and fold.
+    rows : of the data set.
     """
 
     name: str
     cells: tuple[Cell, ...]
     metric: str
     folds: Mapping[Cell, Sequence[FoldRecord]]
+    inner: Mapping[tuple[str, int, int], float]
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -98,28 +103,42 @@ def scored(path: Path, store: str, share: float, pattern: str) -> Scored:
     asked = [cell for cell in whole.cells if is_half(cell) or re.search(pattern, cell.name)]
     parts = itertools.chain.from_iterable(cell.parts for cell in asked)
     whole = whole.of(list(dict.fromkeys([*parts, *asked])), whole.folds, progress)
-    comparison, plan = whole, make_plan(whole)
+    comparison, requests = whole, None
     if share < 1:
         folds = [few_labels(fold, share, grid, whole.dataset) for fold in whole.folds]
         comparison = whole.of(whole.cells, folds, progress)
-        run_plan(make_plan(_encoding(whole)), _encoding(whole))
-        plan = make_plan(comparison, _OfWholeFolds(plan, comparison))
+        encoded(make_plan(whole).features.values(), whole)
+        requests = _OfWholeFolds(make_plan(whole), comparison)
+    of_cells = _scored_cells(comparison, requests)[0]
+    name = grid.name if share == 1 else f"{grid.name}, {share:.0%} of the labels"
+    inner = _inner_scores(comparison, requests)
+    return Scored(name, comparison.cells, grid.metric, of_cells, inner, len(whole.dataset))
+
+
+def _scored_cells(
+    comparison: Comparison, requests: Requests | None
+) -> tuple[dict[Cell, Sequence[FoldRecord]], Scores, Plan]:
+    """All cells of a comparison on its folds."""
+    plan = make_plan(comparison, requests)
     made = Scores(plan, run_plan(plan, comparison), comparison)
     if made.failures:
         raise SystemExit(made.failures[0].traceback)
-    record = with_inner_scores(scored_record(comparison, made, ""), made, plan, comparison).record
-    of_cells: dict[str, list[FoldRecord]] = defaultdict(list)
-    for fold in record.folds:
-        of_cells[fold.cell].append(fold)
-    name = grid.name if share == 1 else f"{grid.name}, {share:.0%} of the labels"
-    return Scored(name, comparison.cells, grid.metric, {
-        cell: of_cells[cell.name] for cell in comparison.cells
-    })
+    return {cell: made.ordered([cell]) for cell in comparison.cells}, made, plan
 
 
-def _encoding(whole: Comparison) -> Comparison:
-    """The cells whose features, learned from whole folds, all others share."""
-    return whole.of([cell for cell in whole.cells if is_half(cell)], whole.folds, progress)
+def _inner_scores(
+    comparison: Comparison, requests: Requests | None
+) -> dict[tuple[str, int, int], float]:
+    """What halves score on the inner folds, by cell, repeat and fold."""
+    cells = [cell for cell in comparison.cells if is_half(cell)]
+    of_halves = comparison.of(cells, comparison.folds, progress)
+    _, made, plan = _scored_cells(of_halves, requests)
+    record = with_inner_scores(scored_record(of_halves, made, ""), made, plan, of_halves).record
+    return {
+        (fold.cell, fold.repeat, fold.fold): fold.inner_score
+        for fold in record.folds
+        if fold.inner_score is not None
+    }
 
 
 def is_half(cell: Cell) -> bool:
@@ -161,19 +180,21 @@ def rows_of(run: Scored) -> list[Row]:
 def _row(run: Scored, cell: Cell, of_cell: Sequence[Cell]) -> Row:
     folds = run.folds[cell]
     best = run.folds[max(of_cell, key=lambda half: _mean(run.folds[half], run.metric))]
-    chosen = [
-        max((run.folds[half][number] for half in of_cell), key=lambda fold: fold.inner_score or 0)
-        for number in range(len(folds))
-    ]
+    by_fold = zip(*(run.folds[half] for half in of_cell), strict=True)
+    chosen = [max(of_fold, key=partial(_inner_score, run)) for of_fold in by_fold]
     gains = gained(folds, best, run.metric)
     return Row(
         run.name,
         cell,
-        interval(gained(folds, chosen, run.metric), folds),
-        interval(gains, folds),
-        interval(gained(folds, best, "log_loss"), folds),
+        interval(gained(folds, chosen, run.metric), run),
+        interval(gains, run),
+        interval(gained(folds, best, "log_loss"), run),
         sum(gain < 0 for gain in gains),
     )
+
+
+def _inner_score(run: Scored, fold: FoldRecord) -> float:
+    return run.inner.get((fold.cell, fold.repeat, fold.fold), -np.inf)
 
 
 def _mean(folds: Sequence[FoldRecord], metric: str) -> float:
@@ -188,10 +209,14 @@ def gained(
     return [fold.scores[metric] - other.scores[metric] for fold, other in pairs]
 
 
-def interval(differences: Sequence[float], folds: Sequence[FoldRecord]) -> Interval:
-    """Mean difference with the corrected interval."""
-    sizes = [fold.n_train for fold in folds], [len(fold.rows) for fold in folds]
-    return corrected_resampled_interval(differences, *sizes)
+def interval(differences: Sequence[float], run: Scored) -> Interval:
+    """Mean difference over the folds with the corrected interval.
+
+    Training sets that overlap are what it is corrected for: folds of which few rows keep a label
+    share no more of these than whole ones do, whose sizes count.
+    """
+    n_test = [len(fold.rows) for fold in next(iter(run.folds.values()))]
+    return corrected_resampled_interval(differences, [run.rows - n for n in n_test], n_test)
 
 
 def text_of(given: Interval) -> str:
@@ -247,15 +272,15 @@ def print_gains(runs: Sequence[Scored], before: Written) -> None:
     print("\n| grid | cell | gained on before | folds better | log loss |\n|:--|:--|--:|--:|--:|")
     for run in runs:
         for cell in run.cells:
-            folds, now = run.folds[cell], _pairs(run, cell)
+            now = _pairs(run, cell)
             then = before.get(run.name, {}).get(cell.name, now)
             if now == then:
                 continue
             gains, losses = (np.array(now) - np.array(then)).T.tolist()
             print(
-                f"| {run.name} | {cell.name} | {text_of(interval(gains, folds))} "
+                f"| {run.name} | {cell.name} | {text_of(interval(gains, run))} "
                 f"| {sum(gain > 0 for gain in gains)} of {len(gains)} "
-                f"| {text_of(interval(losses, folds))} |"
+                f"| {text_of(interval(losses, run))} |"
             )
 
 
@@ -278,9 +303,9 @@ def print_over(runs: Sequence[Scored], label: str) -> None:
             losses = gained(folds, other, "log_loss")
             print(
                 f"| {run.name} | {cell.name} | {_mean(folds, run.metric):.3f} "
-                f"| {text_of(interval(gains, folds))} "
+                f"| {text_of(interval(gains, run))} "
                 f"| {sum(gain > 0 for gain in gains)} of {len(gains)} "
-                f"| {_mean(folds, 'log_loss'):.3f} | {text_of(interval(losses, folds))} |"
+                f"| {_mean(folds, 'log_loss'):.3f} | {text_of(interval(losses, run))} |"
             )
 
 
