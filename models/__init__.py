@@ -10,6 +10,7 @@ from models.classifiers.trees import HistGradientBoosting, RandomForest
 from models.early.baselines import ImageOnly, Majority, TextOnly
 from models.early.concat import Concat
 from models.fusion import Fusion
+from models.late.label_propagation import LabelPropagation
 from models.late.late import Late
 from models.late.semi_supervised import SemiSupervised
 from models.neural.attention import Attention
@@ -38,6 +39,7 @@ FUSIONS: dict[str, type[Fusion]] = {
     "contrastive": Contrastive,
     "shared": Shared,
     "semi_supervised": SemiSupervised,
+    "label_propagation": LabelPropagation,
     "zero_shot": ZeroShot,
 }
 CLASSIFIERS: dict[str, type[Classifier]] = {

@@ -96,6 +96,11 @@ class Fusion(ClassifyingEstimator):
         """
         return {}
 
+    @classmethod
+    def is_simple(cls, setting: Mapping[str, Any]) -> bool:
+        """Whether a setting is so much simpler that it is preferred where it may be as good."""
+        return False
+
     def fit(self, views: Views, y: Labels) -> Self:
         """Learn from n training samples with labels (n,)."""
         raise NotImplementedError

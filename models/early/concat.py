@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -19,8 +20,10 @@ class Concat(SideBySide):
 
     Both blocks have mean squared norm 1 over the training rows (BlockScaler), so their
     concatenation has it for every weight, and C need not change with the weight. With equal shares
-    the better modality can be drowned by the other, so the weight is chosen on the inner folds.
-    Where a modality has several encoders, their blocks share its part (SideBySide).
+    the better modality can be drowned by the other, so the weight is chosen on the inner folds; at
+    0 and at 1 one modality is left by itself, which is preferred where the other one gains no more
+    than a standard error: a useless modality costs nothing. Where a modality has several encoders,
+    their blocks share its part (SideBySide).
 
     Parameters
     ----------
@@ -33,11 +36,16 @@ class Concat(SideBySide):
 
     version: ClassVar[int] = 1
     needs: ClassVar[dict[Modality, Form]] = {"image": "pooled", "text": "pooled"}
-    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"weight": (0.25, 0.5, 0.75)}
+    tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"weight": (0.0, 0.25, 0.5, 0.75, 1.0)}
     after_preparation: ClassVar[frozenset[str]] = frozenset({"weight", "encoder_shares"})
 
-    weight: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    weight: Annotated[float, Field(ge=0, le=1)] = 0.5
     components: Whole | None = None
+
+    @classmethod
+    def is_simple(cls, setting: Mapping[str, Any]) -> bool:
+        """See Fusion.is_simple: one modality by itself, unless the other one shows its worth."""
+        return setting.get("weight") in (0.0, 1.0)
 
     def _scaler(self) -> Scaler:
         return BlockScaler() if self.components is None else ReducedScaler(self.components)

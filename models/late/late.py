@@ -14,12 +14,15 @@ from models.classifiers.inner_folds import stratified_folds
 from models.combining import CombinesPredictions, InnerPredictions, MemberPredictions
 from models.early.baselines import SINGLE_MODALITY, SingleModality
 from models.fusion import TakesClassifier
+from models.late.log_pool import log_pool
 from models.late.rules import FIXED, LEARNED, complete, equal_weights, weighted_mean
 from models.late.stacking import Stacker
 from models.views import Views
 
 FOLDS = 3
-Rule = Literal["mean", "product", "max", "majority", "weighted", "stacking", "selection"]
+Rule = Literal[
+    "mean", "product", "max", "majority", "weighted", "log_pool", "stacking", "selection"
+]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -36,12 +39,17 @@ class Late(TakesClassifier, CombinesPredictions):
     majority:   each modality votes for its most probable class; of classes with equal votes the
                 mean decides
     weighted:   sum_m w_m p_m(k), the weights (w_m >= 0, adding up to 1) with the least log loss
+    log_pool:   pi(k) prod_m (p_m(k) / pi(k))^w_m, normalised, the weights (w_m >= 0) with the least
+                log loss: the logarithmic opinion pool (Genest and Zidek 1986; Heskes 1998,
+                Selecting Weighting Factors in Logarithmic Opinion Pools). Each part is brought to
+                the temperature 1 / w_m that suits it beside the others; the product rule
+                (all w_m = 1) and each part by itself are its cases.
     stacking:   multinomial logistic regression on log p_m(k) (Wolpert 1992, Stacked Generalization)
     selection:  mean over models taken greedily, with replacement, from all single-modality models
                 that a grid has for the classifier, whatever their encoders (Caruana et al. 2004);
                 alone, from its own two.
 
-    The last three are learned from predictions for the training samples that inner folds give: no
+    The last four are learned from predictions for the training samples that inner folds give: no
     model predicts a sample it was fitted on. A grid brings these with it; alone, `fit` draws 3
     stratified folds of whole groups (features that were learned from all training samples are not
     learned again). Where no such folds exist the mean is taken.
@@ -59,7 +67,7 @@ class Late(TakesClassifier, CombinesPredictions):
 
     Attributes
     ----------
-    weights_ : (m,) weight of each member, for weighted and selection.
+    weights_ : (m,) weight of each member, for weighted, log_pool and selection.
     """
 
     version: ClassVar[int] = 4
@@ -101,7 +109,9 @@ class Late(TakesClassifier, CombinesPredictions):
             Stacker.fit(known) if known is not None and self.rule == "stacking" else None
         )
         self.weights_ = (
-            LEARNED[self.rule](known) if known is not None and self.rule in LEARNED else None
+            LEARNED[self.rule](known, self.prior_)
+            if known is not None and self.rule in LEARNED
+            else None
         )
         return self
 
@@ -111,11 +121,12 @@ class Late(TakesClassifier, CombinesPredictions):
             return FIXED[self.rule](members, self.prior_)
         weights = equal_weights(members) if self.weights_ is None else self.weights_
         combined = weighted_mean(members, weights)
+        whole = np.flatnonzero(members.present.all(axis=0))
+        known = MemberPredictions(members.probabilities[:, whole], members.present[:, whole])
         if self.stacker_ is not None:
-            whole = np.flatnonzero(members.present.all(axis=0))
-            combined[whole] = self.stacker_.probabilities(
-                MemberPredictions(members.probabilities[:, whole], members.present[:, whole])
-            )
+            combined[whole] = self.stacker_.probabilities(known)
+        elif self.rule == "log_pool" and self.weights_ is not None:
+            combined[whole] = log_pool(known, self.prior_, self.weights_)
         return combined
 
     def _fitted(self, views: Views, codes: Codes) -> tuple[SingleModality, ...]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from features.block import BoolArray
 from models.arrays import Probabilities
 from models.combining import InnerPredictions, MemberPredictions
+from models.late.log_pool import likeliest_exponents
 
 Weights = NDArray[np.float64]
 # A class that one member rules out may still be revived by the others, if they are sure enough.
@@ -140,7 +141,8 @@ def selected_weights(inner: InnerPredictions) -> Weights:
     return weights
 
 
-LEARNED: dict[str, Callable[[InnerPredictions], Weights]] = {
-    "weighted": likeliest_weights,
-    "selection": selected_weights,
+LEARNED: dict[str, Callable[[InnerPredictions, Probabilities], Weights]] = {
+    "weighted": lambda inner, prior: likeliest_weights(inner),
+    "selection": lambda inner, prior: selected_weights(inner),
+    "log_pool": likeliest_exponents,
 }

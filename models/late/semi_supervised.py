@@ -8,20 +8,17 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from features.block import Form, IntArray, Modality
+from features.block import Form, Modality
 from models.arrays import Codes, Labels, Probabilities, Rows
-from models.combining import MemberPredictions
-from models.early.baselines import SINGLE_MODALITY, SingleModality
-from models.fusion import TakesClassifier
-from models.late.rules import product
-from models.unlabelled import LearnsFromUnlabelled
-from models.views import Views, stacked
+from models.early.baselines import SINGLE_MODALITY
+from models.late.taught_members import TeachesMembers, surest
+from models.views import Views
 
 ORDERS: tuple[tuple[Modality, Modality], ...] = (("image", "text"), ("text", "image"))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
+class SemiSupervised(TeachesMembers):
     """Pictures teach texts and the reverse: each labels for the other what it is surest of.
 
     One classifier per modality starts from the labelled samples. In each round, each predicts the
@@ -59,21 +56,14 @@ class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
 
     def fit(self, views: Views, y: Labels, unlabelled: Views | None = None) -> Self:
         """Learn from n samples with labels (n,), and from those without."""
-        self._learn_from(views, y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        self.frequencies_ = np.bincount(codes) / len(codes)
-        pool = np.zeros(0, dtype=np.int64)
-        if unlabelled is not None:
-            whole = np.all([block.present for block in unlabelled.blocks().values()], axis=0)
-            views = stacked(views, unlabelled.take(whole))
-            pool = np.arange(len(codes), len(views))
+        views, codes, pool = self._pooled(views, y, unlabelled)
         unknown = np.full(len(pool), -1)
         taught = {modality: np.concatenate([codes, unknown]) for modality in SINGLE_MODALITY}
-        self.members_ = self._fitted(views, taught)
+        self.members_ = self._members(views, taught)
         for _ in range(self.rounds if len(pool) and len(self.classes_) > 1 else 0):
             if not self._teach(views, pool, taught):
                 break
-            self.members_ = self._fitted(views, taught)
+            self.members_ = self._members(views, taught)
         self.labelled_ = {
             modality: int(np.sum(labels[pool] >= 0)) for modality, labels in taught.items()
         }
@@ -82,28 +72,7 @@ class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
     def predict_proba(self, views: Views) -> Probabilities:
         """Probabilities (n, K), columns in the order of `classes_`."""
         self._known(views)
-        present = np.stack([views.blocks()[modality].present for modality in SINGLE_MODALITY])
-        predicted = [member.predict_proba(views) for member in self.members_.values()]
-        probabilities = np.stack(predicted)
-        probabilities[~present] = self.frequencies_
-        prior = self.classifier.prior(self.frequencies_)
-        return product(MemberPredictions(probabilities, present), prior)
-
-    def _fitted(
-        self, views: Views, taught: dict[Modality, Codes]
-    ) -> dict[Modality, SingleModality]:
-        """A classifier for each modality, fitted on the samples with a label for it.
-
-        Parameters
-        ----------
-        taught : (n,) codes of the labels for each modality, -1 for none.
-        """
-        members = {}
-        for modality, cls in SINGLE_MODALITY.items():
-            labels = taught[modality]
-            rows = np.flatnonzero(labels >= 0)
-            members[modality] = cls(self.classifier.unfitted()).fit(views.take(rows), labels[rows])
-        return members
+        return self._product(self.members_, views)
 
     def _teach(self, views: Views, pool: Rows, taught: dict[Modality, Codes]) -> bool:
         """Each modality labels rows of the pool for the other, in `taught`; whether any were."""
@@ -115,12 +84,3 @@ class SemiSupervised(TakesClassifier, LearnsFromUnlabelled):
             taught[pupil][left[rows]] = labels
             labelled |= len(rows) > 0
         return labelled
-
-
-def surest(probabilities: Probabilities, quotas: IntArray) -> tuple[Rows, Codes]:
-    """Rows and classes of the most confident predictions: at most quotas[k] with best class k."""
-    best = probabilities.argmax(axis=1)
-    confidence = probabilities[np.arange(len(best)), best]
-    order = np.argsort(-confidence, kind="stable")
-    rows = np.concatenate([order[best[order] == code][:quota] for code, quota in enumerate(quotas)])
-    return rows, best[rows]

@@ -96,10 +96,15 @@ class Solution:
         )
 
     def rescaled(self, factors: FloatArray, means: FloatArray) -> Solution:
-        """The same solution for the columns (x - means) * factors."""
+        """The same solution for the columns (x - means) * factors.
+
+        Columns with a factor of 0 say nothing, and have coefficients of 0.
+        """
+        coef = np.zeros_like(self.coef)
+        np.divide(self.coef, factors, out=coef, where=factors != 0)
         return replace(
             self,
-            coef=self.coef / factors,
+            coef=coef,
             intercept=self.intercept + self.coef @ means.astype(np.float64),
         )
 

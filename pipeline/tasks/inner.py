@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from features.block import Block, BlockName
 from models.fusion import Fit
-from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome
 from pipeline.metrics import METRICS
-from pipeline.metrics.metric import Metric, Probabilities
+from pipeline.metrics.metric import Probabilities
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
+from pipeline.tasks.choice import best_of, losses_of, mean_scores, simplest_of
 from pipeline.tasks.combination import Combination, inner_predictions
 from pipeline.tasks.context import Context, context_at
 from pipeline.tasks.unit import Unit, result_of
@@ -110,7 +110,8 @@ def choose(
     """The setting with the best mean score over the inner folds (the first of equals).
 
     While it lies at an end of candidates that the grid does not give, further ones are tried beyond
-    that end, WIDENINGS times at most.
+    that end, WIDENINGS times at most. In the end a simple setting is preferred that
+    may be as good (Fusion.is_simple, pipeline.tasks.choice).
 
     Also all mean scores, and the chosen setting's predictions for the training rows (n_train, K),
     each by the fold that left it out; (0, K) without inner folds.
@@ -123,21 +124,25 @@ def choose(
     settings = list(unit.settings)
     further: Sequence[Mapping[str, Any]] = unit.settings
     predictions: list[list[Probabilities]] = [[] for _ in inner]
-    best, means = 0, list[float | None]()
+    metric, losses = METRICS[context.tuning_metric], np.zeros((0, 0))
     for widenings in range(1 + WIDENINGS):
         for by_setting, more in zip(
             predictions, _predictions(unit, context, fits, further), strict=True
         ):
             by_setting.extend(more)
-        best, means = _best(METRICS[context.tuning_metric], labels, predictions)
-        further = unit.cell.wider(settings, settings[best]) if len(settings) > 1 else []
+        losses = losses_of(metric, labels, predictions)
+        best = settings[best_of(losses)]
+        further = unit.cell.wider(settings, best) if len(settings) > 1 else []
         if not further or widenings == WIDENINGS:
             break
         settings += further
+    simple = [at for at, setting in enumerate(settings) if unit.estimator.is_simple(setting)]
+    chosen = simplest_of(losses, simple)
     left_out = np.zeros((len(unit.fold.train), context.classes))
     for (_, test), by_setting in zip(inner, predictions, strict=True):
-        left_out[np.searchsorted(unit.fold.train, test)] = by_setting[best]
-    return settings[best], means if len(settings) > 1 else [], left_out
+        left_out[np.searchsorted(unit.fold.train, test)] = by_setting[chosen]
+    means = mean_scores(metric, losses) if len(settings) > 1 else []
+    return settings[chosen], means, left_out
 
 
 def _predictions(
@@ -153,21 +158,3 @@ def _predictions(
             for probabilities in by_setting
         ])
     return predictions
-
-
-def _best(
-    metric: Metric, labels: Sequence[Rows], predictions: Sequence[Sequence[Probabilities]]
-) -> tuple[int, list[float | None]]:
-    """Position of the setting with the best mean score over inner folds, and all mean scores."""
-    scores = np.array([
-        [metric(y, probabilities) for probabilities in by_setting]
-        for y, by_setting in zip(labels, predictions, strict=True)
-    ])
-    # An inner fold on which the metric is not defined counts for no setting; nor does a setting
-    # that fails it.
-    defined = scores[~np.isnan(scores).all(axis=1)]
-    means = defined.mean(axis=0) if len(defined) else np.zeros(scores.shape[1])
-    worst = -np.inf if metric.greater_is_better else np.inf
-    means = np.where(np.isfinite(means), means, worst)
-    best = int(np.argmax(means if metric.greater_is_better else -means))
-    return best, [float(score) if np.isfinite(score) else None for score in means]

@@ -46,6 +46,7 @@ OBJECTS = frozenset({
     "models.early.baselines:Majority",
     "models.early.baselines:TextOnly",
     "models.early.concat:Concat",
+    "models.late.label_propagation:LabelPropagation",
     "models.late.late:Late",
     "models.late.semi_supervised:SemiSupervised",
     "models.late.stacking:Stacker",

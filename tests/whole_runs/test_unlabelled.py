@@ -83,7 +83,8 @@ def test_the_official_test_part_is_never_learned_from(store):
 # --- whole runs
 
 FUSIONS = (
-    "fusion: [majority, image_only, text_only, concat, semi_supervised, {cca: {dimensions: 2}}]"
+    "fusion: [majority, image_only, text_only, concat, semi_supervised, label_propagation, "
+    "{cca: {dimensions: 2}}]"
 )
 KEEPING = re.sub("fusion: .*", FUSIONS, GRID).replace(
     "id: sku", "id: sku, group: pair, keep_unlabelled: true"
@@ -123,14 +124,14 @@ def changed_cells(units, others):
 
 
 def uses(cell):
-    return "semi_supervised" in cell or "cca" in cell
+    return any(name in cell for name in ("semi_supervised", "label_propagation", "cca"))
 
 
 def test_other_fusions_predict_as_if_they_were_not_there(folder):
     assert run_grid(folder) == 0
     with_them = predictions(folder)
     ids = {f"id{row}" for row in UNLABELLED}
-    assert len(with_them) == 6
+    assert len(with_them) == 7
     assert all(len(rows) == 36 - len(UNLABELLED) and not ids & {row["id"] for row in rows}
                for rows in with_them.values())
     rows = read_rows(folder)
@@ -169,7 +170,7 @@ def test_they_are_part_of_the_keys_of_those_fusions_alone(folder):
     plans = [make_plan(compared).units for compared in (comparison, reduced)]
     changed = changed_cells(*plans)
     assert changed == {cell.name for cell in cells if uses(cell.name)}
-    assert len(changed) == 2
+    assert len(changed) == 3
 
 
 def test_their_groups_are_part_of_the_keys_of_those_fusions_alone(folder):

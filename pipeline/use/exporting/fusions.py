@@ -15,7 +15,9 @@ from models.early.baselines import ImageOnly, TextOnly
 from models.early.concat import Concat
 from models.early.pooled import PooledFusion
 from models.fusion import Fusion
+from models.late.label_propagation import LabelPropagation
 from models.late.semi_supervised import SemiSupervised
+from models.late.taught_members import Members, TeachesMembers
 from models.neural.attention import Attention
 from models.neural.co_training import CoTraining
 from models.neural.cross_attention import CrossAttention
@@ -162,16 +164,16 @@ class InSharedSpace(nn.Module):
         return cast(Tensor, self.scaled(points, torch.ones_like(picture.has)))
 
 
-class CoTaught(nn.Module):
-    """See models.late.semi_supervised.SemiSupervised."""
+class ProductOfMembers(nn.Module):
+    """See models.late.taught_members.TeachesMembers."""
 
     frequencies: Tensor
     prior: Tensor
 
-    def __init__(self, fitted: SemiSupervised) -> None:
+    def __init__(self, fitted: TeachesMembers, members: Members) -> None:
         super().__init__()
         self.members = nn.ModuleDict({
-            modality: _single(member) for modality, member in fitted.members_.items()
+            modality: _single(member) for modality, member in members.items()
         })
         self.register_buffer("frequencies", constant(fitted.frequencies_))
         self.register_buffer("prior", constant(fitted.classifier.prior(fitted.frequencies_)))
@@ -182,6 +184,20 @@ class CoTaught(nn.Module):
         predicted = torch.stack([member(given) for member in self.members.values()])
         predicted = torch.where(present[:, :, None], predicted, self.frequencies)
         return product(predicted, present, self.prior)
+
+
+class MeanOfProducts(nn.Module):
+    """See models.late.label_propagation.LabelPropagation."""
+
+    def __init__(self, fitted: LabelPropagation) -> None:
+        super().__init__()
+        self.of_true_labels = ProductOfMembers(fitted, fitted.members_)
+        self.of_all_labels = ProductOfMembers(fitted, fitted.taught_)
+
+    def forward(self, given: Given) -> Tensor:
+        """Probabilities (n, K)."""
+        products: Tensor = self.of_true_labels(given) + self.of_all_labels(given)
+        return products / 2
 
 
 class Recognised(nn.Module):
@@ -358,7 +374,8 @@ NETWORKS: dict[type[Fusion], Callable[[Any], nn.Module]] = {
     TextRegression: _in_shared_space,
     Contrastive: _in_shared_space,
     Shared: _in_shared_space,
-    SemiSupervised: CoTaught,
+    SemiSupervised: lambda fitted: ProductOfMembers(fitted, fitted.members_),
+    LabelPropagation: MeanOfProducts,
     ZeroShot: Recognised,
     Gated: _of_pooled,
     CoTraining: _of_pooled,

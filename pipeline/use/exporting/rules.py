@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.late.late import Late
+from models.late.log_pool import LEAST_POOLED
 from models.late.rules import LEAST
 from models.late.stacking import LEAST_STACKED, Stacker
 from pipeline.use.exporting.classifiers import Linear, Softmax
@@ -59,6 +60,13 @@ def _majority(probabilities: Tensor, present: Tensor, prior: Tensor) -> Tensor:
     return torch.where(voters > 1, (votes + mean) / (voters + 1), mean)
 
 
+def log_pool(probabilities: Tensor, prior: Tensor, weights: Tensor) -> Tensor:
+    """See models.late.log_pool.log_pool."""
+    log_prior = prior.clamp(min=LEAST_POOLED).log()
+    log_ratios = probabilities.clamp(min=LEAST_POOLED).log() - log_prior
+    return ((weights[:, None, None] * log_ratios).sum(dim=0) + log_prior).softmax(dim=1)
+
+
 Rule = Callable[[Tensor, Tensor, Tensor], Tensor]
 FIXED: dict[str, Rule] = {
     "mean": _mean, "product": product, "max": _maximum, "majority": _majority
@@ -74,6 +82,7 @@ class Combined(nn.Module):
     def __init__(self, fitted: Late, members: int) -> None:
         super().__init__()
         self.rule = FIXED.get(fitted.rule)
+        self.pools = fitted.rule == "log_pool" and fitted.weights_ is not None
         self.register_buffer("prior", constant(fitted.prior_))
         weights = torch.ones(members, dtype=torch.float64)
         if fitted.weights_ is not None:
@@ -88,9 +97,13 @@ class Combined(nn.Module):
         if self.rule is not None:
             return self.rule(probabilities, present, self.prior)
         combined = weighted_mean(probabilities, present, self.weights)
-        if self.stacked is None:
+        if self.stacked is not None:
+            of_whole = self.stacked(probabilities)
+        elif self.pools:
+            of_whole = log_pool(probabilities, self.prior, self.weights)
+        else:
             return combined
-        return torch.where(present.all(dim=0)[:, None], self.stacked(probabilities), combined)
+        return torch.where(present.all(dim=0)[:, None], of_whole, combined)
 
 
 class Stacked(nn.Module):

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from features.block import Block
+from models import CLASSIFIERS
 from models.classifiers.logistic import Logistic
 from models.classifiers.trees import RandomForest
 from models.early.baselines import ImageOnly, Majority, TextOnly
 from models.early.concat import Concat
+from models.fusion import Fit
 from models.preparation.scaling import BlockScaler, joined
 from models.views import Views
 from tests.support.model_views import labels, pooled, views, without
@@ -169,3 +171,31 @@ def test_weight_lets_concat_ignore_a_loud_useless_block():
         for weight in (0.02, 0.9)
     }
     assert accuracy[0.9] > accuracy[0.02] + 0.1
+
+
+@pytest.mark.parametrize("form", ["pooled", "sparse"])
+@pytest.mark.parametrize(("weight", "alone"), [(0.0, ImageOnly), (1.0, TextOnly)])
+def test_at_the_ends_of_its_weight_it_is_a_single_modality(form, weight, alone):
+    (train, y), (test, _) = views(form), views(form, seed=7)
+    expected = alone(Logistic()).fit(train, y).predict_proba(test)
+    concat = Concat(Logistic(), weight=weight)
+    np.testing.assert_allclose(concat.fit(train, y).predict_proba(test), expected, atol=1e-3)
+    settings = [{"weight": value, "classifier__C": 10.0} for value in (0.5, weight)]
+    (_, together), = concat.predict_many([Fit(train, y, test)], settings)
+    np.testing.assert_allclose(together, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_every_classifier_bears_a_modality_without_a_share(name, weight):
+    train, y = views()
+    given = {"trees": 5, "iterations": 5, "epochs": 20}
+    known = CLASSIFIERS[name]().get_params()
+    classifier = CLASSIFIERS[name](**{key: given[key] for key in given.keys() & known.keys()})
+    concat = Concat(classifier, weight=weight).fit(train, y)
+    alone = train.image if weight == 0 else train.text
+    other = Block.of(np.zeros((60, 5 if weight == 0 else 6), np.float32))
+    blind = Views(alone, other) if weight == 0 else Views(other, alone)
+    probabilities = concat.predict_proba(train)
+    assert np.mean(concat.classes_[probabilities.argmax(axis=1)] == y) > 0.6
+    np.testing.assert_allclose(concat.predict_proba(blind), probabilities, atol=1e-6)

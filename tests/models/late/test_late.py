@@ -55,7 +55,7 @@ def random_members(
 # --- fixed rules
 
 
-@pytest.mark.parametrize("rule", ["mean", "weighted", "stacking", "selection"])
+@pytest.mark.parametrize("rule", ["mean", "weighted", "log_pool", "stacking", "selection"])
 def test_mean_rule_and_what_has_nothing_to_learn_from(rule):
     np.testing.assert_allclose(combined(rule), (IMAGE + TEXT) / 2)
 
@@ -198,7 +198,7 @@ def test_stacking_learns_that_a_part_confuses_two_classes():
     assert accuracy["stacking"] > accuracy["weighted"] + 0.1
 
 
-@pytest.mark.parametrize("rule", ["weighted", "selection", "stacking"])
+@pytest.mark.parametrize("rule", ["weighted", "log_pool", "selection", "stacking"])
 def test_samples_with_one_modality_get_its_own_models_probabilities_and_teach_nothing(rule):
     inner = random_members(6, holes=0.3)
     late = Late(Logistic(), rule=rule).fit_combination(np.full(4, 0.25), inner)
@@ -234,7 +234,7 @@ def test_alone_it_gives_what_combining_the_single_modalities_gives(rule):
     np.testing.assert_array_equal(late.predict_proba(holes), late.combine(members))
 
 
-@pytest.mark.parametrize("rule", ["weighted", "selection", "stacking"])
+@pytest.mark.parametrize("rule", ["weighted", "log_pool", "selection", "stacking"])
 def test_alone_it_learns_from_samples_that_its_models_were_not_fitted_on(rule, monkeypatch):
     """Wide pictures are learned by heart: only unseen samples show that the texts are better."""
     y = labels(60)
@@ -256,7 +256,7 @@ def test_alone_it_learns_from_samples_that_its_models_were_not_fitted_on(rule, m
     assert np.mean(late.predict(Views(other, test.text)) == truth) > 0.9
 
 
-@pytest.mark.parametrize("rule", ["weighted", "selection", "stacking"])
+@pytest.mark.parametrize("rule", ["weighted", "log_pool", "selection", "stacking"])
 @pytest.mark.parametrize(
     "y", [["a", "b"], ["a", "a", "b"], ["a", "a", "a"], ["a", "b", "b", "c", "c"]]
 )

@@ -47,12 +47,12 @@ fusion: [FUSION]
 classifier: [logistic: {C: [1, 100]}, ridge]
 """
 # The digest of the keys of all results of a grid, in order, by fusion: as they were before cells
-# could have several encoders of a modality.
+# could have several encoders of a modality; that of concat since its weight may be 0 and 1.
 KEYS = {
     "majority": "ec5bf4b23c89171f",
     "image_only": "98869e4acadbec8c",
     "text_only": "f130e1479c98ef37",
-    "concat": "53177a2fa6a45528",
+    "concat": "6c5337d53e5dbdaf",
     "{concat: {weight: [0.3, 0.6], components: 8}}": "51ddbc6c832fe429",
     "{late: {rule: [product, stacking]}}": "066174f908051f1f",
     "{late: {rule: selection}}": "4aa4b009e82f887f",
@@ -65,6 +65,8 @@ KEYS = {
     "text_space": "4a052f839b61fc24",
     "contrastive": "e3694c4924f7d3f3",
     "semi_supervised": "0f5d331bdb78a047",
+    "{late: {rule: log_pool}}": "3f9d88fd8c30aedd",
+    "label_propagation": "f5194a8579b5e86b",
 }
 
 

@@ -32,7 +32,7 @@ from tests.support.tiny import (
     write_table,
 )
 
-LEARNED = ["weighted", "stacking", "selection"]
+LEARNED = ["weighted", "log_pool", "stacking", "selection"]
 RULES = ["mean", "product", "max", "majority", *LEARNED]
 PAIRS = GRID.replace("[mean_colour]", "[mean_colour, {mean_colour: {power: 2}}]").replace(
     "[bow]", "[bow, tfidf]"
@@ -93,7 +93,7 @@ def test_a_rule_added_to_the_grid_fits_nothing_again(folder, fitted, learned):
     write_grid(folder, late(RULES))
     assert run_grid(folder) == 0
     assert fitted == []
-    assert len(learned) == 3 * (2 * 4 + 1) * (1 + 2)  # and for each inner fold, to be chosen by
+    assert len(learned) == 3 * (3 * 4 + 1) * (1 + 2)  # and for each inner fold, to be chosen by
 
 
 def test_what_was_learned_is_kept_until_the_rule_changes(folder, fitted, learned, monkeypatch):
@@ -106,12 +106,12 @@ def test_what_was_learned_is_kept_until_the_rule_changes(folder, fitted, learned
     monkeypatch.setattr(Late, "version", 99)
     assert run_grid(folder, out="other") == 0
     assert fitted == []
-    assert len(learned) == 3 * (2 * 4 + 1) * (1 + 2)  # and for each inner fold, to be chosen by
+    assert len(learned) == 3 * (3 * 4 + 1) * (1 + 2)  # and for each inner fold, to be chosen by
     learned.clear()
     monkeypatch.setitem(procedures.VERSIONS, "combine", procedures.VERSIONS["combine"] + 1)
     assert run_grid(folder, out="procedure") == 0
     assert fitted == []
-    assert len(learned) == 3 * (2 * 4 + 1) * (1 + 2)  # and for each inner fold, to be chosen by
+    assert len(learned) == 3 * (3 * 4 + 1) * (1 + 2)  # and for each inner fold, to be chosen by
 
 
 def test_parts_with_nothing_to_choose_are_predicted_on_inner_folds_where_a_rule_learns(

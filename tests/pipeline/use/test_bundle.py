@@ -24,7 +24,7 @@ from tests.support.tiny import GRID, read_rows, write_grid, write_rows, write_ta
 # What is bundled by itself: end_to_end trains encoders, zero_shot has folds of classes, and shared
 # needs encoders with a common space.
 QUICK = {
-    "late": "{late: {rule: [mean, max, majority, weighted, stacking, selection]}}",
+    "late": "{late: {rule: [mean, max, majority, weighted, log_pool, stacking, selection]}}",
     "attention": "{attention: {epochs: 1, width: 8, similarity: cosine, "
     "projection: [linear, hidden]}}",
     "cross_attention": "{cross_attention: {epochs: 1}}",
