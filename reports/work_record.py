@@ -29,6 +29,11 @@ class StageRecord:
     reused: int = 0
     saved_seconds: float = 0.0
 
+    @property
+    def cost_seconds(self) -> float:
+        """What all of it took when it was computed, in this run or an earlier one."""
+        return self.seconds + self.saved_seconds
+
 
 @dataclass(frozen=True)
 class EncodedRecord:

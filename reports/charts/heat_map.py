@@ -8,15 +8,26 @@ from typing import Any
 from reports.charts.encoding import Values, specification, tooltips
 from reports.wording import distinct
 
-_TEXT_CLASSES = 20  # up to so many classes figures fit into the squares
+_TEXT_CLASSES = 20  # up to so many classes figures fit into the squares of a wide page
+_TEXT_WIDTH = 20  # pixels that a figure takes: none in squares that are narrower
+_FIGURE = f"bandwidth('x') < {_TEXT_WIDTH} ? '' : datum.percent"
 
 
-def heat_map(classes: Sequence[str], matrix: Sequence[Sequence[float]]) -> dict[str, Any]:
+def heat_map(
+    classes: Sequence[str],
+    matrix: Sequence[Sequence[float]],
+    totals: Sequence[float] | None = None,
+) -> dict[str, Any]:
     """Confusion matrix (K, K) as shares of the true class; figures in the squares where they fit.
 
     The shade is one colour at varying opacity, so that it works on light and dark grounds.
+
+    Parameters
+    ----------
+    totals : rows of each true class, where the matrix lacks some of them; else its sums.
     """
     labels = distinct(classes, 24)
+    totals = [sum(row) for row in matrix] if totals is None else totals
     few = len(classes) <= _TEXT_CLASSES
     layers = [_shades()]
     if few:
@@ -26,7 +37,7 @@ def heat_map(classes: Sequence[str], matrix: Sequence[Sequence[float]]) -> dict[
         ]
     return specification(
         {
-            "data": {"values": _squares(labels, matrix)},
+            "data": {"values": _squares(labels, matrix, totals)},
             "layer": layers,
             "height": (26 if few else 14) * len(labels),
             "encoding": {
@@ -38,11 +49,12 @@ def heat_map(classes: Sequence[str], matrix: Sequence[Sequence[float]]) -> dict[
     )
 
 
-def _squares(labels: Sequence[str], matrix: Sequence[Sequence[float]]) -> Values:
+def _squares(
+    labels: Sequence[str], matrix: Sequence[Sequence[float]], totals: Sequence[float]
+) -> Values:
     """One value for every pair of classes that occurs."""
     squares = []
-    for true, row in zip(labels, matrix, strict=True):
-        total = sum(row)
+    for true, row, total in zip(labels, matrix, totals, strict=True):
         squares += [
             {
                 "true": true,
@@ -84,6 +96,6 @@ def _shades() -> dict[str, Any]:
 def _percents(test: str, mark: dict[str, Any]) -> dict[str, Any]:
     return {
         "transform": [{"filter": test}],
-        "mark": {"type": "text", "fontSize": 11, **mark},
-        "encoding": {"text": {"field": "percent", "type": "nominal"}},
+        "mark": {"type": "text", "fontSize": 11, "text": {"expr": _FIGURE}, **mark},
+        "encoding": {},
     }

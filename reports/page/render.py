@@ -42,13 +42,18 @@ PER_CENT = re.compile(r"(?<=\d) %")
 
 
 class Part(NamedTuple):
-    """A section that has something to say in this run; `template` is the path of its templates."""
+    """A section that has something to say in this run; `template` is the path of its templates.
+
+    `gist` is the line that stands beside the heading of a collapsed one.
+    """
 
     name: str
     template: str
     title: str
     facts: Any
     charts: dict[str, Chart]
+    collapsed: bool
+    gist: str
 
 
 def write_report(record: RunRecord | RetrievalRecord, folder: Path) -> list[Path]:
@@ -94,12 +99,22 @@ def report_parts(record: RunRecord | RetrievalRecord) -> list[Part]:
         facts = section.facts(record)
         if facts is not None:
             template = f"retrieval/{name}" if of_pairs else name
-            parts.append(Part(name, template, section.title, facts, section.charts(facts)))
+            parts.append(
+                Part(
+                    name,
+                    template,
+                    section.title,
+                    facts,
+                    section.charts(facts),
+                    section.collapsed,
+                    section.gist(facts),
+                )
+            )
     return parts
 
 
 def html_page(record: RunRecord | RetrievalRecord, parts: list[Part], script: str) -> str:
-    """The whole page; `script` draws the charts."""
+    """The whole page; `script` draws the charts, as vega.script gives it."""
     template = _environment("html").get_template("page/page.html")
     return template.render(
         record=record, parts=parts, script=Markup(script), thumbnail=Thumbnails(record)

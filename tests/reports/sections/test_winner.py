@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from reports.charts.heat_map import heat_map
 from reports.fold_record import FoldRecord
 from reports.sections import winner
 from tests.support.records import TEXT, small_record
@@ -47,7 +48,7 @@ def test_winner_counts_are_means_over_repeats():
     ]
 
 
-def test_many_classes_are_listed_instead_of_drawn():
+def test_of_many_classes_those_with_the_most_mistakes_are_drawn():
     names = tuple(f"class {i}" for i in range(60))
     record = small_record(classes=names)
     folds = tuple(
@@ -55,5 +56,25 @@ def test_many_classes_are_listed_instead_of_drawn():
         for fold in record.folds
     )
     facts = winner.facts(replace(record, folds=folds))
-    assert winner.charts(facts) == {}
+    chart = winner.charts(facts)["confusion"]
+    squares = chart.spec["data"]["values"]
+    # rows 0 to 3 are of class 0, 4 to 7 of class 1, 8 to 11 of class 2; each fold predicts 2, 1, 0
+    assert {square["true"] for square in squares} == {"class 0", "class 1", "class 2"}
+    assert {square["percent"] for square in squares} == {"100"}
+    assert len(chart.spec["encoding"]["x"]["scale"]["domain"]) == winner.MOST_CONFUSED
+    assert chart.caption.startswith("The 20 of 60 classes with the most mistakes.")
     assert 0 < len(facts.confusions) <= winner.CONFUSIONS
+
+
+def test_classes_stand_by_f1_the_lowest_first_and_undefined_ones_last():
+    record = small_record()
+    facts = winner.facts(replace(record, classes=(*record.classes, "emu")))
+    assert [row.name for row in facts.by_f1] == ["cat", "dog", "owl", "emu"]
+    assert [round(row.f1, 3) for row in facts.by_f1[:3]] == [0.857, 0.889, 1.0]
+
+
+def test_shares_are_of_all_rows_of_a_class_also_where_others_are_not_drawn():
+    spec = heat_map(["a", "b"], [[6.0, 2.0], [0.0, 5.0]], [16.0, 5.0])
+    shares = {(square["true"], square["predicted"]): square["share"]
+              for square in spec["data"]["values"]}
+    assert shares == {("a", "a"): 0.375, ("a", "b"): 0.125, ("b", "b"): 1.0}
