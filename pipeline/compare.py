@@ -15,6 +15,7 @@ from statistics import fmean
 import numpy as np
 
 from features.machine.nearest import nearest
+from pipeline.command.browser import add_open, show
 from pipeline.command.ending import ended
 from pipeline.command.names import called
 from pipeline.config.reading.origin import LOCK, ORIGIN
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, default=Path("runs") / "compare", help="folder (default: %(default)s)"
     )
+    add_open(parser)
     options = parser.parse_args(arguments)
     return ended(lambda: _write(options), (CompareError,))
 
@@ -65,6 +67,8 @@ def _write(options: argparse.Namespace) -> int:
     for name, content in pages(facts, options.metric).items():
         (options.out / name).write_text(content, encoding="utf-8")
     print(f"comparison: {options.out / 'compare.html'}")
+    if options.open:
+        show(options.out / "compare.html")
     return 0
 
 

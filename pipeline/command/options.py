@@ -8,6 +8,7 @@ from pathlib import Path
 
 from features.machine.cores import cores
 from features.machine.nearest import nearest
+from pipeline.command.browser import add_open
 from pipeline.command.names import called
 from pipeline.config.grid import Run
 from pipeline.engine.limit import checked_limit
@@ -43,6 +44,7 @@ def command_line() -> argparse.ArgumentParser:
         help="check the grid and the data, print what there is to do, and compute nothing",
     )
     _add_saying(parser)
+    add_open(parser)
     return parser
 
 

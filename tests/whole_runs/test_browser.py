@@ -332,9 +332,9 @@ def test_a_link_opens_what_is_collapsed_and_the_contents_stay_in_sight(browser, 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_names_in_charts_are_not_printed_over_each_other(browser, report, width):
     with opened(browser, report, width) as page:
-        places = (("front", ".mark-text"), ("front", ".role-axis-label"),
+        labels = (("front", ".mark-text"), ("front", ".role-axis-label"),
                   ("leaderboard", ".role-axis-label"))
-        for chart, marks in places:
+        for chart, marks in labels:
             boxes = page.eval_on_selector_all(
                 f'[data-chart="{chart}"] {marks} text',
                 """all => all
