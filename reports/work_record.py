@@ -66,9 +66,11 @@ class WorkRecord:
     stages : work and reuse of each encoder, fusion and rule that learns.
     encoded : what encoders met, for those that count it.
     workers : what workers of a cluster did; empty where all was computed on this machine.
+    machines : what was computed on, in words, now or in an earlier run; empty where nobody knows.
     """
 
     steps: tuple[StepRecord, ...]
     stages: tuple[StageRecord, ...]
     encoded: tuple[EncodedRecord, ...] = ()
     workers: tuple[WorkerRecord, ...] = ()
+    machines: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from reports.charts.encoding import Values, specification, tooltips
 from reports.wording import distinct
 
 _TEXT_CLASSES = 20  # up to so many classes figures fit into the squares of a wide page
+_SLANTED = 10  # up to so many names stand aslant without touching, on a phone as well
 _TEXT_WIDTH = 20  # pixels that a figure takes: none in squares that are narrower
 _FIGURE = f"bandwidth('x') < {_TEXT_WIDTH} ? '' : datum.percent"
 
@@ -41,8 +42,7 @@ def heat_map(
             "layer": layers,
             "height": (26 if few else 14) * len(labels),
             "encoding": {
-                "x": _axis("predicted", labels)
-                | {"axis": {"labelAngle": -45, "labelLimit": 110, "orient": "bottom"}},
+                "x": _axis("predicted", labels) | {"axis": _below(len(labels))},
                 "y": _axis("true", labels) | {"axis": {"labelLimit": 150}},
             },
         }
@@ -77,6 +77,13 @@ def _axis(field: str, labels: Sequence[str]) -> dict[str, Any]:
         "title": f"{field} class",
         "scale": {"domain": labels},
     }
+
+
+def _below(classes: int) -> dict[str, Any]:
+    """Names under the squares: aslant, or upright and some left out where there are many."""
+    upright = {"labelAngle": -90, "labelLimit": 150, "labelOverlap": True}
+    slanted = {"labelAngle": -45, "labelLimit": 110}
+    return {"orient": "bottom", **(upright if classes > _SLANTED else slanted)}
 
 
 def _shades() -> dict[str, Any]:

@@ -20,6 +20,7 @@ class CostFacts:
     seconds : sum over steps: what the run took.
     work_seconds : sum over stages, of what was computed and of what was reused, as it took when it
         was computed; `saved_seconds`, of the latter alone.
+    machines : what the work was done on, now or in an earlier run; empty where nobody knows.
     workers : what workers of a cluster did, where there was one.
     computed, reused : results of cells on folds, by whether this run computed them.
     """
@@ -32,6 +33,7 @@ class CostFacts:
     computed: int
     reused: int
     workers: tuple[WorkerRecord, ...] = ()
+    machines: tuple[str, ...] = ()
 
     def share(self, part: StepRecord | StageRecord) -> float:
         """A step's part of the run's time, or a stage's of the work, 0 to 1."""
@@ -54,6 +56,7 @@ def facts(record: RunRecord) -> CostFacts | None:
         len(record.folds) - reused,
         reused,
         record.workers,
+        record.machines,
     )
 
 

@@ -99,9 +99,9 @@ def confusion_counts(
 
 
 def charts(winner: WinnerFacts) -> dict[str, Chart]:
-    """Heat map of the confusion matrix; of many classes, of those with the most mistakes."""
+    """Heat map of the confusion matrix; of many classes, of those that are confused most."""
     every = range(len(winner.classes))
-    shown = _most_mistaken(winner) if len(every) > HEATMAP_CLASSES else list(every)
+    shown = _most_often_confused(winner) if len(every) > HEATMAP_CLASSES else list(every)
     spec = heat_map(
         [winner.classes[code].name for code in shown],
         [[winner.matrix[true][code] for code in shown] for true in shown],
@@ -121,19 +121,25 @@ def charts(winner: WinnerFacts) -> dict[str, Chart]:
     }
 
 
-def _most_mistaken(winner: WinnerFacts) -> list[int]:
-    """Codes of the classes with the most mistakes, of them and for them, in the classes' order."""
-    matrix = np.array(winner.matrix)
-    mistakes = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix)
-    return sorted(np.argsort(-mistakes, kind="stable")[:MOST_CONFUSED].tolist())
+def _most_often_confused(winner: WinnerFacts) -> list[int]:
+    """Codes of the classes in the most frequent confusions, in the classes' order."""
+    wrong = np.array(winner.matrix)
+    np.fill_diagonal(wrong, 0)
+    codes: set[int] = set()
+    for position in np.argsort(-wrong, axis=None, kind="stable"):
+        pair = divmod(int(position), len(wrong))
+        if not wrong[pair] or len(codes.union(pair)) > MOST_CONFUSED:
+            break
+        codes.update(pair)
+    return sorted(codes) or list(range(MOST_CONFUSED))
 
 
 def _caption(shown: int, classes: int) -> str:
     if shown == classes:
         return "Each row is a true class and adds up to 100 %; the diagonal is the share found."
     return (
-        f"The {shown} of {classes} classes with the most mistakes. Each row is a true class; "
-        "shares are of all its rows, also of those taken for a class that is not drawn. The "
+        f"The {shown} of {classes} classes in the most frequent confusions. Each row is a true "
+        "class; shares are of all its rows, also of those taken for a class that is not drawn. The "
         "diagonal is the share found."
     )
 

@@ -22,6 +22,17 @@ def test_the_run_took_as_long_as_its_steps_and_not_as_its_processes_together():
     assert facts.share(facts.stages[2]) == 0.5
 
 
+def test_what_it_was_computed_on_is_said_where_it_is_known(tmp_path):
+    words = "Computed on 4 cores of Intel Xeon; 2 cores: all durations in this report are from"
+    for machines in ((), ("4 cores of Intel Xeon", "2 cores")):
+        write_report(replace(small_record(), machines=machines), tmp_path)
+        assert (words in (tmp_path / "report.md").read_text()) == bool(machines)
+        page = (tmp_path / "report.html").read_text()
+        assert ("<strong>4 cores of Intel Xeon</strong>; <strong>2 cores</strong>" in page) == bool(
+            machines
+        )
+
+
 def test_workers_of_a_cluster_are_listed_where_there_was_one(tmp_path):
     workers = (WorkerRecord("gpu01:a", 30, 61.0), WorkerRecord("gpu02:b", 1, 2.0))
     for record in (small_record(), replace(small_record(), workers=workers)):

@@ -59,7 +59,8 @@ for (const list of document.querySelectorAll("[data-first]")) {
     if (target === next) next.tabIndex = -1;
     target.focus({preventScroll: true});
   });
-  (list.closest(".table") || list).after(button);
+  const table = list.closest(".table");
+  if (table) table.append(button); else list.after(button);
   cut(list);
 }
 
