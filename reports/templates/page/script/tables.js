@@ -49,7 +49,8 @@ for (const list of document.querySelectorAll("[data-first]")) {
   button.type = "button";
   button.className = "more";
   button.id = "more-" + list.id;
-  button.textContent = "Show all " + list.children.length + " " + list.dataset.of;
+  button.textContent = list.dataset.of ? "Show all " + list.children.length + " " + list.dataset.of
+    : "Show " + (list.children.length - Number(list.dataset.first)) + " more";
   button.addEventListener("click", () => {
     const next = list.querySelector(":scope > .beyond");
     list.dataset.all = "shown";
