@@ -118,4 +118,4 @@ def _gist(trained: TrainingFacts) -> str:
     return f"{count(folds, 'training')} of {count(len(trained.cells), 'cell')}: {stopped}"
 
 
-SECTION = Section("Training of the networks", facts, charts, collapsed=True, gist=_gist)
+SECTION = Section("Training", facts, charts, collapsed=True, gist=_gist)
