@@ -15,6 +15,7 @@ from statistics import fmean
 import numpy as np
 
 from features.machine.nearest import nearest
+from pipeline.command.browser import add_open, show
 from pipeline.command.ending import ended
 from pipeline.command.names import called
 from pipeline.config.reading.origin import LOCK, ORIGIN
@@ -65,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
         default=Path("runs") / "compare",
         help="folder (default: %(default)s)",
     )
+    add_open(parser)
     return parser
 
 
@@ -74,6 +76,8 @@ def _write(options: argparse.Namespace) -> int:
     for name, content in pages(facts, options.metric).items():
         (options.out / name).write_text(content, encoding="utf-8")
     print(f"comparison: {options.out / 'compare.html'}")
+    if options.open:
+        show(options.out / "compare.html")
     return 0
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from features.machine.facts import caching_facts
 from pipeline import flow
+from pipeline.command.browser import show
 from pipeline.command.ending import ended
 from pipeline.command.options import command_line, command_of, engine_of, limit_of
 from pipeline.config.grid import Grid, GridError
@@ -121,6 +122,8 @@ def _run(
         flow.write_worst(record)
     print(f"report: {folder / 'report.html'}")
     print(closing(record))
+    if options.open:
+        show(folder / "report.html")
     return _code(options, bool(record.failures), bool(record.alarms))
 
 

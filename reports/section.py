@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 Facts = TypeVar("Facts")  # what a section says, as plain data
+
+
+class LegendLine(NamedTuple):
+    """A line of a chart: its name, its kind (which colours it), its dashes as SVG writes them."""
+
+    name: str
+    kind: str
+    dash: str
 
 
 @dataclass(frozen=True)
@@ -19,15 +27,22 @@ class Chart:
         file each set their own.
     label : one sentence that stands for the picture (aria-label, alternative text).
     caption : what is drawn, printed under it.
+    legend : its lines, where it has several: the page lists them beside the chart, as wide as the
+        page is, in place of the legend within it.
     """
 
     spec: dict[str, Any]
     label: str
     caption: str
+    legend: tuple[LegendLine, ...] = ()
 
 
 def _no_charts(facts: object) -> dict[str, Chart]:
     return {}
+
+
+def _no_gist(facts: object) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -43,8 +58,12 @@ class Section(Generic[Facts]):
         the section out.
     charts : chart name -> chart, made from the facts; the templates place them by name. Names are
         unique in the report, since the SVG files are called after them.
+    collapsed : whether the page shows only the heading until it is asked for more; `gist` is then
+        what stands beside it, a line made from the facts.
     """
 
     title: str
     facts: Callable[[Any], Facts | None]
     charts: Callable[[Facts], dict[str, Chart]] = _no_charts
+    collapsed: bool = False
+    gist: Callable[[Facts], str] = _no_gist

@@ -29,6 +29,11 @@ class StageRecord:
     reused: int = 0
     saved_seconds: float = 0.0
 
+    @property
+    def cost_seconds(self) -> float:
+        """What all of it took when it was computed, in this run or an earlier one."""
+        return self.seconds + self.saved_seconds
+
 
 @dataclass(frozen=True)
 class EncodedRecord:
@@ -61,9 +66,11 @@ class WorkRecord:
     stages : work and reuse of each encoder, fusion and rule that learns.
     encoded : what encoders met, for those that count it.
     workers : what workers of a cluster did; empty where all was computed on this machine.
+    machines : what was computed on, in words, now or in an earlier run; empty where nobody knows.
     """
 
     steps: tuple[StepRecord, ...]
     stages: tuple[StageRecord, ...]
     encoded: tuple[EncodedRecord, ...] = ()
     workers: tuple[WorkerRecord, ...] = ()
+    machines: tuple[str, ...] = ()

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "new": Command("pipeline.new", "write a grid for a table or a folder of pictures"),
     "plan": Command("pipeline.run", "say what a run would do, and compute nothing", ("--plan",)),
     "compare": Command("pipeline.compare", "compare methods across data sets, by finished runs"),
+    "pdf": Command("pipeline.pdf.__main__", "the report of a run as a PDF, printed by a Chromium"),
     "bundle": Command("pipeline.bundle", "fit the winner of a run on all rows, as a folder"),
     "predict": Command("pipeline.predict", "predict new items with a bundle"),
     "serve": Command("pipeline.serve", "a page and an API that ask a bundle"),

@@ -9,6 +9,7 @@ from typing import get_args
 
 from features.machine.cores import cores
 from features.machine.nearest import nearest
+from pipeline.command.browser import add_open
 from pipeline.command.names import called
 from pipeline.config.grid import Run, TrackerName
 from pipeline.engine.limit import checked_limit
@@ -49,6 +50,7 @@ def command_line() -> argparse.ArgumentParser:
         help="check the grid and the data, print what there is to do, and compute nothing",
     )
     _add_saying(parser)
+    add_open(parser)
     return parser
 
 

@@ -7,7 +7,7 @@ import io
 from features.pictures.decoding import decode
 from pipeline.data.dataset import Dataset
 
-SIDE = 112  # pixels; shown at two thirds of it, so that it is sharp on fine screens
+SIDE = 160  # pixels; shown at half of it, so that it is sharp on fine screens, and enlarged
 _QUALITY = 78
 
 

@@ -44,6 +44,7 @@ FILES = (
     "failures.json",
     "report.html",
     "report.md",
+    "report.pdf",  # printed afterwards, of this run's page: it goes where that goes
     "table.tex",
     "charts",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -141,6 +142,7 @@ def work_record(
         stages=(*_stage_records(plan, outcomes, store), *inner),
         encoded=_encoded_records(plan, store),
         workers=_worker_records(comparison.computed),
+        machines=_machines(plan, store),
     )
 
 
@@ -181,6 +183,20 @@ def _worker_records(computed: Iterable[Done]) -> tuple[WorkerRecord, ...]:
         WorkerRecord(name, len(seconds), sum(seconds))
         for name, seconds in sorted(by_worker.items())
     )
+
+
+def _machines(plan: Plan, store: Store) -> tuple[str, ...]:
+    """What the results and their features were computed on, the most frequent first.
+
+    As the store knows it of the first fold: entries of earlier versions do not say.
+    """
+    keys: dict[str, None] = {}
+    for unit in plan.units:
+        if (unit.fold.repeat, unit.fold.fold) == (0, 0):
+            keys |= dict.fromkeys([unit.key, *(forms[0].key for forms in unit.features.values())])
+    manifests = filter(None, map(store.manifest_at, keys))
+    machines = Counter(manifest.get("machine") for manifest in manifests)
+    return tuple(machine for machine, _ in machines.most_common() if machine)
 
 
 def _encoding(features: Features, outcomes: Outcomes, store: Store) -> Outcome | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
+from features.machine.hardware import hardware
 from pipeline.store.checks.layouts import bounds_problem
 from pipeline.store.checks.schema import schema_problem
 from pipeline.store.keys import Ingredients, canonical, key_of
@@ -60,7 +61,7 @@ def manifest_text(
     """The sealed manifest of an entry whose arrays lie in the files that `about` tells of."""
     return sealed(canonical({
         "format": FORMAT, "key": key, "ingredients": ingredients, "files": about,
-        "facts": entry.facts, "seconds": seconds, "created": time.time(),
+        "facts": entry.facts, "seconds": seconds, "created": time.time(), "machine": hardware(),
     }))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, f, rankdata, studentized_range, wilcoxon
 
 from reports.analysis.statistics import holm
+from reports.wording import count, quoted
 
 ALPHA = 0.05
 
@@ -55,6 +56,28 @@ class AcrossFacts:
     difference: float
     cliques: tuple[tuple[str, ...], ...]
     pairs: tuple[Pair, ...]
+    greater_is_better: bool = True
+
+    @property
+    def headline(self) -> str:
+        """The answer in a line."""
+        first, data_sets = quoted(self.methods[0]), count(len(self.data_sets), "data set")
+        if self.p_value > ALPHA:
+            return f"No method is shown to be better than another on {data_sets}"
+        if self.level:
+            return f"{first} is best on average, level with {count(len(self.level), 'other')}"
+        return f"{first} is best on {data_sets}"
+
+    @property
+    def level(self) -> tuple[str, ...]:
+        """Methods that Nemenyi's test does not tell from the one with the best mean rank."""
+        with_first = (clique[1:] for clique in self.cliques if clique[0] == self.methods[0])
+        return next(with_first, ())
+
+    def best_on(self, data_set: int) -> float:
+        """The best score on a data set, by its position."""
+        scores = self.scores[data_set]
+        return max(scores) if self.greater_is_better else min(scores)
 
     @property
     def conclusion(self) -> str:
@@ -125,6 +148,7 @@ def across(
         difference,
         _cliques(names, ordered, difference),
         _pairs(names, scores[:, order] * (1 if greater_is_better else -1)),
+        greater_is_better,
     )
 
 

@@ -11,16 +11,21 @@ from reports.charts.encoding import (
     Values,
     coloured,
     layer,
+    shaped,
     specification,
     tooltips,
 )
+from reports.section import LegendLine
 from reports.wording import distinct, figure
+
+# One for each line: what it tells apart the colours do not. Lines beyond begin again.
+DASHES = ((1, 0), (6, 3), (2, 2), (9, 3, 2, 3), (3, 6), (12, 4))
 
 _LEGEND = {
     "orient": "top",
     "title": None,
     "labelFontSize": 12,
-    "labelLimit": 340,
+    "labelLimit": 600,
     "columns": 1,
     "symbolStrokeWidth": 2,
     "symbolSize": 220,
@@ -43,7 +48,7 @@ def curves(
     Names choose the dashes. `diagonal` draws the line y = x over the unit square (reliability
     curves).
     """
-    names = distinct([line.name for line in lines], 60)
+    names = _names(lines)
     values = _values(names, lines)
     axes = _axes(x_title, y_title, log_x, diagonal)
     of_line = {**axes, "color": coloured(), "detail": {"field": "row", "type": "nominal"}}
@@ -57,11 +62,31 @@ def curves(
             "encoding": {**of_line, "strokeDash": _dashes(names)},
         },
         {
-            "mark": {"type": "circle", "size": 50, "opacity": 1},
-            "encoding": {**of_line, "tooltip": tooltips("row", "at", "shown")},
+            "mark": {"type": "point", "filled": True, "size": 50, "opacity": 1},
+            "encoding": {
+                **of_line,
+                "shape": shaped(),
+                "tooltip": tooltips("row", "at", "shown", at=x_title, shown=y_title),
+            },
         },
     ]
     return specification({"data": {"values": values}, "layer": layers, "height": HEIGHT})
+
+
+def legend(lines: Sequence[Curve]) -> tuple[LegendLine, ...]:
+    """The lines of such a chart, as a page lists them beside it."""
+    return tuple(
+        LegendLine(name, line.kind, " ".join(map(str, _dash(number))))
+        for number, (name, line) in enumerate(zip(_names(lines), lines, strict=True))
+    )
+
+
+def _names(lines: Sequence[Curve]) -> list[str]:
+    return distinct([line.name for line in lines], 100)
+
+
+def _dash(number: int) -> tuple[int, ...]:
+    return DASHES[number % len(DASHES)]
 
 
 def _values(names: Sequence[str], lines: Sequence[Curve]) -> Values:
@@ -103,7 +128,7 @@ def _dashes(names: Sequence[str]) -> dict[str, Any]:
         "field": "row",
         "type": "nominal",
         "sort": names,
-        "scale": {"domain": names},
+        "scale": {"domain": names, "range": [_dash(number) for number in range(len(names))]},
         "legend": _LEGEND,
     }
 

@@ -6,13 +6,21 @@ vega.py, for the page in page.js.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from reports.wording import distinct
 
-# Coloured by the configuration's category range, in this order.
+# Coloured by the configuration's category range, in this order; each has a shape as well, so that
+# nobody has to tell colours apart. The page's tables show the same (page.css).
 KINDS = ["image", "text", "fusion", "baseline"]
+SHAPES = ["circle", "square", "diamond", "triangle-up"]
+SHAPES_IN_WORDS = {
+    "image": "Circles: picture only",
+    "text": "squares: text only",
+    "fusion": "diamonds: both",
+    "baseline": "triangles: neither",
+}
 MIDDLE_GREY = "#85898f"  # to be read on white and on black
 HEIGHT = 300  # of a chart with two axes of numbers
 _AXIS = {
@@ -27,7 +35,6 @@ _AXIS = {
 }
 _TITLES = {
     "row": "cell",
-    "shown": "value",
     "percent": "% of true class",
     "true": "true class",
     "predicted": "predicted class",
@@ -46,10 +53,24 @@ def coloured() -> dict[str, Any]:
     return {"field": "kind", "type": "nominal", "scale": {"domain": KINDS}, "legend": None}
 
 
-def tooltips(*fields: str) -> list[dict[str, str]]:
-    """What is shown over a mark: these fields, by their readable titles."""
+def shaped() -> dict[str, Any]:
+    """A shape for each of KINDS."""
+    scale = {"domain": KINDS, "range": SHAPES}
+    return {"field": "kind", "type": "nominal", "scale": scale, "legend": None}
+
+
+def shapes_of(kinds: Iterable[str]) -> str:
+    """What the shapes of these kinds mean, as a sentence."""
+    present = set(kinds)
+    words = "; ".join(SHAPES_IN_WORDS[kind] for kind in KINDS if kind in present)
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def tooltips(*fields: str, **titles: str) -> list[dict[str, str]]:
+    """What is shown over a mark: these fields, by their readable titles, or those given."""
+    known = {**_TITLES, **titles}
     return [
-        {"field": field, "type": "nominal", "title": _TITLES.get(field, field)} for field in fields
+        {"field": field, "type": "nominal", "title": known.get(field, field)} for field in fields
     ]
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reports.charts.encoding import Values, coloured, layer, specification, tooltips, two_lines
+from reports.charts.encoding import (
+    Values,
+    coloured,
+    layer,
+    shaped,
+    specification,
+    tooltips,
+    two_lines,
+)
 from reports.fold_record import FoldKey
 from reports.wording import figure, signed
 
@@ -32,8 +40,8 @@ def fold_strips(
     layers.append(
         layer(
             _dots(rows, labels, zero),
-            {"type": "circle", "size": 46, "opacity": 0.45},
-            {**axes, "tooltip": tooltips("row", "fold", "shown")},
+            {"type": "point", "filled": True, "size": 46, "opacity": 0.45},
+            {**axes, "shape": shaped(), "tooltip": tooltips("row", "fold", "shown", shown=title)},
         )
     )
     if intervals and intervals[0][0] is not None:
@@ -43,7 +51,7 @@ def fold_strips(
         layer(
             means,
             {"type": "tick", "thickness": 3, "size": 20, "opacity": 1},
-            {**axes, "tooltip": tooltips("row", "shown")},
+            {**axes, "tooltip": tooltips("row", "shown", shown=f"mean {title}")},
         )
     )
     return specification({"layer": layers, "height": 34 * len(labels)})

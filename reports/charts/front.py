@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from reports.charts.encoding import (
@@ -11,15 +11,23 @@ from reports.charts.encoding import (
     Values,
     coloured,
     layer,
+    shaped,
     specification,
     tooltips,
 )
+from reports.units import duration
 from reports.wording import figure, short
+
+LINE = 13  # pixels from a name to the one below it
+NAMED = HEIGHT // LINE - 1  # more names than this do not fit under each other
+# On a plot too narrow for names their ranks stand in their place.
+_WORDS = "width < 420 ? datum.rank : width < 800 ? datum.label : datum.row"
 
 
 class Dot(NamedTuple):
     """One cell in a plane: `front` where no other is both cheaper and better."""
 
+    rank: int
     name: str
     kind: str
     x: float
@@ -32,39 +40,65 @@ def front(dots: Sequence[Dot], x_title: str, y_title: str) -> dict[str, Any]:
     middle = (min(dot.x for dot in dots) * max(dot.x for dot in dots)) ** 0.5
     values = list(map(_value, dots))
     best = [value for value in values if value["front"]]
-    cheap = [value for value in best if value["x"] < middle]
-    dear = [value for value in best if value["x"] >= middle]
-    axes = _axes(x_title, y_title)
+    domain = _domain([dot.y for dot in dots])
+    named = list(_apart(best, domain))
+    axes = _axes(x_title, y_title, domain)
     dotted = {
         **axes,
         "color": coloured(),
-        "tooltip": tooltips("row", "shown", "cost"),
+        "shape": shaped(),
+        "tooltip": tooltips("rank", "row", "shown", "cost", shown=y_title, cost="time"),
         "opacity": {"condition": {"test": "datum.front", "value": 1}, "value": 0.4},
     }
     line = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5, "color": MIDDLE_GREY}
     layers = [
         layer(best, line, axes),
-        layer(values, {"type": "circle", "size": 90}, dotted),
-        _names(cheap, "left", axes),
-        _names(dear, "right", axes),
+        layer(values, {"type": "point", "filled": True, "size": 90}, dotted),
+        _names([value for value in named if value["x"] < middle], "left", axes),
+        _names([value for value in named if value["x"] >= middle], "right", axes),
     ]
     return specification({"layer": layers, "height": HEIGHT})
 
 
+def _domain(ys: Sequence[float]) -> tuple[float, float]:
+    """Ends of the score axis, with room above the best for its name."""
+    low, high = min(ys), max(ys)
+    room = (high - low) or abs(high) or 1.0
+    return low - 0.08 * room, high + 0.12 * room
+
+
+def _apart(best: Values, domain: tuple[float, float]) -> Iterator[dict[str, Any]]:
+    """Dots of the front, each with the height of its name, `beside`: no two of them overlap.
+
+    Names stand above their dots, and further down where another one is in the way: each has a line
+    of its own, so that it may be as long as it likes.
+    """
+    per_pixel = (domain[1] - domain[0]) / HEIGHT
+    last = HEIGHT - LINE
+    above = 0.0
+    ordered = sorted(best, key=lambda value: -value["y"])[:NAMED]
+    for number, value in enumerate(ordered):
+        beside = (domain[1] - value["y"]) / per_pixel - 0.8 * LINE
+        lowest = last - LINE * (len(ordered) - 1 - number)
+        above = min(max(beside, above + LINE if number else 0.0), lowest)
+        yield {**value, "beside": domain[1] - above * per_pixel}
+
+
 def _value(dot: Dot) -> dict[str, Any]:
     return {
-        "row": dot.name,
+        "row": short(dot.name, 60),
+        "rank": str(dot.rank),
         "kind": dot.kind,
         "x": dot.x,
         "y": dot.y,
         "front": dot.front,
         "shown": figure(dot.y),
-        "cost": f"{dot.x:.3g} s",
+        "cost": duration(dot.x),
         "label": short(dot.name, 34),
     }
 
 
-def _axes(x_title: str, y_title: str) -> dict[str, Any]:
+def _axes(x_title: str, y_title: str, domain: tuple[float, float]) -> dict[str, Any]:
     return {
         "x": {
             "field": "x",
@@ -77,7 +111,7 @@ def _axes(x_title: str, y_title: str) -> dict[str, Any]:
             "field": "y",
             "type": "quantitative",
             "title": y_title,
-            "scale": {"zero": False, "padding": 18},
+            "scale": {"zero": False, "domain": list(domain), "nice": False},
         },
     }
 
@@ -87,9 +121,8 @@ def _names(values: Values, align: Literal["left", "right"], axes: dict[str, Any]
     mark = {
         "type": "text",
         "align": align,
-        "dx": 8 if align == "left" else -8,
-        "dy": -10,
+        "dx": 9 if align == "left" else -9,
         "fontSize": 11,
-        "limit": 210,
+        "text": {"expr": _WORDS},
     }
-    return layer(values, mark, {**axes, "text": {"field": "label", "type": "nominal"}})
+    return layer(values, mark, {**axes, "y": {**axes["y"], "field": "beside"}})

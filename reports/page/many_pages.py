@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from reports.analysis.many_data_sets import AcrossFacts
-from reports.page.markdown import inline
+from reports.page.render import environment
 from reports.wording import clean
 
 WIDTH, LEFT, TOP, STEP = 1000, 330, 62, 22
@@ -17,8 +16,7 @@ WIDTH, LEFT, TOP, STEP = 1000, 330, 62, 22
 def pages(facts: AcrossFacts, metric: str) -> dict[str, str]:
     """Name -> content of compare.html (complete in itself), compare.md and the diagram it shows."""
     svg = diagram(facts)
-    html = _environment(lambda value: value if hasattr(value, "__html__") else clean(str(value)))
-    markdown = _environment(lambda value: value if hasattr(value, "__html__") else inline(value))
+    html, markdown = environment("html"), environment("md")
     return {
         "compare.html": html.get_template("page/compare.html").render(
             facts=facts, metric=metric, svg=Markup(svg)
@@ -26,18 +24,6 @@ def pages(facts: AcrossFacts, metric: str) -> dict[str, str]:
         "compare.md": markdown.get_template("page/compare.md").render(facts=facts, metric=metric),
         "compare.svg": svg.replace("currentColor", "black"),
     }
-
-
-def _environment(finalize: Callable[[object], object]) -> Environment:
-    return Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        finalize=finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
 
 
 def diagram(facts: AcrossFacts) -> str:

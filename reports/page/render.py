@@ -22,7 +22,17 @@ from reports.retrieval_record import RetrievalRecord
 from reports.section import Chart
 from reports.sentences.intervals import between, ends, plus_minus
 from reports.units import duration, size
-from reports.wording import chance, clean, count, figure, metric_label, p_value, short, signed
+from reports.wording import (
+    chance,
+    clean,
+    count,
+    figure,
+    metric_label,
+    p_value,
+    quoted,
+    short,
+    signed,
+)
 
 FILTERS = (
     between,
@@ -34,6 +44,7 @@ FILTERS = (
     metric_label,
     p_value,
     plus_minus,
+    quoted,
     short,
     signed,
     size,
@@ -42,13 +53,18 @@ PER_CENT = re.compile(r"(?<=\d) %")
 
 
 class Part(NamedTuple):
-    """A section that has something to say in this run; `template` is the path of its templates."""
+    """A section that has something to say in this run; `template` is the path of its templates.
+
+    `gist` is the line that stands beside the heading of a collapsed one.
+    """
 
     name: str
     template: str
     title: str
     facts: Any
     charts: dict[str, Chart]
+    collapsed: bool
+    gist: str
 
 
 def write_report(record: RunRecord | RetrievalRecord, folder: Path) -> list[Path]:
@@ -94,13 +110,23 @@ def report_parts(record: RunRecord | RetrievalRecord) -> list[Part]:
         facts = section.facts(record)
         if facts is not None:
             template = f"retrieval/{name}" if of_pairs else name
-            parts.append(Part(name, template, section.title, facts, section.charts(facts)))
+            parts.append(
+                Part(
+                    name,
+                    template,
+                    section.title,
+                    facts,
+                    section.charts(facts),
+                    section.collapsed,
+                    section.gist(facts),
+                )
+            )
     return parts
 
 
 def html_page(record: RunRecord | RetrievalRecord, parts: list[Part], script: str) -> str:
-    """The whole page; `script` draws the charts."""
-    template = _environment("html").get_template("page/page.html")
+    """The whole page; `script` draws the charts, as vega.script gives it."""
+    template = environment("html").get_template("page/page.html")
     return template.render(
         record=record, parts=parts, script=Markup(script), thumbnail=Thumbnails(record)
     )
@@ -108,7 +134,7 @@ def html_page(record: RunRecord | RetrievalRecord, parts: list[Part], script: st
 
 def markdown_page(record: RunRecord | RetrievalRecord, parts: list[Part]) -> str:
     """The same content as Markdown, which points to charts/<name>.svg."""
-    text = _environment("md").get_template("page/page.md").render(record=record, parts=parts)
+    text = environment("md").get_template("page/page.md").render(record=record, parts=parts)
     return text.strip() + "\n"
 
 
@@ -126,7 +152,7 @@ def _markdown(value: object) -> object:
 
 
 @cache
-def _environment(kind: Literal["html", "md"]) -> Environment:
+def environment(kind: Literal["html", "md"]) -> Environment:
     """Both formats escape every expression: html through autoescape, Markdown in `finalize`.
 
     Compiled templates are kept between runs in Jinja's own folder, where it keeps those of one user
@@ -136,7 +162,7 @@ def _environment(kind: Literal["html", "md"]) -> Environment:
         compiled = FileSystemBytecodeCache()
     except (OSError, RuntimeError):  # no folder of the user's own can be made
         compiled = None
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
         finalize=_html if kind == "html" else _markdown,
@@ -146,10 +172,10 @@ def _environment(kind: Literal["html", "md"]) -> Environment:
         keep_trailing_newline=True,
         bytecode_cache=compiled,
     )
-    environment.filters.update({filter_.__name__: filter_ for filter_ in FILTERS})
-    environment.filters["embedded"] = lambda chart: Markup(vega.embedded(chart))
-    environment.filters["fenced"] = markdown.fenced
-    return environment
+    made.filters.update({filter_.__name__: filter_ for filter_ in FILTERS})
+    made.filters["embedded"] = lambda chart: Markup(vega.embedded(chart))
+    made.filters["fenced"] = markdown.fenced
+    return made
 
 
 def _writer(content: str) -> Callable[[Path], object]:

@@ -11,7 +11,7 @@ from reports.retrieval import sentences as retrieval
 from reports.retrieval.answer import answer_of
 from reports.retrieval_record import RetrievalRecord
 from reports.sentences.decision import decision
-from reports.sentences.headline import headline
+from reports.sentences.headline import evidence, headline
 from reports.sentences.intervals import ends, plus_minus
 from reports.sentences.unreached import not_reached
 from reports.wording import count, figure, for_terminal, metric_label
@@ -24,7 +24,8 @@ def closing(record: RunRecord | RetrievalRecord) -> str:
     if isinstance(record, RetrievalRecord):
         return _closing_of_pairs(record)
     ranking, reached = rank_cells(record), verdict(record)
-    sentences = [*decision(reached, ranking), *not_reached(record.unreached)]
+    behind = [*filter(None, [evidence(reached)]), *decision(reached, ranking)]
+    sentences = [*behind, *not_reached(record.unreached)]
     weighed = [f"  {for_terminal(sentence)}" for sentence in sentences]
     return "\n".join(["", headline(reached, ranking), *weighed, *_best(ranking)])
 

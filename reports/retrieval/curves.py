@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.charts.curves import Curve, curves
+from reports.charts.curves import Curve, curves, legend
 from reports.retrieval.answer import WAY_NAMES, answer_of
 from reports.retrieval_record import DIRECTIONS, Direction, RetrievalRecord
 from reports.section import Chart, Section
@@ -82,7 +82,8 @@ def _chart(facts: CurvesFacts, way: Direction) -> Chart:
         f"{count(len(lines), 'cell')}; {clean(lines[0].name)} begins at {lines[0].hits[0]:.2f}."
     )
     spec = curves(drawn, f"k, {asked} (logarithmic)", "hit at k", log_x=True)
-    return Chart(spec, label, f"From {asked}: hits among the k best of a fold's candidates.")
+    caption = f"From {asked}: hits among the k best of a fold's candidates."
+    return Chart(spec, label, caption, legend(drawn))
 
 
 SECTION = Section("Hits among the k best", facts, charts)

@@ -31,6 +31,7 @@ class MethodFacts:
     failures: tuple[FailureRecord, ...]
     steps: tuple[StepRecord, ...]
     stages: tuple[StageRecord, ...]
+    machines: tuple[str, ...]
 
 
 def facts(record: RetrievalRecord) -> MethodFacts:
@@ -52,6 +53,7 @@ def facts(record: RetrievalRecord) -> MethodFacts:
         record.failures,
         record.steps,
         record.stages,
+        record.machines,
     )
 
 

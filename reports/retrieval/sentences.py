@@ -10,43 +10,95 @@ from reports.retrieval.answer import RetrievalAnswer, Standing
 from reports.retrieval.choice import Choice
 from reports.retrieval_record import DIRECTIONS
 from reports.sentences.intervals import between, ends
+from reports.sentences.lines import AnswerLine
 from reports.sentences.not_chosen import not_chosen
 from reports.wording import count, figure, metric_label, quoted, signed
 
 
 def headline(answer: RetrievalAnswer) -> str:
-    """What choosing a space finds, or the only one; what was lacking where there is none."""
+    """What to take and how well it finds, in a line; what was lacking where there is nothing."""
     if not answer.standings:
         why = "every cell failed on some fold" if answer.unreached is None else "time was short"
         return f"No space is complete: {why}."
     best, choice = answer.standings[0], answer.choice
-    finds = {way: answer.expected[way, "hit_at_10"].estimate for way in DIRECTIONS}
-    right = (
-        f"the right picture among the ten best for {finds['text_to_image']:.0%} of the texts, and "
-        f"a right text for {finds['image_to_text']:.0%} of the pictures (by chance "
-        f"{answer.chance['text_to_image'][10]:.0%} and {answer.chance['image_to_text'][10]:.0%})"
-    )
+    score = figure(answer.expected["both", answer.metric.name].estimate)
+    reached = f"{score} {metric_label(answer.metric.name)}"
     if choice is None:
-        return f"{quoted(best.name)} has {right}."
+        return f"{quoted(best.name)}: {reached}"
     stands_out = 2 * choice.times(best.name) >= len(choice.folds)
     advice = f"Take {quoted(best.name)}" if stands_out else "No space stands out"
-    return f"{advice}: choosing among {len(choice.candidates)} spaces on inner folds finds {right}."
+    return f"{advice}: {reached}"
+
+
+def evidence(answer: RetrievalAnswer) -> str | None:
+    """What the headline's score is, with its interval; None where there is none."""
+    if not answer.standings:
+        return None
+    score, choice = answer.expected["both", answer.metric.name], answer.choice
+    reached = "" if choice is None else (
+        f"what choosing among {len(choice.candidates)} spaces on inner folds reaches"
+    )
+    interval = "" if score.low is None else f"95 % interval {ends(score)}"
+    return "; ".join(filter(None, ("Mean of both ways", interval, reached)))
+
+
+def answer_lines(answer: RetrievalAnswer) -> Iterator[AnswerLine]:
+    """What is found, whether learning pays, what is nearly as good, how much was asked."""
+    if not answer.standings:
+        return
+    label = metric_label(answer.metric.name)
+    for heading, texts in (
+        ("What it finds", [_finds(answer)]),
+        ("Does learning pay", _gain(answer, label)),
+        ("The next best", [_against(next_best, label) for next_best in answer.standings[1:2]]),
+        ("How sure", [_asked(answer), *_optimistic(answer)]),
+    ):
+        text = " ".join(texts)
+        if text:
+            yield AnswerLine(heading, text)
+
+
+def further(answer: RetrievalAnswer) -> Iterator[str]:
+    """What stands behind the answer's lines."""
+    if answer.standings:
+        yield _expected(answer, metric_label(answer.metric.name))
+        yield from _left_out(answer)
 
 
 def sentences(answer: RetrievalAnswer) -> Iterator[str]:
     """What to know to weigh the headline.
 
-    In order: what to expect of the best space, the one that learns least, the next best, among how
-    many was asked, what could not be chosen.
+    In order: what it finds, what to expect of the best space, the one that learns least, the next
+    best, among how many was asked, what could not be chosen.
     """
     if not answer.standings:
         return
     label = metric_label(answer.metric.name)
+    yield _finds(answer)
     yield _expected(answer, label)
     yield from _gain(answer, label)
     if len(answer.standings) > 1:
         yield _against(answer.standings[1], label)
-    yield (
+    yield _asked(answer)
+    yield from _optimistic(answer)
+    yield from _left_out(answer)
+
+
+def _finds(answer: RetrievalAnswer) -> str:
+    """Hits among ten of what is expected, in words."""
+    texts, pictures = (
+        100 * answer.expected[way, "hit_at_10"].estimate for way in DIRECTIONS
+    )
+    by_chance = [100 * answer.chance[way][10] for way in DIRECTIONS]
+    return (
+        f"The right picture among the ten best for {texts:.0f} % of the texts, and a right text "
+        f"for {pictures:.0f} % of the pictures (by chance {by_chance[0]:.0f} % and "
+        f"{by_chance[1]:.0f} %)."
+    )
+
+
+def _asked(answer: RetrievalAnswer) -> str:
+    return (
         f"Asked were {answer.queries['text_to_image']:,.0f} texts among "
         f"{answer.candidates['text_to_image']:,.0f} pictures, and "
         f"{answer.queries['image_to_text']:,.0f} pictures among "
@@ -54,13 +106,15 @@ def sentences(answer: RetrievalAnswer) -> Iterator[str]:
         + (" in a fold" if answer.folds > 1 else "")
         + ": with more candidates fewer are hit."
     )
+
+
+def _optimistic(answer: RetrievalAnswer) -> Iterator[str]:
     if answer.choice is None and len(answer.standings) > 1:
         yield (
             f"It is the best of {len(answer.standings)} on the pairs that score it, so its score "
             "is optimistic, the more so the closer the others are: nothing was ranked on inner "
             "folds to choose by."
         )
-    yield from _left_out(answer)
 
 
 def _expected(answer: RetrievalAnswer, label: str) -> str:

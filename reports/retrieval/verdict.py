@@ -7,9 +7,16 @@ from dataclasses import dataclass
 
 from reports.analysis.bootstrap import PooledInterval
 from reports.retrieval.answer import WAY_NAMES, answer_of
-from reports.retrieval.sentences import headline, sentences
+from reports.retrieval.sentences import (
+    answer_lines,
+    evidence,
+    further,
+    headline,
+    sentences,
+)
 from reports.retrieval_record import CUTOFFS, DIRECTIONS, RetrievalRecord
 from reports.section import Section
+from reports.sentences.lines import AnswerLine
 from reports.sentences.unreached import not_reached
 
 
@@ -25,14 +32,18 @@ class Hits:
 
 @dataclass(frozen=True)
 class VerdictFacts:
-    """The headline, what to know to weigh it, and doubts.
+    """The headline, the interval under it, labelled lines, what stands behind them, and doubts.
 
     Parameters
     ----------
+    sentences : all of it, for programs.
     chosen : whether `directions` are what choosing on inner folds reaches, or the only space.
     """
 
     headline: str
+    evidence: str | None
+    lines: tuple[AnswerLine, ...]
+    further: tuple[str, ...]
     sentences: tuple[str, ...]
     chosen: bool
     cutoffs: tuple[int, ...]
@@ -57,6 +68,9 @@ def facts(record: RetrievalRecord) -> VerdictFacts:
         )
     return VerdictFacts(
         headline(answer),
+        evidence(answer),
+        tuple(answer_lines(answer)),
+        (*further(answer), *not_reached(record.unreached)),
         (*sentences(answer), *not_reached(record.unreached)),
         answer.choice is not None,
         CUTOFFS,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +15,14 @@ from numpy.typing import NDArray
 from reports.follow_up_record import AttentionRecord, MatchRecord
 from reports.record import RunRecord
 from reports.section import Section
-from reports.wording import clean, listed
+from reports.wording import clean, listed, short
 
+# What tokenizers put around a text, or fill it up with: BERT's, SentencePiece's and CLIP's.
+_MARKS = re.compile(
+    r"\[(?:CLS|SEP|PAD|MASK|BOS|EOS)\]|<(?:/?s|pad|mask|cls|sep|bos|eos)>"
+    r"|<(?:\|?(?:start|end)_?of_?text\|?)>"
+)
+_CONTINUES = "##"  # begins a piece that goes on with the word before it
 HEAVIEST = 3  # words and regions named in the sentence under a row
 FULL = 4  # times an even share that is shown as strong as can be: even weights look pale
 
@@ -36,7 +44,9 @@ class Match:
     ----------
     picture : data URI of what the regions cover; None where they cover the whole picture.
     side : regions stand in side x side places, row by row; None where they are no square of them.
-    regions, words : weights add up to 1 each; no words where the encoder cannot name them.
+    regions, words : weights add up to 1 each; no words where the encoder cannot name them, and
+        none of the marks that a tokenizer adds. Pieces of a word count together.
+    marks : share of all weight that lay on such marks.
     sentence : the heaviest of both in words.
     """
 
@@ -50,6 +60,7 @@ class Match:
     side: int | None
     regions: tuple[Part, ...]
     words: tuple[Part, ...]
+    marks: float
     sentence: str
 
 
@@ -71,6 +82,12 @@ class AttentionFacts:
     gated_cell: str | None
     gates: tuple[Gate, ...]
 
+    @property
+    def marks(self) -> float | None:
+        """Mean share of the weight on a tokenizer's marks; None where none lay there."""
+        shares = [match.marks for match in self.matches if match.words]
+        return fmean(shares) if any(shares) else None
+
 
 def facts(record: RunRecord) -> AttentionFacts | None:
     """Rows of the attention model, and classes by the gated model's weights; None without both."""
@@ -91,11 +108,7 @@ def _match(record: RunRecord, match: MatchRecord) -> Match:
     side = isqrt(len(of_regions))
     square = side if side > 1 and side * side == len(of_regions) else None
     regions = _parts([_region(position, square) for position in range(len(of_regions))], of_regions)
-    words = (
-        _parts([clean(word) or "(no known word)" for word in match.tokens], of_words)
-        if match.tokens
-        else ()
-    )
+    words, marks = _words(match.tokens, of_words) if match.tokens else ((), 0.0)
     predicted, label = int(match.probabilities.argmax()), int(record.labels[match.row])
     return Match(
         match.row,
@@ -108,8 +121,35 @@ def _match(record: RunRecord, match: MatchRecord) -> Match:
         square,
         regions,
         words,
+        marks,
         _sentence(regions, words),
     )
+
+
+def _words(
+    tokens: Sequence[str], weights: NDArray[np.float64]
+) -> tuple[tuple[Part, ...], float]:
+    """Words of a text with their weights, which add up to 1; and what lay on a tokenizer's marks.
+
+    Parameters
+    ----------
+    tokens : t pieces of words, and marks.
+    weights : (t,), which add up to 1.
+    """
+    names: list[str] = []
+    sums: list[float] = []
+    marks = 0.0
+    for token, weight in zip(tokens, weights, strict=True):
+        if _MARKS.fullmatch(token):
+            marks += float(weight)
+        elif token.startswith(_CONTINUES) and names:
+            names[-1] += clean(token.removeprefix(_CONTINUES))
+            sums[-1] += float(weight)
+        else:
+            names.append(clean(token) or "(no known word)")
+            sums.append(float(weight))
+    shares = np.array(sums) / (sum(sums) or 1.0)
+    return (_parts(names, shares) if names else ()), marks
 
 
 def _region(position: int, side: int | None) -> str:
@@ -150,6 +190,12 @@ def _data_uri(picture: bytes | None) -> str | None:
     )
 
 
+def _gist(attended: AttentionFacts) -> str:
+    """Which models are shown."""
+    kinds = (("regions and words", attended.cell), ("the picture's weight", attended.gated_cell))
+    return "; ".join(f"{what} of {short(cell)}" for what, cell in kinds if cell)
+
+
 def _gates(record: RunRecord, gated: AttentionRecord) -> tuple[Gate, ...]:
     """Classes by the picture's weight, the heaviest first."""
     assert gated.rows is not None
@@ -164,4 +210,4 @@ def _gates(record: RunRecord, gated: AttentionRecord) -> tuple[Gate, ...]:
     return tuple(sorted(gates, key=lambda gate: -gate.weight))
 
 
-SECTION = Section("What was attended to", facts)
+SECTION = Section("What was attended to", facts, collapsed=True, gist=_gist)

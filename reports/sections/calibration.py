@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.analysis.reliability import Calibration, Reliability, calibration
-from reports.charts.curves import Curve, curves
+from reports.charts.curves import Curve, curves, legend
 from reports.record import RunRecord
 from reports.section import Chart, Section
-from reports.wording import clean, figure
+from reports.wording import clean, figure, short
 
 _LEAST = 0.002  # share of predictions below which a bin is noise and is not drawn
 
@@ -57,7 +57,17 @@ def _chart(shown: Sequence[tuple[Calibration, Reliability]], when: str) -> Chart
         f"Reliability of probabilities {when}. {errors}.",
         f"Probabilities {when}. On the dashed line they mean what they say; "
         "below it a cell is too sure.",
+        legend(lines),
     )
+
+
+def _gist(calibrated: CalibrationFacts) -> str:
+    """How far the best cell's probabilities are off."""
+    best = calibrated.cells[0]
+    error = f"{short(best.cell)}: expected calibration error {figure(best.plain.ece)}"
+    if best.scaled is None:
+        return error
+    return f"{error}, {figure(best.scaled.ece)} after temperature scaling"
 
 
 def _curve(cell: Calibration, reliability: Reliability) -> Curve:
@@ -67,4 +77,4 @@ def _curve(cell: Calibration, reliability: Reliability) -> Curve:
     )
 
 
-SECTION = Section("Calibration", facts, charts)
+SECTION = Section("Calibration", facts, charts, collapsed=True, gist=_gist)

@@ -18,7 +18,9 @@ class CostFacts:
     steps : in the order they ran, one after the other.
     stages : work that processes did side by side.
     seconds : sum over steps: what the run took.
-    work_seconds, saved_seconds : sums over stages.
+    work_seconds : sum over stages, of what was computed and of what was reused, as it took when it
+        was computed; `saved_seconds`, of the latter alone.
+    machines : what the work was done on, now or in an earlier run; empty where nobody knows.
     workers : what workers of a cluster did, where there was one.
     computed, reused : results of cells on folds, by whether this run computed them.
     """
@@ -31,11 +33,13 @@ class CostFacts:
     computed: int
     reused: int
     workers: tuple[WorkerRecord, ...] = ()
+    machines: tuple[str, ...] = ()
 
     def share(self, part: StepRecord | StageRecord) -> float:
         """A step's part of the run's time, or a stage's of the work, 0 to 1."""
-        whole = self.seconds if isinstance(part, StepRecord) else self.work_seconds
-        return part.seconds / whole if whole else 0.0
+        if isinstance(part, StepRecord):
+            return part.seconds / self.seconds if self.seconds else 0.0
+        return part.cost_seconds / self.work_seconds if self.work_seconds else 0.0
 
 
 def facts(record: RunRecord) -> CostFacts | None:
@@ -47,11 +51,12 @@ def facts(record: RunRecord) -> CostFacts | None:
         record.steps,
         record.stages,
         sum(step.seconds for step in record.steps),
-        sum(stage.seconds for stage in record.stages),
+        sum(stage.cost_seconds for stage in record.stages),
         sum(stage.saved_seconds for stage in record.stages),
         len(record.folds) - reused,
         reused,
         record.workers,
+        record.machines,
     )
 
 

@@ -161,7 +161,7 @@ def charts(gains: GainsFacts) -> dict[str, Chart]:
     )
     several = best.low is not None
     caption = (
-        "One dot for each fold"
+        "One mark for each fold"
         + (", a bar at the mean, a line for its 95 % interval" if several else "")
         + ". Right of zero the fusion is better."
     )

@@ -14,7 +14,7 @@ from reports.analysis.votes import Mask, Votes, compared_cells, mean_probabiliti
 from reports.record import RunRecord
 from reports.section import Section
 
-CASES = 6  # of each kind: with a thumbnail each, the page stays small
+CASES = 12  # of each kind: with a thumbnail each, the page stays small
 _SAME_CLASS = 2
 
 
@@ -62,6 +62,7 @@ class GalleryFacts:
     rows: int
     repeats: int
     kinds: tuple[CaseKind, ...]
+    most: int = CASES
 
 
 class _Candidate(NamedTuple):

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from reports.analysis.ranking import rank_cells
 from reports.answer.leaderboard_rows import Row, leaderboard_rows
+from reports.charts.encoding import shapes_of
 from reports.charts.fold_strips import fold_strips
 from reports.charts.front import Dot, front
 from reports.record import MetricRecord, RunRecord
 from reports.section import Chart, Section
 from reports.sentences.intervals import plus_minus
 from reports.units import duration
-from reports.wording import clean, count, metric_label
+from reports.wording import clean, count, listed, metric_label, short
 
 CHART_ROWS = 30
 
@@ -56,16 +57,19 @@ def facts(record: RunRecord) -> LeaderboardFacts | None:
 
 
 def charts(board: LeaderboardFacts) -> dict[str, Chart]:
-    """Fold scores of the first cells and of the baselines; and cells by cost and score."""
-    shown = [
-        row
-        for position, row in enumerate(board.rows)
-        if row.by_fold and (position < CHART_ROWS or row.kind == "baseline")
-    ]
-    return ({"leaderboard": _scores_chart(board, shown)} if shown else {}) | _front_chart(board)
+    """Fold scores of the first cells; and cells by cost and score.
+
+    Baselines are told in the caption: drawn, they would squeeze all others into a corner.
+    """
+    scored = [row for row in board.rows if row.by_fold]
+    baselines = [row for row in scored if row.kind == "baseline"]
+    cells = [row for row in scored if row.kind != "baseline"][:CHART_ROWS]
+    shown, undrawn = (cells, baselines) if cells else (baselines, [])
+    drawn = {"leaderboard": _scores_chart(board, shown, undrawn)} if shown else {}
+    return drawn | _front_chart(board)
 
 
-def _scores_chart(board: LeaderboardFacts, shown: Sequence[Row]) -> Chart:
+def _scores_chart(board: LeaderboardFacts, shown: Sequence[Row], undrawn: Sequence[Row]) -> Chart:
     metric = metric_label(board.metrics[0].name)
     spec = fold_strips(
         [(row.name, row.kind, row.scores[0].mean, row.by_fold) for row in shown], metric, zero=False
@@ -75,7 +79,11 @@ def _scores_chart(board: LeaderboardFacts, shown: Sequence[Row]) -> Chart:
         f"{metric} of {count(len(shown), 'cell')} on each fold; highest in the list is "
         f"{clean(best.name)} with {plus_minus(best.scores[0])}."
     )
-    return Chart(spec, label, "One dot for each fold, a bar at the mean.")
+    caption = f"One mark for each fold, a bar at the mean. {shapes_of(row.kind for row in shown)}"
+    if undrawn:
+        means = listed(f"{short(row.name)} {plus_minus(row.scores[0])}" for row in undrawn)
+        caption += f" Not drawn, so that the others stay apart: the baseline {means}."
+    return Chart(spec, label, caption)
 
 
 def _front_chart(board: LeaderboardFacts) -> dict[str, Chart]:
@@ -90,7 +98,7 @@ def _front_chart(board: LeaderboardFacts) -> dict[str, Chart]:
     metric, best = metric_label(board.metrics[0].name), [row for row in cells if row.front]
     cheapest = min(best, key=lambda row: row.cost.seconds)
     spec = front(
-        [Dot(row.name, row.kind, row.cost.seconds, row.scores[0].mean, row.front) for row in cells],
+        [_dot(row) for row in cells],
         "seconds to encode, fit and predict one fold (logarithmic)",
         metric,
     )
@@ -100,10 +108,17 @@ def _front_chart(board: LeaderboardFacts) -> dict[str, Chart]:
         f"({duration(best[0].cost.seconds)})."
     )
     caption = (
-        "Full dots on the line: no other cell is both cheaper and better. Pale dots: another cell "
-        "is at least as good for less."
+        "Full marks on the line: no other cell is both cheaper and better; on a narrow page their "
+        "ranks stand for their names. Pale ones: another cell is at least as good for less. "
+        + shapes_of(row.kind for row in cells)
     )
     return {"front": Chart(spec, label, caption)}
+
+
+def _dot(row: Row) -> Dot:
+    assert row.rank is not None
+    mean = row.scores[0].mean
+    return Dot(row.rank, row.name, row.kind, row.cost.seconds, mean, row.front)
 
 
 SECTION = Section("Leaderboard", facts, charts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from reports.analysis.ranking import Comparison, Ranking, rank_cells
 from reports.analysis.standing import Kind, Spread, Standing
 from reports.analysis.statistics import corrected_resampled_interval
-from reports.charts.curves import Curve, curves
+from reports.charts.curves import Curve, curves, legend
 from reports.follow_up_record import CurveRecord
 from reports.record import RunRecord
 from reports.section import Chart, Section
@@ -134,7 +134,7 @@ def charts(curve: LearningCurveFacts) -> dict[str, Chart]:
         "A point at the mean over folds, a band for its 95 % interval. "
         "The number of labelled rows is on a logarithmic axis."
     )
-    return {"learning_curve": Chart(spec, label, caption)}
+    return {"learning_curve": Chart(spec, label, caption, legend(lines))}
 
 
 def _drawn(line: Line, labels: Sequence[float]) -> Curve:

@@ -6,14 +6,15 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from reports.analysis.contribution import Change, RobustnessCurve, robustness
-from reports.analysis.ranking import rank_cells
+from reports.analysis.ranking import Ranking, rank_cells
 from reports.analysis.standing import Kind, Standing
-from reports.charts.curves import Curve, curves
+from reports.charts.curves import Curve, curves, legend
 from reports.record import RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean, figure, metric_label
 
 _NOUN = {"image": "picture", "text": "text"}
+_ALTERED: dict[Change, str] = {"missing": "missing", "swapped": "exchanged"}
 _CHANGES: dict[Change, str] = {
     "missing": "marked missing",
     "swapped": "exchanged for another row's",
@@ -21,10 +22,30 @@ _CHANGES: dict[Change, str] = {
 
 
 @dataclass(frozen=True)
+class FirstRepeat:
+    """Why a score here is not the leaderboard's: only the first repeat's folds were asked.
+
+    Parameters
+    ----------
+    score, folds : of the cell with its rows as they are, on the first repeat's folds.
+    all_score, all_folds : the same on all folds, as the leaderboard has it.
+    """
+
+    cell: str
+    score: float
+    folds: int
+    all_score: float
+    all_folds: int
+
+
+@dataclass(frozen=True)
 class RobustnessFacts:
     """Curves of every probed cell.
 
-    `drawn` are the cells in the chart: the best fusion and single modalities.
+    Parameters
+    ----------
+    drawn : the cells in the chart: the best fusion and single modalities.
+    first_repeat : of the first of them; None where there is one repeat only.
     """
 
     metric: str
@@ -32,6 +53,7 @@ class RobustnessFacts:
     shares: tuple[float, ...]
     curves: tuple[RobustnessCurve, ...]
     drawn: tuple[str, ...]
+    first_repeat: FirstRepeat | None
 
 
 def facts(record: RunRecord) -> RobustnessFacts | None:
@@ -45,13 +67,28 @@ def facts(record: RunRecord) -> RobustnessFacts | None:
     best = [_best_of(ranking.ranked(kind), probed) for kind in kinds]
     shares: set[float] = set()
     shares.update(*({point.share for point in curve.points} for curve in curves))
+    drawn = tuple(name for name in best if name)
     return RobustnessFacts(
         ranking.metric.name,
         ranking.metric.greater_is_better,
         tuple(sorted(shares)),
         curves,
-        tuple(name for name in best if name),
+        drawn,
+        _first_repeat(ranking, curves, drawn[0]) if drawn else None,
     )
+
+
+def _first_repeat(
+    ranking: Ranking, curves: Sequence[RobustnessCurve], cell: str
+) -> FirstRepeat | None:
+    """The cell's score as it is, here and in the leaderboard; None where they are the same."""
+    repeats = {repeat for repeat, _ in ranking.folds}
+    if len(repeats) < 2:
+        return None
+    whole = next(curve.points[0] for curve in curves if curve.cell == cell)
+    standing = next(entry for entry in ranking.standings if entry.cell.name == cell)
+    folds = sum(repeat == min(repeats) for repeat, _ in ranking.folds)
+    return FirstRepeat(cell, whole.score.mean, folds, standing.score.mean, len(ranking.folds))
 
 
 def _best_of(standings: Sequence[Standing], probed: Container[str]) -> str | None:
@@ -77,7 +114,7 @@ def charts(robust: RobustnessFacts) -> dict[str, Chart]:
 def _chart(shown: list[RobustnessCurve], words: str, metric: str) -> Chart:
     lines = [
         Curve(
-            f"{_NOUN[curve.modality]} of {curve.cell}",
+            f"{curve.cell}: {_NOUN[curve.modality]} {_ALTERED[curve.change]}",
             curve.modality,
             [(point.share, point.score.mean, None, None) for point in curve.points],
         )
@@ -91,7 +128,8 @@ def _chart(shown: list[RobustnessCurve], words: str, metric: str) -> Chart:
     return Chart(
         curves(lines, "share of test rows altered", metric),
         f"{metric} by share of rows altered. {falls}.",
-        f"Blue: the picture is {words}; orange: the text.",
+        f"Blue circles: the picture is {words}; orange squares: the text.",
+        legend(lines),
     )
 
 

@@ -8,11 +8,11 @@ from statistics import fmean
 from typing import Any
 
 from reports.analysis.ranking import rank_cells
-from reports.charts.curves import Curve, curves
+from reports.charts.curves import Curve, curves, legend
 from reports.fold_record import FoldRecord
 from reports.record import RunRecord
 from reports.section import Chart, Section
-from reports.wording import clean, figure
+from reports.wording import clean, count, figure
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def charts(trained: TrainingFacts) -> dict[str, Chart]:
         "Mean loss of each epoch, with dropout on the rows trained on; the weights of the least "
         "held-out loss are kept."
     )
-    return {"training": Chart(curves(lines, "epoch", "loss"), label, caption)}
+    return {"training": Chart(curves(lines, "epoch", "loss"), label, caption, legend(lines))}
 
 
 def _curve(name: str, kind: str, losses: Sequence[float]) -> Curve:
@@ -110,4 +110,12 @@ def _curve(name: str, kind: str, losses: Sequence[float]) -> Curve:
     return Curve(name, kind, points)
 
 
-SECTION = Section("How the networks were trained", facts, charts)
+def _gist(trained: TrainingFacts) -> str:
+    """Whether any training should have gone on."""
+    limited = sum(cell.limited for cell in trained.cells)
+    folds = sum(cell.folds for cell in trained.cells)
+    stopped = "all stopped by themselves" if not limited else f"{limited} ended at their limit"
+    return f"{count(folds, 'training')} of {count(len(trained.cells), 'cell')}: {stopped}"
+
+
+SECTION = Section("Training", facts, charts, collapsed=True, gist=_gist)

@@ -12,8 +12,9 @@ from reports.answer.verdict import Answer, verdict
 from reports.record import RunRecord
 from reports.section import Section
 from reports.sentences.cautions import cautions
-from reports.sentences.findings import sentences
-from reports.sentences.headline import headline
+from reports.sentences.findings import further, sentences
+from reports.sentences.headline import evidence, headline
+from reports.sentences.lines import AnswerLine, answer_lines
 
 _LABELS: dict[Kind, str] = {
     "image": "Picture only",
@@ -46,7 +47,10 @@ class VerdictFacts:
     winner : name of the cell with the best mean score.
     score : what choosing among all cells reaches: what to expect of the winner.
     bars : best cell of each kind, single modalities first.
-    headline, sentences, cautions : the same in words; cautions say what the figures do not.
+    headline : the answer in a line; `evidence`, the interval and probability that decide it.
+    lines : labelled: whether it pays, what to choose, what is as good for less, how sure that is.
+    further : sentences on what stands behind them; `sentences` is all of it for programs.
+    cautions : what the figures do not say.
     alarms : those of the cautions for which the verdict may be worthless.
     """
 
@@ -58,6 +62,9 @@ class VerdictFacts:
     score: Interval | None
     bars: tuple[Bar, ...]
     headline: str
+    evidence: str | None
+    lines: tuple[AnswerLine, ...]
+    further: tuple[str, ...]
     sentences: tuple[str, ...]
     cautions: tuple[str, ...]
     alarms: tuple[str, ...]
@@ -76,6 +83,9 @@ def facts(record: RunRecord) -> VerdictFacts:
         score=reached.score,
         bars=_bars(ranking),
         headline=headline(reached, ranking),
+        evidence=evidence(reached),
+        lines=tuple(answer_lines(reached, ranking)),
+        further=tuple(further(reached, ranking, record.unseen_classes)),
         sentences=tuple(sentences(reached, ranking, record.unseen_classes)),
         cautions=tuple(cautions(record, ranking, reached, contrasts(record))),
         alarms=tuple(record.alarms),

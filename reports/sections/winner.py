@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import inf, isfinite, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from reports.section import Chart, Section
 from reports.wording import clean, short
 
 HEATMAP_CLASSES = 40
+MOST_CONFUSED = 20  # classes in the heat map where there are more than that
 CONFUSIONS = 10
 
 
@@ -63,6 +64,11 @@ class WinnerFacts:
     matrix: tuple[tuple[float, ...], ...]
     confusions: tuple[Confusion, ...]
 
+    @property
+    def by_f1(self) -> tuple[ClassRow, ...]:
+        """The classes by F1, the lowest first, for that is where to look; undefined ones last."""
+        return tuple(sorted(self.classes, key=lambda row: row.f1 if isfinite(row.f1) else inf))
+
 
 def facts(record: RunRecord) -> WinnerFacts | None:
     """Per-class results of the best complete cell; None if there is no such cell."""
@@ -93,10 +99,14 @@ def confusion_counts(
 
 
 def charts(winner: WinnerFacts) -> dict[str, Chart]:
-    """Heat map of the confusion matrix, unless there are too many classes to read one."""
-    if len(winner.classes) > HEATMAP_CLASSES:
-        return {}
-    spec = heat_map([row.name for row in winner.classes], winner.matrix)
+    """Heat map of the confusion matrix; of many classes, of those that are confused most."""
+    every = range(len(winner.classes))
+    shown = _most_often_confused(winner) if len(every) > HEATMAP_CLASSES else list(every)
+    spec = heat_map(
+        [winner.classes[code].name for code in shown],
+        [[winner.matrix[true][code] for code in shown] for true in shown],
+        [winner.classes[true].support for true in shown],
+    )
     known = [row for row in winner.classes if isfinite(row.recall)]
     worst = min(known, key=lambda row: row.recall, default=None)
     label = f"Confusion matrix of {clean(winner.cell)} for {len(winner.classes)} classes"
@@ -106,9 +116,32 @@ def charts(winner: WinnerFacts) -> dict[str, Chart]:
         "confusion": Chart(
             spec,
             label + ".",
-            "Each row is a true class and adds up to 100 %; the diagonal is the share found.",
+            _caption(len(shown), len(every)),
         )
     }
+
+
+def _most_often_confused(winner: WinnerFacts) -> list[int]:
+    """Codes of the classes in the most frequent confusions, in the classes' order."""
+    wrong = np.array(winner.matrix)
+    np.fill_diagonal(wrong, 0)
+    codes: set[int] = set()
+    for position in np.argsort(-wrong, axis=None, kind="stable"):
+        pair = divmod(int(position), len(wrong))
+        if not wrong[pair] or len(codes.union(pair)) > MOST_CONFUSED:
+            break
+        codes.update(pair)
+    return sorted(codes) or list(range(MOST_CONFUSED))
+
+
+def _caption(shown: int, classes: int) -> str:
+    if shown == classes:
+        return "Each row is a true class and adds up to 100 %; the diagonal is the share found."
+    return (
+        f"The {shown} of {classes} classes in the most frequent confusions. Each row is a true "
+        "class; shares are of all its rows, also of those taken for a class that is not drawn. The "
+        "diagonal is the share found."
+    )
 
 
 def _class_row(name: str, code: int, counts: NDArray[np.float64]) -> ClassRow:

@@ -24,6 +24,12 @@ ANSWERS: dict[Judged, str] = {
 
 def decision(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
     """In order: the comparison behind the answer, its steadiness, what would settle it."""
+    yield from compared(verdict)
+    yield from steadiness(verdict, ranking)
+
+
+def compared(verdict: Verdict) -> Iterator[str]:
+    """Which cells the gain compares, and how often it is one."""
     both, single = verdict.procedures.get("both"), verdict.procedures.get("single")
     if verdict.gain is None or both is None or single is None:
         return
@@ -34,6 +40,10 @@ def decision(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
         f"The gain compares {_pool(both)}, with {_pool(single)}{how}. It is above zero on "
         f"{verdict.gain.ahead} of {folds}."
     )
+
+
+def steadiness(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
+    """Whether pairs of repeats and a second metric agree, and what would settle the matter."""
     yield from _agreement(verdict)
     yield from _second(verdict, ranking)
     yield from _settling(verdict, ranking)

@@ -9,7 +9,7 @@ from typing import Literal
 from reports.analysis.ranking import Comparison, Ranking
 from reports.analysis.standing import Standing
 from reports.answer.verdict import Verdict
-from reports.sentences.decision import decision, winner
+from reports.sentences.decision import compared, decision, winner
 from reports.sentences.intervals import between, plus_minus
 from reports.units import duration
 from reports.wording import chance, count, figure, metric_label, quoted, signed
@@ -21,13 +21,28 @@ LEAST_SAVING = 0.1  # share of the best cell's time: timings vary by more than l
 def sentences(verdict: Verdict, ranking: Ranking, unseen_classes: bool = False) -> Iterator[str]:
     """What a run has shown.
 
-    In order: the comparison that decides, the winner, single modalities and fusion, the cheapest
-    choice, the runner-up, encoders, the baseline.
+    In order: the comparison that decides, the winner, the cheapest choice, single modalities and
+    fusion, the runner-up, encoders, the baseline.
     """
     yield from decision(verdict, ranking)
     yield from filter(None, [winner(verdict, ranking)])
+    yield from cheapest(ranking)
+    yield from _behind(ranking, unseen_classes)
+
+
+def further(verdict: Verdict, ranking: Ranking, unseen_classes: bool = False) -> Iterator[str]:
+    """What stands behind the answer's lines (see `lines`).
+
+    In order: the comparison that decides, the winner, single modalities and fusion, the runner-up,
+    encoders, the baseline.
+    """
+    yield from compared(verdict)
+    yield from filter(None, [winner(verdict, ranking)])
+    yield from _behind(ranking, unseen_classes)
+
+
+def _behind(ranking: Ranking, unseen_classes: bool) -> Iterator[str]:
     yield from _best_cells(ranking)
-    yield from _cheapest(ranking)
     yield from _runner_up(ranking)
     for modality in ("image", "text"):
         yield from _encoders(ranking, modality)
@@ -62,7 +77,7 @@ def _article(noun: str) -> str:
     return "an" if noun[0] in "aeiou" else "a"
 
 
-def _cheapest(ranking: Ranking) -> Iterator[str]:
+def cheapest(ranking: Ranking) -> Iterator[str]:
     """The cheapest cell that is equivalent to the best one on average, where it is another."""
     best, *others = ranking.ranked("image", "text", "fusion") or (None,)
     if best is None:

@@ -19,6 +19,8 @@ from pipeline.store.folder import FolderStore
 from tests.damage.running import COMMAND, Running, Stages
 from tests.support.tiny import results, write_grid, write_table
 
+# Files of FILES that only some runs leave.
+SOME = {"failures.json", "ranks.parquet", "report.pdf"}
 GRID = """
 name: damage
 seed: 3
@@ -136,7 +138,7 @@ class Scene:
         if not (out / LOCK).exists():
             return True
         missing = [name for name in FILES if not (out / name).exists()]
-        return set(missing) <= {"failures.json", "ranks.parquet"} and not self.of_files(out)
+        return set(missing) <= SOME and not self.of_files(out)
 
     def of_files(self, out: Path) -> list[str]:
         """What is wrong with the numbers of a folder."""

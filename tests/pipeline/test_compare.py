@@ -92,6 +92,18 @@ def test_the_conclusion_does_not_contradict_the_bars(demsar):
     assert level.conclusion == "no difference between the methods is shown."
 
 
+def test_the_page_answers_in_a_line_and_marks_the_best_on_each_data_set(demsar):
+    assert demsar.headline == "“C4.5+m+cf” is best on average, level with 3 others"
+    assert (demsar.level, demsar.best_on(0)) == (("C4.5+m", "C4.5+cf", "C4.5"), 0.798)
+    page = pages(demsar, "roc_auc")["compare.html"]
+    assert '<td class="number strong" data-value="0.798">0.798</td>' in page
+    assert '<td class="number" data-value="0.771">0.771</td>' in page
+    far = across("abc", [str(n) for n in range(30)], np.tile([0.1, 0.5, 0.9], (30, 1)), False)
+    assert (far.headline, far.best_on(3)) == ("“a” is best on 30 data sets", 0.1)
+    level = across("abc", "12", np.full((2, 3), 0.5))
+    assert level.headline == "No method is shown to be better than another on 2 data sets"
+
+
 def test_methods_within_the_critical_difference_share_a_bar(demsar):
     # Mean ranks 1.964, 2, 2.893 and 3.143 lie within the difference of 1.25.
     assert demsar.cliques == (("C4.5+m+cf", "C4.5+m", "C4.5+cf", "C4.5"),)
@@ -106,7 +118,7 @@ def test_the_diagram_and_the_pages_hold_hostile_names():
     facts = across(names, [f"s{n}" for n in range(4)], np.random.default_rng(1).random((4, 3)))
     assert len(ElementTree.fromstring(diagram(facts))) > 5
     files = pages(facts, "accuracy")
-    assert all("<script" not in text and "\u202e" not in text for text in files.values())
+    assert all("<script>alert" not in text and "\u202e" not in text for text in files.values())
     assert "a\\|b" in files["compare.md"]
     assert "takes 6 at least" in files["compare.md"]
     table = [line for line in files["compare.md"].splitlines() if line.startswith("|")]

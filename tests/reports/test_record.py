@@ -134,7 +134,7 @@ def test_a_thumbnail_is_small_and_knows_when_there_is_none(store):
     rules = RowRules("keep")
     built = build(small_samples(2, pictures=pictures), ["image", "text"], rules, store)
     picture = Image.open(io.BytesIO(thumbnail(built, 0)))
-    assert max(picture.size) == 112
+    assert max(picture.size) == 160
     assert thumbnail(built, 1) is None
     built.modalities["image"].samples[built.modalities["image"].index[0]].__dict__["data"] = b"gone"
     with pytest.raises(ValueError, match="picture"):

@@ -23,15 +23,21 @@ ARGUMENTS = [
 ]
 
 
-@contextmanager
-def chromium() -> Iterator[Any]:
-    """A browser that was started, and is ended afterwards."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+def chromium_program() -> str:
+    """The path of a Chromium; tests skip without one."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         if os.environ.get("MODALGRID_BROWSER") == "required":
             pytest.fail("a Chromium was to be installed, but there is none")
         pytest.skip(f"no Chromium: none of {', '.join(PROGRAMS)} is installed")
+    return program
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser that was started, and is ended afterwards."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    program = chromium_program()
     with playwright.sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
         try:

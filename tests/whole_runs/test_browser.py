@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,22 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(hostile(realistic_record(n_rows=200, repeats=1)), folder)[0]
 
 
+def drawn(page: Any) -> None:
+    """Wait until every chart that can be seen is drawn."""
+    page.wait_for_function(
+        """[...document.querySelectorAll('.drawing')]
+        .every(drawing => drawing.firstElementChild || drawing.closest('details:not([open])'))"""
+    )
+
+
+def unfolded(page: Any) -> None:
+    """Open everything that is collapsed."""
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.drawing')].every(drawing => drawing.firstElementChild)"
+    )
+
+
 @contextmanager
 def opened(browser: Any, path: Path, width: int = 1280, scheme: str = "light") -> Iterator[Any]:
     """The page, with every request but the file itself and every complaint counted as a failure."""
@@ -49,9 +67,7 @@ def opened(browser: Any, path: Path, width: int = 1280, scheme: str = "light") -
     page.on("pageerror", lambda error: heard.append(f"error: {error}"))
     page.on("dialog", lambda dialog: heard.append(f"dialog: {dialog.message}") or dialog.dismiss())
     page.goto(path.as_uri())
-    page.wait_for_function(
-        "[...document.querySelectorAll('.drawing')].every(drawing => drawing.firstElementChild)"
-    )
+    drawn(page)
     yield page
     page.close()
     itself = f"request: {path.as_uri()}"
@@ -69,6 +85,18 @@ def shown(page: Any) -> list[str]:
     return names
 
 
+def findings(page: Any) -> list[tuple[str, str]]:
+    """What axe holds against the page: the rule and the element."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    )
+    violations = axe.Axe().run(page).response["violations"]
+    return list(chain.from_iterable(
+        [(violation["id"], node["html"][:200]) for node in violation["nodes"]]
+        for violation in violations
+    ))
+
+
 def column(page: Any, heading: str) -> list[float]:
     """Sorting values of a leaderboard's column, from top to bottom, empty ones left out."""
     values: list[str] = page.evaluate(
@@ -83,6 +111,8 @@ def column(page: Any, heading: str) -> list[float]:
 
 def test_charts_are_drawn_with_their_marks(browser, report):
     with opened(browser, report) as page:
+        assert page.locator('[data-chart="reliability"] svg').count() == 0  # until it is asked for
+        unfolded(page)
         charts = page.eval_on_selector_all(
             ".drawing", "all => all.map(drawing => drawing.dataset.chart)"
         )
@@ -95,7 +125,7 @@ def test_charts_are_drawn_with_their_marks(browser, report):
             assert box["width"] > 300, chart
             assert box["height"] > 150, chart
         dots = page.locator('[data-chart="leaderboard"] svg .mark-symbol path')
-        assert dots.count() == 5 * 12  # a dot for each fold of each complete cell
+        assert dots.count() == 5 * 11  # one for each fold of each complete cell but the baseline
         assert page.locator('[data-chart="confusion"] svg .mark-rect path').count() > 8
 
 
@@ -134,10 +164,7 @@ def test_the_filter_keeps_matching_cells_and_baselines(browser, report):
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_only_tables_scroll_sideways_and_say_so(browser, report, width):
     with opened(browser, report, width) as page:
-        page.evaluate(
-            "document.querySelectorAll('details').forEach(details => details.open = true)"
-        )
-        page.wait_for_timeout(100)
+        unfolded(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         outside = page.evaluate(
             """[...document.querySelectorAll('main *')]
@@ -166,6 +193,7 @@ def test_a_table_scrolls_by_keyboard(browser, report):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_is_readable_in_both_colour_schemes(browser, report, scheme):
     with opened(browser, report, scheme=scheme) as page:
+        unfolded(page)
         ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         assert (luminance(ground) > 0.5) is (scheme == "light")
         pairs = texts(page)
@@ -218,6 +246,108 @@ def test_a_hostile_report_runs_nothing_and_stays_in_shape(browser, nasty, width)
     with opened(browser, nasty, width) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator("main > section").count() >= 6
+        unfolded(page)
         assert page.locator(".drawing svg").count() == page.locator(".drawing").count()
         page.get_by_label("Filter cells").fill("<script>")
         assert shown(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_axe_finds_nothing(browser, report, width, scheme):
+    with opened(browser, report, width, scheme) as page:
+        assert findings(page) == []
+        unfolded(page)
+        page.locator("#gallery button.enlarge").first.click()
+        assert findings(page) == []
+
+
+def test_scores_sort_the_best_first(browser, report):
+    with opened(browser, report) as page:
+        heading = page.locator("#cells thead").get_by_role("button", name="balanced accuracy")
+        heading.click()
+        scores = column(page, "balanced accuracy")
+        assert scores == sorted(scores, reverse=True)
+        heading.click()
+        assert column(page, "balanced accuracy") == sorted(scores)
+
+
+def test_a_link_shows_the_same_view_again(browser, report):
+    with opened(browser, report) as page:
+        page.get_by_label("Filter cells").fill("sbert")
+        page.locator("#cells thead").get_by_role("button", name="Fit", exact=True).click()
+        seen = shown(page)
+        link = page.get_by_role("link", name="Link to this view").get_attribute("href")
+        assert link == "#leaderboard?filter=sbert&sort=fit&order=ascending"
+        assert page.url.endswith(link)
+    again = browser.new_page()
+    again.goto(report.as_uri() + link)
+    assert shown(again) == seen
+    assert again.get_by_label("Filter cells").input_value() == "sbert"
+    again.close()
+
+
+def test_what_is_shown_is_downloaded_as_csv(browser, report):
+    with opened(browser, report) as page:
+        page.get_by_label("Filter cells").fill("sbert concat")
+        button = page.locator("#leaderboard .tools button.csv").first
+        with page.expect_download() as download:
+            button.click()
+        assert download.value.suggested_filename == "leaderboard.csv"
+        text = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [row["cell"] for row in rows] == ["cnn + sbert / concat / logistic", MAJORITY.name]
+    assert float(rows[0]["low"]) < float(rows[0]["balanced_accuracy"]) < float(rows[0]["high"])
+    assert rows[1]["rank"] == "12"
+    assert float(rows[1]["balanced_accuracy"]) == 0.125
+
+
+def test_rows_are_enlarged_and_shown_on_demand(browser, report):
+    with opened(browser, report) as page:
+        cases = page.locator("#gallery .cases").first.locator(".case")
+        assert cases.count() > 6
+        visible = cases.filter(visible=True)
+        assert visible.count() == 6
+        page.locator("#gallery button.more").first.press("Enter")
+        assert visible.count() == cases.count()
+        cases.first.locator("button.enlarge").press("Enter")
+        viewer = page.get_by_role("dialog")
+        assert viewer.locator("h2").text_content() == cases.first.get_attribute("data-id")
+        page.keyboard.press("Escape")
+        assert viewer.is_hidden()
+
+
+def test_a_link_opens_what_is_collapsed_and_the_contents_stay_in_sight(browser, report):
+    with opened(browser, report) as page:
+        contents = page.get_by_role("navigation", name="Sections")
+        assert not page.locator("#calibration details").evaluate("details => details.open")
+        contents.get_by_role("link", name="Calibration").click()
+        page.locator('[data-chart="reliability"] svg').wait_for()
+        contents.locator('a[href="#calibration"][aria-current]').wait_for()
+        assert contents.bounding_box()["y"] == 0
+        top = page.locator("#calibration").bounding_box()["y"]
+        assert contents.bounding_box()["height"] <= top < 450
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_names_in_charts_are_not_printed_over_each_other(browser, report, width):
+    with opened(browser, report, width) as page:
+        labels = (("front", ".mark-text"), ("front", ".role-axis-label"),
+                  ("leaderboard", ".role-axis-label"))
+        for chart, marks in labels:
+            boxes = page.eval_on_selector_all(
+                f'[data-chart="{chart}"] {marks} text',
+                """all => all
+                .filter(text => text.textContent && text.getAttribute('opacity') !== '0')
+                .map(text => text.getBoundingClientRect()).map(box =>
+                [box.left, box.right, box.top, box.bottom])""",
+            )
+            assert len(boxes) > 1, chart
+            assert [pair for pair in combinations(boxes, 2) if overlap(*pair)] == [], chart
+
+
+def overlap(box: list[float], other: list[float]) -> bool:
+    """Whether two boxes (left, right, top, bottom) share more than what surrounds letters."""
+    width = min(box[1], other[1]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[2], other[2])
+    return width > 1 and height > 3

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.encoders.bag_of_words import BagOfWords
+from features.machine.hardware import hardware
 from models.early.concat import Concat
 from pipeline import run
 from pipeline.metrics import METRICS
@@ -82,6 +83,20 @@ def test_a_run_writes_every_file_and_says_where_the_report_lies(reported, capsys
     } <= written
     assert "failures.json" not in written
     assert written <= set(FILES)
+
+
+def test_costs_are_those_of_the_computing_with_its_hardware_also_in_a_later_run(
+    reported, monkeypatch
+):
+    run_grid(reported)
+    monkeypatch.setattr("pipeline.store.manifest.hardware", lambda: "another machine")
+    run_grid(reported)  # all is reused
+    text = (reported / "out" / "report.md").read_text()
+    assert f"Computed on {hardware()}: all durations in this report are from there" in text
+    line = next(line for line in text.splitlines() if line.startswith("| fit concat |"))
+    took, computed, _, earlier = line.strip("| ").split(" | ")[1:]
+    assert took == earlier != "0 s"
+    assert computed == "0"
 
 
 def test_the_report_says_what_encoders_met(reported):

@@ -55,6 +55,7 @@ class ManifestSchema(BaseModel):
     facts: dict[str, Any]
     seconds: Seconds
     created: Annotated[float, Field(allow_inf_nan=False)]
+    machine: Annotated[str, StringConstraints(max_length=1000)] | None = None
 
 
 def schema_problem(manifest: Mapping[str, Any]) -> str | None:

@@ -14,7 +14,13 @@ from reports.retrieval.answer import answer_of
 from reports.retrieval.choice import NAMES, choices, complete_cells, within_reach
 from reports.retrieval.leaderboard import facts as leaderboard
 from reports.retrieval.plain import plain
-from reports.retrieval.sentences import headline, sentences
+from reports.retrieval.sentences import (
+    answer_lines,
+    evidence,
+    further,
+    headline,
+    sentences,
+)
 from reports.retrieval_record import MatchRecord, RetrievalRecord
 from tests.reports.retrieval.test_answer import PICTURES, TEXTS, queries, record
 
@@ -151,7 +157,7 @@ def test_cells_that_failed_on_a_fold_are_not_chosen(made: RetrievalRecord):
     answer = answer_of(replace(made, failures=(failure,)))
     assert answer.choice is None  # a single one is left
     assert answer.expected["both", "hit_at_10"] == answer.standings[0].scores["both", "hit_at_10"]
-    assert headline(answer).startswith("“worse” has the right picture")
+    assert headline(answer).startswith("“worse”: 0.")
 
 
 def test_without_inner_folds_the_best_is_called_optimistic():
@@ -167,9 +173,13 @@ def test_without_inner_folds_the_best_is_called_optimistic():
 def test_the_headline_has_the_figures_of_the_choice(made: RetrievalRecord):
     answer = answer_of(made)
     share = answer.expected["text_to_image", "hit_at_10"].estimate
-    assert headline(answer).startswith("Take “good”: choosing among 2 spaces on inner folds finds")
-    assert f"the ten best for {share:.0%} of the texts" in headline(answer)
-    expected, *_ = sentences(answer)
+    assert headline(answer).startswith("Take “good”: 0.")
+    assert "what choosing among 2 spaces on inner folds reaches" in evidence(answer)
+    finds, expected, *_ = sentences(answer)
+    assert f"the ten best for {100 * share:.0f} % of the texts" in finds
+    assert [line.label for line in answer_lines(answer)] == [
+        "What it finds", "Does learning pay", "The next best", "How sure"
+    ]
     assert "which choose it on 2 of 3 folds" in expected
     assert f"{answer.expected['both', 'hit_at_10'].estimate:.3f} (95 % interval" in expected
 
@@ -178,8 +188,9 @@ def test_where_inner_folds_choose_others_no_space_stands_out():
     made = run_of(folds_of("good", 12, [0.1, 0.9, 0.1]), folds_of("worse", 30, [0.8, 0.8, 0.8]))
     answer = answer_of(made)
     assert answer.standings[0].name == "good"
-    assert headline(answer).startswith("No space stands out: choosing among 2 spaces")
-    assert "choose it on only 1 of 3 folds (most often “worse”, on 2)" in next(sentences(answer))
+    assert headline(answer).startswith("No space stands out: 0.")
+    said = " ".join(further(answer))
+    assert "choose it on only 1 of 3 folds (most often “worse”, on 2)" in said
 
 
 def test_verdict_json_has_the_choice(made: RetrievalRecord):

@@ -15,9 +15,22 @@ def test_the_run_took_as_long_as_its_steps_and_not_as_its_processes_together():
         small_record(), steps=(StepRecord("encode and fit", 7.5), StepRecord("score", 0.5))
     )
     facts = cost.facts(record)
-    assert (facts.seconds, facts.work_seconds) == (8.0, 10.0)
+    # the reused quarter of the cells' work counts as it was when it was computed
+    assert (facts.seconds, facts.work_seconds, facts.saved_seconds) == (8.0, 12.5, 2.5)
     assert [facts.share(step) for step in facts.steps] == [0.9375, 0.0625]
-    assert facts.share(facts.stages[0]) == 0.6
+    assert facts.share(facts.stages[0]) == 0.48
+    assert facts.share(facts.stages[2]) == 0.5
+
+
+def test_what_it_was_computed_on_is_said_where_it_is_known(tmp_path):
+    words = "Computed on 4 cores of Intel Xeon; 2 cores: all durations in this report are from"
+    for machines in ((), ("4 cores of Intel Xeon", "2 cores")):
+        write_report(replace(small_record(), machines=machines), tmp_path)
+        assert (words in (tmp_path / "report.md").read_text()) == bool(machines)
+        page = (tmp_path / "report.html").read_text()
+        assert ("<strong>4 cores of Intel Xeon</strong>; <strong>2 cores</strong>" in page) == bool(
+            machines
+        )
 
 
 def test_workers_of_a_cluster_are_listed_where_there_was_one(tmp_path):

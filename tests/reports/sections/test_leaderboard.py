@@ -79,3 +79,15 @@ def test_cells_without_measured_costs_draw_no_front():
         ),
     )
     assert set(leaderboard.charts(leaderboard.facts(free))) == {"leaderboard"}
+
+
+def test_baselines_are_told_in_the_caption_and_do_not_squeeze_the_others():
+    chart = leaderboard.charts(leaderboard.facts(small_record()))["leaderboard"]
+    rows = {value["kind"] for value in chart.spec["layer"][0]["data"]["values"]}
+    assert rows == {"image", "text", "fusion"}
+    assert chart.caption.endswith(
+        "Not drawn, so that the others stay apart: the baseline majority 0.250 ± 0.000."
+    )
+    alone = leaderboard.facts(small_record({MAJORITY: (0.25,) * 4}))
+    chart = leaderboard.charts(alone)["leaderboard"]
+    assert {value["kind"] for value in chart.spec["layer"][0]["data"]["values"]} == {"baseline"}

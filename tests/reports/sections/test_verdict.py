@@ -47,15 +47,15 @@ def test_verdict_of_the_small_record():
 @pytest.mark.parametrize(
     ("gain", "answer", "words"),
     [
-        ((0.10, 0.11, 0.12, 0.11), "pays", "pays: it raises balanced accuracy by 0.110"),
+        ((0.10, 0.11, 0.12, 0.11), "pays", "pays: +0.110 balanced accuracy"),
         (
             (-0.10, -0.11, -0.12, -0.11),
             "costs",
-            "does not pay: it lowers balanced accuracy by 0.110",
+            "does not pay: \N{MINUS SIGN}0.110 balanced accuracy",
         ),
-        ((0.06, 0.02, 0.04, 0.08), "probably pays", "probably pays: it raises"),
-        ((0.1, -0.1, 0.1, -0.1), "no difference shown", "do not show"),
-        ((0, 0, 0, 0), "no difference that matters", "makes no difference that matters: it"),
+        ((0.06, 0.02, 0.04, 0.08), "probably pays", "probably pays: +0.050 balanced accuracy"),
+        ((0.1, -0.1, 0.1, -0.1), "no difference shown", "Not shown that adding"),
+        ((0, 0, 0, 0), "no difference that matters", "no difference that matters: 0.000"),
     ],
 )
 def test_verdict_follows_the_interval(gain, answer, words):
@@ -65,13 +65,46 @@ def test_verdict_follows_the_interval(gain, answer, words):
     assert words in facts.headline
 
 
-def test_the_first_sentence_holds_both_scores_the_interval_and_the_probability():
-    words = verdict.facts(small_record()).headline
-    assert (
-        "by 0.050, from 0.620 to 0.670 (95 % interval of the gain \N{MINUS SIGN}0.013 to +0.113"
-        in words
+def test_the_headline_is_a_line_and_under_it_stand_interval_probability_and_both_scores():
+    facts = verdict.facts(small_record())
+    assert facts.headline == "Adding the picture probably pays: +0.050 balanced accuracy"
+    # the probability that decides, not one beside it
+    assert facts.evidence == (
+        "95 % interval of the gain \N{MINUS SIGN}0.013 to +0.113; P(gain above 0) .96"
     )
-    assert "; P(gain above 0) .96)" in words  # the probability that decides, not one beside it
+    assert facts.lines[0].text == (
+        "Balanced accuracy goes from 0.620 by one modality to 0.670 by both; both do better on "
+        "4 of 4 folds."
+    )
+
+
+def test_four_labelled_lines_say_what_to_do():
+    late = CellRecord("cnn + tfidf / late", "cnn", "tfidf", "late", None)
+    scores = {**SMALL_SCORES, late: tuple(value - 0.004 for value in SMALL_SCORES[FUSION])}
+    record = small_record(scores)
+    lines = dict(verdict.facts(record).lines)
+    assert list(lines) == ["Does it pay", "What to choose", "As good for less", "How sure"]
+    assert lines["What to choose"].startswith(
+        "“cnn + tfidf / concat / logistic”, which inner folds choose on 4 of 4. Expect balanced "
+        "accuracy 0.670 (95 % interval 0.607 to 0.733)"
+    )
+    assert lines["As good for less"] == (
+        "Nothing that costs 10 % less comes within 0.01 of the best."
+    )
+    assert lines["How sure"].startswith("By accuracy the gain is +0.050")
+    dear = [replace(fold, fit_seconds=90.0) if fold.cell == FUSION.name else fold
+            for fold in record.folds]
+    lines = dict(verdict.facts(replace(record, folds=tuple(dear))).lines)
+    assert "is “cnn + tfidf / late”: 6.8 s instead of 96.3 s" in lines["As good for less"]
+
+
+def test_lines_without_anything_to_say_are_left_out():
+    alone = verdict.facts(small_record({TEXT: SMALL_SCORES[TEXT], MAJORITY: (0.25,) * 4}))
+    assert (alone.evidence, dict(alone.lines)) == (
+        None,
+        {"What to choose": "“tfidf / text_only / logistic”, best with balanced accuracy 0.620 ± "
+                           "0.016 over 4 folds."},
+    )
 
 
 def test_further_fusions_take_nothing_from_a_gain():
@@ -102,8 +135,8 @@ def test_fewer_than_ten_groups_are_no_ground_for_a_verdict():
     groups = np.array([0, 1, 2, 3] * 3)
     facts = verdict.facts(small_record(groups=groups, group_name="brand"))
     assert facts.answer == "few units"
-    assert facts.headline.startswith("On only 4 groups adding the picture raises")
-    assert "95 %" not in facts.headline
+    assert facts.headline.startswith("Adding the picture on only 4 groups: +0.050")
+    assert facts.evidence is None
 
 
 def test_fewer_than_thirty_units_count_the_folds_of_one_repeat_only():
@@ -148,7 +181,7 @@ def test_the_smallest_difference_that_matters_is_the_grid_s():
     rope = tuple(replace(metric, rope=0.2) for metric in METRICS)
     facts = verdict.facts(small_record(metrics=rope))
     assert facts.answer == "no difference that matters"
-    assert "P(less than 0.2 either way)" in facts.headline
+    assert "P(less than 0.2 either way)" in facts.evidence
 
 
 def test_the_cheapest_choice_that_is_as_good():
@@ -186,7 +219,7 @@ def test_a_loss_is_better_when_lower():
     assert rank_cells(record).best().cell == FUSION
     pays = {**SMALL_SCORES, FUSION: tuple(value + 0.2 for value in SMALL_SCORES[TEXT])}
     assert (
-        "pays: it lowers log loss by 0.200"
+        "pays: \N{MINUS SIGN}0.200 log loss"
         in verdict.facts(small_record(pays, metric="log_loss")).headline
     )
 
@@ -261,7 +294,7 @@ def test_what_failed_is_not_said_to_be_missing_from_the_grid():
 def test_units_are_called_what_they_are():
     record = small_record()
     held_out = replace(record, groups=record.labels, group_name="class", unseen_classes=True)
-    assert verdict.facts(held_out).headline.startswith("On only 3 classes adding the picture")
+    assert verdict.facts(held_out).headline.startswith("Adding the picture on only 3 classes")
 
 
 def test_the_winner_s_expectation_is_told_apart_from_what_a_choice_of_others_reaches():

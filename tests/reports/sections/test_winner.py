@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from reports.charts.heat_map import heat_map
 from reports.fold_record import FoldRecord
 from reports.sections import winner
 from tests.support.records import TEXT, small_record
@@ -47,7 +48,7 @@ def test_winner_counts_are_means_over_repeats():
     ]
 
 
-def test_many_classes_are_listed_instead_of_drawn():
+def test_of_many_classes_those_that_are_confused_most_are_drawn():
     names = tuple(f"class {i}" for i in range(60))
     record = small_record(classes=names)
     folds = tuple(
@@ -55,5 +56,25 @@ def test_many_classes_are_listed_instead_of_drawn():
         for fold in record.folds
     )
     facts = winner.facts(replace(record, folds=folds))
-    assert winner.charts(facts) == {}
+    chart = winner.charts(facts)["confusion"]
+    squares = chart.spec["data"]["values"]
+    # each fold has a row of the classes 0, 1 and 2, and predicts 2, 1, 0: class 1 is never wrong
+    assert {square["true"] for square in squares} == {"class 0", "class 2"}
+    assert {square["percent"] for square in squares} == {"100"}
+    assert chart.spec["encoding"]["x"]["scale"]["domain"] == ["class 0", "class 2"]
+    assert chart.caption.startswith("The 2 of 60 classes in the most frequent confusions.")
     assert 0 < len(facts.confusions) <= winner.CONFUSIONS
+
+
+def test_classes_stand_by_f1_the_lowest_first_and_undefined_ones_last():
+    record = small_record()
+    facts = winner.facts(replace(record, classes=(*record.classes, "emu")))
+    assert [row.name for row in facts.by_f1] == ["cat", "dog", "owl", "emu"]
+    assert [round(row.f1, 3) for row in facts.by_f1[:3]] == [0.857, 0.889, 1.0]
+
+
+def test_shares_are_of_all_rows_of_a_class_also_where_others_are_not_drawn():
+    spec = heat_map(["a", "b"], [[6.0, 2.0], [0.0, 5.0]], [16.0, 5.0])
+    shares = {(square["true"], square["predicted"]): square["share"]
+              for square in spec["data"]["values"]}
+    assert shares == {("a", "a"): 0.375, ("a", "b"): 0.125, ("b", "b"): 1.0}

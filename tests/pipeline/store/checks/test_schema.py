@@ -281,6 +281,7 @@ def test_whatever_a_sealed_manifest_says_is_read_or_damaged(data):
     manifest: dict[str, Any] = {
         "format": 1, "key": KEY, "ingredients": INGREDIENTS, "files": {"values": about},
         "facts": {"label": "x"}, "seconds": 1.0, "created": 1.0,
+        "machine": "2 cores",
     }
     target = data.draw(st.sampled_from([manifest, about, manifest["facts"]]))
     target[data.draw(st.sampled_from(sorted(target)))] = data.draw(JSON)

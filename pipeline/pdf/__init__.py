@@ -1,0 +1,1 @@
+"""A report as a PDF: `python -m pipeline.pdf RUN`."""
