@@ -6,6 +6,7 @@ tidying up takes longer than that, it is left out.
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
@@ -41,6 +42,7 @@ class _Stop:
         """Take the signals from now on, also while the main thread computes in a library."""
         listener, self._teller = socket.socketpair()
         self._teller.setblocking(False)
+        atexit.register(end_by_exit_code)
         signal.set_wakeup_fd(self._teller.fileno(), warn_on_full_buffer=False)
         for number in SIGNALS:
             signal.signal(number, self._take)
@@ -75,6 +77,18 @@ class _Stop:
 _stop = _Stop()
 
 
+def end_by_exit_code() -> None:
+    """From now on this process, which is about to end, ends by its exit code and by no signal.
+
+    Python gives signals back to the system before it has ended, and kills itself by SIGINT where
+    the last text that it ever compiled and executed was interrupted, whoever caught that: the
+    methods of dataclasses are made of such texts.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    exec("")
+
+
 def listen() -> None:
     """Take Ctrl-C and SIGTERM from now on. Until `stoppable` works, they end the process."""
     if threading.current_thread() is threading.main_thread():
@@ -83,6 +97,7 @@ def listen() -> None:
 
 def say_stopped() -> None:
     """Say that the run was stopped."""
+    atexit.register(end_by_exit_code)  # also of commands that do not listen
     _stop.say(sys.stderr.write)
     sys.stderr.flush()
 
