@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from pipeline.data.reading.delimited import DELIMITERS, HEAD, Delimited
+from pipeline.data.reading.delimited import DELIMITERS, Delimited
 from pipeline.data.reading.json_rows import json_object
 from pipeline.data.reading.quotes import Quoting
-from pipeline.data.reading.regular_files import check_regular, read_regular
+from pipeline.data.reading.regular_files import check_regular
+from pipeline.data.reading.utf8 import utf8_file
 from pipeline.data.samples import OF_SAMPLES, SourceError
 from pipeline.data.sources.parquet import PictureColumn, parquet_files, read_parquet
 from pipeline.data.sources.problems import first_few, hint
@@ -123,39 +124,23 @@ def missing_columns(
     ]
 
 
-def _utf8(file: Path) -> bytes:
-    """Read the file's bytes without a byte order mark, and make sure that they are UTF-8."""
-    content = read_regular(file).removeprefix(b"\xef\xbb\xbf")
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise SourceError([f"{file} line {line}: tables must be UTF-8 text, and byte "
-                           f"0x{content[error.start]:02x} is not; save it as UTF-8"]) from error
-    return content
-
-
-def _once(file: Path, names: Sequence[str], asked: Collection[str]) -> list[str]:
+def once(file: str, names: Sequence[str], asked: Collection[str]) -> list[str]:
     """List the columns asked for that the file has, each of which may stand in it only once."""
     twice = sorted({name for name in asked if names.count(name) > 1})
     if twice:
         raise SourceError(
-            [f"{file.name} has more than one column '{name}'; rename one" for name in twice]
+            [f"{file} has more than one column '{name}'; rename one" for name in twice]
         )
     return [name for name in names if name in asked]
 
 
 def _read_delimited(file: Path, quoting: Quoting | None, asked: Collection[str]) -> Columns:
-    content = _utf8(file)
-    head = content[:HEAD].decode(errors="ignore")  # it may end within a letter
-    form = Delimited.of(head, file.suffix.lower(), quoting)
-    problems = form.problems(content)
-    if problems:
-        raise SourceError([f"{file.name} {problem}" for problem in problems])
+    content = utf8_file(file)
+    form = Delimited.of(content, file.name, file.suffix.lower(), quoting)
     names = form.header(content)
     if not names:
         raise SourceError([f"{file} is empty; its first line must name the columns"])
-    columns = _once(file, names, asked)
+    columns = once(file.name, names, asked)
     if not columns:
         return Columns(file, tuple(names), pa.table({}))
     wrong: list[str] = []
@@ -181,7 +166,7 @@ def _read_delimited(file: Path, quoting: Quoting | None, asked: Collection[str])
 
 
 def _read_json_lines(file: Path, asked: Collection[str]) -> Columns:
-    lines = (line for line in _utf8(file).split(b"\n") if line.strip())
+    lines = (line for line in utf8_file(file).split(b"\n") if line.strip())
     rows: list[Mapping[str, str | None]] = []
     problems: list[str] = []
     for number, line in enumerate(lines, 1):
@@ -200,12 +185,13 @@ def _read_json_lines(file: Path, asked: Collection[str]) -> Columns:
 def _json_row(line: bytes, asked: Collection[str]) -> dict[str, str | None]:
     """Parse a line's object, the values asked for as text."""
     return {
-        name: _json_text(name, value) if name in asked else None
+        name: json_text(name, value) if name in asked else None
         for name, value in json_object(line).items()
     }
 
 
-def _json_text(name: str, value: object) -> str | None:
+def json_text(name: str, value: object) -> str | None:
+    """A value of a line as text. Raises ValueError where it is none, nor a number or true."""
     if isinstance(value, bool):
         return str(value).lower()
     if value is not None and not isinstance(value, str):
@@ -220,7 +206,7 @@ def _json_text(name: str, value: object) -> str | None:
 def _read_parquet(
     file: Path, files: Sequence[Path], asked: Collection[str], pictures: Collection[str]
 ) -> Columns:
-    names = _once(file, pq.read_schema(files[0]).names, asked)
+    names = once(file.name, pq.read_schema(files[0]).names, asked)
     held = read_parquet(files, names, pictures)
     parts = tuple(zip(files, held.rows, strict=True)) if file.is_dir() else ()
     return Columns(file, held.names, held.table, parts, held.pictures)

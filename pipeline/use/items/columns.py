@@ -36,6 +36,15 @@ class Columns:
     quoting: Quoting | None = None
     unknown: tuple[str, ...] = ()
 
+    @property
+    def used(self) -> set[str]:
+        """The columns whose values are known to be needed."""
+        return {name for name in (self.image, *self.text, self.label, self.id) if name}
+
+    def asked(self, names: Sequence[str]) -> set[str]:
+        """Those of a table's columns whose values are looked at."""
+        return set(names) if self.others else self.used & set(names)
+
     def row(self, values: Mapping[str, Any]) -> dict[str, str | None]:
         """Values of the other columns as text; None for what is neither text nor number."""
         if not self.others:
