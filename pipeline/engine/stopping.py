@@ -16,8 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -27,8 +27,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE = 1.5  # seconds in which a run that was told to stop may tidy up
 LOOKS = 0.5  # seconds between two looks of a worker at whether its run is still there
 SHARED_MEMORY = Path("/dev/shm")  # where Linux has it
-# What loky and joblib leave there when a process and all that watch it are killed; with its number.
-LEFTOVER = re.compile(r"(?:sem\.loky-|loky-|joblib_memmapping_folder_)(\d+)[-_].*")
+# What is left there when a process and all that watch it are killed, with its number: by loky and
+# joblib, and by dask's workers.
+LEFTOVER = re.compile(
+    r"(?:sem\.loky-|loky-|joblib_memmapping_folder_|sem\.modalgrid-|modalgrid-dask-)(\d+)[-_].*"
+)
 
 
 class _Stop:
@@ -139,6 +142,27 @@ def _is_there(run: int) -> bool:
 
 
 # What dead runs left
+
+
+def name_semaphores() -> None:
+    """Name those of multiprocessing, from now on, so that it is told whose they were.
+
+    Those of processes that it starts are called so, too.
+    """
+    import multiprocessing  # a worker of ours needs none
+
+    settings = vars(multiprocessing.current_process())["_config"]
+    settings["semprefix"] = f"/modalgrid-{os.getpid()}"
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for temporary files of dask's workers, removed in the end."""
+    folder = Path(tempfile.mkdtemp(prefix=f"modalgrid-dask-{os.getpid()}-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(*folders: Path) -> list[str]:

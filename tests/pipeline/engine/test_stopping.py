@@ -110,10 +110,11 @@ def test_what_dead_runs_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
     dead, alive = process.pid, os.getpid()
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "kept").mkdir(parents=True)
-    leftovers = [f"sem.loky-{dead}-abc", f"loky-{dead}-x", f"joblib_memmapping_folder_{dead}_a_b"]
+    leftovers = [f"sem.loky-{dead}-abc", f"loky-{dead}-x", f"joblib_memmapping_folder_{dead}_a_b",
+                 f"sem.modalgrid-{dead}-abc", f"modalgrid-dask-{dead}-abc"]
     others = [f"sem.loky-{alive}-abc", f"joblib_memmapping_folder_{alive}_a", "sem.loky-x-1",
               f"sem.mp-{dead}", f"mine-sem.loky-{dead}-abc", "elsewhere"]
-    for name in (*leftovers[:1], *others[:1], *others[2:-1]):
+    for name in (*leftovers[:1], *leftovers[3:], *others[:1], *others[2:-1]):
         (tmp_path / name).touch()
     (tmp_path / leftovers[1]).symlink_to(elsewhere)
     for folder in (leftovers[2], others[1]):
