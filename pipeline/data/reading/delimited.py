@@ -7,12 +7,15 @@ import io
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow.csv as pa_csv
 
 from pipeline.data.reading.quotes import Quotes, Quoting
 from pipeline.data.samples import SourceError
+
+if TYPE_CHECKING:
+    from _csv import Reader as Records  # the csv module has no name for it
 
 MOST_PROBLEMS = 12
 HEAD, ROWS = 2**16, 20  # bytes and rows of a file that tell its delimiter
@@ -110,8 +113,15 @@ class Delimited:
 
     def header(self, content: bytes) -> list[str]:
         """The names of the columns."""
-        lines = io.StringIO(content.decode(), newline="")
-        return next(csv.reader(lines, **self.dialect()), [])
+        return next(filter(None, self.records(content)), [])
+
+    def records(self, content: bytes) -> Records:
+        """A reader of all rows, the header and empty ones included.
+
+        Raises csv.Error, when it comes there, where a row cannot be read.
+        """
+        lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
+        return csv.reader(lines, strict=True, **self.dialect())
 
     def dialect(self) -> dict[str, Any]:
         """Parameters of the csv module's readers."""

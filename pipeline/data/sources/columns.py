@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from pipeline.data.reading.delimited import DELIMITERS, Delimited
 from pipeline.data.reading.json_rows import json_object
@@ -19,7 +18,7 @@ from pipeline.data.reading.quotes import Quoting
 from pipeline.data.reading.regular_files import check_regular
 from pipeline.data.reading.utf8 import utf8_file
 from pipeline.data.samples import OF_SAMPLES, SourceError
-from pipeline.data.sources.parquet import PictureColumn, parquet_files, read_parquet
+from pipeline.data.sources.parquet import PictureColumn, parquet_files, read_parquet, schema_of
 from pipeline.data.sources.problems import first_few, hint
 
 JSON_LINES = (".jsonl", ".ndjson")
@@ -206,7 +205,7 @@ def json_text(name: str, value: object) -> str | None:
 def _read_parquet(
     file: Path, files: Sequence[Path], asked: Collection[str], pictures: Collection[str]
 ) -> Columns:
-    names = once(file.name, pq.read_schema(files[0]).names, asked)
+    names = once(file.name, schema_of(files, asked).names, asked)
     held = read_parquet(files, names, pictures)
     parts = tuple(zip(files, held.rows, strict=True)) if file.is_dir() else ()
     return Columns(file, held.names, held.table, parts, held.pictures)

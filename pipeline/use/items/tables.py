@@ -93,17 +93,18 @@ def _delimited_rows(source: str, ending: str, columns: Columns) -> Iterator[Mapp
         name = Path(source).name
         content = utf8_file(Path(source))
     form = Delimited.of(content, name, ending, columns.quoting, QUOTING_OPTION)
-    lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
-    reader = csv.DictReader(lines, strict=True, **form.dialect())
-    names = reader.fieldnames
-    if not names:
+    reader = form.records(content)
+    rows = filter(None, reader)
+    names = next(rows, None)
+    if names is None:
         raise BundleError(f"{name} is empty; its first line must name the columns")
     once(name, names, columns.asked(names))
-    for number, row in enumerate(reader, 1):
-        if None in row or None in row.values():
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(names):
+            size = "more" if len(row) > len(names) else "fewer"
             raise BundleError(
-                f"{name} row {number} (line {reader.line_num}): "
-                f"{'more' if None in row else 'fewer'} fields than the {len(names)} of the "
-                f"header; put fields with '{form.delimiter}' or line breaks in quotes"
+                f"{name} row {number} (line {reader.line_num}): {size} fields than the "
+                f"{len(names)} of the header; put fields with '{form.delimiter}' or line breaks in "
+                "quotes"
             )
-        yield row
+        yield dict(zip(names, row, strict=True))

@@ -76,6 +76,8 @@ WRITTEN = {
     "a nested value": (".jsonl", NESTED.encode(), None),
     "half of a surrogate pair": (".jsonl", b'{"text": "\\ud800", "kind": "k"}\n', None),
     "nothing": (".csv", b"", None),
+    "empty lines in front, and between": (".csv", b"\r\n\ntext,kind\n\na,k\n", ["a"]),
+    "empty lines alone": (".csv", b"\n\n", None),
 }
 
 
