@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 from features.machine.nearest import did_you_mean
 from pipeline.config.renamed import renamed_key
 
+NO_TRUTH = "value should be a number, and true and false are none"
 # Set by the pipeline, never by the grid: the form a fusion asks for, the seed, the classifier it
 # wraps, how the encoders of a modality share its part.
 SET_BY_PIPELINE = frozenset({"output", "random_state", "classifier", "encoder_shares"})
@@ -57,11 +58,63 @@ def model_of(cls: type) -> type[BaseModel]:
 
 
 def checked(cls: type, name: str, value: Any) -> tuple[Any, list[Any]]:
-    """The value of one parameter as its type has it, or pydantic's errors."""
+    """The value of one parameter as its type has it, or pydantic's errors, one for each place."""
     try:
-        return _adapter(cls, name).validate_python(value), []
+        parsed = _adapter(cls, name).validate_python(value)
     except ValidationError as error:
-        return None, list(error.errors())
+        return None, _by_place(value, error.errors())
+    if is_truth_as_number(value, parsed):
+        rule = f"{NO_TRUTH}, not {value!r}"
+        return None, [{"type": "value_error", "loc": (), "ctx": {"error": rule}}]
+    return parsed, []
+
+
+def is_truth_as_number(value: object, parsed: object) -> bool:
+    """Whether true or false, or one in a list, was taken for 1 or 0, which nobody means."""
+    if isinstance(value, list | tuple) and isinstance(parsed, list | tuple):
+        return any(map(is_truth_as_number, value, parsed))
+    return isinstance(value, bool) and isinstance(parsed, int | float) and value is not parsed
+
+
+def _by_place(value: Any, errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Errors by where in the value they are: what a place could hold is said in one.
+
+    Where a type is this or that, pydantic has errors for each, with its name in the place. Of
+    places within each other the inner ones are kept: there the form was right.
+    """
+    places: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for error in errors:
+        place = _place(value, error)
+        known = places.setdefault(place, {**error, "loc": place})
+        part = str(error["msg"]).removeprefix("Input should be ")
+        if known["msg"] != error["msg"] and part not in known["msg"]:
+            known["msg"] = f"{known['msg']} or {part}"
+    return [
+        error
+        for place, error in places.items()
+        if not any(len(other) > len(place) == _shared(place, other) for other in places)
+    ]
+
+
+def _shared(place: tuple[Any, ...], other: tuple[Any, ...]) -> int:
+    return len(place) if other[: len(place)] == place else -1
+
+
+def _place(value: Any, error: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Where in a value an error is, without the names of types."""
+    place: list[Any] = []
+    *before, last = error["loc"] or ("",)
+    for part in before:
+        if (isinstance(value, Mapping) and part in value) or (
+            isinstance(value, list | tuple) and isinstance(part, int)
+        ):
+            place.append(part)
+            value = value[part]
+    is_key = error["type"] in ("missing", "extra_forbidden")
+    is_there = isinstance(value, Mapping) and last in value
+    if is_key or is_there or isinstance(last, int):
+        place.append(last)
+    return tuple(place)
 
 
 @cache
@@ -94,6 +147,8 @@ def broken_rule(error: Mapping[str, Any], known: Container[str]) -> str:
         return renamed_key(key, known) or f"unknown key '{key}'"
     if error["type"] == "value_error":  # a component's own rule says all there is to say
         return str(error["ctx"]["error"])
+    if error["type"] == "missing":
+        return f"needs the key '{error['loc'][-1]}'"
     message = str(error["msg"]).replace("Input should", "value should")
     rule = f"{message}, not {error['input']!r}"
     expected = (error.get("ctx") or {}).get("expected")
