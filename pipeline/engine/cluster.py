@@ -208,7 +208,11 @@ def _local_cluster(slots: int, scratch: Path) -> Any:
     # The threads of workers are not those of this process, whose environment that setting changes.
     start: Any = LocalCluster
     # What is interrupted half started can be neither used nor closed.
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": {}}), _noting() as interrupts:
+    setting = {
+        "distributed.nanny.pre-spawn-environ": {},
+        "temporary-directory": str(scratch),  # of workers and of the scheduler
+    }
+    with dask.config.set(setting), _noting() as interrupts:
         try:
             cluster = start(
                 n_workers=slots,
@@ -218,7 +222,6 @@ def _local_cluster(slots: int, scratch: Path) -> Any:
                 dashboard_address="127.0.0.1:0",  # any port that is free
                 silence_logs=logging.CRITICAL,
                 env=dict.fromkeys(THREADS, "1"),
-                local_directory=str(scratch),
             )
         except Exception:
             if interrupts:  # a terminal's Ctrl-C reaches the workers, too

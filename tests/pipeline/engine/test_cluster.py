@@ -12,6 +12,7 @@ import pytest
 from pipeline.engine import cluster, stopping
 
 distributed = pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
 
 
 class Started:
@@ -69,8 +70,8 @@ def test_what_a_cluster_of_this_machine_leaves_when_it_is_killed_is_known_as_our
     """Semaphores and the workers' folder have the number of the run, by which they are swept."""
     folders = []
 
-    def notes(*, local_directory, **_):
-        folders.append(Path(local_directory))
+    def notes(**_):
+        folders.append(Path(dask.config.get("temporary-directory")))
         (folders[0] / "worker").mkdir()
         raise OSError("no port is free")
 
