@@ -32,6 +32,6 @@ def utf8(content: bytes, name: str) -> bytes:
         content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise SourceError([f"{name} line {line}: tables must be UTF-8 text, and byte "
+        raise SourceError([f"{name} line {line}: must be UTF-8 text, and byte "
                            f"0x{content[error.start]:02x} is not; save it as UTF-8"]) from error
     return content

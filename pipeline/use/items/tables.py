@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,16 @@ def table_rows(source: str, columns: Columns) -> Iterator[Mapping[str, Any]]:
 
 
 def _json_rows(content: bytes, columns: Columns) -> Iterator[Mapping[str, Any]]:
+    """Rows that all have the keys of all: of what holds no value in the first, others may."""
+    names: dict[str, None] = {}
+    for row in _json_objects(content, columns.used):
+        names |= dict.fromkeys(row)
+    for row in _json_objects(content, columns.used):
+        yield {**names, **row}
+
+
+def _json_objects(content: bytes, used: Collection[str]) -> Iterator[dict[str, Any]]:
     lines = (line for line in io.BytesIO(content) if line.strip())
-    used = columns.used
     for number, line in enumerate(lines, 1):
         try:
             yield {

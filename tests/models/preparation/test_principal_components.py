@@ -111,3 +111,10 @@ def test_settings_that_components_do_not_depend_on_share_them(decomposed):
     assert decomposed == [(40, 12), (40, 9)] * 2
     Concat(Logistic(), components=4).fit(fits[0].train, fits[0].y)
     assert decomposed[4:] == []
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_rows_that_are_all_alike_have_no_components_and_cause_no_warning(form):
+    block = Block.of(form(np.ones((3, 4), np.float32)))
+    values = BlockReduction(2, random_state=0).fit(block).transform(block)
+    np.testing.assert_allclose(values, 0, atol=1e-6)

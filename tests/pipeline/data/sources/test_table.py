@@ -377,7 +377,7 @@ def test_missing_files_are_reported_together(tmp_path):
     ("items.csv", b"", ["is empty"]),
     ("items.csv", b"text,class\n", ["holds no rows"]),
     ("items.csv", b"text,class,text\na,b,c\n", ["more than one column 'text'"]),
-    ("items.csv", b"text,class\na,b\n\xe9,c\n", ["line 3: tables must be UTF-8", "0xe9"]),
+    ("items.csv", b"text,class\na,b\n\xe9,c\n", ["line 3: must be UTF-8", "0xe9"]),
     (
         "items.jsonl",
         b'{"text": ["a"], "class": 1}\n[1]\n{"text": \n{"text": "\\ud800", "class": 1}\n',

@@ -108,6 +108,16 @@ def test_a_column_of_parquet_that_is_there_twice_is_refused(tmp_path):
         list(read_items(str(file), COLUMNS_OF_TEXT))
 
 
+def test_keys_that_the_first_line_lacks_are_columns_too(tmp_path):
+    file = tmp_path / "items.jsonl"
+    file.write_text('{"id": "a"}\n{"text": "b", "brand": "c"}\n')
+    items = list(read_items(str(file), Columns(text=("text",), id="id", others=True)))
+    assert [item.text for item in items] == [None, "b"]
+    assert [item.row for item in items] == [
+        {"id": "a", "brand": None}, {"id": None, "brand": "c"}
+    ]
+
+
 TSV = 'id\ttext\n1\t"Left" is a word\n2\tan open "quote\n3\t5" wide\n'
 
 
