@@ -58,11 +58,11 @@ def model_of(cls: type) -> type[BaseModel]:
 
 
 def checked(cls: type, name: str, value: Any) -> tuple[Any, list[Any]]:
-    """The value of one parameter as its type has it, or pydantic's errors, one for each place."""
+    """The value of one parameter as its type has it, or pydantic's errors, one a location."""
     try:
         parsed = _adapter(cls, name).validate_python(value)
     except ValidationError as error:
-        return None, _by_place(value, error.errors())
+        return None, _by_location(value, error.errors())
     if is_truth_as_number(value, parsed):
         rule = f"{NO_TRUTH}, not {value!r}"
         return None, [{"type": "value_error", "loc": (), "ctx": {"error": rule}}]
@@ -76,45 +76,45 @@ def is_truth_as_number(value: object, parsed: object) -> bool:
     return isinstance(value, bool) and isinstance(parsed, int | float) and value is not parsed
 
 
-def _by_place(value: Any, errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Errors by where in the value they are: what a place could hold is said in one.
+def _by_location(value: Any, errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Errors by where in the value they are: what could stand there is said in one.
 
-    Where a type is this or that, pydantic has errors for each, with its name in the place. Of
-    places within each other the inner ones are kept: there the form was right.
+    Where a type is this or that, pydantic has errors for each, with its name in the location. Of
+    locations within each other the inner ones are kept: there the form was right.
     """
-    places: dict[tuple[Any, ...], dict[str, Any]] = {}
+    by_location: dict[tuple[Any, ...], dict[str, Any]] = {}
     for error in errors:
-        place = _place(value, error)
-        known = places.setdefault(place, {**error, "loc": place})
+        location = _location(value, error)
+        known = by_location.setdefault(location, {**error, "loc": location})
         part = str(error["msg"]).removeprefix("Input should be ")
         if known["msg"] != error["msg"] and part not in known["msg"]:
             known["msg"] = f"{known['msg']} or {part}"
     return [
         error
-        for place, error in places.items()
-        if not any(len(other) > len(place) == _shared(place, other) for other in places)
+        for location, error in by_location.items()
+        if not any(_is_within(other, location) for other in by_location)
     ]
 
 
-def _shared(place: tuple[Any, ...], other: tuple[Any, ...]) -> int:
-    return len(place) if other[: len(place)] == place else -1
+def _is_within(inner: tuple[Any, ...], outer: tuple[Any, ...]) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
-def _place(value: Any, error: Mapping[str, Any]) -> tuple[Any, ...]:
+def _location(value: Any, error: Mapping[str, Any]) -> tuple[Any, ...]:
     """Where in a value an error is, without the names of types."""
-    place: list[Any] = []
+    location: list[Any] = []
     *before, last = error["loc"] or ("",)
     for part in before:
         if (isinstance(value, Mapping) and part in value) or (
             isinstance(value, list | tuple) and isinstance(part, int)
         ):
-            place.append(part)
+            location.append(part)
             value = value[part]
     is_key = error["type"] in ("missing", "extra_forbidden")
     is_there = isinstance(value, Mapping) and last in value
     if is_key or is_there or isinstance(last, int):
-        place.append(last)
-    return tuple(place)
+        location.append(last)
+    return tuple(location)
 
 
 @cache
@@ -148,7 +148,9 @@ def broken_rule(error: Mapping[str, Any], known: Container[str]) -> str:
     if error["type"] == "value_error":  # a component's own rule says all there is to say
         return str(error["ctx"]["error"])
     if error["type"] == "missing":
-        return f"needs the key '{error['loc'][-1]}'"
+        key = error["loc"][-1]
+        what = f"a value number {key + 1}" if isinstance(key, int) else f"the key '{key}'"
+        return f"needs {what}"
     message = str(error["msg"]).replace("Input should", "value should")
     rule = f"{message}, not {error['input']!r}"
     expected = (error.get("ctx") or {}).get("expected")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -22,7 +22,24 @@ from pipeline.data.sources.parquet import PictureColumn, parquet_files, read_par
 from pipeline.data.sources.problems import first_few, hint
 
 JSON_LINES = (".jsonl", ".ndjson")
+_T = TypeVar("_T")
 ENDINGS = (*DELIMITERS, *JSON_LINES, ".parquet")
+
+
+class Choice(Protocol):
+    """Chooses columns of a file that is being read."""
+
+    def __call__(self, names: Sequence[str], nested: Collection[str]) -> Collection[str]:
+        """Which of the columns are read.
+
+        Parameters
+        ----------
+        names : of all columns, those that stand twice included.
+        nested : those of JSON Lines that hold lists or objects, which have no plain text.
+        """
+
+
+Asked = Collection[str] | Choice
 
 
 @dataclass(frozen=True)
@@ -64,7 +81,7 @@ class Columns:
 
 def read_columns(
     file: Path,
-    asked: Collection[str],
+    asked: Asked,
     pictures: Collection[str] = (),
     quoting: Quoting | None = None,
 ) -> Columns:
@@ -78,6 +95,7 @@ def read_columns(
 
     Parameters
     ----------
+    asked : names, or what chooses among those that there are: the file is read once all the same.
     pictures : which of the columns hold pictures: in Parquet files, encoded ones stay on disk.
     quoting : how a CSV or TSV file marks values with delimiters or line breaks: with "double"
         quotes around them, or with "none". None: with quotes, but where they may be letters that
@@ -133,13 +151,17 @@ def once(file: str, names: Sequence[str], asked: Collection[str]) -> list[str]:
     return [name for name in names if name in asked]
 
 
-def _read_delimited(file: Path, quoting: Quoting | None, asked: Collection[str]) -> Columns:
+def _chosen(asked: Asked, names: Sequence[str]) -> Collection[str]:
+    return asked(names, ()) if callable(asked) else asked
+
+
+def _read_delimited(file: Path, quoting: Quoting | None, asked: Asked) -> Columns:
     content = utf8_file(file)
     form = Delimited.of(content, file.name, file.suffix.lower(), quoting)
     names = form.header(content)
     if not names:
         raise SourceError([f"{file} is empty; its first line must name the columns"])
-    columns = once(file.name, names, asked)
+    columns = once(file.name, names, _chosen(asked, names))
     if not columns:
         return Columns(file, tuple(names), pa.table({}))
     wrong: list[str] = []
@@ -164,28 +186,49 @@ def _read_delimited(file: Path, quoting: Quoting | None, asked: Collection[str])
     return Columns(file, tuple(names), table)
 
 
-def _read_json_lines(file: Path, asked: Collection[str]) -> Columns:
+def _read_json_lines(file: Path, asked: Asked) -> Columns:
     lines = (line for line in utf8_file(file).split(b"\n") if line.strip())
-    rows: list[Mapping[str, str | None]] = []
-    problems: list[str] = []
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(_json_row(line, asked))
-        except ValueError as error:
-            problems.append(f"{file.name} row {number}: {error}")
-    if problems:
-        raise SourceError(first_few(problems, "such rows"))
-    names = tuple(dict.fromkeys(itertools.chain.from_iterable(rows)))
-    values = {name: [row.get(name) for row in rows] for name in names if name in asked}
+    if callable(asked):
+        read = _each_row(file, lines, json_object)
+        chosen = asked(_names(read), set[str]().union(*map(_nested, read)))
+        rows = _each_row(file, read, lambda row: _as_texts(row, chosen))
+    else:
+        chosen = asked
+        rows = _each_row(file, lines, lambda line: _as_texts(json_object(line), chosen))
+    names = _names(rows)
+    values = {name: [row.get(name) for row in rows] for name in names if name in chosen}
     arrays = {name: pa.array(column, pa.large_string()) for name, column in values.items()}
     return Columns(file, names, pa.table(arrays))
 
 
-def _json_row(line: bytes, asked: Collection[str]) -> dict[str, str | None]:
-    """Parse a line's object, the values asked for as text."""
+def _each_row(
+    file: Path, rows: Iterable[_T], work: Callable[[_T], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What comes of each row. Raises SourceError with every row of which nothing does."""
+    results: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for number, row in enumerate(rows, 1):
+        try:
+            results.append(work(row))
+        except ValueError as error:
+            problems.append(f"{file.name} row {number}: {error}")
+    if problems:
+        raise SourceError(first_few(problems, "such rows"))
+    return results
+
+
+def _names(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(rows)))
+
+
+def _nested(row: Mapping[str, Any]) -> set[str]:
+    return {name for name, value in row.items() if isinstance(value, list | dict)}
+
+
+def _as_texts(row: Mapping[str, Any], names: Collection[str]) -> dict[str, str | None]:
+    """The values asked for as text; of others only the names are kept."""
     return {
-        name: json_text(name, value) if name in asked else None
-        for name, value in json_object(line).items()
+        name: json_text(name, value) if name in names else None for name, value in row.items()
     }
 
 
@@ -203,9 +246,10 @@ def json_text(name: str, value: object) -> str | None:
 
 
 def _read_parquet(
-    file: Path, files: Sequence[Path], asked: Collection[str], pictures: Collection[str]
+    file: Path, files: Sequence[Path], asked: Asked, pictures: Collection[str]
 ) -> Columns:
-    names = once(file.name, schema_of(files, asked).names, asked)
+    chosen = _chosen(asked, schema_of(files, ()).names) if callable(asked) else asked
+    names = once(file.name, schema_of(files, chosen).names, chosen)
     held = read_parquet(files, names, pictures)
     parts = tuple(zip(files, held.rows, strict=True)) if file.is_dir() else ()
     return Columns(file, held.names, held.table, parts, held.pictures)

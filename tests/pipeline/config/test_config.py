@@ -137,6 +137,8 @@ TABLE = GRID["data"]
     ({"text": [{"bow": {"ngrams": [True, 2]}}]},
      ["text[0].bow.ngrams: ngrams: value should be a number, and true and false are none, not "
       "[True, 2]"]),
+    ({"text": [{"bow": {"ngrams": [1]}}]},
+     ["text[0].bow.ngrams[1]: ngrams: needs a value number 2"]),
     ({"split": {"repeats": True}},
      ["split.repeats: value should be a number, and true and false are none (given: True)"]),
     # a type that is this or that is one rule, at the place where the value breaks it
