@@ -64,11 +64,11 @@ def prune_with_fault(
             problems = run.problems()
             if fault in ERRORS and run.code != 0 and "stopped: " not in run.text:
                 problems.append(f"exit code {run.code}: {run.text[-300:]}")
-        problems += _lost(before, stand.store)
+        problems += lost_of(before, stand.store)
         with Running(_command(stand), stand.folder) as again:
             if again.end() != 0:
                 problems.append(f"exit code {again.code}: {again.text[-300:]}")
-        problems += _lost(before, stand.store) + _unsaid(scene, stand)
+        problems += lost_of(before, stand.store) + _unsaid(scene, stand)
         named = [f"step {number} of {count}: {problem}" for problem in problems]
         tally.note(f"{fault} at a step of store prune", named)
         shutil.rmtree(stand.folder)
@@ -83,7 +83,7 @@ def _meanwhile(scene: Scene, scattered: Path, tally: Tally) -> None:
             prune(stand.store)
         run.end()
         problems = scene.problems(stand, run)
-    tally.note("store pruned while a run uses it", problems + _lost(before, stand.store))
+    tally.note("store pruned while a run uses it", problems + lost_of(before, stand.store))
     shutil.rmtree(stand.folder)
 
 
@@ -97,7 +97,7 @@ def held(store: FolderStore) -> set[tuple[str, bytes]]:
     return samples
 
 
-def _lost(before: set[tuple[str, bytes]], store: FolderStore) -> list[str]:
+def lost_of(before: set[tuple[str, bytes]], store: FolderStore) -> list[str]:
     lost = before - held(FolderStore(store.root))
     return [f"the values of {len(lost)} samples are lost"] if lost else []
 
