@@ -15,6 +15,7 @@ from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
 from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress, say
+from pipeline.use.bundle import check_is_new
 from pipeline.use.finished_run import BEST, FinishedRun
 from pipeline.use.making import Extras, make_bundle
 from pipeline.use.problem import BundleError
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _bundle(options: argparse.Namespace) -> int:
     run = FinishedRun.at(options.run)
     name = run.cell_name(options.cell)
+    check_is_new(options.out)
     say(f"{name}: fitted on all rows")
     extras = Extras(standalone=options.standalone, onnx=options.onnx)
     made = make_bundle(run, name, options.out, Processes(options.jobs), progress, extras)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from pipeline.command.ending import ended
@@ -30,7 +29,7 @@ def _predict(options: argparse.Namespace) -> int:
         items=options.items,
         output=options.out,
         coverage=options.coverage,
-        columns=replace(columns_given(options), label=options.label),
+        columns=columns_given(options, options.label),
         runtime=options.runtime,
     )
     bundle = Bundle.load(options.model, options.runtime)

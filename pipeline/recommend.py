@@ -11,6 +11,8 @@ from pipeline.command.ending import ended
 from pipeline.command.names import called
 from pipeline.use.problem import BundleError
 
+HEAVIEST = 1_000_000  # weight of an item
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the items that are most alike.
@@ -71,9 +73,14 @@ def _item(text: str) -> tuple[str, float]:
     if not equals:
         return text, 1.0
     try:
-        return name, float(weight)
+        number = float(weight)
     except ValueError:  # an id that has a "=" in it
         return text, 1.0
+    if not 0 < abs(number) <= HEAVIEST:
+        raise argparse.ArgumentTypeError(
+            f"a weight is a number other than 0, of {HEAVIEST:,} at most, not '{weight}'"
+        )
+    return name, number
 
 
 if __name__ == "__main__":

@@ -59,15 +59,20 @@ def _by_index(options: argparse.Namespace) -> dict[str, list[Tag]]:
 
 
 def _tagger(index: Index, options: argparse.Namespace) -> Tagger:
+    from pipeline.data.reading.utf8 import utf8_file
+    from pipeline.data.samples import SourceError
     from pipeline.use.index.tagging import column_tagger, word_tagger
 
     if options.column is not None:
         given: list[Modality] = ["image", "text"] if options.text else ["image"]
         return column_tagger(index, options.column, options.separator, given)
     try:
-        lines = options.labels.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"labels {options.labels} cannot be read: {error}") from error
+        lines = utf8_file(options.labels).decode().splitlines()
+    except OSError as error:
+        reason = error.strerror or error
+        raise BundleError(f"labels {options.labels} cannot be read: {reason}") from error
+    except SourceError as error:
+        raise BundleError(f"labels {error}") from error
     labels = list(dict.fromkeys(filter(None, map(str.strip, lines))))
     if len(labels) < 2:
         raise BundleError(f"{options.labels} holds {len(labels)} labels, a line each: give two")
@@ -99,6 +104,12 @@ def _by_model(options: argparse.Namespace) -> dict[str, list[Tag]]:
     return result
 
 
+def _separator(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("one sign or more, like |, not ''")
+    return text
+
+
 def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("tag"), description=(
@@ -108,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("pictures", type=Path, nargs="+", help="files of pictures")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="labels, a line each")
     parser.add_argument("--column", help="column of the index's items that has their tags")
-    parser.add_argument("--separator", default="|",
+    parser.add_argument("--separator", default="|", type=_separator,
                         help="what stands between the tags of that column (default: %(default)s)")
     parser.add_argument("--text", help="the text that goes with the pictures")
     parser.add_argument("-k", type=count_of, default=10, metavar="N",

@@ -6,11 +6,16 @@ import random
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from features.block import Block
+from pipeline.store.folder import FolderStore
+from pipeline.store.shards import Shards
 from tests.damage.disks import fail_at_steps
 from tests.damage.files import HARMS, harm_store, harmed
 from tests.damage.kills import kill_runs
+from tests.damage.pruning import held, lost_of, prune_with_fault, scattered_store
 from tests.damage.running import Running
 from tests.damage.scene import LEAST, Scene, of_store
 from tests.damage.tally import Tally
@@ -44,7 +49,23 @@ def test_a_fault_at_a_step_costs_nothing(scene, fault):
     assert tally.is_sound, list(tally.lines())
 
 
+def test_store_prune_that_is_killed_costs_nothing(scene):
+    tally, scattered = Tally(), scattered_store(scene)
+    prune_with_fault(scene, scattered, tally, "killed", random.Random(1), tries=1)
+    assert tally.is_sound, list(tally.lines())
+
+
 # The harm itself, and that it would be told
+
+
+def test_values_that_a_prune_loses_are_told(tmp_path):
+    store = FolderStore(tmp_path)
+    block = Block.of(np.ones((1, 2), np.float32))
+    key = Shards(store, {"kind": "features"}).put(["ab" * 32], block, 1.0)
+    before = held(store)
+    assert lost_of(before, store) == []
+    assert store.remove(key, lambda _: True)
+    assert lost_of(before, store) == ["the values of 1 samples are lost"]
 
 
 @pytest.mark.parametrize("harm", HARMS)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Question that names the valid value nearest to `name`; empty where none is near."""
-    close = difflib.get_close_matches(str(name), sorted(known), n=1, cutoff=0.5)
+    close = _close(str(name), sorted(known), 1)
     return f"did you mean '{close[0]}'?" if close else ""
 
 
@@ -21,8 +22,19 @@ def nearest(name: object, known: Iterable[str]) -> str:
 
 def nearest_few(name: str, known: Iterable[str]) -> str:
     """End of a sentence that names the valid names nearest to `name`; empty where none is near."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    close = _close(name, list(known), 3)
     return f"; nearest: {', '.join(close)}" if close else ""
+
+
+def _close(name: str, known: Sequence[str], most: int) -> list[str]:
+    """The names that are most like one, whatever their case and the width of their letters."""
+    by_form = {_form(other): other for other in reversed(known)}
+    close = difflib.get_close_matches(_form(name), list(by_form), n=most, cutoff=0.5)
+    return [by_form[form] for form in close]
+
+
+def _form(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def nearest_file(path: Path) -> str:

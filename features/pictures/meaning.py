@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from features.pictures.complete import check_complete
+
 # Raised whenever pictures decode to other pixels than before: it is part of encoders' keys.
 VERSION = 2
 
@@ -39,10 +41,12 @@ def load(picture: Image.Image, file: bytes | None = None) -> Image.Image:
     Raises
     ------
     ValueError
-        Where Pillow is known to decode it wrongly.
+        Where Pillow is known to decode it wrongly, or pixels lack.
     """
     raw_mode = _raw_mode(picture)
     picture.load()
+    if picture.format == "PNG" and file is not None:
+        check_complete(picture, file)
     if picture.format == "PNG" and "transparency" in picture.info and picture.mode != "P":
         return _with_alpha(picture, raw_mode, file)
     if picture.format == "TIFF":

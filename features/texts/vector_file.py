@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.block import FloatArray
 
+MARK = b"\xef\xbb\xbf"  # of the byte order, which editors write in front of UTF-8
 LONGEST_LINE = 1 << 20  # of a text file of vectors: beyond that it is something else
 
 
@@ -35,12 +36,15 @@ class VectorFile:
         self.path = path
         with path.open("rb") as stream:
             self._bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        first = self._line(0)
+        begin = len(MARK) if self._bytes[: len(MARK)] == MARK else 0
+        first = self._line(begin)
+        if len(first) == LONGEST_LINE:
+            raise ValueError(f"file {path} line 1 has more than {LONGEST_LINE:,} bytes")
         header = first.split()
-        self._start, self._declared = 0, None
+        self._start, self._declared = begin, None
         if len(header) == 2 and all(part.isdigit() and len(part) < 19 for part in header):
             self._declared, self.width = int(header[0]), int(header[1])
-            self._start = len(first) + 1
+            self._start = begin + len(first) + 1
         else:
             self.width = len(header) - 1
         if self.width < 1 or not (header and (self._declared is not None or _numbers(header[1:]))):
@@ -59,7 +63,7 @@ class VectorFile:
         return self._bytes[start:end if end >= 0 else min(len(self._bytes), start + LONGEST_LINE)]
 
     def _is_text(self) -> bool:
-        parts = self._line(self._start).rstrip().split(b" ")
+        parts = self._line(self._start).split()
         return len(parts) == self.width + 1 and _numbers(parts[1:])
 
     def _add(self, word: bytes, offset: int) -> None:
@@ -68,7 +72,7 @@ class VectorFile:
         self._offsets.append(offset)
 
     def _scan_text(self) -> None:
-        position, number = self._start, int(self._start > 0)
+        position, number = self._start, int(self._declared is not None)
         while position < len(self._bytes):
             number += 1
             end = self._bytes.find(b"\n", position)
@@ -76,7 +80,7 @@ class VectorFile:
             line = self._bytes[position:end].rstrip()
             if line:
                 # A few GloVe words hold blanks: the last d parts are the vector.
-                parts = line.rsplit(b" ", self.width)
+                parts = line.rsplit(None, self.width)
                 if len(parts) != self.width + 1:
                     raise ValueError(
                         f"file {self.path} line {number}: {len(parts) - 1} numbers after the word, "
@@ -118,7 +122,7 @@ class VectorFile:
         if self._binary:
             return np.frombuffer(self._bytes, dtype="<f4", count=self.width, offset=offset)
         try:
-            numbers = np.array(self._line(offset).split(), dtype=np.float32)
+            numbers = _as_numbers(self._line(offset).split())
             if len(numbers) != self.width:
                 raise ValueError(f"there are {len(numbers)}")
         except ValueError as error:
@@ -144,6 +148,12 @@ def check_finite(
 
 def _numbers(parts: list[bytes]) -> bool:
     try:
-        return bool(len(np.array(parts, dtype=np.float32)))
+        return bool(len(_as_numbers(parts)))
     except ValueError:
         return False
+
+
+def _as_numbers(parts: list[bytes]) -> FloatArray:
+    """Float32 (d,); what is too large for these is infinite."""
+    with np.errstate(over="ignore"):
+        return np.array(parts, dtype=np.float32)

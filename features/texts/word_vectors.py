@@ -109,6 +109,8 @@ def file_parts(path: Path | None) -> list[Path]:
             "vectors: file needs the key 'file': a word2vec or GloVe file, arrays as npz or "
             "safetensors, or gensim KeyedVectors"
         )
+    if path.exists() and not path.is_file():
+        raise ValueError(f"file {path} is not a regular file")
     if not path.is_file():
         raise FileNotFoundError(
             f"file {path}: there is no such file of word vectors{nearest_file(path)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import scipy
@@ -186,11 +186,11 @@ class BlockReduction(Estimator):
         if sparse.issparse(rows):
             offset = np.asarray(rows.mean(axis=0), np.float32).ravel()
             svd = TruncatedSVD(min(self.components, width), random_state=self.random_state)
-            decomposition = svd.fit(rows)
+            decomposition = _fitted(svd, rows)
         else:
             offset = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
             pca = PCA(min(self.components, *rows.shape), random_state=self.random_state)
-            decomposition = pca.fit(rows)
+            decomposition = _fitted(pca, rows)
         powers = decomposition.singular_values_
         varies = powers > RANK * powers[0]
         basis = decomposition.components_[varies].T if varies.any() else np.zeros((width, 1))
@@ -201,3 +201,9 @@ class BlockReduction(Estimator):
         projected: FloatArray = np.asarray(block.array() @ self.basis_) - self.offset_ @ self.basis_
         projected[~block.present] = 0.0
         return projected
+
+
+def _fitted(decomposition: Any, rows: Array) -> Any:
+    """Of rows that are all alike it divides by their variance, for shares that nobody asks for."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return decomposition.fit(rows)

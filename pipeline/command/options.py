@@ -22,14 +22,14 @@ def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=called("run"), description=(
         "Compare picture and text classifiers on the same folds and write a report."))
     parser.add_argument(
-        "grid", type=Path,
+        "grid", type=_path,
         help="the grid file (YAML); or a table or a folder of class folders, for which one is "
         "written beside the results and run",
     )
     parser.add_argument(
-        "-o", "--out", type=Path, help="folder for the results (default: runs/NAME)"
+        "-o", "--out", type=_path, help="folder for the results (default: runs/NAME)"
     )
-    parser.add_argument("--store", default=DEFAULT_STORE,
+    parser.add_argument("--store", default=DEFAULT_STORE, type=_utf8,
                         help="where the cached features and results lie: a folder, or "
                              "s3://bucket/prefix (default: %(default)s)")
     add_jobs(parser)
@@ -88,6 +88,21 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         default=cores(),
         help="processes that fit models side by side (default: the cores, %(default)s)",
     )
+
+
+def _utf8(text: str) -> str:
+    """A name that reports and records can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise argparse.ArgumentTypeError(
+            f"a name in UTF-8, not {text!a}; rename it or name another"
+        ) from error
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_utf8(text))
 
 
 def _jobs(text: str) -> int:

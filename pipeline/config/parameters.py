@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 from features.machine.nearest import did_you_mean
 from pipeline.config.renamed import renamed_key
 
+NO_TRUTH = "value should be a number, and true and false are none"
 # Set by the pipeline, never by the grid: the form a fusion asks for, the seed, the classifier it
 # wraps, how the encoders of a modality share its part.
 SET_BY_PIPELINE = frozenset({"output", "random_state", "classifier", "encoder_shares"})
@@ -57,11 +58,63 @@ def model_of(cls: type) -> type[BaseModel]:
 
 
 def checked(cls: type, name: str, value: Any) -> tuple[Any, list[Any]]:
-    """The value of one parameter as its type has it, or pydantic's errors."""
+    """The value of one parameter as its type has it, or pydantic's errors, one a location."""
     try:
-        return _adapter(cls, name).validate_python(value), []
+        parsed = _adapter(cls, name).validate_python(value)
     except ValidationError as error:
-        return None, list(error.errors())
+        return None, _by_location(value, error.errors())
+    if is_truth_as_number(value, parsed):
+        rule = f"{NO_TRUTH}, not {value!r}"
+        return None, [{"type": "value_error", "loc": (), "ctx": {"error": rule}}]
+    return parsed, []
+
+
+def is_truth_as_number(value: object, parsed: object) -> bool:
+    """Whether true or false, or one in a list, was taken for 1 or 0, which nobody means."""
+    if isinstance(value, list | tuple) and isinstance(parsed, list | tuple):
+        return any(map(is_truth_as_number, value, parsed))
+    return isinstance(value, bool) and isinstance(parsed, int | float) and value is not parsed
+
+
+def _by_location(value: Any, errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Errors by where in the value they are: what could stand there is said in one.
+
+    Where a type is this or that, pydantic has errors for each, with its name in the location. Of
+    locations within each other the inner ones are kept: there the form was right.
+    """
+    by_location: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for error in errors:
+        location = _location(value, error)
+        known = by_location.setdefault(location, {**error, "loc": location})
+        part = str(error["msg"]).removeprefix("Input should be ")
+        if known["msg"] != error["msg"] and part not in known["msg"]:
+            known["msg"] = f"{known['msg']} or {part}"
+    return [
+        error
+        for location, error in by_location.items()
+        if not any(_is_within(other, location) for other in by_location)
+    ]
+
+
+def _is_within(inner: tuple[Any, ...], outer: tuple[Any, ...]) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
+
+
+def _location(value: Any, error: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Where in a value an error is, without the names of types."""
+    location: list[Any] = []
+    *before, last = error["loc"] or ("",)
+    for part in before:
+        if (isinstance(value, Mapping) and part in value) or (
+            isinstance(value, list | tuple) and isinstance(part, int)
+        ):
+            location.append(part)
+            value = value[part]
+    is_key = error["type"] in ("missing", "extra_forbidden")
+    is_there = isinstance(value, Mapping) and last in value
+    if is_key or is_there or isinstance(last, int):
+        location.append(last)
+    return tuple(location)
 
 
 @cache
@@ -94,6 +147,10 @@ def broken_rule(error: Mapping[str, Any], known: Container[str]) -> str:
         return renamed_key(key, known) or f"unknown key '{key}'"
     if error["type"] == "value_error":  # a component's own rule says all there is to say
         return str(error["ctx"]["error"])
+    if error["type"] == "missing":
+        key = error["loc"][-1]
+        what = f"a value number {key + 1}" if isinstance(key, int) else f"the key '{key}'"
+        return f"needs {what}"
     message = str(error["msg"]).replace("Input should", "value should")
     rule = f"{message}, not {error['input']!r}"
     expected = (error.get("ctx") or {}).get("expected")

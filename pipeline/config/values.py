@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from features.machine.nearest import nearest
 from pipeline.config.components import is_number
 from pipeline.config.grid import METRIC, TUNING_METRIC, GridTask, Run, Split, TrackerName
+from pipeline.config.parameters import NO_TRUTH, is_truth_as_number
 from pipeline.config.problem import KeyPath, Problem
 from pipeline.config.schema import NAME
 from pipeline.metrics import METRICS_OF
@@ -44,7 +45,7 @@ def metric(
     """The keys `metric` and `tuning_metric`."""
     value = content.get(key, default_metric(key, task))
     known = METRICS_OF[task]
-    rule = f"a metric of {task} {nearest(value, known)}"
+    rule = f"a metric of {task}, {nearest(value, known)}"
     return _scalar(key, value, known.__contains__, rule, problems)
 
 
@@ -166,7 +167,13 @@ def run(given: object, problems: list[Problem]) -> Run:
 def _section(name: str, given: object, model: type[Model], problems: list[Problem]) -> Model:
     """A key that holds keys of its own."""
     try:
-        return model.model_validate(given)
+        section = model.model_validate(given)
+        problems += [
+            Problem((name, key), f"{NO_TRUTH} (given: {value})")
+            for key, value in (given.items() if isinstance(given, dict) else ())
+            if is_truth_as_number(value, getattr(section, key))
+        ]
+        return section
     except ValidationError as error:
         for item in error.errors():
             path: KeyPath = (name, *item["loc"][:1])

@@ -24,6 +24,7 @@ from pipeline.config.reading.nodes import (
     nodes_of,
     too_long,
 )
+from pipeline.data.reading.regular_files import check_regular
 
 Lines: TypeAlias = dict[KeyPath, int]
 
@@ -34,6 +35,7 @@ def read_yaml(path: Path) -> tuple[Any, Lines, list[Problem]]:
     Only plain values are built (no objects). A key that stands twice is a problem.
     """
     try:
+        check_regular(path)
         if path.stat().st_size > 4 * CHARACTERS:  # better said before it is in memory
             raise RefusedYAML(1, too_long(path.stat().st_size, "bytes"))
         text = path.read_text(encoding="utf-8")

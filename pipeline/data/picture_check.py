@@ -18,7 +18,7 @@ from pipeline.store.shards import LACKING, Shards
 from pipeline.store.store import Store
 
 Sizes = NDArray[np.int64]
-VERSION = 2
+VERSION = 3
 AT_ONCE = 4096  # pictures whose sizes are kept together
 
 

@@ -8,14 +8,15 @@ import signal
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from pipeline.engine.attempts import describe
 from pipeline.engine.processes import THREADS, start_quietly
 from pipeline.engine.progress import say
-from pipeline.engine.stopping import SIGNALS
+from pipeline.engine.stopping import SIGNALS, name_semaphores, scratch
 from pipeline.engine.task import EngineError, NoWorkers
 from pipeline.engine.workers import (
     Worker,
@@ -50,8 +51,13 @@ class Cluster:
         self._refused: set[str] = set()
         self._seeing: set[tuple[str, str]] = set()
         self._has_begun = False
-        self._local = None if address else _local_cluster(slots)
-        self._client = _client(address or self._local)
+        with ExitStack() as leaving:  # where it cannot be opened
+            if address:
+                self._local = None
+            else:
+                self._local = _local_cluster(slots, leaving.enter_context(scratch()))
+            self._client = _client(address or self._local)
+            self._leaving = leaving.pop_all()
         self.address = str(self._client.scheduler.address)
 
     # Workers
@@ -176,6 +182,7 @@ class Cluster:
         self._client.close()
         if self._local is not None:
             self._local.close()
+        self._leaving.close()
 
 
 # Opening
@@ -189,18 +196,23 @@ def require_dask() -> None:
         )
 
 
-def _local_cluster(slots: int) -> Any:
+def _local_cluster(slots: int, scratch: Path) -> Any:
     from multiprocessing import resource_tracker
 
     import dask
     from distributed import LocalCluster
 
     _silence()
+    name_semaphores()
     start_quietly(resource_tracker)
     # The threads of workers are not those of this process, whose environment that setting changes.
     start: Any = LocalCluster
     # What is interrupted half started can be neither used nor closed.
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": {}}), _noting() as interrupts:
+    setting = {
+        "distributed.nanny.pre-spawn-environ": {},
+        "temporary-directory": str(scratch),  # of workers and of the scheduler
+    }
+    with dask.config.set(setting), _noting() as interrupts:
         try:
             cluster = start(
                 n_workers=slots,

@@ -16,6 +16,7 @@ from pipeline.engine.attempts import computed, failure
 from pipeline.engine.cluster import Cluster, require_dask
 from pipeline.engine.memory import free, side_by_side_at_most
 from pipeline.engine.processes import threads
+from pipeline.engine.stopping import sweep
 from pipeline.engine.task import (
     Batch,
     Done,
@@ -79,6 +80,7 @@ class Dask:
         patience: float = PATIENCE,
     ) -> None:
         require_dask()
+        sweep()
         self._slots, self._address, self._packages = slots, address, packages
         self._patience = patience
         self._cluster: Cluster | None = None

@@ -6,6 +6,7 @@ tidying up takes longer than that, it is left out.
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
@@ -15,8 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -26,8 +27,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE = 1.5  # seconds in which a run that was told to stop may tidy up
 LOOKS = 0.5  # seconds between two looks of a worker at whether its run is still there
 SHARED_MEMORY = Path("/dev/shm")  # where Linux has it
-# What loky and joblib leave there when a process and all that watch it are killed; with its number.
-LEFTOVER = re.compile(r"(?:sem\.loky-|loky-|joblib_memmapping_folder_)(\d+)[-_].*")
+# What is left there when a process and all that watch it are killed, with its number: by loky and
+# joblib, and by dask's workers.
+LEFTOVER = re.compile(
+    r"(?:sem\.loky-|loky-|joblib_memmapping_folder_|sem\.modalgrid-|modalgrid-dask-)(\d+)[-_].*"
+)
 
 
 class _Stop:
@@ -41,6 +45,7 @@ class _Stop:
         """Take the signals from now on, also while the main thread computes in a library."""
         listener, self._teller = socket.socketpair()
         self._teller.setblocking(False)
+        atexit.register(end_by_exit_code)
         signal.set_wakeup_fd(self._teller.fileno(), warn_on_full_buffer=False)
         for number in SIGNALS:
             signal.signal(number, self._take)
@@ -75,6 +80,18 @@ class _Stop:
 _stop = _Stop()
 
 
+def end_by_exit_code() -> None:
+    """From now on this process, which is about to end, ends by its exit code and by no signal.
+
+    Python gives signals back to the system before it has ended, and kills itself by SIGINT where
+    the last text that it ever compiled and executed was interrupted, whoever caught that: the
+    methods of dataclasses are made of such texts.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    exec("")
+
+
 def listen() -> None:
     """Take Ctrl-C and SIGTERM from now on. Until `stoppable` works, they end the process."""
     if threading.current_thread() is threading.main_thread():
@@ -83,6 +100,7 @@ def listen() -> None:
 
 def say_stopped() -> None:
     """Say that the run was stopped."""
+    atexit.register(end_by_exit_code)  # also of commands that do not listen
     _stop.say(sys.stderr.write)
     sys.stderr.flush()
 
@@ -124,6 +142,27 @@ def _is_there(run: int) -> bool:
 
 
 # What dead runs left
+
+
+def name_semaphores() -> None:
+    """Name those of multiprocessing, from now on, so that it is told whose they were.
+
+    Those of processes that it starts are called so, too.
+    """
+    import multiprocessing  # a worker of ours needs none
+
+    settings = vars(multiprocessing.current_process())["_config"]
+    settings["semprefix"] = f"/modalgrid-{os.getpid()}"
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for temporary files of dask's workers, removed in the end."""
+    folder = Path(tempfile.mkdtemp(prefix=f"modalgrid-dask-{os.getpid()}-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(*folders: Path) -> list[str]:

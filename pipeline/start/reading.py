@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,11 +11,10 @@ import pyarrow.parquet as pq
 
 from features.pictures.decoding import UnreadablePicture, check
 from pipeline.data.reading.delimited import DELIMITERS
-from pipeline.data.reading.json_rows import json_object
 from pipeline.data.reading.quotes import Quoting
 from pipeline.data.samples import Picture, SourceError
 from pipeline.data.sources.column_values import pictures, texts
-from pipeline.data.sources.columns import JSON_LINES, Columns, read_columns
+from pipeline.data.sources.columns import Choice, Columns, read_columns
 from pipeline.data.sources.parquet import parquet_files
 from pipeline.start.column import Column
 
@@ -63,63 +62,59 @@ def look_at(file: Path) -> LookedAt:
     SourceError
         Where no grid could read it either, with the reason.
     """
-    names, quoting = _header(file)
-    problems = _problems(file, names)
+    choice = _Named()
     encoded = _picture_columns(file)
-    asked = [name for name in names if name not in problems]
-    table = read_columns(file, asked, encoded, quoting)
-    columns = [
-        Column(name, len(table.table), 0, problem=problems[name])
-        if name in problems
+    table, quoting = _read(file, choice, encoded)
+    looked_at = [
+        Column(name, len(table.table), 0, problem=choice.problems[name])
+        if name in choice.problems
         else _column(table, name, name in encoded)
-        for name in dict.fromkeys(names)
+        for name in dict.fromkeys(table.names)
     ]
     if not table.table.num_columns or not len(table.table):
         raise SourceError([f"{file} holds no rows with columns that can be read"])
-    return LookedAt(file, tuple(columns), table, quoting)
+    return LookedAt(file, tuple(looked_at), table, quoting)
 
 
-def _header(file: Path) -> tuple[list[str], Quoting | None]:
-    """The names of the columns; and "none" where only without quotes the file makes sense."""
+class _Named:
+    """Chooses the columns that can be read.
+
+    Attributes
+    ----------
+    problems : why the others cannot.
+    """
+
+    def __init__(self) -> None:
+        self.problems: dict[str, str] = {}
+
+    def __call__(self, names: Sequence[str], nested: Collection[str]) -> list[str]:
+        """See pipeline.data.sources.columns.Choice."""
+        self.problems = {name: TWICE for name in names if names.count(name) > 1}
+        self.problems |= {name: NAMELESS for name in names if not name.strip()}
+        self.problems |= dict.fromkeys(nested, NESTED)
+        return [name for name in names if name not in self.problems]
+
+
+def _read(
+    file: Path, choice: Choice, encoded: Collection[str]
+) -> tuple[Columns, Quoting | None]:
+    """The table; and "none" where only without quotes the file makes sense."""
     try:
-        return list(read_columns(file, ()).names), None
+        return read_columns(file, choice, encoded), None
     except SourceError as error:
         if file.suffix.lower() not in DELIMITERS:
             raise
         try:
-            names = list(read_columns(file, (), quoting="none").names)
-            read_columns(file, names[:1], quoting="none")
+            return read_columns(file, choice, quoting="none"), "none"
         except SourceError:
             raise error from None
-        return names, "none"
-
-
-def _problems(file: Path, names: Sequence[str]) -> dict[str, str]:
-    """Why some of the columns cannot be read."""
-    problems = {name: TWICE for name in names if names.count(name) > 1}
-    problems |= {name: NAMELESS for name in names if not name.strip()}
-    if file.suffix.lower() in JSON_LINES:
-        problems |= dict.fromkeys(_nested(file), NESTED)
-    return problems
-
-
-def _nested(file: Path) -> set[str]:
-    """Keys of JSON Lines with lists or objects, which are no values of a table."""
-    nested: set[str] = set()
-    with file.open(encoding="utf-8-sig") as lines:
-        for line in filter(str.strip, lines):
-            nested |= {key for key, value in json_object(line).items() if _is_nested(value)}
-    return nested
-
-
-def _is_nested(value: object) -> bool:
-    return isinstance(value, list | dict)
 
 
 def _picture_columns(file: Path) -> set[str]:
     """Columns of Parquet files that hold bytes, or bytes with a path as Hugging Face has them."""
     if not file.is_dir() and file.suffix.lower() != ".parquet":
         return set()
+    read_columns(file, ())  # it says in our words what is wrong with a file
     schema = pq.read_schema(parquet_files(file)[0] if file.is_dir() else file)
     return {field.name for field in schema if _may_be_picture(field.type)}
 

@@ -16,6 +16,8 @@ from pipeline.store.shards import Shards
 from pipeline.store.store import Store
 from reports.units import rough_size
 
+STOPPED = 130  # exit code, as shells have it
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; `verify` exits with 1 where an entry is damaged."""
@@ -26,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a bucket that cannot be reached, for example
         sys.exit(f"stopped: {error}")
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(STOPPED)
 
 
 def _run(options: argparse.Namespace) -> None:

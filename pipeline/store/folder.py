@@ -6,7 +6,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +171,7 @@ class FolderStore(Store):
         folder = self.folder(key)
         if not folder.exists():
             return False
-        shutil.rmtree(folder)
+        self._clear(folder)
         return True
 
     def _touch(self, key: str) -> None:
@@ -186,7 +186,17 @@ class FolderStore(Store):
             with FileLock(self._lock_file(folder.name.split(".")[0]), timeout=0):
                 if not is_stale():
                     return False
-                shutil.rmtree(folder)
+                self._clear(folder)
         except Timeout:
             return False
         return True
+
+    def _clear(self, folder: Path) -> None:
+        """Remove a folder: first from where it counts, so that no half of an entry is ever there.
+
+        Where a disk is so full that it cannot be moved, it goes file by file.
+        """
+        moved = self.root / "partial" / f"{folder.name.split('.')[0]}.{uuid.uuid4().hex}"
+        with suppress(OSError):
+            folder = folder.rename(moved)
+        shutil.rmtree(folder)

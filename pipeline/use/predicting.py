@@ -19,7 +19,7 @@ from pipeline.use.items.columns import Columns
 from pipeline.use.items.item import Item
 from pipeline.use.items.reading import read_items
 from pipeline.use.predictions import Journal, predicted
-from pipeline.use.problem import listed
+from pipeline.use.problem import BundleError, listed
 from reports.wording import count
 
 ALWAYS = ("id", "predicted", "probability", "missing", "problem")
@@ -66,7 +66,8 @@ class Summary:
             )
         yield f"{count(self.items, 'item')} predicted"
         if self.lacking:
-            yield f"{count(self.lacking, 'item')} lack a picture or text that the model looks at"
+            lack = "lacks" if self.lacking == 1 else "lack"
+            yield f"{count(self.lacking, 'item')} {lack} a picture or text that the model looks at"
         if self.problems:
             yield f"{count(len(self.problems), 'item')} with a problem, see the column problem:"
             yield from listed(self.problems)
@@ -74,6 +75,8 @@ class Summary:
             yield self.coverage
         if self.confusion.sum():
             yield self._scores()
+        if self.unknown:
+            yield f"{count(self.unknown, 'item')} of classes that the model does not know"
 
     def add(self, row: Mapping[str, Any], classes: tuple[str, ...]) -> None:
         """Count a finished row."""
@@ -96,14 +99,11 @@ class Summary:
 
     def _scores(self) -> str:
         counts, rows = ClassCounts.of_confusion(self.confusion), int(self.confusion.sum())
-        text = (
+        return (
             f"of {count(rows, 'item')} with a label: accuracy {counts.hits.sum() / rows:.3f}, "
             f"balanced accuracy {counts.balanced_accuracy():.3f}, macro F1 "
             f"{counts.f1_macro():.3f}, log loss {self.loss / rows:.3f}"
         )
-        if self.unknown:
-            text += f"; {count(self.unknown, 'item')} of classes that the model does not know"
-        return text
 
 
 @cache
@@ -121,6 +121,10 @@ def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:
     BundleError
         Where the items cannot be read, or what is asked for cannot be given.
     """
+    if request.output.exists() and Path(request.items).exists() and (
+        request.output.samefile(request.items)
+    ):
+        raise BundleError(f"-o {request.output} is the file of the items: name another")
     columns = columns_of(bundle, request.columns)
     seal = read_manifest(folder)["sha256"]
     journal = Journal(request.output, {

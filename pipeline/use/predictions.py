@@ -103,6 +103,9 @@ class Journal:
     def __init__(self, output: Path, asked: Mapping[str, Any]) -> None:
         if output.suffix.lower() not in ENDINGS:
             raise BundleError(f"-o {output}: predictions are written as {', '.join(ENDINGS)}")
+        if not output.parent.is_dir() or output.is_dir():
+            what = "that is a folder" if output.is_dir() else f"there is no folder {output.parent}"
+            raise BundleError(f"-o {output}: {what}")
         self._output, self._asked = output, json.dumps(asked, sort_keys=True)
         self.given_up: tuple[str, ...] = ()
         self.path = output.with_name(output.name + ".unfinished")

@@ -17,12 +17,13 @@ from tests.damage.disks import fill_disks
 from tests.damage.files import harm_files
 from tests.damage.kills import kill_runs
 from tests.damage.mounts import in_namespace, may_mount
+from tests.damage.pruning import prune_stores
 from tests.damage.scene import FOREST, GRID, LIGHT, Scene
 from tests.damage.tally import Tally
 from tests.fuzz.__main__ import interruptible
 
 LIGHT_CHAINS = 3  # of killed runs, for each of the grid that trains networks
-KINDS = ("kills", "files", "disks", "company", "dask")
+KINDS = ("kills", "files", "disks", "pruning", "company", "dask")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,6 +59,8 @@ def _harm(folder: Path, options: argparse.Namespace, tally: Tally) -> None:
         harm_files(Scene(folder / "forest", FOREST), tally, options.seed)
     if "disks" in options.only:
         fill_disks(light, tally, options.seed)
+    if "pruning" in options.only:
+        prune_stores(light, tally, options.seed)
     if "company" in options.only:
         run_together(light, tally)
     if "dask" in options.only:

@@ -13,7 +13,6 @@ from tests.damage.scene import Scene, Stand, of_store
 from tests.damage.tally import Tally
 
 COMPANIES = (2, 3, 5, 8)  # runs side by side
-PROMPT = 10.0
 
 
 def run_together(scene: Scene, tally: Tally) -> None:
@@ -65,7 +64,5 @@ def stop_dask(scene: Scene, tally: Tally, seed: int, tries: int = 6) -> None:
             problems += run.problems()
             problems += [left for left in run.left_over() if left.startswith("a process")]
         tally.note(f"{number.name} with workers of dask", problems)
-    with stand.start(2, "--engine", "dask") as run:
-        run.end()
-        tally.note("the run after these", scene.problems(stand, run))
+    tally.note("the run after these", scene.after(stand, 2, "--engine", "dask"))
     shutil.rmtree(stand.folder)

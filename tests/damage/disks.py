@@ -60,9 +60,7 @@ def _small(scene: Scene, tally: Tally, name: str, size: int) -> None:
             run.end()
             problems = _stopped(run, stand, scene)
         resize(folder, ENOUGH)
-        with stand.start(1) as again:
-            again.end()
-            problems += scene.problems(stand, again)
+        problems += scene.after(stand)
     tally.note(f"full disk of {name}", problems)
     shutil.rmtree(stand.folder)
 
@@ -90,9 +88,7 @@ def _read_only(scene: Scene, tally: Tally, name: str, locked: Locked) -> None:
             problems = _stopped(run, stand, scene)
             if name == "store" and parts and run.code != 0:
                 problems.append(f"all was stored, and still: {run.text[-300:]}")
-        with stand.start(1) as again:
-            again.end()
-            problems += scene.problems(stand, again)
+        problems += scene.after(stand)
         what = "read-only disk" if locked is read_only_disk else "folder without permission"
         tally.note(f"{what}: {name}", problems)
         shutil.rmtree(stand.folder)
@@ -108,34 +104,30 @@ def fail_at_steps(
     """A fault from some step of a run on, and the run after it."""
     what = "a run's files put in place" if parts else "a whole run"
     stand = scene.copy(*parts)
-    with stepped(stand, 0, "killed") as run:
-        count = steps_of(run)
+    count = steps_of(stand, stand.command(1))
     shutil.rmtree(stand.folder)
     for number in sorted(chance.sample(range(1, count + 1), min(tries, count))):
         stand = scene.copy(*parts)
-        with stepped(stand, number, fault) as run:
+        with stepped(stand, stand.command(1), number, fault) as run:
             problems = _stopped(run, stand, scene) if fault in ERRORS else run.problems()
             if not scene.is_whole(stand.out):
                 problems.append("a mixture of runs")
-        with stand.start(1) as again:
-            again.end()
-            problems += scene.problems(stand, again)
+        problems += scene.after(stand)
         named = [f"step {number} of {count}: {problem}" for problem in problems]
         tally.note(f"{fault} at a step of {what}", named)
         shutil.rmtree(stand.folder)
 
 
 @contextmanager
-def stepped(stand: Stand, number: int, fault: str) -> Iterator[Running]:
-    """A run, ended, that fails at a step."""
-    run_itself = stand.command(1)[len(COMMAND):]
-    command = [*COMMAND, "tests.damage.steps", str(number), fault, str(stand.folder), *run_itself]
-    with Running(command, stand.folder) as run:
+def stepped(stand: Stand, command: list[str], number: int, fault: str) -> Iterator[Running]:
+    """A command of a stand, ended, that fails at a step."""
+    failing = ["tests.damage.steps", str(number), fault, str(stand.folder)]
+    with Running([*COMMAND, *failing, *command[len(COMMAND):]], stand.folder) as run:
         run.end()
         yield run
 
 
-def steps_of(run: Running) -> int:
-    """How many steps a command made that failed nowhere."""
-    return int(re.findall(rf"^{COUNT}(\d+)$", run.text, re.MULTILINE)[-1])
-
+def steps_of(stand: Stand, command: list[str]) -> int:
+    """How many steps a command makes that fails nowhere."""
+    with stepped(stand, command, 0, "killed") as run:
+        return int(re.findall(rf"^{COUNT}(\d+)$", run.text, re.MULTILINE)[-1])

@@ -147,10 +147,7 @@ def _run_folder(scene: Scene, stand: Stand, tally: Tally, chance: random.Random)
         again = scene.copy("store", "out")
         target = again.out / path.relative_to(stand.out)
         _write(target, HARMS[chance.choice(list(HARMS))](target.read_bytes(), chance))
-        with again.start(1) as run:
-            run.end()
-            problems = scene.problems(again, run)
-        tally.note("run folder, a harmed file, then a whole run", problems)
+        tally.note("run folder, a harmed file, then a whole run", scene.after(again))
         shutil.rmtree(again.folder)
 
 

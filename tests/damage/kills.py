@@ -56,9 +56,7 @@ def kill_runs(
             return
         stand = scene.copy()
         struck = list(_chain(scene, stand, jobs, chance, stages))
-        with stand.start(jobs) as run:
-            run.end()
-            problems = scene.problems(stand, run)
+        problems = scene.after(stand, jobs)
         for kill in struck:
             workers = "1 worker" if jobs == 1 else f"{jobs} workers"
             tally.note(f"{kill.way}: {kill.stage}, {workers}", [*kill.problems, *problems])

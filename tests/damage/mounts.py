@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PRIVATE = "MODALGRID_DAMAGE_MOUNTS"
@@ -36,9 +36,10 @@ def in_namespace(arguments: Sequence[str]) -> int | None:
         return None
     command = [sys.executable, "-m", "tests.damage", *arguments]
     inside = 'mount -t tmpfs tmpfs /dev/shm && exec "$@"'
-    return subprocess.run(
-        [*enter, "sh", "-c", inside, "sh", *command], env=environment, check=False
-    ).returncode
+    with subprocess.Popen([*enter, "sh", "-c", inside, "sh", *command], env=environment) as process:
+        with suppress(KeyboardInterrupt):  # it is told, too
+            process.wait()
+        return process.wait()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Self, TypeAlias
 
 import psutil
 
+from tests.damage.mounts import may_mount
 from tests.support.paths import ROOT
 
 COMMAND = (sys.executable, "-m")
@@ -159,7 +160,7 @@ class Running:
         left = [f"a process is left: {process.pid}" for process in self._processes()]
         scratch = [path.name for path in (self._folder / "tmp").iterdir()]
         left += [f"left in TMPDIR: {name}" for name in scratch if not CACHE.match(name)]
-        if is_private(SHARED_MEMORY):
+        if may_mount():  # else it is not of these tests alone
             left += [f"left in {path.parent}: {path.name}" for path in SHARED_MEMORY.iterdir()]
         return left
 
@@ -187,8 +188,3 @@ class Running:
             self.code = self._process.wait()
             self.stages.setdefault("end", time.monotonic() - self._begun)
             self._news.notify_all()
-
-
-def is_private(folder: Path) -> bool:
-    """Whether a folder was mounted for these tests alone: see tests.damage.mounts."""
-    return os.environ.get("MODALGRID_DAMAGE_MOUNTS") == "private" and folder.is_dir()

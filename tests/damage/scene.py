@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -115,6 +114,12 @@ class Scene:
 
     # What must be so afterwards
 
+    def after(self, stand: Stand, jobs: int = 1, *options: str) -> list[str]:
+        """What is wrong with a run that is left alone, after whatever harmed its stand."""
+        with stand.start(jobs, *options) as run:
+            run.end()
+            return self.problems(stand, run)
+
     def problems(self, stand: Stand, run: Running) -> list[str]:
         """What is wrong with a run that had ended well, its folder and its store."""
         found_wrong = run.problems()
@@ -160,8 +165,3 @@ def of_store(store: FolderStore) -> list[str]:
 def is_shard(store: FolderStore, key: str) -> bool:
     """Whether the entry of a key was a shard, which pruning may have put into another."""
     return any(key in keys for keys in store.groups().values()) or not store.holds(key)
-
-
-def kind_of(folder: Path) -> str:
-    """The kind of an entry, from its manifest."""
-    return str(json.loads((folder / "manifest.json").read_text())["ingredients"].get("kind"))

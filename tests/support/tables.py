@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -25,6 +26,11 @@ def write_columns(
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
     return path
+
+
+def standard_input(content: bytes) -> io.TextIOWrapper:
+    """What `sys.stdin` is where these bytes are piped into a command."""
+    return io.TextIOWrapper(io.BytesIO(content), encoding="ascii")
 
 
 def shop_columns(per_class: int = 20) -> dict[str, list[object]]:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 # Folders that are called so are hardly classes.
 PARTS = ("train", "test")
 PARTS_BY_OTHER_NAMES = ("training", "testing", "val", "valid", "validation", "dev", "eval")
+DEEPEST = 100  # levels of folders that are looked at; `os.walk` calls itself for each
 _Identity = tuple[int, int]
 
 
@@ -100,9 +101,17 @@ def _walk(
     seen: defaultdict[tuple[str, ...], set[_Identity]] = defaultdict(lambda: {_identity(root)})
     for directory, folders, files in os.walk(root, followlinks=True, onerror=unreadable):
         folder = PurePosixPath(Path(directory).relative_to(root).as_posix())
-        fresh = []
+        fresh: list[str] = []
+        if len(folder.parts) == DEEPEST and folders:
+            below.problems.append(f"{directory} holds folders deeper than {DEEPEST} levels")
+            folders.clear()
         for name in sorted(name for name in folders if not name.startswith(".")):
-            identity, of_class = _identity(Path(directory, name)), (*folder.parts, name)[:depth]
+            of_class = (*folder.parts, name)[:depth]
+            try:
+                identity = _identity(Path(directory, name))
+            except OSError as error:  # it went meanwhile, or its link leads nowhere by now
+                unreadable(error)
+                continue
             if identity not in seen[of_class]:
                 seen[of_class].add(identity)
                 fresh.append(name)

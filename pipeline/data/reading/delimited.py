@@ -7,14 +7,20 @@ import io
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow.csv as pa_csv
 
 from pipeline.data.reading.quotes import Quotes, Quoting
+from pipeline.data.samples import SourceError
+
+if TYPE_CHECKING:
+    from _csv import Reader as Records  # the csv module has no name for it
 
 MOST_PROBLEMS = 12
-HEAD, ROWS = 2**16, 20  # characters and rows of a file that tell its delimiter
+HEAD, ROWS = 2**16, 20  # bytes and rows of a file that tell its delimiter
+# Python's csv module refuses longer values unless it is told; Arrow does not.
+csv.field_size_limit(2**31 - 1)
 # What may stand between the values of a file of that ending, the usual first.
 DELIMITERS: dict[str, tuple[str, ...]] = {".csv": (",", ";", "\t"), ".tsv": ("\t",)}
 # How a grid says what quotes are, and what it says.
@@ -65,12 +71,29 @@ class Delimited:
 
     @classmethod
     def of(
-        cls, head: str, ending: str, quoting: Quoting | None, said_by: str = IN_A_GRID
+        cls, content: bytes, name: str, ending: str, quoting: Quoting | None,
+        said_by: str = IN_A_GRID,
     ) -> Self:
-        """How a file of that ending is written that begins with `head`."""
-        return cls(delimiter_of(head, ending, quoting), quoting, said_by)
+        """How a file of that ending is written, whose quotes are sound.
 
-    def problems(self, content: bytes) -> list[str]:
+        Parameters
+        ----------
+        content : its bytes, see `pipeline.data.reading.utf8`.
+        name : of the file, for messages.
+
+        Raises
+        ------
+        SourceError
+            Where quotes are broken or swallow rows.
+        """
+        head = content[:HEAD].decode(errors="ignore")  # it may end within a letter
+        form = cls(delimiter_of(head, ending, quoting), quoting, said_by)
+        problems = form._problems(content)
+        if problems:
+            raise SourceError([f"{name} {problem}" for problem in problems])
+        return form
+
+    def _problems(self, content: bytes) -> list[str]:
         """What is wrong with quotes, each with the row where they open; the first few."""
         if self.quoting == "none":
             return []
@@ -90,8 +113,15 @@ class Delimited:
 
     def header(self, content: bytes) -> list[str]:
         """The names of the columns."""
-        lines = io.StringIO(content.decode(), newline="")
-        return next(csv.reader(lines, **self.dialect()), [])
+        return next(filter(None, self.records(content)), [])
+
+    def records(self, content: bytes) -> Records:
+        """A reader of all rows, the header and empty ones included.
+
+        Raises csv.Error, when it comes there, where a row cannot be read.
+        """
+        lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
+        return csv.reader(lines, strict=True, **self.dialect())
 
     def dialect(self) -> dict[str, Any]:
         """Parameters of the csv module's readers."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from pipeline.data.reading.numbers import number_text
+from reports.wording import short
 
 
 def json_object(line: str | bytes) -> dict[str, Any]:
@@ -14,11 +16,12 @@ def json_object(line: str | bytes) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        Where it is no object, or nested deeper than can be read.
+        Where it is no object, has a key twice, or is nested deeper than can be read.
     """
     try:
         row = json.loads(
-            line, parse_int=number_text, parse_float=number_text, parse_constant=lambda _: None
+            line, parse_int=number_text, parse_float=number_text, parse_constant=lambda _: None,
+            object_pairs_hook=_object,
         )
     except json.JSONDecodeError as error:
         raise ValueError(f"every line must be a JSON object: {error}") from error
@@ -28,3 +31,13 @@ def json_object(line: str | bytes) -> dict[str, Any]:
         start = line[:40] if isinstance(line, str) else line[:40].decode(errors="replace")
         raise ValueError(f"every line must be a JSON object, not {start}")
     return row
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of whose keys none stands twice: Python would take the last in silence."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise ValueError(f"the key {short(twice)} stands more than once; rename one")
+    return values

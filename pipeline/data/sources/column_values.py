@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.data.reading.numbers import number_texts
 from pipeline.data.reading.regular_files import is_outside
@@ -25,6 +26,9 @@ LONGEST_PATH = 4096  # characters; systems allow no more
 SHORTEST_BASE64 = 64  # characters; no picture file is shorter
 SHOWN = 20  # characters of base64 that a message shows
 BASE64_SIGNS = re.compile(r"[A-Za-z0-9+/=\s]*")
+EXTENDED = ("arrow.uuid", "arrow.bool8")  # types of Arrow whose values are no texts or numbers
+# The decimals of seconds: those that count, the zeros behind them, and the time zone.
+ZEROS_OF_SECONDS = r"(?:\.|(\.\d*[1-9]))0+(Z|[+-][\d:]+)?$"
 # How files of PNG, JPEG, GIF, WebP, TIFF and BMP begin in base64.
 BASE64 = re.compile(
     r"data:image/|iVBORw0KGgo|/9j/|R0lGOD|UklGR|SUkqA|TU0AK|Qk[0-9A-Za-z+/]{5}AAA"
@@ -34,14 +38,20 @@ BASE64 = re.compile(
 def texts(columns: Columns, name: str) -> list[str | None]:
     """Read column `name` as text without white space around it; None where nothing is left.
 
-    Numbers are as `pipeline.data.reading.numbers` writes them.
+    Numbers are as `pipeline.data.reading.numbers` writes them, times without zeros at the end.
 
     Raises
     ------
     SourceError
-        Where the column's type has no plain text (lists, structs, bytes that are no UTF-8).
+        Where the column's type has no plain text (lists, structs, bytes that are no UTF-8, and
+        spans of time, whose number says nothing without its unit).
     """
     column = columns.table[name]
+    if isinstance(column.type, pa.BaseExtensionType):
+        if column.type.extension_name in EXTENDED:
+            return [None if value is None else str(value).lower() for value in column.to_pylist()]
+        chunks = [chunk.storage for chunk in column.chunks]
+        column = pa.chunked_array(chunks, column.type.storage_type)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type):
@@ -49,7 +59,12 @@ def texts(columns: Columns, name: str) -> list[str | None]:
     if pa.types.is_decimal(column.type):
         return number_texts(column.to_pylist())
     try:
-        values = column.cast(pa.large_string()).to_pylist()
+        if pa.types.is_duration(column.type) or pa.types.is_interval(column.type):
+            raise pa.ArrowNotImplementedError
+        values = column.cast(pa.large_string())
+        if pa.types.is_temporal(column.type):
+            values = pc.replace_substring_regex(values, ZEROS_OF_SECONDS, r"\1\2")
+        values = values.to_pylist()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise SourceError([f"{columns.file.name} column '{name}' must hold text, numbers, dates or "
                            f"true and false, not {column.type}"]) from error

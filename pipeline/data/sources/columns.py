@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
-from pipeline.data.reading.delimited import DELIMITERS, HEAD, Delimited
+from pipeline.data.reading.delimited import DELIMITERS, Delimited
 from pipeline.data.reading.json_rows import json_object
 from pipeline.data.reading.quotes import Quoting
-from pipeline.data.reading.regular_files import check_regular, read_regular
+from pipeline.data.reading.regular_files import check_regular
+from pipeline.data.reading.utf8 import utf8_file
 from pipeline.data.samples import OF_SAMPLES, SourceError
-from pipeline.data.sources.parquet import PictureColumn, parquet_files, read_parquet
+from pipeline.data.sources.parquet import PictureColumn, parquet_files, read_parquet, schema_of
 from pipeline.data.sources.problems import first_few, hint
 
 JSON_LINES = (".jsonl", ".ndjson")
+_T = TypeVar("_T")
 ENDINGS = (*DELIMITERS, *JSON_LINES, ".parquet")
+
+
+class Choice(Protocol):
+    """Chooses columns of a file that is being read."""
+
+    def __call__(self, names: Sequence[str], nested: Collection[str]) -> Collection[str]:
+        """Which of the columns are read.
+
+        Parameters
+        ----------
+        names : of all columns, those that stand twice included.
+        nested : those of JSON Lines that hold lists or objects, which have no plain text.
+        """
+
+
+Asked = Collection[str] | Choice
 
 
 @dataclass(frozen=True)
@@ -64,7 +81,7 @@ class Columns:
 
 def read_columns(
     file: Path,
-    asked: Collection[str],
+    asked: Asked,
     pictures: Collection[str] = (),
     quoting: Quoting | None = None,
 ) -> Columns:
@@ -78,6 +95,7 @@ def read_columns(
 
     Parameters
     ----------
+    asked : names, or what chooses among those that there are: the file is read once all the same.
     pictures : which of the columns hold pictures: in Parquet files, encoded ones stay on disk.
     quoting : how a CSV or TSV file marks values with delimiters or line breaks: with "double"
         quotes around them, or with "none". None: with quotes, but where they may be letters that
@@ -123,39 +141,27 @@ def missing_columns(
     ]
 
 
-def _utf8(file: Path) -> bytes:
-    """Read the file's bytes without a byte order mark, and make sure that they are UTF-8."""
-    content = read_regular(file).removeprefix(b"\xef\xbb\xbf")
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise SourceError([f"{file} line {line}: tables must be UTF-8 text, and byte "
-                           f"0x{content[error.start]:02x} is not; save it as UTF-8"]) from error
-    return content
-
-
-def _once(file: Path, names: Sequence[str], asked: Collection[str]) -> list[str]:
+def once(file: str, names: Sequence[str], asked: Collection[str]) -> list[str]:
     """List the columns asked for that the file has, each of which may stand in it only once."""
     twice = sorted({name for name in asked if names.count(name) > 1})
     if twice:
         raise SourceError(
-            [f"{file.name} has more than one column '{name}'; rename one" for name in twice]
+            [f"{file} has more than one column '{name}'; rename one" for name in twice]
         )
     return [name for name in names if name in asked]
 
 
-def _read_delimited(file: Path, quoting: Quoting | None, asked: Collection[str]) -> Columns:
-    content = _utf8(file)
-    head = content[:HEAD].decode(errors="ignore")  # it may end within a letter
-    form = Delimited.of(head, file.suffix.lower(), quoting)
-    problems = form.problems(content)
-    if problems:
-        raise SourceError([f"{file.name} {problem}" for problem in problems])
+def _chosen(asked: Asked, names: Sequence[str]) -> Collection[str]:
+    return asked(names, ()) if callable(asked) else asked
+
+
+def _read_delimited(file: Path, quoting: Quoting | None, asked: Asked) -> Columns:
+    content = utf8_file(file)
+    form = Delimited.of(content, file.name, file.suffix.lower(), quoting)
     names = form.header(content)
     if not names:
         raise SourceError([f"{file} is empty; its first line must name the columns"])
-    columns = _once(file, names, asked)
+    columns = once(file.name, names, _chosen(asked, names))
     if not columns:
         return Columns(file, tuple(names), pa.table({}))
     wrong: list[str] = []
@@ -180,32 +186,54 @@ def _read_delimited(file: Path, quoting: Quoting | None, asked: Collection[str])
     return Columns(file, tuple(names), table)
 
 
-def _read_json_lines(file: Path, asked: Collection[str]) -> Columns:
-    lines = (line for line in _utf8(file).split(b"\n") if line.strip())
-    rows: list[Mapping[str, str | None]] = []
-    problems: list[str] = []
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(_json_row(line, asked))
-        except ValueError as error:
-            problems.append(f"{file.name} row {number}: {error}")
-    if problems:
-        raise SourceError(first_few(problems, "such rows"))
-    names = tuple(dict.fromkeys(itertools.chain.from_iterable(rows)))
-    values = {name: [row.get(name) for row in rows] for name in names if name in asked}
+def _read_json_lines(file: Path, asked: Asked) -> Columns:
+    lines = (line for line in utf8_file(file).split(b"\n") if line.strip())
+    if callable(asked):
+        read = _each_row(file, lines, json_object)
+        chosen = asked(_names(read), set[str]().union(*map(_nested, read)))
+        rows = _each_row(file, read, lambda row: _as_texts(row, chosen))
+    else:
+        chosen = asked
+        rows = _each_row(file, lines, lambda line: _as_texts(json_object(line), chosen))
+    names = _names(rows)
+    values = {name: [row.get(name) for row in rows] for name in names if name in chosen}
     arrays = {name: pa.array(column, pa.large_string()) for name, column in values.items()}
     return Columns(file, names, pa.table(arrays))
 
 
-def _json_row(line: bytes, asked: Collection[str]) -> dict[str, str | None]:
-    """Parse a line's object, the values asked for as text."""
+def _each_row(
+    file: Path, rows: Iterable[_T], work: Callable[[_T], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What comes of each row. Raises SourceError with every row of which nothing does."""
+    results: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for number, row in enumerate(rows, 1):
+        try:
+            results.append(work(row))
+        except ValueError as error:
+            problems.append(f"{file.name} row {number}: {error}")
+    if problems:
+        raise SourceError(first_few(problems, "such rows"))
+    return results
+
+
+def _names(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(rows)))
+
+
+def _nested(row: Mapping[str, Any]) -> set[str]:
+    return {name for name, value in row.items() if isinstance(value, list | dict)}
+
+
+def _as_texts(row: Mapping[str, Any], names: Collection[str]) -> dict[str, str | None]:
+    """The values asked for as text; of others only the names are kept."""
     return {
-        name: _json_text(name, value) if name in asked else None
-        for name, value in json_object(line).items()
+        name: json_text(name, value) if name in names else None for name, value in row.items()
     }
 
 
-def _json_text(name: str, value: object) -> str | None:
+def json_text(name: str, value: object) -> str | None:
+    """A value of a line as text. Raises ValueError where it is none, nor a number or true."""
     if isinstance(value, bool):
         return str(value).lower()
     if value is not None and not isinstance(value, str):
@@ -218,9 +246,10 @@ def _json_text(name: str, value: object) -> str | None:
 
 
 def _read_parquet(
-    file: Path, files: Sequence[Path], asked: Collection[str], pictures: Collection[str]
+    file: Path, files: Sequence[Path], asked: Asked, pictures: Collection[str]
 ) -> Columns:
-    names = _once(file, pq.read_schema(files[0]).names, asked)
+    chosen = _chosen(asked, schema_of(files, ()).names) if callable(asked) else asked
+    names = once(file.name, schema_of(files, chosen).names, chosen)
     held = read_parquet(files, names, pictures)
     parts = tuple(zip(files, held.rows, strict=True)) if file.is_dir() else ()
     return Columns(file, held.names, held.table, parts, held.pictures)

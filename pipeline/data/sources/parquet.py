@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from pipeline.data.reading.arrow_types import plain_type, without_views
 from pipeline.data.reading.regular_files import check_regular
 from pipeline.data.samples import SourceError
+from pipeline.data.sources.problems import first_few
 
 GROUPS = 2  # row groups of pictures in memory at once, in each process
 
@@ -114,6 +115,46 @@ def parquet_files(folder: Path) -> list[Path]:
     return files
 
 
+def schema_of(files: Sequence[Path], asked: Collection[str]) -> pa.Schema:
+    """The columns of the first file; others must have those of them that are asked for, alike.
+
+    Raises
+    ------
+    SourceError
+        With every file that has not, or that cannot be read.
+    """
+    problems: list[str] = []
+    schemas: list[tuple[Path, pa.Schema]] = []
+    for file in files:
+        try:
+            schemas.append((file, pq.read_schema(file)))
+        except (OSError, pa.ArrowException) as error:
+            problems.append(f"{file} cannot be read: {error}")
+    if problems:
+        raise SourceError(first_few(problems, "such files"))
+    (first, schema), *others = schemas
+    for file, other in others:
+        problems += _unlike(schema, other, first, file, asked)
+    if problems:
+        raise SourceError(first_few(problems, "such columns"))
+    return schema
+
+
+def _unlike(
+    schema: pa.Schema, other: pa.Schema, first: Path, file: Path, asked: Collection[str]
+) -> Iterator[str]:
+    """How the columns of a file that are asked for differ from those of the first file."""
+    for name in (name for name in schema.names if name in asked and schema.names.count(name) == 1):
+        if other.names.count(name) != 1:
+            number = "more than one" if name in other.names else "no"
+            yield f"{file.name} has {number} column '{name}', {first.name} has one"
+            continue
+        kinds = {plain_type(kind) for kind in (schema.field(name).type, other.field(name).type)}
+        if len(kinds) > 1 and pa.null() not in kinds:
+            yield (f"{file.name} column '{name}' is {other.field(name).type}, in {first.name} "
+                   f"it is {schema.field(name).type}: write both as one type")
+
+
 @dataclass(frozen=True)
 class ParquetTable:
     """What some columns of Parquet files hold.
@@ -151,7 +192,8 @@ def read_parquet(
     }
     plain = [name for name in names if name not in held_back]
     table = pa.concat_tables(
-        [without_views(pq.read_table(file, columns=plain)) for file in files]
+        [without_views(pq.read_table(file, columns=plain)) for file in files],
+        promote_options="default",  # a file's column without values has no type
     )
     columns = {name: PictureColumn(tuple(files), path, ends) for name, path in held_back.items()}
     for name, held in columns.items():

@@ -84,7 +84,8 @@ class Bucket:
             yield
         except AlreadyExistsError:
             raise
-        except (BaseError, ValueError, FileNotFoundError) as error:
+        # NotImplementedError: a server that can write files, but not make sure that it is the first
+        except (BaseError, ValueError, FileNotFoundError, NotImplementedError) as error:
             if isinstance(error, FileNotFoundError) and not writing:
                 raise FileNotFoundError(f"{self.address}: {_reason(error)}") from error
             # nothing need be there to be written over: the bucket itself is missing

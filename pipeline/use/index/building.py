@@ -168,7 +168,9 @@ class ItemsOf(NamedTuple):
     columns: Columns
 
     def __call__(self) -> Iterator[Item]:
-        """The items, from the first on."""
+        """The items, from the first on: they are read more than once."""
+        if self.source == "-":
+            raise BundleError("items are read twice to index them: name a file, not -")
         return read_items(self.source, self.columns)
 
 

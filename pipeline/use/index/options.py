@@ -20,7 +20,8 @@ def add_common(parser: argparse.ArgumentParser) -> None:
                         help="compare all items, where the index has lists for an approximate "
                         "search")
     parser.add_argument("--json", action="store_true", help="print JSON, an item a line")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures, too")
+    parser.add_argument("--html", type=_page, metavar="FILE",
+                        help="write a page with pictures, too")
 
 
 def count_of(text: str) -> int:
@@ -28,6 +29,16 @@ def count_of(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 10_000:
         raise argparse.ArgumentTypeError(f"a number from 1 to 10000, not '{text}'")
     return int(text)
+
+
+def _page(text: str) -> Path:
+    """A page that can be written; by its ending, that no other file is overwritten."""
+    file = Path(text)
+    if file.suffix.lower() not in (".html", ".htm") or file.is_dir():
+        raise argparse.ArgumentTypeError(f"a file that ends in .html, not '{text}'")
+    if not file.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder '{file.parent}'")
+    return file
 
 
 def _condition(text: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ class Columns:
     others : whether the values of all other columns are asked for, too.
     allow_outside : whether paths of pictures may lead out of the table's folder.
     quoting : of a CSV or TSV file, see `pipeline.data.sources.columns.read_columns`.
+    said : names that the user said, and that must be there whatever the model looks at.
     unknown : options by which columns are to be named, where nothing tells any that the model
         looks at.
     """
@@ -34,7 +35,17 @@ class Columns:
     others: bool = False
     allow_outside: bool = False
     quoting: Quoting | None = None
+    said: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> set[str]:
+        """The columns whose values are known to be needed."""
+        return {name for name in (self.image, *self.text, self.label, self.id) if name}
+
+    def asked(self, names: Sequence[str]) -> set[str]:
+        """Those of a table's columns whose values are looked at."""
+        return set(names) if self.others else self.used & set(names)
 
     def row(self, values: Mapping[str, Any]) -> dict[str, str | None]:
         """Values of the other columns as text; None for what is neither text nor number."""
@@ -54,11 +65,12 @@ class Columns:
                 f"{file}: which column holds what is not known, for the model's own rows came from "
                 f"no table: say {' and '.join(self.unknown)} (columns: {', '.join(names)})"
             )
-        missing = [name for name in needed if name not in names]
+        missing = [name for name in dict.fromkeys((*self.said, *needed)) if name not in names]
         if missing:
+            advice = "; name another with --image or --text"
             raise BundleError("\n".join(
-                f"{file} has no column '{name}'; {nearest(name, names)}; name another with --image "
-                "or --text" for name in missing
+                f"{file} has no column '{name}'; {nearest(name, names)}"
+                f"{'' if name in self.said else advice}" for name in missing
             ))
 
 
@@ -84,12 +96,16 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
                              "quote is a letter (default: as the bundle's rows had it)")
 
 
-def columns_given(options: argparse.Namespace) -> Columns:
+def columns_given(options: argparse.Namespace, label: str | None = None) -> Columns:
     """What was said; the rest is for the bundle to say."""
+    texts = tuple(options.text or ())
+    single = (options.image, options.id, label)
     return Columns(
         image=options.image,
-        text=tuple(options.text or ()),
+        text=texts,
+        label=label,
         id=options.id,
+        said=(*texts, *(name for name in single if name is not None)),
         allow_outside=options.allow_outside,
         quoting=options.quoting,
     )

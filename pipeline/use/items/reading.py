@@ -30,8 +30,8 @@ def read_items(source: str, columns: Columns) -> Iterator[Item]:
         Where there is no such file, it cannot be read, or lacks a column.
     """
     path = Path(source)
-    if source != "-" and not path.exists():
-        raise BundleError(f"{source} does not exist")
+    if source != "-" and not (source and path.exists()):
+        raise BundleError(f"{source or 'a file without a name'} does not exist")
     if source != "-" and path.is_dir():
         yield from _of_folder(path)
         return
@@ -43,7 +43,7 @@ def read_items(source: str, columns: Columns) -> Iterator[Item]:
     if first is None:
         return
     needed = [name for name in (columns.image, *columns.text) if name]
-    columns.check(list(first), needed, source)
+    columns.check(list(first), needed, "standard input" if source == "-" else source)
     for number, row in enumerate(_again(first, rows), 1):
         yield _item(row, number, columns, folder)
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.use.serving.documentation import documentation
 from pipeline.use.serving.hosts import KnownHosts
-from pipeline.use.serving.limits import BoundedBody, Refusal
+from pipeline.use.serving.limits import BoundedBody, Refusal, WholeForms
 from pipeline.use.serving.metrics import Measured
 from pipeline.use.serving.page import HtmlPage, question_page
 from pipeline.use.serving.routes import index_router, router
@@ -52,7 +52,7 @@ def app_of(service: Service, hosts: frozenset[str]) -> ASGIApp:
     for path, page in pages.items():
         app.add_api_route(path, _shown(page), include_in_schema=False)
     paths = frozenset([*app.openapi()["paths"], *pages, "/openapi.json"])
-    bounded = BoundedBody(app, service.limits)
+    bounded = BoundedBody(WholeForms(app), service.limits)
     return Measured(Guarded(KnownHosts(bounded, hosts)), service.metrics, paths)
 
 

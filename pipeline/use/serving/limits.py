@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from fastapi import HTTPException
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from python_multipart.multipart import parse_options_header
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+END_OF_FORM = 4096  # bytes of a form's end, in which its last boundary stands
 
 
 @dataclass(frozen=True)
@@ -125,3 +128,43 @@ def _announced(scope: Scope) -> int:
                 raise Refusal(400, "Content-Length is not a number of bytes", "content-length")
             return int(value)
     return 0
+
+
+class WholeForms:
+    """Refuses forms of several parts (RFC 7578) that end without their last boundary.
+
+    What came of them would be taken for all that was sent.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request; see the ASGI specification."""
+        end = _last_boundary(scope) if scope["type"] == "http" else b""
+        await self._app(scope, _watched(receive, end) if end else receive, send)
+
+
+def _watched(receive: Receive, end: bytes) -> Receive:
+    tail = b""
+
+    async def watched() -> Message:
+        nonlocal tail
+        message = await receive()
+        tail = (tail + message.get("body", b""))[-END_OF_FORM:]
+        has_ended = message["type"] == "http.request" and not message.get("more_body", False)
+        if has_ended and tail and end not in tail:
+            raise Refusal(400, "the form ends before its last boundary", "form")
+        return message
+
+    return watched
+
+
+def _last_boundary(scope: Scope) -> bytes:
+    """What ends the body; empty where it is no form of several parts."""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            kind, options = parse_options_header(value)
+            boundary = options.get(b"boundary", b"")
+            return b"--" + boundary + b"--" if kind.startswith(b"multipart/") and boundary else b""
+    return b""

@@ -53,13 +53,17 @@ def _service(request: Request) -> Service:
     return service
 
 
-def _is_form(request: Request) -> None:
+async def _is_form(request: Request) -> None:
     kind = request.headers.get("content-type", FORMS[0]).partition(";")[0].strip().lower()
     if kind not in FORMS:
         raise Refusal(
             415, f"a form is asked for here ({FORMS[0]}), with picture and text; JSON goes to "
             "/predict/batch", "content-type",
         )
+    form = await request.form()
+    twice = [name for name in Question.model_fields if len(form.getlist(name)) > 1]
+    if twice:
+        raise Refusal(422, f"the field {twice[0]} is there more than once", "fields")
 
 
 Served = Annotated[Service, Depends(_service)]

@@ -179,6 +179,24 @@ def test_word2vec_and_glove_files(tmp_path: Path, make: Callable[[Path], Path]) 
     assert encoder.transform(["car bus red"]).sequence()[0].tolist() == [[[0.0, -2.0], [1.0, 0.5]]]
 
 
+@pytest.mark.parametrize("header", [b"", b"2 2\n"])
+@pytest.mark.parametrize("begins", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("line", [b"car 3 4\n", b"car\t3\t4\n", b"car  3 4 \r\n"])
+def test_marks_tabs_and_blanks_change_no_vector(tmp_path: Path, header, begins, line) -> None:
+    path = tmp_path / "own.vec"
+    path.write_bytes(begins + header + b"red 1 2\n" + line)
+    encoder = Word2Vec(vectors="file", file=path)
+    assert encoder.transform(["red", "car"]).values.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_what_is_no_file_of_vectors_is_said(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "own.vec")
+    for path in (tmp_path / "own.vec", tmp_path):
+        with pytest.raises(ValueError, match="is not a regular file"):
+            Word2Vec(vectors="file", file=path).identity()
+
+
 def test_gensim_reads_our_examples_alike(tmp_path: Path) -> None:
     from gensim.models import KeyedVectors
 
@@ -194,7 +212,9 @@ def test_gensim_reads_our_examples_alike(tmp_path: Path) -> None:
     (b"word and text\n", "its first line is neither"),
     (b"3 2\nred 1 2\ncar 1 2\n", "cut off: its first line says 3 words, it holds 2"),
     (b"2 2\nred 1 2\ncar 1\n", "line 3: 1 numbers after the word, not 2"),
-    (b"a 1 2 3\nred  2 3\n", "byte 12: not 3 numbers: there are 2"),
+    (b"a 1 2 3\nred  2 3\n", "line 2: 2 numbers after the word, not 3"),
+    (b"red 1e300 2\n", "the vector of the word 'red' is not of finite numbers"),
+    (b"red " + b"1 " * 2**19 + b"\n", "line 1 has more than 1,048,576 bytes"),
     (b"car 1 2\nred x 2\n", "byte 12: not 2 numbers: could not convert"),
     (
         b"2 2\nred " + np.zeros(2, "<f4").tobytes() + b"car \x00\x00",

@@ -176,3 +176,10 @@ def test_large_sequences_are_not_kept(monkeypatch):
     reduction.transform(block)
     mean_vectors(block)
     assert len(RECENT) == kept
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_rows_that_are_all_alike_have_no_components_and_cause_no_warning(form):
+    block = Block.of(form(np.ones((3, 4), np.float32)))
+    values = BlockReduction(2, random_state=0).fit(block).transform(block)
+    np.testing.assert_allclose(values, 0, atol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -115,6 +116,41 @@ def test_a_file_that_is_no_grid_is_said_to_be_none(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(GridError, match=words):
         read_grid(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices of POSIX")
+def test_what_is_no_file_is_said_to_be_none(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "pipe.yaml", Path("/dev/zero"), tmp_path):
+        with pytest.raises(GridError, match="cannot be read: is not a regular file"):
+            read_grid(path)
+    with pytest.raises(GridError, match="no file has a zero character in its name"):
+        read_grid(tmp_path / "a\0b.yaml")
+
+
+TABLE = GRID["data"]
+
+
+@pytest.mark.parametrize(("changes", "expected"), [
+    ({"classifier": {"logistic": {"C": True}}},
+     ["classifier.logistic.C: C: value should be a number, and true and false are none, not True"]),
+    ({"text": [{"bow": {"ngrams": [True, 2]}}]},
+     ["text[0].bow.ngrams: ngrams: value should be a number, and true and false are none, not "
+      "[True, 2]"]),
+    ({"text": [{"bow": {"ngrams": [1]}}]},
+     ["text[0].bow.ngrams[1]: ngrams: needs a value number 2"]),
+    ({"split": {"repeats": True}},
+     ["split.repeats: value should be a number, and true and false are none (given: True)"]),
+    # a type that is this or that is one rule, at the place where the value breaks it
+    ({"data": {**TABLE, "text": 1}},
+     ["data.text: text: value should be a valid string or a valid list, not 1"]),
+    ({"data": {**TABLE, "where": {"a": [1, None]}}},
+     ["data.where.a[1]: where: value should be a valid string or a valid integer or a valid "
+      "number or a valid boolean, not None"]),
+    ({"data": {**TABLE, "join": {"path": "b.csv"}}}, ["data.join.on: join: needs the key 'on'"]),
+])
+def test_values_of_another_type_are_told_once_each_with_the_rule(changes, expected):
+    assert [problem.partition(": ")[2] for problem in problems(**changes)] == expected
 
 
 def test_a_file_that_is_not_there_or_not_utf8_is_named(tmp_path):

@@ -28,7 +28,7 @@ from pipeline.store.folder import FolderStore
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
-from tests.support.limits import Counted
+from tests.support.limits import Impatient
 from tests.support.model_views import views
 
 
@@ -178,13 +178,6 @@ def test_an_engine_that_was_closed_takes_tasks_again(store):
 
 def wait_for_ever() -> None:
     threading.Event().wait()
-
-
-class Impatient(Counted):
-    """Leaves what runs as soon as something does."""
-
-    def patience(self) -> float:
-        return 0.0
 
 
 @pytest.mark.parametrize("slots", [1, 2])

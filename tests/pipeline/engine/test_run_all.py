@@ -20,7 +20,7 @@ from pipeline.engine.run_all import counts, run_all
 from pipeline.engine.task import Batch, Done, Failed, NotReached, Outcome, Outcomes, memory_of
 from pipeline.store.folder import FolderStore
 from pipeline.store.store import Store
-from tests.support.limits import Counted
+from tests.support.limits import Counted, Impatient
 
 STORE = FolderStore(Path("never written"))
 BOOM = Failed("ValueError: boom", "the traceback")
@@ -433,13 +433,6 @@ def test_progress_counts_nothing_that_was_left():
     recording = Recording()
     run_all([piece("a"), piece("b", "a")], Engine(), STORE, recording.progress, None, Counted(1))
     assert dict(recording.counts) == {"Pieces": 1}
-
-
-class Impatient(Counted):
-    """Leaves what runs as soon as something does."""
-
-    def patience(self) -> float:
-        return 0.0
 
 
 def test_what_runs_when_the_patience_ends_is_left_and_the_engine_closed_at_once():

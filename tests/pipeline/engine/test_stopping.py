@@ -51,12 +51,36 @@ def test_in_its_first_second_a_run_ends_with_the_sentence(tmp_path: Path, number
     "signal.pause()",
     # what swallows the interruption, or is not interrupted, is ended in time
     "while True:\n        try:\n            signal.pause()\n        except BaseException: pass",
+    # what Python remembers of a module, and kills itself for in the end
+    "exec('signal.pause()')",
 ])
-def test_work_that_is_told_to_stop_stops_and_says_so_once(number, work) -> None:
+def test_work_that_is_told_to_stop_stops_and_says_so_once(tmp_path, number, work) -> None:
     code = (
         "import signal, sys\nfrom pipeline.engine import stopping\nstopping.PATIENCE = 0.2\n"
         "stopping.listen()\n"
         f"def main():\n    print('ready', flush=True)\n    {work}\n"
+        "sys.exit(stopping.stoppable(main))"
+    )
+    (tmp_path / "command.py").write_text(code)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    process = started("-m", "command", PYTHONPATH=path)
+    assert answered(process, number) == (STOPPED, f"\nstopped; {GO_ON}\n")
+
+
+# When Python runs what a process registered for its end, and when it takes its modules apart.
+ENDS = {
+    "at exit": "import atexit\natexit.register(late)\n",
+    "behind it": "class Late:\n    def __del__(self): late()\nsys.late = Late()\n",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("number", stopping.SIGNALS)
+def test_a_signal_while_python_ends_changes_no_exit_code(number, end) -> None:
+    code = (
+        "import os, signal, sys\nfrom pipeline.engine import stopping\nstopping.listen()\n"
+        f"def late(kill=os.kill, pid=os.getpid()):\n    kill(pid, {int(number)})\n{ENDS[end]}"
+        "def main():\n    print('ready', flush=True)\n    signal.pause()\n"
         "sys.exit(stopping.stoppable(main))"
     )
     assert answered(started("-c", code), number) == (STOPPED, f"\nstopped; {GO_ON}\n")
@@ -86,10 +110,11 @@ def test_what_dead_runs_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
     dead, alive = process.pid, os.getpid()
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "kept").mkdir(parents=True)
-    leftovers = [f"sem.loky-{dead}-abc", f"loky-{dead}-x", f"joblib_memmapping_folder_{dead}_a_b"]
+    leftovers = [f"sem.loky-{dead}-abc", f"loky-{dead}-x", f"joblib_memmapping_folder_{dead}_a_b",
+                 f"sem.modalgrid-{dead}-abc", f"modalgrid-dask-{dead}-abc"]
     others = [f"sem.loky-{alive}-abc", f"joblib_memmapping_folder_{alive}_a", "sem.loky-x-1",
               f"sem.mp-{dead}", f"mine-sem.loky-{dead}-abc", "elsewhere"]
-    for name in (*leftovers[:1], *others[:1], *others[2:-1]):
+    for name in (*leftovers[:1], *leftovers[3:], *others[:1], *others[2:-1]):
         (tmp_path / name).touch()
     (tmp_path / leftovers[1]).symlink_to(elsewhere)
     for folder in (leftovers[2], others[1]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.data.reading import utf8
 from pipeline.data.samples import SourceError
 from pipeline.start.draft import Draft, Given, NoStart
+from pipeline.start.reading import look_at
 from pipeline.start.tables import table_draft
 from tests.support.samples import png
 from tests.support.tables import shop_columns, write_columns, write_pictures
@@ -229,3 +232,20 @@ def test_a_column_that_cannot_be_read_is_refused_where_it_is_named(option, tmp_p
     asked = Given(label="deep") if option == "label" else Given(text=("deep",))
     with pytest.raises(NoStart, match=f"--{option}: column 'deep' cannot be used: "):
         table_draft(file, asked)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl"])
+def test_a_table_is_read_once(tmp_path, ending, monkeypatch):
+    file = tmp_path / f"items{ending}"
+    columns = shop_columns()
+    if ending == ".jsonl":
+        rows = zip(*columns.values(), strict=True)
+        file.write_text("".join(json.dumps(dict(zip(columns, row, strict=True))) + "\n"
+                                for row in rows))
+    else:
+        write_columns(file, columns, "\t" if ending == ".tsv" else ",")
+    reads, read = [], utf8.read_regular
+    monkeypatch.setattr(utf8, "read_regular", lambda path: reads.append(path) or read(path))
+    monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("it was opened beside that"))
+    assert look_at(file).rows == len(columns["sku"])
+    assert reads == [file]

@@ -305,3 +305,9 @@ def test_a_store_in_a_folder_needs_no_library_for_buckets():
     )
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout == b"[]\n"
+
+
+def test_a_server_that_cannot_make_sure_that_an_object_is_new_is_no_store():
+    bucket = Bucket("http://127.0.0.1:9/store")
+    with pytest.raises(OSError, match=r"9/store cannot be used.*not yet implemented"):
+        bucket.create("a", b"")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -195,6 +197,38 @@ def test_prune_leaves_a_writer_at_work_alone(tmp_path):
     with store.lock("0123"):
         assert store_command.prune(store) == []
     assert leftover.exists()
+
+
+def test_removal_that_is_interrupted_leaves_no_half_of_an_entry(
+    tmp_path, counter, monkeypatch, capsys, caplog
+):
+    store = FolderStore(tmp_path)
+    store.get(INGREDIENTS, counter)
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", interrupted)
+        with pytest.raises(SystemExit) as stop:
+            store_command.main(["--store", str(tmp_path), "prune", "--unused-days", "0"])
+    assert (stop.value.code, capsys.readouterr().err) == (130, "stopped\n")
+    assert store.all_keys() == []
+    store.get(INGREDIENTS, counter)
+    assert (counter.calls, caplog.text) == (2, "")  # nothing was damaged
+    assert len(store_command.prune(store)) == 1  # what is left of it
+
+
+def test_a_full_disk_on_which_nothing_can_be_moved_can_be_pruned(tmp_path, counter, monkeypatch):
+    store = FolderStore(tmp_path)
+    store.get(INGREDIENTS, counter)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "rename", full)
+    assert store_command.prune(store, unused_days=0) == [key_of(INGREDIENTS)]
+    assert store.all_keys() == []
 
 
 def test_a_store_that_is_not_there_is_said_so(tmp_path):

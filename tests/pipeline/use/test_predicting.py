@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from pipeline.use import predictions
 from pipeline.use.bundle import Bundle
 from pipeline.use.items.columns import Columns
 from pipeline.use.predicting import columns_of
+from tests.support.tables import standard_input
 from tests.support.tiny import read_rows
 
 NAMES = ["sku", "picture", "words", "kind"]
@@ -73,7 +73,7 @@ def test_every_kind_of_table_gives_the_same(made, table, ending, monkeypatch):
         pq.write_table(pa.Table.from_pylist(records), items)
     else:
         monkeypatch.chdir(table.parent)
-        monkeypatch.setattr("sys.stdin", io.StringIO(table.read_text()))
+        monkeypatch.setattr("sys.stdin", standard_input(table.read_bytes()))
     assert predicted(made, items, folder=table.parent, out="other.csv") == expected
 
 
@@ -122,6 +122,9 @@ def test_the_label_is_never_needed_and_unknown_ones_are_counted(made, table, cap
     said = capsys.readouterr().err
     assert "of 1 item with a label" in said
     assert "1 item of classes that the model does not know" in said
+    write(table, [[*rows[0], "zebra"]])
+    predicted(made, table, folder=table.parent, out="none.csv")
+    assert "1 item of classes that the model does not know" in capsys.readouterr().err
 
 
 def test_columns_may_be_called_otherwise(made, table, capsys):
@@ -218,7 +221,35 @@ def test_sets_of_classes_cover_what_is_asked_for(made, table, capsys):
     assert "sets of classes for a coverage of 0.9" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--label", "--id", "--image", "--text"])
+@pytest.mark.parametrize("name", ["kinf", ""])
+def test_columns_that_are_named_must_be_there(made, table, capsys, option, name):
+    output = table.parent / "p.csv"
+    assert main([str(made.model), str(table), "-o", str(output), option, name]) == 2
+    assert f"items.csv has no column '{name}'" in capsys.readouterr().err
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(("output", "reason"), [
+    ("items.csv", "is the file of the items: name another"),
+    ("again.csv", "is the file of the items: name another"),
+    ("nowhere/p.csv", "there is no folder"),
+    ("folder.csv", "that is a folder"),
+])
+def test_where_predictions_cannot_go_is_said_before_the_work(
+    made, table, output, reason, capsys, monkeypatch
+):
+    (table.parent / "again.csv").symlink_to("items.csv")
+    (table.parent / "folder.csv").mkdir()
+    monkeypatch.setattr(Bundle, "predict_items", lambda *_: pytest.fail("too late"))
+    before = table.read_bytes()
+    assert main([str(made.model), str(table), "-o", str(table.parent / output)]) == 2
+    assert reason in capsys.readouterr().err
+    assert table.read_bytes() == before
+
+
 @pytest.mark.parametrize(("items", "reason"), [
+    ("", "a file without a name does not exist"),
     ("nowhere.csv", "does not exist"),
     ("items.xlsx", "a table's ending says its kind"),
     ("broken.parquet", "cannot be read"),
@@ -227,7 +258,8 @@ def test_items_that_cannot_be_read_are_said(made, table, items, reason, capsys):
     for name in ("items.xlsx", "broken.parquet"):
         (table.parent / name).write_bytes(b"no table")
     output = table.parent / "p.csv"
-    assert main([str(made.model), str(table.parent / items), "-o", str(output)]) == 2
+    given = str(table.parent / items) if items else ""
+    assert main([str(made.model), given, "-o", str(output)]) == 2
     assert reason in capsys.readouterr().err
     assert not output.exists()
 
@@ -246,9 +278,9 @@ def test_rows_that_would_swallow_or_lose_values_are_refused(
     items.write_text(content)
     assert main([str(made.model), str(items), "-o", str(output)]) == 2
     assert reason in capsys.readouterr().err
-    monkeypatch.setattr("sys.stdin", io.StringIO(content))
+    monkeypatch.setattr("sys.stdin", standard_input(content.encode()))
     assert main([str(made.model), "-", "-o", str(output)]) == 2
-    assert "(line 2)" in (said := capsys.readouterr().err) or "- line 2 cannot be read" in said
+    assert f"standard input {reason}" in capsys.readouterr().err
     assert not output.exists()
 
 

@@ -15,6 +15,12 @@ def test_numbers_are_their_shortest_text_and_no_numbers_are_missing(form):
     assert json_object(line) == {"a": "4006381333931", "b": "2.5", "c": None, "d": "x", "e": None}
 
 
+@pytest.mark.parametrize("line", ['{"a": 1, "a": 1}', '{"b": [{"a": 1, "b": 2, "a": null}]}'])
+def test_a_key_that_stands_twice_is_refused(line):
+    with pytest.raises(ValueError, match="the key a stands more than once"):
+        json_object(line)
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
 from pipeline.data.samples import FilePicture
@@ -157,3 +161,22 @@ def test_captions_meet_files_whose_names_look_the_same(tmp_path):
     [problem] = problems_of(lambda: source.load(tmp_path))
     assert "may be any that look the same" in problem
     assert "U+0020 in the first, U+00A0 in the second" in problem
+
+
+def test_folders_that_go_meanwhile_and_those_beyond_all_depth_are_told(tmp_path, monkeypatch):
+    lay(tmp_path / "set", "a/0.png", "b/0.png")
+    deep = tmp_path / "set" / "a"
+    deep.joinpath(*"d" * 120).mkdir(parents=True)
+    (tmp_path / "set" / "b" / "gone").mkdir()
+    stat = Path.stat
+
+    def gone(path, **options):
+        if path.name == "gone":
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", gone)
+    assert problems_of(lambda: Folder(path="set").load(tmp_path)) == [
+        f"{deep.joinpath(*'d' * 99)} holds folders deeper than 100 levels",
+        f"{tmp_path / 'set' / 'b' / 'gone'} cannot be read: No such file or directory",
+    ]

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.data.samples import SourceError, reading_order
 from pipeline.data.sources import parquet
+from pipeline.data.sources.columns import read_columns
 from pipeline.data.sources.table import Table
 from tests.support.samples import png
 
@@ -83,7 +84,7 @@ def test_a_file_that_changed_meanwhile_is_an_error_that_names_the_row(folder):
 
 def test_files_that_differ_in_their_columns_are_an_error(folder):
     pq.write_table(pa.table({"id": pa.array(["x"])}), folder / "parts" / "part-3.parquet")
-    with pytest.raises(SourceError, match="cannot be read"):
+    with pytest.raises(SourceError, match=r"part-3\.parquet has no column 'image'"):
         samples_of(folder)
 
 
@@ -91,3 +92,28 @@ def test_a_folder_without_parquet_files_is_an_error(tmp_path):
     (tmp_path / "parts").mkdir()
     with pytest.raises(SourceError, match="without Parquet files"):
         samples_of(tmp_path)
+
+
+def test_files_of_a_folder_that_differ_are_named(tmp_path):
+    whole = {"text": ["a"], "class": ["k"]}
+    for name, columns in (
+        ("a", whole),
+        ("b", {**whole, "class": [1]}),
+        ("c", {"text": ["a"]}),
+        ("d", {**whole, "class": pa.nulls(1)}),  # none of its rows has a value
+    ):
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    with pytest.raises(SourceError) as error:
+        read_columns(tmp_path, ["text", "class"])
+    assert list(error.value.problems) == [
+        "b.parquet column 'class' is int64, in a.parquet it is string: write both as one type",
+        "c.parquet has no column 'class', a.parquet has one",
+    ]
+    for name in "bc":
+        (tmp_path / f"{name}.parquet").write_bytes(b"cut off")
+    with pytest.raises(SourceError, match=r"b\.parquet cannot be read.*\n.*c\.parquet cannot"):
+        read_columns(tmp_path, ["text", "class"])
+    for name in "bc":
+        (tmp_path / f"{name}.parquet").unlink()
+    table = read_columns(tmp_path, ["text", "class"])
+    assert table.table.to_pydict() == {"text": ["a", "a"], "class": ["k", None]}

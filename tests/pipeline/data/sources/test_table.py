@@ -111,6 +111,10 @@ def test_values_of_any_type_become_their_plain_text(tmp_path):
         "kind": pa.array(["x", "y", None]).dictionary_encode(),
         "large": pa.array(["a", " ", "b"], pa.large_string()),
         "nothing": pa.nulls(3),
+        "moment": pa.array([0, 1_500_000, None], pa.timestamp("us")),
+        "precise": pa.array([0, 1_500_000_000, None], pa.timestamp("ns", "UTC")),
+        "hour": pa.array([0, 10_000_000, None], pa.time64("us")),
+        "unique": pa.array([bytes(16), b"\xff" * 16, None], pa.uuid()),
     }
     pq.write_table(pa.table(columns), tmp_path / "items.parquet")
     labels = {
@@ -125,7 +129,23 @@ def test_values_of_any_type_become_their_plain_text(tmp_path):
         "kind": ["x", "y", None],
         "large": ["a", None, "b"],
         "nothing": [None] * 3,
+        "moment": ["1970-01-01 00:00:00", "1970-01-01 00:00:01.5", None],
+        "precise": ["1970-01-01 00:00:00Z", "1970-01-01 00:00:01.5Z", None],
+        "hour": ["00:00:00", "00:00:10", None],
+        "unique": [
+            "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", None
+        ],
     }
+
+
+def test_spans_of_time_have_no_plain_text(tmp_path):
+    columns = {"text": pa.array([1], pa.duration("s")), "class": ["a"]}
+    pq.write_table(pa.table(columns), tmp_path / "items.parquet")
+    source = Table(path="items.parquet", text="text", label="class")
+    assert problems_of(lambda: source.load(tmp_path)) == [
+        "items.parquet column 'text' must hold text, numbers, dates or true and false, not "
+        "duration[s]"
+    ]
 
 
 def test_json_numbers_are_exact_and_missing_keys_are_empty(tmp_path):
@@ -357,7 +377,7 @@ def test_missing_files_are_reported_together(tmp_path):
     ("items.csv", b"", ["is empty"]),
     ("items.csv", b"text,class\n", ["holds no rows"]),
     ("items.csv", b"text,class,text\na,b,c\n", ["more than one column 'text'"]),
-    ("items.csv", b"text,class\na,b\n\xe9,c\n", ["line 3: tables must be UTF-8", "0xe9"]),
+    ("items.csv", b"text,class\na,b\n\xe9,c\n", ["line 3: must be UTF-8", "0xe9"]),
     (
         "items.jsonl",
         b'{"text": ["a"], "class": 1}\n[1]\n{"text": \n{"text": "\\ud800", "class": 1}\n',

@@ -293,3 +293,9 @@ def test_without_faiss_many_items_are_searched_exactly_and_that_is_said(
     assert hits.note.startswith("exact search")
     assert 'pip install -e ".[faiss]"' in hits.note
     assert list(hits) == list(indexed.index.search("purr", wish=Wish(5)))
+
+
+def test_standard_input_cannot_be_read_twice(made, tmp_path, capsys):
+    assert index_items([str(made.model), "-", "-o", str(tmp_path / "index")]) == 2
+    assert "items are read twice to index them: name a file" in capsys.readouterr().err
+    assert not (tmp_path / "index").exists()

@@ -97,3 +97,17 @@ def test_the_command_says_what_cannot_be_asked(indexed, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         search([str(indexed.folder), "purr", "--where", "kind"])
     assert "a column and a value like brand=x" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "reason"), [
+    ("items.csv", "a file that ends in .html"),
+    ("folder.html", "a file that ends in .html"),
+    ("nowhere/page.html", "there is no folder"),
+])
+def test_no_other_file_is_overwritten_by_a_page(indexed, tmp_path, name, reason, capsys):
+    (tmp_path / "folder.html").mkdir()
+    (tmp_path / "items.csv").write_text("precious")
+    with pytest.raises(SystemExit):
+        search([str(indexed.folder), "purr", "--html", str(tmp_path / name)])
+    assert reason in capsys.readouterr().err
+    assert (tmp_path / "items.csv").read_text() == "precious"

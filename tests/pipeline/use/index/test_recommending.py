@@ -68,3 +68,10 @@ def test_the_command_takes_weights_and_new_items(indexed, capsys):
         [str(indexed.folder), "--item", "id7=0.5", "--item", "id8", "--image", picture, "-k", "3"]
     ) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+@pytest.mark.parametrize("weight", ["nan", "inf", "-inf", "0", "1e308", "1e7"])
+def test_weights_that_say_nothing_are_refused(indexed, weight, capsys):
+    with pytest.raises(SystemExit):
+        recommend_items([str(indexed.folder), "--item", f"id7={weight}"])
+    assert "a weight is a number other than 0, of 1,000,000 at most" in capsys.readouterr().err

@@ -68,3 +68,20 @@ def test_what_cannot_be_tagged_is_said(indexed, options, reason, capsys):
     picture = str(indexed.table.parent / "2.png")
     assert tag([str(indexed.folder), picture, *options]) == 2
     assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("content", "reason"), [
+    (b"caf\xe9\nbar\n", "line 1: must be UTF-8 text"), (None, "is not a regular file"),
+])
+def test_files_that_hold_no_labels_are_said(indexed, tmp_path, content, reason, capsys):
+    path = tmp_path / "labels.txt"
+    path.mkdir() if content is None else path.write_bytes(content)
+    assert tag([str(indexed.folder), str(indexed.table.parent / "0.png"), "--labels",
+                str(path)]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_tags_without_a_sign_between_them_are_refused(indexed, capsys):
+    with pytest.raises(SystemExit):
+        tag([str(indexed.folder), "0.png", "--column", "kind", "--separator", ""])
+    assert "one sign or more, like |" in capsys.readouterr().err

@@ -197,3 +197,28 @@ def test_names_that_requests_may_use():
     assert host_names("0.0.0.0", []) == {"localhost", "127.0.0.1", "[::1]"}
     assert host_names("::", []) == {"localhost", "127.0.0.1", "[::1]"}
     assert host_names("fe80::1", ["Model.Example"]) >= {"[fe80::1]", "model.example"}
+
+
+def part(name, content):
+    return f'--x\r\ncontent-disposition: form-data; name={name}\r\n\r\n{content}\r\n'.encode()
+
+
+@pytest.mark.parametrize("kind", [
+    "multipart/form-data; boundary=x", 'Multipart/Form-Data; charset=utf-8; boundary="x"',
+])
+def test_a_form_that_breaks_off_is_refused_and_not_taken_for_all_that_was_sent(served, kind):
+    app, whole = served(), part("text", "a red lamp") + b"--x--\r\n"
+    for cut in (len(whole), len(whole) - 2):
+        response = asked(app, "POST", "/predict", content=whole[:cut],
+                         headers={"content-type": kind})
+        assert response.status_code == 200
+    for cut in (len(whole) - 3, len(whole) - 7, len(whole) - 12, 1):
+        response = asked(app, "POST", "/predict", content=whole[:cut],
+                         headers={"content-type": kind})
+        assert response.status_code == 400
+
+
+def test_a_field_that_is_there_twice_is_refused(served):
+    content = part("text", "a lamp") + part("text", "a sofa") + b"--x--\r\n"
+    response = asked(served(), "POST", "/predict", content=content, headers=FORM)
+    assert refused(response, 422, "fields") == "the field text is there more than once"
