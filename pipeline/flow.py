@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.config.grid import Grid
 from pipeline.data.samples import Samples
 from pipeline.engine.limit import Limit
-from pipeline.engine.progress import progress, say
+from pipeline.engine.progress import progress, say, showing, step
 from pipeline.engine.run_all import counts
 from pipeline.engine.task import Engine
 from pipeline.followup.attention_maps import attention
@@ -31,6 +31,7 @@ from pipeline.plan.reached import Reached, reached
 from pipeline.results.files import write_run
 from pipeline.results.inner_ranks import with_inner_ranks
 from pipeline.results.inner_scores import with_inner_scores
+from pipeline.results.live import LivePage
 from pipeline.results.origin import origin_json
 from pipeline.results.placing import make_writable, placed
 from pipeline.results.record import remarks_of, scored_record, step_records, work_record
@@ -40,6 +41,7 @@ from pipeline.results.scores import Scores
 from pipeline.results.unreached import Unasked, follow_ups, with_unreached
 from pipeline.store.files import writing
 from pipeline.store.opening import store_at
+from pipeline.store.store import Store
 from reports.analysis.checks import Check, checks, encoding_checks
 from reports.follow_up_record import FollowUpRecord
 from reports.record import RunRecord, ScoredRecord
@@ -93,7 +95,8 @@ class _Clock:
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         begun = time.perf_counter()
-        yield
+        with step(name):
+            yield
         self.seconds[name] = time.perf_counter() - begun
         logger.info("%s: %.1f s", name, self.seconds[name])
 
@@ -108,16 +111,27 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     OSError
         Where the store or the folder cannot be made.
     """
-    clock, folder = _Clock(), assignment.folder
-    store = store_at(assignment.store)
-    _made(assignment.named[0], assignment.store, store.make)
+    with showing() as shown:
+        store = store_at(assignment.store)
+        _made(assignment.named[0], assignment.store, store.make)
+        # where it cannot be made, better said now than after all the work
+        _made(assignment.named[1], assignment.folder, partial(make_writable, assignment.folder))
+        shown.state.name, shown.state.command = assignment.grid.name, assignment.command
+        shown.views.append(LivePage(shown.state, assignment.folder))
+        finished = _finished(assignment, engine, store)
+        with shown.state.lock:
+            shown.state.failures = len(finished.record.failures)
+        return finished
+
+
+def _finished(assignment: Assignment, engine: Engine, store: Store) -> Finished:
+    clock = _Clock()
     with clock.step("read and check the data, draw folds"):
         loaded = load(assignment.grid, store, engine, progress, samples=assignment.samples)
         comparison = replace(loaded, limit=assignment.limit)
-    # where it cannot be made, better said now than after all the work
-    _made(assignment.named[1], folder, partial(make_writable, folder))
     _say_data(comparison)
-    before = checks_before_fits(comparison)
+    with step("look for leaks and duplicates"):
+        before = checks_before_fits(comparison)
     say_checks(before)
     with clock.step("encode and fit"):
         plan = make_plan(comparison)
@@ -183,7 +197,7 @@ def _scored_pairs(done: _CarriedOut) -> RetrievalRecord:
         made = with_unreached(replace(scored, **vars(work)), unreached)
         record = with_checks(made, checked)
     record = replace(record, steps=step_records(clock.seconds))
-    with done.placed() as aside:
+    with step("write the results and the report"), done.placed() as aside:
         write_retrieval_run(record, comparison.folds, aside, done.origin)
         done.report(record, aside)
     return record
@@ -211,7 +225,7 @@ def _scored_classes(done: _CarriedOut) -> RunRecord:
         done.whole, replace(unasked, unchosen=unchosen, uncompared=uncompared)
     )
     record = RunRecord.of(with_unreached(scored, unreached), follow_up, work, checked)
-    with done.placed() as aside:
+    with step("write the results and the report"), done.placed() as aside:
         write_run(record, comparison.folds, aside, done.origin)
         done.report(record, aside)
     return record

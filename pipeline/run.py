@@ -23,7 +23,7 @@ from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
 from pipeline.engine.limit import TimeLimit
 from pipeline.engine.opening import engine_at
-from pipeline.engine.progress import progress, quiet
+from pipeline.engine.progress import progress, quiet, showing
 from pipeline.engine.stopping import stoppable
 from pipeline.engine.task import Engine, EngineError
 from pipeline.plan.checks import checks_before_fits
@@ -54,12 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     if options.verbose:
         logging.getLogger("modalgrid").setLevel(logging.INFO)
-    return ended(lambda: _carried_out(options, begun), PROBLEMS)
+    with quiet() if options.quiet else nullcontext(), showing() as shown:
+        shown.state.exit = ended(lambda: _carried_out(options, begun), PROBLEMS)
+        return shown.state.exit
 
 
 def _carried_out(options: argparse.Namespace, begun: float) -> int:
-    shown = quiet() if options.quiet else nullcontext()
-    with shown, caching_facts(fact_cache(store_at(options.store))):
+    with caching_facts(fact_cache(store_at(options.store))):
         grid = _grid(options)
         with engine_at(*engine_of(options, grid.run), options.jobs, KEYED) as engine:
             text = limit_of(options, grid.run)

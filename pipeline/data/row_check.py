@@ -12,6 +12,7 @@ from features.block import Modality
 from features.machine.threads import ordered
 from pipeline.data.picture_check import check_pictures
 from pipeline.data.samples import Picture, Samples
+from pipeline.engine.progress import counted, step
 from pipeline.store.store import Store
 from reports.wording import count, short
 
@@ -124,9 +125,9 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
             findings.add(row, no_picture(samples.locations[row]), "image")
     pictures = list(there.values())
     parts = [pictures[start:start + AT_ONCE] for start in range(0, len(pictures), AT_ONCE)]
-    for row, (digest, error) in zip(
-        there, chain.from_iterable(ordered(_digests, parts)), strict=True
-    ):
+    with step("read pictures", len(pictures), "pictures") as tell:
+        read = list(counted(chain.from_iterable(ordered(_digests, parts)), tell))
+    for row, (digest, error) in zip(there, read, strict=True):
         if error:
             findings.add(
                 row,
