@@ -16,6 +16,7 @@ from pathlib import Path
 from features.machine.facts import caching_facts
 from pipeline import flow
 from pipeline.command.ending import ended
+from pipeline.command.names import called
 from pipeline.command.options import command_line, command_of, engine_of, limit_of
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
@@ -41,6 +42,7 @@ from pipeline.store.remember import fact_cache
 
 PROBLEMS = (GridError, SourceError, DatasetError, EngineError, NoStart)
 FAILED, ALARMED = 1, 3  # exit codes
+PLAN = ["--plan"]  # what the command plan puts first
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     to be strict. For others see pipeline.command.ending.
     """
     begun = time.monotonic()
-    options = command_line().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = command_line("plan" if given[:1] == PLAN else "run").parse_args(given)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     if options.verbose:
         logging.getLogger("modalgrid").setLevel(logging.INFO)
@@ -74,7 +77,8 @@ def _grid(options: argparse.Namespace) -> Grid:
     if not is_data(options.grid):
         return read_grid(options.grid)
     grid, options.grid = grid_of_data(
-        options.grid, options.out, store_at(options.store), write=not options.plan
+        options.grid, options.out, store_at(options.store), called("run"),
+        write=not options.plan,
     )
     return grid
 

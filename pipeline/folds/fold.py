@@ -37,9 +37,9 @@ class Fold:
     unlabelled: tuple[Rows, ...] = ()
 
     @property
-    def place(self) -> str:
+    def in_words(self) -> str:
         """Which fold it is, counted from 1, in words."""
-        return place_of(self.repeat, self.fold)
+        return fold_in_words(self.repeat, self.fold)
 
     def without_rows(self) -> Fold:
         """Only its numbers: as it travels, where its rows are looked up."""
@@ -61,7 +61,7 @@ class Fold:
         ]
 
 
-def place_of(repeat: int, fold: int) -> str:
+def fold_in_words(repeat: int, fold: int) -> str:
     """Which fold it is, in words that count from 1."""
     return f"repeat {repeat + 1}, fold {fold + 1}"
 

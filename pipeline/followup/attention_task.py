@@ -78,7 +78,7 @@ class AttentionTask(Shown):
     @property
     def doing(self) -> str:
         """See Task."""
-        return f"{self.label}, {self.unit.fold.place}"
+        return f"{self.label}, {self.unit.fold.in_words}"
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""

@@ -62,7 +62,7 @@ class ProbeTask(Shown):
     @property
     def doing(self) -> str:
         """See Task."""
-        return f"{self.label}, {self.probe.target.fold.place}"
+        return f"{self.label}, {self.probe.target.fold.in_words}"
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""

@@ -88,6 +88,10 @@ class Store(ABC):
         """Remove a stale entry, unless somebody is at work on its key; whether it was removed."""
 
     @abstractmethod
+    def leftovers(self) -> dict[str, int]:
+        """Bytes of what interrupted writers left, by what it is called; 0 where nobody knows."""
+
+    @abstractmethod
     def clear_leftovers(self) -> list[str]:
         """Remove what interrupted writers left; what it was called."""
 

@@ -50,7 +50,7 @@ class CombineTask(Shown):
     @property
     def doing(self) -> str:
         """See Task."""
-        return f"{self.label}, {self.combination.fold.place}"
+        return f"{self.label}, {self.combination.fold.in_words}"
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""

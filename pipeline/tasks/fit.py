@@ -67,7 +67,7 @@ class FitTask(Shown):
     @property
     def doing(self) -> str:
         """See Task."""
-        return f"{self.label}, {self.unit.fold.place}"
+        return f"{self.label}, {self.unit.fold.in_words}"
 
     @property
     def like(self) -> str:

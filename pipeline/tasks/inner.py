@@ -73,7 +73,7 @@ class InnerTask(Shown):
     @property
     def doing(self) -> str:
         """See Task."""
-        return f"{self.piece.cell.name}, inner folds of {self.piece.fold.place}"
+        return f"{self.piece.cell.name}, inner folds of {self.piece.fold.in_words}"
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""

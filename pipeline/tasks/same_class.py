@@ -79,7 +79,7 @@ class SameClassTask(Shown):
     @property
     def doing(self) -> str:
         """See Task."""
-        return f"{self.label}, {self.piece.fold.place}"
+        return f"{self.label}, {self.piece.fold.in_words}"
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""

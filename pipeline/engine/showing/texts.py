@@ -51,8 +51,8 @@ def doing_texts(stage: Stage, now: float) -> list[str]:
 
 def now_text(piece: Now, now: float) -> str:
     """A piece of work under way, how far it is, and for how long."""
-    told = f"{piece.done:,} of {piece.total:,} {piece.noun}, " if piece.total else ""
-    return f"{short(piece.doing, 120)} ({told}{elapsed(now - piece.since)})"
+    far = f"{piece.done:,} of {piece.total:,} {piece.noun}, " if piece.total else ""
+    return f"{short(piece.doing, 120)} ({far}{elapsed(now - piece.since)})"
 
 
 def score_text(score: Score) -> str:

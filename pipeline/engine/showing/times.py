@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +14,9 @@ from pipeline.store.store import Store
 # Seconds in which manifests are read: their names are checksums, so that those that were read are
 # a random part of a large store.
 MOST_SECONDS = 0.5
+# Tasks alike that say how long the next ones take: the first of a run pay for what their processes
+# import, and the machine has more or less to do beside them.
+RECENT = 3
 
 
 class Times:
@@ -26,22 +29,24 @@ class Times:
 
     def __init__(self, earlier: Mapping[str, float]) -> None:
         self._earlier = earlier
-        self._seconds: dict[str, float] = defaultdict(float)
-        self._work: dict[str, float] = defaultdict(float)
+        # seconds and work of the last ones alike
+        self._measured: dict[str, deque[tuple[float, float]]] = defaultdict(
+            lambda: deque(maxlen=RECENT)
+        )
 
     def took(self, task: Task, outcomes: Outcomes) -> None:
         """Take note of what was computed now."""
         done = [outcome for outcome in outcomes.values() if isinstance(outcome, Done)]
         new = [outcome.seconds for outcome in done if not outcome.reused]
         if new:
-            self._seconds[task.like] += sum(new)
-            self._work[task.like] += task.work
+            self._measured[task.like].append((sum(new), task.work))
 
     def rate(self, like: str) -> float | None:
         """Seconds for a unit of work; None where nobody knows."""
-        if self._work.get(like):
-            return self._seconds[like] / self._work[like]
-        return self._earlier.get(like)
+        measured = self._measured.get(like)
+        if not measured:
+            return self._earlier.get(like)
+        return sum(seconds for seconds, _ in measured) / sum(work for _, work in measured)
 
 
 def earlier_times(store: Store) -> dict[str, float]:

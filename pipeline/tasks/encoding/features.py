@@ -129,7 +129,7 @@ class Features:
     def over(self, samples: int) -> str:
         """Its encoder over so many samples in words, with the fold that it learned from."""
         noun = NOUNS[self.modality] + "s" * (samples != 1)
-        learned = "" if self.split is None else f", learned on {self.split.place}"
+        learned = "" if self.split is None else f", learned on {self.split.in_words}"
         return f"{self.component.label} over {samples:,} {noun}{learned}"
 
     @property

@@ -62,8 +62,8 @@ def test_how_it_ended(state, sentence):
 def test_cells_that_are_done_stand_best_first_and_undefined_ones_last():
     for greater, order in ((True, [1, 0, 2]), (False, [0, 1, 2])):
         text = page(said(scores=scores(0.2, 0.7, float("nan"), greater=greater)))
-        places = [text.index(f"cell {number}<") for number in order]
-        assert places == sorted(places)
+        order_of_text = [text.index(f"cell {number}<") for number in order]
+        assert order_of_text == sorted(order_of_text)
 
 
 def test_whatever_is_called_how_nothing_of_it_runs():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import ClassVar
 
 import pytest
@@ -53,7 +54,7 @@ def left(stages, clock, name: str = "Fits") -> float | None:
 
 
 def test_nothing_is_said_before_every_kind_that_is_left_was_measured(state, clock):
-    tasks = [Fit(f"{label}{fold}", label) for fold in range(3) for label in ("bow", "svm")]
+    tasks = [Fit(f"{label}{fold}", label) for fold, label in product(range(3), ("bow", "svm"))]
     stages = TaskStages(state, tasks, 1, Times({}))
     assert left(stages, clock) is None
     stages.began(tasks[:1])
@@ -100,6 +101,15 @@ def test_this_run_goes_before_earlier_ones_and_more_work_takes_longer(state, clo
     assert left(stages, clock) == 1100.0
     end(stages, few, 5.0)
     assert left(stages, clock) == 50.0
+
+
+def test_the_last_of_a_kind_say_most(state, clock):
+    """The first ones pay for what a new process imports."""
+    tasks = [Fit(f"bow{fold}", "bow") for fold in range(6)]
+    stages = TaskStages(state, tasks, 1, Times({}))
+    for task, seconds in zip(tasks, [50.0, 50.0, 2.0, 2.0, 2.0], strict=False):
+        end(stages, task, seconds)
+    assert left(stages, clock) == 2.0
 
 
 def test_what_was_there_already_or_failed_measures_nothing(state, clock):
