@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.config.grid import Grid
+from pipeline.data.left_out import DROPPED, LeftOut, dropped_csv, told_rows
 from pipeline.data.samples import Samples
 from pipeline.engine.limit import Limit
 from pipeline.engine.progress import progress, say, showing, step
@@ -39,17 +40,18 @@ from pipeline.results.retrieval import retrieval_record, with_checks, write_retr
 from pipeline.results.same_class import with_same_class
 from pipeline.results.scores import Scores
 from pipeline.results.unreached import Unasked, follow_ups, with_unreached
-from pipeline.store.files import writing
+from pipeline.store.files import write_text, writing
 from pipeline.store.opening import store_at
 from pipeline.store.store import Store
+from pipeline.store.tending.listing import ENTRIES, entries_used
 from reports.analysis.checks import Check, checks, encoding_checks
 from reports.follow_up_record import FollowUpRecord
+from reports.page.files import write_whole
 from reports.record import RunRecord, ScoredRecord
 from reports.retrieval_record import RetrievalRecord
 from reports.wording import count, for_terminal
 
 logger = logging.getLogger("modalgrid.flow")
-LISTED = 10  # rows left out that the terminal names; the report names all
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     with showing() as shown:
         store = store_at(assignment.store)
         _made(assignment.named[0], assignment.store, store.make)
+        store.used.clear()
         # where it cannot be made, better said now than after all the work
         _made(assignment.named[1], assignment.folder, partial(make_writable, assignment.folder))
         shown.state.name, shown.state.command = assignment.grid.name, assignment.command
@@ -176,6 +179,15 @@ class _CarriedOut:
         with writing(folder, advice), placed(folder) as aside:
             yield aside
 
+    def write_lists(self, folder: Path) -> None:
+        """Write which entries of the store it used, and the rows that were left out, if any."""
+        keys = entries_used(self.plan.features, self.comparison.store)
+        text = "".join(f"{key}\n" for key in sorted(keys))
+        write_whole(folder / ENTRIES, lambda path: write_text(path, text))
+        rows = self.comparison.dataset.left_out
+        if rows:
+            write_whole(folder / DROPPED, lambda path: write_text(path, dropped_csv(rows)))
+
     def report(self, record: RunRecord | RetrievalRecord, folder: Path) -> None:
         """Write the report and say what it holds."""
         _report(record, folder, remarks_of(self.before).warnings)
@@ -199,6 +211,7 @@ def _scored_pairs(done: _CarriedOut) -> RetrievalRecord:
     record = replace(record, steps=step_records(clock.seconds))
     with step("write the results and the report"), done.placed() as aside:
         write_retrieval_run(record, comparison.folds, aside, done.origin)
+        done.write_lists(aside)
         done.report(record, aside)
     return record
 
@@ -227,6 +240,7 @@ def _scored_classes(done: _CarriedOut) -> RunRecord:
     record = RunRecord.of(with_unreached(scored, unreached), follow_up, work, checked)
     with step("write the results and the report"), done.placed() as aside:
         write_run(record, comparison.folds, aside, done.origin)
+        done.write_lists(aside)
         done.report(record, aside)
     return record
 
@@ -293,18 +307,13 @@ def _say_data(comparison: Comparison) -> None:
         f"{rows}, "
         f"{count(len(comparison.folds), 'fold')}, {count(len(comparison.cells), 'cell')}"
     )
-    _say_dropped(dataset.dropped)
+    _say_left_out(dataset.left_out)
 
 
-def _say_dropped(dropped: Sequence[str]) -> None:
-    if dropped:
-        subject = count(len(dropped), "row is", "rows are")
-        more = (
-            f"\n  ... and {len(dropped) - LISTED} more: see the report"
-            if len(dropped) > LISTED
-            else ""
-        )
-        say(for_terminal("\n  ".join([f"warning: {subject} left out:", *dropped[:LISTED]]) + more))
+def _say_left_out(rows: Sequence[LeftOut]) -> None:
+    if rows:
+        subject = count(len(rows), "row is", "rows are")
+        say(for_terminal("\n  ".join([f"warning: {subject} left out:", *told_rows(rows)])))
 
 
 def _report(record: RunRecord | RetrievalRecord, folder: Path, said: Collection[str]) -> None:

@@ -128,12 +128,21 @@ def first_listed(names: Sequence[str], most: int, more: str = "more") -> str:
     return listed([*names[:most], *([f"{left} {more}"] if left > 0 else [])])
 
 
-def first_lines(lines: Sequence[str], most: int = LISTED, where: str = "") -> list[str]:
-    """The first of many lines, then how many there are more, and `where` all of them stand."""
+def first_lines(
+    lines: Sequence[str], most: int = LISTED, where: str = "", what: str = ""
+) -> list[str]:
+    """The first of many lines, and how many there are more.
+
+    Parameters
+    ----------
+    where : the file or place where all of them stand.
+    what : the noun of those that are left.
+    """
     left = len(lines) - most
     if left <= 0:
         return list(lines)
-    return [*lines[:most], f"... and {left:,} more{f': see {where}' if where else ''}"]
+    noun, see = f" {what}" if what else "", f": see {where}" if where else ""
+    return [*lines[:most], f"... and {left:,} more{noun}{see}"]
 
 
 def quoted(name: str) -> str:

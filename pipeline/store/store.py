@@ -33,10 +33,15 @@ class Store(ABC):
     Parameters
     ----------
     address : what opens it in another process: see `pipeline.store.opening.store_at`.
+
+    Attributes
+    ----------
+    used : keys of the entries that were read here, or put here.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.used: set[str] = set()
 
     @abstractmethod
     def make(self) -> None:
@@ -153,6 +158,7 @@ class Store(ABC):
         except Damaged:
             return None
         self._touch(key)
+        self.used.add(key)
         return entry
 
     def load(self, ingredients: Ingredients) -> Entry | None:

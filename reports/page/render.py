@@ -22,7 +22,17 @@ from reports.retrieval_record import RetrievalRecord
 from reports.section import Chart
 from reports.sentences.intervals import between, ends, plus_minus
 from reports.units import duration, size
-from reports.wording import chance, clean, count, figure, metric_label, p_value, short, signed
+from reports.wording import (
+    chance,
+    clean,
+    count,
+    figure,
+    first_lines,
+    metric_label,
+    p_value,
+    short,
+    signed,
+)
 
 FILTERS = (
     between,
@@ -31,6 +41,7 @@ FILTERS = (
     duration,
     ends,
     figure,
+    first_lines,
     metric_label,
     p_value,
     plus_minus,

@@ -43,9 +43,7 @@ class Lines:
             stages = self._state.open_stages()
             if now - self._last < pause or not stages:
                 return
-            texts = [
-                stage_text(stage, now) for stage in stages if stage.now or not stage.is_of_tasks
-            ]
+            texts = [stage_text(stage, now) for stage in stages if _is_news(stage, now)]
         for text in texts:
             self._say(text)
 
@@ -55,6 +53,11 @@ class Lines:
     def _say(self, text: str) -> None:
         self._last = self._state.clock()
         self._write(text)
+
+
+def _is_news(stage: Stage, now: float) -> bool:
+    """Whether a line on a stage that goes on says something: work that runs, or a long step."""
+    return bool(stage.now) if stage.is_of_tasks else stage.seconds(now) >= BRIEF
 
 
 def is_worth_a_line(stage: Stage) -> bool:

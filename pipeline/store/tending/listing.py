@@ -124,6 +124,21 @@ class Overview:
         yield f"\n{total.entries:,} entries, {size} in {self._store.address}"
 
 
+def entries_used(features: Iterable[str], store: Store) -> set[str]:
+    """Keys of what a run used: what it read and put here, its features, and their shards.
+
+    Parameters
+    ----------
+    features : keys of those that its results were computed from, by workers or by earlier runs.
+    """
+    used = set(store.used)
+    for key in features:
+        manifest = store.manifest_at(key)
+        if manifest is not None:
+            used |= {key, *manifest["facts"].get("shards", ())}
+    return used
+
+
 def run_folders(runs: Sequence[Path]) -> list[Path]:
     """The folders of runs that say which entries they used.
 

@@ -11,7 +11,7 @@ from pipeline.store import __main__ as store_command
 from pipeline.store.folder import FolderStore
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
-from pipeline.store.tending.listing import ENTRIES, Overview
+from pipeline.store.tending.listing import ENTRIES, Overview, entries_used
 
 
 @pytest.fixture
@@ -76,6 +76,17 @@ def test_the_command_says_the_same_to_people_and_programs(store, tmp_path, capsy
     (run,) = said["runs"].values()
     assert run["some"]["entries"] == 1
     assert said["in no run"]["some"]["entries"] == 2
+
+
+def test_a_run_used_what_it_read_and_the_shards_of_its_features(tmp_path):
+    store = FolderStore(tmp_path)
+    store.get({"kind": "some"}, lambda: Entry({"values": np.zeros(3)}))
+    again = FolderStore(tmp_path)
+    again.at(key_of({"kind": "some"}))
+    again.at("0" * 64)  # there is none
+    assert entries_used([], again) == {key_of({"kind": "some"})}
+    again.manifest_at = lambda key: {"facts": {"shards": ["a", "b"]}} if key == "form" else None
+    assert entries_used(["form", "gone"], again) == {key_of({"kind": "some"}), "form", "a", "b"}
 
 
 def test_a_damaged_entry_is_a_kind_of_its_own(store):
