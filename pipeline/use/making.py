@@ -11,7 +11,7 @@ from models.views import Views
 from pipeline.config.cells import Cell
 from pipeline.config.reading.origin import LOCK
 from pipeline.data.frame import FRAME
-from pipeline.engine.progress import Progress
+from pipeline.engine.progress import Progress, step
 from pipeline.engine.task import Engine
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.load import load
@@ -96,7 +96,8 @@ def fitted_bundle(
     cell = next(cell for cell in comparison.cells if cell.name == cell_name)
     if onnx:
         check_exportable(cell)
-    refit = refitted(cell, comparison)
+    with step(f"fit {cell_name} on all rows"):
+        refit = refitted(cell, comparison)
     about, files = _about(cell, run, comparison), {}
     if onnx:
         views = list(map(Views.of, refit.features))
