@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.config.grid import Grid
+from pipeline.data.dataset import DatasetError
 from pipeline.data.left_out import DROPPED, LeftOut, dropped_csv, told_rows
-from pipeline.data.samples import Samples
+from pipeline.data.samples import Samples, SourceError
 from pipeline.engine.limit import Limit
-from pipeline.engine.progress import progress, say, showing, step
+from pipeline.engine.progress import Showing, progress, say, showing, step
 from pipeline.engine.run_all import counts
 from pipeline.engine.task import Engine
 from pipeline.followup.attention_maps import attention
@@ -120,18 +121,31 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
         # where it cannot be made, better said now than after all the work
         _made(assignment.named[1], assignment.folder, partial(make_writable, assignment.folder))
         shown.state.name, shown.state.command = assignment.grid.name, assignment.command
-        shown.views.append(LivePage(shown.state, assignment.folder))
-        finished = _finished(assignment, engine, store)
+        finished = _finished(assignment, engine, *_loaded(assignment, engine, store, shown))
         with shown.state.lock:
             shown.state.failures = len(finished.record.failures)
         return finished
 
 
-def _finished(assignment: Assignment, engine: Engine, store: Store) -> Finished:
-    clock = _Clock()
-    with clock.step("read and check the data, draw folds"):
-        loaded = load(assignment.grid, store, engine, progress, samples=assignment.samples)
-        comparison = replace(loaded, limit=assignment.limit)
+def _loaded(
+    assignment: Assignment, engine: Engine, store: Store, shown: Showing
+) -> tuple[Comparison, _Clock]:
+    """What is compared. Of a run whose data is refused nothing stays in its folder."""
+    clock, page = _Clock(), LivePage(shown.state, assignment.folder)
+    shown.views.append(page)
+    try:
+        with clock.step("read and check the data, draw folds"):
+            loaded = load(assignment.grid, store, engine, progress, samples=assignment.samples)
+    except (SourceError, DatasetError):
+        shown.views.remove(page)
+        page.remove()
+        raise
+    return replace(loaded, limit=assignment.limit), clock
+
+
+def _finished(
+    assignment: Assignment, engine: Engine, comparison: Comparison, clock: _Clock
+) -> Finished:
     _say_data(comparison)
     with step("look for leaks and duplicates"):
         before = checks_before_fits(comparison)

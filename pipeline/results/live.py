@@ -7,6 +7,7 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from pipeline.engine.showing.snapshot import snapshot
@@ -14,7 +15,7 @@ from pipeline.engine.showing.state import Stage, State
 
 EVERY = 2.0  # seconds between two writings
 PATIENCE = 30.0  # seconds before it is tried again where nothing could be written
-JSON, SCRIPT, PAGE = "progress.json", "progress.js", "progress.html"
+JSON, SCRIPT, PAGE = LIVE_FILES = "progress.json", "progress.js", "progress.html"
 
 
 class LivePage:
@@ -31,7 +32,7 @@ class LivePage:
 
     def __init__(self, state: State, folder: Path) -> None:
         self._state, self._folder = state, folder
-        self._next = 0.0
+        self._next, self._lock, self._is_removed = 0.0, Lock(), False
         self._write(with_page=True)
 
     def began(self, stage: Stage) -> None:
@@ -49,6 +50,14 @@ class LivePage:
         """Write how it ended, also into the page, which then needs no other file."""
         self._write(with_page=True)
 
+    def remove(self) -> None:
+        """Take it all back, with a folder that holds nothing else: of a run that was refused."""
+        with self._lock, suppress(OSError):
+            self._is_removed = True
+            for name in LIVE_FILES:
+                (self._folder / name).unlink(missing_ok=True)
+            self._folder.rmdir()
+
     def _write(self, *, with_page: bool) -> None:
         from reports.page.live import page, script
 
@@ -57,11 +66,14 @@ class LivePage:
         if with_page:
             contents[PAGE] = page(said)
         self._next = time.monotonic() + EVERY
-        try:
-            for name, content in contents.items():
-                self._replace(name, content)
-        except OSError:
-            self._next = time.monotonic() + PATIENCE
+        with self._lock:
+            if self._is_removed:
+                return
+            try:
+                for name, content in contents.items():
+                    self._replace(name, content)
+            except OSError:
+                self._next = time.monotonic() + PATIENCE
 
     def _report(self) -> str | None:
         """The report of this run, once it is there."""

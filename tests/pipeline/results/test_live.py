@@ -93,6 +93,19 @@ def test_a_folder_that_goes_ends_no_run(tmp_path):
     assert not folder.exists()
 
 
+def test_of_a_run_that_was_refused_nothing_stays(tmp_path):
+    for folder, report in ((tmp_path / "new", None), (tmp_path / "old", "report.html")):
+        folder.mkdir()
+        if report:
+            (folder / report).touch()
+        with quiet(), showing() as shown:
+            page = LivePage(shown.state, folder)
+            page.remove()
+            page.close()
+        assert folder.exists() == bool(report)
+        assert not report or {path.name for path in folder.iterdir()} == {report}
+
+
 def test_it_is_written_at_a_bounded_rate(tmp_path):
     with quiet(), showing() as shown:
         shown.views.append(LivePage(shown.state, tmp_path))
