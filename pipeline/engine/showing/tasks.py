@@ -10,6 +10,8 @@ from pipeline.engine.showing.state import Now, Stage, State
 from pipeline.engine.showing.times import Times
 from pipeline.engine.task import Batch, Outcomes, Task
 
+LATE, LATE_SECONDS = 2, 5.0  # times longer, and by so much, than what was expected
+
 
 class _Running:
     """A batch: the task that it is at, and how much of it is behind that."""
@@ -143,6 +145,8 @@ class TaskStages:
             alone, shared = alone + all_cores * rate * work, shared + (not all_cores) * rate * work
         for running in self._batches(name):
             seconds = self._spent(running, now)
+            if seconds is None:
+                return None
             alone -= seconds if running.task.all_cores else 0.0
             shared -= 0.0 if running.task.all_cores else seconds
         slots = min(self._slots, max(1, self._tasks[name]))
@@ -160,15 +164,20 @@ class TaskStages:
                     return left / (current.total - current.done)
         return None
 
-    def _spent(self, running: _Running, now: float) -> float:
-        """Seconds of the expected ones that need not be waited for any more."""
+    def _spent(self, running: _Running, now: float) -> float | None:
+        """Seconds of the expected ones that need not be waited for any more.
+
+        None where it takes so much longer that what was expected is refuted.
+        """
         rate = self._times.rate(running.task.like)
         current = running.now
         if running.task.counted and current.total == round(running.task.work):
             rate = self._rate(running.task.stage, running.task.like, now)
             return (rate or 0.0) * current.done
-        expected = (rate or 0.0) * running.task.work
-        return min(now - current.since, expected)
+        expected, spent = (rate or 0.0) * running.task.work, now - current.since
+        if spent > max(LATE * expected, expected + LATE_SECONDS):
+            return None
+        return min(spent, expected)
 
 
 def amount(task: Task) -> int:

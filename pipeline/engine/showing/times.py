@@ -11,12 +11,12 @@ from pipeline.engine.task import Done, Outcomes, Task
 from pipeline.store.keys import key_of
 from pipeline.store.store import Store
 
-# Seconds in which manifests are read: their names are checksums, so that those that were read are
-# a random part of a large store.
-MOST_SECONDS = 0.5
+# Seconds of the processor, and on the clock, in which manifests are read: their names are
+# checksums, so that those that were read are a random part of a large store.
+MOST_SECONDS, MOST_WAITING = 0.5, 5.0
 # Tasks alike that say how long the next ones take: the first of a run pay for what their processes
 # import, and the machine has more or less to do beside them.
-RECENT = 3
+RECENT, APART = 3, 5
 
 
 class Times:
@@ -43,10 +43,18 @@ class Times:
 
     def rate(self, like: str) -> float | None:
         """Seconds for a unit of work; None where nobody knows."""
-        measured = self._measured.get(like)
+        measured, earlier = self._measured.get(like), self._earlier.get(like)
         if not measured:
-            return self._earlier.get(like)
-        return sum(seconds for seconds, _ in measured) / sum(work for _, work in measured)
+            return earlier
+        rate = sum(seconds for seconds, _ in measured) / sum(work for _, work in measured)
+        if earlier is not None and len(measured) < RECENT and _differ(rate, earlier):
+            return None  # the first ones pay for imports, or this machine is another one
+        return rate
+
+
+def _differ(rate: float, other: float) -> bool:
+    """Whether one is so many times the other that both cannot be true."""
+    return max(rate, other) > APART * min(rate, other)
 
 
 def earlier_times(store: Store) -> dict[str, float]:
@@ -56,14 +64,14 @@ def earlier_times(store: Store) -> dict[str, float]:
     """
     seconds: dict[str, float] = defaultdict(float)
     work: dict[str, float] = defaultdict(float)
-    until = time.monotonic() + MOST_SECONDS
+    until, waiting = time.thread_time() + MOST_SECONDS, time.monotonic() + MOST_WAITING
     for manifest in store.manifests_at_hand():
         like, facts = _like(manifest), manifest["facts"]
         amount = facts.get("work")
         if like is not None and isinstance(amount, int | float) and amount > 0:
             seconds[like] += float(facts.get("encode_seconds", manifest["seconds"]))
             work[like] += float(amount)
-        if time.monotonic() > until:
+        if time.thread_time() > until or time.monotonic() > waiting:
             break
     return {like: seconds[like] / work[like] for like in seconds}
 
