@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Mapping
 from functools import cache
-from math import isnan
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -45,8 +44,10 @@ def _best_first(scores: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Scores that are not defined come last."""
 
     def rank(score: Mapping[str, Any]) -> tuple[bool, float]:
-        value = float(score["value"])
-        return isnan(value), -value if score["greater_is_better"] else value
+        value = score["value"]
+        if value is None:
+            return True, 0.0
+        return False, -value if score["greater_is_better"] else value
 
     return sorted(scores, key=rank)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from math import isfinite
 from typing import Any
 
-from pipeline.engine.showing.state import Stage, State
+from pipeline.engine.showing.state import Score, Stage, State
 
 FORMAT = 1
 
@@ -32,8 +33,13 @@ def snapshot(state: State) -> dict[str, Any]:
             "stages": [
                 _stage(stage, now) for stage in stages if not stage.is_open or id(stage) in going
             ],
-            "scores": [score._asdict() for score in state.scores],
+            "scores": [_score(score) for score in state.scores],
         }
+
+
+def _score(score: Score) -> dict[str, Any]:
+    """A score; one that is not defined is null, since JSON has no NaN."""
+    return {**score._asdict(), "value": score.value if isfinite(score.value) else None}
 
 
 def _stage(stage: Stage, now: float) -> dict[str, Any]:

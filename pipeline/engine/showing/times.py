@@ -38,7 +38,7 @@ class Times:
         """Take note of what was computed now."""
         done = [outcome for outcome in outcomes.values() if isinstance(outcome, Done)]
         new = [outcome.seconds for outcome in done if not outcome.reused]
-        if new:
+        if new and task.work > 0:
             self._measured[task.like].append((sum(new), task.work))
 
     def rate(self, like: str) -> float | None:

@@ -93,6 +93,14 @@ def test_a_folder_that_goes_ends_no_run(tmp_path):
     assert not folder.exists()
 
 
+def test_a_score_that_is_not_defined_is_null_in_json(tmp_path):
+    with quiet(), showing() as shown:
+        scored(Score("majority", "roc_auc", float("nan"), 5))
+        shown.views.append(LivePage(shown.state, tmp_path))
+    assert "NaN" not in (tmp_path / JSON).read_text()
+    assert read(tmp_path)["scores"][0]["value"] is None
+
+
 def test_of_a_run_that_was_refused_nothing_stays(tmp_path):
     for folder, report in ((tmp_path / "new", None), (tmp_path / "old", "report.html")):
         folder.mkdir()

@@ -28,7 +28,7 @@ def said(**changes: Any) -> dict[str, Any]:
     }
 
 
-def scores(*values: float, greater: bool = True) -> list[dict[str, Any]]:
+def scores(*values: float | None, greater: bool = True) -> list[dict[str, Any]]:
     return [
         {"cell": f"cell {number}", "metric": "balanced_accuracy", "value": value, "folds": 5,
          "greater_is_better": greater}
@@ -61,7 +61,7 @@ def test_how_it_ended(state, sentence):
 
 def test_cells_that_are_done_stand_best_first_and_undefined_ones_last():
     for greater, order in ((True, [1, 0, 2]), (False, [0, 1, 2])):
-        text = page(said(scores=scores(0.2, 0.7, float("nan"), greater=greater)))
+        text = page(said(scores=scores(0.2, 0.7, None, greater=greater)))
         order_of_text = [text.index(f"cell {number}<") for number in order]
         assert order_of_text == sorted(order_of_text)
 

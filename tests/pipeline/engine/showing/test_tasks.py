@@ -172,6 +172,13 @@ def test_a_batch_says_which_of_its_tasks_it_is_at(state, clock):
     assert (stage.counted, stage.now) == (3, {})
 
 
+def test_a_task_without_work_measures_nothing(state, clock):
+    nothing, other = Fit("nothing", "bow", work=0.0), Fit("other", "bow")
+    stages = TaskStages(state, [nothing, other], 1, Times({}))
+    end(stages, nothing, 1.0)
+    assert left(stages, clock) is None
+
+
 def test_what_never_began_is_no_part_of_the_run(state):
     stages = TaskStages(state, [Fit("bow", "bow")], 1, Times({}))
     assert stages.close() == []
