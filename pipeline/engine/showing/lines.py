@@ -8,8 +8,8 @@ from pipeline.engine.showing.state import Stage, State
 from pipeline.engine.showing.texts import begin_text, end_text, stage_text
 
 # Seconds without a line: at first, at most, and as a share of what the run has taken so far. So ten
-# minutes fill 50 lines, an hour 100, and a day 1,500.
-LEAST, MOST, SHARE = 5.0, 60.0, 0.05
+# minutes fill 60 lines, an hour 160, and a day 2,900.
+LEAST, MOST, SHARE = 5.0, 30.0, 0.05
 BRIEF = 2.0  # seconds of a step that are not worth a line
 
 
