@@ -38,7 +38,10 @@ def _carried_out(name: str, arguments: Sequence[str]) -> int:
     command = COMMANDS[name]
     given = [*command.first, *arguments]
     if command.module != "pipeline.run":
-        code: int | None = import_module(command.module).main(given)
+        # what lies below this folder cannot ask what it is called
+        below = command.module.endswith(".__main__")
+        called = {"program": f"{PROGRAM} {name}"} if below else {}
+        code: int | None = import_module(command.module).main(given, **called)
         return code or 0
     from pipeline.engine.stopping import listen, stoppable
 

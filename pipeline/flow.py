@@ -12,9 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.config.grid import Grid
-from pipeline.data.samples import Samples
+from pipeline.data.dataset import DatasetError
+from pipeline.data.left_out import DROPPED, LeftOut, dropped_csv, told_rows
+from pipeline.data.samples import Samples, SourceError
 from pipeline.engine.limit import Limit
-from pipeline.engine.progress import progress, say
+from pipeline.engine.progress import Showing, progress, say, showing, step
 from pipeline.engine.run_all import counts
 from pipeline.engine.task import Engine
 from pipeline.followup.attention_maps import attention
@@ -31,6 +33,7 @@ from pipeline.plan.reached import Reached, reached
 from pipeline.results.files import write_run
 from pipeline.results.inner_ranks import with_inner_ranks
 from pipeline.results.inner_scores import with_inner_scores
+from pipeline.results.live import LivePage
 from pipeline.results.origin import origin_json
 from pipeline.results.placing import make_writable, placed
 from pipeline.results.record import remarks_of, scored_record, step_records, work_record
@@ -39,16 +42,18 @@ from pipeline.results.same_class import with_same_class
 from pipeline.results.scores import Scores
 from pipeline.results.tracking.tracking import check_tracker, track
 from pipeline.results.unreached import Unasked, follow_ups, with_unreached
-from pipeline.store.files import writing
+from pipeline.store.files import write_text, writing
 from pipeline.store.opening import store_at
+from pipeline.store.store import Store
+from pipeline.store.tending.listing import ENTRIES, entries_used
 from reports.analysis.checks import Check, checks, encoding_checks
 from reports.follow_up_record import FollowUpRecord
+from reports.page.files import write_whole
 from reports.record import RunRecord, ScoredRecord
 from reports.retrieval_record import RetrievalRecord
 from reports.wording import count, for_terminal
 
 logger = logging.getLogger("modalgrid.flow")
-LISTED = 10  # rows left out that the terminal names; the report names all
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,8 @@ class _Clock:
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         begun = time.perf_counter()
-        yield
+        with step(name):
+            yield
         self.seconds[name] = time.perf_counter() - begun
         logger.info("%s: %.1f s", name, self.seconds[name])
 
@@ -111,18 +117,42 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     OSError
         Where the store or the folder cannot be made.
     """
-    tracker = assignment.grid.track
-    check_tracker(tracker)
-    clock, folder = _Clock(), assignment.folder
-    store = store_at(assignment.store)
-    _made(assignment.named[0], assignment.store, store.make)
-    with clock.step("read and check the data, draw folds"):
-        loaded = load(assignment.grid, store, engine, progress, samples=assignment.samples)
-        comparison = replace(loaded, limit=assignment.limit)
-    # where it cannot be made, better said now than after all the work
-    _made(assignment.named[1], folder, partial(make_writable, folder))
+    check_tracker(assignment.grid.track)
+    with showing() as shown:
+        store = store_at(assignment.store)
+        _made(assignment.named[0], assignment.store, store.make)
+        store.used.clear()
+        # where it cannot be made, better said now than after all the work
+        _made(assignment.named[1], assignment.folder, partial(make_writable, assignment.folder))
+        shown.state.name, shown.state.command = assignment.grid.name, assignment.command
+        finished = _finished(assignment, engine, *_loaded(assignment, engine, store, shown))
+        with shown.state.lock:
+            shown.state.failures = len(finished.record.failures)
+        return finished
+
+
+def _loaded(
+    assignment: Assignment, engine: Engine, store: Store, shown: Showing
+) -> tuple[Comparison, _Clock]:
+    """What is compared. Of a run whose data is refused nothing stays in its folder."""
+    clock, page = _Clock(), LivePage(shown.state, assignment.folder)
+    shown.views.append(page)
+    try:
+        with clock.step("read and check the data, draw folds"):
+            loaded = load(assignment.grid, store, engine, progress, samples=assignment.samples)
+    except (SourceError, DatasetError):
+        shown.views.remove(page)
+        page.remove()
+        raise
+    return replace(loaded, limit=assignment.limit), clock
+
+
+def _finished(
+    assignment: Assignment, engine: Engine, comparison: Comparison, clock: _Clock
+) -> Finished:
     _say_data(comparison)
-    before = checks_before_fits(comparison)
+    with step("look for leaks and duplicates"):
+        before = checks_before_fits(comparison)
     say_checks(before)
     with clock.step("encode and fit"):
         plan = make_plan(comparison)
@@ -132,8 +162,9 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     carried_out = _CarriedOut(assignment, comparison, plan, outcomes, before, clock, whole)
     scored = _scored_pairs if assignment.grid.task == "retrieval" else _scored_classes
     finished = Finished(scored(carried_out), comparison)
+    tracker = assignment.grid.track
     if tracker is not None:
-        say(track(folder, tracker))
+        say(track(assignment.folder, tracker))
     return finished
 
 
@@ -169,6 +200,15 @@ class _CarriedOut:
         with writing(folder, advice), placed(folder) as aside:
             yield aside
 
+    def write_lists(self, folder: Path) -> None:
+        """Write which entries of the store it used, and the rows that were left out, if any."""
+        keys = entries_used(self.plan.features, self.comparison.store)
+        text = "".join(f"{key}\n" for key in sorted(keys))
+        write_whole(folder / ENTRIES, lambda path: write_text(path, text))
+        rows = self.comparison.dataset.left_out
+        if rows:
+            write_whole(folder / DROPPED, lambda path: write_text(path, dropped_csv(rows)))
+
     def report(self, record: RunRecord | RetrievalRecord, folder: Path) -> None:
         """Write the report and say what it holds."""
         _report(record, folder, remarks_of(self.before).warnings)
@@ -190,8 +230,9 @@ def _scored_pairs(done: _CarriedOut) -> RetrievalRecord:
         made = with_unreached(replace(scored, **vars(work)), unreached)
         record = with_checks(made, checked)
     record = replace(record, steps=step_records(clock.seconds))
-    with done.placed() as aside:
+    with step("write the results and the report"), done.placed() as aside:
         write_retrieval_run(record, comparison.folds, aside, done.origin)
+        done.write_lists(aside)
         done.report(record, aside)
     return record
 
@@ -218,8 +259,9 @@ def _scored_classes(done: _CarriedOut) -> RunRecord:
         done.whole, replace(unasked, unchosen=unchosen, uncompared=uncompared)
     )
     record = RunRecord.of(with_unreached(scored, unreached), follow_up, work, checked)
-    with done.placed() as aside:
+    with step("write the results and the report"), done.placed() as aside:
         write_run(record, comparison.folds, aside, done.origin)
+        done.write_lists(aside)
         done.report(record, aside)
     return record
 
@@ -286,18 +328,13 @@ def _say_data(comparison: Comparison) -> None:
         f"{rows}, "
         f"{count(len(comparison.folds), 'fold')}, {count(len(comparison.cells), 'cell')}"
     )
-    _say_dropped(dataset.dropped)
+    _say_left_out(dataset.left_out)
 
 
-def _say_dropped(dropped: Sequence[str]) -> None:
-    if dropped:
-        subject = count(len(dropped), "row is", "rows are")
-        more = (
-            f"\n  ... and {len(dropped) - LISTED} more: see the report"
-            if len(dropped) > LISTED
-            else ""
-        )
-        say(for_terminal("\n  ".join([f"warning: {subject} left out:", *dropped[:LISTED]]) + more))
+def _say_left_out(rows: Sequence[LeftOut]) -> None:
+    if rows:
+        subject = count(len(rows), "row is", "rows are")
+        say(for_terminal("\n  ".join([f"warning: {subject} left out:", *told_rows(rows)])))
 
 
 def _report(record: RunRecord | RetrievalRecord, folder: Path, said: Collection[str]) -> None:

@@ -18,6 +18,7 @@ from features.machine.facts import caching_facts
 from pipeline import flow
 from pipeline.command.browser import show
 from pipeline.command.ending import ended
+from pipeline.command.names import called
 from pipeline.command.options import command_line, command_of, engine_of, limit_of
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
@@ -25,7 +26,7 @@ from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
 from pipeline.engine.limit import TimeLimit
 from pipeline.engine.opening import engine_at
-from pipeline.engine.progress import progress, quiet
+from pipeline.engine.progress import progress, quiet, showing, step
 from pipeline.engine.stopping import stoppable
 from pipeline.engine.task import Engine, EngineError
 from pipeline.plan.checks import checks_before_fits
@@ -44,6 +45,7 @@ from pipeline.store.remember import fact_cache
 
 PROBLEMS = (GridError, SourceError, DatasetError, EngineError, NoStart, TrackingError)
 FAILED, ALARMED = 1, 3  # exit codes
+PLAN = ["--plan"]  # what the command plan puts first
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,21 +55,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     to be strict. For others see pipeline.command.ending.
     """
     begun = time.monotonic()
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser("plan" if given[:1] == PLAN else "run").parse_args(given)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     if options.verbose:
         logging.getLogger("modalgrid").setLevel(logging.INFO)
-    return ended(lambda: _carried_out(options, begun), PROBLEMS)
+    with quiet() if options.quiet else nullcontext(), showing() as shown:
+        shown.state.exit = ended(lambda: _carried_out(options, begun), PROBLEMS)
+        return shown.state.exit
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(command: str = "run") -> argparse.ArgumentParser:
     """What the command line understands; see pipeline.command.options."""
-    return command_line()
+    return command_line(command)
 
 
 def _carried_out(options: argparse.Namespace, begun: float) -> int:
-    shown = quiet() if options.quiet else nullcontext()
-    with shown, caching_facts(fact_cache(store_at(options.store))):
+    with caching_facts(fact_cache(store_at(options.store))):
         grid = _grid(options)
         with engine_at(*engine_of(options, grid.run), options.jobs, KEYED) as engine:
             text = limit_of(options, grid.run)
@@ -81,7 +85,8 @@ def _grid(options: argparse.Namespace) -> Grid:
     if not is_data(options.grid):
         return read_grid(options.grid)
     grid, options.grid = grid_of_data(
-        options.grid, options.out, store_at(options.store), write=not options.plan
+        options.grid, options.out, store_at(options.store), called("run"),
+        write=not options.plan,
     )
     return grid
 
@@ -90,10 +95,12 @@ def _planned(
     grid: Grid, options: argparse.Namespace, engine: Engine, limit: TimeLimit | None
 ) -> int:
     store = store_at(options.store)
-    comparison = load(grid, store, engine, progress, keep=store.is_made)
+    with step("read and check the data, draw folds"):
+        comparison = load(grid, store, engine, progress, keep=store.is_made)
     plan = make_plan(comparison)
     print(plan_text(plan, comparison, _lock(comparison), limit))
-    checked = checks_before_fits(comparison)
+    with step("look for leaks and duplicates"):
+        checked = checks_before_fits(comparison)
     flow.say_checks(checked)
     return _code(options, bool(plan.failures), any(check.severe for check in checked))
 

@@ -34,6 +34,7 @@ SAME_CLASS = "same_class_"
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
+LISTED = 10  # of a long list that is not there to be read as a whole
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -125,6 +126,23 @@ def first_listed(names: Sequence[str], most: int, more: str = "more") -> str:
     """The first names in a sentence, and how many are left: "a, b and 3 more"."""
     left = len(names) - most
     return listed([*names[:most], *([f"{left} {more}"] if left > 0 else [])])
+
+
+def first_lines(
+    lines: Sequence[str], most: int = LISTED, where: str = "", what: str = ""
+) -> list[str]:
+    """The first of many lines, and how many there are more.
+
+    Parameters
+    ----------
+    where : the file or place where all of them stand.
+    what : the noun of those that are left.
+    """
+    left = len(lines) - most
+    if left <= 0:
+        return list(lines)
+    noun, see = f" {what}" if what else "", f": see {where}" if where else ""
+    return [*lines[:most], f"... and {left:,} more{noun}{see}"]
 
 
 def quoted(name: str) -> str:

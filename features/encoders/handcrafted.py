@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import AfterValidator, Field
 
+from features.advance import advance
 from features.block import Block, FloatArray, Modality
 from features.encoder import Encoder
 from features.machine.identity import versions
@@ -111,6 +112,7 @@ class Handcrafted(Encoder):
         for start, pictures in batches(samples, squeezed, BATCH_SIZE):
             for row, pixels in enumerate(pictures, start):
                 values[row] = self._features(pixels)
+            advance(start + len(pictures), len(samples), "samples")
         return Block.of(values)
 
     def _features(self, pixels: PixelArray) -> FloatArray:

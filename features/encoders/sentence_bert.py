@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 from scipy import sparse
 
+from features.advance import advance
 from features.block import (
     Block,
     FloatArray,
@@ -112,6 +113,7 @@ class SentenceBert(Encoder):
         for start in range(0, max(len(samples), 1), step):
             texts = valid_texts(samples[start:start + step])
             blocks = self._encoded(net, texts or [""], tokens, longest)
+            advance(start + len(texts), len(samples), "samples")
             yield {output: _first(blocks[output], len(texts)) for output in outputs}
 
     def _numbers(
@@ -178,7 +180,7 @@ class SentenceBert(Encoder):
         for position in sorted(range(len(texts)), key=lambda position: -lengths[position]):
             end = _class_of(lengths[position], net.max_seq_length)
             by_class.setdefault(end, []).append(position)
-        at_once = TOKENS_AT_ONCE["cpu" if net.device.type == "cpu" else "accelerator"]
+        done, at_once = 0, TOKENS_AT_ONCE["cpu" if net.device.type == "cpu" else "accelerator"]
         for end, positions in by_class.items():
             ruler, size, start = self._ruler(net, end), max(2, at_once // end), 0
             while start < len(positions):
@@ -186,7 +188,8 @@ class SentenceBert(Encoder):
                 chosen = positions[start : start + room]
                 batch = [texts[position] for position in chosen]
                 yield chosen, batch + [ruler] * (size - len(chosen)) * self.exact
-                start += room
+                start, done = start + room, done + len(chosen)
+                advance(done, len(texts), "texts")
 
     def _ruler(self, net: SentenceTransformer, length: int) -> str:
         """A text that is read as so many tokens, or more where a word is several."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
+from features.advance import advance
 from features.block import Block, FloatArray, Form, Modality, TrainableNetwork, Unfreeze, joined
 from features.encoder import Encoder, Targets
 from features.machine.identity import versions
@@ -183,8 +184,9 @@ class SmallCNN(Encoder):
             blank = np.zeros((1, SIZE, SIZE, 3), dtype=np.uint8)
             rows = features(net, self._input(blank))
             yield {output: picture_block(rows[str(output)][:0]) for output in outputs}
-        for _, pixels in batches(samples, PREPARATION, AT_ONCE):
+        for start, pixels in batches(samples, PREPARATION, AT_ONCE):
             rows = features(net, self._input(pixels))
+            advance(start + len(pixels), len(samples), "samples")
             yield {output: picture_block(rows[str(output)]) for output in outputs}
 
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 from scipy import sparse
 
+from features.advance import advance
 from features.block import Block, Modality
 from features.encoder import Encoder
 from features.machine.identity import folder_digest, versions
@@ -66,7 +67,8 @@ class UniversalSentence(Encoder):
             Where the package is not installed.
         """
         model, vectors = _model(), np.zeros((len(samples), WIDTH), dtype=np.float32)
-        for row, text in zip(vectors, samples, strict=True):
+        for number, (row, text) in enumerate(zip(vectors, samples, strict=True)):
+            advance(number, len(samples), "samples")
             # A lone surrogate (half a character, from a cut UTF-16 text) is no text it takes.
             valid = text[: self.max_characters].encode("utf-8", "replace").decode()
             row[:] = model.encode(valid)

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 from scipy import sparse
 
+from features.advance import advance
 from features.block import Block, Form, IntArray, Modality
 from features.encoder import Encoder
 from features.machine.identity import file_digest, versions
@@ -182,8 +183,31 @@ class Word2Vec(Encoder):
         trainer.build_vocab(texts)
         if not trainer.wv.key_to_index:
             return WordVectors({}, np.zeros((0, self.size), dtype=np.float32))
-        trainer.train(texts, total_examples=trainer.corpus_count, epochs=epochs)
+        trainer.train(
+            texts, total_examples=trainer.corpus_count, epochs=epochs, callbacks=[_Passes(epochs)]
+        )
         return WordVectors(dict(trainer.wv.key_to_index), trainer.wv.vectors.astype(np.float32))
+
+
+class _Passes:
+    """Tells how many passes over the texts are done; gensim calls its methods."""
+
+    def __init__(self, total: int) -> None:
+        self._done, self._total = 0, total
+
+    def on_train_begin(self, trainer: Any) -> None:
+        """Nothing to tell yet."""
+
+    def on_train_end(self, trainer: Any) -> None:
+        """Nothing to tell any more."""
+
+    def on_epoch_begin(self, trainer: Any) -> None:
+        """The pass before it was told."""
+
+    def on_epoch_end(self, trainer: Any) -> None:
+        """Tell that a pass is done."""
+        self._done += 1
+        advance(self._done, self._total, "passes over the texts")
 
 
 def passes(words: int) -> int:

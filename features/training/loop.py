@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from features.advance import advance
 from features.training.batches import Batch, TrainingSamples, in_halves
 from features.training.held_out import split_for_stopping
 from features.training.settings import History, Precision, Training
@@ -80,6 +81,7 @@ def train(
                 held_out_loss = steps.measure(batches, codes, criterion or objective)
                 held_out_loss /= len(held_out)
             course.add(loss, held_out_loss)
+            advance(course.epochs, how.epochs, "epochs at most")
     return network.cpu(), course.end()
 
 

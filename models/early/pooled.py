@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from features.advance import advance
 from features.block import BlockName
 from models.arrays import Labels, Probabilities
 from models.classifier import Array, ArrayFit, Classifier, SolvesJointly
@@ -131,7 +132,8 @@ class PooledFusion(TakesClassifier):
                 of_classifier = [case.setting.of_classifier for case in cases]
                 yield from self.classifier.predict_jointly(scaled, of_classifier)
                 return
-        for case in cases:
+        for number, case in enumerate(cases):
+            advance(number, len(cases), "inner fits")
             yield from self.classifier.predict_many(
                 [case.fusion._array_fit(fits[case.number])], case.setting.of_classifier
             )

@@ -51,4 +51,7 @@ def is_program() -> bool:
 
 def called(name: str) -> str:
     """How whoever reads a usage calls a command: as this process was called."""
-    return f"{PROGRAM} {name}" if is_program() else f"python -m pipeline.{name}"
+    if is_program():
+        return f"{PROGRAM} {name}"
+    command = COMMANDS[name]
+    return " ".join(["python -m", command.module.removesuffix(".__main__"), *command.first])

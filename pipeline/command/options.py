@@ -17,9 +17,9 @@ from pipeline.engine.opening import ENGINES, EngineName
 from pipeline.store.opening import DEFAULT_STORE
 
 
-def command_line() -> argparse.ArgumentParser:
-    """What the command line understands."""
-    parser = argparse.ArgumentParser(prog=called("run"), description=(
+def command_line(name: str = "run") -> argparse.ArgumentParser:
+    """What the command line understands; `name` is that of the command, run or plan."""
+    parser = argparse.ArgumentParser(prog=called(name), description=(
         "Compare picture and text classifiers on the same folds and write a report."))
     parser.add_argument(
         "grid", type=_path,

@@ -26,6 +26,7 @@ from pipeline.config.reading.origin import grid_file_of
 from pipeline.config.rules import mismatches, task_problems, unseen_problems
 from pipeline.config.yaml_lines import Lines, location, read_yaml
 from pipeline.data.sources import SOURCES
+from reports.wording import first_lines
 
 KEYS: dict[str, str] = {
     "name": "what the run is called: its folder is runs/NAME",
@@ -178,10 +179,9 @@ def _error(path: Path, lines: Lines, problems: Iterable[Problem]) -> GridError:
     problems = list(problems)
     said = [
         f"{location(path.name, problem.path, lines)}: {_shortened(problem.rule)}"
-        for problem in problems[:LISTED]
+        for problem in problems
     ]
-    more = len(problems) - LISTED
-    return GridError([*said, *([f"... and {more:,} more mistakes"] if more > 0 else [])])
+    return GridError(first_lines(said, LISTED, what="mistakes"))
 
 
 def _shortened(rule: str) -> str:

@@ -12,13 +12,14 @@ import numpy as np
 from features.block import Modality
 from features.machine.nearest import nearest
 from pipeline.data.dataset import Dataset, DatasetError, DistinctSamples, text_digest
+from pipeline.data.left_out import LeftOut
 from pipeline.data.row_check import Findings, RowRules, check_rows, small_classes
 from pipeline.data.rows import Groups
 from pipeline.data.same_names import with_same_names
 from pipeline.data.samples import NOUNS, OF_SAMPLES, Picture, Samples
 from pipeline.store.keys import key_of
 from pipeline.store.store import Store
-from reports.wording import for_terminal
+from reports.wording import first_lines, for_terminal
 
 Sample = TypeVar("Sample", Picture, str)
 PAIR = "pair"  # what stands for the label of rows that need none: folds are not stratified then
@@ -59,9 +60,8 @@ def build(
             "A comparison needs two classes at least.",
         )
     for row in set(usable) - set(rows):
-        findings.reasons.setdefault(row, []).append(
-            f"{samples.locations[row]}: {small[str(samples.labels[row])]}"
-        )
+        reason = small[str(samples.labels[row])]
+        findings.note(row, f"{samples.locations[row]}: {reason}", reason)
     if not rules.labelled and len(rows) < FEWEST_PAIRS:
         raise DatasetError(
             [*problems, f"{len(rows)} usable pairs of a picture and a text are left"],
@@ -169,7 +169,7 @@ def _assembled(
         split=np.array(split) if split else None,
         fingerprint=key_of({**ingredients, **_row_digests(modalities)}),
         sizes=np.array(sizes, dtype=np.int64).reshape(-1, 2),
-        dropped=tuple(for_terminal("; ".join(findings.reasons[row])) for row in dropped),
+        left_out=tuple(_left_out(row, samples, ids, findings) for row in dropped),
         notes=(*samples.notes, *_notes(rows, findings), *_rows_without(samples, rows, group)),
         columns={
             name: _codes(_apart([column[row] for row in rows]))
@@ -178,6 +178,12 @@ def _assembled(
         breakdown=_values(samples.breakdown, rows),
         recurring=samples.recurring,
     )
+
+
+def _left_out(row: int, samples: Samples, ids: Sequence[str], findings: Findings) -> LeftOut:
+    sentence = for_terminal("; ".join(findings.reasons[row]))
+    given = "" if samples.ids is None else ids[row]
+    return LeftOut(samples.locations[row], given, sentence, findings.kinds[row][0])
 
 
 def _values(
@@ -264,7 +270,7 @@ def _notes(rows: Sequence[int], findings: Findings) -> list[str]:
             noun = NOUNS[modality]
             notes.append(
                 f"{len(without)} of {len(rows)} rows have no {noun}: they are kept, with the "
-                f"{noun} marked missing: {'; '.join(findings.lines(without))}"
+                f"{noun} marked missing: {'; '.join(first_lines(findings.lines(without)))}"
             )
     return notes
 

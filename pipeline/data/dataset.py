@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import IntArray, Modality
+from pipeline.data.left_out import LeftOut
 from pipeline.data.picture_check import Sizes
 from pipeline.data.rows import Groups, Labels
-from reports.wording import for_terminal
+from reports.wording import first_lines, for_terminal
 
 SHOWN = 50  # problems printed before the rest is counted
 
@@ -23,8 +24,7 @@ class DatasetError(Exception):
 
     def __init__(self, problems: Sequence[str], advice: str) -> None:
         problems = tuple(map(for_terminal, problems))
-        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        super().__init__("\n".join(line for line in (*problems[:SHOWN], *more, advice) if line))
+        super().__init__("\n".join(filter(None, [*first_lines(problems, SHOWN), advice])))
         self.problems = problems
 
 
@@ -72,7 +72,7 @@ class Dataset:
     split : (n,) "train" or "test", or None.
     fingerprint : sha256 of every row's id, label, group, split, picture bytes and text.
     sizes : int (m, 2), width and height in pixels of each distinct picture.
-    dropped, notes : one sentence for each row left out; and what else a reader must know.
+    left_out, notes : the rows that are left out; and what else a reader must know.
     columns : codes (n,) of every column that the source says may group rows.
     class_texts : which texts describe which class, where classes are held out.
     breakdown : values (n,) of every column that scores are broken down by; None where a row has
@@ -90,12 +90,17 @@ class Dataset:
     split: NDArray[np.str_] | None
     fingerprint: str
     sizes: Sizes
-    dropped: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     columns: Mapping[str, Groups] = field(default_factory=dict)
     class_texts: ClassTextIndex | None = None
     breakdown: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     recurring: frozenset[Modality] = frozenset()
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """A sentence for each row that is left out."""
+        return tuple(row.sentence for row in self.left_out)
 
     def __len__(self) -> int:
         return len(self.ids)

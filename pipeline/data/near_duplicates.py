@@ -14,7 +14,8 @@ from features.block import Modality
 from features.machine.threads import ordered
 from features.pictures.decoding import decode
 from pipeline.data.dataset import Dataset, DistinctSamples
-from pipeline.data.samples import Picture, reading_order
+from pipeline.data.samples import NOUNS, Picture, reading_order
+from pipeline.engine.progress import Tell, counted, step
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -65,19 +66,25 @@ def _stored_pairs(modality: Modality, distinct: DistinctSamples, store: Store) -
         if len(positions) > MOST:
             positions = np.linspace(0, len(positions) - 1, MOST).astype(np.int64)
         samples = [distinct.samples[position] for position in positions.tolist()]
-        pairs = _similar_pictures(samples) if modality == "image" else _similar_texts(samples)
+        noun = f"{NOUNS[modality]}s"
+        with step(f"look for {noun} that are nearly the same", len(samples), noun) as tell:
+            if modality == "image":
+                pairs = _similar_pictures(samples, tell)
+            else:
+                pairs = _similar_texts(samples, tell)
         label = f"near duplicates among {len(positions)} distinct samples"
         return Entry({"pairs": positions[pairs.reshape(-1, 2)]}, {"label": label})
 
     return np.asarray(store.get(ingredients, compute).arrays["pairs"], dtype=np.int64)
 
 
-def _similar_pictures(pictures: Sequence[Picture]) -> Pairs:
+def _similar_pictures(pictures: Sequence[Picture], tell: Tell) -> Pairs:
     """Pairs whose hashes differ in MOST_BITS at most."""
     if not len(pictures):
         return np.zeros((0, 2), dtype=np.int64)
     order = reading_order(pictures)
-    in_order = np.stack(list(ordered(_signs, (pictures[position] for position in order))))
+    hashed = ordered(_signs, (pictures[position] for position in order))
+    in_order = np.stack(list(counted(hashed, tell)))
     signs = in_order[np.argsort(order)].astype(np.float32)
     pairs = []
     for start in range(0, len(signs), BLOCK):
@@ -98,14 +105,14 @@ def _signs(picture: Picture) -> NDArray[np.int8]:
     return np.where(np.asarray(hashed.hash).ravel(), 1, -1).astype(np.int8)
 
 
-def _similar_texts(texts: Sequence[str]) -> Pairs:
+def _similar_texts(texts: Sequence[str], tell: Tell) -> Pairs:
     """Pairs whose runs of letters have a Jaccard similarity of LEAST_SHARED at least."""
     from datasketch import MinHash, MinHashLSH
 
     shingles = [_shingles(text) for text in texts]
     index = MinHashLSH(threshold=LEAST_SHARED, num_perm=PERMUTATIONS)
     pairs = []
-    for number, of_text in enumerate(shingles):
+    for number, of_text in enumerate(counted(shingles, tell)):
         if len(of_text) < LEAST_RUNS:
             continue
         sketch = MinHash(PERMUTATIONS, seed=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -13,6 +14,7 @@ from features.block import Block
 from features.machine.threads import ordered
 from features.pictures import decoding
 from pipeline.data.samples import Picture, reading_order
+from pipeline.engine.progress import Tell, counted, step
 from pipeline.store.sharded_rows import block_at
 from pipeline.store.shards import LACKING, Shards
 from pipeline.store.store import Store
@@ -36,9 +38,10 @@ def check_pictures(
     lacking = np.flatnonzero(shards.locate(digests).shard == LACKING)
     unknown = [digests[position] for position in lacking]
     order = reading_order([pictures[digest] for digest in unknown])
-    for start in range(0, len(order), AT_ONCE):
-        part = [unknown[position] for position in order[start : start + AT_ONCE]]
-        errors |= _checked(part, pictures, shards)
+    with step("check pictures", len(order), "pictures") as tell:
+        for start in range(0, len(order), AT_ONCE):
+            part = [unknown[position] for position in order[start : start + AT_ONCE]]
+            errors |= _checked(part, pictures, shards, partial(_tell_all, tell, start))
     readable = [digest for digest in digests if digest not in errors]
     if not readable:
         return {}, errors
@@ -46,12 +49,17 @@ def check_pictures(
     return {digest: tuple(size) for digest, size in zip(readable, sizes, strict=True)}, errors
 
 
+def _tell_all(tell: Tell, before: int, done: int) -> None:
+    tell(before + done)
+
+
 def _checked(
-    digests: Sequence[str], pictures: Mapping[str, Picture], shards: Shards
+    digests: Sequence[str], pictures: Mapping[str, Picture], shards: Shards, tell: Tell
 ) -> dict[str, str]:
     """Keep the sizes of readable pictures; why the others are not, by digest."""
     begun = time.perf_counter()
-    answers = list(ordered(lambda digest: _check(digest, pictures[digest]), digests))
+    checks = ordered(lambda digest: _check(digest, pictures[digest]), digests)
+    answers = list(counted(checks, tell))
     errors = {
         digest: reason for digest, (_, reason) in zip(digests, answers, strict=True) if reason
     }

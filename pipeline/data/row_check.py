@@ -12,6 +12,7 @@ from features.block import Modality
 from features.machine.threads import ordered
 from pipeline.data.picture_check import check_pictures
 from pipeline.data.samples import Picture, Samples
+from pipeline.engine.progress import counted, step
 from pipeline.store.store import Store
 from reports.wording import count, short
 
@@ -54,20 +55,32 @@ class Findings:
     Attributes
     ----------
     reasons : row -> what is wrong with it, each with its place.
+    kinds : row -> the same without what differs from row to row.
     missing : for each modality in use, the rows without a usable picture or text.
     unusable : rows that no policy can keep: no label, an id that stands twice, ...
     digests, sizes : of the readable pictures, by row and by digest.
     """
 
     reasons: dict[int, list[str]] = field(default_factory=dict)
+    kinds: dict[int, list[str]] = field(default_factory=dict)
     missing: dict[Modality, set[int]] = field(default_factory=dict)
     unusable: set[int] = field(default_factory=set)
     digests: dict[int, str] = field(default_factory=dict)
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def add(self, row: int, reason: str, modality: Modality | None = None) -> None:
-        """Note what is wrong with a row; without a modality the row is unusable."""
+    def note(self, row: int, reason: str, kind: str) -> None:
+        """Note what is wrong with a row, and of which kind that is."""
         self.reasons.setdefault(row, []).append(reason)
+        self.kinds.setdefault(row, []).append(kind)
+
+    def add(
+        self, row: int, reason: str, modality: Modality | None = None, kind: str = ""
+    ) -> None:
+        """Note what is wrong with a row; without a modality the row is unusable.
+
+        Its kind is by default what stands behind its place.
+        """
+        self.note(row, reason, kind or reason.partition(": ")[2] or reason)
         if modality is None:
             self.unusable.add(row)
         else:
@@ -124,14 +137,15 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
             findings.add(row, no_picture(samples.locations[row]), "image")
     pictures = list(there.values())
     parts = [pictures[start:start + AT_ONCE] for start in range(0, len(pictures), AT_ONCE)]
-    for row, (digest, error) in zip(
-        there, chain.from_iterable(ordered(_digests, parts)), strict=True
-    ):
+    with step("read pictures", len(pictures), "pictures") as tell:
+        read = list(counted(chain.from_iterable(ordered(_digests, parts)), tell))
+    for row, (digest, error) in zip(there, read, strict=True):
         if error:
             findings.add(
                 row,
                 f"{samples.locations[row]}: picture {short(there[row].name, 200)}: {error}",
                 "image",
+                f"picture: {short(error)}",
             )
         else:
             findings.digests[row] = digest
@@ -144,6 +158,7 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
                 f"{samples.locations[row]}: picture {short(there[row].name, 200)}: "
                 f"{errors[digest]}",
                 "image",
+                f"picture: {short(errors[digest])}",
             )
             del findings.digests[row]
 
@@ -170,10 +185,13 @@ def _check_ids(samples: Samples, ids: Sequence[str], findings: Findings) -> None
                 row,
                 f"{samples.locations[row]}: the id '{short(name)}' stands already in "
                 f"{samples.locations[first[name]]}",
+                kind="the id stands in another row, too",
             )
         elif not _is_text(name):
             findings.add(
-                row, f"{samples.locations[row]}: the id {name[:80]!r} cannot be written as UTF-8"
+                row,
+                f"{samples.locations[row]}: the id {name[:80]!r} cannot be written as UTF-8",
+                kind="the id cannot be written as UTF-8",
             )
         else:
             first[name] = row
@@ -188,6 +206,7 @@ def _check_labels(samples: Samples, rules: RowRules, findings: Findings) -> None
             findings.add(
                 row,
                 f"{samples.locations[row]}: the label {label[:80]!r} cannot be written as UTF-8",
+                kind="the label cannot be written as UTF-8",
             )
         if grouped and not grouped[row]:
             findings.add(row, f"{samples.locations[row]}: the group '{rules.group}' is missing")

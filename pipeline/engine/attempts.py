@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from pipeline.engine.news import at_work
 from pipeline.engine.task import Batch, Done, Failed, Outcome, Task
 from pipeline.store.files import full
 from pipeline.store.manifest import Entry
@@ -48,7 +49,8 @@ def computed(batch: Batch, store: Store) -> dict[str, Outcome]:
     """Outcomes by key of tasks that are computed one after the other, here and now."""
     outcomes: dict[str, Outcome] = {}
     for task in batch:
-        outcomes |= _outcomes(task, store)
+        with at_work(task.keys[0]):
+            outcomes |= _outcomes(task, store)
     return outcomes
 
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from multiprocessing.connection import Connection
 from typing import Any, ClassVar
 
 from threadpoolctl import threadpool_limits
@@ -17,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from features.machine.cores import cores
 from pipeline.engine.attempts import computed
 from pipeline.engine.memory import free, side_by_side_at_most
+from pipeline.engine.news import Channel, Hear, heard, hears, teller
 from pipeline.engine.stopping import begin_worker, sweep
 from pipeline.engine.task import Batch, Outcome, Outcomes, is_frozen, memory_of
 from pipeline.store.opening import store_at
@@ -47,6 +49,7 @@ class Processes:
         self._running: dict[Future[dict[str, Outcome]], Batch] = {}
         self._ended: deque[tuple[Batch, Outcomes]] = deque()
         self._executor: Any = None
+        self._channel: Channel | None = None  # of the executor's workers
         sweep()  # also where no worker will start: all may be stored since the run that was killed
 
     @property
@@ -84,7 +87,10 @@ class Processes:
                 self._ended.append((batch, computed(batch, store)))
         else:
             used = cores() if frozen else 1
-            future = self._workers().submit(_computed_in_worker, batch, store.address, used)
+            workers = self._workers()
+            if self._channel is not None:
+                self._channel.hear = hears()
+            future = workers.submit(_computed_in_worker, batch, store.address, used)
             self._running[future] = batch
 
     def finished(self, patience: float | None = None) -> tuple[Batch, Outcomes] | None:
@@ -101,6 +107,9 @@ class Processes:
             _quiet_manager()
             self._executor.shutdown(wait=False, kill_workers=True)
             self._executor = None
+            if self._channel is not None:
+                self._channel.close()
+                self._channel = None
         self._running.clear()
         self._ended.clear()
         self._free_memory = None
@@ -117,10 +126,11 @@ class Processes:
             start_quietly(resource_tracker)
             # It is said of workers that ended because nothing was to do, and are started again.
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
+            self._channel = Channel()
             # Not the pool that joblib reuses: scikit-learn's own processes are of that one.
             self._executor = ProcessPoolExecutor(
                 self._slots, timeout=IDLE, env=dict.fromkeys(THREADS, "1"),
-                initializer=begin_worker, initargs=(os.getpid(),),
+                initializer=_begin, initargs=(os.getpid(), self._channel.worker_end),
             )
         return self._executor
 
@@ -159,8 +169,18 @@ def start_quietly(tracker: Any) -> None:
             os.environ["PYTHONWARNINGS"] = before
 
 
+_tell: Hear | None = None  # of a worker: what it tells the run
+
+
+def _begin(run: int, end: Connection | None) -> None:
+    """In a worker of a run of that number, which it tells by `end` what it does."""
+    global _tell  # noqa: PLW0603  one for each process
+    begin_worker(run)
+    _tell = teller(end)
+
+
 def _computed_in_worker(batch: Batch, address: str, used: int) -> dict[str, Outcome]:
-    with threads(used):
+    with threads(used), heard(_tell):
         return computed(batch, store_at(address))
 
 

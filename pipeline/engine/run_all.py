@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 from pipeline.engine.limit import Limit
+from pipeline.engine.news import heard
 from pipeline.engine.progress import Progress
 from pipeline.engine.task import (
     Batch,
@@ -48,19 +49,19 @@ def run_all(
         return {}
     work = _Work(tasks, engine, known or {}, limit)
     ended = False
-    with progress(work.totals()) as report:
+    with progress(tasks, engine.slots, store) as report, heard(report.heard):
         try:
             while work.waiting or work.running:
                 work.leave_what_is_not_allowed()
                 for task in work.fail_before_they_begin():
-                    report.ended(task.stage, task.label, len(task.keys))
+                    report.ended(task, work.outcomes_of(task))
                 while (batch := work.next_batch()) is not None:
-                    report.began(batch[0].stage)
+                    report.began(batch)
                     alone, patience = work.is_alone(batch), work.patience()
                     engine.submit(batch, store, alone=alone, may_be_left=patience is not None)
                 if work.running:
                     for task in work.end(engine.finished(work.patience())):
-                        report.ended(task.stage, task.label, len(task.keys))
+                        report.ended(task, work.outcomes_of(task))
                 elif work.waiting:
                     raise RuntimeError(f"tasks wait for each other: {work.waiting_text()}")
             ended = not work.has_left_some
@@ -80,17 +81,14 @@ class _Work:
         self.outcomes: dict[str, Outcome] = {}
         self.has_left_some = False  # of what was running
         self._limit = limit
-        self._tasks, self._engine, self._known = tasks, engine, known
+        self._engine, self._known = engine, known
         self._keys = frozenset(chain.from_iterable(task.keys for task in tasks))
         self._is_single = len(self.waiting) == 1
         self._has_new_hindrances = not all(isinstance(outcome, Done) for outcome in known.values())
 
-    def totals(self) -> dict[str, int]:
-        """Entries to compute, by stage."""
-        totals: dict[str, int] = {}
-        for task in self._tasks:
-            totals[task.stage] = totals.get(task.stage, 0) + len(task.keys)
-        return totals
+    def outcomes_of(self, task: Task) -> dict[str, Outcome]:
+        """What came of a task that has ended, by key."""
+        return {key: self.outcomes[key] for key in task.keys}
 
     def next_batch(self) -> Batch | None:
         """The first batch that may start now, which then runs; None where none may."""

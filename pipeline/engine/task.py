@@ -70,9 +70,14 @@ class Task(Protocol):
     together : tasks with an equal value share what they prepare: one process takes them, one after
         the other. None: it shares nothing.
     all_cores : whether it keeps all cores of its machine busy by itself, and so runs alone there.
+    doing : what is said of it while it runs: what is done, to which samples or rows.
+    like : tasks with an equal value take about equally long for each unit of their work.
+    work : how much it is, in units that only those like it share.
+    counted : what progress counts of its stage: "samples", as many as its work is; "" for tasks.
     """
 
     stage: ClassVar[str]
+    counted: ClassVar[str]
 
     @property
     def keys(self) -> Sequence[str]:
@@ -98,8 +103,51 @@ class Task(Protocol):
     def all_cores(self) -> bool:
         """See the class."""
 
+    @property
+    def doing(self) -> str:
+        """See the class."""
+
+    @property
+    def like(self) -> str:
+        """See the class."""
+
+    @property
+    def work(self) -> float:
+        """See the class."""
+
     def compute(self, store: Store) -> Outcomes:
         """Put its entries into the store; the outcome of each by key. An error fails them all."""
+
+
+class _Named(Protocol):
+    """A task that has a label; it may be an attribute or a property."""
+
+    stage: ClassVar[str]
+
+    @property
+    def label(self) -> str:
+        """See Task."""
+
+
+class Shown:
+    """What progress knows of a task that says no more of itself than its label."""
+
+    counted: ClassVar[str] = ""
+
+    @property
+    def doing(self: _Named) -> str:
+        """See Task."""
+        return self.label
+
+    @property
+    def like(self: _Named) -> str:
+        """See Task."""
+        return f"{self.stage}: {self.label}"
+
+    @property
+    def work(self) -> float:
+        """See Task."""
+        return 1.0
 
 
 Batch: TypeAlias = Sequence[Task]

@@ -36,6 +36,11 @@ class Fold:
     inner: tuple[tuple[Rows, Rows], ...]
     unlabelled: tuple[Rows, ...] = ()
 
+    @property
+    def in_words(self) -> str:
+        """Which fold it is, counted from 1, in words."""
+        return fold_in_words(self.repeat, self.fold)
+
     def without_rows(self) -> Fold:
         """Only its numbers: as it travels, where its rows are looked up."""
         nothing = np.zeros(0, dtype=np.int64)
@@ -54,6 +59,11 @@ class Fold:
             RowSplit(*pair, self.unlabelled[position] if self.unlabelled else nothing)
             for position, pair in enumerate(pairs)
         ]
+
+
+def fold_in_words(repeat: int, fold: int) -> str:
+    """Which fold it is, in words that count from 1."""
+    return f"repeat {repeat + 1}, fold {fold + 1}"
 
 
 def with_unlabelled(fold: Fold, rows: Rows, groups: Groups | None) -> Fold:

@@ -15,7 +15,7 @@ from features.block import Modality
 from models.neural.attending import AttendsToPairs, WeighsModalities
 from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
-from pipeline.engine.task import Outcome
+from pipeline.engine.task import Outcome, Shown
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -31,7 +31,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, eq=False)
-class AttentionTask:
+class AttentionTask(Shown):
     """A model that attends, fitted once more and asked what it looked at.
 
     Parameters
@@ -74,6 +74,11 @@ class AttentionTask:
     def label(self) -> str:
         """See Task."""
         return self.unit.cell.name
+
+    @property
+    def doing(self) -> str:
+        """See Task."""
+        return f"{self.label}, {self.unit.fold.in_words}"
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""

@@ -12,7 +12,7 @@ from features.block import modality_of
 from models.views import Views
 from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
-from pipeline.engine.task import Outcome
+from pipeline.engine.task import Outcome, Shown
 from pipeline.followup.alterations import alterations, altered_views
 from pipeline.followup.probe import Probe, crossed, paired
 from pipeline.followup.probe_combination import ask_combination
@@ -27,7 +27,7 @@ PORTION = 512  # pairs predicted at once: sequences of thousands of rows would n
 
 
 @dataclass(frozen=True, eq=False)
-class ProbeTask:
+class ProbeTask(Shown):
     """A probe, put to a model that is fitted once more.
 
     Parameters
@@ -58,6 +58,11 @@ class ProbeTask:
     def label(self) -> str:
         """See Task."""
         return self.probe.target.cell.name
+
+    @property
+    def doing(self) -> str:
+        """See Task."""
+        return f"{self.label}, {self.probe.target.fold.in_words}"
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""

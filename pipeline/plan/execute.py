@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from pipeline.engine.progress import say
 from pipeline.engine.task import Done, NotReached, Outcome, Outcomes
+from pipeline.plan.cell_scores import CellScores
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.needs import Needs, memory_text
 from pipeline.plan.plan import Plan, features_of
@@ -47,6 +48,7 @@ def run_plan(plan: Plan, comparison: Comparison) -> PlanOutcomes:
     """
     learning = tuple(filter(learns, plan.combinations))
     outcomes = _stored([*plan.units, *learning], comparison)
+    comparison = CellScores(plan, comparison, outcomes).watching(comparison)
     limit, whole = comparison.limit, Wave("all", plan.units, learning)
     waves = [whole] if limit is None else Stages(plan, comparison.cells).waves()
     missing = features_of(_missing(plan.units, outcomes))

@@ -11,7 +11,7 @@ from pipeline.data.row_check import RowRules
 from pipeline.data.samples import Samples
 from pipeline.data.sources import SOURCES
 from pipeline.data.sources.class_texts import read_class_texts
-from pipeline.engine.progress import Progress
+from pipeline.engine.progress import Progress, step
 from pipeline.engine.task import Engine
 from pipeline.folds.draw import draw
 from pipeline.plan.comparison import Comparison
@@ -39,9 +39,11 @@ def load(
         With everything that is wrong with the data.
     """
     if samples is None:
-        samples = SOURCES[grid.data.name](**grid.data.parameters).load(grid.folder)
+        with step("read the rows"):
+            samples = SOURCES[grid.data.name](**grid.data.parameters).load(grid.folder)
     dataset = _dataset(grid, samples, store)
-    folds = draw(dataset, grid.split, grid.seed, store if keep else None)
+    with step("draw folds"):
+        folds = draw(dataset, grid.split, grid.seed, store if keep else None)
     return Comparison(grid, tuple(expand(grid)), dataset, folds, store, engine, progress)
 
 

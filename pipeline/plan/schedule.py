@@ -31,7 +31,10 @@ def fit_tasks(
         for unit in (units[position] for position in positions):
             has_inner = bool(unit.fold.inner)
             tasks.append(
-                task(unit.without_rows(), context, has_inner, needs.of(unit), together)
+                task(
+                    unit.without_rows(), context, has_inner, needs.of(unit), together,
+                    float(unit.fitted_rows),
+                )
             )
     return tasks
 

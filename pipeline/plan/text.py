@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from models.course import TrainsNetwork
+from pipeline.data.left_out import counted_reasons
 from pipeline.engine.limit import TimeLimit
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.needs import Needs, memory_text
@@ -16,7 +19,7 @@ from pipeline.tasks.encoding.features import Features
 from pipeline.tasks.encoding.shard import lacking_samples
 from pipeline.tasks.unit import Unit
 from reports.units import rough_duration
-from reports.wording import count
+from reports.wording import count, first_lines, for_terminal, quoted
 
 # Seconds per distinct sample of an encoder, and per fitted model and training row, where the store
 # has no figure of its own yet: rough values of a small machine (two cores, no GPU).
@@ -40,6 +43,8 @@ def plan_text(
     lines = [
         grid.rstrip(),
         "",
+        *_row_lines(comparison),
+        "",
         f"{count(len(comparison.cells), 'cell')}:",
         *(f"  {cell.name}" for cell in comparison.cells),
         "",
@@ -57,6 +62,31 @@ def plan_text(
         *(f"cannot run: {failure.cell}: {failure.error}" for failure in plan.failures),
     ]
     return "\n".join(lines)
+
+
+def _row_lines(comparison: Comparison) -> list[str]:
+    """How many rows there are, of which classes, and how many are left out for which reason."""
+    dataset, folds = comparison.dataset, count(len(comparison.folds), "fold")
+    if not dataset.classes:
+        lines = [f"rows:     {count(len(dataset), 'pair')}, {folds}"]
+    else:
+        sizes = np.bincount(dataset.labels[dataset.labels >= 0], minlength=len(dataset.classes))
+        small, large = dataset.classes[sizes.argmin()], dataset.classes[sizes.argmax()]
+        lines = [
+            f"rows:     {count(len(dataset), 'row')}, "
+            f"{count(len(dataset.classes), 'class', 'classes')} of {sizes.min():,} "
+            f"({quoted(small)}) to {sizes.max():,} rows ({quoted(large)}), {folds}"
+        ]
+        unlabelled = int((dataset.labels < 0).sum())
+        if unlabelled:
+            lines.append(f"          {count(unlabelled, 'row')} of these without a label")
+    if dataset.left_out:
+        lines.append(f"left out: {count(len(dataset.left_out), 'row')}")
+        lines += [
+            f"          {for_terminal(line)}"
+            for line in first_lines(counted_reasons(dataset.left_out), what="reasons")
+        ]
+    return lines
 
 
 def _samples_to_encode(features: Features, comparison: Comparison) -> int:

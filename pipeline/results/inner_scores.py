@@ -28,7 +28,7 @@ from pipeline.tasks.unit import Unit, Units
 from reports.analysis.procedures import within_reach
 from reports.analysis.ranking import rank_cells
 from reports.record import ScoredRecord
-from reports.wording import count, listed, quoted
+from reports.wording import count, first_listed, quoted
 
 _Key = tuple[str, int, int]  # cell, repeat, fold
 
@@ -189,6 +189,6 @@ def failures(outcomes: Iterable[Outcome]) -> list[str]:
         return []
     names = list(dict.fromkeys(quoted(failure.label) for failure in failed))
     return [
-        f"{count(len(failed), 'piece')} of work on inner folds failed ({listed(names[:3])}): "
+        f"{count(len(failed), 'piece')} of work on inner folds failed ({first_listed(names, 3)}): "
         f"these cells have no part in the choice. First error: {failed[0].error}"
     ]

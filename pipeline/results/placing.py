@@ -41,6 +41,8 @@ FILES = (
     "scores.csv",
     "contrasts.csv",
     "labels.csv",
+    "dropped.csv",
+    "entries.txt",
     "failures.json",
     "report.html",
     "report.md",

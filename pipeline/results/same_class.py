@@ -20,7 +20,7 @@ from pipeline.tasks.combination import Combination
 from pipeline.tasks.same_class import SameClassTask, has_space, is_about
 from pipeline.tasks.unit import Unit
 from reports.record import MetricRecord, ScoredRecord
-from reports.wording import count, listed, quoted
+from reports.wording import count, first_listed, quoted
 
 _Key = tuple[str, int, int]  # cell, repeat, fold
 
@@ -142,5 +142,5 @@ def _failures(outcomes: Iterable[Outcome]) -> Iterator[str]:
         names = list(dict.fromkeys(quoted(failure.label) for failure in failed))
         yield (
             f"{count(len(failed), 'piece')} of work on hits of the same class failed "
-            f"({listed(names[:3])}): these scores are missing. First error: {failed[0].error}"
+            f"({first_listed(names, 3)}): these scores are missing. First error: {failed[0].error}"
         )

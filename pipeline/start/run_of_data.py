@@ -16,7 +16,7 @@ GRID = "grid.yaml"  # beside the results
 
 
 def grid_of_data(
-    path: Path, folder: Path | None, store: Store, *, write: bool
+    path: Path, folder: Path | None, store: Store, run: str, *, write: bool
 ) -> tuple[Grid, Path]:
     """The grid for a table or a folder, and its file in the folder of the run.
 
@@ -24,6 +24,7 @@ def grid_of_data(
     ----------
     folder : of the run; None for runs/NAME.
     store : of the run, which keeps the check of the pictures.
+    run : what whoever reads a message calls the command that runs a grid.
     write : whether the file is written; a plan writes nothing.
 
     Raises
@@ -39,7 +40,7 @@ def grid_of_data(
     for line in started.lines():
         say(line)
     if file.exists():
-        _check_same(file, path, started.text(file))
+        _check_same(file, path, started.text(file), run)
         say(f"this is what {file} says: it is run")
     elif write:
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,12 +54,12 @@ def grid_of_data(
     return started.grid(file if write else path.parent / GRID), file
 
 
-def _check_same(file: Path, path: Path, text: str) -> None:
+def _check_same(file: Path, path: Path, text: str, run: str) -> None:
     """Raise NoStart where the file says something else than what would be written."""
     if _said(read_yaml(file)) != _said(parse_yaml(text)):
         raise NoStart(
             f"{file} is there already and says something else than what {path} asks for now: run "
-            f"that (python -m pipeline.run {file}), name another folder with --out, or move it away"
+            f"that ({run} {file}), name another folder with --out, or move it away"
         )
 
 

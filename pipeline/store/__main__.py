@@ -1,27 +1,38 @@
-"""`python -m pipeline.store ls|verify|prune`: look at the store, check it, clear what is unused."""
+"""Look at the store, check it, clear what is not used any more."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from pipeline.store.keys import key_of
 from pipeline.store.manifest import Damaged
-from pipeline.store.merging import merge
 from pipeline.store.opening import DEFAULT_STORE, store_at
-from pipeline.store.shards import Shards
 from pipeline.store.store import Store
+from pipeline.store.tending.listing import Overview, size_of
+from pipeline.store.tending.pruning import Stale, prune, stale
 from reports.units import rough_size
+from reports.wording import count, first_lines
+
+REFUSED = 2
 
 STOPPED = 130  # exit code, as shells have it
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; `verify` exits with 1 where an entry is damaged."""
-    options = parser().parse_args(arguments)
+def main(
+    arguments: Sequence[str] | None = None, program: str = "python -m pipeline.store"
+) -> None:
+    """Run the command; `verify` exits with 1 where an entry is damaged.
+
+    Parameters
+    ----------
+    program : what whoever typed it calls the command.
+    """
+    options = parser(program).parse_args(arguments)
     try:
         _run(options)
     except BrokenPipeError:  # the reader, head for one, has seen enough
@@ -40,37 +51,67 @@ def _run(options: argparse.Namespace) -> None:
             f"there is no store at {options.store}: a run makes one (say --store for another)"
         )
     if options.command == "ls":
-        _list(store)
-    elif options.command == "verify":
-        sys.exit(_verify(store))
-    else:
-        for name in prune(store, options.unused_days):
-            print(f"removed {name}")
+        _list(store, options)
+        return
+    code = _verify(store) if options.command == "verify" else _prune(store, options)
+    if code:
+        sys.exit(code)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(program: str = "python -m pipeline.store") -> argparse.ArgumentParser:
     """What the command line understands."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.store", description=__doc__)
-    parser.add_argument(
-        "--store",
-        default=DEFAULT_STORE,
-        help="where it lies: a folder, or s3://bucket/prefix (default: %(default)s)",
-    )
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
+    _add_store(parser, DEFAULT_STORE)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser(
-        "ls", help="list the entries: key, size, what computing it took, what it is"
-    )
-    commands.add_parser("verify", help="read every entry and compare its checksums")
+    listed = commands.add_parser(
+        "ls", help="what it holds, by kind and by run, with sizes", description=(
+            "List what the store holds: entries, bytes and the time that computing them took, by "
+            "kind; and of the runs that are named."))
+    listed.add_argument("runs", nargs="*", type=Path, metavar="RUNS",
+                        help="folders of runs, or folders that hold such, like runs")
+    listed.add_argument("--entries", action="store_true",
+                        help="each entry: key, size, what computing it took, what it is")
+    listed.add_argument("--json", action="store_true",
+                        help="the same for programs: bytes and seconds")
+    verified = commands.add_parser("verify", help="read every entry and compare its checksums",
+                                   description="Read every entry and compare its checksums.")
     clear = commands.add_parser(
-        "prune", help="remove leftovers of interrupted runs and damaged entries"
-    )
-    clear.add_argument(
-        "--unused-days", type=float, metavar="N", help="also entries not used for N days"
-    )
+        "prune", help="remove leftovers of interrupted runs and damaged entries", description=(
+            "Remove leftovers of interrupted runs and damaged entries, after a question, and put "
+            "small shards together."))
+    clear.add_argument("--unused-days", type=float, metavar="N",
+                       help="also entries not used for N days")
+    clear.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    clear.add_argument("-y", "--yes", action="store_true", help="remove it without a question")
+    for verb in (listed, verified, clear):
+        _add_store(verb, argparse.SUPPRESS)
     return parser
 
 
-def _list(store: Store) -> None:
+def _add_store(parser: argparse.ArgumentParser, default: str) -> None:
+    """Let a parser be told the store; a verb that is not told leaves what was said before it."""
+    parser.add_argument(
+        "--store", default=default,
+        help=f"where it lies: a folder, or s3://bucket/prefix (default: {DEFAULT_STORE})",
+    )
+
+
+# ls
+
+
+def _list(store: Store, options: argparse.Namespace) -> None:
+    if options.entries:
+        _list_entries(store)
+        return
+    overview = Overview(store, options.runs)
+    if options.json:
+        print(json.dumps(overview.as_json(), indent=2))
+        return
+    for line in overview.lines():
+        print(line)
+
+
+def _list_entries(store: Store) -> None:
     keys, size = store.all_keys(), 0
     for key in keys:
         try:
@@ -78,7 +119,7 @@ def _list(store: Store) -> None:
         except Damaged as error:
             print(f"{key[:12]}  damaged: {error}")
             continue
-        of_entry = sum(int(about["bytes"]) for about in manifest["files"].values())
+        of_entry = size_of(manifest)
         size += of_entry
         print(_line(manifest, of_entry))
     print(f"{len(keys)} entries, {rough_size(size)} in {store.address}")
@@ -90,6 +131,9 @@ def _line(manifest: dict[str, Any], size: int) -> str:
     return f"{manifest['key'][:12]}  {rough_size(size):>9}  {seconds}  {what}"
 
 
+# verify
+
+
 def _verify(store: Store) -> int:
     keys = store.all_keys()
     problems = {key: problem for key in keys if (problem := store.problem(key))}
@@ -99,41 +143,45 @@ def _verify(store: Store) -> int:
     return 1 if problems else 0
 
 
-def prune(store: Store, unused_days: float | None = None) -> list[str]:
-    """Remove what interrupted writers left, damaged entries, and those unused for `unused_days`.
-
-    Returns
-    -------
-    What was removed, by name or key.
-    """
-
-    def is_stale(key: str) -> bool:
-        return bool(store.problem(key)) or (
-            unused_days is not None and store.idle_days(key) > unused_days
-        )
-
-    leftovers = store.clear_leftovers()
-    removed = [key for key in store.all_keys() if store.remove(key, is_stale)]
-    removed += [key for key in merge_small_shards(store) if store.remove(key, store.holds)]
-    for group, keys in store.groups().items():
-        for key in keys:
-            if not store.holds(key):
-                store.forget(group, key)
-    return leftovers + removed
+# prune
 
 
-def merge_small_shards(store: Store) -> list[str]:
-    """Put small shards together, maker by maker; the keys of those that are idle then."""
-    idle: list[str] = []
-    for group, keys in store.groups().items():
-        sound = next((key for key in keys if store.problem(key) is None), None)
-        if sound is None:
-            continue
-        ingredients = dict(store.manifest(sound)["ingredients"])
-        ingredients.pop("samples", None)
-        if key_of(ingredients) == group:
-            idle += merge(Shards(store, ingredients))
-    return idle
+def _prune(store: Store, options: argparse.Namespace) -> int:
+    """Say what goes, ask, and remove it; 2 where nobody can be asked."""
+    going = list(stale(store, options.unused_days))
+    for line in first_lines([f"{piece.name[:12]}  {piece.why}" for piece in going]):
+        print(line)
+    print(_total(going))
+    if options.dry_run:
+        return 0
+    if going and not options.yes and not _agreed():
+        return REFUSED
+    removed = prune(store, options.unused_days)
+    print(f"removed {count(len(removed), 'entry', 'entries')}")
+    return 0
+
+
+def _total(going: Sequence[Stale]) -> str:
+    if not going:
+        return "there is nothing to remove"
+    size = rough_size(sum(piece.size for piece in going))
+    return f"to remove: {count(len(going), 'entry', 'entries')}, {size}"
+
+
+def _agreed() -> bool:
+    """Whether whoever sits at the terminal agrees; without one nobody is asked."""
+    if not sys.stdin.isatty():
+        print("nothing was removed: there is no terminal to ask at; say -y to remove it, or "
+              "--dry-run only to look", file=sys.stderr)
+        return False
+    try:
+        answer = input("Remove these? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().casefold() in ("y", "yes"):
+        return True
+    print("nothing was removed")
+    return False
 
 
 if __name__ == "__main__":

@@ -94,10 +94,17 @@ class FolderStore(Store):
         """See Store."""
         return self._removed(self.folder(key), lambda: is_stale(key))
 
+    def leftovers(self) -> dict[str, int]:
+        """See Store. What somebody is at work on is among them, and stays."""
+        return {folder.name: _size(folder) for folder in self._partial()}
+
     def clear_leftovers(self) -> list[str]:
         """See Store."""
-        partial = (self.root / "partial").glob("*")
-        return [folder.name for folder in partial if self._removed(folder, folder.exists)]
+        return [folder.name for folder in self._partial() if self._removed(folder, folder.exists)]
+
+    def _partial(self) -> list[Path]:
+        """Folders that a writer may have left."""
+        return sorted((self.root / "partial").glob("*"))
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
@@ -200,3 +207,12 @@ class FolderStore(Store):
         with suppress(OSError):
             folder = folder.rename(moved)
         shutil.rmtree(folder)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files below a folder, as far as they are still there."""
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            size += path.lstat().st_size
+    return size

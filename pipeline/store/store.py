@@ -33,10 +33,15 @@ class Store(ABC):
     Parameters
     ----------
     address : what opens it in another process: see `pipeline.store.opening.store_at`.
+
+    Attributes
+    ----------
+    used : keys of the entries that were read here, or put here.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.used: set[str] = set()
 
     @abstractmethod
     def make(self) -> None:
@@ -86,6 +91,10 @@ class Store(ABC):
     @abstractmethod
     def remove(self, key: str, is_stale: Callable[[str], bool]) -> bool:
         """Remove a stale entry, unless somebody is at work on its key; whether it was removed."""
+
+    @abstractmethod
+    def leftovers(self) -> dict[str, int]:
+        """Bytes of what interrupted writers left, by what it is called; 0 where nobody knows."""
 
     @abstractmethod
     def clear_leftovers(self) -> list[str]:
@@ -149,6 +158,7 @@ class Store(ABC):
         except Damaged:
             return None
         self._touch(key)
+        self.used.add(key)
         return entry
 
     def load(self, ingredients: Ingredients) -> Entry | None:

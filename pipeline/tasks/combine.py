@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from pipeline.engine.attempts import attempt
-from pipeline.engine.task import Outcome
+from pipeline.engine.task import Outcome, Shown
 from pipeline.store.store import Store
 from pipeline.tasks.combination import Combination, predicted
 from pipeline.tasks.context import context_at
@@ -15,7 +15,7 @@ from pipeline.tasks.unit import result_of
 
 
 @dataclass(frozen=True, eq=False)
-class CombineTask:
+class CombineTask(Shown):
     """A cell that learns how to combine others, on a fold.
 
     Parameters
@@ -46,6 +46,11 @@ class CombineTask:
     def label(self) -> str:
         """See Task."""
         return self.combination.cell.name
+
+    @property
+    def doing(self) -> str:
+        """See Task."""
+        return f"{self.label}, {self.combination.fold.in_words}"
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features.block import Modality
 from pipeline.data.dataset import ClassTextIndex, Dataset
 from pipeline.data.rows import Rows
-from pipeline.folds.fold import Fold, with_unlabelled
+from pipeline.folds.fold import Fold, fold_in_words, with_unlabelled
 from pipeline.folds.stored import codes, folds_from_codes
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
@@ -37,6 +37,12 @@ class SplitReference(NamedTuple):
     repeat: int
     fold: int
     position: int
+
+    @property
+    def in_words(self) -> str:
+        """Which split it is, counted from 1, in words."""
+        inner = f", inner fold {self.position}" if self.position else ""
+        return f"{fold_in_words(self.repeat, self.fold)}{inner}"
 
 
 @dataclass(frozen=True, eq=False)

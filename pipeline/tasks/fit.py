@@ -16,7 +16,7 @@ from models.course import TrainsNetwork
 from models.fusion import Fusion
 from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
-from pipeline.engine.task import Outcome
+from pipeline.engine.task import Outcome, Shown
 from pipeline.metrics.metric import Probabilities
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -27,7 +27,7 @@ from pipeline.tasks.views import aligned, averaged, finite, fit_of, loaded_block
 
 
 @dataclass(frozen=True, eq=False)
-class FitTask:
+class FitTask(Shown):
     """A cell on a fold.
 
     Parameters
@@ -36,6 +36,7 @@ class FitTask:
     context : key of the Context that holds its fold.
     has_inner : whether inner folds have a part in it.
     memory, together : see Task; cells of a fold that solve jointly share what they prepare.
+    work : see Task: training rows of all its fits.
     """
 
     stage: ClassVar[str] = "Fits"
@@ -46,6 +47,7 @@ class FitTask:
     has_inner: bool
     memory: float
     together: Hashable = None
+    work: float = 1.0
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -61,6 +63,16 @@ class FitTask:
     def label(self) -> str:
         """See Task."""
         return self.unit.cell.name
+
+    @property
+    def doing(self) -> str:
+        """See Task."""
+        return f"{self.label}, {self.unit.fold.in_words}"
+
+    @property
+    def like(self) -> str:
+        """See Task."""
+        return f"{self.unit.ingredients['kind']}: {self.label}"
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from features.block import Block, BlockName
 from models.fusion import Fit
 from pipeline.engine.attempts import attempt
-from pipeline.engine.task import Outcome
+from pipeline.engine.task import Outcome, Shown
 from pipeline.metrics import METRICS
 from pipeline.metrics.metric import Probabilities
 from pipeline.store.keys import Ingredients, key_of
@@ -34,7 +34,7 @@ WIDENINGS = 4  # times that candidates by default are widened at most: C by 3 **
 
 
 @dataclass(frozen=True, eq=False)
-class InnerTask:
+class InnerTask(Shown):
     """A cell on the inner folds of an outer one.
 
     Parameters
@@ -69,6 +69,11 @@ class InnerTask:
     def label(self) -> str:
         """See Task."""
         return f"{self.piece.cell.name}, inner folds"
+
+    @property
+    def doing(self) -> str:
+        """See Task."""
+        return f"{self.piece.cell.name}, inner folds of {self.piece.fold.in_words}"
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""

@@ -11,7 +11,7 @@ import numpy as np
 from models.classifier import Array
 from models.early.pooled import PooledFusion
 from pipeline.engine.attempts import attempt
-from pipeline.engine.task import Outcome
+from pipeline.engine.task import Outcome, Shown
 from pipeline.folds.fold import Fold
 from pipeline.metrics.same_class import OF_RANKS, Space, same_class
 from pipeline.store.keys import Ingredients, key_of
@@ -33,7 +33,7 @@ class _Compared(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class SameClassTask:
+class SameClassTask(Shown):
     """A cell on a fold, whose test rows look for training rows of their class.
 
     Parameters
@@ -75,6 +75,11 @@ class SameClassTask:
     def label(self) -> str:
         """See Task."""
         return self.piece.cell.name
+
+    @property
+    def doing(self) -> str:
+        """See Task."""
+        return f"{self.label}, {self.piece.fold.in_words}"
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task."""

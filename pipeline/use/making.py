@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.config.cells import Cell
 from pipeline.config.reading.origin import LOCK
 from pipeline.data.frame import FRAME
-from pipeline.engine.progress import Progress
+from pipeline.engine.progress import Progress, step
 from pipeline.engine.task import Engine
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.load import load
@@ -96,7 +96,8 @@ def fitted_bundle(
     cell = next(cell for cell in comparison.cells if cell.name == cell_name)
     if onnx:
         check_exportable(cell)
-    refit = refitted(cell, comparison)
+    with step(f"fit {cell_name} on all rows"):
+        refit = refitted(cell, comparison)
     about, files = _about(cell, run, comparison), dict[str, bytes]()
     if onnx:
         about["onnx"], files = export_of(refit, comparison)

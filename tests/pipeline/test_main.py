@@ -43,6 +43,22 @@ def test_every_command_is_there_and_says_what_it_takes(name, capsys, monkeypatch
     assert capsys.readouterr().out.startswith("usage: ")
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_usage_names_the_command_that_was_typed(name, capsys, monkeypatch):
+    monkeypatch.setattr("pipeline.engine.stopping.listen", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/modalgrid", name, "-h"])
+    with pytest.raises(SystemExit):
+        modalgrid.main([name, "-h"])
+    assert capsys.readouterr().out.startswith(f"usage: modalgrid {name} ")
+
+
+@pytest.mark.parametrize("verb", ["ls", "verify", "prune"])
+def test_verbs_of_the_store_have_a_usage_of_their_own(verb, capsys):
+    with pytest.raises(SystemExit):
+        modalgrid.main(["store", verb, "-h"])
+    assert capsys.readouterr().out.startswith(f"usage: modalgrid store {verb} ")
+
+
 def test_arguments_reach_the_command(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert modalgrid.main(["new", "nowhere.csv"]) == 2
@@ -61,6 +77,13 @@ def test_arguments_reach_the_command(monkeypatch, capsys, tmp_path):
 def test_usages_call_commands_as_they_were_called(monkeypatch, program, expected):
     monkeypatch.setattr(sys, "argv", [program])
     assert called("run") == expected
+
+
+def test_without_the_program_a_command_is_called_by_what_python_can_run(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/x/pipeline/run.py"])
+    assert called("plan") == "python -m pipeline.run --plan"
+    assert called("store") == "python -m pipeline.store"
+    assert called("schema") == "python -m pipeline.config --schema"
 
 
 @pytest.mark.parametrize("argument", ["--version", "-h", "serch"])

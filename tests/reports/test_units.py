@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from reports.units import duration, gigabytes, rough_duration, rough_size, size
+from reports.units import duration, elapsed, gigabytes, rough_duration, rough_size, size
 
 
 def test_sizes_in_the_unit_a_reader_would_choose():
@@ -40,3 +40,16 @@ def test_estimates_of_time_are_coarser_than_measured_ones():
     assert duration(0.4) == "400 ms"
     assert duration(90) == "90.0 s"
     assert duration(math.nan) == "–"
+
+
+def test_what_has_passed_is_told_to_the_second_for_an_hour():
+    seconds = (0.4, 89, 90, 125.4, 3599, 3600, 36_000)
+    assert [elapsed(s) for s in seconds] == [
+        "0 s",
+        "89 s",
+        "1 min 30 s",
+        "2 min 5 s",
+        "59 min 59 s",
+        "1.0 h",
+        "10.0 h",
+    ]

@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 
 from reports.units import duration
-from reports.wording import distinct, figure, for_terminal, short, signed
+from reports.wording import (
+    distinct,
+    figure,
+    first_lines,
+    first_listed,
+    for_terminal,
+    short,
+    signed,
+)
 
 
 def test_numbers_and_names():
@@ -42,3 +50,16 @@ def test_a_text_for_a_terminal_has_no_escapes_and_no_endless_lines():
     assert second == "y" * 49 + "…"
     assert third == "\ufffdback"
     assert for_terminal("a  b\u00a0c") == "a  b\u00a0c"
+
+
+def test_a_long_list_ends_in_a_count_of_the_others():
+    names = [f"row {number}" for number in range(1, 127)]
+    assert first_lines(names[:10]) == names[:10]
+    assert first_lines(names, where="dropped.csv") == [
+        *names[:10], "... and 116 more: see dropped.csv",
+    ]
+    assert first_lines(names, 2, what="rows") == ["row 1", "row 2", "... and 124 more rows"]
+    assert first_lines([str(number) for number in range(5010)])[-1] == "... and 5,000 more"
+    assert first_lines([]) == []
+    assert first_listed(names, 2) == "row 1, row 2 and 124 more"
+    assert first_listed(names[:2], 2) == "row 1 and row 2"

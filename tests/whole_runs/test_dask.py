@@ -88,7 +88,7 @@ def test_ctrl_c_ends_the_run_and_its_workers(folder):
     ) as process:
         assert process.stderr is not None
         line = ""
-        while not line.startswith("Fits: 1/"):
+        while not line.startswith("Fits: "):
             line = process.stderr.readline()
             assert line, "it ended before"
         os.killpg(process.pid, signal.SIGINT)

@@ -16,6 +16,7 @@ from models.early.concat import Concat
 from pipeline import run
 from pipeline.metrics import METRICS
 from pipeline.results.files import SCORE_COLUMNS
+from pipeline.results.live import LIVE_FILES
 from pipeline.results.placing import FILES
 from pipeline.use.finished_run import FinishedRun
 from tests.support.samples import small_samples
@@ -82,7 +83,14 @@ def test_a_run_writes_every_file_and_says_where_the_report_lies(reported, capsys
         "report.html",
     } <= written
     assert "failures.json" not in written
-    assert written <= set(FILES)
+    assert written <= {*FILES, *LIVE_FILES}
+    progress = json.loads((reported / "out" / "progress.json").read_text())
+    assert (progress["state"], progress["exit"]) == ("done", 0)
+    assert progress["report"] == "report.html"
+    cells = {score["cell"]: score["value"] for score in progress["scores"]}
+    assert cells == pytest.approx(
+        {cell["name"]: cell["mean"] for cell in written_answer["cells"]}, abs=1e-6
+    )
 
 
 def test_costs_are_those_of_the_computing_with_its_hardware_also_in_a_later_run(
@@ -165,13 +173,13 @@ def test_a_second_grid_of_the_same_name_keeps_the_first_run(folder, capsys, monk
     without_report(monkeypatch)
     run_grid(folder)
     first = {path.name: path.read_bytes() for path in (folder / "out").iterdir() if path.is_file()}
-    assert set(first) <= set(FILES)
+    assert set(first) <= {*FILES, *LIVE_FILES}
     (folder / "other.yaml").write_text((folder / "grid.yaml").read_text().replace("concat, ", ""))
     command = ["--out", str(folder / "out"), "--store", str(folder / "store"), "--jobs", "1"]
     assert run.main([str(folder / "other.yaml"), *command]) == 0
     previous = folder / "out" / "previous"
     assert f"of grid.yaml, is kept as {previous}" in capsys.readouterr().err
-    names = set(first) - {"origin.json"}
+    names = set(first) - {"origin.json", *LIVE_FILES}
     assert {name: (previous / name).read_bytes() for name in names} == {
         name: first[name] for name in names
     }

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from features.advance import advance
 from features.block import FloatArray
 from features.machine.threads import ordered
 from features.pictures.preparation import PixelArray, Preparation, batches, prepared
@@ -57,9 +58,13 @@ def encoded(
     features.pictures.decoding.UnreadablePicture
         Naming the position of the picture that cannot be decoded.
     """
-    if net.device.type == "cuda":
-        return _on_gpu(net, pictures, outputs, exact)
-    return _on_cpu(net, pictures, outputs, exact and net.rounds_by_batch)
+    on_gpu = net.device.type == "cuda"
+    encode = _on_gpu if on_gpu else _on_cpu
+    done = 0
+    for features in encode(net, pictures, outputs, exact and (on_gpu or net.rounds_by_batch)):
+        done += len(features[outputs[0]])
+        advance(done, len(pictures), "samples")
+        yield features
 
 
 def _on_cpu(

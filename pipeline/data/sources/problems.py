@@ -10,7 +10,7 @@ from features.machine.home import expanded
 from features.machine.nearest import did_you_mean
 from pipeline.data.reading.names import by_normal_form, normal, unlike
 from pipeline.data.samples import SourceError
-from reports.wording import short
+from reports.wording import first_lines, short
 
 MOST_LISTED = 12
 
@@ -31,8 +31,7 @@ def hint(name: str, known: Iterable[str], what: str) -> str:
 
 def first_few(problems: Sequence[str], what: str) -> list[str]:
     """Keep at most a dozen problems of one kind, and the number of those left out."""
-    left_out = len(problems) - MOST_LISTED
-    return [*problems[:MOST_LISTED], *([f"... and {left_out} more {what}"] if left_out > 0 else [])]
+    return first_lines(problems, MOST_LISTED, what=what)
 
 
 def existing(path: str, folder: Path, key: str) -> Path:

@@ -71,11 +71,10 @@ class LocalCopies(FolderStore):
         """Remove what is there of an entry."""
         shutil.rmtree(self.folder(key), ignore_errors=True)
 
-    def clear_leftovers(self) -> list[str]:
-        """Remove folders of unfinished copies; who copies holds no lock, so only old ones."""
-        partial = (self.root / "partial").glob("*")
-        old = [folder for folder in partial if time.time() - folder.stat().st_mtime > UNFINISHED]
-        return [folder.name for folder in old if self._removed(folder, folder.exists)]
+    def _partial(self) -> list[Path]:
+        """Folders of unfinished copies; who copies holds no lock, so only old ones."""
+        partial = super()._partial()
+        return [folder for folder in partial if time.time() - folder.stat().st_mtime > UNFINISHED]
 
     def _make_room(self, size: int, key: str) -> None:
         """Remove what was not used for longest, until `size` bytes of an entry fit."""

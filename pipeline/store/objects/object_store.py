@@ -148,6 +148,11 @@ class ObjectStore(Store):
         with held(self._bucket, key, wait=False) as is_held:
             return is_held and is_stale(key) and self._discard(key)
 
+    def leftovers(self) -> dict[str, int]:
+        """See Store."""
+        paths = leftovers(self._bucket, time.time(), DAY)
+        return {**dict.fromkeys(paths, 0), **self.cache.leftovers()}
+
     def clear_leftovers(self) -> list[str]:
         """See Store. What is younger than a day may be that of a writer at work, and stays."""
         paths = list(leftovers(self._bucket, time.time(), DAY))

@@ -16,7 +16,7 @@ from features.encoder import Encoder
 from pipeline.data.dataset import Dataset
 from pipeline.data.rows import Rows
 from pipeline.engine.attempts import at_once_or_alone
-from pipeline.engine.task import Done, Outcome
+from pipeline.engine.task import Done, Outcome, Shown
 from pipeline.store.array_file import write_pieces
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
@@ -35,7 +35,7 @@ PIECE = 4096  # samples whose learned stage is computed at once
 
 
 @dataclass(frozen=True, eq=False)
-class EncodeTask:
+class EncodeTask(Shown):
     """Features that differ in their form only: they may come from one pass over the same samples.
 
     A frozen encoder keeps all cores busy by itself; learned ones, over folds, run side by side.
@@ -62,6 +62,21 @@ class EncodeTask:
     def label(self) -> str:
         """See Task."""
         return self.forms[0].component.label
+
+    @property
+    def doing(self) -> str:
+        """See Task."""
+        return self.forms[0].over(self.forms[0].count)
+
+    @property
+    def like(self) -> str:
+        """See Task."""
+        return f"features: {self.label}"
+
+    @property
+    def work(self) -> float:
+        """See Task."""
+        return float(self.forms[0].count)
 
     @property
     def all_cores(self) -> bool:

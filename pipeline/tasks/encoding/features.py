@@ -15,6 +15,7 @@ from features.block import Block, Modality
 from features.encoder import Encoder, Targets
 from pipeline.config.components import Component
 from pipeline.data.rows import Rows
+from pipeline.data.samples import NOUNS
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.sharded_rows import rows_at
 from pipeline.store.store import Store
@@ -124,6 +125,12 @@ class Features:
     def work(self) -> str:
         """What its cost is noted under: its class, and whether it only prepares inputs."""
         return f"{type(self.encoder).__name__}{' inputs' if self.encoder.gives_inputs else ''}"
+
+    def over(self, samples: int) -> str:
+        """Its encoder over so many samples in words, with the fold that it learned from."""
+        noun = NOUNS[self.modality] + "s" * (samples != 1)
+        learned = "" if self.split is None else f", learned on {self.split.in_words}"
+        return f"{self.component.label} over {samples:,} {noun}{learned}"
 
     @property
     def output(self) -> str | None:

@@ -16,7 +16,7 @@ from pipeline.data.dataset import Dataset, DistinctSamples
 from pipeline.data.rows import Rows
 from pipeline.data.samples import reading_order
 from pipeline.engine.attempts import at_once_or_alone, failure
-from pipeline.engine.task import Done, Outcome, Outcomes, first_hindrance
+from pipeline.engine.task import Done, Outcome, Outcomes, Shown, first_hindrance
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.sharded_rows import block_at, index_entry, missing_shards
@@ -39,7 +39,7 @@ SHORT = 8  # times smaller shards under a time limit, which may end the one that
 
 
 @dataclass(frozen=True, eq=False)
-class ShardTask:
+class ShardTask(Shown):
     """Some samples through a frozen encoder, into a shard of each form that lacks them.
 
     Parameters
@@ -49,7 +49,8 @@ class ShardTask:
     digests : of these.
     """
 
-    stage: ClassVar[str] = "Shards"
+    stage: ClassVar[str] = "Encoding"
+    counted: ClassVar[str] = "samples"
     memory: ClassVar[float] = 0.0  # not known: encoders take their samples in pieces
     needs: ClassVar[tuple[str, ...]] = ()
     together: ClassVar[None] = None
@@ -70,6 +71,21 @@ class ShardTask:
     def label(self) -> str:
         """See Task."""
         return self.forms[0].component.label
+
+    @property
+    def doing(self) -> str:
+        """See Task."""
+        return self.forms[0].over(len(self.digests))
+
+    @property
+    def like(self) -> str:
+        """See Task: the encoder, as its shards are found."""
+        return f"shard: {key_of(_maker(self.forms[0]))}"
+
+    @property
+    def work(self) -> float:
+        """See Task."""
+        return float(len(self.digests))
 
     def compute(self, store: Store) -> dict[str, Outcome]:
         """See Task. Where one pass fails, each form is tried alone: others may succeed."""

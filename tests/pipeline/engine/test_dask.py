@@ -21,7 +21,7 @@ from pipeline.engine import workers as workers_module
 from pipeline.engine.dask import LOST, Dask
 from pipeline.engine.progress import silence
 from pipeline.engine.run_all import run_all
-from pipeline.engine.task import Done, EngineError, Failed, NoWorkers
+from pipeline.engine.task import Done, EngineError, Failed, NoWorkers, Shown
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
@@ -30,7 +30,7 @@ SCHEDULER = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.
 
 
 @dataclass(frozen=True)
-class Act:
+class Act(Shown):
     """A task that notes each of its attempts in a file, with its process, and may then act."""
 
     stage: ClassVar[str] = "Acts"

@@ -23,7 +23,7 @@ from pipeline.engine.attempts import attempt
 from pipeline.engine.processes import Processes, one_thread
 from pipeline.engine.progress import silence
 from pipeline.engine.run_all import run_all
-from pipeline.engine.task import Done, NotReached
+from pipeline.engine.task import Done, NotReached, Shown
 from pipeline.store.folder import FolderStore
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
@@ -50,7 +50,7 @@ def test_shared_memory_of_a_run_that_was_killed_goes_with_the_next(tmp_path, mon
 
 
 @dataclass(frozen=True)
-class Predict:
+class Predict(Shown):
     """A fusion by name, fitted and asked."""
 
     stage: ClassVar[str] = "Fits"
@@ -89,7 +89,7 @@ def test_networks_are_the_same_from_one_worker_and_from_two(tmp_path):
 
 
 @dataclass(frozen=True)
-class Act:
+class Act(Shown):
     """A task that does something, and notes in which process."""
 
     stage: ClassVar[str] = "Acts"

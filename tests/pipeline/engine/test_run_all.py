@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -15,9 +15,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.engine.news import News
 from pipeline.engine.progress import silence
 from pipeline.engine.run_all import counts, run_all
-from pipeline.engine.task import Batch, Done, Failed, NotReached, Outcome, Outcomes, memory_of
+from pipeline.engine.task import (
+    Batch,
+    Done,
+    Failed,
+    NotReached,
+    Outcome,
+    Outcomes,
+    Shown,
+    Task,
+    memory_of,
+)
 from pipeline.store.folder import FolderStore
 from pipeline.store.store import Store
 from tests.support.limits import Counted, Impatient
@@ -27,7 +38,7 @@ BOOM = Failed("ValueError: boom", "the traceback")
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class Piece(Shown):
     """A task that only says what comes of it."""
 
     stage: ClassVar[str] = "Pieces"
@@ -118,24 +129,29 @@ class Engine:
 
 
 class Recording:
-    """Takes the reports of work and counts them."""
+    """Takes the reports of tasks."""
 
     def __init__(self) -> None:
-        self.totals: dict[str, int] = {}
-        self.counts: Counter[str] = Counter()
-        self.labels: list[str] = []
+        self.tasks: list[Task] = []
+        self.begun: list[Task] = []
+        self.outcomes: dict[str, dict[str, Outcome]] = {}
+        self.news: list[News] = []
 
     @contextmanager
-    def progress(self, totals: Mapping[str, int]) -> Iterator[Recording]:
-        self.totals = dict(totals)
+    def progress(self, tasks: Sequence[Task], slots: int, store: Store) -> Iterator[Recording]:
+        assert store is STORE
+        self.tasks = list(tasks)
         yield self
 
-    def began(self, stage: str) -> None:
-        assert stage in self.totals
+    def began(self, batch: Batch) -> None:
+        self.begun += batch
 
-    def ended(self, stage: str, label: str, count: int) -> None:
-        self.counts[stage] += count
-        self.labels.append(label)
+    def ended(self, task: Task, outcomes: Outcomes) -> None:
+        assert set(outcomes) == set(task.keys)
+        self.outcomes[task.label] = dict(outcomes)
+
+    def heard(self, news: News) -> None:
+        self.news.append(news)
 
 
 @st.composite
@@ -296,12 +312,16 @@ def test_outcomes_are_the_same_in_whatever_order_tasks_end(tasks, engine, seeds)
 
 @settings(deadline=None)
 @given(pieces(), ENGINES, KNOWN)
-def test_progress_counts_every_entry_of_every_task(tasks, engine, known):
+def test_progress_is_told_the_outcomes_of_every_task(tasks, engine, known):
     recording = Recording()
     run_all(tasks, engine, STORE, recording.progress, known)
-    assert recording.totals == {"Pieces": sum(len(task.keys) for task in tasks)}
-    assert dict(recording.counts) == recording.totals
-    assert sorted(recording.labels) == sorted(task.label for task in tasks)
+    assert recording.tasks == tasks
+    assert set(recording.outcomes) == {task.label for task in tasks}
+    done = {
+        label for label, outcomes in recording.outcomes.items()
+        if isinstance(next(iter(outcomes.values())), Done)
+    }
+    assert done <= {task.label for task in recording.begun}
 
 
 @settings(deadline=None)
@@ -432,7 +452,7 @@ def test_a_limit_leaves_tasks_and_all_that_needs_them_and_fails_none(tasks, engi
 def test_progress_counts_nothing_that_was_left():
     recording = Recording()
     run_all([piece("a"), piece("b", "a")], Engine(), STORE, recording.progress, None, Counted(1))
-    assert dict(recording.counts) == {"Pieces": 1}
+    assert set(recording.outcomes) == {"a"}
 
 
 def test_what_runs_when_the_patience_ends_is_left_and_the_engine_closed_at_once():

@@ -169,6 +169,10 @@ def test_tasks_say_of_themselves_what_the_contract_asks(run):
         assert isinstance(task.memory, float)
         assert task.memory >= 0
         assert isinstance(task.all_cores, bool)
+        assert task.label in task.doing or task.counted
+        assert task.work > 0
+        assert isinstance(task.like, str)
+        assert task.counted in ("", "samples")
         hash(task.together)
 
 

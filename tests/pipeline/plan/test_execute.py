@@ -50,7 +50,7 @@ def test_everything_is_computed_once_and_then_found(folder):
     plan = make_plan(comparison)
     first = run_plan(plan, comparison)
     stages = {stage for stage, _ in comparison.engine.labels}
-    assert stages == {"Shards", "Features", "Fits", "Combinations"}
+    assert stages == {"Encoding", "Features", "Fits", "Combinations"}
     assert set(first.units) == {unit.key for unit in plan.units}
     assert set(first.features) == set(plan.features)
     assert len(first.combinations) == 3  # the mean learns nothing, and costs nothing

@@ -238,8 +238,10 @@ def test_leftovers_go_when_they_are_old_and_entries_stay(stored, monkeypatch):
     for path in [*left, "locks/0123/0000000001"]:
         objects.put(path, b"x")
     assert store.clear_leftovers() == []
+    assert store.leftovers() == {}
     monkeypatch.setattr(object_store, "DAY", -1.0)
     monkeypatch.setattr(leftovers, "SILENCE", -1.0)
+    assert set(store.leftovers()) == {*left, "locks/0123/0000000001"}
     assert sorted(store.clear_leftovers()) == sorted([*left, "locks/0123/0000000001"])
     assert store.problem(KEY) is None
 
@@ -257,8 +259,11 @@ def test_the_store_command_takes_a_bucket(stored, bucket, capsys):
         store_command.main(["--store", bucket, "verify"])
     assert stop.value.code == 1
     assert f"{KEY[:12]}  damaged" in capsys.readouterr().out
-    store_command.main(["--store", bucket, "prune"])
-    assert capsys.readouterr().out == f"removed {KEY}\n"
+    store_command.main(["--store", bucket, "prune", "--yes"])
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith(f"{KEY[:12]}  damaged: ")
+    assert said[1].startswith("to remove: 1 entry, ")
+    assert said[2] == "removed 1 entry"
     with pytest.raises(SystemExit, match="stopped: s3://no-such-bucket cannot be used"):
         store_command.main(["--store", "s3://no-such-bucket", "ls"])
 

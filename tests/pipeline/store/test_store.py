@@ -166,7 +166,7 @@ def test_ls_names_each_entry_and_verify_finds_the_damaged_one(tmp_path, counter,
     store.get(INGREDIENTS, counter)
     store.get({**INGREDIENTS, "kind": "other"}, counter)
     alter(store.folder(key_of(INGREDIENTS)) / "values.npy")
-    store_command.main(["--store", str(tmp_path), "ls"])
+    store_command.main(["ls", "--entries", "--store", str(tmp_path)])
     assert "2 entries" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stop:
         store_command.main(["--store", str(tmp_path), "verify"])
@@ -181,7 +181,7 @@ def test_prune_removes_leftovers_damaged_and_unused_entries_only(tmp_path, count
     alter(store.folder(key_of({**INGREDIENTS, "kind": "damaged"})) / "values.npy")
     leftover = tmp_path / "partial" / "0123.abc"
     leftover.mkdir(parents=True)
-    store_command.main(["--store", str(tmp_path), "prune"])
+    store_command.main(["--store", str(tmp_path), "prune", "-y"])
     assert not leftover.exists()
     assert store.entries() == [store.folder(key_of({**INGREDIENTS, "kind": "sound"}))]
     store_command.prune(FolderStore(tmp_path), unused_days=1)

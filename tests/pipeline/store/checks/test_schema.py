@@ -91,7 +91,7 @@ def test_a_forged_manifest_is_damaged_for_every_reader(tmp_path, caplog, capsys,
     assert fresh.load(INGREDIENTS) is None
     assert fresh.problem(KEY)
     assert list(fresh.manifests_at_hand()) == []
-    for command in (["ls"], ["verify"]):
+    for command in (["ls", "--entries"], ["verify"]):
         with pytest.raises(SystemExit) if command == ["verify"] else caplog.at_level(0):
             store_command.main(["--store", str(tmp_path), *command])
         assert f"{KEY[:12]}  damaged: " in capsys.readouterr().out
