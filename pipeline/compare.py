@@ -17,6 +17,7 @@ import numpy as np
 from features.machine.nearest import nearest
 from pipeline.command.ending import ended
 from pipeline.command.names import called
+from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.metrics import METRICS
 from pipeline.results.origin import changed
@@ -55,11 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, default=Path("runs") / "compare", help="folder (default: %(default)s)"
     )
+    add_plugins(parser)
     options = parser.parse_args(arguments)
     return ended(lambda: _write(options), (CompareError,))
 
 
 def _write(options: argparse.Namespace) -> int:
+    take_plugins(options)
     facts = compare(options.runs, options.metric, options.by)
     options.out.mkdir(parents=True, exist_ok=True)
     for name, content in pages(facts, options.metric).items():

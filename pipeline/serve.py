@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.command.ending import ended
 from pipeline.command.names import called
+from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
 from pipeline.use.index.index import Index
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    take_plugins(options)
     try:
         from pipeline.use.serving.app import app_of
         from pipeline.use.serving.hosts import host_names
@@ -84,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME",
                         help="a further name that requests may use for this server")
+    add_plugins(parser)
     return parser
 
 

@@ -34,7 +34,8 @@ def _no_charts(facts: object) -> dict[str, Chart]:
 class Section(Generic[Facts]):
     """One part of the report.
 
-    It is drawn by `templates/html/<name>.html` and `templates/markdown/<name>.md`.
+    It is drawn by `templates/html/<name>.html` and `templates/markdown/<name>.md`, a plugin's by
+    the templates that it brings.
 
     Parameters
     ----------
@@ -43,8 +44,27 @@ class Section(Generic[Facts]):
         the section out.
     charts : chart name -> chart, made from the facts; the templates place them by name. Names are
         unique in the report, since the SVG files are called after them.
+    html, markdown : text of the templates of a plugin's section (Jinja, with `facts` and, where it
+        has some, `charts`); None where they are files of ours.
     """
 
     title: str
     facts: Callable[[Any], Facts | None]
     charts: Callable[[Facts], dict[str, Chart]] = _no_charts
+    html: str | None = None
+    markdown: str | None = None
+
+    def template_problems(self) -> list[str]:
+        """What is wrong with the templates that a plugin's section brings, a phrase for each."""
+        from jinja2 import Environment, TemplateSyntaxError
+
+        problems = []
+        for name, text in (("html", self.html), ("markdown", self.markdown)):
+            try:
+                if text is None:
+                    problems.append(f"{name} (the text of a template)")
+                else:
+                    Environment(autoescape=True).parse(text)
+            except TemplateSyntaxError as error:
+                problems.append(f"{name} that can be read (line {error.lineno}: {error.message})")
+        return problems

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
+
+_SUGGESTION = re.compile(r"did you mean '([^']*)'\?")
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Question that names the valid value nearest to `name`; empty where none is near."""
     close = difflib.get_close_matches(str(name), sorted(known), n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else ""
+
+
+def suggested(text: str) -> str | None:
+    """The name that a sentence of `did_you_mean` in a text names; None where there is none."""
+    match = _SUGGESTION.search(text)
+    return None if match is None else match[1]
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

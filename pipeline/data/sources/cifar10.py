@@ -79,6 +79,7 @@ class Cifar10:
     part : which of the official parts; they are also the official split.
     where : column -> allowed value or values; columns filename, term, label, gloss, synset, split.
     sample : number of rows to take, at random (from `sample_seed`) and stratified by class.
+    sample_seed : decides which rows these are.
     """
 
     path: str | None = None

@@ -46,6 +46,7 @@ class Table:
         question that is asked about many pictures): that they are known gives nothing away.
     where : column -> allowed value or values; only such rows are read.
     sample : number of rows to take, at random (from `sample_seed`) and stratified by class.
+    sample_seed : decides which rows these are.
     join : second table, whose columns can be named like the table's own: `path`, the key columns
         `on`, and its `quoting`.
     allow_outside : whether `image` may name files outside the table's folder, by an absolute path

@@ -1,0 +1,52 @@
+"""Parts that installed packages name by entry points: modalgrid.encoders, modalgrid.fusions, ..."""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from importlib.metadata import entry_points
+from typing import NamedTuple
+
+from pipeline.config.plugins.kinds import GROUPS
+
+PREFIX = "modalgrid."
+
+
+class Entry(NamedTuple):
+    """An entry point: `NAME = MODULE:ATTRIBUTE` in modalgrid.GROUP."""
+
+    group: str
+    name: str
+    module: str
+    attribute: str
+
+
+class Distribution(NamedTuple):
+    """An installed package that has some."""
+
+    name: str
+    version: str
+    entries: tuple[Entry, ...]
+
+
+def distributions() -> tuple[Distribution, ...]:
+    """The installed packages that add parts, by name; nothing of them is imported.
+
+    They are looked for once as long as Python's path is the same.
+    """
+    return _distributions(tuple(sys.path))
+
+
+@lru_cache(maxsize=4)
+def _distributions(path: tuple[str, ...]) -> tuple[Distribution, ...]:
+    listed: dict[tuple[str, str], dict[Entry, None]] = {}
+    for group in GROUPS:
+        for point in entry_points(group=f"{PREFIX}{group}"):
+            about = point.dist
+            key = (about.name, about.version) if about is not None else ("an unnamed package", "")
+            entry = Entry(group, point.name, point.module, point.attr or "")
+            listed.setdefault(key, {})[entry] = None
+    return tuple(
+        Distribution(name, version, tuple(sorted(entries)))
+        for (name, version), entries in sorted(listed.items())
+    )
