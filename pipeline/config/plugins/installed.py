@@ -40,8 +40,9 @@ def distributions() -> tuple[Distribution, ...]:
 @lru_cache(maxsize=4)
 def _distributions(path: tuple[str, ...]) -> tuple[Distribution, ...]:
     listed: dict[tuple[str, str], dict[Entry, None]] = {}
+    points = entry_points()  # of all groups: every one of them would look at all packages anew
     for group in GROUPS:
-        for point in entry_points(group=f"{PREFIX}{group}"):
+        for point in points.select(group=f"{PREFIX}{group}"):
             about = point.dist
             key = (about.name, about.version) if about is not None else ("an unnamed package", "")
             entry = Entry(group, point.name, point.module, point.attr or "")

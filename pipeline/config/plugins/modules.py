@@ -87,6 +87,9 @@ def imported(name: str, folder: Path | None) -> ModuleType:
         Where there is none, it fails, or another module has its name.
     """
     top = top_of(name)
+    if top in OURS or top in sys.stdlib_module_names:
+        whose = "modalgrid" if top in OURS else "Python"
+        raise PluginError(f"{top} is the name of a module of {whose}: give the plugin another")
     if folder is not None:
         _make_ready(top, folder)
     elif _BESIDE.loaded.pop(top, None) is not None:
@@ -111,9 +114,6 @@ def _make_ready(top: str, folder: Path) -> None:
     source = folder, _digest_of([package] if is_package else [], folder / f"{top}.py")
     if _BESIDE.loaded.get(top) == source:
         return
-    if top in OURS or top in sys.stdlib_module_names:
-        whose = "modalgrid" if top in OURS else "Python"
-        raise PluginError(f"{top} in {folder} has the name of a module of {whose}: rename it")
     module = sys.modules.get(top)
     if top in _BESIDE.loaded:
         _forget(top)

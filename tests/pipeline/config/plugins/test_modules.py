@@ -59,14 +59,18 @@ def test_a_failing_import_is_one_sentence_with_file_and_line(tmp_path, text, sai
 
 def test_names_of_other_modules_are_refused(tmp_path):
     for name, said in (
-        ("json", "the name of a module of Python"),
-        ("models", "the name of a module of modalgrid"),
+        ("json", "json is the name of a module of Python"),
+        ("models", "models is the name of a module of modalgrid"),
         ("pytest", "the name of a module that is imported already"),
     ):
         (tmp_path / f"{name}.py").write_text("")
         with pytest.raises(PluginError, match=said):
             imported(name, tmp_path)
     assert sys.modules["pytest"] is pytest
+    sys.modules.pop("antigravity", None)
+    with pytest.raises(PluginError, match="antigravity is the name of a module of Python"):
+        imported("antigravity", None)  # no import: it would open a browser
+    assert "antigravity" not in sys.modules
 
 
 def test_a_module_that_is_nowhere_is_told_with_where_it_was_looked_for(tmp_path):
