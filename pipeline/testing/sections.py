@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.testing.records import FUSION, MAJORITY, small_record
-from reports.page.render import Part, html_page, markdown_page
+from reports.page.render import html_page, markdown_page, part_of
 from reports.record import RunRecord
 from reports.section import Section
 
@@ -43,10 +43,9 @@ def is_drawn_as_page_and_as_markdown(name: str, section: Section[Any]) -> None:
     """Both templates can be filled in from the facts, of small and of incomplete runs."""
     for record in RECORDS:
         made = record()
-        facts = section.facts(made)
-        if facts is None:
+        part = part_of(name, name, section, made)
+        if part is None:
             continue
-        part = Part(name, name, section.title, facts, section.charts(facts))
         assert section.title in html_page(made, [part], "")
         assert f"## {section.title}" in markdown_page(made, [part])
 

@@ -102,15 +102,16 @@ def report_parts(record: RunRecord | RetrievalRecord) -> list[Part]:
     of_pairs = isinstance(record, RetrievalRecord)
     for name, section in (RETRIEVAL_SECTIONS if of_pairs else SECTIONS).items():
         template = f"retrieval/{name}" if of_pairs else name
-        part = (_brought if is_brought(section) else _part)(name, template, section, record)
+        part = (_brought if is_brought(section) else part_of)(name, template, section, record)
         if part is not None:
             parts.append(part)
     return parts
 
 
-def _part(
+def part_of(
     name: str, template: str, section: Section[Any], record: RunRecord | RetrievalRecord
 ) -> Part | None:
+    """What a section has to say of a run; None where that is nothing."""
     facts = section.facts(record)
     if facts is None:
         return None
@@ -122,7 +123,7 @@ def _brought(
 ) -> Part | None:
     """A plugin's section; where it fails, the report says so, and has all the others."""
     try:
-        part = _part(name, template, section, record)
+        part = part_of(name, template, section, record)
         if part is not None:  # once by itself, so that it cannot take the page with it
             shown = {"facts": part.facts, "charts": part.charts, "record": record}
             html = _environment("html").get_template(f"html/{template}.html")

@@ -17,6 +17,14 @@ from pipeline.use.bundle import Bundle
 from pipeline.use.problem import BundleError
 from tests.support.extending import ENTRIES, code, grid, install, write_items, write_own
 from tests.support.paths import ROOT
+from tests.support.tiny import (
+    TEXT_GRID,
+    run_grid,
+    scores,
+    without_report,
+    write_grid,
+    write_table,
+)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +112,33 @@ def test_nothing_that_a_bundle_names_is_imported(folder, monkeypatch):
     finally:
         activate((), folder)
         sys.modules.pop("my_parts", None)
+
+
+@pytest.fixture
+def forgotten(tmp_path):
+    yield
+    activate((), tmp_path)
+    sys.modules.pop("odd_parts", None)
+
+
+def test_a_metric_that_fails_is_named_once_and_costs_no_run(
+    tmp_path, monkeypatch, caplog, forgotten
+):
+    write_table(tmp_path)
+    write_grid(tmp_path, TEXT_GRID.replace("bow, tfidf", "bow") + "plugins: [odd_parts]\n")
+    (tmp_path / "odd_parts.py").write_text(
+        "from pipeline.metrics.metric import Metric\n"
+        "METRICS = {'odd': Metric(lambda labels, p: 1 / 0)}\n"
+    )
+    without_report(monkeypatch)
+    assert run_grid(tmp_path) == 0
+    rows = scores(tmp_path)
+    assert {row["odd"] for row in rows} == {""}
+    assert all(row["accuracy"] for row in rows)
+    assert [record.getMessage() for record in caplog.records if "odd" in record.getMessage()] == [
+        "warning: metric 'odd' of odd_parts fails: ZeroDivisionError: division by zero; its "
+        "scores are left empty"
+    ]
 
 
 def test_an_installed_package_takes_part_untold(folder, tmp_path):

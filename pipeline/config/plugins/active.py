@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipeline.config.plugins.guarded import guarded
 from pipeline.config.plugins.installed import Entry, distributions
 from pipeline.config.plugins.kinds import GROUPS, KINDS, NAME, Kind, Registry
 from pipeline.config.plugins.modules import (
@@ -120,9 +121,16 @@ def activate(names: Sequence[str], folder: Path) -> dict[int, list[str]]:
 
 @dataclass(frozen=True)
 class Carried:
-    """The plugins of a run, brought into another process: registered there when it is called."""
+    """The plugins of a run, brought into another process: registered there when it is called.
+
+    Parameters
+    ----------
+    parts : what they add, as messages call it; what is wrong with others of an installed plugin
+        was said where the run began, and hinders nothing.
+    """
 
     references: tuple[Reference, ...]
+    parts: frozenset[str]
 
     def __call__(self) -> dict[str, str]:
         """Register the same parts here; what decides them, by the plugins' names.
@@ -134,8 +142,9 @@ class Carried:
         """
         if self.references != _NOW.references:
             problems = _register(list(map(_here, self.references)))
-            if problems:
-                raise PluginError("; ".join(chain.from_iterable(problems.values())))
+            if missing := sorted(self.parts - _shown_parts()):
+                said = [*chain.from_iterable(problems.values())]
+                raise PluginError(f"{', '.join(missing)} cannot be used here: {'; '.join(said)}")
         for here, there in zip(_NOW.references, self.references, strict=True):
             if here.code != there.code:
                 raise PluginError(
@@ -148,7 +157,11 @@ class Carried:
 
 def carried() -> Carried:
     """What brings the plugins that take part here into another process."""
-    return Carried(_NOW.references)
+    return Carried(_NOW.references, _shown_parts())
+
+
+def _shown_parts() -> frozenset[str]:
+    return frozenset(map(str, _NOW.parts))
 
 
 def versions() -> dict[str, str]:
@@ -232,7 +245,8 @@ def _clear() -> None:
 def _add(part: Part, reference: Reference) -> None:
     for value in part.values:
         registry = part.kind.registry(value)
-        registry[part.name] = value
+        is_metric = part.kind.group == "metrics"
+        registry[part.name] = guarded(value, str(part)) if is_metric else value
         _NOW.added.append((registry, part.name))
         if part.kind.group in HELD and top_of(value.__module__) not in OURS:
             _NOW.classes[name_of(value)] = value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import lru_cache
 from importlib.metadata import entry_points
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline.config.plugins.kinds import GROUPS
 
@@ -43,8 +43,11 @@ def _distributions(path: tuple[str, ...]) -> tuple[Distribution, ...]:
     points = entry_points()  # of all groups: every one of them would look at all packages anew
     for group in GROUPS:
         for point in points.select(group=f"{PREFIX}{group}"):
-            about = point.dist
-            key = (about.name, about.version) if about is not None else ("an unnamed package", "")
+            about: Any = point.dist  # what is damaged has no name, whatever its type says
+            key = (
+                getattr(about, "name", None) or "an unnamed package",
+                getattr(about, "version", None) or "",
+            )
             entry = Entry(group, point.name, point.module, point.attr or "")
             listed.setdefault(key, {})[entry] = None
     return tuple(

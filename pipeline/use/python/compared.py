@@ -136,6 +136,8 @@ class Compared:
         BundleError
             Where there is no such cell, it cannot be fitted or exported, or the folder holds
             something already.
+        PluginError
+            Where a plugin of the grid was changed since.
         ValueError
             Where a file is asked for, but no folder.
         """

@@ -186,6 +186,13 @@ def test_what_is_wrong_with_an_installed_part_is_said_once_and_hinders_no_other(
         f"ZeroDivisionError: division by zero ({site / 'falls.py'}, line 2)",
     ]
     assert "falls" not in FUSIONS
+    # in a worker, too: it has what the run has
+    travelled, path = carried(), sys.path.pop(0)
+    activate((), tmp_path)
+    assert "mine" not in FUSIONS
+    sys.path.insert(0, path)
+    assert travelled() == versions() != {}
+    assert "mine" in FUSIONS
 
 
 def test_another_process_has_the_same_or_says_why_not(tmp_path):
@@ -204,5 +211,7 @@ def test_another_process_has_the_same_or_says_why_not(tmp_path):
     with pytest.raises(PluginError, match=r"plugin mine has code \w+ here, and \w+ where the run"):
         travelled()
     (tmp_path / "mine.py").unlink()
-    with pytest.raises(PluginError, match="there is no module mine"):
+    with pytest.raises(
+        PluginError, match=r"fusion 'mine' of mine cannot be used here: .*there is no module mine"
+    ):
         travelled()

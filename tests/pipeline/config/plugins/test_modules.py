@@ -30,6 +30,14 @@ def test_what_lies_beside_the_grid_goes_before_what_python_finds(tmp_path, monke
     assert imported("parts", None).value == "site"
 
 
+def test_plugins_of_one_name_beside_two_grids_are_two(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "parts.py").write_text(f"value = '{name}'\n")
+    for name in ("a", "b", "a"):
+        assert imported("parts", tmp_path / name).value == name
+
+
 def test_nothing_else_beside_the_grid_can_be_imported(tmp_path):
     (tmp_path / "neighbour.py").write_text("value = 1\n")
     (tmp_path / "parts.py").write_text("\n\nimport neighbour\n")
