@@ -11,6 +11,7 @@ from pipeline.command.ending import ended
 from pipeline.command.names import called
 from pipeline.command.options import add_jobs
 from pipeline.config.grid import GridError
+from pipeline.config.plugins.active import carried
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
 from pipeline.engine.processes import Processes
@@ -35,7 +36,9 @@ def _bundle(options: argparse.Namespace) -> int:
     check_is_new(options.out)
     say(f"{name}: fitted on all rows")
     extras = Extras(standalone=options.standalone, onnx=options.onnx)
-    made = make_bundle(run, name, options.out, Processes(options.jobs), progress, extras)
+    run.grid()  # its plugins are known from here on, and workers are told of them
+    engine = Processes(options.jobs, prepare=carried())
+    made = make_bundle(run, name, options.out, engine, progress, extras)
     lacking = made.about.get("onnx", {}).get("whole", {}).get("lacks")
     if lacking:
         say(f"ONNX Runtime alone cannot predict with it: it lacks {lacking}")

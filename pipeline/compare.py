@@ -18,6 +18,7 @@ from features.machine.nearest import nearest
 from pipeline.command.browser import add_open, show
 from pipeline.command.ending import ended
 from pipeline.command.names import called
+from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.metrics import METRICS
 from pipeline.results.origin import changed
@@ -67,10 +68,12 @@ def parser() -> argparse.ArgumentParser:
         help="folder (default: %(default)s)",
     )
     add_open(parser)
+    add_plugins(parser)
     return parser
 
 
 def _write(options: argparse.Namespace) -> int:
+    take_plugins(options)
     facts = compare(options.runs, options.metric, options.by)
     options.out.mkdir(parents=True, exist_ok=True)
     for name, content in pages(facts, options.metric).items():

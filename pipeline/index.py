@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.command.ending import ended
 from pipeline.command.names import called
+from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
 from pipeline.use.items.columns import add_columns, columns_given
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _index(options: argparse.Namespace) -> int:
+    take_plugins(options)
     from pipeline.use.index.building import ItemsOf, build_index
 
     bundle = Bundle.load(options.model)
@@ -57,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
                         help="search more items than these approximately, by lists of FAISS; "
                         "recall against the exact answer is said (default: as the index that is "
                         "there, or 1000000)")
+    add_plugins(parser)
     return parser
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,9 @@ from pathlib import Path
 
 from pipeline.command.ending import ended
 from pipeline.command.names import called
+from pipeline.config.grid import Split
+from pipeline.config.parse import KEYS
+from pipeline.config.schema import schema
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
 from pipeline.start.draft import Given, NoStart
@@ -24,12 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
-    if options.out.exists() and not options.force:
-        raise NoStart(f"{options.out} is there already: name another with -o, or say --force")
+    schema_file = options.out.with_suffix(".schema.json") if options.schema else None
+    for path in filter(None, (options.out, schema_file)):
+        if path.exists() and not options.force:
+            raise NoStart(f"{path} is there already: name another with -o, or say --force")
     given = Given(options.label, options.image, tuple(options.text or ()))
     started = start(options.items, given)
     started.grid(options.out)  # what is written, a run reads
+    if schema_file is not None:  # first: a grid never names one that is not there
+        schema_file.write_text(json.dumps(schema(KEYS, Split), indent=2), encoding="utf-8")
     with options.out.open("w" if options.force else "x", encoding="utf-8") as file:
+        if schema_file is not None:
+            file.write(f"# yaml-language-server: $schema={schema_file.name}\n")
         file.write(started.text(options.out))
     for line in started.lines():
         print(line)
@@ -47,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
                         help="table (.csv, .tsv, .jsonl, .parquet) or folder of class folders")
     parser.add_argument("-o", "--out", type=Path, default=Path("grid.yaml"),
                         help="the grid file to write (default: %(default)s)")
+    parser.add_argument("--schema", action="store_true", help=(
+        "also write the JSON Schema beside the grid, which then names it: editors complete and "
+        "explain its keys"))
     parser.add_argument("--force", action="store_true", help="replace the file where it is there")
     parser.add_argument("--label", metavar="COLUMN", help="the column with the class")
     parser.add_argument("--image", metavar="COLUMN", help="the column with the picture")

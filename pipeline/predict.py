@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.command.ending import ended
 from pipeline.command.names import called
+from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.command.runtime import add_runtime
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
+    take_plugins(options)
     request = Request(
         items=options.items,
         output=options.out,
@@ -58,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
         help="column with the true class, to be scored by (default: as the bundle's rows had it)")
     add_columns(parser)
     add_runtime(parser)
+    add_plugins(parser)
     return parser
 
 

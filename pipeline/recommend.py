@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.command.ending import ended
 from pipeline.command.names import called
+from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.use.problem import BundleError
 
 HEAVIEST = 1_000_000  # weight of an item
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _recommend(options: argparse.Namespace) -> int:
+    take_plugins(options)
     from pipeline.use.index.index import Index, Wish
     from pipeline.use.index.question import Term, question
     from pipeline.use.index.recommending import Liked, Variety, recommend
@@ -65,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
                         help="how much items shall differ from those before them, 0 to 1 "
                         "(default: %(default)s)")
     add_common(parser)
+    add_plugins(parser)
     return parser
 
 

@@ -22,6 +22,7 @@ from pipeline.command.names import called
 from pipeline.command.options import command_line, command_of, engine_of, limit_of
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
+from pipeline.config.plugins.active import carried
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
 from pipeline.engine.limit import TimeLimit
@@ -73,7 +74,8 @@ def parser(command: str = "run") -> argparse.ArgumentParser:
 def _carried_out(options: argparse.Namespace, begun: float) -> int:
     with caching_facts(fact_cache(store_at(options.store))):
         grid = _grid(options)
-        with engine_at(*engine_of(options, grid.run), options.jobs, KEYED) as engine:
+        opened = engine_at(*engine_of(options, grid.run), options.jobs, KEYED, carried())
+        with opened as engine:
             text = limit_of(options, grid.run)
             limit = None if text is None else TimeLimit(text, begun)
             begin = _planned if options.plan else _run

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.command.ending import ended
 from pipeline.command.names import called
+from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.use.problem import BundleError
 
 
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _search(options: argparse.Namespace) -> int:
+    take_plugins(options)
     from pipeline.use.index.index import Index, Wish
     from pipeline.use.index.shown import show
 
@@ -44,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--by", choices=("picture", "text", "both"), default="both",
                         help="what of the items is compared (default: %(default)s)")
     add_common(parser)
+    add_plugins(parser)
     return parser
 
 

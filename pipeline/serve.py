@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.command.ending import ended
 from pipeline.command.names import called
+from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.command.runtime import add_runtime
 from pipeline.engine.progress import say
 from pipeline.use.bundle import Bundle
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    take_plugins(options)
     try:
         from pipeline.use.serving.app import app_of
         from pipeline.use.serving.hosts import host_names
@@ -87,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME",
                         help="a further name that requests may use for this server")
     add_runtime(parser)
+    add_plugins(parser)
     return parser
 
 

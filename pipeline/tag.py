@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from features.block import Modality
 from pipeline.command.ending import ended
 from pipeline.command.names import called
+from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.engine.progress import say
 from pipeline.use.index.options import count_of
 from pipeline.use.problem import BundleError
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tag(options: argparse.Namespace) -> int:
+    take_plugins(options)
     from pipeline.use.bundle import MANIFEST
 
     tags_of = _by_model if (options.folder / MANIFEST).is_file() else _by_index
@@ -125,6 +127,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("-k", type=count_of, default=10, metavar="N",
                         help="most tags of a picture (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON, a picture a line")
+    add_plugins(parser)
     return parser
 
 

@@ -49,7 +49,8 @@ def _no_gist(facts: object) -> str:
 class Section(Generic[Facts]):
     """One part of the report.
 
-    It is drawn by `templates/html/<name>.html` and `templates/markdown/<name>.md`.
+    It is drawn by `templates/html/<name>.html` and `templates/markdown/<name>.md`, a plugin's by
+    the templates that it brings.
 
     Parameters
     ----------
@@ -60,6 +61,8 @@ class Section(Generic[Facts]):
         unique in the report, since the SVG files are called after them.
     collapsed : whether the page shows only the heading until it is asked for more; `gist` is then
         what stands beside it, a line made from the facts.
+    html, markdown : text of the templates of a plugin's section (Jinja, with `facts` and, where it
+        has some, `charts`); None where they are files of ours.
     """
 
     title: str
@@ -67,3 +70,20 @@ class Section(Generic[Facts]):
     charts: Callable[[Facts], dict[str, Chart]] = _no_charts
     collapsed: bool = False
     gist: Callable[[Facts], str] = _no_gist
+    html: str | None = None
+    markdown: str | None = None
+
+    def template_problems(self) -> list[str]:
+        """What is wrong with the templates that a plugin's section brings, a phrase for each."""
+        from jinja2 import Environment, TemplateSyntaxError
+
+        problems = []
+        for name, text in (("html", self.html), ("markdown", self.markdown)):
+            try:
+                if text is None:
+                    problems.append(f"{name} (the text of a template)")
+                else:
+                    Environment(autoescape=True).parse(text)
+            except TemplateSyntaxError as error:
+                problems.append(f"{name} that can be read (line {error.lineno}: {error.message})")
+        return problems

@@ -34,12 +34,12 @@ class CNNPyramid(Encoder):
 
     Parameters
     ----------
-    model, weights : see CNN.
+    model, weights : see features.encoders.cnn.CNN.
     sizes : sides of the squares that pictures are scaled to, each with the share of the picture
         that the network's own preparation keeps.
     layers : names of modules inside the network that give maps or tokens; by default the seven
         stages of EfficientNet-Lite0. Other networks call theirs otherwise (ResNet: layer1, ...).
-    precision : see CNN.
+    precision : see features.encoders.cnn.CNN.
     """
 
     modality: ClassVar[Modality] = "image"

@@ -47,7 +47,7 @@ class SmallCNN(Encoder):
 
     Parameters
     ----------
-    depth : layers.
+    depth : layers of the network that have weights.
     width : channels of the first stage; the later ones double it.
     epochs, optimizer, weight_decay : see features.training.settings.Training.
     learning_rate : the highest; see its schedule one_cycle.

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+_SUGGESTION = re.compile(r"did you mean '([^']*)'\?")
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Question that names the valid value nearest to `name`; empty where none is near."""
     close = _close(str(name), sorted(known), 1)
     return f"did you mean '{close[0]}'?" if close else ""
+
+
+def suggested(text: str) -> str | None:
+    """The name that a sentence of `did_you_mean` in a text names; None where there is none."""
+    match = _SUGGESTION.search(text)
+    return None if match is None else match[1]
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

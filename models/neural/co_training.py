@@ -92,7 +92,7 @@ class CoTraining(TrainsBranches):
     patience : passes without improvement after which training stops.
     learning_rate, weight_decay : of AdamW.
     dropout : share of the features and of the hidden layers left out at each step.
-    loss, label_smoothing, class_weight : the loss l.
+    loss, label_smoothing, class_weight : see models.neural.losses.row_losses.
     random_state : seed of the weights, the batches, dropout and the held-out samples.
     """
 

@@ -60,9 +60,11 @@ class EndToEnd(TrainsBranches):
     ----------
     unfreeze : what is trained of pretrained encoders.
     encoder_learning_rate : learning rate of pretrained encoders.
-    width, branch_weight, agreement, modality_dropout, interaction : see CoTraining.
-    epochs, patience, learning_rate, weight_decay, dropout, loss, label_smoothing, class_weight,
-        random_state : see CoTraining; `learning_rate` is that of all but pretrained encoders.
+    width, branch_weight, agreement, modality_dropout, interaction : see
+        models.neural.co_training.CoTraining.
+    learning_rate : of AdamW, for all but pretrained encoders.
+    epochs, patience, weight_decay, dropout, loss, label_smoothing, class_weight, random_state : see
+        models.neural.co_training.CoTraining.
     """
 
     version: ClassVar[int] = 3

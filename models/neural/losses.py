@@ -47,6 +47,9 @@ def row_losses(
 
     Parameters
     ----------
+    loss : "cross_entropy" or "mse", the squared difference of probabilities.
+    label_smoothing : s, the part of a row's label that is shared out among all classes.
+    class_weight : "none", or "balanced": each class counts the same, however many rows it has.
     codes : (n,) classes of the training rows from 0, each of which occurs.
     """
     counts = np.bincount(codes)

@@ -102,10 +102,11 @@ class KernelCorrelation(CorrelatedProjection):
 
     Parameters
     ----------
-    dimensions, regularisation, random_state : see CanonicalCorrelation.
+    dimensions, regularisation, random_state : see
+        models.shared_space.projections.CanonicalCorrelation.
     reduce : most principal components of each modality, before the kernel and after it.
     landmarks, sharpness : see LandmarkKernel.
-    hubness : h; 0 leaves cosines.
+    hubness : h, how far nearness to everything is taken off; 0 leaves cosines.
 
     Attributes
     ----------
@@ -186,7 +187,7 @@ class KernelCCA(LearnedSpace):
 
     Parameters
     ----------
-    classifier, join, direction : see CCA.
+    classifier, join, direction : see models.shared_space.classification.CCA.
     dimensions, regularisation, reduce, random_state : see KernelCorrelation.
     landmarks, sharpness, hubness : see KernelCorrelation.
     """

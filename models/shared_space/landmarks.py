@@ -35,7 +35,7 @@ class LandmarkKernel(Estimator):
     ----------
     components : most components kept, before the kernel and after it.
     landmarks : m, drawn without replacement; all distinct samples where there are fewer.
-    sharpness : w.
+    sharpness : w, how fast samples cease to be alike as they are apart.
     random_state : seed of the draw.
 
     Attributes

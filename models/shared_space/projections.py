@@ -102,7 +102,7 @@ class CanonicalCorrelation(CorrelatedProjection):
     Parameters
     ----------
     dimensions : most directions kept.
-    regularisation : r.
+    regularisation : r, how far the covariances are drawn to a multiple of the unit matrix.
     reduce : most principal components of each modality.
     random_state : see BlockReduction.
 

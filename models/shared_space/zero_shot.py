@@ -66,10 +66,14 @@ class ZeroShot(RecognisesUnseenClasses, ComparesAsEncoded, TrainsNetwork, UsesGr
     recognised_by : the modalities of a sample that are compared with the classes' texts.
     pairs : what training pictures are paired with: the text of their own row, or those of their
         class in turn (as the papers have it; rows then need no text).
-    weight : the text's share w.
-    temperature : tau.
-    dimensions, regularisation, reduce, epochs, learning_rate, random_state : see the space's
-        projection.
+    weight : w, the share of a sample's text in the comparison.
+    temperature : tau, which cosines are divided by: the smaller, the surer.
+    dimensions : most directions of the space.
+    regularisation : how far covariances are drawn to a multiple of the unit matrix.
+    reduce : most principal components of each modality.
+    epochs : most passes over the pairs, of a space that is trained by passes.
+    learning_rate : of such a space.
+    random_state : see the space's projection.
 
     Attributes
     ----------

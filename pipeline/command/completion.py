@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pipeline.command.ending import ended
 from pipeline.command.names import COMMANDS, PROGRAM
@@ -61,7 +61,7 @@ def _print(shell: Shell) -> int:
     return 0
 
 
-def _all_commands(file: dict[str, str]) -> argparse.ArgumentParser:
+def _all_commands(file: Mapping[str, Any]) -> argparse.ArgumentParser:
     """One parser of all commands, as shtab reads it; `file` marks what is completed by files."""
     program = argparse.ArgumentParser(prog=PROGRAM)
     commands = program.add_subparsers(metavar="COMMAND")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 
+from pipeline.config.plugins.modules import PluginError
 from pipeline.engine.stopping import GO_ON, STOPPED, say_stopped
 from pipeline.engine.task import NoWorkers
 from reports.wording import for_terminal
@@ -30,6 +31,8 @@ def ended(work: Callable[[], int], problems: Problems) -> int:
     """
     try:
         return work()
+    except PluginError as error:
+        text = str(error)
     except problems as error:
         text = str(error)
     except NoWorkers as error:

@@ -39,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "recommend": Command("pipeline.recommend", "items of an index that are like others"),
     "tag": Command("pipeline.tag", "tag pictures, with an index or a bundle"),
     "store": Command("pipeline.store.__main__", "list, verify or prune what is stored"),
+    "check": Command("pipeline.config.__main__", "say what is wrong with a grid, in JSON if asked"),
     "schema": Command("pipeline.config.__main__", "print the JSON Schema of grids", ("--schema",)),
     "completion": Command("pipeline.command.completion", "completion for bash, zsh or fish"),
 }

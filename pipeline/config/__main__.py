@@ -1,38 +1,85 @@
-"""`python -m pipeline.config --schema` prints the grid's JSON Schema."""
+"""Grids without running them: what is wrong with one, and the JSON Schema of all.
+
+`python -m pipeline.config grid.yaml` names every mistake in a grid, `--json` for editors and other
+programs; `--schema` prints the JSON Schema, of a grid that is named with the parts of its plugins.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 
-from pipeline.config.grid import Split
-from pipeline.config.parse import KEYS
+from pipeline.config.grid import GridError, Split
+from pipeline.config.parse import KEYS, read_grid, register_plugins
+from pipeline.config.plugins.named import with_installed
+from pipeline.config.problem import Mistake
 from pipeline.config.schema import schema
+
+REFUSED = 2
 
 
 def main(
     arguments: Sequence[str] | None = None, program: str = "python -m pipeline.config"
-) -> None:
-    """Print the JSON Schema of grid files, for editors.
+) -> int:
+    """Check a grid, or print the JSON Schema.
 
     Parameters
     ----------
     program : what whoever typed it calls the command.
+
+    Exit code 0: there are no mistakes; 2: there are, or the file cannot be read.
     """
-    parser(program).parse_args(arguments)
+    command_line = parser(program)
+    options = command_line.parse_args(arguments)
+    if options.schema:
+        return _schema(options.grid)
+    if options.grid is None:
+        command_line.error("name a grid file, or say --schema")
+    return _check(options.grid, as_json=options.json)
+
+
+def _schema(grid: Path | None) -> int:
+    try:
+        if grid is None:
+            with_installed()
+        else:
+            register_plugins(grid)
+    except GridError as error:
+        print(error, file=sys.stderr)
+        return REFUSED
     print(json.dumps(schema(KEYS, Split), indent=2))
+    return 0
+
+
+def _check(path: Path, *, as_json: bool) -> int:
+    try:
+        read_grid(path)
+    except GridError as error:
+        if as_json:
+            mistakes = error.mistakes or [
+                Mistake(str(path), 1, 1, "", "yaml", problem, None) for problem in error.problems
+            ]
+            print(json.dumps(list(map(asdict, mistakes)), indent=2))
+        else:
+            print(error, file=sys.stderr)
+        return REFUSED
+    print("[]" if as_json else f"{path}: no mistakes")
+    return 0
 
 
 def parser(program: str = "python -m pipeline.config") -> argparse.ArgumentParser:
     """What the command line understands."""
-    parser = argparse.ArgumentParser(prog=program, description=(
-        "Print the JSON Schema of grids, with which an editor completes and checks them."))
-    parser.add_argument(
-        "--schema", action="store_true", required=True, help="print the JSON Schema of a grid"
-    )
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
+    parser.add_argument("grid", type=Path, nargs="?", help="a grid file")
+    parser.add_argument("--json", action="store_true", help=(
+        "print the mistakes as JSON: file, line, column, key, rule, message and nearest value"))
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of grids")
     return parser
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -92,7 +92,7 @@ def _listed(
     if given is None or not entries:
         if key in ("fusion", "classifier"):
             rule = f"the grid needs one {key} at least; {nearest('', registry)}"
-            problems.append(Problem((key,) if key in content else (), rule))
+            problems.append(Problem((key,) if key in content else (), rule, kind="missing_key"))
         return []
     listed: dict[tuple[str, ...], Listed] = {}
     for position, entry in enumerate(entries):
@@ -176,7 +176,8 @@ def _variants(
         return []
     if name not in registry:
         what = kind if kind == key else f"{key} {kind}"
-        problems.append(Problem(path, f"unknown {what} '{name}'; {nearest(name, registry)}"))
+        rule = f"unknown {what} '{name}'; {nearest(name, registry)}"
+        problems.append(Problem(path, rule, kind="unknown_name"))
         return []
     cls = registry[name]
     inner = path if isinstance(entry, dict) and kind in entry else (*path, name)

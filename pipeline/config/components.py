@@ -102,14 +102,13 @@ def variants(
     known = parameters_of(cls)
     for key, value in given.items():
         if key not in known:
-            rule = renamed_key(key, known) or (
-                f"unknown key '{key}' of {name}; {nearest(key, known)}"
-            )
-            problems.append(Problem((*path, key), rule))
+            problems.append(_unknown_key((*path, key), name, known))
             continue
         choices[key] = _choices(cls, key, value, (*path, key), problems)
-    missing = [key for key, (_, default) in known.items() if default is ... and key not in given]
-    problems += [Problem(path, f"{name} needs the key '{key}'") for key in missing]
+    problems += [
+        Problem(path, f"{name} needs the key '{key}'", kind="missing_key")
+        for key in _missing(known, given)
+    ]
     if problems:
         return [], problems
     candidates = {key: tuple(choices.pop(key, default)) for key, default in tuned.items()}
@@ -125,6 +124,16 @@ def variants(
         Component(name, _changed(parameters, known), candidates, frozenset(tuned).difference(given))
         for parameters in combinations
     ], []
+
+
+def _unknown_key(path: KeyPath, name: str, known: Mapping[str, Any]) -> Problem:
+    key = path[-1]
+    unknown = f"unknown key '{key}' of {name}; {nearest(key, known)}"
+    return Problem(path, renamed_key(key, known) or unknown, kind="unknown_key")
+
+
+def _missing(known: Mapping[str, tuple[Any, Any]], given: Mapping[str, Any]) -> list[str]:
+    return [key for key, (_, default) in known.items() if default is ... and key not in given]
 
 
 def _changed(

@@ -31,6 +31,12 @@ CLASS_TEXTS_SCHEMA: dict[str, Any] = {
         },
     ],
 }
+DATA_KEYS: dict[str, str] = {
+    "on_bad_rows": "what becomes of rows whose picture or text cannot be used",
+    "keep_unlabelled": "whether rows without a label are kept for fusions that learn from such",
+    "missing_group": "what becomes of rows without a value in the column that groups them",
+    "class_texts": str(CLASS_TEXTS_SCHEMA["description"]),
+}
 NO_SOURCE = Component("none")  # stands for one that is wrong
 
 
@@ -56,7 +62,7 @@ def data_key(
             "data must name the columns of the rows, such as {image: ..., text: ..., label: ...}"
             if FRAME in sources else f"data must name its source; {nearest('', sources)}"
         )
-        problems.append(Problem(("data",), rule))
+        problems.append(Problem(("data",), rule, kind="missing_key"))
         return DataKey()
     keys = dict(given)
     name, unlabelled = keys.pop("source"), keys.pop("keep_unlabelled", False)
@@ -67,7 +73,7 @@ def data_key(
         rule = f"keep_unlabelled must be true or false, not {unlabelled!r}"
         problems.append(Problem(("data", "keep_unlabelled"), rule))
     if not isinstance(name, str) or name not in sources:
-        problems.append(Problem(("data", "source"), _unknown(name, sources)))
+        problems.append(Problem(("data", "source"), _unknown(name, sources), kind="unknown_name"))
         return DataKey()
     source = _source(name, sources[name], keys, problems)
     return DataKey(source, policy, unlabelled, missing_group, texts)

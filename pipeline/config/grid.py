@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.config.components import Component, Encoders
+from pipeline.config.problem import Mistake
 from pipeline.data.row_check import MissingGroup, Policy
 from pipeline.data.sources.class_texts import GivenTexts
 from pipeline.engine.limit import LIMIT, checked_limit
@@ -20,6 +21,10 @@ from reports.wording import for_terminal
 REPEATS = 5  # of folds
 GridTask: TypeAlias = Literal["classification", "retrieval"]
 TrackerName: TypeAlias = Literal["mlflow", "trackio"]
+TASKS: dict[GridTask, str] = {
+    "classification": "which class a row has",
+    "retrieval": "which picture goes with a text, which text with a picture; needs no labels",
+}
 METRIC: dict[GridTask, str] = {"classification": "balanced_accuracy", "retrieval": "hit_at_10"}
 # Smooth ones, so that a few rows decide nothing.
 TUNING_METRIC: dict[GridTask, str] = {"classification": "log_loss", "retrieval": "reciprocal_rank"}
@@ -28,14 +33,20 @@ TUNING_METRIC: dict[GridTask, str] = {"classification": "log_loss", "retrieval":
 class Split(BaseModel):
     """How outer folds are drawn: `folds` (times `repeats`), `holdout`s, or the `official` split.
 
-    `group` names the column whose rows never straddle folds ("text", "image": rows of the same text
-    or picture; "none": no groups; by default the one the source declares). `inner` is the number of
-    folds, inside the training rows, that choose parameters. `unseen_classes` holds out whole
-    classes instead of rows, outside and inside: the share of a `holdout` is then one of classes,
-    and no class of the `official` split may have rows in both parts.
-
     Folds are drawn five times unless `repeats` says otherwise: one draw's answer can be another
     draw's denial. A hold-out is drawn once.
+
+    Parameters
+    ----------
+    folds : parts that the rows are cut into, each of which is tested once (default 5).
+    repeats : how often folds or hold-outs are drawn (default 5 times folds, one hold-out).
+    holdout : share of the rows that is tested; of the classes with `unseen_classes`.
+    official : whether the split that comes with the data is taken.
+    group : the column whose rows never straddle folds ("text", "image": rows of the same text or
+        picture; "none": no groups; by default the one that the source declares).
+    inner : folds inside the training rows, which choose parameters.
+    unseen_classes : whether whole classes are held out instead of rows, outside and inside. No
+        class of the `official` split may then have rows in both parts.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,12 +82,15 @@ TimeLimitText = Annotated[
 
 
 class Run(BaseModel):
-    """Where a run computes: with worker `processes` of this machine, or with `dask`.
+    """Where a run computes, and how long it may. Nothing of this changes a result or is in a key.
 
-    `address` is that of a dask scheduler, such as tcp://host:8786; without one, dask starts workers
-    on this machine. `time_limit`, such as 10m, 90s or 2h, is how long it may take: it then begins
-    with what tells most, reports on what it reached, and goes on from there when it is run again.
-    Nothing of this changes a result or is in a key.
+    Parameters
+    ----------
+    engine : worker `processes` of this machine, or the workers of a `dask` cluster.
+    address : of a dask scheduler, such as tcp://host:8786; without one, dask starts workers on this
+        machine.
+    time_limit : how long it may take, such as 10m, 90s or 2h: it then begins with what tells most,
+        reports on what it reached, and goes on from there when it is run again.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -98,7 +112,7 @@ class Grid:
 
     `task` says what is asked of the fusions: classes of rows, or the text of a picture and the
     picture of a text. `extra_metrics` are scored beside those of the task. `rope` is the smallest
-    difference that matters, by metric.
+    difference that matters, by metric. `plugins` are modules whose parts it may name.
     """
 
     name: str
@@ -122,11 +136,16 @@ class Grid:
     track: TrackerName | None  # who is told of the finished run
     run: Run
     folder: Path
+    plugins: tuple[str, ...] = ()
 
 
 class GridError(Exception):
-    """A grid file with mistakes; `problems` has a line for each: where, the rule and the value."""
+    """A grid file with mistakes; `problems` has a line for each: where, the rule and the value.
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    `mistakes` are the same for programs, of a grid that was read from a file.
+    """
+
+    def __init__(self, problems: Sequence[str], mistakes: Sequence[Mistake] = ()) -> None:
+        self.mistakes = tuple(mistakes)
         self.problems = tuple(map(for_terminal, problems))
         super().__init__("\n".join(self.problems))

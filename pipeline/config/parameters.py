@@ -128,6 +128,15 @@ def _adapter(cls: type, name: str) -> TypeAdapter[Any]:
         ) from error
 
 
+def type_problem(cls: type, name: str) -> str:
+    """Why the type of a parameter cannot be checked; empty where it can."""
+    try:
+        _adapter(cls, name)
+    except (TypeError, NameError) as error:
+        return str(error)
+    return ""
+
+
 @cache
 def inner_keys(cls: type, name: str) -> frozenset[str]:
     """Keys of the object that a parameter's value is, where its type is such."""

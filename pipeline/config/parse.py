@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
-from features.machine.nearest import nearest
+from features.machine.nearest import nearest, suggested
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config import values
 from pipeline.config.component_lists import (
@@ -20,18 +21,20 @@ from pipeline.config.component_lists import (
 )
 from pipeline.config.data_key import data_key
 from pipeline.config.grid import Grid, GridError
-from pipeline.config.problem import Problem
+from pipeline.config.problem import Mistake, Problem
 from pipeline.config.reading.bounds import too_much
 from pipeline.config.reading.origin import grid_file_of
 from pipeline.config.rules import mismatches, task_problems, unseen_problems
-from pipeline.config.yaml_lines import Lines, location, read_yaml
+from pipeline.config.yaml_lines import Lines, dotted, location, position_of, read_yaml
 from pipeline.data.sources import SOURCES
-from reports.wording import first_lines
+from reports.wording import first_lines, for_terminal
 
 KEYS: dict[str, str] = {
     "name": "what the run is called: its folder is runs/NAME",
     "task": "what is asked: classification of rows, or retrieval of texts by pictures and pictures "
     "by texts, for which rows need no label (default classification)",
+    "plugins": "modules with parts of your own, like [my_module]: my_module.py or a package beside "
+    "the grid file, or a module that Python can import (default: none but installed packages')",
     "seed": "every random choice derives from it (default 0)",
     "data": "where the samples come from: {source: ..., its keys, on_bad_rows: fail | drop | keep, "
     "keep_unlabelled: true for rows without a label that only some fusions learn from, "
@@ -77,6 +80,22 @@ def read_grid(path: Path) -> Grid:
     return checked_grid(read_yaml(path), path)
 
 
+def register_plugins(path: Path) -> None:
+    """Register the plugins that a grid file names, whatever else stands in it.
+
+    Raises
+    ------
+    GridError
+        With what is wrong with them, or where the file cannot be read.
+    """
+    content, lines, problems = read_yaml(path)
+    if isinstance(content, dict):
+        folder = grid_file_of(path).resolve().parent
+        values.plugins(content.get("plugins"), folder, problems)
+    if problems:
+        raise _error(path, lines, problems)
+
+
 def checked_grid(
     read: tuple[Any, Lines, list[Problem]], path: Path, sources: Sources = SOURCES
 ) -> Grid:
@@ -106,19 +125,19 @@ def parse_grid(
     GridError
         With every mistake; see `read_grid`.
     """
-    folder = grid_file_of(path).resolve().parent
-    problems = _unknown_keys(content)
+    folder, problems = grid_file_of(path).resolve().parent, _unknown_keys(content)
+    plugins = values.plugins(content.get("plugins"), folder, problems)  # known from here on
     task = values.task(content.get("task", "classification"), problems)
     data = data_key(content.get("data"), problems, sources)
     lists = _lists(content, problems)
     split = values.split(content.get("split", {}), problems)
     curve = values.label_shares(content.get("learning_curve", []), problems)
-    unseen, metric = split.unseen_classes, content.get("metric")
-    problems += task_problems(task, content, lists["fusion"], unseen)
-    if not any(problem.path[:1] in _COMPARED for problem in problems):
-        problems += unseen_problems(unseen, lists["fusion"], metric, curve, data.class_texts)
-        problems += mismatches(lists["fusion"], lists["image"], lists["text"])
-    problems += too_much(lists)
+    unseen, fusions = split.unseen_classes, lists["fusion"]
+    unmet = task_problems(task, content, fusions, unseen)
+    if not any(problem.path[:1] in _COMPARED for problem in (*problems, *unmet)):
+        unmet += unseen_problems(unseen, fusions, content.get("metric"), curve, data.class_texts)
+        unmet += mismatches(fusions, lists["image"], lists["text"])
+    problems += [*_together(unmet), *too_much(lists)]
     return _without(problems, path, lines or {}, Grid(
         name=values.run_name(content.get("name", path.stem), problems),
         task=task,
@@ -136,8 +155,13 @@ def parse_grid(
         rope=values.rope(content, task, problems),
         learning_curve=curve,
         run=values.run(content.get("run", {}), problems),
-        folder=folder,
+        folder=folder, plugins=plugins,
     ))
+
+
+def _together(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems of parts that do not go together, named so."""
+    return [replace(problem, kind="together") for problem in problems]
 
 
 def _without(problems: list[Problem], path: Path, lines: Lines, grid: Grid) -> Grid:
@@ -149,7 +173,10 @@ def _without(problems: list[Problem], path: Path, lines: Lines, grid: Grid) -> G
 
 def _unknown_keys(content: Mapping[str, Any]) -> list[Problem]:
     unknown = [key for key in content if key not in KEYS]
-    return [Problem((key,), f"unknown key '{key}'; {nearest(key, KEYS)}") for key in unknown]
+    return [
+        Problem((key,), f"unknown key '{key}'; {nearest(key, KEYS)}", kind="unknown_key")
+        for key in unknown
+    ]
 
 
 def _lists(content: Mapping[str, Any], problems: list[Problem]) -> Lists:
@@ -177,11 +204,19 @@ def _located(lists: Lists, folder: Path) -> dict[str, Any]:
 
 def _error(path: Path, lines: Lines, problems: Iterable[Problem]) -> GridError:
     problems = list(problems)
+    mistakes = [_mistake(path, lines, problem) for problem in problems[:LISTED]]
     said = [
         f"{location(path.name, problem.path, lines)}: {_shortened(problem.rule)}"
         for problem in problems
     ]
-    return GridError(first_lines(said, LISTED, what="mistakes"))
+    return GridError(first_lines(said, LISTED, what="mistakes"), mistakes)
+
+
+def _mistake(path: Path, lines: Lines, problem: Problem) -> Mistake:
+    line, column = position_of(problem.path, lines)
+    message = for_terminal(_shortened(problem.rule))
+    key = for_terminal(dotted(problem.path))
+    return Mistake(str(path), line, column, key, problem.kind, message, suggested(message))
 
 
 def _shortened(rule: str) -> str:

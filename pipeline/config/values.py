@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeGuard, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -12,13 +13,18 @@ from features.machine.nearest import nearest
 from pipeline.config.components import is_number
 from pipeline.config.grid import METRIC, TUNING_METRIC, GridTask, Run, Split, TrackerName
 from pipeline.config.parameters import NO_TRUTH, is_truth_as_number
-from pipeline.config.problem import KeyPath, Problem
+from pipeline.config.plugins.active import activate
+from pipeline.config.problem import KeyPath, Problem, RuleKind
 from pipeline.config.schema import NAME
 from pipeline.metrics import METRICS_OF
 from pipeline.metrics.same_class import EXTRA_METRICS
 
 SHARES = 100  # of the labels
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _unknown(path: KeyPath, rule: str) -> Problem:
+    return Problem(path, rule, kind="unknown_name")
 
 
 def run_name(value: object, problems: list[Problem]) -> Any:
@@ -29,6 +35,26 @@ def run_name(value: object, problems: list[Problem]) -> Any:
 def seed(value: object, problems: list[Problem]) -> Any:
     """The key `seed`."""
     return _scalar("seed", value, _is_seed, "a whole number from 0 to 2**32 - 1", problems)
+
+
+def plugins(given: object, folder: Path, problems: list[Problem]) -> tuple[str, ...]:
+    """The key `plugins`; the parts of these modules are registered, and those of no others."""
+    listed: list[Any] = given if isinstance(given, list) else [] if given is None else [given]
+    names: dict[str, int] = {}
+    for position, name in enumerate(listed):
+        path = ("plugins", position)
+        is_name = isinstance(name, str) and all(map(str.isidentifier, name.split(".")))
+        if not is_name or name.endswith(".py"):
+            rule = f"a plugin is the name of a module, like my_module (no .py), not {name!r}"
+            problems.append(Problem(path, rule))
+        elif name in names:
+            problems.append(Problem(path, f"{name} is listed twice"))
+        else:
+            names[name] = position
+    positions = list(names.values())
+    for number, said in activate(tuple(names), folder).items():
+        problems += [Problem(("plugins", positions[number]), rule, kind="plugin") for rule in said]
+    return tuple(names)
 
 
 def task(value: object, problems: list[Problem]) -> GridTask:
@@ -61,7 +87,7 @@ def extra_metrics(
     given, path = content.get("extra_metrics"), ("extra_metrics",)
     listed: list[Any] = given if isinstance(given, list) else [] if given is None else [given]
     problems += [
-        Problem(path, f"unknown extra metric {name!r}; {nearest(name, EXTRA_METRICS)}")
+        _unknown(path, f"unknown extra metric {name!r}; {nearest(name, EXTRA_METRICS)}")
         for name in listed
         if not isinstance(name, str) or name not in EXTRA_METRICS
     ]
@@ -105,7 +131,7 @@ def rope(content: Mapping[str, Any], task: GridTask, problems: list[Problem]) ->
     metric = content.get("metric", default_metric("metric", task))
     pairs = list(given.items()) if isinstance(given, dict) else [(metric, given)]
     problems += [
-        Problem(("rope", str(name)), f"unknown metric {name!r}; {nearest(name, known)}")
+        _unknown(("rope", str(name)), f"unknown metric {name!r}; {nearest(name, known)}")
         for name, _ in pairs
         if isinstance(given, dict) and name not in known
     ]
@@ -177,9 +203,11 @@ def _section(name: str, given: object, model: type[Model], problems: list[Proble
     except ValidationError as error:
         for item in error.errors():
             path: KeyPath = (name, *item["loc"][:1])
+            kind: RuleKind = "value"
             if item["type"] == "extra_forbidden":
                 key = item["loc"][0]
                 rule = f"unknown key '{key}'; {nearest(key, model.model_fields)}"
+                kind = "unknown_key"
             elif item["type"] == "literal_error":
                 choices = get_args(model.model_fields[str(item["loc"][0])].annotation)
                 rule = f"unknown {item['loc'][0]} {item['input']!r}; " + nearest(
@@ -188,5 +216,5 @@ def _section(name: str, given: object, model: type[Model], problems: list[Proble
             else:
                 message = item["msg"].replace("Value error, ", "").replace("Input", "value")
                 rule = f"{message} (given: {(item['input'] if item['loc'] else given)!r})"
-            problems.append(Problem(path, rule))
+            problems.append(Problem(path, rule, kind=kind))
         return model()

@@ -19,50 +19,53 @@ from pipeline.config.reading.nodes import (
     PAIRS,
     SEQUENCES,
     SET,
+    START,
     Node,
+    Position,
     RefusedYAML,
     nodes_of,
     too_long,
 )
 from pipeline.data.reading.regular_files import check_regular
 
-Lines: TypeAlias = dict[KeyPath, int]
+Lines: TypeAlias = dict[KeyPath, Position]
 
 
 def read_yaml(path: Path) -> tuple[Any, Lines, list[Problem]]:
-    """Plain Python content of a YAML 1.2 file, the line of every path in it, and what is wrong.
+    """Plain Python content of a YAML 1.2 file, where every path in it stands, and what is wrong.
 
     Only plain values are built (no objects). A key that stands twice is a problem.
     """
     try:
         check_regular(path)
         if path.stat().st_size > 4 * CHARACTERS:  # better said before it is in memory
-            raise RefusedYAML(1, too_long(path.stat().st_size, "bytes"))
+            raise RefusedYAML(START, too_long(path.stat().st_size, "bytes"))
         text = path.read_text(encoding="utf-8")
     except RefusedYAML as error:
-        return None, {}, [Problem((), error.rule)]
+        return None, {}, [Problem((), error.rule, kind="yaml")]
     except OSError as error:
-        return None, {}, [Problem((), f"cannot be read: {error.strerror or error}")]
+        return None, {}, [Problem((), f"cannot be read: {error.strerror or error}", kind="yaml")]
     except UnicodeDecodeError as error:
         byte = f"byte {error.start} is {error.object[error.start]:#04x}"
-        return None, {}, [Problem((), f"is not UTF-8 text: {byte}")]
+        return None, {}, [Problem((), f"is not UTF-8 text: {byte}", kind="yaml")]
     return parse_yaml(text)
 
 
 def parse_yaml(text: str) -> tuple[Any, Lines, list[Problem]]:
     """What `read_yaml` gives of a file, of its text."""
-    lines: Lines = {(): 1}
+    lines: Lines = {(): START}
     try:
         document = nodes_of(text)
         content = None if document is None else _Plain(lines).value(document, ())
     except RefusedYAML as error:
-        return None, {(): error.line}, [Problem((), error.rule)]
+        return None, {(): error.position}, [Problem((), error.rule, kind="yaml")]
     except MarkedYAMLError as error:
-        line = (error.problem_mark.line + 1) if error.problem_mark else 1
+        mark = error.problem_mark
+        position = Position(mark.line + 1, mark.column + 1) if mark else START
         rule = " ".join(str(error.problem or error.context).split())
-        return None, {(): line}, [Problem((), f"is not valid YAML: {rule}")]
+        return None, {(): position}, [Problem((), f"is not valid YAML: {rule}", kind="yaml")]
     except YAMLError as error:
-        return None, {}, [Problem((), f"is not valid YAML: {error}")]
+        return None, {}, [Problem((), f"is not valid YAML: {error}", kind="yaml")]
     return content, lines, []
 
 
@@ -87,7 +90,7 @@ class _Plain:
     def _items(self, items: Iterable[Node], path: KeyPath) -> list[Any]:
         values = []
         for position, item in enumerate(items):
-            self._lines[(*path, position)] = item.line
+            self._lines[(*path, position)] = item.position
             values.append(self.value(item, (*path, position)))
         return values
 
@@ -102,21 +105,21 @@ class _Plain:
             name = self._name(key)
             if name in content:
                 rule = f"is not valid YAML: found duplicate key {name[:50]!r}"
-                raise RefusedYAML(key.line, rule)
-            self._lines[(*path, name)] = key.line
+                raise RefusedYAML(key.position, rule)
+            self._lines[(*path, name)] = key.position
             content[name] = self.value(value, (*path, name))
         for node in merged:
             if node.tag not in MAPPINGS:
-                raise RefusedYAML(node.line, "what << merges must be a mapping, or several")
+                raise RefusedYAML(node.position, "what << merges must be a mapping, or several")
             for name, value in _Plain({})._mapping(node.pairs(), ()).items():
                 if name not in content:
-                    self._lines[(*path, name)] = node.line
+                    self._lines[(*path, name)] = node.position
                     content[name] = value
         return content
 
     def _name(self, key: Node) -> str:
         if key.items or key.tag in MAPPINGS | SEQUENCES:
-            raise RefusedYAML(key.line, "a key must be a name, not a list or a mapping")
+            raise RefusedYAML(key.position, "a key must be a name, not a list or a mapping")
         return str(self._scalar(key))
 
     def _scalar(self, node: Node) -> str | int | float | bool | None:
@@ -130,7 +133,7 @@ class _Plain:
             )
         except (ValueError, KeyError, IndexError) as error:
             rule = f"{node.text[:50]!r} cannot be read as {kind}: {error}"
-            raise RefusedYAML(node.line, rule) from error
+            raise RefusedYAML(node.position, rule) from error
         plain: str | int | float | bool | None = constructed
         return plain
 
@@ -140,18 +143,27 @@ def _of_pairs(node: Node) -> list[tuple[Node, Node]]:
     pairs: list[tuple[Node, Node]] = []
     for item in node.items:
         if item.tag not in MAPPINGS or len(item.items) != 2:
-            raise RefusedYAML(item.line, "an !!omap is a list of mappings of a single key")
+            raise RefusedYAML(item.position, "an !!omap is a list of mappings of a single key")
         pairs += item.pairs()
     return pairs
 
 
 def location(file: str, path: KeyPath, lines: Lines) -> str:
     """Where a path stands in the file, like "grid.yaml:12: text[1].tfidf.ngrams"."""
+    # what was given as a mapping has no lines
+    where = f"{file}:{position_of(path, lines).line}" if lines or not path else file
+    return where + (f": {dotted(path)}" if path else "")
+
+
+def position_of(path: KeyPath, lines: Lines) -> Position:
+    """Where a path stands in the file, or what of it stands there."""
     known = path
     while known and known not in lines:
         known = known[:-1]
+    return lines.get(known, START)
+
+
+def dotted(path: KeyPath) -> str:
+    """A path as it is written, like "text[1].tfidf.ngrams"."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    dotted = "".join(parts).lstrip(".")
-    # what was given as a mapping has no lines
-    where = f"{file}:{lines.get(known, 1)}" if lines or not path else file
-    return where + (f": {dotted}" if dotted else "")
+    return "".join(parts).lstrip(".")

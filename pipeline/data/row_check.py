@@ -18,6 +18,15 @@ from reports.wording import count, short
 
 Policy = Literal["fail", "drop", "keep"]
 MissingGroup = Literal["own", "fail"]
+POLICIES: dict[Policy, str] = {
+    "fail": "all of them are named, and nothing is run",
+    "drop": "they are left out, and named",
+    "keep": "they take part with the modality that they have; those with none are left out",
+}
+MISSING_GROUPS: dict[MissingGroup, str] = {
+    "own": "each is a group of its own",
+    "fail": "they are named, and nothing is run",
+}
 # pictures that a thread reads before it reports: asking for each takes longer than its digest
 AT_ONCE = 64
 

@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.engine.attempts import describe
 from pipeline.engine.processes import THREADS, start_quietly
 from pipeline.engine.progress import say
+from pipeline.engine.sending import Preparation
 from pipeline.engine.stopping import SIGNALS, name_semaphores, scratch
 from pipeline.engine.task import EngineError, NoWorkers
 from pipeline.engine.workers import (
@@ -42,11 +43,19 @@ class Cluster:
     ----------
     slots : workers to start where there is no address.
     packages : whose versions must be equal, where they are installed here.
+    prepare : makes a worker ready, and says what else must be equal.
     """
 
-    def __init__(self, slots: int, address: str | None, packages: Sequence[str]) -> None:
+    def __init__(
+        self,
+        slots: int,
+        address: str | None,
+        packages: Sequence[str],
+        prepare: Preparation | None = None,
+    ) -> None:
         self.workers: dict[str, Worker] = {}
-        self._versions = described(packages)["versions"]
+        self._packages, self._prepare = packages, prepare
+        self._versions = described(packages, prepare)["versions"]
         self.resting: set[str] = set()  # those that take nothing new for now: their memory is full
         self._refused: set[str] = set()
         self._seeing: set[tuple[str, str]] = set()
@@ -108,7 +117,9 @@ class Cluster:
         """Take in the new workers that have what they need; what is wrong with the others."""
         if not new:
             return {}
-        answers = self._ask(described, tuple(self._versions), bool(self._local), of=new)
+        answers = self._ask(
+            described, self._packages, self._prepare, bool(self._local), of=new
+        )
         problems: dict[str, str] = {}
         for address, answer in answers.items():
             worker = worker_of(address, new[address], answer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import threading
 import time
 from collections import deque
@@ -16,10 +15,12 @@ from pipeline.engine.attempts import computed, failure
 from pipeline.engine.cluster import Cluster, require_dask
 from pipeline.engine.memory import free, side_by_side_at_most
 from pipeline.engine.processes import threads
+from pipeline.engine.sending import Preparation, Sent, sent
 from pipeline.engine.stopping import sweep
 from pipeline.engine.task import (
     Batch,
     Done,
+    EngineError,
     Failed,
     NoWorkers,
     Outcome,
@@ -62,6 +63,7 @@ class Dask:
     address : of a scheduler, such as tcp://host:8786.
     packages : whose versions workers must have as they are here.
     patience : seconds that a cluster without workers is given to start some.
+    prepare : what a worker does before it takes part, and before it reads what it is to compute.
 
     Raises
     ------
@@ -78,11 +80,12 @@ class Dask:
         address: str | None = None,
         packages: Sequence[str] = (),
         patience: float = PATIENCE,
+        prepare: Preparation | None = None,
     ) -> None:
         require_dask()
         sweep()
         self._slots, self._address, self._packages = slots, address, packages
-        self._patience = patience
+        self._patience, self._prepare = patience, prepare
         self._cluster: Cluster | None = None
         self._waiting: deque[_Job] = deque()
         self._running: list[_Job] = []
@@ -197,7 +200,7 @@ class Dask:
         The cluster is opened first, where it is not. Batches of workers that have gone wait again.
         """
         if self._cluster is None:
-            self._cluster = Cluster(self._slots, self._address, self._packages)
+            self._cluster = Cluster(self._slots, self._address, self._packages, self._prepare)
         until = time.monotonic() + self._patience
         while True:
             self._cluster.update(self._store)
@@ -223,8 +226,9 @@ class Dask:
                 self._running.append(job)
                 job.worker = worker
                 used = worker.threads if is_frozen(job.batch) else 1
+                travelling = sent(job.batch, self._prepare)
                 job.future = self._cluster.submit(
-                    worker, _computed_in_worker, pickle.dumps(job.batch), job.store.address, used
+                    worker, _computed_in_worker, travelling, job.store.address, used
                 )
                 job.future.add_done_callback(lambda _: self._news.set())
 
@@ -250,6 +254,8 @@ class Dask:
             except TimeoutError:
                 continue  # its worker may have gone: the next look tells
             except Exception as error:
+                if isinstance(error, EngineError):
+                    raise
                 if _is_loss(error):
                     self._lose(job)
                     continue
@@ -313,8 +319,8 @@ def _from(outcomes: Outcomes, label: str) -> dict[str, Outcome]:
 _TURN = threading.Lock()  # threads are set for a process, which may serve several runs
 
 
-def _computed_in_worker(pickled: bytes, address: str, used: int) -> dict[str, Outcome]:
+def _computed_in_worker(travelled: Sent, address: str, used: int) -> dict[str, Outcome]:
     with _TURN, threads(used):
-        return computed(pickle.loads(pickled), store_at(address))
+        return computed(travelled.read(), store_at(address))
 
 

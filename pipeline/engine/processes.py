@@ -19,6 +19,7 @@ from features.machine.cores import cores
 from pipeline.engine.attempts import computed
 from pipeline.engine.memory import free, side_by_side_at_most
 from pipeline.engine.news import Channel, Hear, heard, hears, teller
+from pipeline.engine.sending import Preparation, Sent, sent
 from pipeline.engine.stopping import begin_worker, sweep
 from pipeline.engine.task import Batch, Outcome, Outcomes, is_frozen, memory_of
 from pipeline.store.opening import store_at
@@ -39,12 +40,15 @@ class Processes:
     ----------
     slots : processes side by side.
     memory : bytes that they may take together; by default what is free when it is first asked for.
+    prepare : what a worker does before it reads what it is to compute.
     """
 
     shares_cores: ClassVar[bool] = True
 
-    def __init__(self, slots: int, memory: float | None = None) -> None:
-        self._slots, self._given_memory = slots, memory
+    def __init__(
+        self, slots: int, memory: float | None = None, prepare: Preparation | None = None
+    ) -> None:
+        self._slots, self._given_memory, self._prepare = slots, memory, prepare
         self._free_memory: float | None = None
         self._running: dict[Future[dict[str, Outcome]], Batch] = {}
         self._ended: deque[tuple[Batch, Outcomes]] = deque()
@@ -87,10 +91,10 @@ class Processes:
                 self._ended.append((batch, computed(batch, store)))
         else:
             used = cores() if frozen else 1
-            workers = self._workers()
+            travelling, workers = sent(batch, self._prepare), self._workers()
             if self._channel is not None:
                 self._channel.hear = hears()
-            future = workers.submit(_computed_in_worker, batch, store.address, used)
+            future = workers.submit(_computed_in_worker, travelling, store.address, used)
             self._running[future] = batch
 
     def finished(self, patience: float | None = None) -> tuple[Batch, Outcomes] | None:
@@ -179,9 +183,9 @@ def _begin(run: int, end: Connection | None) -> None:
     _tell = teller(end)
 
 
-def _computed_in_worker(batch: Batch, address: str, used: int) -> dict[str, Outcome]:
+def _computed_in_worker(travelled: Sent, address: str, used: int) -> dict[str, Outcome]:
     with threads(used), heard(_tell):
-        return computed(batch, store_at(address))
+        return computed(travelled.read(), store_at(address))
 
 
 def one_thread() -> AbstractContextManager[None]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from pipeline.engine.attempts import describe
 from pipeline.engine.memory import free
+from pipeline.engine.sending import Preparation
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.opening import store_at
@@ -44,8 +45,10 @@ class Worker:
     has_gpu: bool
 
 
-def described(packages: Sequence[str], is_local: bool = False) -> dict[str, Any]:
-    """The machine, Python and packages of this process.
+def described(
+    packages: Sequence[str], prepare: Preparation | None = None, is_local: bool = False
+) -> dict[str, Any]:
+    """The machine, Python and packages of this process, which is made ready first.
 
     A worker that was started for the run does not end by the Ctrl-C that ends the run: the run ends
     it.
@@ -56,7 +59,12 @@ def described(packages: Sequence[str], is_local: bool = False) -> dict[str, Any]
     for name in packages:
         with suppress(PackageNotFoundError):
             versions.setdefault(name, version(name))
-    return {"machine": socket.gethostname(), "free": free(), "versions": versions}
+    about = {"machine": socket.gethostname(), "free": free(), "versions": versions}
+    try:
+        versions.update({} if prepare is None else prepare())
+    except Exception as error:
+        return {**about, "problem": str(error)}
+    return about
 
 
 def sees(address: str, key: str) -> bool | str:
@@ -106,6 +114,8 @@ def difference(answer: Any, here: Mapping[str, str]) -> str:
     """How what a worker has differs from what this process has; empty where it does not."""
     if isinstance(answer, Exception):
         return f"modalgrid cannot be asked there: install it as it is here ({answer})"
+    if "problem" in answer:
+        return str(answer["problem"])
     there = answer["versions"]
     return "; ".join(
         f"{name} {there.get(name, 'is not installed')} there, {number} here"

@@ -53,6 +53,7 @@ def hit_at(k: int) -> Callable[[Ranks], Values]:
     """
 
     def hits(ranks: Ranks) -> Values:
+        """Whether any relevant candidate is among the k best."""
         return np.asarray(ranks.first <= k, dtype=np.float64)
 
     return hits
@@ -65,6 +66,7 @@ def recall_at(k: int) -> Callable[[Ranks], Values]:
     """
 
     def recalls(ranks: Ranks) -> Values:
+        """Share of the relevant candidates that are among the k best."""
         return ranks.sums((ranks.ranks <= k).astype(np.float64)) / ranks.sizes
 
     return recalls
@@ -74,6 +76,7 @@ def precision_at(k: int) -> Callable[[Ranks], Values]:
     """Share of a query's k best candidates that are relevant; of fewer candidates, as of k."""
 
     def precisions(ranks: Ranks) -> Values:
+        """Share of the k best candidates that are relevant."""
         return ranks.sums((ranks.ranks <= k).astype(np.float64)) / k
 
     return precisions

@@ -27,7 +27,7 @@ from reports.page.files import write_whole
 from reports.record import RunRecord
 from reports.retrieval_record import RetrievalRecord
 
-SCORE_COLUMNS = (
+ROW_COLUMNS = (
     "cell",
     "image",
     "text",
@@ -38,10 +38,8 @@ SCORE_COLUMNS = (
     "fold",
     "n_train",
     "n_test",
-    *METRICS,
-    "fit_seconds",
-    "predict_seconds",
-)  # and then the grid's extra metrics
+)
+SECONDS = ("fit_seconds", "predict_seconds")
 # files of a run's folder that other commands read
 READ_LATER = (LOCK, VERDICT, "scores.csv")
 # columns of predictions.parquet with few values
@@ -89,12 +87,17 @@ def _write_text(content: str, path: Path) -> None:
     path.write_text(content, encoding="utf-8", newline="")
 
 
+def score_columns() -> tuple[str, ...]:
+    """Columns of scores.csv, before those of the grid's extra metrics."""
+    return (*ROW_COLUMNS, *METRICS, *SECONDS)
+
+
 def scores_csv(record: RunRecord) -> str:
     """One row per cell, repeat and fold; scores with six decimals, an undefined one empty."""
     cells = {cell.name: cell for cell in record.cells}
     text = io.StringIO()
     extra = [metric.name for metric in record.metrics if metric.name not in METRICS]
-    writer = csv.DictWriter(text, [*SCORE_COLUMNS, *extra], lineterminator="\n")
+    writer = csv.DictWriter(text, [*score_columns(), *extra], lineterminator="\n")
     writer.writeheader()
     writer.writerows(_score_row(cells[fold.cell], fold) for fold in record.folds)
     return text.getvalue()

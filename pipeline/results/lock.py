@@ -27,6 +27,7 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
     content = {
         "name": grid.name,
         "task": grid.task,
+        **({"plugins": list(grid.plugins)} if grid.plugins else {}),
         "seed": grid.seed,
         "data": {
             "source": grid.data.name,

@@ -13,6 +13,7 @@ from itertools import starmap
 import numpy as np
 
 from pipeline.config.cells import Cell
+from pipeline.config.plugins.active import versions as plugin_versions
 from pipeline.data.card import card
 from pipeline.data.thumbnails import thumbnail
 from pipeline.engine.task import Done, Outcome, Outcomes
@@ -255,11 +256,11 @@ def remarks_of(checks: Iterable[Check]) -> Remarks:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide results."""
+    """Versions of Python, and of the packages and plugins that decide results."""
     versions = {"python": sys.version.split()[0]}
     for name in PACKAGES:
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return versions
+    return {**versions, **plugin_versions()}

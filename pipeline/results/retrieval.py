@@ -177,7 +177,7 @@ def write_retrieval_run(
     write_whole(folder / "ranks.parquet", lambda path: pq.write_table(ranks_table(record), path))
 
 
-SCORE_COLUMNS = (
+ROW_COLUMNS = (
     "cell",
     "image",
     "text",
@@ -189,16 +189,15 @@ SCORE_COLUMNS = (
     "n_train",
     "queries",
     "candidates",
-    *RETRIEVAL_METRICS,
-    "fit_seconds",
-    "predict_seconds",
 )
+SECONDS = ("fit_seconds", "predict_seconds")
 
 
 def scores_csv(record: RetrievalRecord) -> str:
     """One row per cell, repeat, fold and direction; scores with six decimals."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, SCORE_COLUMNS, lineterminator="\n")
+    columns = (*ROW_COLUMNS, *RETRIEVAL_METRICS, *SECONDS)
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     cells = {cell.name: cell for cell in record.cells}
     for fold in record.folds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.cells import Cell
+from pipeline.config.plugins.modules import PluginError
 from pipeline.engine.attempts import failure
 from pipeline.engine.task import Done
 from pipeline.folds.fold import Fold
@@ -23,6 +25,7 @@ from pipeline.tasks.combination import Combination, predicted
 from pipeline.tasks.unit import Unit, result_of
 from reports.fold_record import FailureRecord, FoldRecord
 
+logger = logging.getLogger("modalgrid.plugins")
 Key = tuple[Cell, int, int]  # cell, repeat, fold
 
 
@@ -39,6 +42,7 @@ class Scores:
         self.records: dict[Key, FoldRecord] = {}
         self.failures: list[FailureRecord] = plan.failed(outcomes.units)
         self._comparison = comparison
+        self._failing: set[str] = set()  # metrics
         self._result = cache(partial(result_of, store=comparison.store))  # others may combine it
         self._costs = _Costs(plan, comparison.store)
         for unit in plan.units:
@@ -98,7 +102,21 @@ class Scores:
 
     def _scores(self, fold: Fold, probabilities: NDArray[np.float64]) -> dict[str, float]:
         labels = self._comparison.dataset.labels[fold.test]
-        return {name: metric(labels, probabilities) for name, metric in METRICS.items()}
+        return {name: self._score(name, labels, probabilities) for name in METRICS}
+
+    def _score(
+        self, name: str, labels: NDArray[np.int64], probabilities: NDArray[np.float64]
+    ) -> float:
+        """A score; nan where a plugin's metric fails that nothing is ranked by."""
+        try:
+            return METRICS[name](labels, probabilities)
+        except PluginError as error:
+            if name == self._comparison.grid.metric:
+                raise
+            if name not in self._failing:
+                logger.warning("warning: %s; its scores are left empty", error)
+            self._failing.add(name)
+            return float("nan")
 
     def _combined(self, combination: Combination) -> FoldRecord:
         """Predictions of a cell that combines others: they cost no fits of their own."""

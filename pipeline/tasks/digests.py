@@ -16,6 +16,7 @@ from features.machine.precision import trained_on
 from models.course import TrainsNetwork
 from models.fusion import Fusion, TakesClassifier
 from models.groups import UsesGroups
+from pipeline.config.plugins.active import code_of, code_of_part
 from pipeline.data.dataset import Dataset
 from pipeline.data.rows import Rows
 from pipeline.folds.fold import Fold
@@ -36,6 +37,7 @@ def model_ingredients(estimator: Estimator) -> dict[str, Any]:
     return {
         "class": type(estimator).__name__,
         "version": getattr(estimator, "version", None),
+        **plugin_ingredients(type(estimator)),
         "parameters": {
             name: value
             for name, value in plain_parameters(estimator).items()
@@ -43,6 +45,18 @@ def model_ingredients(estimator: Estimator) -> dict[str, Any]:
         },
         **(trained_on() if isinstance(estimator, TrainsNetwork) and estimator.gpu_pays else {}),
     }
+
+
+def plugin_ingredients(cls: type) -> dict[str, str]:
+    """What a key says of a plugin's class beyond that: its module, and the digest of its source."""
+    code = code_of(cls)
+    return {} if code is None else {"module": cls.__module__, "code": code}
+
+
+def metric_ingredients(name: str, version: int) -> list[str | int]:
+    """What a key says of the metric that a choice is made by."""
+    code = code_of_part("metrics", name)
+    return [name, version] if code is None else [name, version, code]
 
 
 def _plain(value: Any) -> Any:

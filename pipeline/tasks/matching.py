@@ -20,7 +20,7 @@ from pipeline.metrics.retrieval import RETRIEVAL_METRICS, RetrievalMetric
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 from pipeline.tasks.context import Context
-from pipeline.tasks.digests import VERSIONS, model_ingredients
+from pipeline.tasks.digests import VERSIONS, metric_ingredients, model_ingredients
 from pipeline.tasks.fit import FitTask
 from pipeline.tasks.inner import WIDENINGS
 from pipeline.tasks.unit import Unit, Units
@@ -56,7 +56,8 @@ class MatchingUnits(Units):
         features = self._requests.of(cell, fold)
         modalities = modalities_of(features)
         metric = self._grid.tuning_metric
-        chosen_by = [metric, RETRIEVAL_METRICS[metric].version] if len(settings) > 1 else None
+        version = RETRIEVAL_METRICS[metric].version
+        chosen_by = metric_ingredients(metric, version) if len(settings) > 1 else None
         ingredients = {
             "kind": "ranks",
             "features": {name: [form.key for form in forms] for name, forms in features.items()},

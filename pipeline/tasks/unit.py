@@ -26,6 +26,7 @@ from pipeline.tasks.digests import (
     VERSIONS,
     class_texts_digest,
     groups_digest,
+    metric_ingredients,
     model_ingredients,
     rows_digest,
     unlabelled_digest,
@@ -187,4 +188,4 @@ class Units:
 
     def _tuning_metric(self) -> list[str | int]:
         name = self._grid.tuning_metric
-        return [name, METRICS[name].version]
+        return metric_ingredients(name, METRICS[name].version)

@@ -11,6 +11,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config.plugins.active import plugin_classes, plugins_of
+from pipeline.config.plugins.modules import top_of
+from pipeline.config.plugins.named import with_installed, with_named
 from pipeline.store.files import sha256
 from pipeline.store.keys import canonical
 from pipeline.store.manifest import sealed
@@ -30,6 +33,7 @@ BUNDLE = Kind("bundle", "bundle.json", 1)
 MANIFEST = BUNDLE.manifest
 ARRAYS, PARTS = "arrays.safetensors", "sklearn"
 AT_ONCE = 512  # items whose features are in memory together
+CODE = "code"  # what the digest of a plugin's source is called in a description
 LIBRARIES = "libraries"  # what an encoder's identity calls the versions of packages
 
 
@@ -98,6 +102,7 @@ class Bundle:
             "about": dict(self.about),
             "classes": list(self.classes),
             "encoders": _described(cell.models),
+            **_plugins(state.tree),
             "tree": state.tree,
             "parts": parts,
             "files": files,
@@ -105,22 +110,31 @@ class Bundle:
         (folder / MANIFEST).write_text(sealed(canonical(content)), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path | str, runtime: Runtime = "python") -> Self:
+    def load(
+        cls, folder: Path | str, runtime: Runtime = "python", *, plugins: Sequence[str] = ()
+    ) -> Self:
         """The bundle in a folder.
 
         Parameters
         ----------
         runtime : "onnx" for ONNX Runtime, which asks what `--onnx` has exported: PyTorch is not
             imported, and need not be installed.
+        plugins : modules with parts that it holds, trusted by whoever names them: importable, or
+            in the working folder. Installed packages need no naming.
 
         Raises
         ------
         BundleError
-            Where it is none, incomplete, was touched, its encoders are other ones here, or it has
-            nothing for the runtime; with the reason.
+            Where it is none, incomplete, was touched, has parts of plugins that are not here, its
+            encoders are other ones here, or it has nothing for the runtime; with the reason.
+        PluginError
+            Where a plugin that is named cannot be used.
         """
         folder = Path(folder)
+        if plugins:
+            with_named(plugins)
         manifest = read_manifest(folder)
+        _check_plugins(manifest.get("plugins", []), folder)
         with BUNDLE.naming(folder):
             by_onnx = runs_by_onnx(runtime, manifest["about"], folder)
             state = _state(folder, manifest)
@@ -256,6 +270,43 @@ def _state(folder: Path, manifest: Mapping[str, Any]) -> State:
     return State(manifest["tree"], read_arrays(folder / ARRAYS), parts)
 
 
+def _plugins(tree: Any) -> dict[str, list[dict[str, str]]]:
+    """What a manifest says of the plugins whose classes the cell holds; nothing where it is none's.
+
+    `module` is only compared with the modules of plugins that are there.
+    """
+    classes = [name for name in plugin_classes() if f'"{name}"' in canonical(tree)]
+    listed: list[dict[str, str]] = []
+    for module in sorted({top_of(name.partition(":")[0]) for name in classes}):
+        listed += [
+            {"module": module, "name": plugin.name, "version": plugin.version, "code": plugin.code}
+            for plugin in plugins_of([module])
+        ]
+    return {"plugins": listed} if listed else {}
+
+
+def _check_plugins(listed: list[dict[str, str]], folder: Path) -> None:
+    """Refuse a bundle with parts of plugins that do not take part; warn of other code."""
+    if listed:
+        with_installed()
+    for about in listed:
+        here = {plugin.name: plugin for plugin in plugins_of([about["module"]])}
+        if about["name"] not in here:
+            raise BundleError(
+                f"{folder} has parts of the plugin {about['name']}"
+                f"{' ' + about['version'] if about['version'] else ''}, which is not here: install "
+                f"it, or, if it is a module that you trust, name it: --plugin {about['module']} "
+                f'(from Python, Bundle.load(..., plugins=["{about["module"]}"])); nothing is '
+                "imported because a bundle names it"
+            )
+        if here[about["name"]].code != about["code"]:
+            warnings.warn(
+                f"{folder} was made with other code of the plugin {about['name']} than there is "
+                "here: its predictions may differ",
+                stacklevel=4,
+            )
+
+
 def _check_encoders(
     models: Sequence[EncodingModel], expected: list[dict[str, Any]], folder: Path
 ) -> None:
@@ -264,7 +315,9 @@ def _check_encoders(
     for here, there in zip(_described(models), expected, strict=True):
         for modality, description in here.items():
             differing = list(differing_parts(description, there[modality]))
-            if differing == [LIBRARIES]:
+            if set(differing) <= {CODE}:
+                continue  # it was said of the plugin
+            if set(differing) <= {LIBRARIES, CODE}:
                 warnings.warn(
                     f"the {modality} encoder of {folder} was used with other packages: "
                     f"{there[modality]['identity'][LIBRARIES]}; its features may differ a little",

@@ -7,6 +7,7 @@ constructor. Only classes of `pipeline.use.trusted` are, and numbers, texts and 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pipeline.config.plugins.active import name_of, plugin_classes, plugins_of
 from pipeline.use.checks.compiled import check_compiled
-from pipeline.use.trusted import MODULES, OBJECTS, SETTINGS, SKLEARN, class_of, name_of
+from pipeline.use.trusted import MODULES, OBJECTS, SETTINGS, SKLEARN, class_of
 from pipeline.use.weights.checking import WEIGHTS
 
 # What is read as itself. Everything else is an object with one key that says what it is.
@@ -123,9 +125,10 @@ class _Writer:
         if isinstance(value, Path) and self._folder and value.is_relative_to(self._folder):
             return {"file": value.relative_to(self._folder).as_posix()}
         name = name_of(type(value))
-        if name in MODULES:
+        of_plugin = name in plugin_classes()
+        if name in MODULES or (of_plugin and _is_network(value)):
             return self._module(value, name, path)
-        if name in OBJECTS:
+        if name in OBJECTS or of_plugin:
             attributes = {
                 attribute: self.written(part, f"{path}.{attribute}")
                 for attribute, part in _attributes(value).items()
@@ -135,7 +138,9 @@ class _Writer:
             return {"settings": [name, value.model_dump(mode="json")]}
         if type(value).__module__.split(".")[0] == "sklearn":
             return {"sklearn": self._sklearn(value, path)}
-        raise TypeError(f"{path or 'it'} is a {name}, which no bundle may hold")
+        is_plugins = bool(plugins_of([type(value).__module__]))
+        advice = ", unless its plugin lists the class in BUNDLED" if is_plugins else ""
+        raise TypeError(f"{path or 'it'} is a {name}, which no bundle may hold{advice}")
 
     def _module(self, value: Any, name: str, path: str) -> Any:
         from features.training.torch_state import arrays_of
@@ -152,6 +157,11 @@ class _Writer:
 
         self.parts[path] = skops.io.dumps(value)
         return path
+
+
+def _is_network(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.nn.Module)
 
 
 def _attributes(value: Any) -> dict[str, Any]:

@@ -1,8 +1,14 @@
-"""Which classes may stand in a bundle: an explicit list, and nothing outside of it is ever made."""
+"""Which classes may stand in a bundle: an explicit list, and nothing outside of it is ever made.
+
+Beside ours these are the parts of plugins that take part already, and the classes that these list
+in BUNDLED. A name in a bundle never leads to an import of what is no part of modalgrid.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
+
+from pipeline.config.plugins.active import plugin_classes
 
 # Objects of these classes are made again from what they hold, without calling anything of theirs.
 # Those of scikit-learn go through skops, which imports all of it, torch and dask, of which a bundle
@@ -130,14 +136,12 @@ ESTIMATORS = frozenset({
 })
 
 
-def name_of(cls: type) -> str:
-    """How a class is called in a bundle."""
-    return f"{cls.__module__}:{cls.__qualname__}"
-
-
 def class_of(name: str, allowed: frozenset[str]) -> type:
     """The class of a name. Raises ValueError where it is not one of those allowed."""
     name = RENAMED.get(name, name)
+    of_plugin = plugin_classes().get(name)
+    if of_plugin is not None:
+        return of_plugin
     if name not in allowed:
         raise ValueError(f"it holds an object of class {name}, which no bundle of ours has")
     module, _, qualified = name.partition(":")

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    FileSystemBytecodeCache,
+    FunctionLoader,
+    PackageLoader,
+    StrictUndefined,
+)
 from markupsafe import Markup
 
 from reports import RETRIEVAL_SECTIONS, SECTIONS
 from reports.charts import vega
 from reports.page import markdown
+from reports.page.brought import FAILED, is_brought, source_of
 from reports.page.files import write_whole
 from reports.page.latex import main_table
 from reports.page.thumbnails import Thumbnails
 from reports.record import RunRecord
 from reports.retrieval_record import RetrievalRecord
-from reports.section import Chart
+from reports.section import Chart, Section
 from reports.sentences.intervals import between, ends, plus_minus
 from reports.units import duration, size
 from reports.wording import (
@@ -51,6 +60,7 @@ FILTERS = (
     signed,
     size,
 )
+logger = logging.getLogger("modalgrid.report")
 PER_CENT = re.compile(r"(?<=\d) %")
 
 
@@ -109,21 +119,47 @@ def report_parts(record: RunRecord | RetrievalRecord) -> list[Part]:
     parts = []
     of_pairs = isinstance(record, RetrievalRecord)
     for name, section in (RETRIEVAL_SECTIONS if of_pairs else SECTIONS).items():
-        facts = section.facts(record)
-        if facts is not None:
-            template = f"retrieval/{name}" if of_pairs else name
-            parts.append(
-                Part(
-                    name,
-                    template,
-                    section.title,
-                    facts,
-                    section.charts(facts),
-                    section.collapsed,
-                    section.gist(facts),
-                )
-            )
+        template = f"retrieval/{name}" if of_pairs else name
+        part = (_brought if is_brought(section) else part_of)(name, template, section, record)
+        if part is not None:
+            parts.append(part)
     return parts
+
+
+def part_of(
+    name: str, template: str, section: Section[Any], record: RunRecord | RetrievalRecord
+) -> Part | None:
+    """What a section has to say of a run; None where that is nothing."""
+    facts = section.facts(record)
+    if facts is None:
+        return None
+    return Part(
+        name,
+        template,
+        section.title,
+        facts,
+        section.charts(facts),
+        section.collapsed,
+        section.gist(facts),
+    )
+
+
+def _brought(
+    name: str, template: str, section: Section[Any], record: RunRecord | RetrievalRecord
+) -> Part | None:
+    """A plugin's section; where it fails, the report says so, and has all the others."""
+    try:
+        part = part_of(name, template, section, record)
+        if part is not None:  # once by itself, so that it cannot take the page with it
+            shown = {"facts": part.facts, "charts": part.charts, "record": record}
+            html = environment("html").get_template(f"html/{template}.html")
+            html.render(**shown, thumbnail=Thumbnails(record))
+            environment("md").get_template(f"markdown/{template}.md").render(**shown)
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        logger.warning("warning: the section '%s' of a plugin failed: %s", name, said)
+        return Part(name, FAILED, section.title, said, {}, collapsed=False, gist="")
+    return part
 
 
 def html_page(record: RunRecord | RetrievalRecord, parts: list[Part], script: str) -> str:
@@ -165,7 +201,7 @@ def environment(kind: Literal["html", "md"]) -> Environment:
     except (OSError, RuntimeError):  # no folder of the user's own can be made
         compiled = None
     made = Environment(
-        loader=PackageLoader("reports"),
+        loader=ChoiceLoader([FunctionLoader(source_of), PackageLoader("reports")]),
         autoescape=True,
         finalize=_html if kind == "html" else _markdown,
         undefined=StrictUndefined,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
+import jsonschema
 import pytest
+from ruamel.yaml import YAML
 
 from pipeline import new
 from pipeline.config.parse import read_grid
@@ -51,3 +55,17 @@ def test_columns_that_are_named_are_taken(table, tmp_path):
     assert new.main([str(table), "--label", "brand", "--text", "description"]) == 0
     parameters = read_grid(tmp_path / "grid.yaml").data.parameters
     assert (parameters["label"], parameters["text"]) == ("brand", "description")
+
+
+def test_a_grid_that_names_its_schema_has_it_beside_it(table, tmp_path, capsys):
+    out = tmp_path / "mine.yaml"
+    assert new.main([str(table), "-o", str(out), "--schema"]) == 0
+    first, *_ = out.read_text().splitlines()
+    assert first == "# yaml-language-server: $schema=mine.schema.json"
+    made = json.loads((tmp_path / "mine.schema.json").read_text())
+    jsonschema.validate(YAML(typ="safe").load(out.read_text()), made)
+    read_grid(out)
+    out.unlink()
+    assert new.main([str(table), "-o", str(out), "--schema"]) == 2
+    assert "mine.schema.json is there already" in capsys.readouterr().err
+    assert not out.exists()

@@ -15,7 +15,7 @@ from features.machine.hardware import hardware
 from models.early.concat import Concat
 from pipeline import run
 from pipeline.metrics import METRICS
-from pipeline.results.files import SCORE_COLUMNS
+from pipeline.results.files import score_columns
 from pipeline.results.live import LIVE_FILES
 from pipeline.results.placing import FILES
 from pipeline.use.finished_run import FinishedRun
@@ -117,7 +117,7 @@ def test_the_report_says_what_encoders_met(reported):
 def test_scores_have_a_row_per_cell_and_fold_and_the_right_columns(folder):
     run_grid(folder)
     rows = scores(folder)
-    assert tuple(rows[0]) == SCORE_COLUMNS
+    assert tuple(rows[0]) == score_columns()
     assert {row["cell"] for row in rows} == {
         "majority", "mean_colour / image_only / logistic", "bow / text_only / logistic",
         "mean_colour + bow / concat / logistic", "mean_colour + bow / late / logistic",

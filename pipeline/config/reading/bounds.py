@@ -33,7 +33,7 @@ def too_much(lists: Lists) -> list[Problem]:
             f"stands for {fusions * classifiers:,} settings of a cell to choose among; "
             f"{SETTINGS:,} are tried at most"
         )
-    return [Problem((), rule) for rule in problems]
+    return [Problem((), rule, kind="too_much") for rule in problems]
 
 
 def _cells(fusion: Component, lists: Lists) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.events import (
@@ -27,12 +27,22 @@ MAPPINGS, SEQUENCES = frozenset({f"{CORE}map"}), frozenset({f"{CORE}seq"})
 SET, PAIRS, MERGE = f"{CORE}set", f"{CORE}omap", f"{CORE}merge"
 
 
-class RefusedYAML(Exception):
-    """What is wrong with a YAML file, and in which line."""
+class Position(NamedTuple):
+    """Where something stands in a file, from 1."""
 
-    def __init__(self, line: int, rule: str) -> None:
+    line: int
+    column: int = 1
+
+
+START = Position(1)
+
+
+class RefusedYAML(Exception):
+    """What is wrong with a YAML file, and where."""
+
+    def __init__(self, position: Position, rule: str) -> None:
         super().__init__(rule)
-        self.line, self.rule = line, rule
+        self.position, self.rule = position, rule
 
 
 @dataclass(eq=False)
@@ -41,14 +51,14 @@ class Node:
 
     Parameters
     ----------
-    line : where it stands, from 1.
+    position : where it stands.
     tag : its kind, "tag:yaml.org,2002:int" say.
     text : of a scalar.
     items : of a list; of a mapping, keys and values in turn.
     size, height : values in it, itself included, and levels; aliases stand for what they name.
     """
 
-    line: int
+    position: Position
     tag: str
     text: str = ""
     items: list[Node] = field(default_factory=list)
@@ -77,7 +87,7 @@ def nodes_of(text: str) -> Node | None:
         For text that is no YAML.
     """
     if len(text) > CHARACTERS:
-        raise RefusedYAML(1, too_long(len(text), "characters"))
+        raise RefusedYAML(START, too_long(len(text), "characters"))
     reader = YAML(typ="safe", pure=True)
     builder = _Builder(reader)
     for event in reader.parse(text):
@@ -107,11 +117,11 @@ class _Builder:
         if isinstance(event, DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise RefusedYAML(_line(event), "holds several documents (---): a grid is one")
+                raise RefusedYAML(_position(event), "holds several documents (---): a grid is one")
         elif isinstance(event, AliasEvent):
             self._put(self._aliased(event))
         elif isinstance(event, ScalarEvent):
-            node = Node(_line(event), self._scalar_tag(event), event.value)
+            node = Node(_position(event), self._scalar_tag(event), event.value)
             self._put(node, event.anchor)
         elif isinstance(event, MappingStartEvent | SequenceStartEvent):
             self._begin(event)
@@ -121,13 +131,13 @@ class _Builder:
 
     def _begin(self, event: Any) -> None:
         if len(self._open) >= DEEPEST:
-            raise RefusedYAML(_line(event), f"is nested deeper than {DEEPEST} levels")
+            raise RefusedYAML(_position(event), f"is nested deeper than {DEEPEST} levels")
         is_mapping = isinstance(event, MappingStartEvent)
         known = MAPPINGS | {SET} if is_mapping else SEQUENCES | {PAIRS}
         tag = _known(event, known, f"{CORE}{'map' if is_mapping else 'seq'}")
         if event.anchor:
             self._named[event.anchor] = None
-        self._open.append((Node(_line(event), tag), event.anchor))
+        self._open.append((Node(_position(event), tag), event.anchor))
 
     def _put(self, node: Node, anchor: str | None = None) -> None:
         if anchor:
@@ -139,18 +149,19 @@ class _Builder:
         parent.add(node)
         if parent.size > VALUES:
             raise RefusedYAML(
-                node.line, f"stands for more than {VALUES:,} values, aliases written out"
+                node.position, f"stands for more than {VALUES:,} values, aliases written out"
             )
         if len(self._open) + node.height > DEEPEST + 1:  # a scalar is no level
-            raise RefusedYAML(node.line, f"is nested deeper than {DEEPEST} levels by its aliases")
+            rule = f"is nested deeper than {DEEPEST} levels by its aliases"
+            raise RefusedYAML(node.position, rule)
 
     def _aliased(self, event: Any) -> Node:
         name = event.anchor
         if name not in self._named:
-            raise RefusedYAML(_line(event), f"*{name} stands for nothing: no &{name} before it")
+            raise RefusedYAML(_position(event), f"*{name} stands for nothing: no &{name} before it")
         node = self._named[name]
         if node is None:
-            raise RefusedYAML(_line(event), f"*{name} stands within what it names")
+            raise RefusedYAML(_position(event), f"*{name} stands within what it names")
         return node
 
     def _scalar_tag(self, event: Any) -> str:
@@ -168,10 +179,10 @@ def _known(event: Any, known: frozenset[str], plain: str) -> str:
     if event.tag not in known:
         tag = str(event.tag).replace(CORE, "!!")[:50]
         raise RefusedYAML(
-            _line(event), f"the tag {tag} is none that a grid has: write plain keys and values"
+            _position(event), f"the tag {tag} is none that a grid has: write plain keys and values"
         )
     return str(event.tag)
 
 
-def _line(event: Any) -> int:
-    return int(event.start_mark.line) + 1
+def _position(event: Any) -> Position:
+    return Position(int(event.start_mark.line) + 1, int(event.start_mark.column) + 1)

@@ -25,7 +25,14 @@ EXAMPLES = 3  # keys without a match that are named
 
 
 class Join(TypedDict):
-    """A second table that adds its columns to the rows that agree with it in the columns `on`."""
+    """A second table that adds its columns to the rows that agree with it in the columns `on`.
+
+    Parameters
+    ----------
+    path : the second table, relative to the grid file.
+    on : column, or columns, that both tables have.
+    quoting : of its values, where it is no Parquet: see Table.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 

@@ -16,7 +16,7 @@ from pipeline.data.rows import Rows
 from pipeline.folds.fold import Fold
 from pipeline.store.keys import canonical, key_of
 from pipeline.tasks.context import Context, SplitReference
-from pipeline.tasks.digests import plain_parameters
+from pipeline.tasks.digests import plain_parameters, plugin_ingredients
 from pipeline.tasks.encoding.features import Features, targets_of
 from pipeline.tasks.procedures import versions_of
 
@@ -111,6 +111,7 @@ def describe_encoder(encoder: Encoder) -> dict[str, Any]:
     return {
         "class": type(encoder).__name__,
         "version": encoder.version,
+        **plugin_ingredients(type(encoder)),
         "parameters": parameters,
         "identity": encoder.identity(),
     }

@@ -15,6 +15,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from pipeline.config.grid import Run
+from pipeline.config.plugins.active import Carried
 from pipeline.config.reading.origin import VERDICT
 from pipeline.engine.opening import EngineName, engine_at
 from pipeline.engine.progress import quiet
@@ -42,11 +43,13 @@ class Making:
     run : the grid's engine.
     jobs : processes side by side.
     progress : whether it is shown.
+    plugins : whose parts it may have.
     """
 
     run: Run
     jobs: int
     progress: bool
+    plugins: Carried
 
     @property
     def engine(self) -> tuple[EngineName, str | None, int]:
@@ -133,6 +136,8 @@ class Compared:
         BundleError
             Where there is no such cell, it cannot be fitted or exported, or the folder holds
             something already.
+        PluginError
+            Where a plugin of the grid was changed since.
         ValueError
             Where a file is asked for, but no folder.
         """
@@ -142,7 +147,10 @@ class Compared:
             check_is_new(Path(out))
         run = FinishedRun.at(self._files)
         name = run.cell_name(cell)
-        with self._making.shown(), engine_at(*self._making.engine, KEYED) as engine:
+        plugins = self._making.plugins
+        plugins()  # another grid may have been read since
+        opened = engine_at(*self._making.engine, KEYED, plugins)
+        with self._making.shown(), opened as engine:
             comparison = replace(self._comparison, engine=engine)
             made = fitted_bundle(run, name, comparison, onnx=onnx)
         if out is not None:

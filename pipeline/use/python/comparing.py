@@ -15,6 +15,7 @@ from features.machine.cores import cores
 from features.machine.facts import caching_facts
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import checked_grid
+from pipeline.config.plugins.active import carried
 from pipeline.config.problem import Problem
 from pipeline.config.yaml_lines import Lines, parse_yaml, read_yaml
 from pipeline.data.frame import FRAME, FRAMES, Frame, is_pandas
@@ -69,7 +70,7 @@ def compare(
     made_grid, file = _grid(grid)
     address = os.fspath(store)
     folder = Path(tempfile.mkdtemp(prefix="modalgrid-")) if out is None else Path(out)
-    making = Making(made_grid.run, cores() if jobs is None else jobs, progress)
+    making = Making(made_grid.run, cores() if jobs is None else jobs, progress, carried())
     try:
         with making.shown(), caching_facts(fact_cache(store_at(address))):
             samples = Frame(**made_grid.data.parameters).samples(data)
@@ -78,7 +79,7 @@ def compare(
             assignment = Assignment(
                 made_grid, file, address, folder, AGAIN, samples, ("store", "out"), limit
             )
-            with engine_at(*making.engine, KEYED) as engine:
+            with engine_at(*making.engine, KEYED, making.plugins) as engine:
                 finished = carry_out(assignment, engine)
     except BaseException:
         if out is None:

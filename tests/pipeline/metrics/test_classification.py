@@ -9,13 +9,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from pipeline.metrics import METRICS
-
-
-def predictions(seed: int, n: int = 60, classes: int = 4):
-    rng = np.random.default_rng(seed)
-    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
-    return labels, rng.dirichlet(np.ones(classes), n)
-
+from pipeline.metrics.retrieval import RETRIEVAL_METRICS
+from pipeline.testing.metrics import CHECKS, predictions
 
 EXPECTED = {
     "accuracy": lambda y, p: reference.accuracy_score(y, p.argmax(1)),
@@ -54,21 +49,10 @@ def test_ties_are_shared(name):
     assert METRICS[name](labels, coarse) == pytest.approx(EXPECTED[name](labels, coarse), abs=1e-12)
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_the_right_predictions_are_the_best_ones(name):
-    labels, probabilities = predictions(0)
-    right = np.full_like(probabilities, 0.01)
-    right[np.arange(len(labels)), labels] = 0.97
-    better, worse = METRICS[name](labels, right), METRICS[name](labels, probabilities)
-    assert better > worse if METRICS[name].greater_is_better else better < worse
-
-
-@pytest.mark.parametrize("name", METRICS)
-def test_a_class_that_no_test_row_has_does_no_harm(name):
-    labels, probabilities = predictions(1)
-    labels[labels == 3] = 0
-    value = METRICS[name](labels, probabilities)
-    assert np.isfinite(value)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", [*METRICS, *RETRIEVAL_METRICS])
+def test_contract(name, check):
+    check({**METRICS, **RETRIEVAL_METRICS}[name])
 
 
 def test_an_area_under_the_curve_of_one_class_is_not_defined():

@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 from pipeline.config.grid import GridError
 from pipeline.config.parse import parse_grid, read_grid
 from pipeline.config.reading.nodes import CHARACTERS, DEEPEST, VALUES
-from pipeline.config.yaml_lines import parse_yaml
+from pipeline.config.yaml_lines import parse_yaml, position_of
 
 
 def content(text):
@@ -27,7 +27,7 @@ def problem(text):
     """The line and rule of the only problem."""
     value, lines, (only,) = parse_yaml(text)
     assert value is None
-    return lines.get((), 1), only.rule
+    return position_of((), lines).line, only.rule
 
 
 @pytest.mark.parametrize(("text", "value"), [
@@ -59,8 +59,8 @@ def test_what_people_write_is_read(text, value):
 
 def test_merged_keys_have_the_line_of_what_was_merged():
     _, lines, _ = parse_yaml("p: &p\n  x: 1\nb:\n  <<: *p\n  y: 2\n")
-    assert lines["b", "y"] == 5
-    assert lines["b", "x"] == 1
+    assert lines["b", "y"].line == 5
+    assert lines["b", "x"].line == 1
     assert ("x",) not in lines
 
 

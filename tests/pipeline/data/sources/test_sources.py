@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import io
 import subprocess
 import sys
 from collections import Counter
@@ -14,13 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
-from pipeline.config.components import Component, variants
-from pipeline.data.samples import Samples, SourceError
+from pipeline.data.samples import SourceError
 from pipeline.data.sources import SOURCES
 from pipeline.data.sources.problems import all_of, existing, first_few, hint
 from pipeline.data.sources.subset import rows_where, stratified
+from pipeline.testing.sources import CHECKS, Example
 from tests.support.paths import ROOT
 from tests.support.source_examples import EXAMPLES, problems_of
 
@@ -31,51 +27,16 @@ def test_every_source_has_an_example():
     assert set(EXAMPLES) == set(SOURCES)
 
 
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", NAMES)
-def test_the_constructor_only_stores_its_parameters(name, tmp_path, monkeypatch):
-    given_parameters = {"path": "nowhere", "label": "none"}
-    parameters = inspect.signature(SOURCES[name]).parameters
-    needed = {key: value for key, value in given_parameters.items() if key in parameters}
-    source = SOURCES[name](**needed)  # reads nothing: there is nothing at that path
-    for key, parameter in parameters.items():
-        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        assert getattr(source, key) == needed.get(key, parameter.default)
+def test_contract(name, check, tmp_path, monkeypatch):
+    check(Example(name, SOURCES[name], EXAMPLES[name](tmp_path, monkeypatch), tmp_path))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_parameter_is_documented_and_checked_from_the_grid(name):
-    document = SOURCES[name].__doc__
-    for key in inspect.signature(SOURCES[name]).parameters:
-        assert key in document
-    _, problems = variants(name, SOURCES[name], {"pth": "x"}, ("data",), {})
-    assert any("unknown key 'pth'" in problem.rule for problem in problems)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_example_loads_into_full_rows(name, tmp_path, monkeypatch):
-    keys = EXAMPLES[name](tmp_path, monkeypatch)
-    components, problems = variants(name, SOURCES[name], keys, ("data",), {})
-    assert (problems, [type(component) for component in components]) == ([], [Component])
-    samples = SOURCES[name](**components[0].parameters).load(tmp_path)
-    assert isinstance(samples, Samples)
-    assert len(samples) == len(set(samples.locations)) > 2
-    assert samples.group is None or samples.group in samples.groups
-    assert set(samples.split or ["train"]) <= {"train", "test"}
-    columns = (*samples.groups.values(), *samples.breakdown.values())
-    for values in (samples.texts, samples.labels, samples.ids or [], *columns):
-        assert all(value is None or (value and value == value.strip()) for value in values)
-    picture = next(picture for picture in samples.pictures if picture is not None)
-    assert Image.open(io.BytesIO(picture.read())).size >= (4, 4)
-    assert len(picture.digest()) == len(hashlib.sha256().hexdigest())
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_example_loads_the_same_twice(name, tmp_path, monkeypatch):
-    source = SOURCES[name](**EXAMPLES[name](tmp_path, monkeypatch))
-    first, second = source.load(tmp_path), source.load(tmp_path)
-    assert first.ids == second.ids
-    assert [p and p.digest() for p in first.pictures] == [p and p.digest() for p in second.pictures]
-    distinct = {picture.digest() for picture in first.pictures if picture is not None}
+def test_an_example_has_several_pictures(name, tmp_path, monkeypatch):
+    samples = SOURCES[name](**EXAMPLES[name](tmp_path, monkeypatch)).load(tmp_path)
+    distinct = {picture.digest() for picture in samples.pictures if picture is not None}
     assert len(distinct) > 1
 
 

@@ -11,4 +11,7 @@ class PlacedNetwork(nn.Sequential):
     """As an encoder's network does, it brings its inputs to its device."""
 
     def forward(self, rows: Any) -> Any:
-        return super().forward(rows.to(self[0].weight.device))
+        """What the layers make of rows."""
+        for layer in self:
+            rows = layer(rows.to(self[0].weight.device))
+        return rows
