@@ -85,6 +85,9 @@ def _figures(reached: Verdict, said: VerdictFacts) -> dict[str, Any]:
     agreement, second = reached.agreement, reached.second
     return {
         "gain": None if reached.gain is None else _gain(reached.gain),
+        "over_test_rows": None
+        if reached.over_test_rows is None
+        else asdict(reached.over_test_rows),
         "second_metric": None
         if second is None
         else {"metric": second.metric.name, "answer": second.answer, **_gain(second.gain)},

@@ -123,8 +123,9 @@ def _limits(record: RunRecord, ranking: Ranking) -> Iterator[str]:
     folds = len(ranking.folds)
     if folds == 1:
         yield (
-            "One fold (a hold-out) gives one difference and no idea of its spread: it cannot be "
-            "concluded that any cell is better than another. Use several folds."
+            "One fold (a hold-out) gives one difference: it tells how scores vary over other test "
+            "rows, not over other training rows, which may turn small differences round. Use "
+            "several folds."
         )
     elif 1 < folds < FEW_FOLDS:
         yield (

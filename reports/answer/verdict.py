@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
+from reports.analysis.bootstrap import PooledInterval, pooled
 from reports.analysis.procedures import Pool, Procedure, procedures
 from reports.analysis.ranking import FEWEST_UNITS, Comparison, Ranking, rank_cells
 from reports.analysis.statistics import Interval
@@ -43,10 +44,10 @@ class Verdict:
     Parameters
     ----------
     answer : one of the five of `reports.answer.rules`, or why there is none: "one fold" has no
-        interval, "few units" fewer than FEWEST_UNITS groups or rows, "half compared" lacks a
-        modality alone, "no choice" has no predictions on inner folds to choose by, "not compared"
-        no fusion or no single modality, "no result" no complete cell; "not reached" may lack any of
-        these because the time was over.
+        interval over folds, "few units" fewer than FEWEST_UNITS groups or rows, "half compared"
+        lacks a modality alone, "no choice" has no predictions on inner folds to choose by, "not
+        compared" no fusion or no single modality, "no result" no complete cell; "not reached" may
+        lack any of these because the time was over.
     gain : choosing among the cells with both modalities over choosing among those with one, fold by
         fold; it decides the answer.
     procedures : these two, and choosing among all cells.
@@ -54,6 +55,7 @@ class Verdict:
     second : by a second metric; None where it is not defined.
     agreement : of pairs of repeats.
     settling : what would settle an answer that leaves the matter open.
+    over_test_rows : of the only fold, the gain and how far it would vary over other test rows.
     """
 
     answer: Answer
@@ -63,6 +65,7 @@ class Verdict:
     second: SecondOpinion | None = None
     agreement: Agreement | None = None
     settling: Settling | None = None
+    over_test_rows: PooledInterval | None = None
 
     @property
     def disagree(self) -> bool:
@@ -84,7 +87,9 @@ def verdict(record: RunRecord) -> Verdict:
         return Verdict("not reached", None, choosing if record.unreached.decides else {}, score)
     reached = Verdict(missing or "no choice", gain, choosing, score)
     if both is None or single is None or gain is None or missing is not None:
-        return reached
+        if missing != "one fold" or both is None or single is None:
+            return reached
+        return replace(reached, over_test_rows=_over_test_rows(record, both, single))
     answer = judged(gain)
     is_open = answer in ("probably pays", "no difference shown")
     return replace(
@@ -94,6 +99,15 @@ def verdict(record: RunRecord) -> Verdict:
         agreement=agreement(ranking, both, single),
         settling=settling(gain, both.standing, ranking) if is_open else None,
     )
+
+
+def _over_test_rows(
+    record: RunRecord, both: Procedure, single: Procedure
+) -> PooledInterval | None:
+    """The gain on the only fold; its interval is conditional on the models that were fitted."""
+    scores = pooled(record)
+    (fusion,), (modality,) = both.chosen.values(), single.chosen.values()
+    return None if scores is None else scores.difference(fusion, modality)
 
 
 def _missing(ranking: Ranking, gain: Comparison | None) -> Answer | None:

@@ -39,8 +39,7 @@ def headline(verdict: Verdict, ranking: Ranking) -> str:
         "costs": f"Adding {added} does not pay: {change}",
         "no difference that matters": f"Adding {added} makes no difference that matters: {change}",
         "no difference shown": f"Not shown that adding {added} pays: {change}",
-        "one fold": f"Adding {added} on the only fold: {change}, which one fold cannot tell from "
-        "chance",
+        "one fold": _only_fold(verdict, added, change),
         "few units": f"Adding {added} on only {count(ranking.units, *ranking.unit_names)}: "
         f"{change}, which so few cannot tell from chance",
         "half compared": _half_compared(added, change, ranking),
@@ -49,6 +48,12 @@ def headline(verdict: Verdict, ranking: Ranking) -> str:
 
 def evidence(verdict: Verdict) -> str | None:
     """The interval and the probability that decide the answer; None where none decides."""
+    if verdict.over_test_rows is not None and verdict.over_test_rows.low is not None:
+        drawn = "groups of test rows" if verdict.over_test_rows.grouped else "test rows"
+        return (
+            f"95 % interval of the gain {between(verdict.over_test_rows)} over other {drawn}; what "
+            "other training rows would change, one fold does not tell"
+        )
     gain = verdict.gain
     if gain is None or gain.posterior is None or gain.positive is None:
         return None
@@ -67,6 +72,18 @@ def added_modality(verdict: Verdict, ranking: Ranking) -> str:
     single = verdict.procedures.get("single")
     chosen = {kinds[name] for name in single.chosen.values()} if single else set()
     return _OTHER[chosen.pop()] if len(chosen) == 1 else "a second modality"
+
+
+def _only_fold(verdict: Verdict, added: str, change: str) -> str:
+    """What one fold says, where other test rows would say the same."""
+    rows = verdict.over_test_rows
+    if rows is None or rows.low is None or rows.high is None:
+        return f"Adding {added} on the only fold: {change}, which one fold cannot tell from chance"
+    if rows.low > 0:
+        return f"Adding {added} pays on the only fold: {change}"
+    if rows.high < 0:
+        return f"Adding {added} does not pay on the only fold: {change}"
+    return f"Not shown on the only fold that adding {added} pays: {change}"
 
 
 def _half_compared(added: str, change: str, ranking: Ranking) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from reports.fold_record import CellRecord
 from reports.page.render import write_report
 from reports.sections import verdict
 from tests.support.records import FUSION, IMAGE, MAJORITY, METRICS, SMALL_SCORES, TEXT, small_record
+from tests.support.simulated_runs import Truth, simulated_run
 
 BOTH = CellRecord("cnn + tfidf / late", "cnn", "tfidf", "late", None)
 
@@ -230,6 +232,8 @@ def test_a_hold_out_concludes_nothing(tmp_path):
     assert facts.answer == "one fold"
     assert facts.gain.interval.low is None
     assert any("hold-out" in caution for caution in facts.cautions)
+    assert facts.headline.endswith("which one fold cannot tell from chance")
+    assert facts.evidence is None
     write_report(record, tmp_path)
     assert "nan" not in (tmp_path / "report.md").read_text().lower()
 
@@ -315,3 +319,30 @@ def test_the_winner_s_expectation_is_told_apart_from_what_a_choice_of_others_rea
 def test_no_interval_leaves_the_scale():
     record = small_record({**SMALL_SCORES, FUSION: (1.0, 0.9, 1.0, 1.0)})
     assert verdict.facts(record).score.high == 1.0
+
+
+def only_fold(gain, groups=None):
+    """The first fold of a simulated run whose fusions gain so much over one modality."""
+    truth = Truth(gain=gain, fusions=2, groups=groups, rows=1200, accuracy=0.6)
+    record = simulated_run(truth, data_seed=4, repeats=1).record
+    return replace(record, folds=tuple(fold for fold in record.folds if fold.fold == 0))
+
+
+@pytest.mark.parametrize(
+    ("gain", "begins"),
+    [
+        (0.2, "Adding {} pays on the only fold: +0."),
+        (-0.2, "Adding {} does not pay on the only fold: \N{MINUS SIGN}0."),
+        (0.0, "Not shown on the only fold that adding {} pays: "),
+    ],
+)
+@pytest.mark.parametrize(("groups", "drawn"), [(None, "test rows"), (400, "groups of test rows")])
+def test_a_hold_out_says_what_other_test_rows_would(gain, begins, groups, drawn):
+    facts = verdict.facts(only_fold(gain, groups))
+    assert facts.answer == "one fold"
+    assert facts.headline.startswith(begins.format("the text"))
+    rows = re.match(r"95 % interval of the gain (\S+) to (\S+) over other (.*); what", facts.evidence)
+    low, high = (float(end.replace("\N{MINUS SIGN}", "-")) for end in rows.groups()[:2])
+    assert low < facts.gain.interval.mean < high
+    assert rows[3] == drawn
+    assert "other training rows" in facts.evidence
