@@ -98,7 +98,8 @@ class Grid:
 
     `task` says what is asked of the fusions: classes of rows, or the text of a picture and the
     picture of a text. `extra_metrics` are scored beside those of the task. `rope` is the smallest
-    difference that matters, by metric.
+    difference that matters, by metric. `left_out` says what it would compare by default if it were
+    installed, a sentence each.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Grid:
     track: TrackerName | None  # who is told of the finished run
     run: Run
     folder: Path
+    left_out: tuple[str, ...] = ()
 
 
 class GridError(Exception):

@@ -15,12 +15,13 @@ from pipeline.config.component_lists import (
     components,
     default_fusions,
     encoders,
+    left_out,
     located,
     located_encoders,
 )
 from pipeline.config.data_key import data_key
 from pipeline.config.grid import Grid, GridError
-from pipeline.config.problem import Problem
+from pipeline.config.problem import Problem, broken, installs
 from pipeline.config.reading.bounds import too_much
 from pipeline.config.reading.origin import grid_file_of
 from pipeline.config.rules import mismatches, task_problems, unseen_problems
@@ -114,10 +115,10 @@ def parse_grid(
     curve = values.label_shares(content.get("learning_curve", []), problems)
     unseen, metric = split.unseen_classes, content.get("metric")
     problems += task_problems(task, content, lists["fusion"], unseen)
-    if not any(problem.path[:1] in _COMPARED for problem in problems):
+    if not any(problem.path[:1] in _COMPARED for problem in broken(problems)):
         problems += unseen_problems(unseen, lists["fusion"], metric, curve, data.class_texts)
         problems += mismatches(lists["fusion"], lists["image"], lists["text"])
-    problems += too_much(lists)
+    problems += [*too_much(lists), *installs(problems)]
     return _without(problems, path, lines or {}, Grid(
         name=values.run_name(content.get("name", path.stem), problems),
         task=task,
@@ -135,7 +136,7 @@ def parse_grid(
         rope=values.rope(content, task, problems),
         learning_curve=curve,
         run=values.run(content.get("run", {}), problems),
-        folder=folder,
+        folder=folder, left_out=left_out(content),
     ))
 
 

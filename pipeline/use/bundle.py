@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.estimator import Estimator
+from features.machine.extras import lacking, not_installed
 from pipeline.store.files import sha256
 from pipeline.store.keys import canonical
 from pipeline.store.manifest import sealed
@@ -29,6 +32,7 @@ BUNDLE = Kind("bundle", "bundle.json", 1)
 MANIFEST = BUNDLE.manifest
 ARRAYS, PARTS = "arrays.safetensors", "sklearn"
 AT_ONCE = 512  # items whose features are in memory together
+REQUIRES = "requires"  # modules that the base install does not bring
 LIBRARIES = "libraries"  # what an encoder's identity calls the versions of packages
 
 
@@ -92,6 +96,7 @@ class Bundle:
             "about": dict(self.about),
             "classes": list(self.classes),
             "encoders": _described(cell),
+            REQUIRES: _required(cell),
             "tree": state.tree,
             "parts": parts,
             "files": files,
@@ -116,6 +121,7 @@ class Bundle:
                     raise ValueError(f"its file {name} is missing")
                 if sha256(folder / name) != digest:
                     raise ValueError(f"its file {name} was changed")
+            _check_installed(folder, manifest.get(REQUIRES, []))
             parts = {
                 path: (folder / name).read_bytes() for path, name in manifest["parts"].items()
             }
@@ -237,6 +243,26 @@ def _described(cell: FittedCell) -> list[dict[str, Any]]:
         {modality: describe_encoder(encoder) for modality, encoder in model.encoders.items()}
         for model in cell.models
     ]
+
+
+def _required(cell: FittedCell) -> list[str]:
+    """Modules that encoders and fusions import and the base install does not bring, sorted."""
+    parts: list[Estimator] = [model.fusion for model in cell.models]
+    for model in cell.models:
+        parts += model.encoders.values()
+    return sorted(set(chain.from_iterable(part.all_required() for part in parts)))
+
+
+def _check_installed(folder: Path, modules: object) -> None:
+    """Refuse what needs modules that are not installed; ValueError where it names none."""
+    named = modules if isinstance(modules, list) else [modules]
+    # of a name with a dot, Python would import the first part to look for the second
+    names = [name for name in named if isinstance(name, str) and name.isidentifier()]
+    if names != named:
+        raise ValueError(f"what it says of modules is damaged: {modules!r}")
+    missing = not_installed(names)
+    if missing:
+        raise BundleError(lacking(str(folder), missing))
 
 
 def _check_encoders(
