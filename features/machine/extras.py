@@ -37,6 +37,9 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "onnxscript": "onnxscript",
         "onnxruntime": "onnxruntime",
     },
+    "completion": {"shtab": "shtab"},
+    "mlflow": {"mlflow": "mlflow"},
+    "trackio": {"trackio": "trackio"},
     "demo": {
         **_CNN,
         **_SBERT,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+from features.machine.extras import lacking, not_installed
 from pipeline.command.ending import ended
 from pipeline.command.names import COMMANDS, PROGRAM
 
@@ -45,13 +46,11 @@ def completion(shell: Shell) -> str:
     NoCompletion
         Without the package that writes it.
     """
-    try:
-        import shtab
-    except ModuleNotFoundError as error:
-        raise NoCompletion(
-            f"completion needs {error.name}, which is not installed: "
-            'pip install "modalgrid[completion]"'
-        ) from error
+    missing = not_installed(["shtab"])
+    if missing:
+        raise NoCompletion(lacking("completion", missing))
+    import shtab
+
     text: str = shtab.complete(_all_commands(shtab.FILE), shell)
     return text
 
@@ -61,7 +60,7 @@ def _print(shell: Shell) -> int:
     return 0
 
 
-def _all_commands(file: dict[str, str]) -> argparse.ArgumentParser:
+def _all_commands(file: Mapping[str, Any]) -> argparse.ArgumentParser:
     """One parser of all commands, as shtab reads it; `file` marks what is completed by files."""
     program = argparse.ArgumentParser(prog=PROGRAM)
     commands = program.add_subparsers(metavar="COMMAND")

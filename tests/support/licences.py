@@ -20,7 +20,7 @@ from tests.support.paths import ROOT
 
 FILE = ROOT / "docs" / "licences.md"
 BEGIN, END = "<!-- tables: python -m tests.support.licences -->", "<!-- end of the tables -->"
-DEVELOPERS = ("test", "lint", "sbom")  # extras for those who work on the code
+DEVELOPERS = ("test", "lint", "sbom", "docs")  # extras for those who work on the code
 # Licences that require a work that is combined with theirs to be under the same terms.
 COPYLEFT = re.compile(r"\b(?:A|L)?GPL|GENERAL PUBLIC LICEN[CS]E|CC-BY-SA|\bEUPL|\bSSPL", re.I)
 # Weak copyleft, of files alone: changed files of theirs stay under it, and nothing else does.

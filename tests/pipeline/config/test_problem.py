@@ -16,6 +16,7 @@ from features.machine.extras import EXTRAS, pip_line
 from features.texts import sentence_models
 from models import CLASSIFIERS, FUSIONS
 from pipeline import serve
+from pipeline.command.completion import NoCompletion, completion
 from pipeline.config.cells import Cell
 from pipeline.config.component_lists import default_fusions
 from pipeline.config.components import Component
@@ -26,6 +27,7 @@ from pipeline.config.problem import modules_lacked
 from pipeline.data.sources import SOURCES
 from pipeline.engine.cluster import require_dask
 from pipeline.engine.task import EngineError
+from pipeline.results.tracking.tracking import TrackingError, check_tracker
 from pipeline.store.objects.bucket import Bucket
 from pipeline.use.exporting.exported import check_exportable
 from pipeline.use.index.lists import faiss_lacking
@@ -45,6 +47,9 @@ COMMANDS: dict[str, Callable[[], str | None]] = {
     "dask": require_dask,
     "serve": lambda: _said_by(serve.main, ["no-model"]),
     "faiss": faiss_lacking,
+    "completion": lambda: completion("bash"),
+    "mlflow": lambda: check_tracker("mlflow"),
+    "trackio": lambda: check_tracker("trackio"),
     "onnx": lambda: check_exportable(Cell(Component("concat"))),
 }
 # Brought for want of a network: names of this on the model hub do without.
@@ -86,7 +91,7 @@ def _said_by(command: Callable[[list[str]], int], arguments: list[str]) -> str:
 def _sentence(command: Callable[[], str | None]) -> str:
     try:
         return command() or ""
-    except (BundleError, EngineError, OSError) as error:
+    except (BundleError, EngineError, NoCompletion, TrackingError, OSError) as error:
         return str(error)
 
 
