@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
+from itertools import chain
 from typing import Any, Self
 
 
@@ -17,6 +18,23 @@ class Estimator:
     only store their parameters: they are dataclasses (kw_only=True, eq=False, repr=False), whose
     fields are the parameters.
     """
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """Modules that it imports, as it is set, and that the base install does not bring.
+
+        By the names that Python imports them by. The pipeline asks before anything is computed, and
+        says by which extra of the install (see features.machine.extras) those that are missing
+        come.
+        """
+        return ()
+
+    def all_required(self) -> tuple[str, ...]:
+        """Those of its own and of the estimators among its parameters, each once."""
+        inner = [value for value in self.get_params(deep=False).values()
+                 if isinstance(value, Estimator)]
+        modules = chain(self.requires, *(value.all_required() for value in inner))
+        return tuple(dict.fromkeys(modules))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; if `deep`, those of inner estimators too, as `parameter__name`."""

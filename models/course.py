@@ -20,6 +20,11 @@ class TrainsNetwork(Fusion):
 
     epochs: int
 
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """See Estimator.requires."""
+        return ("torch",)
+
     def course(self) -> dict[str, Any] | None:
         """Course of the fitted model's training as plain data (features.training.settings.History).
 

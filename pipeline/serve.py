@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from features.machine.extras import EXTRAS, lacking, not_installed
 from pipeline.command.ending import ended
 from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
@@ -30,15 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     take_plugins(options)
-    try:
-        from pipeline.use.serving.app import app_of
-        from pipeline.use.serving.hosts import host_names
-        from pipeline.use.serving.server import address, listening, server_of
-        from pipeline.use.serving.service import Service
-    except ModuleNotFoundError as error:
-        raise BundleError(
-            f'serving needs the package {error.name}: pip install -e ".[serve]"'
-        ) from error
+    missing = not_installed(EXTRAS["serve"])
+    if missing:
+        raise BundleError(lacking("serving", missing))
+    from pipeline.use.serving.app import app_of
+    from pipeline.use.serving.hosts import host_names
+    from pipeline.use.serving.server import address, listening, server_of
+    from pipeline.use.serving.service import Service
+
     try:
         bundle = Bundle.load(options.model, options.runtime)
         index = None if options.index is None else _index(options)

@@ -18,7 +18,7 @@ from features.machine.identity import versions
 from features.texts.counting import counted
 from features.texts.languages import Language
 from features.texts.terms import MaxDf, MinDf, Ngrams
-from features.texts.tokenizer import StopWords, Tokenizer
+from features.texts.tokenizer import StopWords, Tokenizer, segmenting
 from features.texts.writing_systems import unsplit_remark
 
 
@@ -41,6 +41,11 @@ class TermCounts(Encoder):
     language: Language = "en"
     stop_words: StopWords = "none"
     stem: bool = False
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """See Estimator.requires."""
+        return segmenting(self.language)
 
     def identity(self) -> dict[str, Any]:
         """Library versions, and what decides the words."""
@@ -91,6 +96,11 @@ class BagOfWords(Encoder):
     language: Language = "en"
     stop_words: StopWords = "none"
     stem: bool = False
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """See Estimator.requires."""
+        return self.frozen_stage().requires
 
     @property
     def learns(self) -> bool:

@@ -65,6 +65,11 @@ class CLIPImage(Encoder):
         """See Encoder.shared_space."""
         return space_of(self.model)
 
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """See Estimator.requires."""
+        return ("torch", "torchvision", "sentence_transformers")
+
     def identity(self) -> dict[str, Any]:
         """Digest of the model's files, library versions, decoding, and the precision here.
 

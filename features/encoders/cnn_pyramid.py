@@ -15,7 +15,7 @@ from features.encoder import Encoder
 from features.machine.identity import versions
 from features.machine.precision import Precision, chosen_precision
 from features.networks.catalogue import known_model, library
-from features.networks.pretrained import Pretrained, pretrained
+from features.networks.pretrained import Pretrained, comes_with, pretrained
 from features.pictures.meaning import VERSION as DECODING
 
 Side = Annotated[int, Field(ge=32)]
@@ -50,6 +50,11 @@ class CNNPyramid(Encoder):
     sizes: Annotated[tuple[Side, ...], Field(min_length=1)] = (224, 320)
     layers: tuple[str, ...] = STAGES
     precision: Precision = "auto"
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """See Estimator.requires."""
+        return comes_with(self.model, self.weights)
 
     def chosen(self, size: int) -> Pretrained:
         """The weights, and the preparation for one of the sizes."""

@@ -24,6 +24,17 @@ NEIGHBOURS = 8  # of local binary patterns, at every radius: P + 2 = 10 uniform 
 BATCH_SIZE = 64
 
 
+class _Squeezed(Preparation):
+    """Pictures squeezed into a square by Pillow: networks' own filters come with torch.
+
+    Both take the same time here (.2 ms of 4.8 for a picture of 500 x 375 pixels).
+    """
+
+    def pixels(self, picture: Image.Image) -> PixelArray:
+        """See Preparation.pixels."""
+        return np.asarray(picture.resize((self.size, self.size), Image.Resampling.BILINEAR))
+
+
 def _distinct_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     if not parts or len(set(parts)) != len(parts):
         raise ValueError(
@@ -63,7 +74,7 @@ class Handcrafted(Encoder):
     """
 
     modality: ClassVar[Modality] = "image"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     parts: Annotated[tuple[Part, ...], AfterValidator(_distinct_parts)] = (
         "colour",
@@ -86,7 +97,7 @@ class Handcrafted(Encoder):
         """Versions of decoding and libraries."""
         return {
             "decoding": DECODING,
-            "libraries": versions("scikit-image", "pillow", "torch", "numpy"),
+            "libraries": versions("scikit-image", "pillow", "numpy"),
         }
 
     @property
@@ -107,7 +118,7 @@ class Handcrafted(Encoder):
         features.pictures.decoding.UnreadablePicture
             For a file that does not decode, naming its position.
         """
-        squeezed = Preparation(self.size, None, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        squeezed = _Squeezed(self.size, None, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
         values = np.empty((len(samples), self.width), dtype=np.float32)
         for start, pictures in batches(samples, squeezed, BATCH_SIZE):
             for row, pixels in enumerate(pictures, start):

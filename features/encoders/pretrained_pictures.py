@@ -15,7 +15,7 @@ from features.machine.identity import versions
 from features.machine.precision import Precision, chosen_precision, trained_on
 from features.networks.catalogue import library
 from features.networks.finetuning import Finetune
-from features.networks.pretrained import Pretrained, pretrained
+from features.networks.pretrained import Pretrained, comes_with, pretrained
 from features.pictures.augmentation import Augment
 from features.pictures.meaning import VERSION as DECODING
 from features.pictures.preparation import Channels, PixelArray
@@ -39,6 +39,11 @@ class PretrainedPictures(Encoder):
     whiten: bool
     finetune: Finetune | None
     augment: Augment | None
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """See Estimator.requires."""
+        return comes_with(self.model, self.weights)
 
     def chosen(self) -> Pretrained:
         """The weights, and the preparation with what the parameters replace."""

@@ -82,6 +82,11 @@ class SentenceBert(Encoder):
     precision: Precision = "float32"
     output: Literal["sentence", "tokens", "numbers"] = "sentence"
 
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """See Estimator.requires."""
+        return ("torch", "sentence_transformers")
+
     def identity(self) -> dict[str, Any]:
         """Digest of the model's files, library versions, and the precision on this machine."""
         return model_identity(model_folder(self.model), chosen_precision(self.precision))

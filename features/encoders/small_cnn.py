@@ -83,6 +83,11 @@ class SmallCNN(Encoder):
     random_state: int = 0
 
     @property
+    def requires(self) -> tuple[str, ...]:
+        """See Estimator.requires."""
+        return ("torch",)
+
+    @property
     def learns(self) -> bool:
         """It learns from the training pictures, unless it only prepares them."""
         return not self.gives_inputs

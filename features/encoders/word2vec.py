@@ -18,9 +18,10 @@ from features.encoder import Encoder
 from features.machine.identity import file_digest, versions
 from features.texts.languages import Language
 from features.texts.recent_words import RECENT_WORDS
-from features.texts.tokenizer import StopWords, Tokenizer
+from features.texts.tokenizer import StopWords, Tokenizer, segmenting
 from features.texts.weighting import Aggregation, averages, learned
 from features.texts.word_vectors import (
+    GLOVE_PACKAGE,
     Lookup,
     WordVectors,
     file_parts,
@@ -90,6 +91,12 @@ class Word2Vec(Encoder):
     max_tokens: Annotated[int, Field(ge=1)] = 256
     output: Literal["pooled", "tokens"] = "pooled"
     random_state: int = 0
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """See Estimator.requires: gensim trains vectors, and reads none."""
+        come_with = {"train": ("gensim",), "glove-6b-50d": (GLOVE_PACKAGE,), "file": ()}
+        return (*come_with[self.vectors], *segmenting(self.language))
 
     @property
     def learns(self) -> bool:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from features.machine.extras import is_installed
 from features.machine.facts import cached_fact
 from features.machine.identity import versions
 
@@ -62,8 +63,9 @@ def _processor_has_bfloat16() -> bool:
 
 
 def _gpu() -> bool | None:
-    """Whether the GPU has bfloat16; None where torch sees no GPU."""
-    if shutil.which("nvidia-smi") is None and not DRIVER.exists():
+    """Whether the GPU has bfloat16; None where torch sees no GPU, or is not here to see it."""
+    is_without = shutil.which("nvidia-smi") is None and not DRIVER.exists()
+    if is_without or not is_installed("torch"):
         return None
     gpus = [
         path.read_text(encoding="utf-8", errors="replace")

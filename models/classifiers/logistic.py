@@ -47,6 +47,11 @@ class Logistic(SolvesJointly):
     class_weight: ClassWeight = "none"
     device: Device = "cpu"
 
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """See Estimator.requires."""
+        return ("torch",) if self.device == "cuda" else ()
+
     def _model(self, X: Array, y: NDArray[Any]) -> FittedModel:
         return _Softmax(self._solved(X, y, [self.C])[0], len(self.classes_))
 

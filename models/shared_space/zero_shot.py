@@ -121,6 +121,11 @@ class ZeroShot(RecognisesUnseenClasses, ComparesAsEncoded, TrainsNetwork, UsesGr
         return ("image", "text") if self.pairs == "rows" or "text" in self.asked else ("image",)
 
     @property
+    def requires(self) -> tuple[str, ...]:
+        """See Estimator.requires: of the spaces, only one is learned by a network."""
+        return ("torch",) if self.space == "contrastive" else ()
+
+    @property
     def needs_shared_space(self) -> bool:
         """See ComparesAsEncoded.needs_shared_space."""
         return self.space == "shared"

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from features.machine.extras import lacking, not_installed
 from pipeline.command.ending import ended
 from pipeline.command.names import COMMANDS, PROGRAM
 
@@ -45,13 +46,11 @@ def completion(shell: Shell) -> str:
     NoCompletion
         Without the package that writes it.
     """
-    try:
-        import shtab
-    except ModuleNotFoundError as error:
-        raise NoCompletion(
-            f"completion needs {error.name}, which is not installed: "
-            'pip install "modalgrid[completion]"'
-        ) from error
+    missing = not_installed(["shtab"])
+    if missing:
+        raise NoCompletion(lacking("completion", missing))
+    import shtab
+
     text: str = shtab.complete(_all_commands(shtab.FILE), shell)
     return text
 

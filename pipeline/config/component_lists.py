@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
+from features.machine.extras import lacking
 from features.machine.nearest import nearest
+from models import FUSIONS
 from models.classifier import Classifier
 from models.fusion import Fusion
 from pipeline.config.components import (
@@ -21,7 +23,12 @@ from pipeline.config.components import (
     members_of,
     variants,
 )
-from pipeline.config.problem import KeyPath, Problem
+from pipeline.config.problem import (
+    KeyPath,
+    Problem,
+    modules_lacked,
+    not_installed_problems,
+)
 
 Registry = Mapping[str, type]
 # As in the default grid: chance, each modality alone, then early, attention and late fusion.
@@ -34,11 +41,11 @@ ALONE: dict[str, tuple[Any, ...]] = {
 }
 # Spaces that are learned from pairs.
 RETRIEVAL: tuple[Any, ...] = ("text_space", "cca", "kernel_cca")
-# Classes that no training row has, by each space and by each modality.
+# Classes that no training row has, by each space and by each modality; one space needs a network.
 UNSEEN: tuple[Any, ...] = (
     "majority",
-    {"zero_shot": {"space": ["text", "cca", "contrastive"],
-                   "recognised_by": ["image", "text", "both"]}},
+    {"zero_shot": {"space": ["text", "cca"], "recognised_by": ["image", "text", "both"]}},
+    {"zero_shot": {"space": "contrastive", "recognised_by": ["image", "text", "both"]}},
 )
 Listed = TypeVar("Listed", bound=Encoders)
 
@@ -183,7 +190,8 @@ def _variants(
     inner = path if isinstance(entry, dict) and kind in entry else (*path, name)
     tuned = cls.tuned if issubclass(cls, Fusion | Classifier) else {}
     listed, wrong = variants(name, cls, keys, inner, tuned)
-    problems += wrong
+    parameters = [component.parameters for component in listed]
+    problems += [*wrong, *not_installed_problems(name, cls, parameters, inner)]
     return listed
 
 
@@ -223,7 +231,45 @@ def located_encoders(encoders: Encoders, folder: Path) -> Encoders:
 
 
 def default_fusions(content: Mapping[str, Any]) -> list[Any]:
-    """The fusions of a grid that names none, by its task and its lists of encoders.
+    """The fusions of a grid that names none, of those that `recommended` names: what runs here."""
+    return [entry for entry in recommended(content) if not _lacked(entry)]
+
+
+def left_out(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a grid would compare by default if it were installed, and what installs it."""
+    if "fusion" in content:
+        return ()
+    return tuple(
+        f"By default {name} would be compared, too: {lacking('it', modules)}"
+        for name, modules in lacked_fusions(content)
+    )
+
+
+def lacked_fusions(content: Mapping[str, Any]) -> list[tuple[str, tuple[str, ...]]]:
+    """Fusions that `recommended` names and `default_fusions` does not, and modules they need."""
+    lacked = [(_shortest(entry), _lacked(entry)) for entry in recommended(content)]
+    return [(name, modules) for name, modules in lacked if modules]
+
+
+def _lacked(entry: object) -> tuple[str, ...]:
+    """Modules that a fusion needs which are not installed."""
+    name, keys = _name_and_keys(entry, "fusion")
+    if name is None:
+        return ()
+    components, _ = variants(name, FUSIONS[name], keys, (), FUSIONS[name].tuned)
+    lacked = [modules_lacked(FUSIONS[name], component.parameters) for component in components]
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(lacked)))
+
+
+def _shortest(entry: object) -> str:
+    """A fusion by its name, and the parameters that have one value."""
+    name, keys = _name_and_keys(entry, "fusion")
+    settled = [f"{key}: {value}" for key, value in keys.items() if not isinstance(value, list)]
+    return f"{name} with {', '.join(settled)}" if settled else str(name)
+
+
+def recommended(content: Mapping[str, Any]) -> list[Any]:
+    """Fusions that a grid compares by default, by its task and its lists of encoders.
 
     Empty where it names no encoders either.
     """

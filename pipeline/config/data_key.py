@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from features.machine.nearest import nearest
 from pipeline.config.components import Component, variants
-from pipeline.config.problem import Problem
+from pipeline.config.problem import Problem, not_installed_problems
 from pipeline.data.frame import FRAME
 from pipeline.data.row_check import MissingGroup, Policy
 from pipeline.data.sources import SOURCES
@@ -110,7 +110,8 @@ def _source(
     if len(sources) > 1:
         rule = "data is one source: its keys take one value each, no lists to compare"
         wrong = [Problem(("data",), rule)]
-    problems += wrong
+    parameters = [source.parameters for source in sources]
+    problems += [*wrong, *not_installed_problems(name, cls, parameters, ("data", "source"))]
     return sources[0] if sources else NO_SOURCE
 
 

@@ -112,7 +112,8 @@ class Grid:
 
     `task` says what is asked of the fusions: classes of rows, or the text of a picture and the
     picture of a text. `extra_metrics` are scored beside those of the task. `rope` is the smallest
-    difference that matters, by metric. `plugins` are modules whose parts it may name.
+    difference that matters, by metric. `plugins` are modules whose parts it may name. `left_out`
+    says what it would compare by default if it were installed, a sentence each.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Grid:
     run: Run
     folder: Path
     plugins: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class GridError(Exception):

@@ -16,12 +16,13 @@ from pipeline.config.component_lists import (
     components,
     default_fusions,
     encoders,
+    left_out,
     located,
     located_encoders,
 )
 from pipeline.config.data_key import data_key
 from pipeline.config.grid import Grid, GridError
-from pipeline.config.problem import Mistake, Problem
+from pipeline.config.problem import Mistake, Problem, broken, installs
 from pipeline.config.reading.bounds import too_much
 from pipeline.config.reading.origin import grid_file_of
 from pipeline.config.rules import mismatches, task_problems, unseen_problems
@@ -45,7 +46,8 @@ KEYS: dict[str, str] = {
     "text": "text encoders to compare; a list among them is of encoders used together",
     "fusion": "ways to use one or both modalities (default: chance, each modality alone, and with "
     "both concat, attention, and late with the rules mean and product; of retrieval text_space, "
-    "cca and kernel_cca; of unseen classes majority and zero_shot)",
+    "cca and kernel_cca; of unseen classes majority and zero_shot; of these, those whose packages "
+    "are installed)",
     "classifier": "classifiers on the features (default logistic)",
     "metric": "what cells are ranked by (default balanced_accuracy; of retrieval hit_at_10)",
     "tuning_metric": "what parameters are chosen by on the inner folds (default log_loss: it is "
@@ -134,10 +136,10 @@ def parse_grid(
     curve = values.label_shares(content.get("learning_curve", []), problems)
     unseen, fusions = split.unseen_classes, lists["fusion"]
     unmet = task_problems(task, content, fusions, unseen)
-    if not any(problem.path[:1] in _COMPARED for problem in (*problems, *unmet)):
+    if not any(problem.path[:1] in _COMPARED for problem in broken([*problems, *unmet])):
         unmet += unseen_problems(unseen, fusions, content.get("metric"), curve, data.class_texts)
         unmet += mismatches(fusions, lists["image"], lists["text"])
-    problems += [*_together(unmet), *too_much(lists)]
+    problems += [*_together(unmet), *too_much(lists), *installs(problems)]
     return _without(problems, path, lines or {}, Grid(
         name=values.run_name(content.get("name", path.stem), problems),
         task=task,
@@ -155,7 +157,7 @@ def parse_grid(
         rope=values.rope(content, task, problems),
         learning_curve=curve,
         run=values.run(content.get("run", {}), problems),
-        folder=folder, plugins=plugins,
+        folder=folder, plugins=plugins, left_out=left_out(content),
     ))
 
 

@@ -170,7 +170,11 @@ class SourceError(Exception):
 
 
 class Source(Protocol):
-    """Reads rows from somewhere. Its constructor only stores typed parameters, the grid's keys."""
+    """Reads rows from somewhere. Its constructor only stores typed parameters, the grid's keys.
+
+    Modules that it imports and that the base install does not bring stand in a class attribute
+    `requires` (see features.estimator.Estimator.requires).
+    """
 
     def load(self, folder: Path) -> Samples:
         """All rows; relative paths count from `folder`, where the grid file lies.

@@ -9,10 +9,10 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from features.machine.extras import lacking, not_installed
 from pipeline.engine.attempts import describe
 from pipeline.engine.processes import THREADS, start_quietly
 from pipeline.engine.progress import say
@@ -201,10 +201,9 @@ class Cluster:
 
 def require_dask() -> None:
     """Raise EngineError where the packages of a dask cluster are not installed."""
-    if find_spec("distributed") is None:
-        raise EngineError(
-            "the engine dask needs the distributed library: pip install modalgrid[dask]"
-        )
+    missing = not_installed(["distributed"])
+    if missing:
+        raise EngineError(lacking("the engine dask", missing))
 
 
 def _local_cluster(slots: int, scratch: Path) -> Any:

@@ -14,12 +14,13 @@ from reports.analysis.checks import Check, severe_first
 
 
 def checks_before_fits(comparison: Comparison) -> tuple[Check, ...]:
-    """What rows, folds and encoders show, severe ones first; nothing is encoded."""
+    """What rows, folds, encoders and the install show, severe ones first; nothing is encoded."""
     unseen = comparison.grid.split.unseen_classes
     near = near_duplicates(comparison.dataset, comparison.store)
     doubts = [
         *checks_of_folds(comparison.dataset, comparison.folds, unseen, near),
         *_unfit_encoders(comparison),
+        *(Check("left out", sentence) for sentence in comparison.grid.left_out),
     ]
     return severe_first(doubts)
 

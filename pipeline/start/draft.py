@@ -14,12 +14,21 @@ LARGE = 5_000  # rows from which on folds are drawn once: with as many, a draw d
 
 
 @dataclass(frozen=True)
+class Instead:
+    """What would be better than what a line says, and modules for it that are not installed."""
+
+    name: str
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Line:
-    """A key, or an entry of a list, and why it is as it is."""
+    """A key, or an entry of a list, and why it is as it is; what would stand there instead."""
 
     key: str
     value: Any
     why: str = ""
+    instead: Instead | None = None
 
 
 def drawn(rows: int, noun: str) -> Line:

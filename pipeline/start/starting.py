@@ -15,6 +15,7 @@ from pipeline.config.parse import checked_grid
 from pipeline.config.yaml_lines import parse_yaml
 from pipeline.data.sources.columns import ENDINGS, read_columns
 from pipeline.start.draft import Draft, Given, Line, NoStart
+from pipeline.start.encoders import left_out
 from pipeline.start.folders import folder_draft
 from pipeline.start.grid_text import flow, grid_text
 from pipeline.start.rows import settled
@@ -87,7 +88,8 @@ def start(path: Path, given: Given | None = None, store: Store | None = None) ->
             return start(path, given, store_at(folder))
     started = Start(_draft(path, given or Given()))
     beside = path.parent / "grid.yaml"  # from there the rows can be read, wherever it will stand
-    return Start(settled(started.draft, started.grid(beside), store))
+    draft = settled(started.draft, started.grid(beside), store)
+    return Start(replace(draft, seen=(*draft.seen, *left_out(draft))))
 
 
 def _draft(path: Path, given: Given) -> Draft:

@@ -22,8 +22,13 @@ from pipeline.data.rows import Rows
 from pipeline.folds.fold import Fold
 from pipeline.store.keys import key_of
 
-# Packages whose releases may change what a fitted model predicts.
-VERSIONS = {name: version(name) for name in ("numpy", "scipy", "scikit-learn", "torch")}
+# Packages whose releases may change what any fitted model predicts.
+VERSIONS = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
+
+
+def further_versions(estimator: Estimator) -> dict[str, str]:
+    """The version of torch, where it computes in a model; the base install does without."""
+    return {"torch": version("torch")} if "torch" in estimator.all_required() else {}
 
 
 def plain_parameters(estimator: Estimator) -> dict[str, Any]:

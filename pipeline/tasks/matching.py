@@ -20,7 +20,12 @@ from pipeline.metrics.retrieval import RETRIEVAL_METRICS, RetrievalMetric
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 from pipeline.tasks.context import Context
-from pipeline.tasks.digests import VERSIONS, metric_ingredients, model_ingredients
+from pipeline.tasks.digests import (
+    VERSIONS,
+    further_versions,
+    metric_ingredients,
+    model_ingredients,
+)
 from pipeline.tasks.fit import FitTask
 from pipeline.tasks.inner import WIDENINGS
 from pipeline.tasks.unit import Unit, Units
@@ -72,7 +77,7 @@ class MatchingUnits(Units):
             **({"widened": cell.by_default} if len(settings) > 1 and cell.by_default else {}),
             "nearest": NEAREST,
             "version": VERSION,
-            "versions": VERSIONS,
+            "versions": {**VERSIONS, **further_versions(estimator)},
         }
         return Unit(cell, fold, estimator, settings, features, False, ingredients)
 

@@ -25,6 +25,7 @@ from pipeline.store.store import Store
 from pipeline.tasks.digests import (
     VERSIONS,
     class_texts_digest,
+    further_versions,
     groups_digest,
     metric_ingredients,
     model_ingredients,
@@ -168,7 +169,7 @@ class Units:
             "tuning metric": self._tuning_metric() if len(settings) > 1 else None,
             **({"widened": cell.by_default} if len(settings) > 1 and cell.by_default else {}),
             "keeps inner": keeps_inner,
-            "versions": VERSIONS,
+            "versions": {**VERSIONS, **further_versions(estimator)},
             **versions_of("fit", "temperature"),
         }
         return Unit(cell, fold, estimator, settings, features, keeps_inner, ingredients)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.estimator import Estimator
+from features.machine.extras import lacking, not_installed
 from pipeline.config.plugins.active import plugin_classes, plugins_of
 from pipeline.config.plugins.modules import top_of
 from pipeline.config.plugins.named import with_installed, with_named
@@ -34,6 +37,7 @@ MANIFEST = BUNDLE.manifest
 ARRAYS, PARTS = "arrays.safetensors", "sklearn"
 AT_ONCE = 512  # items whose features are in memory together
 CODE = "code"  # what the digest of a plugin's source is called in a description
+REQUIRES = "requires"  # modules that the base install does not bring
 LIBRARIES = "libraries"  # what an encoder's identity calls the versions of packages
 
 
@@ -102,6 +106,7 @@ class Bundle:
             "about": dict(self.about),
             "classes": list(self.classes),
             "encoders": _described(cell.models),
+            REQUIRES: _required(cell),
             **_plugins(state.tree),
             "tree": state.tree,
             "parts": parts,
@@ -137,6 +142,9 @@ class Bundle:
         _check_plugins(manifest.get("plugins", []), folder)
         with BUNDLE.naming(folder):
             by_onnx = runs_by_onnx(runtime, manifest["about"], folder)
+            _check_files(folder, manifest["files"])
+            if not by_onnx:
+                _check_installed(folder, manifest.get(REQUIRES, []))
             state = _state(folder, manifest)
             cell = put_together(state, folder, without=NOT_ASKED if by_onnx else None)
             if not isinstance(cell, FittedCell):
@@ -258,13 +266,17 @@ def _described(models: Sequence[EncodingModel]) -> list[dict[str, Any]]:
     ]
 
 
-def _state(folder: Path, manifest: Mapping[str, Any]) -> State:
-    """What the cell is made of. Raises ValueError where a file is missing or was changed."""
-    for name, digest in manifest["files"].items():
+def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
+    """Raise ValueError where a file is missing or was changed."""
+    for name, digest in digests.items():
         if not (folder / name).is_file():
             raise ValueError(f"its file {name} is missing")
         if sha256(folder / name) != digest:
             raise ValueError(f"its file {name} was changed")
+
+
+def _state(folder: Path, manifest: Mapping[str, Any]) -> State:
+    """What the cell is made of."""
     parts = {path: (folder / name).read_bytes() for path, name in manifest["parts"].items()}
     check_weights(folder, manifest["files"])
     return State(manifest["tree"], read_arrays(folder / ARRAYS), parts)
@@ -305,6 +317,26 @@ def _check_plugins(listed: list[dict[str, str]], folder: Path) -> None:
                 "here: its predictions may differ",
                 stacklevel=4,
             )
+
+
+def _required(cell: FittedCell) -> list[str]:
+    """Modules that encoders and fusions import and the base install does not bring, sorted."""
+    parts: list[Estimator] = [model.fusion for model in cell.models]
+    for model in cell.models:
+        parts += model.encoders.values()
+    return sorted(set(chain.from_iterable(part.all_required() for part in parts)))
+
+
+def _check_installed(folder: Path, modules: object) -> None:
+    """Refuse what needs modules that are not installed; ValueError where it names none."""
+    named = modules if isinstance(modules, list) else [modules]
+    # of a name with a dot, Python would import the first part to look for the second
+    names = [name for name in named if isinstance(name, str) and name.isidentifier()]
+    if names != named:
+        raise ValueError(f"what it says of modules is damaged: {modules!r}")
+    missing = not_installed(names)
+    if missing:
+        raise BundleError(lacking(str(folder), missing))
 
 
 def _check_encoders(

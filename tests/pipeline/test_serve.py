@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import socket
-import sys
 
 import pytest
 
+from features.machine.extras import EXTRAS
 from pipeline import serve
 from pipeline.serve import main
 from pipeline.use.bundle import Bundle
 from pipeline.use.serving import server
+from tests.support.installs import uninstall
 from tests.support.served import MadeUp, asked
 
 
@@ -92,10 +93,9 @@ def test_ctrl_c_ends_it(loaded, applications, monkeypatch, tmp_path, capsys):
 
 @pytest.mark.parametrize("package", ["fastapi", "uvicorn", "python_multipart"])
 def test_packages_that_are_missing_are_said(monkeypatch, tmp_path, capsys, package):
-    for name in [name for name in sys.modules if name.startswith("pipeline.use.serving")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, package, None)
+    uninstall(monkeypatch, package)
     assert serve.main([str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
-        f'serving needs the package {package}: pip install -e ".[serve]"\n'
+        f"serving needs {EXTRAS['serve'][package]}, which is not installed: "
+        'pip install "modalgrid[serve]"\n'
     )

@@ -14,6 +14,7 @@ import numpy as np
 
 from features.machine.home import expanded
 from pipeline.data.samples import SourceError
+from pipeline.data.sources.problems import check_installed
 
 ARCHIVE, FOLDER, META = "cifar-10-python.tar.gz", "cifar-10-batches-py", "batches.meta"
 CACHE = Path("~/.cache/modalgrid/cifar10")
@@ -53,10 +54,9 @@ def archive_in(folder: Path, path: str | None, download: bool) -> Path:
 
 
 def _downloaded(directory: Path) -> Path:
-    try:
-        from torchvision.datasets import CIFAR10  # slow, and only for a download
-    except ImportError as error:
-        raise SourceError(["download: needs torchvision (pip install torchvision)"]) from error
+    check_installed("cifar10 with download: true", ["torchvision"])
+    from torchvision.datasets import CIFAR10  # slow, and only for a download
+
     try:
         CIFAR10(root=str(directory), download=True)
     except (OSError, RuntimeError) as error:  # no network, or a broken download

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
 from features.machine.home import expanded
 from pipeline.data.samples import Samples, SourceError
 from pipeline.data.sources.columns import Columns, missing_columns
-from pipeline.data.sources.problems import hint
+from pipeline.data.sources.problems import check_installed, hint
 from pipeline.data.sources.rows import Names, Recurring, Roles, samples_from
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SAVED = ("dataset_dict.json", "state.json")
 class HuggingFace:
     """Rows of a data set on the Hugging Face hub or in a local folder.
 
-    `image` or `text` may be absent. Needs the datasets library: pip install modalgrid[huggingface].
+    `image` or `text` may be absent.
 
     Parameters
     ----------
@@ -41,6 +41,8 @@ class HuggingFace:
     image, text, id, group, breakdown : columns as for the source `table`.
     recurring : as for the source `table`.
     """
+
+    requires: ClassVar[tuple[str, ...]] = ("datasets",)
 
     path: str
     label: str
@@ -87,12 +89,9 @@ class HuggingFace:
 
     def _dataset(self, local: Path) -> tuple[Dataset, str, Collection[str]]:
         """A split of the data set, its name, and the names of all splits."""
-        try:
-            import datasets  # an optional package
-        except ImportError as error:
-            raise SourceError(
-                ["huggingface needs the datasets library: pip install modalgrid[huggingface]"]
-            ) from error
+        check_installed("huggingface", self.requires)
+        import datasets
+
         there = local.exists()
         try:
             if any((local / name).is_file() for name in SAVED):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from features.machine.extras import lacking, not_installed
 from features.machine.home import expanded
 from features.machine.nearest import did_you_mean
 from pipeline.data.reading.names import by_normal_form, normal, unlike
@@ -27,6 +28,13 @@ def hint(name: str, known: Iterable[str], what: str) -> str:
     listed = ", ".join(map(short, names[:MOST_LISTED])) or "none"
     more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
     return (f"; {question}" if question else "") + f" ({what}: {listed}{more})"
+
+
+def check_installed(source: str, modules: Sequence[str]) -> None:
+    """Raise SourceError where modules that a source needs are not installed."""
+    missing = not_installed(modules)
+    if missing:
+        raise SourceError([lacking(source, missing)])
 
 
 def first_few(problems: Sequence[str], what: str) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
+from features.machine.extras import lacking, not_installed
 from pipeline.config.grid import TrackerName
 from pipeline.results.tracking.mlflow_tracker import to_mlflow
 from pipeline.results.tracking.tracked import TrackedRun, tracked_run
@@ -39,11 +39,9 @@ TRACKERS: Mapping[TrackerName, Tracker] = {
 
 def check_tracker(name: TrackerName | None) -> None:
     """Raise TrackingError where the package of a tracker is not installed."""
-    if name is not None and find_spec(TRACKERS[name].package) is None:
-        package = TRACKERS[name].package
-        raise TrackingError(
-            f'tracking needs {package}, which is not installed: pip install "modalgrid[{package}]"'
-        )
+    missing = () if name is None else not_installed([TRACKERS[name].package])
+    if missing:
+        raise TrackingError(lacking("tracking", missing))
 
 
 def track(folder: Path, name: TrackerName) -> str:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from features.machine.extras import lacking, not_installed
 from features.machine.home import expanded
 from pipeline.store.manifest import Damaged
 
@@ -63,12 +64,11 @@ class Bucket:
         self._objects = self._opened()
 
     def _opened(self) -> Any:
-        try:
-            from obstore.store import from_url
-        except ModuleNotFoundError as error:
-            raise OSError(
-                f'{self.address} needs the library obstore: pip install "modalgrid[objects]"'
-            ) from error
+        missing = not_installed(["obstore"])
+        if missing:
+            raise OSError(lacking(f"the store {self.address}", missing))
+        from obstore.store import from_url
+
         options: dict[str, Any] = {"client_options": CLIENT, "retry_config": RETRIES}
         if self.address.startswith("file:"):
             options = {"mkdir": True}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.block import modality_of
+from features.machine.extras import EXTRAS, lacking, not_installed
 from models import CLASSIFIERS, FUSIONS
 from models.late.late import Late
 from models.views import Views
@@ -22,7 +22,6 @@ from pipeline.use.problem import BundleError
 FILE = "classifier.onnx"
 LARGEST = 1e-4  # difference of a probability that is put down to rounding
 AT_ONCE = 512  # samples that are compared together
-PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 # Why fusions cannot be exported, where there is more to say than that nobody wrote it down.
 REFUSED = {
     "majority": "it looks at no features",
@@ -46,11 +45,9 @@ class Exported:
 
 def check_exportable(cell: Cell) -> None:
     """Raise BundleError, before anything is fitted, where a cell cannot be exported."""
-    missing = [package for package in PACKAGES if find_spec(package) is None]
+    missing = not_installed(EXTRAS["onnx"])
     if missing:
-        raise BundleError(
-            f"--onnx needs the package {missing[0]}: pip install -e \".[onnx]\""
-        )
+        raise BundleError(lacking("--onnx", missing))
     reasons = list(dict.fromkeys(_reasons(cell)))
     if not reasons:
         return

@@ -32,7 +32,7 @@ from pipeline.use.index.files import (
     read_index,
 )
 from pipeline.use.index.listing import ABOVE, Agreement, make_lists
-from pipeline.use.index.lists import INSTALL, has_faiss
+from pipeline.use.index.lists import faiss_lacking, has_faiss
 from pipeline.use.index.spaces import (
     AT,
     PAIRS,
@@ -90,8 +90,8 @@ class Summary:
             yield from self.agreement.lines()
         elif self.without_faiss:
             yield (
-                "search is exact, which takes long with so many items: approximate search needs "
-                f"the package faiss-cpu: {INSTALL}, then index them again; nothing is encoded twice"
+                "search is exact, which takes long with so many items. Install what is missing and "
+                f"index them again, nothing is encoded twice: {faiss_lacking()}"
             )
 
 

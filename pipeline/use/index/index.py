@@ -16,7 +16,7 @@ from features.machine.nearest import nearest as nearest_name
 from features.machine.nearest import nearest_few
 from pipeline.data.samples import NOUNS
 from pipeline.use.index.files import IndexFiles, read_index
-from pipeline.use.index.lists import INSTALL, Lists, has_faiss
+from pipeline.use.index.lists import Lists, faiss_lacking, has_faiss
 from pipeline.use.index.nearest import Comparison, Ranking, nearest
 from pipeline.use.index.question import Term, question
 from pipeline.use.index.spaces import Space, known_modalities
@@ -221,7 +221,7 @@ class Index:
         if ranking.by_lists:
             return agreement.line(ranking.by_lists)
         if not has_faiss():
-            return f"exact search: the approximate one needs the package faiss-cpu: {INSTALL}"
+            return f"exact search: {faiss_lacking()}"
         return ""
 
     def _hits(self, ranking: Ranking) -> list[Hit]:

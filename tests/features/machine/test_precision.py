@@ -16,6 +16,7 @@ from features.machine.precision import Chosen, chosen_precision
 from features.networks.pretrained import LITE0_PACKAGE
 from pipeline.store.folder import FolderStore
 from pipeline.store.remember import fact_cache
+from tests.support.installs import uninstall
 from tests.support.picture_networks import photographs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -50,6 +51,15 @@ def test_the_precision_that_is_used_is_part_of_the_identity(
                         for name in ("auto", "float32", "bfloat16")]
     assert used == {True: ["bfloat16 on cpu", "float32", "bfloat16 on cpu"],
                     False: ["float32", "float32", "bfloat16 on cpu"]}
+
+
+def test_a_gpu_is_none_where_torch_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with a GPU and the base install: nothing asks for torch or its version."""
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(precision, "_processor_has_bfloat16", lambda: False)
+    uninstall(monkeypatch, "torch")
+    monkeypatch.setattr(precision, "_asked_torch", lambda: pytest.fail("torch was asked"))
+    assert chosen_precision("auto") == Chosen("float32", "cpu")
 
 
 def test_a_gpu_decides_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 
 import pytest
 
 from pipeline import __main__ as modalgrid
 from pipeline.command.completion import completion
 from pipeline.command.names import COMMANDS
+from tests.support.installs import uninstall
 
 BASH = shutil.which("bash")
 ASK = """
@@ -58,7 +58,7 @@ def test_every_command_is_in_the_file(shell, capsys):
 
 
 def test_without_the_package_a_sentence_says_how_to_get_it(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "shtab", None)
+    uninstall(monkeypatch, "shtab")
     assert modalgrid.main(["completion", "bash"]) == 2
     assert capsys.readouterr().err == (
         'completion needs shtab, which is not installed: pip install "modalgrid[completion]"\n'

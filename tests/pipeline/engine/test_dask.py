@@ -25,6 +25,7 @@ from pipeline.engine.task import Done, EngineError, Failed, NoWorkers, Shown
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
+from tests.support.installs import uninstall
 
 SCHEDULER = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
@@ -303,8 +304,8 @@ def test_an_address_without_a_scheduler_is_named(monkeypatch):
 
 
 def test_without_the_extra_it_is_named(monkeypatch):
-    monkeypatch.setattr(cluster_module, "find_spec", lambda name: None)
-    with pytest.raises(EngineError, match=r"pip install modalgrid\[dask\]"):
+    uninstall(monkeypatch, "distributed")
+    with pytest.raises(EngineError, match=r'the engine dask needs distributed.*modalgrid\[dask\]"'):
         Dask(1)
 
 

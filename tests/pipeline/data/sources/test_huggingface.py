@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from pipeline.data.sources.huggingface import HuggingFace
+from tests.support.installs import uninstall
 from tests.support.source_examples import huggingface, png, problems_of
 
 
 def test_a_missing_library_is_told_with_its_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "datasets", None)
+    uninstall(monkeypatch, "datasets")
     [problem] = problems_of(
         lambda: HuggingFace(path="x", text="text", label="class").load(tmp_path)
     )
-    assert "pip install modalgrid[huggingface]" in problem
+    assert 'pip install "modalgrid[huggingface]"' in problem
 
 
 def test_pictures_or_texts_are_needed(tmp_path):

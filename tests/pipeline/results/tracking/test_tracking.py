@@ -9,6 +9,7 @@ import pytest
 from pipeline import run
 from pipeline.results.tracking import tracking
 from pipeline.results.tracking.tracking import TRACKERS, Tracker, TrackingError, track
+from tests.support.installs import uninstall
 from tests.support.run_folders import write_run_folder
 
 GRID = "data: {source: table, path: items.csv, text: title, label: kind}\ntext: [bow]\n"
@@ -25,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_missing_package_is_told_before_any_work(name, tmp_path, monkeypatch, capsys):
     (tmp_path / "grid.yaml").write_text(GRID)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tracking, "find_spec", lambda package: None)
+    uninstall(monkeypatch, *TRACKERS)
     assert run.main(["grid.yaml", "--track", name, "--jobs", "1"]) == 2
     assert capsys.readouterr().err == (
         f'tracking needs {name}, which is not installed: pip install "modalgrid[{name}]"\n'
@@ -36,7 +37,7 @@ def test_a_missing_package_is_told_before_any_work(name, tmp_path, monkeypatch, 
 def test_the_grid_may_name_the_tracker(tmp_path, monkeypatch, capsys):
     (tmp_path / "grid.yaml").write_text(GRID + "track: trackio\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tracking, "find_spec", lambda package: None)
+    uninstall(monkeypatch, *TRACKERS)
     assert run.main(["grid.yaml", "--jobs", "1"]) == 2
     assert "tracking needs trackio, which is not installed" in capsys.readouterr().err
 

@@ -27,6 +27,7 @@ from pipeline.use.exporting.exported import LARGEST, check_exportable, exportabl
 from pipeline.use.exporting.inputs import arrays, inputs_of
 from pipeline.use.fitted import FittedCell, FittedModel
 from pipeline.use.problem import BundleError
+from tests.support.installs import uninstall
 from tests.support.model_views import views, without
 
 pytest.importorskip("onnxscript")
@@ -267,6 +268,6 @@ def test_more_numbers_than_a_file_holds_are_refused(monkeypatch):
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch):
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
-    with pytest.raises(BundleError, match=r'needs the package onnx: pip install -e "\.\[onnx\]"'):
+    uninstall(monkeypatch, "onnx")
+    with pytest.raises(BundleError, match=r'--onnx needs onnx, which is .*"modalgrid\[onnx\]"$'):
         check_exportable(Cell(Component("text_only")))

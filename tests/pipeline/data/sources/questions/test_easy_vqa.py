@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from pipeline.data.sources.questions.easy_vqa import EasyVqa, kind_of
+from tests.support.installs import uninstall
 from tests.support.source_examples import problems_of
 
 HERE = Path()
@@ -81,6 +81,8 @@ def test_more_pictures_than_there_are_is_a_problem():
 
 
 def test_a_missing_package_is_told_with_its_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "easy_vqa", None)
+    uninstall(monkeypatch, "easy_vqa")
     [problem] = problems_of(lambda: EasyVqa().load(HERE))
-    assert problem == "easy_vqa needs the package easy-vqa: pip install modalgrid[vqa]"
+    assert problem == (
+        'easy_vqa needs easy-vqa, which is not installed: pip install "modalgrid[vqa]"'
+    )
