@@ -3,8 +3,11 @@
 import sys
 from itertools import pairwise
 
-# the first second of a run goes into imports, which a traceback shall not end
-if sys.argv[:1] == ["-m"] and ("-m", "pipeline.run") in pairwise(sys.orig_argv):
-    from pipeline.engine.stopping import listen
+# the first second of a command goes into imports, which a traceback shall not end
+if sys.argv[:1] == ["-m"]:
+    from pipeline.command.names import MODULES
 
-    listen()
+    if any(first == "-m" and module in MODULES for first, module in pairwise(sys.orig_argv)):
+        from pipeline.engine.stopping import listen
+
+        listen()

@@ -37,16 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _carried_out(name: str, arguments: Sequence[str]) -> int:
     command = COMMANDS[name]
     given = [*command.first, *arguments]
-    if command.module != "pipeline.run":
-        # what lies below this folder cannot ask what it is called
-        below = command.module.endswith(".__main__")
-        called = {"program": f"{PROGRAM} {name}"} if below else {}
-        code: int | None = import_module(command.module).main(given, **called)
-        return code or 0
+    # what lies below this folder cannot ask what it is called
+    called = {"program": f"{PROGRAM} {name}"} if command.module.endswith(".__main__") else {}
     from pipeline.engine.stopping import listen, stoppable
 
     listen()  # the first second goes into imports, which a traceback shall not end
-    return stoppable(lambda: import_module(command.module).main(given))
+    main = import_module(command.module).main
+    return stoppable(lambda: main(given, **called) or 0)
 
 
 def _nearest(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 
 from pipeline.config.plugins.modules import PluginError
-from pipeline.engine.stopping import GO_ON, STOPPED, say_stopped
+from pipeline.engine.stopping import GO_ON, STOPPED, at_work, say_stopped
 from pipeline.engine.task import NoWorkers
 from reports.wording import for_terminal
 
@@ -30,7 +30,8 @@ def ended(work: Callable[[], int], problems: Problems) -> int:
     of ours, and keeps its traceback.
     """
     try:
-        return work()
+        with at_work():
+            return work()
     except PluginError as error:
         text = str(error)
     except problems as error:

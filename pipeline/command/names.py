@@ -45,6 +45,12 @@ COMMANDS: dict[str, Command] = {
 }
 
 
+# What stands behind `python -m`, but the store's own, which knows nothing of runs.
+MODULES = frozenset(
+    command.module.removesuffix(".__main__") for command in COMMANDS.values()
+) - {"pipeline.store"}
+
+
 def is_program() -> bool:
     """Whether this process was started as modalgrid, or as python -m pipeline."""
     return Path(sys.argv[0]).stem == PROGRAM or Path(sys.argv[0]).match("pipeline/__main__.py")

@@ -51,6 +51,12 @@ class _Stop:
             signal.signal(number, self._take)
         threading.Thread(target=self._end_in_time, args=(listener,), daemon=True).start()
 
+    def hand_over(self) -> None:
+        """Leave the signals to whoever wants them next."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     def _take(self, number: int, frame: FrameType | None) -> None:
         if not self.is_at_work:
             self.end()
@@ -105,16 +111,30 @@ def say_stopped() -> None:
     sys.stderr.flush()
 
 
+def hand_over() -> None:
+    """Leave Ctrl-C and SIGTERM to what comes: a server has a way to end of its own."""
+    if threading.current_thread() is threading.main_thread():
+        _stop.hand_over()
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """Work that tidies up where it is told to stop: it gets a KeyboardInterrupt."""
+    before, _stop.is_at_work = _stop.is_at_work, True
+    try:
+        yield
+    finally:
+        _stop.is_at_work = before
+
+
 def stoppable(main: Callable[[], int]) -> int:
     """The exit code of a command that Ctrl-C and SIGTERM may stop."""
-    _stop.is_at_work = True
-    try:
-        return main()
-    except KeyboardInterrupt:
-        say_stopped()
-        return STOPPED
-    finally:
-        _stop.is_at_work = False
+    with at_work():
+        try:
+            return main()
+        except KeyboardInterrupt:
+            say_stopped()
+            return STOPPED
 
 
 # Workers

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.pdf.printing import PrintError, print_page
 
 PAGES = ("report.html", "compare.html")
@@ -18,21 +17,33 @@ class NoReport(Exception):
     """A folder without a page to print."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write report.pdf beside report.html. For exit codes see pipeline.command.ending."""
+def main(arguments: Sequence[str] | None = None, program: str = "python -m pipeline.pdf") -> int:
+    """Write report.pdf beside report.html. For exit codes see pipeline.command.ending.
+
+    Parameters
+    ----------
+    program : what whoever typed it calls the command.
+    """
+    options = parser(program).parse_args(arguments)
+    return ended(lambda: _write(options), (PrintError, NoReport))
+
+
+def parser(program: str = "python -m pipeline.pdf") -> argparse.ArgumentParser:
+    """What the command line understands."""
     parser = argparse.ArgumentParser(
-        prog=called("pdf"),
+        prog=program,
         description="Print the report of a run (or of a comparison) as a PDF beside it.",
     )
     parser.add_argument("run", type=Path, help="folder with report.html or compare.html")
-    parser.add_argument("--out", type=Path, help="the PDF (default: report.pdf in the folder)")
+    parser.add_argument(
+        "-o", "--out", type=Path, help="the PDF (default: report.pdf in the folder)"
+    )
     parser.add_argument(
         "--browser",
         metavar="PATH",
         help="the Chromium, Chrome or Edge that prints (default: the first that is installed)",
     )
-    options = parser.parse_args(arguments)
-    return ended(lambda: _write(options), (PrintError, NoReport))
+    return parser
 
 
 def _write(options: argparse.Namespace) -> int:

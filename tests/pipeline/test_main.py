@@ -16,6 +16,11 @@ from tests.support.paths import ROOT
 HEAVY = {"numpy", "pyarrow", "pydantic", "torch", "sklearn", "scipy", "PIL"}
 
 
+@pytest.fixture(autouse=True)
+def _signals_stay(monkeypatch):
+    monkeypatch.setattr("pipeline.engine.stopping.listen", lambda: None)
+
+
 def test_without_a_command_all_are_listed(capsys):
     assert modalgrid.main([]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -34,8 +39,7 @@ def test_an_unknown_command_is_told_with_the_nearest(capsys):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_is_there_and_says_what_it_takes(name, capsys, monkeypatch):
-    monkeypatch.setattr("pipeline.engine.stopping.listen", lambda: None)
+def test_every_command_is_there_and_says_what_it_takes(name, capsys):
     assert callable(import_module(COMMANDS[name].module).main)
     with pytest.raises(SystemExit) as ended:
         modalgrid.main([name, "--help"])
@@ -45,7 +49,6 @@ def test_every_command_is_there_and_says_what_it_takes(name, capsys, monkeypatch
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_usage_names_the_command_that_was_typed(name, capsys, monkeypatch):
-    monkeypatch.setattr("pipeline.engine.stopping.listen", lambda: None)
     monkeypatch.setattr(sys, "argv", ["/usr/bin/modalgrid", name, "-h"])
     with pytest.raises(SystemExit):
         modalgrid.main([name, "-h"])
@@ -65,7 +68,6 @@ def test_arguments_reach_the_command(monkeypatch, capsys, tmp_path):
     assert "nowhere.csv does not exist" in capsys.readouterr().err
     asked = []
     monkeypatch.setattr("pipeline.run.main", lambda arguments: asked.append(arguments) or 3)
-    monkeypatch.setattr("pipeline.engine.stopping.listen", lambda: None)
     assert modalgrid.main(["plan", "grid.yaml"]) == 3
     assert asked == [["--plan", "grid.yaml"]]
 

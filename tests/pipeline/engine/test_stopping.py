@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.command.names import MODULES
 from pipeline.engine import stopping
 from pipeline.engine.stopping import GO_ON, STOPPED
 from tests.support.paths import ROOT
@@ -38,12 +39,31 @@ READY = "import signal\nprint('ready', flush=True)\nsignal.pause()\n"
 
 
 @pytest.mark.parametrize("number", stopping.SIGNALS)
-def test_in_its_first_second_a_run_ends_with_the_sentence(tmp_path: Path, number) -> None:
-    # what a run imports first, and here waits at
-    (tmp_path / "numpy.py").write_text(READY)
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_in_its_first_second_a_command_ends_with_the_sentence(tmp_path, module, number) -> None:
+    # what each imports first, and here waits at
+    (tmp_path / "argparse.py").write_text(READY)
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
-    process = started("-m", "pipeline.run", "grid.yaml", PYTHONPATH=path)
+    process = started("-m", module, PYTHONPATH=path)
     assert answered(process, number) == (STOPPED, f"\nstopped; {GO_ON}\n")
+
+
+@pytest.mark.parametrize("name", ["run", "predict", "store"])
+def test_so_it_does_under_the_name_of_all(tmp_path: Path, name) -> None:
+    (tmp_path / "argparse.py").write_text(READY)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    process = started("-m", "pipeline", name, PYTHONPATH=path)
+    assert answered(process, signal.SIGINT) == (STOPPED, f"\nstopped; {GO_ON}\n")
+
+
+def test_a_server_has_its_own_way_to_end() -> None:
+    code = (
+        "import signal, sys, time\nfrom pipeline.engine import stopping\n"
+        "stopping.PATIENCE = 0\nstopping.listen()\nstopping.hand_over()\n"
+        "def last(*_):\n    time.sleep(0.2)\n    sys.exit(7)\n"
+        "signal.signal(signal.SIGINT, last)\nprint('ready', flush=True)\nsignal.pause()\n"
+    )
+    assert answered(started("-c", code), signal.SIGINT) == (7, "")
 
 
 @pytest.mark.parametrize("number", stopping.SIGNALS)
