@@ -13,8 +13,8 @@ from pipeline.command.ending import ended
 from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.command.runtime import add_runtime
+from pipeline.engine import stopping
 from pipeline.engine.progress import say
-from pipeline.engine.stopping import hand_over
 from pipeline.use.bundle import Bundle
 from pipeline.use.index.index import Index
 from pipeline.use.making import CARD
@@ -54,7 +54,7 @@ def _serve(options: argparse.Namespace) -> int:
             if not _is_loopback(options.host):
                 say("whoever reaches this machine may ask: there is neither password nor TLS")
             app = app_of(service, host_names(options.host, options.allow_host))
-            hand_over()
+            stopping.hand_over()
             server_of(app).run(sockets=[listener])
     except KeyboardInterrupt:
         print("\nended", file=sys.stderr)

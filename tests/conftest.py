@@ -22,6 +22,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
+@pytest.fixture(autouse=True)
+def _signals_stay_pytests_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that are called in this process take no signals from it."""
+    monkeypatch.setattr("pipeline.engine.stopping.listen", lambda: None)
+    monkeypatch.setattr("pipeline.engine.stopping.hand_over", lambda: None)
+
+
 @pytest.fixture
 def store(tmp_path) -> Store:
     return FolderStore(tmp_path / "store")

@@ -16,11 +16,6 @@ from tests.support.paths import ROOT
 HEAVY = {"numpy", "pyarrow", "pydantic", "torch", "sklearn", "scipy", "PIL"}
 
 
-@pytest.fixture(autouse=True)
-def _signals_stay(monkeypatch):
-    monkeypatch.setattr("pipeline.engine.stopping.listen", lambda: None)
-
-
 def test_without_a_command_all_are_listed(capsys):
     assert modalgrid.main([]) == 0
     lines = capsys.readouterr().out.splitlines()
