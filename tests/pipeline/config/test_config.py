@@ -339,6 +339,16 @@ def test_a_models_folder_counts_from_the_grid_file_too():
     ]
 
 
+def test_a_models_folder_by_its_whole_path_as_in_a_lock_file_is_the_same_encoder():
+    folder = Path("some/where").resolve()
+    near, far = (
+        parse_grid({**GRID, "text": [{"sbert": {"model": model}}]}, folder / "grid.yaml").text[0]
+        for model in ("./minilm", str(folder / "minilm"))
+    )
+    assert far == near
+    assert far.label == near.label == "sbert(minilm)"
+
+
 def test_policies_are_named_with_the_nearest():
     assert "did you mean 'drop'?" in problems(data={**GRID["data"], "on_bad_rows": "dropp"})[0]
 
