@@ -32,6 +32,7 @@ SHORT: Mapping[str, Sequence[str]] = {
     "encode": ("--models", "efficientnet_lite0", "--pictures", "64", "--rounds", "3"),
     "grid": ("--rows", "800", "--cells", "2", "--repeats", "1"),
     "growth": ("--rows", "300", "--repeats", "1"),
+    "install": (),
     "memory": ("--rows", "500", "4000"),
     "products": ("--rows", "4000", "--seconds", "0.3"),
     "ranks": ("--queries", "2000", "--candidates", "1000"),
@@ -46,6 +47,7 @@ SHORT: Mapping[str, Sequence[str]] = {
 }
 LEFT_OUT: Mapping[str, str] = {
     "answer.half_width": "a whole grid for every size of the data",
+    "halves": "a grid and its store",
     "german": "the extra `use`, and photographs beside the repository",
     "kept": "a grid and its store",
     "predict": "a bundle and items",

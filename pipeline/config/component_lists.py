@@ -34,7 +34,7 @@ Registry = Mapping[str, type]
 # As in the default grid: chance, each modality alone, then early, attention and late fusion.
 BOTH: tuple[Any, ...] = (
     "majority", "image_only", "text_only", "concat", "attention",
-    {"late": {"rule": ["mean", "product"]}},
+    {"late": {"rule": ["mean", "product", "log_pool"]}},
 )
 ALONE: dict[str, tuple[Any, ...]] = {
     "image": ("majority", "image_only"), "text": ("majority", "text_only")

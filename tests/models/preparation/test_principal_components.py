@@ -172,10 +172,10 @@ def test_large_sequences_are_not_kept(monkeypatch):
     monkeypatch.setattr(module, "MOST_KEPT", 100)
     block = replace(block_of("sequence"), digest="regions")
     reduction = SequenceReduction(3, vectors=100).fit(block)
-    kept = len(RECENT)
+    before = len(RECENT)
     reduction.transform(block)
     mean_vectors(block)
-    assert len(RECENT) == kept
+    assert len(RECENT) == before
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])

@@ -211,7 +211,7 @@ def test_removal_that_is_interrupted_leaves_no_half_of_an_entry(
     with monkeypatch.context() as patch:
         patch.setattr("shutil.rmtree", interrupted)
         with pytest.raises(SystemExit) as stop:
-            store_command.main(["--store", str(tmp_path), "prune", "--unused-days", "0"])
+            store_command.main(["--store", str(tmp_path), "prune", "--unused-days", "0", "-y"])
     assert (stop.value.code, capsys.readouterr().err) == (130, "stopped\n")
     assert store.all_keys() == []
     store.get(INGREDIENTS, counter)
