@@ -117,4 +117,4 @@ def _stand(scene: Scene, scattered: Path) -> Stand:
 
 
 def _command(stand: Stand) -> list[str]:
-    return [*COMMAND, "pipeline.store", "--store", str(stand.store.root), "prune"]
+    return [*COMMAND, "pipeline.store", "--store", str(stand.store.root), "prune", "-y"]

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config.reading.origin import LOCK
+from pipeline.results.live import LIVE_FILES
 from pipeline.results.placing import FILES, PREVIOUS
 from pipeline.store.__main__ import prune
 from pipeline.store.folder import FolderStore
@@ -19,7 +20,7 @@ from tests.damage.running import COMMAND, Running, Stages
 from tests.support.tiny import results, write_grid, write_table
 
 # Files of FILES that only some runs leave.
-SOME = {"failures.json", "ranks.parquet", "report.pdf"}
+SOME = {"dropped.csv", "failures.json", "ranks.parquet", "report.pdf"}
 GRID = """
 name: damage
 seed: 3
@@ -134,7 +135,7 @@ class Scene:
             problems.append("other scores")
         if not pq.read_table(out / "predictions.parquet").equals(self.predictions):
             problems.append("other predictions")
-        strays = {path.name for path in out.iterdir()} - {*FILES, PREVIOUS}
+        strays = {path.name for path in out.iterdir()} - {*FILES, *LIVE_FILES, PREVIOUS}
         problems += [f"left in the run's folder: {name}" for name in sorted(strays)]
         return problems
 
