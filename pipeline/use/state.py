@@ -11,7 +11,7 @@ import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,8 @@ class _Writer:
     def written(self, value: Any, path: str) -> Any:
         if isinstance(value, PLAIN) and not isinstance(value, np.generic):
             return value
+        if isinstance(value, PurePath):  # of weights: whatever takes one takes its text
+            return str(value)
         if isinstance(value, float) and not isinstance(value, np.generic):
             return value if math.isfinite(value) else {"float": repr(value)}
         if isinstance(value, np.ndarray | np.generic) or sparse.issparse(value):
