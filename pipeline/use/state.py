@@ -86,10 +86,10 @@ class _Writer:
         self.parts: dict[str, bytes] = {}
 
     def written(self, value: Any, path: str) -> Any:
+        if isinstance(value, PurePath):  # of weights: whatever takes one takes its text
+            value = str(value)
         if isinstance(value, PLAIN) and not isinstance(value, np.generic):
             return value
-        if isinstance(value, PurePath):  # of weights: whatever takes one takes its text
-            return str(value)
         if isinstance(value, float) and not isinstance(value, np.generic):
             return value if math.isfinite(value) else {"float": repr(value)}
         if isinstance(value, np.ndarray | np.generic) or sparse.issparse(value):
