@@ -212,20 +212,15 @@ def _name_and_keys(entry: object, kind: str) -> tuple[str | None, dict[str, Any]
 def located(component: Component, folder: Path) -> Component:
     """The component with its paths made absolute: they count from the grid file's folder.
 
-    Where a name or a folder may stand (as for models), ./ or ../ in front makes it a folder, and so
-    does a whole path, as lock files have it.
+    Where a name or a folder may stand (as for models), ./ or ../ in front makes it a folder.
     """
     parameters = {
-        key: folder / value if _is_path(value) else value
+        key: folder / value
+        if isinstance(value, Path) or str(value).startswith(("./", "../"))
+        else value
         for key, value in component.parameters.items()
     }
     return replace(component, parameters=parameters)
-
-
-def _is_path(value: object) -> bool:
-    if not isinstance(value, str):
-        return isinstance(value, Path)
-    return value.startswith(("./", "../")) or Path(value).is_absolute()
 
 
 def located_encoders(encoders: Encoders, folder: Path) -> Encoders:

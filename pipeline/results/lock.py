@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -39,7 +40,7 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
         },
         "split": _plain(grid.split.model_dump()),
         **{
-            key: [_entry(component, registry) for component in getattr(grid, key)]
+            key: [_entry(component, registry, grid.folder) for component in getattr(grid, key)]
             for key, registry in LISTS.items()
             if getattr(grid, key)
         },
@@ -72,14 +73,29 @@ def _how_again(grid: Grid) -> dict[str, str]:
     }
 
 
-def _entry(component: Encoders, registry: Mapping[str, type]) -> Any:
+def _entry(component: Encoders, registry: Mapping[str, type], folder: Path) -> Any:
+    """An entry of the grid's list, with paths as they count from its folder.
+
+    They then read as the same, and the cells are called the same.
+    """
     if isinstance(component, EncoderSet):
-        return [_entry(member, registry) for member in component.members]
-    filled = filled_in(component, registry[component.name])
+        return [_entry(member, registry, folder) for member in component.members]
+    filled = {
+        name: _from(folder, value) if isinstance(value, os.PathLike) else value
+        for name, value in filled_in(component, registry[component.name]).items()
+    }
     for name in component.by_default:  # given, they would not be widened
         del filled[name]
     parameters = _plain(filled)
     return {component.name: parameters} if parameters else component.name
+
+
+def _from(folder: Path, path: os.PathLike[str]) -> str:
+    try:
+        relative = Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # on another drive
+        return str(path)
+    return relative if relative.startswith("../") else f"./{relative}"
 
 
 def _plain(value: Any) -> Any:

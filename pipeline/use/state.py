@@ -11,7 +11,7 @@ import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -86,8 +86,6 @@ class _Writer:
         self.parts: dict[str, bytes] = {}
 
     def written(self, value: Any, path: str) -> Any:
-        if isinstance(value, PurePath):  # of weights: whatever takes one takes its text
-            value = str(value)
         if isinstance(value, PLAIN) and not isinstance(value, np.generic):
             return value
         if isinstance(value, float) and not isinstance(value, np.generic):
@@ -124,8 +122,10 @@ class _Writer:
         return path
 
     def _object(self, value: Any, path: str) -> Any:
-        if isinstance(value, Path) and self._folder and value.is_relative_to(self._folder):
-            return {"file": value.relative_to(self._folder).as_posix()}
+        if isinstance(value, Path):
+            if self._folder and value.is_relative_to(self._folder):
+                return {"file": value.relative_to(self._folder).as_posix()}
+            return {"path": str(value)}  # of weights on this machine
         name = name_of(type(value))
         of_plugin = name in plugin_classes()
         if name in MODULES or (of_plugin and _is_network(value)):
@@ -203,6 +203,9 @@ class _Reader:
 
     def _read_float(self, content: str) -> float:
         return float(content)
+
+    def _read_path(self, content: str) -> Path:
+        return Path(content)
 
     def _read_number(self, content: str) -> Any:
         return self._array(content)[()]

@@ -28,7 +28,7 @@ def exported_bundle(tmp_path_factory) -> Exported:
     folder = tmp_path_factory.mktemp("exported")
     random_sentence_model(folder / "model")
     write_table(folder)
-    texts = f"[{{sbert: {{model: {folder / 'model'}, max_tokens: 12}}}}, tfidf]"
+    texts = "[{sbert: {model: ./model, max_tokens: 12}}, tfidf]"
     write_grid(folder, TEXT_GRID.replace("[bow, tfidf]", texts))
     with pytest.MonkeyPatch.context() as patch:
         without_report(patch)
