@@ -284,7 +284,7 @@ def _rows_without(samples: Samples, rows: Sequence[int], group: str | None) -> l
         f"{unlabelled} of {len(rows)} rows have no label: they are never scored, and only fusions "
         "that learn from unlabelled samples see them.": unlabelled,
         f"{ungrouped} of {len(rows)} rows have no '{group}': each is a group of its own, so that "
-        "such rows may stand on both sides of a fold (`missing_group: fail` under data: refuses "
+        "such rows may stand on both sides of a fold (missing_group: fail, under data:, refuses "
         "them)": ungrouped,
     }
     return [sentence for sentence, count in sentences.items() if count]
