@@ -155,7 +155,8 @@ def test_what_no_worker_has_memory_for_is_tried_in_the_end(engine, store, tmp_pa
 
 def test_an_error_in_a_task_fails_it_with_its_traceback(engine, store, tmp_path):
     tasks = [Act("broken", tmp_path, "fail"), Act("sound", tmp_path)]
-    failed, done = run_all(tasks, engine, store, silence).values()
+    outcomes = run_all(tasks, engine, store, silence)  # in the order in which they ended
+    failed, done = (outcomes[task.keys[0]] for task in tasks)
     assert isinstance(done, Done)
     assert (failed.label, failed.error) == ("broken", "ValueError: the weights melted")
     assert "in compute\n" in failed.traceback
