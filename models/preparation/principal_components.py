@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 from pydantic import Field
 from scipy import sparse
 
@@ -84,7 +85,7 @@ class SequenceReduction(Estimator):
             lambda: self._reduced(block),
             size=4 * len(block) * _length(block) * self.basis_.shape[1],
         )
-        return reduced.copy(), mask.copy()
+        return _to_change(reduced), _to_change(mask)
 
     def _reduced(self, block: Block) -> tuple[FloatArray, BoolArray]:
         reduced, masks = [], []
@@ -139,6 +140,11 @@ def _of_sequences(
     if block.digest is None or size > MOST_KEPT:
         return compute()
     return RECENT.arrays(("sequences", *work, block.digest, block.index), compute)
+
+
+def _to_change(array: NDArray[Any]) -> NDArray[Any]:
+    """The array, or a copy of one that is kept, which nobody may change."""
+    return array if array.flags.writeable else array.copy()
 
 
 def _length(block: Block) -> int:

@@ -183,7 +183,8 @@ def _unknown_keys(content: Mapping[str, Any]) -> list[Problem]:
 
 def _lists(content: Mapping[str, Any], problems: list[Problem]) -> Lists:
     """The components under each key that lists some; mistakes are added to `problems`."""
-    given = {"classifier": ["logistic"], "fusion": default_fusions(content), **content}
+    fusions = [] if "fusion" in content else default_fusions(content)
+    given = {"classifier": ["logistic"], "fusion": fusions, **content}
     lists = Lists(
         image=encoders("image", given, IMAGE_ENCODERS, problems),
         text=encoders("text", given, TEXT_ENCODERS, problems),

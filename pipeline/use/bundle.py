@@ -287,7 +287,9 @@ def _plugins(tree: Any) -> dict[str, list[dict[str, str]]]:
 
     `module` is only compared with the modules of plugins that are there.
     """
-    classes = [name for name in plugin_classes() if f'"{name}"' in canonical(tree)]
+    known = plugin_classes()
+    text = canonical(tree) if known else ""
+    classes = [name for name in known if f'"{name}"' in text]
     listed: list[dict[str, str]] = []
     for module in sorted({top_of(name.partition(":")[0]) for name in classes}):
         listed += [

@@ -86,10 +86,12 @@ def verdict(record: RunRecord) -> Verdict:
     if record.unreached is not None and _wants_time(missing, record.unreached):
         return Verdict("not reached", None, choosing if record.unreached.decides else {}, score)
     reached = Verdict(missing or "no choice", gain, choosing, score)
-    if both is None or single is None or gain is None or missing is not None:
-        if missing != "one fold" or both is None or single is None:
-            return reached
+    if both is None or single is None or gain is None:
+        return reached
+    if missing == "one fold":
         return replace(reached, over_test_rows=_over_test_rows(record, both, single))
+    if missing is not None:
+        return reached
     answer = judged(gain)
     is_open = answer in ("probably pays", "no difference shown")
     return replace(
