@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from pydantic import BaseModel
 
 from features.block import Modality
 from features.estimator import Estimator
+from features.machine.identity import versions
 from features.machine.precision import trained_on
 from models.course import TrainsNetwork
 from models.fusion import Fusion, TakesClassifier
@@ -23,12 +23,12 @@ from pipeline.folds.fold import Fold
 from pipeline.store.keys import key_of
 
 # Packages whose releases may change what any fitted model predicts.
-VERSIONS = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
+VERSIONS = versions("numpy", "scipy", "scikit-learn")
 
 
 def further_versions(estimator: Estimator) -> dict[str, str]:
     """The version of torch, where it computes in a model; the base install does without."""
-    return {"torch": version("torch")} if "torch" in estimator.all_required() else {}
+    return versions("torch") if "torch" in estimator.all_required() else {}
 
 
 def plain_parameters(estimator: Estimator) -> dict[str, Any]:
