@@ -97,6 +97,18 @@ class Fusion(ClassifyingEstimator):
         return {}
 
     @classmethod
+    def steps_from(
+        cls, setting: Mapping[str, Any], encoders: Mapping[Modality, int]
+    ) -> list[dict[str, Any]]:
+        """Settings a step away from one, which are tried where it is the best of those so far.
+
+        Parameters
+        ----------
+        encoders : number of encoders of each needed modality.
+        """
+        return []
+
+    @classmethod
     def is_simple(cls, setting: Mapping[str, Any]) -> bool:
         """Whether a setting is so much simpler that it is preferred where it may be as good."""
         return False

@@ -47,6 +47,10 @@ class Concat(SideBySide):
         """See Fusion.is_simple: one modality by itself, unless the other one shows its worth."""
         return setting.get("weight") in (0.0, 1.0)
 
+    @classmethod
+    def _uses(cls, modality: Modality, setting: Mapping[str, Any]) -> bool:
+        return setting.get("weight") != (0.0 if modality == "text" else 1.0)
+
     def _scaler(self) -> Scaler:
         return BlockScaler() if self.components is None else ReducedScaler(self.components)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from features.block import BlockName, Modality, modality_of
 from models.early.pooled import PooledFusion
 
-TIMES = 3  # what the block that is given more weighs, and another of its modality does not
+TIMES = 3  # what a step makes of the odds of a block
+DIGITS = 9
 
 
 @dataclass(eq=False, repr=False)
@@ -20,8 +20,9 @@ class SideBySide(PooledFusion):
 
     A block's share is that of its modality times its part of it. Encoders that see the same texts
     differently (the words, the meaning) are rarely worth the same, so the parts are chosen on the
-    inner folds, together with all that is tuned: equal ones, or of n encoders each in turn three
-    times as much as any other, 3/4 and 1/4 of two. With one encoder of each modality there is
+    inner folds, by steps downhill: all that is tuned is first chosen under equal parts; from there
+    each encoder in turn is given three times as much beside the others, and what scores best is
+    where the next steps start, until none is better. With one encoder of each modality there is
     nothing to choose.
 
     Parameters
@@ -39,11 +40,32 @@ class SideBySide(PooledFusion):
 
     @classmethod
     def tuned_with(cls, encoders: Mapping[Modality, int]) -> dict[str, tuple[Any, ...]]:
-        """See Fusion.tuned_with."""
+        """See Fusion.tuned_with; here equal parts, where the steps start."""
         if max(encoders.values(), default=1) < 2:
             return {}
-        parts = itertools.product(*(_candidates(count) for count in encoders.values()))
-        return {"encoder_shares": tuple(tuple(itertools.chain(*part)) for part in parts)}
+        equal = tuple(1 / count for count in encoders.values() for _ in range(count))
+        return {"encoder_shares": (equal,)}
+
+    @classmethod
+    def steps_from(
+        cls, setting: Mapping[str, Any], encoders: Mapping[Modality, int]
+    ) -> list[dict[str, Any]]:
+        """See Fusion.steps_from; here each encoder in turn weighs TIMES as much as before."""
+        further, first = list[dict[str, Any]](), 0
+        parts = setting.get("encoder_shares", ())
+        for modality, count in encoders.items():
+            if count > 1 and cls._uses(modality, setting):
+                before, after = parts[:first], parts[first + count:]
+                for favoured in range(count):
+                    changed = _favouring(parts[first:first + count], favoured)
+                    further.append({**setting, "encoder_shares": (*before, *changed, *after)})
+            first += count
+        return further
+
+    @classmethod
+    def _uses(cls, modality: Modality, setting: Mapping[str, Any]) -> bool:
+        """Whether a modality has a share under a setting."""
+        return True
 
     def _share(self, modality: Modality) -> float:
         """A modality's share of the squared norm, over all of its blocks."""
@@ -65,15 +87,10 @@ class SideBySide(PooledFusion):
         }
 
 
-def _candidates(count: int) -> list[tuple[float, ...]]:
-    """Parts of so many blocks: equal, then each in turn with TIMES as much as another."""
-    if count == 1:
-        return [(1.0,)]
-    more, less = TIMES / (count + TIMES - 1), 1 / (count + TIMES - 1)
-    return [
-        (1 / count,) * count,
-        *(
-            tuple(more if at == favoured else less for at in range(count))
-            for favoured in range(count)
-        ),
-    ]
+def _favouring(parts: Sequence[float], favoured: int) -> tuple[float, ...]:
+    """Parts in which a block weighs TIMES as much beside the others, adding up to 1.
+
+    Rounded, so that a step there and back leads to where it began.
+    """
+    weighed = [part * (TIMES if at == favoured else 1) for at, part in enumerate(parts)]
+    return tuple(round(part / sum(weighed), DIGITS) for part in weighed)

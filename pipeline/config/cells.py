@@ -91,12 +91,25 @@ class Cell:
             candidates |= {
                 f"classifier__{name}": values for name, values in self.classifier.candidates.items()
             }
-        encoders = {modality: len(members_of(chosen)) for modality, chosen in self._named().items()}
-        candidates |= FUSIONS[self.fusion.name].tuned_with(encoders)
+        candidates |= FUSIONS[self.fusion.name].tuned_with(self._encoder_counts())
         return [
             dict(zip(candidates, values, strict=True))
             for values in itertools.product(*candidates.values())
         ]
+
+    def _encoder_counts(self) -> dict[Modality, int]:
+        return {modality: len(members_of(chosen)) for modality, chosen in self._named().items()}
+
+    def further(
+        self, settings: Sequence[Mapping[str, Any]], best: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Settings to try beside those tried so far: what is wider, and steps from the best.
+
+        None is among those tried.
+        """
+        wider = self.wider(settings, best) if len(settings) > 1 else []
+        steps = FUSIONS[self.fusion.name].steps_from(best, self._encoder_counts())
+        return [setting for setting in (*wider, *steps) if setting not in settings]
 
     def wider(
         self, settings: Sequence[Mapping[str, Any]], best: Mapping[str, Any]

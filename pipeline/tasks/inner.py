@@ -137,7 +137,7 @@ def choose(
             by_setting.extend(more)
         losses = losses_of(metric, labels, predictions)
         best = settings[best_of(losses)]
-        further = unit.cell.wider(settings, best) if len(settings) > 1 else []
+        further = unit.cell.further(settings, best)
         if not further or widenings == WIDENINGS:
             break
         settings += further

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import pickle
 from collections.abc import Callable
@@ -136,17 +137,17 @@ def shares_of_several_encoders_tried_together_give_what_each_gives(cls: type[Fus
     """Shares of several encoders, tried together, give what each gives."""
     encoders = dict.fromkeys(cls.needs, 2)
     assert cls.tuned_with(dict.fromkeys(cls.needs, 1)) == {}
-    (name, candidates), *_ = [*cls.tuned_with(encoders).items(), ("", ())]
-    for parts in candidates:
-        assert abs(sum(parts) - len(cls.needs)) < 1e-9
+    start = {name: values[0] for name, values in cls.tuned_with(encoders).items()}
+    settings = [start, *cls.steps_from(start, encoders)] if start else []
+    for parts in itertools.chain(*(setting.values() for setting in settings)):
+        assert abs(sum(parts) - len(cls.needs)) < 1e-6
         assert min(parts) > 0
-    if not candidates:
+    if not settings:
         return
     train, y = suited(cls)
     blocks = train.blocks()
     several = Views.of(blocks | {f"{modality}_2": block for modality, block in blocks.items()})
     fits = [Fit(several, y, several)]
-    settings = [{name: parts} for parts in candidates]
     (together,) = built(cls).predict_many(fits, settings)
     (alone,) = Fusion.predict_many(built(cls), fits, settings)
     for jointly, by_itself in zip(together, alone, strict=True):

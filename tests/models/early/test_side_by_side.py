@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.block import Block
+from features.block import Block, Modality
 from models.classifiers.logistic import Logistic
 from models.early.baselines import ImageOnly, TextOnly
 from models.early.concat import Concat
@@ -39,15 +39,37 @@ def test_scaled_rows_have_these_shares_of_the_squared_norm():
     np.testing.assert_allclose(powers, [0.6, 0.3, 0.1], rtol=1e-4)
 
 
-def test_candidates_are_equal_parts_and_each_encoder_in_turn_three_times_the_others():
-    assert TextOnly.tuned_with({"text": 2}) == {
-        "encoder_shares": ((0.5, 0.5), (0.75, 0.25), (0.25, 0.75))
-    }
-    crossed = Concat.tuned_with({"image": 1, "text": 3})["encoder_shares"]
-    assert crossed[0] == pytest.approx((1, 1 / 3, 1 / 3, 1 / 3))
-    assert crossed[2] == (1.0, 0.2, 0.6, 0.2)
-    assert len(Concat.tuned_with({"image": 2, "text": 3})["encoder_shares"]) == 3 * 4
+def test_steps_start_from_equal_parts_and_give_each_encoder_in_turn_three_times_the_odds():
+    assert TextOnly.tuned_with({"text": 2}) == {"encoder_shares": ((0.5, 0.5),)}
     assert Concat.tuned_with({"image": 1, "text": 1}) == {}
+    (equal,) = Concat.tuned_with({"image": 1, "text": 3})["encoder_shares"]
+    assert equal == pytest.approx((1, 1 / 3, 1 / 3, 1 / 3))
+    setting = {"weight": 0.5, "encoder_shares": equal}
+    steps = Concat.steps_from(setting, {"image": 1, "text": 3})
+    assert [step["encoder_shares"] for step in steps] == [
+        (1.0, 0.6, 0.2, 0.2), (1.0, 0.2, 0.6, 0.2), (1.0, 0.2, 0.2, 0.6)
+    ]
+    assert all(step["weight"] == 0.5 for step in steps)
+    assert Concat.steps_from({"weight": 0.5}, {"image": 1, "text": 1}) == []
+
+
+def test_a_step_there_and_back_leads_to_where_it_began():
+    start = {"encoder_shares": (0.5, 0.5)}
+    there, _ = TextOnly.steps_from(start, {"text": 2})
+    assert there == {"encoder_shares": (0.75, 0.25)}
+    further, back = TextOnly.steps_from(there, {"text": 2})
+    assert back == start
+    assert further == {"encoder_shares": (0.9, 0.1)}
+
+
+def test_no_step_is_tried_in_a_modality_that_is_left_out():
+    shares = (0.5, 0.5, 0.5, 0.5)
+    encoders: dict[Modality, int] = {"image": 2, "text": 2}
+    for weight, changed in ((0.0, slice(2)), (1.0, slice(2, 4))):
+        steps = Concat.steps_from({"weight": weight, "encoder_shares": shares}, encoders)
+        assert [step["encoder_shares"][changed] for step in steps] == [(0.75, 0.25), (0.25, 0.75)]
+        rest = slice(2, 4) if weight == 0 else slice(2)
+        assert all(step["encoder_shares"][rest] == (0.5, 0.5) for step in steps)
 
 
 def test_a_sample_counts_as_lacking_a_modality_where_none_of_its_blocks_has_it():

@@ -209,9 +209,13 @@ def test_a_list_in_the_list_is_of_encoders_that_cells_use_together():
         "image": "cnn", "text": "tfidf", "text_2": "bow"
     }
     assert together.together() == {"text": ("tfidf", "bow")}
-    shares = {setting["encoder_shares"] for setting in together.settings()}
-    assert shares == {(1.0, 0.5, 0.5), (1.0, 0.75, 0.25), (1.0, 0.25, 0.75)}
-    assert len(together.settings()) == 3 * len(cells["cnn + bow / concat / logistic"].settings())
+    settings = together.settings()
+    assert {setting["encoder_shares"] for setting in settings} == {(1.0, 0.5, 0.5)}
+    assert len(settings) == len(cells["cnn + bow / concat / logistic"].settings())
+    best = next(setting for setting in settings if setting["weight"] == 0.5)
+    *_, less, more = together.further(settings, best)
+    assert [less["encoder_shares"], more["encoder_shares"]] == [(1, 0.75, 0.25), (1, 0.25, 0.75)]
+    assert more not in together.further([*settings, more], best)  # tried by then
     assert "tfidf+bow / text_only / logistic" in cells
     late = cells["cnn + tfidf+bow / late(stacking) / logistic"]
     assert [part.name for part in late.parts] == [

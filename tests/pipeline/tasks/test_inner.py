@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from models.classifiers.logistic import Logistic
+from models.early.baselines import TextOnly
+from models.early.pooled import PooledFusion
 from pipeline.metrics import METRICS
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
-from pipeline.tasks.inner import choose
+from pipeline.tasks.inner import WIDENINGS, choose
 from pipeline.tasks.views import loaded_blocks
 from tests.support.comparisons import comparison_of
 from tests.support.tiny import GRID, register, write_grid, write_table
@@ -70,6 +72,29 @@ def test_what_is_predicted_on_inner_folds_is_of_the_setting_that_was_chosen(fold
         ]
         best = min(score for score in means if score is not None)
         assert np.mean(scores) == pytest.approx(best)
+
+
+def test_shares_of_encoders_are_chosen_by_steps_until_none_is_better(folder, monkeypatch):
+    tried = []
+
+    def recorded(self, fits, settings):
+        tried.extend(settings)
+        return PooledFusion.predict_many(self, fits, settings)
+
+    together = GRID.replace("text: [bow]", "text: [[bow, tfidf]]")
+    assert together != GRID
+    monkeypatch.setattr(TextOnly, "predict_many", recorded)
+    comparison, units, _ = chosen_of(folder, together, "text_only")
+    for unit in (unit for unit in units if len(unit.cell.together()) > 0):
+        tried.clear()
+        blocks = loaded_blocks(unit, comparison.context, comparison.store)
+        chosen, means, _ = choose(unit, comparison.context, blocks)
+        assert len(tried) == len(means)
+        assert tried[:len(unit.settings)] == list(unit.settings)
+        assert chosen == tried[means.index(min(means))]
+        steps = TextOnly.steps_from(chosen, {"text": 2})
+        assert len(steps) == 2
+        assert all(step in tried for step in steps) or len(tried) >= len(unit.settings) + WIDENINGS
 
 
 def test_whether_candidates_may_be_widened_decides_the_key(folder):
