@@ -28,8 +28,8 @@ from pipeline.store.folder import FolderStore
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
+from pipeline.testing.views import views
 from tests.support.limits import Impatient
-from tests.support.model_views import views
 
 
 def predicted(name: str) -> np.ndarray:

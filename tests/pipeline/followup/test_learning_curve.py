@@ -22,11 +22,11 @@ from pipeline.plan.plan import make_plan
 from pipeline.store.folder import FolderStore
 from pipeline.store.manifest import MANIFEST
 from pipeline.tasks import fit
+from pipeline.testing.records import FUSION, IMAGE, TEXT, small_record
 from reports.follow_up_record import CurveRecord
 from reports.sections import learning_curve as section
 from tests.support.comparisons import comparison_of
 from tests.support.datasets import dataset_of
-from tests.support.records import FUSION, IMAGE, TEXT, small_record
 from tests.support.tiny import GRID, register, run_grid, without_report, write_grid, write_table
 
 LABELS = np.repeat([0, 1, 2], [60, 30, 10])

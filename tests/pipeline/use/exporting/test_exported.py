@@ -21,6 +21,7 @@ from models.matching import ComparesAsEncoded
 from models.views import Views
 from pipeline.config.cells import Cell
 from pipeline.config.components import Component
+from pipeline.testing.views import views, without
 from pipeline.use.exporting import exported as module
 from pipeline.use.exporting import writing
 from pipeline.use.exporting.exported import LARGEST, check_exportable, exportable, exported
@@ -28,7 +29,6 @@ from pipeline.use.exporting.inputs import arrays, inputs_of
 from pipeline.use.fitted import FittedCell, FittedModel
 from pipeline.use.problem import BundleError
 from tests.support.installs import uninstall
-from tests.support.model_views import views, without
 
 pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")
