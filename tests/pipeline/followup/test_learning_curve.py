@@ -170,7 +170,7 @@ def test_the_best_cells_are_scored_on_the_same_rows_at_every_share(finished):
     assert all(entry.reused for entry in record.learning_curve[-1].folds)
 
 
-def told(record):
+def answers(record):
     """What all tasks of a run have told: of folds, with few labels too, and altered rows."""
     points = [record.folds, *(point.folds for point in record.learning_curve)]
     predicted = [
@@ -183,9 +183,9 @@ def told(record):
 def test_a_second_run_and_two_workers_give_the_same_from_and_without_the_store(
     finished, copied, records
 ):
-    assert run_grid(copied) == 0
-    assert run_grid(copied, "--store", str(copied / "other"), jobs=2) == 0
-    first, again, other = map(told, (finished[1], *records))
+    assert run_grid(copied, out="again") == 0
+    assert run_grid(copied, "--store", str(copied / "other"), out="two", jobs=2) == 0
+    first, again, other = map(answers, (finished[1], *records))
     assert first == again == other
     for point in records[0].learning_curve:
         assert all(entry.reused for entry in point.folds)
@@ -236,7 +236,7 @@ def test_a_cell_that_fails_with_few_labels_fails_there_only(copied, records, mon
         return scores
 
     monkeypatch.setattr(learning_curve, "Scores", failing)
-    assert run_grid(copied) == 1
+    assert run_grid(copied, out="again") == 1
     (record,) = records
     assert [failure.cell.split(" with ")[1] for failure in record.failures] == ["0.1 of the labels"]
 

@@ -183,7 +183,7 @@ def test_only_the_first_repeat_is_asked(folder, records):
 
 def test_a_second_run_asks_nothing_and_says_the_same(finished, copied, records, monkeypatch):
     monkeypatch.setattr(Concat, "fit", lambda *_: pytest.fail("fitted again"))
-    run_grid(copied)
+    run_grid(copied, out="again")
     first, again = finished[1], records[0]
     assert (MeanColour.calls, again.probes, again.additive) == ([], first.probes, first.additive)
 
@@ -195,7 +195,7 @@ def test_features_that_are_gone_are_there_again(finished, copied, records, gone)
         text = (entry / "manifest.json").read_text()
         if any(f'"kind":"{kind}"' in text for kind in gone):
             entry.rename(copied / entry.name)
-    run_grid(copied)
+    run_grid(copied, out="again")
     assert bool(MeanColour.calls) == ("shard" in gone)
     assert records[0].probes == finished[1].probes
 
