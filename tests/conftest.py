@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,17 @@ def _signals_stay_pytests_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that are called in this process take no signals from it."""
     monkeypatch.setattr("pipeline.engine.stopping.listen", lambda: None)
     monkeypatch.setattr("pipeline.engine.stopping.hand_over", lambda: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _disks_are_not_waited_for() -> Iterator[None]:
+    """Files of tests need not outlast a power cut: 200 waits for the disk in the smallest run.
+
+    That it is waited for, tests of what writes files see by an `os.fsync` that fails.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", os.fstat)  # which wants an open file, too
+        yield
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from torch.nn import functional
 from models.neural.losses import at_least_single
 
 # From .07, where CLIP starts, the few pairs of a small data set are overfitted before the maps have
-# turned to each other: in the three classes of tests.support.model_views, texts then got .66 from a
+# turned to each other: in the three classes of pipeline.testing.views, texts then got .66 from a
 # classifier of pictures; from .3, 1.
 FIRST_TEMPERATURE, LEAST_TEMPERATURE = 0.3, 0.01
 

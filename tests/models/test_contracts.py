@@ -23,7 +23,7 @@ from models.classifiers.logistic import Logistic
 from models.fusion import Fusion
 from models.views import Views
 from pipeline.testing import classifiers, estimators, fusions
-from tests.support.model_views import CLASSES, labels, pooled
+from pipeline.testing.views import CLASSES, labels, pooled
 
 
 def subclasses(base: type) -> set[type]:

@@ -24,7 +24,7 @@ from models.classifiers.logistic import Logistic
 from models.fusion import Fusion, TakesClassifier
 from models.matching import ComparesAsEncoded
 from models.views import Views
-from tests.support.model_views import Layers
+from pipeline.testing.views import Layers
 
 SMALL = {"epochs": 2, "width": 4, "reduce": 4, "dimensions": 4}
 ROUNDING = "features are single precision: rows predicted one by one differ in the seventh digit"

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
+from pipeline.testing.records import FUSION, IMAGE, SMALL_SCORES, TEXT, small_record
 from reports.fold_record import CellRecord, FailureRecord
 from reports.follow_up_record import AdditiveRecord, LabelsRecord, ProbeRecord
 from reports.record import RunRecord
-from tests.support.records import FUSION, IMAGE, SMALL_SCORES, TEXT, small_record
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 TRACEBACK = (

@@ -17,11 +17,11 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from pipeline.testing.records import IMAGE, MAJORITY, METRICS, small_jpeg
 from reports.fold_record import CellRecord, FailureRecord, FoldRecord
 from reports.record import RunRecord
 from reports.work_record import StageRecord, StepRecord
 from tests.support.probed import TRACEBACK
-from tests.support.records import IMAGE, MAJORITY, METRICS, small_jpeg
 
 _CLASSES = (
     "Activities",

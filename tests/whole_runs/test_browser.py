@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from pipeline.testing.records import MAJORITY
 from reports.page.render import write_report
 from tests.support.browser import chromium, contrast, faint, luminance, texts, unnamed
 from tests.support.hostile import hostile
 from tests.support.probed import probed_record
 from tests.support.realistic import realistic_record
-from tests.support.records import MAJORITY
 
 WIDTHS = {"desktop": 1280, "phone": 360}
 

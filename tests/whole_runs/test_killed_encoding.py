@@ -16,6 +16,8 @@ from tests.support.paths import ROOT
 from tests.support.tiny import GRID, results, run_grid, without_report, write_grid, write_table
 
 KILLS = int(os.environ.get("MODALGRID_TEST_KILLS", "2"))
+PER_CLASS = 40
+ROWS = 3 * PER_CLASS
 PATIENCE = 120  # seconds after which a run hangs
 
 
@@ -49,7 +51,7 @@ def killed(folder: Path, chance: random.Random) -> bool:
 
 def test_an_encoding_that_is_killed_does_at_most_one_shard_twice(tmp_path, monkeypatch):
     without_report(monkeypatch)
-    write_table(tmp_path, per_class=60)
+    write_table(tmp_path, per_class=PER_CLASS)
     write_grid(
         tmp_path,
         GRID.replace("[mean_colour]", "[handcrafted]")
@@ -65,11 +67,11 @@ def test_an_encoding_that_is_killed_does_at_most_one_shard_twice(tmp_path, monke
         assert process.wait(timeout=PATIENCE) == 0
     times = Counter(logged(tmp_path))
     pictures = {line: count for line, count in times.items() if line.startswith("handcrafted")}
-    assert len(pictures) == 180
-    assert sum(pictures.values()) - 180 <= kills * SIZE
+    assert len(pictures) == ROWS
+    assert sum(pictures.values()) - ROWS <= kills * SIZE
     calm = tmp_path / "calm"
     calm.mkdir()
-    for file in ("items.csv", "grid.yaml", *(f"{row}.png" for row in range(180))):
+    for file in ("items.csv", "grid.yaml", *(f"{row}.png" for row in range(ROWS))):
         (calm / file).symlink_to(tmp_path / file)
     assert run_grid(calm) == 0
     assert results(calm) == results(tmp_path)

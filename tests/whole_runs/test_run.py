@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import shutil
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +56,24 @@ def folder(reported, monkeypatch):
     return reported
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder whose grid was run, with its report, and what the run printed."""
+    folder, said = tmp_path_factory.mktemp("finished"), io.StringIO()
+    write_table(folder)
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        register(patch)
+        assert run_grid(folder) == 0
+    return folder, said.getvalue()
+
+
+@pytest.fixture
+def again(finished, tmp_path, monkeypatch):
+    """A copy of that folder, whose further runs leave the report out."""
+    without_report(monkeypatch)
+    return shutil.copytree(finished[0], tmp_path / "again")
+
+
 @pytest.fixture
 def count(monkeypatch):
     """How often bag-of-words is fitted."""
@@ -64,9 +85,9 @@ def count(monkeypatch):
     return fitted
 
 
-def test_a_run_writes_every_file_and_says_where_the_report_lies(reported, capsys):
-    assert run_grid(reported) == 0
-    first, _, answer, *_, best = capsys.readouterr().out.splitlines()
+def test_a_run_writes_every_file_and_says_where_the_report_lies(finished):
+    reported, said = finished
+    first, _, answer, *_, best = said.splitlines()
     assert first == f"report: {reported / 'out' / 'report.html'}"
     written_answer = json.loads((reported / "out" / "verdict.json").read_text())
     assert answer == written_answer["headline"]
@@ -94,9 +115,9 @@ def test_a_run_writes_every_file_and_says_where_the_report_lies(reported, capsys
 
 
 def test_costs_are_those_of_the_computing_with_its_hardware_also_in_a_later_run(
-    reported, monkeypatch
+    finished, tmp_path, monkeypatch
 ):
-    run_grid(reported)
+    reported = shutil.copytree(finished[0], tmp_path / "again")
     monkeypatch.setattr("pipeline.store.manifest.hardware", lambda: "another machine")
     run_grid(reported)  # all is reused
     text = (reported / "out" / "report.md").read_text()
@@ -107,15 +128,15 @@ def test_costs_are_those_of_the_computing_with_its_hardware_also_in_a_later_run(
     assert computed == "0"
 
 
-def test_the_report_says_what_encoders_met(reported):
-    run_grid(reported)
+def test_the_report_says_what_encoders_met(finished):
+    reported, _ = finished
     lines = (reported / "out" / "report.md").read_text().splitlines()
     assert [line for line in lines if ": 36 distinct samples: " in line] == [
         "- bow: 36 distinct samples: 0 texts without a known term"]
 
 
-def test_scores_have_a_row_per_cell_and_fold_and_the_right_columns(folder):
-    run_grid(folder)
+def test_scores_have_a_row_per_cell_and_fold_and_the_right_columns(finished):
+    folder, _ = finished
     rows = scores(folder)
     assert tuple(rows[0]) == score_columns()
     assert {row["cell"] for row in rows} == {
@@ -129,8 +150,8 @@ def test_scores_have_a_row_per_cell_and_fold_and_the_right_columns(folder):
     assert all(json.loads(row["parameters"])["C"] in (1, 100) for row in text)
 
 
-def test_the_scores_are_those_of_the_written_predictions(folder):
-    run_grid(folder)
+def test_the_scores_are_those_of_the_written_predictions(finished):
+    folder, _ = finished
     table = pq.read_table(folder / "out" / "predictions.parquet").to_pydict()
     assert list(table)[:6] == ["id", "repeat", "fold", "cell", "label", "predicted"]
     classes = ["car", "cat", "dog"]
@@ -149,24 +170,19 @@ def test_the_scores_are_those_of_the_written_predictions(folder):
     assert [label_of[name] for name in table["id"]] == table["label"]
 
 
-def test_the_lock_file_is_a_grid_that_gives_the_same_run(folder):
-    run_grid(folder)
-    (folder / "grid.yaml").write_text((folder / "out" / "grid.lock.yaml").read_text())
-    MeanColour.calls.clear()
-    assert run_grid(folder, out="again") == 0
+def test_the_lock_file_is_a_grid_that_gives_the_same_run(again):
+    (again / "grid.yaml").write_text((again / "out" / "grid.lock.yaml").read_text())
+    assert run_grid(again, out="again") == 0
     assert MeanColour.calls == []
-    assert scores(folder, "again") == scores(folder)
+    assert scores(again, "again") == scores(again)
 
 
-def test_a_second_run_computes_nothing_and_gives_the_same(folder, count, monkeypatch):
-    run_grid(folder)
-    first = scores(folder)
-    MeanColour.calls.clear()
-    count.clear()
+def test_a_second_run_computes_nothing_and_gives_the_same(again, count, monkeypatch):
+    first = scores(again)
     monkeypatch.setattr(Concat, "fit", lambda *_: pytest.fail("fitted again"))
-    run_grid(folder)
+    run_grid(again)
     assert (MeanColour.calls, count) == ([], [])
-    assert scores(folder) == first
+    assert scores(again) == first
 
 
 def test_a_second_grid_of_the_same_name_keeps_the_first_run(folder, capsys, monkeypatch):
@@ -194,8 +210,8 @@ def test_identical_texts_and_pictures_are_encoded_once(folder):
     assert MeanColour.calls == [9]
 
 
-def test_the_lists_of_cells_may_stand_in_any_order_and_any_number_of_workers(folder):
-    run_grid(folder)
+def test_the_lists_of_cells_may_stand_in_any_order_and_any_number_of_workers(again):
+    folder = again
     turned = GRID.replace(
         "[majority, image_only, text_only, concat, {late: {rule: [mean, product]}}]",
         "[{late: {rule: [product, mean]}}, concat, text_only, image_only, majority]",

@@ -24,7 +24,6 @@ from tests.support.tiny import (
     GRID,
     read_rows,
     register,
-    results,
     run_grid,
     without_report,
     write_grid,
@@ -182,10 +181,3 @@ def test_their_groups_are_part_of_the_keys_of_those_fusions_alone(folder):
     plans = [make_plan(compared).units for compared in (comparison, regrouped)]
     changed = changed_cells(*plans)
     assert changed == {cell.name for cell in cells if uses(cell.name)}
-
-
-def test_two_workers_give_what_one_gives(folder):
-    assert run_grid(folder) == 0
-    before = results(folder)
-    assert run_grid(folder, "--store", str(folder / "other"), out="two", jobs=2) == 0
-    assert results(folder, "two") == before

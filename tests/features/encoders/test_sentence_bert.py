@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,14 @@ from features.encoders.sentence_bert import SentenceBert
 from features.machine import precision
 from features.texts import sentence_models
 from features.texts.sentence_models import MINILM_PACKAGE, model_folder
+from pipeline.testing.encoders import (
+    Case,
+    asks_no_network,
+    has_an_identity_that_stays,
+    reads_odd_samples_and_none_at_all,
+)
 from tests.support.paths import ROOT
+from tests.support.random_sentences import random_sentence_model
 
 pytest.importorskip(MINILM_PACKAGE, reason=f"needs the pip package {MINILM_PACKAGE}")
 
@@ -36,25 +44,29 @@ def test_sentences_are_of_unit_length_and_near_in_meaning() -> None:
     assert vectors[0] @ vectors[2] < 0.3
 
 
-def test_a_sentence_is_the_scaled_mean_of_its_tokens() -> None:
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a small model, for what is so of any: the packaged one takes its time."""
+    return str(random_sentence_model(tmp_path_factory.mktemp("small")))
+
+
+def test_a_sentence_is_the_scaled_mean_of_its_tokens(small: str) -> None:
     texts = ["a small dog runs", "dog", ""]
-    values, mask = SentenceBert(output="tokens").transform(texts).sequence()
+    values, mask = SentenceBert(model=small, output="tokens").transform(texts).sequence()
     assert mask.sum(axis=1).tolist() == [6, 3, 2]  # with the start and end marks
     means = values.sum(axis=1) / mask.sum(axis=1, keepdims=True)
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    np.testing.assert_allclose(means, SentenceBert().transform(texts).array(), atol=1e-5)
-
-
-def test_long_texts_are_cut_off() -> None:
-    values, _ = SentenceBert(output="tokens").transform(["dog " * 1000]).sequence()
-    assert values.shape[1] == 256
-    short = SentenceBert(max_tokens=5, output="tokens")
-    assert short.transform(["dog " * 1000]).values.shape[1] == 5
-    assert (
-        SentenceBert(max_tokens=1000, output="tokens").transform(["dog " * 1000]).values.shape[1]
-        == 256
+    np.testing.assert_allclose(
+        means, SentenceBert(model=small).transform(texts).array(), atol=1e-5
     )
-    cut = SentenceBert(max_tokens=5).transform(["dog " * 1000, "dog dog dog"]).array()
+
+
+def test_long_texts_are_cut_off(small: str) -> None:
+    long = "dog " * 1000
+    for most, read in ((None, 256), (5, 5), (1000, 256)):
+        encoder = SentenceBert(model=small, max_tokens=most, output="tokens")
+        assert encoder.transform([long]).values.shape[1] == read
+    cut = SentenceBert(model=small, max_tokens=5).transform([long, "dog dog dog"]).array()
     np.testing.assert_allclose(cut[0], cut[1], atol=1e-5)
 
 
@@ -82,14 +94,13 @@ def test_tokens_are_those_that_the_model_reads() -> None:
     )
 
 
-def test_a_prompt_stands_before_every_text() -> None:
-    prompted = SentenceBert(prompt="query: ").transform(["a dog", "a car"]).array()
+@pytest.mark.parametrize("output", ["sentence", "tokens"])
+def test_a_prompt_stands_before_every_text(small: str, output: str) -> None:
+    plain = SentenceBert(model=small, output=output)
+    prompted = SentenceBert(model=small, output=output, prompt="red house: ")
+    expected = plain.transform(["red house: a dog", "red house: a cat"]).values
     np.testing.assert_allclose(
-        prompted, SentenceBert().transform(["query: a dog", "query: a car"]).array(), atol=1e-6
-    )
-    values, _ = SentenceBert(prompt="query: ", output="tokens").transform(["a dog"]).sequence()
-    np.testing.assert_allclose(
-        values, SentenceBert(output="tokens").transform(["query: a dog"]).sequence()[0], atol=1e-5
+        prompted.transform(["a dog", "a cat"]).values, expected, atol=1e-6
     )
 
 
@@ -147,6 +158,15 @@ def test_a_model_in_the_hubs_cache_loads_by_name_without_any_network(
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment,
                           capture_output=True, text=True, check=False)
     assert done.stdout == "(1, 384)\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    "check",
+    [reads_odd_samples_and_none_at_all, has_an_identity_that_stays, asks_no_network],
+    ids=lambda check: check.__name__,
+)
+def test_the_packaged_model_keeps_the_contract_too(check: Callable[[Case], None]) -> None:
+    check(Case("sbert", SentenceBert))
 
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
@@ -223,15 +243,16 @@ def test_a_model_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_many_texts_are_encoded_piece_by_piece_with_the_same_result(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, small: str
 ) -> None:
-    texts = ["a small dog", "", "interest rates rise again and again", "dog", "a red car"]
+    texts = ["a small dog", "", "interest rates rise again and again", "dog", "a red house"]
     whole = {
-        output: SentenceBert(output=output).transform(texts) for output in ("sentence", "tokens")
+        output: SentenceBert(model=small, output=output).transform(texts)
+        for output in ("sentence", "tokens")
     }
     monkeypatch.setattr(sentence_bert, "PIECE", 2)
     monkeypatch.setattr(sentence_bert, "PIECE_WITH_TOKENS", 2)
-    pieces = list(SentenceBert().pieces(texts, ["sentence", "tokens"]))
+    pieces = list(SentenceBert(model=small).pieces(texts, ["sentence", "tokens"]))
     assert [len(piece["tokens"]) for piece in pieces] == [2, 2, 1]
     for output, block in whole.items():
         together = joined([piece[output] for piece in pieces])
@@ -239,7 +260,7 @@ def test_many_texts_are_encoded_piece_by_piece_with_the_same_result(
         assert (together.mask is None) == (block.mask is None)
         assert block.mask is None or np.array_equal(together.mask, block.mask)
     np.testing.assert_allclose(
-        SentenceBert().transform(texts).values, whole["sentence"].values, atol=1e-5
+        SentenceBert(model=small).transform(texts).values, whole["sentence"].values, atol=1e-5
     )
 
 

@@ -22,8 +22,6 @@ from features.training.held_out import split_for_stopping
 from features.training.loop import train
 from features.training.losses import logit_loss
 from features.training.settings import Training
-from pipeline import flow
-from pipeline.store.folder import FolderStore
 from tests.support.samples import COLOURS, coloured, png
 from tests.support.tiny import (
     GRID,
@@ -249,21 +247,3 @@ def test_a_training_label_changes_the_key_and_a_test_label_does_not(folder, fits
     relabel(folder, "train")
     assert run_grid(folder) == 0
     assert any(len(labels) == 24 for _, labels in fits)
-
-
-def test_one_and_two_workers_give_the_same(folder, monkeypatch):
-    plans, make = [], flow.make_plan
-    monkeypatch.setattr(flow, "make_plan", lambda *args: plans.append(make(*args)) or plans[-1])
-    assert run_grid(folder) == 0
-    (folder / "store").rename(folder / "other")
-    assert run_grid(folder, jobs=2) == 0
-    for unit in plans[0].units:
-        first, second = (features_of(folder / name, unit) for name in ("store", "other"))
-        np.testing.assert_array_equal(first, second)
-
-
-def features_of(root, unit):
-    store = FolderStore(root)
-    return np.stack(
-        [store.load(part.ingredients).arrays["values"] for part in unit.features["image"]]
-    )

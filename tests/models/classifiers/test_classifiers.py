@@ -20,7 +20,7 @@ from models.classifiers.trees import HistGradientBoosting
 from models.early.concat import Concat
 from models.kept import RECENT
 from models.views import Views
-from tests.support.model_views import labels, pooled, views
+from pipeline.testing.views import labels, pooled, views
 
 SMALL = {"trees": 10, "iterations": 10, "landmarks": 50}
 ROUNDING = "features are single precision: rows predicted one by one differ in the seventh digit"

@@ -17,7 +17,7 @@ from models.early.concat import Concat
 from models.kept import RECENT
 from models.late.late import Late
 from models.views import Views
-from tests.support.model_views import views
+from pipeline.testing.views import views
 
 
 @given(

@@ -16,7 +16,7 @@ from models.classifiers.regression import Task
 from models.classifiers.ridge import Ridge
 from models.early.concat import Concat
 from models.views import Views
-from tests.support.model_views import views
+from pipeline.testing.views import views
 
 ALPHAS = (30.0, 0.1, 1.0)
 

@@ -17,7 +17,7 @@ from models.early.concat import Concat
 from models.fusion import Fit
 from models.preparation.scaling import BlockScaler, joined
 from models.views import Views
-from tests.support.model_views import labels, pooled, views, without
+from pipeline.testing.views import labels, pooled, views, without
 
 
 def norm(rows) -> float:

@@ -10,7 +10,7 @@ from models.classifiers.logistic import Logistic
 from models.early.baselines import ImageOnly, TextOnly
 from models.early.concat import Concat
 from models.views import Views
-from tests.support.model_views import pooled, views, without
+from pipeline.testing.views import pooled, views, without
 
 SHARES = (1.0, 0.75, 0.25)
 

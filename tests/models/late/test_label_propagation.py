@@ -18,8 +18,8 @@ from models.late.label_propagation import (
 )
 from models.late.late import Late
 from models.views import Views
+from pipeline.testing.views import views, without
 from tests.models.late.test_semi_supervised import independent
-from tests.support.model_views import views, without
 
 
 def correct(model, test: Views, y: np.ndarray) -> float:

@@ -17,7 +17,7 @@ from models.late.late import Late
 from models.late.rules import FIXED, LEARNED, likeliest_weights, selected_weights
 from models.late.stacking import STRENGTHS, Stacker
 from models.views import Views
-from tests.support.model_views import CLASSES, labels, views, without
+from pipeline.testing.views import CLASSES, labels, views, without
 
 IMAGE = np.array([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [1.0, 0.0, 0.0], [0.3, 0.3, 0.4]])
 TEXT = np.array([[0.1, 0.8, 0.1], [0.6, 0.2, 0.2], [0.0, 0.5, 0.5], [0.3, 0.3, 0.4]])

@@ -11,7 +11,7 @@ from models.fusion import Fit
 from models.late.late import Late
 from models.late.semi_supervised import SemiSupervised, surest
 from models.views import Views
-from tests.support.model_views import labels, pooled, views, without
+from pipeline.testing.views import labels, pooled, views, without
 
 
 def independent(n: int, seed: int) -> tuple[Views, np.ndarray]:

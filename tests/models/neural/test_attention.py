@@ -11,7 +11,7 @@ from models.early.concat import Concat
 from models.neural.attention import Attention
 from models.preparation.principal_components import SequenceReduction, mean_vectors
 from models.views import Views
-from tests.support.model_views import labels, sequence, views, without
+from pipeline.testing.views import labels, sequence, views, without
 
 FEW = {"epochs": 10, "width": 8, "reduce": 4}
 

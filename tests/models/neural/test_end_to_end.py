@@ -32,8 +32,8 @@ from pipeline.config.parse import read_grid
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
 from pipeline.tasks.refit import refit
+from pipeline.testing.views import pooled, views, without
 from tests.support.comparisons import comparison_of
-from tests.support.model_views import pooled, views, without
 from tests.support.samples import coloured, png
 from tests.support.tiny import (
     GRID,

@@ -14,7 +14,7 @@ from models.neural.co_training import CoTraining
 from models.neural.cross_attention import CrossAttention
 from models.neural.gated import Gated
 from models.views import Views
-from tests.support.model_views import labels, pooled, views, without
+from pipeline.testing.views import labels, pooled, views, without
 
 FEW = {"epochs": 10, "width": 8}
 

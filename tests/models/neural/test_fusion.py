@@ -11,7 +11,7 @@ import torch
 
 from models import FUSIONS
 from models.neural.fusion import NeuralFusion
-from tests.support.model_views import views
+from pipeline.testing.views import views
 from tests.support.paths import ROOT
 
 

@@ -23,7 +23,7 @@ from models.preparation.principal_components import (
 )
 from models.shared_space.classification import CCA
 from models.views import Views
-from tests.support.model_views import labels, pooled, sequence, without
+from pipeline.testing.views import labels, pooled, sequence, without
 
 
 def block_of(kind, n=60):

@@ -10,7 +10,7 @@ from models.classifiers.logistic import Logistic
 from models.shared_space.classification import Contrastive
 from models.shared_space.contrastive import ContrastiveProjection
 from models.views import Views
-from tests.support.model_views import labels, pooled, views, without
+from pipeline.testing.views import labels, pooled, views, without
 
 
 def test_loss_is_the_formula_over_all_negatives_but_those_of_the_same_picture_or_text():

@@ -13,7 +13,7 @@ from models.shared_space.classification import Shared
 from models.shared_space.projections import EncodersSpace
 from models.shared_space.zero_shot import ZeroShot
 from models.views import Views
-from tests.support.model_views import CLASSES, pooled, views, without
+from pipeline.testing.views import CLASSES, pooled, views, without
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from models.shared_space.classification import CCA
 from models.shared_space.projections import CanonicalCorrelation
 from models.unlabelled import LearnsFromUnlabelled
 from models.views import Views, stacked
-from tests.support.model_views import labels, pooled, views, without
+from pipeline.testing.views import labels, pooled, views, without
 
 
 def paired(n: int = 200, seed: int = 0) -> Views:

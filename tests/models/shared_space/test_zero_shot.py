@@ -16,7 +16,7 @@ from models.preparation.principal_components import BlockReduction
 from models.shared_space.projections import TextSpace
 from models.shared_space.zero_shot import ZeroShot
 from models.views import Views
-from tests.support.model_views import without
+from pipeline.testing.views import without
 
 SEEN, UNSEEN, LATENT = 12, 4, 4
 CLASSES = np.array([f"class {number:02d}" for number in range(SEEN + UNSEEN)])

@@ -15,6 +15,11 @@ import numpy as np
 import pytest
 from joblib import Parallel, delayed
 
+from features import IMAGE_ENCODERS
+from features.encoder import Targets
+from features.encoders.small_cnn import SmallCNN
+from features.encoders.small_resnet import SmallResNet
+from features.encoders.small_vgg import SmallVGG
 from features.machine.cores import cores
 from models import FUSIONS
 from models.neural.fusion import NeuralFusion
@@ -28,11 +33,22 @@ from pipeline.store.folder import FolderStore
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
+from pipeline.testing.views import views
 from tests.support.limits import Impatient
-from tests.support.model_views import views
+from tests.support.samples import coloured
+
+# Encoders that are networks trained in a fold.
+TRAINED = {
+    "small_vgg": lambda: SmallVGG(width=4, epochs=1),
+    "small_resnet": lambda: SmallResNet(depth=8, width=4, epochs=1),
+}
 
 
 def predicted(name: str) -> np.ndarray:
+    if name in TRAINED:
+        pictures = coloured(30)
+        encoder = TRAINED[name]().fit_supervised(pictures, Targets(np.arange(30) % 3))
+        return encoder.transform(pictures).array()
     cls = FUSIONS[name]
     train, y = views(next(iter({"sequence", "inputs"} & set(cls.needs.values())), "pooled"))
     return cls(epochs=4, random_state=7).fit(train, y).predict_proba(train)
@@ -51,7 +67,7 @@ def test_shared_memory_of_a_run_that_was_killed_goes_with_the_next(tmp_path, mon
 
 @dataclass(frozen=True)
 class Predict(Shown):
-    """A fusion by name, fitted and asked."""
+    """A fusion or an encoder by name, fitted and asked."""
 
     stage: ClassVar[str] = "Fits"
     needs: ClassVar[tuple[str, ...]] = ()
@@ -77,6 +93,10 @@ class Predict(Shown):
 def test_networks_are_the_same_from_one_worker_and_from_two(tmp_path):
     names = [name for name, cls in FUSIONS.items() if issubclass(cls, NeuralFusion)]
     assert {"attention", "cross_attention", "gated", "co_training", "end_to_end"} <= set(names)
+    assert set(TRAINED) == {
+        name for name, cls in IMAGE_ENCODERS.items() if issubclass(cls, SmallCNN)
+    }
+    names += TRAINED
     answers = []
     for slots in (1, 2):
         store = FolderStore(tmp_path / str(slots))

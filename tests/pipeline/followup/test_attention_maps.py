@@ -11,12 +11,12 @@ from models.neural.attention import Attention
 from pipeline.followup import attention_task
 from pipeline.followup.attention_maps import _varied
 from pipeline.tasks import fit
+from pipeline.testing.records import small_record
 from reports.fold_record import FoldRecord
 from reports.follow_up_record import AttentionRecord, MatchRecord
 from reports.page.render import html_page, markdown_page, report_parts
 from reports.record import RunRecord
 from reports.sections import attention
-from tests.support.records import small_record
 from tests.support.tiny import GRID, register, run_grid, write_grid, write_table
 
 FUSIONS = "fusion: [text_only, {attention: {epochs: 3, width: 8}}, {gated: {epochs: 3}}]"

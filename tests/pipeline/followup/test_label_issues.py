@@ -12,8 +12,8 @@ import pytest
 from pipeline.followup import label_issues as module
 from pipeline.followup.label_issues import label_issues
 from pipeline.results.answer_files import LABEL_COLUMNS, labels_csv
+from pipeline.testing.records import small_record
 from reports.sections import labels as section
-from tests.support.records import small_record
 from tests.support.simulated_runs import Truth, simulated_run
 
 

@@ -22,11 +22,11 @@ from pipeline.plan.plan import make_plan
 from pipeline.store.folder import FolderStore
 from pipeline.store.manifest import MANIFEST
 from pipeline.tasks import fit
+from pipeline.testing.records import FUSION, IMAGE, TEXT, small_record
 from reports.follow_up_record import CurveRecord
 from reports.sections import learning_curve as section
 from tests.support.comparisons import comparison_of
 from tests.support.datasets import dataset_of
-from tests.support.records import FUSION, IMAGE, TEXT, small_record
 from tests.support.tiny import GRID, register, run_grid, without_report, write_grid, write_table
 
 LABELS = np.repeat([0, 1, 2], [60, 30, 10])
@@ -114,19 +114,42 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.fixture
-def records(monkeypatch):
-    """The record of every run."""
+def recorded(patch):
+    """The record of every run from now on."""
     records, write = [], flow.write_run
-    monkeypatch.setattr(
+    patch.setattr(
         flow, "write_run", lambda record, *rest: records.append(record) or write(record, *rest)
     )
     return records
 
 
-def test_the_best_cells_are_scored_on_the_same_rows_at_every_share(folder, records):
-    assert run_grid(folder) == 0
-    (record,) = records
+@pytest.fixture
+def records(monkeypatch):
+    return recorded(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder whose grid was run, with its store, and the record of the run."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_table(folder)
+    write_grid(folder, CURVE)
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch)
+        without_report(patch)
+        records = recorded(patch)
+        assert run_grid(folder) == 0
+    return folder, records[0]
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of that folder."""
+    return shutil.copytree(finished[0], tmp_path / "copy")
+
+
+def test_the_best_cells_are_scored_on_the_same_rows_at_every_share(finished):
+    _, record = finished
     assert [point.share for point in record.learning_curve] == [0.1, 0.5, 1]
     labelled = [{entry.n_train for entry in point.folds} for point in record.learning_curve]
     assert labelled == [{3}, {12}, {24}]
@@ -147,23 +170,30 @@ def test_the_best_cells_are_scored_on_the_same_rows_at_every_share(folder, recor
     assert all(entry.reused for entry in record.learning_curve[-1].folds)
 
 
-def test_a_second_run_and_two_workers_give_the_same_from_and_without_the_store(folder, records):
-    assert run_grid(folder) == 0
-    assert run_grid(folder) == 0
-    assert run_grid(folder, "--store", str(folder / "other"), jobs=2) == 0
-    first, again, other = (
-        [
-            (entry.cell, entry.fold, entry.probabilities.tobytes())
-            for entry in chain.from_iterable(point.folds for point in record.learning_curve)
-        ]
-        for record in records
-    )
+def answers(record):
+    """What all tasks of a run have told: of folds, with few labels too, and altered rows."""
+    points = [record.folds, *(point.folds for point in record.learning_curve)]
+    predicted = [
+        (entry.cell, entry.fold, entry.probabilities.tobytes())
+        for entry in chain.from_iterable(points)
+    ]
+    return predicted, record.probes, record.additive
+
+
+def test_a_second_run_and_two_workers_give_the_same_from_and_without_the_store(
+    finished, copied, records
+):
+    assert run_grid(copied, out="again") == 0
+    assert run_grid(copied, "--store", str(copied / "other"), out="two", jobs=2) == 0
+    first, again, other = map(answers, (finished[1], *records))
     assert first == again == other
-    for point in records[1].learning_curve:
+    for point in records[0].learning_curve:
         assert all(entry.reused for entry in point.folds)
 
 
-def test_a_curve_added_later_finds_results_whose_rows_and_features_are_gone(folder, records):
+def test_a_curve_added_later_finds_results_whose_rows_and_features_are_gone(
+    finished, folder, records
+):
     """As in a store that was made before rows and folds were kept in it."""
     write_grid(folder, CURVE.partition("learning_curve")[0])
     assert run_grid(folder) == 0
@@ -173,8 +203,7 @@ def test_a_curve_added_later_finds_results_whose_rows_and_features_are_gone(fold
             shutil.rmtree(entry)
     write_grid(folder, CURVE)
     assert run_grid(folder) == 0
-    assert run_grid(folder, "--store", str(folder / "other")) == 0
-    later, anew = records[1:]
+    later, anew = records[1], finished[1]
     assert {point.share for point in later.learning_curve} == {0.1, 0.5, 1}
     for point, same in zip(later.learning_curve, anew.learning_curve, strict=True):
         for entry, same_entry in zip(point.folds, same.folds, strict=True):
@@ -197,7 +226,7 @@ def test_hidden_labels_have_no_part_in_any_prediction(folder):
         np.testing.assert_array_equal(other, store.load(unit.ingredients).arrays["probabilities"])
 
 
-def test_a_cell_that_fails_with_few_labels_fails_there_only(folder, records, monkeypatch):
+def test_a_cell_that_fails_with_few_labels_fails_there_only(copied, records, monkeypatch):
     scored = learning_curve.Scores
 
     def failing(plan, *rest):
@@ -207,18 +236,16 @@ def test_a_cell_that_fails_with_few_labels_fails_there_only(folder, records, mon
         return scores
 
     monkeypatch.setattr(learning_curve, "Scores", failing)
-    assert run_grid(folder) == 1
+    assert run_grid(copied, out="again") == 1
     (record,) = records
     assert [failure.cell.split(" with ")[1] for failure in record.failures] == ["0.1 of the labels"]
 
 
-def test_the_best_of_each_kind_and_every_fusion_that_uses_unlabelled_rows_are_chosen(
-    folder, records
-):
-    assert run_grid(folder) == 0
+def test_the_best_of_each_kind_and_every_fusion_that_uses_unlabelled_rows_are_chosen(finished):
+    folder, record = finished
     cells = comparison_of(folder / "grid.yaml").cells
     late = [cell for cell in cells if cell.parts]
-    chosen = curve_cells(cells, records[0])
+    chosen = curve_cells(cells, record)
     assert len([cell for cell in chosen if cell in late]) == 1
     assert all(set(cell.parts) <= set(chosen) for cell in chosen)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from itertools import chain
@@ -45,12 +46,37 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def recorded(patch):
+    """The records of the runs from now on."""
+    records = []
+    patch.setattr(flow, "write_run", lambda record, *_: records.append(record))
+    return records
+
+
 @pytest.fixture
 def records(monkeypatch):
-    """The records of the runs of a test."""
-    records = []
-    monkeypatch.setattr(flow, "write_run", lambda record, *_: records.append(record))
-    return records
+    return recorded(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder whose grid was run, with its store, and the record of the run."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_table(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch)
+        without_report(patch)
+        records = recorded(patch)
+        assert run_grid(folder) == 0
+    return folder, records[0]
+
+
+@pytest.fixture
+def copied(finished, tmp_path, monkeypatch):
+    """A copy of that folder."""
+    register(monkeypatch)
+    without_report(monkeypatch)
+    return shutil.copytree(finished[0], tmp_path / "copy")
 
 
 def test_alterations_of_one_and_of_both_modalities():
@@ -108,9 +134,8 @@ def test_the_projection_leaves_additive_models_alone_and_takes_interactions_away
     assert additive_projection(np.zeros((0, 0, 3))).shape == (0, 3)
 
 
-def test_a_run_asks_the_best_cell_of_each_fusion(folder, records):
-    run_grid(folder)
-    (record,) = records
+def test_a_run_asks_the_best_cell_of_each_fusion(finished):
+    _, record = finished
     fusions = {cell.name: cell.fusion.split("(")[0] for cell in record.cells}
     asked = dict.fromkeys(probe.cell for probe in record.probes)
     assert sorted(fusions[name] for name in asked) == ["concat", "image_only", "late", "text_only"]
@@ -135,9 +160,8 @@ def test_a_run_asks_the_best_cell_of_each_fusion(folder, records):
     assert (concat.rows, concat.changed, concat.score) == (36, 0.0, pytest.approx(concat.additive))
 
 
-def test_late_fusion_without_a_modality_is_its_other_part(folder, records):
-    run_grid(folder)
-    (record,) = records
+def test_late_fusion_without_a_modality_is_its_other_part(finished):
+    _, record = finished
     table = {(probe.cell, probe.change, probe.modalities, probe.share): dict(probe.scores)
              for probe in record.probes}
     late = next(
@@ -157,36 +181,23 @@ def test_only_the_first_repeat_is_asked(folder, records):
     assert {key[0] for key, _ in scores} == {0}
 
 
-def test_a_second_run_asks_nothing_and_one_or_two_workers_say_the_same(
-    folder, records, monkeypatch
-):
-    run_grid(folder)
-    (folder / "store").rename(folder / "first")
-    run_grid(folder, jobs=2)
-    assert records[0].probes == records[1].probes
-    assert records[0].additive == records[1].additive
+def test_a_second_run_asks_nothing_and_says_the_same(finished, copied, records, monkeypatch):
     monkeypatch.setattr(Concat, "fit", lambda *_: pytest.fail("fitted again"))
-    MeanColour.calls.clear()
-    run_grid(folder)
-    assert (MeanColour.calls, records[2].probes, records[2].additive) == (
-        [],
-        records[0].probes,
-        records[0].additive,
-    )
+    run_grid(copied, out="again")
+    first, again = finished[1], records[0]
+    assert (MeanColour.calls, again.probes, again.additive) == ([], first.probes, first.additive)
 
 
 @pytest.mark.parametrize("gone", [("probes", "features"), ("probes", "features", "shard")])
-def test_features_that_are_gone_are_there_again(folder, records, gone):
+def test_features_that_are_gone_are_there_again(finished, copied, records, gone):
     """From their shards, or encoded where these are gone, too."""
-    run_grid(folder)
-    for entry in (folder / "store" / "entries").glob("??/*"):
+    for entry in (copied / "store" / "entries").glob("??/*"):
         text = (entry / "manifest.json").read_text()
         if any(f'"kind":"{kind}"' in text for kind in gone):
-            entry.rename(folder / entry.name)
-    MeanColour.calls.clear()
-    run_grid(folder)
+            entry.rename(copied / entry.name)
+    run_grid(copied, out="again")
     assert bool(MeanColour.calls) == ("shard" in gone)
-    assert records[1].probes == records[0].probes
+    assert records[0].probes == finished[1].probes
 
 
 def test_a_cell_that_cannot_be_asked_is_a_warning_not_a_failure(folder, records, monkeypatch):

@@ -12,9 +12,9 @@ import pytest
 
 from pipeline.pdf import printing
 from pipeline.pdf.printing import PrintError, print_page
+from pipeline.testing.records import small_record
 from reports.page.render import write_report
 from tests.support.browser import chromium_program
-from tests.support.records import small_record
 
 
 def script(path: Path, body: str) -> str:

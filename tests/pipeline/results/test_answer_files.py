@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 
 from pipeline.results.answer_files import CONTRAST_COLUMNS, contrasts_csv, verdict_json
+from pipeline.testing.records import FUSION, MAJORITY, SMALL_SCORES, small_record
 from reports.analysis.contrasts import contrasts
 from reports.page.terminal import closing
 from reports.sections.verdict import facts
 from tests.support.realistic import realistic_record
-from tests.support.records import FUSION, MAJORITY, SMALL_SCORES, small_record
 
 
 @pytest.mark.parametrize(

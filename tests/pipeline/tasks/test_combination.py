@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from models.classifiers.logistic import Logistic
@@ -24,7 +24,6 @@ from tests.support.tiny import (
     GRID,
     MeanColour,
     register,
-    results,
     run_grid,
     scores,
     without_report,
@@ -51,14 +50,32 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def fitted(monkeypatch):
-    """Names of the cells whose models were fitted, once for each fold."""
+def watched(patch):
+    """Names of the cells whose models are fitted from now on, once for each fold."""
     names, result = [], fit._result
-    monkeypatch.setattr(
+    patch.setattr(
         fit, "_result", lambda unit, *rest: names.append(unit.cell.name) or result(unit, *rest)
     )
     return names
+
+
+@pytest.fixture
+def fitted(monkeypatch):
+    return watched(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which every rule was run, with its store, and what was fitted."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_table(folder)
+    write_grid(folder, late(RULES))
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch)
+        without_report(patch)
+        fitted = watched(patch)
+        assert run_grid(folder) == 0
+    return folder, fitted
 
 
 @pytest.fixture
@@ -74,9 +91,8 @@ def learned(monkeypatch):
     return rules
 
 
-def test_unimodal_fits_serve_every_pair_and_every_rule(folder, fitted):
-    write_grid(folder, late(RULES))
-    assert run_grid(folder) == 0
+def test_unimodal_fits_serve_every_pair_and_every_rule(finished):
+    folder, fitted = finished
     assert set(Counter(fitted).values()) == {3}  # once for each fold
     assert len(set(fitted)) == 2 + 2  # n + m models ...
     cells = {row["cell"] for row in scores(folder)}
@@ -96,11 +112,13 @@ def test_a_rule_added_to_the_grid_fits_nothing_again(folder, fitted, learned):
     assert len(learned) == 3 * (3 * 4 + 1) * (1 + 2)  # and for each inner fold, to be chosen by
 
 
-def test_what_was_learned_is_kept_until_the_rule_changes(folder, fitted, learned, monkeypatch):
-    write_grid(folder, late(RULES))
-    run_grid(folder)
+def test_what_was_learned_is_kept_until_the_rule_changes(
+    finished, tmp_path, fitted, learned, monkeypatch
+):
+    register(monkeypatch)
+    without_report(monkeypatch)
+    folder = shutil.copytree(finished[0], tmp_path / "copy")
     first = scores(folder)
-    fitted.clear(), learned.clear()
     assert run_grid(folder, out="again") == 0
     assert (fitted, learned, scores(folder, "again")) == ([], [], first)
     monkeypatch.setattr(Late, "version", 99)
@@ -155,22 +173,11 @@ def test_what_a_rule_learns_from_are_predictions_of_the_folds_that_left_the_rows
     assert MeanColour.calls == [36]
 
 
-def test_one_or_two_workers_learn_the_same(folder):
-    write_grid(folder, late(LEARNED))
-    for jobs in (1, 2):
-        assert run_grid(folder, out=f"jobs{jobs}", jobs=jobs) == 0
-        (folder / "store").rename(folder / f"store{jobs}")
-    assert results(folder, "jobs1") == results(folder, "jobs2")
-    tables = [pq.read_table(folder / f"jobs{jobs}" / "predictions.parquet") for jobs in (1, 2)]
-    assert tables[0].equals(tables[1])
-
-
-def test_scores_show_the_weights_of_the_parts(folder):
-    write_grid(folder, late(["weighted", "selection"]))
-    run_grid(folder)
-    for row in scores(folder):
-        if "late" not in row["cell"]:
-            continue
+def test_scores_show_the_weights_of_the_parts(finished):
+    rows = [row for row in scores(finished[0])
+            if "late(weighted)" in row["cell"] or "late(selection)" in row["cell"]]
+    assert len(rows) == 3 * (2 * 2 + 1)
+    for row in rows:
         chosen = json.loads(row["parameters"])
         weights = {name: value for name, value in chosen.items() if name.startswith("weight of ")}
         assert sum(weights.values()) == pytest.approx(1, abs=0.03)

@@ -9,13 +9,13 @@ import pytest
 from scipy.stats import norm, t
 
 from pipeline.metrics import METRICS
+from pipeline.testing.records import FUSION, MAJORITY, TEXT, small_record
 from reports.analysis import bootstrap
 from reports.analysis.bootstrap import Pooled, pooled, resample_weights
 from reports.analysis.ranking import FEWEST_UNITS
 from reports.analysis.weighted_scores import WEIGHTED, redrawn, resampled
 from reports.record import MetricRecord
 from tests.support.realistic import realistic_record
-from tests.support.records import FUSION, MAJORITY, TEXT, small_record
 
 
 def predictions(rows: int, classes: int, cells: int, seed: int = 0):

@@ -7,12 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.testing.records import (
+    FUSION,
+    IMAGE,
+    MAJORITY,
+    METRICS,
+    SMALL_SCORES,
+    TEXT,
+    small_record,
+)
 from reports.analysis.checks import checks, encoding_checks
 from reports.fold_record import CellRecord, FoldRecord
 from reports.sections import verdict
 from reports.work_record import EncodedRecord
 from tests.support.realistic import realistic_record
-from tests.support.records import FUSION, IMAGE, MAJORITY, METRICS, SMALL_SCORES, TEXT, small_record
 from tests.support.tiny import register, run_grid, without_report, write_table
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.testing.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
 from reports.analysis.contrasts import contrasts
 from reports.analysis.contribution import contributions, robustness
 from reports.fold_record import CellRecord
 from tests.support.probed import probed_record
-from tests.support.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
 
 LATE = CellRecord("cnn + tfidf / late", "cnn", "tfidf", "late", "logistic")
 BOW = CellRecord("bow / text_only / logistic", None, "bow", "text_only", "logistic")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.testing.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
 from reports.analysis.procedures import procedure, procedures, within_reach
 from reports.analysis.ranking import rank_cells
 from reports.fold_record import CellRecord
-from tests.support.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
 
 LATE = CellRecord("cnn + tfidf / late", "cnn", "tfidf", "late", None)
 SCORES = {**SMALL_SCORES, LATE: (0.60, 0.70, 0.62, 0.72)}

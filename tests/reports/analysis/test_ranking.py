@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from pipeline.testing.records import FUSION, IMAGE, MAJORITY, TEXT, small_record
 from reports.analysis.ranking import rank_cells
-from tests.support.records import FUSION, IMAGE, MAJORITY, TEXT, small_record
 
 
 def test_ranking_by_value():

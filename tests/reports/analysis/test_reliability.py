@@ -10,9 +10,9 @@ from scipy.optimize import minimize_scalar
 from sklearn.calibration import calibration_curve
 
 from models.classifiers.temperature import fitted_temperature, tempered
+from pipeline.testing.records import FUSION, small_record
 from reports.analysis import reliability as module
 from reports.analysis.reliability import calibration, reliability
-from tests.support.records import FUSION, small_record
 from tests.support.tiny import register, run_grid, without_report, write_table
 
 

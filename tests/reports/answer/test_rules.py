@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.testing.records import FUSION, SMALL_SCORES, TEXT, small_record
 from reports.analysis.ranking import rank_cells
 from reports.analysis.statistics import Interval, Posterior, TTest
 from reports.answer.rules import DIRECTION, EQUIVALENT, LEVEL, PROBABLE, judged
-from tests.support.records import FUSION, SMALL_SCORES, TEXT, small_record
 
 
 def gain_of(differences, rope=0.01):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
+from pipeline.testing.records import FUSION, SMALL_SCORES, TEXT, small_record
 from reports.analysis.ranking import rank_cells
 from reports.answer.repeats import Agreement
 from reports.answer.settling import settling
 from reports.answer.verdict import verdict
-from tests.support.records import FUSION, SMALL_SCORES, TEXT, small_record
 from tests.support.simulated_runs import Truth, simulated_run
 
 

@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
+from pipeline.testing.records import small_record
 from reports import SECTIONS
 from reports.page.render import html_page, markdown_page, report_parts
 from reports.section import Section
-from tests.support.records import small_record
 
 
 def pages(monkeypatch, section):

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from pipeline.testing.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
 from reports import SECTIONS
 from reports.charts import remembered
 from reports.fold_record import FailureRecord
@@ -23,7 +24,6 @@ from reports.page.render import report_parts, write_report
 from reports.sections import verdict
 from tests.support.paths import ROOT
 from tests.support.realistic import realistic_record
-from tests.support.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
 
 # what the small record does not have
 SECOND_PHASE = {

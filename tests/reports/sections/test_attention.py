@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.testing.records import FUSION, small_record
 from reports.follow_up_record import AttentionRecord, MatchRecord
 from reports.page.render import html_page, report_parts
 from reports.sections import attention
-from tests.support.records import FUSION, small_record
 
 
 def test_a_match_whose_regions_cover_the_whole_picture_shows_the_rows_thumbnail():

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.testing.records import FUSION, IMAGE, MAJORITY, TEXT, small_record
 from reports.sections import breakdown
-from tests.support.records import FUSION, IMAGE, MAJORITY, TEXT, small_record
 
 KINDS = ("colour",) * 3 + ("form",) * 8 + (None,)
 

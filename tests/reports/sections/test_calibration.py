@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.testing.records import FUSION, IMAGE, TEXT, small_record
 from reports.sections import calibration
-from tests.support.records import FUSION, IMAGE, TEXT, small_record
 
 
 def test_calibration_shows_what_scaling_changes():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pipeline.testing.records import small_record
 from reports.page.render import write_report
 from reports.sections import cost
 from reports.work_record import StepRecord, WorkerRecord
-from tests.support.records import small_record
 
 
 def test_the_run_took_as_long_as_its_steps_and_not_as_its_processes_together():

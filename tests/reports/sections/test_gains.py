@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.testing.records import FUSION, IMAGE, SMALL_SCORES, TEXT, small_record
 from reports.fold_record import CellRecord
 from reports.sections import gains
-from tests.support.records import FUSION, IMAGE, SMALL_SCORES, TEXT, small_record
 
 
 def test_gains_compare_with_the_fusions_own_encoders():

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.testing.records import FUSION, IMAGE, TEXT, small_record
 from reports.fold_record import CellRecord, FoldRecord
 from reports.page.render import markdown_page, report_parts
 from reports.page.thumbnails import TOTAL, Shown, Thumbnails
 from reports.record import RunRecord
 from reports.sections import gallery
-from tests.support.records import FUSION, IMAGE, TEXT, small_record
 
 
 def _says(cell: CellRecord, predicted: list[int], sure: float = 0.9, repeat: int = 0) -> FoldRecord:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.testing.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
 from reports.analysis.ranking import rank_cells
 from reports.answer.leaderboard_rows import Cost
 from reports.fold_record import CellRecord, FailureRecord
 from reports.sections import leaderboard, verdict
-from tests.support.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
 
 
 def test_missing_folds_and_failures_are_not_ranked():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.testing.records import small_record
 from reports.sections import method
-from tests.support.records import small_record
 
 
 def test_method_states_what_the_folds_were():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pipeline.testing.records import FUSION
 from reports.sections import robustness
 from reports.sections.robustness import FirstRepeat
 from tests.support.probed import probed_record
-from tests.support.records import FUSION
 
 
 def test_the_score_of_the_first_repeat_stands_beside_that_of_all():

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.testing.records import FUSION, small_record
 from reports.page.render import html_page, markdown_page, report_parts
 from reports.sections import training
 from reports.sections.training import Trained
-from tests.support.records import FUSION, small_record
 
 
 def trained_record():

@@ -8,11 +8,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.testing.records import (
+    FUSION,
+    IMAGE,
+    MAJORITY,
+    METRICS,
+    SMALL_SCORES,
+    TEXT,
+    small_record,
+)
 from reports.analysis.ranking import rank_cells
 from reports.fold_record import CellRecord
 from reports.page.render import write_report
 from reports.sections import verdict
-from tests.support.records import FUSION, IMAGE, MAJORITY, METRICS, SMALL_SCORES, TEXT, small_record
 from tests.support.simulated_runs import Truth, simulated_run
 
 BOTH = CellRecord("cnn + tfidf / late", "cnn", "tfidf", "late", None)

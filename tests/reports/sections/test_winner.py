@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipeline.testing.records import TEXT, small_record
 from reports.charts.heat_map import heat_map
 from reports.fold_record import FoldRecord
 from reports.sections import winner
-from tests.support.records import TEXT, small_record
 
 
 def _entry(repeat: int, predicted: list[int], rows: list[int]) -> FoldRecord:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.testing.records import FUSION, IMAGE, SMALL_SCORES, TEXT, small_record
 from reports.answer.verdict import verdict
 from reports.sections.verdict import facts
 from reports.sentences.unreached import all_unreached, not_reached
 from reports.unreached_record import UnreachedRecord
-from tests.support.records import FUSION, IMAGE, SMALL_SCORES, TEXT, small_record
 
 NETWORK = UnreachedRecord("10m", 4, 5, ("a + b / gated",), ("fusion",))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
+from functools import cache
 from typing import ClassVar, get_args
 
 import numpy as np
@@ -21,6 +22,7 @@ from models.matching import ComparesAsEncoded
 from models.views import Views
 from pipeline.config.cells import Cell
 from pipeline.config.components import Component
+from pipeline.testing.views import views, without
 from pipeline.use.exporting import exported as module
 from pipeline.use.exporting import writing
 from pipeline.use.exporting.exported import LARGEST, check_exportable, exportable, exported
@@ -28,7 +30,6 @@ from pipeline.use.exporting.inputs import arrays, inputs_of
 from pipeline.use.fitted import FittedCell, FittedModel
 from pipeline.use.problem import BundleError
 from tests.support.installs import uninstall
-from tests.support.model_views import views, without
 
 pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -81,15 +82,21 @@ def with_fit(fusion, form, temperature=1.3):
     return FittedCell((model,), None, temperature, NAMES), [known]
 
 
+@cache
+def of_fusion(name):
+    """A fitted cell of a fusion, its views, and the export of it."""
+    cls = FUSIONS[name]
+    cell, known = with_fit(built(cls), form_of(cls))
+    return cell, known, exported(cell, known)
+
+
 @pytest.mark.parametrize("name", sorted(FUSIONS.keys() - {"late"}))
 def test_every_fusion_is_exported_or_refused(name):
     if name in NOT_EXPORTED:
         with pytest.raises(BundleError, match=NOT_EXPORTED[name]):
             check_exportable(Cell(Component(name)))
         return
-    cls = FUSIONS[name]
-    cell, known = with_fit(built(cls), form_of(cls))
-    export = exported(cell, known)
+    cell, known, export = of_fusion(name)
     fewer = [known[0].take(np.r_[0, 4, 8, 20:31])]
     np.testing.assert_allclose(asked(export.content, fewer), cell.of_views(fewer), atol=LARGEST)
     assert export.facts["largest_difference"] < LARGEST
@@ -103,8 +110,8 @@ SEVERAL = sorted(
 )
 
 
-@pytest.mark.parametrize("name", SEVERAL)
-def test_a_fusion_of_several_encoders_is_exported_with_numbered_inputs(name):
+def of_several(name):
+    """A cell of a fusion that learned from two blocks of each modality, and these."""
     cls = FUSIONS[name]
     known, y = incomplete(form_of(cls))
     further = {
@@ -117,7 +124,18 @@ def test_a_fusion_of_several_encoders_is_exported_with_numbered_inputs(name):
             if modality_of(name) in cls.needs
         }
     )
-    cell = FittedCell((FittedModel({}, built(cls).fit(several, y)),), None, 1.3, NAMES)
+    return FittedCell((FittedModel({}, built(cls).fit(several, y)),), None, 1.3, NAMES), several
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_a_fusion_of_several_encoders_is_the_same_as_a_network(name):
+    cell, several = of_several(name)
+    np.testing.assert_allclose(of_torch(cell, [several]), cell.of_views([several]), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["attention", "concat"])  # of sequences, and of rows
+def test_a_fusion_of_several_encoders_is_exported_with_numbered_inputs(name):
+    cell, several = of_several(name)
     export = exported(cell, [several])
     assert [part["name"] for part in export.facts["inputs"] if part["type"] == "float32"] == list(
         several.blocks()
@@ -213,22 +231,21 @@ def test_a_late_rule_is_exported_with_numbered_inputs():
 
 
 def test_what_stands_for_a_missing_sample_is_not_looked_at():
-    cell, known = with_fit(built(FUSIONS["attention"]), "sequence")
+    cell, known, export = of_fusion("attention")
     inputs = inputs_of(known)
     given = dict(arrays(inputs, known))
     lacking = ~given["has_image"]
     given["image"][lacking] = 7.0
     given["image_mask"][lacking] = True
-    session = onnxruntime.InferenceSession(exported(cell, known).content)
+    session = onnxruntime.InferenceSession(export.content)
     probabilities = session.run(None, given)[0]
     np.testing.assert_allclose(probabilities, cell.of_views(known), atol=LARGEST)
 
 
 def test_other_probabilities_are_refused(monkeypatch):
-    cell, known = with_fit(built(FUSIONS["concat"]), "pooled")
-    other, _ = with_fit(built(FUSIONS["concat"]), "pooled", temperature=3.0)
-    content = exported(other, known).content
-    monkeypatch.setattr(module, "_written", lambda *_: content)
+    cell, known, export = of_fusion("concat")
+    cell = replace(cell, temperature=3.0)
+    monkeypatch.setattr(module, "_written", lambda *_: export.content)
     with pytest.raises(BundleError, match=r"differ by .* from the bundle's own"):
         exported(cell, known)
 
