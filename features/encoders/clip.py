@@ -10,7 +10,7 @@ import numpy as np
 
 from features.block import Block, FloatArray, Form, Modality, joined, unit_rows
 from features.encoder import Encoder
-from features.encoders.sentence_bert import SentenceBert, sequences
+from features.encoders.sentence_bert import Piece, SentenceBert, sequences
 from features.machine.identity import versions
 from features.machine.precision import Precision, chosen_precision
 from features.pictures.blocks import no_pictures, picture_block
@@ -161,17 +161,18 @@ class CLIPText(SentenceBert):
         return space_of(self.model)
 
     def _encoded(
-        self, net: SentenceTransformer, texts: list[str], tokens: bool, longest: int
+        self, net: SentenceTransformer, piece: Piece, tokens: bool, longest: int
     ) -> dict[str | None, Block]:
         """See SentenceBert; the library itself gives no vectors of a pair's tokens."""
         if not tokens or not hasattr(net[0].model, "get_text_features"):
-            return super()._encoded(net, texts, tokens, longest)
+            return super()._encoded(net, piece, tokens, longest)
         from features.networks.inference.towers import token_vectors
 
+        texts = piece.texts
         lengths = [len(numbers) for numbers in self._token_ids(net, texts, cut=True)]
         sentences: list[Any] = [None] * len(texts)
         vectors: list[FloatArray] = [np.empty(0, dtype=np.float32)] * len(texts)
-        for positions, batch in self._batches(net, texts):
+        for positions, batch in self._batches(net, piece):
             pooled, of_tokens = token_vectors(net, [self.prompt + text for text in batch])
             for row, position in enumerate(positions):  # rulers come last
                 sentences[position] = pooled[row]

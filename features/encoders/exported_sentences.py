@@ -12,9 +12,10 @@ import numpy as np
 
 from features.block import Block, FloatArray, Form, Modality
 from features.encoder import Encoder
-from features.encoders.sentence_bert import sequences, valid_texts
+from features.encoders.sentence_bert import sequences
 from features.machine.identity import versions
 from features.machine.onnx_runtime import PACKAGES, session_of
+from features.texts.valid import valid_texts
 
 NUMBERS, MASK = "token_ids", "attention_mask"  # what the graph takes
 TOKENS_AT_ONCE = 2048

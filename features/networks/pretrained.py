@@ -18,7 +18,7 @@ from features.machine.extras import lacking
 from features.machine.home import expanded
 from features.machine.identity import content_digest, file_digest
 from features.machine.nearest import nearest_few
-from features.machine.reachable import why_unreachable
+from features.machine.reachable import why_no_hub
 from features.networks.catalogue import LITE0, Listed, library, listed
 from features.pictures.preparation import Preparation
 
@@ -146,7 +146,6 @@ def _cached_or_fetched(model: str, chosen: Listed) -> Path:
             f"{cached}"
         )
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.constants import ENDPOINT
 
     repository, name = chosen.hub
     path = try_to_load_from_cache(repository, name)
@@ -154,7 +153,7 @@ def _cached_or_fetched(model: str, chosen: Listed) -> Path:
         return Path(path)
     if cached.is_file():
         return cached
-    reason = why_unreachable(ENDPOINT)
+    reason = why_no_hub()
     try:
         if not reason:
             return Path(hf_hub_download(repository, name))

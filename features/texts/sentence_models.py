@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from features.machine.extras import is_installed, pip_line
 from features.machine.identity import folder_digest, versions
 from features.machine.precision import Chosen
-from features.machine.reachable import why_unreachable
+from features.machine.reachable import why_no_hub
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -91,9 +91,9 @@ def model_identity(folder: Path, precision: Chosen) -> dict[str, Any]:
 
 def _download(name: str) -> None:
     """Bring the files that loading needs, and no others, into the Hugging Face cache."""
-    from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
+    from huggingface_hub.constants import HF_HUB_CACHE
 
-    reason = why_unreachable(ENDPOINT)
+    reason = why_no_hub()
     if not reason:
         from sentence_transformers import SentenceTransformer
 

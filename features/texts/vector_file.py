@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from features.block import FloatArray
 
-MARK = b"\xef\xbb\xbf"  # of the byte order, which editors write in front of UTF-8
 LONGEST_LINE = 1 << 20  # of a text file of vectors: beyond that it is something else
 
 
@@ -36,7 +36,7 @@ class VectorFile:
         self.path = path
         with path.open("rb") as stream:
             self._bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        begin = len(MARK) if self._bytes[: len(MARK)] == MARK else 0
+        begin = len(BOM_UTF8) if self._bytes[: len(BOM_UTF8)] == BOM_UTF8 else 0
         first = self._line(begin)
         if len(first) == LONGEST_LINE:
             raise ValueError(f"file {path} line 1 has more than {LONGEST_LINE:,} bytes")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from features.block import FloatArray, IntArray
+from features.block import FloatArray
+from features.texts.corpus import Corpus, sums_of_texts
 from features.texts.word_vectors import Lookup
 
 Aggregation = Literal["mean", "tfidf_weighted", "sif"]
@@ -43,22 +40,18 @@ class Weighting:
     common: FloatArray | None = None
 
 
-def learned(aggregation: Aggregation, texts: Sequence[list[str]], known: Lookup) -> Weighting:
-    """The weighting that training texts, given as words, lead to."""
+def learned(aggregation: Aggregation, texts: Corpus, known: Lookup) -> Weighting:
+    """The weighting that training texts lead to."""
     if aggregation == "mean":
         return Weighting({})
     if aggregation == "tfidf_weighted":
-        frequencies = Counter(chain.from_iterable(map(set, texts)))
-        idf = {
-            word: float(np.log((1 + len(texts)) / (1 + df)) + 1)
-            for word, df in sorted(frequencies.items())
-        }
-        return Weighting(idf, float(np.log(1 + len(texts)) + 1), normalised=True)
-    counts = Counter(chain.from_iterable(texts))
-    total = sum(counts.values())
-    weights = {
-        word: SMOOTHING / (SMOOTHING + count / total) for word, count in sorted(counts.items())
-    }
+        count = len(texts.lengths)
+        idf = np.log((1 + count) / (1 + texts.document_frequencies)) + 1
+        weights = dict(sorted(zip(texts.words, idf.tolist(), strict=True)))
+        return Weighting(weights, float(np.log(1 + count) + 1), normalised=True)
+    shares = texts.counts / max(len(texts.numbers), 1)
+    smoothed = SMOOTHING / (SMOOTHING + shares)
+    weights = dict(sorted(zip(texts.words, smoothed.tolist(), strict=True)))
     plain = Weighting(weights)
     return Weighting(weights, common=_first_direction(averages(texts, known, plain)))
 
@@ -77,24 +70,19 @@ def _first_direction(vectors: FloatArray) -> FloatArray | None:
     )
 
 
-def averages(texts: Sequence[list[str]], known: Lookup, weighting: Weighting) -> FloatArray:
+def averages(texts: Corpus, known: Lookup, weighting: Weighting) -> FloatArray:
     """One vector for each text, float32 (m, d); zeros where it has no known word."""
-    known_words = [list(filter(known.rows.__contains__, text)) for text in texts]
-    words = list(chain.from_iterable(known_words))
-    rows: IntArray = np.array([known.rows[word] for word in words], dtype=np.int64)
-    weights = np.array([weighting.weights.get(word, weighting.unseen) for word in words])
-    lengths = np.array([len(text) for text in known_words], dtype=np.int64)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    sums = _sums(weights, starts) if weighting.normalised else lengths
+    all_rows = texts.rows(known.rows)
+    is_known = all_rows >= 0
+    lengths = sums_of_texts(is_known.astype(np.int64), texts.ends)
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    weight_of = [weighting.weights.get(word, weighting.unseen) for word in texts.words]
+    weights = np.array(weight_of, dtype=np.float64)[texts.numbers[is_known]]
+    sums = sums_of_texts(weights, starts[1:]) if weighting.normalised else lengths
     shares = (weights / np.repeat(np.maximum(sums, 1e-12), lengths)).astype(np.float32)
-    used, columns = np.unique(rows, return_inverse=True)
-    averaging = sparse.csr_matrix((shares, columns, starts), shape=(len(texts), len(used)))
+    used, columns = np.unique(all_rows[is_known], return_inverse=True)
+    averaging = sparse.csr_matrix((shares, columns, starts), shape=(len(lengths), len(used)))
     vectors = np.asarray(averaging @ known.take(used), dtype=np.float32)
     if weighting.common is None:
         return vectors
     return np.asarray(vectors - np.outer(vectors @ weighting.common, weighting.common))
-
-
-def _sums(weights: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
-    totals = np.concatenate([[0.0], np.cumsum(weights)])
-    return np.asarray(totals[starts[1:]] - totals[starts[:-1]])

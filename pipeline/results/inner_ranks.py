@@ -15,6 +15,7 @@ from pipeline.plan.plan import Plan, features_of
 from pipeline.results.inner_scores import failures
 from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Entry
+from pipeline.tasks.combination import CellFold
 from pipeline.tasks.encoding.requests import FeatureRequests
 from pipeline.tasks.inner import inner_ingredients
 from pipeline.tasks.inner_matching import InnerMatchTask
@@ -65,12 +66,9 @@ def with_inner_ranks(
     return InnerRanks(scored, outcomes, tuple(dict.fromkeys(left)))
 
 
-_Key = tuple[str, int, int]  # cell, repeat, fold
-
-
 def _units(
     record: RetrievalRecord, plan: Plan, comparison: Comparison
-) -> dict[_Key, Unit]:
+) -> dict[CellFold, Unit]:
     """With their inner folds, those that could be chosen and whose results hold no ranks there.
 
     Whatever other runs left in the store: a cell that chooses a setting would have them in its
@@ -102,7 +100,7 @@ def _ingredients(unit: Unit) -> Ingredients:
     return inner_ingredients(unit, InnerMatchTask.kind)
 
 
-def _computed(units: Mapping[_Key, Unit], comparison: Comparison) -> dict[str, Outcome]:
+def _computed(units: Mapping[CellFold, Unit], comparison: Comparison) -> dict[str, Outcome]:
     """Put the ranks that the store lacks there; outcomes by key."""
     store = comparison.store
     lacking = [unit for unit in units.values() if not store.has(_ingredients(unit))]
@@ -116,7 +114,7 @@ def _computed(units: Mapping[_Key, Unit], comparison: Comparison) -> dict[str, O
 
 
 def _scored(
-    fold: MatchRecord, units: Mapping[_Key, Unit], comparison: Comparison
+    fold: MatchRecord, units: Mapping[CellFold, Unit], comparison: Comparison
 ) -> MatchRecord:
     """The record with its score on inner folds, where it has one in an entry of its own."""
     unit = units.get((fold.cell, fold.repeat, fold.fold))

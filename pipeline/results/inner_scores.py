@@ -21,7 +21,7 @@ from pipeline.plan.plan import Plan, features_of
 from pipeline.results.scores import Scores
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
-from pipeline.tasks.combination import Combination, inner_predictions
+from pipeline.tasks.combination import CellFold, Combination, cell_and_fold, inner_predictions
 from pipeline.tasks.encoding.requests import FeatureRequests
 from pipeline.tasks.inner import InnerTask, inner_ingredients
 from pipeline.tasks.unit import Unit, Units
@@ -29,8 +29,6 @@ from reports.analysis.procedures import within_reach
 from reports.analysis.ranking import rank_cells
 from reports.record import ScoredRecord
 from reports.wording import count, first_listed, quoted
-
-_Key = tuple[str, int, int]  # cell, repeat, fold
 
 
 class InnerOutcomes(NamedTuple):
@@ -84,7 +82,7 @@ class _Inner:
         requests = FeatureRequests(comparison.dataset, comparison.context, comparison.grid.seed)
         self._units = Units(comparison.grid, comparison.dataset, requests)
         pieces: list[Unit | Combination] = [*plan.units, *plan.combinations]
-        self._pieces = {_key(piece): piece for piece in pieces}
+        self._pieces = {cell_and_fold(piece): piece for piece in pieces}
         parts = chain.from_iterable(
             piece.cell.parts for piece in pieces if piece.cell.name in names
         )
@@ -125,7 +123,7 @@ class _Inner:
         ]
         return tuple(dict.fromkeys(left))
 
-    def scores(self) -> dict[_Key, float]:
+    def scores(self) -> dict[CellFold, float]:
         """The mean score over the inner folds of each cell and fold that has predictions there.
 
         Whatever other runs left in the store: of those cells alone that have them at no cost, and
@@ -176,10 +174,6 @@ class _Inner:
         ]
         known = [value for value in values if np.isfinite(value)]
         return float(np.mean(known)) if known else float("nan")
-
-
-def _key(piece: Unit | Combination) -> _Key:
-    return piece.cell.name, piece.fold.repeat, piece.fold.fold
 
 
 def failures(outcomes: Iterable[Outcome]) -> list[str]:

@@ -16,13 +16,11 @@ from pipeline.plan.execute import encode_lost
 from pipeline.plan.needs import PROCESS, Needs
 from pipeline.plan.plan import Plan
 from pipeline.store.manifest import Entry
-from pipeline.tasks.combination import Combination
+from pipeline.tasks.combination import CellFold, Combination, cell_and_fold
 from pipeline.tasks.same_class import SameClassTask, has_space, is_about
 from pipeline.tasks.unit import Unit
 from reports.record import MetricRecord, ScoredRecord
 from reports.wording import count, first_listed, quoted
-
-_Key = tuple[str, int, int]  # cell, repeat, fold
 
 
 class SameClassOutcomes(NamedTuple):
@@ -53,9 +51,9 @@ def with_same_class(
         return SameClassOutcomes(record, {})
     tasks = _tasks(record, plan, comparison)
     outcomes = _computed(tasks, comparison)
-    scores: dict[_Key, dict[str, float]] = {}
+    scores: dict[CellFold, dict[str, float]] = {}
     for task in tasks:
-        scores.setdefault(_key(task.piece), {}).update(_scores(task, comparison))
+        scores.setdefault(cell_and_fold(task.piece), {}).update(_scores(task, comparison))
     folds = tuple(
         replace(fold, scores={**fold.scores, **{
             name: scores.get((fold.cell, fold.repeat, fold.fold), {}).get(name, float("nan"))
@@ -87,7 +85,7 @@ def _tasks(record: ScoredRecord, plan: Plan, comparison: Comparison) -> list[Sam
             needs.of(piece) if space == "features" and isinstance(piece, Unit) else PROCESS,
         )
         for piece, space in product(pieces, spaces)
-        if _key(piece) in scored and has_space(piece, space)
+        if cell_and_fold(piece) in scored and has_space(piece, space)
     ]
 
 
@@ -129,10 +127,6 @@ def _scores(task: SameClassTask, comparison: Comparison) -> dict[str, float]:
         for name, (space, metric) in EXTRA_METRICS.items()
         if space == task.space
     }
-
-
-def _key(piece: Unit | Combination) -> _Key:
-    return piece.cell.name, piece.fold.repeat, piece.fold.fold
 
 
 def _failures(outcomes: Iterable[Outcome]) -> Iterator[str]:

@@ -27,6 +27,7 @@ from pipeline.tasks.unit import Unit, is_about, result_of
 from pipeline.tasks.views import finite
 
 Results: TypeAlias = Callable[[Unit], Entry]
+CellFold: TypeAlias = tuple[str, int, int]  # name of a cell, repeat, fold
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +79,11 @@ class Combination:
         """With the rows that it is about."""
         units = tuple(unit.with_fold(fold) for unit in self.units)
         return replace(self, fold=fold, units=units)
+
+
+def cell_and_fold(piece: Unit | Combination) -> CellFold:
+    """What tells a piece of work from all others of a run."""
+    return piece.cell.name, piece.fold.repeat, piece.fold.fold
 
 
 def predicted(

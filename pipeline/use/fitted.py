@@ -133,11 +133,14 @@ class FittedCell(PredictingCell):
 
 
 def encoded(encoder: Encoder, samples: Sequence[Any]) -> Block:
-    """Features of n samples, of which those that are None lack the modality."""
-    there = [sample for sample in samples if sample is not None]
-    index = np.full(len(samples), -1, dtype=np.int64)
-    index[[sample is not None for sample in samples]] = np.arange(len(there))
-    block = encoder.transform(there)
+    """Features of n samples, of which those that are None lack the modality.
+
+    Equal samples are encoded once.
+    """
+    distinct = dict.fromkeys(sample for sample in samples if sample is not None)
+    row_of = {sample: row for row, sample in enumerate(distinct)}
+    index = np.array([row_of.get(sample, -1) for sample in samples], dtype=np.int64)
+    block = encoder.transform(list(distinct))
     return Block(
         block.values, index, block.mask, encoder.augmented, encoder.averaged,
         encoder if encoder.gives_inputs else None,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from pipeline.data.reading.regular_files import read_regular
 from pipeline.data.samples import SourceError
-
-MARK = b"\xef\xbb\xbf"  # of the byte order, which editors write in front of UTF-8
 
 
 def utf8_file(file: Path) -> bytes:
@@ -27,7 +26,7 @@ def utf8(content: bytes, name: str) -> bytes:
     SourceError
         Where they are no UTF-8, with the line.
     """
-    content = content.removeprefix(MARK)
+    content = content.removeprefix(BOM_UTF8)
     try:
         content.decode()
     except UnicodeDecodeError as error:

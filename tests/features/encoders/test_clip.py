@@ -237,9 +237,7 @@ def test_a_preparation_that_is_no_square_of_one_size_is_refused(
 
 
 def test_a_model_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "features.texts.sentence_models.why_unreachable", lambda address: "no network"
-    )
+    monkeypatch.setattr("features.texts.sentence_models.why_no_hub", lambda: "no network")
     for half in (CLIPImage, CLIPText):
         with pytest.raises(FileNotFoundError) as error:
             half(model="no-such-pair-here").identity()

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.advance import heard_by
 from features.block import joined
 from features.encoders import sentence_bert
-from features.encoders.sentence_bert import SentenceBert
+from features.encoders.sentence_bert import Piece, SentenceBert
 from features.machine import precision
 from features.texts import sentence_models
 from features.texts.sentence_models import MINILM_PACKAGE, model_folder
@@ -229,7 +230,7 @@ def test_a_model_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
         raise OSError("no network")
 
     monkeypatch.setattr("sentence_transformers.SentenceTransformer", refuse)
-    monkeypatch.setattr("features.texts.sentence_models.why_unreachable", lambda address: "")
+    monkeypatch.setattr("features.texts.sentence_models.why_no_hub", lambda: "")
     for call in (
         SentenceBert(model="no-such-model-here").identity,
         SentenceBert(model="no-such-model-here").transform,
@@ -289,5 +290,19 @@ def test_vectors_that_are_wanted_soon_differ_in_the_last_digits_only():
         soon.transform(texts).values, exact.transform(texts).values, rtol=0, atol=1e-5
     )
     net = soon._net()
-    assert [sorted(batch) for _, batch in soon._batches(net, texts)] == [texts]
-    assert all(len(batch) > 2 for _, batch in exact._batches(net, texts))
+    piece = Piece(texts, 0, 2)
+    assert [sorted(batch) for _, batch in soon._batches(net, piece)] == [texts]
+    assert all(len(batch) > 2 for _, batch in exact._batches(net, piece))
+
+
+@pytest.mark.parametrize("output", ["sentence", "tokens", "numbers"])
+def test_all_texts_of_a_pass_are_counted_once(output, monkeypatch) -> None:
+    monkeypatch.setattr(sentence_bert, "PIECE", 3)
+    monkeypatch.setattr(sentence_bert, "PIECE_WITH_TOKENS", 3)
+    steps: list[tuple[int, int, str]] = []
+    with heard_by(lambda *step: steps.append(step)):
+        SentenceBert(output=output).transform(["a", "red dog " * 9, "b", "", "c"])
+    done = [step[0] for step in steps]
+    assert {step[1:] for step in steps} == {(5, "samples")}
+    assert done == sorted(set(done))
+    assert done[-1] == 5

@@ -10,7 +10,7 @@ from urllib.error import HTTPError, URLError
 import pytest
 
 from features.machine import reachable
-from features.machine.reachable import why_unreachable
+from features.machine.reachable import why_no_hub, why_unreachable
 from features.networks.pretrained import pretrained
 from features.texts.sentence_models import model_folder
 
@@ -77,10 +77,12 @@ def test_a_lookup_that_hangs_is_given_up(network, monkeypatch) -> None:
     done.set()
 
 
-def test_who_is_told_to_be_offline_tries_nothing(network, monkeypatch) -> None:
+def test_a_hub_that_shall_not_be_asked_is_not_and_other_hosts_are(network, monkeypatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert "HF_HUB_OFFLINE" in why_unreachable("https://hub.example")
+    assert why_no_hub() == "HF_HUB_OFFLINE forbids to try"
     assert network.asked == []
+    assert why_unreachable("https://weights.example/net.pth") == ""
+    assert network.asked == ["https://weights.example"]
 
 
 @pytest.fixture
