@@ -163,7 +163,39 @@ def test_runs_are_compared_by_what_they_share(tmp_path, capsys):
         "compare.md",
         "compare.svg",
     }
-    assert "compare.html" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "compare.html" in captured.out
+    assert facts.headline in captured.err
+    assert "Take the simplest or cheapest" in captured.err
+    assert "1 method not compared:\n  other: not in one" in captured.err
+
+
+def test_what_is_left_out_is_named_with_its_reason(tmp_path):
+    first = write_run(tmp_path, "one", {**SCORES, ("gated", "cnn / gated"): (0.9, "")})
+    second = write_run(tmp_path, "two", {**SCORES, ("cca", "cnn / cca"): (0.9, 0.8)})
+    for by, gated, cca in (("cell", "cnn / gated", "cnn / cca"), ("fusion", "gated", "cca")):
+        facts = compare([first, second], "balanced_accuracy", by=by)
+        assert {left.method: left.reason for left in facts.left_out} == {
+            gated: "not in two; without a score on every fold of one", cca: "not in one"
+        }
+        files = pages(facts, "balanced_accuracy")
+        for name in ("compare.html", "compare.md"):
+            text = html.unescape(files[name])
+            assert f"{cca}" in text
+            assert "without a score on every fold of one" in text
+            assert facts.advice in text
+            assert "Statistical comparisons of classifiers" in text
+    assert compare([write_run(tmp_path, "three", SCORES), write_run(tmp_path, "four", SCORES)],
+                   "balanced_accuracy").left_out == ()
+
+
+def test_the_advice_follows_the_tests(demsar):
+    assert demsar.advice.startswith(
+        "Take “C4.5+m+cf”, or what is simpler or cheaper among those that are not told apart from "
+        "it: “C4.5+m”, “C4.5+cf” and “C4.5”."
+    )
+    far = across("abc", [str(n) for n in range(30)], np.tile([0.1, 0.5, 0.9], (30, 1)))
+    assert far.advice == "Take “c”. “c” has the best mean rank, 1.00 of 3, clearly before the next."
 
 
 def test_best_cells_of_fusions_are_compared_whatever_their_encoders(tmp_path):
@@ -201,7 +233,7 @@ def test_an_incomplete_cell_is_no_method(tmp_path):
                 write_run(folder, "two", SCORES, "x"),
             ],
             "balanced_accuracy",
-            "one and two hold the same data",
+            "list all of it in one grid and run that",
         ),
         (lambda folder: [folder / "none", folder], "balanced_accuracy", "holds no finished run"),
         (lambda folder: [folder], "balanced_acuracy", "did you mean 'balanced_accuracy'"),
