@@ -112,15 +112,22 @@ def _score(bundle: Bundle) -> str:
 def _by_class(bundle: Bundle, run: FinishedRun) -> Iterator[str]:
     """A table of each class's rows and recall, from predictions of rows that were held out."""
     table = pq.read_table(
-        run.folder / "predictions.parquet", columns=["cell", "label", "predicted"],
+        run.folder / "predictions.parquet", columns=["id", "repeat", "cell", "label", "predicted"],
         filters=[("cell", "=", bundle.about["cell"])],
     )
-    labels = np.array(table["label"].to_pylist())
-    predicted = np.array(table["predicted"].to_pylist())
+    ids, labels, predicted = (
+        np.array(table[name].to_pylist()) for name in ("id", "label", "predicted")
+    )
+    repeats = len(set(table["repeat"].to_pylist()))
+    if repeats > 1:
+        yield (
+            f"{len(np.unique(ids)):,} rows were tested, in {repeats} repeats of the folds: recall "
+            f"and precision are of all {len(labels):,} predictions.\n"
+        )
     yield "| class | rows tested | recall | precision |"
     yield "|:--|--:|--:|--:|"
     for name in bundle.classes:
         of_class, as_class = labels == name, predicted == name
         recall = (predicted[of_class] == name).mean() if of_class.any() else float("nan")
         precision = (labels[as_class] == name).mean() if as_class.any() else float("nan")
-        yield f"| {name} | {int(of_class.sum()):,} | {recall:.2f} | {precision:.2f} |"
+        yield f"| {name} | {len(np.unique(ids[of_class])):,} | {recall:.2f} | {precision:.2f} |"
