@@ -61,7 +61,8 @@ class ScoredRecord:
     unseen_classes : whether folds hold out whole classes; these are the groups then.
     breakdown : column -> values (n,) by which accuracy is broken down; None where a row has none.
     thumbnail : gives a small JPEG of a row's picture, None where the row has none; raises OSError
-        or ValueError where it cannot be had. It is asked for the few rows that the report shows.
+        or ValueError where it cannot be had. It is asked for the few rows that the report shows;
+        None itself where no row has a picture.
     unreached : what a time limit left out; None where all is there.
     score : `metric` as a function of labels (m,) and probabilities (m, K), to score resamples by.
     """
@@ -93,6 +94,16 @@ class ScoredRecord:
     unreached: UnreachedRecord | None = None
     thumbnail: Callable[[int], bytes | None] | None = field(default=None, repr=False)
     score: Score | None = field(default=None, repr=False)
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether rows have pictures that can be shown."""
+        return self.thumbnail is not None
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether any row has a text."""
+        return any(text is not None for text in self.texts)
 
     @property
     def size(self) -> tuple[tuple[int, str, str], ...]:

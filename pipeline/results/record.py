@@ -97,7 +97,7 @@ def scored_record(comparison: Comparison, scores: Scores, command: str) -> Score
         group_name="class" if unseen else dataset.group_name,
         unseen_classes=unseen,
         breakdown=dataset.breakdown,
-        thumbnail=partial(thumbnail, dataset),
+        thumbnail=partial(thumbnail, dataset) if "image" in dataset.modalities else None,
     )
 
 

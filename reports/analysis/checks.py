@@ -6,13 +6,12 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import nan
 
 import numpy as np
 
 from reports.analysis.procedures import procedures
 from reports.analysis.ranking import Ranking, rank_cells
-from reports.analysis.standing import Kind, Standing, spread
+from reports.analysis.standing import Kind, Standing
 from reports.fold_record import CellRecord, FoldRecord
 from reports.record import ScoredRecord
 from reports.wording import count, figure, first_listed, listed, quoted
@@ -87,8 +86,7 @@ def _near_perfect(record: ScoredRecord, ranking: Ranking) -> Iterator[Check]:
 
 
 def _accuracy(standing: Standing) -> float:
-    """Mean accuracy over folds, nan where it was not measured."""
-    return spread(fold.scores.get("accuracy", nan) for fold in standing.folds.values()).mean
+    return standing.mean_of("accuracy")
 
 
 def _majority(ranking: Ranking) -> Iterator[Check]:
@@ -98,7 +96,7 @@ def _majority(ranking: Ranking) -> Iterator[Check]:
     weak = []
     for standing in ranking.ranked("image", "text", "fusion"):
         gain = ranking.compare(standing, baseline)
-        if gain is not None and (gain.interval.mean <= 0 or gain.interval.direction in (0, -1)):
+        if gain is not None and not gain.is_clear:
             weak.append(standing.cell.name)
     if weak:
         yield Check(

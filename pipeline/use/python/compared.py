@@ -123,7 +123,7 @@ class Compared:
         standalone: bool = False,
         onnx: bool = False,
     ) -> Bundle:
-        """A cell, fitted on all rows; "best" is the winner.
+        """A cell, fitted on all rows; "best" is what the report says to choose.
 
         Parameters
         ----------

@@ -132,7 +132,7 @@ function ofCases(list) {
   const cases = [...list.querySelectorAll(".case:not(.beyond)")];
   const heading = ["kind", "id", "text", "label"];
   for (const vote of cases[0] ? cases[0].querySelectorAll(".votes li") : []) {
-    heading.push(vote.dataset.who, vote.dataset.who + "_probability");
+    heading.push("predicted_by_" + vote.dataset.who, "probability_by_" + vote.dataset.who);
   }
   return [heading, ...cases.map((item) => [
     item.parentNode.dataset.kind, item.dataset.id, item.dataset.text, item.dataset.label,
