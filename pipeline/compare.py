@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from features.machine.nearest import nearest
 from pipeline.command.browser import add_open, show
@@ -23,6 +24,7 @@ from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.engine.progress import say
 from pipeline.metrics import METRICS
 from pipeline.results.origin import changed
+from pipeline.store.keys import key_of
 from reports.analysis.many_data_sets import AcrossFacts, LeftOut, across
 from reports.page.many_pages import pages
 from reports.wording import count, first_lines, for_terminal, listed
@@ -36,13 +38,16 @@ class CompareError(Exception):
 class Run:
     """A run's name, its data's fingerprint, and the mean score of each method over its folds.
 
-    `incomplete` are methods without a score on every fold.
+    `incomplete` are methods without a score on every fold. `rows` is a hash of the rows that were
+    tested, by id and label, whichever of their columns the run looked at; empty where the run does
+    not tell them.
     """
 
     name: str
     fingerprint: str
     scores: dict[str, float]
     incomplete: frozenset[str] = frozenset()
+    rows: str = ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,14 +118,7 @@ def compare(folders: Sequence[Path], metric: str, by: str = "cell") -> AcrossFac
     if len(runs) < 2:
         raise CompareError("one run is one data set: a comparison across data sets needs two at "
                            "least (for one, see its own report)")
-    for other, run in itertools.combinations(runs, 2):
-        if run.fingerprint == other.fingerprint:
-            raise CompareError(
-                f"{other.name} and {run.name} hold the same data: data sets must be different. To "
-                "compare what these two compared on one, list all of it in one grid and run that: "
-                "what is computed already is taken from the store, and its report compares all on "
-                "the same folds"
-            )
+    _check_different(runs)
     shared = [name for name in runs[0].scores if all(name in run.scores for run in runs)]
     if len(shared) < 2:
         lists = "\n".join(f"  {run.name}: {', '.join(run.scores) or 'none'}" for run in runs)
@@ -132,6 +130,18 @@ def compare(folders: Sequence[Path], metric: str, by: str = "cell") -> AcrossFac
     scores = np.array([[run.scores[name] for name in shared] for run in runs])
     facts = across(shared, [run.name for run in runs], scores, greater)
     return replace(facts, left_out=tuple(_left_out(runs, shared)))
+
+
+def _check_different(runs: Sequence[Run]) -> None:
+    """CompareError where two hold the same data, or the same rows of it."""
+    for other, run in itertools.combinations(runs, 2):
+        if run.fingerprint == other.fingerprint or run.rows == other.rows != "":
+            raise CompareError(
+                f"{other.name} and {run.name} hold the same data: data sets must be different. To "
+                "compare what these two compared on one, list all of it in one grid and run that: "
+                "what is computed already is taken from the store, and its report compares all on "
+                "the same folds"
+            )
 
 
 def _left_out(runs: Sequence[Run], shared: Sequence[str]) -> Iterator[LeftOut]:
@@ -170,7 +180,20 @@ def read_run(folder: Path, metric: str, by: str, greater_is_better: bool) -> Run
         means, incomplete = _means(rows, metric, by, greater_is_better)
     except ValueError as error:
         raise CompareError(f"{folder / 'scores.csv'} is damaged: {error}") from error
-    return Run(folder.name, fingerprint, means, incomplete)
+    return Run(folder.name, fingerprint, means, incomplete, _rows(folder, rows[0]["cell"]))
+
+
+def _rows(folder: Path, cell: str) -> str:
+    """Hash of the ids and labels of the rows that a cell was tested on; see Run."""
+    path = folder / "predictions.parquet"
+    if not path.is_file():
+        return ""
+    try:
+        table = pq.read_table(path, columns=["id", "label"], filters=[("cell", "=", cell)])
+    except (OSError, ValueError) as error:
+        raise CompareError(f"{folder} holds a damaged file: {error}") from error
+    tested = set(zip(table["id"].to_pylist(), table["label"].to_pylist(), strict=True))
+    return key_of({"rows": sorted(tested)}) if tested else ""
 
 
 def _means(

@@ -75,9 +75,10 @@ class AcrossFacts:
         first, rank = quoted(self.methods[0]), figure(self.ranks[0], 2)
         mean = f"{first} has the best mean rank, {rank} of {len(self.methods)}"
         if self.p_value > ALPHA:
+            data_sets = count(len(self.data_sets), "data set")
             return (
-                f"Take the simplest or cheapest: nothing here speaks for one of them. {mean}; more "
-                "data sets may tell more."
+                f"{mean}, which on {data_sets} may be chance. Add data sets, or go by the report "
+                "of each run."
             )
         if self.level:
             others = first_listed([quoted(name) for name in self.level], NAMED, "others")

@@ -8,6 +8,8 @@ import re
 from xml.etree import ElementTree
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import friedmanchisquare, wilcoxon
 
@@ -166,7 +168,7 @@ def test_runs_are_compared_by_what_they_share(tmp_path, capsys):
     captured = capsys.readouterr()
     assert "compare.html" in captured.out
     assert facts.headline in captured.err
-    assert "Take the simplest or cheapest" in captured.err
+    assert "which on 2 data sets may be chance. Add data sets" in captured.err
     assert "1 method not compared:\n  other: not in one" in captured.err
 
 
@@ -187,6 +189,20 @@ def test_what_is_left_out_is_named_with_its_reason(tmp_path):
             assert "Statistical comparisons of classifiers" in text
     assert compare([write_run(tmp_path, "three", SCORES), write_run(tmp_path, "four", SCORES)],
                    "balanced_accuracy").left_out == ()
+
+
+def test_the_same_rows_are_one_data_set_whichever_columns_were_looked_at(tmp_path, capsys):
+    """Runs of the texts and of the pictures of one table have fingerprints of their own."""
+    folders = [write_run(tmp_path, name, SCORES) for name in ("texts", "pictures", "others")]
+    for folder, label in zip(folders, ("cat", "cat", "dog"), strict=True):
+        rows = [{"id": str(row), "cell": "cnn / concat", "label": label} for row in range(3)]
+        pq.write_table(pa.Table.from_pylist(rows), folder / "predictions.parquet")
+    with pytest.raises(CompareError, match="texts and pictures hold the same data"):
+        compare(folders[:2], "balanced_accuracy")
+    assert compare([folders[0], folders[2]], "balanced_accuracy").methods
+    (folders[0] / "predictions.parquet").write_bytes(b"no table")
+    assert main([*map(str, folders), "--out", str(tmp_path / "out")]) == 2
+    assert "texts holds a damaged file" in capsys.readouterr().err
 
 
 def test_the_advice_follows_the_tests(demsar):
