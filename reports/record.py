@@ -119,9 +119,11 @@ class RunRecord(ScoredRecord, FollowUpRecord, WorkRecord):
     ----------
     failures, warnings : those of the scores and of what followed them.
     alarms : sentences as the warnings are, where the verdict may be worthless for them.
+    doubts : those of the warnings that change what one should conclude, in plain words.
     """
 
     alarms: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -131,11 +133,16 @@ class RunRecord(ScoredRecord, FollowUpRecord, WorkRecord):
         parts = vars(work) | vars(follow_up) | vars(scored)
         parts["failures"] = (*scored.failures, *follow_up.failures)
         parts["warnings"] = (*scored.warnings, *follow_up.warnings, *remarks.warnings)
-        return cls(**parts, alarms=remarks.alarms)
+        return cls(**parts, alarms=remarks.alarms, doubts=remarks.doubts)
 
 
 class Remarks(NamedTuple):
-    """What the checks of data and method say, one sentence each; `alarms` are the severe ones."""
+    """What the checks of data and method say, one sentence each.
+
+    `alarms` are the severe ones, `warnings` all others, `doubts` those of them that change what one
+    should conclude, in plain words.
+    """
 
     alarms: tuple[str, ...]
     warnings: tuple[str, ...]
+    doubts: tuple[str, ...]

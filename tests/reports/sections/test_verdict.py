@@ -350,3 +350,19 @@ def test_a_hold_out_says_what_other_test_rows_would(gain, begins, groups, drawn)
     low, high = (float(end.replace("\N{MINUS SIGN}", "-")) for end in rows.groups()[:2])
     assert low < facts.gain.interval.mean < high
     assert rows[3] == drawn
+
+
+def test_warnings_that_change_what_to_conclude_stand_near_the_answer(tmp_path):
+    leak = "Identical pictures straddle folds: in the worst fold 9 test rows have a picture."
+    long = "Nearly the same " + "texts " * 100 + "straddle folds."
+    record = small_record(warnings=("Something else.", leak, long), doubts=(leak, long))
+    said = verdict.facts(record).cautions
+    assert leak in said
+    assert any(caution.startswith("Nearly the same texts") and len(caution) <= 300
+               for caution in said)
+    assert said[-1] == "1 further warning about the data or the method: see Method."
+    write_report(record, tmp_path)
+    answer, _, rest = (tmp_path / "report.md").read_text().partition("## Leaderboard")
+    assert leak in answer
+    assert leak in rest
+    assert long in rest, "all of it stands in Method"
