@@ -46,7 +46,7 @@ def is_drawn_as_page_and_as_markdown(name: str, section: Section[Any]) -> None:
         part = part_of(name, name, section, made)
         if part is None:
             continue
-        assert section.title in html_page(made, [part], "")
+        assert part.title in html_page(made, [part], "")
         assert f"## {section.title}" in markdown_page(made, [part])
 
 

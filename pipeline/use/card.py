@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pipeline.use.bundle import Bundle
 from pipeline.use.exporting.encoders import GRAPH, LACKS, all_of
 from pipeline.use.finished_run import FinishedRun
+from reports.wording import metric_label
 
 LIMITS = """\
 For items like those that it learned from: the same kinds of pictures, texts and classes. What is of
@@ -100,7 +101,7 @@ def _named(part: Mapping[str, Any]) -> str:
 
 def _score(bundle: Bundle) -> str:
     about, score = bundle.about, bundle.about["score"]
-    metric = str(about["metric"]).replace("_", " ")
+    metric = metric_label(str(about["metric"]))
     if score is None:
         return f"Mean {metric} of its cell over the folds of the comparison: {about['mean']:.3f}."
     return (

@@ -56,6 +56,8 @@ def warned(record: RunRecord | RetrievalRecord) -> Iterator[str]:
     if further:
         warnings = count(further, "further warning" if record.doubts else "warning")
         yield f"{warnings} about the data or the method: see Method."
+    elif record.doubts:
+        yield "What this rests on, and what helps: see the warnings in Method."
 
 
 def _is(number: int) -> str:

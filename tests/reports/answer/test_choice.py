@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reports.analysis.ranking import rank_cells
@@ -9,6 +11,7 @@ from reports.answer.choice import choice
 from reports.answer.verdict import verdict
 from reports.sections.verdict import facts
 from tests.support.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
+from tests.support.simulated_runs import Truth, simulated_run
 
 
 def of_gains(*gains: float):
@@ -62,7 +65,19 @@ def test_only_what_is_no_baseline_is_chosen():
     assert (alone.standing.cell, alone.simpler) == (TEXT, False)
 
 
-def test_one_fold_that_shows_no_gain_takes_the_simpler_cell():
-    """Where test rows of the only fold could say something at all; small records' cannot."""
+@pytest.mark.parametrize(
+    ("gain", "seed", "simpler"), [(0.0, 4, True), (0.02, 5, False), (0.1, 4, False)]
+)
+def test_one_fold_that_shows_no_gain_takes_the_simpler_cell(gain, seed, simpler):
+    """Over other test rows; a gain that may be far more than what matters takes the fusion."""
+    truth = Truth(gain=gain, fusions=2, rows=1200, accuracy=0.6)
+    record = simulated_run(truth, data_seed=seed, repeats=1).record
+    record = replace(record, folds=tuple(fold for fold in record.folds if fold.fold == 0))
+    assert verdict(record).answer == "one fold"
+    assert chosen_of(record).simpler is simpler
+
+
+def test_one_fold_of_few_rows_shows_nothing_and_takes_the_best():
     record = small_record({cell: scores[:1] for cell, scores in SMALL_SCORES.items()})
+    assert verdict(record).over_test_rows.low is None
     assert chosen_of(record).standing.cell == FUSION

@@ -361,6 +361,8 @@ def test_warnings_that_change_what_to_conclude_stand_near_the_answer(tmp_path):
     assert any(caution.startswith("Nearly the same texts") and len(caution) <= 300
                for caution in said)
     assert said[-1] == "1 further warning about the data or the method: see Method."
+    alone = verdict.facts(small_record(warnings=(leak,), doubts=(leak,))).cautions
+    assert alone[-2:] == (leak, "What this rests on, and what helps: see the warnings in Method.")
     write_report(record, tmp_path)
     answer, _, rest = (tmp_path / "report.md").read_text().partition("## Leaderboard")
     assert leak in answer
