@@ -136,8 +136,8 @@ def _compared(ranking: Ranking) -> str:
 def _part(standing: Standing, compared: str) -> str:
     """The name of a cell's encoder or classifier."""
     cell = standing.cell
-    name = cell.classifier if compared == "classifier" else cell.image or cell.text
-    return name or cell.fusion
+    encoder = cell.image if standing.kind == "image" else cell.text
+    return (cell.classifier if compared == "classifier" else encoder) or cell.fusion
 
 
 def _bars(ranking: Ranking, compared: str) -> tuple[Bar, ...]:

@@ -195,11 +195,12 @@ function fit(region) {
   const head = laidOut(table.tHead.rows);
   const cells = [...head, ...[...table.tBodies, table.tFoot].filter(Boolean).flatMap((part) => laidOut(part.rows))];
   const number = Math.max(...head.map(([, first, wide]) => first + wide)), hidden = new Set();
-  const kept = new Set(head.filter(([cell]) => "keep" in cell.dataset).map(([, first]) => first));
-  const order = [...Array(number).keys()].slice(FEWEST).reverse();
+  const important = new Set(head.filter(([cell]) => "keep" in cell.dataset).map(([, first]) => first));
+  const last = [...Array(number).keys()].slice(FEWEST).reverse();
+  const order = [...last.filter((column) => !important.has(column)), ...last.filter((column) => important.has(column))];
   leaveOut(cells, hidden);
   if (!whole) {
-    for (const column of [...order.filter((place) => !kept.has(place)), ...order.filter((place) => kept.has(place))]) {
+    for (const column of order) {
       if (!isWide()) break;
       hidden.add(column);
       leaveOut(cells, hidden);
