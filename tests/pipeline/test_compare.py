@@ -266,3 +266,18 @@ def test_runs_that_cannot_be_compared(tmp_path, make, metric, said, capsys):
     )
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_diagram_is_as_wide_as_its_names_ask_for(demsar):
+    """Short names fit a phone sooner; no name begins outside."""
+    long = across([f"{name} {'x' * 30}" for name in METHODS], list("12345678901234"), DEMSAR)
+    widths = []
+    for facts in (demsar, long):
+        drawn = ElementTree.fromstring(diagram(facts))
+        width = float(drawn.get("width"))
+        for text in drawn.iter("{http://www.w3.org/2000/svg}text"):
+            long_as, x = 6.6 * len(text.text), float(text.get("x"))
+            begin = {"start": x, "middle": x - long_as / 2, "end": x - long_as}
+            assert 0 <= begin[text.get("text-anchor")] <= width - long_as
+        widths.append(width)
+    assert widths[0] < 700 < widths[1]
