@@ -34,7 +34,8 @@ def _bundle(options: argparse.Namespace) -> int:
     run = FinishedRun.at(options.run)
     name = run.cell_name(options.cell)
     check_is_new(options.out)
-    say(f"{name}: fitted on all rows")
+    chosen = f", as the report says: {run.choose['why']}" if options.cell == BEST else ""
+    say(f"{name}: fitted on all rows{chosen}")
     extras = Extras(standalone=options.standalone, onnx=options.onnx)
     run.grid()  # its plugins are known from here on, and workers are told of them
     engine = Processes(options.jobs, prepare=carried())
@@ -52,7 +53,8 @@ def parser() -> argparse.ArgumentParser:
         "Fit a cell of a finished run on all its rows and write it into a folder that predicts."))
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("--cell", default=BEST,
-                        help="name of the cell, as the report has it (default: %(default)s)")
+                        help="name of the cell, as the report has it (default: %(default)s, that"
+                        " which the report says to choose)")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder to make")
     parser.add_argument("--standalone", action="store_true",
                         help="take the weights of pretrained encoders along, so that it opens where"

@@ -7,12 +7,13 @@ import csv
 import itertools
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from features.machine.nearest import nearest
 from pipeline.command.browser import add_open, show
@@ -20,10 +21,13 @@ from pipeline.command.ending import ended
 from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.config.reading.origin import LOCK, ORIGIN
+from pipeline.engine.progress import say
 from pipeline.metrics import METRICS
 from pipeline.results.origin import changed
-from reports.analysis.many_data_sets import AcrossFacts, across
+from pipeline.store.keys import key_of
+from reports.analysis.many_data_sets import AcrossFacts, LeftOut, across
 from reports.page.many_pages import pages
+from reports.wording import count, first_lines, for_terminal, listed
 
 
 class CompareError(Exception):
@@ -32,11 +36,18 @@ class CompareError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """A run's name, its data's fingerprint, and the mean score of each method over its folds."""
+    """A run's name, its data's fingerprint, and the mean score of each method over its folds.
+
+    `incomplete` are methods without a score on every fold. `rows` is a hash of the rows that were
+    tested, by id and label, whichever of their columns the run looked at; empty where the run does
+    not tell them.
+    """
 
     name: str
     fingerprint: str
     scores: dict[str, float]
+    incomplete: frozenset[str] = frozenset()
+    rows: str = ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,6 +89,13 @@ def _write(options: argparse.Namespace) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     for name, content in pages(facts, options.metric).items():
         (options.out / name).write_text(content, encoding="utf-8")
+    say(for_terminal(f"{facts.headline}\n{facts.advice}"))
+    if facts.left_out:
+        say(for_terminal("\n".join([
+            f"{count(len(facts.left_out), 'method')} not compared:",
+            *first_lines([f"  {left.method}: {left.reason}" for left in facts.left_out],
+                         where="compare.md"),
+        ])))
     print(f"comparison: {options.out / 'compare.html'}")
     if options.open:
         show(options.out / "compare.html")
@@ -100,11 +118,7 @@ def compare(folders: Sequence[Path], metric: str, by: str = "cell") -> AcrossFac
     if len(runs) < 2:
         raise CompareError("one run is one data set: a comparison across data sets needs two at "
                            "least (for one, see its own report)")
-    for other, run in itertools.combinations(runs, 2):
-        if run.fingerprint == other.fingerprint:
-            raise CompareError(
-                f"{other.name} and {run.name} hold the same data: data sets must be different"
-            )
+    _check_different(runs)
     shared = [name for name in runs[0].scores if all(name in run.scores for run in runs)]
     if len(shared) < 2:
         lists = "\n".join(f"  {run.name}: {', '.join(run.scores) or 'none'}" for run in runs)
@@ -114,7 +128,32 @@ def compare(folders: Sequence[Path], metric: str, by: str = "cell") -> AcrossFac
             + f":\n{lists}"
         )
     scores = np.array([[run.scores[name] for name in shared] for run in runs])
-    return across(shared, [run.name for run in runs], scores, greater)
+    facts = across(shared, [run.name for run in runs], scores, greater)
+    return replace(facts, left_out=tuple(_left_out(runs, shared)))
+
+
+def _check_different(runs: Sequence[Run]) -> None:
+    """CompareError where two hold the same data, or the same rows of it."""
+    for other, run in itertools.combinations(runs, 2):
+        if run.fingerprint == other.fingerprint or run.rows == other.rows != "":
+            raise CompareError(
+                f"{other.name} and {run.name} hold the same data: data sets must be different. To "
+                "compare what these two compared on one, list all of it in one grid and run that: "
+                "what is computed already is taken from the store, and its report compares all on "
+                "the same folds"
+            )
+
+
+def _left_out(runs: Sequence[Run], shared: Sequence[str]) -> Iterator[LeftOut]:
+    """Methods of some run that are not compared, each with the runs that lack it."""
+    methods = {run.name: (*run.scores, *sorted(run.incomplete)) for run in runs}
+    names = dict.fromkeys(itertools.chain.from_iterable(methods.values()))
+    for name in (name for name in names if name not in shared):
+        missing = [run for run, known in methods.items() if name not in known]
+        lacking = [run.name for run in runs if name in run.incomplete]
+        parts = [f"not in {listed(missing)}"] if missing else []
+        parts += [f"without a score on every fold of {listed(lacking)}"] if lacking else []
+        yield LeftOut(name, "; ".join(parts))
 
 
 def read_run(folder: Path, metric: str, by: str, greater_is_better: bool) -> Run:
@@ -138,15 +177,29 @@ def read_run(folder: Path, metric: str, by: str, greater_is_better: bool) -> Run
         (line for line in lock.splitlines() if line.startswith("# data fingerprint")), str(folder)
     )
     try:
-        means = _means(rows, metric, by, greater_is_better)
+        means, incomplete = _means(rows, metric, by, greater_is_better)
     except ValueError as error:
         raise CompareError(f"{folder / 'scores.csv'} is damaged: {error}") from error
-    return Run(folder.name, fingerprint, means)
+    return Run(folder.name, fingerprint, means, incomplete, _rows(folder, rows[0]["cell"]))
+
+
+def _rows(folder: Path, cell: str) -> str:
+    """Hash of the ids and labels of the rows that a cell was tested on; see Run."""
+    path = folder / "predictions.parquet"
+    if not path.is_file():
+        return ""
+    try:
+        table = pq.read_table(path, columns=["id", "label"], filters=[("cell", "=", cell)])
+    except (OSError, ValueError) as error:
+        raise CompareError(f"{folder} holds a damaged file: {error}") from error
+    tested = set(zip(table["id"].to_pylist(), table["label"].to_pylist(), strict=True))
+    return key_of({"rows": sorted(tested)}) if tested else ""
 
 
 def _means(
     rows: Iterable[dict[str, str]], metric: str, by: str, greater_is_better: bool
-) -> dict[str, float]:
+) -> tuple[dict[str, float], frozenset[str]]:
+    """Means of the methods with a score on every fold, and the names of the others."""
     cells: dict[str, list[float]] = defaultdict(list)
     fusions, folds = {}, set()
     for row in rows:
@@ -156,12 +209,12 @@ def _means(
             cells[row["cell"]].append(float(row[metric]))
     means = {name: fmean(values) for name, values in cells.items() if len(values) == len(folds)}
     if by == "cell":
-        return means
+        return means, frozenset(fusions).difference(means)
     best: dict[str, float] = {}
     for name, mean in means.items():
         before = best.get(fusions[name], mean)
         best[fusions[name]] = max(before, mean) if greater_is_better else min(before, mean)
-    return best
+    return best, frozenset(fusions.values()).difference(best)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ class ScoredRecord:
     unseen_classes : whether folds hold out whole classes; these are the groups then.
     breakdown : column -> values (n,) by which accuracy is broken down; None where a row has none.
     thumbnail : gives a small JPEG of a row's picture, None where the row has none; raises OSError
-        or ValueError where it cannot be had. It is asked for the few rows that the report shows.
+        or ValueError where it cannot be had. It is asked for the few rows that the report shows;
+        None itself where no row has a picture.
     unreached : what a time limit left out; None where all is there.
     score : `metric` as a function of labels (m,) and probabilities (m, K), to score resamples by.
     """
@@ -95,6 +96,16 @@ class ScoredRecord:
     score: Score | None = field(default=None, repr=False)
 
     @property
+    def has_pictures(self) -> bool:
+        """Whether rows have pictures that can be shown."""
+        return self.thumbnail is not None
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether any row has a text."""
+        return any(text is not None for text in self.texts)
+
+    @property
     def size(self) -> tuple[tuple[int, str, str], ...]:
         """What was compared on what: numbers with their nouns."""
         return (len(self.labels), "row", "rows"), (len(self.classes), "class", "classes")
@@ -108,9 +119,11 @@ class RunRecord(ScoredRecord, FollowUpRecord, WorkRecord):
     ----------
     failures, warnings : those of the scores and of what followed them.
     alarms : sentences as the warnings are, where the verdict may be worthless for them.
+    doubts : those of the warnings that change what one should conclude, in plain words.
     """
 
     alarms: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -120,11 +133,16 @@ class RunRecord(ScoredRecord, FollowUpRecord, WorkRecord):
         parts = vars(work) | vars(follow_up) | vars(scored)
         parts["failures"] = (*scored.failures, *follow_up.failures)
         parts["warnings"] = (*scored.warnings, *follow_up.warnings, *remarks.warnings)
-        return cls(**parts, alarms=remarks.alarms)
+        return cls(**parts, alarms=remarks.alarms, doubts=remarks.doubts)
 
 
 class Remarks(NamedTuple):
-    """What the checks of data and method say, one sentence each; `alarms` are the severe ones."""
+    """What the checks of data and method say, one sentence each.
+
+    `alarms` are the severe ones, `warnings` all others, `doubts` those of them that change what one
+    should conclude, in plain words.
+    """
 
     alarms: tuple[str, ...]
     warnings: tuple[str, ...]
+    doubts: tuple[str, ...]

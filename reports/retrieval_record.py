@@ -103,6 +103,7 @@ class RetrievalRecord(WorkRecord):
     failures: tuple[FailureRecord, ...] = ()
     alarms: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     groups: Integers | None = None
     group_name: str | None = None

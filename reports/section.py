@@ -41,7 +41,7 @@ def _no_charts(facts: object) -> dict[str, Chart]:
     return {}
 
 
-def _no_gist(facts: object) -> str:
+def _empty(facts: object) -> str:
     return ""
 
 
@@ -61,6 +61,7 @@ class Section(Generic[Facts]):
         unique in the report, since the SVG files are called after them.
     collapsed : whether the page shows only the heading until it is asked for more; `gist` is then
         what stands beside it, a line made from the facts.
+    heading : what stands in the title's place, where the facts decide that; else empty.
     html, markdown : text of the templates of a plugin's section (Jinja, with `facts` and, where it
         has some, `charts`); None where they are files of ours.
     """
@@ -69,7 +70,8 @@ class Section(Generic[Facts]):
     facts: Callable[[Any], Facts | None]
     charts: Callable[[Facts], dict[str, Chart]] = _no_charts
     collapsed: bool = False
-    gist: Callable[[Facts], str] = _no_gist
+    gist: Callable[[Facts], str] = _empty
+    heading: Callable[[Facts], str] = _empty
     html: str | None = None
     markdown: str | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from math import isfinite
 
 from reports.wording import NONE
@@ -61,3 +62,8 @@ def elapsed(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{seconds / 3600:.1f} h"
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as a clock on the wall shows them."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

@@ -69,6 +69,11 @@ def distinct(names: Iterable[str], limit: int = 40) -> list[str]:
     return labels
 
 
+def capitalize_first(text: str) -> str:
+    """Text that begins a line; the rest of it is left as it is, as in "Macro F1"."""
+    return text[:1].upper() + text[1:]
+
+
 def metric_label(name: str) -> str:
     """Readable name of a metric."""
     if name.startswith(SAME_CLASS):

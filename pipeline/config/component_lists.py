@@ -106,7 +106,7 @@ def _listed(
         path: KeyPath = (key, position) if isinstance(given, list) else (key,)
         for component in stands_for(entry, path):
             # In whatever order its members stand, a set is the same.
-            labels = tuple(sorted(member.label for member in members_of(component)))
+            labels = tuple(sorted(member.whole_label for member in members_of(component)))
             problems += _twice(component, listed.get(labels), path)
             listed[labels] = component
     return list(listed.values())
@@ -145,8 +145,8 @@ def _sets(
 
 
 def _repeated(encoders: EncoderSet) -> list[str]:
-    labels = Counter(member.label for member in encoders.members)
-    return [label for label, times in labels.items() if times > 1]
+    times = Counter(member.whole_label for member in encoders.members)
+    return [member.label for member in encoders.members if times[member.whole_label] > 1]
 
 
 def _twice(component: Encoders, other: Encoders | None, path: KeyPath) -> list[Problem]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
@@ -32,12 +32,15 @@ class Component:
         constructor's order.
     candidates : tuned parameters and the values the inner folds choose among.
     by_default : those of them that the grid says nothing of: their values may be widened.
+    shown_paths : what the label shows of parameters that are paths, where their last part does not
+        tell them from those of other components; see `told_apart`.
     """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     candidates: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     by_default: frozenset[str] = frozenset()
+    shown_paths: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __hash__(self) -> int:
         return hash((self.name, repr(self.parameters), repr(self.candidates)))
@@ -45,7 +48,23 @@ class Component:
     @cached_property
     def label(self) -> str:
         """Short readable form: the name and the parameters that are not the defaults."""
-        shown = [_shown(name, value) for name, value in self.parameters.items()]
+        return self._label(self.shown_paths)
+
+    @property
+    def whole_label(self) -> str:
+        """The label with whole paths: different for different parameters."""
+        return self._label({name: str(path) for name, path in self.paths.items()})
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Its parameters that are paths."""
+        items = self.parameters.items()
+        return {name: Path(value) for name, value in items if isinstance(value, os.PathLike)}
+
+    def _label(self, shown_paths: Mapping[str, str]) -> str:
+        shown = [
+            shown_paths.get(name) or _shown(name, value) for name, value in self.parameters.items()
+        ]
         return f"{self.name}({', '.join(shown)})" if shown else self.name
 
 
@@ -67,6 +86,40 @@ Encoders: TypeAlias = Component | EncoderSet
 def members_of(encoders: Encoders) -> tuple[Component, ...]:
     """The encoders of a set, or the only one."""
     return encoders.members if isinstance(encoders, EncoderSet) else (encoders,)
+
+
+def told_apart(listed: Sequence[Encoders]) -> tuple[Encoders, ...]:
+    """The same, whose labels show as much of paths as tells them apart.
+
+    Of the same parameter of components of one name: as many of the last parts of each path as make
+    those with an equal last part different, such as a/model and b/model.
+    """
+    members = list(itertools.chain.from_iterable(map(members_of, listed)))
+    paths: dict[tuple[str, str], set[Path]] = {}
+    for member in members:
+        for name, path in member.paths.items():
+            paths.setdefault((member.name, name), set()).add(path)
+
+    def shown(member: Component) -> Component:
+        tails = {
+            name: _tail(path, paths[member.name, name]) for name, path in member.paths.items()
+        }
+        return replace(member, shown_paths=tails)
+
+    return tuple(
+        EncoderSet(tuple(map(shown, encoders.members)))
+        if isinstance(encoders, EncoderSet) else shown(encoders)
+        for encoders in listed
+    )
+
+
+def _tail(path: Path, paths: Iterable[Path]) -> str:
+    """The shortest end of a path that those of its name do not have, in whole parts."""
+    others = [other for other in paths if other != path and other.name == path.name]
+    number = 1
+    while any(other.parts[-number:] == path.parts[-number:] for other in others):
+        number += 1
+    return Path(*path.parts[-number:]).as_posix()
 
 
 def _shown(name: str, value: Any) -> str:

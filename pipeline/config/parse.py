@@ -20,6 +20,7 @@ from pipeline.config.component_lists import (
     located,
     located_encoders,
 )
+from pipeline.config.components import told_apart
 from pipeline.config.data_key import data_key
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.problem import Mistake, Problem, broken, installs
@@ -198,8 +199,8 @@ def _lists(content: Mapping[str, Any], problems: list[Problem]) -> Lists:
 
 def _located(lists: Lists, folder: Path) -> dict[str, Any]:
     return {
-        "image": tuple(located_encoders(listed, folder) for listed in lists["image"]),
-        "text": tuple(located_encoders(listed, folder) for listed in lists["text"]),
+        "image": told_apart([located_encoders(listed, folder) for listed in lists["image"]]),
+        "text": told_apart([located_encoders(listed, folder) for listed in lists["text"]]),
         "fusion": tuple(located(listed, folder) for listed in lists["fusion"]),
         "classifier": tuple(located(listed, folder) for listed in lists["classifier"]),
     }

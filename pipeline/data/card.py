@@ -20,7 +20,7 @@ def card(dataset: Dataset) -> dict[str, str]:
     """Rows, classes, groups, pictures, texts and duplicates, each in one line."""
     facts = {"rows": f"{len(dataset):,}"}
     if dataset.classes:
-        counts = np.bincount(dataset.labels[dataset.labels >= 0])
+        counts = dataset.class_sizes
         facts["classes"] = (
             f"{len(dataset.classes)}, of {counts.min():,} to {counts.max():,} rows"
         )

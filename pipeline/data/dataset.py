@@ -102,6 +102,12 @@ class Dataset:
         """A sentence for each row that is left out."""
         return tuple(row.sentence for row in self.left_out)
 
+    @property
+    def class_sizes(self) -> IntArray:
+        """Rows of each class (K,), of those with a label."""
+        sizes: IntArray = np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes))
+        return sizes
+
     def __len__(self) -> int:
         return len(self.ids)
 

@@ -58,11 +58,9 @@ def _known_pictures(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
 def _small_classes(dataset: Dataset) -> Iterator[Check]:
     if not dataset.classes:
         return
-    labelled = dataset.labels[dataset.labels >= 0]
-    counts = np.bincount(labelled, minlength=len(dataset.classes))
     small = [
         f"{quoted(name)} ({number})"
-        for name, number in zip(dataset.classes, counts, strict=True)
+        for name, number in zip(dataset.classes, dataset.class_sizes, strict=True)
         if number < SMALL_CLASS
     ]
     if small:

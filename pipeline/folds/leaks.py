@@ -80,6 +80,9 @@ def _known_samples(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
                 f"Identical {noun}s straddle folds: in the worst fold "
                 f"{count(worst, 'test row has', 'test rows have')} a {noun} that also stands in "
                 "the training rows.",
+                bears=True,
+                gist=f"Some test rows have a {noun} that stands in the training rows, too ({worst} "
+                "in the worst fold): scores may be too good.",
             )
 
 
@@ -115,6 +118,9 @@ def _nearly_known(
             f"byte, also stands in the training rows, as in {examples}. Give such rows a column of "
             "their own to group by (split.group), or leave all but one of them out.",
             severe=right / sum(len(fold.test) for fold in folds) >= LIFT,
+            bears=True,
+            gist=f"Some test rows have a {noun} that is nearly one of the training rows ({worst} "
+            "in the worst fold): scores may be too good.",
         )
 
 
@@ -220,6 +226,7 @@ def _named_classes(dataset: Dataset) -> Iterator[Check]:
             "label in the text",
             f"The text names the class: the name of {first_listed(named, 5)} stands in the texts.",
             severe=2 * len(named) >= len(dataset.classes),
+            bears=True,
         )
 
 

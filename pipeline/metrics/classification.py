@@ -34,10 +34,22 @@ class ClassCounts(NamedTuple):
         """Those of a matrix (K, K) of rows by true and predicted class."""
         return cls.known(np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
 
+    def accuracy(self) -> float:
+        """See `accuracy`."""
+        return float(self.hits.sum() / self.true.sum())
+
     def balanced_accuracy(self) -> float:
         """See `balanced_accuracy`."""
         occurs = self.true > 0
         return float(np.mean(self.hits[occurs] / self.true[occurs]))
+
+    def precision_macro(self) -> float:
+        """See `precision_macro`."""
+        return float(np.mean(self.hits / np.maximum(self.predicted, 1)))
+
+    def recall_macro(self) -> float:
+        """See `recall_macro`."""
+        return float(np.mean(self.hits / np.maximum(self.true, 1)))
 
     def f1_macro(self) -> float:
         """See `f1_macro`."""
@@ -61,14 +73,12 @@ def balanced_accuracy(labels: Labels, probabilities: Probabilities) -> float:
 
 def precision_macro(labels: Labels, probabilities: Probabilities) -> float:
     """Unweighted mean precision over classes that occur or are predicted; never predicted: 0."""
-    hits, _, predicted = _counts(labels, probabilities)
-    return float(np.mean(hits / np.maximum(predicted, 1)))
+    return _counts(labels, probabilities).precision_macro()
 
 
 def recall_macro(labels: Labels, probabilities: Probabilities) -> float:
     """Unweighted mean recall over classes that occur or are predicted; one that never occurs: 0."""
-    hits, true, _ = _counts(labels, probabilities)
-    return float(np.mean(hits / np.maximum(true, 1)))
+    return _counts(labels, probabilities).recall_macro()
 
 
 def f1_macro(labels: Labels, probabilities: Probabilities) -> float:

@@ -30,6 +30,7 @@ ELSEWHERE = (
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
+PDF = b"%PDF-"  # what a file begins with
 PATIENCE = 120.0  # seconds for a page to be printed; a usual one takes three
 
 
@@ -99,7 +100,15 @@ def _run(command: list[str], printed: Path) -> None:
         raise PrintError(f"{command[0]} has not printed within {PATIENCE:.0f} s") from error
     except OSError as error:
         raise PrintError(f"{command[0]} does not start: {error}") from error
-    if not printed.is_file() or printed.read_bytes()[:5] != b"%PDF-":
+    if not _is_pdf(printed):
         said = done.stderr.strip().splitlines()
         why = f": {said[-1]}" if said else ""
         raise PrintError(f"{command[0]} printed nothing (exit code {done.returncode}){why}")
+
+
+def _is_pdf(path: Path) -> bool:
+    """Whether a file is there that begins as a PDF does."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(PDF)) == PDF

@@ -37,4 +37,4 @@ def _unfit_encoders(comparison: Comparison) -> Iterator[Check]:
         encoder = build_encoder(modality, component, "pooled", comparison.seed)
         reason = encoder.unfit(comparison.dataset.modalities[modality].samples)
         if reason is not None:
-            yield Check("unfit encoder", f"{component.label}: {reason}.")
+            yield Check("unfit encoder", f"{component.label}: {reason}.", bears=True)

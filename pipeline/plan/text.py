@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from models.course import TrainsNetwork
 from pipeline.data.left_out import counted_reasons
 from pipeline.engine.limit import TimeLimit
@@ -70,7 +68,7 @@ def _row_lines(comparison: Comparison) -> list[str]:
     if not dataset.classes:
         lines = [f"rows:     {count(len(dataset), 'pair')}, {folds}"]
     else:
-        sizes = np.bincount(dataset.labels[dataset.labels >= 0], minlength=len(dataset.classes))
+        sizes = dataset.class_sizes
         small, large = dataset.classes[sizes.argmin()], dataset.classes[sizes.argmax()]
         lines = [
             f"rows:     {count(len(dataset), 'row')}, "

@@ -93,7 +93,9 @@ def _figures(reached: Verdict, said: VerdictFacts) -> dict[str, Any]:
         else {"metric": second.metric.name, "answer": second.answer, **_gain(second.gain)},
         "pairs_of_repeats": None if agreement is None else list(agreement.answers),
         "settling": None if reached.settling is None else asdict(reached.settling),
+        "over_baseline": None if reached.over_baseline is None else _gain(reached.over_baseline),
         "winner": said.winner,
+        "choose": None if said.choose is None else asdict(said.choose),
         "score": None if reached.score is None else asdict(reached.score),
         "chosen": {
             pool: {f"{repeat},{fold}": name for (repeat, fold), name in choosing.chosen.items()}

@@ -97,7 +97,7 @@ def scored_record(comparison: Comparison, scores: Scores, command: str) -> Score
         group_name="class" if unseen else dataset.group_name,
         unseen_classes=unseen,
         breakdown=dataset.breakdown,
-        thumbnail=partial(thumbnail, dataset),
+        thumbnail=partial(thumbnail, dataset) if "image" in dataset.modalities else None,
     )
 
 
@@ -249,9 +249,11 @@ def _encoded_records(plan: Plan, store: Store) -> tuple[EncodedRecord, ...]:
 def remarks_of(checks: Iterable[Check]) -> Remarks:
     """What the checks of data and method found."""
     checks = list(checks)
+    others = [check for check in checks if not check.severe]
     return Remarks(
         tuple(for_terminal(check.sentence) for check in checks if check.severe),
-        tuple(for_terminal(check.sentence) for check in checks if not check.severe),
+        tuple(for_terminal(check.sentence) for check in others),
+        tuple(for_terminal(check.gist or check.sentence) for check in others if check.bears),
     )
 
 

@@ -160,9 +160,9 @@ def _scores(queries: QueriesRecord) -> dict[str, float]:
 
 def with_checks(record: RetrievalRecord, checks: Sequence[Check]) -> RetrievalRecord:
     """The record with what `checks` of rows and folds say, and those of its scores."""
-    doubts = remarks_of(severe_first([*checks, *answer_of(record).checks()]))
-    warnings = (*record.warnings, *doubts.warnings)
-    return replace(record, alarms=doubts.alarms, warnings=warnings)
+    remarks = remarks_of(severe_first([*checks, *answer_of(record).checks()]))
+    warnings = (*record.warnings, *remarks.warnings)
+    return replace(record, alarms=remarks.alarms, warnings=warnings, doubts=remarks.doubts)
 
 
 def write_retrieval_run(

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pipeline.use.bundle import Bundle
 from pipeline.use.exporting.encoders import GRAPH, LACKS, all_of
 from pipeline.use.finished_run import FinishedRun
+from reports.wording import metric_label
 
 LIMITS = """\
 For items like those that it learned from: the same kinds of pictures, texts and classes. What is of
@@ -100,7 +101,7 @@ def _named(part: Mapping[str, Any]) -> str:
 
 def _score(bundle: Bundle) -> str:
     about, score = bundle.about, bundle.about["score"]
-    metric = str(about["metric"]).replace("_", " ")
+    metric = metric_label(str(about["metric"]))
     if score is None:
         return f"Mean {metric} of its cell over the folds of the comparison: {about['mean']:.3f}."
     return (
@@ -112,15 +113,22 @@ def _score(bundle: Bundle) -> str:
 def _by_class(bundle: Bundle, run: FinishedRun) -> Iterator[str]:
     """A table of each class's rows and recall, from predictions of rows that were held out."""
     table = pq.read_table(
-        run.folder / "predictions.parquet", columns=["cell", "label", "predicted"],
+        run.folder / "predictions.parquet", columns=["id", "repeat", "cell", "label", "predicted"],
         filters=[("cell", "=", bundle.about["cell"])],
     )
-    labels = np.array(table["label"].to_pylist())
-    predicted = np.array(table["predicted"].to_pylist())
+    ids, labels, predicted = (
+        np.array(table[name].to_pylist()) for name in ("id", "label", "predicted")
+    )
+    repeats = len(set(table["repeat"].to_pylist()))
+    if repeats > 1:
+        yield (
+            f"{len(np.unique(ids)):,} rows were tested, in {repeats} repeats of the folds: recall "
+            f"and precision are of all {len(labels):,} predictions.\n"
+        )
     yield "| class | rows tested | recall | precision |"
     yield "|:--|--:|--:|--:|"
     for name in bundle.classes:
         of_class, as_class = labels == name, predicted == name
         recall = (predicted[of_class] == name).mean() if of_class.any() else float("nan")
         precision = (labels[as_class] == name).mean() if as_class.any() else float("nan")
-        yield f"| {name} | {int(of_class.sum()):,} | {recall:.2f} | {precision:.2f} |"
+        yield f"| {name} | {len(np.unique(ids[of_class])):,} | {recall:.2f} | {precision:.2f} |"

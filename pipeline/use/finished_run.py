@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,11 +91,32 @@ class FinishedRun:
         match = re.search(r"^# data fingerprint \(sha256\): (\w+)$", self.lock, re.MULTILINE)
         return match.group(1) if match else ""
 
+    @property
+    def choose(self) -> Mapping[str, Any]:
+        """What the report says to choose: its `cell`, and `why`.
+
+        Of a run of an earlier version the best on its folds, which is all that it says.
+        """
+        winner = {"cell": self.verdict["winner"], "why": "the best of its run"}
+        return self.verdict.get("choose") or winner
+
     def cell_name(self, asked: str) -> str:
-        """The name of a cell, the winner's for BEST. Raises BundleError with the nearest name."""
+        """The name of a cell; for BEST of that which the report says to choose.
+
+        Raises
+        ------
+        BundleError
+            With the nearest name where there is no such cell; or where BEST is none, for every cell
+            failed or is a baseline.
+        """
         names = [cell["name"] for cell in self.verdict["cells"]]
         if asked == BEST:
-            return str(self.verdict["winner"])
+            if self.choose["cell"] is None:
+                raise BundleError(
+                    f"{self.folder} has no cell to choose: none but baselines has all its scores; "
+                    "name one by --cell"
+                )
+            return str(self.choose["cell"])
         if asked not in names:
             raise BundleError(f"--cell: the run has no cell '{asked}'; {nearest(asked, names)}")
         return asked

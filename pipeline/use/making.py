@@ -130,7 +130,7 @@ def _columns(comparison: Comparison) -> dict[str, Any]:
 
 def _about(cell: Cell, run: FinishedRun, comparison: Comparison) -> dict[str, Any]:
     verdict = run.verdict
-    is_winner = cell.name == verdict["winner"]
+    expected = {verdict["winner"]: verdict["score"], run.choose["cell"]: run.choose.get("score")}
     scores = next(scored for scored in verdict["cells"] if scored["name"] == cell.name)
     return {
         "run": verdict["name"],
@@ -140,7 +140,7 @@ def _about(cell: Cell, run: FinishedRun, comparison: Comparison) -> dict[str, An
         "fusion": scores["fusion"],
         "classifier": scores["classifier"],
         "metric": verdict["metric"],
-        "score": verdict["score"] if is_winner else None,
+        "score": expected.get(cell.name),
         "mean": scores["mean"],
         "headline": verdict["headline"],
         "columns": _columns(comparison),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from itertools import islice
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.data.reading.names import by_normal_form, normal
+from pipeline.metrics import METRICS
 from pipeline.metrics.classification import ClassCounts
 from pipeline.use.bundle import Bundle, read_manifest
 from pipeline.use.exporting.runtime import Runtime
@@ -20,8 +22,18 @@ from pipeline.use.items.item import Item
 from pipeline.use.items.reading import read_items
 from pipeline.use.predictions import Journal, predicted
 from pipeline.use.problem import BundleError, listed
-from reports.wording import count
+from reports.wording import count, figure, metric_label
 
+# Metrics that follow from rows counted by true and predicted class, however many there are.
+FROM_COUNTS: dict[str, Callable[[ClassCounts], float]] = {
+    "accuracy": ClassCounts.accuracy,
+    "balanced_accuracy": ClassCounts.balanced_accuracy,
+    "precision_macro": ClassCounts.precision_macro,
+    "recall_macro": ClassCounts.recall_macro,
+    "f1_macro": ClassCounts.f1_macro,
+}
+LOSS = "log_loss"
+USUAL = ("accuracy", "balanced_accuracy", "f1_macro", LOSS)
 ALWAYS = ("id", "predicted", "probability", "missing", "problem")
 
 
@@ -46,8 +58,16 @@ class Request:
 
 @dataclass
 class Summary:
-    """How many items there were, what was wrong with them, and the scores of those with a label."""
+    """How many items there were, what was wrong with them, and the scores of those with a label.
 
+    Parameters
+    ----------
+    metric : what the bundle's run ranked its cells by: the first that is said.
+    labels, shares : codes of the true classes, and one row of probabilities after the other; kept
+        only where the metric does not follow from the other figures.
+    """
+
+    metric: str = ""
     coverage: str = ""
     given_up: tuple[str, ...] = ()
     items: int = 0
@@ -56,6 +76,8 @@ class Summary:
     confusion: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     loss: float = 0.0
     unknown: int = 0
+    labels: array[int] = field(default_factory=lambda: array("q"))
+    shares: array[float] = field(default_factory=lambda: array("d"))
 
     def lines(self) -> Iterator[str]:
         """Sentences for the terminal."""
@@ -96,14 +118,28 @@ class Summary:
             return
         self.confusion[classes.index(label), classes.index(row["predicted"])] += 1
         self.loss -= float(np.log(max(row[f"p: {label}"], 1e-15)))
+        if self.metric in METRICS and self.metric not in (*FROM_COUNTS, LOSS):
+            self.labels.append(classes.index(label))
+            self.shares.extend(row[f"p: {name}"] for name in classes)
 
     def _scores(self) -> str:
-        counts, rows = ClassCounts.of_confusion(self.confusion), int(self.confusion.sum())
-        return (
-            f"of {count(rows, 'item')} with a label: accuracy {counts.hits.sum() / rows:.3f}, "
-            f"balanced accuracy {counts.balanced_accuracy():.3f}, macro F1 "
-            f"{counts.f1_macro():.3f}, log loss {self.loss / rows:.3f}"
-        )
+        """The run's metric first, then what is usual."""
+        values = {name: self._value(name) for name in (self.metric, *USUAL)}
+        shown = [f"{metric_label(name)} {figure(value)}" for name, value in values.items()
+                 if value is not None]
+        return f"of {count(int(self.confusion.sum()), 'item')} with a label: {', '.join(shown)}"
+
+    def _value(self, metric: str) -> float | None:
+        """A metric of the items with a label; None where it is not known here."""
+        rows = int(self.confusion.sum())
+        if metric == LOSS:
+            return self.loss / rows
+        if metric in FROM_COUNTS:
+            return float(FROM_COUNTS[metric](ClassCounts.of_confusion(self.confusion)))
+        if metric not in METRICS:
+            return None
+        probabilities = np.array(self.shares).reshape(rows, -1)
+        return float(METRICS[metric](np.array(self.labels, dtype=np.int64), probabilities))
 
 
 @cache
@@ -135,7 +171,11 @@ def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:
     items: Iterator[Item] = islice(read_items(request.items, columns), done, None)
     for rows in predicted(bundle, items, request.coverage):
         journal.append(rows)
-    summary = Summary(_coverage_text(bundle, request.coverage), journal.given_up)
+    summary = Summary(
+        metric=str(bundle.about.get("metric", "")),
+        coverage=_coverage_text(bundle, request.coverage),
+        given_up=journal.given_up,
+    )
     if not journal.path.exists():
         journal.append([])
     names = [

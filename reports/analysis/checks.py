@@ -6,13 +6,12 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import nan
 
 import numpy as np
 
 from reports.analysis.procedures import procedures
 from reports.analysis.ranking import Ranking, rank_cells
-from reports.analysis.standing import Kind, Standing, spread
+from reports.analysis.standing import Kind, Standing
 from reports.fold_record import CellRecord, FoldRecord
 from reports.record import ScoredRecord
 from reports.wording import count, figure, first_listed, listed, quoted
@@ -34,12 +33,16 @@ REMEDIES = {
 class Check:
     """One doubt, in a sentence that holds its evidence.
 
-    `severe` where the verdict may be worthless for it.
+    `severe` where the verdict may be worthless for it; `bears` where it changes, all the same, what
+    one should conclude: it then stands near the answer, as `gist` where that says it in plainer
+    words.
     """
 
     name: str
     sentence: str
     severe: bool = False
+    bears: bool = False
+    gist: str = ""
 
 
 def checks(record: ScoredRecord) -> tuple[Check, ...]:
@@ -65,6 +68,7 @@ def encoding_checks(encoded: Iterable[EncodedRecord]) -> tuple[Check, ...]:
         Check(
             "not read",
             f"{entry.encoder}: {entry.counts[noun]:,.0f} of {entry.samples:,} {noun}: {remedy}.",
+            bears=True,
         )
         for entry, (noun, remedy) in itertools.product(encoded, REMEDIES.items())
         if entry.counts.get(noun, 0) > UNREAD * entry.samples
@@ -83,12 +87,12 @@ def _near_perfect(record: ScoredRecord, ranking: Ranking) -> Iterator[Check]:
                 f"does not name the class and that no {noun} of a test row, or one made from it, "
                 "was seen in training.",
                 severe=kind == "text",
+                bears=True,
             )
 
 
 def _accuracy(standing: Standing) -> float:
-    """Mean accuracy over folds, nan where it was not measured."""
-    return spread(fold.scores.get("accuracy", nan) for fold in standing.folds.values()).mean
+    return standing.mean_of("accuracy")
 
 
 def _majority(ranking: Ranking) -> Iterator[Check]:
@@ -98,7 +102,7 @@ def _majority(ranking: Ranking) -> Iterator[Check]:
     weak = []
     for standing in ranking.ranked("image", "text", "fusion"):
         gain = ranking.compare(standing, baseline)
-        if gain is not None and (gain.interval.mean <= 0 or gain.interval.direction in (0, -1)):
+        if gain is not None and not gain.is_clear:
             weak.append(standing.cell.name)
     if weak:
         yield Check(
@@ -139,6 +143,10 @@ def _edges(record: ScoredRecord, ranking: Ranking) -> Iterator[Check]:
             "edge of the range",
             f"Inner folds choose what stands at the end of the grid's range: {'; '.join(on_edges)}."
             " Widen the range, or leave it out of the grid: it is then widened where that helps.",
+            bears=True,
+            gist="The best cells may be worth more than is shown: "
+            f"{count(len(on_edges), 'parameter of theirs is', 'parameters of theirs are')} chosen "
+            "at the end of the grid's range.",
         )
 
 

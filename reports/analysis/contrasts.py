@@ -123,15 +123,13 @@ def _limits(record: RunRecord, ranking: Ranking) -> Iterator[str]:
     folds = len(ranking.folds)
     if folds == 1:
         yield (
-            "One fold (a hold-out) gives one difference: it tells how scores vary over other test "
-            "rows, not over other training rows, which may turn small differences round. Use "
-            "several folds."
+            "One fold (a hold-out) does not tell what other training rows would change: small "
+            "differences may turn round. Use several folds."
         )
     elif 1 < folds < FEW_FOLDS:
         yield (
-            f"Only {folds} folds: tests and intervals rest on {folds} differences; they find large "
-            "effects only, and a difference they do not find may well be there. "
-            f"Use at least {FEW_FOLDS}, better 10."
+            f"Only {folds} folds: only large differences can be shown, and one that is not shown "
+            f"may well be there. Use at least {FEW_FOLDS}, better 10."
         )
     if record.groups is not None:
         yield from _limits_of_groups(record, record.groups, ranking)
@@ -144,8 +142,8 @@ def _limits_of_groups(
     noun, nouns = ranking.unit_names
     if number < FEWEST_UNITS:
         yield (
-            f"Only {count(number, noun, nouns)}: how scores vary from {noun} to {noun} cannot be "
-            f"told, so the pooled scores have no interval (they need {FEWEST_UNITS})."
+            f"Only {count(number, noun, nouns)}: too few to tell how scores would be on others, so "
+            f"single scores have no interval (that takes {FEWEST_UNITS})."
         )
     if record.unseen_classes:
         return

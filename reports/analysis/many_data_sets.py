@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, f, rankdata, studentized_range, wilcoxon
 
 from reports.analysis.statistics import holm
-from reports.wording import count, quoted
+from reports.wording import count, figure, first_listed, quoted
 
 ALPHA = 0.05
+NAMED = 5  # methods of a sentence
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,14 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A method that is not compared, for not every data set has a whole score of it."""
+
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class AcrossFacts:
     """k methods on N data sets.
 
@@ -45,6 +54,7 @@ class AcrossFacts:
     statistic, p_value : Friedman's test in the form of Iman and Davenport.
     difference : Nemenyi's critical difference of mean ranks at ALPHA.
     cliques : runs of methods that it cannot tell apart, longest only.
+    left_out : methods of some data set that are not compared, and why.
     """
 
     methods: tuple[str, ...]
@@ -57,6 +67,26 @@ class AcrossFacts:
     cliques: tuple[tuple[str, ...], ...]
     pairs: tuple[Pair, ...]
     greater_is_better: bool = True
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def advice(self) -> str:
+        """What to do, in a sentence."""
+        first, rank = quoted(self.methods[0]), figure(self.ranks[0], 2)
+        mean = f"{first} has the best mean rank, {rank} of {len(self.methods)}"
+        if self.p_value > ALPHA:
+            data_sets = count(len(self.data_sets), "data set")
+            return (
+                f"{mean}, which on {data_sets} may be chance. Add data sets, or go by the report "
+                "of each run."
+            )
+        if self.level:
+            others = first_listed([quoted(name) for name in self.level], NAMED, "others")
+            return (
+                f"Take {first}, or what is simpler or cheaper among those that are not told apart "
+                f"from it: {others}. {mean}."
+            )
+        return f"Take {first}. {mean}, clearly before the next."
 
     @property
     def headline(self) -> str:

@@ -9,7 +9,7 @@ from statistics import fmean
 
 import numpy as np
 
-from reports.analysis.standing import Kind, Standing, kind_of, spread
+from reports.analysis.standing import Kind, Modality, Standing, kind_of, spread
 from reports.analysis.statistics import (
     Interval,
     Posterior,
@@ -49,6 +49,11 @@ class Comparison:
         return sum(gain > 0 for _, gain in self.gains)
 
     @property
+    def is_clear(self) -> bool:
+        """Whether the gain is above zero and, where there is an interval, all of that."""
+        return self.interval.mean > 0 and self.interval.direction != 0
+
+    @property
     def positive(self) -> float | None:
         """Probability of a gain above zero: 1 - p / 2 of the test where the mean is above zero."""
         if self.test is None:
@@ -66,6 +71,7 @@ class Ranking:
     folds : those that the ranking metric is defined on.
     units : what was drawn independently and tested: groups, or rows where there are none.
     unit_names : what one of these is called, and several.
+    modality : the only one that any cell judges rows by; None where there are both, or neither.
     """
 
     metric: MetricRecord
@@ -73,6 +79,7 @@ class Ranking:
     standings: tuple[Standing, ...]
     units: int
     unit_names: tuple[str, str]
+    modality: Modality | None
 
     @property
     def parts(self) -> int:
@@ -178,8 +185,21 @@ def rank_cells(record: ScoredRecord) -> Ranking:
         for cell in record.cells
     ]
     return Ranking(
-        metric, defined, _in_order(standings, metric), _units(record), _unit_names(record)
+        metric,
+        defined,
+        _in_order(standings, metric),
+        _units(record),
+        _unit_names(record),
+        _only_modality(record),
     )
+
+
+def _only_modality(record: ScoredRecord) -> Modality | None:
+    """See Ranking.modality; cells that a time limit left out count, too."""
+    kinds: set[str] = {kind_of(cell) for cell in record.cells}
+    kinds |= set() if record.unreached is None else set(record.unreached.kinds)
+    names: tuple[Modality, ...] = ("image", "text")
+    return next((name for name in names if kinds - {"baseline"} == {name}), None)
 
 
 def _unit_names(record: ScoredRecord) -> tuple[str, str]:

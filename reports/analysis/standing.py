@@ -11,6 +11,8 @@ from typing import Literal
 from reports.fold_record import CellRecord, FoldKey, FoldRecord
 
 Kind = Literal["image", "text", "fusion", "baseline"]
+Modality = Literal["image", "text"]
+NOUNS: dict[str, str] = {"image": "picture", "text": "text"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,10 @@ class Standing:
     score: Spread
     complete: bool
     rank: int | None
+
+    def mean_of(self, metric: str) -> float:
+        """Mean of any metric over its folds; nan where it was not measured, or not defined."""
+        return spread(fold.scores.get(metric, nan) for fold in self.folds.values()).mean
 
 
 def spread(values: Iterable[float]) -> Spread:

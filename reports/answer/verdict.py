@@ -20,7 +20,7 @@ from reports.unreached_record import UnreachedRecord
 Answer = (
     Judged
     | Literal["one fold", "few units", "half compared", "no choice", "not compared", "no result"]
-    | Literal["not reached"]
+    | Literal["one modality", "not reached"]
 )
 # The metric that is looked at beside the chosen one: how many are right beside how well the classes
 # are told apart, and the reverse.
@@ -46,8 +46,9 @@ class Verdict:
     answer : one of the five of `reports.answer.rules`, or why there is none: "one fold" has no
         interval over folds, "few units" fewer than FEWEST_UNITS groups or rows, "half compared"
         lacks a modality alone, "no choice" has no predictions on inner folds to choose by, "not
-        compared" no fusion or no single modality, "no result" no complete cell; "not reached" may
-        lack any of these because the time was over.
+        compared" no fusion or no single modality, "no result" no complete cell; "one modality" asks
+        nothing of a second, but which cell is best; "not reached" may lack any of these because the
+        time was over.
     gain : choosing among the cells with both modalities over choosing among those with one, fold by
         fold; it decides the answer.
     procedures : these two, and choosing among all cells.
@@ -56,6 +57,9 @@ class Verdict:
     agreement : of pairs of repeats.
     settling : what would settle an answer that leaves the matter open.
     over_test_rows : of the only fold, the gain and how far it would vary over other test rows.
+    over_baseline : with one modality, choosing among all cells (else the best of them) over the
+        best baseline.
+    lead : with one modality, the best cell over the next.
     """
 
     answer: Answer
@@ -66,6 +70,8 @@ class Verdict:
     agreement: Agreement | None = None
     settling: Settling | None = None
     over_test_rows: PooledInterval | None = None
+    over_baseline: Comparison | None = None
+    lead: Comparison | None = None
 
     @property
     def disagree(self) -> bool:
@@ -86,6 +92,10 @@ def verdict(record: RunRecord) -> Verdict:
     if record.unreached is not None and _wants_time(missing, record.unreached):
         return Verdict("not reached", None, choosing if record.unreached.decides else {}, score)
     reached = Verdict(missing or "no choice", gain, choosing, score)
+    if missing == "one modality":
+        return replace(
+            reached, over_baseline=_over_baseline(ranking, choice), lead=_lead(ranking)
+        )
     if both is None or single is None or gain is None:
         return reached
     if missing == "one fold":
@@ -112,12 +122,23 @@ def _over_test_rows(
     return None if scores is None else scores.difference(fusion, modality)
 
 
+def _over_baseline(ranking: Ranking, choice: Procedure | None) -> Comparison | None:
+    best, baseline = ranking.best("image", "text"), ranking.best("baseline")
+    if best is None or baseline is None:
+        return None
+    return ranking.compare(best if choice is None else choice.standing, baseline)
+
+
+def _lead(ranking: Ranking) -> Comparison | None:
+    first, second, *_ = (*ranking.ranked("image", "text"), None, None)
+    return ranking.compare(first, second) if first and second else None
+
+
 def _missing(ranking: Ranking, gain: Comparison | None) -> Answer | None:
     """Why a run has no answer; None where it has one."""
-    if ranking.best() is None:
-        return "no result"
-    if not ranking.ranked("fusion") or not ranking.ranked("image", "text"):
-        return "not compared"
+    uncompared = _uncompared(ranking)
+    if uncompared is not None:
+        return uncompared
     if gain is None:
         return "no choice"
     if gain.test is None:
@@ -125,6 +146,16 @@ def _missing(ranking: Ranking, gain: Comparison | None) -> Answer | None:
     if not (ranking.best("image") and ranking.best("text")):
         return "half compared"
     return "few units" if ranking.units < FEWEST_UNITS else None
+
+
+def _uncompared(ranking: Ranking) -> Answer | None:
+    """Why two modalities are not compared with one; None where they are."""
+    if ranking.best() is None:
+        return "no result"
+    if ranking.modality is not None and ranking.best(ranking.modality):
+        return "one modality"
+    compared = ranking.ranked("fusion") and ranking.ranked("image", "text")
+    return None if compared else "not compared"
 
 
 def _wants_time(missing: Answer | None, unreached: UnreachedRecord) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from reports.wording import distinct
+from reports.wording import capitalize_first, distinct
 
 # Coloured by the configuration's category range, in this order; each has a shape as well, so that
 # nobody has to tell colours apart. The page's tables show the same (page.css).
@@ -60,10 +60,12 @@ def shaped() -> dict[str, Any]:
 
 
 def shapes_of(kinds: Iterable[str]) -> str:
-    """What the shapes of these kinds mean, as a sentence."""
+    """What the shapes of these kinds mean, as a sentence; empty where there is one kind only."""
     present = set(kinds)
+    if len(present) < 2:
+        return ""
     words = "; ".join(SHAPES_IN_WORDS[kind] for kind in KINDS if kind in present)
-    return f"{words[:1].upper()}{words[1:]}."
+    return f"{capitalize_first(words)}."
 
 
 def tooltips(*fields: str, **titles: str) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from reports.answer.leaderboard_rows import Row
 from reports.sections.leaderboard import LeaderboardFacts
 from reports.sentences.intervals import ends, plus_minus
 from reports.units import duration
-from reports.wording import MINUS, NONE, count, metric_label, short
+from reports.wording import MINUS, NONE, capitalize_first, count, metric_label, short
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -36,7 +36,7 @@ def main_table(board: LeaderboardFacts) -> str:
     """Ranked cells as a tabular with booktabs rules, the best score in bold."""
     metric = board.metrics[0]
     score = metric_label(metric.name)
-    heading = ["", "Cell", score[:1].upper() + score[1:], "95\\,\\% interval", "Fit", "Predict"]
+    heading = ["", "Cell", capitalize_first(score), "95\\,\\% interval", "Fit", "Predict"]
     rows = [_row(row) for row in board.rows if row.rank is not None]
     return "\n".join(
         [

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.units import elapsed, rough_duration
-from reports.wording import clean, count, figure, metric_label, short
+from reports.page.render import environment
 
 
 def page(said: Mapping[str, Any]) -> str:
@@ -22,7 +18,7 @@ def page(said: Mapping[str, Any]) -> str:
     ----------
     said : what progress.json holds; see `pipeline.engine.showing.snapshot`.
     """
-    template = _environment().get_template("page/progress.html")
+    template = environment("html").get_template("page/progress.html")
     return template.render(said=said, state=Markup(_state(said)))
 
 
@@ -35,7 +31,7 @@ def script(said: Mapping[str, Any]) -> str:
 
 
 def _state(said: Mapping[str, Any]) -> str:
-    return _environment().get_template("page/progress_state.html").render(
+    return environment("html").get_template("page/progress_state.html").render(
         said=said, scores=_best_first(said["scores"])
     )
 
@@ -50,31 +46,3 @@ def _best_first(scores: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         return False, -value if score["greater_is_better"] else value
 
     return sorted(scores, key=rank)
-
-
-def capitalize_first(text: str) -> str:
-    """Text that begins a line; the rest of it is left as it is."""
-    return text[:1].upper() + text[1:]
-
-
-def moment(seconds: float) -> str:
-    """Seconds since 1970 as a clock on the wall shows them."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        finalize=lambda value: value if hasattr(value, "__html__") else clean(str(value)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    filters = (
-        capitalize_first, count, elapsed, figure, metric_label, moment, rough_duration, short,
-    )
-    environment.filters.update({filter_.__name__: filter_ for filter_ in filters})
-    return environment

@@ -8,9 +8,11 @@ from markupsafe import Markup, escape
 
 from reports.analysis.many_data_sets import AcrossFacts
 from reports.page.render import environment
-from reports.wording import clean
+from reports.wording import clean, short
 
-WIDTH, LEFT, TOP, STEP = 1000, 330, 62, 22
+AXIS, TOP, STEP = 340, 62, 22
+LETTER = 6.6  # mean width of a letter in pixels
+NAMED = 46  # letters of a name
 
 
 def pages(facts: AcrossFacts, metric: str) -> dict[str, str]:
@@ -32,19 +34,26 @@ def diagram(facts: AcrossFacts) -> str:
     Mean ranks on an axis, and bars over the methods that are not told apart.
     """
     parts = [*_axis(facts), *_bars(facts), *_labels(facts)]
+    width = AXIS + 2 * _left(facts)
     height = TOP + 40 + 14 * len(facts.cliques) + STEP * ((len(facts.methods) + 1) // 2)
     described = escape(
         f"Mean ranks over {len(facts.data_sets)} data sets; best is {clean(facts.methods[0])}"
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'role="img" aria-label="{described}" font-family="sans-serif" font-size="12" '
         f'fill="currentColor">{"".join(parts)}</svg>\n'
     )
 
 
+def _left(facts: AcrossFacts) -> int:
+    """Room on either side of the axis for the longest name, its rank and the line to it."""
+    longest = max(map(len, facts.methods))
+    return 30 + round(LETTER * (min(longest, NAMED) + len(" (1.00)")))
+
+
 def _x_of(rank: float, facts: AcrossFacts) -> float:
-    return LEFT + (WIDTH - 2 * LEFT) * (rank - 1) / (len(facts.methods) - 1)
+    return _left(facts) + AXIS * (rank - 1) / (len(facts.methods) - 1)
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, width: int = 1) -> str:
@@ -65,7 +74,8 @@ def _axis(facts: AcrossFacts) -> Iterator[str]:
     for rank in range(1, k + 1):
         yield _line(_x_of(rank, facts), TOP - 6, _x_of(rank, facts), TOP)
         yield _text(_x_of(rank, facts), TOP - 10, "middle", str(rank))
-    yield _line(_x_of(1, facts), 20, min(_x_of(1 + facts.difference, facts), WIDTH - 5), 20, 2)
+    end = min(_x_of(1 + facts.difference, facts), AXIS + 2 * _left(facts) - 5)
+    yield _line(_x_of(1, facts), 20, end, 20, 2)
     yield _text(_x_of(1, facts), 14, "start", f"critical difference {facts.difference:.2f}")
 
 
@@ -82,7 +92,7 @@ def _labels(facts: AcrossFacts) -> Iterator[str]:
     for number, (name, rank) in enumerate(zip(facts.methods, facts.ranks, strict=True)):
         left = number < (k + 1) // 2
         y = TOP + 24 + 14 * len(facts.cliques) + STEP * (number if left else k - 1 - number)
-        x = LEFT - 15 if left else WIDTH - LEFT + 15
+        x = _left(facts) - 15 if left else AXIS + _left(facts) + 15
         yield _line(_x_of(rank, facts), TOP, _x_of(rank, facts), y)
         yield _line(_x_of(rank, facts), y, x + (5 if left else -5), y)
-        yield _text(x, y + 4, "end" if left else "start", f"{name} ({rank:.2f})")
+        yield _text(x, y + 4, "end" if left else "start", f"{short(name, NAMED)} ({rank:.2f})")

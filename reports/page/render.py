@@ -30,8 +30,9 @@ from reports.record import RunRecord
 from reports.retrieval_record import RetrievalRecord
 from reports.section import Chart, Section
 from reports.sentences.intervals import between, ends, plus_minus
-from reports.units import duration, size
+from reports.units import duration, elapsed, moment, rough_duration, size
 from reports.wording import (
+    capitalize_first,
     chance,
     clean,
     count,
@@ -46,16 +47,20 @@ from reports.wording import (
 
 FILTERS = (
     between,
+    capitalize_first,
     chance,
     count,
     duration,
+    elapsed,
     ends,
     figure,
     first_lines,
     metric_label,
+    moment,
     p_value,
     plus_minus,
     quoted,
+    rough_duration,
     short,
     signed,
     size,
@@ -136,7 +141,7 @@ def part_of(
     return Part(
         name,
         template,
-        section.title,
+        section.heading(facts) or section.title,
         facts,
         section.charts(facts),
         section.collapsed,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports.analysis.ranking import Ranking, rank_cells
+from reports.answer.choice import choice
 from reports.answer.verdict import verdict
 from reports.record import RunRecord
 from reports.retrieval import sentences as retrieval
 from reports.retrieval.answer import answer_of
 from reports.retrieval_record import RetrievalRecord
+from reports.sentences.choosing import chosen
 from reports.sentences.decision import decision
 from reports.sentences.headline import evidence, headline
 from reports.sentences.intervals import ends, plus_minus
@@ -20,11 +22,14 @@ SHOWN = 5
 
 
 def closing(record: RunRecord | RetrievalRecord) -> str:
-    """The headline, what a reader must know to weigh it, and the five best cells."""
+    """The headline, what to know to weigh it, what to choose, and the five best cells."""
     if isinstance(record, RetrievalRecord):
         return _closing_of_pairs(record)
     ranking, reached = rank_cells(record), verdict(record)
-    behind = [*filter(None, [evidence(reached)]), *decision(reached, ranking)]
+    to_choose = choice(reached, ranking)
+    behind = [*filter(None, [evidence(reached, ranking)]), *decision(reached, ranking)]
+    if to_choose is not None:
+        behind.append(f"choose {chosen(to_choose, reached, ranking)}")
     sentences = [*behind, *not_reached(record.unreached)]
     weighed = [f"  {for_terminal(sentence)}" for sentence in sentences]
     return "\n".join(["", headline(reached, ranking), *weighed, *_best(ranking)])

@@ -10,7 +10,7 @@ from reports.retrieval.answer import RetrievalAnswer, Standing
 from reports.retrieval.choice import Choice
 from reports.retrieval_record import DIRECTIONS
 from reports.sentences.intervals import between, ends
-from reports.sentences.lines import AnswerLine
+from reports.sentences.lines import AnswerLine, labelled
 from reports.sentences.not_chosen import not_chosen
 from reports.wording import count, figure, metric_label, quoted, signed
 
@@ -47,15 +47,12 @@ def answer_lines(answer: RetrievalAnswer) -> Iterator[AnswerLine]:
     if not answer.standings:
         return
     label = metric_label(answer.metric.name)
-    for heading, texts in (
+    yield from labelled(
         ("What it finds", [_finds(answer)]),
         ("Does learning pay", _gain(answer, label)),
         ("The next best", [_against(next_best, label) for next_best in answer.standings[1:2]]),
         ("How sure", [_asked(answer), *_optimistic(answer)]),
-    ):
-        text = " ".join(texts)
-        if text:
-            yield AnswerLine(heading, text)
+    )
 
 
 def further(answer: RetrievalAnswer) -> Iterator[str]:

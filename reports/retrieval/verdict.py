@@ -16,6 +16,7 @@ from reports.retrieval.sentences import (
 )
 from reports.retrieval_record import CUTOFFS, DIRECTIONS, RetrievalRecord
 from reports.section import Section
+from reports.sentences.cautions import warned
 from reports.sentences.lines import AnswerLine
 from reports.sentences.unreached import not_reached
 
@@ -37,6 +38,7 @@ class VerdictFacts:
     Parameters
     ----------
     sentences : all of it, for programs.
+    cautions : what the figures do not say.
     chosen : whether `directions` are what choosing on inner folds reaches, or the only space.
     """
 
@@ -49,6 +51,7 @@ class VerdictFacts:
     cutoffs: tuple[int, ...]
     directions: tuple[Hits, ...]
     alarms: tuple[str, ...]
+    cautions: tuple[str, ...]
 
 
 def facts(record: RetrievalRecord) -> VerdictFacts:
@@ -76,6 +79,7 @@ def facts(record: RetrievalRecord) -> VerdictFacts:
         CUTOFFS,
         tuple(by_way),
         record.alarms,
+        tuple(warned(record)),
     )
 
 

@@ -54,7 +54,7 @@ class GainsFacts:
 
     `combinations` are the scores of all pairs of encoders; `contributions` what each modality
     brings to a fitted fusion, where that was looked at. `additions` say what a further encoder
-    brings, where cells have several of a modality.
+    brings, where cells have several of a modality. Without a fusion there are these alone.
     """
 
     metric: str
@@ -67,7 +67,7 @@ class GainsFacts:
 
 
 def facts(record: RunRecord) -> GainsFacts | None:
-    """Gains over the single modalities; None without a fusion or without a single-modality cell."""
+    """Gains over the single modalities; None without a single-modality cell, or without a gain."""
     ranking = rank_cells(record)
     best = ranking.best("image", "text")
     if best is None:
@@ -86,7 +86,8 @@ def facts(record: RunRecord) -> GainsFacts | None:
                     contrast.adjusted if contrast else None,
                 )
             )
-    if not rows:
+    additions = tuple(_additions(ranking, record))
+    if not rows and not additions:
         return None
     return GainsFacts(
         ranking.metric.name,
@@ -95,7 +96,7 @@ def facts(record: RunRecord) -> GainsFacts | None:
         tuple(rows),
         combinations(ranking),
         contributions(record),
-        tuple(_additions(ranking, record)),
+        additions,
     )
 
 
@@ -145,6 +146,8 @@ def better_half(fusion: Standing, ranking: Ranking) -> Standing | None:
 
 def charts(gains: GainsFacts) -> dict[str, Chart]:
     """Gain over the best single modality: a dot per fold, the mean and its interval."""
+    if not gains.rows:
+        return {}
     shown = gains.rows[:CHART_ROWS]
     metric = metric_label(gains.metric)
     spec = fold_strips(

@@ -1,4 +1,7 @@
-"""Single rows on which the picture, the text and their fusion disagree, or all are wrong."""
+"""Single rows on which the picture, the text and their fusion disagree, or all are wrong.
+
+Of a run that compares no fusion with its halves, rows that are predicted wrong.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from reports.section import Section
 
 CASES = 12  # of each kind: with a thumbnail each, the page stays small
 _SAME_CLASS = 2
+ALL = {"picture", "text", "fusion"}  # who can disagree about a row
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def _case(votes: Votes, row: int) -> Case:
 
 
 def _kinds(votes: Votes) -> list[_Candidate]:
-    if not {"picture", "text", "fusion"} <= set(votes.right):
+    if not set(votes.right) >= ALL:
         return [_all_wrong(votes)]
     return [*_with_fusion(votes), _all_wrong(votes)]
 
@@ -172,7 +176,7 @@ def _all_wrong(votes: Votes) -> _Candidate:
     title = (
         "All say the same, and it is not the label"
         if len(predictions) > 1
-        else "Sure, and not what the label says"
+        else "Not what the label says"
     )
     return _Candidate(
         "label-errors",
@@ -197,4 +201,8 @@ def _varied(order: NDArray[np.int64], labels: NDArray[np.int64]) -> Sequence[int
     return [*first, *later][:CASES]
 
 
-SECTION = Section("Where they disagree, row by row", facts)
+def _heading(gallery: GalleryFacts) -> str:
+    return "" if {who for who, _ in gallery.compared} >= ALL else "Mistakes, row by row"
+
+
+SECTION = Section("Where they disagree, row by row", facts, heading=_heading)

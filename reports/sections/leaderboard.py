@@ -12,6 +12,7 @@ from reports.charts.fold_strips import fold_strips
 from reports.charts.front import Dot, front
 from reports.record import MetricRecord, RunRecord
 from reports.section import Chart, Section
+from reports.sentences.findings import COST_OF
 from reports.sentences.intervals import plus_minus
 from reports.units import duration
 from reports.wording import clean, count, listed, metric_label, short
@@ -79,11 +80,11 @@ def _scores_chart(board: LeaderboardFacts, shown: Sequence[Row], undrawn: Sequen
         f"{metric} of {count(len(shown), 'cell')} on each fold; highest in the list is "
         f"{clean(best.name)} with {plus_minus(best.scores[0])}."
     )
-    caption = f"One mark for each fold, a bar at the mean. {shapes_of(row.kind for row in shown)}"
+    said = ["One mark for each fold, a bar at the mean.", shapes_of(row.kind for row in shown)]
     if undrawn:
         means = listed(f"{short(row.name)} {plus_minus(row.scores[0])}" for row in undrawn)
-        caption += f" Not drawn, so that the others stay apart: the baseline {means}."
-    return Chart(spec, label, caption)
+        said.append(f"Not drawn, so that the others stay apart: the baseline {means}.")
+    return Chart(spec, label, " ".join(filter(None, said)))
 
 
 def _front_chart(board: LeaderboardFacts) -> dict[str, Chart]:
@@ -99,7 +100,7 @@ def _front_chart(board: LeaderboardFacts) -> dict[str, Chart]:
     cheapest = min(best, key=lambda row: row.cost.seconds)
     spec = front(
         [_dot(row) for row in cells],
-        "seconds to encode, fit and predict one fold (logarithmic)",
+        f"seconds to {COST_OF} (logarithmic)",
         metric,
     )
     label = (
@@ -112,7 +113,7 @@ def _front_chart(board: LeaderboardFacts) -> dict[str, Chart]:
         "ranks stand for their names. Pale ones: another cell is at least as good for less. "
         + shapes_of(row.kind for row in cells)
     )
-    return {"front": Chart(spec, label, caption)}
+    return {"front": Chart(spec, label, caption.strip())}
 
 
 def _dot(row: Row) -> Dot:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from reports.analysis.ranking import Comparison, Ranking, rank_cells
 from reports.analysis.standing import Kind, Spread, Standing
@@ -56,6 +57,12 @@ class LearningCurveFacts:
     shares: tuple[float, ...]
     labels: tuple[float, ...]
     lines: tuple[Line, ...]
+
+    @property
+    def has_gains(self) -> bool:
+        """Whether any fusion is compared with a single modality."""
+        points = chain.from_iterable(line.points for line in self.lines)
+        return any(point is not None and point.gain is not None for point in points)
 
 
 def facts(record: RunRecord) -> LearningCurveFacts | None:

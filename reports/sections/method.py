@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.analysis.ranking import rank_cells, ranking_metric
+from reports.analysis.ranking import rank_cells
+from reports.analysis.standing import NOUNS
 from reports.fold_record import FailureRecord
 from reports.record import RunRecord
 from reports.section import Section
@@ -27,6 +28,7 @@ class MethodFacts:
     n_train, n_test : smallest and largest number of rows.
     rope : differences of at most this size do not matter.
     compared : complete cells, other than baselines, that the winner was chosen from.
+    modality : what the only modality is called; None where there are two, or neither.
     data : what the source says about itself, as text.
     same_class : metrics of the rows of the same class, where there are some.
     encoded : (encoder, what it met: words it did not know, texts it cut off).
@@ -44,6 +46,7 @@ class MethodFacts:
     n_test: tuple[int, int]
     rope: float
     compared: int
+    modality: str | None
     fingerprint: str
     command: str
     grid: str
@@ -60,7 +63,7 @@ class MethodFacts:
 def facts(record: RunRecord) -> MethodFacts:
     """Everything the record says about how the run was made."""
     keys = {(entry.repeat, entry.fold) for entry in record.folds}
-    labels = np.asarray(record.labels, dtype=np.int64)
+    labels, ranking = np.asarray(record.labels, dtype=np.int64), rank_cells(record)
     sizes = np.bincount(labels[labels >= 0], minlength=len(record.classes))
     return MethodFacts(
         split=record.split,
@@ -74,8 +77,9 @@ def facts(record: RunRecord) -> MethodFacts:
         folds=len(keys),
         n_train=_range([entry.n_train for entry in record.folds]),
         n_test=_range([len(entry.rows) for entry in record.folds]),
-        rope=ranking_metric(record).rope,
-        compared=len(rank_cells(record).ranked("image", "text", "fusion")),
+        rope=ranking.metric.rope,
+        compared=len(ranking.ranked("image", "text", "fusion")),
+        modality=None if ranking.modality is None else NOUNS[ranking.modality],
         fingerprint=record.fingerprint,
         command=record.command,
         grid=record.grid,

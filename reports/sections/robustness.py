@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from reports.analysis.contribution import Change, RobustnessCurve, robustness
 from reports.analysis.ranking import Ranking, rank_cells
-from reports.analysis.standing import Kind, Standing
+from reports.analysis.standing import NOUNS, Kind, Standing
 from reports.charts.curves import Curve, curves, legend
 from reports.record import RunRecord
 from reports.section import Chart, Section
 from reports.wording import clean, figure, metric_label
 
-_NOUN = {"image": "picture", "text": "text"}
 _ALTERED: dict[Change, str] = {"missing": "missing", "swapped": "exchanged"}
 _CHANGES: dict[Change, str] = {
     "missing": "marked missing",
@@ -54,6 +53,12 @@ class RobustnessFacts:
     curves: tuple[RobustnessCurve, ...]
     drawn: tuple[str, ...]
     first_repeat: FirstRepeat | None
+
+    @property
+    def altered(self) -> str:
+        """What is altered: the only modality, or one of two."""
+        nouns = {NOUNS[curve.modality] for curve in self.curves}
+        return "one modality" if len(nouns) > 1 else f"the {nouns.pop()}"
 
 
 def facts(record: RunRecord) -> RobustnessFacts | None:
@@ -114,23 +119,30 @@ def charts(robust: RobustnessFacts) -> dict[str, Chart]:
 def _chart(shown: list[RobustnessCurve], words: str, metric: str) -> Chart:
     lines = [
         Curve(
-            f"{curve.cell}: {_NOUN[curve.modality]} {_ALTERED[curve.change]}",
+            f"{curve.cell}: {NOUNS[curve.modality]} {_ALTERED[curve.change]}",
             curve.modality,
             [(point.share, point.score.mean, None, None) for point in curve.points],
         )
         for curve in shown
     ]
     falls = "; ".join(
-        f"{clean(curve.cell)} with every {_NOUN[curve.modality]} {words}: "
+        f"{clean(curve.cell)} with every {NOUNS[curve.modality]} {words}: "
         f"{figure(curve.points[0].score.mean)} to {figure(curve.points[-1].score.mean)}"
         for curve in shown
     )
     return Chart(
         curves(lines, "share of test rows altered", metric),
         f"{metric} by share of rows altered. {falls}.",
-        f"Blue circles: the picture is {words}; orange squares: the text.",
+        _caption({curve.modality for curve in shown}, words),
         legend(lines),
     )
+
+
+def _caption(modalities: set[str], words: str) -> str:
+    if len(modalities) > 1:
+        return f"Blue circles: the picture is {words}; orange squares: the text."
+    (modality,) = modalities
+    return f"In the altered rows the {NOUNS[modality]} is {words}."
 
 
 SECTION = Section("Robustness", facts, charts)

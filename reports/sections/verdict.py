@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from reports.analysis.contrasts import contrasts
 from reports.analysis.ranking import Comparison, Ranking, rank_cells
-from reports.analysis.standing import Kind, Standing
+from reports.analysis.standing import NOUNS, Kind, Standing
 from reports.analysis.statistics import Interval
-from reports.answer.verdict import Answer, verdict
+from reports.answer.choice import choice
+from reports.answer.verdict import Answer, Verdict, verdict
 from reports.record import RunRecord
 from reports.section import Section
 from reports.sentences.cautions import cautions
+from reports.sentences.choosing import why
 from reports.sentences.findings import further, sentences
 from reports.sentences.headline import evidence, headline
 from reports.sentences.lines import AnswerLine, answer_lines
@@ -22,6 +24,8 @@ _LABELS: dict[Kind, str] = {
     "fusion": "Best fusion",
     "baseline": "Baseline",
 }
+KINDS = "kind"
+MOST_BARS = 6  # encoders or classifiers
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,15 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """The cell to choose: `why` follows its name; what to expect of it, None without a choice."""
+
+    cell: str
+    why: str
+    score: Interval | None
+
+
+@dataclass(frozen=True)
 class VerdictFacts:
     """What the run has shown.
 
@@ -46,7 +59,9 @@ class VerdictFacts:
     gain : choosing among the cells with both modalities over choosing among those with one.
     winner : name of the cell with the best mean score.
     score : what choosing among all cells reaches: what to expect of the winner.
-    bars : best cell of each kind, single modalities first.
+    choose : the cell that the report says to choose; None where there is none.
+    bars : best cell of each of what `bars_of` says: of each kind, single modalities first; with one
+        modality of each encoder or classifier.
     headline : the answer in a line; `evidence`, the interval and probability that decide it.
     lines : labelled: whether it pays, what to choose, what is as good for less, how sure that is.
     further : sentences on what stands behind them; `sentences` is all of it for programs.
@@ -60,7 +75,9 @@ class VerdictFacts:
     gain: Comparison | None
     winner: str | None
     score: Interval | None
+    choose: Chosen | None
     bars: tuple[Bar, ...]
+    bars_of: str
     headline: str
     evidence: str | None
     lines: tuple[AnswerLine, ...]
@@ -73,6 +90,7 @@ class VerdictFacts:
 def facts(record: RunRecord) -> VerdictFacts:
     """What the run answers, with what it rests on."""
     ranking, reached = rank_cells(record), verdict(record)
+    compared = _compared(ranking)
     best = ranking.best("image", "text", "fusion")
     return VerdictFacts(
         metric=record.metric,
@@ -81,9 +99,11 @@ def facts(record: RunRecord) -> VerdictFacts:
         gain=reached.gain,
         winner=None if best is None else best.cell.name,
         score=reached.score,
-        bars=_bars(ranking),
+        choose=_chosen(reached, ranking),
+        bars=_bars(ranking, compared),
+        bars_of=compared,
         headline=headline(reached, ranking),
-        evidence=evidence(reached),
+        evidence=evidence(reached, ranking),
         lines=tuple(answer_lines(reached, ranking)),
         further=tuple(further(reached, ranking, record.unseen_classes)),
         sentences=tuple(sentences(reached, ranking, record.unseen_classes)),
@@ -92,19 +112,55 @@ def facts(record: RunRecord) -> VerdictFacts:
     )
 
 
-def _bars(ranking: Ranking) -> tuple[Bar, ...]:
-    kinds: tuple[Kind, ...] = ("image", "text", "fusion", "baseline")
-    best = [standing for kind in kinds if (standing := ranking.best(kind))]
-    axis = max((standing.score.mean for standing in best), default=1.0)
+def _chosen(reached: Verdict, ranking: Ranking) -> Chosen | None:
+    to_choose = choice(reached, ranking)
+    if to_choose is None:
+        return None
+    reason = why(to_choose, reached, ranking)
+    return Chosen(to_choose.standing.cell.name, reason, to_choose.score)
+
+
+def _compared(ranking: Ranking) -> str:
+    """What the bars compare: kinds of cells; with one modality its encoders, else classifiers."""
+    if ranking.modality is None:
+        return KINDS
+    standings = ranking.ranked(ranking.modality)
+    parts = (f"{NOUNS[ranking.modality]} encoder", "classifier")
+    several = (
+        part for part in parts
+        if len({_part(standing, part) for standing in standings}) > 1
+    )
+    return next(several, parts[0])
+
+
+def _part(standing: Standing, compared: str) -> str:
+    """The name of a cell's encoder or classifier."""
+    cell = standing.cell
+    encoder = cell.image if standing.kind == "image" else cell.text
+    return (cell.classifier if compared == "classifier" else encoder) or cell.fusion
+
+
+def _bars(ranking: Ranking, compared: str) -> tuple[Bar, ...]:
+    best: dict[str, Standing] = {}
+    if compared == KINDS:
+        best_of_kinds = {label: ranking.best(kind) for kind, label in _LABELS.items()}
+        best |= {label: standing for label, standing in best_of_kinds.items() if standing}
+    else:
+        for standing in ranking.ranked("image", "text"):
+            best.setdefault(_part(standing, compared), standing)
+        best = dict(list(best.items())[:MOST_BARS])
+        baseline = ranking.best("baseline")
+        best |= {} if baseline is None else {_LABELS["baseline"]: baseline}
+    axis = max((standing.score.mean for standing in best.values()), default=1.0)
     if ranking.metric.unit == "share":
         axis = max(axis, 1.0)
-    return tuple(_bar(standing, axis) for standing in best)
+    return tuple(_bar(label, standing, axis) for label, standing in best.items())
 
 
-def _bar(standing: Standing, axis: float) -> Bar:
+def _bar(label: str, standing: Standing, axis: float) -> Bar:
     share = min(1.0, max(0.0, standing.score.mean / axis)) if axis > 0 else 0.0
     return Bar(
-        _LABELS[standing.kind],
+        label,
         standing.kind,
         standing.cell.name,
         standing.score.mean,

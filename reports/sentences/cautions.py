@@ -8,9 +8,12 @@ from reports.analysis.contrasts import Contrasts
 from reports.analysis.ranking import Ranking
 from reports.answer.verdict import Verdict
 from reports.record import RunRecord
+from reports.retrieval_record import RetrievalRecord
 from reports.sentences.decision import left_out
 from reports.sentences.unreached import not_reached
-from reports.wording import count, first_listed, listed, quoted
+from reports.wording import count, first_listed, listed, quoted, short
+
+LONGEST = 300  # characters of a warning; all of it stands in Method
 
 
 def cautions(
@@ -18,7 +21,8 @@ def cautions(
 ) -> Iterator[str]:
     """What a reader must keep in mind.
 
-    In order: alarms, what was not reached, failures, few folds, what was not chosen from, warnings.
+    In order: alarms, what was not reached, failures, few folds, what was not chosen from, rows left
+    out, warnings that change what to conclude, how many others there are.
     """
     yield from record.alarms
     yield from not_reached(record.unreached)
@@ -42,9 +46,18 @@ def cautions(
     if record.dropped:
         rows = count(len(record.dropped), "row was", "rows were")
         yield f"{rows} left out of the run: see Method."
-    if record.warnings:
-        warnings = count(len(record.warnings), "warning")
+    yield from warned(record)
+
+
+def warned(record: RunRecord | RetrievalRecord) -> Iterator[str]:
+    """Warnings that change what one should conclude, and how many others there are."""
+    yield from (short(doubt, LONGEST) for doubt in record.doubts)
+    further = len(record.warnings) - len(record.doubts)
+    if further:
+        warnings = count(further, "further warning" if record.doubts else "warning")
         yield f"{warnings} about the data or the method: see Method."
+    elif record.doubts:
+        yield "What this rests on, and what helps: see the warnings in Method."
 
 
 def _is(number: int) -> str:

@@ -9,9 +9,10 @@ from reports.analysis.procedures import Pool, Procedure
 from reports.analysis.ranking import Ranking
 from reports.answer.rules import Judged
 from reports.answer.verdict import Verdict
-from reports.sentences.intervals import between, ends
+from reports.sentences import one_modality
+from reports.sentences.intervals import between
 from reports.sentences.not_chosen import not_chosen
-from reports.wording import count, figure, listed, metric_label, quoted, signed
+from reports.wording import count, listed, metric_label, quoted, signed
 
 ANSWERS: dict[Judged, str] = {
     "pays": "adding a modality pays",
@@ -44,34 +45,11 @@ def compared(verdict: Verdict) -> Iterator[str]:
 
 def steadiness(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
     """Whether pairs of repeats and a second metric agree, and what would settle the matter."""
+    if verdict.answer == "one modality":
+        yield from one_modality.steadiness(verdict, ranking)
     yield from _agreement(verdict)
     yield from _second(verdict, ranking)
     yield from _settling(verdict, ranking)
-
-
-def winner(verdict: Verdict, ranking: Ranking) -> str | None:
-    """What the winner is worth: the score of choosing it; None without a choice among several."""
-    choosing, best = verdict.procedures.get("all"), ranking.best("image", "text", "fusion")
-    if choosing is None or best is None or verdict.score is None or len(choosing.candidates) < 2:
-        return None
-    chosen = list(choosing.chosen.values()).count(best.cell.name)
-    if 2 * chosen < len(choosing.chosen):
-        name, number = choosing.favourite
-        return (
-            f"Best on these folds is {quoted(best.cell.name)}, but inner folds choose it on only "
-            f"{chosen} of {count(len(choosing.chosen), 'fold')} (most often {quoted(name)}, on "
-            f"{number}): no cell stands out. Choosing among {len(choosing.candidates)} cells "
-            f"reaches {metric_label(ranking.metric.name)} {figure(verdict.score.mean)}"
-            f"{'' if verdict.score.low is None else f' ({ends(verdict.score)})'}."
-        )
-    interval = "" if verdict.score.low is None else f" (95 % interval {ends(verdict.score)})"
-    expected = f"{metric_label(ranking.metric.name)} {figure(verdict.score.mean)}{interval}"
-    return (
-        f"Take {quoted(best.cell.name)}. What to expect of it is {expected}: what choosing among "
-        f"{count(len(choosing.candidates), 'cell')} on inner folds reaches, which choose it on "
-        f"{chosen} of {count(len(choosing.chosen), 'fold')}. Its own {figure(best.score.mean)} is "
-        "the best of them all on the folds that score it."
-    )
 
 
 def left_out(verdict: Verdict) -> Iterator[str]:

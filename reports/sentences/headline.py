@@ -7,6 +7,7 @@ from reports.analysis.ranking import Comparison, Ranking
 from reports.analysis.standing import Kind, Standing
 from reports.answer.rules import DIRECTION
 from reports.answer.verdict import Verdict
+from reports.sentences import one_modality
 from reports.sentences.intervals import between, plus_minus
 from reports.wording import chance, count, metric_label, quoted, signed
 
@@ -18,11 +19,14 @@ def headline(verdict: Verdict, ranking: Ranking) -> str:
     """What answers the question of the run, in a line where the run has an answer."""
     if verdict.answer == "not reached":
         return (
-            "The time did not suffice for an answer: too little is whole to say whether a second "
-            "modality pays. The same command goes on from here."
+            "The time did not suffice for an answer: too little is whole to say "
+            f"{'which cell is best' if ranking.modality else 'whether a second modality pays'}. "
+            "The same command goes on from here."
         )
     if verdict.answer == "no result":
         return "No cell has a complete set of scores, so nothing can be compared."
+    if verdict.answer == "one modality":
+        return one_modality.headline(verdict, ranking)
     if verdict.answer == "not compared":
         return _best_alone(ranking)
     if verdict.gain is None:
@@ -46,8 +50,10 @@ def headline(verdict: Verdict, ranking: Ranking) -> str:
     }[verdict.answer]
 
 
-def evidence(verdict: Verdict) -> str | None:
+def evidence(verdict: Verdict, ranking: Ranking) -> str | None:
     """The interval and the probability that decide the answer; None where none decides."""
+    if verdict.answer == "one modality":
+        return one_modality.evidence(verdict, ranking)
     if verdict.over_test_rows is not None and verdict.over_test_rows.low is not None:
         drawn = "groups of test rows" if verdict.over_test_rows.grouped else "test rows"
         return (

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from reports.analysis.ranking import Ranking
+from reports.answer.choice import Choice, choice
 from reports.answer.verdict import Verdict
+from reports.sentences.choosing import chosen
 from reports.sentences.decision import steadiness
 from reports.sentences.findings import LEAST_SAVING, cheapest
-from reports.sentences.intervals import ends, plus_minus
-from reports.wording import count, figure, metric_label, quoted
+from reports.sentences.one_modality import over_baseline
+from reports.wording import capitalize_first, count, figure, metric_label
 
 
 class AnswerLine(NamedTuple):
@@ -23,14 +25,22 @@ class AnswerLine(NamedTuple):
 def answer_lines(verdict: Verdict, ranking: Ranking) -> Iterator[AnswerLine]:
     """Whether it pays, what to choose, what is as good for less, how sure all that is.
 
-    A line without anything to say is left out.
+    With one modality the first is whether the best is better than guessing. A line without anything
+    to say is left out.
     """
-    for label, texts in (
+    alone, to_choose = verdict.answer == "one modality", choice(verdict, ranking)
+    yield from labelled(
         ("Does it pay", _pays(verdict, ranking)),
-        ("What to choose", _choice(verdict, ranking)),
-        ("As good for less", _for_less(ranking)),
-        ("How sure", _sure(verdict, ranking)),
-    ):
+        ("Better than guessing", over_baseline(verdict, ranking) if alone else ()),
+        ("What to choose", [chosen(to_choose, verdict, ranking)] if to_choose else ()),
+        ("As good for less", _for_less(to_choose, ranking) if to_choose else ()),
+        ("How sure", steadiness(verdict, ranking)),
+    )
+
+
+def labelled(*given: tuple[str, Iterable[str]]) -> Iterator[AnswerLine]:
+    """A line for each label that has a text, its sentences one after the other."""
+    for label, texts in given:
         text = " ".join(texts)
         if text:
             yield AnswerLine(label, text)
@@ -43,44 +53,15 @@ def _pays(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
     before, after = (figure(pool.standing.score.mean) for pool in (single, both))
     ahead, folds = verdict.gain.ahead, count(verdict.gain.interval.folds, "fold")
     yield (
-        f"{metric_label(ranking.metric.name).capitalize()} goes from {before} by one modality to "
-        f"{after} by both; both do better on {ahead} of {folds}."
+        f"{capitalize_first(metric_label(ranking.metric.name))} goes from {before} by one modality "
+        f"to {after} by both; both do better on {ahead} of {folds}."
     )
 
 
-def _choice(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
-    """The winner and what it is worth; the best cell where nothing was chosen among several."""
-    choosing, best = verdict.procedures.get("all"), ranking.best("image", "text", "fusion")
-    if best is None:
-        return
-    label = metric_label(ranking.metric.name)
-    if choosing is None or verdict.score is None or len(choosing.candidates) < 2:
-        score = f"{label} {plus_minus(best.score)} over {count(len(ranking.folds), 'fold')}"
-        yield f"{quoted(best.cell.name)}, best with {score}."
-        return
-    times, folds = list(choosing.chosen.values()).count(best.cell.name), len(choosing.chosen)
-    interval = "" if verdict.score.low is None else f" (95 % interval {ends(verdict.score)})"
-    expected = f"{label} {figure(verdict.score.mean)}{interval}"
-    if 2 * times < folds:
-        yield (
-            f"No cell stands out; best on these folds is {quoted(best.cell.name)}, which inner "
-            f"folds choose on {times} of {folds}. Expect {expected}."
-        )
-        return
-    yield (
-        f"{quoted(best.cell.name)}, which inner folds choose on {times} of {folds}. "
-        f"Expect {expected}."
-    )
-
-
-def _for_less(ranking: Ranking) -> Iterator[str]:
+def _for_less(to_choose: Choice, ranking: Ranking) -> Iterator[str]:
     if len(ranking.ranked("image", "text", "fusion")) < 2:
         return
-    saving = list(cheapest(ranking))
+    saving = list(cheapest(to_choose.standing, ranking))
     share = f"{100 * LEAST_SAVING:.0f} %"
-    nothing = f"Nothing that costs {share} less comes within {ranking.metric.rope:g} of the best."
+    nothing = f"Nothing that costs {share} less comes within {ranking.metric.rope:g} of it."
     yield from saving or [nothing]
-
-
-def _sure(verdict: Verdict, ranking: Ranking) -> Iterator[str]:
-    yield from steadiness(verdict, ranking)

@@ -22,13 +22,14 @@ def not_chosen(
     """
     if behind:
         yield (
-            f"{count(len(behind), noun)} with nothing to tune had no part in the choice on inner "
-            f"folds, too far behind on the outer ones to be {made} there as well: {some(behind)}."
+            f"{count(len(behind), f'{noun} was', f'{noun}s were')} too far behind to be considered "
+            f"for the choice, for which {'it' if len(behind) == 1 else 'they'} would have to be "
+            f"{made} further times: {some(behind)}."
         )
     if failed:
         yield (
-            f"{count(len(failed), noun)} could not be scored on inner folds, and had no part in "
-            f"the choice: {some(failed)}."
+            f"{count(len(failed), noun)} could not be tried on parts of the training rows, and so "
+            f"not be chosen: {some(failed)}."
         )
 
 

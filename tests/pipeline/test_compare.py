@@ -8,6 +8,8 @@ import re
 from xml.etree import ElementTree
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import friedmanchisquare, wilcoxon
 
@@ -163,7 +165,53 @@ def test_runs_are_compared_by_what_they_share(tmp_path, capsys):
         "compare.md",
         "compare.svg",
     }
-    assert "compare.html" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "compare.html" in captured.out
+    assert facts.headline in captured.err
+    assert "which on 2 data sets may be chance. Add data sets" in captured.err
+    assert "1 method not compared:\n  other: not in one" in captured.err
+
+
+def test_what_is_left_out_is_named_with_its_reason(tmp_path):
+    first = write_run(tmp_path, "one", {**SCORES, ("gated", "cnn / gated"): (0.9, "")})
+    second = write_run(tmp_path, "two", {**SCORES, ("cca", "cnn / cca"): (0.9, 0.8)})
+    for by, gated, cca in (("cell", "cnn / gated", "cnn / cca"), ("fusion", "gated", "cca")):
+        facts = compare([first, second], "balanced_accuracy", by=by)
+        assert {left.method: left.reason for left in facts.left_out} == {
+            gated: "not in two; without a score on every fold of one", cca: "not in one"
+        }
+        files = pages(facts, "balanced_accuracy")
+        for name in ("compare.html", "compare.md"):
+            text = html.unescape(files[name])
+            assert f"{cca}" in text
+            assert "without a score on every fold of one" in text
+            assert facts.advice in text
+            assert "Statistical comparisons of classifiers" in text
+    assert compare([write_run(tmp_path, "three", SCORES), write_run(tmp_path, "four", SCORES)],
+                   "balanced_accuracy").left_out == ()
+
+
+def test_the_same_rows_are_one_data_set_whichever_columns_were_looked_at(tmp_path, capsys):
+    """Runs of the texts and of the pictures of one table have fingerprints of their own."""
+    folders = [write_run(tmp_path, name, SCORES) for name in ("texts", "pictures", "others")]
+    for folder, label in zip(folders, ("cat", "cat", "dog"), strict=True):
+        rows = [{"id": str(row), "cell": "cnn / concat", "label": label} for row in range(3)]
+        pq.write_table(pa.Table.from_pylist(rows), folder / "predictions.parquet")
+    with pytest.raises(CompareError, match="texts and pictures hold the same data"):
+        compare(folders[:2], "balanced_accuracy")
+    assert compare([folders[0], folders[2]], "balanced_accuracy").methods
+    (folders[0] / "predictions.parquet").write_bytes(b"no table")
+    assert main([*map(str, folders), "--out", str(tmp_path / "out")]) == 2
+    assert "texts holds a damaged file" in capsys.readouterr().err
+
+
+def test_the_advice_follows_the_tests(demsar):
+    assert demsar.advice.startswith(
+        "Take “C4.5+m+cf”, or what is simpler or cheaper among those that are not told apart from "
+        "it: “C4.5+m”, “C4.5+cf” and “C4.5”."
+    )
+    far = across("abc", [str(n) for n in range(30)], np.tile([0.1, 0.5, 0.9], (30, 1)))
+    assert far.advice == "Take “c”. “c” has the best mean rank, 1.00 of 3, clearly before the next."
 
 
 def test_best_cells_of_fusions_are_compared_whatever_their_encoders(tmp_path):
@@ -201,7 +249,7 @@ def test_an_incomplete_cell_is_no_method(tmp_path):
                 write_run(folder, "two", SCORES, "x"),
             ],
             "balanced_accuracy",
-            "one and two hold the same data",
+            "list all of it in one grid and run that",
         ),
         (lambda folder: [folder / "none", folder], "balanced_accuracy", "holds no finished run"),
         (lambda folder: [folder], "balanced_acuracy", "did you mean 'balanced_accuracy'"),
@@ -218,3 +266,18 @@ def test_runs_that_cannot_be_compared(tmp_path, make, metric, said, capsys):
     )
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_diagram_is_as_wide_as_its_names_ask_for(demsar):
+    """Short names fit a phone sooner; no name begins outside."""
+    long = across([f"{name} {'x' * 30}" for name in METHODS], list("12345678901234"), DEMSAR)
+    widths = []
+    for facts in (demsar, long):
+        drawn = ElementTree.fromstring(diagram(facts))
+        width = float(drawn.get("width"))
+        for text in drawn.iter("{http://www.w3.org/2000/svg}text"):
+            long_as, x = 6.6 * len(text.text), float(text.get("x"))
+            begin = {"start": x, "middle": x - long_as / 2, "end": x - long_as}
+            assert 0 <= begin[text.get("text-anchor")] <= width - long_as
+        widths.append(width)
+    assert widths[0] < 700 < widths[1]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.testing.records import MAJORITY
+from pipeline.testing.records import IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
 from reports.page.render import write_report
 from tests.support.browser import chromium, contrast, faint, luminance, texts, unnamed
 from tests.support.hostile import hostile
@@ -179,11 +179,50 @@ def test_only_tables_scroll_sideways_and_say_so(browser, report, width):
             region.classList.contains('wider'), region.tabIndex])""",
         )
         assert all(wide is marked and focus == 0 for wide, marked, focus in regions)
-        assert page.locator("#leaderboard .hint").first.is_visible() is (width == WIDTHS["phone"])
+        assert not page.locator("#leaderboard .hint").first.is_visible()
+
+
+def test_on_a_phone_tables_show_the_columns_that_fit_and_all_of_them_on_demand(browser, report):
+    with opened(browser, report, WIDTHS["phone"]) as page:
+        unfolded(page)
+        page.evaluate("hint()")
+        assert page.locator(".scroll.wider").count() == 0
+        shown_headings = """table =>
+            [...table.tHead.rows[0].cells].filter(cell => cell.offsetParent).length"""
+        board = page.locator("#cells")
+        few = board.evaluate(shown_headings)
+        assert 3 <= few < 10
+        assert page.locator("#cells tbody tr").first.locator("td.strong").is_visible()
+        page.locator("#leaderboard").get_by_role("button", name="Show all 10 columns").first.click()
+        assert board.evaluate(shown_headings) == 10
+        assert page.locator("#leaderboard .hint").first.is_visible()
+        page.get_by_role("button", name="Show the first columns only").first.click()
+        assert board.evaluate(shown_headings) == few
+        # groups of columns are as wide as what is left of them
+        widths = page.eval_on_selector_all(
+            "#gains table:not(.map), #calibration table",
+            """all => all.map(table => [...table.tHead.rows, table.tBodies[0].rows[0]]
+            .map(row => [...row.cells].filter(cell => cell.offsetParent)
+            .reduce((sum, cell) => sum + cell.colSpan, 0)))""",
+        )
+        assert len(widths) == 2
+        for top, below, body in widths:
+            assert top == body == below + 1  # the first heading is two rows high
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.wait_for_function("document.querySelectorAll('.off').length === 0")
+
+
+def test_what_is_printed_has_all_columns(browser, report):
+    with opened(browser, report, WIDTHS["phone"]) as page:
+        assert page.locator(".off").count() > 0
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert page.locator(".off, .beyond").count() == 0
+        drawn(page)
 
 
 def test_a_table_scrolls_by_keyboard(browser, report):
     with opened(browser, report, WIDTHS["phone"]) as page:
+        page.locator("#leaderboard").get_by_role("button", name="Show all").click()
         region = page.locator("#leaderboard .scroll").first
         region.focus()
         page.keyboard.press("ArrowRight")
@@ -250,6 +289,22 @@ def test_a_hostile_report_runs_nothing_and_stays_in_shape(browser, nasty, width)
         assert page.locator(".drawing svg").count() == page.locator(".drawing").count()
         page.get_by_label("Filter cells").fill("<script>")
         assert shown(page)
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("cell", [IMAGE, TEXT], ids=["pictures", "texts"])
+def test_a_report_of_one_modality_is_in_shape(browser, tmp_path, cell, width):
+    scores = {name: SMALL_SCORES[name] for name in (cell, MAJORITY)}
+    lacking = {"thumbnail": None} if cell is TEXT else {"texts": [None] * 12}
+    probes = tuple(probe for probe in probed_record().probes if probe.cell == cell.name)
+    record = small_record(scores, probes=probes, **lacking)
+    with opened(browser, write_report(record, tmp_path)[0], width) as page:
+        unfolded(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator(".case").count() == page.locator("#gallery .case").count() == 1
+        assert page.locator(".case .absent").count() == 0
+        assert page.locator(".case .words").count() == (cell is TEXT)
+        assert findings(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -79,4 +79,6 @@ def test_a_winner_predicts_rows_that_played_no_part(name, tmp_path, monkeypatch,
     assert len(rows) == ASKED
     accuracy = np.mean([row["predicted"] == row["label"] for row in rows])
     assert accuracy > least
-    assert f"of {ASKED} items with a label: accuracy {accuracy:.3f}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"of {ASKED} items with a label: balanced accuracy " in said
+    assert f", accuracy {accuracy:.3f}, macro F1 " in said

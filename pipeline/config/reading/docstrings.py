@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from reports.wording import capitalize_first
+
 SECTION = re.compile(
     r"^Parameters\n-+\n(?P<text>.*?)(?=^\S[^\n]*\n-+\n|\Z)", re.DOTALL | re.MULTILINE
 )
@@ -53,7 +55,7 @@ def _referred_to(text: str, cls: type) -> tuple[Mapping[str, str], str]:
     if part is None or part is cls:
         return {}, ""
     more = reference["more"]
-    return parameter_descriptions(part), f" {more[0].upper()}{more[1:]}" if more else ""
+    return parameter_descriptions(part), f" {capitalize_first(more)}" if more else ""
 
 
 def summary(part: type | Callable[..., object]) -> str:

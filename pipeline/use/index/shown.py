@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.engine.progress import say
 from pipeline.use.index.files import OURS
 from pipeline.use.index.index import Hit, Hits
+from reports.wording import capitalize_first
 
 SHORT = 60  # characters of a column that stands on the page
 TEMPLATES = Path(__file__).with_name("templates")
@@ -94,4 +95,6 @@ def page(hits: Hits, asked: str) -> str:
         }
         for hit in hits
     ]
-    return environment.get_template("found.html").render(asked=asked, items=items, note=hits.note)
+    return environment.get_template("found.html").render(
+        asked=asked, items=items, note=capitalize_first(hits.note)
+    )

@@ -25,7 +25,7 @@ from pipeline.use.bundle import Bundle, check_is_new
 from pipeline.use.finished_run import BEST, FinishedRun
 from pipeline.use.making import fitted_bundle, save_bundle
 from reports.fold_record import FailureRecord
-from reports.wording import count
+from reports.wording import count, metric_label
 
 # Columns of the run's CSV files that are no decimal numbers.
 WHOLE = ("repeat", "fold", "n_train", "n_test", "folds", "ahead", "rank")
@@ -123,7 +123,7 @@ class Compared:
         standalone: bool = False,
         onnx: bool = False,
     ) -> Bundle:
-        """A cell, fitted on all rows; "best" is the winner.
+        """A cell, fitted on all rows; "best" is what the report says to choose.
 
         Parameters
         ----------
@@ -174,7 +174,7 @@ class Compared:
         notes += [f"{count(failed, 'cell')} failed: see failures"] * (failed > 0)
         return (
             f"<div><p><strong>{escape(self.headline)}</strong></p><table><thead><tr><th>rank</th>"
-            f"<th>cell</th><th>{escape(metric.replace('_', ' '))}</th></tr></thead><tbody>{rows}"
+            f"<th>cell</th><th>{escape(metric_label(metric))}</th></tr></thead><tbody>{rows}"
             f"</tbody></table>{''.join(f'<p>{escape(note)}</p>' for note in notes)}</div>"
         )
 

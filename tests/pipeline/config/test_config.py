@@ -343,6 +343,28 @@ def test_a_models_folder_counts_from_the_grid_file_too():
     ]
 
 
+def test_models_of_folders_with_one_name_are_told_apart_by_what_differs():
+    models = ["./a/v1", "./b/v1", "./c/a/v1", "./other", "org/v1"]
+    text = [{"sbert": {"model": model}} for model in models]
+    together = [{"sbert": {"model": "./a/v1"}}, {"sbert": {"model": "./b/v1"}}]
+    located = parse_grid({**GRID, "text": [*text, together]}, Path("some/where/grid.yaml"))
+    assert [encoders.label for encoders in located.text] == [
+        "sbert(where/a/v1)", "sbert(b/v1)", "sbert(c/a/v1)", "sbert(other)", "sbert(org/v1)",
+        "sbert(where/a/v1)+sbert(b/v1)",
+    ]
+    names = [cell.name for cell in expand(located)]
+    assert len(names) == len(set(names))
+
+
+def test_files_with_one_name_are_no_file_that_stands_twice():
+    files = [{"word2vec": {"vectors": "file", "file": name}} for name in ("a/v.kv", "b/v.kv")]
+    located = parse_grid({**GRID, "text": files}, Path("grid.yaml"))
+    assert [encoders.label for encoders in located.text] == [
+        "word2vec(file, a/v.kv)", "word2vec(file, b/v.kv)"
+    ]
+    assert "listed twice" in problems(text=[files[0], files[0]])[0]
+
+
 @pytest.mark.parametrize("model", ["./mini", "../mini", "../../other/mini", "/where/mini", "a/b"])
 def test_a_models_folder_reads_from_the_lock_file_as_from_the_grid(model):
     path = Path("some/where/grid.yaml")

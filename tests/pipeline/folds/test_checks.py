@@ -15,6 +15,7 @@ from pipeline.folds.checks import checks_of_folds
 from pipeline.folds.draw import draw
 from pipeline.folds.fold import Fold
 from pipeline.folds.leaks import leaks
+from pipeline.results.record import remarks_of
 from tests.support.datasets import dataset_of
 from tests.support.samples import WORDS, small_samples
 from tests.support.tiny import GRID, register, run_grid, without_report, write_grid, write_table
@@ -38,6 +39,7 @@ def test_texts_that_name_their_class_in_random_folds_are_cried_out(store):
     samples = small_samples(texts=terms, groups={"term": terms})
     alarms = raised(samples, store)
     assert severe(alarms) == ["known in training", "label in the text", "groups ignored"]
+    assert len(remarks_of(alarms).alarms) == 3
     text = " ".join(check.sentence for check in alarms)
     assert (
         "The text gives the class away: 100.0% of the test rows have a text that also stands in "
@@ -159,3 +161,15 @@ def test_texts_that_come_again_with_new_items_give_nothing_away(store):
     assert severe(raised(replace(recurring, pictures=pictures), store)) == [
         "known in training", "label in the text"
     ]
+
+
+def test_leaks_that_are_no_alarm_are_doubts_that_stand_near_the_answer(store):
+    texts = [f"text {row}" for row in range(36)]
+    texts[1], texts[13] = texts[0], texts[12]
+    remarks = remarks_of(raised(small_samples(texts=texts), store))
+    assert any(warning.startswith("Identical texts straddle") for warning in remarks.warnings)
+    assert any(
+        doubt.startswith("Some test rows have a text that stands in the training rows, too (")
+        for doubt in remarks.doubts
+    )
+    assert len(remarks.doubts) <= len(remarks.warnings)

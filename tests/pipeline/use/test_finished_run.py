@@ -11,8 +11,10 @@ import pytest
 from pipeline.bundle import main as bundle
 from pipeline.compare import main as compare
 from pipeline.config.grid import GridError
+from pipeline.use.bundle import Bundle
 from pipeline.use.finished_run import FinishedRun
 from pipeline.use.problem import BundleError
+from tests.pipeline.use.conftest import OF_BOTH
 
 
 @pytest.fixture
@@ -62,3 +64,27 @@ def test_commands_say_so_in_words(run, made, tmp_path, capsys):
     without_checksums(run)
     assert compare([str(run), str(made.run), "--out", str(tmp_path / "c")]) == 2
     assert "damaged" in capsys.readouterr().err
+
+
+def test_the_cell_that_the_report_says_to_choose_is_taken_and_why_is_said(made, tmp_path, capsys):
+    """Picture and text are perfect by themselves: the fusion that is as good is not taken."""
+    verdict = json.loads((made.run / "verdict.json").read_text())
+    assert verdict["choose"]["cell"] != OF_BOTH
+    assert bundle([str(made.run), "-o", str(tmp_path / "m")]) == 0
+    said = capsys.readouterr().err
+    assert f"{verdict['choose']['cell']}: fitted on all rows, as the report says: the best" in said
+    assert "makes no difference that matters" in said
+    about = Bundle.load(tmp_path / "m").about
+    assert about["cell"] == verdict["choose"]["cell"]
+    assert about["score"] == verdict["choose"]["score"]
+
+
+def test_a_run_of_before_gives_its_winner(run):
+    verdict = json.loads((run / "verdict.json").read_text())
+    del verdict["choose"]
+    (run / "verdict.json").write_text(json.dumps(verdict))
+    without_checksums(run)
+    assert FinishedRun.at(run).cell_name("best") == verdict["winner"]
+    (run / "verdict.json").write_text(json.dumps({**verdict, "winner": None}))
+    with pytest.raises(BundleError, match="no cell to choose"):
+        FinishedRun.at(run).cell_name("best")

@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.bundle import main as bundle
+from pipeline.metrics import METRICS
 from pipeline.predict import main
 from pipeline.use import predictions
 from pipeline.use.bundle import Bundle
 from pipeline.use.items.columns import Columns
-from pipeline.use.predicting import columns_of
+from pipeline.use.predicting import Summary, columns_of
+from reports.wording import metric_label
 from tests.support.tables import standard_input
 from tests.support.tiny import read_rows
 
@@ -52,7 +54,36 @@ def test_a_table_of_items_gets_probabilities_and_scores(made, table, capsys):
     assert all(row["predicted"] == row["label"] for row in rows)
     shares = [[float(row[f"p: {name}"]) for name in ("car", "cat", "dog")] for row in rows]
     np.testing.assert_allclose(np.sum(shares, axis=1), 1)
-    assert "of 36 items with a label: accuracy 1.000" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert made.bundle.about["metric"] == "balanced_accuracy"
+    assert "of 36 items with a label: balanced accuracy 1.000, accuracy 1.000, macro F1" in said
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_run_s_metric_comes_first_and_has_its_own_value(metric):
+    """Of metrics that follow from counts, and of those for which all probabilities are kept."""
+    rng = np.random.default_rng(0)
+    classes = ("car", "cat", "dog")
+    probabilities = rng.dirichlet(np.ones(3), 40)
+    labels = rng.integers(3, size=40)
+    summary = Summary(metric=metric)
+    for label, shares in zip(labels, probabilities, strict=True):
+        row = {f"p: {name}": share for name, share in zip(classes, shares, strict=True)}
+        row |= {"id": "x", "label": classes[label], "predicted": classes[shares.argmax()]}
+        summary.add({**row, "missing": "", "problem": ""}, classes)
+    expected = METRICS[metric](labels, probabilities)
+    (said,) = (line for line in summary.lines() if "with a label" in line)
+    assert said.startswith(
+        f"of 40 items with a label: {metric_label(metric)} {expected:.3f}, "
+    )
+    assert bool(len(summary.shares)) is (metric == "roc_auc")
+
+
+def test_a_metric_that_is_not_known_here_is_left_out():
+    summary = Summary(metric="of_a_plugin")
+    row = {"id": "x", "label": "cat", "predicted": "cat", "p: cat": 1.0, "missing": ""}
+    summary.add({**row, "problem": ""}, ("cat",))
+    assert "of 1 item with a label: accuracy 1.000" in " ".join(summary.lines())
 
 
 @pytest.mark.parametrize("ending", [".tsv", ".jsonl", ".parquet", "-"])

@@ -67,7 +67,8 @@ def test_held_out_classes_are_the_units_and_no_objection():
         replace(record, groups=record.labels, group_name="class", unseen_classes=True)
     )
     assert any(
-        "Only 3 classes: how scores vary from class to class" in limit for limit in held_out.limits
+        "Only 3 classes: too few to tell how scores would be on others" in limit
+        for limit in held_out.limits
     )
     assert not any("One group" in limit for limit in held_out.limits)
 

@@ -35,7 +35,7 @@ SECOND_PHASE = {
     ("cells", "answer", "left_out"),
     [
         ([MAJORITY], "not compared", {"gains", "gallery", "calibration"}),
-        ([IMAGE, MAJORITY], "not compared", {"gains"}),
+        ([IMAGE, MAJORITY], "one modality", {"gains"}),
         ([FUSION], "not compared", {"gains"}),
         ([IMAGE, TEXT], "not compared", {"gains"}),
         ([TEXT, FUSION], "half compared", set()),

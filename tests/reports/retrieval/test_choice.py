@@ -145,10 +145,10 @@ def test_who_has_no_score_on_inner_folds_is_left_out_and_named():
     assert answer.choice.candidates == ("good", "worse")
     assert answer.choice.left_out == ("failing", "far")
     said = " ".join(sentences(answer))
-    assert "1 space with nothing to tune had no part in the choice" in said
-    assert "learned there as well: “far”" in said
-    assert "1 space could not be scored on inner folds" in said
-    assert "the choice: “failing”" in said
+    assert "1 space was too far behind to be considered for the choice" in said
+    assert "it would have to be learned further times: “far”" in said
+    assert "1 space could not be tried on parts of the training rows" in said
+    assert "so not be chosen: “failing”" in said
     assert plain(answer)["left out"]["all"] == ["failing", "far"]
 
 

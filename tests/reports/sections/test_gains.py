@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.testing.records import FUSION, IMAGE, SMALL_SCORES, TEXT, small_record
 from reports.fold_record import CellRecord
+from reports.page.render import write_report
 from reports.sections import gains
 
 
@@ -87,3 +88,20 @@ def test_pairs_of_encoders_are_framed_by_each_alone():
     assert (bow_pair.score, bow_pair.above) == (pytest.approx(0.52), False)
     assert pairs.maps[1].squares[0][0].score is None
     assert pairs.maps[1].squares[0][1].share == 0.0
+
+
+def test_without_a_fusion_what_a_further_encoder_adds_is_still_told(tmp_path):
+    """A grid of texts only may use several encoders together."""
+    both = CellRecord(
+        "tfidf+bow / text_only / logistic", None, "tfidf+bow", "text_only", "logistic",
+        together=(("text", ("tfidf", "bow")),),
+    )
+    better = tuple(score + 0.1 for score in SMALL_SCORES[TEXT])
+    record = small_record({TEXT: SMALL_SCORES[TEXT], both: better}, thumbnail=None)
+    facts = gains.facts(record)
+    assert (facts.rows, len(facts.additions)) == ((), 1)
+    assert facts.additions[0].encoder == "bow"
+    write_report(record, tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "### What a further encoder adds" in text
+    assert "Gain over one modality" not in text

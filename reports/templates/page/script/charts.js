@@ -85,10 +85,12 @@ function drawWithin(root) {
   }
 }
 drawWithin(document.body);
+for (const details of document.querySelectorAll("details")) {
+  details.addEventListener("toggle", () => drawWithin(details));
+}
 dark.addEventListener("change", () => places.forEach(draw));
 let waiting = 0;
 window.addEventListener("resize", () => {
-  hint();
   clearTimeout(waiting);
   waiting = setTimeout(() => drawWithin(document.body), 150);
 });

@@ -15,12 +15,14 @@ function followHash() {
 }
 
 function openAll() {
+  for (const frame of document.querySelectorAll(".table")) frame.dataset.columns = "all";
+  hint();
   for (const details of document.querySelectorAll("details")) details.open = true;
   for (const list of document.querySelectorAll("[data-first]")) { list.dataset.all = "shown"; cut(list); }
 }
 
 for (const details of document.querySelectorAll("details")) {
-  details.addEventListener("toggle", () => { hint(); drawWithin(details); });
+  details.addEventListener("toggle", hint);
 }
 window.addEventListener("hashchange", followHash);
 window.addEventListener("beforeprint", openAll);

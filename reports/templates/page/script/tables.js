@@ -132,7 +132,7 @@ function ofCases(list) {
   const cases = [...list.querySelectorAll(".case:not(.beyond)")];
   const heading = ["kind", "id", "text", "label"];
   for (const vote of cases[0] ? cases[0].querySelectorAll(".votes li") : []) {
-    heading.push(vote.dataset.who, vote.dataset.who + "_probability");
+    heading.push("predicted_by_" + vote.dataset.who, "probability_by_" + vote.dataset.who);
   }
   return [heading, ...cases.map((item) => [
     item.parentNode.dataset.kind, item.dataset.id, item.dataset.text, item.dataset.label,
@@ -154,10 +154,89 @@ for (const button of document.querySelectorAll("button.csv")) {
   });
 }
 
-/* Tables wider than the page say that they can be scrolled. */
+/* On a phone a table shows the first of its columns, as many as fit, and a button for all of them. */
+const phone = window.matchMedia("(max-width: 34rem)");
+const FEWEST = 2;  // columns that always stay
+
+/* Cells of a table's part with the first column that each covers, and how many it does. */
+function laidOut(rows) {
+  const taken = [...rows].map(() => []), cells = [];
+  [...rows].forEach((row, number) => {
+    let column = 0;
+    for (const cell of row.cells) {
+      while (taken[number][column]) column += 1;
+      if (!("span" in cell.dataset)) cell.dataset.span = cell.colSpan;
+      const wide = Number(cell.dataset.span);
+      for (let below = number; below < Math.min(number + cell.rowSpan, taken.length); below += 1) {
+        for (let next = column; next < column + wide; next += 1) taken[below][next] = true;
+      }
+      cells.push([cell, column, wide]);
+      column += wide;
+    }
+  });
+  return cells;
+}
+
+function leaveOut(cells, hidden) {
+  for (const [cell, first, wide] of cells) {
+    let seen = 0;
+    for (let column = first; column < first + wide; column += 1) seen += hidden.has(column) ? 0 : 1;
+    cell.classList.toggle("off", seen === 0);
+    if (wide > 1 && seen) cell.colSpan = seen;
+  }
+}
+
+function fit(region) {
+  const frame = region.closest(".table"), table = region.querySelector("table");
+  if (!frame || !table || !region.clientWidth) return;
+  const isWide = () => region.scrollWidth > region.clientWidth + 1;
+  const whole = !phone.matches || frame.dataset.columns === "all", button = frame.querySelector("button.columns");
+  if (whole && !("fitted" in frame.dataset)) return;
+  const head = laidOut(table.tHead.rows);
+  const cells = [...head, ...[...table.tBodies, table.tFoot].filter(Boolean).flatMap((part) => laidOut(part.rows))];
+  const number = Math.max(...head.map(([, first, wide]) => first + wide)), hidden = new Set();
+  const important = new Set(head.filter(([cell]) => "keep" in cell.dataset).map(([, first]) => first));
+  const last = [...Array(number).keys()].slice(FEWEST).reverse();
+  const order = [...last.filter((column) => !important.has(column)), ...last.filter((column) => important.has(column))];
+  leaveOut(cells, hidden);
+  if (!whole) {
+    for (const column of order) {
+      if (!isWide()) break;
+      hidden.add(column);
+      leaveOut(cells, hidden);
+    }
+  }
+  frame.dataset.fitted = hidden.size;
+  offer(frame, button, hidden.size, number);
+}
+
+/* The button of a table that shows all columns, or again those that fit. */
+function offer(frame, button, left, number) {
+  if (!button && !left) return;
+  const shown = button || document.createElement("button");
+  if (!button) {
+    shown.type = "button";
+    shown.className = "more columns";
+    shown.addEventListener("click", () => {
+      frame.dataset.columns = frame.dataset.columns === "all" ? "fitting" : "all";
+      hint();
+    });
+    frame.append(shown);
+  }
+  shown.hidden = !phone.matches;
+  shown.textContent = left ? "Show all " + number + " columns" : "Show the first columns only";
+}
+
+/* Tables that are wider than the page all the same say that they can be scrolled. */
 function hint() {
   for (const region of document.querySelectorAll(".scroll")) {
+    fit(region);
     region.classList.toggle("wider", region.scrollWidth > region.clientWidth + 1);
   }
 }
 hint();
+let resized = 0;
+window.addEventListener("resize", () => {
+  clearTimeout(resized);
+  resized = setTimeout(hint, 150);
+});
