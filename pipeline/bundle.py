@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.options import add_jobs
 from pipeline.config.grid import GridError
 from pipeline.config.plugins.active import carried
@@ -16,6 +15,7 @@ from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
 from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress, say
+from pipeline.program.names import called
 from pipeline.use.bundle import check_is_new
 from pipeline.use.finished_run import BEST, FinishedRun
 from pipeline.use.making import Extras, make_bundle

@@ -17,10 +17,10 @@ import numpy as np
 from features.machine.nearest import nearest
 from pipeline.command.browser import add_open, show
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.metrics import METRICS
+from pipeline.program.names import called
 from pipeline.results.origin import changed
 from reports.analysis.many_data_sets import AcrossFacts, across
 from reports.page.many_pages import pages
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
-    parser = argparse.ArgumentParser(prog=called("compare"), description=__doc__)
+    parser = argparse.ArgumentParser(prog=called("compare"), description=(
+        "Compare methods across data sets, by finished runs."))
     parser.add_argument(
         "runs", type=Path, nargs="+", help="folders of finished runs, one data set each"
     )

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.engine.progress import say
+from pipeline.program.names import called
 from pipeline.use.bundle import Bundle
 from pipeline.use.items.columns import add_columns, columns_given
 from pipeline.use.predicting import columns_of

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.config.grid import Split
 from pipeline.config.parse import KEYS
 from pipeline.config.schema import schema
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
+from pipeline.program.names import called
 from pipeline.start.draft import Given, NoStart
 from pipeline.start.starting import start
 from reports.wording import for_terminal

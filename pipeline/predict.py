@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.command.runtime import add_runtime
 from pipeline.engine.progress import say
+from pipeline.program.names import called
 from pipeline.use.bundle import Bundle
 from pipeline.use.items.columns import add_columns, columns_given
 from pipeline.use.predicting import Request, predict
@@ -44,7 +44,7 @@ def _predict(options: argparse.Namespace) -> int:
 def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("predict"), description=(
-        "Predict the classes of new items with a bundle that python -m pipeline.bundle wrote."))
+        f"Predict the classes of new items with a bundle that {called('bundle')} wrote."))
     parser.add_argument("model", type=Path, help="folder of the bundle")
     parser.add_argument(
         "items",

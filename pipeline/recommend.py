@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
+from pipeline.program.names import called
 from pipeline.use.problem import BundleError
 
 HEAVIEST = 1_000_000  # weight of an item
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     from pipeline.use.index.options import add_common, share_of
 
     parser = argparse.ArgumentParser(prog=called("recommend"), description=(
-        "Recommend items of an index that python -m pipeline.index wrote: those most like others, "
+        f"Recommend items of an index that {called('index')} wrote: those most like others, "
         "by picture, text or both."))
     parser.add_argument("index", type=Path, help="folder of the index")
     parser.add_argument("--item", type=_item, action="append", default=[], metavar="ID[=WEIGHT]",

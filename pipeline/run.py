@@ -18,7 +18,6 @@ from features.machine.facts import caching_facts
 from pipeline import flow
 from pipeline.command.browser import show
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.options import command_line, command_of, engine_of, limit_of
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
@@ -35,6 +34,7 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.load import load
 from pipeline.plan.plan import make_plan
 from pipeline.plan.text import plan_text
+from pipeline.program.names import called
 from pipeline.results.lock import lock_text
 from pipeline.results.record import KEYED, package_versions
 from pipeline.results.tracking.tracking import TrackingError
@@ -85,7 +85,7 @@ def _carried_out(options: argparse.Namespace, begun: float) -> int:
 def _grid(options: argparse.Namespace) -> Grid:
     """The grid that is named, or that of the table or folder that is."""
     if not is_data(options.grid):
-        return read_grid(options.grid)
+        return read_grid(options.grid, look=True)
     grid, options.grid = grid_of_data(
         options.grid, options.out, store_at(options.store), called("run"),
         write=not options.plan,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
+from pipeline.program.names import called
 from pipeline.use.problem import BundleError
 
 
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     from pipeline.use.index.options import add_common
 
     parser = argparse.ArgumentParser(prog=called("search"), description=(
-        "Find items of an index that python -m pipeline.index wrote, by words, pictures, or both. "
+        f"Find items of an index that {called('index')} wrote, by words, pictures, or both. "
         "Terms are added and taken away: '\"bird\" + sky.jpg - cage'."))
     parser.add_argument("index", type=Path, help="folder of the index")
     parser.add_argument("question", nargs="?", default="", help="words, files of pictures")

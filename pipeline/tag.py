@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from features.block import Modality
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.engine.progress import say
+from pipeline.program.names import called
 from pipeline.use.index.options import count_of
 from pipeline.use.problem import BundleError
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 from features.machine.extras import lacking, not_installed
 from pipeline.command.ending import ended
-from pipeline.command.names import COMMANDS, PROGRAM
+from pipeline.program.names import COMMANDS, PROGRAM, called
 
 Shell = Literal["bash", "zsh", "fish"]
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
-    parser = argparse.ArgumentParser(prog=f"{PROGRAM} completion", description=(
+    parser = argparse.ArgumentParser(prog=called("completion"), description=(
         "Print what completes commands and options in a shell: put it into the file that the shell "
         "reads, for bash ~/.local/share/bash-completion/completions/modalgrid."))
     parser.add_argument("shell", choices=get_args(Shell), help="the shell")

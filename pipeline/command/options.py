@@ -10,10 +10,10 @@ from typing import get_args
 from features.machine.cores import cores
 from features.machine.nearest import nearest
 from pipeline.command.browser import add_open
-from pipeline.command.names import called
 from pipeline.config.grid import Run, TrackerName
 from pipeline.engine.limit import checked_limit
 from pipeline.engine.opening import ENGINES, EngineName
+from pipeline.program.names import called
 from pipeline.store.opening import DEFAULT_STORE
 
 
@@ -149,4 +149,4 @@ def command_of(options: argparse.Namespace) -> str:
         for name, (value, default) in given.items()
         if value != default
     ]
-    return " ".join(["python -m pipeline.run", shlex.quote(str(options.grid)), *changed])
+    return " ".join([called("run"), shlex.quote(str(options.grid)), *changed])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 from features.machine.nearest import nearest
@@ -11,8 +12,9 @@ from pipeline.config.components import Component, variants
 from pipeline.config.problem import Problem, not_installed_problems
 from pipeline.data.frame import FRAME
 from pipeline.data.row_check import MissingGroup, Policy
+from pipeline.data.samples import LooksAhead
 from pipeline.data.sources import SOURCES
-from pipeline.data.sources.class_texts import GivenTexts
+from pipeline.data.sources.class_texts import GivenTexts, wrong_class_texts
 
 CLASS_TEXTS_SCHEMA: dict[str, Any] = {
     "description": "what classes are described by where they are held out (default: their names): "
@@ -143,3 +145,26 @@ def class_texts(given: object, problems: list[Problem]) -> GivenTexts | None:
         if not value or not all(isinstance(text, str) for text in value)
     ]
     return {name: tuple(value) for name, value in texts.items()}
+
+
+def wrong_names(
+    data: DataKey, folder: Path, sources: Mapping[str, type], problems: Sequence[Problem]
+) -> list[Problem]:
+    """Files and columns that the key names and that are not there, as far as headers tell.
+
+    Parameters
+    ----------
+    folder : of the grid file.
+    problems : of the grid so far; where some are of this key, nothing can be said.
+    """
+    if any(problem.path[:1] == ("data",) for problem in problems):
+        return []
+    source = sources[data.source.name](**data.source.parameters)
+    wrong = source.wrong_keys(folder) if isinstance(source, LooksAhead) else []
+    return [
+        *(Problem(("data", *key.path), key.reason, kind="unknown_name") for key in wrong),
+        *(
+            Problem(("data", "class_texts"), reason, kind="unknown_name")
+            for reason in wrong_class_texts(data.class_texts, folder)
+        ),
+    ]

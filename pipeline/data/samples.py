@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from features.block import Modality
 from pipeline.data.reading.regular_files import read_regular
@@ -169,6 +169,20 @@ class SourceError(Exception):
         super().__init__("\n".join(self.problems))
 
 
+@dataclass(frozen=True)
+class WrongKey:
+    """A key of a source that cannot be as it is.
+
+    Parameters
+    ----------
+    path : the way to it below `data`, like ("text", 1); empty for the source as a whole.
+    reason : which rule it breaks.
+    """
+
+    path: tuple[str | int, ...]
+    reason: str
+
+
 class Source(Protocol):
     """Reads rows from somewhere. Its constructor only stores typed parameters, the grid's keys.
 
@@ -185,3 +199,11 @@ class Source(Protocol):
             With all reasons at once, where nothing sensible can be read (no file, no such column
             ...).
         """
+
+
+@runtime_checkable
+class LooksAhead(Protocol):
+    """What a source has that can tell wrong names of files and columns without reading rows."""
+
+    def wrong_keys(self, folder: Path) -> list[WrongKey]:
+        """Every key that names what is not there; `folder` as for `load`, which refuses it too."""

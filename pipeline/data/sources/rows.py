@@ -49,10 +49,15 @@ class Roles:
 
     def check(self, path: str) -> None:
         """Raise SourceError where neither pictures nor texts are named; `path` says of what."""
+        if self.nothing is not None:
+            raise SourceError([f"{path}: {self.nothing}"])
+
+    @property
+    def nothing(self) -> str | None:
+        """What is said where neither pictures nor texts are named."""
         if self.image is None and not self.text:
-            raise SourceError(
-                [f"{path}: name the pictures' column (image), the texts' (text) or both"]
-            )
+            return "name the pictures' column (image), the texts' (text) or both"
+        return None
 
 
 def samples_from(

@@ -18,6 +18,7 @@ from features.machine.nearest import nearest
 from features.machine.onnx_runtime import PACKAGES, missing_packages, session_of
 from models.views import Views
 from pipeline.metrics.metric import Probabilities
+from pipeline.program.names import called
 from pipeline.use.conformal import LeftOut
 from pipeline.use.exporting.encoders import LACKS, POSSIBLE, encoder_of, files_of
 from pipeline.use.exporting.inputs import OUTPUT, arrays, inputs_of
@@ -97,7 +98,7 @@ def runs_by_onnx(runtime: str, about: Mapping[str, Any], folder: Path) -> bool:
     if whole is None:
         of_classifier = "exports its classifier alone" if "onnx" in about else "has no export"
         raise BundleError(
-            f"{folder} {of_classifier}: python -m pipeline.bundle RUN --onnx -o FOLDER writes a "
+            f"{folder} {of_classifier}: {called('bundle')} RUN --onnx -o FOLDER writes a "
             "bundle that ONNX Runtime can be asked about"
         )
     if LACKS in whole:
