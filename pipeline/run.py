@@ -100,10 +100,10 @@ def _planned(
     with step("read and check the data, draw folds"):
         comparison = load(grid, store, engine, progress, keep=store.is_made)
     plan = make_plan(comparison)
-    print(plan_text(plan, comparison, _lock(comparison), limit))
     with step("look for leaks and duplicates"):
         checked = checks_before_fits(comparison)
-    flow.say_checks(checked)
+    print(plan_text(plan, comparison, checked, limit))
+    print(f"\nthe grid, filled in:\n\n{_lock(comparison).rstrip()}")
     return _code(options, bool(plan.failures), any(check.severe for check in checked))
 
 

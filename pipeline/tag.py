@@ -16,6 +16,7 @@ from pipeline.engine.progress import say
 from pipeline.program.names import called
 from pipeline.use.index.options import count_of
 from pipeline.use.problem import BundleError
+from reports.wording import count
 
 if TYPE_CHECKING:
     from pipeline.use.index.index import Index
@@ -77,7 +78,8 @@ def _tagger(index: Index, options: argparse.Namespace) -> Tagger:
         raise BundleError(f"labels {error}") from error
     labels = list(dict.fromkeys(filter(None, map(str.strip, lines))))
     if len(labels) < 2:
-        raise BundleError(f"{options.labels} holds {len(labels)} labels, a line each: give two")
+        there = count(len(labels), "label")
+        raise BundleError(f"{options.labels} holds {there}, a line each: give two")
     return word_tagger(index, labels)
 
 

@@ -35,14 +35,20 @@ class Picture(Protocol):
 
 @dataclass(frozen=True)
 class FilePicture:
-    """A picture file on disk."""
+    """A picture file on disk.
+
+    Parameters
+    ----------
+    given : its path as whoever has it wrote it, which counts from a folder that he knows.
+    """
 
     path: Path
+    given: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
-        """The file's path."""
-        return str(self.path)
+        """The file's path, as it was given."""
+        return self.given or str(self.path)
 
     @property
     def order(self) -> tuple[str, int]:
@@ -51,7 +57,14 @@ class FilePicture:
 
     def read(self) -> bytes:
         """The file's bytes; see Picture."""
-        return read_regular(self.path)
+        try:
+            return read_regular(self.path)
+        except FileNotFoundError as error:
+            if not self.given or Path(self.given).is_absolute():
+                raise
+            folder = str(self.path).removesuffix(self.given).rstrip("/\\")
+            reason = f"{error.strerror} (the path counts from {folder})"
+            raise FileNotFoundError(error.errno, reason, str(self.path)) from error
 
     def digest(self) -> str:
         """Sha256 of the file's bytes."""

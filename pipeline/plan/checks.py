@@ -11,6 +11,7 @@ from pipeline.data.near_duplicates import near_duplicates
 from pipeline.folds.checks import checks_of_folds
 from pipeline.plan.comparison import Comparison
 from reports.analysis.checks import Check, severe_first
+from reports.wording import for_terminal
 
 
 def checks_before_fits(comparison: Comparison) -> tuple[Check, ...]:
@@ -23,6 +24,11 @@ def checks_before_fits(comparison: Comparison) -> tuple[Check, ...]:
         *(Check("left out", sentence) for sentence in comparison.grid.left_out),
     ]
     return severe_first(doubts)
+
+
+def said(check: Check) -> str:
+    """A check as a line of a terminal."""
+    return for_terminal(f"{'ALARM' if check.severe else 'warning'}: {check.sentence}")
 
 
 def _unfit_encoders(comparison: Comparison) -> Iterator[Check]:

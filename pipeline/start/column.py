@@ -143,7 +143,7 @@ class Column:
             "numbers": f"numbers, {count(self.distinct, 'distinct value')}",
             "categories": f"{count(self.distinct, 'category', 'categories')}",
             "codes": f"codes, {count(self.distinct, 'distinct value')}",
-            "texts": f"texts of {self.words:.0f} words, {self.distinct:,} distinct",
+            "texts": f"texts of {count(round(self.words), 'word')}, {self.distinct:,} distinct",
             "nothing": "empty",
             "a constant": "the same value throughout",
             "unreadable": self.problem,

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.page.steps import steps_of
 from reports.units import elapsed, rough_duration
 from reports.wording import clean, count, figure, metric_label, short
 
@@ -36,7 +37,7 @@ def script(said: Mapping[str, Any]) -> str:
 
 def _state(said: Mapping[str, Any]) -> str:
     return _environment().get_template("page/progress_state.html").render(
-        said=said, scores=_best_first(said["scores"])
+        said=said, steps=steps_of(said["stages"]), scores=_best_first(said["scores"])
     )
 
 
@@ -50,11 +51,6 @@ def _best_first(scores: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         return False, -value if score["greater_is_better"] else value
 
     return sorted(scores, key=rank)
-
-
-def capitalize_first(text: str) -> str:
-    """Text that begins a line; the rest of it is left as it is."""
-    return text[:1].upper() + text[1:]
 
 
 def moment(seconds: float) -> str:
@@ -74,7 +70,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     filters = (
-        capitalize_first, count, elapsed, figure, metric_label, moment, rough_duration, short,
+        count, elapsed, figure, metric_label, moment, rough_duration, short,
     )
     environment.filters.update({filter_.__name__: filter_ for filter_ in filters})
     return environment

@@ -60,8 +60,9 @@ def winner(verdict: Verdict, ranking: Ranking) -> str | None:
         return (
             f"Best on these folds is {quoted(best.cell.name)}, but inner folds choose it on only "
             f"{chosen} of {count(len(choosing.chosen), 'fold')} (most often {quoted(name)}, on "
-            f"{number}): no cell stands out. Choosing among {len(choosing.candidates)} cells "
-            f"reaches {metric_label(ranking.metric.name)} {figure(verdict.score.mean)}"
+            f"{number}): no cell stands out. Choosing among "
+            f"{count(len(choosing.candidates), 'cell')} reaches "
+            f"{metric_label(ranking.metric.name)} {figure(verdict.score.mean)}"
             f"{'' if verdict.score.low is None else f' ({ends(verdict.score)})'}."
         )
     interval = "" if verdict.score.low is None else f" (95 % interval {ends(verdict.score)})"
@@ -105,14 +106,15 @@ def _agreement(verdict: Verdict) -> Iterator[str]:
         return
     differing, pairs = agreement.differing(answer), len(agreement.answers)
     if not differing:
-        yield f"Steady: each of the {pairs} pairs of repeats, taken alone, gives the same answer."
+        every = "the pair" if pairs == 1 else f"each of the {pairs} pairs"
+        yield f"Steady: {every} of repeats, taken alone, gives the same answer."
         return
     times = Counter(agreement.answers)
     del times[answer]
     others = listed(f"“{ANSWERS[other]}” ({number})" for other, number in times.items())
     yield (
-        f"Of {pairs} pairs of repeats, taken alone, {differing} would have reached another answer: "
-        f"{others}."
+        f"Of {count(pairs, 'pair')} of repeats, taken alone, {differing} would have reached "
+        f"another answer: {others}."
     )
 
 

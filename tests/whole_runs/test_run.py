@@ -260,7 +260,10 @@ def test_plan_prints_what_there_is_to_do_and_computes_nothing(folder, capsys, co
     assert not (folder / "out").exists()
     assert "6 cells" in text
     fits = 3 * (1 + 2 * (2 * 2 + 1) + concat_fits())
-    assert f"12 cells x folds, 0 in the store, 12 to compute with {fits} fits" in text
+    assert f"12, of a cell on a fold each: 0 in the store, 12 to compute with {fits} fits" in text
+    assert text.startswith("rows: ")  # what there is to do comes before what was written
+    heads = ("\ntime: ", "\ncompared: ", "\nthe grid, filled in:")
+    assert list(map(text.index, heads)) == sorted(map(text.index, heads))
     run_grid(folder)
     capsys.readouterr()
     run_grid(folder, "--plan")

@@ -76,9 +76,13 @@ class Folder:
             lambda: {} if captions is None else self._captions(captions, ids),
         )
         parts = [picture.split("/") for picture in ids]
+        locations = [str(Path(self.path) / picture) for picture in ids]
         return Samples(
-            locations=[str(Path(self.path) / picture) for picture in ids],
-            pictures=[FilePicture(root / picture) for picture in ids],
+            locations=locations,
+            pictures=[
+                FilePicture(root / picture, location)
+                for picture, location in zip(ids, locations, strict=True)
+            ],
             texts=[captioned.get(picture) for picture in ids],
             labels=[names[int(self.split)] for names in parts],
             ids=ids,

@@ -14,6 +14,7 @@ from pipeline.data.samples import OF_SAMPLES, Samples, SourceError
 from pipeline.data.sources.column_values import pictures, texts
 from pipeline.data.sources.columns import Columns
 from pipeline.data.sources.problems import all_of
+from reports.wording import count
 
 Names = str | list[str]
 Recurring = Modality | list[Modality]
@@ -123,7 +124,7 @@ def _official(columns: Columns, name: str) -> list[str | None]:
     if others:
         counts = Counter("nothing" if value is None else f"'{value}'" for value in others)
         shown = ", ".join(
-            f"{value} in {count} rows" for value, count in sorted(counts.items())[:12]
+            f"{value} in {count(rows, 'row')}" for value, rows in sorted(counts.items())[:12]
         )
         parts = sorted({part for part in given if part and part.lower() in PARTS}, reverse=True)
         advice = (

@@ -233,7 +233,7 @@ def test_columns_that_cannot_play_their_part_are_reported_together(tmp_path):
         "items.parquet column 'many'",
         "items.parquet column 'bytes'",
     ]
-    assert "'dev' in 1 rows" in problems[1]
+    assert "'dev' in 1 row" in problems[1]
     assert "write train and test there" in problems[1]
 
 
