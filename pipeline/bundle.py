@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.command.ending import ended
 from pipeline.command.options import add_jobs
@@ -16,6 +15,7 @@ from pipeline.data.samples import SourceError
 from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress, say
 from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.use.bundle import check_is_new
 from pipeline.use.finished_run import BEST, FinishedRun
 from pipeline.use.making import Extras, make_bundle
@@ -50,10 +50,10 @@ def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("bundle"), description=(
         "Fit a cell of a finished run on all its rows and write it into a folder that predicts."))
-    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("run", type=utf8_path, help="folder of a finished run")
     parser.add_argument("--cell", default=BEST,
                         help="name of the cell, as the report has it (default: %(default)s)")
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder to make")
+    parser.add_argument("-o", "--out", type=utf8_path, required=True, help="folder to make")
     parser.add_argument("--standalone", action="store_true",
                         help="take the weights of pretrained encoders along, so that it opens where"
                         " they are not")

@@ -21,6 +21,7 @@ from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.metrics import METRICS
 from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.results.origin import changed
 from reports.analysis.many_data_sets import AcrossFacts, across
 from reports.page.many_pages import pages
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=called("compare"), description=(
         "Compare methods across data sets, by finished runs."))
     parser.add_argument(
-        "runs", type=Path, nargs="+", help="folders of finished runs, one data set each"
+        "runs", type=utf8_path, nargs="+", help="folders of finished runs, one data set each"
     )
     parser.add_argument(
         "--metric", default="balanced_accuracy", help="score to compare by (default: %(default)s)"
@@ -64,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o",
         "--out",
-        type=Path,
+        type=utf8_path,
         default=Path("runs") / "compare",
         help="folder (default: %(default)s)",
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 from typing import get_args
 
 from features.machine.cores import cores
@@ -14,6 +13,7 @@ from pipeline.config.grid import Run, TrackerName
 from pipeline.engine.limit import checked_limit
 from pipeline.engine.opening import ENGINES, EngineName
 from pipeline.program.names import called
+from pipeline.program.paths import utf8, utf8_path
 from pipeline.store.opening import DEFAULT_STORE
 
 
@@ -22,14 +22,14 @@ def command_line(name: str = "run") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=called(name), description=(
         "Compare picture and text classifiers on the same folds and write a report."))
     parser.add_argument(
-        "grid", type=_path,
+        "grid", type=utf8_path,
         help="the grid file (YAML); or a table or a folder of class folders, for which one is "
         "written beside the results and run",
     )
     parser.add_argument(
-        "-o", "--out", type=_path, help="folder for the results (default: runs/NAME)"
+        "-o", "--out", type=utf8_path, help="folder for the results (default: runs/NAME)"
     )
-    parser.add_argument("--store", default=DEFAULT_STORE, type=_utf8,
+    parser.add_argument("--store", default=DEFAULT_STORE, type=utf8,
                         help="where the cached features and results lie: a folder, or "
                              "s3://bucket/prefix (default: %(default)s)")
     add_jobs(parser)
@@ -88,21 +88,6 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         default=cores(),
         help="processes that fit models side by side (default: the cores, %(default)s)",
     )
-
-
-def _utf8(text: str) -> str:
-    """A name that reports and records can hold."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise argparse.ArgumentTypeError(
-            f"a name in UTF-8, not {text!a}; rename it or name another"
-        ) from error
-    return text
-
-
-def _path(text: str) -> Path:
-    return Path(_utf8(text))
 
 
 def _jobs(text: str) -> int:

@@ -18,6 +18,7 @@ from pipeline.config.plugins.named import with_installed
 from pipeline.config.problem import Mistake
 from pipeline.config.schema import schema
 from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 
 REFUSED = 2
 SCHEMA = ["--schema"]  # what the command schema puts first
@@ -73,7 +74,7 @@ def parser(command: str = "check") -> argparse.ArgumentParser:
         "Name every mistake in a grid, and every file and column that it names and that is not "
         "there, without running it; or print the JSON Schema of grids, of one that is named with "
         "the parts of its plugins."))
-    parser.add_argument("grid", type=Path, nargs="?", help="a grid file")
+    parser.add_argument("grid", type=utf8_path, nargs="?", help="a grid file")
     parser.add_argument("--json", action="store_true", help=(
         "print the mistakes as JSON: file, line, column, key, rule, message and nearest value"))
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of grids")

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.command.ending import ended
 from pipeline.pdf.printing import PrintError, print_page
 from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 
 PAGES = ("report.html", "compare.html")
 
@@ -30,9 +31,9 @@ def parser() -> argparse.ArgumentParser:
         prog=called("pdf"),
         description="Print the report of a run (or of a comparison) as a PDF beside it.",
     )
-    parser.add_argument("run", type=Path, help="folder with report.html or compare.html")
+    parser.add_argument("run", type=utf8_path, help="folder with report.html or compare.html")
     parser.add_argument(
-        "-o", "--out", type=Path, help="the PDF (default: report.pdf in the folder)"
+        "-o", "--out", type=utf8_path, help="the PDF (default: report.pdf in the folder)"
     )
     parser.add_argument(
         "--browser",

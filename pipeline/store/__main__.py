@@ -7,10 +7,10 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.store.manifest import Damaged
 from pipeline.store.opening import DEFAULT_STORE, store_at
 from pipeline.store.store import Store
@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
         "ls", help="what it holds, by kind and by run, with sizes", description=(
             "List what the store holds: entries, bytes and the time that computing them took, by "
             "kind; and of the runs that are named."))
-    listed.add_argument("runs", nargs="*", type=Path, metavar="RUNS",
+    listed.add_argument("runs", nargs="*", type=utf8_path, metavar="RUNS",
                         help="folders of runs, or folders that hold such, like runs")
     listed.add_argument("--entries", action="store_true",
                         help="each entry: key, size, what computing it took, what it is")
