@@ -91,11 +91,12 @@ def _row_lines(comparison: Comparison) -> list[str]:
     else:
         sizes = np.bincount(dataset.labels[dataset.labels >= 0], minlength=len(dataset.classes))
         small, large = dataset.classes[sizes.argmin()], dataset.classes[sizes.argmax()]
-        lines = [
-            f"rows:     {count(len(dataset), 'row')}, "
-            f"{count(len(dataset.classes), 'class', 'classes')} of {sizes.min():,} "
-            f"({quoted(small)}) to {sizes.max():,} rows ({quoted(large)}), {folds}"
-        ]
+        rows = (
+            count(int(sizes.max()), "row") if sizes.min() == sizes.max()
+            else f"{sizes.min():,} ({quoted(small)}) to {sizes.max():,} rows ({quoted(large)})"
+        )
+        classes = count(len(dataset.classes), "class", "classes")
+        lines = [f"rows:     {count(len(dataset), 'row')}, {classes} of {rows}, {folds}"]
         unlabelled = int((dataset.labels < 0).sum())
         if unlabelled:
             lines.append(f"          {count(unlabelled, 'row')} of these without a label")

@@ -151,7 +151,9 @@ def ids(columns: Sequence[Column]) -> list[Candidate]:
 def _may_be_id(column: Column) -> bool:
     if is_named(column.name, ID):
         return column.kind in ("codes", "numbers", "texts", "picture paths")
-    return column.kind == "codes"
+    return column.kind == "codes" or (
+        column.numbers_rows and not is_named(column.name, MEASURE)
+    )
 
 
 def splits(columns: Sequence[Column]) -> list[Candidate]:
