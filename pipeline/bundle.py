@@ -16,7 +16,6 @@ from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress, say
 from pipeline.program.names import called
 from pipeline.program.paths import utf8_path
-from pipeline.use.bundle import check_is_new
 from pipeline.use.finished_run import BEST, FinishedRun
 from pipeline.use.making import Extras, make_bundle
 from pipeline.use.problem import BundleError
@@ -33,12 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _bundle(options: argparse.Namespace) -> int:
     run = FinishedRun.at(options.run)
     name = run.cell_name(options.cell)
-    check_is_new(options.out)
-    say(f"{name}: fitted on all rows")
     extras = Extras(standalone=options.standalone, onnx=options.onnx)
-    run.grid()  # its plugins are known from here on, and workers are told of them
+    # its grid is read first: the plugins that it names are known then, and workers told of them
+    subject = f"{name} of {run.grid.name}"
     engine = Processes(options.jobs, prepare=carried())
     made = make_bundle(run, name, options.out, engine, progress, extras)
+    say(f"{subject} is fitted on all rows")
     lacking = made.about.get("onnx", {}).get("whole", {}).get("lacks")
     if lacking:
         say(f"ONNX Runtime alone cannot predict with it: it lacks {lacking}")

@@ -151,8 +151,7 @@ def _finished(
     assignment: Assignment, engine: Engine, comparison: Comparison, clock: _Clock
 ) -> Finished:
     _say_data(comparison)
-    with step("look for leaks and duplicates"):
-        before = checks_before_fits(comparison)
+    before = checks_before_fits(comparison)
     say_checks(before)
     with clock.step("encode and fit"):
         plan = make_plan(comparison)

@@ -26,7 +26,7 @@ from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
 from pipeline.engine.limit import TimeLimit
 from pipeline.engine.opening import engine_at
-from pipeline.engine.progress import progress, quiet, showing, step
+from pipeline.engine.progress import progress, quiet, showing
 from pipeline.engine.stopping import stoppable
 from pipeline.engine.task import Engine, EngineError
 from pipeline.plan.checks import checks_before_fits
@@ -97,11 +97,8 @@ def _planned(
     grid: Grid, options: argparse.Namespace, engine: Engine, limit: TimeLimit | None
 ) -> int:
     store = store_at(options.store)
-    with step("read and check the data, draw folds"):
-        comparison = load(grid, store, engine, progress, keep=store.is_made)
-    plan = make_plan(comparison)
-    with step("look for leaks and duplicates"):
-        checked = checks_before_fits(comparison)
+    comparison = load(grid, store, engine, progress, keep=store.is_made)
+    plan, checked = make_plan(comparison), checks_before_fits(comparison)
     print(plan_text(plan, comparison, checked, limit))
     print(f"\nthe grid, filled in:\n\n{_lock(comparison).rstrip()}")
     return _code(options, bool(plan.failures), any(check.severe for check in checked))

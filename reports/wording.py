@@ -55,6 +55,11 @@ def short(text: str, limit: int = 80) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
+def in_a_line(error: BaseException) -> str:
+    """An error's class and what it says, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
+
+
 def distinct(names: Iterable[str], limit: int = 40) -> list[str]:
     """Names shortened for a chart's axis; names that became equal are numbered."""
     seen: set[str] = set()

@@ -185,7 +185,7 @@ def test_a_second_grid_of_the_same_name_keeps_the_first_run(folder, capsys, monk
     }
     earlier = FinishedRun.at(previous)
     assert earlier.grid_file == folder / "grid.yaml"
-    assert earlier.grid().fusion != FinishedRun.at(folder / "out").grid().fusion
+    assert earlier.grid.fusion != FinishedRun.at(folder / "out").grid.fusion
 
 
 def test_identical_texts_and_pictures_are_encoded_once(folder):
