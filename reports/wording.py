@@ -121,6 +121,14 @@ def count(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
+def noun_of(number: int, plural: str) -> str:
+    """The noun behind a number, by its plural: "passes over the texts" of one is a "pass over"."""
+    if number != 1:
+        return plural
+    first, _, rest = plural.partition(" ")
+    return f"{first[:-2] if first.endswith('sses') else first.removesuffix('s')} {rest}".rstrip()
+
+
 def listed(names: Iterable[str]) -> str:
     """Names in a sentence: "a", "a and b", "a, b and c"."""
     *rest, last = names

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from reports.page.steps import steps_of
 from reports.units import elapsed, rough_duration
-from reports.wording import clean, count, figure, metric_label, short
+from reports.wording import clean, count, figure, metric_label, noun_of, short
 
 
 def page(said: Mapping[str, Any]) -> str:
@@ -70,7 +70,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     filters = (
-        count, elapsed, figure, metric_label, moment, rough_duration, short,
+        count, elapsed, figure, metric_label, moment, noun_of, rough_duration, short,
     )
     environment.filters.update({filter_.__name__: filter_ for filter_ in filters})
     return environment

@@ -14,6 +14,7 @@ from reports.wording import (
     first_listed,
     for_terminal,
     in_a_line,
+    noun_of,
     short,
     signed,
 )
@@ -73,3 +74,12 @@ def test_a_long_list_ends_in_a_count_of_the_others():
 ])
 def test_an_error_is_told_in_a_line(error, line):
     assert in_a_line(error) == line
+
+
+@pytest.mark.parametrize(("number", "plural", "noun"), [
+    (2, "samples", "samples"), (1, "samples", "sample"), (0, "texts", "texts"),
+    (1, "passes over the texts", "pass over the texts"), (1, "epochs at most", "epoch at most"),
+    (1, "", ""),
+])
+def test_one_of_several_has_a_noun_of_its_own(number, plural, noun):
+    assert noun_of(number, plural) == noun
