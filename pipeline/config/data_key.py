@@ -10,6 +10,7 @@ from typing import Any, get_args
 from features.machine.nearest import nearest
 from pipeline.config.components import Component, variants
 from pipeline.config.problem import Problem, not_installed_problems
+from pipeline.data.build import GROUPS, no_group
 from pipeline.data.frame import FRAME
 from pipeline.data.row_check import MissingGroup, Policy
 from pipeline.data.samples import LooksAhead
@@ -148,23 +149,29 @@ def class_texts(given: object, problems: list[Problem]) -> GivenTexts | None:
 
 
 def wrong_names(
-    data: DataKey, folder: Path, sources: Mapping[str, type], problems: Sequence[Problem]
+    content: Mapping[str, Any], data: DataKey, folder: Path, sources: Mapping[str, type],
+    problems: Sequence[Problem],
 ) -> list[Problem]:
-    """Files and columns that the key names and that are not there, as far as headers tell.
+    """Files and columns that a grid names and that are not there, as far as headers tell.
 
     Parameters
     ----------
+    content : of the grid; `data` is what it says of rows.
     folder : of the grid file.
     problems : of the grid so far; where some are of this key, nothing can be said.
     """
     if any(problem.path[:1] == ("data",) for problem in problems):
         return []
     source = sources[data.source.name](**data.source.parameters)
-    wrong = source.wrong_keys(folder) if isinstance(source, LooksAhead) else []
-    return [
-        *(Problem(("data", *key.path), key.reason, kind="unknown_name") for key in wrong),
-        *(
-            Problem(("data", "class_texts"), reason, kind="unknown_name")
-            for reason in wrong_class_texts(data.class_texts, folder)
-        ),
+    ahead = source if isinstance(source, LooksAhead) else None
+    wrong = [] if ahead is None else [
+        (("data", *key.path), key.reason) for key in ahead.wrong_keys(folder)
     ]
+    wrong += [
+        (("data", "class_texts"), reason) for reason in wrong_class_texts(data.class_texts, folder)
+    ]
+    split = content.get("split")
+    group = split.get("group") if isinstance(split, dict) else None
+    reason = no_group(group, ahead.group_columns()) if ahead and isinstance(group, str) else None
+    wrong += [] if reason is None else [(("split", "group"), f"{reason}. {GROUPS}")]
+    return [Problem(path, reason, kind="unknown_name") for path, reason in wrong]

@@ -139,7 +139,7 @@ def parse_grid(
     plugins = values.plugins(content.get("plugins"), folder, problems)  # known from here on
     task = values.task(content.get("task", "classification"), problems)
     data = data_key(content.get("data"), problems, sources)
-    problems += wrong_names(data, folder, sources, problems) if look else []
+    problems += wrong_names(content, data, folder, sources, problems) if look else []
     lists = _lists(content, problems)
     split = values.split(content.get("split", {}), problems)
     curve = values.label_shares(content.get("learning_curve", []), problems)

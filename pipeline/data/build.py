@@ -24,6 +24,10 @@ from reports.wording import count, first_lines, for_terminal
 Sample = TypeVar("Sample", Picture, str)
 PAIR = "pair"  # what stands for the label of rows that need none: folds are not stratified then
 FEWEST_PAIRS = 4
+GROUPS = (
+    "The source's key `group` names the columns that may group rows; text and image group rows of "
+    "the same text or picture."
+)
 
 
 def build(
@@ -119,16 +123,18 @@ def _group_name(samples: Samples, group: str | None) -> str | None:
         return samples.group
     if group == "none":
         return None
-    if group not in samples.groups and group not in OF_SAMPLES:
-        raise DatasetError(
-            [
-                f"split.group: there is no group column '{group}'; "
-                f"{nearest(group, [*samples.groups, *OF_SAMPLES, 'none'])}"
-            ],
-            "The source's key `group` names the columns that may group rows; text and image group "
-            "rows of the same text or picture.",
-        )
+    reason = no_group(group, list(samples.groups))
+    if reason is not None:
+        raise DatasetError([f"split.group: {reason}"], GROUPS)
     return group
+
+
+def no_group(group: str, columns: Sequence[str]) -> str | None:
+    """Why rows cannot be grouped by a column, of those that may group them; None where they can."""
+    if group in (*columns, *OF_SAMPLES, "none"):
+        return None
+    known = nearest(group, [*columns, *OF_SAMPLES, "none"])
+    return f"there is no group column '{group}'; {known}"
 
 
 def _check_columns(samples: Samples, modalities: Sequence[Modality]) -> None:

@@ -220,3 +220,6 @@ class LooksAhead(Protocol):
 
     def wrong_keys(self, folder: Path) -> list[WrongKey]:
         """Every key that names what is not there; `folder` as for `load`, which refuses it too."""
+
+    def group_columns(self) -> list[str]:
+        """The columns by which rows may be grouped, beside those of OF_SAMPLES."""

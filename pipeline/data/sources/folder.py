@@ -105,6 +105,10 @@ class Folder:
         columns = wrong_columns(self._columns(), names, file)
         return [*wrong, *(WrongKey((column.key,), column.reason) for column in columns)]
 
+    def group_columns(self) -> list[str]:
+        """See pipeline.data.samples.LooksAhead."""
+        return []
+
     def _columns(self) -> list[tuple[str, str]]:
         """The columns of the captions' table, as pairs of grid key and name."""
         return [("file", self.file), ("caption", self.caption)]

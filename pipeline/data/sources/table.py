@@ -137,6 +137,10 @@ class Table:
             ]
         return [WrongKey(self._path(column.key, column.name), column.reason) for column in columns]
 
+    def group_columns(self) -> list[str]:
+        """See pipeline.data.samples.LooksAhead."""
+        return listed(self.group)
+
     def _headers(self, folder: Path) -> tuple[list[NamesOf], list[WrongKey]]:
         """The columns of the table and of the joined one, and what is wrong with the files."""
         asked = {*self._on(), *(name for _, name in [*Roles.of(self).asked(), *self._conditions()])}

@@ -170,3 +170,14 @@ def test_a_grid_whose_rows_lie_elsewhere_can_be_read_without_looking(tmp_path):
         "data: {source: table, path: none.csv, text: a, label: b}\ntext: [bow]\n"
     )
     assert read_grid(tmp_path / "grid.yaml").data.parameters["path"] == "none.csv"
+
+
+def test_rows_are_grouped_by_columns_that_the_source_names(tmp_path):
+    keys = table(tmp_path, group=["photo"])
+    for group in ("photo", "text", "image", "none"):
+        assert mistakes(tmp_path, keys, split={"group": group}) == []
+    (mistake,) = mistakes(tmp_path, keys, split={"group": "phot"})
+    assert mistake.startswith(
+        "split.group: there is no group column 'phot'; did you mean 'photo'? "
+    )
+    assert "The source's key `group` names the columns" in mistake
