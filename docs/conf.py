@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from configparser import ConfigParser
 from pathlib import Path
@@ -14,10 +15,12 @@ _setup.read(ROOT / "setup.cfg", encoding="utf-8")
 project = "modalgrid"
 author = "modalgrid developers"
 version = release = _setup["metadata"]["version"]
-extensions = ["myst_nb", "sphinx_copybutton", "component_directives"]
+extensions = ["myst_nb", "sphinx_copybutton", "component_directives", "local_paths"]
 exclude_patterns = ["_ext"]
 
 myst_heading_anchors = 3
+# warnings of libraries name their files on the machine that builds; see local_paths
+os.environ["PYTHONWARNINGS"] = "ignore"
 # every cell is run anew, and one that fails ends the build
 nb_execution_mode = "force"
 nb_execution_in_temp = True

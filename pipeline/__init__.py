@@ -5,7 +5,7 @@ from itertools import pairwise
 
 # the first second of a command goes into imports, which a traceback shall not end
 if sys.argv[:1] == ["-m"]:
-    from pipeline.command.names import MODULES
+    from pipeline.program.names import MODULES
 
     if any(first == "-m" and module in MODULES for first, module in pairwise(sys.orig_argv)):
         from pipeline.engine.stopping import listen

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from pipeline.command.names import COMMANDS, PROGRAM
+from pipeline.program.names import COMMANDS, PROGRAM, program, version
 
 REFUSED = 2
 HELP, VERSION = ("-h", "--help", "help"), ("-V", "--version", "version")
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{PROGRAM} {_version()}")
         return 0
     if name not in COMMANDS:
-        print(f"{PROGRAM}: there is no command {name!r}{_nearest(name)} ({PROGRAM} -h lists all)",
+        print(f"{PROGRAM}: there is no command {name!r}{_nearest(name)} ({_typed()} -h lists all)",
               file=sys.stderr)
         return REFUSED
     return _carried_out(name, rest)
@@ -37,13 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _carried_out(name: str, arguments: Sequence[str]) -> int:
     command = COMMANDS[name]
     given = [*command.first, *arguments]
-    # what lies below this folder cannot ask what it is called
-    called = {"program": f"{PROGRAM} {name}"} if command.module.endswith(".__main__") else {}
     from pipeline.engine.stopping import listen, stoppable
 
     listen()  # the first second goes into imports, which a traceback shall not end
     main = import_module(command.module).main
-    return stoppable(lambda: main(given, **called) or 0)
+    return stoppable(lambda: main(given) or 0)
 
 
 def _nearest(name: str) -> str:
@@ -55,23 +53,22 @@ def _nearest(name: str) -> str:
 def _overview() -> str:
     width = max(map(len, COMMANDS))
     return "\n".join([
-        f"usage: {PROGRAM} COMMAND ...",
+        f"usage: {_typed()} COMMAND ...",
         "",
         "Compare picture, text and fused classifiers on the same folds, and use what won.",
         "",
         *(f"  {name:{width}}  {command.does}" for name, command in COMMANDS.items()),
         "",
-        f"{PROGRAM} COMMAND -h says more of one; {PROGRAM} --version, the version.",
+        f"{_typed()} COMMAND -h says more of one; {_typed()} --version, the version.",
     ])
 
 
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+def _typed() -> str:
+    return program() or PROGRAM
 
-    try:
-        return version(PROGRAM)
-    except PackageNotFoundError:
-        return "(not installed: run from its source)"
+
+def _version() -> str:
+    return version() or "(not installed: run from its source)"
 
 
 if __name__ == "__main__":

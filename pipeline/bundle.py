@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.options import add_jobs
 from pipeline.config.grid import GridError
 from pipeline.config.plugins.active import carried
@@ -16,7 +14,8 @@ from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
 from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress, say
-from pipeline.use.bundle import check_is_new
+from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.use.finished_run import BEST, FinishedRun
 from pipeline.use.making import Extras, make_bundle
 from pipeline.use.problem import BundleError
@@ -33,13 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _bundle(options: argparse.Namespace) -> int:
     run = FinishedRun.at(options.run)
     name = run.cell_name(options.cell)
-    check_is_new(options.out)
     chosen = f", as the report says: {run.choose['why']}" if options.cell == BEST else ""
-    say(f"{name}: fitted on all rows{chosen}")
     extras = Extras(standalone=options.standalone, onnx=options.onnx)
-    run.grid()  # its plugins are known from here on, and workers are told of them
+    # its grid is read first: the plugins that it names are known then, and workers told of them
+    subject = f"{name} of {run.grid.name}"
     engine = Processes(options.jobs, prepare=carried())
     made = make_bundle(run, name, options.out, engine, progress, extras)
+    say(f"{subject} is fitted on all rows{chosen}")
     lacking = made.about.get("onnx", {}).get("whole", {}).get("lacks")
     if lacking:
         say(f"ONNX Runtime alone cannot predict with it: it lacks {lacking}")
@@ -51,11 +50,11 @@ def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("bundle"), description=(
         "Fit a cell of a finished run on all its rows and write it into a folder that predicts."))
-    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("run", type=utf8_path, help="folder of a finished run")
     parser.add_argument("--cell", default=BEST,
                         help="name of the cell, as the report has it (default: %(default)s, that"
                         " which the report says to choose)")
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder to make")
+    parser.add_argument("-o", "--out", type=utf8_path, required=True, help="folder to make")
     parser.add_argument("--standalone", action="store_true",
                         help="take the weights of pretrained encoders along, so that it opens where"
                         " they are not")

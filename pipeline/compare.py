@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 from features.machine.nearest import nearest
 from pipeline.command.browser import add_open, show
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.config.reading.origin import LOCK, ORIGIN
 from pipeline.engine.progress import say
 from pipeline.metrics import METRICS
+from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.results.origin import changed
 from pipeline.store.keys import key_of
 from reports.analysis.many_data_sets import AcrossFacts, LeftOut, across
@@ -58,9 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
-    parser = argparse.ArgumentParser(prog=called("compare"), description=__doc__)
+    parser = argparse.ArgumentParser(prog=called("compare"), description=(
+        "Compare methods across data sets, by finished runs."))
     parser.add_argument(
-        "runs", type=Path, nargs="+", help="folders of finished runs, one data set each"
+        "runs", type=utf8_path, nargs="+", help="folders of finished runs, one data set each"
     )
     parser.add_argument(
         "--metric", default="balanced_accuracy", help="score to compare by (default: %(default)s)"
@@ -74,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o",
         "--out",
-        type=Path,
+        type=utf8_path,
         default=Path("runs") / "compare",
         help="folder (default: %(default)s)",
     )

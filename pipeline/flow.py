@@ -24,7 +24,7 @@ from pipeline.followup.label_issues import label_issues
 from pipeline.followup.learning_curve import LearningCurve, learning_curve
 from pipeline.followup.probe_scores import score_probes
 from pipeline.followup.probes import probe_all
-from pipeline.plan.checks import checks_before_fits
+from pipeline.plan.checks import checks_before_fits, said
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import PlanOutcomes, run_plan
 from pipeline.plan.load import load
@@ -151,8 +151,7 @@ def _finished(
     assignment: Assignment, engine: Engine, comparison: Comparison, clock: _Clock
 ) -> Finished:
     _say_data(comparison)
-    with step("look for leaks and duplicates"):
-        before = checks_before_fits(comparison)
+    before = checks_before_fits(comparison)
     say_checks(before)
     with clock.step("encode and fit"):
         plan = make_plan(comparison)
@@ -269,7 +268,7 @@ def _scored_classes(done: _CarriedOut) -> RunRecord:
 def say_checks(checked: Sequence[Check]) -> None:
     """Say what the rows and folds show before anything is fitted."""
     for check in checked:
-        say(for_terminal(f"{'ALARM' if check.severe else 'warning'}: {check.sentence}"))
+        say(said(check))
 
 
 def _say_outcomes(outcomes: PlanOutcomes) -> None:

@@ -6,12 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.engine.progress import say
+from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.use.bundle import Bundle
 from pipeline.use.items.columns import add_columns, columns_given
 from pipeline.use.predicting import columns_of
@@ -49,11 +49,11 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=called("index"), description=(
         "Index items by the encoders of a bundle, to be searched by words and pictures. An index "
         "that is there is brought up to date: only what is new is encoded."))
-    parser.add_argument("model", type=Path, help="folder of the bundle")
+    parser.add_argument("model", type=utf8_path, help="folder of the bundle")
     parser.add_argument(
         "items", help="table (.csv, .tsv, .jsonl, .parquet) or folder of pictures"
     )
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder of the index")
+    parser.add_argument("-o", "--out", type=utf8_path, required=True, help="folder of the index")
     add_columns(parser)
     parser.add_argument("--approximate-above", type=_number, metavar="N",
                         help="search more items than these approximately, by lists of FAISS; "

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.config.grid import Split
 from pipeline.config.parse import KEYS
 from pipeline.config.schema import schema
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
+from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.start.draft import Given, NoStart
 from pipeline.start.starting import start
 from reports.wording import for_terminal
@@ -53,9 +54,9 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=called("new"), description=(
         "Look at a table, or a folder of class folders, and write a grid that runs: which column "
         "is what, and why."))
-    parser.add_argument("items", type=Path,
+    parser.add_argument("items", type=utf8_path,
                         help="table (.csv, .tsv, .jsonl, .parquet) or folder of class folders")
-    parser.add_argument("-o", "--out", type=Path, default=Path("grid.yaml"),
+    parser.add_argument("-o", "--out", type=utf8_path, default=Path("grid.yaml"),
                         help="the grid file to write (default: %(default)s)")
     parser.add_argument("--schema", action="store_true", help=(
         "also write the JSON Schema beside the grid, which then names it: editors complete and "

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.command.runtime import add_runtime
 from pipeline.engine.progress import say
+from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.use.bundle import Bundle
 from pipeline.use.items.columns import add_columns, columns_given
 from pipeline.use.predicting import Request, predict
@@ -44,14 +44,14 @@ def _predict(options: argparse.Namespace) -> int:
 def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("predict"), description=(
-        "Predict the classes of new items with a bundle that python -m pipeline.bundle wrote."))
-    parser.add_argument("model", type=Path, help="folder of the bundle")
+        f"Predict the classes of new items with a bundle that {called('bundle')} wrote."))
+    parser.add_argument("model", type=utf8_path, help="folder of the bundle")
     parser.add_argument(
         "items",
         help="table (.csv, .tsv, .jsonl, .parquet), folder of pictures, or - for CSV from standard "
         "input",
     )
-    parser.add_argument("-o", "--out", type=Path, required=True,
+    parser.add_argument("-o", "--out", type=utf8_path, required=True,
                         help="file to write: .csv, .jsonl or .parquet")
     parser.add_argument("--coverage", type=_share, metavar="SHARE",
                         help="also sets of classes that hold the true one so often, like 0.9")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
+from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.use.problem import BundleError
 
 HEAVIEST = 1_000_000  # weight of an item
@@ -50,12 +50,12 @@ def parser() -> argparse.ArgumentParser:
     from pipeline.use.index.options import add_common, share_of
 
     parser = argparse.ArgumentParser(prog=called("recommend"), description=(
-        "Recommend items of an index that python -m pipeline.index wrote: those most like others, "
+        f"Recommend items of an index that {called('index')} wrote: those most like others, "
         "by picture, text or both."))
-    parser.add_argument("index", type=Path, help="folder of the index")
+    parser.add_argument("index", type=utf8_path, help="folder of the index")
     parser.add_argument("--item", type=_item, action="append", default=[], metavar="ID[=WEIGHT]",
                         help="an item of the index; several count by their weights (default: 1)")
-    parser.add_argument("--image", type=Path, action="append", default=[], metavar="FILE",
+    parser.add_argument("--image", type=utf8_path, action="append", default=[], metavar="FILE",
                         help="the picture of an item that is not in the index")
     parser.add_argument("--text", action="append", default=[],
                         help="the text of an item that is not in the index")

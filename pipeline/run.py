@@ -18,7 +18,6 @@ from features.machine.facts import caching_facts
 from pipeline import flow
 from pipeline.command.browser import show
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.options import command_line, command_of, engine_of, limit_of
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.parse import read_grid
@@ -27,7 +26,7 @@ from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
 from pipeline.engine.limit import TimeLimit
 from pipeline.engine.opening import engine_at
-from pipeline.engine.progress import progress, quiet, showing, step
+from pipeline.engine.progress import progress, quiet, showing
 from pipeline.engine.stopping import stoppable
 from pipeline.engine.task import Engine, EngineError
 from pipeline.plan.checks import checks_before_fits
@@ -35,6 +34,7 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.load import load
 from pipeline.plan.plan import make_plan
 from pipeline.plan.text import plan_text
+from pipeline.program.names import called
 from pipeline.results.lock import lock_text
 from pipeline.results.record import KEYED, package_versions
 from pipeline.results.tracking.tracking import TrackingError
@@ -85,7 +85,7 @@ def _carried_out(options: argparse.Namespace, begun: float) -> int:
 def _grid(options: argparse.Namespace) -> Grid:
     """The grid that is named, or that of the table or folder that is."""
     if not is_data(options.grid):
-        return read_grid(options.grid)
+        return read_grid(options.grid, look=True)
     grid, options.grid = grid_of_data(
         options.grid, options.out, store_at(options.store), called("run"),
         write=not options.plan,
@@ -97,13 +97,10 @@ def _planned(
     grid: Grid, options: argparse.Namespace, engine: Engine, limit: TimeLimit | None
 ) -> int:
     store = store_at(options.store)
-    with step("read and check the data, draw folds"):
-        comparison = load(grid, store, engine, progress, keep=store.is_made)
-    plan = make_plan(comparison)
-    print(plan_text(plan, comparison, _lock(comparison), limit))
-    with step("look for leaks and duplicates"):
-        checked = checks_before_fits(comparison)
-    flow.say_checks(checked)
+    comparison = load(grid, store, engine, progress, keep=store.is_made)
+    plan, checked = make_plan(comparison), checks_before_fits(comparison)
+    print(plan_text(plan, comparison, checked, limit))
+    print(f"\nthe grid, filled in:\n\n{_lock(comparison).rstrip()}")
     return _code(options, bool(plan.failures), any(check.severe for check in checked))
 
 

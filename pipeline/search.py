@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
+from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.use.problem import BundleError
 
 
@@ -37,11 +37,11 @@ def parser() -> argparse.ArgumentParser:
     from pipeline.use.index.options import add_common
 
     parser = argparse.ArgumentParser(prog=called("search"), description=(
-        "Find items of an index that python -m pipeline.index wrote, by words, pictures, or both. "
+        f"Find items of an index that {called('index')} wrote, by words, pictures, or both. "
         "Terms are added and taken away: '\"bird\" + sky.jpg - cage'."))
-    parser.add_argument("index", type=Path, help="folder of the index")
+    parser.add_argument("index", type=utf8_path, help="folder of the index")
     parser.add_argument("question", nargs="?", default="", help="words, files of pictures")
-    parser.add_argument("--image", type=Path, action="append", default=[], metavar="FILE",
+    parser.add_argument("--image", type=utf8_path, action="append", default=[], metavar="FILE",
                         help="a picture that is added to the question")
     parser.add_argument("--by", choices=("picture", "text", "both"), default="both",
                         help="what of the items is compared (default: %(default)s)")

@@ -6,15 +6,15 @@ import argparse
 import ipaddress
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from features.machine.extras import EXTRAS, lacking, not_installed
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.command.runtime import add_runtime
 from pipeline.engine import stopping
 from pipeline.engine.progress import say
+from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.use.bundle import Bundle
 from pipeline.use.index.index import Index
 from pipeline.use.making import CARD
@@ -79,11 +79,11 @@ def _is_loopback(host: str) -> bool:
 def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("serve"), description=(
-        "Serve a bundle that python -m pipeline.bundle wrote: a page for people, an API for "
+        f"Serve a bundle that {called('bundle')} wrote: a page for people, an API for "
         "programs."))
-    parser.add_argument("model", type=Path, help="folder of the bundle")
-    parser.add_argument("--index", type=Path, metavar="FOLDER",
-                        help="an index of python -m pipeline.index: the page shows its items that "
+    parser.add_argument("model", type=utf8_path, help="folder of the bundle")
+    parser.add_argument("--index", type=utf8_path, metavar="FOLDER",
+                        help=f"an index of {called('index')}: the page shows its items that "
                         "are most like the one that is given")
     parser.add_argument("--host", default="127.0.0.1",
                         help="address to listen on (default: %(default)s, this machine alone)")

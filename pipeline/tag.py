@@ -6,16 +6,17 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.block import Modality
 from pipeline.command.ending import ended
-from pipeline.command.names import called
 from pipeline.command.plugins import add_plugins, take_plugins
 from pipeline.engine.progress import say
+from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.use.index.options import count_of
 from pipeline.use.problem import BundleError
+from reports.wording import count
 
 if TYPE_CHECKING:
     from pipeline.use.index.index import Index
@@ -77,7 +78,8 @@ def _tagger(index: Index, options: argparse.Namespace) -> Tagger:
         raise BundleError(f"labels {error}") from error
     labels = list(dict.fromkeys(filter(None, map(str.strip, lines))))
     if len(labels) < 2:
-        raise BundleError(f"{options.labels} holds {len(labels)} labels, a line each: give two")
+        there = count(len(labels), "label")
+        raise BundleError(f"{options.labels} holds {there}, a line each: give two")
     return word_tagger(index, labels)
 
 
@@ -117,9 +119,9 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=called("tag"), description=(
         "Tag pictures: with labels of a file, whose words an index compares; with the tags that "
         "its items have in a column; or with the classes of a bundle."))
-    parser.add_argument("folder", type=Path, help="folder of an index, or of a bundle")
-    parser.add_argument("pictures", type=Path, nargs="+", help="files of pictures")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="labels, a line each")
+    parser.add_argument("folder", type=utf8_path, help="folder of an index, or of a bundle")
+    parser.add_argument("pictures", type=utf8_path, nargs="+", help="files of pictures")
+    parser.add_argument("--labels", type=utf8_path, metavar="FILE", help="labels, a line each")
     parser.add_argument("--column", help="column of the index's items that has their tags")
     parser.add_argument("--separator", default="|", type=_separator,
                         help="what stands between the tags of that column (default: %(default)s)")

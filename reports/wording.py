@@ -55,6 +55,11 @@ def short(text: str, limit: int = 80) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
+def in_a_line(error: BaseException) -> str:
+    """An error's class and what it says, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
+
+
 def distinct(names: Iterable[str], limit: int = 40) -> list[str]:
     """Names shortened for a chart's axis; names that became equal are numbered."""
     seen: set[str] = set()
@@ -119,6 +124,14 @@ def p_value(value: float) -> str:
 def count(number: int, singular: str, plural: str | None = None) -> str:
     """A number with its noun: "1 fold", "1,600 rows"."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def noun_of(number: int, plural: str) -> str:
+    """The noun behind a number, by its plural: "passes over the texts" of one is a "pass over"."""
+    if number != 1:
+        return plural
+    first, _, rest = plural.partition(" ")
+    return f"{first[:-2] if first.endswith('sses') else first.removesuffix('s')} {rest}".rstrip()
 
 
 def listed(names: Iterable[str]) -> str:

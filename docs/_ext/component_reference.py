@@ -13,6 +13,7 @@ from typing import Any
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config.parameters import SET_BY_PIPELINE, model_of, parameters_of
+from pipeline.config.reading.docstrings import entries
 from pipeline.data.sources import SOURCES
 
 REGISTRIES: dict[str, Mapping[str, type]] = {
@@ -23,7 +24,6 @@ REGISTRIES: dict[str, Mapping[str, type]] = {
     "classifier": CLASSIFIERS,
 }
 UNDERLINE = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)
-ENTRY = re.compile(r"^(\w+(?:, *\n? *\w+)*) : ")
 # "see CCA", "see features.texts.tokenizer.Tokenizer; ..." in place of a description
 SEE = re.compile(r"^see ([A-Za-z_][\w.]*\w)[.;,]?\s*")
 Schema = Mapping[str, Any]
@@ -75,18 +75,7 @@ def sections(text: str) -> dict[str, str]:
 
 def described(docstring: str) -> dict[tuple[str, ...], str]:
     """The names of parameters that a docstring describes together -> the text."""
-    entries: list[list[str]] = []
-    for line in sections(docstring).get("Parameters", "").strip("\n").split("\n"):
-        if line[:1].strip():
-            entries.append([])
-        if entries:
-            entries[-1].append(line.strip())
-    texts = {}
-    for lines in entries:
-        text = " ".join(filter(None, lines))
-        if start := ENTRY.match(text):
-            texts[tuple(re.split(r", *", start[1]))] = text[start.end():]
-    return texts
+    return dict(entries(docstring))
 
 
 def groups(cls: type) -> Iterator[KeyGroup]:

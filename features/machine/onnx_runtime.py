@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from features.machine.cores import cores
 
-PACKAGES = ("onnxruntime", "tokenizers")
+PACKAGES = ("onnxruntime", "tokenizers")  # what exported texts and classifiers need
 ERRORS_ALONE = 3
-
-
-def missing_packages() -> list[str]:
-    """What exported texts and classifiers need and is not installed."""
-    return [package for package in PACKAGES if find_spec(package) is None]
 
 
 def session_of(file: Path) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import re
 from codecs import BOM_UTF8
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from features.block import FloatArray
 
 LONGEST_LINE = 1 << 20  # of a text file of vectors: beyond that it is something else
+
+
+WHOLE = re.compile(rb"[+-]?[0-9]+")  # numbers, also those that count nothing
 
 
 class VectorFile:
@@ -41,8 +45,14 @@ class VectorFile:
         if len(first) == LONGEST_LINE:
             raise ValueError(f"file {path} line 1 has more than {LONGEST_LINE:,} bytes")
         header = first.split()
+        if len(header) == 2 and all(map(WHOLE.fullmatch, header)) and not _is_header(header):
+            said = first.decode(errors="replace").strip()
+            raise ValueError(
+                f"file {path} line 1: '{said}' gives numbers of words and dimensions, which must "
+                "be whole numbers from 1 on"
+            )
         self._start, self._declared = begin, None
-        if len(header) == 2 and all(part.isdigit() and len(part) < 19 for part in header):
+        if _is_header(header):
             self._declared, self.width = int(header[0]), int(header[1])
             self._start = begin + len(first) + 1
         else:
@@ -144,6 +154,13 @@ def check_finite(
     raise ValueError(
         f"file {path}: the vector of the word {word[:50]!r} is not of finite numbers{others}"
     )
+
+
+def _is_header(fields: list[bytes]) -> bool:
+    """Whether these are how many words there are, and of which dimension."""
+    if len(fields) != 2 or not all(part.isdigit() and len(part) < 19 for part in fields):
+        return False
+    return min(map(int, fields)) > 0
 
 
 def _numbers(parts: list[bytes]) -> bool:

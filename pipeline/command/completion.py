@@ -9,12 +9,12 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from features.machine.extras import lacking, not_installed
 from pipeline.command.ending import ended
-from pipeline.command.names import COMMANDS, PROGRAM
+from pipeline.program.names import COMMANDS, PROGRAM, called
+from pipeline.program.paths import utf8_path
 
 Shell = Literal["bash", "zsh", "fish"]
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
-    parser = argparse.ArgumentParser(prog=f"{PROGRAM} completion", description=(
+    parser = argparse.ArgumentParser(prog=called("completion"), description=(
         "Print what completes commands and options in a shell: put it into the file that the shell "
         "reads, for bash ~/.local/share/bash-completion/completions/modalgrid."))
     parser.add_argument("shell", choices=get_args(Shell), help="the shell")
@@ -67,7 +67,7 @@ def _all_commands(file: Mapping[str, Any]) -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         of_command: argparse.ArgumentParser = import_module(command.module).parser()
         for action in of_command._actions:
-            if action.type is Path or action.dest == "items":
+            if action.type is utf8_path or action.dest == "items":
                 action.complete = file  # type: ignore[attr-defined]
         commands.add_parser(name, help=command.does, parents=[of_command], add_help=False)
     return program

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 from typing import get_args
 
 from features.machine.cores import cores
 from features.machine.nearest import nearest
 from pipeline.command.browser import add_open
-from pipeline.command.names import called
 from pipeline.config.grid import Run, TrackerName
 from pipeline.engine.limit import checked_limit
 from pipeline.engine.opening import ENGINES, EngineName
+from pipeline.program.names import called
+from pipeline.program.paths import utf8, utf8_path
 from pipeline.store.opening import DEFAULT_STORE
 
 
@@ -22,14 +22,14 @@ def command_line(name: str = "run") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=called(name), description=(
         "Compare picture and text classifiers on the same folds and write a report."))
     parser.add_argument(
-        "grid", type=_path,
+        "grid", type=utf8_path,
         help="the grid file (YAML); or a table or a folder of class folders, for which one is "
         "written beside the results and run",
     )
     parser.add_argument(
-        "-o", "--out", type=_path, help="folder for the results (default: runs/NAME)"
+        "-o", "--out", type=utf8_path, help="folder for the results (default: runs/NAME)"
     )
-    parser.add_argument("--store", default=DEFAULT_STORE, type=_utf8,
+    parser.add_argument("--store", default=DEFAULT_STORE, type=utf8,
                         help="where the cached features and results lie: a folder, or "
                              "s3://bucket/prefix (default: %(default)s)")
     add_jobs(parser)
@@ -90,21 +90,6 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _utf8(text: str) -> str:
-    """A name that reports and records can hold."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise argparse.ArgumentTypeError(
-            f"a name in UTF-8, not {text!a}; rename it or name another"
-        ) from error
-    return text
-
-
-def _path(text: str) -> Path:
-    return Path(_utf8(text))
-
-
 def _jobs(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number of processes, 1 at least, not '{text}'")
@@ -149,4 +134,4 @@ def command_of(options: argparse.Namespace) -> str:
         for name, (value, default) in given.items()
         if value != default
     ]
-    return " ".join(["python -m pipeline.run", shlex.quote(str(options.grid)), *changed])
+    return " ".join([called("run"), shlex.quote(str(options.grid)), *changed])

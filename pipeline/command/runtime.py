@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from pipeline.program.names import called
+
 
 def add_runtime(parser: argparse.ArgumentParser) -> None:
     """Add --onnx: `runtime` is then "onnx", else "python" (see pipeline.use.bundle.Bundle.load)."""
     parser.add_argument(
         "--onnx", dest="runtime", action="store_const", const="onnx", default="python",
-        help="ask what python -m pipeline.bundle --onnx exported, without PyTorch: it starts in a "
+        help=f"ask what {called('bundle')} --onnx exported, without PyTorch: it starts in a "
         "second",
     )

@@ -1,7 +1,6 @@
 """Grids without running them: what is wrong with one, and the JSON Schema of all.
 
-`python -m pipeline.config grid.yaml` names every mistake in a grid, `--json` for editors and other
-programs; `--schema` prints the JSON Schema, of a grid that is named with the parts of its plugins.
+`python -m pipeline.config` is both `modalgrid check` and `modalgrid schema`.
 """
 
 from __future__ import annotations
@@ -18,23 +17,21 @@ from pipeline.config.parse import KEYS, read_grid, register_plugins
 from pipeline.config.plugins.named import with_installed
 from pipeline.config.problem import Mistake
 from pipeline.config.schema import schema
+from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 
 REFUSED = 2
+SCHEMA = ["--schema"]  # what the command schema puts first
 
 
-def main(
-    arguments: Sequence[str] | None = None, program: str = "python -m pipeline.config"
-) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Check a grid, or print the JSON Schema.
-
-    Parameters
-    ----------
-    program : what whoever typed it calls the command.
 
     Exit code 0: there are no mistakes; 2: there are, or the file cannot be read.
     """
-    command_line = parser(program)
-    options = command_line.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    command_line = parser("schema" if given[:1] == SCHEMA else "check")
+    options = command_line.parse_args(given)
     if options.schema:
         return _schema(options.grid)
     if options.grid is None:
@@ -57,7 +54,7 @@ def _schema(grid: Path | None) -> int:
 
 def _check(path: Path, *, as_json: bool) -> int:
     try:
-        read_grid(path)
+        read_grid(path, look=True)
     except GridError as error:
         if as_json:
             mistakes = error.mistakes or [
@@ -71,10 +68,13 @@ def _check(path: Path, *, as_json: bool) -> int:
     return 0
 
 
-def parser(program: str = "python -m pipeline.config") -> argparse.ArgumentParser:
-    """What the command line understands."""
-    parser = argparse.ArgumentParser(prog=program, description=__doc__)
-    parser.add_argument("grid", type=Path, nargs="?", help="a grid file")
+def parser(command: str = "check") -> argparse.ArgumentParser:
+    """What the command line understands; `command` is check or schema."""
+    parser = argparse.ArgumentParser(prog=called(command), description=(
+        "Name every mistake in a grid, and every file and column that it names and that is not "
+        "there, without running it; or print the JSON Schema of grids, of one that is named with "
+        "the parts of its plugins."))
+    parser.add_argument("grid", type=utf8_path, nargs="?", help="a grid file")
     parser.add_argument("--json", action="store_true", help=(
         "print the mistakes as JSON: file, line, column, key, rule, message and nearest value"))
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of grids")

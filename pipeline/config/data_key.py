@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 from features.machine.nearest import nearest
 from pipeline.config.components import Component, variants
 from pipeline.config.problem import Problem, not_installed_problems
+from pipeline.data.build import GROUPS, no_group
 from pipeline.data.frame import FRAME
 from pipeline.data.row_check import MissingGroup, Policy
+from pipeline.data.samples import LooksAhead
 from pipeline.data.sources import SOURCES
-from pipeline.data.sources.class_texts import GivenTexts
+from pipeline.data.sources.class_texts import GivenTexts, wrong_class_texts
 
 CLASS_TEXTS_SCHEMA: dict[str, Any] = {
     "description": "what classes are described by where they are held out (default: their names): "
@@ -143,3 +146,32 @@ def class_texts(given: object, problems: list[Problem]) -> GivenTexts | None:
         if not value or not all(isinstance(text, str) for text in value)
     ]
     return {name: tuple(value) for name, value in texts.items()}
+
+
+def wrong_names(
+    content: Mapping[str, Any], data: DataKey, folder: Path, sources: Mapping[str, type],
+    problems: Sequence[Problem],
+) -> list[Problem]:
+    """Files and columns that a grid names and that are not there, as far as headers tell.
+
+    Parameters
+    ----------
+    content : of the grid; `data` is what it says of rows.
+    folder : of the grid file.
+    problems : of the grid so far; where some are of this key, nothing can be said.
+    """
+    if any(problem.path[:1] == ("data",) for problem in problems):
+        return []
+    source = sources[data.source.name](**data.source.parameters)
+    ahead = source if isinstance(source, LooksAhead) else None
+    wrong = [] if ahead is None else [
+        (("data", *key.path), key.reason) for key in ahead.wrong_keys(folder)
+    ]
+    wrong += [
+        (("data", "class_texts"), reason) for reason in wrong_class_texts(data.class_texts, folder)
+    ]
+    split = content.get("split")
+    group = split.get("group") if isinstance(split, dict) else None
+    reason = no_group(group, ahead.group_columns()) if ahead and isinstance(group, str) else None
+    wrong += [] if reason is None else [(("split", "group"), f"{reason}. {GROUPS}")]
+    return [Problem(path, reason, kind="unknown_name") for path, reason in wrong]

@@ -21,10 +21,11 @@ from pipeline.config.component_lists import (
     located_encoders,
 )
 from pipeline.config.components import told_apart
-from pipeline.config.data_key import data_key
+from pipeline.config.data_key import data_key, wrong_names
 from pipeline.config.grid import Grid, GridError
 from pipeline.config.problem import Mistake, Problem, broken, installs
 from pipeline.config.reading.bounds import too_much
+from pipeline.config.reading.nodes import Position
 from pipeline.config.reading.origin import grid_file_of
 from pipeline.config.rules import mismatches, task_problems, unseen_problems
 from pipeline.config.yaml_lines import Lines, dotted, location, position_of, read_yaml
@@ -71,8 +72,12 @@ LISTED, LONGEST = 100, 800  # mistakes of a grid that are told, and characters o
 _COMPARED = {("image",), ("text",), ("fusion",)}
 
 
-def read_grid(path: Path) -> Grid:
+def read_grid(path: Path, *, look: bool = False) -> Grid:
     """The grid in a YAML file.
+
+    Parameters
+    ----------
+    look : whether its rows are here: the files and columns that it names must be there, too.
 
     Raises
     ------
@@ -80,7 +85,7 @@ def read_grid(path: Path) -> Grid:
         With every mistake in the file: its line and key, the rule, the value, the nearest valid
         name.
     """
-    return checked_grid(read_yaml(path), path)
+    return checked_grid(read_yaml(path), path, look=look)
 
 
 def register_plugins(path: Path) -> None:
@@ -100,7 +105,8 @@ def register_plugins(path: Path) -> None:
 
 
 def checked_grid(
-    read: tuple[Any, Lines, list[Problem]], path: Path, sources: Sources = SOURCES
+    read: tuple[Any, Lines, list[Problem]], path: Path, sources: Sources = SOURCES,
+    *, look: bool = False,
 ) -> Grid:
     """The grid in what was read as YAML: content, the lines of its keys, and what is wrong with it.
 
@@ -111,17 +117,19 @@ def checked_grid(
         problems = [Problem((), f"must hold keys such as {', '.join(KEYS)}; it holds {content!r}")]
     if problems:
         raise _error(path, lines, problems)
-    return parse_grid(content, path, lines, sources)
+    return parse_grid(content, path, lines, sources, look=look)
 
 
 def parse_grid(
-    content: Mapping[str, Any], path: Path, lines: Lines | None = None, sources: Sources = SOURCES
+    content: Mapping[str, Any], path: Path, lines: Lines | None = None, sources: Sources = SOURCES,
+    *, look: bool = False,
 ) -> Grid:
     """The grid in plain mappings and lists; `path` is the file they stand for (or would stand for).
 
     Parameters
     ----------
     sources : that `data` may name.
+    look : see `read_grid`.
 
     Raises
     ------
@@ -132,6 +140,7 @@ def parse_grid(
     plugins = values.plugins(content.get("plugins"), folder, problems)  # known from here on
     task = values.task(content.get("task", "classification"), problems)
     data = data_key(content.get("data"), problems, sources)
+    problems += wrong_names(content, data, folder, sources, problems) if look else []
     lists = _lists(content, problems)
     split = values.split(content.get("split", {}), problems)
     curve = values.label_shares(content.get("learning_curve", []), problems)
@@ -145,10 +154,8 @@ def parse_grid(
         name=values.run_name(content.get("name", path.stem), problems),
         task=task,
         seed=values.seed(content.get("seed", 0), problems), track=values.track(content, problems),
-        data=data.source,
-        on_bad_rows=data.policy,
-        keep_unlabelled=data.keep_unlabelled,
-        missing_group=data.missing_group,
+        data=data.source, on_bad_rows=data.policy,
+        keep_unlabelled=data.keep_unlabelled, missing_group=data.missing_group,
         class_texts=data.class_texts,
         split=split,
         **_located(lists, folder),
@@ -207,13 +214,18 @@ def _located(lists: Lists, folder: Path) -> dict[str, Any]:
 
 
 def _error(path: Path, lines: Lines, problems: Iterable[Problem]) -> GridError:
-    problems = list(problems)
+    problems = sorted(problems, key=lambda problem: _order(problem, lines))
     mistakes = [_mistake(path, lines, problem) for problem in problems[:LISTED]]
     said = [
         f"{location(path.name, problem.path, lines)}: {_shortened(problem.rule)}"
         for problem in problems
     ]
     return GridError(first_lines(said, LISTED, what="mistakes"), mistakes)
+
+
+def _order(problem: Problem, lines: Lines) -> tuple[bool, Position]:
+    """As a reader comes to the mistakes; what is said of the whole comes last."""
+    return not problem.path, position_of(problem.path, lines)
 
 
 def _mistake(path: Path, lines: Lines, problem: Problem) -> Mistake:

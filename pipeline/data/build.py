@@ -19,11 +19,15 @@ from pipeline.data.same_names import with_same_names
 from pipeline.data.samples import NOUNS, OF_SAMPLES, Picture, Samples
 from pipeline.store.keys import key_of
 from pipeline.store.store import Store
-from reports.wording import first_lines, for_terminal
+from reports.wording import count, first_lines, for_terminal
 
 Sample = TypeVar("Sample", Picture, str)
 PAIR = "pair"  # what stands for the label of rows that need none: folds are not stratified then
 FEWEST_PAIRS = 4
+GROUPS = (
+    "The source's key `group` names the columns that may group rows; text and image group rows of "
+    "the same text or picture."
+)
 
 
 def build(
@@ -56,7 +60,7 @@ def build(
     rows = [row for row in usable if samples.labels[row] not in small]
     if rules.labelled and len({samples.labels[row] for row in rows if samples.labels[row]}) < 2:
         raise DatasetError(
-            [*problems, f"{len(rows)} usable rows of fewer than two classes are left"],
+            [*problems, f"{count(len(rows), 'usable row')} of fewer than two classes left"],
             "A comparison needs two classes at least.",
         )
     for row in set(usable) - set(rows):
@@ -64,7 +68,7 @@ def build(
         findings.note(row, f"{samples.locations[row]}: {reason}", reason)
     if not rules.labelled and len(rows) < FEWEST_PAIRS:
         raise DatasetError(
-            [*problems, f"{len(rows)} usable pairs of a picture and a text are left"],
+            [*problems, f"{count(len(rows), 'usable pair')} of a picture and a text left"],
             f"Retrieval needs {FEWEST_PAIRS} pairs at least.",
         )
     dataset = _assembled(samples, _in_order(samples, rows, findings), ids, findings, rules.group)
@@ -105,11 +109,12 @@ def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts], name
 
 
-def _advice(count: int) -> str:
+def _advice(number: int) -> str:
+    them = "it" if number == 1 else "them"
     return (
-        f"Problems: {count}. Mend them, or say `on_bad_rows: drop` under data: to leave such rows "
-        "out, or `keep` to keep those without a usable picture or text, marked missing (the others "
-        "are left out then too)."
+        f"{count(number, 'problem')}: mend {them}, or say `on_bad_rows: drop` under data: to leave "
+        "such rows out, or `keep` to keep those without a usable picture or text, marked missing "
+        "(the others are left out then too)."
     )
 
 
@@ -118,16 +123,18 @@ def _group_name(samples: Samples, group: str | None) -> str | None:
         return samples.group
     if group == "none":
         return None
-    if group not in samples.groups and group not in OF_SAMPLES:
-        raise DatasetError(
-            [
-                f"split.group: there is no group column '{group}'; "
-                f"{nearest(group, [*samples.groups, *OF_SAMPLES, 'none'])}"
-            ],
-            "The source's key `group` names the columns that may group rows; text and image group "
-            "rows of the same text or picture.",
-        )
+    reason = no_group(group, list(samples.groups))
+    if reason is not None:
+        raise DatasetError([f"split.group: {reason}"], GROUPS)
     return group
+
+
+def no_group(group: str, columns: Sequence[str]) -> str | None:
+    """Why rows cannot be grouped by a column, of those that may group them; None where they can."""
+    if group in (*columns, *OF_SAMPLES, "none"):
+        return None
+    known = nearest(group, [*columns, *OF_SAMPLES, "none"])
+    return f"there is no group column '{group}'; {known}"
 
 
 def _check_columns(samples: Samples, modalities: Sequence[Modality]) -> None:
@@ -183,7 +190,7 @@ def _assembled(
 def _left_out(row: int, samples: Samples, ids: Sequence[str], findings: Findings) -> LeftOut:
     sentence = for_terminal("; ".join(findings.reasons[row]))
     given = "" if samples.ids is None else ids[row]
-    return LeftOut(samples.locations[row], given, sentence, findings.kinds[row][0])
+    return LeftOut(samples.locations[row], given, sentence, findings.kinds[row])
 
 
 def _values(
@@ -269,7 +276,7 @@ def _notes(rows: Sequence[int], findings: Findings) -> list[str]:
         if without:
             noun = NOUNS[modality]
             notes.append(
-                f"{len(without)} of {len(rows)} rows have no {noun}: they are kept, with the "
+                f"{_share(len(without), rows)} no {noun}: kept, with the "
                 f"{noun} marked missing: {'; '.join(first_lines(findings.lines(without)))}"
             )
     return notes
@@ -281,10 +288,15 @@ def _rows_without(samples: Samples, rows: Sequence[int], group: str | None) -> l
     column = samples.groups.get(group or "")
     ungrouped = sum(not column[row] for row in rows) if column else 0
     sentences = {
-        f"{unlabelled} of {len(rows)} rows have no label: they are never scored, and only fusions "
-        "that learn from unlabelled samples see them.": unlabelled,
-        f"{ungrouped} of {len(rows)} rows have no '{group}': each is a group of its own, so that "
+        f"{_share(unlabelled, rows)} no label: never scored, and seen only by fusions "
+        "that learn from unlabelled samples.": unlabelled,
+        f"{_share(ungrouped, rows)} no '{group}': each is a group of its own, so that "
         "such rows may stand on both sides of a fold (missing_group: fail, under data:, refuses "
         "them)": ungrouped,
     }
-    return [sentence for sentence, count in sentences.items() if count]
+    return [sentence for sentence, number in sentences.items() if number]
+
+
+def _share(number: int, rows: Sequence[int]) -> str:
+    """The beginning of a sentence about what some rows have."""
+    return f"{number} of {count(len(rows), 'row')} {'has' if number == 1 else 'have'}"

@@ -10,7 +10,7 @@ from features.block import IntArray
 from features.texts.writing_systems import letters_by_system
 from pipeline.data.dataset import ClassTextIndex, Dataset, DistinctSamples
 from pipeline.data.samples import NOUNS
-from reports.wording import short
+from reports.wording import count, short
 
 SYSTEMS = 4  # writing systems that are named
 MOST_TEXTS = 20  # class texts that are shown
@@ -22,11 +22,12 @@ def card(dataset: Dataset) -> dict[str, str]:
     if dataset.classes:
         counts = dataset.class_sizes
         facts["classes"] = (
-            f"{len(dataset.classes)}, of {counts.min():,} to {counts.max():,} rows"
+            f"{len(dataset.classes)}, of {counts.min():,} to {count(int(counts.max()), 'row')}"
         )
     if dataset.groups is not None:
         sizes = np.unique(dataset.groups, return_counts=True)[1]
-        facts["groups"] = f"{len(sizes):,} ({dataset.group_name}), of up to {sizes.max():,} rows"
+        largest = count(int(sizes.max()), "row")
+        facts["groups"] = f"{len(sizes):,} ({dataset.group_name}), of up to {largest}"
     if "image" in dataset.modalities:
         facts |= _pictures(dataset)
     if "text" in dataset.modalities:
@@ -55,14 +56,14 @@ def _class_texts(dataset: Dataset, class_texts: ClassTextIndex) -> str:
 
 
 def _pictures(dataset: Dataset) -> dict[str, str]:
-    count = f"{len(dataset.sizes):,}"
+    distinct = f"{len(dataset.sizes):,}"
     if not len(dataset.sizes):
-        return {"distinct pictures": count}
+        return {"distinct pictures": distinct}
     low, middle, high = (dataset.sizes[order] for order in _extremes(dataset.sizes.prod(axis=1)))
     if (dataset.sizes == dataset.sizes[0]).all():
-        return {"distinct pictures": f"{count}; {_pixels(middle)}, all of them"}
+        return {"distinct pictures": f"{distinct}; {_pixels(middle)}, all of them"}
     sizes = f"{low[0]} x {low[1]} to {_pixels(high)}, {middle[0]} x {middle[1]} in the middle"
-    return {"distinct pictures": f"{count}; {sizes}"}
+    return {"distinct pictures": f"{distinct}; {sizes}"}
 
 
 def _pixels(size: IntArray) -> str:
@@ -73,13 +74,14 @@ def _texts(texts: Sequence[str]) -> dict[str, str]:
     if not texts:
         return {"distinct texts": "0"}
     words = np.array([len(text.split()) for text in texts])
-    low, middle, high = (words[order] for order in _extremes(words))
+    low, middle, high = (int(words[order]) for order in _extremes(words))
     systems = letters_by_system(texts)
     total = systems.total()
-    shares = [f"{name} {100 * count / total:.0f} %" if count < total else name
-              for name, count in systems.most_common(SYSTEMS) if count >= 0.005 * total]
+    shares = [f"{name} {100 * letters / total:.0f} %" if letters < total else name
+              for name, letters in systems.most_common(SYSTEMS) if letters >= 0.005 * total]
+    lengths = f"{low:,} to {count(high, 'word')}, {middle:,} in the middle"
     return {
-        "distinct texts": f"{len(texts):,}; {low:,} to {high:,} words, {middle:,} in the middle",
+        "distinct texts": f"{len(texts):,}; {lengths}",
         "writing systems": ", ".join(shares) or "no letters",
     }
 
@@ -102,4 +104,4 @@ def _duplicates(dataset: Dataset, distinct: DistinctSamples) -> str:
     clashing = set(torn[0][torn[1] > 1].tolist())
     rows = sum(int(distinct.index[row]) in clashing for row in shared)
     clash = f"; {rows:,} of them with one that has another class" if rows else ""
-    return f"{len(shared):,} rows share theirs with another row{clash}"
+    return f"{count(len(shared), 'row shares', 'rows share')} theirs with another row{clash}"

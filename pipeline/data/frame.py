@@ -18,7 +18,7 @@ from features.pictures.decoding import UnreadablePicture, encoded
 from pipeline.data.reading.arrow_types import without_views
 from pipeline.data.reading.numbers import number_text
 from pipeline.data.samples import Samples, SourceError
-from pipeline.data.sources.columns import Columns, missing_columns
+from pipeline.data.sources.columns import Columns, missing_columns, several
 from pipeline.data.sources.problems import first_few
 from pipeline.data.sources.rows import Names, Recurring, Roles, samples_from
 
@@ -102,7 +102,7 @@ def _columns(rows: Any, roles: Roles) -> Columns:
     file = Path.cwd() / NAME
     asked = list(dict.fromkeys(name for _, name in roles.asked()))
     twice = [name for name in asked if names.count(name) > 1]
-    problems = [f"{NAME} has more than one column '{name}'; rename one" for name in twice]
+    problems = [several(NAME, name) for name in twice]
     problems += missing_columns(roles.asked(), names, file)
     if problems:
         raise SourceError(problems)

@@ -19,6 +19,7 @@ from pipeline.engine.progress import Tell, counted, step
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
+from reports.wording import count
 
 Pairs: TypeAlias = NDArray[np.int64]  # (p, 2), positions of distinct samples, the first smaller
 
@@ -72,7 +73,7 @@ def _stored_pairs(modality: Modality, distinct: DistinctSamples, store: Store) -
                 pairs = _similar_pictures(samples, tell)
             else:
                 pairs = _similar_texts(samples, tell)
-        label = f"near duplicates among {len(positions)} distinct samples"
+        label = f"near duplicates among {count(len(positions), 'distinct sample')}"
         return Entry({"pairs": positions[pairs.reshape(-1, 2)]}, {"label": label})
 
     return np.asarray(store.get(ingredients, compute).arrays["pairs"], dtype=np.int64)

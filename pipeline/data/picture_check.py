@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -41,7 +40,7 @@ def check_pictures(
     with step("check pictures", len(order), "pictures") as tell:
         for start in range(0, len(order), AT_ONCE):
             part = [unknown[position] for position in order[start : start + AT_ONCE]]
-            errors |= _checked(part, pictures, shards, partial(_tell_all, tell, start))
+            errors |= _checked(part, pictures, shards, tell, start)
     readable = [digest for digest in digests if digest not in errors]
     if not readable:
         return {}, errors
@@ -49,17 +48,22 @@ def check_pictures(
     return {digest: tuple(size) for digest, size in zip(readable, sizes, strict=True)}, errors
 
 
-def _tell_all(tell: Tell, before: int, done: int) -> None:
-    tell(before + done)
-
-
 def _checked(
-    digests: Sequence[str], pictures: Mapping[str, Picture], shards: Shards, tell: Tell
+    digests: Sequence[str],
+    pictures: Mapping[str, Picture],
+    shards: Shards,
+    tell: Tell,
+    before: int,
 ) -> dict[str, str]:
-    """Keep the sizes of readable pictures; why the others are not, by digest."""
+    """Keep the sizes of readable pictures; why the others are not, by digest.
+
+    Parameters
+    ----------
+    before : how many were checked already.
+    """
     begun = time.perf_counter()
     checks = ordered(lambda digest: _check(digest, pictures[digest]), digests)
-    answers = list(counted(checks, tell))
+    answers = list(counted(checks, tell, before))
     errors = {
         digest: reason for digest, (_, reason) in zip(digests, answers, strict=True) if reason
     }

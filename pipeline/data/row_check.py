@@ -64,14 +64,14 @@ class Findings:
     Attributes
     ----------
     reasons : row -> what is wrong with it, each with its place.
-    kinds : row -> the same without what differs from row to row.
+    kinds : row -> the first of these, without what differs from row to row.
     missing : for each modality in use, the rows without a usable picture or text.
     unusable : rows that no policy can keep: no label, an id that stands twice, ...
     digests, sizes : of the readable pictures, by row and by digest.
     """
 
     reasons: dict[int, list[str]] = field(default_factory=dict)
-    kinds: dict[int, list[str]] = field(default_factory=dict)
+    kinds: dict[int, str] = field(default_factory=dict)
     missing: dict[Modality, set[int]] = field(default_factory=dict)
     unusable: set[int] = field(default_factory=set)
     digests: dict[int, str] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Findings:
     def note(self, row: int, reason: str, kind: str) -> None:
         """Note what is wrong with a row, and of which kind that is."""
         self.reasons.setdefault(row, []).append(reason)
-        self.kinds.setdefault(row, []).append(kind)
+        self.kinds.setdefault(row, kind)
 
     def add(
         self, row: int, reason: str, modality: Modality | None = None, kind: str = ""
@@ -150,26 +150,23 @@ def _check_pictures(samples: Samples, findings: Findings, store: Store) -> None:
         read = list(counted(chain.from_iterable(ordered(_digests, parts)), tell))
     for row, (digest, error) in zip(there, read, strict=True):
         if error:
-            findings.add(
-                row,
-                f"{samples.locations[row]}: picture {short(there[row].name, 200)}: {error}",
-                "image",
-                f"picture: {short(error)}",
-            )
+            _add_picture(findings, samples, row, error)
         else:
             findings.digests[row] = digest
     distinct = {digest: there[row] for row, digest in findings.digests.items()}
     findings.sizes, errors = check_pictures(distinct, store)
     for row, digest in list(findings.digests.items()):
         if digest in errors:
-            findings.add(
-                row,
-                f"{samples.locations[row]}: picture {short(there[row].name, 200)}: "
-                f"{errors[digest]}",
-                "image",
-                f"picture: {short(errors[digest])}",
-            )
+            _add_picture(findings, samples, row, errors[digest])
             del findings.digests[row]
+
+
+def _add_picture(findings: Findings, samples: Samples, row: int, error: str) -> None:
+    """Note why a row's picture cannot be used; it is named where the row's place does not."""
+    picture, location = samples.pictures[row], samples.locations[row]
+    assert picture is not None
+    name = "" if picture.name == location else f" {short(picture.name, 200)}"
+    findings.add(row, f"{location}: picture{name}: {error}", "image", f"picture: {short(error)}")
 
 
 def _digests(pictures: Sequence[Picture]) -> list[tuple[str, str]]:

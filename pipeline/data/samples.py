@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from features.block import Modality
 from pipeline.data.reading.regular_files import read_regular
@@ -35,14 +35,20 @@ class Picture(Protocol):
 
 @dataclass(frozen=True)
 class FilePicture:
-    """A picture file on disk."""
+    """A picture file on disk.
+
+    Parameters
+    ----------
+    given : its path as whoever has it wrote it, which counts from a folder that he knows.
+    """
 
     path: Path
+    given: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
-        """The file's path."""
-        return str(self.path)
+        """The file's path, as it was given."""
+        return self.given or str(self.path)
 
     @property
     def order(self) -> tuple[str, int]:
@@ -51,7 +57,14 @@ class FilePicture:
 
     def read(self) -> bytes:
         """The file's bytes; see Picture."""
-        return read_regular(self.path)
+        try:
+            return read_regular(self.path)
+        except FileNotFoundError as error:
+            if not self.given or Path(self.given).is_absolute():
+                raise
+            folder = str(self.path).removesuffix(self.given).rstrip("/\\")
+            reason = f"{error.strerror} (the path counts from {folder})"
+            raise FileNotFoundError(error.errno, reason, str(self.path)) from error
 
     def digest(self) -> str:
         """Sha256 of the file's bytes."""
@@ -169,6 +182,20 @@ class SourceError(Exception):
         super().__init__("\n".join(self.problems))
 
 
+@dataclass(frozen=True)
+class WrongKey:
+    """A key of a source that cannot be as it is.
+
+    Parameters
+    ----------
+    path : the way to it below `data`, like ("text", 1); empty for the source as a whole.
+    reason : which rule it breaks.
+    """
+
+    path: tuple[str | int, ...]
+    reason: str
+
+
 class Source(Protocol):
     """Reads rows from somewhere. Its constructor only stores typed parameters, the grid's keys.
 
@@ -185,3 +212,14 @@ class Source(Protocol):
             With all reasons at once, where nothing sensible can be read (no file, no such column
             ...).
         """
+
+
+@runtime_checkable
+class LooksAhead(Protocol):
+    """What a source has that can tell wrong names of files and columns without reading rows."""
+
+    def wrong_keys(self, folder: Path) -> list[WrongKey]:
+        """Every key that names what is not there; `folder` as for `load`, which refuses it too."""
+
+    def group_columns(self) -> list[str]:
+        """The columns by which rows may be grouped, beside those of OF_SAMPLES."""

@@ -124,10 +124,14 @@ class Processes:
 
     def _workers(self) -> Any:
         if self._executor is None:
-            from joblib.externals.loky import ProcessPoolExecutor
-            from joblib.externals.loky.backend import resource_tracker
+            from multiprocessing import resource_tracker
 
+            from joblib.externals.loky import ProcessPoolExecutor
+            from joblib.externals.loky.backend import resource_tracker as of_loky
+
+            # Python's own too: workers share it, and some are killed with locks of libraries.
             start_quietly(resource_tracker)
+            start_quietly(of_loky)
             # It is said of workers that ended because nothing was to do, and are started again.
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
             self._channel = Channel()

@@ -228,9 +228,9 @@ def step(name: str, total: int = 0, noun: str = "") -> Iterator[Tell]:
             shown.ended([stage])
 
 
-def counted(items: Iterable[Item], tell: Tell) -> Iterator[Item]:
-    """The items, while a step is told how many have passed."""
-    for number, item in enumerate(items, start=1):
+def counted(items: Iterable[Item], tell: Tell, before: int = 0) -> Iterator[Item]:
+    """The items, while a step is told how many have passed, `before` these included."""
+    for number, item in enumerate(items, start=before + 1):
         yield item
         tell(number)
 

@@ -14,6 +14,7 @@ from pipeline.folds.stored import entry_of, folds_of, ingredients_of
 from pipeline.folds.unseen_classes import check_official, class_folds, class_holdout
 from pipeline.seeds import derive
 from pipeline.store.store import Store
+from reports.wording import count as counted
 
 PARTS = 20  # a grouped hold-out is made of twentieths
 
@@ -74,7 +75,8 @@ def _official(dataset: Dataset, unseen_classes: bool) -> tuple[Rows, Rows]:
         for part in ("train", "test")
     )
     if not len(train) or not len(test):
-        raise DatasetError([f"split.official: {len(train)} rows are train, {len(test)} are test"],
+        parts = f"{counted(len(train), 'row is', 'rows are')} train, {len(test)} are test"
+        raise DatasetError([f"split.official: {parts}"],
                            "both parts need rows")
     if unseen_classes:
         check_official(dataset, train, test)
@@ -146,15 +148,18 @@ def stratified(
     where = "of the training rows of a fold " if key == "split.inner" else ""
     if groups is not None and len(np.unique(groups)) < count:
         raise DatasetError(
-            [f"{key}: the {len(np.unique(groups))} groups {where}cannot make {count} folds"],
+            [
+                f"{key}: the {counted(len(np.unique(groups)), 'group')} {where}cannot make {count} "
+                "folds"
+            ],
             "Take fewer folds, another group column, or group: none.",
         )
     largest = int(np.unique(labels, return_counts=True)[1].max())
     if largest < count:
         raise DatasetError(
             [
-                f"{key}: the largest class {where}has {largest} rows, which cannot make {count} "
-                "folds"
+                f"{key}: the largest class {where}has {counted(largest, 'row')}, which cannot make "
+                f"{count} folds"
             ],
             "Take fewer folds.",
         )

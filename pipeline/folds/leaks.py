@@ -193,11 +193,12 @@ def _known(index: IntArray, labels: Labels, fold: Fold) -> Counter[str]:
 def _repeated(dataset: Dataset, index: IntArray, noun: str) -> str:
     """The distinct samples in numbers, and the most frequent text as an example."""
     counts = np.bincount(index[index >= 0])
-    sentence = f"{len(counts):,} distinct {noun}s in {int(counts.sum()):,} rows"
+    sentence = f"{count(len(counts), f'distinct {noun}')} in {count(int(counts.sum()), 'row')}"
     if noun == "picture":
         return sentence
     row = int(np.flatnonzero(index == counts.argmax())[0])
-    return (f"{sentence}; {quoted(str(dataset.texts[row]))} stands in {counts.max():,} rows, of "
+    rows = count(int(counts.max()), "row")
+    return (f"{sentence}; {quoted(str(dataset.texts[row]))} stands in {rows}, of "
             f"class {quoted(dataset.classes[dataset.labels[row]])}")
 
 

@@ -17,6 +17,7 @@ from reports.analysis.ranking import rank_cells
 from reports.analysis.votes import mean_probabilities
 from reports.follow_up_record import LabelsRecord
 from reports.record import ScoredRecord
+from reports.wording import count
 
 CHECK = 1  # raised when other rows come out
 
@@ -68,6 +69,6 @@ def _doubtful(
             labels, rounded, return_indices_ranked_by="self_confidence", n_jobs=1
         )
         positions = np.asarray(ranked, dtype=np.int64)
-        return Entry({"positions": positions}, {"label": f"{len(positions)} doubtful labels"})
+        return Entry({"positions": positions}, {"label": count(len(positions), "doubtful label")})
 
     return np.asarray(store.get(ingredients, compute).arrays["positions"], dtype=np.int64)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pipeline.command.ending import ended
 from pipeline.pdf.printing import PrintError, print_page
+from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 
 PAGES = ("report.html", "compare.html")
 
@@ -17,26 +19,21 @@ class NoReport(Exception):
     """A folder without a page to print."""
 
 
-def main(arguments: Sequence[str] | None = None, program: str = "python -m pipeline.pdf") -> int:
-    """Write report.pdf beside report.html. For exit codes see pipeline.command.ending.
-
-    Parameters
-    ----------
-    program : what whoever typed it calls the command.
-    """
-    options = parser(program).parse_args(arguments)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write report.pdf beside report.html. For exit codes see pipeline.command.ending."""
+    options = parser().parse_args(arguments)
     return ended(lambda: _write(options), (PrintError, NoReport))
 
 
-def parser(program: str = "python -m pipeline.pdf") -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
     parser = argparse.ArgumentParser(
-        prog=program,
+        prog=called("pdf"),
         description="Print the report of a run (or of a comparison) as a PDF beside it.",
     )
-    parser.add_argument("run", type=Path, help="folder with report.html or compare.html")
+    parser.add_argument("run", type=utf8_path, help="folder with report.html or compare.html")
     parser.add_argument(
-        "-o", "--out", type=Path, help="the PDF (default: report.pdf in the folder)"
+        "-o", "--out", type=utf8_path, help="the PDF (default: report.pdf in the folder)"
     )
     parser.add_argument(
         "--browser",

@@ -8,21 +8,29 @@ from features.block import Modality, modality_of
 from pipeline.config.cells import build_encoder
 from pipeline.config.components import Component
 from pipeline.data.near_duplicates import near_duplicates
+from pipeline.engine.progress import step
 from pipeline.folds.checks import checks_of_folds
 from pipeline.plan.comparison import Comparison
 from reports.analysis.checks import Check, severe_first
+from reports.wording import for_terminal
 
 
 def checks_before_fits(comparison: Comparison) -> tuple[Check, ...]:
     """What rows, folds, encoders and the install show, severe ones first; nothing is encoded."""
     unseen = comparison.grid.split.unseen_classes
-    near = near_duplicates(comparison.dataset, comparison.store)
-    doubts = [
-        *checks_of_folds(comparison.dataset, comparison.folds, unseen, near),
-        *_unfit_encoders(comparison),
-        *(Check("left out", sentence) for sentence in comparison.grid.left_out),
-    ]
+    with step("look for leaks and duplicates"):
+        near = near_duplicates(comparison.dataset, comparison.store)
+        doubts = [
+            *checks_of_folds(comparison.dataset, comparison.folds, unseen, near),
+            *_unfit_encoders(comparison),
+            *(Check("left out", sentence) for sentence in comparison.grid.left_out),
+        ]
     return severe_first(doubts)
+
+
+def said(check: Check) -> str:
+    """A check as a line of a terminal."""
+    return for_terminal(f"{'ALARM' if check.severe else 'warning'}: {check.sentence}")
 
 
 def _unfit_encoders(comparison: Comparison) -> Iterator[Check]:

@@ -15,6 +15,7 @@ from pipeline.store.store import Store
 from pipeline.tasks.encoding.features import Features
 from pipeline.tasks.unit import Unit
 from reports.units import GIGABYTE, gigabytes
+from reports.wording import count
 
 # Resident memory of a process with what it imports, measured: scikit-learn, and with torch's
 # optimisers.
@@ -96,7 +97,8 @@ def memory_text(units: Iterable[Unit], needs: Needs, engine: Engine) -> list[str
     available, jobs = engine.memory, engine.slots
     largest = max(sizes, key=lambda unit: sizes[unit])
     lines = [
-        f"about {gigabytes(jobs * sizes[largest])} with {jobs} processes, "
+        f"about {gigabytes(jobs * sizes[largest])} with "
+        f"{count(jobs, 'process', 'processes')}, "
         f"{gigabytes(available)} are free"
     ]
     fewer = [
@@ -105,8 +107,8 @@ def memory_text(units: Iterable[Unit], needs: Needs, engine: Engine) -> list[str
     if fewer:
         at_once = max(1, engine.side_by_side(sizes[largest]))
         lines.append(
-            f"{len(fewer)} results are computed with fewer processes side by side, the largest, of "
-            f"{largest.cell.name}, {at_once} at a time"
+            f"{count(len(fewer), 'result is', 'results are')} computed with fewer processes side "
+            f"by side, the largest, of {largest.cell.name}, {at_once} at a time"
         )
     if not engine.side_by_side(sizes[largest]):
         lines.append(

@@ -1,4 +1,4 @@
-"""What --plan prints: the filled-in grid, cells, fits, what the store holds, time and memory."""
+"""What --plan prints first: rows, what speaks against them, time, what there is to compute."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from models.course import TrainsNetwork
 from pipeline.data.left_out import counted_reasons
 from pipeline.engine.limit import TimeLimit
+from pipeline.plan.checks import said
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.needs import Needs, memory_text
 from pipeline.plan.plan import Plan, features_of
@@ -16,6 +17,7 @@ from pipeline.store.store import Store
 from pipeline.tasks.encoding.features import Features
 from pipeline.tasks.encoding.shard import lacking_samples
 from pipeline.tasks.unit import Unit
+from reports.analysis.checks import Check
 from reports.units import rough_duration
 from reports.wording import count, first_lines, for_terminal, quoted
 
@@ -25,9 +27,14 @@ GUESS = {"image": 0.03, "text": 0.003, "fit": 0.0005}
 
 
 def plan_text(
-    plan: Plan, comparison: Comparison, grid: str, limit: TimeLimit | None = None
+    plan: Plan, comparison: Comparison, checked: Sequence[Check], limit: TimeLimit | None = None
 ) -> str:
-    """The text of --plan; `grid` is the filled-in grid."""
+    """What there is to do, and what speaks against it; long lists in numbers.
+
+    Parameters
+    ----------
+    checked : what the rows and folds show.
+    """
     store, jobs = comparison.store, comparison.engine.slots
     missing = [unit for unit in plan.units if not store.has(unit.ingredients)]
     to_encode = {
@@ -36,30 +43,42 @@ def plan_text(
         if (samples := _samples_to_encode(features, comparison))
     }
     seconds, known = _estimate(missing, to_encode, store, jobs)
-    needed_or_known = len(plan.features) - len(to_encode)
     guess = " (a rough guess: this store has no earlier run to learn from)"
     lines = [
-        grid.rstrip(),
-        "",
         *_row_lines(comparison),
-        "",
-        f"{count(len(comparison.cells), 'cell')}:",
-        *(f"  {cell.name}" for cell in comparison.cells),
-        "",
-        f"features: {len(plan.features)} arrays, {needed_or_known} of them not needed or in "
-        f"the store, {len(to_encode)} to encode{_some_samples(to_encode)}",
-        f"results:  {len(plan.units)} cells x folds, {len(plan.units) - len(missing)} in the "
-        f"store, {len(missing)} to compute with {sum(unit.fits for unit in missing)} fits",
-        f"time:     about {rough_duration(seconds)} with {jobs} processes"
+        *map(said, checked),
+        f"time:     about {rough_duration(seconds)} with {count(jobs, 'process', 'processes')}"
         + ("" if known or not missing else guess),
         *_limit_lines(plan, comparison, limit),
+        *_work_lines(plan, missing, to_encode),
         *_memory_lines(missing, comparison),
         *_training_lines(missing),
         *_inner_lines(plan, comparison),
         *_curve_lines(comparison.grid.learning_curve),
         *(f"cannot run: {failure.cell}: {failure.error}" for failure in plan.failures),
+        f"compared: {count(len(comparison.cells), 'cell')}",
+        *(f"          {name}" for name in _cell_names(comparison)),
     ]
     return "\n".join(lines)
+
+
+def _work_lines(
+    plan: Plan, missing: Sequence[Unit], to_encode: Mapping[Features, int]
+) -> list[str]:
+    """Results and features: how many there are, and how many of them are to be computed."""
+    computed = len(plan.units) - len(missing)
+    arrays, encoded = count(len(plan.features), "array"), len(plan.features) - len(to_encode)
+    fits = count(sum(unit.fits for unit in missing), "fit")
+    return [
+        f"results:  {len(plan.units):,}, of a cell on a fold each: {computed:,} in the store, "
+        f"{len(missing):,} to compute with {fits}",
+        f"features: {arrays}, {encoded:,} of them not needed or in the store, "
+        f"{len(to_encode):,} to encode{_some_samples(to_encode)}",
+    ]
+
+
+def _cell_names(comparison: Comparison) -> list[str]:
+    return first_lines([cell.name for cell in comparison.cells], what="cells")
 
 
 def _row_lines(comparison: Comparison) -> list[str]:
@@ -70,11 +89,12 @@ def _row_lines(comparison: Comparison) -> list[str]:
     else:
         sizes = dataset.class_sizes
         small, large = dataset.classes[sizes.argmin()], dataset.classes[sizes.argmax()]
-        lines = [
-            f"rows:     {count(len(dataset), 'row')}, "
-            f"{count(len(dataset.classes), 'class', 'classes')} of {sizes.min():,} "
-            f"({quoted(small)}) to {sizes.max():,} rows ({quoted(large)}), {folds}"
-        ]
+        rows = (
+            count(int(sizes.max()), "row") if sizes.min() == sizes.max()
+            else f"{sizes.min():,} ({quoted(small)}) to {sizes.max():,} rows ({quoted(large)})"
+        )
+        classes = count(len(dataset.classes), "class", "classes")
+        lines = [f"rows:     {count(len(dataset), 'row')}, {classes} of {rows}, {folds}"]
         unlabelled = int((dataset.labels < 0).sum())
         if unlabelled:
             lines.append(f"          {count(unlabelled, 'row')} of these without a label")
@@ -98,7 +118,7 @@ def _samples_to_encode(features: Features, comparison: Comparison) -> int:
 def _some_samples(to_encode: Mapping[Features, int]) -> str:
     """What is new, where the store has some samples of what is kept by sample."""
     new = {
-        f"{samples} of {features.count} samples of {features.component.label}": None
+        f"{samples:,} of {count(features.count, 'sample')} of {features.component.label}": None
         for features, samples in to_encode.items()
         if samples < features.count
     }
@@ -158,8 +178,8 @@ def _inner_lines(plan: Plan, comparison: Comparison) -> list[str]:
     if not fits:
         return []
     return [
-        f"choice:   then up to {fits} fits on inner folds, of cells with nothing to tune that may "
-        "be the best; which ones, the results decide: not in these numbers"
+        f"choice:   then up to {count(fits, 'fit')} on inner folds, of cells with nothing to tune "
+        "that may be the best; which ones, the results decide: not in these numbers"
     ]
 
 

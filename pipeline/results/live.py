@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from pipeline.engine.showing.snapshot import snapshot
 from pipeline.engine.showing.state import Stage, State
+from reports.page.files import aside_of
 
 EVERY = 2.0  # seconds between two writings
 PATIENCE = 30.0  # seconds before it is tried again where nothing could be written
@@ -85,7 +85,7 @@ class LivePage:
 
         It is not flushed to the disk, which would take longer than it is of use.
         """
-        aside = self._folder / f".{name}.{os.getpid()}"
+        aside = aside_of(self._folder / name)
         try:
             aside.write_text(content, encoding="utf-8", errors="replace", newline="\n")
             aside.replace(self._folder / name)

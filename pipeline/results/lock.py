@@ -18,6 +18,7 @@ from pipeline.config.grid import Grid
 from pipeline.config.reading.origin import ORIGIN
 from pipeline.data.frame import FRAME, FRAMES
 from pipeline.data.sources import SOURCES
+from pipeline.program.names import called
 
 LISTS: dict[str, Mapping[str, type]] = {
     "image": IMAGE_ENCODERS, "text": TEXT_ENCODERS, "fusion": FUSIONS, "classifier": CLASSIFIERS}
@@ -68,8 +69,8 @@ def _how_again(grid: Grid) -> dict[str, str]:
             "the same run": "pipeline.use.compare(this file, the rows) in the same folder",
         }
     return {
-        "the same run": "python -m pipeline.run and this file: paths count from the folder of the "
-        f"grid file, which {ORIGIN} beside it names"
+        "the same run": f"{called('run')} and this file: paths count from the folder of the grid "
+        f"file, which {ORIGIN} beside it names"
     }
 
 

@@ -22,6 +22,7 @@ LOOKED_AT = 1000  # values of a column whose form is looked at, evenly over all
 MOST = 0.9  # share of these that must be of a form
 CATEGORIES = 1000  # distinct values beyond which there are no categories
 CATEGORY_CHARACTERS = 60
+DENSE = 2  # times as many numbers as rows, between the least and the largest of those that count
 Kind: TypeAlias = Literal[
     "pictures", "picture paths", "addresses", "base64", "dates", "numbers", "categories", "codes",
     "texts", "nothing", "a constant", "unreadable",
@@ -132,6 +133,14 @@ class Column:
         return self.kind == "numbers" and self.share(_WHOLE.fullmatch) == 1
 
     @property
+    def numbers_rows(self) -> bool:
+        """Whether its numbers are all but consecutive, a row each: they count rows, not things."""
+        if not (self.is_unique and self.is_whole):
+            return False
+        numbers = [int(value) for value in self.counts]
+        return max(numbers) - min(numbers) < DENSE * self.rows
+
+    @property
     def seems(self) -> str:
         """What it seems to be, for messages."""
         said = {
@@ -143,7 +152,7 @@ class Column:
             "numbers": f"numbers, {count(self.distinct, 'distinct value')}",
             "categories": f"{count(self.distinct, 'category', 'categories')}",
             "codes": f"codes, {count(self.distinct, 'distinct value')}",
-            "texts": f"texts of {self.words:.0f} words, {self.distinct:,} distinct",
+            "texts": f"texts of {count(round(self.words), 'word')}, {self.distinct:,} distinct",
             "nothing": "empty",
             "a constant": "the same value throughout",
             "unreadable": self.problem,

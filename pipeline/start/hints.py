@@ -26,8 +26,8 @@ TEXT = _of("""
 """)
 FIRST_TEXT = _of("title titel titre titulo título titolo headline name 标题 名称")
 ID = _of("""
-    id ids uid uuid guid sku asin ean gtin isbn key index identifier pk rowid filename file nr
-    artikelnummer
+    id ids uid uuid guid sku asin ean gtin isbn key index identifier pk rowid filename file nr no
+    num number nummer numéro número artikelnummer
 """)
 GROUP = _of("""
     group groups brand brands patient user author seller vendor manufacturer maker designer

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.pictures.decoding import UnreadablePicture, check
 from pipeline.data.reading.delimited import DELIMITERS
@@ -15,7 +14,7 @@ from pipeline.data.reading.quotes import Quoting
 from pipeline.data.samples import Picture, SourceError
 from pipeline.data.sources.column_values import pictures, texts
 from pipeline.data.sources.columns import Choice, Columns, read_columns
-from pipeline.data.sources.parquet import parquet_files
+from pipeline.data.sources.parquet import footers, parquet_files
 from pipeline.start.column import Column
 
 TWICE = "several columns have this name"
@@ -114,9 +113,8 @@ def _picture_columns(file: Path) -> set[str]:
     """Columns of Parquet files that hold bytes, or bytes with a path as Hugging Face has them."""
     if not file.is_dir() and file.suffix.lower() != ".parquet":
         return set()
-    read_columns(file, ())  # it says in our words what is wrong with a file
-    schema = pq.read_schema(parquet_files(file)[0] if file.is_dir() else file)
-    return {field.name for field in schema if _may_be_picture(field.type)}
+    first, *_ = footers(parquet_files(file) if file.is_dir() else [file])
+    return {field.name for field in first.schema if _may_be_picture(field.type)}
 
 
 def _may_be_picture(kind: pa.DataType) -> bool:

@@ -42,7 +42,7 @@ class Candidate:
 def sizes(column: Column) -> str:
     """The sizes of classes: "7 classes of 149 to 150 rows"."""
     least, most = min(column.counts.values()), max(column.counts.values())
-    rows = f"{least:,} rows" if least == most else f"{least:,} to {most:,} rows"
+    rows = count(least, "row") if least == most else f"{least:,} to {most:,} rows"
     return f"{count(column.distinct, 'class', 'classes')} of {rows}"
 
 
@@ -130,7 +130,7 @@ def _text(column: Column) -> Iterator[Candidate]:
         yield Candidate(
             column,
             column.words,
-            f"{why}; {column.words:.0f} words on average, {column.distinct:,} distinct",
+            f"{why}; {count(round(column.words), 'word')} on average, {column.distinct:,} distinct",
         )
 
 
@@ -151,7 +151,9 @@ def ids(columns: Sequence[Column]) -> list[Candidate]:
 def _may_be_id(column: Column) -> bool:
     if is_named(column.name, ID):
         return column.kind in ("codes", "numbers", "texts", "picture paths")
-    return column.kind == "codes"
+    return column.kind == "codes" or (
+        column.numbers_rows and not is_named(column.name, MEASURE)
+    )
 
 
 def splits(columns: Sequence[Column]) -> list[Candidate]:
@@ -171,7 +173,7 @@ def groups(columns: Sequence[Column]) -> list[Candidate]:
         if not is_named(column.name, GROUP) or not may_group(column):
             continue
         largest = max(column.counts.values())
-        why = f"{column.distinct:,} of them, {largest:,} rows at most"
+        why = f"{column.distinct:,} of them, {count(largest, 'row')} at most"
         candidates.append(Candidate(column, column.filled, why))
     return sorted(candidates, key=lambda candidate: -candidate.score)
 

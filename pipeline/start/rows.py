@@ -57,6 +57,9 @@ def settled(draft: Draft, grid: Grid, store: Store) -> Draft:
         Where no policy makes a data set of the rows.
     """
     samples = SOURCES[grid.data.name](**grid.data.parameters).load(grid.folder)
+    if draft.source == "folder" and samples.ids is not None:
+        # within the folder that the first line names, from wherever that is looked at
+        samples = replace(samples, locations=[str(name) for name in samples.ids])
     rows = _looked_at(samples, draft, store)
     try:
         return _with_folds(_with_policy(draft, rows), rows, store)

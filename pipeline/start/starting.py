@@ -14,6 +14,7 @@ from pipeline.config.grid import Grid
 from pipeline.config.parse import checked_grid
 from pipeline.config.yaml_lines import parse_yaml
 from pipeline.data.sources.columns import ENDINGS, read_columns
+from pipeline.program.names import called, is_installed
 from pipeline.start.draft import Draft, Given, Line, NoStart
 from pipeline.start.encoders import left_out
 from pipeline.start.folders import folder_draft
@@ -41,7 +42,9 @@ class Start:
     def text(self, grid_file: Path) -> str:
         """The text of the file, whose paths count from its folder."""
         path = self.draft.path
-        command = f"python -m pipeline.run {shlex.quote(grid_file.name)}"
+        # from beside the file; a source that is not installed runs from its own folder alone
+        named = grid_file.name if is_installed() else str(grid_file)
+        command = f"{called('run')} {shlex.quote(named)}"
         located = _located(self.draft, grid_file)
         return grid_text(located, run_name(path), relative(path, grid_file), command)
 

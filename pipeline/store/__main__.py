@@ -7,9 +7,10 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from pipeline.program.names import called
+from pipeline.program.paths import utf8_path
 from pipeline.store.manifest import Damaged
 from pipeline.store.opening import DEFAULT_STORE, store_at
 from pipeline.store.store import Store
@@ -23,16 +24,9 @@ REFUSED = 2
 STOPPED = 130  # exit code, as shells have it
 
 
-def main(
-    arguments: Sequence[str] | None = None, program: str = "python -m pipeline.store"
-) -> None:
-    """Run the command; `verify` exits with 1 where an entry is damaged.
-
-    Parameters
-    ----------
-    program : what whoever typed it calls the command.
-    """
-    options = parser(program).parse_args(arguments)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; `verify` exits with 1 where an entry is damaged."""
+    options = parser().parse_args(arguments)
     try:
         _run(options)
     except BrokenPipeError:  # the reader, head for one, has seen enough
@@ -58,16 +52,16 @@ def _run(options: argparse.Namespace) -> None:
         sys.exit(code)
 
 
-def parser(program: str = "python -m pipeline.store") -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
-    parser = argparse.ArgumentParser(prog=program, description=__doc__)
+    parser = argparse.ArgumentParser(prog=called("store"), description=__doc__)
     _add_store(parser, DEFAULT_STORE)
     commands = parser.add_subparsers(dest="command", required=True)
     listed = commands.add_parser(
         "ls", help="what it holds, by kind and by run, with sizes", description=(
             "List what the store holds: entries, bytes and the time that computing them took, by "
             "kind; and of the runs that are named."))
-    listed.add_argument("runs", nargs="*", type=Path, metavar="RUNS",
+    listed.add_argument("runs", nargs="*", type=utf8_path, metavar="RUNS",
                         help="folders of runs, or folders that hold such, like runs")
     listed.add_argument("--entries", action="store_true",
                         help="each entry: key, size, what computing it took, what it is")
@@ -122,7 +116,7 @@ def _list_entries(store: Store) -> None:
         of_entry = size_of(manifest)
         size += of_entry
         print(_line(manifest, of_entry))
-    print(f"{len(keys)} entries, {rough_size(size)} in {store.address}")
+    print(f"{count(len(keys), 'entry', 'entries')}, {rough_size(size)} in {store.address}")
 
 
 def _line(manifest: dict[str, Any], size: int) -> str:
@@ -139,7 +133,7 @@ def _verify(store: Store) -> int:
     problems = {key: problem for key in keys if (problem := store.problem(key))}
     for key, problem in problems.items():
         print(f"{key[:12]}  damaged: {problem}")
-    print(f"{len(keys)} entries, {len(problems)} damaged")
+    print(f"{count(len(keys), 'entry', 'entries')}, {len(problems)} damaged")
     return 1 if problems else 0
 
 

@@ -16,6 +16,7 @@ from pipeline.store.keys import Ingredients, key_of
 from pipeline.store.manifest import Damaged, Entry
 from pipeline.store.packed_texts import packed
 from pipeline.store.store import Store
+from reports.wording import count
 
 LACKING = -1  # number of the shard of a sample that no shard has
 BYTES = 32  # of a digest
@@ -65,7 +66,7 @@ class Shards:
         kind : what these are noted under, to tell how long others will take.
         """
         facts = {
-            "label": f"{len(digests)} samples",
+            "label": count(len(digests), "sample"),
             "class": kind,
             "work": len(digests),
             "encode_seconds": seconds,

@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.program.names import called
 from pipeline.store.array_file import Array
 from pipeline.store.files import writing
 from pipeline.store.keys import Ingredients, key_of
@@ -143,7 +144,7 @@ class Store(ABC):
     def _advice(self) -> str:
         """What whoever finds its disk full can do."""
         return (
-            f"free some there (python -m pipeline.store --store {shlex.quote(self.address)} prune "
+            f"free some there ({called('store')} --store {shlex.quote(self.address)} prune "
             "--unused-days 30 removes what was not used for so long), or say --store for another"
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pipeline.config.plugins.modules import PluginError
 from pipeline.testing.battery import Check, checks_of
-from reports.wording import count
+from reports.wording import count, in_a_line
 
 FAILED, REFUSED = 1, 2
 
@@ -39,7 +39,7 @@ def _broken(check: Check) -> str:
         check()
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
+        said = in_a_line(error)
         return f"{check.rule}\n    {said}\n    {frame.filename}, line {frame.lineno}: {frame.line}"
     return ""
 

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 
 from pipeline.config.components import Component, variants
-from pipeline.data.samples import Samples
+from pipeline.data.samples import LooksAhead, Samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +63,8 @@ def loads_full_rows(example: Example) -> None:
     """The example loads into full rows: distinct places, clean texts, pictures that open."""
     components, problems = variants(example.name, example.cls, example.keys, ("data",), {})
     assert (problems, [type(component) for component in components]) == ([], [Component])
+    source = example.cls(**example.keys)
+    assert not isinstance(source, LooksAhead) or source.wrong_keys(example.folder) == []
     samples = example.load()
     assert isinstance(samples, Samples)
     assert len(samples) == len(set(samples.locations)) > 2

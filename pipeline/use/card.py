@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from pipeline.program.names import called
 from pipeline.use.bundle import Bundle
 from pipeline.use.exporting.encoders import GRAPH, LACKS, all_of
 from pipeline.use.finished_run import FinishedRun
@@ -50,7 +51,7 @@ def _what_it_is(bundle: Bundle) -> str:
     return (
         f"Gives an item of {modalities or 'any kind'} the probabilities of {len(bundle.classes)} "
         "classes. Made by modalgrid; `grid.lock.yaml` is the comparison that it comes from.\n\n"
-        "    python -m pipeline.predict THIS_FOLDER items.csv -o predictions.csv"
+        f"    {called('predict')} THIS_FOLDER items.csv -o predictions.csv"
     )
 
 

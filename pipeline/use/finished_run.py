@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ class FinishedRun:
             store if "://" in store else os.path.normpath(folder / store),
         )
 
+    @cached_property
     def grid(self) -> Grid:
         """The grid as it was filled in, whose paths count from the grid file's folder.
 

@@ -68,7 +68,7 @@ def make_bundle(
         Where the run's rows can no longer be read.
     """
     check_is_new(folder)
-    comparison = load(run.grid(), store_at(run.store), engine, progress)
+    comparison = load(run.grid, store_at(run.store), engine, progress)
     if comparison.dataset.fingerprint != run.fingerprint:
         raise BundleError(
             f"the data of {run.folder} has changed since it was compared: its scores say nothing "

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from reports.page.render import environment
+from reports.page.steps import steps_of
 
 
 def page(said: Mapping[str, Any]) -> str:
@@ -32,7 +33,7 @@ def script(said: Mapping[str, Any]) -> str:
 
 def _state(said: Mapping[str, Any]) -> str:
     return environment("html").get_template("page/progress_state.html").render(
-        said=said, scores=_best_first(said["scores"])
+        said=said, steps=steps_of(said["stages"]), scores=_best_first(said["scores"])
     )
 
 

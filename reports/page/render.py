@@ -38,7 +38,9 @@ from reports.wording import (
     count,
     figure,
     first_lines,
+    in_a_line,
     metric_label,
+    noun_of,
     p_value,
     quoted,
     short,
@@ -57,6 +59,7 @@ FILTERS = (
     first_lines,
     metric_label,
     moment,
+    noun_of,
     p_value,
     plus_minus,
     quoted,
@@ -161,7 +164,7 @@ def _brought(
             html.render(**shown, thumbnail=Thumbnails(record))
             environment("md").get_template(f"markdown/{template}.md").render(**shown)
     except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
+        said = in_a_line(error)
         logger.warning("warning: the section '%s' of a plugin failed: %s", name, said)
         return Part(name, FAILED, section.title, said, {}, collapsed=False, gist="")
     return part

@@ -96,10 +96,10 @@ def _finds(answer: RetrievalAnswer) -> str:
 
 def _asked(answer: RetrievalAnswer) -> str:
     return (
-        f"Asked were {answer.queries['text_to_image']:,.0f} texts among "
-        f"{answer.candidates['text_to_image']:,.0f} pictures, and "
-        f"{answer.queries['image_to_text']:,.0f} pictures among "
-        f"{answer.candidates['image_to_text']:,.0f} texts"
+        f"Asked were {count(round(answer.queries['text_to_image']), 'text')} among "
+        f"{count(round(answer.candidates['text_to_image']), 'picture')}, and "
+        f"{count(round(answer.queries['image_to_text']), 'picture')} among "
+        f"{count(round(answer.candidates['image_to_text']), 'text')}"
         + (" in a fold" if answer.folds > 1 else "")
         + ": with more candidates fewer are hit."
     )

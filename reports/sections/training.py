@@ -95,8 +95,8 @@ def charts(trained: TrainingFacts) -> dict[str, Chart]:
         for line in lines
     )
     label = (
-        f"Loss of {clean(trained.drawn)} over {len(trained.fitted)} epochs of its first fold; "
-        f"{ends}."
+        f"Loss of {clean(trained.drawn)} over {count(len(trained.fitted), 'epoch')} of its first "
+        f"fold; {ends}."
     )
     caption = (
         "Mean loss of each epoch, with dropout on the rows trained on; the weights of the least "

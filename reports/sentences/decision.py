@@ -83,14 +83,15 @@ def _agreement(verdict: Verdict) -> Iterator[str]:
         return
     differing, pairs = agreement.differing(answer), len(agreement.answers)
     if not differing:
-        yield f"Steady: each of the {pairs} pairs of repeats, taken alone, gives the same answer."
+        every = "the pair" if pairs == 1 else f"each of the {pairs} pairs"
+        yield f"Steady: {every} of repeats, taken alone, gives the same answer."
         return
     times = Counter(agreement.answers)
     del times[answer]
     others = listed(f"“{ANSWERS[other]}” ({number})" for other, number in times.items())
     yield (
-        f"Of {pairs} pairs of repeats, taken alone, {differing} would have reached another answer: "
-        f"{others}."
+        f"Of {count(pairs, 'pair')} of repeats, taken alone, {differing} would have reached "
+        f"another answer: {others}."
     )
 
 

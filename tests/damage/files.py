@@ -158,7 +158,7 @@ def _as_read(folder: Path) -> object:
     """
     run = FinishedRun.at(folder)
     scored = read_run(folder, "balanced_accuracy", "cell", greater_is_better=True)
-    return run.cell_name(BEST), run.lock, run.grid().name, run.fingerprint, run.verdict, scored
+    return run.cell_name(BEST), run.lock, run.grid.name, run.fingerprint, run.verdict, scored
 
 
 def _bundle(model: Path, tally: Tally, chance: random.Random) -> None:

@@ -15,10 +15,10 @@ import pytest
 
 from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
-from pipeline.command.names import COMMANDS
 from pipeline.config.parse import parse_grid
 from pipeline.config.yaml_lines import parse_yaml
 from pipeline.metrics import METRICS
+from pipeline.program.names import COMMANDS
 from reports import RETRIEVAL_SECTIONS, SECTIONS
 from tests.docs.snippets import Snippet, blocks, command_lines, mentioned_commands, pages
 from tests.support.paths import ROOT

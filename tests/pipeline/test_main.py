@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -10,7 +12,8 @@ from importlib import import_module
 import pytest
 
 from pipeline import __main__ as modalgrid
-from pipeline.command.names import COMMANDS, called
+from pipeline.program.names import COMMANDS, called
+from tests.support.house import sources
 from tests.support.paths import ROOT
 
 HEAVY = {"numpy", "pyarrow", "pydantic", "torch", "sklearn", "scipy", "PIL"}
@@ -51,7 +54,8 @@ def test_every_usage_names_the_command_that_was_typed(name, capsys, monkeypatch)
 
 
 @pytest.mark.parametrize("verb", ["ls", "verify", "prune"])
-def test_verbs_of_the_store_have_a_usage_of_their_own(verb, capsys):
+def test_verbs_of_the_store_have_a_usage_of_their_own(verb, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/modalgrid", "store", verb, "-h"])
     with pytest.raises(SystemExit):
         modalgrid.main(["store", verb, "-h"])
     assert capsys.readouterr().out.startswith(f"usage: modalgrid store {verb} ")
@@ -69,7 +73,8 @@ def test_arguments_reach_the_command(monkeypatch, capsys, tmp_path):
 
 @pytest.mark.parametrize(("program", "expected"), [
     ("/usr/bin/modalgrid", "modalgrid run"), ("C:/x/modalgrid.exe", "modalgrid run"),
-    ("/x/pipeline/__main__.py", "modalgrid run"), ("/x/pipeline/run.py", "python -m pipeline.run"),
+    ("/x/pipeline/__main__.py", "python -m pipeline run"),
+    ("/x/pipeline/run.py", "python -m pipeline.run"),
 ])
 def test_usages_call_commands_as_they_were_called(monkeypatch, program, expected):
     monkeypatch.setattr(sys, "argv", [program])
@@ -81,6 +86,37 @@ def test_without_the_program_a_command_is_called_by_what_python_can_run(monkeypa
     assert called("plan") == "python -m pipeline.run --plan"
     assert called("store") == "python -m pipeline.store"
     assert called("schema") == "python -m pipeline.config --schema"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"completion"}))
+def test_usages_and_their_texts_name_the_form_that_was_called(monkeypatch, name):
+    module = import_module(COMMANDS[name].module)
+    for program, other in (("modalgrid", "python -m"), ("/x/pipeline/run.py", "modalgrid ")):
+        monkeypatch.setattr(sys, "argv", [program])
+        assert other not in module.parser().format_help()
+
+
+def test_messages_name_commands_as_they_were_called():
+    """No text names a form of its own: those that do are for people who read the source."""
+    forms = re.compile(rf"python -m pipeline\.[a-z]|\bmodalgrid ({'|'.join(COMMANDS)})\b")
+    exempt = {ROOT / "pipeline" / "testing" / name for name in ("__main__.py", "records.py")}
+    for path in set(sources()) - exempt:
+        texts = texts_of(ast.parse(path.read_text(encoding="utf-8")))
+        assert [text for text in texts if forms.search(text)] == [], path
+
+
+def texts_of(tree):
+    """The constants of a module that are no docstrings."""
+    documents = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if is_text and id(node) not in documents:
+            yield node.value
 
 
 @pytest.mark.parametrize("argument", ["--version", "-h", "serch"])

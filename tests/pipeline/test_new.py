@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import jsonschema
 import pytest
@@ -10,6 +11,7 @@ from ruamel.yaml import YAML
 
 from pipeline import new
 from pipeline.config.parse import read_grid
+from pipeline.start import starting
 from tests.support.tables import shop_columns, write_columns
 
 
@@ -28,6 +30,20 @@ def test_a_grid_is_written_and_its_reasons_are_said(table, tmp_path, capsys):
     assert "named like a class; 3 classes of 20 rows" in said
     assert said.endswith("grid: grid.yaml; run it: python -m pipeline.run grid.yaml\n")
     assert "named like a class; 3 classes of 20 rows" in (tmp_path / "grid.yaml").read_text()
+
+
+@pytest.mark.parametrize(("program", "installed", "command"), [
+    ("/usr/bin/modalgrid", True, "modalgrid run mine.yaml"),
+    ("/x/pipeline/new.py", True, "python -m pipeline.run mine.yaml"),
+    ("/x/pipeline/new.py", False, "python -m pipeline.run grids/mine.yaml"),
+])
+def test_the_grid_says_how_it_is_run(table, tmp_path, monkeypatch, program, installed, command):
+    monkeypatch.setattr(sys, "argv", [program])
+    monkeypatch.setattr(starting, "is_installed", lambda: installed)
+    (tmp_path / "grids").mkdir()
+    assert new.main([str(table), "-o", "grids/mine.yaml"]) == 0
+    lines = (tmp_path / "grids" / "mine.yaml").read_text().splitlines()
+    assert f"#   {command}" in lines
 
 
 def test_a_file_is_never_replaced_unasked(table, tmp_path, capsys):

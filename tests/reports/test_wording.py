@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from reports.units import duration
 from reports.wording import (
     distinct,
@@ -11,6 +13,8 @@ from reports.wording import (
     first_lines,
     first_listed,
     for_terminal,
+    in_a_line,
+    noun_of,
     short,
     signed,
 )
@@ -63,3 +67,19 @@ def test_a_long_list_ends_in_a_count_of_the_others():
     assert first_lines([]) == []
     assert first_listed(names, 2) == "row 1, row 2 and 124 more"
     assert first_listed(names[:2], 2) == "row 1 and row 2"
+
+
+@pytest.mark.parametrize(("error", "line"), [
+    (ValueError("of two\n  lines"), "ValueError: of two lines"), (KeyError(), "KeyError"),
+])
+def test_an_error_is_told_in_a_line(error, line):
+    assert in_a_line(error) == line
+
+
+@pytest.mark.parametrize(("number", "plural", "noun"), [
+    (2, "samples", "samples"), (1, "samples", "sample"), (0, "texts", "texts"),
+    (1, "passes over the texts", "pass over the texts"), (1, "epochs at most", "epoch at most"),
+    (1, "", ""),
+])
+def test_one_of_several_has_a_noun_of_its_own(number, plural, noun):
+    assert noun_of(number, plural) == noun

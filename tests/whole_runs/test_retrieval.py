@@ -229,7 +229,7 @@ def test_a_plan_says_what_there_is_to_do(
     assert run_grid(tmp_path, "--plan") == 0
     planned = capsys.readouterr().out
     assert "task: retrieval" in planned
-    assert "results:  9 cells x folds, 0 in the store" in planned
+    assert "results:  9, of a cell on a fold each: 0 in the store" in planned
     assert "choice:   then up to 6 fits on inner folds" in planned  # of kernel_cca, set in the grid
     assert not (tmp_path / "out").exists()
 

@@ -201,7 +201,7 @@ def test_a_second_grid_of_the_same_name_keeps_the_first_run(folder, capsys, monk
     }
     earlier = FinishedRun.at(previous)
     assert earlier.grid_file == folder / "grid.yaml"
-    assert earlier.grid().fusion != FinishedRun.at(folder / "out").grid().fusion
+    assert earlier.grid.fusion != FinishedRun.at(folder / "out").grid.fusion
 
 
 def test_identical_texts_and_pictures_are_encoded_once(folder):
@@ -276,7 +276,10 @@ def test_plan_prints_what_there_is_to_do_and_computes_nothing(folder, capsys, co
     assert not (folder / "out").exists()
     assert "6 cells" in text
     fits = 3 * (1 + 2 * (2 * 2 + 1) + concat_fits())
-    assert f"12 cells x folds, 0 in the store, 12 to compute with {fits} fits" in text
+    assert f"12, of a cell on a fold each: 0 in the store, 12 to compute with {fits} fits" in text
+    assert text.startswith("rows: ")  # what there is to do comes before what was written
+    heads = ("\ntime: ", "\ncompared: ", "\nthe grid, filled in:")
+    assert list(map(text.index, heads)) == sorted(map(text.index, heads))
     run_grid(folder)
     capsys.readouterr()
     run_grid(folder, "--plan")

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from pipeline.config.plugins.modules import PluginError
 from pipeline.metrics.metric import Metric
 from pipeline.metrics.retrieval import RetrievalMetric
+from reports.wording import in_a_line
 
 AnyMetric: TypeAlias = Metric | RetrievalMetric
 
@@ -29,7 +30,7 @@ def guarded(metric: AnyMetric, name: str) -> AnyMetric:
             value = given(*arguments)
             return float(value) if isinstance(metric, Metric) else value
         except Exception as error:
-            said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
+            said = in_a_line(error)
             raise PluginError(f"{name} fails: {said}") from error
 
     either: Any = metric

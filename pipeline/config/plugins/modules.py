@@ -19,6 +19,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from features.machine.identity import content_digest, folder_digest
+from reports.wording import in_a_line
 
 OURS = frozenset({"features", "models", "pipeline", "reports"})
 
@@ -148,7 +149,7 @@ def _why(name: str, folder: Path | None, error: BaseException) -> str:
             f"there is no module {error.name}{beside}: a plugin is a file NAME.py or a package "
             "NAME beside the grid file, or a module that Python can import"
         )
-    said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
+    said = in_a_line(error)
     return f"{name} fails when it is imported: {said}{_place_of(error, name)}"
 
 

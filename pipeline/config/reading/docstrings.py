@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -28,15 +28,23 @@ def parameter_descriptions(cls: Any) -> Mapping[str, str]:
     """
     described: dict[str, str] = {}
     for base in getattr(cls, "__mro__", (cls,)):
-        section = SECTION.search(inspect.cleandoc(base.__doc__ or ""))
-        if section is None:
-            continue
-        for entry in ENTRY.finditer(section["text"]):
-            text = " ".join(entry["text"].split())
+        for names, text in entries(inspect.cleandoc(base.__doc__ or "")):
             there, more = _referred_to(text, base)
-            for name in re.split(r",\s+", entry["names"]):
+            for name in names:
                 described.setdefault(name, f"{there[name]}{more}" if name in there else text)
     return described
+
+
+def entries(docstring: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The names of parameters that a docstring describes together, and the text, as one line.
+
+    Parameters
+    ----------
+    docstring : without the indentation of its lines.
+    """
+    section = SECTION.search(docstring)
+    for entry in ENTRY.finditer(section["text"] if section else ""):
+        yield tuple(re.split(r",\s+", entry["names"])), " ".join(entry["text"].split())
 
 
 def _referred_to(text: str, cls: type) -> tuple[Mapping[str, str], str]:

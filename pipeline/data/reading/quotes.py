@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Literal
 
+from reports.wording import count
+
 Quoting = Literal["double", "none"]
 
 LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -75,8 +77,9 @@ class Quotes:
             is_long = (len(lines) - 1) * (columns - 1) >= SWALLOWED
             if (is_table and is_long) or self._are_familiar(lines, repeated):
                 yield (
-                    f"{self._where(start)}: a quote opens that closes {len(lines) - 1} lines "
-                    "later, and each of these lines is a row by itself"
+                    f"{self._where(start)}: a quote opens that closes "
+                    f"{count(len(lines) - 1, 'line')} later, and each of these lines is a row by "
+                    "itself"
                 )
 
     def _values(self) -> Iterator[re.Match[bytes]]:

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 
 def read_regular(path: Path) -> bytes:
@@ -16,9 +17,14 @@ def read_regular(path: Path) -> bytes:
     OSError
         Where it cannot be read, or is a folder, a pipe or a device: these have no end, or none yet.
     """
-    check_name(path)
-    with open(path, "rb", opener=_without_waiting) as file:
+    with open_regular(path) as file:
         return file.read()
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read its bytes; see `read_regular`."""
+    check_name(path)
+    return open(path, "rb", opener=_without_waiting)
 
 
 def check_regular(path: Path) -> None:

@@ -150,7 +150,7 @@ def picture_at(folder: Path, path: str) -> Picture:
     elif len(path) > LONGEST_PATH:
         reason = "no path is as long"
     else:
-        return FilePicture(folder / path)
+        return FilePicture(folder / path, path)
     return UnusablePicture(f"{path[:SHOWN]}... of {len(path):,} characters", reason)
 
 

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from pipeline.data.reading.delimited import DELIMITERS, Delimited
+from pipeline.data.reading.header import delimited_names, json_names
 from pipeline.data.reading.json_rows import json_object
 from pipeline.data.reading.quotes import Quoting
-from pipeline.data.reading.regular_files import check_regular
 from pipeline.data.reading.utf8 import utf8_file
 from pipeline.data.samples import OF_SAMPLES, SourceError
-from pipeline.data.sources.parquet import PictureColumn, parquet_files, read_parquet, schema_of
+from pipeline.data.sources.parquet import (
+    PictureColumn,
+    check_alike,
+    footers,
+    parquet_files,
+    read_parquet,
+)
 from pipeline.data.sources.problems import first_few, hint
 
 JSON_LINES = (".jsonl", ".ndjson")
@@ -106,49 +113,118 @@ def read_columns(
     SourceError
         Where the file is of another kind or damaged, with every bad row.
     """
-    ending = file.suffix.lower()
-    try:
-        if ending in DELIMITERS:
+    with _refusing(file):
+        kind = _kind(file)
+        if kind == "delimited":
             return _read_delimited(file, quoting, asked)
-        if ending in JSON_LINES:
+        if kind == "lines":
             return _read_json_lines(file, asked)
-        if file.is_dir():
-            return _read_parquet(file, parquet_files(file), asked, pictures)
-        if ending == ".parquet":
-            check_regular(file)
-            return _read_parquet(file, [file], asked, pictures)
+        files = parquet_files(file) if kind == "folder" else [file]
+        return _read_parquet(file, files, asked, pictures)
+
+
+def names_in(file: Path, asked: Collection[str], quoting: Quoting | None = None) -> Sequence[str]:
+    """The names of the columns of a file, as `read_columns` has them, without reading its rows.
+
+    Of JSON Lines, where each row may have columns of its own, those up to the row by which all that
+    are asked for are there.
+
+    Raises
+    ------
+    SourceError
+        Where the file is of another kind, or does not say.
+    """
+    with _refusing(file):
+        kind = _kind(file)
+        if kind == "delimited":
+            return _named(file, delimited_names(file, quoting))
+        if kind == "lines":
+            return json_names(file, asked)
+        of_files = footers(parquet_files(file) if kind == "folder" else [file])
+        check_alike(of_files, asked)
+        names: list[str] = of_files[0].schema.names
+        return names
+
+
+@contextmanager
+def _refusing(file: Path) -> Iterator[None]:
+    """Say of a file that cannot be read that it cannot."""
+    try:
+        yield
     except OSError as error:
         reason = error.strerror or str(error)
         raise SourceError([f"{file} cannot be read: {reason}"]) from error
     except (pa.ArrowException, csv.Error) as error:
         raise SourceError([f"{file} cannot be read: {error}"]) from error
+
+
+def _kind(file: Path) -> Literal["delimited", "lines", "folder", "parquet"]:
+    """What kind of table it is. Raises SourceError where its ending is none of a table."""
+    ending = file.suffix.lower()
+    if ending in DELIMITERS:
+        return "delimited"
+    if ending in JSON_LINES:
+        return "lines"
+    if file.is_dir():
+        return "folder"
+    if ending == ".parquet":
+        return "parquet"
     raise SourceError([f"{file}: a table's ending says its kind, and '{ending}' is none of the "
                        f"known ones{hint(ending, ENDINGS, 'known')}"])
 
 
-def missing_columns(
+@dataclass(frozen=True)
+class WrongColumn:
+    """A column that a grid names under a key and that cannot be taken, and why."""
+
+    key: str
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.reason}"
+
+
+def wrong_columns(
     asked: Sequence[tuple[str, str]], known: Collection[str], file: Path
-) -> list[str]:
-    """A problem for each column that does not exist, of those asked for (grid key, name).
+) -> list[WrongColumn]:
+    """Each column that does not exist, of those asked for (grid key, name).
 
     Rows may be grouped by their texts or pictures without a column of that name.
     """
     needed = [(key, name) for key, name in asked if key != "group" or name not in OF_SAMPLES]
     return [
-        f"{key}: {file.name} has no column '{name}'{hint(name, known, 'columns')}"
+        WrongColumn(key, name, f"{file.name} has no column '{name}'{hint(name, known, 'columns')}")
         for key, name in needed
         if name not in known
     ]
+
+
+def missing_columns(
+    asked: Sequence[tuple[str, str]], known: Collection[str], file: Path
+) -> list[str]:
+    """A problem for each column that does not exist; see `wrong_columns`."""
+    return list(map(str, wrong_columns(asked, known, file)))
 
 
 def once(file: str, names: Sequence[str], asked: Collection[str]) -> list[str]:
     """List the columns asked for that the file has, each of which may stand in it only once."""
     twice = sorted({name for name in asked if names.count(name) > 1})
     if twice:
-        raise SourceError(
-            [f"{file} has more than one column '{name}'; rename one" for name in twice]
-        )
+        raise SourceError([several(file, name) for name in twice])
     return [name for name in names if name in asked]
+
+
+def several(file: str, name: str) -> str:
+    """What is said of a file that has several columns of a name that is asked for."""
+    return f"{file} has more than one column '{name}'; rename one"
+
+
+def _named(file: Path, names: list[str]) -> list[str]:
+    """The names that stand in the first line of a file; SourceError where none do."""
+    if not names:
+        raise SourceError([f"{file} is empty; its first line must name the columns"])
+    return names
 
 
 def _chosen(asked: Asked, names: Sequence[str]) -> Collection[str]:
@@ -158,9 +234,7 @@ def _chosen(asked: Asked, names: Sequence[str]) -> Collection[str]:
 def _read_delimited(file: Path, quoting: Quoting | None, asked: Asked) -> Columns:
     content = utf8_file(file)
     form = Delimited.of(content, file.name, file.suffix.lower(), quoting)
-    names = form.header(content)
-    if not names:
-        raise SourceError([f"{file} is empty; its first line must name the columns"])
+    names = _named(file, form.header(content))
     columns = once(file.name, names, _chosen(asked, names))
     if not columns:
         return Columns(file, tuple(names), pa.table({}))
@@ -248,8 +322,10 @@ def json_text(name: str, value: object) -> str | None:
 def _read_parquet(
     file: Path, files: Sequence[Path], asked: Asked, pictures: Collection[str]
 ) -> Columns:
-    chosen = _chosen(asked, schema_of(files, ()).names) if callable(asked) else asked
-    names = once(file.name, schema_of(files, chosen).names, chosen)
-    held = read_parquet(files, names, pictures)
+    of_files = footers(files)
+    there = of_files[0].schema.names
+    chosen = _chosen(asked, there)
+    check_alike(of_files, chosen)
+    held = read_parquet(of_files, once(file.name, there, chosen), pictures)
     parts = tuple(zip(files, held.rows, strict=True)) if file.is_dir() else ()
     return Columns(file, held.names, held.table, parts, held.pictures)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.machine.home import expanded
 from features.machine.nearest import did_you_mean
 from pipeline.data.reading.class_folders import (
     PARTS,
@@ -16,10 +17,15 @@ from pipeline.data.reading.class_folders import (
     looks_like_split,
 )
 from pipeline.data.reading.names import by_normal_form, lookalikes, normal, unlike_all
-from pipeline.data.samples import FilePicture, Samples, SourceError
+from pipeline.data.samples import FilePicture, Samples, SourceError, WrongKey
 from pipeline.data.sources.column_values import texts
-from pipeline.data.sources.columns import missing_columns, read_columns
-from pipeline.data.sources.problems import all_of, existing, first_few
+from pipeline.data.sources.columns import (
+    missing_columns,
+    names_in,
+    read_columns,
+    wrong_columns,
+)
+from pipeline.data.sources.problems import all_of, existing, first_few, not_there
 from reports.wording import count
 
 
@@ -70,15 +76,42 @@ class Folder:
             lambda: {} if captions is None else self._captions(captions, ids),
         )
         parts = [picture.split("/") for picture in ids]
+        locations = [str(Path(self.path) / picture) for picture in ids]
         return Samples(
-            locations=[str(Path(self.path) / picture) for picture in ids],
-            pictures=[FilePicture(root / picture) for picture in ids],
+            locations=locations,
+            pictures=[
+                FilePicture(root / picture, location)
+                for picture, location in zip(ids, locations, strict=True)
+            ],
             texts=[captioned.get(picture) for picture in ids],
             labels=[names[int(self.split)] for names in parts],
             ids=ids,
             split=[names[0].lower() for names in parts] if self.split else None,
             notes=_passed_over(root, below),
         )
+
+    def wrong_keys(self, folder: Path) -> list[WrongKey]:
+        """Files and columns that are named and not there; see pipeline.data.samples.LooksAhead."""
+        paths = {"path": self.path, "captions": self.captions}
+        reasons = {key: path and not_there(path, folder) for key, path in paths.items()}
+        wrong = [WrongKey((key,), reason) for key, reason in reasons.items() if reason is not None]
+        if self.captions is None or reasons["captions"] is not None:
+            return wrong
+        file = folder / expanded(self.captions)
+        try:
+            names = names_in(file, [self.file, self.caption])
+        except SourceError as error:
+            return [*wrong, WrongKey(("captions",), error.problems[0])]
+        columns = wrong_columns(self._columns(), names, file)
+        return [*wrong, *(WrongKey((column.key,), column.reason) for column in columns)]
+
+    def group_columns(self) -> list[str]:
+        """See pipeline.data.samples.LooksAhead."""
+        return []
+
+    def _columns(self) -> list[tuple[str, str]]:
+        """The columns of the captions' table, as pairs of grid key and name."""
+        return [("file", self.file), ("caption", self.caption)]
 
     def _check_locations(self, root: Path, below: ClassFolders) -> None:
         """Raise for every picture and folder that is not where it should be."""
@@ -115,9 +148,7 @@ class Folder:
     def _captions(self, table: Path, ids: Sequence[str]) -> Mapping[str, str]:
         """Map each picture to its captions, one under the other."""
         columns = read_columns(table, [self.file, self.caption])
-        missing = missing_columns(
-            [("file", self.file), ("caption", self.caption)], columns.names, table
-        )
+        missing = missing_columns(self._columns(), columns.names, table)
         if missing:
             raise SourceError(missing)
         known, look_same = set(ids), by_normal_form(ids)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NotRequired, TypeAlias
+from pathlib import Path
+from typing import NamedTuple, NotRequired, TypeAlias
 
 import pyarrow as pa
 from pydantic import ConfigDict
@@ -15,12 +16,13 @@ from pipeline.data.reading.quotes import Quoting
 from pipeline.data.rows import Rows
 from pipeline.data.samples import SourceError
 from pipeline.data.sources.column_values import texts
-from pipeline.data.sources.columns import Columns, missing_columns
+from pipeline.data.sources.columns import Columns, WrongColumn, wrong_columns
 from pipeline.data.sources.problems import first_few
 from pipeline.data.sources.rows import Names
 from reports.wording import short
 
 Key: TypeAlias = tuple[str | None, ...]
+ON = "join on"  # what messages call the key of the key's columns
 EXAMPLES = 3  # keys without a match that are named
 
 
@@ -57,9 +59,11 @@ def joined(
         Missing columns, columns that both tables have, keys that stand twice in `other` or match
         nothing.
     """
-    problems = _wrong_columns(columns, other, on, asked)
+    problems = wrong_columns_of_both(
+        NamesOf(columns.file, columns.names), NamesOf(other.file, other.names), on, asked
+    )
     if problems:
-        raise SourceError(problems)
+        raise SourceError(list(map(str, problems)))
     rows = rows_by_key(other, on)
     keys_here = list(_keys(columns, on))
     matches = [rows.get(_normal(key)) for key in keys_here]
@@ -79,21 +83,29 @@ def joined(
     )
 
 
-def _wrong_columns(
-    columns: Columns, other: Columns, on: list[str], asked: list[tuple[str, str]]
-) -> list[str]:
-    keys = [("join on", name) for name in on]
-    wrong_keys = [*missing_columns(keys, columns.names, columns.file),
-                  *missing_columns(keys, other.names, other.file)]
+class NamesOf(NamedTuple):
+    """A table and the names of its columns."""
+
+    file: Path
+    names: Sequence[str]
+
+
+def wrong_columns_of_both(
+    columns: NamesOf, other: NamesOf, on: list[str], asked: list[tuple[str, str]]
+) -> list[WrongColumn]:
+    """Columns that cannot be taken from a table and one that is joined; parameters as `joined`."""
+    keys = [(ON, name) for name in on]
+    wrong_keys = [*wrong_columns(keys, columns.names, columns.file),
+                  *wrong_columns(keys, other.names, other.file)]
     # A mistyped key stands in both tables without being one, so that nothing can be said of the
     # others.
     both = set() if wrong_keys else (set(columns.names) & set(other.names)) - set(on)
     return [
         *wrong_keys,
-        *missing_columns(asked, {*columns.names, *other.names}, columns.file),
+        *wrong_columns(asked, {*columns.names, *other.names}, columns.file),
         *(
-            f"{key}: column '{name}' stands in {columns.file.name} and in {other.file.name}; "
-            "rename one"
+            WrongColumn(key, name, f"column '{name}' stands in {columns.file.name} and in "
+                        f"{other.file.name}; rename one")
             for key, name in asked
             if name in both
         ),

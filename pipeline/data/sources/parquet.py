@@ -108,51 +108,79 @@ def _read(file: Path, group: int, name: str) -> pa.Array:
 def parquet_files(folder: Path) -> list[Path]:
     """A folder's Parquet files in the order of their names; without any raises SourceError."""
     files = sorted(folder.glob("*.parquet"))
-    for file in files:
-        check_regular(file)
     if not files:
         raise SourceError([f"{folder} is a folder without Parquet files: name a table"])
     return files
 
 
-def schema_of(files: Sequence[Path], asked: Collection[str]) -> pa.Schema:
-    """The columns of the first file; others must have those of them that are asked for, alike.
+@dataclass(frozen=True)
+class Footer:
+    """What a Parquet file says of itself: its columns, and the rows of each of its row groups."""
+
+    file: Path
+    schema: pa.Schema
+    rows: tuple[int, ...]
+
+
+def footers(files: Sequence[Path]) -> list[Footer]:
+    """The footer of each file.
 
     Raises
     ------
     SourceError
-        With every file that has not, or that cannot be read.
+        With every file that cannot be read.
     """
+    read: list[Footer] = []
     problems: list[str] = []
-    schemas: list[tuple[Path, pa.Schema]] = []
     for file in files:
         try:
-            schemas.append((file, pq.read_schema(file)))
-        except (OSError, pa.ArrowException) as error:
+            read.append(_footer(file))
+        except OSError as error:
+            problems.append(f"{file} cannot be read: {error.strerror or error}")
+        except pa.ArrowException as error:
             problems.append(f"{file} cannot be read: {error}")
     if problems:
         raise SourceError(first_few(problems, "such files"))
-    (first, schema), *others = schemas
-    for file, other in others:
-        problems += _unlike(schema, other, first, file, asked)
+    return read
+
+
+def _footer(file: Path) -> Footer:
+    check_regular(file)
+    metadata = pq.read_metadata(file)
+    groups = range(metadata.num_row_groups)
+    rows = tuple(metadata.row_group(group).num_rows for group in groups)
+    return Footer(file, metadata.schema.to_arrow_schema(), rows)
+
+
+def check_alike(read: Sequence[Footer], asked: Collection[str]) -> None:
+    """Whether all files have those columns of the first that are asked for, of the same types.
+
+    Raises
+    ------
+    SourceError
+        With every column that a file lacks, or has with another type.
+    """
+    first, *others = read
+    problems: list[str] = []
+    for other in others:
+        problems += _unlike(first, other, asked)
     if problems:
         raise SourceError(first_few(problems, "such columns"))
-    return schema
 
 
-def _unlike(
-    schema: pa.Schema, other: pa.Schema, first: Path, file: Path, asked: Collection[str]
-) -> Iterator[str]:
+def _unlike(first: Footer, other: Footer, asked: Collection[str]) -> Iterator[str]:
     """How the columns of a file that are asked for differ from those of the first file."""
-    for name in (name for name in schema.names if name in asked and schema.names.count(name) == 1):
-        if other.names.count(name) != 1:
-            number = "more than one" if name in other.names else "no"
-            yield f"{file.name} has {number} column '{name}', {first.name} has one"
+    names, there = first.schema.names, other.schema.names
+    for name in (name for name in names if name in asked and names.count(name) == 1):
+        if there.count(name) != 1:
+            number = "more than one" if name in there else "no"
+            yield f"{other.file.name} has {number} column '{name}', {first.file.name} has one"
             continue
-        kinds = {plain_type(kind) for kind in (schema.field(name).type, other.field(name).type)}
+        type_there, type_first = other.schema.field(name).type, first.schema.field(name).type
+        kinds = {plain_type(type_there), plain_type(type_first)}
         if len(kinds) > 1 and pa.null() not in kinds:
-            yield (f"{file.name} column '{name}' is {other.field(name).type}, in {first.name} "
-                   f"it is {schema.field(name).type}: write both as one type")
+            yield (f"{other.file.name} column '{name}' is {type_there}, in {first.file.name} "
+                   f"it is {type_first}: write both as one type")
 
 
 @dataclass(frozen=True)
@@ -174,16 +202,17 @@ class ParquetTable:
 
 
 def read_parquet(
-    files: Sequence[Path], asked: Collection[str], pictures: Collection[str]
+    of_files: Sequence[Footer], asked: Collection[str], pictures: Collection[str]
 ) -> ParquetTable:
     """Columns of files that have them in common, one after the other.
 
     Parameters
     ----------
+    of_files : the footers of the files.
     asked : names of the columns; those that the first file lacks are left out.
     pictures : which of them hold pictures, and stay on disk where these are encoded bytes.
     """
-    schema, ends = pq.read_schema(files[0]), _ends(files)
+    files, schema, ends = [footer.file for footer in of_files], of_files[0].schema, _ends(of_files)
     names = [name for name in schema.names if name in asked]
     held_back = {
         name: column
@@ -211,13 +240,10 @@ def read_parquet(
     return ParquetTable(tuple(schema.names), table.select(names), rows, columns)
 
 
-def _ends(files: Sequence[Path]) -> tuple[tuple[int, ...], ...]:
+def _ends(of_files: Sequence[Footer]) -> tuple[tuple[int, ...], ...]:
     ends, start = [], 0
-    for file in files:
-        with pq.ParquetFile(file) as content:
-            groups = content.metadata.num_row_groups
-            sizes = [content.metadata.row_group(group).num_rows for group in range(groups)]
-        of_file = tuple(accumulate(sizes, initial=start))[1:] or (start,)
+    for footer in of_files:
+        of_file = tuple(accumulate(footer.rows, initial=start))[1:] or (start,)
         ends.append(of_file)
         start = of_file[-1]
     return tuple(ends)

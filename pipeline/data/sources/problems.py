@@ -50,15 +50,22 @@ def existing(path: str, folder: Path, key: str) -> Path:
     SourceError
         Where there is none, with the nearest name beside it.
     """
+    reason = not_there(path, folder)
+    if reason is not None:
+        raise SourceError([f"{key}: {reason}"])
+    return folder / expanded(path)
+
+
+def not_there(path: str, folder: Path) -> str | None:
+    """Why there is no file or folder of that path, with the nearest name; None where there is."""
     named = folder / expanded(path)
     if named.exists():
-        return named
+        return None
     missing = next(part for part in [*reversed(named.parents), named] if not part.exists())
     beside = missing.parent
     names = [entry.name for entry in beside.iterdir()] if beside.is_dir() else []
-    raise SourceError([f"{key}: '{path}' does not exist (paths count from the grid file, here "
-                       f"{folder}); no '{missing.name}' in "
-                       f"{beside}{hint(missing.name, names, 'there is')}"])
+    return (f"'{path}' does not exist (paths count from the grid file, here {folder}); no "
+            f"'{missing.name}' in {beside}{hint(missing.name, names, 'there is')}")
 
 
 def all_of(*steps: Callable[[], Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from pipeline.data.samples import OF_SAMPLES, Samples, SourceError
 from pipeline.data.sources.column_values import pictures, texts
 from pipeline.data.sources.columns import Columns
 from pipeline.data.sources.problems import all_of
+from reports.wording import count
 
 Names = str | list[str]
 Recurring = Modality | list[Modality]
@@ -49,10 +50,15 @@ class Roles:
 
     def check(self, path: str) -> None:
         """Raise SourceError where neither pictures nor texts are named; `path` says of what."""
+        if self.nothing is not None:
+            raise SourceError([f"{path}: {self.nothing}"])
+
+    @property
+    def nothing(self) -> str | None:
+        """What is said where neither pictures nor texts are named."""
         if self.image is None and not self.text:
-            raise SourceError(
-                [f"{path}: name the pictures' column (image), the texts' (text) or both"]
-            )
+            return "name the pictures' column (image), the texts' (text) or both"
+        return None
 
 
 def samples_from(
@@ -118,7 +124,7 @@ def _official(columns: Columns, name: str) -> list[str | None]:
     if others:
         counts = Counter("nothing" if value is None else f"'{value}'" for value in others)
         shown = ", ".join(
-            f"{value} in {count} rows" for value, count in sorted(counts.items())[:12]
+            f"{value} in {count(rows, 'row')}" for value, rows in sorted(counts.items())[:12]
         )
         parts = sorted({part for part in given if part and part.lower() in PARTS}, reverse=True)
         advice = (

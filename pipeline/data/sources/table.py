@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,12 +12,28 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from features.machine.home import expanded
 from pipeline.data.reading.quotes import Quoting
-from pipeline.data.samples import Samples, SourceError
+from pipeline.data.samples import Samples, SourceError, WrongKey
 from pipeline.data.sources.column_values import texts
-from pipeline.data.sources.columns import Columns, missing_columns, read_columns
-from pipeline.data.sources.join import Join, joined, unjoined_notes
-from pipeline.data.sources.problems import all_of, existing
+from pipeline.data.sources.columns import (
+    Columns,
+    WrongColumn,
+    missing_columns,
+    names_in,
+    read_columns,
+    several,
+    wrong_columns,
+)
+from pipeline.data.sources.join import (
+    ON,
+    Join,
+    NamesOf,
+    joined,
+    unjoined_notes,
+    wrong_columns_of_both,
+)
+from pipeline.data.sources.problems import all_of, existing, not_there
 from pipeline.data.sources.rows import Names, Recurring, Roles, listed, samples_from
 from pipeline.data.sources.subset import Where, rows_where, stratified
 
@@ -83,8 +100,7 @@ class Table:
         """
         roles = Roles.of(self)
         roles.check(self.path)
-        conditions = [("where", name) for name in self.where or {}]
-        columns = self._columns(folder, [*roles.asked(), *conditions])
+        columns = self._columns(folder, [*roles.asked(), *self._conditions()])
         columns = replace(columns, allow_outside=self.allow_outside)
         n = len(columns.table)
         if not n:
@@ -100,6 +116,69 @@ class Table:
             )
         return samples_from(columns, locations, roles, notes)
 
+    def wrong_keys(self, folder: Path) -> list[WrongKey]:
+        """Files and columns that are named and not there; see pipeline.data.samples.LooksAhead."""
+        roles = Roles.of(self)
+        tables, wrong = self._headers(folder)
+        if roles.nothing is not None:
+            wrong.append(WrongKey((), roles.nothing))
+        if wrong:
+            return wrong
+        asked, on = [*roles.asked(), *self._conditions()], self._on()
+        columns = (
+            wrong_columns_of_both(tables[0], tables[1], on, asked) if on
+            else wrong_columns(asked, tables[0].names, tables[0].file)
+        )
+        for table in tables:
+            columns += [
+                WrongColumn(key, name, several(table.file.name, name))
+                for key, name in [*asked, *((ON, name) for name in on)]
+                if list(table.names).count(name) > 1
+            ]
+        return [WrongKey(self._path(column.key, column.name), column.reason) for column in columns]
+
+    def group_columns(self) -> list[str]:
+        """See pipeline.data.samples.LooksAhead."""
+        return listed(self.group)
+
+    def _headers(self, folder: Path) -> tuple[list[NamesOf], list[WrongKey]]:
+        """The columns of the table and of the joined one, and what is wrong with the files."""
+        asked = {*self._on(), *(name for _, name in [*Roles.of(self).asked(), *self._conditions()])}
+        tables, wrong = list[NamesOf](), list[WrongKey]()
+        for key, path, quoting in self._files():
+            reason = not_there(path, folder)
+            file = folder / expanded(path)
+            try:
+                if reason is None:
+                    tables.append(NamesOf(file, names_in(file, asked, quoting)))
+            except SourceError as error:
+                reason = error.problems[0]
+            if reason is not None:
+                wrong.append(WrongKey(key, reason))
+        return tables, wrong
+
+    def _files(self) -> list[tuple[tuple[str, ...], str, Quoting | None]]:
+        """The table and the joined one: the grid key, the path, how it is written."""
+        files: list[tuple[tuple[str, ...], str, Quoting | None]] = []
+        files.append((("path",), self.path, self.quoting))
+        if self.join is not None:
+            files.append((("join", "path"), self.join["path"], self.join.get("quoting")))
+        return files
+
+    def _on(self) -> list[str]:
+        return [] if self.join is None else listed(self.join["on"])
+
+    def _conditions(self) -> list[tuple[str, str]]:
+        return [("where", name) for name in self.where or {}]
+
+    def _path(self, key: str, name: str) -> tuple[str | int, ...]:
+        """Where in the grid a column is named, below `data`."""
+        path = ("join", "on") if key == ON else (key,)
+        value = self.join["on"] if key == ON and self.join else getattr(self, key, name)
+        if isinstance(value, list):
+            return (*path, value.index(name))
+        return (*path, name) if isinstance(value, Mapping) else path
+
     def _columns(self, folder: Path, asked: list[tuple[str, str]]) -> Columns:
         """Read the columns that the grid names, as pairs of key and name, and join them."""
         names, pictures = [name for _, name in asked], listed(self.image)
@@ -111,7 +190,7 @@ class Table:
             if problems:
                 raise SourceError(problems)
             return columns
-        on, join = listed(self.join["on"]), self.join["path"]
+        on, join = self._on(), self.join["path"]
         files = all_of(
             partial(existing, self.path, folder, "path"),
             partial(existing, join, folder, "join path"),

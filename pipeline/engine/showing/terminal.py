@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.engine.showing.lines import is_worth_a_line
 from pipeline.engine.showing.state import Stage, State
-from pipeline.engine.showing.texts import doing_texts, end_text, left_text
+from pipeline.engine.showing.texts import doing_texts, end_text, left_text, noun
 from reports.units import elapsed
 
 SOON = 0.3  # seconds of a step that pass without anything being shown
@@ -102,11 +102,10 @@ def _line(stage: Stage, now: float) -> Any:
     if not stage.total:
         line.add_row(Text(f"{stage.name}, {seconds}", no_wrap=True, overflow="ellipsis"))
         return line
-    noun = f" {stage.noun}" if stage.noun else ""
     line.add_row(
         Text(stage.name, no_wrap=True),
         ProgressBar(total=stage.total, completed=stage.counted, width=30),
-        Text(f"{stage.counted:,}/{stage.total:,}{noun}", no_wrap=True),
+        Text(f"{stage.counted:,}/{stage.total:,}{noun(stage)}", no_wrap=True),
         Text(said, no_wrap=True),
     )
     return line

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pipeline.engine.showing.state import Now, Score, Stage
 from reports.units import elapsed, rough_duration
-from reports.wording import count, figure, metric_label, short
+from reports.wording import count, figure, metric_label, noun_of, short
 
+LEAST_LEFT = 1.0  # seconds that are worth saying
 NAMED = 3  # pieces of work under way that a line names
 
 
 def begin_text(stage: Stage) -> str:
     """A stage as it begins."""
-    return f"{stage.name}: {stage.total:,}{_noun(stage)} to do"
+    return f"{stage.name}: {stage.total:,}{noun(stage)} to do"
 
 
 def stage_text(stage: Stage, now: float) -> str:
@@ -28,17 +29,18 @@ def end_text(stage: Stage) -> str:
 
 
 def _counted(stage: Stage) -> list[str]:
-    return [f"{stage.counted:,}/{stage.total:,}{_noun(stage)}"] if stage.total else []
+    return [f"{stage.counted:,}/{stage.total:,}{noun(stage)}"] if stage.total else []
 
 
-def _noun(stage: Stage) -> str:
-    return f" {stage.noun}" if stage.noun else ""
+def noun(stage: Stage) -> str:
+    """What is counted, behind a space; empty for pieces of work."""
+    return f" {noun_of(stage.total, stage.noun)}" if stage.noun else ""
 
 
 def left_text(stage: Stage, now: float) -> list[str]:
-    """How long it still takes; nothing where there is no ground to say so."""
+    """How long it still takes; nothing where there is no ground to say so, and where it is over."""
     left = stage.left(now)
-    return [] if left is None else [f"about {rough_duration(left)} left"]
+    return [] if left is None or left < LEAST_LEFT else [f"about {rough_duration(left)} left"]
 
 
 def doing_texts(stage: Stage, now: float) -> list[str]:
@@ -51,7 +53,8 @@ def doing_texts(stage: Stage, now: float) -> list[str]:
 
 def now_text(piece: Now, now: float) -> str:
     """A piece of work under way, how far it is, and for how long."""
-    far = f"{piece.done:,} of {piece.total:,} {piece.noun}, " if piece.total else ""
+    of = noun_of(piece.total, piece.noun)
+    far = f"{piece.done:,} of {piece.total:,} {of}, " if piece.total else ""
     return f"{short(piece.doing, 120)} ({far}{elapsed(now - piece.since)})"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.store.manifest import Damaged
 from pipeline.store.store import Store
 from reports.units import rough_duration, rough_size
+from reports.wording import count
 
 ENTRIES = "entries.txt"  # in the folder of a run: the key of each entry that it used, one a line
 DAMAGED = "damaged"
@@ -121,7 +122,7 @@ class Overview:
             yield "\nAn entry that several runs use counts for each of them."
         total = self.total
         size = rough_size(total.bytes)
-        yield f"\n{total.entries:,} entries, {size} in {self._store.address}"
+        yield f"\n{count(total.entries, 'entry', 'entries')}, {size} in {self._store.address}"
 
 
 def entries_used(features: Iterable[str], store: Store) -> set[str]:

@@ -13,16 +13,19 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from features.encoders.exported_sentences import ExportedSentences
+from features.machine.extras import not_installed
 from features.machine.identity import versions
 from features.machine.nearest import nearest
-from features.machine.onnx_runtime import PACKAGES, missing_packages, session_of
+from features.machine.onnx_runtime import PACKAGES, session_of
 from models.views import Views
 from pipeline.metrics.metric import Probabilities
+from pipeline.program.names import called
 from pipeline.use.conformal import LeftOut
 from pipeline.use.exporting.encoders import LACKS, POSSIBLE, encoder_of, files_of
 from pipeline.use.exporting.inputs import OUTPUT, arrays, inputs_of
 from pipeline.use.fitted import EncodingModel, FittedCell, PredictingCell
 from pipeline.use.problem import BundleError
+from reports.wording import listed
 
 Runtime = Literal["python", "onnx"]
 # What of a bundle's state is in its export, and need not be read.
@@ -97,7 +100,7 @@ def runs_by_onnx(runtime: str, about: Mapping[str, Any], folder: Path) -> bool:
     if whole is None:
         of_classifier = "exports its classifier alone" if "onnx" in about else "has no export"
         raise BundleError(
-            f"{folder} {of_classifier}: python -m pipeline.bundle RUN --onnx -o FOLDER writes a "
+            f"{folder} {of_classifier}: {called('bundle')} RUN --onnx -o FOLDER writes a "
             "bundle that ONNX Runtime can be asked about"
         )
     if LACKS in whole:
@@ -105,10 +108,12 @@ def runs_by_onnx(runtime: str, about: Mapping[str, Any], folder: Path) -> bool:
             f"{folder} cannot be asked by ONNX Runtime: it lacks {whole[LACKS]}. What can be: "
             f"bundles whose encoders are among {POSSIBLE}"
         )
-    if missing_packages():
+    missing = not_installed(PACKAGES)
+    if missing:
+        # not by the extra, whose torch is for those who export
         raise BundleError(
-            f"to be asked by ONNX Runtime, {folder} needs {' and '.join(missing_packages())}: pip "
-            f"install {' '.join(PACKAGES)}"
+            f"to be asked by ONNX Runtime, {folder} needs {listed(missing)}: pip install "
+            f"{' '.join(PACKAGES)}"
         )
     return True
 

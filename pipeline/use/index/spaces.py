@@ -23,6 +23,7 @@ from models.views import Views
 from pipeline.data.samples import NOUNS
 from pipeline.metrics.ranks import Ranks, ranks
 from pipeline.metrics.retrieval import chance_of_hit, hit_at
+from pipeline.program.names import called
 from pipeline.use.fitted import PredictingCell, encoded
 from pipeline.use.index.relevance import Together, parts, relevance, together
 from pipeline.use.problem import BundleError
@@ -119,7 +120,7 @@ def pooled_encoders(cell: PredictingCell) -> dict[Modality, Encoder]:
     if not chosen:
         raise BundleError(
             "this cell has no encoder that gives vectors by itself: make a bundle of another cell "
-            "(python -m pipeline.bundle RUN --cell NAME)"
+            f"({called('bundle')} RUN --cell NAME)"
         )
     return dict(sorted(chosen.items()))
 

@@ -196,7 +196,7 @@ def column_tagger(
     threshold, measured = _learned(left_out, truth[held_out])
     note = f"learned from {count(len(X), 'item')} with {count(len(labels), 'tag')}"
     if len(counts) > len(labels):
-        note += f" ({len(counts) - len(labels)} more tags are too rare)"
+        note += f" ({count(len(counts) - len(labels), 'more tag is', 'more tags are')} too rare)"
     model.fit(X, truth)
     return ColumnTagger(tuple(labels), threshold, measured, note, index, modalities, model)
 

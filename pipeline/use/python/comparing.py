@@ -22,6 +22,7 @@ from pipeline.data.frame import FRAME, FRAMES, Frame, is_pandas
 from pipeline.engine.limit import TimeLimit
 from pipeline.engine.opening import engine_at
 from pipeline.flow import Assignment, carry_out
+from pipeline.program.names import called
 from pipeline.results.record import KEYED
 from pipeline.store.opening import DEFAULT_STORE, store_at
 from pipeline.store.remember import fact_cache
@@ -108,7 +109,7 @@ def _grid(given: GivenGrid) -> tuple[Grid, Path]:
     grid = checked_grid(read, file, FRAMES)
     if grid.task != "classification":
         raise GridError(
-            ["task: what is compared from Python classifies; python -m pipeline.run does the rest"]
+            [f"task: what is compared from Python classifies; {called('run')} does the rest"]
         )
     return grid, file
 

@@ -19,6 +19,7 @@ from pipeline.data.reading.regular_files import read_regular
 from pipeline.data.samples import NOUNS
 from pipeline.use.fitted import Items
 from pipeline.use.problem import ItemError
+from reports.wording import count
 
 # A path, an encoded file, a picture of Pillow, or uint8 (height, width) or (height, width, 3).
 PictureLike: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
@@ -94,8 +95,8 @@ def given_items(
     if len(lengths) != 1:
         raise ValueError(
             "give pictures, texts or both" if not lengths else
-            f"{len(shown or ())} pictures and {len(said or ())} texts: give as many of both, with "
-            "None for those that are missing"
+            f"{count(len(shown or ()), 'picture')} and {count(len(said or ()), 'text')}: give as "
+            "many of both, with None for those that are missing"
         )
     missing: list[Any] = [None] * lengths.pop()
     problems: dict[int, str] = {}

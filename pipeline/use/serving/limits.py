@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Request, Response
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from python_multipart.multipart import parse_options_header
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reports.wording import short
 
 END_OF_FORM = 4096  # bytes of a form's end, in which its last boundary stands
 
@@ -143,6 +149,45 @@ class WholeForms:
         """Handle a request; see the ASGI specification."""
         end = _last_boundary(scope) if scope["type"] == "http" else b""
         await self._app(scope, _watched(receive, end) if end else receive, send)
+
+
+class WholeBody(APIRoute):
+    """A path whose request is read whole first: what its fields are made of can then be seen."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See APIRoute."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            await request.body()
+            return await handle(request)
+
+        return handled
+
+
+def check_encoding(content_type: str, body: bytes, texts: Iterable[str]) -> None:
+    """Whether the texts of a form are what was sent, in the charset that it declares, or UTF-8.
+
+    Starlette takes what is none for Latin-1, or for signs that stand for nothing.
+
+    Raises
+    ------
+    Refusal
+        Where they are not.
+    """
+    kind, options = parse_options_header(content_type.encode("latin-1", "replace"))
+    charset = options.get(b"charset", b"utf-8").decode("latin-1")
+    try:
+        if kind.startswith(b"multipart/"):
+            if all(text.encode(charset) in body for text in texts):
+                return
+        else:
+            charset = "utf-8"
+            parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
+            return
+    except (LookupError, UnicodeError):
+        pass
+    raise Refusal(422, f"the form holds text that is not {short(charset)}", "charset")
 
 
 def _watched(receive: Receive, end: bytes) -> Receive:

@@ -12,15 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.data.samples import NOUNS
 from pipeline.use.serving.inputs import Batch
-from pipeline.use.serving.limits import Refusal, Refused
+from pipeline.use.serving.limits import Refusal, Refused, WholeBody, check_encoding
 from pipeline.use.serving.metrics import MEDIA_TYPE
 from pipeline.use.serving.nearest_items import NearestItems
 from pipeline.use.serving.prediction import Prediction
 from pipeline.use.serving.reasons import Reasons
 from pipeline.use.serving.service import Service
 
-router = APIRouter()
-index_router = APIRouter()  # where an index is served, too
+router = APIRouter(route_class=WholeBody)
+index_router = APIRouter(route_class=WholeBody)  # where an index is served, too
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 Statuses = dict[int | str, dict[str, Any]]
 REFUSALS: Statuses = {
@@ -61,6 +61,8 @@ async def _is_form(request: Request) -> None:
             "/predict/batch", "content-type",
         )
     form = await request.form()
+    texts = [value for _, value in form.multi_items() if isinstance(value, str)]
+    check_encoding(request.headers.get("content-type", FORMS[0]), await request.body(), texts)
     twice = [name for name in Question.model_fields if len(form.getlist(name)) > 1]
     if twice:
         raise Refusal(422, f"the field {twice[0]} is there more than once", "fields")

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import __main__ as modalgrid
 from pipeline.command.completion import completion
-from pipeline.command.names import COMMANDS
+from pipeline.program.names import COMMANDS
 from tests.support.installs import uninstall
 
 BASH = shutil.which("bash")

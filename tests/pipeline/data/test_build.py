@@ -208,7 +208,7 @@ def test_a_missing_group_is_a_problem_of_its_row(store):
     grouped = build(samples, ["text"], RowRules(), store)
     assert len(grouped) == 36
     assert sorted(np.unique(grouped.groups, return_counts=True)[1]) == [1, 35]
-    assert "1 of 36 rows have no 'pair': each is a group of its own" in grouped.notes[0]
+    assert "1 of 36 rows has no 'pair': each is a group of its own" in grouped.notes[0]
     with pytest.raises(DatasetError, match="row 1: the group 'pair' is missing"):
         build(samples, ("text",), RowRules("fail", missing_group="fail"), store)
 
@@ -257,7 +257,7 @@ def test_what_was_noted_while_reading_stands_above_the_problems_of_rows(store):
     with pytest.raises(DatasetError) as caught:
         build(samples, ("text",), RowRules("fail"), store)
     assert caught.value.problems == ("join: 1 of 36 rows", "items.csv row 4: the text is empty")
-    assert "Problems: 1." in str(caught.value)
+    assert "1 problem: mend it, or say" in str(caught.value)
 
 
 @pytest.mark.parametrize("with_ids", [True, False])

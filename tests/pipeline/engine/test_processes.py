@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,6 +39,7 @@ from pipeline.store.manifest import Entry
 from pipeline.store.store import Store
 from pipeline.testing.views import views
 from tests.support.limits import Impatient
+from tests.support.paths import ROOT
 from tests.support.samples import coloured
 
 # Encoders that are networks trained in a fold.
@@ -221,6 +226,30 @@ def test_what_may_be_left_is_computed_elsewhere(store):
         assert facts(store, task.label)["process"] != os.getpid()
     assert facts(store, "busy")["threads"] == str(cores())
     engine.shutdown()
+
+
+LOCKS = []  # of a worker: what a library there keeps to its end
+
+
+def take_lock() -> None:
+    LOCKS.append(multiprocessing.RLock())  # as progress bars of libraries do
+
+
+def killed_with_a_lock(folder: str) -> None:
+    """A run whose worker holds a lock when it is killed."""
+    engine = Processes(2)
+    tasks = [Act(f"lock {number}", take_lock) for number in range(2)]
+    outcomes = run_all(tasks, engine, FolderStore(Path(folder)), silence)
+    assert {type(outcome) for outcome in outcomes.values()} == {Done}
+    engine.shutdown()
+
+
+def test_nothing_is_said_of_locks_that_killed_workers_held(tmp_path):
+    module = killed_with_a_lock.__module__
+    code = f"import sys; from {module} import *; killed_with_a_lock(sys.argv[1])"
+    command = [sys.executable, "-c", code, str(tmp_path / "store")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_memory_is_asked_for_anew_after_a_close(monkeypatch):

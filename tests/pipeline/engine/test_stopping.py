@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.command.names import MODULES
 from pipeline.engine import stopping
 from pipeline.engine.stopping import GO_ON, STOPPED
+from pipeline.program.names import MODULES
 from tests.support.paths import ROOT
 
 PATIENCE = 60  # seconds after which a process hangs

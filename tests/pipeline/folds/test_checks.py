@@ -138,9 +138,9 @@ def test_alarms_come_before_the_first_fit(leaking, capsys):
 
 def test_a_plan_says_them_without_computing_anything(leaking, capsys):
     assert run_grid(leaking, "--plan") == 0
-    error = capsys.readouterr().err
-    assert "ALARM: The text gives the class away" in error
-    assert "Fits" not in error
+    said = capsys.readouterr()
+    assert "ALARM: The text gives the class away" in said.out
+    assert "Fits" not in said.err
 
 
 def test_warnings_are_said_once(leaking, capsys):

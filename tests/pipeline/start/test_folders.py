@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -71,3 +72,13 @@ def test_a_folder_that_is_no_data_set_says_what_may_be(tmp_path):
     with pytest.raises(NoStart, match="two class folders at least") as error:
         start(root)
     assert "is it items.csv that is meant?" in str(error.value)
+
+
+def test_a_broken_picture_is_named_as_it_lies_in_the_folder(tmp_path, monkeypatch):
+    root = _write(tmp_path / "pets", "cat", "dog")
+    (root / "dog" / "9.png").write_bytes(b"no picture")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for path in (root, Path("../pets")):
+        said = "\n".join(start(path).lines())
+        assert "1 row without a usable picture (dog/9.png)" in said

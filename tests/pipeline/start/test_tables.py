@@ -249,3 +249,18 @@ def test_a_table_is_read_once(tmp_path, ending, monkeypatch):
     monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("it was opened beside that"))
     assert look_at(file).rows == len(columns["sku"])
     assert reads == [file]
+
+
+@pytest.mark.parametrize(("name", "values", "is_id"), [
+    ("ticket", range(1, 61), True),
+    ("Ticket No.", range(7000, 10000, 50), True),
+    ("views", range(100, 6100, 100), False),
+    ("price", range(60), False),
+    ("position", [*range(59), 58], False),
+])
+def test_numbers_that_count_the_rows_are_their_ids(tmp_path, name, values, is_id):
+    columns = shop_columns()
+    del columns["sku"]
+    columns[name] = [str(value) for value in values]
+    draft = table_draft(write_columns(tmp_path / "items.csv", columns), Given())
+    assert draft.value("id") == (name if is_id else None)

@@ -49,10 +49,10 @@ def test_what_was_changed_is_refused_by_name(run, name, position):
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{}", b"\xff{", b"[" * 100_000])
 def test_damage_of_a_run_of_before_is_refused_too(run, name, content):
     without_checksums(run)
-    assert FinishedRun.at(run).grid().name == "tiny"
+    assert FinishedRun.at(run).grid.name == "tiny"
     (run / name).write_bytes(content)
     with pytest.raises((BundleError, GridError), match=rf"its {name} |grid\.yaml: data"):
-        FinishedRun.at(run).grid()
+        assert FinishedRun.at(run).grid
 
 
 def test_commands_say_so_in_words(run, made, tmp_path, capsys):

@@ -38,10 +38,18 @@ def scores(*values: float | None, greater: bool = True) -> list[dict[str, Any]]:
 
 def test_a_running_run_says_what_is_done_now_and_how_long_it_still_takes():
     text = page(said())
-    assert "Fits: 12 of 70, about 4 min left" in text
+    assert "Fit: 12 of 70, about 4 min left" in text
+    assert "Each cell learns on the training rows of each fold" in text
+    assert "Between" not in text
     assert "cnn / image_only, repeat 1, fold 2 (14 of 60 epochs at most, 12 s)" in text
     assert "2 min 5 s" in text
     assert 'id="late" class="alarms" role="status" hidden' in text
+
+
+def test_what_went_on_is_said_until_the_next_step_begins():
+    assert "It begins" in page(said(stages=[]))
+    ended = {**said()["stages"][0], "state": "ended", "done": 70, "left": None, "now": []}
+    assert '<p class="headline">Fit: done</p>' in page(said(stages=[ended]))
 
 
 def test_nothing_is_said_of_the_time_left_without_ground():

@@ -35,7 +35,7 @@ SWALLOWED = {
     "two rows that look like a pair": (
         "r12,b,\"blue chair",
         'r13,a,red apple"',
-        "row 13 (line 14): a quote opens that closes 1 lines later, and each of these lines",
+        "row 13 (line 14): a quote opens that closes 1 line later, and each of these lines",
     ),
 }
 

@@ -21,6 +21,7 @@ from pipeline.data.row_check import RowRules
 from pipeline.data.samples import BytesPicture, FilePicture
 from pipeline.data.sources.parquet import ParquetPicture
 from pipeline.data.sources.table import Table
+from pipeline.store.folder import FolderStore
 from tests.support.paths import SHARED
 from tests.support.source_examples import png, problems_of, write_csv
 
@@ -233,7 +234,7 @@ def test_columns_that_cannot_play_their_part_are_reported_together(tmp_path):
         "items.parquet column 'many'",
         "items.parquet column 'bytes'",
     ]
-    assert "'dev' in 1 rows" in problems[1]
+    assert "'dev' in 1 row" in problems[1]
     assert "write train and test there" in problems[1]
 
 
@@ -474,3 +475,18 @@ def test_rows_can_be_broken_down_by_columns_and_say_what_recurs(tmp_path):
     assert problems_of(lambda: Table(**keys, breakdown="knd").load(tmp_path)) == [
         "breakdown: items.csv has no column 'knd'; did you mean 'kind'? (columns: a, by, kind, q)"
     ]
+
+
+def test_a_picture_is_called_as_the_table_calls_it_and_a_missing_one_says_from_where(tmp_path):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "broken.png").write_bytes(b"no picture")
+    rows = [["photo", "kind"], ["broken.png", "a"], ["gone/1.png", "b"]]
+    write_csv(tmp_path / "shop" / "items.csv", rows)
+    samples = Table(path="shop/items.csv", image="photo", label="kind").load(tmp_path)
+    with pytest.raises(DatasetError) as error:
+        build(samples, ["image"], RowRules(smallest_class=1), FolderStore(tmp_path / "store"))
+    assert error.value.problems[:2] == (
+        "items.csv row 1: picture broken.png: not a picture in a known format",
+        "items.csv row 2: picture gone/1.png: No such file or directory (the path counts from "
+        f"{tmp_path / 'shop'})",
+    )

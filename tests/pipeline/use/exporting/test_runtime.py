@@ -197,7 +197,7 @@ def test_what_cannot_be_exported_is_named_with_what_can(copied):
 
 
 def test_packages_that_are_missing_are_named(copied, monkeypatch):
-    monkeypatch.setattr(runtime, "missing_packages", lambda: ["onnxruntime", "tokenizers"])
+    monkeypatch.setattr(runtime, "not_installed", lambda packages: packages)
     with pytest.raises(BundleError, match=r"needs onnxruntime and tokenizers: pip install onnx"):
         Bundle.load(copied, "onnx")
 

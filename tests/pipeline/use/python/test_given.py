@@ -94,7 +94,7 @@ def test_pictures_that_turn_out_to_be_unreadable_are_all_named(bundle, items):
 
 @pytest.mark.parametrize(("pictures", "texts", "error", "reason"), [
     (None, None, ValueError, "give pictures, texts or both"),
-    (["a.png"], ["x", "y"], ValueError, "1 pictures and 2 texts"),
+    (["a.png"], ["x", "y"], ValueError, "1 picture and 2 texts"),
     ("a.png", ["x"], ValueError, "a picture and a text, or a list of each"),
     ([3], ["x"], TypeError, "item 0: a picture is a path"),
     (None, [3], TypeError, "item 0: a text is a str, not int"),

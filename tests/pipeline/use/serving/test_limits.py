@@ -129,7 +129,7 @@ def test_a_batch_that_makes_no_sense_is_refused_in_words(served, given, words):
     ({"json": {"text": "a"}}, 415, "content-type"),
     ({"data": {"words": "a"}}, 422, "fields"),
     ({"data": {"picture": "a"}}, 422, "fields"),
-    ({"content": b"--y", "headers": FORM}, 400, "http"),
+    ({"content": b"--y", "headers": FORM}, 400, "form"),
 ])
 def test_a_form_that_makes_no_sense_is_refused(served, given, status, rule):
     refused(asked(served(), "POST", "/predict", **given), status, rule)
@@ -222,3 +222,35 @@ def test_a_field_that_is_there_twice_is_refused(served):
     content = part("text", "a lamp") + part("text", "a sofa") + b"--x--\r\n"
     response = asked(served(), "POST", "/predict", content=content, headers=FORM)
     assert refused(response, 422, "fields") == "the field text is there more than once"
+
+
+URLENCODED = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def form_of(text: bytes) -> bytes:
+    return b"--x\r\ncontent-disposition: form-data; name=text\r\n\r\n" + text + b"\r\n--x--\r\n"
+
+
+@pytest.mark.parametrize(("headers", "content"), [
+    (FORM, form_of("caf\u00e9".encode("latin-1"))),
+    (FORM, form_of(b"\xff\xfea")),
+    ({"content-type": "multipart/form-data; boundary=x; charset=utf-7x"}, form_of(b"caf\xe9")),
+    (URLENCODED, b"text=caf%E9"),
+    (URLENCODED, "text=caf\u00e9".encode()),
+])
+def test_text_that_is_not_what_it_says_is_refused_and_not_guessed(served, headers, content):
+    answer = asked(served(), "POST", "/predict", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["rule"]) == (422, "charset")
+    assert answer.json()["error"].startswith("the form holds text that is not ")
+
+
+@pytest.mark.parametrize(("headers", "content"), [
+    (FORM, form_of("caf\u00e9".encode())),
+    ({"content-type": "multipart/form-data; boundary=x; charset=iso-8859-1"},
+     form_of("caf\u00e9".encode("latin-1"))),
+    (URLENCODED, b"text=caf%C3%A9"),
+])
+def test_text_is_decoded_by_the_charset_that_is_declared(served, headers, content):
+    answer = asked(served(), "POST", "/predict", content=content, headers=headers)
+    assert answer.status_code == 200
+    assert answer.json()["probabilities"]["short"] == pytest.approx(1 / 5)  # of four letters

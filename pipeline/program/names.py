@@ -1,4 +1,4 @@
-"""The commands: what each is called, and what it does in a line."""
+"""The program and its commands: what each is called, and what it does in a line."""
 
 from __future__ import annotations
 
@@ -51,14 +51,35 @@ MODULES = frozenset(
 ) - {"pipeline.store"}
 
 
-def is_program() -> bool:
-    """Whether this process was started as modalgrid, or as python -m pipeline."""
-    return Path(sys.argv[0]).stem == PROGRAM or Path(sys.argv[0]).match("pipeline/__main__.py")
+def program() -> str | None:
+    """How this process was started: as modalgrid or python -m pipeline; None by a command's own."""
+    if Path(sys.argv[0]).stem == PROGRAM:
+        return PROGRAM
+    if Path(sys.argv[0]).match("pipeline/__main__.py"):
+        return "python -m pipeline"
+    return None
 
 
-def called(name: str) -> str:
-    """How whoever reads a usage calls a command: as this process was called."""
-    if is_program():
-        return f"{PROGRAM} {name}"
-    command = COMMANDS[name]
-    return " ".join(["python -m", command.module.removesuffix(".__main__"), *command.first])
+def called(command: str) -> str:
+    """A command as this process was called: "modalgrid run", or "python -m pipeline.run"."""
+    start = program()
+    if start is not None:
+        return f"{start} {command}"
+    module = COMMANDS[command].module.removesuffix(".__main__")
+    return " ".join(["python -m", module, *COMMANDS[command].first])
+
+
+def version() -> str | None:
+    """Of the package; None where it is not installed, but run from its source."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
+    try:
+        return version_of(PROGRAM)
+    except PackageNotFoundError:
+        return None
+
+
+def is_installed() -> bool:
+    """Whether commands run from any folder."""
+    return program() == PROGRAM or version() is not None
