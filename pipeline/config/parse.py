@@ -12,11 +12,11 @@ from features.machine.nearest import nearest, suggested
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config import values
 from pipeline.config.component_lists import (
+    DefaultFusions,
     Lists,
     components,
     default_fusions,
     encoders,
-    left_out,
     located,
     located_encoders,
 )
@@ -131,7 +131,8 @@ def parse_grid(
     plugins = values.plugins(content.get("plugins"), folder, problems)  # known from here on
     task = values.task(content.get("task", "classification"), problems)
     data = data_key(content.get("data"), problems, sources)
-    lists = _lists(content, problems)
+    by_default = DefaultFusions([], []) if "fusion" in content else default_fusions(content)
+    lists = _lists({"fusion": by_default.entries, **content}, problems)
     split = values.split(content.get("split", {}), problems)
     curve = values.label_shares(content.get("learning_curve", []), problems)
     unseen, fusions = split.unseen_classes, lists["fusion"]
@@ -145,8 +146,7 @@ def parse_grid(
         task=task,
         seed=values.seed(content.get("seed", 0), problems), track=values.track(content, problems),
         data=data.source,
-        on_bad_rows=data.policy,
-        keep_unlabelled=data.keep_unlabelled,
+        on_bad_rows=data.policy, keep_unlabelled=data.keep_unlabelled,
         missing_group=data.missing_group,
         class_texts=data.class_texts,
         split=split,
@@ -157,7 +157,7 @@ def parse_grid(
         rope=values.rope(content, task, problems),
         learning_curve=curve,
         run=values.run(content.get("run", {}), problems),
-        folder=folder, plugins=plugins, left_out=left_out(content),
+        folder=folder, plugins=plugins, left_out=by_default.left_out,
     ))
 
 
@@ -183,8 +183,7 @@ def _unknown_keys(content: Mapping[str, Any]) -> list[Problem]:
 
 def _lists(content: Mapping[str, Any], problems: list[Problem]) -> Lists:
     """The components under each key that lists some; mistakes are added to `problems`."""
-    fusions = [] if "fusion" in content else default_fusions(content)
-    given = {"classifier": ["logistic"], "fusion": fusions, **content}
+    given = {"classifier": ["logistic"], **content}
     lists = Lists(
         image=encoders("image", given, IMAGE_ENCODERS, problems),
         text=encoders("text", given, TEXT_ENCODERS, problems),
