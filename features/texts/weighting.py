@@ -9,8 +9,8 @@ from itertools import chain
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from features.block import FloatArray, IntArray
 from features.texts.word_vectors import Lookup
@@ -88,7 +88,7 @@ def averages(texts: Sequence[list[str]], known: Lookup, weighting: Weighting) ->
     sums = _sums(weights, starts) if weighting.normalised else lengths
     shares = (weights / np.repeat(np.maximum(sums, 1e-12), lengths)).astype(np.float32)
     used, columns = np.unique(rows, return_inverse=True)
-    averaging = sparse.csr_matrix((shares, columns, starts), shape=(len(texts), len(used)))
+    averaging = scipy.sparse.csr_matrix((shares, columns, starts), shape=(len(texts), len(used)))
     vectors = np.asarray(averaging @ known.take(used), dtype=np.float32)
     if weighting.common is None:
         return vectors

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.page.compiled import compiled_templates
 from reports.units import elapsed, rough_duration
 from reports.wording import clean, count, figure, metric_label, short
 
@@ -72,6 +73,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=compiled_templates(),
     )
     filters = (
         capitalize_first, count, elapsed, figure, metric_label, moment, rough_duration, short,

@@ -12,23 +12,24 @@ from typing import Any, Literal, NamedTuple
 from jinja2 import (
     ChoiceLoader,
     Environment,
-    FileSystemBytecodeCache,
     FunctionLoader,
     PackageLoader,
     StrictUndefined,
 )
 from markupsafe import Markup
 
-from reports import RETRIEVAL_SECTIONS, SECTIONS
 from reports.charts import vega
 from reports.page import markdown
 from reports.page.brought import FAILED, is_brought, source_of
+from reports.page.compiled import compiled_templates
 from reports.page.files import write_whole
 from reports.page.latex import main_table
 from reports.page.thumbnails import Thumbnails
 from reports.record import RunRecord
+from reports.retrieval import RETRIEVAL_SECTIONS
 from reports.retrieval_record import RetrievalRecord
 from reports.section import Chart, Section
+from reports.sections import SECTIONS
 from reports.sentences.intervals import between, ends, plus_minus
 from reports.units import duration, size
 from reports.wording import (
@@ -193,13 +194,8 @@ def _markdown(value: object) -> object:
 def environment(kind: Literal["html", "md"]) -> Environment:
     """Both formats escape every expression: html through autoescape, Markdown in `finalize`.
 
-    Compiled templates are kept between runs in Jinja's own folder, where it keeps those of one user
-    only.
+    Compiled templates are kept between runs.
     """
-    try:
-        compiled = FileSystemBytecodeCache()
-    except (OSError, RuntimeError):  # no folder of the user's own can be made
-        compiled = None
     made = Environment(
         loader=ChoiceLoader([FunctionLoader(source_of), PackageLoader("reports")]),
         autoescape=True,
@@ -208,7 +204,7 @@ def environment(kind: Literal["html", "md"]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        bytecode_cache=compiled,
+        bytecode_cache=compiled_templates(),
     )
     made.filters.update({filter_.__name__: filter_ for filter_ in FILTERS})
     made.filters["embedded"] = lambda chart: Markup(vega.embedded(chart))

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NotRequired, TypeAlias
 
-import pyarrow as pa
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
+from pipeline.data.reading import arrow as pa
 from pipeline.data.reading.names import normal
 from pipeline.data.reading.quotes import Quoting
 from pipeline.data.rows import Rows

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pyarrow as pa
 from pydantic import Field
 
+from pipeline.data.reading import arrow as pa
 from pipeline.data.reading.quotes import Quoting
 from pipeline.data.samples import Samples, SourceError
 from pipeline.data.sources.column_values import texts

@@ -6,9 +6,9 @@ import logging
 
 import pytest
 
-from reports import SECTIONS
 from reports.page.render import html_page, markdown_page, report_parts
 from reports.section import Section
+from reports.sections import SECTIONS
 from tests.support.records import small_record
 
 
