@@ -10,12 +10,11 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from pipeline import flow
 from pipeline.config.grid import GridError, Split
 from pipeline.config.parse import read_grid
 from pipeline.folds.draw import draw
 from pipeline.folds.few_labels import few_labels, labelled_rows
-from pipeline.followup import learning_curve
+from pipeline.followup import finishing, learning_curve
 from pipeline.followup.learning_curve import curve_cells
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
@@ -117,9 +116,9 @@ def folder(tmp_path):
 @pytest.fixture
 def records(monkeypatch):
     """The record of every run."""
-    records, write = [], flow.write_run
+    records, write = [], finishing.write_run
     monkeypatch.setattr(
-        flow, "write_run", lambda record, *rest: records.append(record) or write(record, *rest)
+        finishing, "write_run", lambda record, *rest: records.append(record) or write(record, *rest)
     )
     return records
 
@@ -149,7 +148,7 @@ def test_the_best_cells_are_scored_on_the_same_rows_at_every_share(folder, recor
 
 def test_a_second_run_and_two_workers_give_the_same_from_and_without_the_store(folder, records):
     assert run_grid(folder) == 0
-    assert run_grid(folder) == 0
+    assert run_grid(folder, out="again") == 0
     assert run_grid(folder, "--store", str(folder / "other"), jobs=2) == 0
     first, again, other = (
         [

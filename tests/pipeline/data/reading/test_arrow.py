@@ -17,8 +17,8 @@ def test_its_names_are_those_of_pyarrow():
     assert arrow.table is pyarrow.table
     assert arrow.compute is pyarrow.compute
     assert arrow.parquet.read_table.__module__ == "pyarrow.parquet.core"
-    with pytest.raises(AttributeError):
-        arrow.tabel
+    with pytest.raises(AttributeError, match="tabel"):
+        arrow.__getattr__("tabel")
 
 
 def test_sources_and_grids_do_without_it_until_a_table_is_read():
