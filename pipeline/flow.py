@@ -19,7 +19,7 @@ from pipeline.plan.checks import checks_before_fits
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import run_plan
 from pipeline.plan.load import load
-from pipeline.plan.plan import Plan, make_plan
+from pipeline.plan.plan import make_plan
 from pipeline.plan.reached import reached
 from pipeline.results.live import LivePage
 from pipeline.results.placing import make_writable
@@ -48,13 +48,12 @@ class Finished:
 
 
 @dataclass(frozen=True, eq=False)
-class _Planned:
-    """A run whose data was read and checked, and whose work is known."""
+class _Begun:
+    """A run whose data was read and checked."""
 
     assignment: Assignment
     comparison: Comparison
     before: Sequence[Check]
-    plan: Plan
     clock: Clock
 
 
@@ -70,8 +69,8 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     OSError
         Where the store or the folder cannot be made.
     """
-    with _planned(assignment, engine) as planned:
-        finished = _finished(planned, None)
+    with _begun(assignment, engine) as begun:
+        finished = _finished(begun, None)
         _track(assignment)
         return finished
 
@@ -81,20 +80,18 @@ def conclude(assignment: Assignment, engine: Engine) -> Conclusion:
 
     Raises what `carry_out` does.
     """
-    with _planned(assignment, engine) as planned:
+    with _begun(assignment, engine) as begun:
         with step("look for the report of the very same"):
-            ingredients = deciding(
-                assignment, planned.comparison, planned.plan, planned.before
-            )
-            conclusion = _standing(planned, ingredients)
+            ingredients = deciding(assignment, begun.comparison, begun.before)
+            conclusion = _standing(begun, ingredients)
         if conclusion is None:
-            conclusion = _finished(planned, ingredients).conclusion
+            conclusion = _finished(begun, ingredients).conclusion
         _track(assignment)
         return conclusion
 
 
 @contextmanager
-def _planned(assignment: Assignment, engine: Engine) -> Iterator[_Planned]:
+def _begun(assignment: Assignment, engine: Engine) -> Iterator[_Begun]:
     """A run whose work is to be done within this, and which is shown meanwhile."""
     check_tracker(assignment.grid.track)
     with showing() as shown:
@@ -109,9 +106,7 @@ def _planned(assignment: Assignment, engine: Engine) -> Iterator[_Planned]:
         with step("look for leaks and duplicates"):
             before = checks_before_fits(comparison)
         say_checks(before)
-        with clock.step("plan"):
-            plan = make_plan(comparison)
-        yield _Planned(assignment, comparison, before, plan, clock)
+        yield _Begun(assignment, comparison, before, clock)
 
 
 def _loaded(
@@ -130,9 +125,9 @@ def _loaded(
     return replace(loaded, limit=assignment.limit), clock
 
 
-def _standing(planned: _Planned, ingredients: Ingredients | None) -> Conclusion | None:
+def _standing(begun: _Begun, ingredients: Ingredients | None) -> Conclusion | None:
     """What a report has to say that stands; None where it is to be made."""
-    store, folder = planned.comparison.store, planned.assignment.folder
+    store, folder = begun.comparison.store, begun.assignment.folder
     ready = None if ingredients is None else ReadyReport.noted(ingredients, store)
     if ready is None or not ready.stands(folder, store):
         return None
@@ -142,16 +137,17 @@ def _standing(planned: _Planned, ingredients: Ingredients | None) -> Conclusion 
     return ready.conclusion
 
 
-def _finished(planned: _Planned, ingredients: Ingredients | None) -> Finished:
+def _finished(begun: _Begun, ingredients: Ingredients | None) -> Finished:
     # imports all of reports and what they draw and write with, for which a report that stands
-    # has no use: .3 of 1.1 s (benchmarks.start)
+    # has no use (benchmarks.start)
     from pipeline.followup.finishing import CarriedOut
 
-    assignment, comparison, plan = planned.assignment, planned.comparison, planned.plan
-    with planned.clock.step("encode and fit"):
+    comparison = begun.comparison
+    with begun.clock.step("encode and fit"):
+        plan = make_plan(comparison)
         outcomes = run_plan(plan, comparison)
     record, conclusion = CarriedOut(
-        assignment, comparison, plan, outcomes, planned.before, planned.clock,
+        begun.assignment, comparison, plan, outcomes, begun.before, begun.clock,
         reached(plan, outcomes, comparison), ingredients,
     ).finish()
     with showing() as shown, shown.state.lock:
