@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reports import SECTIONS
 from reports.fold_record import CellRecord, FoldRecord
 from reports.page.render import write_report
 from reports.record import MetricRecord, RunRecord
+from reports.sections import SECTIONS
 from reports.work_record import StepRecord
 
 METRICS = (

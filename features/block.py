@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 if TYPE_CHECKING:
     from torch import nn
@@ -101,7 +101,7 @@ class Block:
     columns : names of the columns, where these depend on the samples; `joined` goes by them.
     """
 
-    values: NDArray[Any] | sparse.csr_matrix | RowsOnDisk
+    values: NDArray[Any] | scipy.sparse.csr_matrix | RowsOnDisk
     index: IntArray
     mask: BoolArray | None = None
     augmented: int = 0
@@ -113,7 +113,7 @@ class Block:
     @classmethod
     def of(
         cls,
-        values: NDArray[Any] | sparse.csr_matrix | RowsOnDisk,
+        values: NDArray[Any] | scipy.sparse.csr_matrix | RowsOnDisk,
         mask: BoolArray | None = None,
         encoder: HasNetwork | None = None,
         columns: Sequence[str] | None = None,
@@ -138,7 +138,7 @@ class Block:
     @property
     def is_sparse(self) -> bool:
         """Whether the values are a CSR matrix."""
-        return bool(sparse.issparse(self.values))
+        return bool(scipy.sparse.issparse(self.values))
 
     @property
     def is_sequence(self) -> bool:
@@ -185,12 +185,12 @@ class Block:
         if self.is_sequence:
             raise TypeError("a sequence block has no pooled array; use sequence()")
         if self.is_sparse:
-            selector = sparse.csr_matrix(
+            selector = scipy.sparse.csr_matrix(
                 (self.present.astype(np.float32)[self.present],
                  (np.flatnonzero(self.present), self.index[self.present])),
                 shape=(len(self), self.values.shape[0]),
             )
-            return sparse.csr_matrix(selector @ self.values)
+            return scipy.sparse.csr_matrix(selector @ self.values)
         rows = (
             np.asarray(self.values[np.maximum(self.index, 0)])
             if len(self.values)
@@ -257,14 +257,14 @@ def _joined_by_name(blocks: Sequence[Block]) -> Block:
     position = {name: column for column, name in enumerate(names)}
     parts = []
     for block in blocks:
-        matrix = sparse.csr_matrix(block.values)
+        matrix = scipy.sparse.csr_matrix(block.values)
         columns = np.array([position[name] for name in block.columns or ()], dtype=np.int32)
         indices = columns[matrix.indices]
         shape = matrix.shape[0], len(names)
-        part = sparse.csr_matrix((matrix.data, indices, matrix.indptr), shape=shape)
+        part = scipy.sparse.csr_matrix((matrix.data, indices, matrix.indptr), shape=shape)
         part.sort_indices()
         parts.append(part)
-    return Block.of(sparse.vstack(parts, format="csr"), columns=tuple(names))
+    return Block.of(scipy.sparse.vstack(parts, format="csr"), columns=tuple(names))
 
 
 def unit_rows(rows: NDArray[Any]) -> FloatArray:

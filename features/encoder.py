@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from features.block import Block, Form, IntArray, Modality, TrainableNetwork, Unfreeze
 from features.estimator import Estimator
@@ -149,7 +149,7 @@ class Encoder(Estimator):
         raise NotImplementedError(f"{type(self).__name__} has no network to train")
 
     def counts(
-        self, samples: Sequence[Any], values: sparse.csr_matrix | None = None
+        self, samples: Sequence[Any], values: scipy.sparse.csr_matrix | None = None
     ) -> dict[str, int]:
         """What a reader should know of their encoding: how many were empty, cut off, unknown.
 

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy import sparse
 
 from features.block import FloatArray
 from features.estimator import ClassifyingEstimator
 from models.arrays import Probabilities
 from models.views import BlocksFit
 
-Array: TypeAlias = FloatArray | sparse.csr_matrix
+Array: TypeAlias = "FloatArray | scipy.sparse.csr_matrix"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Whole = Annotated[int, Field(ge=1)]
 ClassWeight = Literal["none", "balanced"]
@@ -200,8 +200,8 @@ def check_fitted(estimator: ClassifyingEstimator, attribute: str) -> None:
 
 def _is_plain(X: object) -> bool:
     """Whether rows are finite, in float32, and dense or CSR: exactly what is asked for."""
-    if sparse.issparse(X):
-        values = X.data if isinstance(X, sparse.csr_matrix) else None
+    if scipy.sparse.issparse(X):
+        values = X.data if isinstance(X, scipy.sparse.csr_matrix) else None
     else:
         values = X if type(X) is np.ndarray and X.ndim == 2 else None
     return values is not None and values.dtype == np.float32 and bool(np.isfinite(values).all())

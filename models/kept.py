@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 Result = TypeVar("Result")
 Arrays = tuple[NDArray[Any], ...]
@@ -111,7 +111,7 @@ def _digest(parts: Iterable[Any]) -> bytes:
 
 def _pieces(parts: Iterable[Any]) -> Iterator[Any]:
     for part in parts:
-        if sparse.issparse(part):
+        if scipy.sparse.issparse(part):
             yield from ("csr", part.shape, part.data, part.indices, part.indptr)
         else:
             yield part

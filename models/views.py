@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from features.block import Block, BlockName, FloatArray, Modality, modality_of
 
@@ -139,7 +139,7 @@ def stacked(first: Views, second: Views) -> Views:
 def _stacked(first: Block, second: Block) -> Block:
     if first.values is second.values:  # parts of one set of features: none are copied
         return replace(first, index=np.concatenate([first.index, second.index]))
-    stack: Any = sparse.vstack if first.is_sparse else np.concatenate
+    stack: Any = scipy.sparse.vstack if first.is_sparse else np.concatenate
     shifted = np.where(second.present, second.index + first.values.shape[0], -1)
     mask = (
         None

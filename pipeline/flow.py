@@ -2,107 +2,59 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.config.grid import Grid
 from pipeline.data.dataset import DatasetError
-from pipeline.data.left_out import DROPPED, LeftOut, dropped_csv, told_rows
-from pipeline.data.samples import Samples, SourceError
-from pipeline.engine.limit import Limit
+from pipeline.data.left_out import LeftOut, told_rows
+from pipeline.data.samples import SourceError
 from pipeline.engine.progress import Showing, progress, say, showing, step
-from pipeline.engine.run_all import counts
 from pipeline.engine.task import Engine
-from pipeline.followup.attention_maps import attention
-from pipeline.followup.label_issues import label_issues
-from pipeline.followup.learning_curve import LearningCurve, learning_curve
-from pipeline.followup.probe_scores import score_probes
-from pipeline.followup.probes import probe_all
+from pipeline.plan.assignment import Assignment, Clock
 from pipeline.plan.checks import checks_before_fits, said
 from pipeline.plan.comparison import Comparison
-from pipeline.plan.execute import PlanOutcomes, run_plan
+from pipeline.plan.execute import run_plan
 from pipeline.plan.load import load
-from pipeline.plan.plan import Plan, make_plan
-from pipeline.plan.reached import Reached, reached
-from pipeline.results.files import write_run
-from pipeline.results.inner_ranks import with_inner_ranks
-from pipeline.results.inner_scores import with_inner_scores
+from pipeline.plan.plan import make_plan
+from pipeline.plan.reached import reached
 from pipeline.results.live import LivePage
-from pipeline.results.origin import origin_json
-from pipeline.results.placing import make_writable, placed
-from pipeline.results.record import remarks_of, scored_record, step_records, work_record
-from pipeline.results.retrieval import retrieval_record, with_checks, write_retrieval_run
-from pipeline.results.same_class import with_same_class
-from pipeline.results.scores import Scores
+from pipeline.results.placing import make_writable
+from pipeline.results.ready.conclusion import Conclusion
+from pipeline.results.ready.deciding import deciding
+from pipeline.results.ready.standing import ReadyReport
 from pipeline.results.tracking.tracking import check_tracker, track
-from pipeline.results.unreached import Unasked, follow_ups, with_unreached
-from pipeline.store.files import write_text, writing
+from pipeline.store.keys import Ingredients
 from pipeline.store.opening import store_at
 from pipeline.store.store import Store
-from pipeline.store.tending.listing import ENTRIES, entries_used
-from reports.analysis.checks import Check, checks, encoding_checks
-from reports.follow_up_record import FollowUpRecord
-from reports.page.files import write_whole
-from reports.record import RunRecord, ScoredRecord
-from reports.retrieval_record import RetrievalRecord
+from reports.analysis.checks import Check
 from reports.wording import count, for_terminal
 
-logger = logging.getLogger("modalgrid.flow")
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A run that is to be made.
-
-    Parameters
-    ----------
-    grid : what is compared, on which rows.
-    grid_file : where it stands, or would stand.
-    store : address of the store.
-    folder : for the run's files.
-    command : what gives the run again.
-    samples : rows that are in memory; None for those of the grid's source.
-    named : what messages call store and folder.
-    limit : says which of its work may still begin; None for all.
-    """
-
-    grid: Grid
-    grid_file: Path
-    store: str
-    folder: Path
-    command: str
-    samples: Samples | None = None
-    named: tuple[str, str] = ("--store", "--out")
-    limit: Limit | None = None
+if TYPE_CHECKING:
+    from reports.record import RunRecord
+    from reports.retrieval_record import RetrievalRecord
 
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A run that was made: all that it knows, and what it compared."""
+    """A run that was made: all that it knows, what it compared, and what it says at its end."""
 
     record: RunRecord | RetrievalRecord
     comparison: Comparison
+    conclusion: Conclusion
 
 
-@dataclass
-class _Clock:
-    """Wall-clock seconds of each step of the run."""
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """A run whose data was read and checked."""
 
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        begun = time.perf_counter()
-        with step(name):
-            yield
-        self.seconds[name] = time.perf_counter() - begun
-        logger.info("%s: %.1f s", name, self.seconds[name])
+    assignment: Assignment
+    comparison: Comparison
+    before: Sequence[Check]
+    clock: Clock
 
 
 def carry_out(assignment: Assignment, engine: Engine) -> Finished:
@@ -117,6 +69,30 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
     OSError
         Where the store or the folder cannot be made.
     """
+    with _begun(assignment, engine) as begun:
+        finished = _finished(begun, None)
+        _track(assignment)
+        return finished
+
+
+def conclude(assignment: Assignment, engine: Engine) -> Conclusion:
+    """As `carry_out`, but a report stays as it is that would be made of the very same.
+
+    Raises what `carry_out` does.
+    """
+    with _begun(assignment, engine) as begun:
+        with step("look for the report of the very same"):
+            ingredients = deciding(assignment, begun.comparison, begun.before)
+            conclusion = _standing(begun, ingredients)
+        if conclusion is None:
+            conclusion = _finished(begun, ingredients).conclusion
+        _track(assignment)
+        return conclusion
+
+
+@contextmanager
+def _begun(assignment: Assignment, engine: Engine) -> Iterator[_Begun]:
+    """A run whose work is to be done within this, and which is shown meanwhile."""
     check_tracker(assignment.grid.track)
     with showing() as shown:
         store = store_at(assignment.store)
@@ -125,17 +101,18 @@ def carry_out(assignment: Assignment, engine: Engine) -> Finished:
         # where it cannot be made, better said now than after all the work
         _made(assignment.named[1], assignment.folder, partial(make_writable, assignment.folder))
         shown.state.name, shown.state.command = assignment.grid.name, assignment.command
-        finished = _finished(assignment, engine, *_loaded(assignment, engine, store, shown))
-        with shown.state.lock:
-            shown.state.failures = len(finished.record.failures)
-        return finished
+        comparison, clock = _loaded(assignment, engine, store, shown)
+        _say_data(comparison)
+        before = checks_before_fits(comparison)
+        say_checks(before)
+        yield _Begun(assignment, comparison, before, clock)
 
 
 def _loaded(
     assignment: Assignment, engine: Engine, store: Store, shown: Showing
-) -> tuple[Comparison, _Clock]:
+) -> tuple[Comparison, Clock]:
     """What is compared. Of a run whose data is refused nothing stays in its folder."""
-    clock, page = _Clock(), LivePage(shown.state, assignment.folder)
+    clock, page = Clock(), LivePage(shown.state, assignment.folder)
     shown.views.append(page)
     try:
         with clock.step("read and check the data, draw folds"):
@@ -147,164 +124,46 @@ def _loaded(
     return replace(loaded, limit=assignment.limit), clock
 
 
-def _finished(
-    assignment: Assignment, engine: Engine, comparison: Comparison, clock: _Clock
-) -> Finished:
-    _say_data(comparison)
-    before = checks_before_fits(comparison)
-    say_checks(before)
-    with clock.step("encode and fit"):
+def _standing(begun: _Begun, ingredients: Ingredients | None) -> Conclusion | None:
+    """What a report has to say that stands; None where it is to be made."""
+    store, folder = begun.comparison.store, begun.assignment.folder
+    ready = None if ingredients is None else ReadyReport.noted(ingredients, store)
+    if ready is None or not ready.stands(folder, store):
+        return None
+    for line in ready.lines:
+        say(line)
+    ready.conclusion.say(say)
+    return ready.conclusion
+
+
+def _finished(begun: _Begun, ingredients: Ingredients | None) -> Finished:
+    # imports all of reports and what they draw and write with, for which a report that stands
+    # has no use (benchmarks.start)
+    from pipeline.followup.finishing import CarriedOut
+
+    comparison = begun.comparison
+    with begun.clock.step("encode and fit"):
         plan = make_plan(comparison)
         outcomes = run_plan(plan, comparison)
-    _say_outcomes(outcomes)
-    whole = reached(plan, outcomes, comparison)
-    carried_out = _CarriedOut(assignment, comparison, plan, outcomes, before, clock, whole)
-    scored = _scored_pairs if assignment.grid.task == "retrieval" else _scored_classes
-    finished = Finished(scored(carried_out), comparison)
+    record, conclusion = CarriedOut(
+        begun.assignment, comparison, plan, outcomes, begun.before, begun.clock,
+        reached(plan, outcomes, comparison), ingredients,
+    ).finish()
+    with showing() as shown, shown.state.lock:
+        shown.state.failures = len(record.failures)
+    return Finished(record, comparison, conclusion)
+
+
+def _track(assignment: Assignment) -> None:
     tracker = assignment.grid.track
     if tracker is not None:
         say(track(assignment.folder, tracker))
-    return finished
-
-
-@dataclass(frozen=True, eq=False)
-class _CarriedOut:
-    """A plan and what came of it.
-
-    `before` are the checks that were made before it, `whole` is what can be compared of it.
-    """
-
-    assignment: Assignment
-    comparison: Comparison
-    plan: Plan
-    outcomes: PlanOutcomes
-    before: Sequence[Check]
-    clock: _Clock
-    whole: Reached
-
-    @property
-    def origin(self) -> str:
-        """Text of origin.json."""
-        assignment = self.assignment
-        return origin_json(
-            assignment.grid_file, self.comparison.store.address, assignment.folder
-        )
-
-    @contextmanager
-    def placed(self) -> Iterator[Path]:
-        """A folder for the run's files, which take the place of an earlier run's together."""
-        folder = self.assignment.folder
-        option = self.assignment.named[1]
-        advice = f"free some there, or say {option} for another; all results are in the store"
-        with writing(folder, advice), placed(folder) as aside:
-            yield aside
-
-    def write_lists(self, folder: Path) -> None:
-        """Write which entries of the store it used, and the rows that were left out, if any."""
-        keys = entries_used(self.plan.features, self.comparison.store)
-        text = "".join(f"{key}\n" for key in sorted(keys))
-        write_whole(folder / ENTRIES, lambda path: write_text(path, text))
-        rows = self.comparison.dataset.left_out
-        if rows:
-            write_whole(folder / DROPPED, lambda path: write_text(path, dropped_csv(rows)))
-
-    def report(self, record: RunRecord | RetrievalRecord, folder: Path) -> None:
-        """Write the report and say what it holds."""
-        _report(record, folder, remarks_of(self.before).warnings)
-
-
-def _scored_pairs(done: _CarriedOut) -> RetrievalRecord:
-    """The record of a run of retrieval, its files and its report."""
-    plan, comparison, clock = done.whole.plan, done.whole.comparison, done.clock
-    with clock.step("score"):
-        scored = retrieval_record(plan, done.outcomes, comparison, done.assignment.command)
-    with clock.step("learn on inner folds what could be chosen"):
-        scored, chosen_by, unchosen = with_inner_ranks(scored, plan, comparison)
-    if chosen_by:
-        say(f"inner folds of what could be chosen: {counts(chosen_by.values())}")
-    with clock.step("answer"):
-        work = work_record(done.plan, done.outcomes, chosen_by, comparison, {})
-        checked = [*done.before, *encoding_checks(work.encoded)]
-        unreached = follow_ups(done.whole, Unasked(unchosen))
-        made = with_unreached(replace(scored, **vars(work)), unreached)
-        record = with_checks(made, checked)
-    record = replace(record, steps=step_records(clock.seconds))
-    with step("write the results and the report"), done.placed() as aside:
-        write_retrieval_run(record, comparison.folds, aside, done.origin)
-        done.write_lists(aside)
-        done.report(record, aside)
-    return record
-
-
-def _scored_classes(done: _CarriedOut) -> RunRecord:
-    """The record of a run of classification, its files and its report."""
-    plan, comparison, clock = done.whole.plan, done.whole.comparison, done.clock
-    with clock.step("score"):
-        scores = Scores(plan, done.outcomes, comparison)
-        scored = scored_record(comparison, scores, done.assignment.command)
-    uncompared: Sequence[str] = ()
-    if comparison.grid.extra_metrics:
-        with clock.step("look for rows of the same class"):
-            scored, compared, uncompared = with_same_class(scored, plan, comparison)
-        say(f"rows of the same class: {counts(compared.values())}")
-    with clock.step("fit on inner folds what could be chosen"):
-        scored, chosen_by, unchosen = with_inner_scores(scored, scores, plan, comparison)
-    if chosen_by:
-        say(f"inner folds of what could be chosen: {counts(chosen_by.values())}")
-    follow_up, unasked = _follow_up(plan, scores, scored, comparison, clock)
-    work = work_record(done.plan, done.outcomes, chosen_by, comparison, clock.seconds)
-    checked = remarks_of([*done.before, *checks(scored), *encoding_checks(work.encoded)])
-    unreached = follow_ups(
-        done.whole, replace(unasked, unchosen=unchosen, uncompared=uncompared)
-    )
-    record = RunRecord.of(with_unreached(scored, unreached), follow_up, work, checked)
-    with step("write the results and the report"), done.placed() as aside:
-        write_run(record, comparison.folds, aside, done.origin)
-        done.write_lists(aside)
-        done.report(record, aside)
-    return record
 
 
 def say_checks(checked: Sequence[Check]) -> None:
     """Say what the rows and folds show before anything is fitted."""
     for check in checked:
         say(said(check))
-
-
-def _say_outcomes(outcomes: PlanOutcomes) -> None:
-    features, results = outcomes.features.values(), outcomes.units.values()
-    say(f"features: {counts(features)}; results: {counts(results)}")
-
-
-def _follow_up(
-    plan: Plan, scores: Scores, scored: ScoredRecord, comparison: Comparison, clock: _Clock
-) -> tuple[FollowUpRecord, Unasked]:
-    """What the best cells are asked once all are scored, and what there was no time to ask."""
-    with clock.step("ask what was attended to"):
-        looked_at = attention(plan, scores, comparison)
-    with clock.step("ask the best cells about altered rows"):
-        probed = probe_all(scored, plan, comparison)
-        altered, additive = score_probes(probed.probes, scored, comparison)
-    say(f"altered rows: {counts(probed.outcomes.values())}")
-    with clock.step("look for doubtful labels"):
-        doubtful = label_issues(scored, comparison.store)
-    few = LearningCurve((), ())
-    if comparison.grid.learning_curve:
-        with clock.step("learning curve"):
-            few = learning_curve(scored, plan, comparison)
-    unasked = Unasked(
-        attending=looked_at.not_reached, altered=probed.not_reached, shares=few.not_reached
-    )
-    record = FollowUpRecord(
-        probes=altered,
-        additive=additive,
-        attention=looked_at.records,
-        learning_curve=few.curve,
-        label_issues=doubtful.record,
-        failures=few.failures,
-        warnings=(*looked_at.remarks, *probed.problems, *doubtful.problems),
-    )
-    return record, unasked
 
 
 def _made(option: str, address: Path | str, make: Callable[[], None]) -> None:
@@ -334,36 +193,3 @@ def _say_left_out(rows: Sequence[LeftOut]) -> None:
     if rows:
         subject = count(len(rows), "row is", "rows are")
         say(for_terminal("\n  ".join([f"warning: {subject} left out:", *told_rows(rows)])))
-
-
-def _report(record: RunRecord | RetrievalRecord, folder: Path, said: Collection[str]) -> None:
-    """Write the report and say what it holds; alarms twice, warnings where they were not `said`."""
-    from reports.page.render import write_report
-
-    write_report(record, folder)
-    _say_alarms(record, say)
-    for warning in (warning for warning in record.warnings if warning not in said):
-        say(for_terminal(f"warning: {warning}"))
-    _say_failures(record, say)
-
-
-def write_worst(record: RunRecord | RetrievalRecord) -> None:
-    """Write alarms and failures to standard error, though nothing else is said of the run."""
-    write = partial(print, file=sys.stderr)
-    _say_alarms(record, write)
-    _say_failures(record, write)
-
-
-def _say_alarms(record: RunRecord | RetrievalRecord, write: Callable[[str], None]) -> None:
-    for alarm in record.alarms:
-        write(for_terminal(f"ALARM: {alarm}"))
-
-
-def _say_failures(record: RunRecord | RetrievalRecord, write: Callable[[str], None]) -> None:
-    errors: dict[str, str] = {}  # the first of each cell
-    for failure in record.failures:
-        errors.setdefault(failure.cell, failure.error)
-    for error in dict.fromkeys(errors.values()):
-        cells = [cell for cell, first in errors.items() if first == error]
-        others = f" and {count(len(cells) - 1, 'other cell')}" if len(cells) > 1 else ""
-        write(for_terminal(f"failed: {cells[0]}{others}: {error}"))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from features.machine.facts import caching_facts
@@ -29,18 +30,17 @@ from pipeline.engine.opening import engine_at
 from pipeline.engine.progress import progress, quiet, showing
 from pipeline.engine.stopping import stoppable
 from pipeline.engine.task import Engine, EngineError
+from pipeline.plan.assignment import Assignment
 from pipeline.plan.checks import checks_before_fits
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.load import load
 from pipeline.plan.plan import make_plan
 from pipeline.plan.text import plan_text
+from pipeline.plan.versions import KEYED, package_versions
 from pipeline.program.names import called
 from pipeline.results.lock import lock_text
-from pipeline.results.record import KEYED, package_versions
 from pipeline.results.tracking.tracking import TrackingError
-from pipeline.start.draft import NoStart
-from pipeline.start.run_of_data import grid_of_data
-from pipeline.start.starting import is_data
+from pipeline.start.draft import NoStart, is_data
 from pipeline.store.opening import store_at
 from pipeline.store.remember import fact_cache
 
@@ -86,6 +86,9 @@ def _grid(options: argparse.Namespace) -> Grid:
     """The grid that is named, or that of the table or folder that is."""
     if not is_data(options.grid):
         return read_grid(options.grid, look=True)
+    # reads tables, which a run of a grid may do without
+    from pipeline.start.run_of_data import grid_of_data
+
     grid, options.grid = grid_of_data(
         options.grid, options.out, store_at(options.store), called("run"),
         write=not options.plan,
@@ -117,20 +120,18 @@ def _lock(comparison: Comparison) -> str:
 def _run(
     grid: Grid, options: argparse.Namespace, engine: Engine, limit: TimeLimit | None
 ) -> int:
-    from reports.page.terminal import closing
-
     folder = options.out or Path("runs") / grid.name
     command = command_of(options)
-    record = flow.carry_out(
-        flow.Assignment(grid, options.grid, options.store, folder, command, limit=limit), engine
-    ).record
+    conclusion = flow.conclude(
+        Assignment(grid, options.grid, options.store, folder, command, limit=limit), engine
+    )
     if options.quiet:
-        flow.write_worst(record)
+        conclusion.say_worst(partial(print, file=sys.stderr))
     print(f"report: {folder / 'report.html'}")
-    print(closing(record))
+    print("\n".join(conclusion.closing))
     if options.open:
         show(folder / "report.html")
-    return _code(options, bool(record.failures), bool(record.alarms))
+    return _code(options, bool(conclusion.failures), bool(conclusion.alarms))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from itertools import chain
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy import sparse
 
 from features.block import Block, Modality
 from features.encoder import Encoder, Targets
@@ -133,7 +133,7 @@ class BagOfWords(Encoder):
         """Counts of m texts, CSR float32 (m, terms)."""
         return Block.of(self._of_columns(features))
 
-    def _chosen_counts(self, features: Block) -> sparse.csr_matrix:
+    def _chosen_counts(self, features: Block) -> scipy.sparse.csr_matrix:
         """Choose terms as CountVectorizer does, by the training texts' counts, and return these."""
         training = _rows(features)
         texts = np.bincount(training.indices, minlength=training.shape[1])
@@ -145,11 +145,11 @@ class BagOfWords(Encoder):
         self.columns_ = columns
         return self._of_columns(features)
 
-    def _of_columns(self, features: Block) -> sparse.csr_matrix:
+    def _of_columns(self, features: Block) -> scipy.sparse.csr_matrix:
         counts = _rows(features)
         if not len(self.columns_):
-            return sparse.csr_matrix((counts.shape[0], 1), dtype=np.float32)
-        chosen = sparse.csr_matrix(counts[:, self.columns_])
+            return scipy.sparse.csr_matrix((counts.shape[0], 1), dtype=np.float32)
+        chosen = scipy.sparse.csr_matrix(counts[:, self.columns_])
         chosen.sort_indices()
         return chosen
 
@@ -158,7 +158,7 @@ class BagOfWords(Encoder):
         return self.min_df if self.min_df >= 1 else self.min_df * count, self.max_df * count
 
     def counts(
-        self, samples: Sequence[str], values: sparse.csr_matrix | None = None
+        self, samples: Sequence[str], values: scipy.sparse.csr_matrix | None = None
     ) -> dict[str, int]:
         """Texts that hold none of the learned terms."""
         values = self._counts(samples) if values is None else values
@@ -177,7 +177,7 @@ class BagOfWords(Encoder):
         """Counts of m texts, CSR float32 (m, terms)."""
         return Block.of(self._counts(samples))
 
-    def counts_of_training(self, samples: Sequence[str]) -> sparse.csr_matrix:
+    def counts_of_training(self, samples: Sequence[str]) -> scipy.sparse.csr_matrix:
         """Learn the vocabulary, and return the training texts' counts, CSR float32 (m, terms)."""
         vectorizer = self._vectorizer()
         try:
@@ -189,7 +189,7 @@ class BagOfWords(Encoder):
             self.vocabulary_: dict[str, int] = {}
             return self._counts(samples)
         self.vocabulary_ = {term: int(column) for term, column in vectorizer.vocabulary_.items()}
-        return sparse.csr_matrix(counts)
+        return scipy.sparse.csr_matrix(counts)
 
     def _vectorizer(self) -> Any:
         """What finds terms and counts them."""
@@ -201,9 +201,9 @@ class BagOfWords(Encoder):
             max_features=self.max_features, dtype=np.float32,
         )
 
-    def _counts(self, samples: Sequence[str]) -> sparse.csr_matrix:
+    def _counts(self, samples: Sequence[str]) -> scipy.sparse.csr_matrix:
         if not self.vocabulary_:
-            return sparse.csr_matrix((len(samples), 1), dtype=np.float32)
+            return scipy.sparse.csr_matrix((len(samples), 1), dtype=np.float32)
         words = map(self.frozen_stage().tokenizer(), samples)
         return counted(words, self.vocabulary_, (self.ngrams[0], self.ngrams[1]))
 
@@ -215,5 +215,5 @@ class BagOfWords(Encoder):
         return any(fewest <= texts <= most for texts in terms.values())
 
 
-def _rows(features: Block) -> sparse.csr_matrix:
-    return sparse.csr_matrix(features.values)[features.index]
+def _rows(features: Block) -> scipy.sparse.csr_matrix:
+    return scipy.sparse.csr_matrix(features.values)[features.index]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy import sparse
 
 from features.advance import advance
 from features.block import (
@@ -216,7 +216,7 @@ class SentenceBert(Encoder):
         )
 
     def counts(
-        self, samples: Sequence[str], values: sparse.csr_matrix | None = None
+        self, samples: Sequence[str], values: scipy.sparse.csr_matrix | None = None
     ) -> dict[str, int]:
         """Empty texts, and those that are longer than the model reads."""
         net = self._net()

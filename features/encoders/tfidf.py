@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from scipy import sparse
+import scipy
 
 from features.block import Block
 from features.encoder import Targets
@@ -54,14 +54,14 @@ class Tfidf(BagOfWords):
         """TF-IDF of m texts, CSR float32 (m, terms), rows of unit length or zero."""
         return self._weighted(self._of_columns(features))
 
-    def _weigh(self, counts: sparse.csr_matrix) -> None:
+    def _weigh(self, counts: scipy.sparse.csr_matrix) -> None:
         from sklearn.feature_extraction.text import TfidfTransformer
 
         self.weighting_ = (
             InverseFrequencies(TfidfTransformer().fit(counts).idf_) if counts.nnz else None
         )
 
-    def _weighted(self, counts: sparse.csr_matrix) -> Block:
+    def _weighted(self, counts: scipy.sparse.csr_matrix) -> Block:
         if self.weighting_ is None or not counts.shape[0]:
             return Block.of(counts)
         return Block.of(self.weighting_.weighted(counts))

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy import sparse
 
 from features.advance import advance
 from features.block import Block, Modality
@@ -80,7 +80,7 @@ class UniversalSentence(Encoder):
         return Block.of(vectors)
 
     def counts(
-        self, samples: Sequence[str], values: sparse.csr_matrix | None = None
+        self, samples: Sequence[str], values: scipy.sparse.csr_matrix | None = None
     ) -> dict[str, int]:
         """Empty texts, and those that are longer than is read."""
         return {

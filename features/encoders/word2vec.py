@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy import sparse
 
 from features.advance import advance
 from features.block import Block, Form, IntArray, Modality
@@ -156,7 +156,7 @@ class Word2Vec(Encoder):
         ]
 
     def counts(
-        self, samples: Sequence[str], values: sparse.csr_matrix | None = None
+        self, samples: Sequence[str], values: scipy.sparse.csr_matrix | None = None
     ) -> dict[str, int]:
         """Words, words without a vector, and texts without any known word."""
         known, texts = self._word_vectors(), self._texts(samples)

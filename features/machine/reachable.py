@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 PATIENCE = 4.0  # seconds
 REMEMBERED = 60.0  # seconds that an answer stands for others of the same host
@@ -41,6 +39,10 @@ def why_unreachable(address: str) -> str:
 
 
 def _asked(host: str) -> str:
+    # these import what encrypts connections, and few runs ask
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
     answers = [f"no answer from {host} within {PATIENCE:.0f} s"]
 
     def ask() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from features.block import FloatArray
 
@@ -27,7 +27,7 @@ def phrases(words: Sequence[str], shortest: int, longest: int) -> Iterator[str]:
 
 def counted(
     texts: Iterable[Sequence[str]], columns: Mapping[str, int], ngrams: tuple[int, int]
-) -> sparse.csr_matrix:
+) -> scipy.sparse.csr_matrix:
     """How often known terms occur in each of m texts, given as words: CSR float32 (m, terms)."""
     indices: list[int] = []
     values: list[int] = []
@@ -38,7 +38,7 @@ def counted(
         indices += [column for column, _ in counts]
         values += [count for _, count in counts]
         ends.append(len(indices))
-    return sparse.csr_matrix(
+    return scipy.sparse.csr_matrix(
         (np.array(values, np.float32), np.array(indices, np.int32), np.array(ends, np.int32)),
         shape=(len(ends) - 1, len(columns)),
     )
@@ -55,7 +55,7 @@ class InverseFrequencies:
 
     idf_: FloatArray
 
-    def weighted(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
+    def weighted(self, counts: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
         """Counts (m, d) times the weights, rows of unit length or zero.
 
         Squares are added up one after the other in double precision, as there.
@@ -69,4 +69,4 @@ class InverseFrequencies:
             norms = np.sqrt(np.bincount(rows, weights=part * part, minlength=stop - start))
             norms[norms == 0] = 1
             part[:] = part / norms[rows]
-        return sparse.csr_matrix((values, counts.indices, ends), shape=counts.shape)
+        return scipy.sparse.csr_matrix((values, counts.indices, ends), shape=counts.shape)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from features.block import FloatArray
 from features.texts.corpus import Corpus, sums_of_texts
@@ -81,7 +81,7 @@ def averages(texts: Corpus, known: Lookup, weighting: Weighting) -> FloatArray:
     sums = sums_of_texts(weights, starts[1:]) if weighting.normalised else lengths
     shares = (weights / np.repeat(np.maximum(sums, 1e-12), lengths)).astype(np.float32)
     used, columns = np.unique(all_rows[is_known], return_inverse=True)
-    averaging = sparse.csr_matrix((shares, columns, starts), shape=(len(lengths), len(used)))
+    averaging = scipy.sparse.csr_matrix((shares, columns, starts), shape=(len(lengths), len(used)))
     vectors = np.asarray(averaging @ known.take(used), dtype=np.float32)
     if weighting.common is None:
         return vectors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from models.arrays import Rows
 from models.classifiers.regression import Matrix, Solved, Task
@@ -26,7 +26,7 @@ class Gradients:
         if without is not None:
             rows = np.setdiff1d(rows, self.held_out[without])
         X, targets, weights = self.task.taken(rows)
-        shares, columns = weights / weights.sum(), sparse.csr_matrix(X.T)
+        shares, columns = weights / weights.sum(), scipy.sparse.csr_matrix(X.T)
         mean, level = X.T @ shares, shares @ targets
         products = columns @ (weights[:, None] * (targets - level))
 

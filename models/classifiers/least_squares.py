@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from models.arrays import Rows
 from models.classifiers.conjugate_gradients import Gradients
@@ -42,7 +42,7 @@ def ridge(task: Task, strengths: Sequence[float], held_out: Sequence[Rows] = ())
         others teach.
     """
     n, d = task.X.shape
-    if sparse.issparse(task.X) and min(n, d) > LARGEST_FACTORISED:
+    if scipy.sparse.issparse(task.X) and min(n, d) > LARGEST_FACTORISED:
         return _fold_by_fold(task, Gradients(task, held_out), strengths, held_out)
     if PRICE_OF_FOLDS * d <= n:
         return _fold_by_fold(task, Primal(task, held_out), strengths, held_out)

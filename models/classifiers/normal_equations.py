@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy
-from scipy import sparse
 
 from models.arrays import Rows
 from models.classifiers.regression import (
@@ -66,10 +65,10 @@ class Primal:
     def _moments(self, rows: Rows) -> _Moments:
         X, targets, weights = self.task.taken(rows)
         roots = np.sqrt(weights)[:, None]
-        weighted = X.multiply(roots).tocsr() if sparse.issparse(X) else X * roots
+        weighted = X.multiply(roots).tocsr() if scipy.sparse.issparse(X) else X * roots
         squares = weighted.T @ weighted
         return _Moments(
-            squares.toarray() if sparse.issparse(squares) else squares,
+            squares.toarray() if scipy.sparse.issparse(squares) else squares,
             weighted.T @ (targets * roots),
             X.T @ weights,
             targets.T @ weights,
@@ -107,7 +106,7 @@ class Dual:
         self.X, self.targets, weights = task.taken(order)
         self.shares, self.roots = weights / weights.sum(), np.sqrt(weights)[:, None]
         gram = self.X @ self.X.T
-        self.gram: Matrix = gram.toarray() if sparse.issparse(gram) else gram
+        self.gram: Matrix = gram.toarray() if scipy.sparse.issparse(gram) else gram
         means = self.gram @ self.shares
         self.gram -= means + (means - self.shares @ means)[:, None]
         self.gram *= self.roots * self.roots.T

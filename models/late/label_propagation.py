@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy import sparse
 
 from features.block import Block, Form, Modality
 from models.arrays import Codes, Labels, Probabilities
@@ -132,7 +132,7 @@ class LabelPropagation(TeachesMembers):
         return scores
 
 
-def affinities(units: Array, neighbours: int, sharpness: float) -> sparse.csr_matrix:
+def affinities(units: Array, neighbours: int, sharpness: float) -> scipy.sparse.csr_matrix:
     """Symmetric weights (n, n) of a graph that joins rows of norm 1 to their nearest ones.
 
     W_ij = exp(-sharpness (1 - cos_ij)) where j is among the nearest neighbours of i, or i of j.
@@ -145,19 +145,19 @@ def affinities(units: Array, neighbours: int, sharpness: float) -> sparse.csr_ma
     distances, nearest = search.kneighbors()  # of unit rows: |a - b|^2 = 2 (1 - cos)
     weights = np.exp(-sharpness * np.square(distances.astype(np.float64)) / 2)
     pointers = np.arange(0, n * count + 1, count)
-    directed = sparse.csr_matrix((weights.ravel(), nearest.ravel(), pointers), shape=(n, n))
+    directed = scipy.sparse.csr_matrix((weights.ravel(), nearest.ravel(), pointers), shape=(n, n))
     return directed.maximum(directed.T).tocsr()
 
 
-def normalised(weights: sparse.csr_matrix) -> sparse.csr_matrix:
+def normalised(weights: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
     """S = D^-1/2 W D^-1/2 for the diagonal matrix D of the row sums of W."""
     degrees = np.asarray(weights.sum(axis=1)).ravel()
-    roots = sparse.diags_array(1 / np.sqrt(np.maximum(degrees, np.finfo(float).tiny)))
-    return sparse.csr_matrix(roots @ weights @ roots)
+    roots = scipy.sparse.diags_array(1 / np.sqrt(np.maximum(degrees, np.finfo(float).tiny)))
+    return scipy.sparse.csr_matrix(roots @ weights @ roots)
 
 
 def spread_over(
-    graph: sparse.csr_matrix, seeds: NDArray[np.float64], spread: float
+    graph: scipy.sparse.csr_matrix, seeds: NDArray[np.float64], spread: float
 ) -> NDArray[np.float64]:
     """F = (1 - a) (I - a S)^-1 Y by the steps F <- a S F + (1 - a) Y, which converge to it.
 

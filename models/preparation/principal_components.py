@@ -10,7 +10,6 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy import sparse
 
 from features.block import Block, BoolArray, FloatArray
 from features.estimator import Estimator
@@ -189,7 +188,7 @@ class BlockReduction(Estimator):
         width = rows.shape[1]
         if rows.shape[0] < 2:  # nothing varies
             return np.zeros(width, np.float32), np.zeros((width, 1), np.float32)
-        if sparse.issparse(rows):
+        if scipy.sparse.issparse(rows):
             offset = np.asarray(rows.mean(axis=0), np.float32).ravel()
             svd = TruncatedSVD(min(self.components, width), random_state=self.random_state)
             decomposition = _fitted(svd, rows)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from features.block import Block, BlockName, FloatArray, reading_order
 from features.estimator import Estimator
@@ -62,8 +62,8 @@ class BlockScaler(Estimator):
     def transform(self, block: Block) -> Array:
         """Scaled features (n, d), dense or CSR as the block is."""
         rows = block.array()
-        if self.mean_ is None or sparse.issparse(rows):
-            return sparse.csr_matrix(rows * self.scale_)
+        if self.mean_ is None or scipy.sparse.issparse(rows):
+            return scipy.sparse.csr_matrix(rows * self.scale_)
         rows -= self.mean_
         rows *= self.scale_
         rows[~block.present] = 0.0
@@ -80,7 +80,7 @@ def _moments(block: Block) -> tuple[FloatArray, NDArray[np.float64]]:
         return _moments_by_tiles(block)
     rows = block.array()
     n = max(rows.shape[0], 1)
-    if sparse.issparse(rows):
+    if scipy.sparse.issparse(rows):
         return np.zeros(block.width, np.float32), np.asarray(
             np.square(rows.data, dtype=np.float64).sum() / n
         )
@@ -150,12 +150,13 @@ def joined(parts: Sequence[Array]) -> Array:
     """
     if len(parts) == 1:
         return parts[0]
-    if not any(sparse.issparse(part) for part in parts):
+    if not any(scipy.sparse.issparse(part) for part in parts):
         return np.hstack(parts)
     entries = sum(int(np.prod(part.shape)) for part in parts)
     if sum(map(_stored, parts)) * SPARSEST_DENSE >= entries:
         return np.hstack(list(map(_dense, parts)))
-    return sparse.csr_matrix(sparse.hstack([sparse.csr_matrix(part) for part in parts]))
+    blocks = [scipy.sparse.csr_matrix(part) for part in parts]
+    return scipy.sparse.csr_matrix(scipy.sparse.hstack(blocks))
 
 
 def _stored(part: Array) -> int:

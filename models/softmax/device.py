@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from models.softmax.design_matrix.transformed_block import GivenBlock, IndexedBlock, IntArray
 from models.softmax.problem import Problem, Solution
@@ -38,7 +38,9 @@ def on_gpu(device: Device, blocks: Sequence[Any], vectors: int) -> bool:
     if device == "cpu":
         return False
     rows = [block.rows if isinstance(block, GivenBlock) else block for block in blocks]
-    if any(sparse.issparse(of_block) or isinstance(of_block, IndexedBlock) for of_block in rows):
+    if any(
+        scipy.sparse.issparse(of_block) or isinstance(of_block, IndexedBlock) for of_block in rows
+    ):
         return False
     numbers = sum(of_block.shape[0] * of_block.shape[1] for of_block in rows)
     return bool(vectors * numbers >= SMALLEST and 4 * numbers <= LARGEST)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from features.machine.extras import lacking
 from features.machine.nearest import nearest
@@ -230,25 +230,34 @@ def located_encoders(encoders: Encoders, folder: Path) -> Encoders:
     return located(encoders, folder)
 
 
-def default_fusions(content: Mapping[str, Any]) -> list[Any]:
-    """The fusions of a grid that names none, of those that `recommended` names: what runs here."""
-    return [entry for entry in recommended(content) if not _lacked(entry)]
+class DefaultFusions(NamedTuple):
+    """What `recommended` names, by whether it can run here.
+
+    Parameters
+    ----------
+    entries : of a grid that names no fusions, as it would list them.
+    lacked : the others by their names, with the modules they need that are not installed.
+    """
+
+    entries: list[Any]
+    lacked: list[tuple[str, tuple[str, ...]]]
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What would be compared, too, if it were installed, and what installs it."""
+        return tuple(
+            f"By default {name} would be compared, too: {lacking('it', modules)}"
+            for name, modules in self.lacked
+        )
 
 
-def left_out(content: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a grid would compare by default if it were installed, and what installs it."""
-    if "fusion" in content:
-        return ()
-    return tuple(
-        f"By default {name} would be compared, too: {lacking('it', modules)}"
-        for name, modules in lacked_fusions(content)
+def default_fusions(content: Mapping[str, Any]) -> DefaultFusions:
+    """The fusions of a grid that names none."""
+    lacked = [(entry, _lacked(entry)) for entry in recommended(content)]
+    return DefaultFusions(
+        [entry for entry, modules in lacked if not modules],
+        [(_shortest(entry), modules) for entry, modules in lacked if modules],
     )
-
-
-def lacked_fusions(content: Mapping[str, Any]) -> list[tuple[str, tuple[str, ...]]]:
-    """Fusions that `recommended` names and `default_fusions` does not, and modules they need."""
-    lacked = [(_shortest(entry), _lacked(entry)) for entry in recommended(content)]
-    return [(name, modules) for name, modules in lacked if modules]
 
 
 def _lacked(entry: object) -> tuple[str, ...]:

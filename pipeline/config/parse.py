@@ -12,11 +12,11 @@ from features.machine.nearest import nearest, suggested
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config import values
 from pipeline.config.component_lists import (
+    DefaultFusions,
     Lists,
     components,
     default_fusions,
     encoders,
-    left_out,
     located,
     located_encoders,
 )
@@ -141,7 +141,8 @@ def parse_grid(
     task = values.task(content.get("task", "classification"), problems)
     data = data_key(content.get("data"), problems, sources)
     problems += wrong_names(content, data, folder, sources, problems) if look else []
-    lists = _lists(content, problems)
+    by_default = DefaultFusions([], []) if "fusion" in content else default_fusions(content)
+    lists = _lists({"fusion": by_default.entries, **content}, problems)
     split = values.split(content.get("split", {}), problems)
     curve = values.label_shares(content.get("learning_curve", []), problems)
     unseen, fusions = split.unseen_classes, lists["fusion"]
@@ -165,7 +166,7 @@ def parse_grid(
         rope=values.rope(content, task, problems),
         learning_curve=curve,
         run=values.run(content.get("run", {}), problems),
-        folder=folder, plugins=plugins, left_out=left_out(content),
+        folder=folder, plugins=plugins, left_out=by_default.left_out,
     ))
 
 
@@ -191,8 +192,7 @@ def _unknown_keys(content: Mapping[str, Any]) -> list[Problem]:
 
 def _lists(content: Mapping[str, Any], problems: list[Problem]) -> Lists:
     """The components under each key that lists some; mistakes are added to `problems`."""
-    fusions = [] if "fusion" in content else default_fusions(content)
-    given = {"classifier": ["logistic"], "fusion": fusions, **content}
+    given = {"classifier": ["logistic"], **content}
     lists = Lists(
         image=encoders("image", given, IMAGE_ENCODERS, problems),
         text=encoders("text", given, TEXT_ENCODERS, problems),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from features.block import IntArray, Modality
 from pipeline.data.left_out import LeftOut
 from pipeline.data.picture_check import Sizes
 from pipeline.data.rows import Groups, Labels
+from pipeline.store.keys import key_of
 from reports.wording import first_lines, for_terminal
 
 SHOWN = 50  # problems printed before the rest is counted
@@ -107,6 +109,26 @@ class Dataset:
         """Rows of each class (K,), of those with a label."""
         sizes: IntArray = np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes))
         return sizes
+
+    @cached_property
+    def digest(self) -> str:
+        """Sha256 of all that is told of the rows: the fingerprint, and what that does not have."""
+        described = self.class_texts
+        return key_of({
+            "fingerprint": self.fingerprint,
+            "texts": self.texts,
+            "samples": {name: distinct.digests for name, distinct in self.modalities.items()},
+            "sizes": self.sizes.tolist(),
+            "group": self.group_name,
+            "left out": self.left_out,
+            "notes": self.notes,
+            "columns": {name: codes.tolist() for name, codes in self.columns.items()},
+            "class texts": None
+            if described is None
+            else [described.classes.tolist(), described.positions.tolist()],
+            "breakdown": self.breakdown,
+            "recurring": sorted(self.recurring),
+        })
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from PIL import Image
 
 from features.pictures.decoding import UnreadablePicture, encoded
+from pipeline.data.reading import arrow as pa
 from pipeline.data.reading.arrow_types import without_views
 from pipeline.data.reading.numbers import number_text
 from pipeline.data.samples import Samples, SourceError
@@ -24,7 +24,6 @@ from pipeline.data.sources.rows import Names, Recurring, Roles, samples_from
 
 FRAME = "frame"
 NAME = "data"  # what messages call the rows: that is what they are given as
-PICTURE = pa.struct([("bytes", pa.large_binary()), ("path", pa.large_string())])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +172,8 @@ def _pictures(values: Any) -> Any:
     column = [_picture(value, row, problems) for row, value in enumerate(values, 1)]
     if problems:
         raise SourceError(first_few(problems, "such rows"))
-    return pa.array(column, PICTURE)
+    file = [("bytes", pa.large_binary()), ("path", pa.large_string())]
+    return pa.array(column, pa.struct(file))
 
 
 def _picture(value: Any, row: int, problems: list[str]) -> Mapping[str, Any] | None:

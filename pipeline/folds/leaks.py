@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from features.block import IntArray, Modality
 from pipeline.data.dataset import Dataset
@@ -151,7 +151,7 @@ def _joined(index: IntArray, pairs: Pairs) -> IntArray:
         return index
     size = int(index.max()) + 1
     inside = pairs[(pairs < size).all(axis=1)]
-    table = sparse.csr_matrix((np.ones(len(inside)), tuple(inside.T)), shape=(size, size))
+    table = scipy.sparse.csr_matrix((np.ones(len(inside)), tuple(inside.T)), shape=(size, size))
     joined = index.copy()
     joined[there] = connected_components(table, directed=False)[1][index[there]]
     return joined

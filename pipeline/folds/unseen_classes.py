@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from features.block import BoolArray
 from pipeline.data.dataset import Dataset, DatasetError
@@ -125,7 +125,8 @@ def _together(classes: Labels, labels: Labels, groups: Groups | None) -> list[li
     from scipy.sparse.csgraph import connected_components
 
     columns = np.unique(groups, return_inverse=True)[1]
-    table = sparse.csr_matrix((np.ones(len(labels)), (np.searchsorted(classes, labels), columns)))
+    coordinates = np.searchsorted(classes, labels), columns
+    table = scipy.sparse.csr_matrix((np.ones(len(labels)), coordinates))
     number, units = connected_components(table @ table.T, directed=False)
     return [classes[units == unit].tolist() for unit in range(number)]
 

@@ -21,8 +21,8 @@ from itertools import product
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from features.block import FloatArray, unit_rows
 from models.classifier import Array
@@ -108,12 +108,12 @@ def _unit(rows: Array) -> Array:
     if isinstance(rows, np.ndarray):
         return unit_rows(rows)
     norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1))).ravel()
-    lengths = sparse.diags(1 / np.where(norms > 0, norms, 1))
-    return sparse.csr_matrix(lengths @ rows, dtype=np.float32)
+    lengths = scipy.sparse.diags(1 / np.where(norms > 0, norms, 1))
+    return scipy.sparse.csr_matrix(lengths @ rows, dtype=np.float32)
 
 
 def _products(queries: Array, candidates: Array) -> FloatArray:
     """Cosines float32 (b, m)."""
     products: Any = queries @ candidates.T
-    dense = products.toarray() if sparse.issparse(products) else products
+    dense = products.toarray() if scipy.sparse.issparse(products) else products
     return np.ascontiguousarray(dense, dtype=np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -38,7 +38,8 @@ class CellScores:
 
     def __init__(self, plan: Plan, comparison: Comparison, stored: Outcomes) -> None:
         self._comparison = comparison
-        self._result = cache(partial(result_of, store=comparison.store))
+        # None is held: those of all folds would fill the memory that fits need.
+        self._result = partial(result_of, store=comparison.store)
         self._pieces: dict[Cell, list[Unit | Combination]] = {}
         for piece in chain[Unit | Combination](plan.units, plan.combinations):
             self._pieces.setdefault(piece.cell, []).append(piece)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from features.block import Modality, modality_of
 from pipeline.config.cells import build_encoder
@@ -11,17 +12,17 @@ from pipeline.data.near_duplicates import near_duplicates
 from pipeline.engine.progress import step
 from pipeline.folds.checks import checks_of_folds
 from pipeline.plan.comparison import Comparison
+from pipeline.plan.versions import code_versions
+from pipeline.store.manifest import Entry
 from reports.analysis.checks import Check, severe_first
 from reports.wording import for_terminal
 
 
 def checks_before_fits(comparison: Comparison) -> tuple[Check, ...]:
     """What rows, folds, encoders and the install show, severe ones first; nothing is encoded."""
-    unseen = comparison.grid.split.unseen_classes
     with step("look for leaks and duplicates"):
-        near = near_duplicates(comparison.dataset, comparison.store)
         doubts = [
-            *checks_of_folds(comparison.dataset, comparison.folds, unseen, near),
+            *_of_folds(comparison),
             *_unfit_encoders(comparison),
             *(Check("left out", sentence) for sentence in comparison.grid.left_out),
         ]
@@ -31,6 +32,32 @@ def checks_before_fits(comparison: Comparison) -> tuple[Check, ...]:
 def said(check: Check) -> str:
     """A check as a line of a terminal."""
     return for_terminal(f"{'ALARM' if check.severe else 'warning'}: {check.sentence}")
+
+
+def _of_folds(comparison: Comparison) -> list[Check]:
+    """What rows and folds show; kept in the store, where the next run finds it.
+
+    To look takes .15 of the second that a cached run takes (benchmarks.start).
+    """
+    dataset, store = comparison.dataset, comparison.store
+    unseen = comparison.grid.split.unseen_classes
+
+    def look() -> Entry:
+        near = near_duplicates(dataset, store)
+        checks = checks_of_folds(dataset, comparison.folds, unseen, near)
+        return Entry({}, {
+            "label": f"{len(checks)} doubts", "checks": [asdict(check) for check in checks]
+        })
+
+    facts = store.get(
+        {
+            "kind": "checks", **code_versions(), "rows": dataset.digest,
+            "folds": comparison.context.key, "unseen classes": unseen,
+        },
+        look,
+        lambda entry: isinstance(entry.facts["checks"], list),
+    ).facts
+    return [Check(**fields) for fields in facts["checks"]]
 
 
 def _unfit_encoders(comparison: Comparison) -> Iterator[Check]:

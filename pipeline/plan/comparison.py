@@ -27,6 +27,7 @@ class Comparison:
     progress : shows how far the work has come.
     limit : says which tasks may still begin; None for all.
     computed : what its tasks computed so far, for it and for others of the same data set.
+    hindered : what of them failed or was not reached.
     """
 
     grid: Grid
@@ -38,6 +39,7 @@ class Comparison:
     progress: Progress
     limit: Limit | None = None
     computed: list[Done] = field(default_factory=list)
+    hindered: list[Outcome] = field(default_factory=list)
 
     @cached_property
     def context(self) -> Context:
@@ -65,4 +67,7 @@ class Comparison:
         outcomes = run_all(tasks, self.engine, self.store, self.progress, known, self.limit)
         done = [outcome for outcome in outcomes.values() if isinstance(outcome, Done)]
         self.computed.extend(outcome for outcome in done if not outcome.reused)
+        self.hindered.extend(
+            outcome for outcome in outcomes.values() if not isinstance(outcome, Done)
+        )
         return outcomes

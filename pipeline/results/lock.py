@@ -15,7 +15,7 @@ from features import IMAGE_ENCODERS, TEXT_ENCODERS
 from models import CLASSIFIERS, FUSIONS
 from pipeline.config.components import Encoders, EncoderSet, filled_in
 from pipeline.config.grid import Grid
-from pipeline.config.reading.origin import ORIGIN
+from pipeline.config.reading.origin import FINGERPRINT, ORIGIN
 from pipeline.data.frame import FRAME, FRAMES
 from pipeline.data.sources import SOURCES
 from pipeline.program.names import called
@@ -58,7 +58,7 @@ def lock_text(grid: Grid, versions: Mapping[str, str], fingerprint: str) -> str:
     yaml.dump(content, text)
     facts = {**_how_again(grid),
              "tuned parameters that are not listed": "candidates by default of these versions",
-             "data fingerprint (sha256)": fingerprint, **versions}
+             FINGERPRINT.strip("#: "): fingerprint, **versions}
     return text.getvalue() + "".join(f"# {name}: {value}\n" for name, value in facts.items())
 
 

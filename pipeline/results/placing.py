@@ -96,6 +96,11 @@ def make_writable(folder: Path) -> None:
         pass
 
 
+def is_settled(folder: Path) -> bool:
+    """Whether the files of a run are in place, and none wait to be moved there."""
+    return not any((folder / name).exists() for name in (WHOLE, EARLIER, MOVING))
+
+
 def take_up(folder: Path) -> None:
     """Put the files in place that a stopped run had written whole; nothing where there are none."""
     whole, moving = folder / WHOLE, folder / MOVING

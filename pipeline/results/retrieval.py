@@ -32,11 +32,12 @@ from pipeline.metrics.retrieval import RETRIEVAL_METRICS, chance_of_hit
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import PlanOutcomes
 from pipeline.plan.plan import Plan
+from pipeline.plan.versions import package_versions
 from pipeline.results.arrow_columns import named, strings, whole_numbers
 from pipeline.results.files import write_files
 from pipeline.results.inner_ranks import score_of
 from pipeline.results.lock import lock_text
-from pipeline.results.record import cell_record, package_versions, remarks_of
+from pipeline.results.record import cell_record, remarks_of
 from pipeline.store.manifest import Entry
 from pipeline.tasks.matching import SIDES, ranks_of
 from pipeline.tasks.unit import Unit, result_of

@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.grid import GridTask
+from pipeline.data.sources.columns import ENDINGS
 
 FOLDS = 5
 LARGE = 5_000  # rows from which on folds are drawn once: with as many, a draw decides little
+
+
+def is_data(path: Path) -> bool:
+    """Whether a path is that of a table or a folder, and not that of a grid."""
+    return path.is_dir() or path.suffix.lower() in ENDINGS
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from features.machine.extras import lacking, not_installed
 from features.texts.sentence_models import MINILM_PACKAGE
 from features.texts.tokenizer import segmenting
 from features.texts.writing_systems import letters_by_system
-from pipeline.config.component_lists import lacked_fusions
+from pipeline.config.component_lists import default_fusions
 from pipeline.start.draft import Draft, Instead, Line
 from pipeline.start.languages import Guess, language_of
 
@@ -50,7 +50,7 @@ def left_out(draft: Draft) -> tuple[Line, ...]:
     """What a grid would compare if it were installed, and what installs it; or nothing."""
     entries = (*draft.image, *draft.text)
     better = [entry.instead for entry in entries if entry.instead is not None]
-    better += [Instead(*lacked) for lacked in lacked_fusions(draft.content(""))]
+    better += [Instead(*lacked) for lacked in default_fusions(draft.content("")).lacked]
     if not better:
         return ()
     modules = dict.fromkeys(chain.from_iterable(instead.modules for instead in better))

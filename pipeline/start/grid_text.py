@@ -46,7 +46,7 @@ def grid_text(draft: Draft, name: str, path: str, command: str) -> str:
     for key, entries in (("image", draft.image), ("text", draft.text)):
         lines += [f"{key}:", *_block(entries, "  - {value}", in_list=True)] if entries else []
     lines += ["# what is compared without a list of your own:",
-              f"# fusion: {flow(default_fusions(content))}"]
+              f"# fusion: {flow(default_fusions(content).entries)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -15,7 +15,7 @@ from pipeline.config.parse import checked_grid
 from pipeline.config.yaml_lines import parse_yaml
 from pipeline.data.sources.columns import ENDINGS, read_columns
 from pipeline.program.names import called, is_installed
-from pipeline.start.draft import Draft, Given, Line, NoStart
+from pipeline.start.draft import Draft, Given, Line, NoStart, is_data
 from pipeline.start.encoders import left_out
 from pipeline.start.folders import folder_draft
 from pipeline.start.grid_text import flow, grid_text
@@ -66,11 +66,6 @@ class Start:
             value = str(entry.value) if is_text else flow(entry.value)
             yield for_terminal(f"  {entry.key:{width}}  {value}" + (entry.why and f": {entry.why}"))
         yield from map(for_terminal, draft.doubts)
-
-
-def is_data(path: Path) -> bool:
-    """Whether a path is that of a table or a folder, and not that of a grid."""
-    return path.is_dir() or path.suffix.lower() in ENDINGS
 
 
 def start(path: Path, given: Given | None = None, store: Store | None = None) -> Start:

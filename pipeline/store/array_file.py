@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from features.block import Block
 from pipeline.store.checks.csr import read_csr
 from pipeline.store.files import flush
 
-Array: TypeAlias = NDArray[Any] | sparse.csr_matrix
+Array: TypeAlias = "NDArray[Any] | scipy.sparse.csr_matrix"
 
 MAPPED = 2**14  # numbers, from which on mapping a file takes no longer than reading it
 
@@ -45,14 +45,14 @@ def write_array(folder: Path, name: str, array: Array | Path) -> tuple[Path, tup
     -------
     path, shape, dtype
     """
-    path = folder / f"{name}.{'npz' if sparse.issparse(array) else 'npy'}"
+    path = folder / f"{name}.{'npz' if scipy.sparse.issparse(array) else 'npy'}"
     if isinstance(array, Path):
         array.rename(path)
         moved: NDArray[Any] = np.load(path, mmap_mode="r")
         return path, moved.shape, str(moved.dtype)
     with path.open("wb") as file:
-        if sparse.issparse(array):
-            sparse.save_npz(file, sparse.csr_matrix(array), compressed=False)
+        if scipy.sparse.issparse(array):
+            scipy.sparse.save_npz(file, scipy.sparse.csr_matrix(array), compressed=False)
         else:
             np.save(_Plain(file), array, allow_pickle=False)
         flush(file)

@@ -25,9 +25,10 @@ UNREADABLE = "its manifest cannot be read"
 class Entry:
     """A stored value: arrays by name, and `facts` (plain JSON). Computing it took `seconds`.
 
-    `checksums` are those of the arrays' files, by name, once it is stored. An entry to be stored
-    may name, in place of an array, the `.npy` file under `Store.scratch` that holds it; the store
-    moves it. An entry from the store holds arrays.
+    `checksums` are those of the arrays' files, by name, once it is stored; `seal` is then that of
+    its manifest, which has these and all else that is no array. An entry to be stored may name, in
+    place of an array, the `.npy` file under `Store.scratch` that holds it; the store moves it. An
+    entry from the store holds arrays.
     """
 
     arrays: Mapping[str, Any]
@@ -35,6 +36,7 @@ class Entry:
     seconds: float = 0.0
     reused: bool = False
     checksums: Mapping[str, str] = field(default_factory=dict)
+    seal: str = ""
 
 
 class StoredFile(TypedDict):
@@ -117,8 +119,23 @@ def stored_entry(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> Entr
         raise Damaged(problem)
     checksums = {name: str(about["sha256"]) for name, about in manifest["files"].items()}
     return Entry(
-        arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums
+        arrays, manifest["facts"], float(manifest["seconds"]), reused=True, checksums=checksums,
+        seal=str(manifest["sha256"]),
     )
+
+
+def files_under(seal: str, content: bytes) -> dict[str, StoredFile] | None:
+    """The files that a manifest names; None where it is not the one of this seal.
+
+    Whoever noted the seal had read that manifest and found it sound: this one says the same.
+    """
+    end = f'{SEAL}{seal}"}}'.encode()
+    if not content.endswith(end):
+        return None
+    if hashlib.sha256(content[: -len(end)] + b"}").hexdigest() != seal:
+        return None
+    files: dict[str, StoredFile] = json.loads(content)["files"]
+    return files
 
 
 def sealed(manifest: str) -> str:

@@ -37,12 +37,12 @@ class Store(ABC):
 
     Attributes
     ----------
-    used : keys of the entries that were read here, or put here.
+    used : seals of the entries that were read here, or put here, by key.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.used: set[str] = set()
+        self.used: dict[str, str] = {}
 
     @abstractmethod
     def make(self) -> None:
@@ -159,8 +159,20 @@ class Store(ABC):
         except Damaged:
             return None
         self._touch(key)
-        self.used.add(key)
+        self.used[key] = entry.seal
         return entry
+
+    def is_unchanged(self, key: str, seal: str, *, with_arrays: bool = True) -> bool:
+        """Whether the entry of a key is there, sound, and the very one whose seal was noted.
+
+        Parameters
+        ----------
+        with_arrays : whether its arrays are looked at, and it counts as used.
+        """
+        if not with_arrays:
+            manifest = self.manifest_at(key)
+            return manifest is not None and manifest["sha256"] == seal
+        return self.at(key) is not None and self.used[key] == seal
 
     def load(self, ingredients: Ingredients) -> Entry | None:
         """The entry, verified; None where there is none or it is damaged."""

@@ -84,14 +84,13 @@ def numbered_groups(groups: Rows | None, rows: Rows) -> Rows | None:
 def rows_digest(dataset: Dataset, fold: Fold, modalities: tuple[Modality, ...]) -> str:
     """Digest of the samples and classes of the fold's rows, in order, and of its inner folds."""
     rows = np.concatenate([fold.train, fold.test])
-    position_of = {int(row): position for position, row in enumerate(fold.train)}
     return key_of({
         "classes": dataset.classes,
         "train": len(fold.train),
         "labels": dataset.labels[rows].tolist(),
         "samples": {modality: _sample_digests(dataset, modality, rows) for modality in modalities},
         "inner": [
-            [[position_of[int(row)] for row in part] for part in split] for split in fold.inner
+            [np.searchsorted(fold.train, part).tolist() for part in split] for split in fold.inner
         ],
     })
 
@@ -142,4 +141,5 @@ def _listed_groups(dataset: Dataset, rows: Rows) -> list[int] | None:
 
 def _sample_digests(dataset: Dataset, modality: Modality, rows: Rows) -> list[str | None]:
     modal = dataset.modalities[modality]
-    return [modal.digests[position] if position >= 0 else None for position in modal.index[rows]]
+    positions = modal.index[rows].tolist()
+    return [modal.digests[position] if position >= 0 else None for position in positions]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,7 @@ from typing import Any
 from features.machine.nearest import nearest
 from pipeline.config.grid import Grid
 from pipeline.config.parse import parse_grid
-from pipeline.config.reading.origin import LOCK, ORIGIN, VERDICT
+from pipeline.config.reading.origin import LOCK, ORIGIN, VERDICT, fingerprint_in
 from pipeline.config.yaml_lines import read_yaml
 from pipeline.results.origin import changed
 from pipeline.use.problem import BundleError
@@ -90,8 +89,7 @@ class FinishedRun:
     @property
     def fingerprint(self) -> str:
         """Of the rows that it saw."""
-        match = re.search(r"^# data fingerprint \(sha256\): (\w+)$", self.lock, re.MULTILINE)
-        return match.group(1) if match else ""
+        return fingerprint_in(self.lock)
 
     @property
     def choose(self) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from pipeline.engine.progress import Progress, step
 from pipeline.engine.task import Engine
 from pipeline.plan.comparison import Comparison
 from pipeline.plan.load import load
-from pipeline.results.record import package_versions
+from pipeline.plan.versions import package_versions
 from pipeline.store.opening import store_at
 from pipeline.use.bundle import Bundle, check_is_new
 from pipeline.use.card import card

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 from reports.analysis.ranking import FEWEST_UNITS, rank_cells, ranking_metric
 from reports.analysis.standing import Standing
@@ -109,7 +109,8 @@ class Pooled:
         if self.units < FEWEST_UNITS or not len(known):
             return PooledInterval(estimate, None, None, self.units, self.grouped, level)
         tails = (1 - level) / 2, (1 + level) / 2
-        wider = float(stdtrit(self.units - 1, tails[1]) / ndtri(tails[1]))
+        of_t = scipy.special.stdtrit(self.units - 1, tails[1])
+        wider = float(of_t / scipy.special.ndtri(tails[1]))
         low, high = (estimate + wider * (np.quantile(known, tail) - estimate) for tail in tails)
         return PooledInterval(estimate, float(low), float(high), self.units, self.grouped, level)
 

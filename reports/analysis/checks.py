@@ -6,16 +6,20 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.analysis.procedures import procedures
-from reports.analysis.ranking import Ranking, rank_cells
-from reports.analysis.standing import Kind, Standing
 from reports.fold_record import CellRecord, FoldRecord
 from reports.record import ScoredRecord
 from reports.wording import count, figure, first_listed, listed, quoted
 from reports.work_record import EncodedRecord
+
+# Statistics are imported where records are checked: what is said before the first fit, and by a run
+# whose results are all stored, needs none.
+if TYPE_CHECKING:
+    from reports.analysis.ranking import Ranking
+    from reports.analysis.standing import Kind, Standing
 
 NEAR_PERFECT = 0.98
 SHOWN = 5
@@ -47,6 +51,8 @@ class Check:
 
 def checks(record: ScoredRecord) -> tuple[Check, ...]:
     """Every doubt that the record itself raises, severe ones first."""
+    from reports.analysis.ranking import rank_cells
+
     ranking = rank_cells(record)
     doubts = [
         *_near_perfect(record, ranking),
@@ -118,6 +124,8 @@ def _edges(record: ScoredRecord, ranking: Ranking) -> Iterator[Check]:
 
     These are the cells that the choices on inner folds take most often, and the best.
     """
+    from reports.analysis.procedures import procedures
+
     matter = {choosing.favourite[0] for choosing in procedures(record).values()}
     best = ranking.best("image", "text", "fusion")
     matter |= set() if best is None else {best.cell.name}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def corrected_resampled_interval(
     mean, scale, count = _corrected(differences, n_train, n_test)
     if scale is None:
         return Interval(mean, None, None, count, level)
-    half = float(stdtrit(freedom or count - 1, (1 + level) / 2)) * scale
+    half = float(scipy.special.stdtrit(freedom or count - 1, (1 + level) / 2)) * scale
     return Interval(mean, mean - half, mean + half, count, level)
 
 
@@ -126,7 +126,7 @@ def corrected_resampled_t(
             float(np.copysign(np.inf, mean)) if mean else 0.0, freedom, 0.0 if mean else 1.0
         )
     t = mean / scale
-    return TTest(t, freedom, float(2 * stdtr(freedom, -abs(t))))
+    return TTest(t, freedom, float(2 * scipy.special.stdtr(freedom, -abs(t))))
 
 
 def correlated_bayes(
@@ -168,7 +168,9 @@ def correlated_bayes(
     if scale == 0:
         return Posterior(float(mean > rope), float(abs(mean) <= rope), float(mean < -rope), rope)
     freedom = freedom or count - 1
-    better, worse = (float(stdtr(freedom, (side - rope) / scale)) for side in (mean, -mean))
+    better, worse = (
+        float(scipy.special.stdtr(freedom, (side - rope) / scale)) for side in (mean, -mean)
+    )
     return Posterior(better, max(0.0, 1 - better - worse), worse, rope)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from reports.analysis.mean_ranks import mean_ranks
 from reports.record import Score
@@ -83,7 +83,7 @@ class _Sums:
         units = self._units if rows is None else self._units[rows]
         summed = values if rows is None else values[rows]
         present, positions = np.unique(units, return_inverse=True)
-        selector = sparse.csr_matrix(
+        selector = scipy.sparse.csr_matrix(
             (np.ones(len(units), np.float32), (positions, np.arange(len(units)))),
             shape=(len(present), len(units)),  # stated: no cell may predict a class, no rows then
         )

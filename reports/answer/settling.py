@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil, inf, sqrt
 from statistics import fmean, stdev
 
-from scipy.special import stdtrit
+import scipy
 
 from reports.analysis.ranking import FEW_UNITS, Comparison, Ranking
 from reports.analysis.standing import Standing
@@ -87,7 +87,7 @@ class _Width:
                           [entry.n_train for entry in records])
         )
         count = round(draws * self.count)
-        quantile = float(stdtrit(self.ranking.freedom(count, units), 1 - LEVEL / 2))
+        quantile = float(scipy.special.stdtrit(self.ranking.freedom(count, units), 1 - LEVEL / 2))
         return quantile * sqrt(1 / count + n_test / n_train) * self.deviation
 
     def times(self, draws: float, allowed: float) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from reports import SECTIONS
 from reports.section import Section
+from reports.sections import SECTIONS
 
 FAILED = "failed"
 _OF_FAILED = {

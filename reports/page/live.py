@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from reports.page.render import environment
+from reports.page.environment import environment
 from reports.page.steps import steps_of
+from reports.units import elapsed, moment, rough_duration
+from reports.wording import (
+    capitalize_first,
+    clean,
+    count,
+    figure,
+    metric_label,
+    noun_of,
+    short,
+)
 
 
 def page(said: Mapping[str, Any]) -> str:
@@ -19,7 +31,7 @@ def page(said: Mapping[str, Any]) -> str:
     ----------
     said : what progress.json holds; see `pipeline.engine.showing.snapshot`.
     """
-    template = environment("html").get_template("page/progress.html")
+    template = _environment().get_template("page/progress.html")
     return template.render(said=said, state=Markup(_state(said)))
 
 
@@ -32,7 +44,7 @@ def script(said: Mapping[str, Any]) -> str:
 
 
 def _state(said: Mapping[str, Any]) -> str:
-    return environment("html").get_template("page/progress_state.html").render(
+    return _environment().get_template("page/progress_state.html").render(
         said=said, steps=steps_of(said["stages"]), scores=_best_first(said["scores"])
     )
 
@@ -47,3 +59,16 @@ def _best_first(scores: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         return False, -value if score["greater_is_better"] else value
 
     return sorted(scores, key=rank)
+
+
+@cache
+def _environment() -> Environment:
+    """Without what draws charts, which a run whose report stands has no use for."""
+    return environment(
+        PackageLoader("reports"),
+        lambda value: value if hasattr(value, "__html__") else clean(str(value)),
+        (
+            capitalize_first, count, elapsed, figure, metric_label, moment, noun_of,
+            rough_duration, short,
+        ),
+    )

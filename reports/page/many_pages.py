@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from markupsafe import Markup, escape
 
 from reports.analysis.many_data_sets import AcrossFacts
-from reports.page.render import environment
+from reports.page.render import templates
 from reports.wording import clean, short
 
 AXIS, TOP, STEP = 340, 62, 22
@@ -18,7 +18,7 @@ NAMED = 46  # letters of a name
 def pages(facts: AcrossFacts, metric: str) -> dict[str, str]:
     """Name -> content of compare.html (complete in itself), compare.md and the diagram it shows."""
     svg = diagram(facts)
-    html, markdown = environment("html"), environment("md")
+    html, markdown = templates("html"), templates("md")
     return {
         "compare.html": html.get_template("page/compare.html").render(
             facts=facts, metric=metric, svg=Markup(svg)

@@ -9,26 +9,21 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from jinja2 import (
-    ChoiceLoader,
-    Environment,
-    FileSystemBytecodeCache,
-    FunctionLoader,
-    PackageLoader,
-    StrictUndefined,
-)
+from jinja2 import ChoiceLoader, Environment, FunctionLoader, PackageLoader
 from markupsafe import Markup
 
-from reports import RETRIEVAL_SECTIONS, SECTIONS
 from reports.charts import vega
 from reports.page import markdown
 from reports.page.brought import FAILED, is_brought, source_of
+from reports.page.environment import environment
 from reports.page.files import write_whole
 from reports.page.latex import main_table
 from reports.page.thumbnails import Thumbnails
 from reports.record import RunRecord
+from reports.retrieval import RETRIEVAL_SECTIONS
 from reports.retrieval_record import RetrievalRecord
 from reports.section import Chart, Section
+from reports.sections import SECTIONS
 from reports.sentences.intervals import between, ends, plus_minus
 from reports.units import duration, elapsed, moment, rough_duration, size
 from reports.wording import (
@@ -160,9 +155,9 @@ def _brought(
         part = part_of(name, template, section, record)
         if part is not None:  # once by itself, so that it cannot take the page with it
             shown = {"facts": part.facts, "charts": part.charts, "record": record}
-            html = environment("html").get_template(f"html/{template}.html")
+            html = templates("html").get_template(f"html/{template}.html")
             html.render(**shown, thumbnail=Thumbnails(record))
-            environment("md").get_template(f"markdown/{template}.md").render(**shown)
+            templates("md").get_template(f"markdown/{template}.md").render(**shown)
     except Exception as error:
         said = in_a_line(error)
         logger.warning("warning: the section '%s' of a plugin failed: %s", name, said)
@@ -172,7 +167,7 @@ def _brought(
 
 def html_page(record: RunRecord | RetrievalRecord, parts: list[Part], script: str) -> str:
     """The whole page; `script` draws the charts, as vega.script gives it."""
-    template = environment("html").get_template("page/page.html")
+    template = templates("html").get_template("page/page.html")
     return template.render(
         record=record, parts=parts, script=Markup(script), thumbnail=Thumbnails(record)
     )
@@ -180,7 +175,7 @@ def html_page(record: RunRecord | RetrievalRecord, parts: list[Part], script: st
 
 def markdown_page(record: RunRecord | RetrievalRecord, parts: list[Part]) -> str:
     """The same content as Markdown, which points to charts/<name>.svg."""
-    text = environment("md").get_template("page/page.md").render(record=record, parts=parts)
+    text = templates("md").get_template("page/page.md").render(record=record, parts=parts)
     return text.strip() + "\n"
 
 
@@ -198,27 +193,16 @@ def _markdown(value: object) -> object:
 
 
 @cache
-def environment(kind: Literal["html", "md"]) -> Environment:
+def templates(kind: Literal["html", "md"]) -> Environment:
     """Both formats escape every expression: html through autoescape, Markdown in `finalize`.
 
-    Compiled templates are kept between runs in Jinja's own folder, where it keeps those of one user
-    only.
+    Compiled templates are kept between runs.
     """
-    try:
-        compiled = FileSystemBytecodeCache()
-    except (OSError, RuntimeError):  # no folder of the user's own can be made
-        compiled = None
-    made = Environment(
-        loader=ChoiceLoader([FunctionLoader(source_of), PackageLoader("reports")]),
-        autoescape=True,
-        finalize=_html if kind == "html" else _markdown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        bytecode_cache=compiled,
+    made = environment(
+        ChoiceLoader([FunctionLoader(source_of), PackageLoader("reports")]),
+        _html if kind == "html" else _markdown,
+        FILTERS,
     )
-    made.filters.update({filter_.__name__: filter_ for filter_ in FILTERS})
     made.filters["embedded"] = lambda chart: Markup(vega.embedded(chart))
     made.filters["fenced"] = markdown.fenced
     return made

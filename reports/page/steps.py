@@ -32,6 +32,8 @@ STEPS: dict[str, Words] = {
         "Look for similar pictures", "Pictures that differ in no more than size or compression."),
     "look for texts that are nearly the same": Words(
         "Look for similar texts", "Texts that share most of their words."),
+    "look for the report of the very same": Words(
+        "Look for the report", "A report that would be made of the very same stays as it is."),
     "encode and fit": Words("Encode and fit", "What the grid compares."),
     "Encoding": Words(
         "Encode", "Each distinct picture and text becomes numbers, once for all cells and folds."),

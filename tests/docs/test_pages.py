@@ -19,7 +19,8 @@ from pipeline.config.parse import parse_grid
 from pipeline.config.yaml_lines import parse_yaml
 from pipeline.metrics import METRICS
 from pipeline.program.names import COMMANDS
-from reports import RETRIEVAL_SECTIONS, SECTIONS
+from reports.retrieval import RETRIEVAL_SECTIONS
+from reports.sections import SECTIONS
 from tests.docs.snippets import Snippet, blocks, command_lines, mentioned_commands, pages
 from tests.support.paths import ROOT
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from models.softmax.design_matrix.mapped import let_go, mapped_tiles, reordered, tiles
 from models.softmax.design_matrix.products import matmul_transposed, transposed
@@ -106,7 +106,7 @@ class _RepeatedBlock(_DesignBlock):
         self.X, self.transposed, self.index = X, _transposed(X, several), index
         self.indices = [index[group.start:group.stop] for group in groups]
         self.sums = [
-            sparse.csr_matrix(
+            scipy.sparse.csr_matrix(
                 (np.ones(len(of_group), np.float32), (of_group, np.arange(len(of_group)))),
                 shape=(len(X), len(of_group)),
             )
@@ -133,7 +133,7 @@ class _RepeatedBlock(_DesignBlock):
 class _SparseBlock(_DesignBlock):
     """CSR rows."""
 
-    def __init__(self, X: sparse.csr_matrix, groups: Sequence[RowGroup]) -> None:
+    def __init__(self, X: scipy.sparse.csr_matrix, groups: Sequence[RowGroup]) -> None:
         self.X = X
         self.parts = [X[group.start:group.stop] for group in groups]
         self.transposed = [part.T.tocsr() for part in self.parts]
@@ -234,7 +234,7 @@ class DesignMatrix:
 
 def _design_block(block: IndexedBlock, sets: TrainingSets, several: bool) -> _DesignBlock:
     rows, index = block.transformed.rows, block.index[sets.samples]
-    if sparse.issparse(rows):
+    if scipy.sparse.issparse(rows):
         return _SparseBlock(rows[index], sets.groups)
     if block.transformed.is_mapped:
         return _MappedBlock(reordered(rows, index), sets.groups)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from models.softmax.design_matrix.transformed_block import (
     Coefficients,
@@ -90,14 +89,14 @@ def _centred(rows: FloatArray, scale: NDArray[Any] | None) -> TransformedBlock:
     return TransformedBlock(X, to_original, rotated=False, dense_as_given=True)
 
 
-def _scaled(rows: sparse.csr_matrix, scale: NDArray[Any] | None) -> TransformedBlock:
+def _scaled(rows: scipy.sparse.csr_matrix, scale: NDArray[Any] | None) -> TransformedBlock:
     """CSR columns, only scaled: centring or rotating them would fill them."""
     factors = None if scale is None else scale.astype(np.float32)
 
     def to_original(weights: FloatArray) -> Coefficients:
         return weights if factors is None else weights * factors, np.zeros(len(weights))
 
-    X = sparse.csr_matrix(rows if factors is None else rows.multiply(factors))
+    X = scipy.sparse.csr_matrix(rows if factors is None else rows.multiply(factors))
     return TransformedBlock(X, to_original, rotated=False)
 
 

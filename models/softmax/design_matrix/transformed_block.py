@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 FloatArray = NDArray[np.float32]
 DoubleArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Matrix: TypeAlias = FloatArray | sparse.csr_matrix
+Matrix: TypeAlias = "FloatArray | scipy.sparse.csr_matrix"
 Coefficients: TypeAlias = tuple[FloatArray, DoubleArray]
 
 
@@ -86,8 +86,8 @@ class GivenBlock:
     uses: int = 1
 
 
-Part: TypeAlias = Matrix | IndexedBlock | GivenBlock
-Features: TypeAlias = Part | Sequence[Part]
+Part: TypeAlias = "Matrix | IndexedBlock | GivenBlock"
+Features: TypeAlias = "Part | Sequence[Part]"
 
 
 def blocks_of(features: Features) -> list[Part]:

@@ -328,7 +328,7 @@ def _clashes(parts: Sequence[Part]) -> dict[Part, str]:
             for other in parts
             if other is not part and (other.kind, other.name) == (part.kind, part.name)
         ]
-        if any(part.name in names_of_ours for names_of_ours in part.kind.taken):
+        if any(part.name in names_of_ours for names_of_ours in part.kind.taken()):
             others.append("modalgrid")
         if others or names[part.kind.group, part.name] > 1:
             clashes[part] = (

@@ -21,7 +21,6 @@ from pipeline.metrics import METRICS
 from pipeline.metrics.metric import Metric
 from pipeline.metrics.retrieval import RETRIEVAL_METRICS, RetrievalMetric
 from pipeline.metrics.same_class import EXTRA_METRICS
-from reports import SECTIONS
 from reports.section import Section
 
 Registry: TypeAlias = MutableMapping[str, Any]
@@ -39,14 +38,14 @@ class Kind:
     noun : what a part is called in a message.
     lacks : what a part does not have that it must have, a phrase for each.
     registry : where a part belongs.
-    taken : mappings whose names it must not have.
+    taken : gives the mappings whose names it must not have.
     """
 
     group: str
     noun: str
     lacks: Callable[[Any], list[str]]
     registry: Callable[[Any], Registry]
-    taken: tuple[Mapping[str, Any], ...]
+    taken: Callable[[], tuple[Mapping[str, Any], ...]]
 
     @property
     def mapping(self) -> str:
@@ -170,22 +169,32 @@ def class_lacks(part: Any) -> list[str]:
     return [] if isinstance(part, type) else [f"a class (it is {type(part).__name__})"]
 
 
+def _sections() -> Registry:
+    # sections import all that the report is made with, and few runs have any of a plugin's
+    from reports.sections import SECTIONS
+
+    return SECTIONS
+
+
 BUNDLED: dict[str, type] = {}  # classes of plugins, no parts of grids, that bundles may hold
 KINDS: tuple[Kind, ...] = (
     Kind(
         "encoders", "encoder", encoder_lacks,
         lambda part: IMAGE_ENCODERS if part.modality == "image" else TEXT_ENCODERS,
-        (IMAGE_ENCODERS, TEXT_ENCODERS),
+        lambda: (IMAGE_ENCODERS, TEXT_ENCODERS),
     ),
-    Kind("fusions", "fusion", fusion_lacks, lambda _: FUSIONS, (FUSIONS,)),
-    Kind("classifiers", "classifier", classifier_lacks, lambda _: CLASSIFIERS, (CLASSIFIERS,)),
+    Kind("fusions", "fusion", fusion_lacks, lambda _: FUSIONS, lambda: (FUSIONS,)),
+    Kind(
+        "classifiers", "classifier", classifier_lacks, lambda _: CLASSIFIERS,
+        lambda: (CLASSIFIERS,),
+    ),
     Kind(
         "metrics", "metric", metric_lacks,
         lambda part: METRICS if isinstance(part, Metric) else RETRIEVAL_METRICS,
-        (METRICS, RETRIEVAL_METRICS, EXTRA_METRICS),
+        lambda: (METRICS, RETRIEVAL_METRICS, EXTRA_METRICS),
     ),
-    Kind("sections", "section", section_lacks, lambda _: SECTIONS, (SECTIONS,)),
-    Kind("sources", "source", source_lacks, lambda _: SOURCES, (SOURCES, FRAMES)),
-    Kind("bundled", "class for bundles", class_lacks, lambda _: BUNDLED, (BUNDLED,)),
+    Kind("sections", "section", section_lacks, lambda _: _sections(), lambda: (_sections(),)),
+    Kind("sources", "source", source_lacks, lambda _: SOURCES, lambda: (SOURCES, FRAMES)),
+    Kind("bundled", "class for bundles", class_lacks, lambda _: BUNDLED, lambda: (BUNDLED,)),
 )
 GROUPS: dict[str, Kind] = {kind.group: kind for kind in KINDS}

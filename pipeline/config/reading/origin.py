@@ -11,7 +11,14 @@ from pipeline.config.grid import GridError
 LOCK = "grid.lock.yaml"  # the filled-in grid in a run's folder
 VERDICT = "verdict.json"  # its answer
 ORIGIN = "origin.json"  # beside it: where the grid file and the store of the run are
+FINGERPRINT = "# data fingerprint (sha256): "  # begins a line of the lock file
 CHECKSUMS = "sha256"  # key in it: of what is read from a run's folder later
+
+
+def fingerprint_in(lock: str) -> str:
+    """The fingerprint of the rows of a run, by the text of its lock file; "" where it has none."""
+    lines = (line for line in lock.splitlines() if line.startswith(FINGERPRINT))
+    return next(lines, "").removeprefix(FINGERPRINT).strip()
 
 
 def grid_file_of(path: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
+from pipeline.data.reading import arrow as pa
 
 
 def without_views(table: pa.Table) -> pa.Table:

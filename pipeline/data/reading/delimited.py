@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-import pyarrow.csv as pa_csv
-
+from pipeline.data.reading import arrow as pa
 from pipeline.data.reading.quotes import Quotes, Quoting
 from pipeline.data.samples import SourceError
 
@@ -128,9 +127,9 @@ class Delimited:
         quoting = csv.QUOTE_NONE if self.quoting == "none" else csv.QUOTE_MINIMAL
         return {"delimiter": self.delimiter, "quoting": quoting}
 
-    def options(self, refuse: Callable[[Any], str]) -> pa_csv.ParseOptions:
+    def options(self, refuse: Callable[[Any], str]) -> pa.csv.ParseOptions:
         """Arrow's; `refuse` is asked about rows of another size than the header's."""
-        return pa_csv.ParseOptions(
+        return pa.csv.ParseOptions(
             delimiter=self.delimiter,
             quote_char=False if self.quoting == "none" else '"',
             newlines_in_values=self.quoting != "none",

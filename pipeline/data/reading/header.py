@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Collection
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from pipeline.data.reading.delimited import HEAD, Delimited, delimiter_of
 from pipeline.data.reading.json_rows import json_object
 from pipeline.data.reading.quotes import Quoting
 from pipeline.data.reading.regular_files import open_regular
-from pipeline.data.reading.utf8 import MARK, utf8
+from pipeline.data.reading.utf8 import utf8
 from pipeline.data.samples import SourceError
 
 
@@ -42,7 +43,7 @@ def json_names(file: Path, asked: Collection[str]) -> list[str]:
     """
     names: dict[str, None] = {}
     with open_regular(file) as content:
-        lines = (line.removeprefix(MARK) for line in content)
+        lines = (line.removeprefix(BOM_UTF8) for line in content)
         for number, line in enumerate(filter(bytes.strip, lines), 1):
             try:
                 names.update(dict.fromkeys(json_object(utf8(line, str(file)))))

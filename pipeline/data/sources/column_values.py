@@ -6,9 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from pipeline.data.reading import arrow as pa
 from pipeline.data.reading.numbers import number_texts
 from pipeline.data.reading.regular_files import is_outside
 from pipeline.data.samples import (
@@ -63,7 +61,7 @@ def texts(columns: Columns, name: str) -> list[str | None]:
             raise pa.ArrowNotImplementedError
         values = column.cast(pa.large_string())
         if pa.types.is_temporal(column.type):
-            values = pc.replace_substring_regex(values, ZEROS_OF_SECONDS, r"\1\2")
+            values = pa.compute.replace_substring_regex(values, ZEROS_OF_SECONDS, r"\1\2")
         values = values.to_pylist()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise SourceError([f"{columns.file.name} column '{name}' must hold text, numbers, dates or "

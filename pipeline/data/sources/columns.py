@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-
+from pipeline.data.reading import arrow as pa
 from pipeline.data.reading.delimited import DELIMITERS, Delimited
 from pipeline.data.reading.header import delimited_names, json_names
 from pipeline.data.reading.json_rows import json_object
@@ -246,12 +244,12 @@ def _read_delimited(file: Path, quoting: Quoting | None, asked: Asked) -> Column
                      "line breaks in quotes")
         return "skip"
 
-    table = pa_csv.read_csv(
+    table = pa.csv.read_csv(
         pa.BufferReader(content),
         # One block for the whole file: a row longer than a block would be an error.
-        pa_csv.ReadOptions(use_threads=False, block_size=min(len(content) + 1, 2**31 - 1)),
+        pa.csv.ReadOptions(use_threads=False, block_size=min(len(content) + 1, 2**31 - 1)),
         form.options(refuse),
-        pa_csv.ConvertOptions(
+        pa.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.large_string()), include_columns=columns
         ),
     )

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import pyarrow as pa
-
 from features.machine.home import expanded
+from pipeline.data.reading import arrow as pa
 from pipeline.data.samples import Samples, SourceError
 from pipeline.data.sources.columns import Columns, missing_columns
 from pipeline.data.sources.problems import check_installed, hint

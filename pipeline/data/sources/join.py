@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, NotRequired, TypeAlias
 
-import pyarrow as pa
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
+from pipeline.data.reading import arrow as pa
 from pipeline.data.reading.names import normal
 from pipeline.data.reading.quotes import Quoting
 from pipeline.data.rows import Rows

@@ -12,10 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
+from pipeline.data.reading import arrow as pa
 from pipeline.data.reading.arrow_types import plain_type, without_views
 from pipeline.data.reading.regular_files import check_regular
 from pipeline.data.samples import SourceError
@@ -97,7 +94,7 @@ _GROUPS = _RowGroups()
 
 def _read(file: Path, group: int, name: str) -> pa.Array:
     try:
-        with pq.ParquetFile(file) as content:
+        with pa.parquet.ParquetFile(file) as content:
             table = without_views(content.read_row_group(group, columns=[name]))
             column = table.column(0).combine_chunks()
     except (pa.ArrowException, IndexError) as error:
@@ -146,7 +143,7 @@ def footers(files: Sequence[Path]) -> list[Footer]:
 
 def _footer(file: Path) -> Footer:
     check_regular(file)
-    metadata = pq.read_metadata(file)
+    metadata = pa.parquet.read_metadata(file)
     groups = range(metadata.num_row_groups)
     rows = tuple(metadata.row_group(group).num_rows for group in groups)
     return Footer(file, metadata.schema.to_arrow_schema(), rows)
@@ -221,7 +218,7 @@ def read_parquet(
     }
     plain = [name for name in names if name not in held_back]
     table = pa.concat_tables(
-        [without_views(pq.read_table(file, columns=plain)) for file in files],
+        [without_views(pa.parquet.read_table(file, columns=plain)) for file in files],
         promote_options="default",  # a file's column without values has no type
     )
     columns = {name: PictureColumn(tuple(files), path, ends) for name, path in held_back.items()}
@@ -229,7 +226,10 @@ def read_parquet(
         rows_of_pictures = _rows_of_pictures(held)
         if pa.types.is_struct(schema.field(name).type):
             paths = pa.concat_tables(
-                [without_views(pq.read_table(file, columns=[f"{name}.path"])) for file in files]
+                [
+                    without_views(pa.parquet.read_table(file, columns=[f"{name}.path"]))
+                    for file in files
+                ]
             )
             rows_of_pictures = pa.StructArray.from_arrays(
                 [rows_of_pictures, paths.flatten().column(0).combine_chunks()], ["row", "path"]
@@ -269,7 +269,7 @@ def _rows_of_pictures(column: PictureColumn) -> pa.Array:
                 continue
             held = _read(file, group, column.name)
             rows = pa.array(range(start, start + len(held)), pa.int64())
-            there = pc.greater(pc.fill_null(pc.binary_length(held), 0), 0)
-            parts.append(pc.if_else(there, rows, pa.scalar(None, pa.int64())))
+            there = pa.compute.greater(pa.compute.fill_null(pa.compute.binary_length(held), 0), 0)
+            parts.append(pa.compute.if_else(there, rows, pa.scalar(None, pa.int64())))
             start += len(held)
     return pa.concat_arrays(parts) if parts else pa.array([], pa.int64())

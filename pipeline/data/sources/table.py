@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pyarrow as pa
 from pydantic import Field
 
 from features.machine.home import expanded
+from pipeline.data.reading import arrow as pa
 from pipeline.data.reading.quotes import Quoting
 from pipeline.data.samples import Samples, SourceError, WrongKey
 from pipeline.data.sources.column_values import texts

@@ -7,14 +7,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from math import fsum
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from pipeline.config.reading.origin import LOCK, VERDICT
+from pipeline.config.reading.origin import LOCK, VERDICT, fingerprint_in
 from pipeline.config.yaml_lines import read_yaml
 
-FINGERPRINT = "# data fingerprint (sha256): "
 # What describes a cell; other columns of scores.csv are numbers.
 PARTS = ("image", "text", "fusion", "classifier")
 # Columns that say which fold a row is of, or what stands in the cell's parameters.
@@ -48,7 +47,7 @@ class TrackedCell:
         for fold in self.folds:
             for name, value in fold.items():
                 values.setdefault(name, []).append(value)
-        return {name: fmean(listed) for name, listed in values.items()}
+        return {name: fsum(listed) / len(listed) for name, listed in values.items()}
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,9 @@ def _parameters(lock: Path, verdict: Mapping[str, Any]) -> dict[str, str]:
         for name, value in grid.items()
         if name in ASKED
     }
-    for line in lock.read_text(encoding="utf-8").splitlines():
-        if line.startswith(FINGERPRINT):
-            parameters["data fingerprint"] = line.removeprefix(FINGERPRINT)
+    fingerprint = fingerprint_in(lock.read_text(encoding="utf-8"))
+    if fingerprint:
+        parameters["data fingerprint"] = fingerprint
     said = {name: verdict.get(name) for name in ("answer", "headline", "winner")}
     return parameters | {name: str(value) for name, value in said.items() if value is not None}
 

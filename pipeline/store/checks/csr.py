@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 MEMBERS = ("data", "indices", "indptr", "shape", "format")
 
 
-def read_csr(path: Path) -> sparse.csr_matrix:
+def read_csr(path: Path) -> scipy.sparse.csr_matrix:
     """The matrix (n, d) that `scipy.sparse.save_npz` wrote, uncompressed.
 
     SciPy's own code reads and writes memory wherever the indices point: each is checked here.
@@ -33,7 +33,7 @@ def read_csr(path: Path) -> sparse.csr_matrix:
         raise ValueError(f"it is no CSR matrix: {error}") from error
     _check(data, indices, ends, shape, form)
     rows, columns = map(int, shape)
-    matrix = sparse.csr_matrix((data, indices, ends), shape=(rows, columns))
+    matrix = scipy.sparse.csr_matrix((data, indices, ends), shape=(rows, columns))
     matrix.check_format(full_check=True)
     return matrix
 

@@ -21,11 +21,19 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and _is_number(value)
 
 
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
 FACTS: dict[str, Callable[[object], bool]] = {
     "seconds": _is_number,
     "whole number": _is_whole,
     "text": lambda value: isinstance(value, str),
     "mapping": lambda value: isinstance(value, dict),
+    "texts": _are_texts,
+    "mapping to texts": lambda value: isinstance(value, dict) and _are_texts([*value.values()]),
+    "mapping to lists of texts": lambda value: isinstance(value, dict)
+    and all(map(_are_texts, value.values())),
     "numbers or nothing": lambda value: value is None
     or (isinstance(value, list) and all(map(_is_number, value))),
 }
@@ -244,6 +252,14 @@ LAYOUTS: dict[str, Layout] = {
     "label issues": Layout({"positions": "iu p"}, bounds=_issues),
     "same class": Layout({"values": "f n m"}),
     "probes": Layout({"altered": "f a n k"}, {"pairs": "f s s k"}),
+    "checks": Layout(facts=dict.fromkeys(("names", "sentences", "severe"), "texts")),
+    "report": Layout(
+        facts={
+            **dict.fromkeys(("files", "entries", "features"), "mapping to texts"),
+            "lines": "texts",
+            "conclusion": "mapping to lists of texts",
+        }
+    ),
     "attention": Layout(
         optional={"weights": "f n *", "alpha": "f n *", "probabilities": "f n k"}
     ),

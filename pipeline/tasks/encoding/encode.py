@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from features.block import Block, Modality
 from features.encoder import Encoder
@@ -192,7 +192,7 @@ def _staged_pieces(
 
 
 def _entry(features: Features, arrays: Mapping[str, Any], samples: EncoderSamples) -> Entry:
-    values = arrays["values"] if sparse.issparse(arrays["values"]) else None
+    values = arrays["values"] if scipy.sparse.issparse(arrays["values"]) else None
     return Entry(
         arrays,
         {

@@ -171,7 +171,7 @@ def _training_digest(modal: DistinctSamples, train: Rows, targets: Targets | Non
     """Digest of the training samples, in order, and of a supervised encoder's targets."""
     positions = modal.index[train]
     ingredients: dict[str, Any] = {
-        "digests": [modal.digests[position] for position in positions[positions >= 0]]
+        "digests": [modal.digests[position] for position in positions[positions >= 0].tolist()]
     }
     if targets is not None:
         ingredients["labels"] = targets.labels.tolist()

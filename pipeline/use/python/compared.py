@@ -20,7 +20,7 @@ from pipeline.config.reading.origin import VERDICT
 from pipeline.engine.opening import EngineName, engine_at
 from pipeline.engine.progress import quiet
 from pipeline.flow import Finished
-from pipeline.results.record import KEYED
+from pipeline.plan.versions import KEYED
 from pipeline.use.bundle import Bundle, check_is_new
 from pipeline.use.finished_run import BEST, FinishedRun
 from pipeline.use.making import fitted_bundle, save_bundle

@@ -21,9 +21,10 @@ from pipeline.config.yaml_lines import Lines, parse_yaml, read_yaml
 from pipeline.data.frame import FRAME, FRAMES, Frame, is_pandas
 from pipeline.engine.limit import TimeLimit
 from pipeline.engine.opening import engine_at
-from pipeline.flow import Assignment, carry_out
+from pipeline.flow import carry_out
+from pipeline.plan.assignment import Assignment
+from pipeline.plan.versions import KEYED
 from pipeline.program.names import called
-from pipeline.results.record import KEYED
 from pipeline.store.opening import DEFAULT_STORE, store_at
 from pipeline.store.remember import fact_cache
 from pipeline.use.python.compared import Compared, Making

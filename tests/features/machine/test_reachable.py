@@ -33,7 +33,7 @@ class Network:
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     network = Network()
-    monkeypatch.setattr(reachable, "urlopen", network)
+    monkeypatch.setattr("urllib.request.urlopen", network)
     monkeypatch.setattr(reachable, "_answers", {})
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     return network
@@ -72,7 +72,7 @@ def test_a_lookup_that_hangs_is_given_up(network, monkeypatch) -> None:
         done.wait()
         return nullcontext()
 
-    monkeypatch.setattr(reachable, "urlopen", hang)
+    monkeypatch.setattr("urllib.request.urlopen", hang)
     assert "no answer from https://hub.example within" in why_unreachable("https://hub.example")
     done.set()
 

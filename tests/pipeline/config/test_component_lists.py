@@ -36,7 +36,7 @@ def test_other_tasks_have_fusions_that_can_do_them(more):
     assert _labels(content) == [
         fusion.label
         for fusion in parse_grid(
-            {**DATA, **content, "fusion": default_fusions(content)}, Path("grid.yaml")
+            {**DATA, **content, "fusion": default_fusions(content).entries}, Path("grid.yaml")
         ).fusion
     ]
     assert len(_labels(content)) > 2

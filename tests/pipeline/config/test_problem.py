@@ -236,6 +236,6 @@ def test_fusions_by_default_are_those_that_run_here_and_that_is_said(monkeypatch
     dropped = {fusion.label for fusion in whole.fusion} - {fusion.label for fusion in grid.fusion}
     assert dropped
     assert all(label.startswith(named.split()[0]) for label in dropped)
-    listed = parse_grid({**content, "fusion": default_fusions(content)}, Path("grid.yaml"))
+    listed = parse_grid({**content, "fusion": default_fusions(content).entries}, Path("grid.yaml"))
     assert listed.fusion == grid.fusion
     assert listed.left_out == ()  # whoever lists fusions leaves none out

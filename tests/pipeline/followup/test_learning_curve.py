@@ -10,12 +10,11 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from pipeline import flow
 from pipeline.config.grid import GridError, Split
 from pipeline.config.parse import read_grid
 from pipeline.folds.draw import draw
 from pipeline.folds.few_labels import few_labels, labelled_rows
-from pipeline.followup import learning_curve
+from pipeline.followup import finishing, learning_curve
 from pipeline.followup.learning_curve import curve_cells
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
@@ -116,9 +115,9 @@ def folder(tmp_path):
 
 def recorded(patch):
     """The record of every run from now on."""
-    records, write = [], flow.write_run
+    records, write = [], finishing.write_run
     patch.setattr(
-        flow, "write_run", lambda record, *rest: records.append(record) or write(record, *rest)
+        finishing, "write_run", lambda record, *rest: records.append(record) or write(record, *rest)
     )
     return records
 

@@ -13,8 +13,8 @@ import pytest
 from features.block import Block
 from models.early.concat import Concat
 from models.views import Views
-from pipeline import flow
 from pipeline.folds.fold import Fold
+from pipeline.followup import finishing
 from pipeline.followup.alterations import (
     SHARES,
     Alteration,
@@ -49,7 +49,7 @@ def folder(tmp_path, monkeypatch):
 def recorded(patch):
     """The records of the runs from now on."""
     records = []
-    patch.setattr(flow, "write_run", lambda record, *_: records.append(record))
+    patch.setattr(finishing, "write_run", lambda record, *_: records.append(record))
     return records
 
 

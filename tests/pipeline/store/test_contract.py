@@ -60,6 +60,24 @@ def test_a_value_is_computed_once_and_then_read(stored, counter):
         np.testing.assert_array_equal(entry.arrays["mask"], MASK)
 
 
+def test_an_entry_is_known_again_by_its_seal(stored, counter):
+    first = stored.open("a").get(INGREDIENTS, counter)
+    store = stored.open("b")
+    assert store.at(KEY).seal == first.seal
+    again = stored.open("c")
+    assert again.is_unchanged(KEY, first.seal)
+    assert again.used == {KEY: first.seal}
+    assert not again.is_unchanged(KEY, "0" * 64)
+    assert not again.is_unchanged("0" * 64, first.seal)
+    other = stored.open("d")
+    assert other.is_unchanged(KEY, first.seal, with_arrays=False)
+    assert not other.is_unchanged(KEY, "0" * 64, with_arrays=False)
+    assert not other.used
+    replaced = other.get(INGREDIENTS, lambda: Entry({"values": VALUES}), lambda entry: False)
+    assert replaced.seal != first.seal
+    assert not stored.open("e").is_unchanged(KEY, first.seal)
+
+
 def test_a_sparse_matrix_comes_back_as_it_was(stored):
     matrix = sparse.random(20, 30, density=0.1, format="csr", dtype=np.float32, random_state=0)
     stored.open("a").get(INGREDIENTS, lambda: Entry({"values": matrix}))

@@ -13,7 +13,7 @@ from pipeline.config.plugins.modules import PluginError
 from pipeline.testing import checks_of
 from pipeline.testing.__main__ import main
 from pipeline.testing.sections import CHECKS as OF_SECTIONS
-from reports import SECTIONS
+from reports.sections import SECTIONS
 from tests.support.extending import DOCS, code, write_items
 from tests.support.paths import ROOT
 

@@ -7,9 +7,9 @@ import logging
 import pytest
 
 from pipeline.testing.records import small_record
-from reports import SECTIONS
 from reports.page.render import html_page, markdown_page, report_parts
 from reports.section import Section
+from reports.sections import SECTIONS
 
 
 def pages(monkeypatch, section):

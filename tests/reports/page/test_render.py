@@ -17,11 +17,10 @@ from xml.etree import ElementTree
 import pytest
 
 from pipeline.testing.records import FUSION, IMAGE, MAJORITY, SMALL_SCORES, TEXT, small_record
-from reports import SECTIONS
 from reports.charts import remembered
 from reports.fold_record import FailureRecord
 from reports.page.render import report_parts, write_report
-from reports.sections import verdict
+from reports.sections import SECTIONS, verdict
 from tests.support.paths import ROOT
 from tests.support.realistic import realistic_record
 

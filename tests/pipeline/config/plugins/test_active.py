@@ -16,11 +16,11 @@ from pipeline.config.plugins.active import Carried, activate, carried, versions
 from pipeline.config.plugins.modules import PluginError
 from pipeline.data.sources import SOURCES
 from pipeline.metrics import METRICS
+from pipeline.plan.versions import package_versions
 from pipeline.results.lock import lock_text
-from pipeline.results.record import package_versions
 from pipeline.tasks.digests import metric_ingredients, model_ingredients
 from pipeline.tasks.encoding.requests import describe_encoder
-from reports import SECTIONS
+from reports.sections import SECTIONS
 from tests.support.extending import ENTRIES, code, install, write_own
 
 DATA = {"data": {"source": "openmoji"}, "text": ["bow"], "fusion": ["text_only"]}
