@@ -24,6 +24,7 @@ import shutil
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
@@ -37,6 +38,8 @@ Array = NDArray[Any]
 LARGEST = 2**31  # bytes of features that are made dense
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 SVM_STRENGTHS, GAMMAS = (1.0, 3.0, 10.0, 30.0), (0.25, 0.5, 1.0, 2.0)
+# metrics of predicted classes, which scikit-learn and AutoGluon call the same
+OF_CLASSES = {"accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "recall_macro"}
 ROUNDS, PATIENCE = 1000, 30  # of boosting at most, and without a lower loss
 
 
@@ -103,22 +106,31 @@ def logistic(handed: Handed) -> Answer:
 def svm(handed: Handed) -> Answer:
     """An RBF support vector machine on blocks of equal weight, calibrated on the inner folds.
 
-    C and gamma are chosen by the run's metric (accuracy, where that is not one of classes).
+    C and gamma are chosen by the run's metric (accuracy, where that is not one of classes). The
+    kernel of all rows is computed once for each gamma.
     """
     from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.metrics.pairwise import euclidean_distances
     from sklearn.model_selection import GridSearchCV
     from sklearn.svm import SVC
 
     train, test = _equal_blocks(handed)
-    known = {"accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "recall_macro"}
+    squares = euclidean_distances(train, squared=True)
     search = GridSearchCV(
-        SVC(cache_size=500), {"C": SVM_STRENGTHS, "gamma": GAMMAS}, cv=handed.inner,
-        scoring=handed.metric if handed.metric in known else "accuracy", refit=False,
-    ).fit(train, handed.y)
-    best = SVC(cache_size=500, **search.best_params_)
-    model = CalibratedClassifierCV(best, cv=handed.inner, ensemble=False).fit(train, handed.y)
-    chosen = ", ".join(f"{name} {value:g}" for name, value in search.best_params_.items())
-    return Answer(model.predict_proba(test), model.classes_, chosen)
+        SVC(kernel="precomputed"), {"C": SVM_STRENGTHS}, cv=handed.inner, refit=False,
+        scoring=handed.metric if handed.metric in OF_CLASSES else "accuracy",
+    )
+    best: dict[float, tuple[float, float]] = {}  # mean score and C of each gamma
+    for gamma in GAMMAS:
+        search.fit(np.exp(-gamma * squares), handed.y)
+        best[gamma] = float(search.best_score_), float(search.best_params_["C"])
+    gamma = max(best, key=lambda value: best[value][0])
+    C = best[gamma][1]
+    machine = SVC(kernel="precomputed", C=C)
+    model = CalibratedClassifierCV(machine, cv=handed.inner, ensemble=False)
+    model.fit(np.exp(-gamma * squares), handed.y)
+    asked = np.exp(-gamma * euclidean_distances(test, train, squared=True))
+    return Answer(model.predict_proba(asked), model.classes_, f"C {C:g}, gamma {gamma:g}")
 
 
 def hist_boosting(handed: Handed) -> Answer:
@@ -168,11 +180,10 @@ def autogluon(handed: Handed) -> Answer:
     else:  # one inner fold: its rows are what models are stopped and weighted on
         tuning = train[handed.held_out >= 0]
         train = train[handed.held_out < 0]
-    known = {"accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "recall_macro"}
     folder = Path.cwd() / "autogluon"
     predictor = TabularPredictor(
         label="label",
-        eval_metric=handed.metric if handed.metric in known else "log_loss",
+        eval_metric=handed.metric if handed.metric in OF_CLASSES else "log_loss",
         groups="inner fold" if bagged else None,
         path=str(folder),
         verbosity=1,
@@ -184,12 +195,22 @@ def autogluon(handed: Handed) -> Answer:
     return Answer(answered.to_numpy(), answered.columns.to_numpy(), f"{best} of {len(board)}")
 
 
+class Kind(NamedTuple):
+    """A peer: how it answers, the version of that, raised when its answers change, its packages."""
+
+    answer: Callable[[Handed], Answer]
+    version: int
+    packages: tuple[str, ...]
+
+
 PEERS = {
-    "logistic": (logistic, ("scikit-learn",)),
-    "svm": (svm, ("scikit-learn",)),
-    "hist_boosting": (hist_boosting, ("scikit-learn",)),
-    "lightgbm": (lightgbm, ("lightgbm",)),
-    "autogluon": (autogluon, ("autogluon.tabular", "lightgbm", "catboost", "xgboost", "torch")),
+    "logistic": Kind(logistic, 1, ("scikit-learn",)),
+    "svm": Kind(svm, 1, ("scikit-learn",)),
+    "hist_boosting": Kind(hist_boosting, 1, ("scikit-learn",)),
+    "lightgbm": Kind(lightgbm, 1, ("lightgbm",)),
+    "autogluon": Kind(
+        autogluon, 1, ("autogluon.tabular", "lightgbm", "catboost", "xgboost", "torch")
+    ),
 }
 
 
@@ -237,7 +258,7 @@ def _components(handed: Handed) -> tuple[Array, Array]:
 
 def versions_of(peer: str) -> dict[str, str]:
     """Versions of the peer's packages that are here. Raises ModuleNotFoundError without it."""
-    names = PEERS[peer][1]
+    names = PEERS[peer].packages
     known = {}
     for name in names:
         try:
@@ -294,7 +315,7 @@ def answer_fold() -> None:
     os.chdir(folder)
     warnings.simplefilter("ignore")
     begun, processor = time.perf_counter(), _processor_seconds()
-    answer = PEERS[peer][0](handed)
+    answer = PEERS[peer].answer(handed)
     about = {
         "chosen": answer.chosen,
         "seconds": time.perf_counter() - begun,

@@ -2,7 +2,7 @@
 
 Run by hand, at each release: ``python -m benchmarks.peers GRID|RUN ... [--store FOLDER]
 [--folds N] [--peers NAME ...] [--encoders PATTERN] [--autogluon PYTHON] [--lightgbm PYTHON]
-[--time-limit SECONDS] [--presets NAME] [--components N]``.
+[--time-limit SECONDS] [--presets NAME] [--components N] [--time-ours]``.
 
 A grid file, or the folder of a finished run, gives the folds and the results, which come from the
 store or go there. Ours is choosing among all cells on the inner folds of every outer one, which is
@@ -39,6 +39,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -51,6 +52,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmarks import peer_worker
+from models.kept import RECENT
 from pipeline.config.grid import GridError
 from pipeline.config.parse import read_grid
 from pipeline.data.dataset import DatasetError
@@ -67,6 +69,7 @@ from pipeline.results.inner_scores import with_inner_scores
 from pipeline.results.record import scored_record
 from pipeline.results.scores import Scores
 from pipeline.store.opening import DEFAULT_STORE, store_at
+from pipeline.tasks.fit import _result
 from pipeline.tasks.views import aligned
 from pipeline.use.finished_run import FinishedRun
 from pipeline.use.problem import BundleError
@@ -105,7 +108,7 @@ class Side:
     Parameters
     ----------
     standing : its records, as those of a cell
-    processor_seconds : mean of the folds; None where nobody measured them
+    processor_seconds : of a fold, the mean of those measured; None where none was
     about : versions, and what was chosen
     """
 
@@ -236,8 +239,11 @@ def answered(
 
 def _key(peer: Peer, arrays: Mapping[str, Array], asked: Mapping[str, Any]) -> str:
     """Of everything that decides a peer's answer."""
-    decided = hashlib.sha256(WORKER.read_bytes())
-    decided.update(json.dumps([peer.name, dict(peer.versions), dict(asked)]).encode())
+    version, settings = peer_worker.PEERS[peer.name].version, dict(asked)
+    if peer.name != "autogluon":  # only this one is told what it may take
+        settings = {name: asked[name] for name in ("seed", "metric")}
+    about = [peer.name, version, dict(peer.versions), settings]
+    decided = hashlib.sha256(json.dumps(about).encode())
     for name, array in arrays.items():
         decided.update(f"{name} {array.dtype.str} {array.shape}".encode())
         decided.update(np.ascontiguousarray(array).tobytes())
@@ -285,20 +291,32 @@ def _record(
     )
 
 
-def our_sides(given: Compared) -> list[Side]:
+def our_sides(given: Compared, *, timed: bool = False) -> list[Side]:
     """Choosing among all cells on inner folds, and the cell that is best on the outer ones."""
     choosing, best = procedures(given.record).get("all"), given.ranking.best()
     if choosing is None or best is None:
         raise SystemExit(f"{given.record.name}: no cell could be chosen on inner folds")
-    seconds: dict[tuple[int, int], float] = dict.fromkeys(choosing.standing.folds, 0.0)
-    for unit in given.plan.units:
-        manifest = given.comparison.store.manifest_at(unit.key)
-        taken = 0.0 if manifest is None else float(manifest["seconds"])
-        seconds[unit.fold.repeat, unit.fold.fold] += taken
     favourite, times = choosing.favourite
-    about = f"{favourite} on {times} of {len(seconds)} folds"
-    mean = fmean(seconds.values())
-    return [Side(choosing.standing, mean, about), Side(best, None, best.cell.name)]
+    about = f"{favourite} on {times} of {len(choosing.standing.folds)} folds"
+    seconds = our_seconds(given) if timed else None
+    return [Side(choosing.standing, seconds, about), Side(best, None, best.cell.name)]
+
+
+def our_seconds(given: Compared) -> float:
+    """Processor seconds of fitting all cells anew on the first fold, in this process."""
+    comparison = given.comparison
+    first = comparison.folds[0]
+    units = [
+        unit for unit in given.plan.units
+        if (unit.fold.repeat, unit.fold.fold) == (first.repeat, first.fold)
+    ]
+    for unit in units:
+        unit.estimator.warm_up()
+    RECENT.clear()
+    begun = time.process_time()
+    for unit in units:
+        _result(unit, comparison.context, comparison.store)
+    return time.process_time() - begun
 
 
 def difference(ranking: Ranking, side: Side, ours: Side, metric: MetricRecord) -> Interval:
@@ -413,6 +431,8 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
                         "%(default)s)")
     parser.add_argument("--jobs", type=_positive, default=2,
                         help="processes that fit what the store lacks (default: %(default)s)")
+    parser.add_argument("--time-ours", action="store_true",
+                        help="fit all cells anew on the first fold, for processor seconds")
     parser.add_argument("--work", type=Path, default=Path("runs/peers"),
                         help="where answers are kept (default: %(default)s)")
     return parser.parse_args(arguments)
@@ -439,7 +459,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given = compared(path, options.store, options.folds, options.jobs)
         except PROBLEMS as error:
             raise SystemExit(str(error)) from error
-        ours = our_sides(given)
+        ours = our_sides(given, timed=options.time_ours)
         sides = [peer_side(given, peer, asked, options.encoders, options.work) for peer in peers]
         verdicts.append(verdict(given, ours[0], sides))
         print("\n".join(table(given, ours, sides)), end="\n\n", flush=True)

@@ -129,7 +129,7 @@ def test_the_hand_over_to_another_process_changes_no_prediction(given, folder, m
 
 @pytest.mark.parametrize("name", ["svm", "hist_boosting"])
 def test_a_peer_answers_with_probabilities_of_the_classes_that_it_saw(name: str, handed):
-    answer = peer_worker.PEERS[name][0](handed)
+    answer = peer_worker.PEERS[name].answer(handed)
     np.testing.assert_array_equal(answer.classes, np.unique(handed.y))
     assert answer.probabilities.shape == (handed.test[0].shape[0], len(answer.classes))
     np.testing.assert_allclose(answer.probabilities.sum(axis=1), 1, atol=1e-6)
@@ -157,7 +157,8 @@ def _peer_that_gains(given: Compared, ours: Side, gain: float) -> Side:
 
 
 def test_the_verdict_names_who_is_clearly_better_and_else_who_is_nearest(given):
-    ours, best = peers.our_sides(given)
+    ours, best = peers.our_sides(given, timed=True)
+    assert ours.processor_seconds > 0
     better, worse = (_peer_that_gains(given, ours, gain) for gain in (0.1, -0.1))
     assert peers.verdict(given, ours, [worse, better]).startswith(
         "tiny: clearly better than our choice: made up in balanced_accuracy by +0.10"
