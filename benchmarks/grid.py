@@ -113,7 +113,7 @@ data:
   group: synset
   where: {{split: test}}
   sample: {rows}
-split: {{folds: 5, inner: 3}}
+split: {{folds: 5, repeats: 1, inner: 3}}
 image: [cnn, handcrafted]
 text: [{{word2vec: {{vectors: glove-6b-50d}}}}, sbert, {{sbert: {{max_tokens: 8}}}}]
 fusion: [image_only, text_only, {{concat: {{weight: 0.5}}}}, {{late: {{rule: mean}}}}]

@@ -37,7 +37,7 @@ from scipy import sparse
 Array = NDArray[Any]
 LARGEST = 2**31  # bytes of features that are made dense
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
-SVM_STRENGTHS, GAMMAS = (1.0, 3.0, 10.0, 30.0), (0.25, 0.5, 1.0, 2.0)
+SVM_STRENGTHS, GAMMAS = (1.0, 3.0, 10.0, 30.0), (0.0625, 0.125, 0.25, 0.5, 1.0)
 # metrics of predicted classes, which scikit-learn and AutoGluon call the same
 OF_CLASSES = {"accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "recall_macro"}
 ROUNDS, PATIENCE = 1000, 30  # of boosting at most, and without a lower loss
@@ -56,6 +56,7 @@ class Handed(NamedTuple):
     time_limit : seconds, for a peer that takes as long as it may
     presets : of AutoGluon
     components : principal components of a block at most, for a peer that is given these
+    threads : of AutoGluon; others take as many as the environment says
     """
 
     train: list[Any]
@@ -67,6 +68,7 @@ class Handed(NamedTuple):
     time_limit: float
     presets: str
     components: int
+    threads: int
 
     @property
     def inner(self) -> Any:
@@ -127,7 +129,9 @@ def svm(handed: Handed) -> Answer:
     gamma = max(best, key=lambda value: best[value][0])
     C = best[gamma][1]
     machine = SVC(kernel="precomputed", C=C)
-    model = CalibratedClassifierCV(machine, cv=handed.inner, ensemble=False)
+    model = CalibratedClassifierCV(
+        machine, method="temperature", cv=handed.inner, ensemble=False
+    )
     model.fit(np.exp(-gamma * squares), handed.y)
     asked = np.exp(-gamma * euclidean_distances(test, train, squared=True))
     return Answer(model.predict_proba(asked), model.classes_, f"C {C:g}, gamma {gamma:g}")
@@ -187,7 +191,10 @@ def autogluon(handed: Handed) -> Answer:
         groups="inner fold" if bagged else None,
         path=str(folder),
         verbosity=1,
-    ).fit(train, tuning_data=tuning, time_limit=handed.time_limit, presets=handed.presets)
+    ).fit(
+        train, tuning_data=tuning, time_limit=handed.time_limit, presets=handed.presets,
+        num_cpus=handed.threads,
+    )
     answered = predictor.predict_proba(test)
     board = predictor.leaderboard()
     shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,8 @@
 
 Run by hand, at each release: ``python -m benchmarks.peers GRID|RUN ... [--store FOLDER]
 [--folds N] [--peers NAME ...] [--encoders PATTERN] [--autogluon PYTHON] [--lightgbm PYTHON]
-[--time-limit SECONDS] [--presets NAME] [--components N] [--time-ours]``.
+[--time-limit SECONDS] [--presets NAME] [--components N] [--threads N]
+[--time-ours]``.
 
 A grid file, or the folder of a finished run, gives the folds and the results, which come from the
 store or go there. Ours is choosing among all cells on the inner folds of every outer one, which is
@@ -36,6 +37,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -52,6 +54,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmarks import peer_worker
+from features.machine.cores import cores
 from models.kept import RECENT
 from pipeline.config.grid import GridError
 from pipeline.config.parse import read_grid
@@ -99,6 +102,7 @@ class Asked(NamedTuple):
     time_limit: float
     presets: str
     components: int
+    threads: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,6 +232,7 @@ def answered(
         ended = subprocess.run(
             [peer.python, str(WORKER), peer.name, str(folder)],
             check=False, capture_output=True, text=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(asked["threads"])},
         )
         (folder / "fold.npz").unlink()
         if ended.returncode:
@@ -429,6 +434,9 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--components", type=_positive, default=100,
                         help="principal components of a block for AutoGluon (default: "
                         "%(default)s)")
+    parser.add_argument("--threads", type=_positive, default=cores(),
+                        help="of a peer (default: the cores, %(default)s); with other work on the "
+                        "machine 1, or they wait for each other")
     parser.add_argument("--jobs", type=_positive, default=2,
                         help="processes that fit what the store lacks (default: %(default)s)")
     parser.add_argument("--time-ours", action="store_true",
@@ -452,7 +460,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 1 where a peer is clearly better."""
     options = options_of(arguments)
     peers = peers_of(options)
-    asked = Asked(options.time_limit, options.presets, options.components)
+    asked = Asked(options.time_limit, options.presets, options.components, options.threads)
     verdicts = []
     for path in options.runs:
         try:

@@ -18,7 +18,7 @@ from benchmarks import peer_worker, peers
 from benchmarks.peers import Asked, Compared, Peer, Side, blocks_of, compared, handed_over
 from tests.support import tiny
 
-ASKED = Asked(time_limit=5, presets="medium_quality", components=4)
+ASKED = Asked(time_limit=5, presets="medium_quality", components=4, threads=1)
 SETTINGS = {**ASKED._asdict(), "seed": 3, "metric": "f1_macro"}
 
 
