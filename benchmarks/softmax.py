@@ -18,7 +18,14 @@ the first fold: ours, and the loop's at the default tolerance. Known weak spots:
 classes and 500 columns is about as fast as scikit-learn's, and many fits of 100 classes, of sparse
 words, or of two classes and 1,664 columns are 1.7 to 2.9 times as fast and not four. Error is the
 largest difference from a coefficient of scikit-learn in float64 with tolerance 1e-9, relative to
-the largest coefficient. Peak is the share of the speed of a large square float32 product.
+the largest coefficient.
+
+The last columns say how much of the machine ours uses (see `benchmarks.softmax_roofline`): shares
+of its time that principal axes and products with the design matrix take, operations of both, bytes
+that the products must move; of these products the share of the speed of a large float32 product
+("peak") and of the bandwidth of memory ("bandw."; above 100 % they come from a cache); and the
+share of the whole time that axes and products would take on a machine that wastes nothing ("roof").
+The rest is arithmetic on logits and weights, and Python.
 """
 
 from __future__ import annotations
@@ -34,6 +41,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
 from benchmarks.softmax_cases import FIVE, Array, Case, features, splits, timed
+from benchmarks.softmax_roofline import HEADER, machine, watched
 from models.softmax.problem import Problem, Solution
 from models.softmax.solve import solve
 
@@ -106,12 +114,6 @@ def objective(X: Any, y: Array, C: float, coef: Array, intercept: Array) -> floa
     return float(surprise.sum() + 0.5 / C * (coef**2).sum())
 
 
-def peak() -> float:
-    """Float32 operations per second of a large square product, the best of a few."""
-    square = np.random.default_rng(0).normal(size=(2048, 2048)).astype(np.float32)
-    return 2 * 2048**3 / min(timed(np.matmul, square, square.T.copy())[0] for _ in range(5))
-
-
 def excesses(case: Case, X: Any, y: Array, mine: Sequence[Solution],
              theirs: Sequence[LogisticRegression]) -> tuple[float, float]:
     """Largest distance to the smallest objective of the first fold: ours and the loop's."""
@@ -155,14 +157,7 @@ def same(case: Case, X: Any, y: Array) -> float:
     return total * case.folds
 
 
-def operations(case: Case, X: Any, mine: Sequence[Solution]) -> float:
-    """Floating-point operations of the products with the features, two per iteration."""
-    rows = len(splits(case)[0][0])
-    entries = X.nnz * rows / case.n if sparse.issparse(X) else rows * min(rows, case.d)
-    return float(4 * entries * (case.k - 1) * sum(solution.n_iter for solution in mine))
-
-
-def compare(case: Case, X: Any, y: Array, top: float, equal: bool) -> str:
+def compare(case: Case, X: Any, y: Array, equal: bool) -> str:
     """Measure one case; a row of the table."""
     seconds = []
     for _ in range(case.repeats):
@@ -174,11 +169,12 @@ def compare(case: Case, X: Any, y: Array, top: float, equal: bool) -> str:
     at_equal = f"{same(case, X, y) / mine_s:7.1f}" if equal or case.exact else " " * 7
     wrong = f"{error(case, X, y, mine):9.1e}" if case.exact else " " * 9
     excess = excesses(case, X, y, mine, theirs)
-    share = operations(case, X, mine) / mine_s / top
+    with watched() as roofline:
+        ours(case, X, y)
     kind = "sparse" if sparse.issparse(X) else "dense"
     return (f"{case.n:7d}{case.d:7d}{case.k:5d}{len(mine):5d} {kind:7}"
             f"{mine_s:9.3f}{loop_s:9.3f}{cv_s:9.3f}{ratio:7.1f}{at_equal}"
-            f"  {excess[0]:8.1e} {excess[1]:8.1e} {wrong} {share:6.0%}")
+            f"  {excess[0]:8.1e} {excess[1]:8.1e} {wrong} {roofline.columns}")
 
 
 def arguments() -> argparse.Namespace:
@@ -211,19 +207,22 @@ def main() -> None:
 
         ablate(options.ablate)
         return
-    top = peak()
-    print(f"large float32 product: {top / 1e9:.0f} GF/s; ratio: to the faster of loop and CV")
+    here = machine()
+    print(
+        f"large float32 product {here.peak / 1e9:.0f} GF/s, triad {here.bandwidth / 1e9:.1f} GB/s; "
+        "seconds of the processor; ratio: to the faster of loop and CV"
+    )
     print(f"{'n':>7}{'d':>7}{'k':>5}{'fits':>5} {'kind':7}{'ours s':>9}{'loop s':>9}{'CV s':>9}"
-          f"{'ratio':>7}{'same':>7}  {'excess':>8} {'theirs':>8} {'error':>9} {'peak':>6}")
+          f"{'ratio':>7}{'same':>7}  {'excess':>8} {'theirs':>8} {'error':>9} {HEADER}")
     if options.features:
         stored = np.load(options.features)
         X, y = stored["X"], stored["y"]
         X = ((X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-12)).astype(np.float32)
         case = Case(len(X), X.shape[1], int(y.max()) + 1, 5, FIVE, repeats=3, exact=len(X) <= 2000)
-        print(compare(case, X, y, top, options.same))
+        print(compare(case, X, y, options.same))
         return
     for case in QUICK if options.quick else [CASES[position] for position in options.cases]:
-        print(compare(case, *features(case), top, options.same), flush=True)
+        print(compare(case, *features(case), options.same), flush=True)
 
 
 if __name__ == "__main__":
