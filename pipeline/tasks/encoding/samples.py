@@ -17,7 +17,6 @@ from pipeline.store.manifest import Entry
 from pipeline.store.packed_texts import PackedTexts, packed
 from pipeline.store.store import Store
 from pipeline.tasks.encoding.requests import samples_digest
-from reports.wording import count
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,8 @@ def put_samples(dataset: Dataset, modality: Modality, store: Store) -> SamplesRe
     if modality == "image":
         return Pictures(modal.samples, modal.digests)
     ingredients = {"kind": "texts", "samples": samples_digest(modal.digests)}
-    label = count(len(modal.samples), "text")
+    samples = len(modal.samples)
+    label = f"{samples:,} {'text' if samples == 1 else 'texts'}"
     store.get(ingredients, lambda: Entry(packed(modal.samples), {"label": label}))
     return Texts(key_of(ingredients))
 
