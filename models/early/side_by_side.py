@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, ClassVar
 
 from features.block import BlockName, Modality, modality_of
@@ -43,7 +44,7 @@ class SideBySide(PooledFusion):
         """See Fusion.tuned_with; here equal parts, where the steps start."""
         if max(encoders.values(), default=1) < 2:
             return {}
-        equal = tuple(1 / count for count in encoders.values() for _ in range(count))
+        equal = tuple(chain.from_iterable((1 / count,) * count for count in encoders.values()))
         return {"encoder_shares": (equal,)}
 
     @classmethod
