@@ -60,9 +60,9 @@ class FilePicture:
         try:
             return read_regular(self.path)
         except FileNotFoundError as error:
-            if not self.given or Path(self.given).is_absolute():
-                raise
             folder = str(self.path).removesuffix(self.given).rstrip("/\\")
+            if not self.given or folder in ("", str(self.path)):  # not below a folder, or elsewhere
+                raise
             reason = f"{error.strerror} (the path counts from {folder})"
             raise FileNotFoundError(error.errno, reason, str(self.path)) from error
 

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -490,3 +491,10 @@ def test_a_picture_is_called_as_the_table_calls_it_and_a_missing_one_says_from_w
         "items.csv row 2: picture gone/1.png: No such file or directory (the path counts from "
         f"{tmp_path / 'shop'})",
     )
+
+
+@pytest.mark.parametrize("given", ["", "/nowhere/a.png", "~/a.png"])
+def test_a_path_that_counts_from_no_folder_is_told_as_it_is(given):
+    with pytest.raises(FileNotFoundError) as error:
+        FilePicture(Path("/nowhere/a.png"), given).read()
+    assert error.value.strerror == "No such file or directory"
