@@ -32,5 +32,9 @@ html_theme = "furo"
 html_title = f"modalgrid {release}"
 html_show_copyright = False
 html_show_sourcelink = False
+html_use_index = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_js_files = [("reach.js", {"defer": "defer"})]
 # no page asks another machine for anything
 html_theme_options = {"navigation_with_keys": True}

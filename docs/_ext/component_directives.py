@@ -70,7 +70,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[nodes.entry]]) -> nodes.t
     titles = [nodes.entry("", nodes.paragraph(name, name)) for name in head]
     group += nodes.thead("", nodes.row("", *titles))
     group += nodes.tbody("", *(nodes.row("", *cells) for cells in rows))
-    return nodes.table("", group)
+    return nodes.table("", group, classes=["keys"])
 
 
 def cell(text: str, code: bool = False, **attributes: Any) -> nodes.entry:

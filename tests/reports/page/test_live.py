@@ -67,6 +67,12 @@ def test_how_it_ended(state, sentence):
     assert sentence in page(said(**state))
 
 
+def test_a_screen_reader_finds_the_content_and_keys_scroll_the_error():
+    for changes in ({}, {"state": "stopped"}, {"state": "failed", "error": "no class"}):
+        assert page(said(**changes)).count("<main") == 1
+    assert '<pre tabindex="0"' in page(said(state="failed", error="no class"))
+
+
 def test_cells_that_are_done_stand_best_first_and_undefined_ones_last():
     for greater, order in ((True, [1, 0, 2]), (False, [0, 1, 2])):
         text = page(said(scores=scores(0.2, 0.7, None, greater=greater)))

@@ -65,6 +65,7 @@ def test_the_command_prints_a_table_json_and_a_page(indexed, tmp_path, capsys):
     html = page.read_text()
     assert html.count("data:image/jpeg;base64,") == 2
     assert "purr &lt;b&gt;" in html
+    assert html.count("<main") == 1  # what a screen reader jumps to
     assert search([str(indexed.folder), "purr", "-k", "2", "--json"]) == 0
     assert capsys.readouterr().out.count('"kind": "cat"') == 2
 
