@@ -126,7 +126,7 @@ class Table:
             return wrong
         asked, on = [*roles.asked(), *self._conditions()], self._on()
         columns = (
-            wrong_columns_of_both(tables[0], tables[1], on, asked) if on
+            wrong_columns_of_both(tables[0], tables[1], on, asked) if self.join
             else wrong_columns(asked, tables[0].names, tables[0].file)
         )
         for table in tables:
