@@ -3,13 +3,14 @@
     python -m benchmarks.install
 
 Adds up the files of the packages that are installed here, which should be all extras
-(`pip install -e ".[all]"`). What several extras bring counts for each of them.
+(`pip install -e ".[all]"`); one that is not is named. What several extras bring counts for each
+of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -41,15 +42,23 @@ def line(name: str, installed: Mapping[str, Distribution]) -> str:
             f"{megabytes(libraries):,.0f} MB |")
 
 
+def line_of(extra: str, of_base: Mapping[str, Distribution]) -> str:
+    """The row of an extra, without what the base has; which package is missing, if one is."""
+    try:
+        with_extra = installed_with(map(Requirement, sorted(brought(extra))))
+    except PackageNotFoundError as error:
+        return f"| + `{extra}` | {error.name} is not installed | | |"
+    more = {name: known for name, known in with_extra.items() if name not in of_base}
+    return line(f"+ `{extra}`", more)
+
+
 def main() -> None:
     """Print the table."""
     of_base = installed_with(stated.requirement for stated in base())
     print("| install | packages | size | and GPU libraries |\n|---|--:|--:|--:|")
     print(line("base", of_base))
     for extra in (*EXTRAS, "all"):
-        with_extra = installed_with(map(Requirement, sorted(brought(extra))))
-        more = {name: known for name, known in with_extra.items() if name not in of_base}
-        print(line(f"+ `{extra}`", more))
+        print(line_of(extra, of_base))
     print(f"torch {distribution('torch').version}")
 
 
