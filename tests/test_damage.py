@@ -45,7 +45,8 @@ def test_harms_of_a_store_are_noticed(scene):
 @pytest.mark.parametrize("fault", ["full", "killed"])
 def test_a_fault_at_a_step_costs_nothing(scene, fault):
     tally = Tally()
-    fail_at_steps(scene, tally, fault, ("store", "out"), random.Random(1), tries=1)
+    parts = ("store", "out", "tmp")
+    fail_at_steps(scene, tally, fault, parts, random.Random(1), tries=1)
     assert tally.is_sound, list(tally.lines())
 
 

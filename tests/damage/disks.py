@@ -45,7 +45,7 @@ def fill_disks(scene: Scene, tally: Tally, seed: int) -> None:
         _read_only(scene, tally, name, forbidden)
     chance = random.Random(seed)
     for fault in ("full", "forbidden", "killed"):
-        for parts in ((), ("store", "out")):
+        for parts in ((), ("store", "out", "tmp")):
             fail_at_steps(scene, tally, fault, parts, chance)
 
 

@@ -144,7 +144,7 @@ def _run_folder(scene: Scene, stand: Stand, tally: Tally, chance: random.Random)
                 problems = _refused_or_same(lambda: _as_read(stand.out) == sound)
             tally.note(f"run folder, {kind}: {harm}", problems)
     for path in (path for path in _files(stand.out) if path.parent == stand.out):
-        again = scene.copy("store", "out")
+        again = scene.copy("store", "out", "tmp")
         target = again.out / path.relative_to(stand.out)
         _write(target, HARMS[chance.choice(list(HARMS))](target.read_bytes(), chance))
         tally.note("run folder, a harmed file, then a whole run", scene.after(again))

@@ -111,7 +111,7 @@ def _unsaid(scene: Scene, stand: Stand) -> list[str]:
 
 
 def _stand(scene: Scene, scattered: Path) -> Stand:
-    stand = scene.copy()
+    stand = scene.copy("tmp")
     shutil.copytree(scattered, stand.store.root)
     return stand
 

@@ -102,9 +102,9 @@ class Scene:
         self.results, self.predictions = results(self.calm.folder), self.calm.predictions()
 
     def copy(self, *parts: str) -> Stand:
-        """A new stand with the same rows, and with these of "store" and "out".
+        """A new stand with the same rows, and with these of "store", "out" and "tmp".
 
-        Where it has any, its runs find the charts that the calm run drew, as a second run does.
+        In "tmp" are the charts that the calm run drew, which a later run finds.
         """
         self._copies += 1
         stand = Stand(self._folder / f"stand-{self._copies}")
@@ -112,7 +112,7 @@ class Scene:
         for path in self.calm.folder.iterdir():
             if path.suffix in (".png", ".csv", ".yaml"):
                 os.link(path, stand.folder / path.name)
-        for name in (*parts, *(("tmp",) if parts else ())):
+        for name in parts:
             shutil.copytree(self.calm.folder / name, stand.folder / name)
         return stand
 
