@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
+from typing import Any
 
 from features.block import Modality, modality_of
 from pipeline.config.cells import build_encoder
@@ -55,9 +56,17 @@ def _of_folds(comparison: Comparison) -> list[Check]:
             "folds": comparison.context.key, "unseen classes": unseen,
         },
         look,
-        lambda entry: isinstance(entry.facts["checks"], list),
+        lambda entry: all(map(_is_check, entry.facts["checks"])),
     ).facts
-    return [Check(**fields) for fields in facts["checks"]]
+    return [Check(**stored) for stored in facts["checks"]]
+
+
+def _is_check(stored: Mapping[str, Any]) -> bool:
+    """Whether what is stored has the fields of a check, each of its kind; anybody may write it."""
+    kinds = {field.name: (bool if field.type == "bool" else str) for field in fields(Check)}
+    return stored.keys() == kinds.keys() and all(
+        isinstance(stored[name], kind) for name, kind in kinds.items()
+    )
 
 
 def _unfit_encoders(comparison: Comparison) -> Iterator[Check]:

@@ -179,13 +179,18 @@ def test_two_runs_of_overlapping_grids_share_the_work_and_do_none_of_it_twice(fo
         FolderStore(folder / "store"),
         [FolderStore(folder / f"calm {name}" / "store") for name in grids],
     )
-    names = [{entry.name for entry in opened.entries()} for opened in (store, *calm)]
+    names = [set(map(key_of_work, opened.entries())) - {""} for opened in (store, *calm)]
     assert names[0] == names[1] | names[2]
     assert names[1] & names[2]
     assert sum(sum(computed(text)) for text in errors) == counted(store)
     assert not [problem for entry in store.entries() if (problem := store.problem(entry.name))]
     assert same(folder, "one", "calm one")
     assert same(folder, "two", "calm two")
+
+
+def key_of_work(entry: Path) -> str:
+    """Its key; "" for what is known of a report, which is of one folder alone."""
+    return "" if '"kind":"report"' in (entry / MANIFEST).read_text() else entry.name
 
 
 # --- damaged
@@ -234,7 +239,8 @@ def test_damaged_entries_are_computed_again_and_the_sound_ones_are_not(folder, c
         entry.name[:12] for entry in damaged
     ]
     assert same(folder, "out", "calm")
-    for position, entry in enumerate(entries):
+    with_arrays = [entry for entry in entries if len(list(entry.iterdir())) > 1]
+    for position, entry in enumerate(with_arrays):
         list(DAMAGES.values())[position % len(DAMAGES)](entry)
     assert run_grid(folder) == 0
     assert sum(computed(capsys.readouterr().err)) == counted(FolderStore(folder / "store"))

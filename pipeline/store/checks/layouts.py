@@ -30,6 +30,8 @@ FACTS: dict[str, Callable[[object], bool]] = {
     "whole number": _is_whole,
     "text": lambda value: isinstance(value, str),
     "mapping": lambda value: isinstance(value, dict),
+    "mappings": lambda value: isinstance(value, list)
+    and all(isinstance(item, dict) for item in value),
     "texts": _are_texts,
     "mapping to texts": lambda value: isinstance(value, dict) and _are_texts([*value.values()]),
     "mapping to lists of texts": lambda value: isinstance(value, dict)
@@ -252,7 +254,7 @@ LAYOUTS: dict[str, Layout] = {
     "label issues": Layout({"positions": "iu p"}, bounds=_issues),
     "same class": Layout({"values": "f n m"}),
     "probes": Layout({"altered": "f a n k"}, {"pairs": "f s s k"}),
-    "checks": Layout(facts=dict.fromkeys(("names", "sentences", "severe"), "texts")),
+    "checks": Layout(facts={"checks": "mappings"}),
     "report": Layout(
         facts={
             **dict.fromkeys(("files", "entries", "features"), "mapping to texts"),
