@@ -37,7 +37,7 @@ from scipy import sparse
 Array = NDArray[Any]
 LARGEST = 2**31  # bytes of features that are made dense
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
-SVM_STRENGTHS, GAMMAS = (1.0, 3.0, 10.0, 30.0), (0.0625, 0.125, 0.25, 0.5, 1.0)
+SVM_STRENGTHS, GAMMAS = (1.0, 3.0, 10.0, 30.0, 100.0), (0.015625, 0.0625, 0.25, 1.0)
 # metrics of predicted classes, which scikit-learn and AutoGluon call the same
 OF_CLASSES = {"accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "recall_macro"}
 ROUNDS, PATIENCE = 1000, 30  # of boosting at most, and without a lower loss

@@ -16,7 +16,8 @@ it).
 Excess is the distance to the smallest objective, relative to it, the largest over the strengths of
 the first fold: ours, and the loop's at the default tolerance. Known weak spots: a single fit of two
 classes and 500 columns is about as fast as scikit-learn's, and many fits of 100 classes, of sparse
-words, or of two classes and 1,664 columns are 1.7 to 2.9 times as fast and not four. Error is the
+words, or of two classes and 1,664 columns are 2 to 3 times as fast and not four: RESULTS.md says by
+the last columns why. Error is the
 largest difference from a coefficient of scikit-learn in float64 with tolerance 1e-9, relative to
 the largest coefficient.
 
