@@ -115,12 +115,12 @@ def test_alarms_stand_first_among_the_cautions():
 
 
 def test_the_record_knows_what_was_chosen_from(tmp_path, monkeypatch):
-    from pipeline import flow
+    from pipeline.followup import finishing
 
     records = []
     register(monkeypatch)
     without_report(monkeypatch)
-    monkeypatch.setattr(flow, "write_run", lambda record, *_: records.append(record))
+    monkeypatch.setattr(finishing, "write_run", lambda record, *_: records.append(record))
     write_table(tmp_path)
     run_grid(tmp_path)
     by_fusion: dict[str, CellRecord] = {cell.fusion: cell for cell in records[0].cells}
