@@ -215,7 +215,7 @@ class BlockReduction(Estimator):
         return projected
 
 
-def _of_products(rows: sparse.csr_matrix, components: int) -> FloatArray:
+def _of_products(rows: scipy.sparse.csr_matrix, components: int) -> FloatArray:
     """At most so many right singular vectors (d, k) of rows (n, d), by their products (n, n)."""
     products = (rows @ rows.T).toarray().astype(np.float64)
     squares, left = scipy.linalg.eigh(

@@ -99,15 +99,16 @@ def test_cells_are_scaled_only_where_every_fold_has_a_temperature():
 
 
 def test_a_run_learns_temperatures_where_it_has_inner_folds(tmp_path, monkeypatch):
-    from pipeline import flow
+    from pipeline.followup import finishing
 
     records = []
     register(monkeypatch)
     without_report(monkeypatch)
-    monkeypatch.setattr(flow, "write_run", lambda record, *_: records.append(record))
+    monkeypatch.setattr(finishing, "write_run", lambda record, *_: records.append(record))
     write_table(tmp_path)
     assert run_grid(tmp_path) == 0
-    assert run_grid(tmp_path) == 0
+    assert run_grid(tmp_path, out="again") == 0
+    assert len(records) == 2
     for record in records:
         assert all((fold.temperature is None) == (fold.cell == "majority") for fold in record.folds)
         assert all(
