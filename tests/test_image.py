@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 
 import pytest
-from pipeline.command.names import COMMANDS
+from pipeline.program.names import COMMANDS
 
 from pipeline import serve
 from tests.docs.snippets import command_lines
