@@ -11,9 +11,9 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 
 import pytest
-from pipeline.program.names import COMMANDS
 
 from pipeline import serve
+from pipeline.program.names import COMMANDS
 from tests.docs.snippets import command_lines
 from tests.support.house import PACKAGES
 from tests.support.paths import ROOT
