@@ -55,6 +55,7 @@ LEFT_OUT: Mapping[str, str] = {
     "predict": "a bundle and items",
     "recommend": "an index",
     "retrieval": "photographs beside the repository",
+    "sentences": "texts beside the repository",
     "serve": "a bundle and items",
     "softmax_gpu": "a GPU",
     "start": "the store of a finished run",

@@ -147,7 +147,7 @@ class CLIPText(SentenceBert):
         vectors, which are in no shared space.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     forms: ClassVar[dict[Form, str | None]] = {"pooled": "sentence", "sequence": "tokens"}
     english: ClassVar[frozenset[str]] = ENGLISH
     multilingual: ClassVar[str] = "clip-ViT-B-32-multilingual-v1"
@@ -172,9 +172,10 @@ class CLIPText(SentenceBert):
         lengths = [len(numbers) for numbers in self._token_ids(net, texts, cut=True)]
         sentences: list[Any] = [None] * len(texts)
         vectors: list[FloatArray] = [np.empty(0, dtype=np.float32)] * len(texts)
-        for positions, batch in self._batches(net, piece):
-            pooled, of_tokens = token_vectors(net, [self.prompt + text for text in batch])
-            for row, position in enumerate(positions):  # rulers come last
+        for batch in self._batches(net, piece):
+            prompted = [self.prompt + text for text in batch.texts]
+            pooled, of_tokens = token_vectors(net, prompted, batch.padding)
+            for row, position in enumerate(batch.positions):  # fillers come last
                 sentences[position] = pooled[row]
                 vectors[position] = of_tokens[row, : lengths[position]]
         return {

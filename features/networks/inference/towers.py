@@ -5,7 +5,7 @@ Sentence-transformers loads them; importing this module imports torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,11 +96,18 @@ class PictureTower:
         return {output: by_output[output].float() for output in outputs}
 
 
-def token_vectors(net: SentenceTransformer, texts: list[str]) -> tuple[FloatArray, FloatArray]:
-    """Vectors (n, d) of n texts by the half that reads texts, and those of its tokens (n, t, e)."""
+def token_vectors(
+    net: SentenceTransformer, texts: list[str], padding: Mapping[str, Any]
+) -> tuple[FloatArray, FloatArray]:
+    """Vectors (n, d) of n texts by the half that reads texts, and those of its tokens (n, t, e).
+
+    Parameters
+    ----------
+    padding : what the library is told of it.
+    """
     module: Any = net[0]
     with torch.inference_mode():
-        given = net.preprocess(texts)
+        given = net.preprocess(texts, **padding)
         inputs = {
             name: given[name].to(net.device)
             for name in ("input_ids", "attention_mask")

@@ -291,8 +291,9 @@ def test_vectors_that_are_wanted_soon_differ_in_the_last_digits_only():
     )
     net = soon._net()
     piece = Piece(texts, 0, 2)
-    assert [sorted(batch) for _, batch in soon._batches(net, piece)] == [texts]
-    assert all(len(batch) > 2 for _, batch in exact._batches(net, piece))
+    assert [sorted(batch.texts) for batch in soon._batches(net, piece)] == [texts]
+    assert all(len(batch.texts) > 2 for batch in exact._batches(net, piece))
+    assert all(batch.padding for batch in exact._batches(net, piece))
 
 
 @pytest.mark.parametrize("output", ["sentence", "tokens", "numbers"])
