@@ -216,7 +216,9 @@ PEERS = {
     "hist_boosting": Kind(hist_boosting, 1, ("scikit-learn",)),
     "lightgbm": Kind(lightgbm, 1, ("lightgbm",)),
     "autogluon": Kind(
-        autogluon, 1, ("autogluon.tabular", "lightgbm", "catboost", "xgboost", "torch")
+        autogluon,
+        1,
+        ("autogluon.tabular", "lightgbm", "catboost", "xgboost", "xgboost-cpu", "torch"),
     ),
 }
 
