@@ -10,7 +10,7 @@ import scipy
 from numpy.typing import NDArray
 
 from models.arrays import Rows
-from models.classifiers.inner_folds import stratified_folds
+from models.preparation.inner_folds import stratified_folds
 
 Decisions = NDArray[np.float64]
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from features.block import Form, Modality, modality_of
 from models.arrays import Codes, Labels, Probabilities
-from models.classifiers.inner_folds import stratified_folds
 from models.combining import CombinesPredictions, InnerPredictions, MemberPredictions
 from models.early.baselines import SINGLE_MODALITY, SingleModality
 from models.fusion import TakesClassifier
 from models.late.log_pool import log_pool
 from models.late.rules import FIXED, LEARNED, complete, equal_weights, weighted_mean
 from models.late.stacking import Stacker
+from models.preparation.inner_folds import stratified_folds
 from models.views import Views
 
 FOLDS = 3

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.block import Form, Modality
+from features.training.settings import History
+from models.arrays import Codes
 from models.neural.attending import AttendsToPairs
 from models.neural.dense_blocks import DenseBlocks
 from models.neural.fusion import POOLED_NORM, Count
 from models.neural.joined_blocks import joined_sequences, joined_vectors, of_modalities
+from models.preparation.inner_folds import stratified_folds
 from models.preparation.principal_components import SequenceReduction, mean_vectors
 from models.preparation.scaling import BlockScaler
 from models.views import Views
@@ -20,14 +24,22 @@ from models.views import Views
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from models.neural.attention_network import ScoresBesidePooled
+    from models.softmax.linear_part import PooledRows
+
 
 class SequenceAttention(AttendsToPairs):
     """Attention over regions and tokens: both are reduced to their principal components.
 
     With `pooled`, the classifier also sees the means of both sequences, scaled like the blocks of
-    concat. Where a modality has several encoders, their regions or tokens stand in one sequence,
-    those of each encoder with a projection of their own (joined_sequences), and the means share its
-    norm equally.
+    concat, and starts where concat ends: their weights are solved (models.softmax.linear_part), and
+    the network learns on top of the scores that inner folds give each training row. Where a
+    modality has several encoders, their regions or tokens stand in one sequence, those of each
+    encoder with a projection of their own (joined_sequences), and the means share its norm equally.
+
+    Attributes
+    ----------
+    linear_ : what inner folds chose for the means, "share" of the texts and "C"; with `pooled`.
     """
 
     takes_several: ClassVar[bool] = True
@@ -47,6 +59,41 @@ class SequenceAttention(AttendsToPairs):
             self.scalers_ = {
                 name: BlockScaler().fit(mean_vectors(block)) for name, block in blocks.items()
             }
+
+    def _learned(
+        self, inputs: tuple[Any, ...], codes: Codes, groups: NDArray[Any] | None
+    ) -> tuple[nn.Module, History]:
+        """See NeuralFusion: what pooled features say is solved, and the rest is learned on top."""
+        if not self.pooled:
+            return super()._learned(inputs, codes, groups)
+        import torch
+
+        from models.neural.attention_network import OnTop
+        from models.softmax.linear_part import FOLDS
+
+        *sequences, pooled = inputs
+        folds = stratified_folds(codes, FOLDS, self.random_state, groups)
+        part = self._rows(pooled, codes).linear_part(folds)
+        network, history = self._trained(
+            lambda: OnTop(self._network(inputs)),
+            (*sequences, torch.from_numpy(part.scores)),
+            codes,
+            groups,
+        )
+        self.linear_ = part.setting._asdict()
+        return network.finished(*map(torch.from_numpy, (part.weight, part.bias))), history
+
+    def _rows(self, pooled: Tensor, codes: Codes) -> PooledRows:
+        """Pooled features (n, d) of the training samples, by modality."""
+        from models.softmax.linear_part import PooledRows
+
+        of_pictures = sum(scaler.width_ for scaler in of_modalities(self.scalers_)[0])
+        pictures, texts = np.split(pooled.numpy(), [of_pictures], axis=1)
+        return PooledRows(pictures, texts, float(POOLED_NORM), codes, self.class_weight)
+
+    def _network(self, inputs: Sequence[Tensor]) -> ScoresBesidePooled:
+        """See NeuralFusion."""
+        raise NotImplementedError
 
     def _inputs(self, views: Views) -> tuple[Tensor, ...]:
         """Regions, tokens and pooled features.
@@ -85,10 +132,18 @@ class Attention(SequenceAttention):
     alpha = softmax of e over all pairs (i, t) of a sample
     v = sum_i sum_t alpha_it x_i * h_t   (elementwise product)
 
-    A linear classifier takes v, and with `pooled` also the means of both sequences, scaled like the
-    blocks of concat. Regions and tokens are first reduced to their principal components. For
-    training see NeuralFusion. `attention(views)` gives alpha (n, i, t), which adds up to 1 in each
-    sample.
+    Regions and tokens are first reduced to their principal components. A linear classifier takes v,
+    and with `pooled` also the means [a, b] of both sequences, scaled like the blocks of concat:
+
+    p = softmax(U v + W [sqrt(1 - s) a, sqrt(s) b] + c)
+
+    W and c are those of softmax regression on [a, b] alone, s and its strength C chosen by its log
+    loss on three inner folds; U and what v is made of are then trained on top of the log
+    probabilities that these folds give the training samples they leave out, from U = 0, which is
+    concat. So v is asked only for what the means do not tell, and where that is nothing, little is
+    lost: trained together, W stopped early, with a sixth of the samples held out, and lost to
+    concat (benchmarks.attention). For training see NeuralFusion. `attention(views)` gives alpha
+    (n, i, t), which adds up to 1 in each sample.
 
     A sample that lacks a modality has one learned vector in place of its regions or tokens, and
     zeros in place of their mean; in alpha, that vector stands in the first place.
@@ -103,13 +158,12 @@ class Attention(SequenceAttention):
     epochs : most passes over the training samples.
     patience : passes without improvement after which training stops.
     learning_rate, weight_decay : of AdamW.
-    dropout : share of the projected vectors' dimensions and of the classifier's inputs left out at
-        each step.
+    dropout : share of the projected vectors' dimensions and of v left out at each step.
     loss, label_smoothing, class_weight : what training makes small.
     random_state : seed of the weights, the batches, dropout and the held-out samples.
     """
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     similarity: Literal["dot", "cosine"] = "dot"
     projection: Literal["linear", "hidden"] = "linear"
@@ -117,7 +171,7 @@ class Attention(SequenceAttention):
     reduce: Count = 64
     pooled: bool = True
 
-    def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
+    def _network(self, inputs: Sequence[Tensor]) -> ScoresBesidePooled:
         from models.neural.attention_network import PairAttention
 
         regions, _, tokens, _, pooled = (tensor.shape[-1] for tensor in inputs)

@@ -28,8 +28,10 @@ def pair_attention(
     """Attend to all pairs of a region x_i and a token h_t of a sample.
 
     e_it = scale x_i . h_t (dot) or scale cos(x_i, h_t) (cosine); alpha = softmax of e over all
-    pairs (i, t) that exist; v = sum_i sum_t alpha_it x_i * h_t, elementwise. As v = sum_i x_i *
-    (sum_t alpha_it h_t), no array over (i, t, width) is built.
+    pairs (i, t) that exist; v = sum_i sum_t alpha_it x_i * h_t, elementwise. As v = sum_t h_t *
+    (sum_i alpha_it x_i), no array over (i, t, width) is built, and what is done number by number
+    is done to tokens, of which there are fewer. Pairs that do not exist have minus infinity added,
+    which costs nothing on the way back.
 
     Parameters
     ----------
@@ -41,20 +43,27 @@ def pair_attention(
     -------
     v, alpha : (n, width) and (n, i, t).
     """
+    asked, compared = h, x
     if similarity == "cosine":
-        energies = functional.normalize(x, dim=-1) @ functional.normalize(h, dim=-1).transpose(1, 2)
-    else:
-        energies = x @ h.transpose(1, 2)
-    pairs = x_mask[:, :, None] & h_mask[:, None, :]
-    energies = (energies * scale).masked_fill(~pairs, -torch.inf)
+        asked, compared = functional.normalize(h, dim=-1), functional.normalize(x, dim=-1)
+    absent = _absent(h_mask, x.dtype)[:, :, None] + _absent(x_mask, x.dtype)[:, None, :]
+    energies = torch.baddbmm(absent, asked * scale, compared.transpose(1, 2))
     alpha = energies.flatten(1).softmax(dim=1).view_as(energies)
-    return (x * (alpha @ h)).sum(dim=1), alpha
+    return (h * (alpha @ x)).sum(dim=1), alpha.transpose(1, 2)
+
+
+def _absent(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """0 where the mask is True, minus infinity elsewhere."""
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(~mask, -torch.inf)
 
 
 class Sequences(nn.Module):
     """Projects regions and tokens to one width, "hidden": through a layer of twice that width.
 
-    A missing modality is a sequence of one learned vector.
+    A missing modality is a sequence of one learned vector. Dropout leaves out dimensions of all
+    regions, and of all tokens, of a sample. Where only products x_i * h_t are made of them
+    (`multiplied`), those of regions are left out of the tokens, too: the products are the same, and
+    the regions, of which there are more, need not be gone through.
     """
 
     def __init__(
@@ -64,13 +73,14 @@ class Sequences(nn.Module):
         width: int,
         dropout: float,
         projection: Projection = "linear",
+        multiplied: bool = False,
     ) -> None:
         super().__init__()
         self.of_regions = _projected(regions, width, projection)
         self.of_tokens = _projected(tokens, width, projection)
         self.no_picture = nn.Parameter(torch.randn(width))
         self.no_text = nn.Parameter(torch.randn(width))
-        self.dropout = Dropout(dropout)
+        self.dropout, self.multiplied = Dropout(dropout), multiplied
 
     def forward(
         self, regions: Tensor, region_mask: Tensor, tokens: Tensor, token_mask: Tensor
@@ -79,16 +89,22 @@ class Sequences(nn.Module):
 
         No mask is all False.
         """
-        x, x_mask = _with_missing(
-            self._dropped(self.of_regions(regions)), region_mask, self.no_picture
-        )
-        h, h_mask = _with_missing(self._dropped(self.of_tokens(tokens)), token_mask, self.no_text)
+        x, x_mask = self._complete(self.of_regions(regions), region_mask, self.no_picture)
+        h, h_mask = self._complete(self.of_tokens(tokens), token_mask, self.no_text)
+        if self.training:
+            of_x, of_h = (self.dropout(torch.ones_like(vectors[:, :1])) for vectors in (x, h))
+            x, h = (x, h * (of_x * of_h)) if self.multiplied else (x * of_x, h * of_h)
         return x, h, x_mask, h_mask
 
-    def _dropped(self, vectors: Tensor) -> Tensor:
-        """Vectors (n, t, width) without some of a sample's dimensions, the same for all of them."""
-        factors = self.dropout(torch.ones_like(vectors[:, :1]))
-        return vectors * factors if self.training else vectors
+    def _complete(self, vectors: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors and mask in which samples without any have the learned vector in front."""
+        missing = ~mask.any(dim=1)
+        # While it trains, a look at the samples saves going through all vectors there and back.
+        if self.training and not missing.any():
+            return vectors, mask
+        first = torch.zeros_like(mask)
+        first[:, 0] = missing
+        return torch.where(first[:, :, None], learned.to(vectors.dtype), vectors), mask | first
 
 
 def _projected(entering: int, width: int, projection: Projection) -> nn.Module:
@@ -98,16 +114,12 @@ def _projected(entering: int, width: int, projection: Projection) -> nn.Module:
     return nn.Sequential(nn.Linear(entering, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
 
 
-def _with_missing(vectors: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
-    """Vectors and mask in which samples without any have the learned vector in the first place."""
-    missing = ~mask.any(dim=1)
-    first = torch.zeros_like(mask)
-    first[:, 0] = missing
-    return torch.where(first[:, :, None], learned.to(vectors.dtype), vectors), mask | first
-
-
 class Head(nn.Module):
-    """Linear classifier over what attention gives and, where there are any, pooled features."""
+    """Linear classifier over what attention gives and, where there are any, pooled features.
+
+    Where there are, what it says of the former starts as nothing, for training is then on top of
+    the latter (OnTop).
+    """
 
     def __init__(self, attended: int, pooled: int, classes: int, dropout: float) -> None:
         super().__init__()
@@ -115,17 +127,55 @@ class Head(nn.Module):
         self.of_attended = nn.Linear(attended, classes)
         self.of_pooled = nn.Linear(pooled, classes, bias=False) if pooled else None
         if self.of_pooled is not None:
-            nn.init.zeros_(self.of_pooled.weight)
+            for solved in (self.of_attended.weight, self.of_attended.bias, self.of_pooled.weight):
+                nn.init.zeros_(solved)
 
-    def forward(self, attended: Tensor, pooled: Tensor) -> Tensor:
-        """Class scores (n, classes)."""
+    def forward(self, attended: Tensor) -> Tensor:
+        """Class scores (n, classes) of what attention gives."""
         scores: Tensor = self.of_attended(self.dropout(attended))
-        if self.of_pooled is not None:
-            scores = scores + self.of_pooled(self.dropout(pooled))
         return scores
 
 
-class PairAttention(RecordedModule):
+class ScoresBesidePooled(RecordedModule):
+    """A network whose class scores are those of what attention gives and of pooled features."""
+
+    head: Head
+
+    def attended(self, *sequences: Tensor) -> Tensor:
+        """What attention gives (n, d) of regions, their mask, tokens and theirs."""
+        raise NotImplementedError
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Class scores (n, classes) from what SequenceAttention gives."""
+        *sequences, pooled = inputs
+        scores: Tensor = self.head(self.attended(*sequences))
+        return scores if self.head.of_pooled is None else scores + self.head.of_pooled(pooled)
+
+
+class OnTop(nn.Module):
+    """A network that is trained on top of known scores of its pooled features."""
+
+    def __init__(self, network: ScoresBesidePooled) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Class scores (n, classes) from sequences and the known scores (n, classes)."""
+        *sequences, known = inputs
+        scores: Tensor = known + self.network.head(self.network.attended(*sequences))
+        return scores
+
+    def finished(self, weight: Tensor, bias: Tensor) -> ScoresBesidePooled:
+        """The network, with what the known scores came from: (classes, d) and (classes,)."""
+        head = self.network.head
+        assert head.of_pooled is not None
+        with torch.no_grad():
+            head.of_pooled.weight.copy_(weight)
+            head.of_attended.bias.add_(bias)
+        return self.network
+
+
+class PairAttention(ScoresBesidePooled):
     """Attends to the pairs of a region and a token, and classifies v and pooled features."""
 
     def __init__(
@@ -141,22 +191,23 @@ class PairAttention(RecordedModule):
     ) -> None:
         super().__init__()
         self.similarity = similarity
-        self.sequences = Sequences(regions, tokens, width, dropout, projection)
+        self.sequences = Sequences(
+            regions, tokens, width, dropout, projection, multiplied=similarity == "dot"
+        )
         first = FIRST_COSINE_SCALE if similarity == "cosine" else width**-0.5
         self.log_scale = nn.Parameter(
             torch.tensor(float(np.log(first))), requires_grad=similarity == "cosine"
         )
         self.head = Head(width, pooled, classes, dropout)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """Class scores (n, classes) from what SequenceAttention gives."""
-        scores: Tensor = self.head(self._attend(inputs)[0], inputs[4])
-        return scores
+    def attended(self, *sequences: Tensor) -> Tensor:
+        """See ScoresBesidePooled: v (n, width)."""
+        return self._attend(sequences)[0]
 
     def attention(self, *inputs: Tensor) -> Tensor:
         """Weights alpha (n, i, t)."""
-        return self._attend(inputs)[1]
+        return self._attend(inputs[:4])[1]
 
-    def _attend(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        x, h, x_mask, h_mask = self.sequences(*inputs[:4])
+    def _attend(self, sequences: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        x, h, x_mask, h_mask = self.sequences(*sequences)
         return pair_attention(x, h, x_mask, h_mask, self.similarity, self.log_scale.exp())

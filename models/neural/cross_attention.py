@@ -10,7 +10,9 @@ from models.neural.attention import SequenceAttention
 from models.neural.fusion import Count
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
+
+    from models.neural.attention_network import ScoresBesidePooled
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -24,9 +26,10 @@ class CrossAttention(SequenceAttention):
     tokens) X' = norm(X + [A_1 H V_1, A_2 H V_2, ...] O),  X'' = norm(X' + W_2 relu(W_1 X'))
 
     and the same for tokens that look at regions, with weights of their own. A linear classifier
-    takes the means of X'' and H'', and with `pooled` also the means of both sequences, scaled like
-    the blocks of concat. There are no positions: the order of regions and of tokens makes no
-    difference. Both are first reduced to their principal components. For training see NeuralFusion.
+    takes the means of X'' and H'', and with `pooled` also the means of both sequences, whose part
+    is solved as in Attention, and the rest trained on top of it. There are no positions: the order
+    of regions and of tokens makes no difference. Both are first reduced to their principal
+    components. For training see NeuralFusion.
 
     `attention(views)` gives alpha (n, i, t), which adds up to 1 in each sample: the mean over heads
     of the regions' weights on tokens and of the tokens' weights on regions, each region and each
@@ -44,20 +47,20 @@ class CrossAttention(SequenceAttention):
     epochs : most passes over the training samples.
     patience : passes without improvement after which training stops.
     learning_rate, weight_decay : of AdamW.
-    dropout : share of the projected vectors' dimensions and of the classifier's inputs left out at
-        each step.
+    dropout : share of the projected vectors' dimensions, and of what the classifier takes of
+        regions and tokens, left out at each step.
     loss, label_smoothing, class_weight : what training makes small.
     random_state : seed of the weights, the batches, dropout and the held-out samples.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     heads: Count = 4
     width: Count = 32
     reduce: Count = 64
     pooled: bool = True
 
-    def _network(self, inputs: Sequence[Tensor]) -> nn.Module:
+    def _network(self, inputs: Sequence[Tensor]) -> ScoresBesidePooled:
         from models.neural.cross_attention_network import CrossAttentionNetwork
 
         if self.width % self.heads:

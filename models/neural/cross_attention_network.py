@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from features.training.recorded import RecordedModule
-from models.neural.attention_network import Head, Sequences
+from models.neural.attention_network import Head, ScoresBesidePooled, Sequences
 
 
-class CrossAttentionNetwork(RecordedModule):
+class CrossAttentionNetwork(ScoresBesidePooled):
     """Lets regions look at tokens and tokens at regions.
 
     It classifies the means of both and pooled features.
@@ -30,15 +29,14 @@ class CrossAttentionNetwork(RecordedModule):
         self.of_regions, self.of_tokens = CoAttention(width, heads), CoAttention(width, heads)
         self.head = Head(2 * width, pooled, classes, dropout)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """Class scores (n, classes) from what SequenceAttention gives."""
-        x, h, x_mask, h_mask = self.sequences(*inputs[:4])
+    def attended(self, *sequences: Tensor) -> Tensor:
+        """See ScoresBesidePooled: means of both modalities' vectors (n, 2 width)."""
+        x, h, x_mask, h_mask = self.sequences(*sequences)
         means = [
             _mean(self.of_regions(x, h, h_mask), x_mask),
             _mean(self.of_tokens(h, x, x_mask), h_mask),
         ]
-        scores: Tensor = self.head(torch.cat(means, dim=1), inputs[4])
-        return scores
+        return torch.cat(means, dim=1)
 
     def attention(self, *inputs: Tensor) -> Tensor:
         """Weights alpha (n, i, t): half from regions looking at tokens, half the other way."""

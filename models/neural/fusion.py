@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from features.block import Form, Modality
-from features.training.settings import Training
+from features.training.settings import History, Training
 from models.arrays import Codes, Labels, Probabilities
 from models.course import TrainsNetwork
 from models.groups import UsesGroups
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from features.training.batches import RowBatches
     from features.training.loop import Objective, ParameterGroups
+
+    Network = TypeVar("Network", bound=nn.Module)
 
 # Rows of norm 1 have tiny columns: at the learning rate that suits projected sequences, their
 # weights would still be small when the others overfit. With norm 10 both learn at one pace
@@ -141,8 +144,6 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
             return self
         from torch import Tensor
 
-        from features.training.batches import TrainingSamples
-        from features.training.loop import train
         from features.training.torch_state import on_gpu_if
 
         self._prepare(views)
@@ -152,15 +153,34 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
         ):
             raise ValueError("some features are not finite numbers")
         with on_gpu_if(self.gpu_pays):
-            self.network_, self.history_ = train(
-                lambda: self._network(inputs),
-                TrainingSamples(self._batches(inputs), codes, views.groups),
-                self._objective(codes),
-                self._training(),
-                self._criterion(codes),
-                self._parameters,
-            )
+            self.network_, self.history_ = self._learned(inputs, codes, views.groups)
         return self
+
+    def _learned(
+        self, inputs: tuple[Any, ...], codes: Codes, groups: NDArray[Any] | None
+    ) -> tuple[nn.Module, History]:
+        """The trained network and the course of its training."""
+        return self._trained(lambda: self._network(inputs), inputs, codes, groups)
+
+    def _trained(
+        self,
+        build: Callable[[], Network],
+        inputs: tuple[Any, ...],
+        codes: Codes,
+        groups: NDArray[Any] | None,
+    ) -> tuple[Network, History]:
+        """A network for these inputs, trained."""
+        from features.training.batches import TrainingSamples
+        from features.training.loop import train
+
+        return train(
+            build,
+            TrainingSamples(self._batches(inputs), codes, groups),
+            self._objective(codes),
+            self._training(),
+            self._criterion(codes),
+            self._parameters,
+        )
 
     def _training(self) -> Training:
         return Training(

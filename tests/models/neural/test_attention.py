@@ -156,6 +156,56 @@ def test_it_learns_classes_that_only_a_pair_decides_and_pooled_features_side_by_
     assert np.mean(concat.predict(means(test)) == expected) < 0.65
 
 
+def test_on_top_of_the_means_it_still_learns_classes_that_only_a_pair_decides(network):
+    train, y = only_pairs_tell(400, 0)
+    test, expected = only_pairs_tell(200, 1)
+    fitted = Attention(width=8, epochs=60, patience=20, learning_rate=0.01).fit(train, y)
+    assert np.mean(fitted.predict(test) == expected) > 0.95
+
+
+def test_what_it_says_of_the_means_alone_is_concat_s_solution(network):
+    import torch
+
+    train, y = views("sequence", n=90)
+    test, _ = views("sequence", n=60, seed=7)
+    fitted = Attention(**FEW).fit(train, y)
+    concat = Concat(Logistic(C=fitted.linear_["C"]), weight=fitted.linear_["share"])
+    concat.fit(means(train), y)
+    moved = np.abs(fitted.predict_proba(test) - concat.predict_proba(means(test))).max()
+    assert moved > 1e-3  # v has its say
+    with torch.no_grad():
+        torch.nn.init.zeros_(fitted.network_.head.of_attended.weight)
+    # but for the bias, which is learned with v
+    left, solved = (
+        np.log(model.predict_proba(rows)) - np.log(model.predict_proba(rows))[:, :1]
+        for model, rows in ((fitted, test), (concat, means(test)))
+    )
+    np.testing.assert_allclose(
+        left - left.mean(axis=0), solved - solved.mean(axis=0), atol=5e-3
+    )
+
+
+@pytest.mark.parametrize("lost", [[], ["image"], ["text"]])
+def test_dropout_of_tokens_alone_makes_the_same_products(network, lost):
+    import torch
+
+    x, h, x_mask, h_mask = map(torch.from_numpy, pairs(6, 4))
+    x_mask[:2] &= "image" not in lost
+    h_mask[:2] &= "text" not in lost
+    both, alone = (network.Sequences(5, 5, 8, 0.5, multiplied=way).double() for way in (0, 1))
+    alone.load_state_dict(both.state_dict())
+    results = []
+    for sequences in (both, alone):
+        torch.manual_seed(3)
+        results.append(network.pair_attention(*sequences(x, x_mask, h, h_mask)[:2],
+                                              *sequences.eval()(x, x_mask, h, h_mask)[2:],
+                                              "dot", 0.7))
+    for one_way, other_way in zip(*results, strict=True):
+        torch.testing.assert_close(one_way, other_way)
+    plain = network.pair_attention(*both(x, x_mask, h, h_mask), "dot", 0.7)[0]
+    assert not torch.allclose(plain, results[0][0])
+
+
 def test_only_its_own_seed_decides_and_the_global_state_is_left_alone(network):
     import torch
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from sklearn import calibration
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from models.classifiers import inner_folds
-from models.classifiers.inner_folds import stratified_folds
 from models.classifiers.logistic import Logistic
 from models.classifiers.svm import LinearSVM
 from models.early.concat import Concat
 from models.kept import RECENT
 from models.late.late import Late
+from models.preparation import inner_folds
+from models.preparation.inner_folds import stratified_folds
 from models.views import Views
 from tests.support.model_views import views
 
