@@ -21,15 +21,16 @@ class DenseBlocks:
     Parameters
     ----------
     random_state : seed of the components.
+    components : of a sparse block, at most.
     """
 
-    def __init__(self, random_state: int) -> None:
-        self._random_state = random_state
+    def __init__(self, random_state: int, components: int = SPARSE_COMPONENTS) -> None:
+        self._random_state, self._components = random_state, components
 
     def fit(self, views: Views) -> Self:
         """Learn the components of sparse blocks from the training samples."""
         self._reductions = {
-            name: BlockReduction(SPARSE_COMPONENTS, self._random_state).fit(block)
+            name: BlockReduction(self._components, self._random_state).fit(block)
             for name, block in views.blocks().items()
             if block.is_sparse
         }
