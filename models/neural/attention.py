@@ -54,7 +54,7 @@ class SequenceAttention(AttendsToPairs):
     pooled: bool
 
     def _prepare(self, views: Views) -> None:
-        self.dense_ = DenseBlocks(self.random_state, SPARSE_COMPONENTS).fit(views)
+        self.dense_ = DenseBlocks(self.random_state, SPARSE_COMPONENTS, products=True).fit(views)
         blocks = self.dense_.of(views)
         self.reductions_ = {
             name: SequenceReduction(self.reduce, random_state=self.random_state).fit(block)

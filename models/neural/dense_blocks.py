@@ -22,15 +22,18 @@ class DenseBlocks:
     ----------
     random_state : seed of the components.
     components : of a sparse block, at most.
+    products : see BlockReduction.
     """
 
-    def __init__(self, random_state: int, components: int = SPARSE_COMPONENTS) -> None:
-        self._random_state, self._components = random_state, components
+    def __init__(
+        self, random_state: int, components: int = SPARSE_COMPONENTS, products: bool = False
+    ) -> None:
+        self._random_state, self._components, self._products = random_state, components, products
 
     def fit(self, views: Views) -> Self:
         """Learn the components of sparse blocks from the training samples."""
         self._reductions = {
-            name: BlockReduction(self._components, self._random_state).fit(block)
+            name: BlockReduction(self._components, self._random_state, self._products).fit(block)
             for name, block in views.blocks().items()
             if block.is_sparse
         }

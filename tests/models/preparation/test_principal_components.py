@@ -183,3 +183,30 @@ def test_rows_that_are_all_alike_have_no_components_and_cause_no_warning(form):
     block = Block.of(form(np.ones((3, 4), np.float32)))
     values = BlockReduction(2, random_state=0).fit(block).transform(block)
     np.testing.assert_allclose(values, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("components", [30, 50])
+def test_from_products_sparse_rows_have_the_components_of_the_decomposition(components):
+    rng = np.random.default_rng(0)
+    rows = sparse.random(50, 200, 0.2, format="csr", dtype=np.float32, random_state=rng)
+    block = Block.of(rows)
+    reduction = BlockReduction(components, products=True).fit(block)
+    _, sizes, axes = np.linalg.svd(rows.toarray().astype(np.float64), full_matrices=False)
+    np.testing.assert_allclose(
+        reduction.basis_ @ reduction.basis_.T, axes[:components].T @ axes[:components], atol=1e-4
+    )
+    spread = np.linalg.norm(rows @ reduction.basis_, axis=0)
+    np.testing.assert_allclose(spread, sizes[:components], rtol=1e-4)
+    assert reduction.basis_.flags.c_contiguous
+
+
+def test_many_rows_and_few_components_need_no_products(monkeypatch):
+    monkeypatch.delattr(module, "_of_products")
+    rows = sparse.random(50, 200, 0.2, format="csr", dtype=np.float32, random_state=0)
+    assert BlockReduction(20, products=True).fit(Block.of(rows)).basis_.shape == (200, 20)
+
+
+def test_from_products_rows_of_zeros_have_no_components():
+    empty = sparse.csr_matrix((4, 7), dtype=np.float32)
+    reduction = BlockReduction(4, products=True).fit(Block.of(empty))
+    np.testing.assert_array_equal(reduction.transform(Block.of(empty)), np.zeros((4, 1)))
