@@ -151,7 +151,7 @@ def compared(path: Path, address: str | None, folds: int | None, jobs: int) -> C
     """All cells of a grid, or of a finished run, on their first folds; fitted or from the store."""
     if path.is_dir():
         run = FinishedRun.at(path)
-        grid, address = run.grid(), address or run.store
+        grid, address = run.grid, address or run.store
     else:
         grid = read_grid(path)
     if grid.task != "classification":

@@ -194,8 +194,8 @@ def sweep(*folders: Path) -> list[str]:
     """
     removed = []
     for folder in folders or (SHARED_MEMORY, Path(tempfile.gettempdir())):
-        with suppress(OSError):
-            for entry in [entry for entry in os.scandir(folder) if _is_left(entry)]:
+        with suppress(OSError), os.scandir(folder) as entries:
+            for entry in list(filter(_is_left, entries)):
                 _remove(Path(entry.path))
                 removed.append(entry.name)
     return removed

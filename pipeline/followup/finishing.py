@@ -97,8 +97,11 @@ class CarriedOut:
         advice = f"free some there, or say {option} for another; all results are in the store"
         watched = _WatchedThumbnails(record.thumbnail)
         record = replace(record, thumbnail=watched)
-        what = "write the results and the report"
-        with step(what), writing(folder, advice), placed(folder) as aside:
+        with (
+            step("write the results and the report"),
+            writing(folder, advice),
+            placed(folder) as aside,
+        ):
             write(record, self.whole.comparison.folds, aside, self._origin)
             self._write_lists(aside)
             render.write_report(record, aside)

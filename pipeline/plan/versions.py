@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 from features.machine.identity import versions
@@ -41,7 +43,7 @@ KEYED = (
 # Results have versions of their own; a report is made by all of this, in words and numbers that
 # nobody raises a version for.
 OURS = ("features", "models", "pipeline", "reports")
-INSTALLED = (".dist-info", ".egg-info")
+VERSIONED = re.compile(r".+-.+\.(dist|egg)-info")
 
 
 def package_versions() -> dict[str, str]:
@@ -90,13 +92,12 @@ def _files(folder: str, name: str) -> Iterator[str]:
 def _installed() -> list[str]:
     """Python's version, and what is installed: the folders of distributions have theirs in names.
 
-    To read the metadata of each would take 2 ms.
+    To read the metadata of each would take 2 ms. What a build leaves in a checkout names no
+    version, and is on the path or not by how Python was started: it does not count.
     """
-    names = [
-        {entry.name for entry in _entries(folder) if entry.name.endswith(INSTALLED)}
-        for folder in filter(os.path.isdir, sys.path)
-    ]
-    return [sys.version, *sorted(set().union(*names))]
+    entries = chain.from_iterable(map(_entries, filter(os.path.isdir, sys.path)))
+    names = {entry.name for entry in entries}
+    return [sys.version, *sorted(filter(VERSIONED.fullmatch, names))]
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -39,11 +40,13 @@ def test_both_engines_give_the_same_scores_and_predictions(folder, capsys, monke
         pq.read_table(folder / out / "predictions.parquet") for out in ("dask", "processes")
     ]
     assert tables[0].equals(tables[1])
-    keys = [
-        {path.name for path in (folder / store / "entries").glob("*/*")}
+    kinds = [
+        {path.parent.name: json.loads(path.read_text())["ingredients"]["kind"]
+         for path in (folder / store / "entries").glob("*/*/manifest.json")}
         for store in ("store", "other")
     ]
-    assert keys[0] == keys[1]
+    differing = kinds[0].items() ^ kinds[1].items()
+    assert [kind for _, kind in differing] == ["report"] * 2  # each names its command
     alone, together = records
     assert alone.workers == ()
     assert len(together.workers) == 2

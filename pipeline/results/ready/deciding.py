@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
@@ -47,7 +48,7 @@ def deciding(
         "rows": dataset.digest,
         "folds": comparison.context.key,
         "results": list(_results(plan)),
-        "checks": [[check.sentence, check.severe] for check in before],
+        "checks": list(map(asdict, before)),
     }
 
 

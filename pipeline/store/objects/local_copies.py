@@ -94,8 +94,8 @@ class LocalCopies(FolderStore):
 def _used(folder: Path) -> tuple[float, int, str]:
     """When a copy was used last (that of its manifest is noted), its bytes, and its key."""
     last, size = 0.0, 0
-    with suppress(OSError):  # another process removes it just now
-        for file in os.scandir(folder):
+    with suppress(OSError), os.scandir(folder) as files:  # another process removes it just now
+        for file in files:
             status = file.stat()
             size += status.st_size
             if file.name == MANIFEST:

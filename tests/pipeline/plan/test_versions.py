@@ -61,12 +61,13 @@ def test_where_it_lies_and_what_python_compiled_is_not(code, tmp_path_factory, m
 def test_any_distribution_that_comes_or_changes_is_in_the_key(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path), str(tmp_path / "missing")])
     keys = [code_versions()["installed"]]
-    for name in ("some_library-1.0.dist-info", "some_library-1.1.dist-info", "old.egg-info"):
+    for name in ("some_library-1.0.dist-info", "some_library-1.1.dist-info", "old-1.egg-info"):
         for path in tmp_path.iterdir():
             path.rmdir()
         (tmp_path / name).mkdir()
         keys.append(code_versions()["installed"])
     (tmp_path / "a folder").mkdir()
+    (tmp_path / "modalgrid.egg-info").mkdir()  # of a checkout, on the path or not
     assert code_versions()["installed"] == keys[-1]
     assert len(set(keys)) == len(keys)
 

@@ -72,7 +72,8 @@ def test_the_cell_that_the_report_says_to_choose_is_taken_and_why_is_said(made, 
     assert verdict["choose"]["cell"] != OF_BOTH
     assert bundle([str(made.run), "-o", str(tmp_path / "m")]) == 0
     said = capsys.readouterr().err
-    assert f"{verdict['choose']['cell']}: fitted on all rows, as the report says: the best" in said
+    chosen = f"{verdict['choose']['cell']} of tiny is fitted on all rows"
+    assert f"{chosen}, as the report says: the best" in said
     assert "makes no difference that matters" in said
     about = Bundle.load(tmp_path / "m").about
     assert about["cell"] == verdict["choose"]["cell"]

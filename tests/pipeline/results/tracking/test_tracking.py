@@ -13,6 +13,7 @@ from tests.support.installs import uninstall
 from tests.support.run_folders import write_run_folder
 
 GRID = "data: {source: table, path: items.csv, text: title, label: kind}\ntext: [bow]\n"
+TABLE = "title,kind\na shoe,clothes\na pear,food\n"
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", TRACKERS)
 def test_a_missing_package_is_told_before_any_work(name, tmp_path, monkeypatch, capsys):
+    (tmp_path / "items.csv").write_text(TABLE)
     (tmp_path / "grid.yaml").write_text(GRID)
     monkeypatch.chdir(tmp_path)
     uninstall(monkeypatch, *TRACKERS)
@@ -35,6 +37,7 @@ def test_a_missing_package_is_told_before_any_work(name, tmp_path, monkeypatch, 
 
 
 def test_the_grid_may_name_the_tracker(tmp_path, monkeypatch, capsys):
+    (tmp_path / "items.csv").write_text(TABLE)
     (tmp_path / "grid.yaml").write_text(GRID + "track: trackio\n")
     monkeypatch.chdir(tmp_path)
     uninstall(monkeypatch, *TRACKERS)
