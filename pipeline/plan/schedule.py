@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from models.fusion import Fusion, solves_jointly
 from pipeline.plan.needs import Needs
@@ -25,18 +25,28 @@ def fit_tasks(
     slots : processes side by side.
     task : what is done on each fold.
     """
-    tasks = []
-    for number, positions in enumerate(tasks_of(units, slots, needs.work)):
+    return [
+        task(
+            unit.without_rows(), context, bool(unit.fold.inner), needs.of(unit), together,
+            float(unit.fitted_rows),
+        )
+        for unit, together in side_by_side(units, slots, needs.work)
+    ]
+
+
+def side_by_side(
+    units: Sequence[Unit], slots: int, work: Callable[[Unit], float]
+) -> Iterator[tuple[Unit, int | None]]:
+    """The units in the order of their tasks, each with what its task says of `together`.
+
+    Parameters
+    ----------
+    slots, work : see `tasks_of`.
+    """
+    for number, positions in enumerate(tasks_of(units, slots, work)):
         together = number if len(positions) > 1 else None
-        for unit in (units[position] for position in positions):
-            has_inner = bool(unit.fold.inner)
-            tasks.append(
-                task(
-                    unit.without_rows(), context, has_inner, needs.of(unit), together,
-                    float(unit.fitted_rows),
-                )
-            )
-    return tasks
+        for position in positions:
+            yield units[position], together
 
 
 def tasks_of(units: Sequence[Unit], jobs: int, work: Callable[[Unit], float]) -> list[list[int]]:

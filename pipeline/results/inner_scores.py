@@ -18,6 +18,7 @@ from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import encoded
 from pipeline.plan.needs import PROCESS, Needs
 from pipeline.plan.plan import Plan, features_of
+from pipeline.plan.schedule import side_by_side
 from pipeline.results.scores import Scores
 from pipeline.store.keys import key_of
 from pipeline.store.manifest import Entry
@@ -103,13 +104,17 @@ class _Inner:
         known = encoded(features_of(units).values(), self._comparison)
         context = self._comparison.context.put(store)
         needs = Needs(store, self._comparison.context.classes)
+        slots = self._comparison.engine.slots
         tasks = [
-            InnerTask(
-                piece.without_rows(),
-                context,
-                needs.of(piece) if isinstance(piece, Unit) else PROCESS,
-            )
-            for piece in lacking
+            *(
+                InnerTask(unit.without_rows(), context, needs.of(unit), together)
+                for unit, together in side_by_side(units, slots, needs.work)
+            ),
+            *(
+                InnerTask(piece.without_rows(), context, PROCESS)
+                for piece in lacking
+                if isinstance(piece, Combination)
+            ),
         ]
         return self._comparison.run(tasks, known)
 

@@ -8,7 +8,7 @@ labels of the fold left out; the outer test rows have no part in anything.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -41,17 +41,17 @@ class InnerTask(Shown):
     ----------
     piece : without its rows; a unit of one setting, or a combination that learns.
     context : key of the Context that holds its fold.
-    memory : see Task.
+    memory, together : see Task; cells of a fold that reduce the same regions share that.
     """
 
     stage: ClassVar[str] = "Inner folds"
     kind: ClassVar[str] = "inner predictions"  # of its entry
-    together: ClassVar[None] = None
     all_cores: ClassVar[bool] = False
 
     piece: Unit | Combination
     context: str
     memory: float
+    together: Hashable = None
 
     @property
     def keys(self) -> tuple[str, ...]:
