@@ -15,7 +15,8 @@ they choose. They never see labels of test rows. Each runs in a process of its o
 `benchmarks.peer_worker`:
 
 - logistic: StandardScaler and LogisticRegressionCV over all columns
-- svm: RBF kernel on blocks of equal weight, C and gamma by nested search, calibrated
+- svm: RBF kernel on blocks of equal weight, C and gamma by nested search, calibrated by a
+  temperature (scikit-learn 1.8 or later)
 - hist_boosting: HistGradientBoostingClassifier, stopped early
 - lightgbm: LGBMClassifier, stopped early; an optional package, here or in another environment
 - autogluon: TabularPredictor on principal components of each block, bagged over the inner folds
