@@ -15,6 +15,8 @@ from features.block import Block, Form, Modality
 from features.encoder import Encoder
 from features.pictures.decoding import decode
 from pipeline import run
+from pipeline.followup import finishing
+from reports.record import RunRecord
 from tests.support.samples import small_samples
 
 
@@ -91,6 +93,19 @@ def register(patch: Any) -> None:
 def without_report(patch: Any) -> None:
     """Leave the report's pages out, for tests that read only scores and predictions."""
     patch.setattr("reports.page.render.write_report", lambda *_: None)
+
+
+def recorded_runs(patch: Any) -> list[RunRecord]:
+    """The records of the runs of classification from now on; their files are written as ever."""
+    records: list[RunRecord] = []
+    write = finishing.write_run
+
+    def recorded(record: RunRecord, *rest: Any) -> None:
+        records.append(record)
+        write(record, *rest)
+
+    patch.setattr(finishing, "write_run", recorded)
+    return records
 
 
 def write_table(folder: Path, per_class: int = 12, **changes: Any) -> Path:

@@ -14,7 +14,7 @@ from pipeline.config.grid import GridError, Split
 from pipeline.config.parse import read_grid
 from pipeline.folds.draw import draw
 from pipeline.folds.few_labels import few_labels, labelled_rows
-from pipeline.followup import finishing, learning_curve
+from pipeline.followup import learning_curve
 from pipeline.followup.learning_curve import curve_cells
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
@@ -26,7 +26,15 @@ from reports.follow_up_record import CurveRecord
 from reports.sections import learning_curve as section
 from tests.support.comparisons import comparison_of
 from tests.support.datasets import dataset_of
-from tests.support.tiny import GRID, register, run_grid, without_report, write_grid, write_table
+from tests.support.tiny import (
+    GRID,
+    recorded_runs,
+    register,
+    run_grid,
+    without_report,
+    write_grid,
+    write_table,
+)
 
 LABELS = np.repeat([0, 1, 2], [60, 30, 10])
 
@@ -113,18 +121,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-def recorded(patch):
-    """The record of every run from now on."""
-    records, write = [], finishing.write_run
-    patch.setattr(
-        finishing, "write_run", lambda record, *rest: records.append(record) or write(record, *rest)
-    )
-    return records
-
-
 @pytest.fixture
 def records(monkeypatch):
-    return recorded(monkeypatch)
+    return recorded_runs(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +135,7 @@ def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         register(patch)
         without_report(patch)
-        records = recorded(patch)
+        records = recorded_runs(patch)
         assert run_grid(folder) == 0
     return folder, records[0]
 

@@ -14,7 +14,6 @@ from features.block import Block
 from models.early.concat import Concat
 from models.views import Views
 from pipeline.folds.fold import Fold
-from pipeline.followup import finishing
 from pipeline.followup.alterations import (
     SHARES,
     Alteration,
@@ -27,6 +26,7 @@ from pipeline.followup.probe_scores import additive_projection
 from tests.support.tiny import (
     GRID,
     MeanColour,
+    recorded_runs,
     register,
     run_grid,
     without_report,
@@ -46,16 +46,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def recorded(patch):
-    """The records of the runs from now on."""
-    records = []
-    patch.setattr(finishing, "write_run", lambda record, *_: records.append(record))
-    return records
-
-
 @pytest.fixture
 def records(monkeypatch):
-    return recorded(monkeypatch)
+    return recorded_runs(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +59,7 @@ def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         register(patch)
         without_report(patch)
-        records = recorded(patch)
+        records = recorded_runs(patch)
         assert run_grid(folder) == 0
     return folder, records[0]
 

@@ -21,7 +21,7 @@ from reports.fold_record import CellRecord, FoldRecord
 from reports.sections import verdict
 from reports.work_record import EncodedRecord
 from tests.support.realistic import realistic_record
-from tests.support.tiny import register, run_grid, without_report, write_table
+from tests.support.tiny import recorded_runs, register, run_grid, without_report, write_table
 
 
 def names(record, severe=False):
@@ -115,12 +115,9 @@ def test_alarms_stand_first_among_the_cautions():
 
 
 def test_the_record_knows_what_was_chosen_from(tmp_path, monkeypatch):
-    from pipeline.followup import finishing
-
-    records = []
     register(monkeypatch)
     without_report(monkeypatch)
-    monkeypatch.setattr(finishing, "write_run", lambda record, *_: records.append(record))
+    records = recorded_runs(monkeypatch)
     write_table(tmp_path)
     run_grid(tmp_path)
     by_fusion: dict[str, CellRecord] = {cell.fusion: cell for cell in records[0].cells}

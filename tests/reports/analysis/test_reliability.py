@@ -13,7 +13,7 @@ from models.classifiers.temperature import fitted_temperature, tempered
 from pipeline.testing.records import FUSION, small_record
 from reports.analysis import reliability as module
 from reports.analysis.reliability import calibration, reliability
-from tests.support.tiny import register, run_grid, without_report, write_table
+from tests.support.tiny import recorded_runs, register, run_grid, without_report, write_table
 
 
 def predictions(sharpness: float, rows: int = 4000):
@@ -99,12 +99,9 @@ def test_cells_are_scaled_only_where_every_fold_has_a_temperature():
 
 
 def test_a_run_learns_temperatures_where_it_has_inner_folds(tmp_path, monkeypatch):
-    from pipeline.followup import finishing
-
-    records = []
     register(monkeypatch)
     without_report(monkeypatch)
-    monkeypatch.setattr(finishing, "write_run", lambda record, *_: records.append(record))
+    records = recorded_runs(monkeypatch)
     write_table(tmp_path)
     assert run_grid(tmp_path) == 0
     assert run_grid(tmp_path, out="again") == 0
