@@ -48,6 +48,7 @@ SHORT: Mapping[str, Sequence[str]] = {
 LEFT_OUT: Mapping[str, str] = {
     "answer.half_width": "a whole grid for every size of the data",
     "attention": "a grid and its store",
+    "gpu": "a GPU",
     "halves": "a grid and its store",
     "german": "the extra `use`, and photographs beside the repository",
     "kept": "a grid and its store",

@@ -41,11 +41,13 @@ class TrainingSamples:
     batches : the inputs of the n samples.
     codes : (n,) classes from 0: they stratify the held-out rows and go into the loss.
     groups : (n,) samples of one group are never both trained on and held out.
+    split : positions of the samples to train on and of those to stop by; None to draw a share.
     """
 
     batches: Batches
     codes: IntArray
     groups: NDArray[Any] | None = None
+    split: tuple[IntArray, IntArray] | None = None
 
 
 class Rowwise(Protocol):

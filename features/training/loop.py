@@ -65,7 +65,9 @@ def train(
         Where the loss is no longer finite.
     """
     rng = np.random.default_rng(how.random_state)
-    fitted, held_out = split_for_stopping(samples.codes, how.held_out, rng, samples.groups)
+    fitted, held_out = samples.split or split_for_stopping(
+        samples.codes, how.held_out, rng, samples.groups
+    )
     with seeded(how.random_state):
         network = build().to(device())
         groups = parameters(network) if parameters else [{"params": network.parameters()}]
@@ -221,7 +223,7 @@ class Course:
     def ended(self) -> bool:
         """Whether there were enough epochs, or too many without improvement."""
         waited = self.epochs - self._best_epoch
-        return self.epochs >= self._how.epochs or waited >= self._how.patience
+        return self.epochs >= self._how.epochs or waited >= self._how.waits(self._best_epoch)
 
     def add(self, fitted: float, held_out: float | None) -> None:
         """Take note of an epoch's losses, and of its weights where they are the best so far."""

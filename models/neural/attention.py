@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.block import Form, Modality
-from features.training.settings import History
-from models.arrays import Codes
+from features.training.settings import History, Training, mean_course
+from models.arrays import Codes, Labels
+from models.cross_fitted import CrossFitted
 from models.neural.attending import AttendsToPairs
 from models.neural.dense_blocks import DenseBlocks
-from models.neural.fusion import POOLED_NORM, Count
+from models.neural.fusion import POOLED_NORM, Count, RowSplit
 from models.neural.joined_blocks import joined_sequences, joined_vectors, of_modalities
 from models.preparation.inner_folds import stratified_folds
 from models.preparation.principal_components import SequenceReduction, mean_vectors
@@ -24,27 +25,34 @@ from models.views import Views
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from models.neural.attention_network import ScoresBesidePooled
+    from models.neural.attention_network import Averaged, ScoresBesidePooled
     from models.softmax.linear_part import PooledRows
 
 
 # Components that stand for a sparse block: what concat solves, it solves with all of its columns
 # (OpenMoji with tfidf, balanced accuracy: concat .716, 256 components .704, 512 .705, 1,024 .729).
 SPARSE_COMPONENTS = 1024
+# Where pairs tell little, the best epoch is the first or second. With `patience` alone, fits on
+# OpenMoji take 1.2 to 1.35 times as long for the very same weights (benchmarks.attention).
+LEAST_PATIENCE = 3
 
 
-class SequenceAttention(AttendsToPairs):
+class SequenceAttention(AttendsToPairs, CrossFitted):
     """Attention over regions and tokens: both are reduced to their principal components.
+
+    Three networks are trained, each on two of three folds of the training samples until the third
+    says stop, and their class scores averaged. So none are held out of all that is learned, and
+    what each network says of its third are predictions of samples that it has not seen.
 
     With `pooled`, the classifier also sees the means of both sequences, scaled like the blocks of
     concat, and starts where concat ends: their weights are solved (models.softmax.linear_part), and
-    the network learns on top of the scores that inner folds give each training row. Where a
+    the networks learn on top of the scores that other folds give each training sample. Where a
     modality has several encoders, their regions or tokens stand in one sequence, those of each
     encoder with a projection of their own (joined_sequences), and the means share its norm equally.
 
     Attributes
     ----------
-    linear_ : what inner folds chose for the means, "share" of the texts and "C"; with `pooled`.
+    linear_ : what the folds chose for the means, "share" of the texts and "C"; with `pooled`.
     """
 
     takes_several: ClassVar[bool] = True
@@ -65,28 +73,47 @@ class SequenceAttention(AttendsToPairs):
                 name: BlockScaler().fit(mean_vectors(block)) for name, block in blocks.items()
             }
 
+    def fit(self, views: Views, y: Labels) -> Self:
+        """See NeuralFusion.fit."""
+        counts = np.unique(y, return_counts=True)[1]
+        self.out_of_fold_ = np.tile(counts / len(y), (len(y), 1))
+        return super().fit(views, y)
+
     def _learned(
         self, inputs: tuple[Any, ...], codes: Codes, groups: NDArray[Any] | None
     ) -> tuple[nn.Module, History]:
         """See NeuralFusion: what pooled features say is solved, and the rest is learned on top."""
-        if not self.pooled:
-            return super()._learned(inputs, codes, groups)
         import torch
 
+        from features.training.batches import applied
         from models.neural.attention_network import OnTop
         from models.softmax.linear_part import FOLDS
 
         *sequences, pooled = inputs
         folds = stratified_folds(codes, FOLDS, self.random_state, groups)
-        part = self._rows(pooled, codes).linear_part(folds)
-        network, history = self._trained(
-            lambda: OnTop(self._network(inputs)),
-            (*sequences, torch.from_numpy(part.scores)),
-            codes,
-            groups,
+        part, known = None, torch.zeros(len(codes), len(self.classes_))
+        if self.pooled:
+            part = self._rows(pooled, codes).linear_part(folds)
+            known, self.linear_ = torch.from_numpy(part.scores), part.setting._asdict()
+        networks, courses = [], []
+        # Not the folds that the scores come from: what is known of the samples trained on has
+        # learned from those held out there, and what it has made too much of on the latter would
+        # be held against it on the former (OpenMoji: best epochs 1 to 2 in place of 3 to 4).
+        splits: Sequence[RowSplit | None] = (
+            stratified_folds(codes, FOLDS, self.random_state + 1, groups) or [None]
         )
-        self.linear_ = part.setting._asdict()
-        return network.finished(*map(torch.from_numpy, (part.weight, part.bias))), history
+        for split in splits:
+            trained, course = self._trained(
+                lambda: OnTop(self._network(inputs)), (*sequences, known), codes, groups, split
+            )
+            if split is not None:
+                held_out = torch.from_numpy(split[1])
+                asked = [tensor[held_out] for tensor in (*sequences, known)]
+                scores = applied(trained, asked).double()
+                self.out_of_fold_[split[1]] = scores.softmax(dim=1).numpy()
+            networks.append(trained.finished(part))
+            courses.append(course)
+        return self._averaged(networks), mean_course(courses)
 
     def _rows(self, pooled: Tensor, codes: Codes) -> PooledRows:
         """Pooled features (n, d) of the training samples, by modality."""
@@ -98,6 +125,13 @@ class SequenceAttention(AttendsToPairs):
 
     def _network(self, inputs: Sequence[Tensor]) -> ScoresBesidePooled:
         """See NeuralFusion."""
+        raise NotImplementedError
+
+    def _training(self) -> Training:
+        return replace(super()._training(), least_patience=LEAST_PATIENCE)
+
+    def _averaged(self, networks: Sequence[ScoresBesidePooled]) -> Averaged:
+        """The mean of such networks."""
         raise NotImplementedError
 
     def _inputs(self, views: Views) -> tuple[Tensor, ...]:
@@ -143,11 +177,12 @@ class Attention(SequenceAttention):
     p = softmax(U v + W [sqrt(1 - s) a, sqrt(s) b] + c)
 
     W is that of softmax regression on [a, b] alone, s and its strength C chosen by its log loss on
-    three inner folds; U and what v is made of are then trained on top of the log probabilities that
-    these folds give the samples they leave out, from U = 0, which is concat. So v is asked only for
-    what the means do not tell, and where that is nothing, little is lost. Trained together, as
-    until version 4, W stopped early, on the samples that were not held out, and lost to concat:
-    -.010 on emoji with sbert, -.014 on Flipkart's titles (benchmarks.attention). For training see
+    three folds; U and what v is made of are then trained on top of the log probabilities that these
+    folds give the samples they leave out, from U = 0, which is concat. So v is asked only for what
+    the means do not tell, and where that is nothing, little is lost. Trained together, as until
+    version 4, W stopped early, on the samples that were not held out, and lost to concat: -.010 on
+    emoji with sbert, -.014 on Flipkart's titles (benchmarks.attention). U v stands for the mean of
+    three networks, one stopped by each fold, and alpha for the mean of theirs. For training see
     NeuralFusion. `attention(views)` gives alpha (n, i, t), which adds up to 1 in each sample.
 
     A sample that lacks a modality has one learned vector in place of its regions or tokens, and
@@ -165,10 +200,10 @@ class Attention(SequenceAttention):
     learning_rate, weight_decay : of AdamW.
     dropout : share of the projected vectors' dimensions and of v left out at each step.
     loss, label_smoothing, class_weight : what training makes small.
-    random_state : seed of the weights, the batches, dropout and the held-out samples.
+    random_state : seed of the weights, the batches, dropout and the folds.
     """
 
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     similarity: Literal["dot", "cosine"] = "dot"
     projection: Literal["linear", "hidden"] = "linear"
@@ -190,3 +225,8 @@ class Attention(SequenceAttention):
             self.dropout,
             self.projection,
         )
+
+    def _averaged(self, networks: Sequence[ScoresBesidePooled]) -> Averaged:
+        from models.neural.attention_network import AveragedPairAttention
+
+        return AveragedPairAttention.holding(networks)

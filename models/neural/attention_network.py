@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from torch.nn import functional
 
 from features.training.dropout import Dropout
 from features.training.recorded import RecordedModule
+
+if TYPE_CHECKING:
+    from models.softmax.linear_part import LinearPart
 
 Similarity = Literal["dot", "cosine"]
 Projection = Literal["linear", "hidden"]
@@ -145,6 +149,10 @@ class ScoresBesidePooled(RecordedModule):
         """What attention gives (n, d) of regions, their mask, tokens and theirs."""
         raise NotImplementedError
 
+    def attention(self, *inputs: Tensor) -> Tensor:
+        """Weights alpha (n, i, t) of pairs, which add up to 1 in each sample."""
+        raise NotImplementedError
+
     def forward(self, *inputs: Tensor) -> Tensor:
         """Class scores (n, classes) from what SequenceAttention gives."""
         *sequences, pooled = inputs
@@ -165,14 +173,52 @@ class OnTop(nn.Module):
         scores: Tensor = known + self.network.head(self.network.attended(*sequences))
         return scores
 
-    def finished(self, weight: Tensor, bias: Tensor) -> ScoresBesidePooled:
-        """The network, with what the known scores came from: (classes, d) and (classes,)."""
+    def finished(self, part: LinearPart | None) -> ScoresBesidePooled:
+        """The network, with what the known scores came from; they were 0 where that is None."""
         head = self.network.head
-        assert head.of_pooled is not None
-        with torch.no_grad():
-            head.of_pooled.weight.copy_(weight)
-            head.of_attended.bias.add_(bias)
+        if part is not None and head.of_pooled is not None:
+            with torch.no_grad():
+                head.of_pooled.weight.copy_(torch.from_numpy(part.weight))
+                head.of_attended.bias.add_(torch.from_numpy(part.bias))
         return self.network
+
+
+class Averaged(RecordedModule):
+    """The mean of the class scores, and of the attention, of networks that differ in weights.
+
+    Parameters
+    ----------
+    members : how many there are.
+    arguments : what each is made with.
+    """
+
+    member: ClassVar[type[ScoresBesidePooled]]
+
+    def __init__(self, members: int, arguments: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(self.member(**arguments) for _ in range(members))
+
+    @classmethod
+    def holding(cls, networks: Sequence[ScoresBesidePooled]) -> Self:
+        """The mean of these networks."""
+        averaged = cls(0, networks[0].arguments)  # new ones would draw weights for nothing
+        averaged.members.extend(networks)
+        averaged.arguments["members"] = len(networks)
+        return averaged.eval()
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Class scores (n, classes) from what SequenceAttention gives."""
+        return torch.stack([network(*inputs) for network in self.members]).mean(dim=0)
+
+    def attention(self, *inputs: Tensor) -> Tensor:
+        """Weights alpha (n, i, t)."""
+        weights = [network.attention(*inputs) for network in self.networks]
+        return torch.stack(weights).mean(dim=0)
+
+    @property
+    def networks(self) -> Iterator[ScoresBesidePooled]:
+        """Its members."""
+        return (cast(ScoresBesidePooled, network) for network in self.members)
 
 
 class PairAttention(ScoresBesidePooled):
@@ -211,3 +257,9 @@ class PairAttention(ScoresBesidePooled):
     def _attend(self, sequences: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         x, h, x_mask, h_mask = self.sequences(*sequences)
         return pair_attention(x, h, x_mask, h_mask, self.similarity, self.log_scale.exp())
+
+
+class AveragedPairAttention(Averaged):
+    """See Averaged."""
+
+    member = PairAttention

@@ -12,7 +12,7 @@ from models.neural.fusion import Count
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.neural.attention_network import ScoresBesidePooled
+    from models.neural.attention_network import Averaged, ScoresBesidePooled
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -27,9 +27,9 @@ class CrossAttention(SequenceAttention):
 
     and the same for tokens that look at regions, with weights of their own. A linear classifier
     takes the means of X'' and H'', and with `pooled` also the means of both sequences, whose part
-    is solved as in Attention, and the rest trained on top of it. There are no positions: the order
-    of regions and of tokens makes no difference. Both are first reduced to their principal
-    components. For training see NeuralFusion.
+    is solved as in Attention, and the rest trained on top of it; the mean of three, as there. There
+    are no positions: the order of regions and of tokens makes no difference. Both are first reduced
+    to their principal components. For training see NeuralFusion.
 
     `attention(views)` gives alpha (n, i, t), which adds up to 1 in each sample: the mean over heads
     of the regions' weights on tokens and of the tokens' weights on regions, each region and each
@@ -50,10 +50,10 @@ class CrossAttention(SequenceAttention):
     dropout : share of the projected vectors' dimensions, and of what the classifier takes of
         regions and tokens, left out at each step.
     loss, label_smoothing, class_weight : what training makes small.
-    random_state : seed of the weights, the batches, dropout and the held-out samples.
+    random_state : seed of the weights, the batches, dropout and the folds.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     heads: Count = 4
     width: Count = 32
@@ -73,3 +73,8 @@ class CrossAttention(SequenceAttention):
         return CrossAttentionNetwork(
             regions, tokens, pooled, len(self.classes_), self.width, self.heads, self.dropout
         )
+
+    def _averaged(self, networks: Sequence[ScoresBesidePooled]) -> Averaged:
+        from models.neural.cross_attention_network import AveragedCrossAttention
+
+        return AveragedCrossAttention.holding(networks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.neural.attention_network import Head, ScoresBesidePooled, Sequences
+from models.neural.attention_network import Averaged, Head, ScoresBesidePooled, Sequences
 
 
 class CrossAttentionNetwork(ScoresBesidePooled):
@@ -46,6 +46,12 @@ class CrossAttentionNetwork(ScoresBesidePooled):
             self.of_tokens.weights(h, x, x_mask).transpose(1, 2) * _shares(h_mask)[:, None, :]
         )
         return (from_regions + from_tokens) / 2
+
+
+class AveragedCrossAttention(Averaged):
+    """See Averaged."""
+
+    member = CrossAttentionNetwork
 
 
 class CoAttention(nn.Module):

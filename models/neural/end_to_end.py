@@ -73,7 +73,7 @@ class EndToEnd(TrainsBranches):
     predicts: ClassVar[str] = "fused_features"
     batch_size: ClassVar[int] = 32
     gpu_pays: ClassVar[bool] = True
-    remade: ClassVar[frozenset[str]] = frozenset({"network_"})  # of `weights_`, where it is asked
+    not_bundled: ClassVar[frozenset[str]] = frozenset({"network_"})  # made again of `weights_`
 
     unfreeze: Unfreeze = "last_stage"
     encoder_learning_rate: Positive = 1e-4

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from features.block import Form, Modality
 from features.training.settings import History, Training
-from models.arrays import Codes, Labels, Probabilities
+from models.arrays import Codes, Labels, Probabilities, Rows
 from models.course import TrainsNetwork
 from models.groups import UsesGroups
 from models.neural.dense_blocks import DenseBlocks
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # (attention on OpenMoji, macro-F1: norm 1 .79, 10 .82, 25 .82).
 POOLED_NORM = np.float32(10)
 
+RowSplit = tuple[Rows, Rows]  # to train on and to stop by
 Loss = Literal["cross_entropy", "mse"]
 ClassWeight = Literal["none", "balanced"]
 Count = Annotated[int, Field(ge=1)]
@@ -168,14 +169,15 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
         inputs: tuple[Any, ...],
         codes: Codes,
         groups: NDArray[Any] | None,
+        split: RowSplit | None = None,
     ) -> tuple[Network, History]:
-        """A network for these inputs, trained."""
+        """A network for these inputs, trained; see TrainingSamples."""
         from features.training.batches import TrainingSamples
         from features.training.loop import train
 
         return train(
             build,
-            TrainingSamples(self._batches(inputs), codes, groups),
+            TrainingSamples(self._batches(inputs), codes, groups, split),
             self._objective(codes),
             self._training(),
             self._criterion(codes),

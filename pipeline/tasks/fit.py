@@ -13,6 +13,7 @@ import numpy as np
 
 from models.classifiers.temperature import fitted_temperature
 from models.course import TrainsNetwork
+from models.cross_fitted import CrossFitted
 from models.fusion import Fusion
 from pipeline.data.rows import Rows
 from pipeline.engine.attempts import attempt
@@ -96,6 +97,10 @@ def _result(unit: Unit, context: Context, store: Store) -> Entry:
     chosen, scores, inner = choose(unit, context, blocks)
     outer = fit_of(unit, 0, blocks, context)
     model = unit.estimator.with_setting(chosen).learn(outer)
+    if isinstance(model, CrossFitted) and not len(inner):
+        inner = averaged(
+            aligned(model.out_of_fold_, model.classes_, context.classes), len(unit.fold.train)
+        )
     fitted = time.perf_counter()
     probabilities = averaged(
         aligned(model.predict_proba(outer.test), model.classes_, context.classes),

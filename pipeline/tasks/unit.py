@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from features.block import BlockName, Modality, modalities_of
+from models.cross_fitted import CrossFitted
 from models.fusion import Fusion
 from models.unlabelled import LearnsFromUnlabelled
 from models.unseen_classes import RecognisesUnseenClasses
@@ -79,8 +80,9 @@ class Unit:
     features : for each block, those learned from the outer training rows, then from each inner
         fold's.
     settings : parameter settings that the inner folds choose among.
-    keeps_inner : whether the result holds the chosen setting's predictions on the inner folds, to
-        choose a cell by and to learn a combination from.
+    keeps_inner : whether the result holds the chosen setting's predictions for the training rows,
+        on the inner folds or on its own (CrossFitted), to choose a cell by and to learn a
+        combination from.
     """
 
     cell: Cell
@@ -154,9 +156,10 @@ class Units:
     def unit(self, cell: Cell, fold: Fold) -> Unit:
         """A cell on a fold."""
         estimator, settings = cell.estimator(self._grid.seed), cell.settings()
-        # Where inner folds choose a setting, their predictions cost nothing more: cells are chosen
-        # by them too, and a rule added to the grid later finds them.
-        keeps_inner = bool(fold.inner)
+        # Where inner folds choose a setting, or the model itself has left each row out, such
+        # predictions cost nothing more: cells are chosen by them too, and a rule added to the grid
+        # later finds them.
+        keeps_inner = bool(fold.inner) or isinstance(estimator, CrossFitted)
         features = self._requests.of(cell, fold)
         modalities = modalities_of(features)
         ingredients = {

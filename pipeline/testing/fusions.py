@@ -7,6 +7,7 @@ import itertools
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from models import FUSIONS
 from models.classifiers.logistic import Logistic
 from models.combining import CombinesPredictions, MemberPredictions
 from models.course import TrainsNetwork
+from models.cross_fitted import CrossFitted
 from models.fusion import ClassTexts, Fit, Fusion, TakesClassifier
 from models.groups import UsesGroups
 from models.kept import RECENT
@@ -25,9 +27,9 @@ from models.matching import ComparesAsEncoded
 from models.neural.attending import Attending, AttendsToPairs, WeighsModalities
 from models.unlabelled import LearnsFromUnlabelled
 from models.unseen_classes import RecognisesUnseenClasses
-from models.views import Views
+from models.views import Views, stacked
 from pipeline.testing.estimators import built
-from pipeline.testing.views import CLASSES, views, without
+from pipeline.testing.views import CLASSES, sequence, views, without
 
 NAMES: tuple[NDArray[Any], ...] = (
     np.array([7, -3, 40]),
@@ -389,6 +391,32 @@ def attention_weighs_pairs_or_modalities_of_each_sample(cls: type[Fusion]) -> No
         built(cls).fit(train, np.full(len(y), "cat")).attention(train)
 
 
+def what_is_out_of_fold_was_predicted_by_models_that_had_not_seen_it(cls: type[Fusion]) -> None:
+    """What is out of fold was predicted by models that had not seen it."""
+    if not issubclass(cls, CrossFitted):
+        return
+    train, y = suited(cls)
+    fitted = built(cls).fit(train, y)
+    assert fitted.out_of_fold_.shape == (len(y), len(fitted.classes_))
+    np.testing.assert_allclose(fitted.out_of_fold_.sum(axis=1), 1, atol=1e-6)
+    assert np.mean(fitted.classes_[fitted.out_of_fold_.argmax(axis=1)] == y) > 0.9
+    # Twice the same wide samples, with classes drawn at random: whoever has seen a sample's twin
+    # knows its class, and whoever has seen neither can but guess.
+    pictures, texts = (Block.of(*sequence(y, width=60, seed=seed)) for seed in (0, 50))
+    wide = Views(pictures, texts)
+    twins = stacked(wide, wide)
+    drawn = np.tile(np.random.default_rng(1).permutation(y), 2)
+    grouped = replace(twins, groups=np.tile(np.arange(len(y)), 2))
+    hits = {}
+    for name, given in (("together", grouped), ("apart", twins)):
+        model = built(cls).fit(given, drawn)
+        hits[name] = np.mean(model.classes_[model.out_of_fold_.argmax(axis=1)] == drawn)
+    assert hits["together"] < 0.5
+    assert hits["apart"] > 0.7
+    alone = built(cls).fit(train, np.full(len(y), "cat"))
+    np.testing.assert_array_equal(alone.out_of_fold_, np.ones((len(y), 1)))
+
+
 CHECKS: tuple[Callable[[type[Fusion]], None], ...] = (
     fusion_gives_probabilities_in_the_order_of_its_classes,
     fusion_is_deterministic_and_predicts_each_sample_by_itself,
@@ -411,4 +439,5 @@ CHECKS: tuple[Callable[[type[Fusion]], None], ...] = (
     a_fusion_that_trains_a_network_has_epochs_and_a_course_as_plain_data,
     only_a_fusion_that_says_so_depends_on_groups,
     attention_weighs_pairs_or_modalities_of_each_sample,
+    what_is_out_of_fold_was_predicted_by_models_that_had_not_seen_it,
 )

@@ -167,14 +167,15 @@ def _is_network(value: Any) -> bool:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    """What an object holds, but for what it works out once more where that is asked for."""
+    """What an object holds, but for what it makes again of the rest, or needs only to be chosen."""
     if isinstance(value, tuple):  # a NamedTuple
         return dict(value._asdict())  # type: ignore[attr-defined]
-    remade = getattr(type(value), "remade", frozenset[str]())
+    not_bundled = getattr(type(value), "not_bundled", frozenset[str]())
     return {
         name: part
         for name, part in vars(value).items()
-        if not (name in remade or isinstance(getattr(type(value), name, None), cached_property))
+        if name not in not_bundled
+        and not isinstance(getattr(type(value), name, None), cached_property)
     }
 
 

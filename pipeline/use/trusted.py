@@ -89,7 +89,9 @@ RENAMED = {"sklearn.feature_extraction.text:TfidfTransformer": "features.texts.c
            "InverseFrequencies"}
 # Networks of these classes are made again from the arguments that they were made with.
 MODULES = frozenset({
+    "models.neural.attention_network:AveragedPairAttention",
     "models.neural.attention_network:PairAttention",
+    "models.neural.cross_attention_network:AveragedCrossAttention",
     "models.neural.cross_attention_network:CrossAttentionNetwork",
     "models.neural.pooled_network:GatedUnit",
     "models.neural.pooled_network:TwoBranches",

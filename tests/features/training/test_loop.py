@@ -13,7 +13,7 @@ from features.training.batches import RowBatches, TrainingSamples
 from features.training.held_out import split_for_stopping
 from features.training.loop import train
 from features.training.losses import logit_loss
-from features.training.settings import Training
+from features.training.settings import History, Training, mean_course
 
 HOW = Training(epochs=30, patience=5, learning_rate=0.05, weight_decay=0.0, random_state=0)
 
@@ -61,6 +61,33 @@ def test_facts_are_plain_data():
     _, history = trained()
     assert set(history.facts()) == {"kept", "fitted", "held_out"}
     assert all(isinstance(value, float) for value in history.facts()["fitted"])
+
+
+def test_rows_that_are_given_are_trained_on_and_stopped_by():
+    values, codes = rows()
+    fitted, held_out = np.arange(0, 90), np.arange(90, 120)
+    known = TrainingSamples(RowBatches([values], HOW.batch_size), codes, split=(fitted, held_out))
+    network, history = train(lambda: nn.Linear(4, 3), known, logit_loss("cross_entropy"), HOW)
+    with torch.no_grad():
+        loss = nn.functional.cross_entropy(
+            network(values[held_out]), torch.from_numpy(codes[held_out])
+        )
+    assert float(loss) == pytest.approx(min(history.held_out), rel=1e-5)
+
+
+@pytest.mark.parametrize(("best", "waits"), [(1, 3), (3, 3), (4, 4), (9, 6)])
+def test_it_waits_no_longer_than_it_took_where_that_is_asked_for(best, waits):
+    how = Training(60, 6, 0.5, 0.0, 0, least_patience=3)
+    assert how.waits(best) == waits
+    assert replace(how, least_patience=None).waits(best) == 6
+    _, history = trained(how)
+    assert len(history.fitted) == history.best_epoch + how.waits(history.best_epoch)
+
+
+def test_a_mean_course_lasts_as_long_as_the_longest_and_keeps_the_last_of_the_best_epochs():
+    courses = [History(1, (4.0, 2.0), (3.0, 5.0)), History(3, (2.0, 1.0, 1.0), (4.0, 3.0, 1.0))]
+    assert mean_course(courses) == History(3, (3.0, 1.5, 1.5), (3.5, 4.0, 3.0))
+    assert mean_course([History(2, (4.0, 2.0), ())]) == History(2, (4.0, 2.0), ())
 
 
 def test_groups_reach_the_split():

@@ -47,7 +47,8 @@ fusion: [FUSION]
 classifier: [logistic: {C: [1, 100]}, ridge]
 """
 # The digest of the keys of all results of a grid, in order, by fusion: as they were before cells
-# could have several encoders of a modality; that of concat since its weight may be 0 and 1.
+# could have several encoders of a modality; that of concat since its weight may be 0 and 1, those
+# of attention since they keep predictions for their training rows.
 KEYS = {
     "majority": "ec5bf4b23c89171f",
     "image_only": "98869e4acadbec8c",
@@ -56,8 +57,8 @@ KEYS = {
     "{concat: {weight: [0.3, 0.6], components: 8}}": "51ddbc6c832fe429",
     "{late: {rule: [product, stacking]}}": "066174f908051f1f",
     "{late: {rule: selection}}": "4aa4b009e82f887f",
-    "attention": "c8202c0d8039d607",
-    "cross_attention": "6207d30dbc33b60b",
+    "attention": "ae542660bded4016",
+    "cross_attention": "7847d017140569a2",
     "gated": "00792bf117e876d6",
     "co_training": "b439066293329a68",
     "cca": "930e0971ad09a950",

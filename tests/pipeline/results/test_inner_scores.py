@@ -72,6 +72,30 @@ def test_predictions_that_a_result_holds_are_scored_fold_by_fold_and_cost_nothin
     assert procedures(record)["all"].left_out == ()
 
 
+def test_what_leaves_training_rows_out_by_itself_is_not_fitted_there_again(folder):
+    """Attention's own folds are not the inner ones, but it says something of every row."""
+    attending = "attention: {epochs: 2, width: 4}"
+    grid = GRID.replace("[majority,", f"[{{{attending}}}, {{gated: {{epochs: 2}}}}, majority,")
+    comparison, plan, record = compared(folder, grid)
+    names = {cell.fusion.name: cell.name for cell in comparison.cells}
+    assert names["attention"] not in " ".join(comparison.engine.labels)
+    labels, metric = comparison.dataset.labels, METRICS[comparison.grid.metric]
+    units = [unit for unit in plan.units if unit.cell.name == names["attention"]]
+    whole = {fold.fold: fold for fold in comparison.folds}
+    assert len(units) == len(whole)
+    for unit in units:
+        entry = comparison.store.load(unit.ingredients)
+        predicted = entry.arrays["inner"]
+        assert predicted.shape == (len(unit.fold.train), len(comparison.dataset.classes))
+        by_hand = [
+            metric(labels[test], predicted[np.searchsorted(unit.fold.train, test)])
+            for _, test in whole[unit.fold.fold].inner
+        ]
+        assert inner_scores(record)[unit.cell.name, unit.fold.fold] == np.mean(by_hand)
+        assert entry.facts["temperature"] is not None
+    assert names["attention"] in procedures(record)["both"].candidates
+
+
 def test_a_cell_of_one_setting_is_fitted_there_as_if_it_had_been_chosen(folder):
     """Two settings that hardly differ are predicted on inner folds in choosing one of them."""
     one_setting, _, record = compared(folder, ONE_SETTING)
