@@ -1,6 +1,6 @@
 """The words of training texts, in memory: folds learn from much the same texts.
 
-Cutting Chinese into words takes as long as a training on them (`benchmarks.word2vec`).
+Cutting Chinese into words takes longer than a training on them (`benchmarks.word2vec`).
 """
 
 from __future__ import annotations

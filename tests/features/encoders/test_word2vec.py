@@ -8,11 +8,14 @@ import sys
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from features.encoders.word2vec import Word2Vec, passes
+from features.encoders import word2vec
+from features.encoders.word2vec import NEGATIVES, Word2Vec, passes, set_vocabulary
+from features.texts.corpus import Corpus
 from tests.support.paths import ROOT
 
 TEXTS = ["red apple on a tree", "green apple on a table", "a blue car", "a red car on a road"] * 5
@@ -90,6 +93,52 @@ def test_training_does_not_depend_on_the_process_hash_seed() -> None:
         for seed in ("1", "2")
     }
     assert len(outputs) == 1
+
+
+OCCURRING = Corpus.of([["c"] * 3, ["a", "b"] * 2, ["d"] * 900, ["e", "a"]])
+
+
+def trainers(min_count: int) -> tuple[Any, Any]:
+    """One with the vocabulary that gensim makes of OCCURRING, one with ours."""
+    from gensim.models import Word2Vec as Trainer
+
+    theirs, ours = (
+        Trainer(vector_size=4, min_count=min_count, negative=NEGATIVES) for _ in range(2)
+    )
+    theirs.build_vocab_from_freq(dict(zip(OCCURRING.words, OCCURRING.counts.tolist(), strict=True)))
+    set_vocabulary(ours, OCCURRING)
+    return theirs, ours
+
+
+@pytest.mark.parametrize("min_count", [1, 2, 3])
+def test_the_vocabulary_is_the_one_that_gensim_makes(min_count: int) -> None:
+    theirs, ours = trainers(min_count)
+    for name in ("count", "sample_int"):
+        expected, attributes = (
+            {word: trainer.wv.get_vecattr(word, name) for word in trainer.wv.index_to_key}
+            for trainer in (theirs, ours)
+        )
+        assert attributes == expected
+    np.testing.assert_array_equal(ours.cum_table, theirs.cum_table)
+    np.testing.assert_array_equal(ours.wv.vectors, theirs.wv.vectors)
+    assert ours.syn1neg.shape == theirs.syn1neg.shape
+
+
+def test_frequent_words_come_first_and_the_first_of_equally_frequent_ones() -> None:
+    _, ours = trainers(2)
+    assert ours.wv.index_to_key == ["d", "c", "a", "b"]
+    assert list(ours.wv.key_to_index.items()) == [("d", 0), ("c", 1), ("a", 2), ("b", 3)]
+
+
+def test_noise_is_drawn_from_frequent_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word2vec, "NOISE_WORDS", 2)
+    _, ours = trainers(1)
+    share = 900**0.75 / (900**0.75 + 3**0.75)
+    assert ours.cum_table.tolist() == [round(share * (2**31 - 1)), 2**31 - 1]
+    limited = small().fit(TEXTS).vectors_
+    monkeypatch.undo()
+    assert limited.rows == small().fit(TEXTS).vectors_.rows
+    assert not np.array_equal(limited.vectors, small().fit(TEXTS).vectors_.vectors)
 
 
 def test_glove_knows_english() -> None:
