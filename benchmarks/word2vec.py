@@ -3,13 +3,13 @@
     python -m benchmarks.word2vec [--articles 2000] [--words 800]
     python -m benchmarks.word2vec --table FILE.parquet [--language en] [--texts N] [--seeds 5]
 
-Both compare trainings whose noise words are of the 4,096 most frequent ones, as they are, and of
-all words, as they were, when gensim built the vocabulary too. The first draws Chinese articles from
-jieba's own dictionary, by its frequencies, and times the parts of a fold: the texts cut into words,
-which later folds of a process find in memory; a training on four fifths; all encoded and their
-words counted. The second draws training texts and tests on a fifth of the table by several seeds,
-and says how well logistic regression on the means of the vectors tells the classes, with the
-interval of the difference over seeds. Seconds are of the processor.
+Both compare trainings whose noise words, in few passes, are of the 4,096 most frequent ones, as
+they are, and of all words, as they were, when gensim built the vocabulary too. The first draws
+Chinese articles from jieba's own dictionary, by its frequencies, and times the parts of a fold: the
+texts cut into words, which later folds of a process find in memory; a training on four fifths; all
+encoded and their words counted. The second draws training texts and tests on a fifth of the table
+by several seeds, and says how well logistic regression on the means of the vectors tells the
+classes, with the interval of the difference over seeds. Seconds are of the processor.
 """
 
 from __future__ import annotations

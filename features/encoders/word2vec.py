@@ -39,9 +39,10 @@ from features.texts.writing_systems import foreign_remark, unsplit_remark
 TRAINED_WORDS, MOST_PASSES = 4_000_000, 20
 # Noise words for each pair of words: as good as five, in half the time (benchmarks.word2vec).
 NEGATIVES = 2
-# They are drawn among so many of the most frequent words, whose rows stay in the processor's cache:
-# as good as drawn among all, in .56 of the time of a training (benchmarks.word2vec).
-NOISE_WORDS = 4096
+# They are drawn among so many of the most frequent words, whose rows stay in the processor's cache,
+# in up to so many passes: as good as drawn among all, in .56 of the time. By accuracy, more passes
+# want all: after 13 of them .712 and .701, after 20 .710 and .683 (benchmarks.word2vec).
+NOISE_WORDS, FEW_PASSES = 4096, 8
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -235,7 +236,8 @@ def set_vocabulary(trainer: Any, texts: Corpus) -> None:
 
     Parameters
     ----------
-    trainer : gensim.models.Word2Vec; one word at least occurs as often as it asks.
+    trainer : gensim.models.Word2Vec; one word at least occurs as often as it asks. In FEW_PASSES
+        at most, noise is drawn from the NOISE_WORDS most frequent words, in more from all.
     """
     often = np.argsort(-texts.counts, kind="stable")
     often = often[texts.counts[often] >= trainer.min_count]
@@ -248,7 +250,8 @@ def set_vocabulary(trainer: Any, texts: Corpus) -> None:
     frequency = counts / (trainer.sample * counts.sum())
     read = np.minimum((np.sqrt(frequency) + 1) / frequency, 1)
     known.expandos["sample_int"][:] = (read * (2**32 - 1)).astype(np.uint32)
-    shares = np.cumsum(counts[:NOISE_WORDS].astype(np.float64) ** trainer.ns_exponent)
+    noise = counts[:NOISE_WORDS] if trainer.epochs <= FEW_PASSES else counts
+    shares = np.cumsum(noise.astype(np.float64) ** trainer.ns_exponent)
     trainer.cum_table = np.round(shares / shares[-1] * (2**31 - 1)).astype(np.uint32)
     trainer.prepare_weights()
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from features.block import FloatArray
 from features.encoders import word2vec
-from features.encoders.word2vec import NEGATIVES, Word2Vec, passes, set_vocabulary
+from features.encoders.word2vec import FEW_PASSES, NEGATIVES, Word2Vec, passes, set_vocabulary
 from features.texts.corpus import Corpus
 from tests.support.paths import ROOT
 
@@ -130,15 +131,20 @@ def test_frequent_words_come_first_and_the_first_of_equally_frequent_ones() -> N
     assert list(ours.wv.key_to_index.items()) == [("d", 0), ("c", 1), ("a", 2), ("b", 3)]
 
 
-def test_noise_is_drawn_from_frequent_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_few_passes_noise_is_drawn_from_frequent_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(word2vec, "NOISE_WORDS", 2)
     _, ours = trainers(1)
     share = 900**0.75 / (900**0.75 + 3**0.75)
     assert ours.cum_table.tolist() == [round(share * (2**31 - 1)), 2**31 - 1]
-    limited = small().fit(TEXTS).vectors_
+    few, more = FEW_PASSES, FEW_PASSES + 1
+    limited = {epochs: trained(epochs) for epochs in (few, more)}
     monkeypatch.undo()
-    assert limited.rows == small().fit(TEXTS).vectors_.rows
-    assert not np.array_equal(limited.vectors, small().fit(TEXTS).vectors_.vectors)
+    assert not np.array_equal(limited[few], trained(few))
+    np.testing.assert_array_equal(limited[more], trained(more))
+
+
+def trained(epochs: int) -> FloatArray:
+    return Word2Vec(size=4, epochs=epochs).fit(TEXTS).vectors_.vectors
 
 
 def test_glove_knows_english() -> None:
