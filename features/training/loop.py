@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -43,8 +44,9 @@ def train(
 ) -> tuple[Network, History]:
     """Train a network until its loss on held-out rows has not fallen for `patience` epochs.
 
-    The weights with the least held-out loss are restored; without held-out rows, training lasts
-    `epochs`. Torch's global random state is left as it was.
+    Or, with Training.stops_rising, has risen for half as many. The weights with the least held-out
+    loss are restored; without held-out rows, training lasts `epochs`. Torch's global random state
+    is left as it was.
 
     Parameters
     ----------
@@ -223,7 +225,16 @@ class Course:
     def ended(self) -> bool:
         """Whether there were enough epochs, or too many without improvement."""
         waited = self.epochs - self._best_epoch
-        return self.epochs >= self._how.epochs or waited >= self._how.waits(self._best_epoch)
+        return (
+            self.epochs >= self._how.epochs
+            or waited >= self._how.waits(self._best_epoch)
+            or (self._how.stops_rising and self._has_risen(-(-self._how.patience // 2)))
+        )
+
+    def _has_risen(self, times: int) -> bool:
+        """Whether the held-out loss was higher than before in each of the last epochs."""
+        last = self._held_out[-times - 1 :]
+        return len(last) > times and all(later > loss for loss, later in pairwise(last))
 
     def add(self, fitted: float, held_out: float | None) -> None:
         """Take note of an epoch's losses, and of its weights where they are the best so far."""

@@ -38,6 +38,10 @@ class Training:
     separable : whether the loss of a batch is the mean of its rows' losses, so that a batch that a
         GPU's memory does not suffice for may be taken in parts (batch normalisation then sees the
         parts).
+    stops_rising : whether half as many passes as `patience` suffice (rounded up) where the held-out
+        loss rose in each of them: that of what has been learned by heart rises again and again,
+        while one that stays where it is, as it does before a hard thing is learned, goes up and
+        down (the criterion UP of Prechelt, Early stopping - but when?, 1998).
     """
 
     epochs: int
@@ -52,6 +56,7 @@ class Training:
     precision: Precision = "float16"
     separable: bool = True
     least_patience: int | None = None
+    stops_rising: bool = False
 
     def waits(self, best_epoch: int) -> int:
         """Passes without a lower held-out loss that a training waits after its best epoch."""

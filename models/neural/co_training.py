@@ -89,11 +89,13 @@ class CoTraining(TrainsBranches):
         each step.
     interaction : "none", or "product": whether the fused head also sees m.
     epochs : most passes over the training samples.
-    patience : passes without improvement after which training stops.
+    patience : passes without improvement after which training stops; half as many suffice where
+        what is held out became worse in each.
     learning_rate, weight_decay : of AdamW.
     dropout : share of the features and of the hidden layers left out at each step.
     loss, label_smoothing, class_weight : see models.neural.losses.row_losses.
     random_state : seed of the weights, the batches, dropout and the held-out samples.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
+    stops_rising: ClassVar[bool] = True

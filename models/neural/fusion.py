@@ -68,6 +68,7 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
 
     predicts: ClassVar[str] = "forward"  # the network's method that gives class scores (n, K)
     batch_size: ClassVar[int] = 64  # samples of one training step
+    stops_rising: ClassVar[bool] = False  # see features.training.settings.Training
 
     epochs: Count = 60
     patience: Count = 6
@@ -192,6 +193,7 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
             self.weight_decay,
             self.random_state,
             self.batch_size,
+            stops_rising=self.stops_rising,
         )
 
     def predict_proba(self, views: Views) -> Probabilities:

@@ -51,6 +51,29 @@ def test_the_held_out_loss_stops_training_and_its_best_weights_are_kept():
         assert torch.equal(weight, same)
 
 
+@pytest.mark.parametrize(
+    ("losses", "epochs"),
+    [
+        ([1, 2, 3, 4, 5, 6, 7], 3),  # of patience 4, two that rose suffice
+        ([1, 2, 1.5, 2, 1.6, 7, 8], 5),
+        ([3, 2, 1, 2, 1.5, 1.6, 1.7, 8], 7),
+        ([2, 3, 1, 1, 1, 1, 1, 8], 7),  # to stay is not to rise
+    ],
+)
+def test_half_the_patience_suffices_where_the_held_out_loss_rose_each_time(losses, epochs):
+    given = iter(losses)
+
+    def criterion(outputs, codes):
+        return outputs.new_tensor(float(next(given)))
+
+    how = Training(8, 4, 0.05, 0.0, 0, stops_rising=True)
+    _, history = train(
+        lambda: nn.Linear(4, 3), samples(*rows()), logit_loss("cross_entropy"), how, criterion
+    )
+    assert len(history.held_out) == epochs
+    assert history.best_epoch == 1 + int(np.argmin(history.held_out))
+
+
 def test_without_held_out_rows_it_trains_to_the_end():
     _, history = trained(Training(7, 2, 0.05, 0.0, 0, held_out=0))
     assert (history.best_epoch, len(history.fitted), history.held_out) == (7, 7, ())
