@@ -53,7 +53,7 @@ class CrossAttention(SequenceAttention):
     random_state : seed of the weights, the batches, dropout and the folds.
     """
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     heads: Count = 4
     width: Count = 32
