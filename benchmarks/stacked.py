@@ -95,8 +95,10 @@ def problems(rows: int) -> list[Problem]:
 
 
 def network(dropout: float, modality_dropout: float) -> GatedUnit:
-    """The network of `gated`."""
-    return GatedUnit(PICTURES, TEXTS, CLASSES, 64, dropout, modality_dropout)
+    """The network of `gated`, with torch's own dropout: vmap cannot draw bytes."""
+    unit = GatedUnit(PICTURES, TEXTS, CLASSES, 64, dropout, modality_dropout)
+    unit.register_module("dropout", torch.nn.Dropout(dropout))
+    return unit
 
 
 def one_by_one(cases: Sequence[Problem], build: Callable[[], GatedUnit]) -> list[History]:
