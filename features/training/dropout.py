@@ -16,8 +16,8 @@ class Dropout(nn.Module):
     torch.nn.Dropout draws a random number for each; here a byte is drawn, eight at a time, which
     leaves out round(256 share) / 256 of them: .301 of .3. On one core 64 x 1,664 inputs take .18 ms
     in place of .90, and an epoch of attention with them 33 ms in place of 47; since bytes are no
-    longer compared, .12 in place of .22 (`benchmarks.dropout`, `benchmarks.networks`). On a GPU torch's own is used, and for shares whose nearest 256th is none
-    or all.
+    longer compared, .12 in place of .22 (`benchmarks.dropout`, `benchmarks.networks`). On a GPU
+    torch's own is used, and for shares whose nearest 256th is none or all.
 
     Parameters
     ----------
