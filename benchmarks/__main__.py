@@ -52,6 +52,7 @@ LEFT_OUT: Mapping[str, str] = {
     "halves": "a grid and its store",
     "german": "the extra `use`, and photographs beside the repository",
     "kept": "a grid and its store",
+    "networks": "a grid and its store",
     "peers": "a grid and its store, and what is not installed with this project",
     "predict": "a bundle and items",
     "recommend": "an index",
