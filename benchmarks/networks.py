@@ -33,7 +33,6 @@ from features.training.settings import Training
 from models.kept import RECENT
 from models.neural.attention import SequenceAttention
 from models.neural.co_training import CoTraining
-from models.neural.cross_attention import CrossAttention
 from models.neural.cross_attention_network import CoAttention
 from models.neural.fusion import NeuralFusion, PooledNetwork
 from models.neural.gated import Gated
@@ -125,7 +124,7 @@ def plain_steps(patches: ExitStack) -> None:
 
 def all_epochs(patches: ExitStack) -> None:
     """Training that ends by `patience` alone."""
-    for cls in (CrossAttention, Gated, CoTraining):
+    for cls in (Gated, CoTraining):
         patches.enter_context(patch.object(cls, "stops_rising", False))
 
 

@@ -41,5 +41,5 @@ class Dropout(nn.Module):
         drawn.random_(-(2**63), None)
         levels = drawn.view(torch.uint8)[:size].view(x.shape)
         # By arithmetic: 0 below `left_out`, 1 from there on. To compare bytes takes longer.
-        kept = levels.to(x.dtype).sub_(left_out - 1).clamp_(0, 1)
-        return x * kept.mul_(LEVELS / (LEVELS - left_out))
+        factors = levels.to(x.dtype).sub_(left_out - 1).clamp_(0, 1)
+        return x * factors.mul_(LEVELS / (LEVELS - left_out))
