@@ -45,7 +45,8 @@ class CrossAttention(SequenceAttention):
     reduce : most principal components of regions and of tokens.
     pooled : whether the classifier also sees the pooled blocks.
     epochs : most passes over the training samples.
-    patience : passes without improvement after which training stops.
+    patience : passes without improvement after which training stops; no more than it took to the
+        best, but half of them at least.
     learning_rate, weight_decay : of AdamW.
     dropout : share of the projected vectors' dimensions, and of what the classifier takes of
         regions and tokens, left out at each step.
