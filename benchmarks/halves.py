@@ -285,28 +285,31 @@ def print_gains(runs: Sequence[Scored], before: Written) -> None:
 
 
 def print_over(runs: Sequence[Scored], label: str) -> None:
-    """What each cell gained on the cell of the same encoders and classifier with a fusion."""
+    """What each cell gained on the cell of the same encoders with a fusion.
+
+    And of the same classifier, where both take one.
+    """
     print(f"\n| grid | cell | score | over {label} | folds better | log loss | over {label} |")
     print("|:--|:--|--:|--:|--:|--:|--:|")
     for run in runs:
-        others = {
-            (cell.image, cell.text, cell.classifier): run.folds[cell]
-            for cell in run.cells
-            if cell.fusion.label == label
-        }
-        for cell in run.cells:
-            folds = run.folds[cell]
-            other = others.get((cell.image, cell.text, cell.classifier))
-            if other is None or other is folds:
+        others = [cell for cell in run.cells if cell.fusion.label == label]
+        for cell, other in itertools.product(run.cells, others):
+            if cell is other or not _same_but_fusion(cell, other):
                 continue
-            gains = gained(folds, other, run.metric)
-            losses = gained(folds, other, "log_loss")
+            folds = run.folds[cell]
+            gains = gained(folds, run.folds[other], run.metric)
+            losses = gained(folds, run.folds[other], "log_loss")
             print(
                 f"| {run.name} | {cell.name} | {_mean(folds, run.metric):.3f} "
                 f"| {text_of(interval(gains, run))} "
                 f"| {sum(gain > 0 for gain in gains)} of {len(gains)} "
                 f"| {_mean(folds, 'log_loss'):.3f} | {text_of(interval(losses, run))} |"
             )
+
+
+def _same_but_fusion(cell: Cell, other: Cell) -> bool:
+    classifiers = {cell.classifier, other.classifier} - {None}
+    return (cell.image, cell.text) == (other.image, other.text) and len(classifiers) < 2
 
 
 def main() -> None:

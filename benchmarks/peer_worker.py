@@ -138,10 +138,13 @@ def svm(handed: Handed) -> Answer:
 
 
 def hist_boosting(handed: Handed) -> Answer:
-    """HistGradientBoostingClassifier, stopped on the first inner fold and fitted again on all."""
+    """HistGradientBoostingClassifier on components, stopped on the first inner fold.
+
+    And fitted again on all training rows.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    train, test = handed.dense()
+    train, test = _components(handed)
     held = handed.held_out == 0
     early = HistGradientBoostingClassifier(
         max_iter=ROUNDS, early_stopping=True, n_iter_no_change=PATIENCE, random_state=handed.seed
@@ -154,10 +157,10 @@ def hist_boosting(handed: Handed) -> Answer:
 
 
 def lightgbm(handed: Handed) -> Answer:
-    """LGBMClassifier, stopped on the first inner fold and fitted again on all training rows."""
+    """LGBMClassifier on components, stopped on the first inner fold, and fitted again on all."""
     from lightgbm import LGBMClassifier, early_stopping
 
-    train, test = handed.dense()
+    train, test = _components(handed)
     held = handed.held_out == 0
     settings = {"verbosity": -1, "random_state": handed.seed}
     early = LGBMClassifier(n_estimators=ROUNDS, **settings)
@@ -203,22 +206,32 @@ def autogluon(handed: Handed) -> Answer:
 
 
 class Kind(NamedTuple):
-    """A peer: how it answers, the version of that, raised when its answers change, its packages."""
+    """A peer.
+
+    Parameters
+    ----------
+    answer : how it answers
+    version : of that, raised when its answers change
+    packages : what it is made of
+    asked : names of the settings that decide its answers
+    """
 
     answer: Callable[[Handed], Answer]
     version: int
     packages: tuple[str, ...]
+    asked: tuple[str, ...] = ("seed", "metric")
 
 
 PEERS = {
     "logistic": Kind(logistic, 1, ("scikit-learn",)),
     "svm": Kind(svm, 1, ("scikit-learn",)),
-    "hist_boosting": Kind(hist_boosting, 1, ("scikit-learn",)),
-    "lightgbm": Kind(lightgbm, 1, ("lightgbm",)),
+    "hist_boosting": Kind(hist_boosting, 2, ("scikit-learn",), ("seed", "components")),
+    "lightgbm": Kind(lightgbm, 2, ("lightgbm",), ("seed", "components")),
     "autogluon": Kind(
         autogluon,
         1,
         ("autogluon.tabular", "lightgbm", "catboost", "xgboost", "xgboost-cpu", "torch"),
+        ("time_limit", "presets", "components", "threads", "seed", "metric"),
     ),
 }
 

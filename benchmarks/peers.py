@@ -17,9 +17,10 @@ they choose. They never see labels of test rows. Each runs in a process of its o
 - logistic: StandardScaler and LogisticRegressionCV over all columns
 - svm: RBF kernel on blocks of equal weight, C and gamma by nested search, calibrated by a
   temperature (scikit-learn 1.8 or later)
-- hist_boosting: HistGradientBoostingClassifier, stopped early
-- lightgbm: LGBMClassifier, stopped early; an optional package, here or in another environment
-- autogluon: TabularPredictor on principal components of each block, bagged over the inner folds
+- hist_boosting: HistGradientBoostingClassifier on principal components of each block, stopped early
+- lightgbm: LGBMClassifier on the same, stopped early; an optional package, here or in another
+  environment (with all columns a fold of 1,315 rows takes more than five minutes of the processor)
+- autogluon: TabularPredictor on the same, bagged over the inner folds
 
 AutoGluon and LightGBM are no dependencies. Give them environments of their own, with versions that
 you name, and pass the interpreters::
@@ -245,10 +246,9 @@ def answered(
 
 def _key(peer: Peer, arrays: Mapping[str, Array], asked: Mapping[str, Any]) -> str:
     """Of everything that decides a peer's answer."""
-    version, settings = peer_worker.PEERS[peer.name].version, dict(asked)
-    if peer.name != "autogluon":  # only this one is told what it may take
-        settings = {name: asked[name] for name in ("seed", "metric")}
-    about = [peer.name, version, dict(peer.versions), settings]
+    kind = peer_worker.PEERS[peer.name]
+    settings = {name: asked[name] for name in kind.asked}
+    about = [peer.name, kind.version, dict(peer.versions), settings]
     decided = hashlib.sha256(json.dumps(about).encode())
     for name, array in arrays.items():
         decided.update(f"{name} {array.dtype.str} {array.shape}".encode())
@@ -433,8 +433,8 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--presets", default="medium_quality",
                         help="of AutoGluon (default: %(default)s)")
     parser.add_argument("--components", type=_positive, default=100,
-                        help="principal components of a block for AutoGluon (default: "
-                        "%(default)s)")
+                        help="principal components of a block for AutoGluon and boosting "
+                        "(default: %(default)s)")
     parser.add_argument("--threads", type=_positive, default=cores(),
                         help="of a peer (default: the cores, %(default)s); with other work on the "
                         "machine 1, or they wait for each other")

@@ -143,6 +143,21 @@ def test_components_are_learned_from_training_rows_and_no_more_than_asked_for(ha
     np.testing.assert_allclose(peer_worker._components(alone)[1], test[:1], atol=1e-5)
 
 
+def test_an_answer_is_kept_under_what_decides_it_and_nothing_else():
+    arrays = {"y": np.array([0, 1])}
+    keys = {}
+    for name in peer_worker.PEERS:
+        peer = Peer(name, "python", {})
+        keys[name] = [
+            peers._key(peer, arrays, {**SETTINGS, **changed})
+            for changed in ({}, {"time_limit": 9}, {"components": 9}, {"seed": 9})
+        ]
+    distinct = {name: len(set(of_peer)) for name, of_peer in keys.items()}
+    assert distinct == {
+        "logistic": 2, "svm": 2, "hist_boosting": 3, "lightgbm": 3, "autogluon": 4,
+    }
+
+
 def _peer_that_gains(given: Compared, ours: Side, gain: float) -> Side:
     """Ours, with scores that are higher by about so much on every fold."""
     folds = {
