@@ -100,11 +100,11 @@ def written_grid(folder: Path) -> Path:
 def pairs(sentences: Mapping[str, Sequence[str]], seed: int = 0) -> Iterator[dict[str, str]]:
     """Every sentence with its own photo, and with another one of its set."""
     names = np.random.default_rng(seed).permutation(sorted(sentences)).tolist()
-    for place, name in enumerate(names):
-        first = place - place % PHOTOS  # of its set
+    for position, name in enumerate(names):
+        first = position - position % PHOTOS  # of its set
         for number, sentence in enumerate(sentences[name]):
             step = 1 + number % (PHOTOS - 1)
-            other = names[first + (place - first + step) % PHOTOS]
+            other = names[first + (position - first + step) % PHOTOS]
             for photo, label in ((name, "own"), (other, "other")):
                 yield {"name": photo, "caption": sentence, "photo": label, "set": f"set {first}"}
 

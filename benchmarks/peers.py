@@ -19,7 +19,7 @@ they choose. They never see labels of test rows. Each runs in a process of its o
   temperature (scikit-learn 1.8 or later)
 - hist_boosting: HistGradientBoostingClassifier on principal components of each block, stopped early
 - lightgbm: LGBMClassifier on the same, stopped early; an optional package, here or in another
-  environment (with all columns a fold of 1,315 rows takes more than five minutes of the processor)
+  environment
 - autogluon: TabularPredictor on the same, bagged over the inner folds
 
 AutoGluon and LightGBM are no dependencies. Give them environments of their own, with versions that

@@ -15,6 +15,7 @@ Features and results come from the store, or go there; for the seconds, cells ar
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -78,7 +79,7 @@ def seconds_of(path: Path, store: str, cells: Sequence[Cell]) -> dict[str, float
     """Processor seconds of a fit of each cell on the first fold, by name, in this process."""
     opened = store_at(store)
     whole = load(read_grid(path), opened, Processes(1), progress)
-    parts = [part for cell in cells for part in cell.parts]
+    parts = itertools.chain.from_iterable(cell.parts for cell in cells)
     asked = list(dict.fromkeys([*parts, *cells]))
     comparison = whole.of(asked, whole.folds[:1], progress)
     plan = make_plan(comparison)
@@ -110,7 +111,7 @@ def main() -> None:
     for path in asked.grids:
         run = scored(path, asked.store, 1.0, "")
         beside = besides(run.folds, run.metric, asked.cells)
-        compared = [cell for held in beside for cell in (held.cell, held.pair)]
+        compared = [*(held.cell for held in beside), *(held.pair for held in beside)]
         seconds = seconds_of(path, asked.store, compared)
         for held in beside:
             folds, pair = run.folds[held.cell], run.folds[held.pair]

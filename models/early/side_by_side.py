@@ -23,8 +23,10 @@ class SideBySide(PooledFusion):
     differently (the words, the meaning) are rarely worth the same, so the parts are chosen on the
     inner folds, by steps downhill: all that is tuned is first chosen under equal parts; from there
     each encoder in turn is given three times as much beside the others, and what scores best is
-    where the next steps start, until none is better. With one encoder of each modality there is
-    nothing to choose.
+    where the next steps start, until none is better. At each step the classifier's strengths
+    next to the best one are tried again: what suits equal parts may be far from what suits the last
+    ones (glosses of CIFAR-10, where TF-IDF tells little: C 30 and 2,430; benchmarks.several). With
+    one encoder of each modality there is nothing to choose.
 
     Parameters
     ----------

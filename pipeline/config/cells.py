@@ -12,9 +12,10 @@ from features.block import BlockName, Form, Modality, block_name, modalities_of
 from features.encoder import Encoder
 from models import CLASSIFIERS, FUSIONS
 from models.combining import CombinesPredictions
+from models.early.settings import OF_CLASSIFIER
 from models.fusion import Fusion, TakesClassifier
 from models.matching import ComparesAsEncoded
-from pipeline.config.components import Component, Encoders, beyond, members_of
+from pipeline.config.components import Component, Encoders, beyond, is_number, members_of
 from pipeline.config.grid import Grid
 from pipeline.seeds import derive
 
@@ -23,6 +24,8 @@ ENCODERS: dict[Modality, Mapping[str, type[Encoder]]] = {
     "image": IMAGE_ENCODERS,
     "text": TEXT_ENCODERS,
 }
+
+WIDENINGS = 4  # times that candidates by default are widened at most: C by 3 ** 4, say
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ class Cell:
         candidates = dict(self.fusion.candidates)
         if self.classifier:
             candidates |= {
-                f"classifier__{name}": values for name, values in self.classifier.candidates.items()
+                f"{OF_CLASSIFIER}{name}": values
+                for name, values in self.classifier.candidates.items()
             }
         candidates |= FUSIONS[self.fusion.name].tuned_with(self._encoder_counts())
         return [
@@ -105,30 +109,39 @@ class Cell:
     ) -> list[dict[str, Any]]:
         """Settings to try beside those tried so far: what is wider, and steps from the best.
 
-        None is among those tried.
+        None is among those tried. After a step other strengths of the classifier may be best: those
+        next to the best one's are tried again beside it.
         """
         wider = self.wider(settings, best) if len(settings) > 1 else []
         steps = FUSIONS[self.fusion.name].steps_from(best, self._encoder_counts())
-        return [setting for setting in (*wider, *steps) if setting not in settings]
+        near = _near(settings, best) if self.takes_steps else []
+        return [setting for setting in (*wider, *near, *steps) if setting not in settings]
+
+    @property
+    def takes_steps(self) -> bool:
+        """Whether some of what is tuned is chosen by steps (Fusion.steps_from)."""
+        return bool(FUSIONS[self.fusion.name].tuned_with(self._encoder_counts()))
 
     def wider(
         self, settings: Sequence[Mapping[str, Any]], best: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
         """Further settings, where the best of those tried is at an end of candidates by default.
 
-        One for each such parameter: the next value beyond that end, the others as they are in the
-        best.
+        One for each such parameter, WIDENINGS times at most: the next value beyond that end, the
+        others as they are in the best.
         """
         parts: list[tuple[str, type, Component]] = [
             ("", FUSIONS[self.fusion.name], self.fusion)
         ]
         if self.classifier is not None:
-            parts.append(("classifier__", CLASSIFIERS[self.classifier.name], self.classifier))
+            parts.append((OF_CLASSIFIER, CLASSIFIERS[self.classifier.name], self.classifier))
         further = []
         for prefix, cls, component in parts:
             for name in sorted(component.by_default):
                 key = f"{prefix}{name}"
                 tried = {setting[key] for setting in settings}
+                if len(tried) >= len(component.candidates[name]) + WIDENINGS:
+                    continue
                 value = beyond(cls, name, tried, best[key])
                 if value is not None:
                     further.append({**best, key: value})
@@ -192,6 +205,18 @@ def sample_modalities(cells: Iterable[Cell]) -> list[Modality]:
     for cell in cells:
         modalities |= set(modalities_of(cell.encoders())) & set(cell.estimator(0).samples_need)
     return sorted(modalities)
+
+
+def _near(
+    settings: Sequence[Mapping[str, Any]], best: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """The best setting with the next lower and higher number of the classifier that was tried."""
+    for name, value in best.items():
+        if name.startswith(OF_CLASSIFIER) and is_number(value):
+            tried = sorted({setting[name] for setting in settings if is_number(setting[name])})
+            at = tried.index(value)
+            for other in (*tried[max(0, at - 1):at], *tried[at + 1:at + 2]):
+                yield {**best, name: other}
 
 
 def expand(grid: Grid) -> tuple[Cell, ...]:

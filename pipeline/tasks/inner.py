@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from features.block import Block, BlockName
 from models.fusion import Fit
+from pipeline.config.cells import WIDENINGS
 from pipeline.engine.attempts import attempt
 from pipeline.engine.task import Outcome, Shown
 from pipeline.metrics import METRICS
@@ -30,7 +31,7 @@ from pipeline.tasks.context import Context, context_at
 from pipeline.tasks.unit import Unit, result_of
 from pipeline.tasks.views import aligned, averaged, finite, fit_of, loaded_blocks
 
-WIDENINGS = 4  # times that candidates by default are widened at most: C by 3 ** 4, say
+STEPS = 12  # most rounds of settings a step from the best, where some are chosen by steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +116,9 @@ def choose(
     """The setting with the best mean score over the inner folds (the first of equals).
 
     While it lies at an end of candidates that the grid does not give, further ones are tried beyond
-    that end, WIDENINGS times at most. In the end a simple setting is preferred that
-    may be as good (Fusion.is_simple, pipeline.tasks.choice).
+    that end, WIDENINGS times at most; where some of it is chosen by steps, until none is better,
+    STEPS rounds at most. In the end a simple setting is preferred that may be as good
+    (Fusion.is_simple, pipeline.tasks.choice).
 
     Also all mean scores, and the chosen setting's predictions for the training rows (n_train, K),
     each by the fold that left it out; (0, K) without inner folds.
@@ -130,7 +132,8 @@ def choose(
     further: Sequence[Mapping[str, Any]] = unit.settings
     predictions: list[list[Probabilities]] = [[] for _ in inner]
     metric, losses = METRICS[context.tuning_metric], np.zeros((0, 0))
-    for widenings in range(1 + WIDENINGS):
+    rounds = STEPS if unit.cell.takes_steps else WIDENINGS
+    for number in range(1 + rounds):
         for by_setting, more in zip(
             predictions, _predictions(unit, context, fits, further), strict=True
         ):
@@ -138,7 +141,7 @@ def choose(
         losses = losses_of(metric, labels, predictions)
         best = settings[best_of(losses)]
         further = unit.cell.further(settings, best)
-        if not further or widenings == WIDENINGS:
+        if not further or number == rounds:
             break
         settings += further
     simple = [at for at, setting in enumerate(settings) if unit.estimator.is_simple(setting)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.block import Block, BlockName, Modality, modalities_of
 from models.matching import SharesSpace, Space
 from models.views import Views
-from pipeline.config.cells import Cell
+from pipeline.config.cells import WIDENINGS, Cell
 from pipeline.data.rows import Rows
 from pipeline.folds.fold import Fold
 from pipeline.metrics.ranks import Ranks, Relevance, ranks
@@ -27,7 +27,6 @@ from pipeline.tasks.digests import (
     model_ingredients,
 )
 from pipeline.tasks.fit import FitTask
-from pipeline.tasks.inner import WIDENINGS
 from pipeline.tasks.unit import Unit, Units
 from pipeline.tasks.views import fit_of, loaded_blocks
 

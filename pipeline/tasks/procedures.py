@@ -15,6 +15,8 @@ VERSIONS: dict[str, int] = {
     # pipeline.tasks.fit and inner: the choice of a setting, what is fitted on, aligned and averaged
     # predictions
     "fit": 1,
+    # pipeline.config.cells and pipeline.tasks.inner: which settings are tried after a step
+    "steps": 2,
     "combine": 1,  # pipeline.tasks.combination: which predictions a rule learns from and combines
     "temperature": TEMPERATURE,
 }

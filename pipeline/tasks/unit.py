@@ -173,7 +173,7 @@ class Units:
             **({"widened": cell.by_default} if len(settings) > 1 and cell.by_default else {}),
             "keeps inner": keeps_inner,
             "versions": {**VERSIONS, **further_versions(estimator)},
-            **versions_of("fit", "temperature"),
+            **versions_of("fit", "temperature", *(("steps",) if cell.takes_steps else ())),
         }
         return Unit(cell, fold, estimator, settings, features, keeps_inner, ingredients)
 

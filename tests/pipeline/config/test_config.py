@@ -216,6 +216,16 @@ def test_a_list_in_the_list_is_of_encoders_that_cells_use_together():
     *_, less, more = together.further(settings, best)
     assert [less["encoder_shares"], more["encoder_shares"]] == [(1, 0.75, 0.25), (1, 0.25, 0.75)]
     assert more not in together.further([*settings, more], best)  # tried by then
+    assert not any(
+        setting["encoder_shares"] == best["encoder_shares"]
+        for setting in together.further(settings, {**best, "classifier__C": 10.0})
+    )  # all crossed, and no end
+    after = together.further([*settings, more], {**more, "classifier__C": 10.0})
+    assert [
+        (setting["weight"], setting["classifier__C"])
+        for setting in after
+        if setting["encoder_shares"] == more["encoder_shares"]
+    ] == [(0.5, 30.0)]  # 3.0 is tried
     assert "tfidf+bow / text_only / logistic" in cells
     late = cells["cnn + tfidf+bow / late(stacking) / logistic"]
     assert [part.name for part in late.parts] == [

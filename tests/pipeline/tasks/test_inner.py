@@ -11,7 +11,7 @@ from models.early.pooled import PooledFusion
 from pipeline.metrics import METRICS
 from pipeline.plan.execute import run_plan
 from pipeline.plan.plan import make_plan
-from pipeline.tasks.inner import WIDENINGS, choose
+from pipeline.tasks.inner import STEPS, choose
 from pipeline.tasks.views import loaded_blocks
 from tests.support.comparisons import comparison_of
 from tests.support.tiny import GRID, register, write_grid, write_table
@@ -94,7 +94,7 @@ def test_shares_of_encoders_are_chosen_by_steps_until_none_is_better(folder, mon
         assert chosen == tried[means.index(min(means))]
         steps = TextOnly.steps_from(chosen, {"text": 2})
         assert len(steps) == 2
-        assert all(step in tried for step in steps) or len(tried) >= len(unit.settings) + WIDENINGS
+        assert all(step in tried for step in steps) or len(tried) >= len(unit.settings) + STEPS
 
 
 def test_whether_candidates_may_be_widened_decides_the_key(folder):
