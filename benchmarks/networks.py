@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any, NamedTuple
@@ -282,7 +283,7 @@ class Bench:
 
 def line(folds: list[list[Measured]]) -> str:
     """What was measured of a side, in a line."""
-    fits = [fit for fold in folds for fit in fold]
+    fits = list(chain.from_iterable(folds))
     seconds = median(fit.seconds for fit in fits)
     text = f"{seconds:.2f} s"
     if fits[0].epochs:
