@@ -234,7 +234,14 @@ def test_what_was_interrupted_goes_on(made, table, monkeypatch):
     monkeypatch.setattr(
         predictions, "_rows", lambda *given: asked.append(len(given[1])) or rows_of(*given)
     )
-    assert predicted(made, table, folder=table.parent, out="again.csv") == expected
+    rows = predicted(made, table, folder=table.parent, out="again.csv")
+    # The sum of a product may differ in its last digits by how many rows are multiplied.
+    for row, whole in zip(rows, expected, strict=True):
+        numbers = [name for name in row if name.startswith("p: ")]
+        assert [float(row.pop(name)) for name in numbers] == pytest.approx(
+            [float(whole.pop(name)) for name in numbers], abs=1e-12
+        )
+        assert row == whole
     assert asked == [10, 6]
     assert not unfinished.exists()
 
