@@ -15,6 +15,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
@@ -28,7 +29,7 @@ LIMIT = 900  # seconds, beyond which a short form is none
 
 SHORT: Mapping[str, Sequence[str]] = {
     "answer.simulate": ("--data-sets", "10"),
-    "dropout": ("--rows", "300", "--seeds", "1"),
+    "dropout": ("--rows", "300", "--seeds", "2"),
     "encode": ("--models", "efficientnet_lite0", "--pictures", "64", "--rounds", "3"),
     "grid": ("--rows", "800", "--cells", "2", "--repeats", "1"),
     "growth": ("--rows", "300", "--repeats", "1"),
@@ -115,7 +116,8 @@ def run(name: str) -> Printed:
         last = ended.stderr.strip().splitlines()[-1:] or ["nothing was said"]
         return Printed(f"exit code {ended.returncode}: {last[0]}", seconds, succeeded=False)
     print(ended.stdout, flush=True)
-    return Printed(ended.stdout.strip(), seconds, succeeded=True)
+    printed = ended.stdout.strip().replace(tempfile.gettempdir(), "TMP")
+    return Printed(printed, seconds, succeeded=True)
 
 
 def purpose_of(name: str) -> str:

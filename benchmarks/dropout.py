@@ -57,9 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 predicted = model.classes_[model.predict_proba(test).argmax(axis=1)]
                 right[name].append(float(np.mean(predicted == others)))
         for name in SIDES:
+            spread = f" ({stdev(right[name]):.3f})" if len(right[name]) > 1 else ""
             print(
                 f"{fusion}, {name}: {median(seconds[name]) * 1e3:.1f} ms an epoch, accuracy "
-                f"{fmean(right[name]):.3f} ({stdev(right[name]):.3f})", flush=True
+                f"{fmean(right[name]):.3f}{spread}", flush=True
             )
 
 
