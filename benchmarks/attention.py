@@ -50,18 +50,18 @@ from models.neural.attention_network import (
     pair_attention,
 )
 from models.neural.fusion import NeuralFusion
-from models.preparation.inner_folds import stratified_folds
 from models.preparation.principal_components import mean_vectors
-from models.softmax.linear_part import FOLDS, PooledRows
+from models.softmax.linear_part import PooledRows
 from models.views import Views
 from pipeline.config.cells import Cell
 from pipeline.config.parse import read_grid
 from pipeline.engine.processes import Processes
 from pipeline.engine.progress import progress
 from pipeline.metrics import METRICS
+from pipeline.plan.comparison import Comparison
 from pipeline.plan.execute import encoded
 from pipeline.plan.load import load
-from pipeline.plan.plan import make_plan
+from pipeline.plan.plan import Plan, make_plan
 from pipeline.store.opening import DEFAULT_STORE, store_at
 from pipeline.store.store import Store
 from pipeline.tasks.context import Context
@@ -106,8 +106,7 @@ class SingleNetwork(Attention):
 
     def _learned(self, inputs: Any, codes: Any, groups: Any) -> Any:
         *sequences, pooled = inputs
-        folds = stratified_folds(codes, FOLDS, self.random_state, groups)
-        part = self._rows(pooled, codes).linear_part(folds)
+        part = self._linear_part(pooled, codes, groups)
         given = (*sequences, torch.from_numpy(part.scores))
         trained, history = self._trained(
             lambda: OnTop(self._network(inputs)), given, codes, groups
@@ -339,12 +338,26 @@ def compare(pair: Pair, bench: Bench, chosen: dict[str, Design], seeds: int) -> 
               f"| {texts[1]} | {median(measured[:, 2]):.2f} |", flush=True)
 
 
-def interval_of(differences: list[float], n_train: list[int], n_test: list[int]) -> str:
+def interval_of(
+    differences: list[float], n_train: list[int], n_test: list[int], digits: int = 3
+) -> str:
     """Mean and corrected interval; the mean alone of a single fold."""
     if len(differences) < 2:
-        return f"{differences[0]:+.3f}"
+        return f"{differences[0]:+.{digits}f}"
     given = corrected_resampled_interval(differences, n_train, n_test)
-    return f"{given.mean:+.3f} ({given.low:+.3f} to {given.high:+.3f})"
+    return f"{given.mean:+.{digits}f} ({given.low:+.{digits}f} to {given.high:+.{digits}f})"
+
+
+def planned(
+    path: Path, store: Store, folds: int, is_asked: Callable[[Cell], bool]
+) -> tuple[Comparison, Plan]:
+    """Some cells of a grid on its first outer folds, with their features in the store."""
+    whole = load(read_grid(path), store, Processes(1), progress)
+    cells = list(filter(is_asked, whole.cells))
+    comparison = whole.of(cells, whole.folds[:folds], progress)
+    plan = make_plan(comparison)
+    encoded(plan.features.values(), comparison)
+    return comparison, plan
 
 
 def main() -> None:
@@ -361,16 +374,15 @@ def main() -> None:
     parser.add_argument("--store", default=DEFAULT_STORE)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    store, grid = store_at(asked.store), read_grid(asked.grid)
-    whole = load(grid, store, Processes(1), progress)
-    cells = [
-        cell for cell in whole.cells
-        if cell.fusion.name in ("concat", "attention") and re.search(asked.cells, cell.name)
-    ]
-    comparison = whole.of(cells, whole.folds[: asked.folds], progress)
-    plan = make_plan(comparison)
-    encoded(plan.features.values(), comparison)
-    bench = Bench(comparison.context, store, grid.metric, len(comparison.dataset))
+    store = store_at(asked.store)
+
+    def is_asked(cell: Cell) -> bool:
+        named = cell.fusion.name in ("concat", "attention")
+        return named and re.search(asked.cells, cell.name) is not None
+
+    comparison, plan = planned(asked.grid, store, asked.folds, is_asked)
+    metric = comparison.grid.metric
+    bench = Bench(comparison.context, store, metric, len(comparison.dataset))
     Attention().warm_up()
     for pair in pairs(plan.units):
         compare(pair, bench, {name: known[name] for name in asked.designs}, asked.seeds)

@@ -28,8 +28,9 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
+from benchmarks.attention import interval_of, planned
 from features.training.dropout import IN_A_NUMBER, LEVELS, Dropout
-from features.training.loop import Objective, _Steps
+from features.training.loop import _Steps
 from features.training.settings import Training
 from models.kept import RECENT
 from models.neural.attention import SequenceAttention
@@ -37,21 +38,15 @@ from models.neural.co_training import CoTraining
 from models.neural.cross_attention_network import CoAttention
 from models.neural.fusion import NeuralFusion, PooledNetwork
 from models.neural.gated import Gated
-from models.neural.pooled_network import Branches, GatedUnit, divergence
+from models.neural.pooled_network import GatedUnit
 from models.softmax.linear_part import PooledRows
-from pipeline.config.parse import read_grid
-from pipeline.engine.processes import Processes
-from pipeline.engine.progress import progress
+from pipeline.config.cells import Cell
 from pipeline.metrics import METRICS
-from pipeline.plan.execute import encoded
-from pipeline.plan.load import load
-from pipeline.plan.plan import make_plan
 from pipeline.store.opening import DEFAULT_STORE, store_at
 from pipeline.store.store import Store
 from pipeline.tasks.context import Context
 from pipeline.tasks.unit import Unit
 from pipeline.tasks.views import aligned, fit_of, loaded_blocks
-from reports.analysis.statistics import corrected_resampled_interval
 
 FUSIONS = ("concat", "attention", "cross_attention", "gated", "co_training")
 Side = Callable[[ExitStack], None]  # patches what the fits of a side do without
@@ -98,29 +93,10 @@ def plain_unit(unit: GatedUnit, *inputs: Tensor) -> Tensor:
     return scores
 
 
-def plain_loss(loss_of_rows: Objective, branch_weight: float, agreement: float) -> Objective:
-    """The loss of co-training, each classifier's by itself."""
-
-    def mean_loss(scores: Branches, codes: Tensor) -> Tensor:
-        branches = (
-            loss_of_rows(scores.picture, codes) * scores.has_picture
-            + loss_of_rows(scores.text, codes) * scores.has_text
-        )
-        total = loss_of_rows(scores.fused, codes) + branch_weight * branches
-        if agreement:
-            total = total + agreement * divergence(scores.picture, scores.text) * (
-                scores.has_picture & scores.has_text
-            )
-        return total.mean()
-
-    return mean_loss
-
-
 def plain_steps(patches: ExitStack) -> None:
     """Each network's plain form."""
     patches.enter_context(patch.object(CoAttention, "forward", plain_block))
     patches.enter_context(patch.object(GatedUnit, "forward", plain_unit))
-    patches.enter_context(patch("models.neural.pooled_network.co_training_loss", plain_loss))
 
 
 def all_epochs(patches: ExitStack) -> None:
@@ -274,11 +250,8 @@ class Bench:
             fmean(getattr(fit, kind) for fit in fold) - fmean(getattr(fit, kind) for fit in first)
             for fold, first in zip(of_side, of_first, strict=True)
         ]
-        if len(units) == 1:
-            return f"{differences[0]:+.4f}"
         n_test = [len(unit.fold.test) for unit in units]
-        given = corrected_resampled_interval(differences, [self.rows - n for n in n_test], n_test)
-        return f"{given.mean:+.4f} ({given.low:+.4f} to {given.high:+.4f})"
+        return interval_of(differences, [self.rows - n for n in n_test], n_test, digits=4)
 
 
 def line(folds: list[list[Measured]]) -> str:
@@ -318,18 +291,14 @@ def main() -> None:
     parser.add_argument("--store", default=DEFAULT_STORE)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    store, grid = store_at(asked.store), read_grid(asked.grid)
-    whole = load(grid, store, Processes(1), progress)
-    cells = [
-        cell for cell in whole.cells
-        if cell.fusion.name in FUSIONS and re.search(asked.cells, cell.name)
-    ]
-    comparison = whole.of(cells, whole.folds[: asked.folds], progress)
-    plan = make_plan(comparison)
-    encoded(plan.features.values(), comparison)
-    bench = Bench(
-        comparison.context, store, grid.metric, len(comparison.dataset), asked.keep
-    )
+    store = store_at(asked.store)
+
+    def is_asked(cell: Cell) -> bool:
+        return cell.fusion.name in FUSIONS and re.search(asked.cells, cell.name) is not None
+
+    comparison, plan = planned(asked.grid, store, asked.folds, is_asked)
+    metric = comparison.grid.metric
+    bench = Bench(comparison.context, store, metric, len(comparison.dataset), asked.keep)
     by_cell: dict[str, list[Unit]] = {}
     for unit in plan.units:
         unit.estimator.warm_up()

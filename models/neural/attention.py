@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from models.neural.attention_network import Averaged, ScoresBesidePooled
-    from models.softmax.linear_part import PooledRows
+    from models.softmax.linear_part import LinearPart
 
 
 # Components that stand for a sparse block: what concat solves, it solves with all of its columns
@@ -87,10 +87,9 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
         from models.softmax.linear_part import FOLDS
 
         *sequences, pooled = inputs
-        folds = stratified_folds(codes, FOLDS, self.random_state, groups)
         part, known = None, torch.zeros(len(codes), len(self.classes_))
         if self.pooled:
-            part = self._rows(pooled, codes).linear_part(folds)
+            part = self._linear_part(pooled, codes, groups)
             known, self.linear_ = torch.from_numpy(part.scores), part.setting._asdict()
         networks, courses = [], []
         # Not the folds that the scores come from: what is known of the samples trained on has
@@ -112,13 +111,16 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
             courses.append(course)
         return self._averaged(networks), mean_course(courses)
 
-    def _rows(self, pooled: Tensor, codes: Codes) -> PooledRows:
-        """Pooled features (n, d) of the training samples, by modality."""
-        from models.softmax.linear_part import PooledRows
+    def _linear_part(
+        self, pooled: Tensor, codes: Codes, groups: NDArray[Any] | None
+    ) -> LinearPart:
+        """What pooled features (n, d) of the training samples say by themselves."""
+        from models.softmax.linear_part import FOLDS, PooledRows
 
         of_pictures = sum(scaler.width_ for scaler in of_modalities(self.scalers_)[0])
         pictures, texts = np.split(pooled.numpy(), [of_pictures], axis=1)
-        return PooledRows(pictures, texts, float(POOLED_NORM), codes, self.class_weight)
+        rows = PooledRows(pictures, texts, float(POOLED_NORM), codes, self.class_weight)
+        return rows.linear_part(stratified_folds(codes, FOLDS, self.random_state, groups))
 
     def _network(self, inputs: Sequence[Tensor]) -> ScoresBesidePooled:
         """See NeuralFusion."""

@@ -176,7 +176,8 @@ class OnTop(nn.Module):
     def finished(self, part: LinearPart | None) -> ScoresBesidePooled:
         """The network, with what the known scores came from; they were 0 where that is None."""
         head = self.network.head
-        if part is not None and head.of_pooled is not None:
+        if part is not None:
+            assert head.of_pooled is not None
             with torch.no_grad():
                 head.of_pooled.weight.copy_(torch.from_numpy(part.weight))
                 head.of_attended.bias.add_(torch.from_numpy(part.bias))
