@@ -40,7 +40,7 @@ class Logistic(SolvesJointly):
     device : "cuda" solves large dense training sets on a GPU, to other last bits.
     """
 
-    version: ClassVar[int] = 12
+    version: ClassVar[int] = 13
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"C": (3.0, 10.0, 30.0)}
 
     C: Positive = 10.0

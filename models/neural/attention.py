@@ -16,7 +16,7 @@ from models.cross_fitted import CrossFitted
 from models.neural.attending import AttendsToPairs
 from models.neural.dense_blocks import DenseBlocks
 from models.neural.fusion import POOLED_NORM, Count, RowSplit
-from models.neural.joined_blocks import joined_sequences, joined_vectors, of_modalities
+from models.neural.joined_blocks import joined_sequences, of_modalities
 from models.preparation.inner_folds import stratified_folds
 from models.preparation.principal_components import SequenceReduction, mean_vectors
 from models.preparation.scaling import BlockScaler
@@ -45,7 +45,7 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
     concat, and starts where concat ends: their weights are solved (models.softmax.linear_part), and
     the networks learn on top of the scores that other folds give each training sample. Where a
     modality has several encoders, their regions or tokens stand in one sequence, those of each
-    encoder with a projection of their own (joined_sequences), and the means share its norm equally.
+    encoder with a projection of their own (joined_sequences), and the means share its part equally.
 
     Attributes
     ----------
@@ -117,8 +117,11 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
         """What pooled features (n, d) of the training samples say by themselves."""
         from models.softmax.linear_part import FOLDS, PooledRows
 
-        of_pictures = sum(scaler.width_ for scaler in of_modalities(self.scalers_)[0])
-        pictures, texts = np.split(pooled.numpy(), [of_pictures], axis=1)
+        widths = [scaler.width_ for scaler in self.scalers_.values()]
+        blocks = dict(
+            zip(self.scalers_, np.hsplit(pooled.numpy(), np.cumsum(widths)[:-1]), strict=True)
+        )
+        pictures, texts = of_modalities(blocks)
         rows = PooledRows(pictures, texts, float(POOLED_NORM), codes, self.class_weight)
         return rows.linear_part(stratified_folds(codes, FOLDS, self.random_state, groups))
 
@@ -154,11 +157,10 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
             sequences += joined_sequences(parts)
         pooled = [np.zeros((len(views), 0), np.float32)]
         if self.pooled:
-            means = {
-                name: self.scalers_[name].transform(mean_vectors(block)) * POOLED_NORM
+            pooled = [
+                self.scalers_[name].transform(mean_vectors(block)) * POOLED_NORM
                 for name, block in blocks.items()
-            }
-            pooled = list(map(joined_vectors, of_modalities(means)))
+            ]
         return tuple(map(torch.from_numpy, (*sequences, np.hstack(pooled))))
 
 

@@ -39,9 +39,11 @@ def stratified_folds(
 
 def _drawn(codes: Codes, count: int, random_state: int, groups: Codes | None) -> Rows:
     """The fold (n,) that holds each row out."""
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import StratifiedKFold
 
-    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    from models.preparation.group_folds import GroupFolds
+
+    kind = StratifiedKFold if groups is None else GroupFolds
     splitter = kind(count, shuffle=True, random_state=random_state)
     fold_of_row = np.empty(len(codes), np.int64)
     with warnings.catch_warnings():

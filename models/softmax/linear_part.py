@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product, starmap
 from typing import NamedTuple, TypeAlias
 
@@ -64,17 +65,23 @@ class PooledRows:
 
     Parameters
     ----------
-    pictures, texts : float32 (n, d) and (n, e), rows of the same mean squared norm.
+    pictures, texts : blocks of each modality, float32 (n, d) each, rows of the same mean squared
+        norm; those of a modality share its part equally.
     norm : the root of that norm.
     codes : (n,) classes from 0, each of which occurs.
     class_weight : see models.classifier.row_weights.
     """
 
-    pictures: FloatArray
-    texts: FloatArray
+    pictures: Sequence[FloatArray]
+    texts: Sequence[FloatArray]
     norm: float
     codes: Codes
     class_weight: ClassWeight
+
+    @property
+    def blocks(self) -> list[FloatArray]:
+        """All blocks, those of pictures first."""
+        return [*self.pictures, *self.texts]
 
     def linear_part(self, folds: Folds) -> LinearPart:
         """Regression on [sqrt(1 - w) a, sqrt(w) b] for picture features a and text features b.
@@ -123,26 +130,31 @@ class PooledRows:
     ) -> list[Solution]:
         """Solutions on each of some sets of rows, under each setting."""
         problems = list(starmap(self._problem, product(rows, settings)))
-        return solve(self._blocks, self.codes, problems, tolerance=tolerance) if problems else []
+        if not problems:
+            return []
+        return solve(self._transformed, self.codes, problems, tolerance=tolerance)
 
     def _problem(self, rows: Codes, setting: Setting) -> Problem:
         weights = row_weights(self.codes, self.class_weight)
-        shares = np.sqrt([1 - setting.share, setting.share])
+        shares = [
+            *[(1 - setting.share) / len(self.pictures)] * len(self.pictures),
+            *[setting.share / len(self.texts)] * len(self.texts),
+        ]
         return Problem(
             rows,
             setting.C,
             weights=None if weights is None else weights[rows],
-            factors=(shares / self.norm).tolist(),
+            factors=(np.sqrt(shares) / self.norm).tolist(),
         )
 
-    @property
-    def _blocks(self) -> list[IndexedBlock]:
+    @cached_property
+    def _transformed(self) -> list[IndexedBlock]:
         classes = int(self.codes.max()) + 1
-        return [_transformed(rows, classes) for rows in (self.pictures, self.texts)]
+        return [_transformed(rows, classes) for rows in self.blocks]
 
     def _probabilities(self, solution: Solution, rows: Codes) -> Probabilities:
         classes = int(self.codes.max()) + 1
-        return solution.probabilities([self.pictures, self.texts], rows, classes)
+        return solution.probabilities(self.blocks, rows, classes)
 
     def _loss(self, probabilities: Probabilities) -> float:
         of_class = probabilities[np.arange(len(self.codes)), self.codes]

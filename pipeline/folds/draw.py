@@ -143,7 +143,9 @@ def stratified(
     rows: Rows, labels: Labels, groups: Groups | None, count: int, seed: int, key: str
 ) -> list[tuple[Rows, Rows]]:
     """Stratified folds; `key` is what the grid calls their number, for messages."""
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import StratifiedKFold
+
+    from models.preparation.group_folds import GroupFolds
 
     where = "of the training rows of a fold " if key == "split.inner" else ""
     if groups is not None and len(np.unique(groups)) < count:
@@ -163,7 +165,7 @@ def stratified(
             ],
             "Take fewer folds.",
         )
-    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    kind = StratifiedKFold if groups is None else GroupFolds
     # classes that are too small are reported by `remarks`, in plain words
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -174,7 +176,7 @@ def stratified(
 def _without_empty(drawn: list[tuple[Rows, Rows]], groups: Groups) -> list[tuple[Rows, Rows]]:
     """The folds (train, test); an empty one gets the smallest group of a large one with several.
 
-    StratifiedGroupKFold gives each group to the fold that evens the classes out best; where groups
+    GroupFolds gives each group to the fold that evens the classes out best; where groups
     are few and of one class each, an empty fold and a full one can be equally good but for a
     rounding error, and the full one gets it.
     """

@@ -78,14 +78,22 @@ def tasks_of(units: Sequence[Unit], jobs: int, work: Callable[[Unit], float]) ->
 
 
 def _groups(units: Sequence[Unit]) -> list[list[int]]:
-    """Units that one process may take together, fold after fold."""
+    """Units that one process may take together, fold after fold.
+
+    Those of texts alone go with the first pictures of their fold.
+    """
     folds = [(unit.fold.repeat, unit.fold.fold) for unit in units]
+    pictures = [[form.key for form in unit.features.get("image", ())][:1] for unit in units]
+    first = dict[object, list[str]]()
+    for fold, of_unit in zip(folds, pictures, strict=True):
+        if of_unit:
+            first.setdefault(fold, of_unit)
     groups: dict[object, list[int]] = {}
     for position in sorted(range(len(units)), key=lambda position: folds[position]):
-        unit = units[position]
-        pictures = [form.key for form in unit.features.get("image", ())][:1]
-        shared = _shared_work(unit.estimator)
-        group = position if shared is None else (shared, *folds[position], *pictures)
+        fold = folds[position]
+        shared = _shared_work(units[position].estimator)
+        shown = pictures[position] or first.get(fold, [])
+        group = position if shared is None else (shared, *fold, *shown)
         groups.setdefault(group, []).append(position)
     return list(groups.values())
 

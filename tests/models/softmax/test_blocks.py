@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from scipy import sparse
 
 from features.block import Block
 from models.classifiers.logistic import Logistic
-from models.early.baselines import ImageOnly
+from models.early.baselines import ImageOnly, TextOnly
 from models.early.concat import Concat
 from models.early.pooled import PooledFusion
 from models.fusion import Fit
@@ -158,3 +159,70 @@ def test_samples_that_lack_a_block_are_fitted_as_arrays(monkeypatch):
     holes = Views(Block(all_views.image.values, index), all_views.text)
     monkeypatch.setattr(Logistic, "fit_jointly", None)
     assert PooledFusion.fit(Concat(Logistic()), holes, y).predict_proba(holes).shape == (90, 3)
+
+
+def known(all_views):
+    """The views with digests, by which blocks are told."""
+    blocks = all_views.blocks().items()
+    return Views.of({name: replace(block, digest=f"the {name}s") for name, block in blocks})
+
+
+@pytest.fixture
+def solved(monkeypatch):
+    """Number of problems of each call of the solver, in order."""
+    calls, solve = [], blocks.solve
+
+    def counting(features, y, problems, **more):
+        calls.append(len(problems))
+        return solve(features, y, problems, **more)
+
+    monkeypatch.setattr(blocks, "solve", counting)
+    return calls
+
+
+@pytest.mark.parametrize("kind", ["dense", "repeated", "sparse"])
+def test_a_modality_alone_is_solved_once_for_all_that_ask_for_it(kind, solved):
+    all_views, y = views(kind)
+    fits = inner(known(all_views), y)
+    strengths = [{"classifier__C": C} for C in (1.0, 30.0)]
+    alone = [
+        only(Logistic()).predict_many(fits, strengths) for only in (ImageOnly, TextOnly)
+    ]
+    assert solved == [6, 6]
+    ends = [{"weight": weight, **setting} for weight in (0.0, 1.0) for setting in strengths]
+    both = Concat(Logistic()).predict_many(fits, [*ends, *SETTINGS])
+    assert solved == [6, 6, 12]
+    for number, predictions in enumerate(both):
+        of_ends = [*alone[0][number], *alone[1][number]]
+        for predicted, other in zip(predictions[:4], of_ends, strict=True):
+            np.testing.assert_array_equal(predicted, other)
+
+
+def test_what_was_solved_before_changes_no_bit(solved):
+    all_views, y = views()
+    fits = inner(known(all_views), y)
+    settings = [{"weight": 0.0, "classifier__C": 3.0}, *SETTINGS]
+    first = Concat(Logistic()).predict_many(fits, settings)
+    again = Concat(Logistic()).predict_many(fits, settings)
+    assert solved == [3, 12, 12]
+    np.testing.assert_array_equal(first, again)
+
+
+def test_other_labels_rows_or_strengths_are_solved_anew(solved):
+    all_views, y = views()
+    fit, other, _ = inner(known(all_views), y)
+    for asked in (fit, fit._replace(y=np.roll(fit.y, 1)), other):
+        ImageOnly(Logistic()).predict_many([asked], [{"classifier__C": 3.0}])
+    ImageOnly(Logistic()).predict_many([fit], [{"classifier__C": 30.0}])
+    ImageOnly(Logistic(class_weight="balanced")).predict_many([fit], [{"classifier__C": 3.0}])
+    assert solved == [1] * 5
+    ImageOnly(Logistic()).predict_many([fit], [{"classifier__C": 3.0}])
+    assert solved == [1] * 5
+
+
+def test_a_fit_of_no_part_is_solved():
+    """A block that never varies is scaled by 0."""
+    all_views, y = views()
+    constant = Views(Block.of(np.ones((len(y), 3), np.float32)), all_views.text)
+    predicted = ImageOnly(Logistic()).fit(constant, y).predict_proba(constant)
+    np.testing.assert_allclose(predicted, 1 / 3, atol=1e-3)

@@ -27,7 +27,8 @@ def rows(
         values = rng.normal(size=(classes, 6))[codes] + share * rng.normal(size=(n, 6))
         block = Block.of(values.astype(np.float32))
         blocks.append(10 * BlockScaler().fit(block).transform(block))
-    return PooledRows(*blocks, 10.0, codes, **{"class_weight": "none"} | changes)
+    pictures, texts = ([block] for block in blocks)
+    return PooledRows(pictures, texts, 10.0, codes, **{"class_weight": "none"} | changes)
 
 
 def folds_of(codes: np.ndarray, seed: int, groups: np.ndarray | None = None):
@@ -43,9 +44,9 @@ def log_softmax(scores: np.ndarray) -> np.ndarray:
 def test_it_is_concat_under_the_setting_chosen(classes):
     given = rows(classes=classes)
     part = given.linear_part(folds_of(given.codes, 0))
-    views = Views(Block.of(given.pictures), Block.of(given.texts))
+    views = Views(*map(Block.of, given.blocks))
     concat = Concat(Logistic(C=part.setting.C), weight=part.setting.share).fit(views, given.codes)
-    scores = np.hstack([given.pictures, given.texts]) @ part.weight.T + part.bias
+    scores = np.hstack(given.blocks) @ part.weight.T + part.bias
     np.testing.assert_allclose(
         log_softmax(scores), np.log(concat.predict_proba(views)), atol=2e-3
     )
@@ -55,10 +56,9 @@ def test_it_is_concat_under_the_setting_chosen(classes):
 def test_a_row_s_scores_come_from_the_other_inner_folds(class_weight):
     given = rows(130, class_weight=class_weight)
     part = given.linear_part(folds_of(given.codes, 7))
-    X = np.hstack([
-        given.pictures * np.sqrt(1 - part.setting.share),
-        given.texts * np.sqrt(part.setting.share),
-    ]) / 10
+    pictures, texts = given.blocks
+    shares = np.sqrt([1 - part.setting.share, part.setting.share])
+    X = np.hstack([pictures * shares[0], texts * shares[1]]) / 10
     weights = linear_part.row_weights(given.codes, class_weight)
     for train, held_out in folds_of(given.codes, 7):
         model = LogisticRegression(C=part.setting.C, max_iter=5000, tol=1e-8)
@@ -86,7 +86,7 @@ def test_groups_are_in_one_inner_fold():
     base = 10 * rng.normal(size=(60, 30)).astype(np.float32) / np.sqrt(30)
     codes = np.repeat(rng.integers(0, 2, 60), 2)
     twins = np.repeat(base, 2, axis=0)
-    given = PooledRows(twins, twins, 10.0, codes, "none")
+    given = PooledRows([twins], [twins], 10.0, codes, "none")
     of_class = np.arange(120), codes
     folds = folds_of(codes, 0, np.repeat(np.arange(60), 2))
     apart = given.linear_part(folds).scores[of_class].mean()
@@ -99,7 +99,7 @@ def test_rows_too_few_for_folds_take_the_middle_and_are_scored_by_what_has_seen_
     given = rows(3)
     part = given.linear_part(folds_of(given.codes, 0))
     assert part.setting == FIRST
-    scores = np.hstack([given.pictures, given.texts]) @ part.weight.T + part.bias
+    scores = np.hstack(given.blocks) @ part.weight.T + part.bias
     np.testing.assert_allclose(part.scores, log_softmax(scores), atol=1e-3)
 
 
@@ -112,3 +112,21 @@ def test_where_the_other_folds_hold_one_class_a_row_gets_the_frequencies():
     assert np.isfinite(part.scores).all()
     np.testing.assert_allclose(np.exp(part.scores).sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(np.exp(part.scores[0]), [8 / 9, 1 / 9], atol=1e-5)
+
+
+def test_blocks_of_a_modality_share_its_part_equally():
+    """Two blocks of texts do what both side by side do, each scaled by 1 / sqrt(2)."""
+    given = rows(classes=4)
+    other = rows(classes=4, noise=(3.0, 0.3)).texts[0]
+    apart = PooledRows(given.pictures, [*given.texts, other], 10.0, given.codes, "none")
+    joined = np.hstack([*given.texts, other]) / np.sqrt(np.float32(2))
+    together = PooledRows(given.pictures, [joined], 10.0, given.codes, "none")
+    folds = folds_of(given.codes, 0)
+    of_apart, of_together = apart.linear_part(folds), together.linear_part(folds)
+    assert of_apart.setting == of_together.setting
+    np.testing.assert_allclose(of_apart.scores, of_together.scores, atol=0.02)
+    scores = [
+        np.hstack(pooled.blocks) @ part.weight.T + part.bias
+        for pooled, part in ((apart, of_apart), (together, of_together))
+    ]
+    np.testing.assert_allclose(log_softmax(scores[0]), log_softmax(scores[1]), atol=0.01)

@@ -49,8 +49,8 @@ UNITS = st.lists(
 )
 
 
-def fold_and_pictures(unit):
-    return unit.fold.fold, *(features.key for features in unit.features.get("image", ()))
+def pictures_of(units):
+    return {features.key for unit in units for features in unit.features.get("image", ())}
 
 
 @given(UNITS, st.integers(1, 8))
@@ -62,7 +62,8 @@ def test_every_unit_is_in_one_task_and_tasks_hold_what_shares_pictures_and_fold(
         assert len(task) == 1 or all(
             isinstance(member.estimator.classifier, SolvesJointly) for member in members
         )
-        assert len(set(map(fold_and_pictures, members))) == 1
+        assert len({member.fold.fold for member in members}) == 1
+        assert len(pictures_of(members)) <= 1
 
 
 @given(UNITS, st.integers(1, 8))
@@ -86,6 +87,13 @@ def test_networks_over_the_same_regions_go_together_apart_from_what_solves_joint
     units = [attending(0, "cnn", 3), unit(0, "cnn"), attending(0, "cnn", 3), attending(0, "hog"),
              unit(0, "cnn"), *(unit(1, joint=False, work=20) for _ in range(2))]
     assert scheduled(units, 2) == [[0, 2], [1, 4], [3], [5], [6]]
+
+
+def test_texts_alone_go_with_the_first_pictures_of_their_fold():
+    """Concat solves texts alone too: at the end of its weights, where pictures have no part."""
+    units = [unit(0, "hog"), unit(0), unit(0, "cnn"), unit(0, "hog"), unit(0),
+             *(unit(1, joint=False, work=20) for _ in range(2))]
+    assert scheduled(units, 2) == [[0, 1, 3, 4], [2], [5], [6]]
 
 
 def test_the_last_group_is_taken_apart():
