@@ -104,12 +104,12 @@ class SingleNetwork(Attention):
 
     _training = NeuralFusion._training
 
-    def _learned(self, inputs: Any, codes: Any, groups: Any) -> Any:
-        *sequences, pooled = inputs
-        part = self._linear_part(pooled, codes, groups)
+    def _learned(self, views: Views, inputs: Any, codes: Any) -> Any:
+        *sequences, _ = inputs
+        part = self._linear_part(views, codes)
         given = (*sequences, torch.from_numpy(part.scores))
         trained, history = self._trained(
-            lambda: OnTop(self._network(inputs)), given, codes, groups
+            lambda: OnTop(self._network(inputs)), given, codes, views.groups
         )
         return trained.finished(part), history
 
@@ -131,7 +131,7 @@ class OnSeen(Attention):
 
         def seen(rows: PooledRows, *given: Any) -> Any:
             part = solve(rows, *given)
-            scores = np.hstack([rows.pictures, rows.texts]) @ part.weight.T + part.bias
+            scores = np.hstack(rows.blocks) @ part.weight.T + part.bias
             return part._replace(scores=scores.astype(np.float32))
 
         with patch.object(PooledRows, "linear_part", seen):

@@ -106,7 +106,8 @@ def all_epochs(patches: ExitStack) -> None:
 
 
 def small_batches(patches: ExitStack) -> None:
-    """Gated's training with the batches and the learning rate of the others."""
+    """Training with the batches, and gated's with the learning rate, of the others."""
+    patches.enter_context(patch.object(SequenceAttention, "batch_size", NeuralFusion.batch_size))
     training = Gated._training
 
     def smaller(gated: Gated) -> Training:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from features.block import Form, Modality
+from features.block import Block, BlockName, FloatArray, Form, Modality
 from features.training.settings import History, Training, mean_course
 from models.arrays import Codes, Labels
 from models.cross_fitted import CrossFitted
 from models.neural.attending import AttendsToPairs
 from models.neural.dense_blocks import DenseBlocks
-from models.neural.fusion import POOLED_NORM, Count, RowSplit
-from models.neural.joined_blocks import joined_sequences, of_modalities
+from models.neural.fusion import POOLED_NORM, Count, Positive, RowSplit
+from models.neural.joined_blocks import joined_sequences, joined_vectors, of_modalities
 from models.preparation.inner_folds import stratified_folds
 from models.preparation.principal_components import SequenceReduction, mean_vectors
 from models.preparation.scaling import BlockScaler
@@ -45,7 +44,7 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
     concat, and starts where concat ends: their weights are solved (models.softmax.linear_part), and
     the networks learn on top of the scores that other folds give each training sample. Where a
     modality has several encoders, their regions or tokens stand in one sequence, those of each
-    encoder with a projection of their own (joined_sequences), and the means share its part equally.
+    encoder with a projection of their own (joined_sequences), and the means share its norm equally.
 
     Attributes
     ----------
@@ -77,7 +76,7 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
         return super().fit(views, y)
 
     def _learned(
-        self, inputs: tuple[Any, ...], codes: Codes, groups: NDArray[Any] | None
+        self, views: Views, inputs: tuple[Any, ...], codes: Codes
     ) -> tuple[nn.Module, History]:
         """See NeuralFusion: what pooled features say is solved, and the rest is learned on top."""
         import torch
@@ -86,21 +85,25 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
         from models.neural.attention_network import OnTop
         from models.softmax.linear_part import FOLDS
 
-        *sequences, pooled = inputs
+        *sequences, _ = inputs
         part, known = None, torch.zeros(len(codes), len(self.classes_))
         if self.pooled:
-            part = self._linear_part(pooled, codes, groups)
+            part = self._linear_part(views, codes)
             known, self.linear_ = torch.from_numpy(part.scores), part.setting._asdict()
         networks, courses = [], []
         # Not the folds that the scores come from: what is known of the samples trained on has
         # learned from those held out there, and what it has made too much of on the latter would
         # be held against it on the former (OpenMoji: best epochs 1 to 2 in place of 3 to 4).
         splits: Sequence[RowSplit | None] = (
-            stratified_folds(codes, FOLDS, self.random_state + 1, groups) or [None]
+            stratified_folds(codes, FOLDS, self.random_state + 1, views.groups) or [None]
         )
         for split in splits:
             trained, course = self._trained(
-                lambda: OnTop(self._network(inputs)), (*sequences, known), codes, groups, split
+                lambda: OnTop(self._network(inputs)),
+                (*sequences, known),
+                codes,
+                views.groups,
+                split,
             )
             if split is not None:
                 held_out = torch.from_numpy(split[1])
@@ -111,19 +114,18 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
             courses.append(course)
         return self._averaged(networks), mean_course(courses)
 
-    def _linear_part(
-        self, pooled: Tensor, codes: Codes, groups: NDArray[Any] | None
-    ) -> LinearPart:
-        """What pooled features (n, d) of the training samples say by themselves."""
+    def _linear_part(self, views: Views, codes: Codes) -> LinearPart:
+        """What pooled features of the training samples say by themselves."""
         from models.softmax.linear_part import FOLDS, PooledRows
 
-        widths = [scaler.width_ for scaler in self.scalers_.values()]
-        blocks = dict(
-            zip(self.scalers_, np.hsplit(pooled.numpy(), np.cumsum(widths)[:-1]), strict=True)
-        )
-        pictures, texts = of_modalities(blocks)
+        pictures, texts = of_modalities(self._means(self.dense_.of(views)))
         rows = PooledRows(pictures, texts, float(POOLED_NORM), codes, self.class_weight)
-        return rows.linear_part(stratified_folds(codes, FOLDS, self.random_state, groups))
+        part = rows.linear_part(stratified_folds(codes, FOLDS, self.random_state, views.groups))
+        counts = [len(pictures)] * len(pictures) + [len(texts)] * len(texts)
+        widths = [block.shape[1] for block in rows.blocks]
+        # what joined_vectors divides by
+        roots = np.repeat(np.sqrt(counts), widths).astype(np.float32)
+        return part._replace(weight=part.weight * roots)
 
     def _network(self, inputs: Sequence[Tensor]) -> ScoresBesidePooled:
         """See NeuralFusion."""
@@ -157,11 +159,15 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
             sequences += joined_sequences(parts)
         pooled = [np.zeros((len(views), 0), np.float32)]
         if self.pooled:
-            pooled = [
-                self.scalers_[name].transform(mean_vectors(block)) * POOLED_NORM
-                for name, block in blocks.items()
-            ]
+            pooled = list(map(joined_vectors, of_modalities(self._means(blocks))))
         return tuple(map(torch.from_numpy, (*sequences, np.hstack(pooled))))
+
+    def _means(self, blocks: Mapping[BlockName, Block]) -> dict[BlockName, FloatArray]:
+        """The scaled mean of each sample's regions or tokens, (n, d) of each block."""
+        return {
+            name: self.scalers_[name].transform(mean_vectors(block)) * POOLED_NORM
+            for name, block in blocks.items()
+        }
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -212,13 +218,15 @@ class Attention(SequenceAttention):
     random_state : seed of the weights, the batches, dropout and the folds.
     """
 
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
+    batch_size: ClassVar[int] = 128
 
     similarity: Literal["dot", "cosine"] = "dot"
     projection: Literal["linear", "hidden"] = "linear"
     width: Count = 32
     reduce: Count = 64
     pooled: bool = True
+    learning_rate: Positive = 4e-3
 
     def _network(self, inputs: Sequence[Tensor]) -> ScoresBesidePooled:
         from models.neural.attention_network import PairAttention

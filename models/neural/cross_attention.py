@@ -54,7 +54,7 @@ class CrossAttention(SequenceAttention):
     random_state : seed of the weights, the batches, dropout and the folds.
     """
 
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     heads: Count = 4
     width: Count = 32

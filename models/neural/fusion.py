@@ -155,14 +155,19 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
         ):
             raise ValueError("some features are not finite numbers")
         with on_gpu_if(self.gpu_pays):
-            self.network_, self.history_ = self._learned(inputs, codes, views.groups)
+            self.network_, self.history_ = self._learned(views, inputs, codes)
         return self
 
     def _learned(
-        self, inputs: tuple[Any, ...], codes: Codes, groups: NDArray[Any] | None
+        self, views: Views, inputs: tuple[Any, ...], codes: Codes
     ) -> tuple[nn.Module, History]:
-        """The trained network and the course of its training."""
-        return self._trained(lambda: self._network(inputs), inputs, codes, groups)
+        """The trained network and the course of its training.
+
+        Parameters
+        ----------
+        inputs : what `_inputs` makes of the training samples.
+        """
+        return self._trained(lambda: self._network(inputs), inputs, codes, views.groups)
 
     def _trained(
         self,

@@ -77,19 +77,25 @@ class SequenceReduction(Estimator):
         )
 
     def transform(self, block: Block) -> tuple[FloatArray, BoolArray]:
-        """Reduced sequences float32 (n, t, components) and mask bool (n, t); zeros where masked."""
+        """Reduced sequences float32 (n, t, components) and mask bool (n, t); zeros where masked.
+
+        A sequence that several samples have is reduced once.
+        """
+        distinct, position = _distinct(block)
         reduced, mask = _of_sequences(
-            block,
+            distinct,
             ("reduced", self.mean_, self.basis_),
-            lambda: self._reduced(block),
-            size=4 * len(block) * _length(block) * self.basis_.shape[1],
+            lambda: self._reduced(distinct),
+            size=4 * len(distinct) * _length(block) * self.basis_.shape[1],
         )
-        return _to_change(reduced), _to_change(mask)
+        return _at(reduced, position), _at(mask, position)
 
     def _reduced(self, block: Block) -> tuple[FloatArray, BoolArray]:
         reduced, masks = [], []
+        of_mean = self.mean_ @ self.basis_
         for values, mask in _portions(block):
-            projected = (values - self.mean_) @ self.basis_
+            projected = values @ self.basis_
+            projected -= of_mean
             projected[~mask] = 0.0
             reduced.append(projected)
             masks.append(mask)
@@ -113,11 +119,11 @@ class SequenceReduction(Estimator):
 
 def mean_vectors(block: Block) -> Block:
     """The pooled block of a sequence block: the mean over each sample's regions or tokens."""
+    distinct, position = _distinct(block)
     (means,) = _of_sequences(
-        block, ("means",), lambda: (_means(block),), size=4 * len(block) * block.width
+        distinct, ("means",), lambda: (_means(distinct),), size=4 * len(distinct) * block.width
     )
-    index = np.where(block.present, np.arange(len(block), dtype=np.int64), -1)
-    return Block(means, index)
+    return Block(means, np.where(block.present, position, -1))
 
 
 def _means(block: Block) -> FloatArray:
@@ -141,9 +147,17 @@ def _of_sequences(
     return RECENT.arrays(("sequences", *work, block.digest, block.index), compute)
 
 
-def _to_change(array: NDArray[Any]) -> NDArray[Any]:
-    """The array, or a copy of one that is kept, which nobody may change."""
-    return array if array.flags.writeable else array.copy()
+def _distinct(block: Block) -> tuple[Block, NDArray[np.int64]]:
+    """The block's distinct samples, none for a missing one too, and which of them each is."""
+    distinct, position = np.unique(block.index, return_inverse=True)
+    return block.at(distinct), position
+
+
+def _at(array: NDArray[Any], position: NDArray[np.int64]) -> NDArray[Any]:
+    """Rows of an array, to be changed by whoever asks: one that is kept nobody may change."""
+    if array.flags.writeable and np.array_equal(position, np.arange(len(array))):
+        return array
+    return array[position]
 
 
 def _length(block: Block) -> int:

@@ -26,6 +26,10 @@ from pipeline.store.opening import store_at
 from pipeline.store.store import Store
 
 IDLE = 60  # seconds after which a worker that has nothing to do ends
+# Bytes that a worker may grow by before loky ends it and starts another, which imports all anew and
+# has kept nothing (models/kept.py): by loky's 300 MB, those of a default grid ended in the middle
+# of a fold. Libraries that a later task imports take as much, and what is kept 512 MB.
+GROWTH = 2**31
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -184,6 +188,9 @@ def _begin(run: int, end: Connection | None) -> None:
     """In a worker of a run of that number, which it tells by `end` what it does."""
     global _tell  # noqa: PLW0603  one for each process
     begin_worker(run)
+    from joblib.externals.loky import process_executor
+
+    process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
     _tell = teller(end)
 
 

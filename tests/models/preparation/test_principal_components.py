@@ -168,6 +168,26 @@ def test_other_content_or_other_rows_are_read(other):
     assert rows.count == len(watched)
 
 
+def test_a_sequence_that_many_samples_have_is_read_and_reduced_once():
+    """Such as a picture with many questions, or the test rows under each alteration."""
+    block = block_of("sequence")
+    reduction = SequenceReduction(3, vectors=100).fit(block)
+    index = np.array([7, 3, 3, -1, 7, 59, -1, 3])
+    watched, rows = reads(block.at(index))
+    reduced, mask = reduction.transform(watched)
+    assert rows.count == 4  # three distinct ones, and what stands for a missing one
+    plain = [reduction.transform(block.at(index[[at]])) for at in range(len(index))]
+    np.testing.assert_allclose(reduced, np.concatenate([of for of, _ in plain]), atol=1e-5)
+    np.testing.assert_array_equal(mask, np.concatenate([of for _, of in plain]))
+    assert not mask[index < 0].any()
+    watched, rows = reads(block.at(index))
+    means = mean_vectors(watched)
+    assert rows.count == 4
+    np.testing.assert_array_equal(means.present, index >= 0)
+    expected = mean_vectors(block).array()
+    np.testing.assert_allclose(means.array()[index >= 0], expected[index[index >= 0]], atol=1e-6)
+
+
 def test_large_sequences_are_not_kept(monkeypatch):
     monkeypatch.setattr(module, "MOST_KEPT", 100)
     block = replace(block_of("sequence"), digest="regions")

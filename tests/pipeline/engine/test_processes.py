@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
+from joblib.externals.loky import process_executor
 
 from features import IMAGE_ENCODERS
 from features.encoder import Targets
@@ -199,6 +200,23 @@ def test_an_engine_that_was_closed_takes_tasks_again(store):
     for label in ("a", "b"):
         tasks = [Act(f"{label}{number}", nothing) for number in range(3)]
         assert len(run_all(tasks, engine, store, silence)) == 3
+
+
+HELD: list[np.ndarray] = []  # in a worker
+
+
+def grow() -> None:
+    """Grow by 320 MB, twice at most, in a worker that loky looks at after every task."""
+    process_executor._MEMORY_LEAK_CHECK_DELAY = -1.0
+    if len(HELD) < 3:
+        HELD.append(np.ones(80_000_000, np.float32))
+
+
+def test_a_worker_that_keeps_much_is_not_started_anew(store):
+    """It would have to import all again, and has lost what other cells of a fold need."""
+    tasks = [Act(f"a{number}", grow) for number in range(8)]
+    run_all(tasks, Processes(2), store, silence)
+    assert len({facts(store, task.label)["process"] for task in tasks}) <= 2
 
 
 def wait_for_ever() -> None:

@@ -49,7 +49,7 @@ classifier: [logistic: {C: [1, 100]}, ridge]
 # The digest of the keys of all results of a grid, in order, by fusion: as they were before cells
 # could have several encoders of a modality; that of concat since its weight may be 0 and 1, those
 # of attention since they keep predictions for their training rows, that of gated since it learns at
-# another rate.
+# another rate, and that of attention too.
 KEYS = {
     "majority": "ec5bf4b23c89171f",
     "image_only": "98869e4acadbec8c",
@@ -58,7 +58,7 @@ KEYS = {
     "{concat: {weight: [0.3, 0.6], components: 8}}": "51ddbc6c832fe429",
     "{late: {rule: [product, stacking]}}": "066174f908051f1f",
     "{late: {rule: selection}}": "4aa4b009e82f887f",
-    "attention": "ae542660bded4016",
+    "attention": "6bd0aecf6ccb1db6",
     "cross_attention": "7847d017140569a2",
     "gated": "3102b0058892973e",
     "co_training": "b439066293329a68",
