@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.block import Block, BlockName, FloatArray, Form, Modality
 from features.training.settings import History, Training, mean_course
@@ -83,7 +84,6 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
 
         from features.training.batches import applied
         from models.neural.attention_network import OnTop
-        from models.softmax.linear_part import FOLDS
 
         *sequences, _ = inputs
         part, known = None, torch.zeros(len(codes), len(self.classes_))
@@ -91,13 +91,7 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
             part = self._linear_part(views, codes)
             known, self.linear_ = torch.from_numpy(part.scores), part.setting._asdict()
         networks, courses = [], []
-        # Not the folds that the scores come from: what is known of the samples trained on has
-        # learned from those held out there, and what it has made too much of on the latter would
-        # be held against it on the former (OpenMoji: best epochs 1 to 2 in place of 3 to 4).
-        splits: Sequence[RowSplit | None] = (
-            stratified_folds(codes, FOLDS, self.random_state + 1, views.groups) or [None]
-        )
-        for split in splits:
+        for split in self._splits(codes, views.groups):
             trained, course = self._trained(
                 lambda: OnTop(self._network(inputs)),
                 (*sequences, known),
@@ -113,6 +107,19 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
             networks.append(trained.finished(part))
             courses.append(course)
         return self._averaged(networks), mean_course(courses)
+
+    def _splits(
+        self, codes: Codes, groups: NDArray[Any] | None
+    ) -> Sequence[RowSplit | None]:
+        """What each network is trained on and stopped by; None for a share, where rows are few.
+
+        Not the folds that the known scores come from: what is known of the samples trained on has
+        learned from those held out there, and what it has made too much of on the latter would be
+        held against it on the former (OpenMoji: best epochs 1 to 2 in place of 3 to 4).
+        """
+        from models.softmax.linear_part import FOLDS
+
+        return stratified_folds(codes, FOLDS, self.random_state + 1, groups) or [None]
 
     def _linear_part(self, views: Views, codes: Codes) -> LinearPart:
         """What pooled features of the training samples say by themselves."""
