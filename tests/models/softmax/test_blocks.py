@@ -189,7 +189,8 @@ def test_a_modality_alone_is_solved_once_for_all_that_ask_for_it(kind, solved):
         only(Logistic()).predict_many(fits, strengths) for only in (ImageOnly, TextOnly)
     ]
     assert solved == [6, 6]
-    ends = [{"weight": weight, **setting} for weight in (0.0, 1.0) for setting in strengths]
+    settings = itertools.product((0.0, 1.0), strengths)
+    ends = [{"weight": weight, **setting} for weight, setting in settings]
     both = Concat(Logistic()).predict_many(fits, [*ends, *SETTINGS])
     assert solved == [6, 6, 12]
     for number, predictions in enumerate(both):

@@ -50,7 +50,8 @@ UNITS = st.lists(
 
 
 def pictures_of(units):
-    return {features.key for unit in units for features in unit.features.get("image", ())}
+    forms = chain.from_iterable(unit.features.get("image", ()) for unit in units)
+    return {features.key for features in forms}
 
 
 @given(UNITS, st.integers(1, 8))
