@@ -31,6 +31,7 @@ SHORT: Mapping[str, Sequence[str]] = {
     "answer.simulate": ("--data-sets", "10"),
     "dropout": ("--rows", "300", "--seeds", "2"),
     "encode": ("--models", "efficientnet_lite0", "--pictures", "64", "--rounds", "3"),
+    "encoders": ("--names", "cnn_pyramid", "handcrafted", "--items", "64", "--rounds", "3"),
     "folds": (),
     "grid": ("--rows", "800", "--cells", "2", "--repeats", "1"),
     "growth": ("--rows", "300", "--repeats", "1"),

@@ -123,12 +123,14 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def bare(net: FeatureExtractor, ready: Sequence[torch.Tensor], lanes: int) -> None:
+def bare(
+    net: Any, ready: Sequence[torch.Tensor], lanes: int, outputs: Sequence[str] = ("pooled",)
+) -> None:
     """The network on ready batches, `lanes` of them side by side, which share the threads."""
     def run(part: Sequence[torch.Tensor], threads: int) -> None:
         torch.set_num_threads(threads)
         for pixels in part:
-            net.features(pixels, ["pooled"])
+            net.features(pixels, outputs)
 
     threads = max(1, torch.get_num_threads() // lanes)
     with _threads(threads), ThreadPoolExecutor(lanes) as pool:
@@ -137,7 +139,7 @@ def bare(net: FeatureExtractor, ready: Sequence[torch.Tensor], lanes: int) -> No
         torch.cuda.synchronize()
 
 
-def best_bare(net: FeatureExtractor, count: int) -> tuple[Side, str]:
+def best_bare(net: Any, count: int, outputs: Sequence[str] = ("pooled",)) -> tuple[Side, str]:
     """The fastest setting of the bare network, and its name."""
     side = net.preparation.size
     pixels = torch.from_numpy(
@@ -151,7 +153,7 @@ def best_bare(net: FeatureExtractor, count: int) -> tuple[Side, str]:
     )
     settings = {
         f"batches of {size}, {at_once} at once": Side(
-            partial(bare, net, pixels.split(size), at_once), count
+            partial(bare, net, pixels.split(size), at_once, outputs), count
         )
         for size, at_once in itertools.product(sizes, lanes)
     }

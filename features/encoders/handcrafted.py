@@ -15,6 +15,7 @@ from features.advance import advance
 from features.block import Block, FloatArray, Modality
 from features.encoder import Encoder
 from features.machine.identity import versions
+from features.machine.threads import ordered
 from features.pictures.meaning import VERSION as DECODING
 from features.pictures.preparation import PixelArray, Preparation, batches
 
@@ -33,6 +34,11 @@ class _Squeezed(Preparation):
     def pixels(self, picture: Image.Image) -> PixelArray:
         """See Preparation.pixels."""
         return np.asarray(picture.resize((self.size, self.size), Image.Resampling.BILINEAR))
+
+
+def squeezed(size: int) -> Preparation:
+    """How pictures become squares of this side in pixels."""
+    return _Squeezed(size, None, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def _distinct_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
@@ -118,11 +124,12 @@ class Handcrafted(Encoder):
         features.pictures.decoding.UnreadablePicture
             For a file that does not decode, naming its position.
         """
-        squeezed = _Squeezed(self.size, None, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
         values = np.empty((len(samples), self.width), dtype=np.float32)
-        for start, pictures in batches(samples, squeezed, BATCH_SIZE):
-            for row, pixels in enumerate(pictures, start):
-                values[row] = self._features(pixels)
+        for start, pictures in batches(samples, squeezed(self.size), BATCH_SIZE):
+            # By threads: scikit-image lets go of the interpreter where it counts. Two cores encode
+            # 1.3 to 1.4 times as many pictures as one (python -m benchmarks.encoders).
+            for row, features in enumerate(ordered(self._features, pictures), start):
+                values[row] = features
             advance(start + len(pictures), len(samples), "samples")
         return Block.of(values)
 

@@ -9,8 +9,13 @@ WORDS = ("a", "red", "green", "blue", "dog", "cat", "house", "over", "small")
 WIDTH, TOKENS, SIDE, PATCH = 16, 77, 32, 8  # of the shared space; read of a text; of pictures
 
 
-def random_pair(folder: Path, seed: int = 0, side: int = SIDE) -> Path:
-    """Save a CLIP: its two halves, tokenizer and preparation of pictures `side` pixels wide."""
+def random_pair(folder: Path, seed: int = 0, side: int = SIDE, **vision: int) -> Path:
+    """Save a CLIP: its two halves, tokenizer and preparation of pictures `side` pixels wide.
+
+    Parameters
+    ----------
+    vision : what the half that reads pictures has otherwise, as CLIPVisionConfig calls it.
+    """
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor
 
     tokenizer = _clip_tokenizer()
@@ -24,7 +29,11 @@ def random_pair(folder: Path, seed: int = 0, side: int = SIDE) -> Path:
             "projection_dim": WIDTH,
         },
         vision_config={
-            **_layers(48), "image_size": side, "patch_size": PATCH, "projection_dim": WIDTH
+            **_layers(48),
+            "image_size": side,
+            "patch_size": PATCH,
+            "projection_dim": WIDTH,
+            **vision,
         },
         projection_dim=WIDTH,
     )
