@@ -16,7 +16,7 @@ from features.estimator import Estimator
 from models.classifier import Array
 from models.kept import RECENT, Arrays
 
-SAMPLES_AT_ONCE = 128
+SAMPLES_AT_ONCE = 32  # 8 MB of regions: with 128, of 32 MB, reducing takes 1.3 times as long
 MOST_KEPT = 2**26  # bytes of what is made of one block's sequences
 RANK = 1e-6  # singular values below this fraction of the largest are rounding errors in float32
 

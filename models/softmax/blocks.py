@@ -65,9 +65,10 @@ def solve_blocks(
     principal axes once for all fits that use it, and again only after others have replaced it in
     memory. A block of factor 0 has no part in a fit: its coefficients are 0. What is left with a
     single block is solved once for all that ask for it, such as the ends of concat's weights for
-    all texts, and the pictures alone: of the default grid, fits of concat and of single modalities
-    take .73 of the time (``python -m benchmarks.kept grid.yaml --cells "concat|only"``). Samples
-    with the same row and class count as a single row. `device` as in `solve`.
+    all texts, and the pictures alone: with the axes, which are kept too, fits of concat and of
+    single modalities of the default grid take half of the time (``python -m benchmarks.kept
+    grid.yaml --cells "concat|only"``). Samples with the
+    same row and class count as a single row. `device` as in `solve`.
     """
     by_parts: dict[tuple[int, ...], list[int]] = {}
     for number, fit in enumerate(fits):
