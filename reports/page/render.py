@@ -15,6 +15,7 @@ from markupsafe import Markup
 from reports.charts import vega
 from reports.page import markdown
 from reports.page.brought import FAILED, is_brought, source_of
+from reports.page.code_spans import coded
 from reports.page.environment import environment
 from reports.page.files import write_whole
 from reports.page.latex import main_table
@@ -192,6 +193,14 @@ def _markdown(value: object) -> object:
     return value if hasattr(value, "__html__") else markdown.inline(_shown(value))
 
 
+def _coded_html(sentence: str) -> Markup:
+    return coded(sentence, _html, lambda line: Markup("<code>{}</code>").format(_shown(line)))
+
+
+def _coded_markdown(sentence: str) -> Markup:
+    return coded(sentence, _markdown, lambda line: Markup(f"`{_shown(line)}`"))
+
+
 @cache
 def templates(kind: Literal["html", "md"]) -> Environment:
     """Both formats escape every expression: html through autoescape, Markdown in `finalize`.
@@ -203,6 +212,7 @@ def templates(kind: Literal["html", "md"]) -> Environment:
         _html if kind == "html" else _markdown,
         FILTERS,
     )
+    made.filters["coded"] = _coded_html if kind == "html" else _coded_markdown
     made.filters["embedded"] = lambda chart: Markup(vega.embedded(chart))
     made.filters["fenced"] = markdown.fenced
     return made
