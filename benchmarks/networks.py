@@ -106,15 +106,15 @@ def all_epochs(patches: ExitStack) -> None:
 
 
 def small_batches(patches: ExitStack) -> None:
-    """Training with the batches, and gated's with the learning rate, of the others."""
-    patches.enter_context(patch.object(SequenceAttention, "batch_size", NeuralFusion.batch_size))
-    training = Gated._training
+    """Training with the batches and the learning rate of the other networks."""
+    for cls in (SequenceAttention, Gated):
+        training = cls._training
 
-    def smaller(gated: Gated) -> Training:
-        return replace(training(gated), learning_rate=NeuralFusion.learning_rate)
+        def slower(fusion: Any, training: Callable[[Any], Training] = training) -> Training:
+            return replace(training(fusion), learning_rate=NeuralFusion.learning_rate)
 
-    patches.enter_context(patch.object(Gated, "batch_size", NeuralFusion.batch_size))
-    patches.enter_context(patch.object(Gated, "_training", smaller))
+        patches.enter_context(patch.object(cls, "batch_size", NeuralFusion.batch_size))
+        patches.enter_context(patch.object(cls, "_training", slower))
 
 
 def plain_dropout(patches: ExitStack) -> None:

@@ -54,6 +54,7 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
 
     takes_several: ClassVar[bool] = True
     needs: ClassVar[dict[Modality, Form]] = {"image": "sequence", "text": "sequence"}
+    batch_size: ClassVar[int] = 128
 
     reduce: int
     pooled: bool
@@ -226,7 +227,6 @@ class Attention(SequenceAttention):
     """
 
     version: ClassVar[int] = 7
-    batch_size: ClassVar[int] = 128
 
     similarity: Literal["dot", "cosine"] = "dot"
     projection: Literal["linear", "hidden"] = "linear"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from models.neural.attention import SequenceAttention
-from models.neural.fusion import Count
+from models.neural.fusion import Count, Positive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,6 +60,7 @@ class CrossAttention(SequenceAttention):
     width: Count = 32
     reduce: Count = 64
     pooled: bool = True
+    learning_rate: Positive = 3e-3
 
     def _network(self, inputs: Sequence[Tensor]) -> ScoresBesidePooled:
         from models.neural.cross_attention_network import CrossAttentionNetwork

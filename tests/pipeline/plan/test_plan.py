@@ -49,7 +49,7 @@ classifier: [logistic: {C: [1, 100]}, ridge]
 # The digest of the keys of all results of a grid, in order, by fusion: as they were before cells
 # could have several encoders of a modality; that of concat since its weight may be 0 and 1, those
 # of attention since they keep predictions for their training rows, that of gated since it learns at
-# another rate, and that of attention too.
+# another rate, as attention and cross_attention do.
 KEYS = {
     "majority": "ec5bf4b23c89171f",
     "image_only": "98869e4acadbec8c",
@@ -59,7 +59,7 @@ KEYS = {
     "{late: {rule: [product, stacking]}}": "066174f908051f1f",
     "{late: {rule: selection}}": "4aa4b009e82f887f",
     "attention": "6bd0aecf6ccb1db6",
-    "cross_attention": "7847d017140569a2",
+    "cross_attention": "9ef444b1938bebcb",
     "gated": "3102b0058892973e",
     "co_training": "b439066293329a68",
     "cca": "930e0971ad09a950",
