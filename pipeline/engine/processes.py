@@ -29,7 +29,7 @@ IDLE = 60  # seconds after which a worker that has nothing to do ends
 # Bytes that a worker may grow by before loky ends it and starts another, which imports all anew and
 # has kept nothing (models/kept.py): by loky's 300 MB, those of a default grid ended in the middle
 # of a fold. Libraries that a later task imports take as much, and what is kept 512 MB.
-GROWTH = 2**31
+GROWTH, LEAST_GROWTH = 2**31, 3 * 10**8
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -142,9 +142,14 @@ class Processes:
             # Not the pool that joblib reuses: scikit-learn's own processes are of that one.
             self._executor = ProcessPoolExecutor(
                 self._slots, timeout=IDLE, env=dict.fromkeys(THREADS, "1"),
-                initializer=_begin, initargs=(os.getpid(), self._channel.worker_end),
+                initializer=_begin,
+                initargs=(os.getpid(), self._channel.worker_end, self._growth()),
             )
         return self._executor
+
+    def _growth(self) -> int:
+        """Bytes by which each worker may grow: together half of what they may take."""
+        return int(max(LEAST_GROWTH, min(GROWTH, self.memory / (2 * self._slots))))
 
 
 def _quiet_manager() -> None:
@@ -184,13 +189,18 @@ def start_quietly(tracker: Any) -> None:
 _tell: Hear | None = None  # of a worker: what it tells the run
 
 
-def _begin(run: int, end: Connection | None) -> None:
-    """In a worker of a run of that number, which it tells by `end` what it does."""
+def _begin(run: int, end: Connection | None, growth: int) -> None:
+    """In a worker of a run of that number, which it tells by `end` what it does.
+
+    Parameters
+    ----------
+    growth : bytes by which it may grow.
+    """
     global _tell  # noqa: PLW0603  one for each process
     begin_worker(run)
     from joblib.externals.loky import process_executor
 
-    process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
+    process_executor._MAX_MEMORY_LEAK_SIZE = growth
     _tell = teller(end)
 
 
