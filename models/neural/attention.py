@@ -16,7 +16,12 @@ from models.cross_fitted import CrossFitted
 from models.neural.attending import AttendsToPairs
 from models.neural.dense_blocks import DenseBlocks
 from models.neural.fusion import POOLED_NORM, Count, Positive, RowSplit
-from models.neural.joined_blocks import joined_sequences, joined_vectors, of_modalities
+from models.neural.joined_blocks import (
+    joined_sequences,
+    joined_vectors,
+    joined_weights,
+    of_modalities,
+)
 from models.preparation.inner_folds import stratified_folds
 from models.preparation.principal_components import SequenceReduction, mean_vectors
 from models.preparation.scaling import BlockScaler
@@ -124,16 +129,16 @@ class SequenceAttention(AttendsToPairs, CrossFitted):
 
     def _linear_part(self, views: Views, codes: Codes) -> LinearPart:
         """What pooled features of the training samples say by themselves."""
+        from models.softmax.design_matrix.transformed_block import split_columns
         from models.softmax.linear_part import FOLDS, PooledRows
 
-        pictures, texts = of_modalities(self._means(self.dense_.of(views)))
+        means = self._means(self.dense_.of(views))
+        pictures, texts = of_modalities(means)
         rows = PooledRows(pictures, texts, float(POOLED_NORM), codes, self.class_weight)
         part = rows.linear_part(stratified_folds(codes, FOLDS, self.random_state, views.groups))
-        counts = [len(pictures)] * len(pictures) + [len(texts)] * len(texts)
-        widths = [block.shape[1] for block in rows.blocks]
-        # what joined_vectors divides by
-        roots = np.repeat(np.sqrt(counts), widths).astype(np.float32)
-        return part._replace(weight=part.weight * roots)
+        widths = [block.shape[1] for block in means.values()]
+        weights = dict(zip(means, split_columns(part.weight, widths), strict=True))
+        return part._replace(weight=np.hstack(list(map(joined_weights, of_modalities(weights)))))
 
     def _network(self, inputs: Sequence[Tensor]) -> ScoresBesidePooled:
         """See NeuralFusion."""

@@ -45,3 +45,8 @@ def joined_sequences(
 def joined_vectors(parts: Sequence[FloatArray]) -> FloatArray:
     """[x_1, ..., x_m] / sqrt(m) of m blocks (n, d_b) of one norm: equal shares of it."""
     return parts[0] if len(parts) == 1 else np.hstack(parts) / np.float32(np.sqrt(len(parts)))
+
+
+def joined_weights(parts: Sequence[FloatArray]) -> FloatArray:
+    """[W_1, ..., W_m] sqrt(m), which says of joined_vectors what W_b (K, d_b) say of m blocks."""
+    return parts[0] if len(parts) == 1 else np.hstack(parts) * np.float32(np.sqrt(len(parts)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -39,16 +38,9 @@ def stratified_folds(
 
 def _drawn(codes: Codes, count: int, random_state: int, groups: Codes | None) -> Rows:
     """The fold (n,) that holds each row out."""
-    from sklearn.model_selection import StratifiedKFold
+    from models.preparation.group_folds import stratified_splits
 
-    from models.preparation.group_folds import GroupFolds
-
-    kind = StratifiedKFold if groups is None else GroupFolds
-    splitter = kind(count, shuffle=True, random_state=random_state)
     fold_of_row = np.empty(len(codes), np.int64)
-    with warnings.catch_warnings():
-        # A class with fewer rows than folds is absent from some: nothing is learned of it there.
-        warnings.simplefilter("ignore", UserWarning)
-        for fold, (_, rows) in enumerate(splitter.split(codes, codes, groups)):
-            fold_of_row[rows] = fold
+    for fold, (_, rows) in enumerate(stratified_splits(codes, count, random_state, groups)):
+        fold_of_row[rows] = fold
     return fold_of_row

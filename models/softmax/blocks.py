@@ -22,6 +22,7 @@ from models.softmax.design_matrix.transformed_block import (
     Matrix,
     Part,
     TransformedBlock,
+    split_columns,
 )
 from models.softmax.device import Device, on_gpu
 from models.softmax.problem import Problem, Solution
@@ -67,8 +68,8 @@ def solve_blocks(
     single block is solved once for all that ask for it, such as the ends of concat's weights for
     all texts, and the pictures alone: with the axes, which are kept too, fits of concat and of
     single modalities of the default grid take half of the time (``python -m benchmarks.kept
-    grid.yaml --cells "concat|only"``). Samples with the
-    same row and class count as a single row. `device` as in `solve`.
+    grid.yaml --cells "concat|only"``). Samples with the same row and class count as a single row.
+    `device` as in `solve`.
     """
     by_parts: dict[tuple[int, ...], list[int]] = {}
     for number, fit in enumerate(fits):
@@ -101,12 +102,11 @@ def _widened(solution: Solution, fit: BlocksFit, parts: tuple[int, ...]) -> Solu
     """A solution for some of the fit's blocks, with coefficients of 0 for the others."""
     if len(parts) == len(fit.train):
         return solution
-    ends = np.cumsum([scaled.block.width for scaled in fit.train])
-    coef, start = np.zeros((len(solution.coef), ends[-1]), np.float32), 0
-    for part in parts:
-        width = fit.train[part].block.width
-        coef[:, ends[part] - width : ends[part]] = solution.coef[:, start : start + width]
-        start += width
+    widths = [scaled.block.width for scaled in fit.train]
+    pieces = split_columns(solution.coef, [widths[part] for part in parts])
+    of_part = dict(zip(parts, pieces, strict=True))
+    nothing = [np.zeros((len(solution.coef), width), np.float32) for width in widths]
+    coef = np.hstack([of_part.get(part, zeros) for part, zeros in enumerate(nothing)])
     return replace(solution, coef=coef)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from pipeline.config.grid import Split
@@ -96,7 +94,7 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]
         train, test = class_holdout(labels, groups, split.holdout, seed)
         return [(rows[train], rows[test])]
     if groups is not None:
-        train, test = _grouped_holdout(rows, labels, groups, split.holdout, seed)
+        train, test = _grouped_holdout(labels, groups, split.holdout, seed)
         return [(rows[train], rows[test])]
     from sklearn.model_selection import StratifiedShuffleSplit
 
@@ -111,14 +109,14 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]
 
 
 def _grouped_holdout(
-    rows: Rows, labels: Labels, groups: Groups, share: float, seed: int
+    labels: Labels, groups: Groups, share: float, seed: int
 ) -> tuple[Rows, Rows]:
     """Hold out the nearest share of rows that whole groups allow: some of 20 stratified parts."""
     count = min(PARTS, len(np.unique(groups)), int(np.bincount(labels).max()))
-    parts = stratified(rows, labels, groups, count, seed, "split.holdout")
+    parts = stratified(labels, groups, count, seed, "split.holdout")
     held_out = min(max(1, round(count * share)), count - 1)
     test = np.sort(np.concatenate([part for _, part in parts[:held_out]]))
-    return np.setdiff1d(np.arange(len(rows)), test), test
+    return np.setdiff1d(np.arange(len(labels)), test), test
 
 
 def _divided(
@@ -127,7 +125,7 @@ def _divided(
     """(train, test) positions of folds that hold out whole classes, or rows of all."""
     if split.unseen_classes:
         return class_folds(labels, groups, count, seed, key)
-    return stratified(np.arange(len(labels)), labels, groups, count, seed, key)
+    return stratified(labels, groups, count, seed, key)
 
 
 def _inner(dataset: Dataset, train: Rows, split: Split, seed: int) -> tuple[tuple[Rows, Rows], ...]:
@@ -140,12 +138,10 @@ def _inner(dataset: Dataset, train: Rows, split: Split, seed: int) -> tuple[tupl
 
 
 def stratified(
-    rows: Rows, labels: Labels, groups: Groups | None, count: int, seed: int, key: str
+    labels: Labels, groups: Groups | None, count: int, seed: int, key: str
 ) -> list[tuple[Rows, Rows]]:
     """Stratified folds; `key` is what the grid calls their number, for messages."""
-    from sklearn.model_selection import StratifiedKFold
-
-    from models.preparation.group_folds import GroupFolds
+    from models.preparation.group_folds import stratified_splits
 
     where = "of the training rows of a fold " if key == "split.inner" else ""
     if groups is not None and len(np.unique(groups)) < count:
@@ -165,20 +161,17 @@ def stratified(
             ],
             "Take fewer folds.",
         )
-    kind = StratifiedKFold if groups is None else GroupFolds
     # classes that are too small are reported by `remarks`, in plain words
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        drawn = list(kind(count, shuffle=True, random_state=seed).split(rows, labels, groups))
+    drawn = stratified_splits(labels, count, seed, groups)
     return drawn if groups is None else _without_empty(drawn, groups)
 
 
 def _without_empty(drawn: list[tuple[Rows, Rows]], groups: Groups) -> list[tuple[Rows, Rows]]:
     """The folds (train, test); an empty one gets the smallest group of a large one with several.
 
-    GroupFolds gives each group to the fold that evens the classes out best; where groups
-    are few and of one class each, an empty fold and a full one can be equally good but for a
-    rounding error, and the full one gets it.
+    GroupFolds gives each group to the fold that evens the classes out best; where groups are few
+    and of one class each, an empty fold and a full one can be equally good but for a rounding
+    error, and the full one gets it.
     """
     tests = [test for _, test in drawn]
     while min(map(len, tests)) == 0:

@@ -55,6 +55,6 @@ def _inner(train: Rows, dataset: Dataset, count: int, seed: int) -> tuple[tuple[
         return ()
     if largest > 1:
         return tuple((train[inside], train[outside]) for inside, outside in stratified(
-            train, labels, groups, min(count, largest), seed, "split.inner"))
+            labels, groups, min(count, largest), seed, "split.inner"))
     drawn = np.array_split(np.random.default_rng(seed).permutation(np.unique(units)), count)
     return tuple((train[~np.isin(units, part)], train[np.isin(units, part)]) for part in drawn)

@@ -177,8 +177,9 @@ def test_a_sequence_that_many_samples_have_is_read_and_reduced_once():
     reduced, mask = reduction.transform(watched)
     assert rows.count == 4  # three distinct ones, and what stands for a missing one
     plain = [reduction.transform(block.at(index[[at]])) for at in range(len(index))]
-    np.testing.assert_allclose(reduced, np.concatenate([of for of, _ in plain]), atol=1e-5)
-    np.testing.assert_array_equal(mask, np.concatenate([of for _, of in plain]))
+    expected, exists = map(np.concatenate, zip(*plain, strict=True))
+    np.testing.assert_allclose(reduced, expected, atol=1e-5)
+    np.testing.assert_array_equal(mask, exists)
     assert not mask[index < 0].any()
     watched, rows = reads(block.at(index))
     means = mean_vectors(watched)

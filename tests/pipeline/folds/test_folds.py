@@ -202,9 +202,7 @@ def test_no_fold_is_empty_where_groups_are_as_many_as_folds(sizes, classes):
         groups = np.repeat(np.arange(len(sizes)), sizes)
         if np.bincount(labels).max() < len(sizes):
             continue
-        drawn = stratified(
-            np.arange(len(labels)), labels, groups, len(sizes), seed, "split.folds"
-        )
+        drawn = stratified(labels, groups, len(sizes), seed, "split.folds")
         tested = [np.unique(groups[test]) for _, test in drawn]
         assert all(len(of_fold) == 1 for of_fold in tested)
         assert sorted(np.concatenate(tested)) == list(range(len(sizes)))
@@ -221,5 +219,5 @@ def test_five_sites_make_five_folds(seed):
     labels = np.array(
         [0, 1, 0, 1, 0, 3, 1, 2, 3, 2, 2, 3, 2, 2, 3, 2, 1, 1, 1, 1, 3, 2, 2, 2, 0, 0, 1, 2]
     )
-    drawn = stratified(np.arange(28), labels, sites, 5, derive(seed, "folds", 0), "split.folds")
+    drawn = stratified(labels, sites, 5, derive(seed, "folds", 0), "split.folds")
     assert sorted(len(test) for _, test in drawn) == [3, 4, 7, 7, 7]

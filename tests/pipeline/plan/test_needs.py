@@ -91,6 +91,7 @@ def test_the_plan_says_how_much_memory_it_takes_and_what_does_not_fit(folder, ca
 def test_work_that_does_not_fit_side_by_side_is_done_one_after_the_other_with_the_same_results(
     folder, capsys, monkeypatch
 ):
+    write_grid(folder, GRID.replace("folds: 3", "folds: 5"))
     assert run_grid(folder, out="all") == 0
     running, submit, finished = [0], Processes.submit, Processes.finished
     most = []
@@ -110,12 +111,14 @@ def test_work_that_does_not_fit_side_by_side_is_done_one_after_the_other_with_th
     (folder / "store").rename(folder / "other")
     capsys.readouterr()
     assert run_grid(folder, out="few", jobs=2) == 0
+    # of five folds the three cells that solve jointly go together in two; the last are taken apart
     fits = [(count, at_once) for stage, count, at_once in most if stage == "Fits"]
+    assert fits.count((3, 1)) == 2
     assert {at_once for _, at_once in fits} == {1}
-    # 12 cells and folds, of which the three of `majority` are one result
-    assert sum(count for count, _ in fits) == 10
+    # 20 cells and folds, of which two of `majority` are one result
+    assert sum(count for count, _ in fits) == 19
     assert (
-        "memory: 10 results are computed with fewer processes side by side"
+        "memory: 19 results are computed with fewer processes side by side"
         in capsys.readouterr().err
     )
     assert results(folder, "few") == results(folder, "all")
