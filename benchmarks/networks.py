@@ -33,7 +33,7 @@ from features.training.dropout import IN_A_NUMBER, LEVELS, Dropout
 from features.training.loop import _Steps
 from features.training.settings import Training
 from models.kept import RECENT
-from models.neural.attention import SequenceAttention
+from models.neural.attention import Attention, SequenceAttention
 from models.neural.co_training import CoTraining
 from models.neural.cross_attention_network import CoAttention
 from models.neural.fusion import NeuralFusion, PooledNetwork
@@ -117,6 +117,21 @@ def small_batches(patches: ExitStack) -> None:
         patches.enter_context(patch.object(cls, "_training", slower))
 
 
+def as_version_7(patches: ExitStack) -> None:
+    """Attention that learns at .004, and waits for as many epochs as it took to the best."""
+    training = SequenceAttention._training
+
+    def slower(fusion: Any) -> Training:
+        how = replace(training(fusion), least_patience=-(-fusion.patience // 2))
+        return replace(how, learning_rate=4e-3) if isinstance(fusion, Attention) else how
+
+    def waits(how: Training, best_epoch: int) -> int:
+        return min(how.patience, max(how.least_patience or how.patience, best_epoch))
+
+    patches.enter_context(patch.object(SequenceAttention, "_training", slower))
+    patches.enter_context(patch.object(Training, "waits", waits))
+
+
 def plain_dropout(patches: ExitStack) -> None:
     """Dropout that compares its random bytes."""
     patches.enter_context(patch.object(Dropout, "forward", compared))
@@ -145,6 +160,7 @@ SIDES: dict[str, Side] = {
     "plain dropout": plain_dropout,
     "all epochs": all_epochs,
     "small batches": small_batches,
+    "attention 7": as_version_7,
     "now": lambda patches: None,
 }
 

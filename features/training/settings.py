@@ -21,8 +21,9 @@ class Training:
     ----------
     epochs : most passes over the rows trained on.
     patience : passes without a lower held-out loss after which training stops.
-    least_patience : where given, training waits no longer than it took to the best epoch, but this
-        at least: for networks that begin at a solution, to which most have little to add.
+    least_patience : where given, training waits no longer than half of the passes that it took to
+        the best epoch, but this at least: for networks that begin at a solution, to which most have
+        little to add.
     learning_rate : of the parameters that have no rate of their own.
     weight_decay : of the optimizer.
     random_state : seed of the first weights, dropout, the batches and the held-out rows.
@@ -62,7 +63,7 @@ class Training:
         """Passes without a lower held-out loss that a training waits after its best epoch."""
         if self.least_patience is None:
             return self.patience
-        return min(self.patience, max(self.least_patience, best_epoch))
+        return min(self.patience, max(self.least_patience, -(-best_epoch // 2)))
 
 
 @dataclass(frozen=True)

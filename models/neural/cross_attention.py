@@ -45,8 +45,8 @@ class CrossAttention(SequenceAttention):
     reduce : most principal components of regions and of tokens.
     pooled : whether the classifier also sees the pooled blocks.
     epochs : most passes over the training samples.
-    patience : passes without improvement after which training stops; no more than it took to the
-        best, but half of them at least.
+    patience : passes without improvement after which training stops; no more than half of those
+        that it took to the best, but a third of `patience` at least.
     learning_rate, weight_decay : of AdamW.
     dropout : share of the projected vectors' dimensions, and of what the classifier takes of
         regions and tokens, left out at each step.
@@ -54,7 +54,7 @@ class CrossAttention(SequenceAttention):
     random_state : seed of the weights, the batches, dropout and the folds.
     """
 
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
 
     heads: Count = 4
     width: Count = 32

@@ -66,7 +66,7 @@ class SequenceReduction(Estimator):
         """Mean and components of vectors (v, d), which are centred in place."""
         mean = drawn.mean(axis=0, dtype=np.float64).astype(np.float32)
         drawn -= mean
-        covariance = (drawn.T @ drawn).astype(np.float64) / max(len(drawn), 1)
+        covariance = drawn.T @ drawn / np.float32(max(len(drawn), 1))
         width = len(covariance)
         powers, vectors = scipy.linalg.eigh(
             covariance, subset_by_index=(max(0, width - self.components), width - 1)
@@ -231,16 +231,16 @@ class BlockReduction(Estimator):
 
 def _of_products(rows: scipy.sparse.csr_matrix, components: int) -> FloatArray:
     """At most so many right singular vectors (d, k) of rows (n, d), by their products (n, n)."""
-    products = (rows @ rows.T).toarray().astype(np.float64)
+    products = (rows @ rows.T).toarray()
     squares, left = scipy.linalg.eigh(
         products, driver="evd", overwrite_a=True, check_finite=False
     )
-    # as singular values, half of the digits
+    # squares of singular values: half of their digits would be noise below this
     varies = np.flatnonzero(squares > RANK * squares[-1])[::-1][:components]
     if not len(varies):
         return np.zeros((rows.shape[1], 1), np.float32)
     left = left[:, varies] / np.sqrt(squares[varies])
-    return np.ascontiguousarray(rows.T @ left.astype(np.float32), np.float32)
+    return np.ascontiguousarray(rows.T @ left, np.float32)
 
 
 def _fitted(decomposition: Any, rows: Array) -> Any:

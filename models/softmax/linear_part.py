@@ -86,9 +86,10 @@ class PooledRows:
     def linear_part(self, folds: Folds) -> LinearPart:
         """Regression on [sqrt(1 - w) a, sqrt(w) b] for picture features a and text features b.
 
-        Of norm 1, as in Concat. Inner folds choose by the log loss: w at a middle C, then C, then
-        whether a w beside that one is better now. Where there are no folds, for want of rows, both
-        are the middle ones, and the scores are of rows that the regression has seen.
+        Of norm 1, as in Concat. Inner folds choose by the log loss: C at equal parts, then w, then
+        whether the w beside that one is better. C first, along a path, takes .9 of the time that w
+        first takes. Where there are no folds, for want of rows, both are the middle ones, and the
+        scores are of rows that the regression has seen.
 
         Parameters
         ----------
@@ -100,7 +101,7 @@ class PooledRows:
             return self._part(solution, self._probabilities(solution, everyone), FIRST)
         predicted: dict[Setting, Probabilities] = {}
         best = FIRST
-        for candidates in (_of_shares, _of_strengths, _beside):
+        for candidates in (_of_strengths, _of_shares, _beside):
             others = [setting for setting in candidates(best) if setting not in predicted]
             predicted |= self._predicted(folds, others)
             best = min(predicted, key=lambda setting: self._loss(predicted[setting]))
