@@ -103,6 +103,15 @@ def signed(value: float | None, digits: int = 3) -> str:
     )
 
 
+def signed_end(value: float | None, most: int = 6) -> str:
+    """The end of a difference's interval: three decimals, or as many as show its sign.
+
+    On which side of zero it lies decides; what rounds to zero with `most` decimals is zero.
+    """
+    shown = (signed(value, digits) for digits in range(3, most + 1))
+    return next((text for text in shown if text[0] in f"+{MINUS}"), signed(value))
+
+
 def chance(probability: float) -> str:
     """A probability with two decimals; never 0.00 or 1.00, which nothing shows."""
     if not isfinite(probability):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.analysis.standing import Spread
-from reports.wording import NONE, Ends, figure, signed
+from reports.wording import NONE, Ends, figure, signed_end
 
 
 def plus_minus(score: Spread) -> str:
@@ -13,8 +13,10 @@ def plus_minus(score: Spread) -> str:
 
 
 def between(interval: Ends) -> str:
-    """The ends of an interval, as "+0.011 to +0.024"; a dash without them."""
-    return NONE if interval.low is None else f"{signed(interval.low)} to {signed(interval.high)}"
+    """The ends of a difference's interval, as "+0.011 to +0.024"; a dash without them."""
+    if interval.low is None:
+        return NONE
+    return f"{signed_end(interval.low)} to {signed_end(interval.high)}"
 
 
 def ends(interval: Ends | None) -> str:

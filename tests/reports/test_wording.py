@@ -17,6 +17,7 @@ from reports.wording import (
     noun_of,
     short,
     signed,
+    signed_end,
 )
 
 
@@ -34,6 +35,15 @@ def test_numbers_and_names():
         "0.000",
         "–",
     )
+    assert list(map(signed_end, (0.0478, 0.000165, -0.0004, 0.0006, 0.0, 1e-9, None))) == [
+        "+0.048",
+        "+0.0002",
+        "−0.0004",
+        "+0.001",
+        "0.000",
+        "0.000",
+        "–",
+    ]
     assert [duration(s) for s in (0, 0.02, 3.14, 99.97, 3725, 36000)] == [
         "0 s",
         "20 ms",
