@@ -6,7 +6,6 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from pipeline.metrics.classification import ClassCounts
 from pipeline.use.bundle import Bundle, read_manifest
 from pipeline.use.exporting.runtime import Runtime
 from pipeline.use.items.columns import Columns
-from pipeline.use.items.item import Item
 from pipeline.use.items.reading import read_items
 from pipeline.use.predictions import Journal, predicted
 from pipeline.use.problem import BundleError, listed
@@ -70,6 +68,7 @@ class Summary:
     metric: str = ""
     coverage: str = ""
     given_up: tuple[str, ...] = ()
+    other_from: int = 0
     items: int = 0
     problems: list[str] = field(default_factory=list)
     lacking: int = 0
@@ -85,6 +84,11 @@ class Summary:
             yield (
                 "begun anew: an unfinished output was there that was asked for otherwise, "
                 f"differing in {', '.join(self.given_up)}"
+            )
+        if self.other_from:
+            yield (
+                f"begun anew from item {self.other_from:,} on: the items of an unfinished output "
+                "that was there were others from there on"
             )
         yield f"{count(self.items, 'item')} predicted"
         if self.lacking:
@@ -150,7 +154,8 @@ def _same_names(classes: tuple[str, ...]) -> Mapping[str, str]:
 def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:
     """Write the predictions that are asked for.
 
-    Finished parts are kept beside the output until all are there: the same request goes on.
+    Finished parts are kept beside the output until all are there: the same request goes on, where
+    the items of these parts are still the same.
 
     Raises
     ------
@@ -167,14 +172,14 @@ def predict(bundle: Bundle, folder: Path, request: Request) -> Summary:
         "bundle": seal, "items": request.items, "coverage": request.coverage, **asdict(columns),
         "runtime": request.runtime,
     })
-    done = journal.done()
-    items: Iterator[Item] = islice(read_items(request.items, columns), done, None)
+    items = journal.left(read_items(request.items, columns))
     for rows in predicted(bundle, items, request.coverage):
         journal.append(rows)
     summary = Summary(
         metric=str(bundle.about.get("metric", "")),
         coverage=_coverage_text(bundle, request.coverage),
         given_up=journal.given_up,
+        other_from=journal.other_from,
     )
     if not journal.path.exists():
         journal.append([])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from reports.page.files import write_whole
 
 PART = 512  # items that are predicted together: what is in memory, and what an interruption loses
 ENDINGS = (".csv", ".jsonl", ".parquet")
+ITEM = "item"  # of a finished row: the digest of the item that it is about
 
 
 def predicted(
@@ -33,15 +34,17 @@ def predicted(
 
     A row has `id`, `predicted`, `probability`, `missing` (modalities that the model asks for and
     the item lacks), `problem`, with `coverage` also `set`, and a column `p: CLASS` for each class;
-    an item of which nothing can be used has no prediction, and says so.
+    an item of which nothing can be used has no prediction, and says so. For the journal, it also
+    has the item's digest (ITEM).
     """
     rest = iter(items)
     threshold = None if coverage is None else left_out_of(bundle).threshold(coverage)
     while part := list(islice(rest, PART)):
         try:
-            yield _rows(bundle, part, threshold)
+            rows = _rows(bundle, part, threshold)
         except UnreadablePicture:  # decoding each beforehand would take as long as encoding
-            yield _rows(bundle, without_unreadable(part), threshold)
+            rows = _rows(bundle, without_unreadable(part), threshold)
+        yield [{ITEM: item.digest(), **row} for item, row in zip(part, rows, strict=True)]
 
 
 def left_out_of(bundle: Bundle) -> LeftOut:
@@ -98,6 +101,7 @@ class Journal:
     Attributes
     ----------
     given_up : names of what was asked for otherwise, where rows of another request were there.
+    other_from : number of the first row that was about another item; 0 where there is none.
     """
 
     def __init__(self, output: Path, asked: Mapping[str, Any]) -> None:
@@ -108,27 +112,43 @@ class Journal:
             raise BundleError(f"-o {output}: {what}")
         self._output, self._asked = output, json.dumps(asked, sort_keys=True)
         self.given_up: tuple[str, ...] = ()
+        self.other_from = 0
         self.path = output.with_name(output.name + ".unfinished")
 
-    def done(self) -> int:
-        """Items whose rows are there already."""
-        if not self.path.exists():
-            return 0
-        whole, count = 0, -1
-        with self.path.open("rb") as file:
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                if count < 0 and line.decode().rstrip("\n") != self._asked:
-                    self.given_up = _differing(line, json.loads(self._asked))
-                    break
-                whole, count = whole + len(line), count + 1
-        if count < 0:
-            self.path.unlink()
-            return 0
+    def left(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items behind those whose rows are there already.
+
+        Rows stay as long as they are about the same items, which are read again for that: whoever
+        has repaired a table, or asks standard input, may give others. From the first other one on,
+        all are left.
+        """
+        if not self._is_of_the_same():
+            self.path.unlink(missing_ok=True)
+            return items
+        other: list[Item] = []
         with self.path.open("r+b") as file:
+            whole = len(file.readline())
+            for number, line in enumerate(file, 1):
+                other = list(islice(items, 1))
+                if not other or _item_of(line) != other[0].digest():
+                    self.other_from = number if line.endswith(b"\n") else 0
+                    break
+                whole, other = whole + len(line), []
             file.truncate(whole)
-        return count
+        return chain(other, items)
+
+    def _is_of_the_same(self) -> bool:
+        """Whether there are rows, of the same request."""
+        if not self.path.exists():
+            return False
+        with self.path.open("rb") as file:
+            line = file.readline()
+        if not line.endswith(b"\n"):
+            return False
+        if line.decode().rstrip("\n") == self._asked:
+            return True
+        self.given_up = _differing(line, json.loads(self._asked))
+        return False
 
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Keep finished rows."""
@@ -158,6 +178,15 @@ class Journal:
                 row = json.loads(line)
                 watch(row)
                 yield row
+
+
+def _item_of(line: bytes) -> str | None:
+    """The digest of the item of a finished row; None of what is no whole row."""
+    try:
+        row = json.loads(line) if line.endswith(b"\n") else {}
+        return str(row[ITEM])
+    except (TypeError, KeyError, ValueError):
+        return None
 
 
 def _differing(line: bytes, asked: Mapping[str, Any]) -> tuple[str, ...]:

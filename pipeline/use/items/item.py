@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -28,6 +30,13 @@ class Item:
     label: str | None = None
     problem: str = ""
     row: Mapping[str, str | None] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """Sha256 of all of it."""
+        said = [self.name, self.text, self.label, self.problem, dict(self.row)]
+        digest = hashlib.sha256(json.dumps(said).encode())
+        digest.update(b"" if self.picture is None else b"picture" + self.picture)
+        return digest.hexdigest()
 
     def without_picture(self, reason: object) -> Item:
         """The item, whose picture cannot be used."""

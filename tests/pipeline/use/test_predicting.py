@@ -48,6 +48,12 @@ def write(path, rows, names=NAMES):
         csv.writer(file).writerows([names, *rows])
 
 
+def lines_of(path):
+    """The lines of a table, the names of its columns first."""
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
 def test_a_table_of_items_gets_probabilities_and_scores(made, table, capsys):
     rows = predicted(made, table, folder=table.parent)
     assert [row["id"] for row in rows] == [row[0] for row in read_rows(made.folder)]
@@ -244,6 +250,57 @@ def test_what_was_interrupted_goes_on(made, table, monkeypatch):
         assert row == whole
     assert asked == [10, 6]
     assert not unfinished.exists()
+
+
+def stopped_after(monkeypatch, parts):
+    """Prediction by tens that is interrupted after so many."""
+    rows_of, begun = predictions._rows, []
+
+    def interrupted(bundle, part, threshold):
+        begun.append(part)
+        if len(begun) > parts:
+            raise KeyboardInterrupt
+        return rows_of(bundle, part, threshold)
+
+    monkeypatch.setattr(predictions, "PART", 10)
+    monkeypatch.setattr(predictions, "_rows", interrupted)
+
+
+@pytest.mark.parametrize(("first", "kept"), [(0, 0), (13, 13), (20, 20), (35, 20)])
+def test_rows_of_items_that_have_changed_meanwhile_are_predicted_anew(
+    made, table, capsys, first, kept
+):
+    """The table is written anew from a row on, as whoever repairs or sorts it does."""
+    output = table.parent / "p.csv"
+    with pytest.MonkeyPatch.context() as patch:
+        stopped_after(patch, 2)
+        assert main([str(made.model), str(table), "-o", str(output)]) == 130
+    header, *rows = lines_of(table)
+    write(table, [*rows[:first], *reversed(rows[first:])], header)
+    expected = predicted(made, table, folder=table.parent, out="at_once.csv")
+    asked = []
+    with pytest.MonkeyPatch.context() as patch:
+        whole = predictions._rows
+        patch.setattr(
+            predictions, "_rows", lambda *given: asked.append(len(given[1])) or whole(*given)
+        )
+        capsys.readouterr()
+        resumed = predicted(made, table, folder=table.parent)
+    for name in ("id", "predicted"):
+        assert [row[name] for row in resumed] == [row[name] for row in expected]
+    assert sum(asked) == 36 - kept
+    said = capsys.readouterr().err
+    assert (f"begun anew from item {first + 1} on" in said) == (kept == first < 20)
+
+
+def test_items_that_have_gone_meanwhile_have_no_rows(made, table):
+    output = table.parent / "p.csv"
+    with pytest.MonkeyPatch.context() as patch:
+        stopped_after(patch, 2)
+        assert main([str(made.model), str(table), "-o", str(output)]) == 130
+    header, *rows = lines_of(table)
+    write(table, rows[:15], header)
+    assert len(predicted(made, table, folder=table.parent)) == 15
 
 
 def test_another_request_begins_anew(made, table, monkeypatch):
