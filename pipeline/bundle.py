@@ -12,8 +12,9 @@ from pipeline.config.grid import GridError
 from pipeline.config.plugins.active import carried
 from pipeline.data.dataset import DatasetError
 from pipeline.data.samples import SourceError
-from pipeline.engine.processes import Processes
+from pipeline.engine.opening import engine_at
 from pipeline.engine.progress import progress, say
+from pipeline.plan.versions import KEYED
 from pipeline.program.names import called
 from pipeline.program.paths import utf8_path
 from pipeline.use.finished_run import BEST, FinishedRun
@@ -36,8 +37,8 @@ def _bundle(options: argparse.Namespace) -> int:
     extras = Extras(standalone=options.standalone, onnx=options.onnx)
     # its grid is read first: the plugins that it names are known then, and workers told of them
     subject = f"{name} of {run.grid.name}"
-    engine = Processes(options.jobs, prepare=carried())
-    made = make_bundle(run, name, options.out, engine, progress, extras)
+    with engine_at("processes", None, options.jobs, KEYED, carried()) as engine:
+        made = make_bundle(run, name, options.out, engine, progress, extras)
     say(f"{subject} is fitted on all rows{chosen}")
     lacking = made.about.get("onnx", {}).get("whole", {}).get("lacks")
     if lacking:

@@ -19,7 +19,7 @@ from features.machine.nearest import nearest
 from pipeline.command.browser import add_open, show
 from pipeline.command.ending import ended
 from pipeline.command.plugins import add_plugins, take_plugins
-from pipeline.config.reading.origin import LOCK, ORIGIN
+from pipeline.config.reading.origin import LOCK, ORIGIN, fingerprint_in
 from pipeline.engine.progress import say
 from pipeline.metrics import METRICS
 from pipeline.program.names import called
@@ -116,7 +116,10 @@ def compare(folders: Sequence[Path], metric: str, by: str = "cell") -> AcrossFac
     if metric not in METRICS:
         raise CompareError(f"unknown metric '{metric}'; {nearest(metric, METRICS)}")
     greater = METRICS[metric].greater_is_better
-    runs = [read_run(folder, metric, by, greater) for folder in folders]
+    runs = [
+        replace(read_run(folder, metric, by, greater), name=name)
+        for folder, name in zip(folders, names_of(folders), strict=True)
+    ]
     if len(runs) < 2:
         raise CompareError("one run is one data set: a comparison across data sets needs two at "
                            "least (for one, see its own report)")
@@ -134,6 +137,22 @@ def compare(folders: Sequence[Path], metric: str, by: str = "cell") -> AcrossFac
     return replace(facts, left_out=tuple(_left_out(runs, shared)))
 
 
+def names_of(folders: Sequence[Path]) -> list[str]:
+    """The names of runs: those of their folders, with what stands above where several have one."""
+    paths = [
+        (folder.resolve() if folder.name in ("", "..") else folder.absolute()).parts
+        for folder in folders
+    ]
+    names = []
+    for path in paths:
+        others = [other for other in paths if other != path]
+        depth = 1
+        while any(other[-depth:] == path[-depth:] for other in others):
+            depth += 1
+        names.append("/".join(path[-depth:]))
+    return names
+
+
 def _check_different(runs: Sequence[Run]) -> None:
     """CompareError where two hold the same data, or the same rows of it."""
     for other, run in itertools.combinations(runs, 2):
@@ -148,10 +167,11 @@ def _check_different(runs: Sequence[Run]) -> None:
 
 def _left_out(runs: Sequence[Run], shared: Sequence[str]) -> Iterator[LeftOut]:
     """Methods of some run that are not compared, each with the runs that lack it."""
-    methods = {run.name: (*run.scores, *sorted(run.incomplete)) for run in runs}
-    names = dict.fromkeys(itertools.chain.from_iterable(methods.values()))
+    methods = [(*run.scores, *sorted(run.incomplete)) for run in runs]
+    names = dict.fromkeys(itertools.chain.from_iterable(methods))
     for name in (name for name in names if name not in shared):
-        missing = [run for run, known in methods.items() if name not in known]
+        known = zip(runs, methods, strict=True)
+        missing = [run.name for run, of_run in known if name not in of_run]
         lacking = [run.name for run in runs if name in run.incomplete]
         parts = [f"not in {listed(missing)}"] if missing else []
         parts += [f"without a score on every fold of {listed(lacking)}"] if lacking else []
@@ -175,9 +195,7 @@ def read_run(folder: Path, metric: str, by: str, greater_is_better: bool) -> Run
     missing = {"cell", "fusion", "repeat", "fold", metric} - set(rows[0] if rows else ())
     if missing:
         raise CompareError(f"{folder / 'scores.csv'} has no column {', '.join(sorted(missing))}")
-    fingerprint = next(
-        (line for line in lock.splitlines() if line.startswith("# data fingerprint")), str(folder)
-    )
+    fingerprint = fingerprint_in(lock) or str(folder)
     try:
         means, incomplete = _means(rows, metric, by, greater_is_better)
     except ValueError as error:

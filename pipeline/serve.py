@@ -20,6 +20,8 @@ from pipeline.use.index.index import Index
 from pipeline.use.making import CARD
 from pipeline.use.problem import BundleError
 
+LAST_PORT = 65535
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C, which is how it ends well.
@@ -76,6 +78,16 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _port(text: str) -> int:
+    try:
+        port = int(text)
+    except ValueError:
+        port = -1
+    if not 0 <= port <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {LAST_PORT}, not {text}")
+    return port
+
+
 def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
     parser = argparse.ArgumentParser(prog=called("serve"), description=(
@@ -87,7 +99,8 @@ def parser() -> argparse.ArgumentParser:
                         "are most like the one that is given")
     parser.add_argument("--host", default="127.0.0.1",
                         help="address to listen on (default: %(default)s, this machine alone)")
-    parser.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=8000,
+                        help="0 for any that is free (default: %(default)s)")
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME",
                         help="a further name that requests may use for this server")
     add_runtime(parser)

@@ -173,7 +173,7 @@ def _training_lines(missing: Sequence[Unit]) -> list[str]:
 
 def _inner_lines(plan: Plan, comparison: Comparison) -> list[str]:
     """Fits on inner folds that only a choice among cells needs."""
-    without = [unit for unit in plan.units if not unit.fold.inner and unit.features]
+    without = [unit for unit in plan.units if not unit.keeps_inner and unit.features]
     fits = len(without) * comparison.grid.split.inner
     if not fits:
         return []

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from pipeline.program.names import called
 from pipeline.program.paths import utf8_path
@@ -17,7 +17,7 @@ from pipeline.store.store import Store
 from pipeline.store.tending.listing import Overview, size_of
 from pipeline.store.tending.pruning import Stale, prune, stale
 from reports.units import rough_size
-from reports.wording import count, first_lines
+from reports.wording import count, first_lines, for_terminal
 
 REFUSED = 2
 
@@ -25,25 +25,31 @@ STOPPED = 130  # exit code, as shells have it
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; `verify` exits with 1 where an entry is damaged."""
+    """Run the command; `verify` exits with 1 where an entry is damaged.
+
+    Other exit codes are those of pipeline.command.ending.
+    """
     options = parser().parse_args(arguments)
     try:
         _run(options)
     except BrokenPipeError:  # the reader, head for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a bucket that cannot be reached, for example
-        sys.exit(f"stopped: {error}")
+        _refuse(f"stopped: {error}")
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(STOPPED)
 
 
+def _refuse(reason: str) -> NoReturn:
+    print(for_terminal(reason), file=sys.stderr)
+    sys.exit(REFUSED)
+
+
 def _run(options: argparse.Namespace) -> None:
     store = store_at(options.store)
     if not store.is_made:
-        sys.exit(
-            f"there is no store at {options.store}: a run makes one (say --store for another)"
-        )
+        _refuse(f"there is no store at {options.store}: a run makes one (say --store for another)")
     if options.command == "ls":
         _list(store, options)
         return

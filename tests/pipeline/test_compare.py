@@ -191,6 +191,19 @@ def test_what_is_left_out_is_named_with_its_reason(tmp_path):
                    "balanced_accuracy").left_out == ()
 
 
+def test_runs_in_folders_of_one_name_are_told_apart_by_what_stands_above(tmp_path):
+    folders = [tmp_path / "first" / "data", tmp_path / "second" / "data", tmp_path / "other"]
+    for folder, further in zip(folders, ("cca", "gated", "cca"), strict=True):
+        folder.parent.mkdir(exist_ok=True)
+        scores = {**SCORES, (further, f"cnn / {further}"): (0.9, 0.8)}
+        write_run(folder.parent, folder.name, scores, fingerprint=str(folder))
+    facts = compare(folders, "balanced_accuracy")
+    assert facts.data_sets == ("first/data", "second/data", "other")
+    assert {left.method: left.reason for left in facts.left_out} == {
+        "cnn / cca": "not in second/data", "cnn / gated": "not in first/data and other"
+    }
+
+
 def test_the_same_rows_are_one_data_set_whichever_columns_were_looked_at(tmp_path, capsys):
     """Runs of the texts and of the pictures of one table have fingerprints of their own."""
     folders = [write_run(tmp_path, name, SCORES) for name in ("texts", "pictures", "others")]

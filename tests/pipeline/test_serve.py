@@ -21,6 +21,14 @@ def loaded(monkeypatch):
     monkeypatch.setattr(Bundle, "load", lambda folder, runtime: MadeUp())
 
 
+@pytest.mark.parametrize("port", ["70000", "-1", "http"])
+def test_a_port_that_is_none_is_refused(port, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["model", "--port", port])
+    assert stop.value.code == 2
+    assert f"a port is a number from 0 to 65535, not {port}" in capsys.readouterr().err
+
+
 @pytest.fixture
 def applications(monkeypatch):
     """The applications that were to be run, each with its answer to a request of the test's."""

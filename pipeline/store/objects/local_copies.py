@@ -73,8 +73,7 @@ class LocalCopies(FolderStore):
 
     def _partial(self) -> list[Path]:
         """Folders of unfinished copies; who copies holds no lock, so only old ones."""
-        partial = super()._partial()
-        return [folder for folder in partial if time.time() - folder.stat().st_mtime > UNFINISHED]
+        return [folder for folder in super()._partial() if _is_old(folder)]
 
     def _make_room(self, size: int, key: str) -> None:
         """Remove what was not used for longest, until `size` bytes of an entry fit."""
@@ -89,6 +88,14 @@ class LocalCopies(FolderStore):
                 self.drop(name)
                 excess -= bytes_
         self._uncounted = 0.0
+
+
+def _is_old(folder: Path) -> bool:
+    """Whether it was left unfinished; not where another process has just made a copy of it."""
+    try:
+        return time.time() - folder.stat().st_mtime > UNFINISHED
+    except FileNotFoundError:
+        return False
 
 
 def _used(folder: Path) -> tuple[float, int, str]:

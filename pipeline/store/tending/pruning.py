@@ -29,7 +29,7 @@ def stale(store: Store, unused_days: float | None = None) -> Iterator[Stale]:
         if problem is not None:
             yield Stale(key, _size(store, key), f"damaged: {problem}")
         elif _is_unused(store, key, unused_days):
-            days = store.idle_days(key)
+            days = _idle_days(store, key)
             yield Stale(key, _size(store, key), f"not used for {days:.0f} days")
 
 
@@ -57,7 +57,15 @@ def prune(store: Store, unused_days: float | None = None) -> list[str]:
 
 
 def _is_unused(store: Store, key: str, unused_days: float | None) -> bool:
-    return unused_days is not None and store.idle_days(key) > unused_days
+    return unused_days is not None and _idle_days(store, key) > unused_days
+
+
+def _idle_days(store: Store, key: str) -> float:
+    """Days since an entry was used; none where another process has just removed it."""
+    try:
+        return store.idle_days(key)
+    except FileNotFoundError:
+        return 0.0
 
 
 def _size(store: Store, key: str) -> int:

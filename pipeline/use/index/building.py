@@ -347,7 +347,7 @@ def _row(item: Item, thumbnail: bytes | None, digests: Mapping[str, str]) -> dic
 
 
 class _Encoding:
-    """Vectors of items: of samples that are known, theirs, and each new one once."""
+    """Vectors of items: of samples that are known, theirs; each new one once a part."""
 
     def __init__(self, spaces: Spaces, known: Known, summary: Summary) -> None:
         self.spaces, self._known, self._summary = spaces, known, summary

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pipeline.engine.memory import free, side_by_side_at_most
@@ -157,3 +159,10 @@ def test_the_plan_says_how_many_fits_a_choice_among_cells_may_take(tmp_path, mon
     assert run_grid(tmp_path, "--plan") == 0
     # image_only and text_only, on three folds of two inner ones each; concat chooses its weight
     assert "choice:   then up to 12 fits on inner folds" in capsys.readouterr().out
+    # attention keeps what each of its networks says of rows that it has not seen
+    attending = re.sub("fusion: .*", "fusion: [majority, attention]", GRID)
+    write_grid(tmp_path, attending.replace("mean_colour", "handcrafted"))
+    assert run_grid(tmp_path, "--plan") == 0
+    planned = capsys.readouterr().out
+    assert "attention" in planned
+    assert "choice: " not in planned

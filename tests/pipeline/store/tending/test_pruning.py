@@ -37,6 +37,22 @@ def answering(monkeypatch, answer: str) -> None:
     monkeypatch.setattr("builtins.input", lambda question: answer)
 
 
+@pytest.mark.parametrize("verb", ["ls", "verify", "prune"])
+def test_where_there_is_no_store_it_says_so_and_ends_as_all_commands_do(verb, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        store_command.main([verb, "--store", str(tmp_path / "none")])
+    assert stop.value.code == 2
+    assert "there is no store at" in capsys.readouterr().err
+
+
+def test_an_entry_that_somebody_removes_meanwhile_is_not_unused(store, monkeypatch):
+    def vanished(self, key):
+        raise FileNotFoundError(key)
+
+    monkeypatch.setattr(FolderStore, "idle_days", vanished)
+    assert [of.name for of in stale(store, unused_days=1)] == ["0123.abc"]
+
+
 def test_leftovers_are_told_with_their_size(store):
     assert list(stale(store)) == [("0123.abc", 70, "left by an interrupted writer")]
 
