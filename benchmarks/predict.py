@@ -30,7 +30,7 @@ from pipeline.use.bundle import Bundle
 from pipeline.use.items.columns import Columns
 from pipeline.use.items.item import Item
 from pipeline.use.items.reading import read_items
-from pipeline.use.predicting import Request, predict
+from pipeline.use.predicting import Request, columns_of, predict
 from pipeline.use.predictions import PART
 
 
@@ -65,7 +65,7 @@ def _measured(
     """How many items there are, and what each side took, time after time."""
     bundle = Bundle.load(options.model)
     table, single = _tables(options.items, options.most, scratch)
-    items = list(read_items(str(table), _columns(bundle)))
+    items = list(read_items(str(table), columns_of(bundle, Columns())))
     _encode(bundle, items[:PART])  # what is loaded and compiled once
     output = scratch / "predictions.csv"
     command = [sys.executable, "-m", "pipeline.predict", str(options.model), str(single)]
@@ -94,14 +94,6 @@ def _cpu() -> float:
     """Seconds of CPU that this process and those that it waited for have taken."""
     waited_for = os.times()
     return time.process_time() + waited_for.children_user + waited_for.children_system
-
-
-def _columns(bundle: Bundle) -> Columns:
-    known, asked = bundle.about["columns"], bundle.cell.modalities
-    return Columns(
-        known.get("image") if "image" in asked else None,
-        tuple(known.get("text", ())) if "text" in asked else (),
-    )
 
 
 def _tables(path: Path, most: int, scratch: Path) -> tuple[Path, Path]:

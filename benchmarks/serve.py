@@ -29,6 +29,7 @@ from pipeline.use.bundle import Bundle
 from pipeline.use.items.columns import Columns
 from pipeline.use.items.item import Item
 from pipeline.use.items.reading import read_items
+from pipeline.use.predicting import columns_of
 from pipeline.use.predictions import predicted
 
 BOUNDARY = "----modalgrid"
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=20)
     options = parser.parse_args(arguments)
     bundle = Bundle.load(options.model)
-    items = list(read_items(options.items, _columns(bundle)))[:MOST]
+    items = list(read_items(options.items, columns_of(bundle, Columns())))[:MOST]
     expected = next(predicted(bundle, items, None))
     requests = [_body(item) for item in items]
     answers = Answers()
@@ -76,14 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server.wait()
     _print(answers, options, metrics.decode())
     return 1 if answers.wrong else 0
-
-
-def _columns(bundle: Bundle) -> Columns:
-    known, asked = bundle.about["columns"], bundle.cell.modalities
-    return Columns(
-        known.get("image") if "image" in asked else None,
-        tuple(known.get("text", ())) if "text" in asked else (),
-    )
 
 
 def _body(item: Item) -> bytes:

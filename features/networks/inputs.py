@@ -1,10 +1,14 @@
-"""Prepared pictures as a network takes them, and how many at once."""
+"""Prepared pictures as a network takes them, how many at once, and what it gives."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from features.block import FloatArray
 from features.pictures.preparation import Preparation
 
 # Pixels of a batch on a CPU: eight pictures of 224 x 224. The maps of larger batches leave the
@@ -22,6 +26,14 @@ def scale_and_shift(
         for values in (preparation.mean, preparation.std)
     )
     return 1.0 / (255.0 * std), -mean / std
+
+
+def arrays_of(tensors: Mapping[str, Tensor]) -> dict[str, FloatArray]:
+    """The same in the main memory, float32."""
+    return {
+        name: np.asarray(tensor.cpu().numpy(), dtype=np.float32)
+        for name, tensor in tensors.items()
+    }
 
 
 def network_inputs(pixels: Tensor, scale: Tensor, shift: Tensor) -> Tensor:

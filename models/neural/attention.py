@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from features.block import Block, BlockName, FloatArray, Form, Modality
 from features.training.settings import History, Training, mean_course
 from models.arrays import Codes, Labels
+from models.classifier import Positive, Whole
 from models.cross_fitted import CrossFitted
 from models.neural.attending import AttendsToPairs
 from models.neural.dense_blocks import DenseBlocks
-from models.neural.fusion import POOLED_NORM, Count, Positive, RowSplit
+from models.neural.fusion import POOLED_NORM, RowSplit
 from models.neural.joined_blocks import (
     joined_sequences,
     joined_vectors,
@@ -235,8 +236,8 @@ class Attention(SequenceAttention):
 
     similarity: Literal["dot", "cosine"] = "dot"
     projection: Literal["linear", "hidden"] = "linear"
-    width: Count = 32
-    reduce: Count = 64
+    width: Whole = 32
+    reduce: Whole = 64
     pooled: bool = True
     learning_rate: Positive = 6e-3
 

@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from models.arrays import Codes
-from models.neural.fusion import (
-    Count,
-    NotNegative,
-    PooledNetwork,
-    Share,
-)
+from models.classifier import Whole
+from models.neural.fusion import NotNegative, PooledNetwork, Share
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,7 +22,7 @@ class TrainsBranches(PooledNetwork):
 
     predicts: ClassVar[str] = "fused"
 
-    width: Count = 64
+    width: Whole = 64
     branch_weight: NotNegative = 0.5
     agreement: NotNegative = 0.1
     modality_dropout: Share = 0.2

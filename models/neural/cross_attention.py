@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from models.classifier import Positive, Whole
 from models.neural.attention import SequenceAttention
-from models.neural.fusion import Count, Positive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,9 +56,9 @@ class CrossAttention(SequenceAttention):
 
     version: ClassVar[int] = 7
 
-    heads: Count = 4
-    width: Count = 32
-    reduce: Count = 64
+    heads: Whole = 4
+    width: Whole = 32
+    reduce: Whole = 64
     pooled: bool = True
     learning_rate: Positive = 3e-3
 

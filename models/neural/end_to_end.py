@@ -10,13 +10,10 @@ import numpy as np
 
 from features.block import Block, Form, Modality, Unfreeze
 from models.arrays import Labels, Probabilities
+from models.classifier import Positive, Whole
 from models.neural.co_training import TrainsBranches
 from models.neural.dense_blocks import DenseBlocks
-from models.neural.fusion import (
-    POOLED_NORM,
-    Count,
-    Positive,
-)
+from models.neural.fusion import POOLED_NORM
 from models.preparation.scaling import BlockScaler
 from models.views import Views
 
@@ -77,8 +74,8 @@ class EndToEnd(TrainsBranches):
 
     unfreeze: Unfreeze = "last_stage"
     encoder_learning_rate: Positive = 1e-4
-    epochs: Count = 30
-    patience: Count = 5
+    epochs: Whole = 30
+    patience: Whole = 5
     learning_rate: Positive = 1e-3
 
     def _learn_from(self, views: Views, y: Labels) -> None:

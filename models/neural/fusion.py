@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from features.block import Form, Modality
-from features.training.settings import History, Training
+from features.training.settings import History, Loss, Training
 from models.arrays import Codes, Labels, Probabilities, Rows
+from models.classifier import ClassWeight, Positive, Whole
 from models.course import TrainsNetwork
 from models.groups import UsesGroups
 from models.neural.dense_blocks import DenseBlocks
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 POOLED_NORM = np.float32(10)
 
 RowSplit = tuple[Rows, Rows]  # to train on and to stop by
-Loss = Literal["cross_entropy", "mse"]
-ClassWeight = Literal["none", "balanced"]
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -48,10 +45,11 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
 
     Subclasses inherit the parameters below, add their own and say what goes in.
 
-    Training (AdamW) stops early on 15 % of the training samples, drawn by class (and by whole
-    groups, where the views know groups); the best weights are kept. It runs on a GPU where that
-    pays (`gpu_pays`): steps of 64 rows through a small network are over before a GPU has been told
-    of all their operations, and the processor's cores train as many networks side by side.
+    Training (AdamW) stops early on 15 % of the training samples, unless a subclass says on which
+    others, drawn by class (and by whole groups, where the views know groups); the best weights are
+    kept. It runs on a GPU where that pays (`gpu_pays`): steps of `batch_size` rows through a small
+    network are over before a GPU has been told of all their operations, and the processor's cores
+    train as many networks side by side.
 
     Parameters
     ----------
@@ -70,8 +68,8 @@ class NeuralFusion(TrainsNetwork, UsesGroups):
     batch_size: ClassVar[int] = 64  # samples of one training step
     stops_rising: ClassVar[bool] = False  # see features.training.settings.Training
 
-    epochs: Count = 60
-    patience: Count = 6
+    epochs: Whole = 60
+    patience: Whole = 6
     learning_rate: Positive = 2e-3
     weight_decay: NotNegative = 0.01
     dropout: Share = 0.3

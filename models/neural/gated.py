@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from models.classifier import Positive, Whole
 from models.neural.attending import WeighsModalities
-from models.neural.fusion import (
-    Count,
-    PooledNetwork,
-    Positive,
-    Share,
-)
+from models.neural.fusion import PooledNetwork, Share
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,7 +49,7 @@ class Gated(PooledNetwork, WeighsModalities):
     # with 64 and .002 an epoch takes 1.4 times as long, and as many pass (benchmarks.networks)
     batch_size: ClassVar[int] = 128
 
-    width: Count = 64
+    width: Whole = 64
     modality_dropout: Share = 0.1
     learning_rate: Positive = 3e-3
 

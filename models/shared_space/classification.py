@@ -11,14 +11,14 @@ from pydantic import Field
 
 from features.block import Block, Form, Modality
 from models.arrays import Labels, Probabilities
-from models.classifier import Array, Classifier
+from models.classifier import Array, Classifier, Positive, Whole
 from models.classifiers.logistic import Logistic
 from models.course import TrainsNetwork
 from models.early.pooled import PooledFusion
 from models.fusion import Fit
 from models.groups import UsesGroups
 from models.matching import ComparesAsEncoded, SharesSpace
-from models.neural.fusion import Count, NotNegative, Positive, Share
+from models.neural.fusion import NotNegative, Share
 from models.preparation.scaling import BlockScaler
 from models.shared_space.contrastive import ContrastiveProjection
 from models.shared_space.points import Join, Sides, points, sides_of
@@ -208,11 +208,11 @@ class Contrastive(LearnedSpace, TrainsNetwork, UsesGroups):
     version: ClassVar[int] = 1
 
     classifier: Classifier = field(default_factory=Logistic, kw_only=False)
-    dimensions: Count = 64
-    reduce: Count = 256
-    batch_size: Count = 256
-    epochs: Count = 60
-    patience: Count = 6
+    dimensions: Whole = 64
+    reduce: Whole = 256
+    batch_size: Whole = 256
+    epochs: Whole = 60
+    patience: Whole = 6
     learning_rate: Positive = 1e-2
     weight_decay: NotNegative = 0.01
     dropout: Share = 0.3

@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 
 from features.training.settings import Training
-from models.neural.fusion import Count, NotNegative, Positive, Share
+from models.classifier import Positive, Whole
+from models.neural.fusion import NotNegative, Share
 from models.shared_space.projections import Projection
 from models.views import Views
 
@@ -44,11 +45,11 @@ class ContrastiveProjection(Projection):
     history_ : of the training; None where there were no two pairs.
     """
 
-    dimensions: Count = 64
-    reduce: Count = 256
-    batch_size: Count = 256
-    epochs: Count = 60
-    patience: Count = 6
+    dimensions: Whole = 64
+    reduce: Whole = 256
+    batch_size: Whole = 256
+    epochs: Whole = 60
+    patience: Whole = 6
     learning_rate: Positive = 1e-2
     weight_decay: NotNegative = 0.01
     dropout: Share = 0.3

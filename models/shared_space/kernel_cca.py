@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from features.block import Block, BoolArray, FloatArray, Modality
-from models.classifier import Classifier
+from models.classifier import Classifier, Positive, Whole
 from models.classifiers.logistic import Logistic
-from models.neural.fusion import Count, NotNegative, Positive
+from models.neural.fusion import NotNegative
 from models.shared_space.classification import Direction, LearnedSpace
 from models.shared_space.landmarks import LandmarkKernel
 from models.shared_space.points import Join
@@ -114,9 +114,9 @@ class KernelCorrelation(CorrelatedProjection):
     bank_ : float32 (m, k), unit vectors of training samples of each modality.
     """
 
-    dimensions: Count = 300
+    dimensions: Whole = 300
     regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5
-    reduce: Count = 400
+    reduce: Whole = 400
     landmarks: Annotated[int, Field(ge=2)] = 1000
     sharpness: Positive = 0.5
     hubness: NotNegative = 0.5
@@ -196,9 +196,9 @@ class KernelCCA(LearnedSpace):
     tuned: ClassVar[dict[str, tuple[Any, ...]]] = {"regularisation": (0.3, 0.5, 0.7)}
 
     classifier: Classifier = field(default_factory=Logistic, kw_only=False)
-    dimensions: Count = 300
+    dimensions: Whole = 300
     regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5
-    reduce: Count = 400
+    reduce: Whole = 400
     landmarks: Annotated[int, Field(ge=2)] = 1000
     sharpness: Positive = 0.5
     hubness: NotNegative = 0.5

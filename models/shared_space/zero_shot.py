@@ -13,11 +13,11 @@ from pydantic import Field
 
 from features.block import FloatArray, Form, Modality
 from models.arrays import Labels, Probabilities
+from models.classifier import Positive, Whole
 from models.course import TrainsNetwork
 from models.fusion import ClassTexts, Fit
 from models.groups import UsesGroups
 from models.matching import ComparesAsEncoded
-from models.neural.fusion import Count, Positive
 from models.shared_space.contrastive import ContrastiveProjection
 from models.shared_space.points import Sides
 from models.shared_space.projections import (
@@ -97,10 +97,10 @@ class ZeroShot(RecognisesUnseenClasses, ComparesAsEncoded, TrainsNetwork, UsesGr
     pairs: Literal["rows", "classes"] = "rows"
     weight: Annotated[float, Field(gt=0, lt=1)] = 0.5
     temperature: Positive = 0.1
-    dimensions: Count = 64
+    dimensions: Whole = 64
     regularisation: Annotated[float, Field(gt=0, le=1)] = 0.5
-    reduce: Count = 256
-    epochs: Count = 60
+    reduce: Whole = 256
+    epochs: Whole = 60
     learning_rate: Positive = 1e-2
     random_state: int = 0
 

@@ -10,15 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import Block, reading_order
+from features.block import Block, FloatArray, IntArray, reading_order
 from models.kept import RECENT
 from models.softmax.design_matrix.mapped import is_large, tiles, transform_mapped
 from models.softmax.design_matrix.principal_axes import axes_to_find, transform
 from models.softmax.design_matrix.transformed_block import (
-    FloatArray,
     GivenBlock,
     IndexedBlock,
-    IntArray,
     Matrix,
     Part,
     TransformedBlock,

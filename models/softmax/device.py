@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import scipy
 
-from models.softmax.design_matrix.transformed_block import GivenBlock, IndexedBlock, IntArray
+from features.block import IntArray
+from models.softmax.design_matrix.transformed_block import GivenBlock, IndexedBlock
 from models.softmax.problem import Problem, Solution
 
 if TYPE_CHECKING:

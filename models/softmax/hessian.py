@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
+from features.block import FloatArray, IntArray
 
 # the intercept is not penalised; where all rows are certain, nothing else keeps it positive
 LEAST_DIAGONAL = np.float32(1e-6)

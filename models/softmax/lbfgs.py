@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from features.block import FloatArray
 from models.softmax.hessian import LeadingColumns
 from models.softmax.losses import Loss, objective
 from models.softmax.warm_start import POINTS, Point, WarmStart, best_combination
-
-FloatArray = NDArray[np.float32]
 
 MEMORY = 10  # pairs (s, y) remembered; 30 saved no iteration on picture features
 SLOPE_LEFT = 0.3  # a line search ends where the slope has fallen to this fraction

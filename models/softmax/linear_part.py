@@ -27,7 +27,7 @@ STEP = 0.25  # to the shares beside the one chosen
 NEAR = 1e-5
 FOLDS = 3  # that there are, as a rule
 LEAST = 1e-6  # probability, whose logarithm is finite
-PROBLEMS = len(SHARES) + len(STRENGTHS)  # to solve on every inner fold, at least
+PROBLEMS = len(SHARES) + len(STRENGTHS) - 1  # to solve on every inner fold, at least
 
 Folds: TypeAlias = Sequence[tuple[Codes, Codes]]
 

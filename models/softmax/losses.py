@@ -7,14 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from features.block import FloatArray, IntArray
 from models.softmax.hessian import (
     BinaryPreconditioner,
     MulticlassPreconditioner,
     Preconditioner,
 )
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
 
 LARGEST_MARGIN = 43.0  # the square of exp of it is far from float32's largest number
 

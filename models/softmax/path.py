@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from features.block import FloatArray, IntArray
 from models.softmax.design_matrix.design import DesignMatrix
 from models.softmax.design_matrix.products import products_with_rows, sums_over_rows
 from models.softmax.hessian import LeadingColumns
 from models.softmax.lbfgs import LBFGS
 from models.softmax.losses import loss_of
 from models.softmax.warm_start import WarmStart
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
 
 # Iterations that may renew the preconditioner, and the share of the rows' expected errors from
 # which on it is worth it. Columns that are alike curve the objective alike, whatever the rows

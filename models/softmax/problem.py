@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.block import FloatArray, IntArray
 from models.softmax.design_matrix.training_sets import TrainingSet
 from models.softmax.design_matrix.transformed_block import (
     Matrix,
@@ -16,9 +17,6 @@ from models.softmax.design_matrix.transformed_block import (
     blocks_of,
     split_columns,
 )
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
 
 AT_ONCE = 2**29  # bytes held for the problems of a portion
 # Arrays as large as the logits, and as the weights, of a problem that is under way, and of a solved

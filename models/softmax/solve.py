@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from features.block import FloatArray, IntArray
 from models.softmax.design_matrix.design import DesignMatrix
 from models.softmax.design_matrix.principal_axes import axes_to_find, transform
 from models.softmax.design_matrix.training_sets import (
@@ -28,8 +29,6 @@ from models.softmax.design_matrix.transformed_block import (
 from models.softmax.device import Device, on_gpu, solve_on_gpu
 from models.softmax.path import SoftmaxFit, minimise
 from models.softmax.problem import (
-    FloatArray,
-    IntArray,
     Problem,
     Solution,
     batches,

@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from features.block import FloatArray
 from models.softmax.hessian import Preconditioner
 from models.softmax.losses import Loss
-
-FloatArray = NDArray[np.float32]
 
 # Solutions to start from: more of them were measured to save nothing. benchmarks.softmax --ablate:
 # only the last takes 1.1 to 1.2 times the time of 20 fits, and the preconditioner built anew for

@@ -47,9 +47,9 @@ KEYS: dict[str, str] = {
     "image": "picture encoders to compare; a list among them is of encoders used together",
     "text": "text encoders to compare; a list among them is of encoders used together",
     "fusion": "ways to use one or both modalities (default: chance, each modality alone, and with "
-    "both concat, attention, and late with the rules mean and product; of retrieval text_space, "
-    "cca and kernel_cca; of unseen classes majority and zero_shot; of these, those whose packages "
-    "are installed)",
+    "both concat, attention, and late with the rules mean, product and log_pool; of retrieval "
+    "text_space, cca and kernel_cca; of unseen classes majority and zero_shot; of these, those "
+    "whose packages are installed)",
     "classifier": "classifiers on the features (default logistic)",
     "metric": "what cells are ranked by (default balanced_accuracy; of retrieval hit_at_10)",
     "tuning_metric": "what parameters are chosen by on the inner folds (default log_loss: it is "

@@ -13,7 +13,7 @@ SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _NUMBER = r"\d{1,6}(?:\.\d{1,3})?"
 LIMIT = rf"(?=\d)(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?"  # a time limit as it is written
 # Share of the limit, and most seconds, in which nothing begins: what runs may end in the first half
-# of it, the second is for scores and report, which take 34 s at a million rows (docs/scale.md).
+# of it, the second is for scores and report, which take 17 s at a million rows (docs/scale.md).
 KEPT_BACK, MOST_KEPT_BACK = 0.1, 60.0
 
 

@@ -20,7 +20,7 @@ class NoReport(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write report.pdf beside report.html. For exit codes see pipeline.command.ending."""
+    """Write the page as a PDF beside it. For exit codes see pipeline.command.ending."""
     options = parser().parse_args(arguments)
     return ended(lambda: _write(options), (PrintError, NoReport))
 
@@ -33,7 +33,10 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("run", type=utf8_path, help="folder with report.html or compare.html")
     parser.add_argument(
-        "-o", "--out", type=utf8_path, help="the PDF (default: report.pdf in the folder)"
+        "-o",
+        "--out",
+        type=utf8_path,
+        help="the PDF (default: report.pdf or compare.pdf in the folder)",
     )
     parser.add_argument(
         "--browser",

@@ -30,7 +30,7 @@ class FinishedRun:
     ----------
     lock : the text of its grid.lock.yaml.
     verdict : its verdict.json.
-    grid : the grid file that it was started with.
+    grid_file : the grid file that it was started with.
     store : address of its store.
     """
 

@@ -172,7 +172,7 @@ def _edge(
 
 
 def _identical(record: ScoredRecord) -> Iterator[Check]:
-    """Cells that predict the same class for every row of every fold."""
+    """Cells that give the same probabilities to every row of every fold."""
     same: dict[bytes, list[CellRecord]] = {}
     folds: dict[str, list[FoldRecord]] = {}
     for fold in record.folds:

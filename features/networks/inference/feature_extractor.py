@@ -28,7 +28,7 @@ from features.networks.feature_maps import (
 )
 from features.networks.inference.folding import folded
 from features.networks.inference.fused_activations import fused
-from features.networks.inputs import CPU_PIXELS, network_inputs, scale_and_shift
+from features.networks.inputs import CPU_PIXELS, arrays_of, network_inputs, scale_and_shift
 from features.networks.pretrained import Pretrained
 from features.pictures.preparation import PixelArray
 
@@ -125,11 +125,7 @@ class FeatureExtractor:
         ----------
         pixels : uint8 (b, size, size, 3).
         """
-        features = self.features(torch.from_numpy(pixels).to(self.device), outputs)
-        return {
-            output: np.asarray(tensor.cpu().numpy(), dtype=np.float32)
-            for output, tensor in features.items()
-        }
+        return arrays_of(self.features(torch.from_numpy(pixels).to(self.device), outputs))
 
     def features(self, pixels: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
         """The same for uint8 pictures on the network's device, whose float32 results stay there."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from features.block import FloatArray
 from features.networks.feature_maps import positions_of
 from features.networks.inference.feature_extractor import batch_size_of, full_precision
-from features.networks.inputs import network_inputs, scale_and_shift
+from features.networks.inputs import arrays_of, network_inputs, scale_and_shift
 from features.pictures.preparation import PixelArray, Preparation
 from features.pictures.resizing import Interpolation
 from features.texts.sentence_models import loaded
@@ -78,11 +78,7 @@ class PictureTower:
 
     def __call__(self, pixels: PixelArray, outputs: Sequence[str]) -> dict[str, FloatArray]:
         """See features.networks.inference.encoding.PictureNetwork."""
-        features = self.features(torch.from_numpy(pixels).to(self.device), outputs)
-        return {
-            output: np.asarray(tensor.cpu().numpy(), dtype=np.float32)
-            for output, tensor in features.items()
-        }
+        return arrays_of(self.features(torch.from_numpy(pixels).to(self.device), outputs))
 
     def features(self, pixels: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
         """See features.networks.inference.encoding.PictureNetwork."""

@@ -7,15 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
+from features.block import FloatArray, IntArray
 from models.softmax.design_matrix.mapped import let_go, mapped_tiles, reordered, tiles
 from models.softmax.design_matrix.products import matmul_transposed, transposed
 from models.softmax.design_matrix.training_sets import RowGroup, TrainingSets
 from models.softmax.design_matrix.transformed_block import IndexedBlock
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
 
 CHUNK = 2**18  # numbers squared at a time
 REPEATS = 2  # samples per distinct row from which it pays to multiply with the distinct ones only

@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.block import reading_order
+from features.block import FloatArray, IntArray, reading_order
 from models.softmax.design_matrix.transformed_block import (
     Coefficients,
     DoubleArray,
-    FloatArray,
-    IntArray,
     TransformedBlock,
     standardised,
     unstandardised,

@@ -12,11 +12,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from features.block import FloatArray, IntArray
 from models.softmax.design_matrix.transformed_block import (
     Coefficients,
     DoubleArray,
-    FloatArray,
-    IntArray,
     Matrix,
     TransformedBlock,
     column_means,

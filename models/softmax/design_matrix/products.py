@@ -20,12 +20,11 @@ from itertools import accumulate, pairwise
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
+from features.block import FloatArray
 from models.softmax.design_matrix.training_sets import RowGroup, TrainingSet
 
-FloatArray = NDArray[np.float32]
 Product: TypeAlias = Callable[[FloatArray, int], FloatArray]
 
 KERNELS = frozenset(

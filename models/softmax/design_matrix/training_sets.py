@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float32]
+from features.block import FloatArray, IntArray
+
 GROUPS = 4  # more row groups than this for each training set would make the products thin
 
 

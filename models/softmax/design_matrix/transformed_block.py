@@ -10,9 +10,9 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
+from features.block import FloatArray, IntArray
+
 DoubleArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 Matrix: TypeAlias = "FloatArray | scipy.sparse.csr_matrix"
 Coefficients: TypeAlias = tuple[FloatArray, DoubleArray]
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from features.block import IntArray
 from models.softmax.design_matrix.training_sets import (
     TrainingSets,
     merge_equal_samples,
@@ -28,7 +29,6 @@ from models.softmax.torch_device.losses import Rows
 if TYPE_CHECKING:
     from models.softmax.solve import Stopping
 
-IntArray = NDArray[np.int64]
 
 # Bytes that the problems of a portion take, where the device has as many: a number of its own, so
 # that who else computes there decides no solution.

@@ -266,9 +266,9 @@ def stopped_after(monkeypatch, parts):
     monkeypatch.setattr(predictions, "_rows", interrupted)
 
 
-@pytest.mark.parametrize(("first", "kept"), [(0, 0), (13, 13), (20, 20), (35, 20)])
+@pytest.mark.parametrize(("first", "reused"), [(0, 0), (13, 13), (20, 20), (35, 20)])
 def test_rows_of_items_that_have_changed_meanwhile_are_predicted_anew(
-    made, table, capsys, first, kept
+    made, table, capsys, first, reused
 ):
     """The table is written anew from a row on, as whoever repairs or sorts it does."""
     output = table.parent / "p.csv"
@@ -288,9 +288,9 @@ def test_rows_of_items_that_have_changed_meanwhile_are_predicted_anew(
         resumed = predicted(made, table, folder=table.parent)
     for name in ("id", "predicted"):
         assert [row[name] for row in resumed] == [row[name] for row in expected]
-    assert sum(asked) == 36 - kept
+    assert sum(asked) == 36 - reused
     said = capsys.readouterr().err
-    assert (f"begun anew from item {first + 1} on" in said) == (kept == first < 20)
+    assert (f"begun anew from item {first + 1} on" in said) == (reused == first < 20)
 
 
 def test_items_that_have_gone_meanwhile_have_no_rows(made, table):
