@@ -52,7 +52,7 @@ UNSEEN = Split(folds=3, repeats=1, inner=2, unseen_classes=True)
 # --- splits
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(2, 4),
     st.integers(1, 2),

@@ -78,7 +78,7 @@ SOME_TEXTS = st.lists(
 
 @given(SOME_TEXTS, st.data(), st.sampled_from([1, 2, 0.4]), st.sampled_from([1.0, 0.5]),
        st.sampled_from([None, 1, 3]), st.sampled_from([BagOfWords, Tfidf]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_terms_chosen_from_counts_of_all_texts_are_those_of_the_training_texts(
     texts: list[str],
     data: st.DataObject,

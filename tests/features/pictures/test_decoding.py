@@ -177,7 +177,7 @@ def test_warnings_stay_inside_and_filters_come_back_with_many_threads() -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 10**6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_damaged_bytes_decode_or_are_unreadable(rubbish: bytes, where: int) -> None:
     whole = encoded(halves(RED, BLUE))
     start = where % len(whole)

@@ -41,7 +41,7 @@ def test_squeezing_keeps_both_ends_and_cropping_the_centre() -> None:
 
 
 @given(st.integers(1, 300), st.integers(1, 300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_size_of_picture_can_be_prepared(width: int, height: int) -> None:
     picture = Image.new("RGB", (width, height), RED)
     for way in (squeezed(7), cropped(7, 9)):
@@ -76,7 +76,7 @@ def test_the_middle_of_a_strip_stays_in_the_middle(side: int) -> None:
     st.integers(1, 50),
     st.sampled_from(["nearest", "bilinear", "bicubic", "lanczos"]),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_resizing_is_pillows_but_for_rounding(
     values: PixelArray, width: int, height: int, filter_: Any
 ) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
@@ -19,7 +19,6 @@ from tests.support.paths import ROOT
 WORDS = st.lists(st.sampled_from("abcde"), max_size=9)
 
 
-@settings(deadline=None)
 @given(
     st.lists(WORDS, min_size=1, max_size=6),
     st.sampled_from([(1, 1), (1, 2), (2, 2), (2, 4), (3, 9)]),

@@ -87,7 +87,7 @@ def test_stop_words_from_a_file(tmp_path: Path) -> None:
 
 
 @given(st.text())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_tokenising_the_words_again_changes_nothing(text: str) -> None:
     words = Tokenizer()(text)
     assert all(word and not word.isspace() for word in words)

@@ -16,7 +16,7 @@ def test_held_out_rows_are_the_same_share_of_each_class():
     np.testing.assert_array_equal(np.sort(np.r_[fitted, held_out]), np.arange(143))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 60), st.integers(1, 4), st.integers(1, 20), st.integers(0, 1000))
 def test_groups_are_held_out_as_a_whole_and_no_class_is_lost(n, classes, groups, seed):
     rng = np.random.default_rng(seed)

@@ -26,7 +26,7 @@ def norm(rows) -> float:
 
 
 @given(scale=st.floats(1e-3, 1e3), shift=st.floats(-10, 10), width=st.integers(1, 8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_dense_training_rows_get_mean_zero_and_mean_squared_norm_one(scale, shift, width):
     rows = (np.random.default_rng(width).normal(size=(20, width)) + shift) * scale
     block = Block.of(rows.astype(np.float32))

@@ -102,7 +102,7 @@ def test_only_modalities_that_are_there_count(rule):
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(RULES))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_combination_is_a_distribution_and_symmetric(seed, rule):
     inner = random_members(seed, n=40, holes=0.3)
     turned = MemberPredictions(inner.members.probabilities[::-1], inner.members.present[::-1])

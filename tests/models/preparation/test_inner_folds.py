@@ -27,7 +27,7 @@ from pipeline.testing.views import views
     st.integers(2, 6),
     st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_row_is_held_out_once_and_groups_stay_whole(n, classes, groups, count, seed):
     rng = np.random.default_rng(seed)
     y, group = rng.integers(classes, size=n), rng.integers(groups, size=n)

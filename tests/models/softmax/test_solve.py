@@ -295,7 +295,7 @@ def test_too_few_iterations_are_admitted():
 
 @given(n=st.integers(12, 60), d=st.integers(1, 70), k=st.integers(2, 5),
        strength=st.floats(-3, 1.5), weighted=st.booleans(), seed=st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_gradient_vanishes_at_the_solution(n, d, k, strength, weighted, seed):
     """Checked in float64 against the objective's own gradient, from the features as they are."""
     X, y = samples(n, d, k, seed)

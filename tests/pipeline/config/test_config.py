@@ -397,7 +397,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(st.sampled_from([*KEYS, "other"]), json_values))
 def test_any_content_gives_a_grid_or_mistakes_never_a_crash(content):
     with suppress(GridError):

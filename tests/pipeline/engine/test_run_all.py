@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engine.news import News
@@ -198,7 +198,6 @@ def submitted_pieces(engine: Engine) -> list[Piece]:
     return list(chain.from_iterable(engine.submitted))
 
 
-@settings(deadline=None)
 @given(pieces(), ENGINES, KNOWN)
 def test_every_task_is_computed_once_unless_something_it_needs_failed(tasks, engine, known):
     outcomes = run_all(tasks, engine, STORE, silence, known)
@@ -212,7 +211,6 @@ def test_every_task_is_computed_once_unless_something_it_needs_failed(tasks, eng
         assert kinds == {Failed if hindered or task.fails else Done}
 
 
-@settings(deadline=None)
 @given(pieces(), ENGINES, KNOWN)
 def test_a_failure_names_what_failed_first_once(tasks, engine, known):
     outcomes = run_all(tasks, engine, STORE, silence, known)
@@ -230,7 +228,6 @@ def test_a_failure_names_what_failed_first_once(tasks, engine, known):
                 assert failed.error == f"{failed.label}: {BOOM.error}"
 
 
-@settings(deadline=None)
 @given(pieces(), ENGINES)
 def test_nothing_begins_before_what_it_needs(tasks, engine):
     computed_here = set(chain.from_iterable(task.keys for task in tasks))
@@ -245,7 +242,6 @@ def test_nothing_begins_before_what_it_needs(tasks, engine):
     run_all(tasks, engine, STORE, silence)
 
 
-@settings(deadline=None)
 @given(pieces(), ENGINES)
 def test_memory_and_slots_are_never_exceeded_but_by_a_single_batch(tasks, engine):
     run_all(tasks, engine, STORE, silence)
@@ -255,7 +251,6 @@ def test_memory_and_slots_are_never_exceeded_but_by_a_single_batch(tasks, engine
         assert len(running) == 1 or memory <= engine.memory
 
 
-@settings(deadline=None)
 @given(pieces(), ENGINES)
 def test_what_keeps_all_cores_busy_runs_alone(tasks, engine):
     run_all(tasks, engine, STORE, silence)
@@ -266,7 +261,6 @@ def test_what_keeps_all_cores_busy_runs_alone(tasks, engine):
         assert batch in engine.alone or not any(task.all_cores for task in batch)
 
 
-@settings(deadline=None)
 @given(pieces(), ENGINES)
 def test_where_cores_are_not_shared_only_memory_and_slots_count(tasks, engine):
     engine.shares_cores = False
@@ -287,7 +281,6 @@ def test_a_slot_that_is_added_while_all_are_busy_is_used_at_once():
     assert [len(running) for running in engine.at_once] == [1, 2]
 
 
-@settings(deadline=None)
 @given(pieces(), ENGINES)
 def test_what_belongs_together_goes_as_one_batch(tasks, engine):
     run_all(tasks, engine, STORE, silence)
@@ -300,7 +293,6 @@ def test_what_belongs_together_goes_as_one_batch(tasks, engine):
         assert len(batch) == 1 or batch[0].together is not None
 
 
-@settings(deadline=None)
 @given(pieces(), ENGINES, st.lists(st.integers(0, 1000), min_size=2, max_size=4))
 def test_outcomes_are_the_same_in_whatever_order_tasks_end(tasks, engine, seeds):
     kinds = []
@@ -310,7 +302,6 @@ def test_outcomes_are_the_same_in_whatever_order_tasks_end(tasks, engine, seeds)
     assert all(by_key == kinds[0] for by_key in kinds)
 
 
-@settings(deadline=None)
 @given(pieces(), ENGINES, KNOWN)
 def test_progress_is_told_the_outcomes_of_every_task(tasks, engine, known):
     recording = Recording()
@@ -324,7 +315,6 @@ def test_progress_is_told_the_outcomes_of_every_task(tasks, engine, known):
     assert done <= {task.label for task in recording.begun}
 
 
-@settings(deadline=None)
 @given(pieces(), ENGINES)
 def test_the_engine_is_closed_once_and_waits_for_nothing(tasks, engine):
     run_all(tasks, engine, STORE, silence)
@@ -424,7 +414,6 @@ def test_counts_tell_what_was_computed_from_what_was_there():
     assert counts(outcomes) == "2 computed, 1 reused"
 
 
-@settings(deadline=None)
 @given(pieces(), ENGINES, KNOWN, st.integers(0, 12))
 def test_a_limit_leaves_tasks_and_all_that_needs_them_and_fails_none(tasks, engine, known, most):
     limit = Counted(most)

@@ -23,7 +23,7 @@ from tests.support.datasets import dataset_of
 from tests.support.samples import small_samples
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(2, 5),
     st.integers(1, 3),

@@ -32,7 +32,7 @@ def test_every_metric_has_a_reference():
 
 
 @pytest.mark.parametrize("name", METRICS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000))
 def test_a_metric_is_what_it_says(name, seed):
     labels, probabilities = predictions(seed)

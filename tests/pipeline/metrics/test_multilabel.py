@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score
 from pipeline.metrics.multilabel import best_threshold, multilabel_scores
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10**6), n=st.integers(2, 30), labels=st.integers(2, 5))
 def test_scores_are_those_of_scikit_learn(seed, n, labels):
     rng = np.random.default_rng(seed)
@@ -29,7 +29,7 @@ def test_scores_are_those_of_scikit_learn(seed, n, labels):
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10**6))
 def test_no_other_threshold_has_a_better_micro_f1(seed):
     rng = np.random.default_rng(seed)

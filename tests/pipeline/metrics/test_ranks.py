@@ -26,7 +26,7 @@ def by_sorting(scores: np.ndarray, relevant: list[int]) -> list[int]:
     return sorted(order.index(candidate) + 1 for candidate in relevant)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(0, 2**31), st.integers(1, 7), st.integers(1, 9), st.booleans(),
     st.sampled_from([0, 3, 16]),

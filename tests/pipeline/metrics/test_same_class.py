@@ -36,7 +36,7 @@ def by_hand(scores: np.ndarray, relevant: np.ndarray) -> dict[str, float]:
     }
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.integers(0, 2**31), st.integers(1, 8), st.integers(1, 30), st.integers(1, 4), st.booleans()
 )

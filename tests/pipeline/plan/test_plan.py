@@ -58,7 +58,7 @@ KEYS = {
     "{concat: {weight: [0.3, 0.6], components: 8}}": "51ddbc6c832fe429",
     "{late: {rule: [product, stacking]}}": "066174f908051f1f",
     "{late: {rule: selection}}": "4aa4b009e82f887f",
-    "attention": "6bd0aecf6ccb1db6",
+    "attention": "5fe57272501020c6",
     "cross_attention": "9ef444b1938bebcb",
     "gated": "3102b0058892973e",
     "co_training": "b439066293329a68",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.start.column import Column, is_picture_path
@@ -52,7 +52,6 @@ def test_what_may_be_a_picture_path(value: str, expected: bool):
 
 
 @given(st.lists(st.none() | st.text(min_size=1, max_size=20), min_size=1, max_size=60))
-@settings(deadline=None)
 def test_every_column_seems_to_be_something(values: list[str | None]):
     column = Column.of("x", values)
     assert column.filled == sum(value is not None for value in values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.yaml_lines import parse_yaml
@@ -33,7 +33,6 @@ def _draft(names: list[str], why: str) -> Draft:
 
 
 @given(st.lists(_NAMES, min_size=1, max_size=4), st.text(max_size=300))
-@settings(deadline=None)
 def test_what_is_written_is_what_is_meant(names: list[str], why: str):
     draft = _draft(names, why)
     text = grid_text(draft, "items", "../items.csv", "python -m pipeline.run grid.yaml")

@@ -120,7 +120,7 @@ _ROWS = st.lists(
 
 
 @given(_ROWS, st.booleans(), st.booleans())
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None,
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow],
           phases=[Phase.explicit, Phase.generate])
 def test_whatever_is_started_is_read_and_divided_by_a_run(tmp_path_factory, rows, is_split, varied):
     """The promise: a grid that was written runs, as far as its rows and folds are concerned."""

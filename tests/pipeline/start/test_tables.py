@@ -208,7 +208,7 @@ _CELLS = st.sampled_from(["", "a", "b", "1", "2.5", "a lamp of brass", "x.png", 
 
 
 @given(_NAMES, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_table_is_understood_or_refused_in_words(tmp_path_factory, names, drawn):
     rows = drawn.draw(st.lists(
         st.lists(_CELLS, min_size=len(names), max_size=len(names)), max_size=30))

@@ -25,7 +25,7 @@ def pieces(values, cuts):
         }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rows=st.integers(0, 20), cuts=st.lists(st.integers(0, 20), max_size=4))
 def test_pieces_make_the_file_that_the_whole_array_makes(tmp_path_factory, rows, cuts):
     folder = tmp_path_factory.mktemp("pieces")

@@ -27,7 +27,7 @@ def stored(store, parts, make):
 
 
 @given(PARTS, st.randoms(use_true_random=False), st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_vectors_come_back_in_any_order(tmp_path_factory, parts, random, data):
     store = FolderStore(tmp_path_factory.mktemp("store"))
     samples = stored(store, parts, block_of)
@@ -45,7 +45,7 @@ def test_vectors_come_back_in_any_order(tmp_path_factory, parts, random, data):
 
 
 @given(PARTS, st.randoms(use_true_random=False))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_sequences_are_as_long_as_the_longest_asked_for(tmp_path_factory, parts, random):
     store = FolderStore(tmp_path_factory.mktemp("store"))
     # as wide as their own pass made them
@@ -60,7 +60,7 @@ def test_sequences_are_as_long_as_the_longest_asked_for(tmp_path_factory, parts,
 
 
 @given(PARTS, st.randoms(use_true_random=False))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_counts_have_the_columns_that_one_pass_gives(tmp_path_factory, parts, random):
     store = FolderStore(tmp_path_factory.mktemp("store"))
     samples = stored(store, parts, counts_of)

@@ -18,7 +18,7 @@ from tests.support.shards import MAKER, block_of, digest
     st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=8, unique=True), max_size=5),
     st.lists(st.integers(0, 40), unique=True),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_sample_is_located_where_it_lies(tmp_path_factory, parts, asked):
     store = FolderStore(tmp_path_factory.mktemp("store"))
     stored = set()

@@ -78,7 +78,7 @@ def test_arrays_that_take_memory_stay_on_disk_and_none_can_be_written(tmp_path, 
     np.testing.assert_array_equal(values, np.arange(numbers))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(array=arrays.arrays(
     dtype=st.sampled_from([np.float32, np.float64, np.int64, np.bool_]),
     shape=arrays.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=5)))

@@ -107,7 +107,7 @@ def there_and_back(context: Context) -> Context:
         return context_at(FolderStore(Path(folder)), context.put(store))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(contexts())
 def test_what_comes_back_is_what_was_put(context):
     back = there_and_back(context)
@@ -117,7 +117,7 @@ def test_what_comes_back_is_what_was_put(context):
 
 @pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("share", [0.05, 0.5])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000))
 def test_folds_of_few_labels_come_back(grouped, share, seed):
     rng = np.random.default_rng(seed)
@@ -199,7 +199,7 @@ def test_any_change_gives_another_key(change):
     assert there_and_back(changed).key == changed.key
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(contexts())
 def test_equal_content_has_an_equal_key(context):
     copied = Context(

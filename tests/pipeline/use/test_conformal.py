@@ -41,7 +41,7 @@ def test_too_few_rows_give_every_class():
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=5), st.floats(0, 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_most_probable_class_is_always_there(shares, threshold):
     probabilities = np.array([shares])
     inside = sets(probabilities, threshold)

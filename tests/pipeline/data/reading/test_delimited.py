@@ -6,7 +6,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.data.reading.delimited import HEAD, delimiter_of
@@ -44,7 +44,6 @@ _VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max
 
 @given(st.lists(st.lists(_VALUES, min_size=3, max_size=3), min_size=2, max_size=30),
        st.sampled_from(",;\t"))
-@settings(deadline=None)
 def test_what_a_writer_wrote_is_read(rows: list[list[str]], delimiter: str):
     """Names without delimiters, as nearly all are; values may hold what they like."""
     text = io.StringIO()

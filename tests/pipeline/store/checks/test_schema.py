@@ -274,7 +274,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_whatever_a_sealed_manifest_says_is_read_or_damaged(data):
     about = {"file": "values.npy", "shape": [2], "dtype": "int64", "bytes": 144, "sha256": "0" * 64}

@@ -26,7 +26,7 @@ def with_texts(texts: list[str]) -> Dataset:
     return replace(dataset_of([0]), modalities={"text": modal})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ANY_TEXT, max_size=6, unique=True))
 @example([])
 @example([""])

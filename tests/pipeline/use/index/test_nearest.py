@@ -20,7 +20,7 @@ def comparison(rng: np.random.Generator, n: int, weight: float, levels: int) -> 
     return Comparison(vectors, present, question, weight)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10**6),
     n=st.integers(1, 40),

@@ -13,7 +13,7 @@ from pipeline.use.serving.service import Service
 from tests.support.served import HOSTS, MadeUp
 
 BOUNDED = settings(
-    max_examples=25, derandomize=True, database=None, deadline=None,
+    max_examples=25, derandomize=True, database=None,
     suppress_health_check=list(HealthCheck),
 )
 PATHS = {
