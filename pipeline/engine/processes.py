@@ -20,7 +20,7 @@ from pipeline.engine.attempts import computed
 from pipeline.engine.memory import free, side_by_side_at_most
 from pipeline.engine.news import Channel, Hear, heard, hears, teller
 from pipeline.engine.sending import Preparation, Sent, sent
-from pipeline.engine.stopping import begin_worker, sweep
+from pipeline.engine.stopping import begin_worker, shielding_children, sweep
 from pipeline.engine.task import Batch, Outcome, Outcomes, is_frozen, memory_of
 from pipeline.store.opening import store_at
 from pipeline.store.store import Store
@@ -98,7 +98,8 @@ class Processes:
             travelling, workers = sent(batch, self._prepare), self._workers()
             if self._channel is not None:
                 self._channel.hear = hears()
-            future = workers.submit(_computed_in_worker, travelling, store.address, used)
+            with shielding_children():  # the first task starts them
+                future = workers.submit(_computed_in_worker, travelling, store.address, used)
             self._running[future] = batch
 
     def finished(self, patience: float | None = None) -> tuple[Batch, Outcomes] | None:

@@ -140,6 +140,23 @@ def stoppable(main: Callable[[], int]) -> int:
 # Workers
 
 
+@contextmanager
+def shielding_children() -> Iterator[None]:
+    """Processes that are started within it take no Ctrl-C, from their very first moment on.
+
+    It reaches all processes of a terminal, and those that are still importing would each show where
+    they were. A signal that comes meanwhile is taken behind it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def begin_worker(run: int) -> None:
     """In a worker process of a run of that number: the run alone ends it, or its own end does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil, floor
+
 import numpy as np
 
 from pipeline.config.grid import Split
@@ -96,6 +98,7 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]
     if groups is not None:
         train, test = _grouped_holdout(labels, groups, split.holdout, seed)
         return [(rows[train], rows[test])]
+    _check_share(len(rows), len(np.unique(labels)), split.holdout)
     from sklearn.model_selection import StratifiedShuffleSplit
 
     splitter = StratifiedShuffleSplit(1, test_size=split.holdout, random_state=seed)
@@ -106,6 +109,19 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> list[tuple[Rows, Rows]]
         ]
     except ValueError as error:
         raise DatasetError([f"split.holdout: {error}"], "Take another share.") from error
+
+
+def _check_share(n: int, classes: int, share: float) -> None:
+    """DatasetError where a share of n rows, or what it leaves, has fewer rows than classes."""
+    held_out = ceil(share * n)
+    if min(held_out, n - held_out) >= classes or n < 2 * classes:
+        return
+    least, most = ceil(1e4 * classes / n) / 1e4, floor(1e4 * (n - classes) / n) / 1e4
+    reason = (
+        f"split.holdout: {share:g} of {counted(n, 'row')} holds out {held_out:,} and leaves "
+        f"{n - held_out:,}; {classes} classes need {classes} rows in each"
+    )
+    raise DatasetError([reason], f"Take a share from {least:g} to {most:g}.")
 
 
 def _grouped_holdout(

@@ -16,6 +16,7 @@ Within the folder of the run:
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -29,6 +30,7 @@ from pipeline.engine.progress import say
 from pipeline.results.origin import as_seen_below
 from pipeline.store.files import sync_folder
 from reports.page.files import MACHINE, sweep_aside
+from reports.wording import listed
 
 # Everything that a run may leave: the lock goes first and comes last.
 FILES = (
@@ -64,7 +66,7 @@ def placed(folder: Path) -> Iterator[Path]:
 
     Parameters
     ----------
-    folder : of the run; other files in it are left alone.
+    folder : of the run, made by make_writable; other files in it are left alone.
 
     Raises
     ------
@@ -90,10 +92,31 @@ def placed(folder: Path) -> Iterator[Path]:
 
 
 def make_writable(folder: Path) -> None:
-    """Make the folder of a run, and see that it can be written. Raises OSError where it cannot."""
+    """Make the folder of a run, and see that it can be written.
+
+    Raises
+    ------
+    OSError
+        Where it cannot, or holds files that are no run's and would be moved as if they were.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    foreign = _foreign(folder)
+    if foreign:
+        raise FileExistsError(
+            errno.EEXIST,
+            f"of what a run writes, {listed(foreign)} {'is' if len(foreign) == 1 else 'are'} "
+            "there already, and of no run",
+        )
     with tempfile.TemporaryFile(dir=folder):
         pass
+
+
+def _foreign(folder: Path) -> list[str]:
+    """Names of files that the run would take for those of an earlier one, and that are others'."""
+    names = list(FILES) if is_settled(folder) and not (folder / LOCK).is_file() else []
+    if not (folder / PREVIOUS / LOCK).is_file():
+        names.append(PREVIOUS)
+    return [name for name in names if os.path.lexists(folder / name)]
 
 
 def is_settled(folder: Path) -> bool:

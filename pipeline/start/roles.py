@@ -9,6 +9,7 @@ from itertools import chain
 
 from features.texts.writing_systems import writing_system
 from pipeline.data.reading.class_folders import PARTS
+from pipeline.data.reading.names import normal
 from pipeline.start.column import Column
 from pipeline.start.hints import FIRST_TEXT, GROUP, ID, LABEL, MEASURE, TEXT, is_just, is_named
 from reports.wording import count
@@ -40,10 +41,13 @@ class Candidate:
 
 
 def sizes(column: Column) -> str:
-    """The sizes of classes: "7 classes of 149 to 150 rows"."""
-    least, most = min(column.counts.values()), max(column.counts.values())
-    rows = count(least, "row") if least == most else f"{least:,} to {most:,} rows"
-    return f"{count(column.distinct, 'class', 'classes')} of {rows}"
+    """The sizes of classes: "7 classes of 149 to 150 rows". What looks the same is one of them."""
+    of_class: Counter[str] = Counter()
+    for name, rows in column.counts.items():
+        of_class[normal(name)] += rows
+    least, most = min(of_class.values()), max(of_class.values())
+    of_each = count(least, "row") if least == most else f"{least:,} to {most:,} rows"
+    return f"{count(len(of_class), 'class', 'classes')} of {of_each}"
 
 
 # Labels

@@ -20,6 +20,7 @@ from pipeline.data.row_check import (
     no_picture,
     small_classes,
 )
+from pipeline.data.same_names import with_same_names
 from pipeline.data.samples import NOUNS, Samples
 from pipeline.data.sources import SOURCES
 from pipeline.folds.draw import draw
@@ -56,7 +57,8 @@ def settled(draft: Draft, grid: Grid, store: Store) -> Draft:
     SourceError, DatasetError
         Where no policy makes a data set of the rows.
     """
-    samples = SOURCES[grid.data.name](**grid.data.parameters).load(grid.folder)
+    source = SOURCES[grid.data.name](**grid.data.parameters)
+    samples = with_same_names(source.load(grid.folder))  # as the run takes them
     if draft.source == "folder" and samples.ids is not None:
         # within the folder that the first line names, from wherever that is looked at
         samples = replace(samples, locations=[str(name) for name in samples.ids])

@@ -121,8 +121,8 @@ class FolderStore(Store):
         return [folder.name for folder in self._partial() if self._removed(folder, folder.exists)]
 
     def _partial(self) -> list[Path]:
-        """Folders that a writer may have left."""
-        return sorted((self.root / "partial").glob("*"))
+        """Folders that a writer may have left; what else lies there is nobody's of ours."""
+        return sorted(path for path in (self.root / "partial").glob("*") if path.is_dir())
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from pipeline.program.names import called
 from pipeline.use.bundle import Bundle
@@ -113,10 +112,7 @@ def _score(bundle: Bundle) -> str:
 
 def _by_class(bundle: Bundle, run: FinishedRun) -> Iterator[str]:
     """A table of each class's rows and recall, from predictions of rows that were held out."""
-    table = pq.read_table(
-        run.folder / "predictions.parquet", columns=["id", "repeat", "cell", "label", "predicted"],
-        filters=[("cell", "=", bundle.about["cell"])],
-    )
+    table = run.tested(bundle.about["cell"])
     ids, labels, predicted = (
         np.array(table[name].to_pylist()) for name in ("id", "label", "predicted")
     )

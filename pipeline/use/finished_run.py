@@ -10,6 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from features.machine.nearest import nearest
 from pipeline.config.grid import Grid
 from pipeline.config.parse import parse_grid
@@ -19,6 +22,7 @@ from pipeline.results.origin import changed
 from pipeline.use.problem import BundleError
 
 BEST = "best"
+PREDICTIONS = "predictions.parquet"
 AGAIN = "run the grid again, which takes what is finished from the store"
 
 
@@ -99,6 +103,25 @@ class FinishedRun:
         """
         winner = {"cell": self.verdict["winner"], "why": "the best of its run"}
         return self.verdict.get("choose") or winner
+
+    def tested(self, cell: str) -> pa.Table:
+        """What a cell predicted of rows that were held out: id, repeat, label, predicted.
+
+        Raises
+        ------
+        BundleError
+            Where its file is not there, or damaged.
+        """
+        try:
+            return pq.read_table(
+                self.folder / PREDICTIONS,
+                columns=["id", "repeat", "label", "predicted"],
+                filters=[("cell", "=", cell)],
+            )
+        except FileNotFoundError as error:
+            raise BundleError(f"{self.folder} has no {PREDICTIONS}: {AGAIN}") from error
+        except (OSError, pa.ArrowException) as error:
+            raise BundleError(f"{self.folder}: its {PREDICTIONS} is damaged: {AGAIN}") from error
 
     def cell_name(self, asked: str) -> str:
         """The name of a cell; for BEST of that which the report says to choose.

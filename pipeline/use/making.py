@@ -68,6 +68,7 @@ def make_bundle(
         Where the run's rows can no longer be read.
     """
     check_is_new(folder)
+    run.tested(cell_name)  # for its card: better refused before the fit than behind it
     comparison = load(run.grid, store_at(run.store), engine, progress)
     if comparison.dataset.fingerprint != run.fingerprint:
         raise BundleError(

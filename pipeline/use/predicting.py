@@ -61,6 +61,7 @@ class Summary:
     Parameters
     ----------
     metric : what the bundle's run ranked its cells by: the first that is said.
+    unpredicted, unscored : items without a prediction, and those of them that have a label.
     labels, shares : codes of the true classes, and one row of probabilities after the other; kept
         only where the metric does not follow from the other figures.
     """
@@ -70,6 +71,8 @@ class Summary:
     given_up: tuple[str, ...] = ()
     other_from: int = 0
     items: int = 0
+    unpredicted: int = 0
+    unscored: int = 0
     problems: list[str] = field(default_factory=list)
     lacking: int = 0
     confusion: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
@@ -90,7 +93,13 @@ class Summary:
                 f"begun anew from item {self.other_from:,} on: the items of an unfinished output "
                 "that was there were others from there on"
             )
-        yield f"{count(self.items, 'item')} predicted"
+        predicted = count(self.items - self.unpredicted, "item")
+        yield f"{predicted} predicted"
+        if self.unpredicted:
+            yield (
+                f"{count(self.unpredicted, 'item')} not predicted, for want of anything to predict "
+                f"by{', and not scored' if self.unscored else ''}"
+            )
         if self.lacking:
             lack = "lacks" if self.lacking == 1 else "lack"
             yield f"{count(self.lacking, 'item')} {lack} a picture or text that the model looks at"
@@ -112,6 +121,8 @@ class Summary:
         self.lacking += bool(row["missing"])
         if row["problem"]:
             self.problems.append(f"{row['id']}: {row['problem']}")
+        self.unpredicted += row["predicted"] is None
+        self.unscored += row["predicted"] is None and row.get("label") is not None
         if row.get("label") is None or row["predicted"] is None:
             return
         label = row["label"]

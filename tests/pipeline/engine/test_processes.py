@@ -72,6 +72,45 @@ def test_shared_memory_of_a_run_that_was_killed_goes_with_the_next(tmp_path, mon
 
 
 @dataclass(frozen=True)
+class Masked(Shown):
+    """Puts the numbers of the signals that its process does not take."""
+
+    stage: ClassVar[str] = "Fits"
+    needs: ClassVar[tuple[str, ...]] = ()
+    memory: ClassVar[float] = 0.0
+    together: ClassVar[None] = None
+    all_cores: ClassVar[bool] = False
+    label: ClassVar[str] = "masked"
+    doing: ClassVar[str] = "masked"
+    ingredients: ClassVar[dict[str, str]] = {"kind": "masked"}
+    keys: ClassVar[tuple[str, ...]] = (key_of({"kind": "masked"}),)
+
+    def compute(self, store: Store) -> dict[str, Any]:
+        masked = np.array(sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))))
+        put = store.get
+        return {
+            self.keys[0]: attempt(lambda: put(self.ingredients, lambda: Entry({"masked": masked})))
+        }
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="not POSIX")
+def test_a_worker_takes_no_ctrl_c_from_its_first_moment_on(tmp_path):
+    """What it is importing then would be shown as a traceback, behind the run's own words."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    store, engine = FolderStore(tmp_path / "store"), Processes(2)
+    try:
+        engine.submit([Masked()], store, alone=False)
+        ended = engine.finished()
+    finally:
+        engine.shutdown()
+    assert ended is not None
+    entry = store.load(Masked.ingredients)
+    assert entry is not None
+    assert signal.SIGINT in entry.arrays["masked"].tolist()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+@dataclass(frozen=True)
 class Predict(Shown):
     """A fusion or an encoder by name, fitted and asked."""
 

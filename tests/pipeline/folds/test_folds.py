@@ -105,6 +105,19 @@ def test_classes_too_small_for_the_inner_folds_are_an_error():
         draw(dataset_of(np.repeat(np.arange(50), 3)), Split(folds=3, repeats=1), 0)
 
 
+@pytest.mark.parametrize("share", [0.01, 0.999])
+def test_a_share_that_leaves_a_part_with_fewer_rows_than_classes_is_an_error(share):
+    data = dataset_of(np.repeat(np.arange(3), 8))
+    with pytest.raises(DatasetError) as raised:
+        draw(data, Split(holdout=share), 0)
+    said = str(raised.value)
+    assert f"split.holdout: {share:g} of 24 rows holds out" in said
+    assert "3 classes need 3 rows in each" in said
+    assert "Take a share from 0.125 to 0.875." in said
+    (fold,) = draw(data, Split(holdout=0.125), 0)
+    assert len(fold.test) == 3
+
+
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.4, 0.7])
 def test_a_grouped_hold_out_takes_the_share_that_is_asked_for(share):
     data = dataset_of(np.repeat([0, 1], 200), np.arange(400) // 4)

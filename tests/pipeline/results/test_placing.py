@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from pipeline.results import placing
-from pipeline.results.placing import FILES, PREVIOUS, placed, take_up
+from pipeline.results.placing import FILES, PREVIOUS, make_writable, placed, take_up
 
 
 class Killed(BaseException):
@@ -170,3 +170,24 @@ def test_what_a_run_of_another_machine_writes_is_left_to_it(folder, monkeypatch)
     assert {path.name for path in folder.glob(".unfinished-*")} == {
         ".unfinished-node-1-4711", ".unfinished-node-x"
     }
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "charts", PREVIOUS])
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_a_folder_with_files_of_others_that_a_run_would_move_is_refused(name, is_folder, tmp_path):
+    path = tmp_path / "own" / name
+    (path / "below" if is_folder else path).parent.mkdir(parents=True)
+    (path / "below" if is_folder else path).write_text("precious")
+    with pytest.raises(FileExistsError, match=f"of what a run writes, {name} is there already"):
+        make_writable(tmp_path / "own")
+    assert (path / "below" if is_folder else path).read_text() == "precious"
+
+
+@pytest.mark.parametrize("waiting", [None, ".whole", ".earlier", ".moving"])
+def test_folders_of_runs_and_of_stopped_ones_are_written_again(waiting, folder):
+    make(folder, "second")
+    if waiting is not None:
+        (folder / waiting).mkdir()
+        (folder / "grid.lock.yaml").unlink()
+    make_writable(folder)
+    make_writable(folder.parent / "new")

@@ -74,6 +74,16 @@ def test_small_classes_are_named(tmp_path):
     assert "1 class too small for the folds left out: 'stool' (2)" in why
 
 
+def test_classes_that_look_the_same_are_one_as_in_a_run(tmp_path):
+    columns = write_pictures(tmp_path, shop_columns())
+    for row in range(0, len(columns["kind"]), 9):  # as a no-break space looks
+        columns["kind"][row] = f"\u00a0{columns['kind'][row]}"
+    started = _started(tmp_path, columns)
+    assert _policy(started) == (None, "")
+    plain = {name.strip("\u00a0") for name in columns["kind"]}
+    assert f"{len(plain)} classes of" in started.text(tmp_path / "grid.yaml")
+
+
 def test_few_rows_have_fewer_folds(tmp_path):
     started = _started(tmp_path, shop_columns(4))
     assert _grid(started).split.folds == 4

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.use.card import _by_class
+from pipeline.use.finished_run import FinishedRun
 
 
 def table_of(folder: Path, repeats: int) -> list[str]:
@@ -23,7 +24,7 @@ def table_of(folder: Path, repeats: int) -> list[str]:
     ]
     pq.write_table(pa.Table.from_pylist(rows), folder / "predictions.parquet")
     bundle = SimpleNamespace(about={"cell": "best"}, classes=("cat", "dog"))
-    return list(_by_class(bundle, SimpleNamespace(folder=folder)))
+    return list(_by_class(bundle, FinishedRun(folder, "", {}, folder, "")))
 
 
 def test_a_row_that_is_tested_in_several_repeats_counts_once(tmp_path):

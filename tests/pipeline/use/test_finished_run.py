@@ -55,6 +55,24 @@ def test_damage_of_a_run_of_before_is_refused_too(run, name, content):
         assert FinishedRun.at(run).grid
 
 
+@pytest.mark.parametrize(("content", "reason"), [
+    (None, "has no predictions.parquet"),
+    (b"", "its predictions.parquet is damaged"),
+    (b"PAR1 and no more", "its predictions.parquet is damaged"),
+])
+def test_predictions_that_cannot_be_read_are_refused_before_the_fit(
+    run, tmp_path, capsys, content, reason
+):
+    (run / "predictions.parquet").unlink()
+    if content is not None:
+        (run / "predictions.parquet").write_bytes(content)
+    assert bundle([str(run), "-o", str(tmp_path / "m")]) == 2
+    said = capsys.readouterr().err
+    assert f"{reason}: run the grid again" in said
+    assert "on all rows" not in said
+    assert not (tmp_path / "m").exists()
+
+
 def test_commands_say_so_in_words(run, made, tmp_path, capsys):
     flip(run / "scores.csv", -2)
     assert bundle([str(run), "-o", str(tmp_path / "m")]) == 2

@@ -303,6 +303,17 @@ def test_items_that_have_gone_meanwhile_have_no_rows(made, table):
     assert len(predicted(made, table, folder=table.parent)) == 15
 
 
+def test_items_that_cannot_be_predicted_are_not_counted_as_predicted(made, table, capsys):
+    header, *rows = lines_of(table)
+    nothing = [row if at else ["", "", "", "cat"] for at, row in enumerate(rows[:4])]
+    write(table, [*nothing, ["", "", "", ""]], header)
+    assert len(predicted(made, table, folder=table.parent)) == 5
+    said = capsys.readouterr().err
+    assert "3 items predicted\n" in said
+    assert "2 items not predicted, for want of anything to predict by, and not scored" in said
+    assert "of 3 items with a label: " in said
+
+
 def test_another_request_begins_anew(made, table, monkeypatch):
     output = table.parent / "p.csv"
     unfinished = output.with_name("p.csv.unfinished")

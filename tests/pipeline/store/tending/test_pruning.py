@@ -53,6 +53,14 @@ def test_an_entry_that_somebody_removes_meanwhile_is_not_unused(store, monkeypat
     assert [of.name for of in stale(store, unused_days=1)] == ["0123.abc"]
 
 
+def test_a_stray_file_among_the_leftovers_stays(store, capsys):
+    stray = store.root / "partial" / ".DS_Store"
+    stray.write_text("of the file manager")
+    assert prune(store, "-y") == 0
+    assert store.leftovers() == {}
+    assert stray.exists()
+
+
 def test_leftovers_are_told_with_their_size(store):
     assert list(stale(store)) == [("0123.abc", 70, "left by an interrupted writer")]
 
