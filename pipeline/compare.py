@@ -128,7 +128,8 @@ def compare(folders: Sequence[Path], metric: str, by: str = "cell") -> AcrossFac
     if len(shared) < 2:
         lists = "\n".join(f"  {run.name}: {', '.join(run.scores) or 'none'}" for run in runs)
         raise CompareError(
-            f"the runs share {len(shared)} methods with a score on every fold, and two are needed"
+            f"the runs share {count(len(shared), 'method')} with a score on every fold, and two "
+            "are needed"
             + (" (--by fusion compares fusions whatever their encoders)" if by == "cell" else "")
             + f":\n{lists}"
         )
@@ -192,7 +193,11 @@ def read_run(folder: Path, metric: str, by: str, greater_is_better: bool) -> Run
         ) from error
     except (ValueError, RecursionError, csv.Error) as error:
         raise CompareError(f"{folder} holds a damaged file: {error}") from error
-    missing = {"cell", "fusion", "repeat", "fold", metric} - set(rows[0] if rows else ())
+    if not rows:
+        raise CompareError(
+            f"{folder} has no score of any fold: its run reached none, or all failed; go on with it"
+        )
+    missing = {"cell", "fusion", "repeat", "fold", metric} - set(rows[0])
     if missing:
         raise CompareError(f"{folder / 'scores.csv'} has no column {', '.join(sorted(missing))}")
     fingerprint = fingerprint_in(lock) or str(folder)

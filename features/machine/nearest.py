@@ -26,7 +26,8 @@ def suggested(text: str) -> str | None:
 def nearest(name: object, known: Iterable[str]) -> str:
     """Sentence that names the valid value nearest to `name`, and the valid values."""
     names = sorted(map(str, known))
-    return f"{did_you_mean(name, names)} (known: {', '.join(names)})".lstrip()
+    question, valid = did_you_mean(name, names), f"known: {', '.join(names)}"
+    return f"{question} ({valid})" if question else valid
 
 
 def nearest_few(name: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from features.machine.nearest import nearest
+from features.machine.nearest import did_you_mean, nearest
 from pipeline.config.components import is_number
 from pipeline.config.grid import METRIC, TUNING_METRIC, GridTask, Run, Split, TrackerName
 from pipeline.config.parameters import NO_TRUTH, is_truth_as_number
@@ -19,6 +19,9 @@ from pipeline.config.schema import NAME
 from pipeline.metrics import METRICS_OF
 from pipeline.metrics.same_class import EXTRA_METRICS
 
+NAME_RULE = (
+    "a name of letters, digits, . _ - that begins with a letter, a digit or _, 100 signs at most"
+)
 SHARES = 100  # of the labels
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -29,7 +32,7 @@ def _unknown(path: KeyPath, rule: str) -> Problem:
 
 def run_name(value: object, problems: list[Problem]) -> Any:
     """The key `name`."""
-    return _scalar("name", value, _is_name, "a name of letters, digits, . _ -", problems)
+    return _scalar("name", value, _is_name, NAME_RULE, problems)
 
 
 def seed(value: object, problems: list[Problem]) -> Any:
@@ -60,7 +63,8 @@ def plugins(given: object, folder: Path, problems: list[Problem]) -> tuple[str, 
 def task(value: object, problems: list[Problem]) -> GridTask:
     """The key `task`; classification where it is wrong."""
     tasks: dict[object, GridTask] = {name: name for name in get_args(GridTask)}
-    rule = f"one of {nearest(value, METRICS_OF)}"
+    question = did_you_mean(value, METRICS_OF)
+    rule = f"one of {', '.join(METRICS_OF)}{f' ({question})' if question else ''}"
     _scalar("task", value, tasks.__contains__, rule, problems)
     return tasks.get(str(value), "classification")
 
@@ -71,7 +75,7 @@ def metric(
     """The keys `metric` and `tuning_metric`."""
     value = content.get(key, default_metric(key, task))
     known = METRICS_OF[task]
-    rule = f"a metric of {task}, {nearest(value, known)}"
+    rule = f"a metric of {task}; {nearest(value, known)}"
     return _scalar(key, value, known.__contains__, rule, problems)
 
 

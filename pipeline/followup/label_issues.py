@@ -41,6 +41,9 @@ def label_issues(record: ScoredRecord, store: Store) -> LabelIssues:
         return LabelIssues(None, ())
     means = mean_probabilities(best.folds.values(), len(record.labels), len(record.classes))
     rows = np.flatnonzero(np.isfinite(means).all(axis=1) & (record.labels >= 0))
+    if len(np.unique(record.labels[rows])) < 2:
+        return LabelIssues(None, ("Doubtful labels were not looked for: the rows that were tested "
+                                  "are of a single class.",))
     try:
         chosen = rows[_doubtful(record.labels[rows], means[rows], store)]
     except Exception as error:  # whatever is odd about the data: the comparison is done and stands

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from models.course import TrainsNetwork
+from models.cross_fitted import CrossFitted
 from pipeline.data.left_out import counted_reasons
 from pipeline.engine.limit import TimeLimit
 from pipeline.plan.checks import said
@@ -173,8 +174,9 @@ def _training_lines(missing: Sequence[Unit]) -> list[str]:
 
 def _inner_lines(plan: Plan, comparison: Comparison) -> list[str]:
     """Fits on inner folds that only a choice among cells needs."""
-    without = [unit for unit in plan.units if not unit.keeps_inner and unit.features]
-    fits = len(without) * comparison.grid.split.inner
+    without = [unit for unit in plan.units if not unit.fold.inner and unit.features]
+    fitted_anew = [unit for unit in without if not isinstance(unit.estimator, CrossFitted)]
+    fits = len(fitted_anew) * comparison.grid.split.inner
     if not fits:
         return []
     return [

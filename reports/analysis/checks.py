@@ -27,8 +27,8 @@ UNREAD = 0.05  # share of samples of which an encoder lacks something
 # What encoders count that they did not read, and what helps.
 REMEDIES = {
     "texts cut off": "take a model that reads more of each text, or put what matters first",
-    "texts without a known term": "lower min_df, or take an encoder that knows words from "
-    "elsewhere",
+    "texts without a known term": "lower min_df or raise max_df, where they leave terms out, or "
+    "take an encoder that knows words from elsewhere",
     "texts without a known word": "take other vectors, or vectors: train",
 }
 

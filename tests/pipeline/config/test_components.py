@@ -131,7 +131,7 @@ def test_labels_are_short_and_tell_variants_apart():
 
 def test_nearest_names_what_is_close_and_all_that_is_known():
     assert nearest("tfdif", ["bow", "tfidf"]) == "did you mean 'tfidf'? (known: bow, tfidf)"
-    assert nearest("zzz", ["bow", "tfidf"]) == "(known: bow, tfidf)"
+    assert nearest("zzz", ["bow", "tfidf"]) == "known: bow, tfidf"
 
 
 @pytest.mark.parametrize(
