@@ -9,6 +9,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+EQUAL = 1e-12  # what scores of equal counts differ by, at most
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -75,6 +77,11 @@ def corrected_resampled_interval(
     with s^2 the sample variance (divisor J - 1). For one round of k equal folds n_test / n_train is
     1 / (k - 1). Folds of unequal size enter with the ratio of the mean sizes.
 
+    Differences that are all equal have no spread to measure by, and few small folds agree by
+    chance. The standard error is then that of one row in the N tested that is predicted otherwise,
+    1 / N: 95 % intervals are 2 / N wide to each side and more, as by the rule of three (Hanley and
+    Lippman-Hand 1983), which gives 3 / N where none of N was seen.
+
     Parameters
     ----------
     differences : (J,) one per fold, both cells scored on the same test rows.
@@ -113,18 +120,13 @@ def corrected_resampled_t(
 
         t = mean / sqrt((1 / J + n_test / n_train) * s^2), with J - 1 degrees of freedom
 
-    None for fewer than two folds. Differences that are all equal leave no spread to measure by: p
-    is then 1 if they are zero and 0 otherwise. Parameters, errors and references as for
+    None for fewer than two folds. Parameters, errors and references as for
     `corrected_resampled_interval`, which holds zero just where p > 1 - level.
     """
     mean, scale, count = _corrected(differences, n_train, n_test)
     if scale is None:
         return None
     freedom = freedom or count - 1
-    if scale == 0:
-        return TTest(
-            float(np.copysign(np.inf, mean)) if mean else 0.0, freedom, 0.0 if mean else 1.0
-        )
     t = mean / scale
     return TTest(t, freedom, float(2 * scipy.special.stdtr(freedom, -abs(t))))
 
@@ -165,8 +167,6 @@ def correlated_bayes(
     mean, scale, count = _corrected(differences, n_train, n_test)
     if scale is None:
         return None
-    if scale == 0:
-        return Posterior(float(mean > rope), float(abs(mean) <= rope), float(mean < -rope), rope)
     freedom = freedom or count - 1
     better, worse = (
         float(scipy.special.stdtr(freedom, (side - rope) / scale)) for side in (mean, -mean)
@@ -210,7 +210,10 @@ def _corrected(
     if len(values) < 2:
         return float(values.mean()), None, len(values)
     factor = 1 / len(values) + float(np.mean(n_test)) / float(np.mean(n_train))
-    return float(values.mean()), float(np.sqrt(factor * values.var(ddof=1))), len(values)
+    scale = float(np.sqrt(factor * values.var(ddof=1)))
+    if np.ptp(values) <= EQUAL:
+        scale = 1 / min(sum(n_test), n_train[0] + n_test[0])
+    return float(values.mean()), scale, len(values)
 
 
 def _check(values: NDArray[np.float64], n_train: Sequence[int], n_test: Sequence[int]) -> None:

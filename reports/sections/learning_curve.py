@@ -124,7 +124,8 @@ def _point(standing: Standing, best: Standing | None, ranking: Ranking) -> Point
         [len(entry.rows) for entry in entries],
     )
     gain = ranking.compare(standing, best) if best and standing.kind == "fusion" else None
-    return Point(standing.score, interval.low, interval.high, gain)
+    low, high = (ranking.metric.on_scale(end) for end in (interval.low, interval.high))
+    return Point(standing.score, low, high, gain)
 
 
 def charts(curve: LearningCurveFacts) -> dict[str, Chart]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t as students_t
 from scipy.stats import ttest_1samp
 from sklearn.datasets import make_moons
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
@@ -98,21 +99,38 @@ def test_interval_test_and_posterior_agree(differences, rope):
     assert posterior.better + posterior.equivalent + posterior.worse == pytest.approx(1)
     assert (interval.direction == 0) == (test.p_value > 0.05)
     sign = correlated_bayes(differences, *sizes, rope=0)
-    assert 2 * min(sign.better, sign.worse) == pytest.approx(
-        test.p_value if any(differences) else 0, abs=1e-9
-    )
+    assert 2 * min(sign.better, sign.worse) == pytest.approx(test.p_value, abs=1e-9)
     turned = correlated_bayes([-value for value in differences], *sizes, rope=rope)
     assert turned.better == pytest.approx(posterior.worse)
 
 
-def test_one_fold_concludes_nothing_and_equal_differences_are_a_point():
+def test_one_fold_concludes_nothing():
     assert corrected_resampled_t([0.3], [8], [2]) is None
     assert correlated_bayes([0.3], [8], [2], rope=0.01) is None
     assert corrected_resampled_t([0.0] * 5, [8] * 5, [2] * 5).p_value == 1
-    assert corrected_resampled_t([0.1] * 5, [8] * 5, [2] * 5).p_value < 1e-9
-    assert correlated_bayes([0.0] * 5, [8] * 5, [2] * 5, rope=0.01).equivalent == 1
     with pytest.raises(ValueError, match="rope"):
         correlated_bayes([0.0] * 5, [8] * 5, [2] * 5, rope=-1)
+
+
+@pytest.mark.parametrize(("folds", "n"), [(2, 30), (5, 40), (5, 4000)])
+def test_equal_differences_are_as_sure_as_if_a_row_of_those_tested_were_another(folds, n):
+    sizes = ([n - n // folds] * folds, [n // folds] * folds)
+    tested = n // folds * folds
+    interval = corrected_resampled_interval([0.0] * folds, *sizes)
+    assert interval.high == -interval.low == pytest.approx(
+        students_t.ppf(0.975, folds - 1) / tested
+    )
+    assert corrected_resampled_t([0.0] * folds, *sizes).p_value == 1
+    assert corrected_resampled_t([1 / tested] * folds, *sizes).t == pytest.approx(1)
+    # rounding is no spread
+    nearly = [0.1 + 1e-17 * fold for fold in range(folds)]
+    assert corrected_resampled_t(nearly, *sizes).t == pytest.approx(0.1 * tested)
+    equivalent = correlated_bayes([0.0] * folds, *sizes, rope=0.01).equivalent
+    assert (equivalent > 0.95) == (n > 1000)
+
+
+def test_holdouts_of_the_same_rows_test_no_more_than_all_of_them():
+    assert corrected_resampled_t([0.1] * 9, [30] * 9, [20] * 9).t == pytest.approx(0.1 * 50)
 
 
 # --- false alarms on two equally good classifiers (600 simulated data sets each)

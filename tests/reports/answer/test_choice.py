@@ -33,7 +33,7 @@ def chosen_of(record):
         ((0.30, -0.02, 0.02, -0.02), FUSION, "the best of 3 cells"),
         ((0.10, -0.08, 0.05, -0.05), TEXT, "is not shown to bring more than the 0.01 that matters"),
         ((0.0, 0.001, 0.0, 0.001), TEXT, "the picture makes no difference that matters"),
-        ((0.0, 0.0, 0.0, 0.0), TEXT, "since the picture makes no difference that matters"),
+        ((0.0, 0.0, 0.0, 0.0), TEXT, "is not shown to bring more than the 0.01 that matters"),
         ((-0.10, -0.11, -0.12, -0.11), TEXT, "since the picture does harm"),
     ],
 )

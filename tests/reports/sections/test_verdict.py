@@ -65,7 +65,12 @@ def test_verdict_of_the_small_record():
         ),
         ((0.06, 0.02, 0.04, 0.08), "probably pays", "probably pays: +0.050 balanced accuracy"),
         ((0.1, -0.1, 0.1, -0.1), "no difference shown", "Not shown that adding"),
-        ((0, 0, 0, 0), "no difference that matters", "no difference that matters: 0.000"),
+        (
+            (0.0001, 0, -0.0001, 0),
+            "no difference that matters",
+            "no difference that matters: 0.000",
+        ),
+        ((0, 0, 0, 0), "no difference shown", "Not shown that adding"),
     ],
 )
 def test_verdict_follows_the_interval(gain, answer, words):
@@ -170,12 +175,14 @@ def test_without_inner_scores_nothing_is_chosen_and_nothing_is_claimed():
 
 
 def test_a_second_metric_is_held_beside_the_first_and_heard_where_it_disagrees():
-    pays = tuple(text + 0.1 for text in SMALL_SCORES[TEXT])
+    gains = (0.10, 0.11, 0.09, 0.10)
+    pays = tuple(text + by for text, by in zip(SMALL_SCORES[TEXT], gains, strict=True))
     record = small_record({**SMALL_SCORES, FUSION: pays})
     agreeing = verdict.facts(record)
     assert any("By accuracy the gain is +0.100" in line for line in agreeing.sentences)
     folds = tuple(
-        replace(fold, scores={**fold.scores, "accuracy": 0.5}) for fold in record.folds
+        replace(fold, scores={**fold.scores, "accuracy": 0.5 + 1e-4 * (at % 3)})
+        for at, fold in enumerate(record.folds)
     )
     (said,) = (
         line
