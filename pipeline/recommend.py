@@ -35,13 +35,22 @@ def _recommend(options: argparse.Namespace) -> int:
     texts = [Term("text", text, 1, text) for text in options.text]
     if not options.item and not pictures and not texts:
         raise BundleError("like what? Name an item with --item, or give --image or --text")
+    names = [name for name, _ in options.item]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise BundleError(f"--item {repeated[0]} is given twice, with which weight?")
+    if options.apart is not None and not names:
+        raise BundleError(
+            "--apart leaves out items that have the value of one that is liked: name that with "
+            "--item"
+        )
     liked = Liked(dict(options.item), (*pictures, *texts))
     wish = Wish(options.k, options.by, tuple(options.where), options.weight, options.exact)
     hits = recommend(
         Index.load(options.index), liked, wish, Variety(options.apart, options.diversity)
     )
-    names = [*liked.items, *(term.label for term in liked.new)]
-    show(hits, f"like {', '.join(names)}", options)
+    labels = [*liked.items, *(term.label for term in liked.new)]
+    show(hits, f"like {', '.join(labels)}", options)
     return 0
 
 

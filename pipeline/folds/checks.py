@@ -34,6 +34,7 @@ def checks_of_folds(
         *_known_pictures(dataset, folds),
         *_small_classes(dataset),
         *_fold_sizes(dataset, folds, unseen_classes),
+        *([] if unseen_classes else _unlearned(dataset, folds)),
     ]
     return severe_first(doubts)
 
@@ -51,6 +52,24 @@ def _known_pictures(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
             f"{count(worst, 'test pair has', 'test pairs have')} a picture that stands in the "
             "training pairs with another text, so that remembering it counts as finding it. Keep "
             "the texts of a picture in one fold with this line of the grid: split: {group: image}",
+            severe=True,
+        )
+
+
+def _unlearned(dataset: Dataset, folds: Sequence[Fold]) -> Iterator[Check]:
+    """Folds of which nothing can be predicted rightly: no class tested is one that is learned."""
+    if not dataset.classes:
+        return
+    labels = dataset.labels
+    hopeless = [
+        fold for fold in folds if not np.isin(labels[fold.test], labels[fold.train]).any()
+    ]
+    if hopeless:
+        yield Check(
+            "classes not learned",
+            f"No test row of {count(len(hopeless), 'fold')} of {len(folds)} is of a class that the "
+            "training rows have, so that no prediction can be right. To recognise classes by their "
+            "texts, say split: {unseen_classes: true}",
             severe=True,
         )
 

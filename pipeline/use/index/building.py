@@ -47,10 +47,11 @@ from pipeline.use.items.item import Item, without_unreadable
 from pipeline.use.items.reading import read_items
 from pipeline.use.problem import BundleError, listed
 from reports.page.files import aside_of
-from reports.wording import count
+from reports.wording import count, first_listed, quoted
 
 AT_ONCE = 512  # items that are in memory together
 LEARNED_FROM = 5000  # items that spaces are learned from, drawn from all
+SHOWN = 5  # ids that stand several times
 THUMBNAIL = 160  # pixels of its longer side
 
 
@@ -59,6 +60,8 @@ class Summary:
     """What became of the items."""
 
     items: int = 0
+    ids: set[str] = field(default_factory=set)
+    repeated: dict[str, None] = field(default_factory=dict)
     encoded: dict[Modality, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     measured: Measured | None = None
@@ -68,12 +71,26 @@ class Summary:
     modalities: tuple[Modality, ...] = ()
     as_encoded: bool = False
 
+    def take(self, items: Sequence[Item]) -> None:
+        """Count further items."""
+        self.items += len(items)
+        for item in items:
+            if item.name in self.ids:
+                self.repeated[item.name] = None
+            self.ids.add(item.name)
+
     def lines(self) -> Iterator[str]:
         """Sentences for the terminal."""
         encoded = " and ".join(
             count(number, NOUNS[modality]) for modality, number in self.encoded.items()
         )
         yield f"{count(self.items, 'item')} indexed, {encoded} encoded"
+        if self.repeated:
+            yield (
+                f"{count(len(self.repeated), 'id stands', 'ids stand')} several times "
+                f"({first_listed([quoted(name) for name in self.repeated], SHOWN)}): recommend "
+                "cannot tell such items apart; --id COLUMN names another column"
+            )
         if self.problems:
             yield f"{count(len(self.problems), 'item')} with a problem:"
             yield from listed(self.problems)
@@ -356,7 +373,7 @@ class _Encoding:
         self, items: Sequence[Item], digests: Mapping[Modality, Sequence[str]]
     ) -> dict[Space, FloatArray]:
         """(n, k) by space; items and problems are counted."""
-        self._summary.items += len(items)
+        self._summary.take(items)
         self._summary.problems += [f"{item.name}: {item.problem}" for item in items if item.problem]
         result: dict[Space, FloatArray] = {}
         for modality, of_items in digests.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -247,8 +248,13 @@ class Index:
         ]
 
     def row_of(self, identifier: str) -> int:
-        """The position of the item with an id. Raises BundleError where there is none."""
+        """The position of the item with an id. Raises BundleError where there is none, or two."""
         row = self._rows_by_id.get(identifier)
+        if row is not None and identifier in self._repeated_ids:
+            raise BundleError(
+                f"several items have the id '{identifier}': index them with another column of ids, "
+                "--id COLUMN"
+            )
         if row is None:
             raise BundleError(
                 f"no item has the id '{identifier}'{nearest_few(identifier, self._rows_by_id)}"
@@ -258,3 +264,10 @@ class Index:
     @cached_property
     def _rows_by_id(self) -> dict[str, int]:
         return {identifier: row for row, identifier in enumerate(self.files.column("id"))}
+
+    @cached_property
+    def _repeated_ids(self) -> frozenset[str]:
+        ids = self.files.column("id")
+        if len(self._rows_by_id) == len(ids):
+            return frozenset()
+        return frozenset(name for name, number in Counter(ids).items() if number > 1)

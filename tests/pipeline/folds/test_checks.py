@@ -118,6 +118,21 @@ def test_small_classes_and_uneven_folds():
     assert "“0” (5), “1” (5), “2” (5), “3” (5), “4” (5) and 5 more" in said
 
 
+def test_folds_whose_classes_nobody_learns_are_cried_out():
+    split = ["train"] * 20 + ["test"] * 10
+    data = dataset_of([0, 1] * 10 + [2] * 10, split=split)
+    (fold,) = draw(data, Split(official=True), 0)
+    checks = checks_of_folds(data, [fold], False)
+    assert "classes not learned" in severe(checks)
+    (said,) = [check.sentence for check in checks if check.name == "classes not learned"]
+    assert said.startswith("No test row of 1 fold of 1 is of a class that the training rows have")
+    assert "classes not learned" not in severe(checks_of_folds(data, [fold], True))
+    known = dataset_of([0, 1] * 10 + [2] * 9 + [0], split=split)
+    assert "classes not learned" not in severe(
+        checks_of_folds(known, draw(known, Split(official=True), 0), False)
+    )
+
+
 @pytest.fixture
 def leaking(tmp_path, monkeypatch):
     register(monkeypatch)

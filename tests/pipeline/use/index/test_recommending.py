@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.index import main as index_items
 from pipeline.recommend import main as recommend_items
 from pipeline.use.index.index import Wish
 from pipeline.use.index.question import Term
@@ -60,6 +61,27 @@ def test_an_id_that_is_not_there_is_refused_with_the_nearest(indexed, capsys):
         recommend(indexed.index, Liked({"idd7": 1.0}), Wish())
     assert recommend_items([str(indexed.folder)]) == 2
     assert "like what?" in capsys.readouterr().err
+
+
+def test_what_is_asked_for_twice_or_without_effect_is_refused(indexed, capsys):
+    assert recommend_items([str(indexed.folder), "--item", "id7=5", "--item", "id7"]) == 2
+    assert "--item id7 is given twice" in capsys.readouterr().err
+    assert recommend_items([str(indexed.folder), "--text", "a dog", "--apart", "kind"]) == 2
+    assert "--apart leaves out items that have the value of one that is liked" in (
+        capsys.readouterr().err
+    )
+
+
+def test_ids_that_stand_several_times_are_told_and_not_taken_for_one(indexed, tmp_path, capsys):
+    lines = indexed.table.read_text().splitlines(keepends=True)
+    table = indexed.table.with_name("repeated.csv")
+    table.write_text("".join([*lines, lines[1], lines[2]]))
+    folder = tmp_path / "index"
+    assert index_items([str(indexed.model), str(table), "-o", str(folder)]) == 0
+    assert "2 ids stand several times (“id0” and “id1”)" in capsys.readouterr().err
+    assert recommend_items([str(folder), "--item", "id0"]) == 2
+    assert "several items have the id 'id0'" in capsys.readouterr().err
+    assert recommend_items([str(folder), "--item", "id7"]) == 0
 
 
 def test_the_command_takes_weights_and_new_items(indexed, capsys):
