@@ -294,3 +294,10 @@ def test_the_diagram_is_as_wide_as_its_names_ask_for(demsar):
             assert 0 <= begin[text.get("text-anchor")] <= width - long_as
         widths.append(width)
     assert widths[0] < 700 < widths[1]
+
+
+def test_the_baseline_is_not_what_to_take():
+    names = ("cca", "majority", "gated", "concat")
+    facts = across(names, [f"set {number}" for number in range(14)], DEMSAR)
+    assert facts.level == ("majority", "gated", "cca")
+    assert "told apart from it: “gated” and “cca”." in facts.advice

@@ -21,7 +21,7 @@ def json_object(line: str | bytes) -> dict[str, Any]:
     try:
         row = json.loads(
             line, parse_int=number_text, parse_float=number_text, parse_constant=lambda _: None,
-            object_pairs_hook=_object,
+            object_pairs_hook=object_of,
         )
     except json.JSONDecodeError as error:
         raise ValueError(f"every line must be a JSON object: {error}") from error
@@ -33,7 +33,7 @@ def json_object(line: str | bytes) -> dict[str, Any]:
     return row
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of whose keys none stands twice: Python would take the last in silence."""
     values = dict(pairs)
     if len(values) < len(pairs):

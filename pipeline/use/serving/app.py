@@ -15,7 +15,7 @@ from pipeline.use.serving.hosts import KnownHosts
 from pipeline.use.serving.limits import BoundedBody, Refusal, WholeForms
 from pipeline.use.serving.metrics import Measured
 from pipeline.use.serving.page import HtmlPage, question_page
-from pipeline.use.serving.routes import index_router, router
+from pipeline.use.serving.routes import index_router, json_router, router
 from pipeline.use.serving.service import Service
 
 HEADERS = {
@@ -43,6 +43,7 @@ def app_of(service: Service, hosts: frozenset[str]) -> ASGIApp:
     )
     app.state.service = service
     app.include_router(router)
+    app.include_router(json_router)
     if service.index is not None:
         app.include_router(index_router)
     app.add_exception_handler(HTTPException, _refused)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,10 @@ from pydantic import BaseModel, Field
 from python_multipart.multipart import parse_options_header
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline.data.reading.json_rows import object_of
 from reports.wording import short
 
+JSON = "application/json"
 END_OF_FORM = 4096  # bytes of a form's end, in which its last boundary stands
 
 
@@ -163,6 +166,48 @@ class WholeBody(APIRoute):
             return await handle(request)
 
         return handled
+
+
+class WholeJson(APIRoute):
+    """A path whose request is JSON, and is told what is wrong with it as such."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See APIRoute."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            check_json(request.headers.get("content-type", ""), await request.body())
+            return await handle(request)
+
+        return handled
+
+
+def check_json(content_type: str, body: bytes) -> None:
+    """Whether a body is JSON in UTF-8, of whose keys none stands twice.
+
+    Raises
+    ------
+    Refusal
+        Where it is not, or is said to be of another kind.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind != JSON and not kind.endswith("+json"):
+        raise Refusal(
+            415, f"JSON is asked for here (content-type: {JSON}); a form goes to /predict",
+            "content-type",
+        )
+    try:
+        json.loads(body.decode(), object_pairs_hook=object_of)
+    except UnicodeDecodeError as error:
+        raise Refusal(
+            400, f"the body is not UTF-8: byte {error.start} cannot be read", "encoding"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise Refusal(400, f"the body is no JSON: {error}", "json") from None
+    except RecursionError:
+        raise Refusal(400, "the body is nested too deep", "json") from None
+    except ValueError as error:
+        raise Refusal(422, str(error), "fields") from None
 
 
 def check_encoding(content_type: str, body: bytes, texts: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.data.samples import NOUNS
 from pipeline.use.serving.inputs import Batch
-from pipeline.use.serving.limits import Refusal, Refused, WholeBody, check_encoding
+from pipeline.use.serving.limits import Refusal, Refused, WholeBody, WholeJson, check_encoding
 from pipeline.use.serving.metrics import MEDIA_TYPE
 from pipeline.use.serving.nearest_items import NearestItems
 from pipeline.use.serving.prediction import Prediction
@@ -20,6 +20,7 @@ from pipeline.use.serving.reasons import Reasons
 from pipeline.use.serving.service import Service
 
 router = APIRouter(route_class=WholeBody)
+json_router = APIRouter(route_class=WholeJson)
 index_router = APIRouter(route_class=WholeBody)  # where an index is served, too
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 Statuses = dict[int | str, dict[str, Any]]
@@ -150,9 +151,9 @@ async def nearest(
     return await service.nearest(await question.content(), question.text)
 
 
-@router.post(
+@json_router.post(
     "/predict/batch", summary="The classes of several items",
-    responses=_of(408, 413, 422, 503),
+    responses=_of(408, 413, 415, 422, 503),
     openapi_extra=_example(
         "curl -H 'Content-Type: application/json' "
         "-d '{\"items\": [{\"text\": \"a red armchair\"}, {\"text\": \"a lamp\"}]}' "

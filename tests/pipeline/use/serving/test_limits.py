@@ -125,6 +125,22 @@ def test_a_batch_that_makes_no_sense_is_refused_in_words(served, given, words):
     assert "secret" not in response.text
 
 
+@pytest.mark.parametrize(("given", "status", "rule", "words"), [
+    ({"content": b"{bad", "headers": JSON}, 400, "json", "the body is no JSON: Expecting"),
+    ({"content": b"[" * 100_000, "headers": JSON}, 400, "json", "nested too deep"),
+    ({"content": b'{"items": [{"text": "\xff"}]}', "headers": JSON}, 400, "encoding", "byte 21"),
+    ({"content": b'{"items": [{"text": "a"}], "items": []}', "headers": JSON}, 422, "fields",
+     "the key items stands more than once"),
+    ({"content": b'{"items": []}', "headers": {"content-type": "text/plain"}}, 415, "content-type",
+     "JSON is asked for here (content-type: application/json); a form goes to /predict"),
+    ({"data": {"text": "a"}}, 415, "content-type", "JSON is asked for here"),
+])
+def test_a_batch_that_is_no_json_is_told_which_rule_it_breaks(served, given, status, rule, words):
+    response = asked(served(), "POST", "/predict/batch", **given)
+    refused(response, status, rule)
+    assert words in response.json()["error"]
+
+
 @pytest.mark.parametrize(("given", "status", "rule"), [
     ({"json": {"text": "a"}}, 415, "content-type"),
     ({"data": {"words": "a"}}, 422, "fields"),
