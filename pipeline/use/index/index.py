@@ -22,9 +22,11 @@ from pipeline.use.index.nearest import Comparison, Ranking, nearest
 from pipeline.use.index.question import Term, question
 from pipeline.use.index.spaces import Space, known_modalities
 from pipeline.use.problem import BundleError
+from reports.wording import listed, quoted
 
 By = Literal["picture", "text", "both"]
 MODALITY: Mapping[str, Modality] = {noun: modality for modality, noun in NOUNS.items()}
+WITHOUT_KNOWN = "texts without a known "  # what encoders count so: see Encoder.counts
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,27 @@ class Index:
         BundleError
             Where the question, or what is wished, cannot be asked of this index.
         """
-        wish = wish or Wish()
-        comparisons = self.comparisons(question(text, pictures), wish)
-        return self.hits(nearest(comparisons, wish.count, self.allowed(wish.where)))
+        wish, terms = wish or Wish(), question(text, pictures)
+        comparisons = self.comparisons(terms, wish)
+        hits = self.hits(nearest(comparisons, wish.count, self.allowed(wish.where)))
+        hits.note = "; ".join(filter(None, (hits.note, self._unknown(terms))))
+        return hits
+
+    def _unknown(self, terms: Sequence[Term]) -> str:
+        """Which words say nothing to the model, that knows those it learned from alone."""
+        unknown = [
+            quoted(str(term.content)) for term in terms
+            if term.modality == "text" and self._knows_no_word(term)
+        ]
+        if not unknown:
+            return ""
+        return f"the model knows no word of {listed(unknown)}: what is found says nothing of it"
+
+    def _knows_no_word(self, term: Term) -> bool:
+        counts = self.files.spaces.encoders["text"].counts([term.content])
+        return any(
+            number > 0 for name, number in counts.items() if name.startswith(WITHOUT_KNOWN)
+        )
 
     def comparisons(self, terms: Sequence[Term], wish: Wish) -> dict[str, Comparison]:
         """What the question is compared with, by name.

@@ -45,6 +45,16 @@ def test_words_and_a_picture_meet_in_the_shared_space(indexed, monkeypatch):
     assert set(hits[0].cosines) == {"picture", "text"}
 
 
+def test_words_that_the_model_does_not_know_are_told(indexed, capsys):
+    assert indexed.index.search("zzz purr").note == ""
+    assert indexed.index.search('"zzz 日本語" + purr').note == (
+        "the model knows no word of “zzz 日本語”: what is found says nothing of it"
+    )
+    assert search([str(indexed.folder), "zzz - yyy"]) == 0
+    said = capsys.readouterr().err
+    assert "the model knows no word of “zzz” and “yyy”: what is found says nothing of it" in said
+
+
 def test_conditions_leave_items_out(indexed):
     index = indexed.index
     assert kinds(index.search("purr", wish=Wish(5, where=(("kind", "dog"),)))) == {"dog"}
