@@ -231,11 +231,6 @@ def test_a_full_disk_on_which_nothing_can_be_moved_can_be_pruned(tmp_path, count
     assert store.all_keys() == []
 
 
-def test_a_store_that_is_not_there_is_said_so(tmp_path):
-    with pytest.raises(SystemExit, match="no store"):
-        store_command.main(["--store", str(tmp_path / "none"), "ls"])
-
-
 def test_a_reader_that_stops_early_is_no_error(tmp_path, counter):
     FolderStore(tmp_path).get(INGREDIENTS, counter)
     code = (

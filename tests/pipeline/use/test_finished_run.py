@@ -92,7 +92,7 @@ def test_the_cell_that_the_report_says_to_choose_is_taken_and_why_is_said(made, 
     said = capsys.readouterr().err
     chosen = f"{verdict['choose']['cell']} of tiny is fitted on all rows"
     assert f"{chosen}, as the report says: the best" in said
-    assert "makes no difference that matters" in said
+    assert "since the text is not shown to bring more than the 0.01 that matters" in said
     about = Bundle.load(tmp_path / "m").about
     assert about["cell"] == verdict["choose"]["cell"]
     assert about["score"] == verdict["choose"]["score"]
