@@ -145,7 +145,7 @@ class Journal:
             line = file.readline()
         if not line.endswith(b"\n"):
             return False
-        if line.decode().rstrip("\n") == self._asked:
+        if line.decode(errors="replace").rstrip("\n") == self._asked:
             return True
         self.given_up = _differing(line, json.loads(self._asked))
         return False

@@ -314,10 +314,13 @@ def test_items_that_cannot_be_predicted_are_not_counted_as_predicted(made, table
     assert "of 3 items with a label: " in said
 
 
-def test_another_request_begins_anew(made, table, monkeypatch):
+@pytest.mark.parametrize(
+    "content", [b'{"another": "request"}\n{"id": "x"}\n', b"\xff\n", b"", b"{"]
+)
+def test_another_request_begins_anew(made, table, content):
     output = table.parent / "p.csv"
     unfinished = output.with_name("p.csv.unfinished")
-    unfinished.write_text('{"another": "request"}\n{"id": "x"}\n')
+    unfinished.write_bytes(content)
     assert len(predicted(made, table, folder=table.parent)) == 36
 
 
