@@ -162,42 +162,57 @@ class WholeBody(APIRoute):
         handle = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
-            await request.body()
-            return await handle(request)
+            return await handle(await self.whole(request))
 
         return handled
 
+    async def whole(self, request: Request) -> Request:
+        """The request, whose body has been read."""
+        await request.body()
+        return request
 
-class WholeJson(APIRoute):
+
+class WholeJson(WholeBody):
     """A path whose request is JSON, and is told what is wrong with it as such."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """See APIRoute."""
-        handle = super().get_route_handler()
-
-        async def handled(request: Request) -> Response:
-            check_json(request.headers.get("content-type", ""), await request.body())
-            return await handle(request)
-
-        return handled
+    async def whole(self, request: Request) -> Request:
+        """See WholeBody."""
+        check_kind(request.headers.get("content-type", ""))
+        whole = _JsonRequest(request.scope, request.receive)
+        await whole.json()
+        return whole
 
 
-def check_json(content_type: str, body: bytes) -> None:
-    """Whether a body is JSON in UTF-8, of whose keys none stands twice.
+class _JsonRequest(Request):
+    """A request whose JSON is read once, by json_of."""
 
-    Raises
-    ------
-    Refusal
-        Where it is not, or is said to be of another kind.
-    """
+    async def json(self) -> Any:
+        """See Request."""
+        if not hasattr(self, "_json"):
+            self._json = json_of(await self.body())
+        return self._json
+
+
+def check_kind(content_type: str) -> None:
+    """Raise a Refusal where a body is said to be of another kind than JSON."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind != JSON and not kind.endswith("+json"):
         raise Refusal(
             415, f"JSON is asked for here (content-type: {JSON}); a form goes to /predict",
             "content-type",
         )
+
+
+def json_of(body: bytes) -> Any:
+    """What a body holds: JSON in UTF-8, of whose keys none stands twice.
+
+    Raises
+    ------
+    Refusal
+        Where it is no such thing.
+    """
     try:
-        json.loads(body.decode(), object_pairs_hook=object_of)
+        return json.loads(body.decode(), object_pairs_hook=object_of)
     except UnicodeDecodeError as error:
         raise Refusal(
             400, f"the body is not UTF-8: byte {error.start} cannot be read", "encoding"

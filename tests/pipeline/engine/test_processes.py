@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -69,45 +70,6 @@ def test_shared_memory_of_a_run_that_was_killed_goes_with_the_next(tmp_path, mon
     other.touch()
     Processes(2)
     assert list(tmp_path.iterdir()) == [other]
-
-
-@dataclass(frozen=True)
-class Masked(Shown):
-    """Puts the numbers of the signals that its process does not take."""
-
-    stage: ClassVar[str] = "Fits"
-    needs: ClassVar[tuple[str, ...]] = ()
-    memory: ClassVar[float] = 0.0
-    together: ClassVar[None] = None
-    all_cores: ClassVar[bool] = False
-    label: ClassVar[str] = "masked"
-    doing: ClassVar[str] = "masked"
-    ingredients: ClassVar[dict[str, str]] = {"kind": "masked"}
-    keys: ClassVar[tuple[str, ...]] = (key_of({"kind": "masked"}),)
-
-    def compute(self, store: Store) -> dict[str, Any]:
-        masked = np.array(sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))))
-        put = store.get
-        return {
-            self.keys[0]: attempt(lambda: put(self.ingredients, lambda: Entry({"masked": masked})))
-        }
-
-
-@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="not POSIX")
-def test_a_worker_takes_no_ctrl_c_from_its_first_moment_on(tmp_path):
-    """What it is importing then would be shown as a traceback, behind the run's own words."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    store, engine = FolderStore(tmp_path / "store"), Processes(2)
-    try:
-        engine.submit([Masked()], store, alone=False)
-        ended = engine.finished()
-    finally:
-        engine.shutdown()
-    assert ended is not None
-    entry = store.load(Masked.ingredients)
-    assert entry is not None
-    assert signal.SIGINT in entry.arrays["masked"].tolist()
-    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
 
 
 @dataclass(frozen=True)
@@ -192,6 +154,28 @@ def die() -> None:
 
 def facts(store: Store, label: str) -> dict[str, Any]:
     return dict(store.load({"act": label}).facts)
+
+
+def write_masked(path: Path) -> None:
+    """The numbers of the signals that this process does not take."""
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    path.write_text(" ".join(str(int(number)) for number in masked))
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="not POSIX")
+def test_a_worker_takes_no_ctrl_c_from_its_first_moment_on(store, tmp_path):
+    """What it is importing then would be shown as a traceback, behind the run's own words."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    engine = Processes(2)
+    try:
+        path = tmp_path / "masked"
+        engine.submit([Act("masked", partial(write_masked, path))], store, alone=False)
+        ended = engine.finished()
+    finally:
+        engine.shutdown()
+    assert ended is not None
+    assert str(int(signal.SIGINT)) in path.read_text().split()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
 
 
 def test_one_slot_computes_in_this_process(store):
